@@ -1,0 +1,174 @@
+"""Every error that Canopy raises on purpose.
+
+    CanopyError                     500 internal_error
+    ├── ConfigError                 500 config_invalid
+    ├── InputError                  422 invalid_input
+    │   ├── BodyTooLarge            413 body_too_large
+    │   ├── BodyTimeout             408 body_timeout
+    │   ├── IdempotencyConflict     422 idempotency_key_reused
+    │   ├── AmbiguousRequestId      422 request_id_ambiguous
+    │   └── PromptTooLong           422 prompt_too_long
+    ├── NotFound                    404 not_found
+    │   ├── FeatureDisabled         404 feature_disabled
+    │   ├── GenerationNotFound      404 generation_not_found
+    │   └── FeedbackNotFound        404 feedback_not_found
+    ├── ModelError                  502 model_error
+    │   ├── ModelUnreachable        503 model_unreachable
+    │   ├── ModelBusy               503 model_busy
+    │   ├── ModelNotFound           502 model_not_found
+    │   ├── ModelTimeout            504 model_timeout
+    │   ├── ModelReplyEmpty         502 model_reply_empty
+    │   └── ModelReplyTruncated     502 model_reply_truncated
+    ├── Overloaded                  503 overloaded
+    └── StoreError                  503 store_unavailable
+
+The message is a sentence for the person who made the request: what is wrong and, where there is one, the way out. It
+never holds a secret, a stack trace or what the client sent.
+"""
+
+from typing import ClassVar
+
+
+class CanopyError(Exception):
+    """The root: an HTTP status, a stable code for programs and a sentence for people.
+
+    `retry_after` is in whole seconds and becomes the header `Retry-After`.
+    """
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal_error"
+
+    def __init__(self, sentence: str, *, retry_after: int | None = None) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.retry_after = retry_after
+
+
+class ConfigError(CanopyError):
+    """The values file can't be used; the sentence names the key."""
+
+    code = "config_invalid"
+
+
+class InputError(CanopyError):
+    """The request itself is wrong and will stay wrong when repeated."""
+
+    status = 422
+    code = "invalid_input"
+
+
+class BodyTooLarge(InputError):
+    """The request's body is over the limit."""
+
+    status = 413
+    code = "body_too_large"
+
+
+class BodyTimeout(InputError):
+    """The request's body did not arrive in time."""
+
+    status = 408
+    code = "body_timeout"
+
+
+class IdempotencyConflict(InputError):
+    """The same `Idempotency-Key` came with another body."""
+
+    code = "idempotency_key_reused"
+
+
+class AmbiguousRequestId(InputError):
+    """One request id stands for several generations."""
+
+    code = "request_id_ambiguous"
+
+
+class PromptTooLong(InputError):
+    """The model's context can't hold the prompt."""
+
+    code = "prompt_too_long"
+
+
+class NotFound(CanopyError):
+    """What the request names does not exist."""
+
+    status = 404
+    code = "not_found"
+
+
+class FeatureDisabled(NotFound):
+    """The feature's flag is off."""
+
+    code = "feature_disabled"
+
+
+class GenerationNotFound(NotFound):
+    """No generation is recorded under that id."""
+
+    code = "generation_not_found"
+
+
+class FeedbackNotFound(NotFound):
+    """No feedback is stored under that id."""
+
+    code = "feedback_not_found"
+
+
+class ModelError(CanopyError):
+    """The model server failed."""
+
+    status = 502
+    code = "model_error"
+
+
+class ModelUnreachable(ModelError):
+    """No connection to the model server."""
+
+    status = 503
+    code = "model_unreachable"
+
+
+class ModelBusy(ModelError):
+    """The model server refuses more work for now."""
+
+    status = 503
+    code = "model_busy"
+
+
+class ModelNotFound(ModelError):
+    """The model server doesn't have the configured model."""
+
+    code = "model_not_found"
+
+
+class ModelTimeout(ModelError):
+    """The model server was silent for too long."""
+
+    status = 504
+    code = "model_timeout"
+
+
+class ModelReplyEmpty(ModelError):
+    """The model answered without a word."""
+
+    code = "model_reply_empty"
+
+
+class ModelReplyTruncated(ModelError):
+    """The model's reply broke off."""
+
+    code = "model_reply_truncated"
+
+
+class Overloaded(CanopyError):
+    """Canopy itself has as many generations as it may."""
+
+    status = 503
+    code = "overloaded"
+
+
+class StoreError(CanopyError):
+    """The store can't commit or read."""
+
+    status = 503
+    code = "store_unavailable"

@@ -1,0 +1,1 @@
+"""The model server: one protocol, one client, an embedded server for trying."""

@@ -1,0 +1,67 @@
+"""What Canopy asks of a model server and what it gets back."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+# The texts of the tokens that arrived in one read, in order, none of them empty.
+type Deltas = list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """Exactly what is asked of the model."""
+
+    model: str
+    messages: tuple[Message, ...]
+    temperature: float
+    max_tokens: int
+    trace_headers: tuple[tuple[str, str], ...] = ()  # `traceparent` for the model server
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """The last item of a complete reply. Token counts are the model server's, None where it doesn't say."""
+
+    finish_reason: str  # `stop`, or `length` where `max_tokens` ended it
+    model: str  # the model that answered, as the server names it
+    input_tokens: int | None
+    output_tokens: int | None
+
+
+class Inference(Protocol):
+    """A model server.
+
+    `stream` yields at least one `Deltas` and ends with one `Completed`; whatever else happens (nothing, half a reply,
+    an error event, silence) is a `ModelError` or a `PromptTooLong`. Closing the generator (`aclose`) or cancelling its
+    task ends the generation at the model.
+    """
+
+    @property
+    def description(self) -> str:
+        """For the start-up message: which server this is and where."""
+        ...
+
+    def model_name(self, configured: str) -> str:
+        """The model that will answer when the values name `configured` (the embedded server has only its own)."""
+        ...
+
+    async def start(self) -> None:
+        """Get ready for the first call, without waiting for a remote server to be there."""
+        ...
+
+    def stream(self, request: ChatRequest) -> AsyncGenerator[Deltas | Completed]:
+        """Ask, and hand on the reply as it arrives."""
+        ...
+
+    async def close(self) -> None:
+        """Close connections and end what `start` started."""
+        ...

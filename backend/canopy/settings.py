@@ -1,0 +1,43 @@
+"""What the process is told by its environment. Nothing else in Canopy reads the environment."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Process settings, each from `CANOPY_<NAME>`. What the application does is in the values file instead."""
+
+    model_config = SettingsConfigDict(env_prefix="CANOPY_", extra="ignore")
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    config_path: Path | None = Field(
+        None,
+        description="The values file. Unset: `/canopy/canopy-config.yaml` where it exists, else the built-in values.",
+    )
+    store_url: str = Field(
+        "sqlite:///var/canopy.db",
+        description="`sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST/DATABASE`.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Lowest level that is logged.")
+    drain_delay: float = Field(
+        0, ge=0, description="Seconds between SIGTERM and the last accepted connection, so that routers notice."
+    )
+    grace_period: float = Field(60, gt=0, description="Seconds that open streams get to finish after the drain delay.")
+    model_connect_timeout: float = Field(5, gt=0, description="Seconds to connect to the model server.")
+    model_first_token_timeout: float = Field(60, gt=0, description="Seconds to the model's first token.")
+    model_token_timeout: float = Field(30, gt=0, description="Seconds of silence between two tokens.")
+    model_retries: int = Field(2, ge=0, description="Retries of a model call, only before its first token.")
+    max_generations: int = Field(256, ge=1, description="Generations at once.")
+    max_queued_generations: int = Field(64, ge=0, description="Generations waiting for their turn; beyond it 503.")
+    queue_timeout: float = Field(10, gt=0, description="Seconds that a generation waits for its turn; then 503.")
+    keepalive_interval: float = Field(15, gt=0, description="Seconds of quiet after which a stream gets a comment line.")
+    max_body_bytes: int = Field(1_000_000, ge=1, description="Largest request body in bytes; beyond it 413.")
+    body_timeout: float = Field(30, gt=0, description="Seconds in which a request's body must have arrived.")
+    max_prompt_chars: int = Field(100_000, ge=1, description="Longest text to summarize or to vote on, in characters.")
+    max_comment_chars: int = Field(4_000, ge=0, description="Longest comment on a vote, in characters.")
+    config_poll_interval: float = Field(0.25, gt=0, description="Seconds between two looks at the values file.")
+    retention_days: int = Field(0, ge=0, description="Days after which records are deleted; 0 keeps them.")

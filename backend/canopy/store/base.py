@@ -1,0 +1,235 @@
+"""The records, and what a store can do with them.
+
+Times are integers: microseconds since the epoch, UTC. Ids sort by the time they were made (`canopy.ids`).
+"""
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+type Status = Literal["completed", "cancelled", "failed"]
+type Source = Literal["HUMAN", "LLM_JUDGE", "CODE"]
+type Kind = Literal["thumbs", "score", "label"]
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One model call: what was asked, of what, with which result."""
+
+    id: str
+    trace_id: str  # also the request id
+    created_at: int
+    feature: str
+    status: Status
+    error_code: str | None
+    session_id: str | None
+    user_id: str | None
+    prompt_id: str
+    prompt_text: str  # stored once per prompt_id
+    model: str
+    parameters: dict[str, Any]  # temperature, max_tokens
+    config_revision: str
+    input_text: str  # the text to summarize; in a chat the last question
+    messages: list[dict[str, str]] | None  # a chat's whole conversation, else None
+    response_text: str
+    finish_reason: str | None
+    time_to_first_token: float | None  # seconds
+    duration: float  # seconds
+    input_tokens: int | None
+    output_tokens: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """A person's, a judge's or a program's verdict, before the store has found what it judges.
+
+    Either `generation_id`, or `request_id`, or both texts are set. With a `voter`, another vote under the same name on the
+    same subject (the generation, or the pair of texts) replaces this one. A vote that names its generation always has
+    a voter; an anonymous vote on texts has None and replaces nothing.
+    """
+
+    name: str  # `user_satisfaction`
+    kind: Kind
+    value: str  # `thumbs_up`, `thumbs_down`, `1`…`5`, or the label
+    sentiment: Literal[-1, 0, 1]
+    feature: str | None  # None: the generation's
+    generation_id: str | None
+    request_id: str | None
+    input_text: str | None
+    response_text: str | None
+    voter: str | None
+    user_id: str | None
+    session_id: str | None
+    comment: str | None
+    reasons: tuple[str, ...]
+    config_revision: str  # in force when the vote came; a generation's own wins
+    source: Source = "HUMAN"
+    source_id: str | None = None
+    idempotency_key: str | None = None
+    body_digest: bytes = b""  # of the request, to tell a retry from a reused key
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The committed vote, without its texts: what the log line and the counters need."""
+
+    feedback_id: str
+    outcome: Literal["created", "replaced", "repeated"]  # `repeated`: the key was seen before, nothing was written
+    timestamp: int
+    feature: str
+    kind: Kind
+    value: str
+    sentiment: int
+    input_length: int  # characters
+    response_length: int  # characters
+    generation_id: str | None
+    trace_id: str | None
+    prompt_id: str | None
+    model: str | None
+    config_revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """A stored vote with the texts it is about and what produced the response (None where no generation is known)."""
+
+    id: str
+    timestamp: int  # of the vote in force
+    created_at: int  # of the voter's first vote on this subject
+    name: str
+    kind: Kind
+    value: str
+    sentiment: int
+    feature: str
+    source: Source
+    source_id: str | None
+    comment: str | None
+    reasons: list[str]
+    user_id: str | None
+    session_id: str | None
+    input_text: str
+    response_text: str
+    config_revision: str
+    generation_id: str | None
+    trace_id: str | None
+    prompt_id: str | None
+    prompt_text: str | None
+    model: str | None
+    parameters: dict[str, Any] | None
+    messages: list[dict[str, str]] | None
+    duration: float | None
+    time_to_first_token: float | None
+    input_tokens: int | None
+    output_tokens: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which feedback. Every field that is set must match."""
+
+    value: str | None = None
+    sentiment: int | None = None
+    feature: str | None = None
+    prompt_id: str | None = None
+    since: int | None = None  # timestamp >= since
+    until: int | None = None  # timestamp < until
+    search: str | None = None  # in the input, the response or the comment, whatever the case
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Feedback, newest first, and the cursor of the next page (None: this is the last)."""
+
+    feedback: list[Feedback]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many votes of one hour share everything else in this record."""
+
+    hour: int  # microseconds since the epoch, a whole hour
+    feature: str
+    name: str
+    kind: Kind
+    value: str
+    sentiment: int
+    prompt_id: str | None
+    model: str | None
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """How many records a deletion reached."""
+
+    generations: int
+    feedback: int
+
+
+class Store(Protocol):
+    """Concurrent calls are fine. Whatever the database can't do is a `StoreError`; a write returns after its commit."""
+
+    @property
+    def description(self) -> str:
+        """For the start-up message: the engine and the place, without credentials."""
+        ...
+
+    async def start(self) -> None:
+        """Connect and bring the schema up to date."""
+        ...
+
+    async def close(self) -> None:
+        """Commit what is pending and disconnect."""
+        ...
+
+    async def ping(self) -> None:
+        """Return when the database answers."""
+        ...
+
+    async def record_generation(self, generation: Generation) -> None:
+        """Store a generation and, when it is new, its prompt."""
+        ...
+
+    async def record_vote(self, vote: Vote) -> Receipt:
+        """Store a vote, replace the voter's earlier one, or recognise a retry.
+
+        Raises GenerationNotFound, AmbiguousRequestId and IdempotencyConflict, each for this vote alone.
+        """
+        ...
+
+    async def delete_feedback(self, feedback_id: str) -> Receipt | None:
+        """Take a vote back; what it was, or None when there is none under that id."""
+        ...
+
+    async def generation(self, generation_id: str) -> Generation | None:
+        """Read one generation."""
+        ...
+
+    async def page(self, where: Filter, limit: int, cursor: str | None) -> Page:
+        """Read one page. Raises InputError for a cursor that `page` did not make."""
+        ...
+
+    async def count(self, where: Filter) -> int:
+        """Count feedback; without `search` the cost does not grow with the table."""
+        ...
+
+    async def counts(self, where: Filter) -> list[Count]:
+        """The hourly counts behind statistics; `since` and `until` widen to whole hours, `search` is not used."""
+        ...
+
+    async def prompt_texts(self, prompt_ids: Sequence[str]) -> dict[str, str]:
+        """The texts of prompts, by id."""
+        ...
+
+    def distinct_inputs(self, where: Filter) -> AsyncGenerator[list[str]]:
+        """The distinct input texts of matching feedback, by the time each was first voted on, in batches."""
+        ...
+
+    async def prune(self, before: int) -> Erased:
+        """Delete what was recorded before a time, and everything derived from it."""
+        ...
+
+    async def erase(self, *, user_id: str | None = None, session_id: str | None = None) -> Erased:
+        """Delete everything of a user or a session, and everything derived from it."""
+        ...
