@@ -1,0 +1,102 @@
+"""Llama Stack, OGX, vLLM: any server that speaks OpenAI's chat completions."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, suppress
+from importlib import import_module
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from canopy.errors import ModelTimeout
+from canopy.inference.base import ChatRequest, Completed, Deltas
+from canopy.inference.reply import Reply
+from canopy.inference.watchdog import Watchdog
+
+if TYPE_CHECKING:
+    from canopy.inference.upstream import Upstream
+
+# Seconds between `[DONE]` and the end of the body, within which the connection can still be used again.
+_LINGER = 0.1
+
+
+class LlamaStackInference:
+    """A model server at a URL, with or without `/v1`. Timeouts in seconds.
+
+    A token is a delta with text, of the answer or of the reasoning before it. `first_token_timeout` runs from the
+    call, retries included, to the first one; `token_timeout` from each to the next. Comment lines, role announcements
+    and empty deltas are none: a stuck server behind a lively proxy sends those too. `retries` happen before the first
+    byte only.
+    """
+
+    def __init__(
+        self, url: str, *, connect_timeout: float, first_token_timeout: float, token_timeout: float, retries: int
+    ) -> None:
+        self._url = url.rstrip("/").removesuffix("/v1").rstrip("/")
+        self._connect_timeout = connect_timeout
+        self._first_token_timeout = first_token_timeout
+        self._token_timeout = token_timeout
+        self._retries = retries
+        self._loading: asyncio.Task[Upstream] | None = None
+
+    @property
+    def description(self) -> str:
+        """The server's address, without the credentials that a URL may hold."""
+        url = urlsplit(self._url)
+        return f"the model server at {url._replace(netloc=url.netloc.rpartition('@')[2]).geturl()}"
+
+    def model_name(self, configured: str) -> str:
+        """The configured one: the server decides whether it has it."""
+        return configured
+
+    async def start(self) -> None:
+        """Begin to load the client library, and return."""
+        self._load()
+
+    async def close(self) -> None:
+        """Close all connections; open streams end with a ModelError."""
+        if self._loading is not None:
+            upstream = await self._loading
+            await upstream.close()
+
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[Deltas | Completed]:
+        """Ask, and hand on the reply as it arrives: all tokens of one read together."""
+        upstream = await asyncio.shield(self._load())  # shielded: other callers wait for the same task
+        reply = Reply(request.model)
+        watchdog = Watchdog(self._first_token_timeout)
+        try:
+            async with AsyncExitStack() as stack:
+                with watchdog:
+                    response = await stack.enter_async_context(upstream.ask(request))
+                chunks = response.iter_bytes()
+                while not reply.done:
+                    with watchdog:
+                        data = await anext(chunks, None)
+                    if data is None:
+                        break
+                    deltas = reply.feed(data)
+                    if reply.heard:
+                        watchdog.restart(self._token_timeout)
+                    if deltas:
+                        yield deltas
+                completed = reply.complete()
+                with suppress(TimeoutError, *upstream.FAILURES):  # the reply is complete, whatever follows
+                    async with asyncio.timeout(_LINGER):
+                        await anext(chunks, None)
+        except TimeoutError as error:
+            limit = self._token_timeout if reply.begun else self._first_token_timeout
+            raise ModelTimeout(f"The model was silent for {limit:g} seconds.") from error
+        except upstream.FAILURES as error:
+            raise upstream.translate(error, request.model) from error
+        finally:
+            watchdog.stop()
+        yield completed
+
+    def _load(self) -> "asyncio.Task[Upstream]":
+        if self._loading is None:
+            self._loading = asyncio.create_task(asyncio.to_thread(self._connect))
+        return self._loading
+
+    def _connect(self) -> "Upstream":
+        # Imported late and in a thread: the client library takes half a second that nobody should wait for.
+        upstream: type[Upstream] = import_module("canopy.inference.upstream").Upstream
+        return upstream(self._url, connect_timeout=self._connect_timeout, retries=self._retries)
