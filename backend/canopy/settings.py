@@ -23,6 +23,9 @@ class Settings(BaseSettings):
         description="`sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST/DATABASE`.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Lowest level that is logged.")
+    banner: bool | None = Field(
+        None, description="Print a summary on standard error at the start. Unset: on a terminal only."
+    )
     drain_delay: float = Field(
         0, ge=0, description="Seconds between SIGTERM and the last accepted connection, so that routers notice."
     )
@@ -34,7 +37,9 @@ class Settings(BaseSettings):
     max_generations: int = Field(256, ge=1, description="Generations at once.")
     max_queued_generations: int = Field(64, ge=0, description="Generations waiting for their turn; beyond it 503.")
     queue_timeout: float = Field(10, gt=0, description="Seconds that a generation waits for its turn; then 503.")
-    keepalive_interval: float = Field(15, gt=0, description="Seconds of quiet after which a stream gets a comment line.")
+    keepalive_interval: float = Field(
+        15, gt=0, description="Seconds of quiet after which a stream gets a comment line."
+    )
     max_body_bytes: int = Field(1_000_000, ge=1, description="Largest request body in bytes; beyond it 413.")
     body_timeout: float = Field(30, gt=0, description="Seconds in which a request's body must have arrived.")
     max_prompt_chars: int = Field(100_000, ge=1, description="Longest text to summarize or to vote on, in characters.")

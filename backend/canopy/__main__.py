@@ -1,0 +1,5 @@
+"""`python -m canopy` is `canopy`."""
+
+from canopy.cli import main
+
+main()

@@ -1,0 +1,38 @@
+"""HTTP: the only folder that knows the web framework."""
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from canopy import __version__
+from canopy.api.context import RequestContext
+from canopy.api.errors import add_error_handlers
+from canopy.api.feedback import review_routes, vote_routes
+from canopy.api.operations import operations_routes
+from canopy.api.pages import page_routes
+from canopy.api.parts import Parts
+from canopy.api.summarize import summarize_routes
+
+__all__ = ["Parts", "build_api", "with_context"]
+
+
+def build_api(parts: Parts) -> FastAPI:
+    """The application's routes and their documentation."""
+    app = FastAPI(
+        title="Canopy",
+        version=__version__,
+        description="A summarization backend that learns from its users.",
+        docs_url=None,
+        redoc_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # Canopy has its own: docs/decisions
+    )
+    add_error_handlers(app, parts.telemetry)
+    # The hot routes first: the router tries them in order.
+    for router in (vote_routes, summarize_routes, review_routes, operations_routes):
+        app.include_router(router(parts))
+    app.router.routes.extend(page_routes(parts))
+    return app
+
+
+def with_context(app: ASGIApp, parts: Parts) -> ASGIApp:
+    """The application inside what surrounds every request."""
+    return RequestContext(app, parts.telemetry)

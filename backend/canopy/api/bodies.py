@@ -1,0 +1,153 @@
+"""Request bodies: read within bounds, checked, and refused with a sentence that doesn't repeat them."""
+
+import asyncio
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+from starlette.requests import Request
+
+from canopy.errors import BodyTimeout, BodyTooLarge, InputError
+from canopy.settings import Settings
+
+
+class BodyError(InputError):
+    """A body of the wrong shape.
+
+    `errors` is FastAPI's list: `loc`, `msg` and `type` of each finding, never the input.
+    """
+
+    def __init__(self, sentence: str, errors: list[dict[str, Any]]) -> None:
+        super().__init__(sentence)
+        self.errors = errors
+
+
+def storable(text: str) -> str:
+    """Refuse the one character in valid JSON that databases can't hold."""
+    if "\0" in text:
+        raise PydanticCustomError("nul_character", "has a NUL character, which can't be stored")
+    return text
+
+
+Text = Annotated[str, AfterValidator(storable)]
+FullText = Annotated[str, StringConstraints(min_length=1), AfterValidator(storable)]
+Id = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(storable)]
+
+
+class Body(BaseModel):
+    """What every body shares: exact types and no unknown fields, so that a misspelled one isn't lost in silence."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class SummarizeBody(Body):
+    """A text to summarize."""
+
+    prompt: FullText = Field(description="The text.")
+    stream: bool = Field(True, description="False: one JSON object instead of events.")
+    session_id: Id | None = Field(None, description="Groups requests of one person; also the header X-Session-Id.")
+    user_id: Id | None = Field(None, description="Who asks.")
+
+
+class Turn(Body):
+    """One turn of a conversation."""
+
+    role: Literal["user", "assistant"]
+    content: FullText
+
+
+class ChatBody(Body):
+    """A conversation about a summary, which ends with the user's question."""
+
+    messages: list[Turn] = Field(min_length=1, max_length=200, description="The conversation so far, oldest first.")
+    stream: bool = Field(True, description="False: one JSON object instead of events.")
+    session_id: Id | None = Field(None, description="Groups requests of one person; also the header X-Session-Id.")
+    user_id: Id | None = Field(None, description="Who asks.")
+
+
+class VoteBody(Body):
+    """A vote on a response, named by id or by its two texts."""
+
+    rating: int | str = Field(description="`thumbs_up`, `thumbs_down`, 1 to 5, or a configured label.")
+    request_id: Id | None = Field(None, description="`X-Request-Id` of the response.")
+    generation_id: Id | None = Field(None, description="`generation_id` of the response.")
+    input_text: FullText | None = Field(None, description="The text that was summarized, where no id is known.")
+    response_text: FullText | None = Field(None, description="The summary, where no id is known.")
+    comment: Text | None = Field(None, description="Why, in one's own words; also accepted as `reason`.")
+    reasons: list[Id] = Field([], max_length=20, description="Configured categories.")
+    feature: Id | None = Field(None, description="What was rated.")
+    user_id: Id | None = Field(None, description="Who votes.")
+    session_id: Id | None = Field(None, description="The voter's session; also the header X-Session-Id.")
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")] = Field(
+        "user_satisfaction", description="What is assessed."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _reason_is_comment(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "reason" in data:
+            data = dict(data)
+            reason = data.pop("reason")
+            if data.setdefault("comment", reason) != reason:
+                raise PydanticCustomError("two_comments", "send `comment` or `reason`, not both")
+        return data
+
+
+async def read_body(request: Request, settings: Settings) -> bytes:
+    """The request's bytes. Raises BodyTooLarge, BodyTimeout, or InputError for what isn't JSON by its content type.
+
+    JSON alone is taken, so that no form on another site can post a vote.
+    """
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type != "application/json":
+        raise InputError("Send JSON with the header `Content-Type: application/json`.")
+    limit = settings.max_body_bytes
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(settings.body_timeout):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > limit:
+                    raise BodyTooLarge(f"The request is larger than the limit of {limit:,} bytes.")
+                chunks.append(chunk)
+    except TimeoutError as error:
+        raise BodyTimeout(f"The request's body did not arrive within {settings.body_timeout:g} seconds.") from error
+    return b"".join(chunks)
+
+
+def parse[B: Body](kind: type[B], body: bytes) -> B:
+    """The body as a record. Raises BodyError."""
+    try:
+        return kind.model_validate_json(body)
+    except ValidationError as error:
+        raise invalid(error.errors(include_url=False, include_context=False, include_input=False)) from None
+
+
+def invalid(findings: Any) -> BodyError:
+    """pydantic's findings as an error, without what the client sent."""
+    errors = [{"loc": list(item["loc"]), "msg": item["msg"], "type": item["type"]} for item in findings]
+    return BodyError(" ".join(dict.fromkeys(_sentence(item) for item in errors)), errors)
+
+
+def check_length(name: str, text: str | None, limit: int) -> None:
+    """Raise InputError when `text` has more than `limit` characters."""
+    if text is not None and len(text) > limit:
+        raise InputError(f"`{name}` has {len(text):,} characters; the limit is {limit:,}.")
+
+
+def _sentence(item: dict[str, Any]) -> str:
+    if item["type"] == "json_invalid":
+        return "The body is not valid JSON."
+    path = ".".join(str(part) for part in item["loc"] if part not in ("int", "str"))
+    if item["type"] == "extra_forbidden":
+        return f"`{path}` is not a field of this request; check its spelling."
+    if item["type"] == "missing":
+        return f"`{path}` is missing."
+    if not path:
+        message = item["msg"].removeprefix("Input ")
+        return "The body must be a JSON object." if "object" in message else f"{message[0].upper()}{message[1:]}."
+    if path == "rating":
+        return "`rating` must be a string such as `thumbs_up` or an integer from 1 to 5."
+    message = item["msg"].removeprefix("Input ").removeprefix("String ")
+    return f"`{path}` {message[0].lower()}{message[1:]}."

@@ -1,0 +1,137 @@
+"""POST, GET and DELETE /feedback, /feedback/stats and /feedback/export."""
+
+import hashlib
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from canopy.api import pages
+from canopy.api.bodies import VoteBody, check_length, parse, read_body
+from canopy.api.context import trace_id_of
+from canopy.api.filters import FeedbackQuery, PageQuery
+from canopy.api.parts import Parts
+from canopy.api.routes import BodyRoute, ErrorBody, json_response, request_body
+from canopy.api.sessions import header_id, session_id_of
+from canopy.feedback import dataset
+from canopy.feedback.ratings import shown_rating
+from canopy.feedback.statistics import statistics
+from canopy.feedback.times import iso
+from canopy.feedback.votes import Ballot
+from canopy.store.base import Feedback
+
+DATASET_NAME = "feedback-eval-dataset.yaml"
+_ERRORS: dict[int | str, dict[str, Any]] = {status: {"model": ErrorBody} for status in (404, 422, 503)}
+
+
+def vote_routes(parts: Parts) -> APIRouter:
+    """The route that takes votes."""
+    router = APIRouter(route_class=BodyRoute, tags=["feedback"])
+    settings, votes = parts.settings, parts.votes
+
+    @router.post(
+        "/feedback",
+        responses={200: {"description": "Committed.", "content": {"application/json": {}}}, **_ERRORS},
+        openapi_extra=request_body(VoteBody),
+        response_model=None,
+    )
+    async def submit(request: Request) -> Response:
+        """Vote on a response. The header Idempotency-Key makes a retry harmless."""
+        votes.check()
+        content = await read_body(request, settings)
+        body = parse(VoteBody, content)
+        check_length("input_text", body.input_text, settings.max_prompt_chars)
+        check_length("response_text", body.response_text, settings.max_body_bytes)
+        check_length("comment", body.comment, settings.max_comment_chars)
+        session_id = session_id_of(request, body.session_id)
+        ballot = Ballot(
+            rating=body.rating,
+            name=body.name,
+            request_id=body.request_id,
+            generation_id=body.generation_id,
+            input_text=body.input_text,
+            response_text=body.response_text,
+            feature=body.feature,
+            comment=body.comment,
+            reasons=tuple(body.reasons),
+            user_id=body.user_id,
+            session_id=session_id,
+            idempotency_key=header_id(request, "idempotency-key"),
+            body_digest=hashlib.sha256(content).digest(),
+        )
+        receipt = await votes.submit(ballot, trace_id_of(request.scope))
+        return json_response({"status": "ok", "feedback_id": receipt.feedback_id})
+
+    return router
+
+
+def review_routes(parts: Parts) -> APIRouter:
+    """The routes that show votes."""
+    router = APIRouter(route_class=APIRoute, tags=["feedback"], responses=_ERRORS)
+
+    @router.get("/feedback", response_model=None)
+    async def entries(request: Request, query: Annotated[PageQuery, Query()]) -> Response:
+        """Votes, newest first; with `Accept: text/html` the dashboard."""
+        where = query.where()
+        if "text/html" in request.headers.get("accept", ""):
+            return await pages.dashboard(parts, request, where)
+        parts.votes.check()
+        page = await parts.store.page(where, query.limit, query.cursor)
+        total = await parts.store.count(where)
+        return json_response({"total": total, "feedback": [entry(it) for it in page.feedback], "next": page.next})
+
+    @router.get("/feedback/stats", response_model=None)
+    async def stats(query: Annotated[FeedbackQuery, Query()]) -> Response:
+        """Counts and satisfaction over time, per prompt version and per model."""
+        parts.votes.check()
+        return json_response(statistics(await parts.store.counts(query.where())))
+
+    @router.get("/feedback/export", response_model=None)
+    async def export(query: Annotated[FeedbackQuery, Query()]) -> Response:
+        """Negative feedback as an evaluation dataset in YAML."""
+        config = parts.votes.check()
+        return StreamingResponse(
+            dataset.export(parts.store, query.where(), config.values.summarize.model),
+            media_type="application/yaml",
+            headers={"content-disposition": f'attachment; filename="{DATASET_NAME}"', "cache-control": "no-store"},
+        )
+
+    @router.delete("/feedback/{feedback_id}", response_model=None)
+    async def take_back(request: Request, feedback_id: str) -> Response:
+        """Take a vote back."""
+        await parts.votes.take_back(feedback_id, trace_id_of(request.scope))
+        return json_response({"status": "ok", "feedback_id": feedback_id})
+
+    return router
+
+
+def entry(it: Feedback) -> dict[str, Any]:
+    """A vote as clients see it."""
+    return {
+        "id": it.id,
+        "timestamp": iso(it.timestamp),
+        "feature": it.feature,
+        "rating": shown_rating(it.kind, it.value),
+        "name": it.name,
+        "input_text": it.input_text,
+        "response_text": it.response_text,
+        "comment": it.comment,
+        "reasons": it.reasons,
+        "user_id": it.user_id,
+        "session_id": it.session_id,
+        "source": it.source,
+        "created_at": iso(it.created_at),
+        "config_revision": it.config_revision,
+        "generation_id": it.generation_id,
+        "request_id": it.trace_id,
+        "prompt_id": it.prompt_id,
+        "prompt": it.prompt_text,
+        "model": it.model,
+        "parameters": it.parameters,
+        "messages": it.messages,
+        "usage": {"input_tokens": it.input_tokens, "output_tokens": it.output_tokens} if it.generation_id else None,
+        "time_to_first_token_seconds": it.time_to_first_token,
+        "duration_seconds": it.duration,
+    }

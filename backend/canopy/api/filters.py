@@ -1,0 +1,64 @@
+"""The query parameters that choose feedback."""
+
+import re
+from datetime import UTC, datetime, time, timedelta
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from canopy.api.bodies import storable
+from canopy.errors import InputError
+from canopy.feedback.ratings import SENTIMENTS
+from canopy.feedback.times import microseconds
+from canopy.store.base import Filter
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+Word = Annotated[str | None, AfterValidator(lambda text: storable(text) if text else None)]
+
+
+class FeedbackQuery(BaseModel):
+    """Which feedback. An empty parameter, as forms send it, is none."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    rating: Word = Field(
+        None, max_length=200, description="A rating, or `positive`, `neutral` or `negative` for all that count so."
+    )
+    feature: Word = Field(None, max_length=200, description="What was rated.")
+    prompt_id: Word = Field(None, max_length=200, description="The prompt version that produced the response.")
+    since: Word = Field(None, max_length=40, description="From this time or day (ISO 8601, UTC unless it says).")
+    until: Word = Field(None, max_length=40, description="Before this time; a day is included whole.")
+    q: Word = Field(None, max_length=200, description="Text in the prompt, the response or the comment.")
+
+    def where(self) -> Filter:
+        """The filter. Raises InputError for a time that is none."""
+        sentiment = SENTIMENTS.get(self.rating or "")
+        return Filter(
+            value=self.rating if sentiment is None else None,
+            sentiment=sentiment,
+            feature=self.feature,
+            prompt_id=self.prompt_id,
+            since=_moment("since", self.since, end=False),
+            until=_moment("until", self.until, end=True),
+            search=self.q,
+        )
+
+
+class PageQuery(FeedbackQuery):
+    """Which feedback, and which page of it."""
+
+    limit: int = Field(50, ge=1, le=200, description="Entries on a page.")
+    cursor: Word = Field(None, max_length=200, description="The `next` of the page before.")
+
+
+def _moment(name: str, text: str | None, *, end: bool) -> int | None:
+    if text is None:
+        return None
+    try:
+        if _DAY.fullmatch(text):
+            day = datetime.combine(datetime.fromisoformat(text), time(), UTC)
+            return microseconds(day + timedelta(days=1) if end else day)
+        # A `+` in a query that nobody escaped arrives as a space.
+        return microseconds(datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text))
+    except (ValueError, OverflowError) as error:
+        raise InputError(f"`{name}` must be a day or a time such as 2026-01-31 or 2026-01-31T08:30:00Z.") from error

@@ -1,0 +1,26 @@
+"""What the routes work with."""
+
+from dataclasses import dataclass
+
+from canopy.feedback.votes import Votes
+from canopy.flags import ConfigSource
+from canopy.inference.base import Inference
+from canopy.lifecycle import Lifecycle
+from canopy.pipeline import Pipeline
+from canopy.settings import Settings
+from canopy.store.base import Store
+from canopy.telemetry import Telemetry
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Every part of the application, made by `canopy.app`."""
+
+    settings: Settings
+    config: ConfigSource
+    store: Store
+    inference: Inference
+    pipeline: Pipeline
+    votes: Votes
+    telemetry: Telemetry
+    lifecycle: Lifecycle

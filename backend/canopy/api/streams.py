@@ -1,0 +1,120 @@
+"""Server-sent events that keep proxies awake, notice when the client goes, and never end in silence."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import aclosing
+from typing import Any
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from canopy import jsonlines
+from canopy.errors import CanopyError
+
+CLIENT_GONE = 499  # nginx's number for a client that closed the connection before the answer
+DONE = b"data: [DONE]\n\n"
+_COMMENT = b": keep-alive\n\n"
+# A client that takes nothing for this many keep-alive intervals is as good as gone: it would hold its place for ever.
+_UNREAD_FOR = 4
+_HEADERS = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache, no-transform"),
+    (b"x-accel-buffering", b"no"),
+]
+
+
+def event(payload: object) -> bytes:
+    """One event: a line `data: {json}` and a blank line."""
+    return b"data: " + jsonlines.dump(payload) + b"\n\n"
+
+
+class EventStream(Response):
+    """Sends chunks of encoded events as they come, and `[DONE]` at the end.
+
+    The status line waits for the first chunk, so that an error before it is a real HTTP status; but no longer than
+    `keepalive` seconds, the time after which any quiet stream gets a comment. Once the stream has begun, an error
+    becomes the event that `on_error` makes of it. A client that goes away closes the generator.
+    """
+
+    def __init__(
+        self, chunks: AsyncGenerator[bytes], *, keepalive: float, on_error: Callable[[Exception], bytes]
+    ) -> None:
+        super().__init__()
+        self._chunks = chunks
+        self._keepalive = keepalive
+        self._on_error = on_error
+        self._started = False
+        self._sending = False
+        self._last_sent = 0.0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve the stream."""
+        del scope
+        loop = asyncio.get_running_loop()
+        self._last_sent = loop.time()
+        pump = asyncio.create_task(self._pump(send))
+        gone = asyncio.create_task(_disconnected(receive))
+        try:
+            while not pump.done() and not gone.done():
+                quiet_for = loop.time() - self._last_sent
+                if self._sending and quiet_for >= _UNREAD_FOR * self._keepalive:
+                    break
+                if not self._sending and quiet_for >= self._keepalive:
+                    await self._send(send, _COMMENT)
+                    quiet_for = 0
+                pause = max(self._keepalive - quiet_for, self._keepalive / 10)
+                await asyncio.wait({pump, gone}, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            gone.cancel()
+            if not pump.done():
+                pump.cancel()
+            await asyncio.wait({pump, gone})
+        if not pump.cancelled():
+            pump.result()
+        elif not self._started:
+            # Nobody reads it, but the log and the metrics say what became of the request.
+            await send({"type": "http.response.start", "status": CLIENT_GONE, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+
+    async def _pump(self, send: Send) -> None:
+        try:
+            async with aclosing(self._chunks) as chunks:
+                async for chunk in chunks:
+                    await self._send(send, chunk)
+        except Exception as error:
+            if not self._started:
+                raise
+            await self._send(send, self._on_error(error))
+            if not isinstance(error, CanopyError):
+                await self._end(send)
+                raise
+        await self._end(send)
+
+    async def _end(self, send: Send) -> None:
+        await self._send(send, DONE, more=False)
+
+    async def _send(self, send: Send, chunk: bytes, *, more: bool = True) -> None:
+        if not self._started:
+            self._started = True
+            await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+        self._last_sent = asyncio.get_running_loop().time()
+        self._sending = True
+        await send({"type": "http.response.body", "body": chunk, "more_body": more})
+        self._sending = False
+
+
+async def unless_gone[T](receive: Receive, work: Coroutine[Any, Any, T]) -> T | None:
+    """The result of `work`; None, and `work` cancelled, when the client goes away first."""
+    task, gone = asyncio.create_task(work), asyncio.create_task(_disconnected(receive))
+    try:
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        return task.result() if task.done() else None
+    finally:
+        for pending in (task, gone):
+            pending.cancel()
+        await asyncio.wait({task, gone})
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

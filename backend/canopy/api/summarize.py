@@ -1,0 +1,124 @@
+"""POST /summarize and POST /summarize/chat."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from canopy.api.bodies import ChatBody, SummarizeBody, check_length, parse, read_body
+from canopy.api.context import trace_id_of
+from canopy.api.errors import UNEXPECTED, report
+from canopy.api.parts import Parts
+from canopy.api.routes import BodyRoute, ErrorBody, json_response, request_body
+from canopy.api.sessions import session_id_of
+from canopy.api.streams import CLIENT_GONE, EventStream, event, unless_gone
+from canopy.errors import CanopyError, InputError
+from canopy.features import FEATURES, Feature
+from canopy.inference.base import Deltas, Message
+from canopy.pipeline import Question
+from canopy.store.base import Generation
+
+_DOCS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Events: `delta`s, then `done`; or one JSON object.",
+        "content": {"text/event-stream": {"schema": {"type": "string"}}, "application/json": {}},
+    },
+    404: {"model": ErrorBody},
+    422: {"model": ErrorBody},
+    502: {"model": ErrorBody},
+    503: {"model": ErrorBody},
+    504: {"model": ErrorBody},
+}
+
+
+def summarize_routes(parts: Parts) -> APIRouter:
+    """The routes that ask the model."""
+    router = APIRouter(route_class=BodyRoute, tags=["summarize"])
+    limit = parts.settings.max_prompt_chars
+
+    @router.post("/summarize", responses=_DOCS, openapi_extra=request_body(SummarizeBody), response_model=None)
+    async def summarize(request: Request) -> Response:
+        """Summarize a text."""
+        parts.pipeline.check(FEATURES["summarize"])
+        body = parse(SummarizeBody, await read_body(request, parts.settings))
+        check_length("prompt", body.prompt, limit)
+        return await _answer(parts, request, FEATURES["summarize"], (Message("user", body.prompt),), body)
+
+    @router.post("/summarize/chat", responses=_DOCS, openapi_extra=request_body(ChatBody), response_model=None)
+    async def chat(request: Request) -> Response:
+        """Ask a follow-up question on a summary."""
+        parts.pipeline.check(FEATURES["summarize_chat"])
+        body = parse(ChatBody, await read_body(request, parts.settings))
+        for number, turn in enumerate(body.messages):
+            check_length(f"messages.{number}.content", turn.content, limit)
+        if body.messages[-1].role != "user":
+            raise InputError("The last of `messages` must be the user's question.")
+        turns = tuple(Message(turn.role, turn.content) for turn in body.messages)
+        return await _answer(parts, request, FEATURES["summarize_chat"], turns, body)
+
+    return router
+
+
+async def _answer(
+    parts: Parts, request: Request, feature: Feature, messages: tuple[Message, ...], body: SummarizeBody | ChatBody
+) -> Response:
+    question = Question(
+        feature=feature,
+        messages=messages,
+        trace_id=trace_id_of(request.scope),
+        session_id=session_id_of(request, body.session_id),
+        user_id=body.user_id,
+    )
+    reply = parts.pipeline.generate(question)
+    if not body.stream or _wants_json(request):
+        outcome = await unless_gone(request.receive, _whole(reply))
+        return json_response(outcome, 200 if outcome else CLIENT_GONE)
+    return EventStream(
+        _events(reply),
+        keepalive=parts.settings.keepalive_interval,
+        on_error=lambda error: _error_event(parts, request, error),
+    )
+
+
+def _error_event(parts: Parts, request: Request, error: Exception) -> bytes:
+    """A failure after the stream has begun."""
+    known = error if isinstance(error, CanopyError) else CanopyError(UNEXPECTED)
+    if known is error:
+        report(parts.telemetry, request.scope, known)
+    trace_id = trace_id_of(request.scope)
+    return event({"type": "error", "error": known.sentence, "code": known.code, "request_id": trace_id})
+
+
+async def _events(reply: AsyncGenerator[Deltas | Generation]) -> AsyncGenerator[bytes]:
+    async with aclosing(reply) as items:
+        async for item in items:
+            if isinstance(item, list):
+                yield b"".join([event({"delta": text}) for text in item])
+            else:
+                yield event({"type": "done", **_outcome(item)})
+
+
+async def _whole(reply: AsyncGenerator[Deltas | Generation]) -> dict[str, Any]:
+    async with aclosing(reply) as items:
+        async for item in items:
+            if isinstance(item, Generation):
+                return {"response": item.response_text, **_outcome(item)}
+    raise CanopyError(UNEXPECTED)
+
+
+def _outcome(generation: Generation) -> dict[str, Any]:
+    return {
+        "request_id": generation.trace_id,
+        "generation_id": generation.id,
+        "finish_reason": generation.finish_reason,
+        "model": generation.model,
+        "usage": {"input_tokens": generation.input_tokens, "output_tokens": generation.output_tokens},
+    }
+
+
+def _wants_json(request: Request) -> bool:
+    accept = request.headers.get("accept", "")
+    return "application/json" in accept and "text/event-stream" not in accept

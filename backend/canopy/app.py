@@ -1,0 +1,118 @@
+"""The composition root: the only place that knows every part."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from starlette.types import ASGIApp
+
+from canopy.admission import Admission
+from canopy.api import Parts, build_api, with_context
+from canopy.errors import ConfigError, StoreError
+from canopy.feedback.votes import Votes
+from canopy.flags import Config, ConfigSource
+from canopy.inference import open_inference
+from canopy.inference.base import Inference
+from canopy.lifecycle import Lifecycle
+from canopy.pipeline import Pipeline
+from canopy.settings import Settings
+from canopy.store import open_store
+from canopy.store.base import Store
+from canopy.telemetry import Logs, Metrics, Telemetry, Traces
+from canopy.telemetry.events import ConfigRejected, ConfigReloaded, RecordsDeleted, StoreFailed
+
+MOUNTED_VALUES = Path("/canopy/canopy-config.yaml")
+_HOUR = 3600.0
+_DAY_MICROSECONDS = 86_400_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """An ASGI application and the parts inside it, which must be `running` while it serves."""
+
+    asgi: ASGIApp
+    parts: Parts
+
+
+def create_app(
+    settings: Settings,
+    *,
+    config: ConfigSource | None = None,
+    store: Store | None = None,
+    inference: Inference | None = None,
+    logs: Logs | None = None,
+) -> Application:
+    """Put the parts together; what is not given is made from the settings. Nothing runs yet.
+
+    Raises ConfigError when the values file or a setting can't be used.
+    """
+    config = config or ConfigSource(values_path(settings))
+    telemetry = Telemetry(logs or Logs(settings.log_level), Metrics(), Traces())
+    store = store or open_store(settings.store_url)
+    url = config.current.values.LLAMA_STACK_URL
+    inference = inference or open_inference(str(url) if url else None, settings)
+    admission = Admission(
+        settings.max_generations, settings.max_queued_generations, settings.queue_timeout, telemetry.metrics
+    )
+    parts = Parts(
+        settings=settings,
+        config=config,
+        store=store,
+        inference=inference,
+        pipeline=Pipeline(config, inference, store, telemetry, admission),
+        votes=Votes(config, store, telemetry),
+        telemetry=telemetry,
+        lifecycle=Lifecycle(),
+    )
+    return Application(with_context(build_api(parts), parts), parts)
+
+
+def values_path(settings: Settings) -> Path | None:
+    """The values file: the one that is set, else the cluster's where it is mounted, else none."""
+    if settings.config_path is not None:
+        return settings.config_path
+    return MOUNTED_VALUES if MOUNTED_VALUES.exists() else None
+
+
+@asynccontextmanager
+async def running(parts: Parts) -> AsyncGenerator[None]:
+    """Start the parts, and end them in the order in which nothing is lost."""
+    async with AsyncExitStack() as stack:
+        await parts.store.start()
+        stack.push_async_callback(parts.store.close)
+        await parts.inference.start()
+        stack.push_async_callback(parts.inference.close)
+        stack.push_async_callback(parts.pipeline.close)
+        for work in (_watch_config(parts), _retain(parts)):
+            task = asyncio.create_task(work)
+            stack.callback(task.cancel)
+        parts.lifecycle.ready()
+        yield
+
+
+async def _watch_config(parts: Parts) -> None:
+    emit = parts.telemetry.emit
+
+    def changed(config: Config) -> None:
+        emit(ConfigReloaded(config.revision, {name: flag.on for name, flag in config.flags.items()}))
+
+    def rejected(error: ConfigError) -> None:
+        emit(ConfigRejected(error.sentence, parts.config.current.revision))
+
+    await parts.config.watch(parts.settings.config_poll_interval, changed, rejected)
+
+
+async def _retain(parts: Parts) -> None:
+    """Delete what is older than the retention, once an hour."""
+    while days := parts.settings.retention_days:
+        try:
+            erased = await parts.store.prune(time.time_ns() // 1000 - days * _DAY_MICROSECONDS)
+        except StoreError as error:
+            parts.telemetry.emit(StoreFailed(error.sentence, None))
+        else:
+            if erased.generations or erased.feedback:
+                parts.telemetry.emit(RecordsDeleted(erased.generations, erased.feedback))
+        await asyncio.sleep(_HOUR)

@@ -1,0 +1,26 @@
+"""What a feature is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from canopy.flags import Values
+from canopy.prompts import Prompt
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """A use of the model, with everything that differs from one feature to the next.
+
+    `name` stands in records, logs and metrics; `flag` switches it; `prompt`, `model`, `temperature` and `max_tokens`
+    read the values that are in force when a generation starts. `exported` features can become evaluation tests.
+    """
+
+    name: str
+    flag: str
+    title: str
+    endpoint: str
+    exported: bool
+    prompt: Callable[[Values], Prompt]
+    model: Callable[[Values], str]
+    temperature: Callable[[Values], float]
+    max_tokens: Callable[[Values], int]

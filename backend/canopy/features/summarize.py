@@ -1,0 +1,16 @@
+"""Summaries of a text."""
+
+from canopy.features.base import Feature
+from canopy.prompts import prompt
+
+FEATURE = Feature(
+    name="summarize",
+    flag="summarize",
+    title="Summarization",
+    endpoint="/summarize",
+    exported=True,
+    prompt=lambda values: prompt(values.summarize.prompt),
+    model=lambda values: values.summarize.model,
+    temperature=lambda values: values.summarize.temperature,
+    max_tokens=lambda values: values.summarize.max_tokens,
+)

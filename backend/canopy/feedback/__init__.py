@@ -1,0 +1,1 @@
+"""Votes on responses, and the evaluation dataset that bad ones become."""

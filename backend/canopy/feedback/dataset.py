@@ -1,0 +1,61 @@
+"""Bad answers as evaluation tests, in the lab's YAML."""
+
+import re
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+
+import orjson
+import yaml
+
+from canopy.features import FEATURES
+from canopy.store.base import Filter, Store
+
+# What YAML loaders fold, reject or drop when it stands raw in a double-quoted scalar, though JSON allows it.
+_ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+
+
+def scalar(text: str) -> str:
+    """`text` as a double-quoted YAML scalar on one line, which every loader reads back exactly.
+
+    A JSON string is one, but for the few characters that YAML's reader treats on its own; those become escapes.
+    """
+    return _ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", orjson.dumps(text).decode())
+
+
+def head(judge_model: str) -> bytes:
+    """Everything that stands above the tests."""
+    document = {
+        "name": "feedback_eval_tests",
+        "description": "Tests generated from negative user feedback on summarization.",
+        "endpoint": "/summarize",
+        "scoring_params": {
+            "llm-as-judge::base": {
+                "judge_model": judge_model,
+                "prompt_template": "judge_prompt.txt",
+                "type": "llm_as_judge",
+                "judge_score_regexes": ["Answer: (A|B|C|D|E)"],
+            },
+            "basic::subset_of": None,
+        },
+    }
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True).encode()
+
+
+async def export(store: Store, where: Filter, judge_model: str) -> AsyncGenerator[bytes]:
+    """The dataset in chunks: one test per distinct prompt of the matching feedback, oldest first.
+
+    Without a rating in `where` only negative feedback counts. The same feedback always gives the same bytes.
+    """
+    if where.value is None and where.sentiment is None:
+        where = replace(where, sentiment=-1)
+    if where.feature is None:
+        where = replace(where, feature="summarize")
+    began = False
+    yield head(judge_model)
+    if FEATURES[where.feature or ""].exported:
+        async for texts in store.distinct_inputs(where):
+            lead = b"" if began else b"tests:\n"
+            began = True
+            yield lead + "".join(f'- prompt: {scalar(text)}\n  expected_result: ""\n' for text in texts).encode()
+    if not began:
+        yield b"tests: []\n"

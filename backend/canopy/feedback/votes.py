@@ -1,0 +1,114 @@
+"""From what a client sends to a committed, logged and counted vote."""
+
+from dataclasses import dataclass
+
+from canopy.errors import FeatureDisabled, FeedbackNotFound, InputError, StoreError
+from canopy.features import FEATURES
+from canopy.feedback.ratings import parse_rating
+from canopy.flags import Config, ConfigSource
+from canopy.store.base import Receipt, Store, Vote
+from canopy.telemetry import Telemetry
+from canopy.telemetry.events import FeedbackDeleted, FeedbackSubmitted, StoreFailed
+
+
+@dataclass(frozen=True, slots=True)
+class Ballot:
+    """A vote as a client sends it, its types and lengths checked, its meaning not yet."""
+
+    rating: int | str
+    name: str
+    request_id: str | None
+    generation_id: str | None
+    input_text: str | None
+    response_text: str | None
+    feature: str | None
+    comment: str | None
+    reasons: tuple[str, ...]
+    user_id: str | None
+    session_id: str | None
+    idempotency_key: str | None
+    body_digest: bytes
+
+
+class Votes:
+    """Takes votes and takes them back."""
+
+    def __init__(self, config: ConfigSource, store: Store, telemetry: Telemetry) -> None:
+        self._config = config
+        self._store = store
+        self._telemetry = telemetry
+
+    def check(self) -> Config:
+        """The config in force. Raises FeatureDisabled when it has feedback off."""
+        config = self._config.current
+        if not config.flags["feedback"].on:
+            raise FeatureDisabled("Feedback feature is not enabled")
+        return config
+
+    async def submit(self, ballot: Ballot, trace_id: str) -> Receipt:
+        """Commit a vote. Raises InputError, GenerationNotFound or StoreError, and then nothing is stored."""
+        vote = _vote(ballot, self.check())
+        try:
+            receipt = await self._store.record_vote(vote)
+        except StoreError as error:
+            self._telemetry.emit(StoreFailed(error=error.sentence, trace_id=trace_id))
+            raise
+        if receipt.outcome != "repeated":
+            self._telemetry.emit(FeedbackSubmitted(receipt, trace_id))
+        return receipt
+
+    async def take_back(self, feedback_id: str, trace_id: str) -> Receipt:
+        """Delete a vote. Raises FeedbackNotFound or StoreError."""
+        self.check()
+        receipt = await self._store.delete_feedback(feedback_id)
+        if receipt is None:
+            raise FeedbackNotFound("There is no feedback with this id; it may have been taken back already.")
+        self._telemetry.emit(FeedbackDeleted(receipt, trace_id))
+        return receipt
+
+
+def _vote(ballot: Ballot, config: Config) -> Vote:
+    values = config.values.feedback
+    rating = parse_rating(ballot.rating, values)
+    texts = (ballot.input_text, ballot.response_text)
+    by_id = ballot.generation_id is not None or ballot.request_id is not None
+    if by_id and any(text is not None for text in texts):
+        raise InputError("Send either `generation_id` or `request_id`, or both texts; not ids and texts together.")
+    if not by_id and any(text is None for text in texts):
+        raise InputError(
+            "Say what is rated: `generation_id` or `request_id` of the response, or `input_text` and `response_text`."
+        )
+    if ballot.feature is not None and ballot.feature not in FEATURES:
+        raise InputError(f"`feature` must be one of {', '.join(f'`{name}`' for name in FEATURES)}.")
+    if set(ballot.reasons) - set(values.reasons):
+        known = ", ".join(f"`{name}`" for name in values.reasons) or "empty, as none are configured"
+        raise InputError(f"`reasons` may hold {known}.")
+    return Vote(
+        name=ballot.name,
+        kind=rating.kind,
+        value=rating.value,
+        sentiment=rating.sentiment,
+        feature=ballot.feature or (None if by_id else "summarize"),
+        generation_id=ballot.generation_id,
+        request_id=ballot.request_id,
+        input_text=ballot.input_text,
+        response_text=ballot.response_text,
+        voter=_voter(ballot, by_id),
+        user_id=ballot.user_id,
+        session_id=ballot.session_id,
+        comment=ballot.comment or None,
+        reasons=tuple(dict.fromkeys(ballot.reasons)),
+        config_revision=config.revision,
+        source_id=ballot.user_id,
+        idempotency_key=ballot.idempotency_key,
+        body_digest=ballot.body_digest,
+    )
+
+
+def _voter(ballot: Ballot, by_id: bool) -> str | None:
+    """Who votes, as far as one can know. Whoever holds a response's id without saying who they are is one voter."""
+    if ballot.user_id is not None:
+        return f"user:{ballot.user_id}"
+    if ballot.session_id is not None:
+        return f"session:{ballot.session_id}"
+    return "anonymous" if by_id else None

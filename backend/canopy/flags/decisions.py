@@ -1,0 +1,39 @@
+"""From values to flags: what is on, and why."""
+
+from dataclasses import dataclass
+
+from canopy.flags.values import Values
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A capability: whether it works here, and the reason in a sentence."""
+
+    name: str
+    on: bool
+    reason: str
+
+
+def decide(values: Values) -> dict[str, Flag]:
+    """Every flag by name. A flag that is enabled but can't work is off, and its reason says what is missing."""
+    flags = [
+        _plain("summarize", values.summarize.enabled),
+        _plain("feedback", values.feedback.enabled),
+        _ab_testing(values),
+    ]
+    return {flag.name: flag for flag in flags}
+
+
+def _plain(name: str, enabled: bool) -> Flag:
+    return Flag(name, enabled, f"`{name}.enabled` is {'true' if enabled else 'false'}.")
+
+
+def _ab_testing(values: Values) -> Flag:
+    if not values.ab_testing.enabled:
+        return _plain("ab_testing", False)
+    missing = [f"`{name}.enabled: true`" for name in ("summarize", "feedback") if not getattr(values, name).enabled]
+    if not values.summarize.prompt_b.strip():
+        missing.append("a prompt in `summarize.prompt_b`")
+    if missing:
+        return Flag("ab_testing", False, f"`ab_testing.enabled` is true, but it needs {' and '.join(missing)} as well.")
+    return _plain("ab_testing", True)

@@ -1,0 +1,85 @@
+"""The typed Helm values: the one source of names, types, bounds and defaults."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, AnyHttpUrl, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+
+def _storable(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("has a NUL character, which no store can hold")
+    return text
+
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+Prompt = Annotated[str, StringConstraints(strip_whitespace=False, max_length=20_000), AfterValidator(_storable)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class SummarizeValues(_Section):
+    """Summaries: which model, which prompt, which parameters."""
+
+    enabled: bool = Field(True, description="Serve /summarize and the Summarization page.")
+    model: str = Field("llama32", min_length=1, max_length=200, description="The model's id at the model server.")
+    prompt: Prompt = Field(
+        "Summarize the text in a few clear sentences. Keep the facts, names and numbers, and add nothing of your own.",
+        min_length=1,
+        description="The system prompt; in A/B tests this is Prompt A.",
+    )
+    prompt_b: Prompt = Field("", description="The prompt to compare with; A/B testing needs it.")
+    temperature: float = Field(0.9, ge=0, le=2, strict=False, description="Sampling temperature.")
+    max_tokens: int = Field(4096, ge=1, le=1_000_000, description="Longest answer in tokens.")
+
+
+class Label(_Section):
+    """A rating of one's own beside thumbs and scores."""
+
+    name: Name = Field(description="What clients send as `rating`.")
+    sentiment: Literal["positive", "neutral", "negative"] = Field(
+        "neutral", description="How statistics and the export count it."
+    )
+
+
+class FeedbackValues(_Section):
+    """Votes on responses."""
+
+    enabled: bool = Field(True, description="Serve /feedback and its dashboard.")
+    reasons: list[Name] = Field(
+        ["inaccurate", "incomplete", "too_long", "too_short", "off_topic", "hard_to_read"],
+        max_length=20,
+        description="Categories that a vote may give as reasons.",
+    )
+    labels: list[Label] = Field([], max_length=20, description="Ratings beside thumbs and 1 to 5.")
+
+    @model_validator(mode="after")
+    def _distinct_labels(self) -> Self:
+        names = [label.name for label in self.labels]
+        taken = {"thumbs_up", "thumbs_down"}.intersection(names)
+        if taken:
+            raise ValueError(f"labels: `{taken.pop()}` is a rating already")
+        if len(set(names)) < len(names):
+            raise ValueError("labels: each name may stand once")
+        return self
+
+
+class AbTestingValues(_Section):
+    """Comparisons of two prompts."""
+
+    enabled: bool = Field(False, description="Run both prompts and ask which response is better.")
+
+
+class Values(_Section):
+    """Everything the values file may hold; a key that isn't here is an error."""
+
+    LLAMA_STACK_URL: AnyHttpUrl | None = Field(
+        None, strict=False, description="The model server, without /v1. Unset: the embedded model."
+    )
+    summarize: SummarizeValues = SummarizeValues()
+    feedback: FeedbackValues = FeedbackValues()
+    ab_testing: AbTestingValues = AbTestingValues()
+    repo_url: str | None = Field(None, description="Argo CD's; Canopy ignores it.")
+    chart_path: str | None = Field(None, description="Argo CD's; Canopy ignores it.")
+    target_revision: str | None = Field(None, description="Argo CD's; Canopy ignores it.")

@@ -1,0 +1,206 @@
+"""One generation from question to record: flag → prompt → place → model → deltas → record. Read this first."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+from opentelemetry.trace import Span, Status, StatusCode
+
+from canopy.admission import Admission
+from canopy.errors import CanopyError, FeatureDisabled, StoreError
+from canopy.features import Feature
+from canopy.flags import Config, ConfigSource
+from canopy.ids import new_id
+from canopy.inference.base import ChatRequest, Completed, Deltas, Inference, Message
+from canopy.prompts import Prompt
+from canopy.store.base import Generation, Store
+from canopy.store.base import Status as GenerationStatus
+from canopy.telemetry import Telemetry
+from canopy.telemetry.events import GenerationFinished, StoreFailed
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a client asks of a feature. `messages` end with the client's question; for a summary that is the text."""
+
+    feature: Feature
+    messages: tuple[Message, ...]
+    trace_id: str
+    session_id: str | None = None
+    user_id: str | None = None
+
+
+@dataclass(slots=True)
+class _Call:
+    """A generation under way."""
+
+    id: str
+    question: Question
+    config: Config
+    prompt: Prompt
+    request: ChatRequest
+    span: Span
+    created_at: int
+    began: float
+    texts: list[str] = field(default_factory=list)
+    first_token: float | None = None
+
+
+class Pipeline:
+    """Runs generations and records each, however it ends."""
+
+    def __init__(
+        self, config: ConfigSource, inference: Inference, store: Store, telemetry: Telemetry, admission: Admission
+    ) -> None:
+        self._config = config
+        self._inference = inference
+        self._store = store
+        self._telemetry = telemetry
+        self._admission = admission
+        self._recordings: set[asyncio.Task[bool]] = set()
+
+    def check(self, feature: Feature) -> Config:
+        """The config in force. Raises FeatureDisabled when it has the feature's flag off."""
+        config = self._config.current
+        if not config.flags[feature.flag].on:
+            raise FeatureDisabled(f"{feature.title} feature is not enabled")
+        return config
+
+    async def generate(self, question: Question) -> AsyncGenerator[Deltas | Generation]:
+        """Yield the reply as it arrives and, when it is complete and recorded, the record.
+
+        Raises FeatureDisabled, Overloaded, ModelError or PromptTooLong, and StoreError when the reply is complete but
+        could not be recorded. A failed generation is recorded as failed; one whose consumer goes away (`aclose` or
+        cancellation) as cancelled, and the model is told to stop.
+        """
+        config = self.check(question.feature)
+        async with self._admission.place():
+            call = self._begin(question, config)
+            try:
+                async with aclosing(self._inference.stream(call.request)) as reply:
+                    async for item in reply:
+                        if isinstance(item, Completed):
+                            completed = item
+                            break
+                        if call.first_token is None:
+                            call.first_token = time.monotonic()
+                        call.texts += item
+                        yield item
+            except CanopyError as error:
+                await self._finish(call, _record(call, "failed", code=error.code))
+                raise
+            except (asyncio.CancelledError, GeneratorExit):
+                await self._finish(call, _record(call, "cancelled"))
+                raise
+            except BaseException:
+                await self._finish(call, _record(call, "failed", code=CanopyError.code))
+                raise
+            generation = _record(call, "completed", completed=completed)
+            if await self._finish(call, generation):
+                yield generation
+            else:
+                raise StoreError("The summary is complete, but it could not be recorded, so it can't be rated.")
+
+    async def close(self) -> None:
+        """Wait until every generation that has ended is recorded."""
+        await asyncio.gather(*self._recordings)
+
+    def _begin(self, question: Question, config: Config) -> _Call:
+        feature, values = question.feature, config.values
+        prompt = feature.prompt(values)
+        model = self._inference.model_name(feature.model(values))
+        temperature, max_tokens = feature.temperature(values), feature.max_tokens(values)
+        generation_id = new_id("gen")
+        span = self._telemetry.traces.begin_model_call(
+            {
+                "gen_ai.operation.name": "chat",
+                "gen_ai.provider.name": "llama_stack",
+                "gen_ai.request.model": model,
+                "gen_ai.request.temperature": temperature,
+                "gen_ai.request.max_tokens": max_tokens,
+                "canopy.feature": feature.name,
+                "canopy.generation_id": generation_id,
+                "canopy.prompt_id": prompt.id,
+                "canopy.config_revision": config.revision,
+            }
+        )
+        request = ChatRequest(
+            model=model,
+            messages=(Message("system", prompt.text), *question.messages),
+            temperature=temperature,
+            max_tokens=max_tokens,
+            trace_headers=self._telemetry.traces.trace_headers(span, question.trace_id),
+        )
+        return _Call(
+            id=generation_id,
+            question=question,
+            config=config,
+            prompt=prompt,
+            request=request,
+            span=span,
+            created_at=time.time_ns() // 1000,
+            began=time.monotonic(),
+        )
+
+    async def _finish(self, call: _Call, generation: Generation) -> bool:
+        """Record the generation even if the caller is cancelled meanwhile; whether that worked."""
+        _end_span(call.span, generation)
+        recording = asyncio.create_task(self._recorded(generation))
+        self._recordings.add(recording)
+        recording.add_done_callback(self._recordings.discard)
+        return await asyncio.shield(recording)
+
+    async def _recorded(self, generation: Generation) -> bool:
+        try:
+            await self._store.record_generation(generation)
+        except StoreError as error:
+            self._telemetry.emit(StoreFailed(error=error.sentence, trace_id=generation.trace_id))
+            return False
+        self._telemetry.emit(GenerationFinished(generation))
+        return True
+
+
+def _record(
+    call: _Call, status: GenerationStatus, *, completed: Completed | None = None, code: str | None = None
+) -> Generation:
+    question = call.question
+    chat = len(question.messages) > 1
+    return Generation(
+        id=call.id,
+        trace_id=question.trace_id,
+        created_at=call.created_at,
+        feature=question.feature.name,
+        status=status,
+        error_code=code,
+        session_id=question.session_id,
+        user_id=question.user_id,
+        prompt_id=call.prompt.id,
+        prompt_text=call.prompt.text,
+        model=call.request.model,
+        parameters={"temperature": call.request.temperature, "max_tokens": call.request.max_tokens},
+        config_revision=call.config.revision,
+        input_text=question.messages[-1].content,
+        messages=[{"role": turn.role, "content": turn.content} for turn in question.messages] if chat else None,
+        response_text="".join(call.texts),
+        finish_reason=completed.finish_reason if completed else None,
+        time_to_first_token=call.first_token - call.began if call.first_token is not None else None,
+        duration=time.monotonic() - call.began,
+        input_tokens=completed.input_tokens if completed else None,
+        output_tokens=completed.output_tokens if completed else None,
+    )
+
+
+def _end_span(span: Span, generation: Generation) -> None:
+    if span.is_recording():
+        if generation.finish_reason:
+            span.set_attribute("gen_ai.response.finish_reasons", [generation.finish_reason])
+        if generation.input_tokens is not None:
+            span.set_attribute("gen_ai.usage.input_tokens", generation.input_tokens)
+        if generation.output_tokens is not None:
+            span.set_attribute("gen_ai.usage.output_tokens", generation.output_tokens)
+        if generation.status == "failed":
+            span.set_attribute("error.type", generation.error_code or "")
+            span.set_status(Status(StatusCode.ERROR))
+    span.end()

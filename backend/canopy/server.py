@@ -1,0 +1,109 @@
+"""The server process: uvicorn, with an end that drops nothing."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Callable, Generator
+from types import FrameType
+
+import uvicorn
+
+from canopy import __version__
+from canopy.app import Application, running
+from canopy.telemetry.events import Draining, Started, Stopped
+
+
+def serve(application: Application, on_started: Callable[[str], None]) -> None:
+    """Serve until a signal ends it; `on_started` gets the address.
+
+    Raises CanopyError when a part can't start, and SystemExit when the address is taken.
+    """
+    server = _Server(application, on_started)
+
+    async def run() -> None:
+        async with running(application.parts):
+            await server.serve()
+        application.parts.telemetry.emit(Stopped())
+
+    with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
+        runner.run(run())
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, but SIGTERM and SIGINT first make the process unready and then, after the drain delay, end it.
+
+    Open streams get the grace period to finish. A second signal ends the wait. The exit status is 0, because an end
+    that was asked for is no failure.
+    """
+
+    def __init__(self, application: Application, on_started: Callable[[str], None]) -> None:
+        self._parts = application.parts
+        self._on_started = on_started
+        self._loop: asyncio.AbstractEventLoop | None = None
+        settings = self._parts.settings
+        super().__init__(
+            uvicorn.Config(
+                application.asgi,
+                host=settings.host,
+                port=settings.port,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                ws="none",
+                lifespan="off",
+                timeout_keep_alive=75,  # longer than routers keep theirs, so that they close first
+                timeout_graceful_shutdown=max(1, round(settings.grace_period)),
+            )
+        )
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and tell where."""
+        self._loop = asyncio.get_running_loop()
+        await super().startup(sockets)
+        if self.should_exit:
+            return
+        host, port = self.servers[0].sockets[0].getsockname()[:2]
+        address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        parts = self._parts
+        config = parts.config.current
+        started = Started(
+            version=__version__,
+            address=address,
+            config_revision=config.revision,
+            flags={name: flag.on for name, flag in config.flags.items()},
+            model_server=parts.inference.description,
+            store=parts.store.description,
+        )
+        parts.telemetry.emit(started)
+        self._on_started(address)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Handle the signals without handing them on when all is done, which would end the process by them."""
+        originals = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in originals.items():
+                signal.signal(number, handler)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Drain at the first signal, end at the second."""
+        del sig, frame
+        lifecycle = self._parts.lifecycle
+        if lifecycle.state == "draining":
+            self.should_exit = self.force_exit = True
+            return
+        lifecycle.drain()
+        if self._loop is None:
+            self.should_exit = True
+        else:
+            self._loop.call_soon_threadsafe(self._drain, self._loop)
+
+    def _drain(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._parts.telemetry.emit(Draining(open_requests=len(self.server_state.tasks)))
+        loop.call_later(self._parts.settings.drain_delay, self._exit)
+
+    def _exit(self) -> None:
+        self.should_exit = True

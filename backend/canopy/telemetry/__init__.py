@@ -1,0 +1,22 @@
+"""What Canopy tells about itself: one record per event, one file per sink."""
+
+from canopy.telemetry.events import Event
+from canopy.telemetry.logs import Logs
+from canopy.telemetry.metrics import Metrics
+from canopy.telemetry.traces import Traces
+
+__all__ = ["Event", "Logs", "Metrics", "Telemetry", "Traces"]
+
+
+class Telemetry:
+    """The sinks together. An event goes to each; `metrics` and `traces` are also asked directly."""
+
+    def __init__(self, logs: Logs, metrics: Metrics, traces: Traces) -> None:
+        self.logs = logs
+        self.metrics = metrics
+        self.traces = traces
+
+    def emit(self, event: Event) -> None:
+        """Log the event and count it."""
+        self.logs.emit(event)
+        self.metrics.record(event)

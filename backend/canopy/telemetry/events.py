@@ -1,0 +1,187 @@
+"""Every event that Canopy reports, as a record. `docs/logging.md` describes each.
+
+Names are static. No field holds a user's text, and none but `rating` (a closed list) is the user's choice, so that a
+search of the log for `feedback_submitted` finds votes and nothing else.
+"""
+
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Literal
+
+from canopy.store.base import Generation, Receipt
+
+type Level = Literal["debug", "info", "warning", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something worth a log line."""
+
+    name: ClassVar[str]
+    level: ClassVar[Level] = "info"
+
+    def payload(self) -> dict[str, Any]:
+        """The line's own fields."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class Started(Event):
+    """The process takes requests."""
+
+    name: ClassVar[str] = "canopy_started"
+    version: str
+    address: str
+    config_revision: str
+    flags: dict[str, bool]
+    model_server: str
+    store: str
+
+
+@dataclass(frozen=True, slots=True)
+class Draining(Event):
+    """A signal asked the process to end; open requests go on."""
+
+    name: ClassVar[str] = "canopy_draining"
+    open_requests: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped(Event):
+    """Everything is committed and closed."""
+
+    name: ClassVar[str] = "canopy_stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigReloaded(Event):
+    """New values are in force."""
+
+    name: ClassVar[str] = "config_reloaded"
+    config_revision: str
+    flags: dict[str, bool]
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigRejected(Event):
+    """The values file is wrong; the last good values stay in force."""
+
+    name: ClassVar[str] = "config_rejected"
+    level: ClassVar[Level] = "error"
+    error: str
+    config_revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest(Event):
+    """A request was answered. `http_route` is the route's pattern and never what the client wrote."""
+
+    name: ClassVar[str] = "http_request"
+    http_request_method: str
+    http_route: str
+    http_response_status_code: int
+    duration_seconds: float
+    trace_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFailed(Event):
+    """A request was not served, and not by the client's fault. `error` is the sentence that the client got."""
+
+    name: ClassVar[str] = "request_failed"
+    level: ClassVar[Level] = "error"
+    http_route: str
+    code: str
+    error: str
+    trace_id: str
+    exception: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationFinished(Event):
+    """A model call ended, in whichever way, and is recorded."""
+
+    name: ClassVar[str] = "generation_finished"
+    generation: Generation
+
+    def payload(self) -> dict[str, Any]:
+        """The record without its texts."""
+        it = self.generation
+        return {
+            "generation_id": it.id,
+            "feature": it.feature,
+            "status": it.status,
+            "code": it.error_code,
+            "finish_reason": it.finish_reason,
+            "trace_id": it.trace_id,
+            "prompt_id": it.prompt_id,
+            "model": it.model,
+            "config_revision": it.config_revision,
+            "input_length": len(it.input_text),
+            "response_length": len(it.response_text),
+            "input_tokens": it.input_tokens,
+            "output_tokens": it.output_tokens,
+            "time_to_first_token_seconds": it.time_to_first_token,
+            "duration_seconds": it.duration,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackSubmitted(Event):
+    """A vote is committed."""
+
+    name: ClassVar[str] = "feedback_submitted"
+    receipt: Receipt
+    trace_id: str
+
+    def payload(self) -> dict[str, Any]:
+        """The vote without its texts."""
+        return {**_vote(self.receipt), "trace_id": self.trace_id}
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackDeleted(Event):
+    """A vote was taken back."""
+
+    name: ClassVar[str] = "feedback_deleted"
+    receipt: Receipt
+    trace_id: str
+
+    def payload(self) -> dict[str, Any]:
+        """The vote without its texts."""
+        return {**_vote(self.receipt), "trace_id": self.trace_id}
+
+
+@dataclass(frozen=True, slots=True)
+class RecordsDeleted(Event):
+    """Retention deleted old records."""
+
+    name: ClassVar[str] = "records_deleted"
+    generations: int
+    feedback: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFailed(Event):
+    """The store could not do what was asked."""
+
+    name: ClassVar[str] = "store_failed"
+    level: ClassVar[Level] = "error"
+    error: str
+    trace_id: str | None
+
+
+def _vote(receipt: Receipt) -> dict[str, Any]:
+    score = receipt.kind == "score"
+    return {
+        "rating": int(receipt.value) if score else receipt.value,
+        "feature": receipt.feature,
+        "input_length": receipt.input_length,
+        "response_length": receipt.response_length,
+        "feedback_id": receipt.feedback_id,
+        "outcome": receipt.outcome,
+        "generation_id": receipt.generation_id,
+        "generation_trace_id": receipt.trace_id,
+        "prompt_id": receipt.prompt_id,
+        "model": receipt.model,
+        "config_revision": receipt.config_revision,
+    }

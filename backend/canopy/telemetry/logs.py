@@ -1,0 +1,93 @@
+"""The log: one JSON object per line on standard output, Canopy's own events and every library's alike."""
+
+import logging
+import sys
+import traceback
+from collections.abc import Callable, Mapping, MutableMapping
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, BinaryIO
+
+import structlog
+
+from canopy import jsonlines
+from canopy.telemetry.events import Event, Level
+
+# The trace of the request that is being served, for the lines of libraries that don't know it.
+current_trace_id: ContextVar[str | None] = ContextVar("current_trace_id", default=None)
+
+_LEVELS: dict[Level, int] = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+# They tell of every request at `info`; Canopy's own events say it once.
+_CHATTY = ("httpx", "httpcore", "aiohttp.access", "uvicorn.access", "alembic", "llama_stack_client")
+
+
+def _timestamp(_: Any, __: str, line: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    line["timestamp"] = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return line
+
+
+def _render(_: Any, __: str, line: MutableMapping[str, Any]) -> bytes:
+    return jsonlines.dump(line)
+
+
+class Logs:
+    """A structlog logger on a binary stream, which writes each line with one call.
+
+    `capture` sends the standard library's logging, warnings and uncaught exceptions through the same stream.
+    """
+
+    def __init__(self, level: Level = "info", stream: BinaryIO | None = None) -> None:
+        self._threshold = _LEVELS[level]
+        log = structlog.wrap_logger(
+            structlog.BytesLogger(stream or sys.stdout.buffer),
+            processors=[_timestamp, _render],
+            wrapper_class=structlog.make_filtering_bound_logger(self._threshold),
+        ).bind()
+        self._write: dict[Level, Callable[..., Any]] = {name: getattr(log, name) for name in _LEVELS}
+
+    def emit(self, event: Event) -> None:
+        """Write the event's line."""
+        self._write[event.level](event.name, level=event.level, **event.payload())
+
+    def capture(self) -> None:
+        """Take over the process's logging."""
+        root = logging.getLogger()
+        root.handlers[:] = [_Handler(self)]
+        root.setLevel(self._threshold)
+        for name in logging.root.manager.loggerDict:
+            library = logging.getLogger(name)
+            library.handlers.clear()
+            library.propagate = True
+        for name in _CHATTY:
+            logging.getLogger(name).setLevel(max(self._threshold, logging.WARNING))
+        logging.captureWarnings(True)
+        sys.excepthook = self._uncaught
+
+    def library(self, record: logging.LogRecord) -> None:
+        """Write a library's record under the static event name `library_log`."""
+        fields: dict[str, Any] = {"logger": record.name, "message": record.getMessage()}
+        if trace_id := current_trace_id.get():
+            fields["trace_id"] = trace_id
+        if record.exc_info and record.exc_info[0]:
+            fields["exception"] = "".join(traceback.format_exception(*record.exc_info))
+        level: Level = "error" if record.levelno >= 40 else "warning" if record.levelno >= 30 else "info"
+        self._write[level]("library_log", level=level, **fields)
+
+    def _uncaught(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            return
+        text = "".join(traceback.format_exception(kind, error, trace))
+        self._write["error"]("process_crashed", level="error", error=kind.__name__, exception=text)
+
+
+class _Handler(logging.Handler):
+    def __init__(self, logs: Logs) -> None:
+        super().__init__()
+        self._logs = logs
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._logs.library(record)
+        except Exception:  # noqa: BLE001 - logging's own contract: a bad record must not end what logged it
+            self.handleError(record)

@@ -1,0 +1,183 @@
+"""The metrics on /metrics. `docs/operations.md` describes each. Label values come from closed or configured lists."""
+
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import Metric, SummaryMetricFamily
+from prometheus_client.registry import Collector
+
+from canopy import __version__
+from canopy.store.base import Generation
+from canopy.telemetry.events import (
+    ConfigRejected,
+    ConfigReloaded,
+    Event,
+    FeedbackDeleted,
+    FeedbackSubmitted,
+    GenerationFinished,
+    HttpRequest,
+    RequestFailed,
+    Started,
+    StoreFailed,
+)
+
+# OpenTelemetry's advice for http.server.request.duration, in seconds.
+_HTTP_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60)
+_FIRST_TOKEN_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60)
+_PER_TOKEN_BUCKETS = (0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.2, 0.5, 1)
+
+
+class Metrics:
+    """A registry of its own, filled from events."""
+
+    def __init__(self) -> None:
+        registry = self.registry = CollectorRegistry()
+        self._http = Histogram(
+            "http_server_request_duration_seconds",
+            "Time to answer a request, by OpenTelemetry's conventions.",
+            ("http_request_method", "http_route", "http_response_status_code"),
+            buckets=_HTTP_BUCKETS,
+            registry=registry,
+        )
+        registry.register(_RequestCount(self._http))
+        self.active_requests = Gauge("http_server_active_requests", "Requests being answered.", registry=registry)
+        self._votes = Counter(
+            "canopy_feedback", "Votes committed.", ("feature", "rating", "prompt_id"), registry=registry
+        )
+        self._deleted = Counter(
+            "canopy_feedback_deleted", "Votes taken back.", ("feature", "rating", "prompt_id"), registry=registry
+        )
+        self._generations = Counter(
+            "canopy_generations", "Model calls that ended.", ("feature", "status", "code"), registry=registry
+        )
+        self.generations_in_flight = Gauge("canopy_generations_in_flight", "Model calls under way.", registry=registry)
+        self.generations_queued = Gauge(
+            "canopy_generations_queued", "Requests waiting for a free place at the model.", registry=registry
+        )
+        self._first_token = Histogram(
+            "canopy_time_to_first_token_seconds",
+            "From the model call to its first token.",
+            ("feature",),
+            buckets=_FIRST_TOKEN_BUCKETS,
+            registry=registry,
+        )
+        self._per_token = Histogram(
+            "canopy_time_per_output_token_seconds",
+            "Mean time between two tokens of a generation, the first excluded.",
+            ("feature",),
+            buckets=_PER_TOKEN_BUCKETS,
+            registry=registry,
+        )
+        self._tokens = Counter(
+            "canopy_tokens", "Tokens, as the model server counts them.", ("feature", "type"), registry=registry
+        )
+        self._reloads = Counter("canopy_config_reloads", "Changes of the values file.", ("result",), registry=registry)
+        self._reload_ok = Gauge(
+            "canopy_config_last_reload_successful", "1 when the values in force are the file's.", registry=registry
+        )
+        self._reload_ok.set(1)
+        self._reload_time = Gauge(
+            "canopy_config_last_reload_success_timestamp_seconds",
+            "When the values in force were loaded.",
+            registry=registry,
+        )
+        self._reload_time.set_to_current_time()
+        self._flags = Gauge("canopy_flag", "1 when a flag is on.", ("flag",), registry=registry)
+        self._failures = Counter(
+            "canopy_request_failures", "Requests not served by Canopy's fault.", ("code",), registry=registry
+        )
+        self._store_errors = Counter("canopy_store_errors", "Calls that the store failed.", registry=registry)
+        Gauge("canopy_build_info", "The version that runs.", ("version",), registry=registry).labels(__version__).set(1)
+        ProcessCollector(registry=registry)
+        # Looking a child up costs more than counting; the sets of label values are small.
+        self._vote_child = lru_cache(1024)(self._votes.labels)
+        self._http_child = lru_cache(1024)(self._http.labels)
+
+    def record(self, event: Event) -> None:
+        """Count the event; one that no metric stands for is passed over."""
+        if count := _COUNTERS.get(type(event)):
+            count(self, event)
+
+    def exposition(self, accept: str) -> tuple[bytes, str]:
+        """The metrics in the format that the client accepts, and its content type. OpenMetrics carries exemplars."""
+        encode, content_type = choose_encoder(accept)
+        return encode(self.registry), content_type
+
+    def _on_http(self, event: HttpRequest) -> None:
+        child = self._http_child(event.http_request_method, event.http_route, str(event.http_response_status_code))
+        child.observe(event.duration_seconds, {"trace_id": event.trace_id})
+
+    def _on_generation(self, event: GenerationFinished) -> None:
+        it: Generation = event.generation
+        self._generations.labels(it.feature, it.status, it.error_code or "").inc()
+        exemplar = {"trace_id": it.trace_id}
+        if it.time_to_first_token is not None:
+            self._first_token.labels(it.feature).observe(it.time_to_first_token, exemplar)
+            if it.output_tokens and it.output_tokens > 1:
+                spent = it.duration - it.time_to_first_token
+                self._per_token.labels(it.feature).observe(spent / (it.output_tokens - 1), exemplar)
+        for kind, tokens in (("input", it.input_tokens), ("output", it.output_tokens)):
+            if tokens:
+                self._tokens.labels(it.feature, kind).inc(tokens)
+
+    def _on_vote(self, event: FeedbackSubmitted) -> None:
+        it = event.receipt
+        self._vote_child(it.feature, it.value, it.prompt_id or "").inc()
+
+    def _on_deleted(self, event: FeedbackDeleted) -> None:
+        it = event.receipt
+        self._deleted.labels(it.feature, it.value, it.prompt_id or "").inc()
+
+    def _on_flags(self, event: Started | ConfigReloaded) -> None:
+        for name, on in event.flags.items():
+            self._flags.labels(name).set(on)
+        if isinstance(event, ConfigReloaded):
+            self._reloads.labels("success").inc()
+            self._reload_ok.set(1)
+            self._reload_time.set_to_current_time()
+
+    def _on_rejected(self, _: ConfigRejected) -> None:
+        self._reloads.labels("failure").inc()
+        self._reload_ok.set(0)
+
+    def _on_failure(self, event: RequestFailed) -> None:
+        self._failures.labels(event.code).inc()
+
+    def _on_store_failed(self, _: StoreFailed) -> None:
+        self._store_errors.inc()
+
+
+_COUNTERS: dict[type[Event], Callable[[Metrics, Any], None]] = {
+    HttpRequest: Metrics._on_http,
+    GenerationFinished: Metrics._on_generation,
+    FeedbackSubmitted: Metrics._on_vote,
+    FeedbackDeleted: Metrics._on_deleted,
+    Started: Metrics._on_flags,
+    ConfigReloaded: Metrics._on_flags,
+    ConfigRejected: Metrics._on_rejected,
+    RequestFailed: Metrics._on_failure,
+    StoreFailed: Metrics._on_store_failed,
+}
+
+
+class _RequestCount(Collector):
+    """`http_server_request_count` and `_sum`, the lab's names, read from the histogram when scraped."""
+
+    def __init__(self, histogram: Histogram) -> None:
+        self._histogram = histogram
+
+    def collect(self) -> Iterable[Metric]:
+        labels = ("http_request_method", "http_route", "http_response_status_code")
+        family = SummaryMetricFamily("http_server_request", "Requests answered, and the seconds spent.", labels=labels)
+        rows: dict[tuple[str, ...], dict[str, float]] = {}
+        for metric in self._histogram.collect():
+            for sample in metric.samples:
+                suffix = sample.name.removeprefix("http_server_request_duration_seconds_")
+                if suffix in {"count", "sum"}:
+                    rows.setdefault(tuple(sample.labels[name] for name in labels), {})[suffix] = sample.value
+        for values, row in rows.items():
+            family.add_metric(values, count_value=int(row["count"]), sum_value=row["sum"])
+        yield family

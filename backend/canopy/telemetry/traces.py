@@ -1,0 +1,77 @@
+"""Traces through OpenTelemetry's API: real spans when an SDK is configured, ids of the same shape when none is."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from opentelemetry import propagate, trace
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+
+from canopy.ids import new_trace_id
+
+_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
+_NO_TRACE = b"0" * 32
+
+
+@dataclass(frozen=True, slots=True)
+class RequestTrace:
+    """The trace that a request belongs to, and the span that Canopy opened for it, if it opened one."""
+
+    trace_id: str  # 32 hex digits, also the request id
+    span: Span | None
+
+
+class Traces:
+    """Spans for requests and model calls."""
+
+    def __init__(self) -> None:
+        provider = trace.get_tracer_provider()
+        # Without an SDK the API hands out spans that record nothing; asking it each time would only cost time.
+        self.enabled = not isinstance(provider, trace.ProxyTracerProvider | trace.NoOpTracerProvider)
+        self._tracer = trace.get_tracer("canopy")
+
+    def begin_request(
+        self, method: str, headers: Iterable[tuple[bytes, bytes]], *, traced: bool = True
+    ) -> RequestTrace:
+        """Continue the caller's trace or begin one. An instrumentation that has opened a server span keeps it."""
+        if self.enabled and traced:
+            outer = trace.get_current_span().get_span_context()
+            if outer.is_valid and not outer.is_remote:
+                return RequestTrace(trace.format_trace_id(outer.trace_id), None)
+            carrier = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
+            span = self._tracer.start_span(
+                method,
+                context=propagate.extract(carrier),
+                kind=SpanKind.SERVER,
+                attributes={"http.request.method": method},
+            )
+            return RequestTrace(trace.format_trace_id(span.get_span_context().trace_id), span)
+        for name, value in headers:
+            if name == b"traceparent":
+                match = _TRACEPARENT.fullmatch(value)
+                if match and match[1] != _NO_TRACE and not value.startswith(b"ff"):
+                    return RequestTrace(match[1].decode(), None)
+        return RequestTrace(new_trace_id(), None)
+
+    def end_request(self, request: RequestTrace, method: str, route: str, status: int) -> None:
+        """Name the span after the route, give it the status and end it."""
+        if span := request.span:
+            span.update_name(f"{method} {route}" if route else method)
+            span.set_attributes({"http.route": route, "http.response.status_code": status})
+            if status >= 500:
+                span.set_status(Status(StatusCode.ERROR))
+            span.end()
+
+    def begin_model_call(self, attributes: Mapping[str, str | int | float]) -> Span:
+        """A client span below the current one. `trace_headers` hands it on to the model server."""
+        return self._tracer.start_span(
+            f"chat {attributes['gen_ai.request.model']}", kind=SpanKind.CLIENT, attributes=attributes
+        )
+
+    def trace_headers(self, span: Span, request_id: str) -> tuple[tuple[str, str], ...]:
+        """The headers that continue the trace at the model server, also without an SDK."""
+        if self.enabled:
+            carrier: dict[str, str] = {}
+            propagate.inject(carrier, context=trace.set_span_in_context(span))
+            return tuple(carrier.items())
+        return (("traceparent", f"00-{request_id}-{new_trace_id()[:16]}-00"),)

@@ -1,0 +1,120 @@
+"""A real Canopy process, as `canopy serve` starts it."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+@dataclass
+class Server:
+    """A running process: where it listens and every line it has written to standard output."""
+
+    process: asyncio.subprocess.Process
+    url: str
+    config_path: Path | None
+    lines: list[bytes] = field(default_factory=list)
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    errors: bytes = b""
+
+    @property
+    def log(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.lines]
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        return [line for line in self.log if line["event"] == name]
+
+    async def event(self, name: str, count: int = 1, within: float = 10) -> list[dict[str, Any]]:
+        """Wait until `count` events of this name have been logged."""
+        async with asyncio.timeout(within):
+            while len(found := self.events(name)) < count:
+                self.arrived.clear()
+                await self.arrived.wait()
+        return found
+
+    def write_values(self, values: Mapping[str, Any] | str) -> None:
+        """Replace the values file the way an editor does: by a rename."""
+        assert self.config_path
+        new = self.config_path.with_suffix(".new")
+        new.write_text(values if isinstance(values, str) else yaml.safe_dump(dict(values)))
+        new.replace(self.config_path)
+
+    async def stop(self, with_signal: signal.Signals = signal.SIGTERM, within: float = 30) -> int:
+        """End the process and return its exit status."""
+        if self.process.returncode is None:
+            self.process.send_signal(with_signal)
+        return await asyncio.wait_for(self.process.wait(), within)
+
+
+@asynccontextmanager
+async def running_server(
+    folder: Path,
+    values: Mapping[str, Any] | str | None = None,
+    *,
+    env: Mapping[str, str] | None = None,
+    within: float = 30,
+) -> AsyncGenerator[Server]:
+    """Start Canopy with these values in `folder` (its database too) on a free port, and end it afterwards.
+
+    `env` adds to the CANOPY_* environment; the caller's own CANOPY_* variables are not handed on.
+    """
+    config_path = None
+    if values is not None:
+        config_path = folder / "values.yaml"
+        config_path.write_text(values if isinstance(values, str) else yaml.safe_dump(dict(values)))
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("CANOPY_")}
+    environment |= {"CANOPY_PORT": "0", "CANOPY_STORE_URL": f"sqlite:///{folder / 'canopy.db'}"}
+    if config_path:
+        environment["CANOPY_CONFIG_PATH"] = str(config_path)
+    environment |= env or {}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "canopy",
+        "serve",
+        env=environment,
+        cwd=folder,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        limit=16 * 1024 * 1024,
+    )
+    server = Server(process, "", config_path)
+    readers = [asyncio.create_task(_read_lines(server)), asyncio.create_task(_read_errors(server))]
+    try:
+        started = asyncio.create_task(server.event("canopy_started", within=within))
+        ended = asyncio.create_task(process.wait())
+        await asyncio.wait({started, ended}, return_when=asyncio.FIRST_COMPLETED)
+        if not started.done():
+            started.cancel()
+            await asyncio.gather(*readers)
+            output = b"\n".join([*server.lines, server.errors]).decode()
+            raise RuntimeError(f"Canopy ended with status {process.returncode}:\n{output}")
+        ended.cancel()
+        server.url = (await started)[0]["address"]
+        yield server
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+        await asyncio.gather(*readers)
+
+
+async def _read_lines(server: Server) -> None:
+    assert server.process.stdout
+    async for line in server.process.stdout:
+        server.lines.append(line.rstrip(b"\n"))
+        server.arrived.set()
+
+
+async def _read_errors(server: Server) -> None:
+    assert server.process.stderr
+    server.errors = await server.process.stderr.read()
