@@ -1,0 +1,41 @@
+"""What holds for every test: under `CI=true` nothing that should run is skipped unnoticed."""
+
+import os
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+PLATFORM = "platform: "  # a skip whose reason begins so can't be helped on this kind of machine
+
+
+def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """Turn a skip into a failure, unless the platform is the reason or the test is expected to fail."""
+    if os.environ.get("CI") != "true" or not report.skipped or hasattr(report, "wasxfail"):
+        return
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    if reason.removeprefix("Skipped: ").startswith(PLATFORM):
+        return
+    report.outcome = "failed"
+    report.longrepr = f"Skipped although CI=true promises that everything runs. {reason}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,  # noqa: ARG001 - pytest hands arguments over by name
+    call: pytest.CallInfo[Any],  # noqa: ARG001 - as above
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Look at each phase of each test."""
+    report = yield
+    _refuse_skip(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,  # noqa: ARG001 - as above
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Look at modules that skip themselves as a whole."""
+    report = yield
+    _refuse_skip(report)
+    return report

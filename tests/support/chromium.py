@@ -1,0 +1,17 @@
+"""The Chromium that Debian installs, for Playwright to drive; Playwright's own browsers are never downloaded."""
+
+import os
+import shutil
+from typing import Any
+
+import pytest
+
+
+def launch_options() -> dict[str, Any]:
+    """Keyword arguments of Playwright's `chromium.launch`; where there is no Chromium the test is skipped."""
+    executable = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if executable is None:
+        pytest.skip("there is no Chromium; `make install-dev` says how to get it")
+    # Chromium's own sandbox refuses to run as root, and small containers have a small /dev/shm.
+    arguments = ["--disable-dev-shm-usage", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    return {"executable_path": executable, "args": arguments}

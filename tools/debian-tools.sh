@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Get what the tests take from Debian: Chromium (installed, needs root) and Prometheus (unpacked under $1, needs nobody).
+# What can't be had is said loudly and is no failure: the tests that need it say so again when they are skipped.
+set -euo pipefail
+
+cache=${1:?the folder to unpack Prometheus into}
+as_root=(env DEBIAN_FRONTEND=noninteractive)
+[ "$(id -u)" = 0 ] || as_root=(sudo -n "${as_root[@]}")
+
+has() { command -v "$1" >/dev/null; }
+may_be_root() { "${as_root[@]}" true 2>/dev/null; }
+missing() { printf '\n*** %s\n*** %s\n\n' "$1" "$2" >&2; }
+
+# Package lists may be missing or stale, so the second attempt comes after an update.
+twice() { "$@" || { may_be_root && "${as_root[@]}" apt-get update --quiet --quiet && "$@"; }; }
+
+install_chromium() { "${as_root[@]}" apt-get install --yes --quiet --quiet --no-install-recommends chromium >/dev/null; }
+
+unpack_prometheus() (
+    mkdir -p "$cache/prometheus.new"
+    cd "$cache/prometheus.new"
+    apt-get download --quiet --quiet --option APT::Sandbox::User="$(id -un)" prometheus
+    dpkg --extract prometheus_*.deb .
+    rm -rf ../prometheus prometheus_*.deb
+    mv ../prometheus.new ../prometheus
+)
+
+if ! has chromium && ! has chromium-browser && ! has google-chrome; then
+    echo "Installing Chromium (about a minute, once) …"
+    if ! { has apt-get && may_be_root && twice install_chromium; }; then
+        missing "There is no Chromium, and this user can't install it: the browser tests will be skipped." \
+            "As root: apt-get install chromium"
+    fi
+fi
+
+if ! { has prometheus && has promtool; } && [ ! -x "$cache/prometheus/usr/bin/promtool" ]; then
+    echo "Unpacking Prometheus (about 10 s, once) …"
+    if ! { has apt-get && has dpkg && twice unpack_prometheus; }; then
+        missing "There is no Prometheus, and Debian's could not be fetched: the tests that need it will be skipped." \
+            "Put prometheus and promtool on the PATH."
+    fi
+fi
