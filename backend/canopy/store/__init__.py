@@ -1,1 +1,6 @@
-"""What Canopy remembers: generations, the prompts they used and the feedback on them."""
+"""Where generations and votes are kept. `open_store` is the way in; `base` has the records and the protocol."""
+
+from canopy.store.base import Store
+from canopy.store.opening import open_store
+
+__all__ = ["Store", "open_store"]

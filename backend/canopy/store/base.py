@@ -43,9 +43,9 @@ class Generation:
 class Vote:
     """A person's, a judge's or a program's verdict, before the store has found what it judges.
 
-    Either `generation_id`, or `request_id`, or both texts are set. With a `voter`, another vote under the same name on the
-    same subject (the generation, or the pair of texts) replaces this one. A vote that names its generation always has
-    a voter; an anonymous vote on texts has None and replaces nothing.
+    Either `generation_id`, or `request_id`, or both texts are set. With a `voter`, another vote under the same name on
+    the same subject (the generation, or the pair of texts) replaces this one. A vote that names its generation always
+    has a voter; an anonymous vote on texts has None and replaces nothing.
     """
 
     name: str  # `user_satisfaction`
@@ -74,7 +74,8 @@ class Receipt:
     """The committed vote, without its texts: what the log line and the counters need."""
 
     feedback_id: str
-    outcome: Literal["created", "replaced", "repeated"]  # `repeated`: the key was seen before, nothing was written
+    # `repeated`: the key was seen before, nothing was written
+    outcome: Literal["created", "replaced", "repeated", "deleted"]
     timestamp: int
     feature: str
     kind: Kind

@@ -1,0 +1,104 @@
+"""What the two engines have in common, and where they differ."""
+
+import abc
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, Connection, Engine, Executable, Row, Table
+from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+
+from canopy.errors import StoreError
+
+# The columns of a row that already exists, from the row that was to be inserted.
+type Replace = Callable[[Any], Mapping[str, Any]]
+
+
+class Prepared:
+    """A statement compiled once. Running it costs a fraction of what `Connection.execute` does."""
+
+    def __init__(self, statement: Executable, dialect: Dialect) -> None:
+        compiled = statement.compile(dialect=dialect)  # type: ignore[attr-defined]  # every statement used here has it
+        self._sql = str(compiled)
+        self._constants = {name: value for name, value in compiled.params.items() if value is not None}
+
+    def rows(self, conn: Connection, **parameters: Any) -> Sequence[Row[Any]]:
+        """Run it and fetch everything."""
+        return conn.exec_driver_sql(self._sql, {**self._constants, **parameters}).all()
+
+    def run(self, conn: Connection, rows: Sequence[dict[str, Any]]) -> None:
+        """Run it once for each row."""
+        if self._constants:
+            rows = [{**self._constants, **row} for row in rows]
+        conn.exec_driver_sql(self._sql, rows)
+
+
+class Bulk(abc.ABC):
+    """An insert of many rows, in one go where the engine has a way."""
+
+    @abc.abstractmethod
+    def run(self, conn: Connection, rows: list[dict[str, Any]]) -> None:
+        """Insert rows that all have every column of the table."""
+
+
+class Database(abc.ABC):
+    """One engine: its connections, and the few expressions that it spells in its own way."""
+
+    writer: Engine
+    reader: Engine
+
+    @property
+    @abc.abstractmethod
+    def description(self) -> str:
+        """The engine and the place, without credentials."""
+
+    @abc.abstractmethod
+    def prepare(self) -> None:
+        """Make the place where the database is, if that takes anything."""
+
+    @abc.abstractmethod
+    def lock(self, conn: Connection) -> None:
+        """Make this transaction the only writer, among all processes, until it ends."""
+
+    @abc.abstractmethod
+    def lock_schema(self, conn: Connection) -> None:
+        """Make this transaction the only one that migrates, among all processes, until it ends."""
+
+    @abc.abstractmethod
+    def member(self, column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
+        """Whether the column is one of the values of a list parameter, which `values` makes."""
+
+    @abc.abstractmethod
+    def values(self, values: Sequence[Any]) -> Any:
+        """A list parameter for `member`."""
+
+    @abc.abstractmethod
+    def contains(self, column: ColumnElement[Any], needle: str) -> ColumnElement[bool]:
+        """Whether a text contains `needle`, which is ASCII and in lower case, whatever the text's ASCII case."""
+
+    @abc.abstractmethod
+    def bulk(self, table: Table, conflict: Sequence[Column[Any]], replace: Replace | None) -> Bulk:
+        """An insert that does nothing where the row exists or, with `replace`, sets those columns."""
+
+    @abc.abstractmethod
+    def scrub(self) -> None:
+        """See to it that deleted text can't be read from the database's files, as far as the engine lets us."""
+
+    def dispose(self) -> None:
+        """Close every connection."""
+        self.reader.dispose()
+        self.writer.dispose()
+
+
+def lost(error: Exception) -> bool:
+    """Whether the database, rather than what was asked of it, is the trouble: gone, locked, or out of space."""
+    return isinstance(error, OperationalError) or (isinstance(error, DBAPIError) and error.connection_invalidated)
+
+
+def store_error(error: Exception) -> StoreError:
+    """What to tell a person. Neither SQL nor credentials are in the sentence."""
+    if lost(error):
+        return StoreError("The database does not answer. Please try again in a moment.", retry_after=5)
+    if isinstance(error, SQLAlchemyError | UnicodeError | TypeError | ValueError):
+        return StoreError("The database can't hold this record.")
+    return StoreError("The store failed in an unexpected way.")

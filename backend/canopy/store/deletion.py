@@ -1,0 +1,136 @@
+"""Taking votes back, retention and erasure. The long ones go in steps, between which votes get their turn."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, delete, exists, or_, select
+
+from canopy.store.base import Receipt
+from canopy.store.counting import Counts, hour_of
+from canopy.store.database import Database
+from canopy.store.schema import feedback, feedback_counts, generations, idempotency_keys, prompts, series
+from canopy.store.series import SeriesIds
+
+_STEP = 250  # records in one step
+
+
+class Scope(NamedTuple):
+    """What is to go: everything before a time, or of a user or a session."""
+
+    before: int | None = None
+    user_id: str | None = None
+    session_id: str | None = None
+
+
+class Step(NamedTuple):
+    """What one step deleted. Nothing means that nothing is left."""
+
+    generations: int
+    feedback: int
+
+
+class Deletion:
+    """Handles deletions in the writer's thread."""
+
+    def __init__(self, database: Database, ids: SeriesIds, counts: Counts) -> None:
+        self._member = database.member
+        self._values = database.values
+        self._counts = counts
+        self._series = ids
+
+    def feedback(self, conn: Connection, feedback_ids: Sequence[str]) -> list[Receipt | None]:
+        """Take votes back, one by one: it happens rarely."""
+        return [self._one(conn, feedback_id) for feedback_id in feedback_ids]
+
+    def steps(self, conn: Connection, scopes: Sequence[Scope]) -> list[Step]:
+        """Delete up to a step's worth of each scope, votes before what they are on."""
+        return [self._step(conn, scope) for scope in scopes]
+
+    def finish(self, conn: Connection, scopes: Sequence[Scope]) -> list[None]:
+        """Delete what nothing refers to any more."""
+        for scope in scopes:
+            if scope.before is not None:
+                conn.execute(delete(idempotency_keys).where(idempotency_keys.c.created_at < scope.before))
+        conn.execute(delete(prompts).where(~exists().where(generations.c.prompt_id == prompts.c.prompt_id)))
+        conn.execute(delete(series).where(~exists().where(feedback_counts.c.series_id == series.c.id)))
+        self._series.forget()
+        return [None] * len(scopes)
+
+    def _one(self, conn: Connection, feedback_id: str) -> Receipt | None:
+        f, g, s = feedback.c, generations.c, series.c
+        row = conn.execute(
+            select(feedback, s.feature, s.kind, s.value, s.sentiment, s.prompt_id, s.model, g.trace_id)
+            .join_from(feedback, series)
+            .join(generations, isouter=True)
+            .where(f.id == feedback_id)
+        ).first()
+        if row is None:
+            return None
+        self._delete(conn, f.id == feedback_id)
+        return Receipt(
+            feedback_id=row.id,
+            outcome="deleted",
+            timestamp=row.updated_at,
+            feature=row.feature,
+            kind=row.kind,
+            value=row.value,
+            sentiment=row.sentiment,
+            input_length=row.input_length,
+            response_length=row.response_length,
+            generation_id=row.generation_id,
+            trace_id=row.trace_id,
+            prompt_id=row.prompt_id or None,
+            model=row.model or None,
+            config_revision=row.config_revision,
+        )
+
+    def _step(self, conn: Connection, scope: Scope) -> Step:
+        own_feedback, own_generations = _conditions(scope)
+        if n := self._delete(conn, own_feedback, keys=scope.before is None):
+            return Step(0, n)
+        doomed = conn.execute(select(generations.c.id).where(own_generations).limit(_STEP)).scalars().all()
+        if not doomed:
+            return Step(0, 0)
+        ids = {"ids": self._values(doomed)}
+        if n := self._delete(conn, self._member(feedback.c.generation_id, "ids"), ids, keys=scope.before is None):
+            return Step(0, n)
+        conn.execute(delete(generations).where(self._member(generations.c.id, "ids")), ids)
+        return Step(len(doomed), 0)
+
+    def _delete(
+        self,
+        conn: Connection,
+        condition: ColumnElement[bool],
+        parameters: dict[str, Any] | None = None,
+        *,
+        keys: bool = False,
+    ) -> int:
+        """Delete up to a step's worth of feedback, its share in the counts and, with `keys`, what tells a retry."""
+        f = feedback.c
+        rows = conn.execute(
+            select(f.id, f.series_id, f.updated_at).where(condition).limit(_STEP), parameters or {}
+        ).all()
+        if rows:
+            ids = {"ids": self._values([row.id for row in rows])}
+            conn.execute(delete(feedback).where(self._member(f.id, "ids")), ids)
+            if keys:
+                conn.execute(delete(idempotency_keys).where(self._member(idempotency_keys.c.feedback_id, "ids")), ids)
+            self._counts.add(conn, Counter({key: -n for key, n in _per_count(rows).items()}))
+        return len(rows)
+
+
+def _per_count(rows: Sequence[Any]) -> Counter[tuple[int, int]]:
+    return Counter((row.series_id, hour_of(row.updated_at)) for row in rows)
+
+
+def _conditions(scope: Scope) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Which feedback and which generations are in the scope by themselves."""
+    f, g = feedback.c, generations.c
+    if scope.before is not None:
+        return f.updated_at < scope.before, g.created_at < scope.before
+    owners = [("user_id", scope.user_id), ("session_id", scope.session_id)]
+    return (
+        or_(*(f[name] == owner for name, owner in owners if owner is not None)),
+        or_(*(g[name] == owner for name, owner in owners if owner is not None)),
+    )

@@ -1,0 +1,204 @@
+"""Pages of feedback, newest first.
+
+The cost of a page doesn't depend on the size of the table: with labels in the filter, the newest of each matching
+series are read from the index and merged; without, the newest of all. A search scans, a window in each transaction.
+"""
+
+import base64
+import binascii
+import re
+from typing import Any
+
+import orjson
+from sqlalchemy import (
+    Connection,
+    Select,
+    select,
+    text,
+    tuple_,
+    union_all,
+)
+
+from canopy.errors import InputError
+from canopy.store.base import Feedback, Filter, Generation, Page
+from canopy.store.database import Database
+from canopy.store.filters import INPUT, RESPONSE, Search, matching_series, time_conditions
+from canopy.store.schema import feedback, generations, prompts, series
+
+WINDOW = 500  # rows that a search looks at in one transaction
+_TOGETHER = 100  # series in one statement; SQLite takes 500
+
+type Place = tuple[int, str]  # (time, id): where a vote stands in the list
+
+_TIME, _ID = feedback.c.updated_at, feedback.c.id
+_CURSOR = re.compile(r"(\d{1,18}):(fb_[0-9a-f]{32})")
+
+
+def encode_cursor(place: Place) -> str:
+    """The cursor of the page after this place."""
+    return base64.urlsafe_b64encode(f"{place[0]}:{place[1]}".encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str) -> Place:
+    """The place that a cursor stands for. Raises InputError for anything that `encode_cursor` did not make."""
+    try:
+        plain = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode("ascii")
+    except (binascii.Error, ValueError):
+        plain = ""
+    match = _CURSOR.fullmatch(plain)
+    if match is None or encode_cursor((int(match[1]), match[2])) != cursor:
+        raise InputError("`cursor` must be the `next` of an earlier page.")
+    return int(match[1]), match[2]
+
+
+class Pages:
+    """Reads in whatever thread calls, with a connection for each transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        f, g, s, p = feedback.c, generations.c, series.c, prompts.c
+        self._whole = (
+            select(
+                *(
+                    f.id,
+                    f.updated_at,
+                    f.created_at,
+                    f.source,
+                    f.source_id,
+                    f.comment,
+                    f.reasons,
+                    f.user_id,
+                    f.session_id,
+                ),
+                *(f.config_revision, f.generation_id, INPUT.label("input_text"), RESPONSE.label("response_text")),
+                *(s.feature, s.name, s.kind, s.value, s.sentiment, s.prompt_id, s.model, p.text.label("prompt_text")),
+                *(g.trace_id, g.parameters, g.messages, g.duration, g.time_to_first_token, g.input_tokens),
+                g.output_tokens,
+            )
+            .select_from(feedback.join(series).outerjoin(generations).outerjoin(prompts, p.prompt_id == g.prompt_id))
+            .where(database.member(f.id, "ids"))
+        )
+        self._generation = select(generations, p.text.label("prompt_text")).join_from(generations, prompts)
+        self._prompts = select(prompts).where(database.member(p.prompt_id, "ids"))
+
+    def page(self, where: Filter, limit: int, cursor: str | None) -> Page:
+        """Read one page."""
+        before = decode_cursor(cursor) if cursor is not None else None
+        places = self.places(where, limit + 1, before)
+        shown = places[:limit]
+        by_id = {entry.id: entry for entry in self._read(shown)}
+        # A vote that was deleted since its place was read is left out.
+        entries = [by_id[key] for _, key in shown if key in by_id]
+        return Page(entries, encode_cursor(shown[-1]) if len(places) > limit and shown else None)
+
+    def places(self, where: Filter, limit: int, before: Place | None) -> list[Place]:
+        """The newest places that match, at most `limit` of them."""
+        with self._database.reader.connect() as conn:
+            ids = matching_series(conn, where)
+            if where.search is None:
+                return self._newest(conn, where, ids, limit, before)
+        found: list[Place] = []
+        end = before
+        while len(found) < limit:
+            start, rows = self.window(where, ids, end)
+            found += rows
+            if start is None:
+                break
+            end = start
+        return found[:limit]
+
+    def window(self, where: Filter, ids: list[int] | None, before: Place | None) -> tuple[Place | None, list[Place]]:
+        """Search the next window of rows: where the next one begins (None: this was the last) and what was found."""
+        search = Search.of(self._database, where.search or "")
+        with self._database.reader.connect() as conn:
+            times = time_conditions(where)
+            edge = conn.execute(_ordered(select(_TIME, _ID).where(*times), before).limit(1).offset(WINDOW - 1)).first()
+            if ids == []:
+                return None, []
+            statement = _ordered(search.select(_TIME, _ID).where(*times), before)
+            if edge is not None:
+                statement = statement.where(tuple_(_TIME, _ID) >= tuple_(edge[0], edge[1]))
+            if ids is not None:
+                statement = statement.where(feedback.c.series_id.in_(ids))
+            rows = conn.execute(statement).all()
+        found = [(row.updated_at, row.id) for row in search.accepted(rows)]
+        return (None if edge is None else (edge[0], edge[1])), found
+
+    def _newest(
+        self, conn: Connection, where: Filter, ids: list[int] | None, limit: int, before: Place | None
+    ) -> list[Place]:
+        wanted = _ordered(select(_TIME, _ID).where(*time_conditions(where)), before).limit(limit)
+        if ids is None:
+            return [(row[0], row[1]) for row in conn.execute(wanted)]
+        places: list[Place] = []
+        for start in range(0, len(ids), _TOGETHER):
+            together = ids[start : start + _TOGETHER]
+            parts = (select(wanted.where(feedback.c.series_id == number).subquery()) for number in together)
+            places += [(row[0], row[1]) for row in conn.execute(union_all(*parts))]
+        return sorted(places, reverse=True)[:limit]
+
+    def _read(self, places: list[Place]) -> list[Feedback]:
+        with self._database.reader.connect() as conn:
+            rows = conn.execute(self._whole, {"ids": self._database.values([key for _, key in places])}).all()
+        return [_feedback(row) for row in rows]
+
+    def generation(self, generation_id: str) -> Generation | None:
+        """Read one generation."""
+        with self._database.reader.connect() as conn:
+            row = conn.execute(self._generation.where(generations.c.id == generation_id)).first()
+        if row is None:
+            return None
+        values = {name: getattr(row, name) for name in Generation.__dataclass_fields__}
+        values["parameters"] = orjson.loads(row.parameters)
+        values["messages"] = None if row.messages is None else orjson.loads(row.messages)
+        return Generation(**values)
+
+    def prompt_texts(self, prompt_ids: list[str]) -> dict[str, str]:
+        """The texts of prompts, by id."""
+        with self._database.reader.connect() as conn:
+            rows = conn.execute(self._prompts, {"ids": self._database.values(prompt_ids)}).all()
+        return {row.prompt_id: row.text for row in rows}
+
+    def ping(self) -> None:
+        """Return when the database answers."""
+        with self._database.reader.connect() as conn:
+            conn.execute(text("SELECT 1"))
+
+
+def _ordered(statement: Select[Any], before: Place | None) -> Select[Any]:
+    if before is not None:
+        statement = statement.where(tuple_(_TIME, _ID) < tuple_(*before))
+    return statement.order_by(_TIME.desc(), _ID.desc())
+
+
+def _feedback(row: Any) -> Feedback:
+    return Feedback(
+        id=row.id,
+        timestamp=row.updated_at,
+        created_at=row.created_at,
+        name=row.name,
+        kind=row.kind,
+        value=row.value,
+        sentiment=row.sentiment,
+        feature=row.feature,
+        source=row.source,
+        source_id=row.source_id,
+        comment=row.comment,
+        reasons=orjson.loads(row.reasons),
+        user_id=row.user_id,
+        session_id=row.session_id,
+        input_text=row.input_text,
+        response_text=row.response_text,
+        config_revision=row.config_revision,
+        generation_id=row.generation_id,
+        trace_id=row.trace_id,
+        prompt_id=row.prompt_id or None,
+        prompt_text=row.prompt_text,
+        model=row.model or None,
+        parameters=None if row.parameters is None else orjson.loads(row.parameters),
+        messages=None if row.messages is None else orjson.loads(row.messages),
+        duration=row.duration,
+        time_to_first_token=row.time_to_first_token,
+        input_tokens=row.input_tokens,
+        output_tokens=row.output_tokens,
+    )

@@ -1,0 +1,137 @@
+"""PostgreSQL: for several replicas."""
+
+from collections.abc import Sequence
+from typing import Any, override
+
+import orjson
+from sqlalchemy import (
+    ARRAY,
+    URL,
+    Column,
+    ColumnElement,
+    Connection,
+    Table,
+    any_,
+    bindparam,
+    collate,
+    column,
+    create_engine,
+    func,
+    select,
+    text,
+)
+from sqlalchemy.dialects.postgresql import insert
+
+from canopy.store.database import Bulk, Database, Prepared, Replace
+
+# Advisory locks are numbers; these two are Canopy's.
+_WRITE_LOCK = 4_126_001
+_SCHEMA_LOCK = 4_126_002
+
+_OPTIONS = " ".join(
+    f"-c {setting}"
+    for setting in (
+        "lock_timeout=10s",  # a replica that hangs with the write lock makes the others fail rather than hang
+        "idle_in_transaction_session_timeout=10s",  # and loses its lock
+        "client_encoding=UTF8",
+        "timezone=UTC",
+    )
+)
+
+
+class Postgres(Database):
+    """One writer at a time among all replicas, as in SQLite: no lost update, no deadlock; commits are shared anyway."""
+
+    def __init__(self, url: URL, readers: int) -> None:
+        self._url = url.set(drivername="postgresql+psycopg")
+        arguments = {
+            "connect_timeout": 5,
+            "options": _OPTIONS,
+            "application_name": "canopy",
+            # A server that vanished without a word is noticed within half a minute.
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 20_000,
+            **self._url.query,
+        }
+        self.writer = create_engine(
+            self._url,
+            connect_args=arguments,
+            pool_size=1,
+            max_overflow=1,
+            pool_reset_on_return=None,
+            use_insertmanyvalues=False,
+        )
+        self.reader = create_engine(
+            self._url,
+            connect_args=arguments,
+            pool_size=readers,
+            max_overflow=0,
+            pool_reset_on_return=None,
+            isolation_level="AUTOCOMMIT",
+        )
+        self._take_lock = Prepared(select(func.pg_advisory_xact_lock(_WRITE_LOCK)), self.writer.dialect)
+
+    @property
+    @override
+    def description(self) -> str:
+        place = self._url.host or "local socket"
+        port = f":{self._url.port}" if self._url.port else ""
+        return f"PostgreSQL, {self._url.database} on {place}{port}"
+
+    @override
+    def prepare(self) -> None:
+        """The database exists already."""
+
+    @override
+    def lock(self, conn: Connection) -> None:
+        self._take_lock.rows(conn)
+
+    @override
+    def lock_schema(self, conn: Connection) -> None:
+        conn.execute(text("SET LOCAL lock_timeout = '300s'"))
+        conn.execute(select(func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
+
+    @override
+    def member(self, column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
+        return column == any_(bindparam(parameter, type_=ARRAY(column.type)))
+
+    @override
+    def values(self, values: Sequence[Any]) -> list[Any]:
+        return list(values)
+
+    @override
+    def contains(self, column: ColumnElement[Any], needle: str) -> ColumnElement[bool]:
+        return func.strpos(func.lower(collate(column, "C")), needle) > 0
+
+    @override
+    def bulk(self, table: Table, conflict: Sequence[Column[Any]], replace: Replace | None) -> Bulk:
+        rows = (
+            func.json_to_recordset(bindparam("rows", type_=None))
+            .table_valued(*(column(c.name, c.type) for c in table.columns))
+            .render_derived(name="incoming", with_types=True)
+        )
+        statement = insert(table).from_select([c.name for c in table.columns], select(*rows.c))
+        if replace is None:
+            statement = statement.on_conflict_do_nothing(index_elements=conflict)
+        else:
+            statement = statement.on_conflict_do_update(index_elements=conflict, set_=replace(statement.excluded))
+        return _Json(Prepared(statement, self.writer.dialect))
+
+    @override
+    def scrub(self) -> None:
+        # Deleted rows stay in the files until they are vacuumed; autovacuum would get there in its own time.
+        with self.writer.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
+            conn.execute(text("VACUUM generations, feedback, prompts"))
+
+
+class _Json(Bulk):
+    """All rows as one parameter: one round trip, and no work in Python per value."""
+
+    def __init__(self, statement: Prepared) -> None:
+        self._statement = statement
+
+    @override
+    def run(self, conn: Connection, rows: list[dict[str, Any]]) -> None:
+        self._statement.run(conn, [{"rows": orjson.dumps(rows).decode()}])

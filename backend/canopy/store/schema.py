@@ -1,0 +1,146 @@
+"""The tables.
+
+A *series* is one set of labels (feature, name, value, prompt, model …) that votes share. A vote names its series, so
+that `feedback_counts` is one small row per series and hour, and one index, (series, time), serves every combination of
+filters.
+
+Large texts come last in a row: SQLite then reads the other columns without following the text's overflow pages.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Float,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+# Ids and digests compare byte by byte on both engines, whatever the database's locale.
+KEY = Text().with_variant(Text(collation="C"), "postgresql")
+
+prompts = Table(
+    "prompts",
+    metadata,
+    Column("prompt_id", KEY, primary_key=True),
+    Column("text", Text, nullable=False),
+)
+
+generations = Table(
+    "generations",
+    metadata,
+    Column("id", KEY, primary_key=True),
+    Column("trace_id", KEY, nullable=False, index=True),
+    Column("created_at", BigInteger, nullable=False, index=True),
+    Column("feature", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("error_code", Text),
+    Column("session_id", KEY),
+    Column("user_id", KEY),
+    Column("prompt_id", KEY, ForeignKey("prompts.prompt_id"), nullable=False, index=True),
+    Column("model", Text, nullable=False),
+    Column("config_revision", Text, nullable=False),
+    Column("input_digest", KEY, nullable=False),
+    Column("texts_digest", KEY, nullable=False, index=True),  # of input and response, to find it by them
+    Column("input_length", Integer, nullable=False),  # characters, so that a vote needs no texts
+    Column("response_length", Integer, nullable=False),
+    Column("finish_reason", Text),
+    Column("time_to_first_token", Float),
+    Column("duration", Float, nullable=False),
+    Column("input_tokens", Integer),
+    Column("output_tokens", Integer),
+    Column("parameters", Text, nullable=False),  # JSON
+    Column("messages", Text),  # JSON
+    Column("input_text", Text, nullable=False),
+    Column("response_text", Text, nullable=False),
+)
+
+series = Table(
+    "series",
+    metadata,
+    Column("id", Integer, Identity(), primary_key=True),
+    Column("feature", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("sentiment", SmallInteger, nullable=False),
+    Column("prompt_id", Text, nullable=False),  # empty where none is known: a unique constraint ignores NULLs
+    Column("model", Text, nullable=False),  # the same
+    UniqueConstraint("feature", "name", "kind", "value", "sentiment", "prompt_id", "model", name="uq_series_labels"),
+)
+
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("id", KEY, primary_key=True),
+    Column("slot", KEY, unique=True),  # digest of subject, voter and name; NULL: nothing replaces this vote
+    Column("series_id", Integer, ForeignKey("series.id"), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("generation_id", KEY, ForeignKey("generations.id")),
+    Column("source", Text, nullable=False),
+    Column("source_id", Text),
+    Column("user_id", KEY),
+    Column("session_id", KEY),
+    Column("config_revision", Text, nullable=False),
+    Column("input_digest", KEY, nullable=False),
+    Column("input_length", Integer, nullable=False),
+    Column("response_length", Integer, nullable=False),
+    Column("reasons", Text, nullable=False),  # JSON
+    Column("comment", Text),
+    Column("input_text", Text),  # both texts only where no generation is known
+    Column("response_text", Text),
+    Index("ix_feedback_time", "updated_at", "id"),
+    Index("ix_feedback_series_time", "series_id", "updated_at", "id"),
+    Index("ix_feedback_input", "input_digest", "series_id", "id"),
+)
+
+feedback_counts = Table(
+    "feedback_counts",
+    metadata,
+    Column("series_id", Integer, ForeignKey("series.id"), primary_key=True, autoincrement=False),
+    Column("hour", BigInteger, primary_key=True, autoincrement=False),  # microseconds since the epoch
+    Column("n", BigInteger, nullable=False),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("digest", KEY, primary_key=True),  # of voter and key
+    Column("body_digest", Text, nullable=False),
+    Column("feedback_id", KEY, nullable=False, index=True),
+    Column("created_at", BigInteger, nullable=False, index=True),
+    Column("receipt", Text, nullable=False),  # JSON: what a repetition answers, even after the vote is gone
+)
+
+
+def _where_set(column: Column[str]) -> None:
+    """Index a column that is mostly NULL."""
+    condition = column.is_not(None)
+    name = f"ix_{column.table.name}_{column.name}"
+    Index(name, column, postgresql_where=condition, sqlite_where=condition)
+
+
+for _column in (
+    generations.c.session_id,
+    generations.c.user_id,
+    feedback.c.generation_id,
+    feedback.c.session_id,
+    feedback.c.user_id,
+):
+    _where_set(_column)

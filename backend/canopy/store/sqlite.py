@@ -1,0 +1,120 @@
+"""SQLite: one file, for one process."""
+
+import contextlib
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, override
+
+import orjson
+from sqlalchemy import Column, ColumnElement, Connection, Table, bindparam, create_engine, event, func, select
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.pool import QueuePool
+
+from canopy.errors import ConfigError, StoreError
+from canopy.store.database import Bulk, Database, Prepared, Replace
+
+_BUSY_TIMEOUT = 5  # seconds
+_SCRUB_ATTEMPTS = 6
+
+
+class SQLite(Database):
+    """WAL: readers and the writer never wait for each other. FULL: what is committed survives power loss."""
+
+    def __init__(self, path: Path, readers: int) -> None:
+        if not path.name or str(path) == ":memory:":
+            raise ConfigError("`CANOPY_STORE_URL` must name a file: `sqlite:///PATH`.")
+        self._path = path.absolute()
+        self.writer = create_engine(
+            "sqlite://",
+            creator=lambda: self._connect("rwc"),
+            paramstyle="named",
+            poolclass=QueuePool,
+            pool_size=1,
+            max_overflow=0,
+            pool_reset_on_return=None,
+        )
+        self.reader = create_engine(
+            "sqlite://",
+            creator=lambda: self._connect("ro"),
+            paramstyle="named",
+            poolclass=QueuePool,
+            pool_size=readers,
+            max_overflow=0,
+            pool_reset_on_return=None,
+        )
+        # Take the write lock at once: a transaction that reads first could find the database changed when it writes.
+        event.listen(self.writer, "begin", lambda conn: conn.exec_driver_sql("BEGIN IMMEDIATE"))
+
+    @property
+    @override
+    def description(self) -> str:
+        return f"SQLite, {self._path}"
+
+    def _connect(self, mode: str) -> sqlite3.Connection:
+        raw = sqlite3.connect(
+            f"{self._path.as_uri()}?mode={mode}",
+            uri=True,
+            timeout=_BUSY_TIMEOUT,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        pragmas = ["foreign_keys = ON"]
+        if mode == "rwc":
+            # secure_delete overwrites what is deleted or replaced with zeros.
+            pragmas += ["journal_mode = WAL", "synchronous = FULL", "secure_delete = ON"]
+        for pragma in pragmas:
+            raw.execute(f"PRAGMA {pragma}").close()
+        return raw
+
+    @override
+    def prepare(self) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+
+    @override
+    def lock(self, conn: Connection) -> None:
+        """`BEGIN IMMEDIATE` has done it."""
+
+    @override
+    def lock_schema(self, conn: Connection) -> None:
+        """`BEGIN IMMEDIATE` has done it."""
+
+    @override
+    def member(self, column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
+        return column.in_(select(func.json_each(bindparam(parameter)).table_valued("value").c.value))
+
+    @override
+    def values(self, values: Sequence[Any]) -> str:
+        return orjson.dumps(values).decode()
+
+    @override
+    def contains(self, column: ColumnElement[Any], needle: str) -> ColumnElement[bool]:
+        return func.instr(func.lower(column), needle) > 0
+
+    @override
+    def bulk(self, table: Table, conflict: Sequence[Column[Any]], replace: Replace | None) -> Bulk:
+        statement = insert(table).values({column.name: bindparam(column.name) for column in table.columns})
+        if replace is None:
+            statement = statement.on_conflict_do_nothing(index_elements=conflict)
+        else:
+            statement = statement.on_conflict_do_update(index_elements=conflict, set_=replace(statement.excluded))
+        return _Rows(Prepared(statement, self.writer.dialect))
+
+    @override
+    def scrub(self) -> None:
+        # The log still holds the pages as they were. To empty it is to wait, up to the time-out, for readers and writer.
+        with contextlib.closing(self._connect("rwc")) as raw:
+            for _ in range(_SCRUB_ATTEMPTS):
+                busy, *_ = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                if not busy:
+                    return
+        raise StoreError("The records are deleted, but traces are left in the database's log. Please try again.")
+
+
+class _Rows(Bulk):
+    def __init__(self, statement: Prepared) -> None:
+        self._statement = statement
+
+    @override
+    def run(self, conn: Connection, rows: list[dict[str, Any]]) -> None:
+        self._statement.run(conn, rows)

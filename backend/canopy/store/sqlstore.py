@@ -1,0 +1,141 @@
+"""The store on a SQL database: writes go to one thread, reads to a few others, each read in short transactions."""
+
+import asyncio
+import functools
+from collections.abc import AsyncGenerator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from canopy.errors import InputError, StoreError
+from canopy.store.base import Count, Erased, Filter, Generation, Page, Receipt, Vote
+from canopy.store.counting import Counts
+from canopy.store.database import Database, lost, store_error
+from canopy.store.deletion import Deletion, Scope
+from canopy.store.generations import Generations
+from canopy.store.inputs import Inputs, Position
+from canopy.store.migrate import upgrade
+from canopy.store.pages import Pages
+from canopy.store.series import SeriesIds
+from canopy.store.totals import Totals
+from canopy.store.votes import Votes
+from canopy.store.writer import Writer
+
+
+class SqlStore:
+    """See `canopy.store.base.Store` for what each method promises."""
+
+    def __init__(self, database: Database, readers: int, clock: Callable[[], int]) -> None:
+        self._database = database
+        ids = SeriesIds(database)
+        counts = Counts(database)
+        self._votes = Votes(database, ids, counts, clock)
+        self._generations = Generations(database)
+        self._deletion = Deletion(database, ids, counts)
+        self._pages = Pages(database)
+        self._totals = Totals(database, self._pages)
+        self._inputs = Inputs(database)
+        self._writer = Writer(database, undone=ids.forget)
+        self._readers = ThreadPoolExecutor(readers, thread_name_prefix="canopy-store-reader")
+
+    @property
+    def description(self) -> str:
+        """The engine and the place."""
+        return self._database.description
+
+    async def start(self) -> None:
+        """Connect, bring the schema up to date, begin to write."""
+        await self._read(self._open)
+        self._writer.start()
+
+    async def close(self) -> None:
+        """Commit what waits and disconnect."""
+        await self._writer.close()
+        await asyncio.to_thread(self._readers.shutdown)
+        self._database.dispose()
+
+    async def ping(self) -> None:
+        """Return when the database answers."""
+        await self._read(self._pages.ping)
+
+    async def record_generation(self, generation: Generation) -> None:
+        """Store a generation."""
+        await self._writer.submit(self._generations.record, generation)
+
+    async def record_vote(self, vote: Vote) -> Receipt:
+        """Store a vote, replace an earlier one or recognise a retry."""
+        return await self._writer.submit(self._votes.record, vote)
+
+    async def delete_feedback(self, feedback_id: str) -> Receipt | None:
+        """Take a vote back."""
+        return await self._writer.submit(self._deletion.feedback, feedback_id)
+
+    async def generation(self, generation_id: str) -> Generation | None:
+        """Read one generation."""
+        return await self._read(self._pages.generation, generation_id)
+
+    async def page(self, where: Filter, limit: int, cursor: str | None) -> Page:
+        """Read one page."""
+        return await self._read(self._pages.page, where, limit, cursor)
+
+    async def count(self, where: Filter) -> int:
+        """Count feedback."""
+        return await self._read(self._totals.count, where)
+
+    async def counts(self, where: Filter) -> list[Count]:
+        """Read the hourly counts."""
+        return await self._read(self._totals.counts, where)
+
+    async def prompt_texts(self, prompt_ids: Sequence[str]) -> dict[str, str]:
+        """Read prompts."""
+        return await self._read(self._pages.prompt_texts, list(prompt_ids))
+
+    async def distinct_inputs(self, where: Filter) -> AsyncGenerator[list[str]]:
+        """Walk through the distinct input texts."""
+        position = Position()
+        while not position.done:
+            for batch in await self._read(self._inputs.step, where, position):
+                yield batch
+
+    async def prune(self, before: int) -> Erased:
+        """Delete what is older."""
+        return await self._delete(Scope(before=before))
+
+    async def erase(self, *, user_id: str | None = None, session_id: str | None = None) -> Erased:
+        """Delete what is of a user or of a session."""
+        if user_id is None and session_id is None:
+            raise InputError("Name the user or the session to erase.")
+        return await self._delete(Scope(user_id=user_id, session_id=session_id))
+
+    async def _delete(self, scope: Scope) -> Erased:
+        generations = feedback = 0
+        while any(step := await self._writer.submit(self._deletion.steps, scope)):
+            generations += step.generations
+            feedback += step.feedback
+        await self._writer.submit(self._deletion.finish, scope)
+        await self._read(self._database.scrub)
+        return Erased(generations, feedback)
+
+    def _open(self) -> None:
+        self._database.prepare()
+        upgrade(self._database)
+
+    async def _read[**P, R](self, read: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        call = functools.partial(_reading, read, *args, **kwargs)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._readers, call)
+        except RuntimeError as error:
+            raise StoreError("The store is closed.") from error
+
+
+def _reading[**P, R](read: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Read, once more if the connection turns out to be lost: the server may have been restarted since it was used."""
+    try:
+        try:
+            return read(*args, **kwargs)
+        except SQLAlchemyError as error:
+            if not lost(error):
+                raise
+            return read(*args, **kwargs)
+    except (SQLAlchemyError, OSError) as error:
+        raise store_error(error) from error

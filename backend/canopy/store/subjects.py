@@ -1,0 +1,150 @@
+"""What a vote is about: the generation that it names, or the pair of texts."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from canopy.errors import AmbiguousRequestId, CanopyError, GenerationNotFound, InputError
+from canopy.store.base import Vote
+from canopy.store.database import Database, Prepared
+from canopy.store.digests import digest
+from canopy.store.schema import generations
+
+_COLUMNS = (
+    generations.c.id,
+    generations.c.trace_id,
+    generations.c.feature,
+    generations.c.session_id,
+    generations.c.user_id,
+    generations.c.prompt_id,
+    generations.c.model,
+    generations.c.config_revision,
+    generations.c.input_digest,
+    generations.c.texts_digest,
+    generations.c.input_length,
+    generations.c.response_length,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """`key` is what a voter has one vote on, per name. The texts are set where no generation holds them."""
+
+    key: str
+    feature: str
+    generation: Row[Any] | None
+    input_digest: str
+    input_length: int
+    response_length: int
+    input_text: str | None
+    response_text: str | None
+
+
+class Subjects:
+    """Finds the subjects of many votes with at most one query for each way of naming them."""
+
+    def __init__(self, database: Database) -> None:
+        self._values = database.values
+        self._by_id, self._by_trace, self._by_texts = (
+            Prepared(select(*_COLUMNS).where(database.member(column, "keys")), database.writer.dialect)
+            for column in (generations.c.id, generations.c.trace_id, generations.c.texts_digest)
+        )
+
+    def find(self, conn: Connection, votes: Sequence[Vote]) -> list[Subject | CanopyError]:
+        """For each vote its subject, or why it has none."""
+        ids: set[str] = set()
+        traces: set[str] = set()
+        texts: dict[int, tuple[str, str]] = {}  # by position: digests of the input and of both texts
+        for position, vote in enumerate(votes):
+            if vote.generation_id is not None:
+                ids.add(vote.generation_id)
+            elif vote.request_id is not None:
+                traces.add(vote.request_id)
+            else:
+                texts[position] = digests(vote.input_text or "", vote.response_text or "")
+        by_id = {row.id: row for row in self._read(conn, self._by_id, ids)}
+        by_trace = _grouped(self._read(conn, self._by_trace, traces), "trace_id")
+        by_texts = _grouped(self._read(conn, self._by_texts, {both for _, both in texts.values()}), "texts_digest")
+
+        found: list[Subject | CanopyError] = []
+        for position, vote in enumerate(votes):
+            try:
+                if vote.generation_id is not None:
+                    found.append(_recorded(vote, by_id.get(vote.generation_id)))
+                elif vote.request_id is not None:
+                    found.append(_recorded(vote, _the_one(vote, by_trace.get(vote.request_id, []))))
+                else:
+                    input_digest, both = texts[position]
+                    found.append(_pair_of_texts(vote, input_digest, both, by_texts.get(both, [])))
+            except CanopyError as error:
+                found.append(error)
+        return found
+
+    def _read(self, conn: Connection, statement: Prepared, keys: set[str]) -> Sequence[Row[Any]]:
+        return statement.rows(conn, keys=self._values(sorted(keys))) if keys else []
+
+
+def digests(input_text: str, response_text: str) -> tuple[str, str]:
+    """Of the input, and of both texts. The same for a generation and for a vote on its texts."""
+    return digest(input_text), digest(input_text, response_text)
+
+
+def _grouped(rows: Sequence[Row[Any]], column: str) -> dict[str, list[Row[Any]]]:
+    groups = defaultdict(list)
+    for row in rows:
+        groups[getattr(row, column)].append(row)
+    return groups
+
+
+def _the_one(vote: Vote, candidates: list[Row[Any]]) -> Row[Any] | None:
+    if len(candidates) <= 1:
+        return candidates[0] if candidates else None
+    for column in ("session_id", "user_id"):
+        mine = getattr(vote, column)
+        own = [row for row in candidates if mine is not None and getattr(row, column) == mine]
+        if len(own) == 1:
+            return own[0]
+    raise AmbiguousRequestId("Several responses came under this `request_id`; send `generation_id` instead.")
+
+
+def _recorded(vote: Vote, generation: Row[Any] | None) -> Subject:
+    if generation is None:
+        named = "generation_id" if vote.generation_id is not None else "request_id"
+        raise GenerationNotFound(f"No response is recorded under this `{named}`.")
+    if vote.feature is not None and vote.feature != generation.feature:
+        raise InputError(
+            f"This response came from the feature `{generation.feature}`; leave `feature` out or send that."
+        )
+    return Subject(
+        generation.id,
+        generation.feature,
+        generation,
+        generation.input_digest,
+        generation.input_length,
+        generation.response_length,
+        None,
+        None,
+    )
+
+
+def _pair_of_texts(vote: Vote, input_digest: str, both: str, candidates: list[Row[Any]]) -> Subject:
+    same = [row for row in candidates if vote.feature is None or row.feature == vote.feature]
+    generation = same[0] if len(same) == 1 else None
+    feature = generation.feature if generation is not None else vote.feature
+    if feature is None:
+        raise InputError("`feature` is needed with texts that Canopy has not recorded.")
+    input_text, response_text = vote.input_text or "", vote.response_text or ""
+    known = generation is not None
+    return Subject(
+        f"text:{both}",
+        feature,
+        generation,
+        input_digest,
+        len(input_text),
+        len(response_text),
+        None if known else input_text,
+        None if known else response_text,
+    )

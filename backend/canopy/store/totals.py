@@ -1,0 +1,88 @@
+"""Counting feedback: whole hours from the roll-up, only the rest of the first and the last hour from the votes."""
+
+from sqlalchemy import ColumnElement, Connection, func, select
+
+from canopy.store.base import Count, Filter
+from canopy.store.counting import HOUR, hour_of
+from canopy.store.database import Database
+from canopy.store.filters import matching_series, series_conditions
+from canopy.store.pages import Pages, Place
+from canopy.store.schema import feedback, feedback_counts, series
+
+
+class Totals:
+    """Reads in whatever thread calls."""
+
+    def __init__(self, database: Database, pages: Pages) -> None:
+        self._database = database
+        self._pages = pages
+
+    def count(self, where: Filter) -> int:
+        """How many votes match."""
+        with self._database.reader.connect() as conn:
+            ids = matching_series(conn, where)
+            if ids == []:
+                return 0
+            if where.search is None:
+                return self._from_roll_up(conn, where, ids)
+        total = 0
+        end: Place | None = None
+        while True:
+            end, found = self._pages.window(where, ids, end)
+            total += len(found)
+            if end is None:
+                return total
+
+    def counts(self, where: Filter) -> list[Count]:
+        """The counts of the hours that the filter touches, oldest first."""
+        c, s = feedback_counts.c, series.c
+        conditions: list[ColumnElement[bool]] = series_conditions(where)
+        if where.since is not None:
+            conditions.append(c.hour >= hour_of(where.since))
+        if where.until is not None:
+            conditions.append(c.hour < where.until)
+        columns = (c.hour, s.feature, s.name, s.kind, s.value, s.sentiment, s.prompt_id, s.model, c.n)
+        statement = select(*columns).join_from(feedback_counts, series).where(*conditions).order_by(c.hour, s.id)
+        with self._database.reader.connect() as conn:
+            rows = conn.execute(statement).all()
+        return [
+            Count(hour, feature, name, kind, value, sentiment, prompt_id or None, model or None, n)
+            for hour, feature, name, kind, value, sentiment, prompt_id, model, n in rows
+        ]
+
+    def _from_roll_up(self, conn: Connection, where: Filter, ids: list[int] | None) -> int:
+        since, until = where.since, where.until
+        if since is not None and until is not None and since >= until:
+            return 0
+        first = None if since is None else -(-since // HOUR) * HOUR  # the first whole hour
+        last = None if until is None else hour_of(until)  # the end of the last whole hour
+        if first is not None and last is not None and first > last:
+            return self._votes(conn, ids, since, until)
+        total = self._hours(conn, ids, first, last)
+        if first != since:
+            total += self._votes(conn, ids, since, first)
+        if last != until:
+            total += self._votes(conn, ids, last, until)
+        return total
+
+    def _hours(self, conn: Connection, ids: list[int] | None, first: int | None, last: int | None) -> int:
+        c = feedback_counts.c
+        statement = select(func.coalesce(func.sum(c.n), 0))
+        if ids is not None:
+            statement = statement.where(c.series_id.in_(ids))
+        if first is not None:
+            statement = statement.where(c.hour >= first)
+        if last is not None:
+            statement = statement.where(c.hour < last)
+        return int(conn.execute(statement).scalar_one())
+
+    def _votes(self, conn: Connection, ids: list[int] | None, since: int | None, until: int | None) -> int:
+        f = feedback.c
+        statement = select(func.count()).select_from(feedback)
+        if ids is not None:
+            statement = statement.where(f.series_id.in_(ids))
+        if since is not None:
+            statement = statement.where(f.updated_at >= since)
+        if until is not None:
+            statement = statement.where(f.updated_at < until)
+        return int(conn.execute(statement).scalar_one())

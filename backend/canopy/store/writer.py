@@ -1,0 +1,180 @@
+"""Group commit: one thread writes, and everything that waits shares a transaction."""
+
+import asyncio
+import contextlib
+import itertools
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from sqlalchemy import Connection
+
+from canopy.errors import CanopyError, StoreError
+from canopy.store.database import Database, lost, store_error
+
+_BATCH = 256  # writes in one transaction
+
+# Does the writes of one kind that follow each other, in one transaction with others. Answers for each with its result,
+# or with the error that is its own and has written nothing. Raises what the database raises; then nothing is written.
+type Handler[T, R] = Callable[[Connection, Sequence[T]], Sequence[R | CanopyError]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Job:
+    handler: Handler[Any, Any]
+    item: Any
+    future: asyncio.Future[Any]
+
+
+class _CommitError(Exception):
+    """Whether the transaction is there is not known."""
+
+
+class Writer:
+    """First come, first served. `submit` and `close` belong to the event loop in which `start` was called."""
+
+    def __init__(self, database: Database, undone: Callable[[], None]) -> None:
+        """`undone` is called in the writer's thread when what handlers did has been rolled back."""
+        self._database = database
+        self._undone = undone
+        self._queue: SimpleQueue[_Job | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="canopy-store-writer", daemon=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._open = False
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._loop = asyncio.get_running_loop()
+        self._open = True
+        self._thread.start()
+
+    async def close(self) -> None:
+        """Commit what waits, and end."""
+        if self._open:
+            self._open = False
+            self._queue.put(None)
+        if self._loop is not None:
+            await asyncio.to_thread(self._thread.join)
+
+    async def submit[T, R](self, handler: Handler[T, R], item: T) -> R:
+        """The handler's answer for this item, after the commit. Cancelling stops the waiting, not the write."""
+        if self._loop is None or not self._open:
+            raise StoreError("The store is closed.")
+        future: asyncio.Future[R] = self._loop.create_future()
+        self._queue.put(_Job(handler, item, future))
+        if not self._open:  # the thread has just died, perhaps too early to see this job
+            self._abandon([])
+        return await future
+
+    def _run(self) -> None:
+        jobs: list[_Job] = []
+        try:
+            while jobs := self._take():
+                outcomes = self._write(jobs)
+                self._resolve(jobs, outcomes)
+        finally:
+            # Empty unless the thread dies of something that no transaction can be blamed for.
+            self._open = False
+            self._abandon(jobs)
+
+    def _take(self) -> list[_Job]:
+        """What waits, at least one job; nothing when it's time to end."""
+        first = self._queue.get()
+        if first is None:
+            return []
+        jobs = [first]
+        with contextlib.suppress(Empty):
+            while len(jobs) < _BATCH:
+                job = self._queue.get_nowait()
+                if job is None:
+                    self._queue.put(None)  # the last thing in the queue stays the last
+                    break
+                jobs.append(job)
+        return jobs
+
+    def _write(self, jobs: Sequence[_Job]) -> Sequence[Any]:
+        try:
+            return self._transaction(jobs)
+        except _CommitError as error:
+            return [_uncertain(error)] * len(jobs)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the callers wait for an answer
+            if len(jobs) == 1 and not lost(error):
+                return [_caused(error)]
+        return self._one_by_one(jobs)
+
+    def _one_by_one(self, jobs: Sequence[_Job]) -> list[Any]:
+        """Each in its own transaction, on a new connection if the old one is lost, so that only the bad ones fail."""
+        outcomes: list[Any] = []
+        for job in jobs:
+            try:
+                outcomes += self._transaction([job])
+            except _CommitError as error:
+                outcomes.append(_uncertain(error))
+            except Exception as error:  # noqa: BLE001  # whatever it is, the callers wait for an answer
+                outcomes.append(_caused(error))
+                if lost(error):  # the others need not wait for the same time-out, one after the other
+                    break
+        return outcomes + outcomes[-1:] * (len(jobs) - len(outcomes))
+
+    def _transaction(self, jobs: Sequence[_Job]) -> list[Any]:
+        outcomes: list[Any] = []
+        with self._database.writer.connect() as conn:
+            transaction = conn.begin()
+            try:
+                self._database.lock(conn)
+                for handler, group in itertools.groupby(jobs, key=lambda job: job.handler):
+                    outcomes += handler(conn, [job.item for job in group])
+            except BaseException:
+                self._undone()
+                # The first error counts. A connection that is lost can't roll back, and needn't.
+                with contextlib.suppress(Exception):
+                    transaction.rollback()
+                raise
+            try:
+                transaction.commit()
+            except Exception as error:
+                self._undone()
+                conn.invalidate()
+                raise _CommitError from error
+        return outcomes
+
+    def _resolve(self, jobs: Sequence[_Job], outcomes: Sequence[Any]) -> None:
+        assert self._loop is not None  # noqa: S101  # for the type checker: the thread starts after it is set
+        # A loop that is closed has nobody left who waits.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(_settle, jobs, outcomes)
+
+    def _abandon(self, jobs: list[_Job]) -> None:
+        with contextlib.suppress(Empty):
+            while True:
+                job = self._queue.get_nowait()
+                if job is not None:
+                    jobs.append(job)
+        if jobs:
+            self._resolve(jobs, [StoreError("The store has stopped.")] * len(jobs))
+
+
+def _settle(jobs: Sequence[_Job], outcomes: Sequence[Any]) -> None:
+    for job, outcome in zip(jobs, outcomes, strict=True):
+        if job.future.done():  # cancelled: nobody waits any more
+            continue
+        if isinstance(outcome, CanopyError):
+            job.future.set_exception(outcome)
+        else:
+            job.future.set_result(outcome)
+
+
+def _caused(error: Exception) -> StoreError:
+    outcome = store_error(error)
+    outcome.__cause__ = error
+    return outcome
+
+
+def _uncertain(error: _CommitError) -> StoreError:
+    outcome = StoreError(
+        "The database broke off while it was saving. Please try again with the same `Idempotency-Key`."
+    )
+    outcome.__cause__ = error.__cause__
+    return outcome
