@@ -1,0 +1,63 @@
+"""The locks hold everything that is installed, and nothing about where it comes from."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LOCKS = sorted([*ROOT.glob("requirements*.lock"), *(ROOT / "requirements").rglob("*.lock")])
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+# Whoever installs says where packages come from; an address, an option or a path in a lock would say it for them.
+_PLACES = re.compile(r"://|^\s*-(?!-hash=)|\bfile:|@ |(?<![\w.])/\w", re.MULTILINE)
+_PINNED = re.compile(r"^(?P<name>[a-z0-9-]+)(\[[a-z0-9,-]+\])?==\S+( ; .+?)? \\$", re.MULTILINE)
+
+
+def names(lock: Path) -> set[str]:
+    return {match["name"] for match in _PINNED.finditer(lock.read_text())}
+
+
+def declared(requirements: list[str]) -> set[str]:
+    found = (re.match(r"[\w.-]+", requirement) for requirement in requirements)
+    return {re.sub(r"[._-]+", "-", match[0]).lower() for match in found if match}
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_lock_pins_every_package_with_hashes_and_names_no_place(lock: Path) -> None:
+    text = lock.read_text()
+    assert _PLACES.findall(text) == []
+    requirements = [line for line in text.splitlines() if line[:1] not in {"#", " ", ""}]
+    assert requirements
+    assert len(requirements) == len(_PINNED.findall(text))
+    for block in re.split(r"\n(?=\S)", text.strip()):
+        assert block.startswith("#") or re.search(r"--hash=sha256:[0-9a-f]{64}", block), block
+
+
+@pytest.mark.parametrize("file", ["Makefile", ".ci/run", *(f"tools/{path.name}" for path in ROOT.glob("tools/*"))])
+def test_the_build_names_no_registry(file: str) -> None:
+    text = (ROOT / file).read_text()
+    assert re.findall(r"https?://(?!127\.0\.0\.1)|--(?:extra-)?index-url|--find-links|--trusted-host", text) == []
+
+
+@pytest.mark.parametrize(
+    ("lock", "requirements"),
+    [
+        ("requirements.lock", PROJECT["project"]["dependencies"]),
+        ("requirements-dev.lock", PROJECT["project"]["dependencies"] + PROJECT["dependency-groups"]["dev"]),
+        ("requirements-embedded.lock", PROJECT["project"]["optional-dependencies"]["embedded"]),
+        ("requirements/bootstrap.lock", PROJECT["dependency-groups"]["bootstrap"]),
+        ("requirements/lock.lock", PROJECT["dependency-groups"]["lock"]),
+        ("requirements/logql.lock", PROJECT["dependency-groups"]["logql"]),
+    ],
+)
+def test_a_lock_has_what_the_project_declares(lock: str, requirements: list[str]) -> None:
+    assert declared(requirements) - names(ROOT / lock) == set()
+
+
+def test_development_runs_on_the_versions_that_are_served() -> None:
+    def pins(lock: str) -> set[str]:
+        return {match[0].removesuffix(" \\") for match in _PINNED.finditer((ROOT / lock).read_text())}
+
+    assert pins("requirements.lock") - pins("requirements-dev.lock") == set()

@@ -1,0 +1,80 @@
+"""Rules about the source that no linter has."""
+
+import re
+import tokenize
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = ("backend", "tests", "bench", "tools")
+LONGEST = 350  # lines; a module that needs more does two things
+
+_SUPPRESSION = re.compile(r"#\s*(noqa|type:\s*ignore|pragma|nosec|fmt:\s*off|ruff:|mypy:|isort:)")
+_WITH_REASON = re.compile(r"# (noqa: [A-Z]+\d+(, [A-Z]+\d+)*|type: ignore\[[a-z-]+(, [a-z-]+)*\])( -|  #) \S.+")
+
+
+def sources(*suffixes: str) -> Iterator[Path]:
+    for folder in FOLDERS:
+        yield from (path for path in sorted((ROOT / folder).rglob("*")) if path.suffix in suffixes)
+
+
+def comments(path: Path) -> Iterator[tuple[int, str]]:
+    with tokenize.open(path) as file:
+        for token in tokenize.generate_tokens(file.readline):
+            if token.type == tokenize.COMMENT:
+                yield token.start[0], token.string
+
+
+def test_imports_keep_the_contracts() -> None:
+    assert lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True) == EXIT_STATUS_SUCCESS
+
+
+def test_no_module_is_longer_than_a_reader_can_hold() -> None:
+    lengths = {path: len(path.read_text().splitlines()) for path in sources(".py", ".js", ".css", ".html", ".sh")}
+    assert lengths
+    assert {str(path.relative_to(ROOT)): n for path, n in lengths.items() if n > LONGEST} == {}
+
+
+def test_every_suppressed_finding_says_why() -> None:
+    silent = [
+        f"{path.relative_to(ROOT)}:{line}: {comment}"
+        for path in sources(".py")
+        for line, comment in comments(path)
+        if _SUPPRESSION.match(comment) and not _WITH_REASON.match(comment)
+    ]
+    assert silent == []
+
+
+def test_every_rule_that_is_off_in_the_configuration_says_why() -> None:
+    text = (ROOT / "pyproject.toml").read_text()
+    configuration = tomllib.loads(text)["tool"]["ruff"]["lint"]
+    rules = [
+        *configuration["ignore"],
+        *(rule for rules in configuration["per-file-ignores"].values() for rule in rules),
+    ]
+    tables = text.partition("[tool.ruff.lint]")[2].partition("[tool.mypy]")[0].partition("ignore = [")[2]
+    commented = [line for line in tables.splitlines() if "#" in line]
+    silent = [rule for rule in rules if not any(f'"{rule}"' in line for line in commented)]
+    assert silent == []
+
+
+@pytest.mark.parametrize(
+    ("comment", "fine"),
+    [
+        ("# noqa: BLE001 - a bad record must not end what logged it", True),
+        ("# noqa: S603, S607 - the program under test", True),
+        ("# type: ignore[misc]  # the library has no types", True),
+        ("# noqa", False),
+        ("# noqa: BLE001", False),
+        ("# type: ignore", False),
+        ("# type: ignore[misc]", False),
+        ("# pragma: no cover", False),
+    ],
+)
+def test_a_reason_is_recognised(comment: str, fine: bool) -> None:
+    assert _SUPPRESSION.match(comment)
+    assert bool(_WITH_REASON.match(comment)) is fine
