@@ -1,0 +1,152 @@
+"""The pages: `/`, the feedback dashboard, errors as people read them, and the static files."""
+
+import time
+from functools import cache
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from canopy import __version__
+from canopy.api.context import trace_id_of
+from canopy.api.parts import Parts
+from canopy.errors import CanopyError, StoreError
+from canopy.features import FEATURES
+from canopy.store.base import Filter
+from canopy.ui.dashboard import dashboard as dashboard_view
+from canopy.ui.dashboard import shown_prompts
+from canopy.ui.rendering import Renderer
+
+_ENTRIES = 25
+_EXPORTED = frozenset(name for name, feature in FEATURES.items() if feature.exported)
+_FOR_EVER = "public, max-age=31536000, immutable"
+_TITLES = {404: "Not here", 422: "That filter doesn't work", 503: "Not right now"}
+
+
+def page_routes(parts: Parts) -> list[BaseRoute]:
+    """The Summarization page and the static files."""
+
+    async def summarization(_: Request) -> Response:
+        return _summarization(parts)
+
+    return [
+        Route("/", summarization, include_in_schema=False),
+        Route("/ui/{version}/{name}", _static, include_in_schema=False),
+    ]
+
+
+async def dashboard(parts: Parts, request: Request, where: Filter) -> Response:
+    """The feedback page; with the feature off, what to do about it; with the store down, that it is."""
+    config = parts.config.current
+    if not config.flags["feedback"].on:
+        return _disabled(parts, "feedback", "Feedback")
+    scope = Filter(feature=where.feature, since=where.since, until=where.until)
+    try:
+        counts = await parts.store.counts(scope)
+        texts = await parts.store.prompt_texts(shown_prompts(counts))
+        page = await parts.store.page(where, _ENTRIES, request.query_params.get("cursor") or None)
+        found = await parts.store.count(where)
+    except CanopyError as error:
+        return error_page(parts, request, error)
+    view = dashboard_view(
+        request.query_params,
+        where,
+        counts=counts,
+        texts=texts,
+        page=page,
+        found=found,
+        exported_features=_EXPORTED,
+        now=time.time_ns() // 1000,
+        origin=str(request.base_url).rstrip("/"),
+    )
+    return _html(parts, "dashboard.html", current="feedback", view=view)
+
+
+def wants_html(request: Request) -> bool:
+    """Whether the client is a person at a browser."""
+    return request.method in {"GET", "HEAD"} and "text/html" in request.headers.get("accept", "")
+
+
+def error_page(parts: Parts, request: Request, error: CanopyError) -> Response:
+    """An error as a page, with the status it has everywhere."""
+    on_feedback = request.url.path == "/feedback"
+    response = _html(
+        parts,
+        "message.html",
+        status=error.status,
+        current="feedback" if on_feedback else None,
+        title=_TITLES.get(error.status, "Something went wrong"),
+        sentence=error.sentence,
+        hint="What was saved is safe." if isinstance(error, StoreError) else None,
+        snippet=None,
+        link="/feedback" if on_feedback else "/",
+        link_text="All feedback" if on_feedback else "To the first page",
+        code=error.code,
+        request_id=trace_id_of(request.scope),
+    )
+    if error.retry_after is not None:
+        response.headers["retry-after"] = str(error.retry_after)
+    return response
+
+
+def _summarization(parts: Parts) -> Response:
+    config = parts.config.current
+    if not config.flags["summarize"].on:
+        return _disabled(parts, "summarize", "Summarization")
+    values = config.values
+    return _html(
+        parts,
+        "summarize.html",
+        current="summarize",
+        model=parts.inference.model_name(values.summarize.model),
+        max_tokens=values.summarize.max_tokens,
+        limit=parts.settings.max_prompt_chars,
+        feedback=config.flags["feedback"].on,
+        reasons=values.feedback.reasons,
+        comment_limit=parts.settings.max_comment_chars,
+    )
+
+
+def _disabled(parts: Parts, flag: str, title: str) -> Response:
+    """A feature that is off is a choice, not an error, and the page says how to choose otherwise."""
+    other = "feedback" if flag == "summarize" else "summarize"
+    other_on = parts.config.current.flags[other].on
+    link, link_text = ("/feedback", "To the feedback") if flag == "summarize" else ("/", "Summarize a text")
+    return _html(
+        parts,
+        "message.html",
+        current=flag,
+        title=f"{title} is switched off",
+        sentence="Everything else works. To switch it on, set this in the Helm values:",
+        hint="It is live within seconds of the values file changing. Nothing needs a restart.",
+        snippet=f"{flag}:\n  enabled: true",
+        link=link if other_on else None,
+        link_text=link_text,
+        code=None,
+        request_id=None,
+    )
+
+
+def _html(parts: Parts, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+    page = _renderer().page(template, {"version": __version__, "revision": parts.config.current.revision, **values})
+    # Pages hold users' texts, and one address answers HTML and JSON.
+    return HTMLResponse(page, status, {"cache-control": "no-store", "vary": "Accept"})
+
+
+async def _static(request: Request) -> Response:
+    renderer = _renderer()
+    asset = renderer.assets.get(request.path_params["name"])
+    if asset is None:
+        return Response("There is no such file.", 404, media_type="text/plain")
+    # A page of another version, still open during a rollout, gets today's file but doesn't keep it under that address.
+    current = request.path_params["version"] == renderer.version
+    headers = {"etag": asset.etag, "cache-control": _FOR_EVER if current else "no-cache"}
+    if request.headers.get("if-none-match") == asset.etag:
+        return Response(status_code=304, headers=headers)
+    return Response(asset.content, headers=headers, media_type=asset.media_type)
+
+
+@cache
+def _renderer() -> Renderer:
+    return Renderer()

@@ -1,0 +1,132 @@
+"""What the feedback page shows, as one record for its template."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from canopy.feedback.statistics import Tally, tally
+from canopy.store.base import Count, Feedback, Filter, Page
+from canopy.ui.chart import Chart, satisfaction_chart
+from canopy.ui.overview import PromptVersion, prompt_versions
+
+QUERY = ("rating", "feature", "prompt_id", "since", "until", "q")
+EXPORT_NAME = "feedback-eval-dataset.yaml"
+_VERSIONS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One choice among ratings, as a link."""
+
+    label: str
+    icon: str | None
+    href: str
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A prompt version to filter by."""
+
+    prompt_id: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    """The page. `query` holds the filters as the address has them, empty where there is none."""
+
+    query: Mapping[str, str]
+    filtered: bool
+    empty: bool  # there is no feedback at all
+    tally: Tally
+    chart: Chart | None
+    versions: Sequence[PromptVersion]
+    hidden_versions: int
+    options: Sequence[Option]
+    segments: Sequence[Segment]
+    entries: Sequence[Feedback]
+    found: int
+    newest: str | None
+    older: str | None
+    exportable: int
+    export_href: str
+    curl: str
+
+
+def shown_prompts(counts: Sequence[Count]) -> list[str]:
+    """The ids of the prompts whose texts the page needs."""
+    ids = (version.prompt_id for version in prompt_versions(counts, {})[:_VERSIONS])
+    return list(dict.fromkeys(prompt_id for prompt_id in ids if prompt_id))
+
+
+def dashboard(
+    params: Mapping[str, str],
+    where: Filter,
+    *,
+    counts: Sequence[Count],
+    texts: Mapping[str, str],
+    page: Page,
+    found: int,
+    exported_features: frozenset[str],
+    now: int,
+    origin: str,
+) -> Dashboard:
+    """Put the page together.
+
+    `counts` are those of the days and the feature in `where`, of every prompt; `origin` is the server's own address.
+    """
+    query = {name: params.get(name, "").strip() for name in QUERY}
+    filtered = any(query.values())
+    selected = [count for count in counts if where.prompt_id in (None, count.prompt_id)]
+    versions = prompt_versions(counts, texts)
+    export_href = _address("/feedback/export", {**query, "rating": ""})
+    return Dashboard(
+        query=query,
+        filtered=filtered,
+        empty=not (filtered or counts or page.feedback),
+        tally=tally(selected, lambda _: None).get(None, Tally()),
+        chart=satisfaction_chart(selected, now, where.since, where.until),
+        versions=versions[:_VERSIONS],
+        hidden_versions=len(versions[_VERSIONS:]),
+        options=_options(versions, query["prompt_id"]),
+        segments=_segments(query, where),
+        entries=page.feedback,
+        found=found,
+        newest=_address("/feedback", query) + "#entries" if params.get("cursor") else None,
+        older=_address("/feedback", {**query, "cursor": page.next}) + "#entries" if page.next else None,
+        exportable=sum(count.n for count in selected if count.sentiment < 0 and count.feature in exported_features),
+        export_href=export_href,
+        curl=f"curl -s {shlex.quote(origin + export_href)} -o {EXPORT_NAME}",
+    )
+
+
+def _address(path: str, query: Mapping[str, str]) -> str:
+    used = urlencode({name: value for name, value in query.items() if value})
+    return f"{path}?{used}" if used else path
+
+
+def _options(versions: Sequence[PromptVersion], chosen: str) -> list[Option]:
+    labels: dict[str, str] = {}
+    for version in versions:
+        if version.prompt_id:
+            start = " ".join((version.text or "").split())[:60]
+            labels.setdefault(version.prompt_id, f"{version.prompt_id.rpartition(':')[2][:8]}  {start}".strip())
+    if chosen:
+        labels.setdefault(chosen, chosen)
+    return [Option(prompt_id, label) for prompt_id, label in labels.items()]
+
+
+def _segments(query: Mapping[str, str], where: Filter) -> list[Segment]:
+    def segment(label: str, icon: str | None, rating: str, current: bool) -> Segment:
+        return Segment(label, icon, _address("/feedback", {**query, "rating": rating}) + "#entries", current)
+
+    segments = [
+        segment("All", None, "", where.sentiment is None and where.value is None),
+        segment("Positive", "up", "positive", where.sentiment == 1),
+        segment("Negative", "down", "negative", where.sentiment == -1),
+    ]
+    if where.value is not None or where.sentiment == 0:  # an address made by hand
+        segments.append(segment(query["rating"], None, query["rating"], True))
+    return segments

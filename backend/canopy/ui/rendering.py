@@ -1,0 +1,137 @@
+"""Templates to HTML, and the static files that the pages load."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from canopy.feedback.times import iso
+from canopy.store.base import Feedback
+from canopy.ui import chart
+
+_HERE = Path(__file__).parent
+_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A static file."""
+
+    content: bytes
+    media_type: str
+    etag: str
+
+
+class Renderer:
+    """Renders the pages. Everything is escaped, and a name that a template doesn't get is an error.
+
+    `version` is a hash of all static files. It is a folder in their addresses, so that they may be cached for ever and
+    the script's imports, which are relative, need no build step to be up to date.
+    """
+
+    def __init__(self) -> None:
+        self.assets = {path.name: _read(path) for path in sorted((_HERE / "static").iterdir())}
+        self.version = _hash("".join(asset.etag for asset in self.assets.values()).encode())
+        self._environment = Environment(
+            loader=FileSystemLoader(_HERE / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.globals["asset"] = self._address
+        self._environment.globals["geometry"] = chart
+        self._environment.filters.update(
+            moment=_moment,
+            number=_number,
+            parameters=_parameters,
+            percent=_percent,
+            rating=_rating,
+            short_id=_short_id,
+            timing=_timing,
+            tokens=_tokens,
+            words=_words,
+        )
+
+    def page(self, template: str, values: Mapping[str, Any]) -> str:
+        """Render `template`, such as `summarize.html`."""
+        return self._environment.get_template(template).render(values)
+
+    def _address(self, name: str) -> str:
+        if name not in self.assets:
+            raise LookupError(f"A template asks for {name}, which is no static file.")
+        return f"/ui/{self.version}/{name}"
+
+
+def _read(path: Path) -> Asset:
+    content = path.read_bytes()
+    return Asset(content, _TYPES[path.suffix], f'"{_hash(content)}"')
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:12]
+
+
+def _moment(microseconds: int) -> Markup:
+    """A time for people, with the exact one for programs."""
+    at = datetime.fromtimestamp(microseconds // 1_000_000, UTC)
+    return Markup('<time datetime="{}">{}</time>').format(iso(microseconds), f"{at.day} {at:%b %Y, %H:%M} UTC")
+
+
+def _number(value: int) -> str:
+    return f"{value:,}"
+
+
+def _percent(share: float | None) -> str:
+    """A share of 1 in whole percent, where 0 and 100 mean none and all."""
+    if share is None:
+        return "no votes"
+    if 0 < share < 1:
+        return f"{min(max(round(share * 100), 1), 99)} %"
+    return f"{share * 100:.0f} %"
+
+
+def _words(name: str) -> str:
+    """`too_long` as `Too long`."""
+    spaced = name.replace("_", " ").replace("-", " ").strip()
+    return spaced[:1].upper() + spaced[1:] or name
+
+
+def _short_id(identifier: str) -> str:
+    """The first eight characters after the algorithm of a content hash."""
+    return identifier.rpartition(":")[2][:8]
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.2f} s" if value < 10 else f"{value:.1f} s"
+
+
+def _rating(feedback: Feedback) -> str:
+    """A rating in words."""
+    if feedback.kind == "score":
+        return f"{feedback.value} of 5"
+    return {"thumbs_up": "Helpful", "thumbs_down": "Not helpful"}.get(feedback.value) or _words(feedback.value)
+
+
+def _parameters(feedback: Feedback) -> str:
+    return ", ".join(f"{_words(name).lower()} {value}" for name, value in (feedback.parameters or {}).items())
+
+
+def _timing(feedback: Feedback) -> str:
+    first = feedback.time_to_first_token
+    before = "" if first is None else f", first token after {_seconds(first)}"
+    return f"{_seconds(feedback.duration or 0)}{before}"
+
+
+def _tokens(feedback: Feedback) -> str:
+    counts = ((feedback.input_tokens, "in"), (feedback.output_tokens, "out"))
+    return ", ".join(f"{n:,} {way}" for n, way in counts if n is not None)

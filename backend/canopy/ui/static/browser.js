@@ -1,0 +1,61 @@
+// The browser's small services. What a model or a user wrote only ever becomes text, never markup.
+
+// Storage that a browser may refuse: then things are remembered until the page is left.
+const memory = new Map();
+export const kept = {
+  get(key) {
+    try { return sessionStorage.getItem(key); } catch { return memory.get(key) ?? null; }
+  },
+  set(key, value) {
+    try { sessionStorage.setItem(key, value); } catch { memory.set(key, value); }
+  },
+};
+
+// A random UUID. Not crypto.randomUUID, which plain HTTP on another host doesn't have.
+export function randomId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
+}
+
+export function sessionId() {
+  if (!kept.get("canopy.session")) kept.set("canopy.session", randomId());
+  return kept.get("canopy.session");
+}
+
+export async function copyText(text) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  const helper = Object.assign(document.createElement("textarea"), { value: text, className: "hidden" });
+  document.body.append(helper);
+  helper.select();
+  const copied = document.execCommand("copy");  // deprecated, and the only way without HTTPS
+  helper.remove();
+  if (!copied) throw new Error("The browser refused to copy.");
+}
+
+export function fromTemplate(id) {
+  return document.getElementById(id).content.firstElementChild.cloneNode(true);
+}
+
+export const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+export const count = (n, noun) => `${n.toLocaleString("en")} ${noun}${n === 1 ? "" : "s"}`;
+export const show = (element, visible) => { element.hidden = !visible; };
+
+export function announce(sentence) {
+  document.getElementById("announcer").textContent = sentence;
+}
+
+// A failure in words, with a button to try again; returns the button.
+export function showFailure(place, failure, retry) {
+  const box = fromTemplate("failure-template");
+  box.querySelector("[data-sentence]").textContent = failure.sentence;
+  const reference = box.querySelector("[data-reference]");
+  reference.textContent = failure.reference ? `Request ${failure.reference}` : "";
+  show(reference, failure.reference);
+  const button = box.querySelector("[data-retry]");
+  button.addEventListener("click", () => { place.replaceChildren(); retry(); });
+  place.replaceChildren(box);
+  return button;
+}

@@ -1,0 +1,97 @@
+// Talking to the server: requests, failures as sentences, and streams of server-sent events.
+
+import { count, pause, sessionId } from "./browser.js";
+
+// What went wrong, as a sentence for the reader. `passing`: the same request may work in a moment.
+export class Failure extends Error {
+  constructor(sentence, { reference = null, status = 0, retryAfter = null, cause = null } = {}) {
+    super(sentence, { cause });
+    Object.assign(this, { reference, status, retryAfter, passing: status === 0 || status >= 502 });
+  }
+
+  get sentence() {
+    if (!this.retryAfter || /try again/i.test(this.message)) return this.message;
+    return `${this.message} Try again in ${count(this.retryAfter, "second")}.`;
+  }
+
+  static async from(response) {
+    const body = await response.json().catch(() => ({}));
+    const sentence = typeof body.detail === "string" ? body.detail : `The server answered with status ${response.status}.`;
+    return new Failure(sentence, {
+      reference: body.request_id ?? response.headers.get("X-Request-Id"),
+      status: response.status,
+      retryAfter: Number.parseInt(response.headers.get("Retry-After"), 10) || null,
+    });
+  }
+}
+
+export async function request(path, { method = "POST", body, headers = {}, signal } = {}) {
+  let response;
+  try {
+    response = await fetch(path, {
+      method,
+      signal,
+      headers: { "X-Session-Id": sessionId(), ...(body && { "Content-Type": "application/json" }), ...headers },
+      body: body && JSON.stringify(body),
+    });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Failure("Canopy can't be reached. Check the connection and try again.", { cause: error });
+  }
+  if (!response.ok) throw await Failure.from(response);
+  return response;
+}
+
+// The same small request again while the failure may pass.
+export async function persistently(attempt, tries = 3) {
+  for (let left = tries - 1; ; left -= 1) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!error.passing || left === 0) throw error;
+      await pause(Math.min(error.retryAfter ?? 2 ** (tries - left - 2), 5) * 1000);
+    }
+  }
+}
+
+// The data of server-sent events. Characters and lines may be cut anywhere between two reads; comments are dropped.
+async function* serverEvents(response) {
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  let data = [];
+  try {
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      const lines = (rest + value).split(/\r?\n/);
+      rest = lines.pop();
+      for (const line of lines) {
+        if (line.startsWith("data:")) data.push(line.slice(line[5] === " " ? 6 : 5));
+        if (line === "" && data.length) yield data.splice(0).join("\n");
+      }
+    }
+  } finally {
+    reader.cancel().catch(() => {});  // it may have failed already, and the reader of these events knows
+  }
+}
+
+// A generation's events, `done` among them. A stream that ends without it is a Failure.
+export async function* generation(path, body, signal) {
+  const response = await request(path, { body, signal, headers: { Accept: "text/event-stream" } });
+  let [complete, cause] = [false, null];
+  try {
+    for await (const data of serverEvents(response)) {
+      if (data === "[DONE]") break;
+      const event = JSON.parse(data);
+      if (event.type === "error") throw new Failure(event.error, { reference: event.request_id });
+      complete ||= event.type === "done";
+      yield event;
+    }
+  } catch (error) {
+    if (error instanceof Failure || error.name === "AbortError") throw error;
+    cause = error;
+  }
+  if (complete) return;
+  const reference = response.headers.get("X-Request-Id");
+  throw new Failure("The connection broke before the answer was complete.", { reference, cause });
+}
