@@ -100,5 +100,5 @@ def store_error(error: Exception) -> StoreError:
     if lost(error):
         return StoreError("The database does not answer. Please try again in a moment.", retry_after=5)
     if isinstance(error, SQLAlchemyError | UnicodeError | TypeError | ValueError):
-        return StoreError("The database can't hold this record.")
+        return StoreError("The database can't hold this text or answer this question.")
     return StoreError("The store failed in an unexpected way.")

@@ -8,8 +8,8 @@ from sqlalchemy import Connection
 
 from canopy.store.base import Generation
 from canopy.store.database import Database
+from canopy.store.digests import digests
 from canopy.store.schema import generations, prompts
-from canopy.store.subjects import digests
 
 _AS_THEY_ARE = tuple(
     field.name

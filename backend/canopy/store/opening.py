@@ -30,7 +30,7 @@ def open_store(url: str, *, clock: Callable[[], int] = _now) -> Store:
 def _database(url: str) -> Database:
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         raise ConfigError(f"`CANOPY_STORE_URL` must be {_SHAPES}.") from error
     if parsed.drivername == "sqlite" and parsed.database and not (parsed.host or parsed.query):
         from canopy.store.sqlite import SQLite  # noqa: PLC0415

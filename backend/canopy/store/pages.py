@@ -99,7 +99,7 @@ class Pages:
                 return self._newest(conn, where, ids, limit, before)
         found: list[Place] = []
         end = before
-        while len(found) < limit:
+        while len(found) < limit and ids != []:
             start, rows = self.window(where, ids, end)
             found += rows
             if start is None:
@@ -113,8 +113,6 @@ class Pages:
         with self._database.reader.connect() as conn:
             times = time_conditions(where)
             edge = conn.execute(_ordered(select(_TIME, _ID).where(*times), before).limit(1).offset(WINDOW - 1)).first()
-            if ids == []:
-                return None, []
             statement = _ordered(search.select(_TIME, _ID).where(*times), before)
             if edge is not None:
                 statement = statement.where(tuple_(_TIME, _ID) >= tuple_(edge[0], edge[1]))
@@ -162,7 +160,8 @@ class Pages:
     def ping(self) -> None:
         """Return when the database answers."""
         with self._database.reader.connect() as conn:
-            conn.execute(text("SELECT 1"))
+            # A table's page, not a constant: a database file that is gone or broken must not look alive.
+            conn.execute(text("SELECT version_num FROM alembic_version"))
 
 
 def _ordered(statement: Select[Any], before: Place | None) -> Select[Any]:

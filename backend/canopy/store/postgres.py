@@ -33,6 +33,10 @@ _OPTIONS = " ".join(
     for setting in (
         "lock_timeout=10s",  # a replica that hangs with the write lock makes the others fail rather than hang
         "idle_in_transaction_session_timeout=10s",  # and loses its lock
+        # Everything has its index. A plan made while a table was small must not stay in use when it has grown.
+        "plan_cache_mode=force_custom_plan",
+        "enable_seqscan=off",
+        "jit=off",
         "client_encoding=UTF8",
         "timezone=UTC",
     )
@@ -53,7 +57,6 @@ class Postgres(Database):
             "keepalives_interval": 5,
             "keepalives_count": 3,
             "tcp_user_timeout": 20_000,
-            **self._url.query,
         }
         self.writer = create_engine(
             self._url,
@@ -123,7 +126,7 @@ class Postgres(Database):
     def scrub(self) -> None:
         # Deleted rows stay in the files until they are vacuumed; autovacuum would get there in its own time.
         with self.writer.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
-            conn.execute(text("VACUUM generations, feedback, prompts"))
+            conn.execute(text("VACUUM (SKIP_LOCKED) generations, feedback, prompts"))
 
 
 class _Json(Bulk):

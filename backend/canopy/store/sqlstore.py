@@ -137,5 +137,5 @@ def _reading[**P, R](read: Callable[P, R], *args: P.args, **kwargs: P.kwargs) ->
             if not lost(error):
                 raise
             return read(*args, **kwargs)
-    except (SQLAlchemyError, OSError) as error:
+    except (SQLAlchemyError, UnicodeError) as error:
         raise store_error(error) from error

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, select
 from canopy.errors import AmbiguousRequestId, CanopyError, GenerationNotFound, InputError
 from canopy.store.base import Vote
 from canopy.store.database import Database, Prepared
-from canopy.store.digests import digest
+from canopy.store.digests import digests
 from canopy.store.schema import generations
 
 _COLUMNS = (
@@ -85,11 +85,6 @@ class Subjects:
 
     def _read(self, conn: Connection, statement: Prepared, keys: set[str]) -> Sequence[Row[Any]]:
         return statement.rows(conn, keys=self._values(sorted(keys))) if keys else []
-
-
-def digests(input_text: str, response_text: str) -> tuple[str, str]:
-    """Of the input, and of both texts. The same for a generation and for a vote on its texts."""
-    return digest(input_text), digest(input_text, response_text)
 
 
 def _grouped(rows: Sequence[Row[Any]], column: str) -> dict[str, list[Row[Any]]]:

@@ -99,10 +99,8 @@ class Writer:
             return self._transaction(jobs)
         except _CommitError as error:
             return [_uncertain(error)] * len(jobs)
-        except Exception as error:  # noqa: BLE001  # whatever it is, the callers wait for an answer
-            if len(jobs) == 1 and not lost(error):
-                return [_caused(error)]
-        return self._one_by_one(jobs)
+        except Exception:  # noqa: BLE001  # whatever it is, it comes again for the job whose fault it is
+            return self._one_by_one(jobs)
 
     def _one_by_one(self, jobs: Sequence[_Job]) -> list[Any]:
         """Each in its own transaction, on a new connection if the old one is lost, so that only the bad ones fail."""

@@ -1,0 +1,168 @@
+"""Opening a store: URLs, migrations, and what is not imported."""
+
+import asyncio
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, text
+
+import canopy.store
+from canopy.errors import ConfigError, StoreError
+from canopy.store import Store, open_store
+from canopy.store.base import Filter
+from canopy.store.migrate import HEAD
+from canopy.store.schema import metadata
+from tests.contract.store.records import a_generation, a_vote
+
+MIGRATIONS = Path(canopy.store.__file__).with_name("migrations")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "nonsense",
+        "mysql://alice:hunter2@host/db",
+        "postgresql://alice:hunter2@host",
+        "postgresql://alice:hunter2@host:port/db",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "sqlite://alice:hunter2@host/file.db",
+    ],
+)
+def test_a_wrong_url_is_refused_with_a_sentence_that_keeps_the_password(url: str) -> None:
+    with pytest.raises(ConfigError, match="CANOPY_STORE_URL") as caught:
+        open_store(url)
+    assert "hunter2" not in caught.value.sentence
+
+
+def test_a_description_names_the_place_without_credentials(tmp_path: Path) -> None:
+    assert open_store(f"sqlite:///{tmp_path}/c.db").description == f"SQLite, {tmp_path}/c.db"
+    assert open_store("postgresql://alice:hunter2@db:5433/votes").description == "PostgreSQL, votes on db:5433"
+
+
+async def test_a_server_that_is_not_there_is_a_sentence_without_credentials() -> None:
+    store = open_store("postgresql://alice:hunter2@127.0.0.1:1/votes")
+    with pytest.raises(StoreError) as caught:
+        await store.start()
+    await store.close()
+    assert caught.value.sentence == "The database does not answer. Please try again in a moment."
+    assert caught.value.__cause__ is not None
+
+
+async def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    store = open_store(f"sqlite:///{tmp_path}/file/canopy.db")
+    with pytest.raises(StoreError, match="can't be made"):
+        await store.start()
+    await store.close()
+
+
+async def test_a_closed_store_refuses_with_a_sentence(store_url: str) -> None:
+    store = open_store(store_url)
+    await store.start()
+    await store.close()
+    with pytest.raises(StoreError, match="closed"):
+        await store.record_generation(a_generation())
+    with pytest.raises(StoreError, match="closed"):
+        await store.count(Filter())
+
+
+async def test_the_database_answers(store: Store) -> None:
+    await store.ping()
+
+
+async def test_what_was_stored_is_there_after_a_restart(store_url: str) -> None:
+    generation = a_generation()
+    first = open_store(store_url)
+    await first.start()
+    await first.record_generation(generation)
+    receipt = await first.record_vote(a_vote(generation, voter="v"))
+    await first.close()
+
+    second = open_store(store_url)
+    await second.start()
+    assert await second.generation(generation.id) == generation
+    page = await second.page(Filter(), 10, None)
+    assert [entry.id for entry in page.feedback] == [receipt.feedback_id]
+    again = await second.record_vote(a_vote(generation, voter="v"))
+    assert (again.outcome, again.feedback_id) == ("replaced", receipt.feedback_id)
+    await second.close()
+
+
+async def test_stores_that_start_at_the_same_time_take_turns(store_url: str) -> None:
+    stores = [open_store(store_url) for _ in range(4)]
+    await asyncio.gather(*(store.start() for store in stores))
+    await asyncio.gather(*(store.record_generation(a_generation()) for store in stores))
+    for store in stores:
+        await store.close()
+
+
+def _engine_url(store_url: str) -> str:
+    return store_url.replace("postgresql://", "postgresql+psycopg://")
+
+
+async def test_the_migrations_make_exactly_the_schema(store: Store, store_url: str) -> None:
+    assert store.description
+    engine = create_engine(_engine_url(store_url))
+    with engine.connect() as conn:
+        assert compare_metadata(MigrationContext.configure(conn, opts={"compare_type": True}), metadata) == []
+    engine.dispose()
+
+
+async def test_a_database_of_a_newer_version_is_refused_and_left_alone(store_url: str) -> None:
+    store = open_store(store_url)
+    await store.start()
+    await store.close()
+    engine = create_engine(_engine_url(store_url))
+    with engine.begin() as conn:
+        conn.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    store = open_store(store_url)
+    with pytest.raises(StoreError, match="newer version"):
+        await store.start()
+    await store.close()
+    with engine.connect() as conn:
+        assert conn.execute(text("SELECT version_num FROM alembic_version")).scalar() == "9999"
+    engine.dispose()
+
+
+def test_head_names_the_newest_migration() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
+
+
+async def test_migrating_leaves_logging_alone(store_url: str) -> None:
+    root = logging.getLogger()
+    before = (root.level, list(root.handlers), logging.getLogger("alembic").level, logging.getLogger("asyncio").disabled)
+    store = open_store(store_url)
+    await store.start()
+    await store.close()
+    after = (root.level, list(root.handlers), logging.getLogger("alembic").level, logging.getLogger("asyncio").disabled)
+    assert before == after
+
+
+async def test_a_start_at_head_imports_neither_alembic_nor_the_other_engine(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/canopy.db"
+    store = open_store(url)
+    await store.start()
+    await store.close()
+    program = f"""
+import asyncio, sys
+from canopy.store import open_store
+async def main():
+    store = open_store({url!r})
+    await store.start()
+    await store.close()
+asyncio.run(main())
+print(sorted({{"alembic", "psycopg"}} & set(sys.modules)))
+"""
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)  # noqa: ASYNC221  # nothing else runs here
+    assert result.stdout == "[]\n"

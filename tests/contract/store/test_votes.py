@@ -1,0 +1,363 @@
+"""Votes: what they are about, what they replace, and how retries are told."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from canopy.errors import (
+    AmbiguousRequestId,
+    CanopyError,
+    GenerationNotFound,
+    IdempotencyConflict,
+    InputError,
+    StoreError,
+)
+from canopy.store import Store, open_store
+from canopy.store.base import Feedback, Filter, Receipt, Vote
+from tests.contract.store.records import DOWN, HOUR, Clock, a_generation, a_vote, on_texts
+
+
+async def everything(store: Store) -> list[Feedback]:
+    return (await store.page(Filter(), 1000, None)).feedback
+
+
+async def test_a_generation_comes_back_as_it_was(store: Store) -> None:
+    plain = a_generation()
+    chat = a_generation(
+        status="failed",
+        error_code="model_timeout",
+        session_id="s",
+        user_id="u",
+        messages=[{"role": "user", "content": "Warum? 🌱"}],
+        finish_reason=None,
+        time_to_first_token=None,
+        input_tokens=None,
+        output_tokens=None,
+        response_text="",
+    )
+    await store.record_generation(plain)
+    await store.record_generation(chat)
+    assert await store.generation(plain.id) == plain
+    assert await store.generation(chat.id) == chat
+    assert await store.generation("gen_unknown") is None
+
+
+async def test_recording_a_generation_again_changes_nothing(store: Store) -> None:
+    generation = a_generation()
+    await store.record_generation(generation)
+    await store.record_generation(replace(generation, response_text="Something else."))
+    assert await store.generation(generation.id) == generation
+
+
+async def test_prompts_are_kept_by_their_id(store: Store) -> None:
+    await store.record_generation(a_generation(prompt_id="one", prompt_text="First."))
+    await store.record_generation(a_generation(prompt_id="two", prompt_text="Second."))
+    assert await store.prompt_texts(["one", "two", "three"]) == {"one": "First.", "two": "Second."}
+    assert await store.prompt_texts([]) == {}
+
+
+@pytest.mark.parametrize("status", ["completed", "cancelled", "failed"])
+async def test_a_vote_on_a_generation_knows_what_produced_it(store: Store, status: str) -> None:
+    generation = a_generation(status=status)
+    await store.record_generation(generation)
+    receipt = await store.record_vote(
+        a_vote(generation, voter="v", user_id="u", session_id="s", comment="Good", reasons=("short", "clear"))
+    )
+    (entry,) = await everything(store)
+    assert receipt == Receipt(
+        feedback_id=entry.id,
+        outcome="created",
+        timestamp=entry.timestamp,
+        feature="summarize",
+        kind="thumbs",
+        value="thumbs_up",
+        sentiment=1,
+        input_length=len(generation.input_text),
+        response_length=len(generation.response_text),
+        generation_id=generation.id,
+        trace_id=generation.trace_id,
+        prompt_id=generation.prompt_id,
+        model=generation.model,
+        config_revision=generation.config_revision,
+    )
+    assert entry == Feedback(
+        id=receipt.feedback_id,
+        timestamp=receipt.timestamp,
+        created_at=receipt.timestamp,
+        name="user_satisfaction",
+        kind="thumbs",
+        value="thumbs_up",
+        sentiment=1,
+        feature="summarize",
+        source="HUMAN",
+        source_id=None,
+        comment="Good",
+        reasons=["short", "clear"],
+        user_id="u",
+        session_id="s",
+        input_text=generation.input_text,
+        response_text=generation.response_text,
+        config_revision=generation.config_revision,
+        generation_id=generation.id,
+        trace_id=generation.trace_id,
+        prompt_id=generation.prompt_id,
+        prompt_text=generation.prompt_text,
+        model=generation.model,
+        parameters=generation.parameters,
+        messages=None,
+        duration=generation.duration,
+        time_to_first_token=generation.time_to_first_token,
+        input_tokens=generation.input_tokens,
+        output_tokens=generation.output_tokens,
+    )
+
+
+async def test_a_vote_on_texts_that_nobody_recorded_keeps_them(store: Store) -> None:
+    receipt = await store.record_vote(on_texts("Text ä", "Summary", source="CODE", source_id="linter"))
+    (entry,) = await everything(store)
+    assert (entry.input_text, entry.response_text, entry.feature) == ("Text ä", "Summary", "summarize")
+    assert (entry.source, entry.source_id, entry.config_revision) == ("CODE", "linter", "revision-2")
+    assert (receipt.input_length, receipt.response_length) == (6, 7)
+    assert entry.generation_id is entry.prompt_id is entry.model is entry.prompt_text is entry.trace_id is None
+    assert receipt.generation_id is receipt.prompt_id is receipt.model is receipt.trace_id is None
+
+
+async def test_a_vote_on_texts_finds_the_one_generation_that_they_came_from(store: Store) -> None:
+    generation = a_generation(input_text="Text", response_text="Summary")
+    await store.record_generation(generation)
+    await store.record_generation(a_generation(input_text="Text", response_text="Another"))
+    receipt = await store.record_vote(on_texts("Text", "Summary", feature=None))
+    assert (receipt.generation_id, receipt.trace_id) == (generation.id, generation.trace_id)
+    assert (receipt.prompt_id, receipt.model, receipt.feature) == (generation.prompt_id, generation.model, "summarize")
+
+
+async def test_a_vote_on_texts_that_several_generations_share_names_none(store: Store) -> None:
+    for _ in range(2):
+        await store.record_generation(a_generation(input_text="Text", response_text="Summary"))
+    receipt = await store.record_vote(on_texts("Text", "Summary"))
+    assert receipt.generation_id is receipt.prompt_id is receipt.model is None
+
+
+async def test_the_border_between_two_texts_matters(store: Store) -> None:
+    await store.record_generation(a_generation(input_text="ab", response_text="c"))
+    receipt = await store.record_vote(on_texts("a", "bc"))
+    assert receipt.generation_id is None
+
+
+async def test_a_vote_on_unknown_texts_needs_a_feature(store: Store) -> None:
+    with pytest.raises(InputError, match="`feature`"):
+        await store.record_vote(on_texts(feature=None))
+
+
+async def test_a_vote_on_an_unknown_generation_is_refused(store: Store) -> None:
+    with pytest.raises(GenerationNotFound, match="generation_id"):
+        await store.record_vote(a_vote(generation_id="gen_unknown", voter="v"))
+    with pytest.raises(GenerationNotFound, match="request_id"):
+        await store.record_vote(a_vote(request_id="f" * 32, voter="v"))
+    assert await everything(store) == []
+
+
+async def test_a_vote_for_another_feature_than_the_generations_is_refused(store: Store) -> None:
+    generation = a_generation(feature="summarize")
+    await store.record_generation(generation)
+    with pytest.raises(InputError, match="`summarize`"):
+        await store.record_vote(a_vote(generation, voter="v", feature="translate"))
+    assert (await store.record_vote(a_vote(generation, voter="v", feature="summarize"))).feature == "summarize"
+
+
+async def test_a_request_id_finds_its_generation(store: Store) -> None:
+    generation = a_generation()
+    await store.record_generation(generation)
+    receipt = await store.record_vote(a_vote(request_id=generation.trace_id, voter="v"))
+    assert receipt.generation_id == generation.id
+    again = await store.record_vote(a_vote(generation, voter="v"))
+    assert (again.outcome, again.feedback_id) == ("replaced", receipt.feedback_id)
+
+
+async def test_a_request_id_of_several_generations_needs_whose_it_is(store: Store) -> None:
+    mine = a_generation(trace_id="a" * 32, session_id="mine", user_id="me")
+    await store.record_generation(mine)
+    await store.record_generation(replace(mine, id="gen_other", session_id="other", user_id="you"))
+    await store.record_generation(replace(mine, id="gen_third", session_id="other", user_id=None))
+    by_session = await store.record_vote(a_vote(request_id="a" * 32, session_id="mine", voter="v"))
+    by_user = await store.record_vote(a_vote(request_id="a" * 32, user_id="me", voter="v"))
+    assert by_session.generation_id == by_user.generation_id == mine.id
+    with pytest.raises(AmbiguousRequestId, match="generation_id"):
+        await store.record_vote(a_vote(request_id="a" * 32, session_id="other", voter="v"))
+    with pytest.raises(AmbiguousRequestId):
+        await store.record_vote(a_vote(request_id="a" * 32, voter="v"))
+
+
+async def test_a_second_vote_replaces_the_first(store: Store) -> None:
+    generation = a_generation()
+    await store.record_generation(generation)
+    first = await store.record_vote(a_vote(generation, voter="v", comment="Good", reasons=("clear",)))
+    second = await store.record_vote(a_vote(generation, voter="v", **DOWN))
+    (entry,) = await everything(store)
+    assert (first.outcome, second.outcome) == ("created", "replaced")
+    assert first.feedback_id == second.feedback_id == entry.id
+    assert (entry.created_at, entry.timestamp) == (first.timestamp, second.timestamp)
+    assert second.timestamp > first.timestamp
+    assert (entry.value, entry.sentiment, entry.comment, entry.reasons) == ("thumbs_down", -1, None, [])
+
+
+async def test_voters_names_and_subjects_are_kept_apart(store: Store) -> None:
+    one, two = a_generation(), a_generation(input_text="Another text.")
+    await store.record_generation(one)
+    await store.record_generation(two)
+    votes = [
+        a_vote(one, voter="v"),
+        a_vote(one, voter="w"),
+        a_vote(two, voter="v"),
+        a_vote(one, voter="v", name="accuracy", kind="label", value="accurate"),
+        on_texts(one.input_text, one.response_text, voter="v"),
+        on_texts(voter="v"),
+    ]
+    receipts = [await store.record_vote(vote) for vote in votes]
+    assert [receipt.outcome for receipt in receipts] == ["created"] * len(votes)
+    assert len({receipt.feedback_id for receipt in receipts}) == len(votes)
+
+
+async def test_an_anonymous_vote_replaces_nothing(store: Store) -> None:
+    outcomes = [(await store.record_vote(on_texts())).outcome for _ in range(3)]
+    assert outcomes == ["created"] * 3
+    assert await store.count(Filter()) == 3
+
+
+async def test_a_retry_is_recognised_by_its_key(store: Store) -> None:
+    vote = on_texts(voter="v", idempotency_key="key", body_digest=b"one")
+    first = await store.record_vote(vote)
+    again = await store.record_vote(vote)
+    assert again == replace(first, outcome="repeated")
+    assert await store.count(Filter()) == 1
+
+
+async def test_a_retry_is_recognised_after_the_vote_was_replaced_or_taken_back(store: Store) -> None:
+    vote = on_texts(voter="v", idempotency_key="key", body_digest=b"one")
+    first = await store.record_vote(vote)
+    await store.record_vote(on_texts(voter="v", **DOWN))
+    assert await store.record_vote(vote) == replace(first, outcome="repeated")
+    (entry,) = await everything(store)
+    assert entry.value == "thumbs_down"
+    await store.delete_feedback(first.feedback_id)
+    assert await store.record_vote(vote) == replace(first, outcome="repeated")
+    assert await everything(store) == []
+
+
+async def test_a_key_with_another_body_is_refused(store: Store) -> None:
+    await store.record_vote(on_texts(idempotency_key="key", body_digest=b"one"))
+    with pytest.raises(IdempotencyConflict):
+        await store.record_vote(on_texts(idempotency_key="key", body_digest=b"two", **DOWN))
+    assert await store.count(Filter()) == 1
+
+
+async def test_keys_belong_to_their_voter(store: Store) -> None:
+    for voter in ("v", "w", None):
+        receipt = await store.record_vote(on_texts(voter=voter, idempotency_key="key", body_digest=str(voter).encode()))
+        assert receipt.outcome == "created"
+
+
+async def test_a_key_that_was_refused_can_be_used(store: Store) -> None:
+    with pytest.raises(GenerationNotFound):
+        await store.record_vote(a_vote(generation_id="gen_x", voter="v", idempotency_key="key", body_digest=b"one"))
+    receipt = await store.record_vote(on_texts(voter="v", idempotency_key="key", body_digest=b"two"))
+    assert receipt.outcome == "created"
+
+
+async def test_a_key_is_forgotten_after_a_day(store: Store, clock: Clock) -> None:
+    await store.record_vote(on_texts(idempotency_key="key", body_digest=b"one"))
+    clock.now += 24 * HOUR
+    receipt = await store.record_vote(on_texts(idempotency_key="key", body_digest=b"two"))
+    assert receipt.outcome == "created"
+
+
+async def test_votes_that_come_at_once_count_one_after_the_other(store: Store) -> None:
+    generation = a_generation()
+    await store.record_generation(generation)
+    values = ["1", "5", "2", "4", "3"] * 8
+    receipts = await asyncio.gather(
+        *(store.record_vote(a_vote(generation, voter="v", kind="score", value=value)) for value in values)
+    )
+    assert [receipt.outcome for receipt in receipts] == ["created"] + ["replaced"] * (len(values) - 1)
+    assert [receipt.value for receipt in receipts] == values
+    assert len({receipt.feedback_id for receipt in receipts}) == 1
+    (entry,) = await everything(store)
+    assert (entry.value, entry.timestamp) == ("3", receipts[-1].timestamp)
+    assert [(count.value, count.n) for count in await store.counts(Filter())] == [("3", 1)]
+
+
+async def test_retries_that_come_at_once_write_once(store: Store) -> None:
+    one = on_texts(idempotency_key="key", body_digest=b"one")
+    other = replace(one, body_digest=b"two")
+    outcomes = await asyncio.gather(
+        *(store.record_vote(vote) for vote in [one, one, other, one] * 5), return_exceptions=True
+    )
+    receipts = [outcome for outcome in outcomes if isinstance(outcome, Receipt)]
+    assert sum(isinstance(outcome, IdempotencyConflict) for outcome in outcomes) == 5
+    assert [receipt.outcome for receipt in receipts] == ["created"] + ["repeated"] * 14
+    assert len({receipt.feedback_id for receipt in receipts}) == 1
+    assert await store.count(Filter()) == 1
+
+
+async def test_a_bad_vote_fails_alone(store: Store) -> None:
+    generation = a_generation()
+    await store.record_generation(generation)
+    bad: dict[int, tuple[Vote, type[CanopyError]]] = {
+        3: (a_vote(generation_id="gen_unknown", voter="v"), GenerationNotFound),
+        7: (a_vote(generation, voter="v", comment="\ud800"), StoreError),
+        11: (on_texts("\udfff"), StoreError),
+        15: (on_texts(feature=None), InputError),
+    }
+    votes = [bad[i][0] if i in bad else a_vote(generation, voter=f"v{i}") for i in range(20)]
+    outcomes = await asyncio.gather(*(store.record_vote(vote) for vote in votes), return_exceptions=True)
+    for i, outcome in enumerate(outcomes):
+        if i in bad:
+            assert isinstance(outcome, bad[i][1])
+        else:
+            assert isinstance(outcome, Receipt)
+            assert outcome.outcome == "created"
+    assert await store.count(Filter()) == 16
+    assert sum(count.n for count in await store.counts(Filter())) == 16
+
+
+async def test_a_caller_that_gives_up_spoils_nothing(store: Store) -> None:
+    tasks = [asyncio.ensure_future(store.record_vote(on_texts(voter=f"v{i}"))) for i in range(40)]
+    await asyncio.sleep(0)
+    for task in tasks[::2]:
+        task.cancel()
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    assert all(isinstance(outcome, Receipt) for outcome in outcomes[1::2])
+    assert (await store.record_vote(on_texts(voter="last"))).outcome == "created"
+
+
+async def test_32_callers_get_each_their_own_answer(store: Store) -> None:
+    generations = [a_generation() for _ in range(10)]
+    await asyncio.gather(*(store.record_generation(generation) for generation in generations))
+
+    async def caller(number: int) -> list[Receipt]:
+        return [
+            await store.record_vote(a_vote(generation, voter=f"v{number}", comment=f"{number} {generation.id}"))
+            for generation in generations
+        ]
+
+    receipts = await asyncio.gather(*(caller(number) for number in range(32)))
+    entries = {entry.id: entry for entry in await everything(store)}
+    assert len(entries) == 320
+    for number, own in enumerate(receipts):
+        for generation, receipt in zip(generations, own, strict=True):
+            assert entries[receipt.feedback_id].comment == f"{number} {generation.id}"
+            assert entries[receipt.feedback_id].generation_id == generation.id
+
+
+async def test_closing_commits_what_waits(store_url: str) -> None:
+    store = open_store(store_url)
+    await store.start()
+    tasks = [asyncio.ensure_future(store.record_vote(on_texts(voter=f"v{i}"))) for i in range(300)]
+    await asyncio.sleep(0)
+    await store.close()
+    receipts = await asyncio.gather(*tasks)
+    store = open_store(store_url)
+    await store.start()
+    assert {entry.id for entry in await everything(store)} == {receipt.feedback_id for receipt in receipts}
+    await store.close()
