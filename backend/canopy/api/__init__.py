@@ -25,7 +25,7 @@ def build_api(parts: Parts) -> FastAPI:
         redoc_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # Canopy has its own: docs/decisions
     )
-    add_error_handlers(app, parts.telemetry)
+    add_error_handlers(app, parts)
     # The hot routes first: the router tries them in order.
     for router in (vote_routes, summarize_routes, review_routes, operations_routes):
         app.include_router(router(parts))

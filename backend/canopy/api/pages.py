@@ -1,6 +1,7 @@
 """The pages: `/`, the feedback dashboard, errors as people read them, and the static files."""
 
 import time
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -11,7 +12,6 @@ from starlette.routing import BaseRoute, Route
 from canopy import __version__
 from canopy.api.context import trace_id_of
 from canopy.api.parts import Parts
-from canopy.errors import CanopyError, StoreError
 from canopy.features import FEATURES
 from canopy.store.base import Filter
 from canopy.ui.dashboard import dashboard as dashboard_view
@@ -21,7 +21,7 @@ from canopy.ui.rendering import Renderer
 _ENTRIES = 25
 _EXPORTED = frozenset(name for name, feature in FEATURES.items() if feature.exported)
 _FOR_EVER = "public, max-age=31536000, immutable"
-_TITLES = {404: "Not here", 422: "That filter doesn't work", 503: "Not right now"}
+_TITLES = {404: "Nothing here", 422: "That doesn't work", 503: "Not right now"}
 
 
 def page_routes(parts: Parts) -> list[BaseRoute]:
@@ -37,18 +37,15 @@ def page_routes(parts: Parts) -> list[BaseRoute]:
 
 
 async def dashboard(parts: Parts, request: Request, where: Filter) -> Response:
-    """The feedback page; with the feature off, what to do about it; with the store down, that it is."""
+    """The feedback page; with the feature off, what to do about it."""
     config = parts.config.current
     if not config.flags["feedback"].on:
         return _disabled(parts, "feedback", "Feedback")
     scope = Filter(feature=where.feature, since=where.since, until=where.until)
-    try:
-        counts = await parts.store.counts(scope)
-        texts = await parts.store.prompt_texts(shown_prompts(counts))
-        page = await parts.store.page(where, _ENTRIES, request.query_params.get("cursor") or None)
-        found = await parts.store.count(where)
-    except CanopyError as error:
-        return error_page(parts, request, error)
+    counts = await parts.store.counts(scope)
+    texts = await parts.store.prompt_texts(shown_prompts(counts))
+    page = await parts.store.page(where, _ENTRIES, request.query_params.get("cursor") or None)
+    found = await parts.store.count(where)
     view = dashboard_view(
         request.query_params,
         where,
@@ -68,25 +65,26 @@ def wants_html(request: Request) -> bool:
     return request.method in {"GET", "HEAD"} and "text/html" in request.headers.get("accept", "")
 
 
-def error_page(parts: Parts, request: Request, error: CanopyError) -> Response:
+def error_page(
+    parts: Parts, request: Request, status: int, sentence: str, code: str, headers: Mapping[str, str] | None
+) -> Response:
     """An error as a page, with the status it has everywhere."""
     on_feedback = request.url.path == "/feedback"
     response = _html(
         parts,
         "message.html",
-        status=error.status,
+        status=status,
         current="feedback" if on_feedback else None,
-        title=_TITLES.get(error.status, "Something went wrong"),
-        sentence=error.sentence,
-        hint="What was saved is safe." if isinstance(error, StoreError) else None,
+        title=_TITLES.get(status, "Something went wrong"),
+        sentence=sentence,
+        hint=None,
         snippet=None,
         link="/feedback" if on_feedback else "/",
         link_text="All feedback" if on_feedback else "To the first page",
-        code=error.code,
+        code=code,
         request_id=trace_id_of(request.scope),
     )
-    if error.retry_after is not None:
-        response.headers["retry-after"] = str(error.retry_after)
+    response.headers.update(headers or {})
     return response
 
 
