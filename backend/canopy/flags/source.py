@@ -2,10 +2,11 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import yaml
 from pydantic import ValidationError
@@ -32,7 +33,7 @@ class Config:
 def load_config(content: bytes) -> Config:
     """Check the bytes of a values file. Raises ConfigError with one sentence for each thing that is wrong."""
     try:
-        document = yaml.safe_load(content)
+        document = yaml.load(content, _Loader)  # noqa: S506 - a safe loader
     except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -48,6 +49,17 @@ def load_config(content: bytes) -> Config:
     except ValidationError as error:
         raise ConfigError(" ".join(_sentence(item) for item in error.errors())) from error
     return Config(values, hashlib.sha256(content).hexdigest()[:12])
+
+
+class _Loader(yaml.SafeLoader):
+    """A safe loader that refuses a mapping with one key twice, where the last would win in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys = [key.value for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(None, None, f"`{key}` stands twice", node.start_mark)
+        return super().construct_mapping(node, deep)
 
 
 class ConfigSource:

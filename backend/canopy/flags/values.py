@@ -30,7 +30,7 @@ class SummarizeValues(_Section):
         description="The system prompt; in A/B tests this is Prompt A.",
     )
     prompt_b: Prompt = Field("", description="The prompt to compare with; A/B testing needs it.")
-    temperature: float = Field(0.9, ge=0, le=2, strict=False, description="Sampling temperature.")
+    temperature: float = Field(0.9, ge=0, le=2, strict=False, allow_inf_nan=False, description="Sampling temperature.")
     max_tokens: int = Field(4096, ge=1, le=1_000_000, description="Longest answer in tokens.")
 
 

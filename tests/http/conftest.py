@@ -1,0 +1,72 @@
+"""One real Canopy process for the whole folder, in front of a model server that misbehaves on request."""
+
+import json
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from tests.support.model_server import FakeModelServer
+from tests.support.server import Server, running_server
+
+# Short enough for tests, and each of its own length, so that a sentence tells which one ended a wait.
+ENVIRONMENT = {
+    "CANOPY_MODEL_FIRST_TOKEN_TIMEOUT": "1",
+    "CANOPY_MODEL_TOKEN_TIMEOUT": "0.7",
+    "CANOPY_MODEL_RETRIES": "0",
+    "CANOPY_KEEPALIVE_INTERVAL": "0.3",
+    "CANOPY_CONFIG_POLL_INTERVAL": "0.05",
+    "CANOPY_BODY_TIMEOUT": "1",
+}
+
+
+def values(model: FakeModelServer, **changes: Any) -> dict[str, Any]:
+    """Values with everything on; a change is merged into its section."""
+    base: dict[str, Any] = {
+        "LLAMA_STACK_URL": model.url,
+        "summarize": {"model": "llama32", "prompt": "Summarize:", "temperature": 0.5, "max_tokens": 200},
+        "feedback": {"labels": [{"name": "brilliant", "sentiment": "positive"}]},
+    }
+    for section, change in changes.items():
+        base[section] = {**base.get(section, {}), **change} if isinstance(change, dict) else change
+    return base
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def model() -> AsyncGenerator[FakeModelServer]:
+    async with FakeModelServer() as server:
+        yield server
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def server(model: FakeModelServer, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Server]:
+    folder: Path = tmp_path_factory.mktemp("canopy")
+    async with running_server(folder, values(model), env=ENVIRONMENT) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def client(server: Server, model: FakeModelServer) -> AsyncGenerator[httpx.AsyncClient]:
+    model.scripts.clear()
+    async with httpx.AsyncClient(base_url=server.url, timeout=20) as http:
+        yield http
+
+
+def events(body: str) -> list[Any]:
+    """The events of a stream as a client reads them: JSON, or `[DONE]`."""
+    blocks = [block for block in body.split("\n\n") if block]
+    assert body.endswith("\n\n")
+    assert all(block.startswith(("data: ", ":")) and "\n" not in block for block in blocks)
+    found = [block.removeprefix("data: ") for block in blocks if block.startswith("data: ")]
+    return [event if event == "[DONE]" else json.loads(event) for event in found]
+
+
+async def summarize(client: httpx.AsyncClient, text: str = "A long text.", **extra: Any) -> dict[str, Any]:
+    """One summary as a JSON object."""
+    response = await client.post("/summarize", json={"prompt": text, "stream": False, **extra})
+    assert response.status_code == 200, response.text
+    answer: dict[str, Any] = response.json()
+    return answer

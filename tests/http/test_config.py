@@ -1,0 +1,97 @@
+"""Values at start and later, and the flags that they decide."""
+
+import asyncio
+
+import httpx
+import pytest
+
+from tests.http.conftest import ENVIRONMENT, events, values
+from tests.support.model_server import FakeModelServer, Script
+from tests.support.server import running_server
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def test_a_wrong_value_at_start_ends_the_process_with_the_sentence(
+    model: FakeModelServer, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    wrong = values(model, summarize={"temperature": 9})
+    with pytest.raises(RuntimeError, match=r"status 1(.|\n)*`summarize.temperature` should be less than or equal to 2"):
+        async with running_server(tmp_path_factory.mktemp("wrong"), wrong):
+            pass
+
+
+async def test_a_wrong_setting_ends_the_process_with_the_sentence(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with pytest.raises(RuntimeError, match="CANOPY_MAX_GENERATIONS"):
+        async with running_server(tmp_path_factory.mktemp("setting"), {}, env={"CANOPY_MAX_GENERATIONS": "many"}):
+            pass
+
+
+async def test_values_are_live_within_a_second_without_dropping_a_stream_and_wrong_ones_are_not(
+    model: FakeModelServer, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    environment = {name: value for name, value in ENVIRONMENT.items() if name != "CANOPY_CONFIG_POLL_INTERVAL"}
+    model.scripts["llama32"] = Script(rate=20, count=60)
+    model.scripts["other"] = Script(tokens=("new",))
+    async with (
+        running_server(tmp_path_factory.mktemp("reload"), values(model), env=environment) as server,
+        httpx.AsyncClient(base_url=server.url, timeout=20) as client,
+    ):
+        streams = [asyncio.create_task(client.post("/summarize", json={"prompt": "Text."})) for _ in range(4)]
+        old = (await client.get("/feature-flags?details=true")).json()["config_revision"]
+
+        server.write_values(values(model, summarize={"model": "other", "prompt": "Be brief:"}))
+        async with asyncio.timeout(1):
+            while (new := (await client.get("/feature-flags?details=true")).json()["config_revision"]) == old:
+                await asyncio.sleep(0.01)
+        fresh = await client.post("/summarize", json={"prompt": "Text."})
+        assert [event.get("delta") for event in events(fresh.text)[:-2]] == ["new"]
+        (asked,) = [request.body for request in model.requests if request.body["model"] == "other"]
+        assert asked["messages"][0]["content"] == "Be brief:"
+
+        server.write_values(values(model, summarize={"temperature": 9}))
+        (rejected,) = await server.event("config_rejected")
+        assert "`summarize.temperature`" in rejected["error"]
+        assert rejected["config_revision"] == new
+        assert (await client.get("/feature-flags?details=true")).json()["config_revision"] == new
+        assert "canopy_config_last_reload_successful 0.0" in (await client.get("/metrics")).text
+
+        server.write_values(values(model))
+        await server.event("config_reloaded", 2)
+        assert "canopy_config_last_reload_successful 1.0" in (await client.get("/metrics")).text
+
+        for stream in streams:
+            *deltas, done, _ = events((await stream).text)
+            assert len(deltas) == 60
+            assert done["type"] == "done"
+        finished = server.events("generation_finished")
+        assert {line["config_revision"] for line in finished} == {old, new}
+
+
+async def test_a_feature_that_is_off_answers_404_with_its_sentence(
+    model: FakeModelServer, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    off = values(model, summarize={"enabled": False}, feedback={"enabled": False})
+    async with (
+        running_server(tmp_path_factory.mktemp("off"), off, env=ENVIRONMENT) as server,
+        httpx.AsyncClient(base_url=server.url) as client,
+    ):
+        assert (await client.get("/feature-flags")).json() == {
+            "summarize": False,
+            "feedback": False,
+            "ab_testing": False,
+        }
+        for method, path, sentence in [
+            ("POST", "/summarize", "Summarization feature is not enabled"),
+            ("POST", "/summarize/chat", "Summarization feature is not enabled"),
+            ("POST", "/feedback", "Feedback feature is not enabled"),
+            ("GET", "/feedback", "Feedback feature is not enabled"),
+            ("DELETE", "/feedback/x", "Feedback feature is not enabled"),
+            ("GET", "/feedback/stats", "Feedback feature is not enabled"),
+            ("GET", "/feedback/export", "Feedback feature is not enabled"),
+        ]:
+            response = await client.request(method, path)
+            assert (response.status_code, response.json()["detail"]) == (404, sentence)
+            assert response.json()["code"] == "feature_disabled"
+        details = (await client.get("/feature-flags?details=true")).json()["flags"]
+        assert details["feedback"] == {"enabled": False, "reason": "`feedback.enabled` is false."}

@@ -1,0 +1,183 @@
+"""The values file: what is accepted, what is refused with which sentence, and what flags come of it."""
+
+import asyncio
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from canopy.errors import ConfigError
+from canopy.flags import Config, ConfigSource, load_config
+
+
+def values(text: str) -> bytes:
+    return textwrap.dedent(text).encode()
+
+
+LAB = values("""
+    repo_url: https://example.com/repo.git
+    chart_path: helm/canopy
+    target_revision: main
+    LLAMA_STACK_URL: http://llama-stack-service:8321
+    summarize:
+      enabled: true
+      model: llama32
+      prompt: "Summarize the following text in a clear and detailed manner:"
+      prompt_b: "Provide a brief, concise summary:"
+      temperature: 0.9
+      max_tokens: 4096
+    feedback:
+      enabled: true
+    ab_testing:
+      enabled: true
+""")
+
+
+def test_the_labs_values_are_accepted_and_turn_every_flag_on() -> None:
+    config = load_config(LAB)
+    assert {name: flag.on for name, flag in config.flags.items()} == {
+        "summarize": True,
+        "feedback": True,
+        "ab_testing": True,
+    }
+    assert config.values.summarize.model == "llama32"
+
+
+def test_an_empty_file_means_the_defaults() -> None:
+    assert load_config(b"").values.summarize.enabled
+    assert load_config(b"# nothing yet\n").values.summarize.model == "llama32"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        ("sumarize: {enabled: true}", ["`sumarize` is not a known key; check its spelling and indentation."]),
+        ("summarize: {temprature: 1}", ["`summarize.temprature` is not a known key; check its spelling"]),
+        ("summarize: {temperature: 2.5}", ["`summarize.temperature` should be less than or equal to 2."]),
+        ("summarize: {temperature: .nan}", ["`summarize.temperature` should be a finite number."]),
+        ("summarize: {max_tokens: 0}", ["`summarize.max_tokens` should be greater than or equal to 1."]),
+        ("summarize: {max_tokens: 12.5}", ["`summarize.max_tokens` should be a valid integer"]),
+        ("summarize: {enabled: 'yes'}", ["`summarize.enabled` should be a valid boolean."]),
+        ("summarize: {prompt: ''}", ["`summarize.prompt` string should have at least 1 character."]),
+        ('summarize: {prompt: "a\\0b"}', ["`summarize.prompt`: has a NUL character"]),
+        ("LLAMA_STACK_URL: llama-stack:8321", ["`LLAMA_STACK_URL`"]),
+        ("feedback: {labels: [{name: thumbs_up}]}", ["`feedback`: labels: `thumbs_up` is a rating already."]),
+        ("feedback: {reasons: ['Too long!']}", ["`feedback.reasons.0` string should match pattern"]),
+        ("a: 1\nb: 2", ["`a` is not a known key", "`b` is not a known key"]),
+        ("- a list", ["The values must be a mapping"]),
+        ("summarize: {enabled: true", ["The values are not valid YAML at line 1"]),
+        ("summarize: {enabled: true}\nsummarize: {enabled: false}", ["`summarize` stands twice"]),
+    ],
+)
+def test_a_wrong_value_is_refused_with_a_sentence_that_names_its_key(text: str, sentences: list[str]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(text.encode())
+    for sentence in sentences:
+        assert sentence in caught.value.sentence
+
+
+def test_bytes_that_are_no_text_are_refused_with_a_sentence() -> None:
+    with pytest.raises(ConfigError, match="not valid YAML"):
+        load_config(b"\xff\xfe\x00")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("ab_testing: {enabled: true}", "a prompt in `summarize.prompt_b`"),
+        ("ab_testing: {enabled: true}\nfeedback: {enabled: false}", "`feedback.enabled: true`"),
+        ("ab_testing: {enabled: true}\nsummarize: {enabled: false, prompt_b: b}", "`summarize.enabled: true`"),
+        ("ab_testing: {enabled: true}\nsummarize: {prompt_b: '  '}", "a prompt in `summarize.prompt_b`"),
+    ],
+)
+def test_a_flag_that_can_not_work_is_off_and_says_what_is_missing(text: str, reason: str) -> None:
+    flag = load_config(text.encode()).flags["ab_testing"]
+    assert not flag.on
+    assert reason in flag.reason
+
+
+def test_the_revision_follows_the_content() -> None:
+    assert load_config(LAB).revision == load_config(LAB).revision
+    assert load_config(LAB).revision != load_config(LAB + b"\n").revision
+
+
+def test_a_missing_file_is_refused_with_its_path(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"nowhere\.yaml: the values file can't be read"):
+        ConfigSource(tmp_path / "nowhere.yaml")
+
+
+class Watched:
+    """A config source that is being watched, and what the watch told."""
+
+    def __init__(self, path: Path) -> None:
+        self.source = ConfigSource(path)
+        self.changes: list[Config] = []
+        self.errors: list[ConfigError] = []
+        self.told = asyncio.Event()
+        self.task = asyncio.create_task(self.source.watch(0.01, self._changed, self._failed))
+
+    def _changed(self, config: Config) -> None:
+        self.changes.append(config)
+        self.told.set()
+
+    def _failed(self, error: ConfigError) -> None:
+        self.errors.append(error)
+        self.told.set()
+
+    async def next(self) -> None:
+        async with asyncio.timeout(5):
+            await self.told.wait()
+        self.told.clear()
+
+
+async def test_a_right_change_is_in_force_and_a_wrong_one_leaves_the_last_good_values(tmp_path: Path) -> None:
+    path = tmp_path / "values.yaml"
+    path.write_text("summarize: {model: one}")
+    watched = Watched(path)
+
+    path.write_text("summarize: {model: two}")
+    await watched.next()
+    assert watched.source.current.values.summarize.model == "two"
+
+    path.write_text("summarize: {model: 3}")
+    await watched.next()
+    assert "`summarize.model`" in watched.errors[0].sentence
+    assert watched.source.current.values.summarize.model == "two"
+
+    path.write_text("summarize: {model: four}")
+    await watched.next()
+    assert watched.source.current.values.summarize.model == "four"
+    watched.task.cancel()
+
+
+async def test_a_configmap_update_swaps_a_symlink_and_is_seen(tmp_path: Path) -> None:
+    """The kubelet renames a new link over `..data`; the file itself is a link through `..data`."""
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "canopy-config.yaml").write_text(f"summarize: {{model: {name}}}")
+    (tmp_path / "..data").symlink_to("one")
+    path = tmp_path / "canopy-config.yaml"
+    path.symlink_to("..data/canopy-config.yaml")
+    watched = Watched(path)
+    assert watched.source.current.values.summarize.model == "one"
+
+    (tmp_path / "..data_tmp").symlink_to("two")
+    (tmp_path / "..data_tmp").replace(tmp_path / "..data")
+    await watched.next()
+    assert watched.source.current.values.summarize.model == "two"
+    watched.task.cancel()
+
+
+async def test_a_file_that_vanishes_is_told_once_and_found_again(tmp_path: Path) -> None:
+    path = tmp_path / "values.yaml"
+    path.write_text("summarize: {model: one}")
+    watched = Watched(path)
+    path.unlink()
+    await watched.next()
+    await asyncio.sleep(0.1)
+    assert len(watched.errors) == 1
+    assert watched.source.current.values.summarize.model == "one"
+    path.write_text("summarize: {model: one}")
+    await watched.next()
+    assert len(watched.changes) == 1
+    watched.task.cancel()

@@ -1,0 +1,31 @@
+"""Counts and satisfaction."""
+
+from canopy.feedback.statistics import statistics
+from canopy.store.base import Count, Kind
+
+HOUR = 3_600_000_000
+
+
+def count(hour: int, value: str, sentiment: int, n: int, prompt_id: str | None = "p", kind: Kind = "thumbs") -> Count:
+    return Count(hour * HOUR, "summarize", "user_satisfaction", kind, value, sentiment, prompt_id, "m", n)
+
+
+def test_neutral_votes_count_but_do_not_move_satisfaction() -> None:
+    got = statistics([count(0, "thumbs_up", 1, 3), count(0, "thumbs_down", -1, 1), count(0, "3", 0, 6, kind="score")])
+    assert (got["total"], got["positive"], got["neutral"], got["negative"]) == (10, 3, 6, 1)
+    assert got["satisfaction"] == 0.75
+    assert got["ratings"] == {"thumbs_up": 3, "thumbs_down": 1, 3: 6}
+
+
+def test_without_a_decided_vote_there_is_no_satisfaction() -> None:
+    assert statistics([])["satisfaction"] is None
+    assert statistics([count(0, "3", 0, 2, kind="score")])["satisfaction"] is None
+
+
+def test_hours_are_in_order_and_prompts_apart() -> None:
+    got = statistics([count(5, "thumbs_up", 1, 1, "a"), count(2, "thumbs_down", -1, 2, "b"), count(5, "5", 1, 1, None)])
+    assert [(row["hour"], row["total"]) for row in got["over_time"]] == [
+        ("1970-01-01T02:00:00.000000Z", 2),
+        ("1970-01-01T05:00:00.000000Z", 2),
+    ]
+    assert {row["prompt_id"]: row["satisfaction"] for row in got["by_prompt"]} == {"a": 1.0, "b": 0.0, None: 1.0}
