@@ -10,6 +10,7 @@ from canopy.api.feedback import review_routes, vote_routes
 from canopy.api.operations import operations_routes
 from canopy.api.pages import page_routes
 from canopy.api.parts import Parts
+from canopy.api.reference import reference_routes
 from canopy.api.summarize import summarize_routes
 
 __all__ = ["Parts", "build_api", "with_context"]
@@ -29,7 +30,7 @@ def build_api(parts: Parts) -> FastAPI:
     # The hot routes first: the router tries them in order.
     for router in (vote_routes, summarize_routes, review_routes, operations_routes):
         app.include_router(router(parts))
-    app.router.routes.extend(page_routes(parts))
+    app.router.routes.extend([*page_routes(parts), *reference_routes()])
     return app
 
 

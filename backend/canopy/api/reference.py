@@ -1,0 +1,58 @@
+"""/docs: the API's reference, to read and to try, without a request to anywhere else.
+
+Swagger UI's files come from the package `fastapi-offline`, which holds them as they were released.
+"""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from canopy.errors import NotFound
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Canopy API</title>
+<link rel="stylesheet" href="/docs/swagger-ui.css">
+<link rel="icon" href="data:,">
+</head>
+<body>
+<div id="reference"></div>
+<script src="/docs/swagger-ui-bundle.js"></script>
+<script src="/docs/begin.js"></script>
+</body>
+</html>
+"""
+_BEGIN = """SwaggerUIBundle({ url: "/openapi.json", dom_id: "#reference", deepLinking: true });
+"""
+_FILES = ("swagger-ui-bundle.js", "swagger-ui.css")
+
+
+def reference_routes() -> list[BaseRoute]:
+    """The page and what it loads."""
+    return [
+        Route("/docs", _page, include_in_schema=False),
+        Route("/docs/begin.js", _begin, include_in_schema=False),
+        Route("/docs/{name}", _file, include_in_schema=False),
+    ]
+
+
+async def _page(_: Request) -> Response:
+    return HTMLResponse(_PAGE)
+
+
+async def _begin(_: Request) -> Response:
+    return Response(_BEGIN, media_type="text/javascript")
+
+
+async def _file(request: Request) -> Response:
+    name = request.path_params["name"]
+    spec = find_spec("fastapi_offline")
+    if name not in _FILES or spec is None or spec.origin is None:
+        raise NotFound("There is nothing at this address.")
+    return FileResponse(Path(spec.origin).parent / "static" / name, headers={"cache-control": "max-age=86400"})
