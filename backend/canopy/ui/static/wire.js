@@ -10,8 +10,9 @@ export class Failure extends Error {
   }
 
   get sentence() {
-    if (!this.retryAfter || /try again/i.test(this.message)) return this.message;
-    return `${this.message} Try again in ${count(this.retryAfter, "second")}.`;
+    if (!this.retryAfter) return this.message;
+    const vague = / Try again in a moment\.$/;
+    return `${this.message.replace(vague, "")} Try again in ${count(this.retryAfter, "second")}.`;
   }
 
   static async from(response) {
