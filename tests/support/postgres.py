@@ -96,11 +96,12 @@ class PostgresServer:
             self._process.wait(timeout=_START_SECONDS)
             self._process = None
 
-    def create_database(self) -> str:
-        """A new empty database; its URL."""
+    def create_database(self, template: str | None = None) -> str:
+        """A new database, empty or a copy of the one with that URL; its own URL."""
         name = f"canopy_{next(self._names)}"
+        model = "template0" if template is None else template.rpartition("/")[2]
         with self.connect("postgres") as conn:
-            conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            conn.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(model)))
         return f"postgresql://canopy@127.0.0.1:{self.port}/{name}"
 
     def drop_database(self, url: str) -> None:

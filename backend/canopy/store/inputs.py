@@ -71,7 +71,8 @@ class Inputs:
     def _read(self, rows: list[Any]) -> list[str]:
         wanted = [row.id for row in rows]
         with self._database.reader.connect() as conn:
-            texts = dict(conn.execute(self._texts, {"ids": self._database.values(wanted)}).tuples().all())
+            found = conn.execute(self._texts, {"ids": self._database.values(wanted)}).all()
+        texts: dict[str, str] = {row[0]: row[1] for row in found}
         return [texts[key] for key in wanted if key in texts]
 
 

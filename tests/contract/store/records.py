@@ -73,4 +73,4 @@ def on_texts(input_text: str = "Some text.", response_text: str = "Its summary."
     return a_vote(**{"feature": "summarize", "input_text": input_text, "response_text": response_text} | fields)
 
 
-DOWN = {"value": "thumbs_down", "sentiment": -1}
+DOWN: dict[str, Any] = {"value": "thumbs_down", "sentiment": -1}

@@ -79,15 +79,15 @@ async def test_the_database_answers(store: Store) -> None:
     await store.ping()
 
 
-async def test_what_was_stored_is_there_after_a_restart(store_url: str) -> None:
+async def test_what_was_stored_is_there_after_a_restart(new_url: str) -> None:
     generation = a_generation()
-    first = open_store(store_url)
+    first = open_store(new_url)
     await first.start()
     await first.record_generation(generation)
     receipt = await first.record_vote(a_vote(generation, voter="v"))
     await first.close()
 
-    second = open_store(store_url)
+    second = open_store(new_url)
     await second.start()
     assert await second.generation(generation.id) == generation
     page = await second.page(Filter(), 10, None)
@@ -97,8 +97,8 @@ async def test_what_was_stored_is_there_after_a_restart(store_url: str) -> None:
     await second.close()
 
 
-async def test_stores_that_start_at_the_same_time_take_turns(store_url: str) -> None:
-    stores = [open_store(store_url) for _ in range(4)]
+async def test_stores_that_start_at_the_same_time_take_turns(new_url: str) -> None:
+    stores = [open_store(new_url) for _ in range(4)]
     await asyncio.gather(*(store.start() for store in stores))
     await asyncio.gather(*(store.record_generation(a_generation()) for store in stores))
     for store in stores:
@@ -109,9 +109,11 @@ def _engine_url(store_url: str) -> str:
     return store_url.replace("postgresql://", "postgresql+psycopg://")
 
 
-async def test_the_migrations_make_exactly_the_schema(store: Store, store_url: str) -> None:
-    assert store.description
-    engine = create_engine(_engine_url(store_url))
+async def test_the_migrations_make_exactly_the_schema(new_url: str) -> None:
+    store = open_store(new_url)
+    await store.start()
+    await store.close()
+    engine = create_engine(_engine_url(new_url))
     with engine.connect() as conn:
         assert compare_metadata(MigrationContext.configure(conn, opts={"compare_type": True}), metadata) == []
     engine.dispose()
@@ -139,14 +141,21 @@ def test_head_names_the_newest_migration() -> None:
     assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
 
 
-async def test_migrating_leaves_logging_alone(store_url: str) -> None:
-    root = logging.getLogger()
-    before = (root.level, list(root.handlers), logging.getLogger("alembic").level, logging.getLogger("asyncio").disabled)
-    store = open_store(store_url)
+async def test_migrating_leaves_logging_alone(new_url: str) -> None:
+    def state() -> tuple[int, list[logging.Handler], int, bool]:
+        root = logging.getLogger()
+        return (
+            root.level,
+            list(root.handlers),
+            logging.getLogger("alembic").level,
+            logging.getLogger("asyncio").disabled,
+        )
+
+    before = state()
+    store = open_store(new_url)
     await store.start()
     await store.close()
-    after = (root.level, list(root.handlers), logging.getLogger("alembic").level, logging.getLogger("asyncio").disabled)
-    assert before == after
+    assert state() == before
 
 
 async def test_a_start_at_head_imports_neither_alembic_nor_the_other_engine(tmp_path: Path) -> None:

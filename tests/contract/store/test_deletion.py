@@ -1,0 +1,155 @@
+"""Taking votes back, retention and erasure: what must be gone, and what must stay."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from canopy.errors import InputError
+from canopy.store import Store, open_store
+from canopy.store.base import Erased, Filter
+from tests.contract.store.records import DOWN, HOUR, NOON, Clock, a_generation, a_vote, on_texts
+
+
+async def test_a_vote_that_is_taken_back_is_gone_everywhere(store: Store) -> None:
+    generation = a_generation()
+    await store.record_generation(generation)
+    kept = await store.record_vote(a_vote(generation, voter="v"))
+    gone = await store.record_vote(a_vote(generation, voter="w", **DOWN))
+    receipt = await store.delete_feedback(gone.feedback_id)
+    assert receipt is not None
+    assert (receipt.outcome, receipt.feedback_id, receipt.value) == ("deleted", gone.feedback_id, "thumbs_down")
+    assert (receipt.trace_id, receipt.prompt_id, receipt.model) == (gone.trace_id, gone.prompt_id, gone.model)
+    assert [entry.id for entry in (await store.page(Filter(), 10, None)).feedback] == [kept.feedback_id]
+    assert [(count.value, count.n) for count in await store.counts(Filter())] == [("thumbs_up", 1)]
+    assert await store.delete_feedback(gone.feedback_id) is None
+    assert await store.delete_feedback("fb_unknown") is None
+
+
+async def test_a_voter_can_vote_again_after_taking_a_vote_back(store: Store) -> None:
+    first = await store.record_vote(on_texts(voter="v"))
+    await store.delete_feedback(first.feedback_id)
+    second = await store.record_vote(on_texts(voter="v"))
+    assert (second.outcome, second.feedback_id != first.feedback_id) == ("created", True)
+
+
+async def test_retention_deletes_what_is_older_and_keeps_the_rest(store: Store, clock: Clock) -> None:
+    old = a_generation(created_at=NOON - 3 * HOUR, prompt_id="old", prompt_text="Old.")
+    new = a_generation(created_at=NOON + 3 * HOUR, prompt_id="new", prompt_text="New.")
+    await store.record_generation(old)
+    await store.record_generation(new)
+    clock.now = NOON - 2 * HOUR
+    await store.record_vote(on_texts("old text", voter="v"))
+    await store.record_vote(on_texts("changed text", voter="v", idempotency_key="old", body_digest=b"1"))
+    clock.now = NOON + 2 * HOUR
+    await store.record_vote(a_vote(old, voter="v"))  # a new vote on an old generation
+    await store.record_vote(on_texts("changed text", voter="v", **DOWN))
+    clock.now = NOON + 4 * HOUR
+    await store.record_vote(a_vote(new, voter="v"))
+
+    assert await store.prune(NOON) == Erased(generations=1, feedback=2)
+    left = (await store.page(Filter(), 10, None)).feedback
+    assert [entry.input_text for entry in left] == [new.input_text, "changed text"]
+    assert await store.generation(old.id) is None
+    assert await store.generation(new.id) == new
+    assert await store.prompt_texts(["old", "new"]) == {"new": "New."}
+    assert sum(count.n for count in await store.counts(Filter())) == await store.count(Filter()) == 2
+    assert await store.prune(NOON) == Erased(0, 0)
+
+
+async def test_retention_forgets_old_keys(store: Store, clock: Clock) -> None:
+    await store.record_vote(on_texts(idempotency_key="key", body_digest=b"one"))
+    await store.prune(clock.now + 1)
+    assert (await store.record_vote(on_texts(idempotency_key="key", body_digest=b"two"))).outcome == "created"
+
+
+async def test_retention_goes_on_until_nothing_old_is_left(store: Store, clock: Clock) -> None:
+    popular, other = a_generation(), a_generation()
+    await store.record_generation(popular)
+    await store.record_generation(other)
+    for i in range(300):
+        await store.record_generation(a_generation(id=f"gen_{i}"))
+    await asyncio.gather(*(store.record_vote(a_vote(popular, voter=f"v{i}")) for i in range(600)))
+    votes = [store.record_vote(a_vote(other, voter=f"w{i}")) for i in range(100)]
+    erased, *_ = await asyncio.gather(store.prune(clock.now + HOUR), *votes, return_exceptions=True)
+    assert isinstance(erased, Erased)
+    assert erased.generations == 302
+    assert erased.feedback >= 600
+    assert await store.counts(Filter()) == []
+    assert await store.count(Filter()) == 0
+
+
+async def test_votes_go_on_after_their_labels_were_pruned(store: Store, clock: Clock) -> None:
+    await store.record_vote(on_texts())
+    await store.prune(clock.now + 1)
+    assert (await store.record_vote(on_texts())).outcome == "created"
+    assert [count.n for count in await store.counts(Filter())] == [1]
+
+
+async def test_erasure_takes_all_of_a_user_and_nothing_else(store: Store) -> None:
+    mine = a_generation(user_id="me", prompt_id="mine", prompt_text="Mine.")
+    yours = a_generation(user_id="you")
+    await store.record_generation(mine)
+    await store.record_generation(yours)
+    await store.record_vote(a_vote(mine, voter="me", user_id="me"))
+    await store.record_vote(a_vote(mine, voter="you", user_id="you"))  # on what is mine
+    await store.record_vote(a_vote(yours, voter="me", user_id="me"))  # by me
+    kept = await store.record_vote(a_vote(yours, voter="you", user_id="you"))
+    assert await store.erase(user_id="me") == Erased(generations=1, feedback=3)
+    assert [entry.id for entry in (await store.page(Filter(), 10, None)).feedback] == [kept.feedback_id]
+    assert await store.generation(mine.id) is None
+    assert await store.generation(yours.id) == yours
+    assert await store.prompt_texts(["mine"]) == {}
+    assert [count.n for count in await store.counts(Filter())] == [1]
+
+
+async def test_erasure_takes_all_of_a_session(store: Store) -> None:
+    generation = a_generation(session_id="mine")
+    await store.record_generation(generation)
+    await store.record_vote(on_texts(session_id="mine", voter="s", idempotency_key="key", body_digest=b"one"))
+    await store.record_vote(on_texts(session_id="other", voter="t"))
+    assert await store.erase(session_id="mine") == Erased(generations=1, feedback=1)
+    assert await store.erase(session_id="mine") == Erased(0, 0)
+    assert await store.count(Filter()) == 1
+    # Not even a retry is remembered.
+    again = await store.record_vote(on_texts(voter="s", idempotency_key="key", body_digest=b"two"))
+    assert again.outcome == "created"
+
+
+async def test_erasure_wants_to_know_whose(store: Store) -> None:
+    with pytest.raises(InputError):
+        await store.erase()
+
+
+async def test_no_byte_of_an_erased_text_is_left_in_the_files(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/canopy.db")
+    await store.start()
+    secret = "Zanzibar-4711 "
+    generation = a_generation(user_id="me", input_text=secret * 2_000, response_text=secret)
+    await store.record_generation(generation)
+    await store.record_generation(a_generation(user_id="you", input_text="An ordinary text."))
+    await store.record_vote(a_vote(generation, voter="me", user_id="me", comment=secret))
+    await store.record_vote(a_vote(generation, voter="me", user_id="me", comment="short"))
+    await store.record_vote(on_texts(secret, secret * 100, voter="me", user_id="me"))
+
+    def traces() -> int:
+        return sum(path.read_bytes().count(b"Zanzibar-4711") for path in tmp_path.iterdir())
+
+    assert traces() > 0
+    await store.erase(user_id="me")
+    assert traces() == 0
+    await store.close()
+    assert traces() == 0
+
+
+async def test_no_row_refers_to_what_was_erased(store: Store, store_url: str) -> None:
+    generation = a_generation(user_id="me")
+    await store.record_generation(generation)
+    await store.record_vote(a_vote(generation, voter="me", user_id="me", idempotency_key="k", body_digest=b"1"))
+    await store.erase(user_id="me")
+    engine = create_engine(store_url.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.connect() as conn:
+        for table in ("prompts", "generations", "series", "feedback", "feedback_counts", "idempotency_keys"):
+            assert conn.execute(text(f"SELECT count(*) FROM {table}")).scalar() == 0, table  # noqa: S608  # names from above
+    engine.dispose()

@@ -1,0 +1,155 @@
+"""What must hold for any votes and any text."""
+
+import asyncio
+from collections import Counter
+from dataclasses import fields
+from typing import Any
+
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from canopy.store import Store
+from canopy.store.base import Feedback, Filter, Receipt
+from tests.contract.store.records import HOUR, NOON, Clock, a_generation, a_vote, on_texts
+
+ONE_STORE = settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],  # each example empties the store itself
+)
+
+RATINGS = [("thumbs", "thumbs_up", 1), ("thumbs", "thumbs_down", -1), ("score", "3", 0)]
+PROMPTS = ["sha256:one", "sha256:two"]
+FEATURES = ["summarize", "chat"]
+
+a_rating = st.sampled_from(RATINGS)
+a_person = st.sampled_from(["v", "w", None])
+operations = st.lists(
+    st.one_of(
+        st.tuples(st.just("wait"), st.integers(0, 3 * HOUR)),
+        st.tuples(st.just("generate"), st.sampled_from(PROMPTS), st.sampled_from(FEATURES), a_person),
+        st.tuples(st.just("vote"), st.integers(0, 5), a_person.map(lambda voter: voter or "x"), a_rating),
+        st.tuples(st.just("vote on texts"), st.integers(0, 2), a_person, a_rating),
+        st.tuples(st.just("delete"), st.integers(0, 9)),
+        st.tuples(st.just("prune"), st.integers(0, 4 * HOUR)),
+        st.tuples(st.just("erase"), a_person.map(lambda user: user or "x")),
+    ),
+    max_size=25,
+)
+a_time = st.none() | st.integers(NOON - HOUR, NOON + 20 * HOUR)
+filters = st.builds(
+    Filter,
+    value=st.none() | st.sampled_from([value for _, value, _ in RATINGS]),
+    sentiment=st.sampled_from([None, None, -1, 0, 1]),
+    feature=st.none() | st.sampled_from(FEATURES),
+    prompt_id=st.none() | st.sampled_from(PROMPTS),
+    since=a_time,
+    until=a_time,
+)
+
+
+async def _apply(store: Store, clock: Clock, steps: list[tuple[Any, ...]]) -> None:
+    generations: list[Any] = []
+    receipts: list[Receipt] = []
+    votes: list[Any] = []
+
+    async def flush() -> None:
+        """Send the votes that follow each other at once, so that they share transactions."""
+        outcomes = await asyncio.gather(*(store.record_vote(vote) for vote in votes), return_exceptions=True)
+        receipts.extend(outcome for outcome in outcomes if isinstance(outcome, Receipt))
+        votes.clear()
+
+    for name, *arguments in steps:
+        if name == "vote" and generations:
+            which, voter, (kind, value, sentiment) = arguments
+            on = generations[which % len(generations)]
+            votes.append(a_vote(on, voter=voter, user_id=voter, kind=kind, value=value, sentiment=sentiment))
+            continue
+        if name == "vote on texts":
+            which, voter, (kind, value, sentiment) = arguments
+            vote = {"voter": voter, "user_id": voter, "kind": kind, "value": value, "sentiment": sentiment}
+            votes.append(on_texts(f"text {which}", **vote))
+            continue
+        await flush()
+        if name == "wait":
+            clock.now += arguments[0]
+        elif name == "generate":
+            prompt, feature, user = arguments
+            made = a_generation(created_at=clock(), prompt_id=prompt, feature=feature, user_id=user)
+            await store.record_generation(made)
+            generations.append(made)
+        elif name == "delete" and receipts:
+            await store.delete_feedback(receipts[arguments[0] % len(receipts)].feedback_id)
+        elif name == "prune":
+            await store.prune(clock.now - arguments[0])
+        elif name == "erase":
+            await store.erase(user_id=arguments[0])
+    await flush()
+
+
+def _matches(where: Filter, entry: Feedback) -> bool:
+    return (
+        all(
+            getattr(where, field.name) in (None, getattr(entry, field.name))
+            for field in fields(where)
+            if field.name in {"value", "sentiment", "feature", "prompt_id"}
+        )
+        and (where.since is None or entry.timestamp >= where.since)
+        and (where.until is None or entry.timestamp < where.until)
+    )
+
+
+@ONE_STORE
+@given(steps=operations, some_filters=st.lists(filters, min_size=3, max_size=6))
+async def test_the_counts_are_what_counting_would_give(
+    store: Store, clock: Clock, steps: list[tuple[Any, ...]], some_filters: list[Filter]
+) -> None:
+    await store.prune(10**17)
+    clock.now = NOON
+    await _apply(store, clock, steps)
+    entries = (await store.page(Filter(), 1000, None)).feedback
+    counted = Counter(
+        (e.timestamp // HOUR * HOUR, e.feature, e.name, e.kind, e.value, e.sentiment, e.prompt_id, e.model)
+        for e in entries
+    )
+    rolled_up = {
+        (c.hour, c.feature, c.name, c.kind, c.value, c.sentiment, c.prompt_id, c.model): c.n
+        for c in await store.counts(Filter())
+    }
+    assert rolled_up == dict(counted)
+    for where in some_filters:
+        wanted = [entry for entry in entries if _matches(where, entry)]
+        assert await store.count(where) == len(wanted), where
+        assert (await store.page(where, 1000, None)).feedback == wanted, where
+
+
+any_text = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1)
+
+
+@ONE_STORE
+@given(input_text=any_text, response_text=any_text, comment=any_text)
+@example("\x01\x85\u2028\ufeff\uffff", "🌱\U0010ffff", "--- 'a' \"b\" \\ % ; \x7f\t\r\n")
+@example("e\u0301 \u202e", "İıſK", "\\u0000 \\x00")
+async def test_any_text_comes_back_exact(store: Store, input_text: str, response_text: str, comment: str) -> None:
+    await store.prune(10**17)
+    await store.record_vote(on_texts(input_text, response_text, comment=comment, reasons=(comment,), voter=comment))
+    generation = a_generation(
+        input_text=input_text, response_text=comment, messages=[{"role": comment}], user_id=comment
+    )
+    await store.record_generation(generation)
+    (entry,) = (await store.page(Filter(), 10, None)).feedback
+    assert (entry.input_text, entry.response_text, entry.comment) == (input_text, response_text, comment)
+    assert entry.reasons == [comment]
+    assert await store.generation(generation.id) == generation
+    assert [batch async for batch in store.distinct_inputs(Filter())] == [[input_text]]
+
+
+@ONE_STORE
+@given(text=any_text, data=st.data())
+async def test_every_part_of_a_text_is_found(store: Store, text: str, data: st.DataObject) -> None:
+    await store.prune(10**17)
+    await store.record_vote(on_texts("other", text))
+    start = data.draw(st.integers(0, len(text) - 1))
+    part = text[start : data.draw(st.integers(start + 1, len(text)))]
+    assert await store.count(Filter(search=part)) == 1
+    assert len((await store.page(Filter(search=part), 10, None)).feedback) == 1

@@ -1,0 +1,210 @@
+"""Pages, filters, search, counts and the export's distinct inputs."""
+
+import asyncio
+import itertools
+from collections.abc import Callable
+
+import pytest
+
+from canopy.errors import InputError
+from canopy.store import Store
+from canopy.store.base import Count, Feedback, Filter, Receipt
+from tests.contract.store.records import DOWN, HOUR, NOON, Clock, a_generation, a_vote, on_texts
+
+
+async def listed(store: Store, where: Filter, limit: int = 7) -> list[Feedback]:
+    """All pages together, each of them full but the last."""
+    entries: list[Feedback] = []
+    cursor: str | None = None
+    while True:
+        page = await store.page(where, limit, cursor)
+        entries += page.feedback
+        if page.next is None:
+            return entries
+        assert len(page.feedback) == limit
+        cursor = page.next
+
+
+async def distinct(store: Store, where: Filter) -> list[str]:
+    return [text async for batch in store.distinct_inputs(where) for text in batch]
+
+
+@pytest.fixture
+async def mixed(store: Store, clock: Clock) -> list[Feedback]:
+    """Sixty votes of all kinds over five hours, newest first."""
+    generations = [
+        a_generation(feature=feature, prompt_id=prompt, prompt_text=prompt, model=model, input_text=f"{feature} {i}")
+        for i, (feature, prompt, model) in enumerate(
+            itertools.product(("summarize", "chat"), ("sha256:one", "sha256:two"), ("small", "large"))
+        )
+    ]
+    for generation in generations:
+        await store.record_generation(generation)
+    for i in range(60):
+        clock.now += HOUR // 12
+        kind, value, sentiment = (("thumbs", "thumbs_down", -1), ("thumbs", "thumbs_up", 1), ("score", "3", 0))[i % 3]
+        fields = {"kind": kind, "value": value, "sentiment": sentiment, "comment": f"Comment {i} Größe"}
+        if i % 4 == 0:
+            await store.record_vote(on_texts(f"Loose text {i // 8}", "Its SUMMARY", **fields))
+        else:
+            await store.record_vote(a_vote(generations[i % 8], voter=f"v{i}", **fields))
+    return (await store.page(Filter(), 1000, None)).feedback
+
+
+def _middle(entries: list[Feedback]) -> tuple[int, int]:
+    return entries[50].timestamp, entries[10].timestamp
+
+
+FILTERS: list[tuple[Filter, Callable[[Feedback], bool]]] = [
+    (Filter(), lambda _: True),
+    (Filter(value="thumbs_down"), lambda e: e.value == "thumbs_down"),
+    (Filter(value="3"), lambda e: e.value == "3"),
+    (Filter(value="unheard of"), lambda _: False),
+    (Filter(sentiment=1), lambda e: e.sentiment == 1),
+    (Filter(sentiment=0), lambda e: e.sentiment == 0),
+    (Filter(feature="chat"), lambda e: e.feature == "chat"),
+    (Filter(prompt_id="sha256:two"), lambda e: e.prompt_id == "sha256:two"),
+    (
+        Filter(sentiment=-1, feature="summarize", prompt_id="sha256:one"),
+        lambda e: (e.sentiment, e.feature, e.prompt_id) == (-1, "summarize", "sha256:one"),
+    ),
+    (Filter(since=NOON + 2 * HOUR), lambda e: e.timestamp >= NOON + 2 * HOUR),
+    (Filter(until=NOON + 2 * HOUR), lambda e: e.timestamp < NOON + 2 * HOUR),
+    (
+        Filter(since=NOON + HOUR // 2, until=NOON + 4 * HOUR - 1),
+        lambda e: NOON + HOUR // 2 <= e.timestamp < NOON + 4 * HOUR - 1,
+    ),
+    (
+        Filter(since=NOON + HOUR // 4, until=NOON + HOUR // 2, sentiment=1),
+        lambda e: NOON + HOUR // 4 <= e.timestamp < NOON + HOUR // 2 and e.sentiment == 1,
+    ),
+    (Filter(since=NOON + 2 * HOUR, until=NOON + 2 * HOUR), lambda _: False),
+    (Filter(since=NOON + 3 * HOUR, until=NOON + 2 * HOUR), lambda _: False),
+    (Filter(search="LOOSE TEXT"), lambda e: e.input_text.startswith("Loose")),
+    (Filter(search="its summary"), lambda e: e.input_text.startswith("Loose")),
+    (Filter(search="comment 1"), lambda e: "Comment 1" in (e.comment or "")),
+    (Filter(search="GRÖSSE"), lambda _: True),  # ß folds to ss
+    (Filter(search="größe", sentiment=-1), lambda e: e.sentiment == -1),
+    (Filter(search="comment", value="unheard of"), lambda _: False),
+    (Filter(search="%"), lambda _: False),
+    (Filter(search="_oose"), lambda _: False),
+    (
+        Filter(search="chat", feature="chat", since=NOON + HOUR),
+        lambda e: e.feature == "chat" and e.timestamp >= NOON + HOUR,
+    ),
+]
+
+
+async def test_pages_counts_and_inputs_agree_with_every_filter(store: Store, mixed: list[Feedback]) -> None:
+    assert len(mixed) == 60
+    for where, matches in FILTERS:
+        wanted = [entry for entry in mixed if matches(entry)]
+        assert await listed(store, where) == wanted, where
+        assert await store.count(where) == len(wanted), where
+        in_order = [entry.input_text for entry in sorted(wanted, key=lambda entry: entry.id)]
+        assert await distinct(store, where) == list(dict.fromkeys(in_order)), where
+
+
+async def test_counts_are_per_hour_and_label(store: Store, mixed: list[Feedback]) -> None:
+    counts = await store.counts(Filter())
+    assert [count.hour for count in counts] == sorted(count.hour for count in counts)
+    for count in counts:
+        same = [
+            entry
+            for entry in mixed
+            if entry.timestamp // HOUR * HOUR == count.hour
+            and (entry.feature, entry.name, entry.kind, entry.value)
+            == (count.feature, count.name, count.kind, count.value)
+            and (entry.sentiment, entry.prompt_id, entry.model) == (count.sentiment, count.prompt_id, count.model)
+        ]
+        assert count.n == len(same)
+    assert sum(count.n for count in counts) == len(mixed)
+    down = await store.counts(Filter(sentiment=-1, feature="chat"))
+    assert down == [count for count in counts if (count.sentiment, count.feature) == (-1, "chat")]
+
+
+async def test_counts_widen_to_whole_hours(store: Store, mixed: list[Feedback]) -> None:
+    assert mixed
+    hours = {count.hour for count in await store.counts(Filter(since=NOON + HOUR + 1, until=NOON + 2 * HOUR + 1))}
+    assert hours == {NOON + HOUR, NOON + 2 * HOUR}
+    hours = {count.hour for count in await store.counts(Filter(since=NOON + HOUR, until=NOON + 2 * HOUR))}
+    assert hours == {NOON + HOUR}
+
+
+async def test_a_count_says_what_it_counts(store: Store) -> None:
+    await store.record_vote(on_texts())
+    await store.record_vote(on_texts())
+    assert await store.counts(Filter()) == [
+        Count(NOON, "summarize", "user_satisfaction", "thumbs", "thumbs_up", 1, None, None, 2)
+    ]
+
+
+async def test_a_page_goes_on_where_the_last_one_ended_though_votes_come_in(store: Store) -> None:
+    for i in range(10):
+        await store.record_vote(on_texts(f"{i}"))
+    first = await store.page(Filter(), 4, None)
+    await store.record_vote(on_texts("new"))
+    rest = await store.page(Filter(), 100, first.next)
+    assert [entry.input_text for entry in first.feedback + rest.feedback] == [f"{i}" for i in range(9, -1, -1)]
+
+
+async def test_a_vote_that_is_changed_moves_to_the_top(store: Store) -> None:
+    for i in range(3):
+        await store.record_vote(on_texts(f"{i}", voter="v"))
+    await store.record_vote(on_texts("0", voter="v", **DOWN))
+    assert [entry.input_text for entry in await listed(store, Filter())] == ["0", "2", "1"]
+
+
+async def test_the_last_page_says_so_even_when_it_is_full(store: Store) -> None:
+    for i in range(4):
+        await store.record_vote(on_texts(f"{i}"))
+    first = await store.page(Filter(), 2, None)
+    second = await store.page(Filter(), 2, first.next)
+    assert (len(second.feedback), second.next) == (2, None)
+    assert (await store.page(Filter(sentiment=0), 2, None)).feedback == []
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "AAAA", "ü", "MTox", "MTpmYl8wMDA=", "MTowMDA6MDA", "a" * 5000])
+async def test_a_cursor_that_no_page_gave_is_refused(store: Store, cursor: str) -> None:
+    with pytest.raises(InputError, match="cursor"):
+        await store.page(Filter(), 10, cursor)
+
+
+async def test_a_search_finds_what_is_far_down(store: Store, clock: Clock) -> None:
+    await asyncio.gather(*(store.record_vote(on_texts(f"Needle {i}" if i < 3 else "Hay")) for i in range(1_300)))
+    assert clock.now > NOON
+    assert [entry.input_text for entry in await listed(store, Filter(search="needle"), 2)] == [
+        "Needle 2",
+        "Needle 1",
+        "Needle 0",
+    ]
+    assert await store.count(Filter(search="needle")) == 3
+    assert await store.count(Filter(search="ñ")) == 0
+
+
+async def test_inputs_come_once_in_the_order_of_their_first_vote(store: Store) -> None:
+    long = "long " * 60_000
+    texts = [f"text {i}" for i in range(450)] + [long] * 2 + [long + str(i) for i in range(4)]
+    await asyncio.gather(*(store.record_vote(on_texts(text, voter=f"v{i}")) for i, text in enumerate(texts * 2)))
+    batches = [batch async for batch in store.distinct_inputs(Filter())]
+    assert [text for batch in batches for text in batch] == list(dict.fromkeys(texts))
+    assert max(len(batch) for batch in batches) <= 200
+    assert max(sum(map(len, batch)) for batch in batches) <= 500_000
+
+
+async def test_a_voter_who_changes_their_mind_keeps_the_input_in_its_place(store: Store) -> None:
+    for text in ("first", "second"):
+        await store.record_vote(on_texts(text, voter="v"))
+    await store.record_vote(on_texts("first", voter="v", **DOWN))
+    await store.record_vote(on_texts("second", voter="v", **DOWN))
+    await store.record_vote(on_texts("second", voter="w"))
+    assert await distinct(store, Filter(sentiment=-1)) == ["first", "second"]
+    assert await distinct(store, Filter(sentiment=1)) == ["second"]
+
+
+async def test_a_walk_that_is_given_up_leaves_the_store_usable(store: Store) -> None:
+    await asyncio.gather(*(store.record_vote(on_texts(f"text {i}")) for i in range(300)))
+    walk = store.distinct_inputs(Filter())
+    assert len(await anext(walk)) == 200
+    await walk.aclose()
+    assert isinstance(await store.record_vote(on_texts()), Receipt)
