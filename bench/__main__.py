@@ -1,0 +1,56 @@
+"""`python -m bench [streams|votes|export|start|all] [--quick] [--json FILE] [--strict]`."""
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+import click
+import orjson
+
+from bench.figures import Figure, table
+from bench.processes import scratch
+
+PARTS = ("start", "streams", "votes", "export")
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("part", type=click.Choice([*PARTS, "all"]), default="all")
+@click.option("--quick", is_flag=True, help="Fewer rounds and smaller databases: a look, not a measurement.")
+@click.option("--json", "report", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures here too.")
+@click.option("--strict", is_flag=True, help="Exit with status 1 when a bound is missed.")
+def main(part: str, quick: bool, report: Path | None, strict: bool) -> None:
+    """Measure what Canopy costs against the least that a server can do, on this machine, now."""
+    print(_machine())
+    figures: list[Figure] = []
+    for name in PARTS if part == "all" else (part,):
+        measure: Callable[..., list[Figure]] = import_module(f"bench.{name}").measure
+        began = time.monotonic()
+        print(f"Measuring: {name} …", file=sys.stderr, flush=True)
+        with scratch() as folder:
+            found = measure(folder, quick=quick)
+        print(f"{table(found)}\n\n({name}: {time.monotonic() - began:.0f} s)\n", flush=True)
+        figures += found
+    if report:
+        report.write_bytes(orjson.dumps([figure.as_json() for figure in figures], option=orjson.OPT_INDENT_2))
+    missed = [figure.name for figure in figures if figure.met is False]
+    judged = sum(figure.met is not None for figure in figures)
+    print(f"{judged - len(missed)} of {judged} bounds are met." + "".join(f"\n  missed: {name}" for name in missed))
+    if missed and strict:
+        sys.exit(1)
+
+
+def _machine() -> str:
+    """What else keeps this machine busy: the bounds in seconds assume a machine that has time."""
+    began = time.process_time()
+    for _ in range(1_000_000):
+        pass
+    spent = (time.process_time() - began) * 1e3
+    load = os.getloadavg()[0]
+    return f"{os.cpu_count()} cores, load {load:.1f} before the start; a million empty loops take {spent:.0f} ms.\n"
+
+
+if __name__ == "__main__":
+    main()
