@@ -6,6 +6,7 @@ from pathlib import Path
 import httpx
 
 from tests.support import logql
+from tests.support.docs import code, table
 from tests.support.model_server import FakeModelServer
 from tests.support.server import Server, running_server
 
@@ -68,6 +69,8 @@ async def test_the_queries_find_each_vote_once_and_nothing_else(tmp_path: Path, 
     assert [tuple(entry[key] for key in keys) for entry in found] == [tuple(map(str, row)) for row in expected]
     assert {entry["event"] for entry in found} == {"feedback_submitted"}
     assert all(entry["timestamp"] and entry["trace_id"] and entry["config_revision"] for entry in found)
+    (fields,) = (code(row["fields"]) for row in table("logging.md", "event") if "`feedback_submitted`" in row["event"])
+    assert all(entry.keys() - STREAM.keys() <= {*fields, "event", "level", "timestamp"} for entry in found)
     assert not any("__error__" in entry or name.endswith("_extracted") for entry in found for name in entry)
     assert queried(server, NEGATIVE) == [entry for entry in found if entry["rating"] == "thumbs_down"]
 
@@ -90,9 +93,7 @@ async def be_a_nuisance(client: httpx.AsyncClient, feedback_id: str) -> None:
     assert (await client.delete(f"/feedback/{feedback_id}")).is_success
 
 
-async def test_every_line_is_one_json_object_with_an_event_a_level_and_a_time(
-    tmp_path: Path, model: FakeModelServer
-) -> None:
+async def test_every_line_is_one_json_object_with_documented_fields(tmp_path: Path, model: FakeModelServer) -> None:
     async with (
         running_server(tmp_path, {"LLAMA_STACK_URL": model.url}, env={"CANOPY_LOG_LEVEL": "debug"}) as server,
         httpx.AsyncClient(base_url=server.url) as client,
@@ -101,12 +102,14 @@ async def test_every_line_is_one_json_object_with_an_event_a_level_and_a_time(
             await client.post("/summarize", json={"prompt": text})
         assert await server.stop() == 0
     assert len(server.lines) > len(NASTY)
+    documented = {code(row["event"])[0]: set(code(row["fields"])) for row in table("logging.md", "event")}
     for line in server.lines:
         assert line.decode().splitlines() == [line.decode()]
         document = json.loads(line)
         assert isinstance(document["event"], str)
         assert document["level"] in {"debug", "info", "warning", "error"}
         assert document["timestamp"].endswith("Z")
+        assert document.keys() <= documented[document["event"]] | {"event", "level", "timestamp", "trace_id"}
     assert server.errors == b""
 
 

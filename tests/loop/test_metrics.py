@@ -43,8 +43,8 @@ async def test_prometheus_counts_the_submissions(tmp_path: Path, model: FakeMode
         (p99,) = await prometheus.query(f"histogram_quantile(0.99, {buckets})")
         assert 0 < p99.value < 60
 
-        traces = {event["trace_id"] for event in server.events("http_request")}
-        exemplars = await prometheus.exemplars("http_server_request_duration_seconds_bucket")
+        traces = {event["trace_id"] for event in await server.event("http_request", 12)}
+        exemplars = await prometheus.exemplars('http_server_request_duration_seconds_bucket{http_route="/feedback"}')
         assert exemplars
         assert {exemplar["labels"]["trace_id"] for exemplar in exemplars} <= traces
 

@@ -1,0 +1,117 @@
+"""The documentation names everything there is, and nothing that isn't."""
+
+import dataclasses
+import inspect
+import io
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.routing import Route
+
+from canopy.api import build_api
+from canopy.app import create_app
+from canopy.cli import main
+from canopy.errors import CanopyError, ConfigError
+from canopy.flags.values import Values
+from canopy.settings import Settings
+from canopy.telemetry import Logs, Metrics, events, logs
+from tests.support.docs import PAGES, ROOT, code, table
+
+SETTINGS = {f"CANOPY_{name.upper()}": field for name, field in Settings.model_fields.items()}
+
+
+def test_each_setting_is_documented_with_its_default() -> None:
+    documented = {code(row["setting"])[0]: row["default"] for row in table("operations.md", "setting")}
+    assert documented.keys() == SETTINGS.keys()
+    for name, default in documented.items():
+        if (value := SETTINGS[name].default) is not None:
+            assert default == f"`{value}`", name
+
+
+def test_no_page_names_a_setting_that_does_not_exist() -> None:
+    named = {name for page in PAGES for name in re.findall(r"\bCANOPY_[A-Z_]+\b", page.read_text())}
+    assert named - SETTINGS.keys() == set()
+
+
+def test_each_route_is_documented(tmp_path: Path) -> None:
+    values = tmp_path / "values.yaml"
+    values.write_text("LLAMA_STACK_URL: http://127.0.0.1:9\n")
+    settings = Settings(config_path=values, store_url=f"sqlite:///{tmp_path}/canopy.db")
+    app = build_api(create_app(settings, logs=Logs(stream=io.BytesIO())).parts)
+    there = {f"{method.upper()} {path}" for path, methods in app.openapi()["paths"].items() for method in methods}
+    pages = [route.path for route in app.routes if isinstance(route, Route)]
+    # What the pages load is no interface of its own.
+    there |= {f"GET {path}" for path in pages if not path.startswith(("/ui/", "/docs/"))}
+    documented = {route for row in table("operations.md", "route") for route in code(row["route"])}
+    assert documented == there
+
+
+def test_each_command_is_documented() -> None:
+    documented = {code(row["command"])[0].split()[1] for row in table("operations.md", "command")}
+    assert documented == main.commands.keys()
+
+
+def test_each_error_code_is_documented_with_its_status() -> None:
+    documented = {name: row["status"] for row in table("operations.md", "code") for name in code(row["code"])}
+    # A ConfigError ends the process before it listens, so no client sees its code.
+    kinds: list[type[CanopyError]] = [CanopyError, *subclasses(CanopyError)]
+    errors = {kind.code: kind.status for kind in kinds if kind is not ConfigError}
+    assert errors.keys() - documented.keys() == set()
+    assert [name for name, status in errors.items() if str(status) not in documented[name]] == []
+
+
+def test_each_metric_is_documented() -> None:
+    suffixes = {"counter": ("_total",), "summary": ("_count", "_sum")}
+    there = {
+        family.name + suffix
+        for family in Metrics().registry.collect()
+        for suffix in suffixes.get(family.type, ("",))
+        if not family.name.startswith("process_")
+    }
+    documented = {name for row in table("operations.md", "metric") for name in code(row["metric"])}
+    assert documented == there | {"process_*"}
+
+
+def test_each_event_is_documented_with_its_level_and_fields() -> None:
+    rows = {code(row["event"])[0]: row for row in table("logging.md", "event")}
+    records = {event.name: event for event in subclasses(events.Event)}
+    # Lines that no record of Canopy's stands for: a library's, and the one before a crash.
+    others = set(re.findall(r'self\._write\[[^\]]+\]\("(\w+)"', inspect.getsource(logs)))
+    assert rows.keys() == records.keys() | others
+    for name, record in records.items():
+        assert rows[name]["level"] == record.level
+        if "payload" not in vars(record):
+            assert code(rows[name]["fields"]) == [field.name for field in dataclasses.fields(record)]
+
+
+def test_each_key_of_the_values_is_documented() -> None:
+    text = "\n".join(page.read_text() for page in PAGES)
+    assert [key for key in keys(Values.model_json_schema()) if not re.search(rf"\b{key}\b", text)] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", page.read_text())
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_make_targets_that_a_page_names_exist(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"(?:`|\$ |^)make ([a-z-]+)", page.read_text(), re.MULTILINE))
+    assert named - targets == set()
+
+
+def subclasses[T](root: type[T]) -> Iterable[type[T]]:
+    for child in root.__subclasses__():
+        yield child
+        yield from subclasses(child)
+
+
+def keys(schema: dict[str, Any]) -> list[str]:
+    """Every property's name, in every definition."""
+    definitions = [schema, *schema.get("$defs", {}).values()]
+    return [name for definition in definitions for name in definition.get("properties", {})]
