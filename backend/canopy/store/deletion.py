@@ -2,9 +2,9 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, delete, exists, or_, select
+from sqlalchemy import ColumnElement, Connection, delete, exists, select
 
 from canopy.store.base import Receipt
 from canopy.store.counting import Counts, hour_of
@@ -15,12 +15,20 @@ from canopy.store.series import SeriesIds
 _STEP = 250  # records in one step
 
 
-class Scope(NamedTuple):
-    """What is to go: everything before a time, or of a user or a session."""
+class Before(NamedTuple):
+    """What is to go: everything before a time."""
 
-    before: int | None = None
-    user_id: str | None = None
-    session_id: str | None = None
+    time: int
+
+
+class Owned(NamedTuple):
+    """What is to go: everything of a user or of a session."""
+
+    column: Literal["user_id", "session_id"]
+    owner: str
+
+
+type Scope = Before | Owned
 
 
 class Step(NamedTuple):
@@ -50,8 +58,8 @@ class Deletion:
     def finish(self, conn: Connection, scopes: Sequence[Scope]) -> list[None]:
         """Delete what nothing refers to any more."""
         for scope in scopes:
-            if scope.before is not None:
-                conn.execute(delete(idempotency_keys).where(idempotency_keys.c.created_at < scope.before))
+            if isinstance(scope, Before):
+                conn.execute(delete(idempotency_keys).where(idempotency_keys.c.created_at < scope.time))
         conn.execute(delete(prompts).where(~exists().where(generations.c.prompt_id == prompts.c.prompt_id)))
         conn.execute(delete(series).where(~exists().where(feedback_counts.c.series_id == series.c.id)))
         self._series.forget()
@@ -87,13 +95,14 @@ class Deletion:
 
     def _step(self, conn: Connection, scope: Scope) -> Step:
         own_feedback, own_generations = _conditions(scope)
-        if n := self._delete(conn, own_feedback, keys=scope.before is None):
+        keys = isinstance(scope, Owned)
+        if n := self._delete(conn, own_feedback, keys=keys):
             return Step(0, n)
         doomed = conn.execute(select(generations.c.id).where(own_generations).limit(_STEP)).scalars().all()
         if not doomed:
             return Step(0, 0)
         ids = {"ids": self._values(doomed)}
-        if n := self._delete(conn, self._member(feedback.c.generation_id, "ids"), ids, keys=scope.before is None):
+        if n := self._delete(conn, self._member(feedback.c.generation_id, "ids"), ids, keys=keys):
             return Step(0, n)
         conn.execute(delete(generations).where(self._member(generations.c.id, "ids")), ids)
         return Step(len(doomed), 0)
@@ -126,11 +135,6 @@ def _per_count(rows: Sequence[Any]) -> Counter[tuple[int, int]]:
 
 def _conditions(scope: Scope) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     """Which feedback and which generations are in the scope by themselves."""
-    f, g = feedback.c, generations.c
-    if scope.before is not None:
-        return f.updated_at < scope.before, g.created_at < scope.before
-    owners = [("user_id", scope.user_id), ("session_id", scope.session_id)]
-    return (
-        or_(*(f[name] == owner for name, owner in owners if owner is not None)),
-        or_(*(g[name] == owner for name, owner in owners if owner is not None)),
-    )
+    if isinstance(scope, Before):
+        return feedback.c.updated_at < scope.time, generations.c.created_at < scope.time
+    return feedback.c[scope.column] == scope.owner, generations.c[scope.column] == scope.owner

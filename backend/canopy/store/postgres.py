@@ -36,6 +36,9 @@ _OPTIONS = " ".join(
         # Everything has its index. A plan made while a table was small must not stay in use when it has grown.
         "plan_cache_mode=force_custom_plan",
         "enable_seqscan=off",
+        "enable_bitmapscan=off",  # the newest rows come from the index in their order, never by sorting all
+        "enable_hashjoin=off",  # few rows look up their few partners
+        "enable_mergejoin=off",
         "jit=off",
         "client_encoding=UTF8",
         "timezone=UTC",

@@ -11,7 +11,7 @@ from canopy.errors import InputError, StoreError
 from canopy.store.base import Count, Erased, Filter, Generation, Page, Receipt, Vote
 from canopy.store.counting import Counts
 from canopy.store.database import Database, lost, store_error
-from canopy.store.deletion import Deletion, Scope
+from canopy.store.deletion import Before, Deletion, Owned, Scope
 from canopy.store.generations import Generations
 from canopy.store.inputs import Inputs, Position
 from canopy.store.migrate import upgrade
@@ -99,20 +99,26 @@ class SqlStore:
 
     async def prune(self, before: int) -> Erased:
         """Delete what is older."""
-        return await self._delete(Scope(before=before))
+        return await self._delete(Before(before))
 
     async def erase(self, *, user_id: str | None = None, session_id: str | None = None) -> Erased:
         """Delete what is of a user or of a session."""
-        if user_id is None and session_id is None:
+        scopes: list[Scope] = []
+        if user_id is not None:
+            scopes.append(Owned("user_id", user_id))
+        if session_id is not None:
+            scopes.append(Owned("session_id", session_id))
+        if not scopes:
             raise InputError("Name the user or the session to erase.")
-        return await self._delete(Scope(user_id=user_id, session_id=session_id))
+        return await self._delete(*scopes)
 
-    async def _delete(self, scope: Scope) -> Erased:
+    async def _delete(self, *scopes: Scope) -> Erased:
         generations = feedback = 0
-        while any(step := await self._writer.submit(self._deletion.steps, scope)):
-            generations += step.generations
-            feedback += step.feedback
-        await self._writer.submit(self._deletion.finish, scope)
+        for scope in scopes:
+            while any(step := await self._writer.submit(self._deletion.steps, scope)):
+                generations += step.generations
+                feedback += step.feedback
+            await self._writer.submit(self._deletion.finish, scope)
         await self._read(self._database.scrub)
         return Erased(generations, feedback)
 

@@ -1,0 +1,127 @@
+"""What pages and counts cost must not depend on how much there is: rows read and steps taken, not time."""
+
+import json
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import event
+
+from canopy.store import Store
+from canopy.store.base import Filter
+from canopy.store.sqlstore import SqlStore
+from tests.contract.store.records import HOUR, NOON, Clock, a_generation, a_vote, on_texts
+
+FEW, MANY = 1_000, 20_000
+HOURS = 8
+RATINGS = [("thumbs", "thumbs_up", 1), ("thumbs", "thumbs_up", 1), ("thumbs", "thumbs_down", -1)]
+RARE = ("label", "rare", 0)
+
+FILTERS = [
+    Filter(),
+    Filter(value="thumbs_down"),
+    Filter(value="rare"),
+    Filter(value="never"),
+    Filter(sentiment=-1),
+    Filter(sentiment=0),
+    Filter(feature="chat"),
+    Filter(prompt_id="sha256:two"),
+    Filter(feature="chat", prompt_id="sha256:two", sentiment=1),
+    Filter(feature="chat", value="rare"),
+    Filter(since=NOON + HOUR, until=NOON + 6 * HOUR),
+    Filter(value="rare", since=NOON + HOUR),
+    Filter(sentiment=-1, until=NOON + 6 * HOUR),
+]
+
+NOTHING = [Filter(value="never"), Filter(value="rare", since=NOON + HOUR)]
+
+
+async def _fill(store: SqlStore, clock: Clock, amount: int) -> None:
+    """Votes over `HOURS` hours; the rare label is on the first few, so that it lies at the far end of the list."""
+    generations = [
+        a_generation(feature=feature, prompt_id=prompt, input_text=f"{feature} {prompt}")
+        for feature in ("summarize", "chat")
+        for prompt in ("sha256:one", "sha256:two")
+    ]
+    votes = []
+    for i in range(amount):
+        kind, value, sentiment = RARE if i < 3 else RATINGS[i % 3]
+        rating: dict[str, Any] = {"kind": kind, "value": value, "sentiment": sentiment}
+        votes.append(
+            a_vote(generations[i % 4], voter=f"v{i}", **rating) if i % 5 else on_texts(f"text {i}", voter="v", **rating)
+        )
+    with store._database.writer.begin() as conn:
+        store._generations.record(conn, generations)
+        for hour in range(HOURS):
+            clock.now = NOON + hour * HOUR
+            store._votes.record(conn, votes[amount * hour // HOURS : amount * (hour + 1) // HOURS])
+
+
+@contextmanager
+def _steps_of_sqlite(store: SqlStore) -> Generator[list[int]]:
+    """Counts the steps of SQLite's virtual machine, in hundreds."""
+    steps = [0]
+
+    def count() -> None:
+        steps[0] += 1
+
+    def watch(raw: Any, *_: object) -> None:
+        raw.set_progress_handler(count, 100)
+
+    event.listen(store._database.reader, "checkout", watch)
+    yield steps
+    event.remove(store._database.reader, "checkout", watch)
+
+
+@contextmanager
+def _rows_of_postgres(store: SqlStore) -> Generator[list[int]]:
+    """Counts the rows that PostgreSQL reads, found or thrown away."""
+    rows = [0]
+
+    def explain(conn: Any, cursor: Any, statement: str, parameters: Any, *_: object) -> None:
+        del conn
+        if statement.startswith("SELECT"):
+            plan = cursor.connection.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters).fetchone()[0]
+            rows[0] += _rows(json.loads(plan)[0]["Plan"] if isinstance(plan, str) else plan[0]["Plan"])
+
+    event.listen(store._database.reader, "before_cursor_execute", explain)
+    yield rows
+    event.remove(store._database.reader, "before_cursor_execute", explain)
+
+
+def _rows(node: dict[str, Any]) -> int:
+    own = 0
+    if "Relation Name" in node:
+        thrown_away = sum(value for name, value in node.items() if name.startswith("Rows Removed"))
+        own = int((node["Actual Rows"] + thrown_away) * node["Actual Loops"])
+    return own + sum(_rows(child) for child in node.get("Plans", []))
+
+
+async def _costs(store: SqlStore) -> dict[str, int]:
+    watch = _steps_of_sqlite if store.description.startswith("SQLite") else _rows_of_postgres
+    costs = {}
+    for where in FILTERS:
+        with watch(store) as cost:
+            page = await store.page(where, 20, None)
+            assert page.feedback or where in NOTHING
+        costs[f"page {where}"] = cost[0]
+        if page.next is not None:
+            with watch(store) as cost:
+                await store.page(where, 20, page.next)
+            costs[f"next page {where}"] = cost[0]
+        with watch(store) as cost:
+            await store.count(where)
+        costs[f"count {where}"] = cost[0]
+    return costs
+
+
+async def test_pages_and_counts_cost_the_same_however_much_there_is(store: Store, clock: Clock) -> None:
+    assert isinstance(store, SqlStore)
+    await _fill(store, clock, FEW)
+    few = await _costs(store)
+    await store.prune(10**17)
+    await _fill(store, clock, MANY)
+    many = await _costs(store)
+    assert await store.count(Filter()) == MANY
+    for what, cost in few.items():
+        assert many[what] <= 1.5 * cost + 20, (what, cost, many[what])

@@ -1,0 +1,112 @@
+"""Several replicas on one PostgreSQL, and a database that goes away."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+import pytest
+from sqlalchemy import Connection
+
+from canopy.errors import StoreError
+from canopy.store import Store, open_store
+from canopy.store.base import Filter, Receipt
+from canopy.store.opening import _database
+from canopy.store.writer import Writer
+from tests.contract.store.records import DOWN, Clock, a_generation, a_vote, on_texts
+from tests.support.postgres import PostgresServer
+
+
+@pytest.fixture
+async def replicas(postgres_url: str, clock: Clock) -> AsyncGenerator[tuple[Store, Store]]:
+    one, two = open_store(postgres_url, clock=clock), open_store(postgres_url, clock=clock)
+    await one.start()
+    await two.start()
+    yield one, two
+    await one.close()
+    await two.close()
+
+
+async def test_two_replicas_count_each_vote_once(replicas: tuple[Store, Store]) -> None:
+    generations = [a_generation(input_text=f"text {i}") for i in range(5)]
+    for generation in generations:
+        await replicas[0].record_generation(generation)
+
+    async def voter(number: int) -> list[Receipt]:
+        return [
+            await replicas[(number + i) % 2].record_vote(
+                a_vote(generations[i % 5], voter=f"v{number % 8}", **(DOWN if (number * i) % 3 else {}))
+            )
+            for i in range(20)
+        ]
+
+    receipts = [receipt for own in await asyncio.gather(*(voter(i) for i in range(16))) for receipt in own]
+    entries = (await replicas[1].page(Filter(), 1000, None)).feedback
+    assert len(entries) == 40  # 8 voters on 5 generations
+    assert sum(receipt.outcome == "created" for receipt in receipts) == 40
+    for value in ("thumbs_up", "thumbs_down"):
+        counted = sum(entry.value == value for entry in entries)
+        assert await replicas[0].count(Filter(value=value)) == counted
+        assert sum(count.n for count in await replicas[0].counts(Filter(value=value))) == counted
+
+
+async def test_a_replica_learns_that_another_one_pruned_its_labels(replicas: tuple[Store, Store], clock: Clock) -> None:
+    await replicas[0].record_vote(on_texts())
+    await replicas[1].prune(clock.now + 1)
+    assert (await replicas[0].record_vote(on_texts())).outcome == "created"
+    assert await replicas[1].count(Filter()) == 1
+
+
+async def test_a_lost_connection_is_replaced(
+    replicas: tuple[Store, Store], postgres: PostgresServer, postgres_url: str
+) -> None:
+    store, _ = replicas
+    await store.record_vote(on_texts(voter="before"))
+    assert await store.count(Filter()) == 1
+    with postgres.connect(postgres_url.rpartition("/")[2]) as conn:
+        conn.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    votes = (store.record_vote(on_texts(voter=f"v{i}")) for i in range(20))
+    assert {receipt.outcome for receipt in await asyncio.gather(*votes)} == {"created"}
+    assert await store.count(Filter()) == 21
+
+
+async def test_an_outage_fails_votes_with_a_sentence_and_ends_with_it() -> None:
+    with PostgresServer(fsync=False) as server:
+        store = open_store(server.create_database())
+        await store.start()
+        await store.record_vote(on_texts(voter="before"))
+        server.stop()
+        outcomes = await asyncio.gather(
+            *(store.record_vote(on_texts(voter=f"v{i}")) for i in range(10)), return_exceptions=True
+        )
+        for outcome in outcomes:
+            assert isinstance(outcome, StoreError)
+            assert outcome.sentence == "The database does not answer. Please try again in a moment."
+            assert outcome.__cause__ is not None
+        with pytest.raises(StoreError):
+            await store.ping()
+        server.start()
+        await store.ping()
+        assert (await store.record_vote(on_texts(voter="after"))).outcome == "created"
+        assert await store.count(Filter()) == 2
+        await store.close()
+
+
+# The unhandled exception is what this is about.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+async def test_a_writer_that_dies_leaves_nobody_waiting(store_url: str) -> None:
+    database = _database(store_url)
+    database.prepare()
+    writer = Writer(database, undone=lambda: None)
+    writer.start()
+
+    def die(conn: Connection, items: object) -> list[None]:
+        raise SystemExit(conn, items)
+
+    outcomes = await asyncio.gather(*(writer.submit(die, i) for i in range(5)), return_exceptions=True)
+    assert all(isinstance(outcome, StoreError) for outcome in outcomes)
+    with pytest.raises(StoreError):
+        await writer.submit(die, None)
+    await writer.close()
+    database.dispose()
