@@ -15,12 +15,11 @@ from canopy.errors import ConfigError, StoreError
 from canopy.feedback.votes import Votes
 from canopy.flags import Config, ConfigSource
 from canopy.inference import open_inference
-from canopy.inference.base import Inference
+from canopy.inference.switching import SwitchingInference
 from canopy.lifecycle import Lifecycle
 from canopy.pipeline import Pipeline
 from canopy.settings import Settings
 from canopy.store import open_store
-from canopy.store.base import Store
 from canopy.telemetry import Logs, Metrics, Telemetry, Traces
 from canopy.telemetry.events import ConfigRejected, ConfigReloaded, RecordsDeleted, StoreFailed
 
@@ -37,23 +36,15 @@ class Application:
     parts: Parts
 
 
-def create_app(
-    settings: Settings,
-    *,
-    config: ConfigSource | None = None,
-    store: Store | None = None,
-    inference: Inference | None = None,
-    logs: Logs | None = None,
-) -> Application:
-    """Put the parts together; what is not given is made from the settings. Nothing runs yet.
+def create_app(settings: Settings, logs: Logs) -> Application:
+    """Put the parts together. Nothing runs yet.
 
     Raises ConfigError when the values file or a setting can't be used.
     """
-    config = config or ConfigSource(values_path(settings))
-    telemetry = Telemetry(logs or Logs(settings.log_level), Metrics(), Traces())
-    store = store or open_store(settings.store_url)
-    url = config.current.values.LLAMA_STACK_URL
-    inference = inference or open_inference(str(url) if url else None, settings)
+    config = ConfigSource(values_path(settings))
+    telemetry = Telemetry(logs, Metrics(), Traces())
+    store = open_store(settings.store_url)
+    inference = SwitchingInference(_model_url(config.current), lambda url: open_inference(url, settings))
     admission = Admission(
         settings.max_generations, settings.max_queued_generations, settings.queue_timeout, telemetry.metrics
     )
@@ -77,6 +68,11 @@ def values_path(settings: Settings) -> Path | None:
     return MOUNTED_VALUES if MOUNTED_VALUES.exists() else None
 
 
+def _model_url(config: Config) -> str | None:
+    url = config.values.LLAMA_STACK_URL
+    return str(url) if url else None
+
+
 @asynccontextmanager
 async def running(parts: Parts) -> AsyncGenerator[None]:
     """Start the parts, and end them in the order in which nothing is lost."""
@@ -96,8 +92,13 @@ async def running(parts: Parts) -> AsyncGenerator[None]:
 async def _watch_config(parts: Parts) -> None:
     emit = parts.telemetry.emit
 
-    def changed(config: Config) -> None:
-        emit(ConfigReloaded(config.revision, {name: flag.on for name, flag in config.flags.items()}))
+    async def changed(config: Config) -> None:
+        try:
+            await parts.inference.use(_model_url(config))
+        except ConfigError as error:
+            rejected(error)
+        else:
+            emit(ConfigReloaded(config.revision, {name: flag.on for name, flag in config.flags.items()}))
 
     def rejected(error: ConfigError) -> None:
         emit(ConfigRejected(error.sentence, parts.config.current.revision))

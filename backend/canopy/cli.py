@@ -72,7 +72,7 @@ def serve() -> None:
     settings = _settings()
     logs = Logs(settings.log_level)
     logs.capture()
-    application = create_app(settings, logs=logs)
+    application = create_app(settings, logs)
 
     def welcome(address: str) -> None:
         if settings.banner if settings.banner is not None else sys.stderr.isatty():

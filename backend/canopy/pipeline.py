@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 
 from opentelemetry.trace import Span, Status, StatusCode
@@ -59,6 +59,7 @@ class Pipeline:
         self._store = store
         self._telemetry = telemetry
         self._admission = admission
+        self._asking: set[asyncio.Task[object]] = set()
         self._recordings: set[asyncio.Task[bool]] = set()
 
     def check(self, feature: Feature) -> Config:
@@ -76,7 +77,7 @@ class Pipeline:
         cancellation) as cancelled, and the model is told to stop.
         """
         config = self.check(question.feature)
-        async with self._admission.place():
+        async with self._admission.place(), self._known():
             call = self._begin(question, config)
             try:
                 async with aclosing(self._inference.stream(call.request)) as reply:
@@ -104,8 +105,24 @@ class Pipeline:
                 raise StoreError("The summary is complete, but it could not be recorded, so it can't be rated.")
 
     async def close(self) -> None:
-        """Wait until every generation that has ended is recorded."""
+        """End what is still under way as cancelled, and return when every generation is recorded."""
+        while asking := list(self._asking):
+            for task in asking:
+                task.cancel()
+            await asyncio.wait(asking)
         await asyncio.gather(*self._recordings)
+
+    @asynccontextmanager
+    async def _known(self) -> AsyncGenerator[None]:
+        """Let `close` find the task that asks."""
+        task = asyncio.current_task()
+        if task is not None:
+            self._asking.add(task)
+        try:
+            yield
+        finally:
+            if task is not None:
+                self._asking.discard(task)
 
     def _begin(self, question: Question, config: Config) -> _Call:
         feature, values = question.feature, config.values

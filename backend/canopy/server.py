@@ -11,23 +11,35 @@ import uvicorn
 
 from canopy import __version__
 from canopy.app import Application, running
+from canopy.errors import ConfigError
+from canopy.settings import Settings
 from canopy.telemetry.events import Draining, Started, Stopped
 
 
 def serve(application: Application, on_started: Callable[[str], None]) -> None:
     """Serve until a signal ends it; `on_started` gets the address.
 
-    Raises CanopyError when a part can't start, and SystemExit when the address is taken.
+    Raises CanopyError when a part can't start or the address can't be listened on.
     """
     server = _Server(application, on_started)
 
     async def run() -> None:
-        async with running(application.parts):
-            await server.serve()
+        with _listen(application.parts.settings) as listener:
+            async with running(application.parts):
+                await server.serve([listener])
         application.parts.telemetry.emit(Stopped())
 
     with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
         runner.run(run())
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+    except OSError as error:
+        place = f"{settings.host} port {settings.port}"
+        raise ConfigError(f"Can't listen on {place} ({error.strerror}). Set CANOPY_PORT or CANOPY_HOST.") from error
 
 
 class _Server(uvicorn.Server):
@@ -45,8 +57,6 @@ class _Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 application.asgi,
-                host=settings.host,
-                port=settings.port,
                 log_config=None,
                 access_log=False,
                 server_header=False,
@@ -63,7 +73,7 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.should_exit:
             return
-        host, port = self.servers[0].sockets[0].getsockname()[:2]
+        host, port = sockets[0].getsockname()[:2] if sockets else ("", 0)
         address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         parts = self._parts
         config = parts.config.current

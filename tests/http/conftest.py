@@ -1,5 +1,6 @@
 """One real Canopy process for the whole folder, in front of a model server that misbehaves on request."""
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -70,3 +71,12 @@ async def summarize(client: httpx.AsyncClient, text: str = "A long text.", **ext
     assert response.status_code == 200, response.text
     answer: dict[str, Any] = response.json()
     return answer
+
+
+async def drain(model: FakeModelServer) -> None:
+    """Forget the requests of earlier tests, so that `next_request` waits for a new one."""
+    while True:
+        try:
+            await asyncio.wait_for(model.next_request(), 0.01)
+        except TimeoutError:
+            return

@@ -5,7 +5,7 @@ import asyncio
 import httpx
 import pytest
 
-from tests.http.conftest import ENVIRONMENT, events, values
+from tests.http.conftest import ENVIRONMENT, drain, events, values
 from tests.support.model_server import FakeModelServer, Script
 from tests.support.server import running_server
 
@@ -95,3 +95,24 @@ async def test_a_feature_that_is_off_answers_404_with_its_sentence(
             assert response.json()["code"] == "feature_disabled"
         details = (await client.get("/feature-flags?details=true")).json()["flags"]
         assert details["feedback"] == {"enabled": False, "reason": "`feedback.enabled` is false."}
+
+
+async def test_another_model_server_takes_over_and_streams_of_the_former_go_on(
+    model: FakeModelServer, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    await drain(model)
+    model.scripts["llama32"] = Script(rate=20, count=40)
+    async with (
+        FakeModelServer() as other,
+        running_server(tmp_path_factory.mktemp("switch"), values(model), env=ENVIRONMENT) as server,
+        httpx.AsyncClient(base_url=server.url, timeout=20) as client,
+    ):
+        other.scripts["llama32"] = Script(tokens=("the other",))
+        former = asyncio.create_task(client.post("/summarize", json={"prompt": "Text."}))
+        await model.next_request()
+        server.write_values(values(model, LLAMA_STACK_URL=other.url))
+        await server.event("config_reloaded")
+        fresh = await client.post("/summarize", json={"prompt": "Text.", "stream": False})
+        assert fresh.json()["response"] == "the other"
+        *deltas, done, _ = events((await former).text)
+        assert (len(deltas), done["type"]) == (40, "done")

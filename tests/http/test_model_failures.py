@@ -6,7 +6,7 @@ import json
 import httpx
 import pytest
 
-from tests.http.conftest import ENVIRONMENT, events, values
+from tests.http.conftest import ENVIRONMENT, drain, events, values
 from tests.support.model_server import SCRIPTS, TOKENS, FakeModelServer, Script
 from tests.support.server import Server, running_server
 
@@ -36,15 +36,6 @@ INSIDE_THE_STREAM = [
     ("no_done", "model_reply_truncated"),
     ("no_finish_reason", "model_reply_truncated"),
 ]
-
-
-async def drain(model: FakeModelServer) -> None:
-    """Forget the requests of earlier tests, so that `next_request` waits for a new one."""
-    while True:
-        try:
-            await asyncio.wait_for(model.next_request(), 0.01)
-        except TimeoutError:
-            return
 
 
 @pytest.mark.parametrize(("script", "status", "code"), BEFORE_THE_STREAM)

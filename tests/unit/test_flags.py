@@ -116,7 +116,7 @@ class Watched:
         self.told = asyncio.Event()
         self.task = asyncio.create_task(self.source.watch(0.01, self._changed, self._failed))
 
-    def _changed(self, config: Config) -> None:
+    async def _changed(self, config: Config) -> None:
         self.changes.append(config)
         self.told.set()
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from canopy.feedback.votes import Votes
 from canopy.flags import ConfigSource
-from canopy.inference.base import Inference
+from canopy.inference.switching import SwitchingInference
 from canopy.lifecycle import Lifecycle
 from canopy.pipeline import Pipeline
 from canopy.settings import Settings
@@ -19,7 +19,7 @@ class Parts:
     settings: Settings
     config: ConfigSource
     store: Store
-    inference: Inference
+    inference: SwitchingInference
     pipeline: Pipeline
     votes: Votes
     telemetry: Telemetry

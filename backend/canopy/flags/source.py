@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -98,7 +98,7 @@ class ConfigSource:
         return self.current
 
     async def watch(
-        self, interval: float, on_change: Callable[[Config], None], on_error: Callable[[ConfigError], None]
+        self, interval: float, on_change: Callable[[Config], Awaitable[None]], on_error: Callable[[ConfigError], None]
     ) -> None:
         """Reload every `interval` seconds for ever, and tell what came of it."""
         missing = False
@@ -113,7 +113,7 @@ class ConfigSource:
                 missing = isinstance(error.__cause__, OSError)
                 continue
             if config or missing:
-                on_change(self.current)
+                await on_change(self.current)
             missing = False
 
     def _read(self) -> bytes:
