@@ -1,0 +1,115 @@
+"""The arithmetic behind the feedback page."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from canopy.feedback.statistics import Tally
+from canopy.feedback.times import microseconds
+from canopy.store.base import Count, Filter, Page
+from canopy.ui.chart import BARS_HEIGHT, BARS_TOP, LINE_HEIGHT, LINE_TOP, satisfaction_chart
+from canopy.ui.dashboard import dashboard
+from canopy.ui.overview import prompt_versions, wilson
+
+
+def at(text: str) -> int:
+    return microseconds(datetime.fromisoformat(text).replace(tzinfo=UTC))
+
+
+def count(hour: str, sentiment: int, n: int, prompt_id: str | None = "sha256:aa", feature: str = "summarize") -> Count:
+    value = {1: "thumbs_up", -1: "thumbs_down", 0: "3"}[sentiment]
+    return Count(at(hour), feature, "user_satisfaction", "thumbs", value, sentiment, prompt_id, "m", n)
+
+
+def test_without_votes_there_is_no_picture() -> None:
+    assert satisfaction_chart([], at("2026-03-01"), None, None) is None
+
+
+@pytest.mark.parametrize(
+    ("first", "unit", "bars"),
+    [
+        ("2026-03-31T10:00", "hour", 24),
+        ("2026-03-29T12:00", "hour", 48),
+        ("2026-03-29T01:00", "day", 3),
+        ("2026-01-01T00:00", "day", 90),
+        ("2025-10-01T00:00", "week", 27),
+        ("2023-04-01T00:00", "month", 36),
+    ],
+)
+def test_the_range_picks_the_width_of_a_bar(first: str, unit: str, bars: int) -> None:
+    chart = satisfaction_chart([count(first, 1, 1)], at("2026-03-31T11:30"), None, None)
+    assert chart is not None
+    assert (chart.unit, len(chart.buckets)) == (unit, bars)
+    assert sum(bucket.tally.positive for bucket in chart.buckets) == 1
+
+
+def test_every_vote_is_in_one_bar_and_every_bar_in_the_picture() -> None:
+    votes = [count(f"2026-03-{day:02}T{day % 24:02}:00", 1 if day % 3 else -1, day) for day in range(1, 32)]
+    chart = satisfaction_chart(votes, at("2026-03-31T23:59"), at("2026-03-01"), at("2026-04-01"))
+    assert chart is not None
+    assert sum(bucket.tally.total for bucket in chart.buckets) == sum(range(1, 32))
+    assert all(bucket.left >= 0 and bucket.left + bucket.width <= 100 for bucket in chart.buckets)
+    assert all(bucket.negative_y >= BARS_TOP for bucket in chart.buckets)
+    assert len(chart.times) <= 7
+
+
+def test_bars_stack_and_the_line_is_the_share_of_positive_votes() -> None:
+    chart = satisfaction_chart(
+        [count("2026-03-31T10:00", 1, 6), count("2026-03-31T10:00", -1, 2), count("2026-03-31T11:00", 0, 5)],
+        at("2026-03-31T11:30"),
+        None,
+        None,
+    )
+    assert chart is not None
+    bucket = next(bucket for bucket in chart.buckets if bucket.label == "31 Mar 2026, 10:00 UTC")
+    assert (bucket.positive_height, bucket.negative_height) == (BARS_HEIGHT * 6 / 8, BARS_HEIGHT * 2 / 8)
+    assert bucket.negative_y + bucket.negative_height == bucket.positive_y
+    assert bucket.line_y == LINE_TOP + LINE_HEIGHT / 4
+    assert chart.buckets[-1].line_y is None  # neutral votes take no side
+    assert [tick.label for tick in chart.votes] == ["0", "4", "8"]
+
+
+@pytest.mark.parametrize(
+    ("positive", "negative", "low", "high"),
+    [(8, 2, 0.490162, 0.943318), (1, 0, 0.206549, 1.0), (0, 10, 0.0, 0.277533), (50, 50, 0.403832, 0.596168)],
+)
+def test_the_interval_is_wilsons(positive: int, negative: int, low: float, high: float) -> None:
+    assert wilson(Tally(positive=positive, negative=negative)) == pytest.approx((low, high), abs=1e-6)
+
+
+def test_without_a_decided_vote_there_is_no_interval() -> None:
+    assert wilson(Tally(neutral=3)) is None
+
+
+def test_prompt_versions_come_by_votes_and_unknown_ones_last() -> None:
+    counts = [count("2026-03-01", 1, 9, None), count("2026-03-01", 1, 2), count("2026-03-01", -1, 3, "sha256:bb")]
+    versions = prompt_versions(counts, {"sha256:bb": "Be brief."})
+    assert [(it.prompt_id, it.text, it.tally.total) for it in versions] == [
+        ("sha256:bb", "Be brief.", 3),
+        ("sha256:aa", None, 2),
+        (None, None, 9),
+    ]
+
+
+def test_only_complaints_that_can_become_tests_are_offered_for_export() -> None:
+    view = dashboard(
+        {"rating": "negative", "prompt_id": "sha256:aa", "q": "it's"},
+        Filter(sentiment=-1, prompt_id="sha256:aa", search="it's"),
+        counts=[
+            count("2026-03-01", -1, 4),
+            count("2026-03-01", -1, 8, feature="summarize_chat"),
+            count("2026-03-01", -1, 16, "sha256:bb"),
+            count("2026-03-01", 1, 32),
+        ],
+        texts={},
+        page=Page([], "next-page"),
+        found=0,
+        exported_features=frozenset({"summarize"}),
+        now=at("2026-03-02"),
+        origin="http://canopy.test",
+    )
+    assert view.exportable == 4
+    assert view.export_href == "/feedback/export?prompt_id=sha256%3Aaa&q=it%27s"
+    assert view.older == "/feedback?rating=negative&prompt_id=sha256%3Aaa&q=it%27s&cursor=next-page#entries"
+    assert [option.prompt_id for option in view.options] == ["sha256:aa", "sha256:bb"]
+    assert [segment.label for segment in view.segments if segment.current] == ["Negative"]
