@@ -6,8 +6,11 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
-# Installing is waiting for the network and unpacking; side by side it takes two thirds of the time.
+# Installing is waiting for the network and unpacking; side by side it takes two thirds of the time. Several goals, such
+# as `make clean test`, are still reached one after the other.
+ifeq ($(word 2,$(MAKECMDGOALS)),)
 MAKEFLAGS += --jobs=3
+endif
 
 # Nothing is compiled when it is installed but when it is imported, so what an import compiled has to be kept.
 export PYTHONDONTWRITEBYTECODE :=
@@ -76,7 +79,7 @@ lock: $(CACHE)/lock/.stamp  ## Remake the locks from pyproject.toml; UPGRADE=1 t
 		print(*project["optional-dependencies"]["embedded"], sep="\n")' \
 		| $(COMPILE) --no-deps --no-annotate - -o requirements-embedded.lock
 	@$(COMPILE) --group bootstrap -o requirements/bootstrap.lock
-	@$(COMPILE) --group lock -o requirements/lock.lock
+	@$(COMPILE) --group resolver -o requirements/resolver.lock
 	@$(COMPILE:3.12=3.13) --group logql -o requirements/logql.lock
 
 .PHONY: clean
@@ -122,5 +125,5 @@ $(CACHE)/logql/.stamp: requirements/logql.lock | $(STAMPS)/venv
 
 $(CACHE)/lock/.stamp: | $(STAMPS)/venv
 	@rm -rf $(@D) && mkdir -p $(@D)
-	@$(if $(wildcard requirements/lock.lock),$(PIP_LOCKED) --target $(@D) -r requirements/lock.lock,$(PIP_INSTALL) --target $(@D) uv)
+	@$(PIP_LOCKED) --target $(@D) -r requirements/resolver.lock
 	@touch $@

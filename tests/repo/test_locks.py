@@ -48,7 +48,7 @@ def test_the_build_names_no_registry(file: str) -> None:
         ("requirements-dev.lock", PROJECT["project"]["dependencies"] + PROJECT["dependency-groups"]["dev"]),
         ("requirements-embedded.lock", PROJECT["project"]["optional-dependencies"]["embedded"]),
         ("requirements/bootstrap.lock", PROJECT["dependency-groups"]["bootstrap"]),
-        ("requirements/lock.lock", PROJECT["dependency-groups"]["lock"]),
+        ("requirements/resolver.lock", PROJECT["dependency-groups"]["resolver"]),
         ("requirements/logql.lock", PROJECT["dependency-groups"]["logql"]),
     ],
 )
