@@ -1,6 +1,8 @@
 """POST, GET and DELETE /feedback, /feedback/stats and /feedback/export."""
 
 import hashlib
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -92,8 +94,10 @@ def review_routes(parts: Parts) -> APIRouter:
     async def export(query: Annotated[FeedbackQuery, Query()]) -> Response:
         """Negative feedback as an evaluation dataset in YAML."""
         config = parts.votes.check()
+        chunks = dataset.export(parts.store, query.where(), config.values.summarize.model)
+        first = await anext(chunks)  # an error before it is a real status
         return StreamingResponse(
-            dataset.export(parts.store, query.where(), config.values.summarize.model),
+            _chain(first, chunks),
             media_type="application/yaml",
             headers={"content-disposition": f'attachment; filename="{DATASET_NAME}"', "cache-control": "no-store"},
         )
@@ -105,6 +109,13 @@ def review_routes(parts: Parts) -> APIRouter:
         return json_response({"status": "ok", "feedback_id": feedback_id})
 
     return router
+
+
+async def _chain(first: bytes, rest: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    async with aclosing(rest) as chunks:
+        yield first
+        async for chunk in chunks:
+            yield chunk
 
 
 def entry(it: Feedback) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import orjson
 import yaml
 
+from canopy.errors import InputError
 from canopy.features import FEATURES
 from canopy.store.base import Filter, Store
 
@@ -44,18 +45,17 @@ def head(judge_model: str) -> bytes:
 async def export(store: Store, where: Filter, judge_model: str) -> AsyncGenerator[bytes]:
     """The dataset in chunks: one test per distinct prompt of the matching feedback, oldest first.
 
-    Without a rating in `where` only negative feedback counts. The same feedback always gives the same bytes.
+    Without a rating in `where` only negative feedback counts. The same feedback always gives the same bytes. Raises
+    InputError for a feature that has no such tests, and StoreError; before the first chunk if the store fails at once.
     """
-    if where.value is None and where.sentiment is None:
-        where = replace(where, sentiment=-1)
-    if where.feature is None:
-        where = replace(where, feature="summarize")
-    began = False
-    yield head(judge_model)
-    if FEATURES[where.feature or ""].exported:
-        async for texts in store.distinct_inputs(where):
-            lead = b"" if began else b"tests:\n"
-            began = True
-            yield lead + "".join(f'- prompt: {scalar(text)}\n  expected_result: ""\n' for text in texts).encode()
-    if not began:
-        yield b"tests: []\n"
+    exported = [feature.name for feature in FEATURES.values() if feature.exported]
+    feature = where.feature or exported[0]
+    if feature not in exported:
+        raise InputError(f"`feature` must be {' or '.join(f'`{name}`' for name in exported)} for an export.")
+    sentiment = -1 if where.value is None and where.sentiment is None else where.sentiment
+    lead = head(judge_model) + b"tests:\n"
+    async for texts in store.distinct_inputs(replace(where, feature=feature, sentiment=sentiment)):
+        yield lead + "".join(f'- prompt: {scalar(text)}\n  expected_result: ""\n' for text in texts).encode()
+        lead = b""
+    if lead:
+        yield head(judge_model) + b"tests: []\n"

@@ -1,0 +1,105 @@
+"""Nothing that a client can send makes the server answer 500, whatever the schema says and whatever it doesn't."""
+
+import asyncio
+import itertools
+import json
+from typing import Any
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis.checks import not_a_server_error
+
+from tests.support.server import Server
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+NASTY = [
+    "\0",
+    "\ud800",
+    "\udfff\ud800",
+    "\ufeff\ufffe\uffff",
+    "\x85\u2028\u2029\r\n",
+    "%00",
+    "' OR 1=1 --",
+    "<script>alert(1)</script>",
+    "../../etc/passwd",
+    "💥" * 300,
+    "NaN",
+    "1e999",
+    "9" * 400,
+    "-1",
+    "[]",
+    "\u202e reversed",
+]
+ODD = [*NASTY, None, True, 0, -1, 1.5, float("nan"), float("inf"), 10**400, [], {}, [[]], {"a": {"b": []}}]
+
+
+async def test_nasty_values_in_any_field_of_any_body(client: httpx.AsyncClient) -> None:
+    bodies: dict[str, dict[str, Any]] = {
+        "/summarize": {"prompt": "x", "stream": False, "session_id": "s", "user_id": "u"},
+        "/summarize/chat": {"messages": [{"role": "user", "content": "x"}], "stream": False, "session_id": "s"},
+        "/feedback": {
+            "input_text": "a",
+            "response_text": "b",
+            "rating": 5,
+            "comment": "c",
+            "reasons": ["inaccurate"],
+            "feature": "summarize",
+            "user_id": "u",
+            "session_id": "s",
+            "name": "user_satisfaction",
+            "request_id": "r",
+            "generation_id": "g",
+        },
+    }
+    for path, body in bodies.items():
+        for key, value in itertools.product(body, ODD):
+            content = json.dumps({**body, key: value}).encode()
+            response = await client.post(path, content=content, headers={"content-type": "application/json"})
+            assert response.status_code in {200, 404, 422}, (path, key, value, response.text)
+
+
+async def test_nasty_values_in_queries_paths_and_headers(client: httpx.AsyncClient) -> None:
+    texts = [text.encode("utf-8", "surrogatepass") for text in NASTY]
+    fields = ("rating", "feature", "prompt_id", "since", "until", "q", "limit", "cursor", "details", "nonsense")
+    for path, name, text in itertools.product(("/feedback", "/feedback/stats", "/feedback/export"), fields, texts):
+        escaped = "".join(f"%{byte:02x}" for byte in text)
+        for accept in ("application/json", "text/html"):
+            response = await client.get(f"{path}?{name}={escaped}", headers={"accept": accept})
+            assert response.status_code in {200, 422}, (path, name, text, response.text)
+    for text in texts:
+        escaped = "".join(f"%{byte:02x}" for byte in text)
+        assert (await client.delete(f"/feedback/{escaped}")).status_code in {404, 405}
+        for name in (b"x-session-id", b"idempotency-key", b"traceparent", b"accept", b"content-type"):
+            if not set(text) & set(b"\0\r\n"):
+                headers = [(b"content-type", b"application/json"), (name, text)]
+                body = b'{"input_text": "a", "response_text": "b", "rating": 5}'
+                response = await client.post("/feedback", content=body, headers=headers)
+                assert response.status_code in {200, 422}, (name, text, response.text)
+
+
+async def test_bodies_that_are_hard_to_read(client: httpx.AsyncClient) -> None:
+    for content in (b"[" * 100_000, b'{"a":' * 50_000, b"\xff\xfe", b'"' + b"\\ud800" * 1000 + b'"', b"{}" * 1000):
+        for path in ("/feedback", "/summarize", "/summarize/chat"):
+            response = await client.post(path, content=content, headers={"content-type": "application/json"})
+            assert response.status_code == 422, (path, content[:20], response.text)
+
+
+@pytest.mark.filterwarnings("ignore")  # schemathesis and its dependencies warn about themselves
+async def test_requests_made_up_from_the_api_description(client: httpx.AsyncClient, server: Server) -> None:
+    schema = schemathesis.openapi.from_dict((await client.get("/openapi.json")).json())
+
+    def probe(operation: Any) -> None:
+        @settings(max_examples=20, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+        @given(operation.as_strategy())
+        def run(case: Any) -> None:
+            case.call_and_validate(base_url=server.url, checks=[not_a_server_error], timeout=20)
+
+        run()
+
+    operations = [result.ok() for result in schema.get_all_operations()]
+    assert len(operations) >= 10
+    for operation in operations:
+        await asyncio.to_thread(probe, operation)
