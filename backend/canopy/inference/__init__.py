@@ -1,1 +1,22 @@
 """The model server: one protocol, one client, an embedded server for trying."""
+
+from functools import partial
+
+from canopy.inference.base import Inference
+from canopy.inference.embedded import EmbeddedInference
+from canopy.inference.llama_stack import LlamaStackInference
+from canopy.settings import Settings
+
+__all__ = ["open_inference"]
+
+
+def open_inference(llama_stack_url: str | None, settings: Settings) -> Inference:
+    """The model server at a URL; without one, the embedded model."""
+    connect = partial(
+        LlamaStackInference,
+        connect_timeout=settings.model_connect_timeout,
+        first_token_timeout=settings.model_first_token_timeout,
+        token_timeout=settings.model_token_timeout,
+        retries=settings.model_retries,
+    )
+    return connect(llama_stack_url) if llama_stack_url else EmbeddedInference(connect)

@@ -1,6 +1,7 @@
 """Llama Stack, OGX, vLLM: any server that speaks OpenAI's chat completions."""
 
 import asyncio
+import gc
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, suppress
 from importlib import import_module
@@ -67,7 +68,7 @@ class LlamaStackInference:
             async with AsyncExitStack() as stack:
                 with watchdog:
                     response = await stack.enter_async_context(upstream.ask(request))
-                chunks = response.iter_bytes()
+                chunks = upstream.read(response)
                 while not reply.done:
                     with watchdog:
                         data = await anext(chunks, None)
@@ -99,4 +100,5 @@ class LlamaStackInference:
     def _connect(self) -> "Upstream":
         # Imported late and in a thread: the client library takes half a second that nobody should wait for.
         upstream: type[Upstream] = import_module("canopy.inference.upstream").Upstream
+        gc.freeze()  # a hundred thousand objects that stay: the collector need not walk through them again
         return upstream(self._url, connect_timeout=self._connect_timeout, retries=self._retries)

@@ -8,6 +8,7 @@ import datetime
 import email.utils
 import logging
 import math
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from typing import Any, ClassVar
 
@@ -63,17 +64,27 @@ class Upstream:
 
     def ask(self, request: ChatRequest) -> AbstractAsyncContextManager[AsyncAPIResponse[Any]]:
         """Send a request; entering waits for the response's headers, leaving closes the response."""
-        messages: list[Any] = [{"role": message.role, "content": message.content} for message in request.messages]
         return self._completions.create(
             model=request.model,
-            messages=messages,
+            messages=[],  # they are in the body below: here each would be matched against every type of message
             temperature=request.temperature,
             max_tokens=request.max_tokens,
             stream=True,
             stream_options={"include_usage": True},
             # Compressing single tokens costs both sides more than it saves.
+            extra_body={"messages": [{"role": turn.role, "content": turn.content} for turn in request.messages]},
             extra_headers={"Accept": "text/event-stream", "Accept-Encoding": "identity", **dict(request.trace_headers)},
         )
+
+    @staticmethod
+    def read(response: AsyncAPIResponse[Any]) -> AsyncIterator[bytes]:
+        """The body as it arrives."""
+        stream = response.http_response.stream
+        # The response's own iterators are for a proxy that compresses although it was asked not to. Their three layers
+        # cost a tenth of what a token may.
+        if isinstance(stream, httpx.AsyncByteStream) and "content-encoding" not in response.headers:
+            return aiter(stream)
+        return response.iter_bytes()
 
     @staticmethod
     def translate(error: Exception, model: str) -> CanopyError:

