@@ -65,7 +65,6 @@ class SQLite(Database):
                 "journal_mode = WAL",
                 "synchronous = FULL",
                 "secure_delete = ON",  # overwrites what is deleted or replaced with zeros
-                "wal_autocheckpoint = 4000",  # pages: index pages that change with every commit are copied less often
                 "cache_size = -16000",  # KiB
             ]
         for pragma in pragmas:
