@@ -190,7 +190,7 @@ async def test_a_wrong_filter_is_a_page_with_the_same_status(board: Tab) -> None
     response = await board.page.goto(f"{board.origin}/feedback?since=yesterday")
     assert response is not None
     assert response.status == 422
-    await expect(board.page.get_by_text("`since` must be a day or a time")).to_be_visible()
+    await expect(board.page.get_by_text("since must be a day or a time")).to_be_visible()
     await board.page.get_by_role("link", name="All feedback").click()
     await expect(board.page.get_by_role("heading", name="Feedback", level=1)).to_be_visible()
 

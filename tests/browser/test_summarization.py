@@ -150,7 +150,7 @@ async def test_a_text_over_the_limit_is_not_sent(tab: Tab, model: FakeModelServe
 
 async def test_an_example_is_at_hand(tab: Tab) -> None:
     page = await tab.open()
-    await page.get_by_role("button", name="Use an example").click()
+    await page.get_by_role("button", name="Example").click()
     await expect(page.get_by_label("Text to summarize")).to_have_value(re.compile("lighthouse"))
     await page.get_by_role("button", name="Clear").click()
     await expect(page.get_by_label("Text to summarize")).to_have_value("")

@@ -104,6 +104,7 @@ def _summarization(parts: Parts) -> Response:
         "summarize.html",
         current="summarize",
         model=parts.inference.model_name(values.summarize.model),
+        embedded=values.LLAMA_STACK_URL is None,
         max_tokens=values.summarize.max_tokens,
         limit=parts.settings.max_prompt_chars,
         feedback=config.flags["feedback"].on,

@@ -51,6 +51,7 @@ class Renderer:
         self._environment.globals["asset"] = self._address
         self._environment.globals["geometry"] = chart
         self._environment.filters.update(
+            coded=_coded,
             moment=_moment,
             number=_number,
             parameters=_parameters,
@@ -98,6 +99,13 @@ def _percent(share: float | None) -> str:
     if 0 < share < 1:
         return f"{min(max(round(share * 100), 1), 99)} %"
     return f"{share * 100:.0f} %"
+
+
+def _coded(sentence: str) -> Markup:
+    """A sentence with what stands between backticks as code."""
+    plain, *pieces = sentence.split("`")
+    code = Markup("<code>{}</code>")
+    return Markup("").join([plain, *(piece if index % 2 else code.format(piece) for index, piece in enumerate(pieces))])
 
 
 def _words(name: str) -> str:
