@@ -5,6 +5,7 @@ from starlette.types import ASGIApp
 
 from canopy import __version__
 from canopy.api.context import RequestContext
+from canopy.api.direct import DirectRoutes
 from canopy.api.errors import add_error_handlers
 from canopy.api.feedback import review_routes, vote_routes
 from canopy.api.operations import operations_routes
@@ -27,13 +28,13 @@ def build_api(parts: Parts) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},  # Canopy has its own: docs/decisions
     )
     add_error_handlers(app, parts)
-    # The hot routes first: the router tries them in order.
+    # Not `include_router`, which puts a router of its own between the application and each route.
     for router in (vote_routes, summarize_routes, review_routes, operations_routes):
-        app.include_router(router(parts))
+        app.router.routes.extend(router(parts).routes)
     app.router.routes.extend([*page_routes(parts), *reference_routes()])
     return app
 
 
-def with_context(app: ASGIApp, parts: Parts) -> ASGIApp:
+def with_context(app: FastAPI, parts: Parts) -> ASGIApp:
     """The application inside what surrounds every request."""
-    return RequestContext(app, parts.telemetry)
+    return RequestContext(DirectRoutes(app), parts.telemetry)

@@ -5,7 +5,7 @@ Plain ASGI, and outside the framework: so an error page has them too, and a requ
 
 import time
 import traceback
-from collections.abc import MutableMapping
+from collections.abc import Awaitable, MutableMapping
 from typing import Any
 
 from opentelemetry.trace import use_span
@@ -64,12 +64,12 @@ class RequestContext:
         status = 500
         own_headers = [(b"x-request-id", request.trace_id.encode()), *_SECURITY]
 
-        async def send_with_headers(message: Message) -> None:
+        def send_with_headers(message: Message) -> Awaitable[None]:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message = {**message, "headers": [*message["headers"], *own_headers]}
-            await send(message)
+            return send(message)
 
         telemetry.metrics.active_requests.inc()
         try:

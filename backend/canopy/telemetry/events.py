@@ -4,7 +4,7 @@ Names are static. No field holds a user's text, and none but `rating` (a closed 
 search of the log for `feedback_submitted` finds votes and nothing else.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from canopy.store.base import Generation, Receipt
@@ -21,7 +21,8 @@ class Event:
 
     def payload(self) -> dict[str, Any]:
         """The line's own fields."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        names: tuple[str, ...] = type(self).__match_args__  # `dataclasses.fields` looks again at each, every time
+        return {name: getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ _CHATTY = ("httpx", "httpcore", "aiohttp.access", "uvicorn.access", "alembic", "
 
 
 def _timestamp(_: Any, __: str, line: MutableMapping[str, Any]) -> Mapping[str, Any]:
-    line["timestamp"] = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    line["timestamp"] = datetime.now(UTC)
     return line
 
 
