@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
 import socket
 from collections.abc import Callable, Generator
@@ -87,6 +88,7 @@ class _Server(uvicorn.Server):
         )
         parts.telemetry.emit(started)
         self._on_started(address)
+        gc.freeze()  # what is here now stays: the collector, which stops everything, need not walk through it again
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
