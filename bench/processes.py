@@ -43,6 +43,14 @@ class Program:
         """Resident memory in megabytes of 10⁶ bytes."""
         return float(self.process.memory_info().rss) / 1e6
 
+    def settle(self) -> None:
+        """Wait until what is loaded in the background is loaded: until it hardly uses any CPU."""
+        deadline = time.monotonic() + _START_SECONDS
+        before = -1.0
+        while time.monotonic() < deadline and (now := self.cpu()) - before > 0.02:
+            before = now
+            time.sleep(0.5)
+
 
 @contextmanager
 def scratch() -> Generator[Path]:
@@ -120,8 +128,8 @@ def canopy(
     values: Mapping[str, Any],
     *,
     store_url: str | None = None,
-    env: Mapping[str, str] | None = None,
     poll: float = 0.02,
+    settled: bool = True,
 ) -> Generator[Program]:
     """`canopy serve` with these values and, unless another store is named, SQLite in `folder`."""
     port = free_port()
@@ -133,9 +141,9 @@ def canopy(
         "CANOPY_CONFIG_PATH": str(config),
         "CANOPY_STORE_URL": store_url or f"sqlite:///{folder / 'canopy.db'}",
     }
-    with running(
-        folder, ["canopy", "serve"], port=port, env=settings | dict(env or {}), ready="/readyz", poll=poll
-    ) as program:
+    with running(folder, ["canopy", "serve"], port=port, env=settings, ready="/readyz", poll=poll) as program:
+        if settled:
+            program.settle()
         yield program
 
 

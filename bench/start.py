@@ -9,7 +9,6 @@ from pathlib import Path
 from bench.figures import Bound, Figure, middle
 from bench.processes import canopy
 
-_SETTLE = 2.0  # seconds until what is loaded in the background is loaded
 _SHOWN = 6  # packages
 
 
@@ -42,13 +41,12 @@ def _figures(which: str, starts: list[tuple[float, float]]) -> list[Figure]:
 def _start(home: Path) -> tuple[float, float]:
     """Seconds until ready, and of CPU: the second doesn't grow when the machine has other things to do."""
     began = time.monotonic()
-    with canopy(home, {}, poll=0.01) as server:
+    with canopy(home, {}, poll=0.01, settled=False) as server:
         return time.monotonic() - began, server.cpu()
 
 
 def _idle(home: Path) -> float:
     with canopy(home, {}) as server:
-        time.sleep(_SETTLE)
         return server.rss()
 
 
