@@ -1,5 +1,6 @@
 """The distinct input texts of feedback, for the evaluation dataset."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,15 +14,16 @@ from canopy.store.schema import feedback
 _WINDOW = 2_000  # rows looked at in one transaction
 _BATCH = 200  # texts handed on at once
 _BATCH_CHARS = 500_000  # unless they are long
+_COLUMNS = select(feedback.c.id, feedback.c.input_length, feedback.c.input_digest)
 
 
 @dataclass(slots=True)
 class Position:
-    """How far a walk has come. `seen` is used by searches only; anything else needs the same memory at any length."""
+    """How far a walk has come. `seen` has the digests of the inputs so far, where the database can't tell cheaply."""
 
     after: str = ""
     done: bool = False
-    seen: set[str] = field(default_factory=set)
+    seen: set[bytes] = field(default_factory=set)
 
 
 class Inputs:
@@ -32,48 +34,49 @@ class Inputs:
         self._texts = select(feedback.c.id, INPUT).select_from(WITH_TEXTS).where(database.member(feedback.c.id, "ids"))
 
     def step(self, where: Filter, position: Position) -> list[list[str]]:
-        """Look at the next window; its distinct texts in batches."""
+        """Look at the next window: the ids of the first votes on distinct inputs, in batches for `texts`."""
         with self._database.reader.connect() as conn:
             ids = matching_series(conn, where)
             if ids == []:
                 position.done = True
                 return []
-            rows = self._window(conn, where, ids, position)
-        return [self._read(batch) for batch in _by_size(rows)]
+            f = feedback.c
+            after = f.id > position.after
+            edge = conn.execute(select(f.id).where(after).order_by(f.id).limit(1).offset(_WINDOW - 1)).scalar()
+            window = [after, *_matching(feedback, where, f.series_id + 0, ids)]
+            if edge is not None:
+                window.append(f.id <= edge)
+            if where.search is None and where.since is None:
+                rows = conn.execute(_COLUMNS.where(*window, ~_earlier(where, ids)).order_by(f.id).limit(_BATCH)).all()
+                if len(rows) == _BATCH:
+                    edge = rows[-1].id
+            else:
+                # Many votes on the same input may lie before the time or not match the search: to look at all of them
+                # again for each one that does match would take time in the square of their number.
+                rows = self._unseen(conn, where, window, position)
+        position.after, position.done = edge or "", edge is None
+        return _by_size(rows)
 
-    def _window(self, conn: Connection, where: Filter, ids: list[int] | None, position: Position) -> list[Any]:
-        f = feedback.c
-        after = f.id > position.after
-        edge = conn.execute(select(f.id).where(after).order_by(f.id).limit(1).offset(_WINDOW - 1)).scalar()
-        conditions = [after, *_matching(feedback, where, f.series_id + 0, ids)]
-        if edge is not None:
-            conditions.append(f.id <= edge)
-        columns = (f.id, f.input_length, f.input_digest)
-        if where.search is None:
-            statement = select(*columns).where(*conditions, ~_earlier(where, ids))
-            rows: list[Any] = list(conn.execute(statement.order_by(f.id).limit(_BATCH)))
-        else:
-            search = Search.of(self._database, where.search)
-            found = search.accepted(conn.execute(search.select(*columns).where(*conditions).order_by(f.id)).all())
-            rows = []
-            for row in found:
-                if row.input_digest not in position.seen:
-                    position.seen.add(row.input_digest)
-                    rows.append(row)
-        if where.search is None and len(rows) == _BATCH:
-            position.after = rows[-1].id
-        elif edge is not None:
-            position.after = edge
-        else:
-            position.done = True
-        return rows
-
-    def _read(self, rows: list[Any]) -> list[str]:
-        wanted = [row.id for row in rows]
+    def texts(self, ids: list[str]) -> list[str]:
+        """The input texts of votes; those that were deleted meanwhile are left out."""
         with self._database.reader.connect() as conn:
-            found = conn.execute(self._texts, {"ids": self._database.values(wanted)}).all()
-        texts: dict[str, str] = {row[0]: row[1] for row in found}
-        return [texts[key] for key in wanted if key in texts]
+            rows = conn.execute(self._texts, {"ids": self._database.values(ids)}).all()
+        found: dict[str, str] = {row[0]: row[1] for row in rows}
+        return [found[key] for key in ids if key in found]
+
+    def _unseen(self, conn: Connection, where: Filter, window: list[Any], position: Position) -> list[Any]:
+        statement = _COLUMNS
+        accepted: Callable[[Sequence[Any]], Sequence[Any]] = list
+        if where.search is not None:
+            search = Search.of(self._database, where.search)
+            statement, accepted = search.select(*_COLUMNS.selected_columns), search.accepted
+        rows = []
+        for row in accepted(conn.execute(statement.where(*window).order_by(feedback.c.id)).all()):
+            known = bytes.fromhex(row.input_digest)
+            if known not in position.seen:
+                position.seen.add(known)
+                rows.append(row)
+        return rows
 
 
 def _matching(votes: Any, where: Filter, series_id: Any, ids: list[int] | None) -> list[ColumnElement[bool]]:
@@ -99,13 +102,13 @@ def _earlier(where: Filter, ids: list[int] | None) -> ColumnElement[bool]:
     return same.offset(0).correlate(feedback).exists()
 
 
-def _by_size(rows: list[Any]) -> list[list[Any]]:
-    batches: list[list[Any]] = []
+def _by_size(rows: Sequence[Any]) -> list[list[str]]:
+    batches: list[list[str]] = []
     chars = 0
     for row in rows:
         if not batches or len(batches[-1]) >= _BATCH or chars + row.input_length > _BATCH_CHARS:
             batches.append([])
             chars = 0
-        batches[-1].append(row)
+        batches[-1].append(row.id)
         chars += row.input_length
     return batches

@@ -94,8 +94,8 @@ class SqlStore:
         """Walk through the distinct input texts."""
         position = Position()
         while not position.done:
-            for batch in await self._read(self._inputs.step, where, position):
-                yield batch
+            for ids in await self._read(self._inputs.step, where, position):
+                yield await self._read(self._inputs.texts, ids)
 
     async def prune(self, before: int) -> Erased:
         """Delete what is older."""
