@@ -85,7 +85,7 @@ async def test_the_whole_way_by_keyboard(tab: Tab) -> None:
     await page.keyboard.type("By keyboard.")
     await press("Tab")
     await press("Enter")
-    await expect(page.get_by_text("Thanks, your details are saved.")).to_be_visible()
+    await expect(page.get_by_text("Thanks, details saved.")).to_be_visible()
     await expect(page.get_by_role("button", name="Change details")).to_be_focused()
 
 

@@ -90,5 +90,5 @@ export class Vote {
 
 function thanks(rating, detailed) {
   if (rating === null) return "Taken back.";
-  return detailed ? "Thanks, your details are saved." : "Thanks, saved.";
+  return detailed ? "Thanks, details saved." : "Thanks, saved.";
 }
