@@ -53,7 +53,7 @@ class Script:
     finish_reason: str = "stop"
     reasoning: tuple[str, ...] = ()  # `reasoning_content` tokens before the others
     usage: bool = True
-    status: int = 200
+    status: int = 200  # 0 closes the connection without an answer
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes | None = None  # the whole body, instead of tokens
     error: dict[str, Any] = dataclasses.field(default_factory=lambda: {"message": "kaboom sk-secret", "code": 500})
@@ -71,6 +71,7 @@ SCRIPTS: dict[str, Script] = {
     "heartbeats": Script(ending="heartbeats"),
     "only_heartbeats": Script(tokens=(), ending="heartbeats"),
     "empty_deltas": Script(ending="empty_deltas"),
+    "only_empty_deltas": Script(tokens=(), ending="empty_deltas"),
     "cut": Script(ending="cut"),
     "cut_before_first_token": Script(tokens=(), ending="cut"),
     "error_event": Script(ending="error"),
@@ -89,6 +90,8 @@ SCRIPTS: dict[str, Script] = {
     "crlf": Script(newline=b"\r\n"),
     "split": Script(write_size=7),
     "malformed": Script(body=b'data: {"choices": [{"delta": {"content": "x"}\n\n'),
+    "not_an_object": Script(body=b"data: [1]\n\n"),
+    "odd_choices": Script(body=b'data: {"choices": {"delta": 1}}\n\n'),
     "html": Script(body=b"<html><body>It works!</body></html>", headers=(("Content-Type", "text/html"),)),
     "not_streamed": Script(body=b'{"choices": []}', headers=(("Content-Type", "application/json"),)),
     "not_found": Script(status=404),
@@ -96,11 +99,15 @@ SCRIPTS: dict[str, Script] = {
     "busy_no_retry_after": Script(status=429),
     "busy_for_an_hour": Script(status=429, headers=(("Retry-After", "3600"),)),
     "busy_for_20_s": Script(status=429, headers=(("Retry-After", "20"),)),
+    "busy_for_ever": Script(status=429, headers=(("Retry-After", "Fri, 31 Dec 9999 23:59:59 GMT"),)),
     "busy_once": Script(status=429, headers=(("retry-after-ms", "1"),), times=1),
     "unavailable": Script(status=503, headers=(("retry-after-ms", "1"),)),
     "broken": Script(status=500),
+    "hang_up": Script(status=0),
+    "hang_up_once": Script(status=0, times=1),
     "bad_request": Script(status=400),
     "too_long": Script(status=400, error={"message": "This model's maximum context length is 8192 tokens."}),
+    "too_long_event": Script(tokens=(), ending="error", error={"type": "exceed_context_size_error", "code": 400}),
     "too_large": Script(status=413),
     "unauthorized": Script(status=401),
     "forbidden": Script(status=403),
@@ -173,6 +180,10 @@ class FakeModelServer:
         """The oldest request that no earlier call returned, as soon as there is one."""
         return await self._arrived.get()
 
+    def forget(self) -> None:
+        """Begin to count anew how often a script with `times` was used."""
+        self._seen.clear()
+
     def record(self, request: Request) -> Script:
         """Note a request and decide how it is answered."""
         self.requests.append(request)
@@ -239,6 +250,9 @@ class _Connection(asyncio.Protocol):
         else:
             script = self._server.record(request)
             await asyncio.sleep(script.headers_after)
+            if not script.status:
+                self._transport.close()
+                return
             if script.status != 200:
                 self._respond(script.status, script.headers, json.dumps({"error": script.error}).encode())
             elif script.body is not None:

@@ -37,14 +37,17 @@ class EmbeddedInference:
 
     def __init__(self, connect: Callable[[str], Inference]) -> None:
         self._connect = connect
+        self._server: _Server | None = None
         self._client: Inference | None = None
+        self._url: str | None = None
         self._supervisor: asyncio.Task[None] | None = None
         self._pause: float = _SHORTEST_PAUSE
 
     @property
     def description(self) -> str:
-        """What it is, and what it is not for."""
-        return f"the embedded model {MODEL} (for trying and for tests; set LLAMA_STACK_URL for a real one)"
+        """What it is, where it is, and what it is not for."""
+        where = f" at {self._url}" if self._url else ""
+        return f"the embedded model {MODEL}{where}, for trying and for tests (LLAMA_STACK_URL sets a real server)"
 
     def model_name(self, configured: str) -> str:  # noqa: ARG002 - it has no other
         """Its only model, whatever is configured."""
@@ -53,10 +56,11 @@ class EmbeddedInference:
     async def start(self) -> None:
         """Load the model, in a second or two. Raises ConfigError where it isn't installed or does not start."""
         try:
-            server = await self._launch()
+            await self._launch()
         except _StartError as error:
+            await self._end()
             raise ConfigError(f"The embedded model does not start: {error}") from error
-        self._supervisor = asyncio.create_task(self._supervise(server))
+        self._supervisor = asyncio.create_task(self._supervise())
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Deltas | Completed]:
         """Ask the embedded server."""
@@ -72,37 +76,35 @@ class EmbeddedInference:
             self._supervisor.cancel()
             with suppress(asyncio.CancelledError):
                 await self._supervisor
+        await self._end()
 
     async def _launch(self) -> "_Server":
-        server = await _Server.spawn(_model_file())
-        try:
-            client = self._connect(await server.url())
-        except BaseException:
-            await server.stop()
-            raise
-        await client.start()
-        self._client = client
+        self._server = server = await _Server.spawn(_model_file())
+        self._url = await server.url()
+        self._client = self._connect(self._url)
+        await self._client.start()
         return server
 
-    async def _supervise(self, first: "_Server") -> None:
+    async def _end(self) -> None:
+        client, server = self._client, self._server
+        self._client = self._server = self._url = None
+        if client is not None:
+            await client.close()
+        if server is not None:
+            await server.stop()
+
+    async def _supervise(self) -> None:
         """Wait for the server's end, start it again, and so on until cancelled."""
         loop = asyncio.get_running_loop()
-        server: _Server | None = first
         while True:
             began = loop.time()
             try:
-                server = server or await self._launch()
+                server = self._server or await self._launch()
                 await server.process.wait()
                 reason = server.last_words
             except _StartError as error:
                 reason = str(error)
-            finally:
-                client, self._client = self._client, None
-                if client is not None:
-                    await client.close()
-                if server is not None:
-                    await server.stop()
-            server = None
+            await self._end()
             if loop.time() - began > _LONGEST_PAUSE:
                 self._pause = _SHORTEST_PAUSE
             _log.warning("The embedded model ended and is started again in %g s. %s", self._pause, reason)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from canopy.errors import ModelTimeout
 from canopy.inference.base import ChatRequest, Completed, Deltas
-from canopy.inference.reply import Reply
+from canopy.inference.reply import Reply, truncated
 from canopy.inference.watchdog import Watchdog
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class LlamaStackInference:
         self._token_timeout = token_timeout
         self._retries = retries
         self._loading: asyncio.Task[Upstream] | None = None
+        self._closed = False
 
     @property
     def description(self) -> str:
@@ -55,6 +56,7 @@ class LlamaStackInference:
 
     async def close(self) -> None:
         """Close all connections; open streams end with a ModelError."""
+        self._closed = True
         if self._loading is not None:
             upstream = await self._loading
             await upstream.close()
@@ -88,6 +90,11 @@ class LlamaStackInference:
             raise ModelTimeout(f"The model was silent for {limit:g} seconds.") from error
         except upstream.FAILURES as error:
             raise upstream.translate(error, request.model) from error
+        except RuntimeError as error:
+            # What the transport raises for a read after its own close; any other RuntimeError is a bug.
+            if not self._closed:
+                raise
+            raise truncated() from error
         finally:
             watchdog.stop()
         yield completed

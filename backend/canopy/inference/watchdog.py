@@ -21,7 +21,7 @@ class Watchdog:
         self._loop = asyncio.get_running_loop()
         self._limit = limit
         self._deadline = self._loop.time() + limit
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
         self._set_timer()
         self._waiting: asyncio.Task[object] | None = None
         self._cancelling = 0
@@ -64,11 +64,15 @@ class Watchdog:
         self._rings_at = self._deadline
         self._timer = self._loop.call_at(self._deadline, self._ring)
 
-    def _ring(self) -> None:
+    def _ring(self, turns: int = 3) -> None:
         if self._loop.time() < self._deadline:
             self._set_timer()
-            return
-        self._timer = None
-        if self._waiting is not None:
+        elif self._waiting is None:
+            self._timer = None
+        elif turns:
+            # If the process stood still, the token may be there already, a few turns of the loop away from its reader.
+            self._timer = self._loop.call_soon(self._ring, turns - 1)
+        else:
+            self._timer = None
             self._expired = True
             self._waiting.cancel()
