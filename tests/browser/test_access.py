@@ -85,8 +85,8 @@ async def test_the_whole_way_by_keyboard(tab: Tab) -> None:
     await page.keyboard.type("By keyboard.")
     await press("Tab")
     await press("Enter")
-    await expect(page.get_by_text("Thanks, details saved.")).to_be_visible()
-    await expect(page.get_by_role("button", name="Change details")).to_be_focused()
+    await expect(page.get_by_text("Details saved.")).to_be_visible()
+    await expect(page.get_by_role("button", name="Edit details")).to_be_focused()
 
 
 async def test_escape_stops_a_summary(tab: Tab, model: FakeModelServer) -> None:

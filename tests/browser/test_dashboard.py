@@ -65,7 +65,7 @@ async def test_the_whole_way_from_a_text_to_a_test_case(
         await page.get_by_label("Inaccurate").check()
         await page.get_by_label("Comment").fill("It invents a mayor.")
         await page.get_by_role("button", name="Send details").click()
-        await expect(page.get_by_text("Thanks, details saved.")).to_be_visible()
+        await expect(page.get_by_text("Details saved.")).to_be_visible()
         await page.get_by_role("link", name="Feedback").click()
         assert await metrics(tab) == {"Votes": "1", "Positive": "0", "Negative": "1", "Satisfaction": "0 %"}
         await page.get_by_role("link", name="Negative").click()

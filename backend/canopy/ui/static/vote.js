@@ -90,5 +90,5 @@ export class Vote {
 
 function thanks(rating, detailed) {
   if (rating === null) return "Taken back.";
-  return detailed ? "Thanks, details saved." : "Thanks, saved.";
+  return detailed ? "Details saved." : "Thanks, saved.";
 }
