@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import uuid
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
@@ -80,3 +81,29 @@ async def drain(model: FakeModelServer) -> None:
             await asyncio.wait_for(model.next_request(), 0.01)
         except TimeoutError:
             return
+
+
+def lab_vote(**changes: Any) -> dict[str, Any]:
+    """The lab's form of a vote, on texts that no other test uses."""
+    return {"input_text": f"text {uuid.uuid4()}", "response_text": "a summary", "rating": "thumbs_down", **changes}
+
+
+async def vote(client: httpx.AsyncClient, body: dict[str, Any], **headers: str) -> str:
+    response = await client.post("/feedback", json=body, headers=headers)
+    assert response.status_code == 200, response.text
+    assert response.json().keys() == {"status", "feedback_id"}
+    feedback_id: str = response.json()["feedback_id"]
+    return feedback_id
+
+
+async def entries(client: httpx.AsyncClient, **query: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = (await client.get("/feedback", params=query)).json()["feedback"]
+    return found
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def empty(client: httpx.AsyncClient) -> httpx.AsyncClient:
+    """The client, with every vote of earlier tests taken back."""
+    while found := await entries(client, limit=200):
+        await asyncio.gather(*(client.delete(f"/feedback/{entry['id']}") for entry in found))
+    return client

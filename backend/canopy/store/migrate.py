@@ -33,9 +33,9 @@ def revision(conn: Connection) -> str | None:
 
 
 def _migrate(conn: Connection, found: str | None) -> None:
-    from alembic import command  # noqa: PLC0415  # see the module's docstring
-    from alembic.config import Config  # noqa: PLC0415
-    from alembic.script import ScriptDirectory  # noqa: PLC0415
+    from alembic import command  # noqa: PLC0415 - see the module's docstring
+    from alembic.config import Config  # noqa: PLC0415 - as above
+    from alembic.script import ScriptDirectory  # noqa: PLC0415 - as above
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))

@@ -22,7 +22,7 @@ def _now() -> int:
 def open_store(url: str, *, clock: Callable[[], int] = _now) -> Store:
     """A store that `start` connects. Raises ConfigError for a URL of another shape; `clock` gives microseconds."""
     # An engine's own driver takes a while to import, so that only the one in use is.
-    from canopy.store.sqlstore import SqlStore  # noqa: PLC0415
+    from canopy.store.sqlstore import SqlStore  # noqa: PLC0415 - as said
 
     return SqlStore(_database(url), _READERS, clock)
 
@@ -33,11 +33,11 @@ def _database(url: str) -> Database:
     except (ArgumentError, ValueError) as error:
         raise ConfigError(f"`CANOPY_STORE_URL` must be {_SHAPES}.") from error
     if parsed.drivername == "sqlite" and parsed.database and not (parsed.host or parsed.query):
-        from canopy.store.sqlite import SQLite  # noqa: PLC0415
+        from canopy.store.sqlite import SQLite  # noqa: PLC0415 - as above
 
         return SQLite(Path(parsed.database), _READERS)
     if parsed.drivername in {"postgresql", "postgres", "postgresql+psycopg"} and parsed.database:
-        from canopy.store.postgres import Postgres  # noqa: PLC0415
+        from canopy.store.postgres import Postgres  # noqa: PLC0415 - as above
 
         return Postgres(parsed, _READERS)
     raise ConfigError(f"`CANOPY_STORE_URL` must be {_SHAPES}.")

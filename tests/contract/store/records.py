@@ -3,7 +3,7 @@
 from typing import Any
 
 from canopy.ids import new_id, new_trace_id
-from canopy.store.base import Generation, Vote
+from canopy.store.base import Feedback, Filter, Generation, Store, Vote
 
 HOUR = 3_600_000_000  # microseconds
 NOON = 1_800_000_000 * 1_000_000 // HOUR * HOUR  # some whole hour
@@ -74,3 +74,8 @@ def on_texts(input_text: str = "Some text.", response_text: str = "Its summary."
 
 
 DOWN: dict[str, Any] = {"value": "thumbs_down", "sentiment": -1}
+
+
+async def everything(store: Store) -> list[Feedback]:
+    """All votes, newest first."""
+    return (await store.page(Filter(), 1000, None)).feedback

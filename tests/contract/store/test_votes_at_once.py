@@ -1,0 +1,100 @@
+"""Votes that come at the same time: each gets its own answer, and none another's error."""
+
+import asyncio
+from dataclasses import replace
+
+from canopy.errors import CanopyError, GenerationNotFound, IdempotencyConflict, InputError, StoreError
+from canopy.store import Store, open_store
+from canopy.store.base import Filter, Receipt, Vote
+from tests.contract.store.records import a_generation, a_vote, everything, on_texts
+
+
+async def test_votes_that_come_at_once_count_one_after_the_other(store: Store) -> None:
+    generation = a_generation()
+    await store.record_generation(generation)
+    values = ["1", "5", "2", "4", "3"] * 8
+    receipts = await asyncio.gather(
+        *(store.record_vote(a_vote(generation, voter="v", kind="score", value=value)) for value in values)
+    )
+    assert [receipt.outcome for receipt in receipts] == ["created"] + ["replaced"] * (len(values) - 1)
+    assert [receipt.value for receipt in receipts] == values
+    assert len({receipt.feedback_id for receipt in receipts}) == 1
+    (entry,) = await everything(store)
+    assert (entry.value, entry.timestamp) == ("3", receipts[-1].timestamp)
+    assert [(count.value, count.n) for count in await store.counts(Filter())] == [("3", 1)]
+
+
+async def test_retries_that_come_at_once_write_once(store: Store) -> None:
+    one = on_texts(idempotency_key="key", body_digest=b"one")
+    other = replace(one, body_digest=b"two")
+    outcomes = await asyncio.gather(
+        *(store.record_vote(vote) for vote in [one, one, other, one] * 5), return_exceptions=True
+    )
+    receipts = [outcome for outcome in outcomes if isinstance(outcome, Receipt)]
+    assert sum(isinstance(outcome, IdempotencyConflict) for outcome in outcomes) == 5
+    assert [receipt.outcome for receipt in receipts] == ["created"] + ["repeated"] * 14
+    assert len({receipt.feedback_id for receipt in receipts}) == 1
+    assert await store.count(Filter()) == 1
+
+
+async def test_a_bad_vote_fails_alone(store: Store) -> None:
+    generation = a_generation()
+    await store.record_generation(generation)
+    bad: dict[int, tuple[Vote, type[CanopyError]]] = {
+        3: (a_vote(generation_id="gen_unknown", voter="v"), GenerationNotFound),
+        7: (a_vote(generation, voter="v", comment="\ud800"), StoreError),
+        11: (on_texts("\udfff"), StoreError),
+        15: (on_texts(feature=None), InputError),
+    }
+    votes = [bad[i][0] if i in bad else a_vote(generation, voter=f"v{i}") for i in range(20)]
+    outcomes = await asyncio.gather(*(store.record_vote(vote) for vote in votes), return_exceptions=True)
+    for i, outcome in enumerate(outcomes):
+        if i in bad:
+            assert isinstance(outcome, bad[i][1])
+        else:
+            assert isinstance(outcome, Receipt)
+            assert outcome.outcome == "created"
+    assert await store.count(Filter()) == 16
+    assert sum(count.n for count in await store.counts(Filter())) == 16
+
+
+async def test_a_caller_that_gives_up_spoils_nothing(store: Store) -> None:
+    tasks = [asyncio.ensure_future(store.record_vote(on_texts(voter=f"v{i}"))) for i in range(40)]
+    await asyncio.sleep(0)
+    for task in tasks[::2]:
+        task.cancel()
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    assert all(isinstance(outcome, Receipt) for outcome in outcomes[1::2])
+    assert (await store.record_vote(on_texts(voter="last"))).outcome == "created"
+
+
+async def test_32_callers_get_each_their_own_answer(store: Store) -> None:
+    generations = [a_generation() for _ in range(10)]
+    await asyncio.gather(*(store.record_generation(generation) for generation in generations))
+
+    async def caller(number: int) -> list[Receipt]:
+        return [
+            await store.record_vote(a_vote(generation, voter=f"v{number}", comment=f"{number} {generation.id}"))
+            for generation in generations
+        ]
+
+    receipts = await asyncio.gather(*(caller(number) for number in range(32)))
+    entries = {entry.id: entry for entry in await everything(store)}
+    assert len(entries) == 320
+    for number, own in enumerate(receipts):
+        for generation, receipt in zip(generations, own, strict=True):
+            assert entries[receipt.feedback_id].comment == f"{number} {generation.id}"
+            assert entries[receipt.feedback_id].generation_id == generation.id
+
+
+async def test_closing_commits_what_waits(store_url: str) -> None:
+    store = open_store(store_url)
+    await store.start()
+    tasks = [asyncio.ensure_future(store.record_vote(on_texts(voter=f"v{i}"))) for i in range(300)]
+    await asyncio.sleep(0)
+    await store.close()
+    receipts = await asyncio.gather(*tasks)
+    store = open_store(store_url)
+    await store.start()
+    assert {entry.id for entry in await everything(store)} == {receipt.feedback_id for receipt in receipts}
+    await store.close()

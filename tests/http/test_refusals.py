@@ -1,0 +1,107 @@
+"""What is refused, and that the sentence says why without repeating it."""
+
+import asyncio
+import json
+import uuid
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.http.conftest import lab_vote
+from tests.support.server import Server
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+LONG = 100_001
+REFUSED: list[tuple[str, Any, str]] = [
+    ("not JSON", b"{", "not valid JSON"),
+    ("no object", b"[]", "must be a JSON object"),
+    ("empty", b"", "not valid JSON"),
+    ("NaN", b'{"input_text": "a", "response_text": "b", "rating": NaN}', "`rating` must be"),
+    ("a lone surrogate", b'{"input_text": "\\ud800", "response_text": "b", "rating": 5}', "valid JSON"),
+    ("invalid UTF-8", b'{"input_text": "\xff", "response_text": "b", "rating": 5}', "valid JSON"),
+    ("nothing rated", {"rating": 5}, "Say what is rated"),
+    ("half a pair", {"input_text": "a", "rating": 5}, "`input_text` and `response_text`"),
+    (
+        "ids and texts",
+        {"generation_id": "g", "input_text": "a", "response_text": "b", "rating": 5},
+        "not ids and texts",
+    ),
+    ("no rating", {"input_text": "a", "response_text": "b"}, "`rating` is missing"),
+    ("rating null", lab_vote(rating=None), "`rating` must be"),
+    ("rating true", lab_vote(rating=True), "`rating` must be"),
+    ("rating 4.5", lab_vote(rating=4.5), "`rating` must be"),
+    ("rating 6", lab_vote(rating=6), "an integer from 1 to 5"),
+    ("rating huge", lab_vote(rating=10**40), "`rating` must be"),
+    ("rating unknown", lab_vote(rating="meh"), "`thumbs_up`, `thumbs_down`, an integer from 1 to 5, `brilliant`"),
+    ("NUL", lab_vote(input_text="a\0b"), "`input_text` has a NUL character"),
+    ("NUL in a comment", lab_vote(comment="\0"), "`comment` has a NUL character"),
+    ("NUL in an id", {"generation_id": "\0", "rating": 5}, "`generation_id` has a NUL character"),
+    ("empty text", lab_vote(input_text=""), "`input_text` should have at least 1 character"),
+    ("text too long", lab_vote(input_text="x" * LONG), "`input_text` has 100,001 characters; the limit is 100,000"),
+    ("comment too long", lab_vote(comment="x" * 4001), "`comment` has 4,001 characters; the limit is 4,000"),
+    ("unknown reason", lab_vote(reasons=["meh"]), "`reasons` may hold `inaccurate`"),
+    ("reasons no list", lab_vote(reasons="inaccurate"), "`reasons`"),
+    ("unknown feature", lab_vote(feature="translate"), "`feature` must be one of `summarize`"),
+    ("misspelled field", lab_vote(coment="x"), "`coment` is not a field of this request"),
+    ("name", lab_vote(name="Robert'); DROP TABLE"), "`name`"),
+    ("session id too long", lab_vote(session_id="x" * 201), "`session_id` should have at most 200 characters"),
+    ("two comments", lab_vote(comment="a", reason="b"), "`comment` or `reason`, not both"),
+]
+
+
+@pytest.mark.parametrize(("body", "sentence"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED])
+async def test_a_wrong_vote_is_refused_with_a_sentence_that_does_not_repeat_it(
+    client: httpx.AsyncClient, body: Any, sentence: str
+) -> None:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    before = (await client.get("/feedback")).json()["total"]
+    response = await client.post("/feedback", content=content, headers={"content-type": "application/json"})
+    error = response.json()
+    assert response.status_code == 422, response.text
+    assert sentence in error["detail"]
+    assert len(response.text) < 1000
+    for value in body.values() if isinstance(body, dict) else ():
+        assert not (isinstance(value, str) and len(value) > 10 and value in response.text)
+    assert (await client.get("/feedback")).json()["total"] == before
+
+
+async def test_a_wrong_shape_keeps_the_frameworks_list_of_errors(client: httpx.AsyncClient) -> None:
+    error = (await client.post("/feedback", json={"rating": 4.5})).json()
+    assert {"loc", "msg", "type"} == set(error["errors"][0])
+
+
+async def test_a_vote_on_an_unknown_generation_is_a_404(client: httpx.AsyncClient) -> None:
+    for key in ("generation_id", "request_id"):
+        response = await client.post("/feedback", json={key: "0" * 32, "rating": 5})
+        assert (response.status_code, response.json()["code"]) == (404, "generation_not_found")
+
+
+async def test_a_request_id_that_stands_for_several_generations_is_refused(client: httpx.AsyncClient) -> None:
+    headers = {"traceparent": f"00-{uuid.uuid4().hex}-00f067aa0ba902b7-01", "accept": "application/json"}
+    for _ in range(2):
+        answer = (await client.post("/summarize", json={"prompt": "A text."}, headers=headers)).json()
+    response = await client.post("/feedback", json={"request_id": answer["request_id"], "rating": 5})
+    assert (response.status_code, response.json()["code"]) == (422, "request_id_ambiguous")
+    assert "generation_id" in response.json()["detail"]
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", ""])
+async def test_only_json_is_taken(client: httpx.AsyncClient, content_type: str) -> None:
+    response = await client.post("/feedback", content=json.dumps(lab_vote()), headers={"content-type": content_type})
+    assert response.status_code == 422
+    assert "Content-Type: application/json" in response.json()["detail"]
+
+
+async def test_a_body_over_the_limit_is_a_413(client: httpx.AsyncClient) -> None:
+    for path in ("/feedback", "/summarize"):
+        response = await client.post(path, json={"prompt": "x" * 1_000_001})
+        assert (response.status_code, response.json()["code"]) == (413, "body_too_large")
+
+
+async def test_a_body_that_does_not_arrive_is_a_408(server: Server) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(server.url.rpartition(":")[2]))
+    writer.write(b"POST /feedback HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{")
+    assert (await reader.readline()).startswith(b"HTTP/1.1 408")
+    writer.close()
