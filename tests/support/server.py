@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,11 +60,13 @@ async def running_server(
     values: Mapping[str, Any] | str | None = None,
     *,
     env: Mapping[str, str] | None = None,
+    launcher: Sequence[str] = (),
     within: float = 30,
 ) -> AsyncGenerator[Server]:
     """Start Canopy with these values in `folder` (its database too) on a free port, and end it afterwards.
 
-    `env` adds to the CANOPY_* environment; the caller's own CANOPY_* variables are not handed on.
+    `env` adds to the environment and `launcher` stands before the command. The caller's own CANOPY_* variables are not
+    handed on.
     """
     config_path = None
     if values is not None:
@@ -76,6 +78,7 @@ async def running_server(
         environment["CANOPY_CONFIG_PATH"] = str(config_path)
     environment |= env or {}
     process = await asyncio.create_subprocess_exec(
+        *launcher,
         sys.executable,
         "-m",
         "canopy",

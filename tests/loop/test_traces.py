@@ -1,0 +1,94 @@
+"""Traces as an OTLP receiver gets them from a real process with a real SDK."""
+
+import asyncio
+import socket
+import sys
+from pathlib import Path
+
+import httpx
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from oteltap import OtelTapHttpProtobufReceiver, OtelTapHttpProtobufReceiverSettings
+
+from tests.support.model_server import SCRIPTS, FakeModelServer
+from tests.support.server import running_server
+
+CALLER = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
+def attributes(span: Span) -> dict[str, object]:
+    return {item.key: getattr(item.value, str(item.value.WhichOneof("value"))) for item in span.attributes}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+async def collect(receiver: OtelTapHttpProtobufReceiver, spans: list[Span]) -> None:
+    async for span in receiver.stream_traces():
+        spans.append(span)  # noqa: PERF401 - the list is read while it grows
+
+
+async def test_a_request_is_one_server_span_and_its_model_call_one_client_span_below_it(tmp_path: Path) -> None:
+    port = free_port()
+    env = {
+        "OTEL_SERVICE_NAME": "canopy-backend",
+        "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{port}",
+        "OTEL_METRICS_EXPORTER": "none",
+        "OTEL_LOGS_EXPORTER": "none",
+    }
+    launcher = [str(Path(sys.executable).with_name("opentelemetry-instrument"))]
+    async with (
+        OtelTapHttpProtobufReceiver(OtelTapHttpProtobufReceiverSettings(http_port=port)) as receiver,
+        FakeModelServer() as model,
+    ):
+        spans: list[Span] = []
+        collecting = asyncio.create_task(collect(receiver, spans))
+        async with running_server(tmp_path, {"LLAMA_STACK_URL": model.url}, env=env, launcher=launcher) as server:
+            async with httpx.AsyncClient(base_url=server.url, timeout=20) as client:
+                headers = {"traceparent": f"00-{CALLER}-00f067aa0ba902b7-01"}
+                asked = await client.post("/summarize", json={"prompt": "A text."}, headers=headers)
+                assert asked.headers["x-request-id"] == CALLER
+                vote = {"request_id": CALLER, "rating": "thumbs_up"}
+                voted = await client.post("/feedback", json=vote)
+                model.scripts["llama32"] = SCRIPTS["broken"]
+                failed = await client.post("/summarize", json={"prompt": "A text."})
+                assert failed.status_code == 502
+                await client.get("/healthz")
+                await client.get("/metrics")
+            # The SDK hands over what it holds when the process ends.
+            assert await server.stop() == 0
+        async with asyncio.timeout(10):
+            while len(spans) < 5:
+                await asyncio.sleep(0.05)
+        collecting.cancel()
+
+    def one(name: str, trace_id: str) -> Span:
+        (span,) = [span for span in spans if (span.name, span.trace_id.hex()) == (name, trace_id)]
+        return span
+
+    request = one("POST /summarize", CALLER)
+    assert request.kind == Span.SPAN_KIND_SERVER
+    assert request.parent_span_id.hex() == "00f067aa0ba902b7"
+    assert attributes(request)["http.response.status_code"] == 200
+    assert attributes(request)["http.route"] == "/summarize"
+
+    call = one("chat llama32", CALLER)
+    assert call.kind == Span.SPAN_KIND_CLIENT
+    assert call.parent_span_id == request.span_id
+    assert attributes(call)["gen_ai.request.model"] == "llama32"
+    assert attributes(call)["gen_ai.usage.output_tokens"] == 13
+    assert str(attributes(call)["canopy.prompt_id"]).startswith("sha256:")
+    handed_on = model.requests[0].headers["traceparent"].split("-")
+    assert handed_on[1:3] == [CALLER, call.span_id.hex()]
+
+    ballot = one("POST /feedback", voted.headers["x-request-id"])
+    assert attributes(ballot)["http.response.status_code"] == 200
+
+    broken = one("chat llama32", failed.headers["x-request-id"])
+    assert attributes(broken)["error.type"] == "model_error"
+    assert one("POST /summarize", failed.headers["x-request-id"]).status.code == 2
+    assert len(spans) == 5
