@@ -184,7 +184,11 @@ def erase(user_id: str | None, session_id: str | None) -> None:
 
 
 def _report(erased: Any) -> None:
-    click.echo(f"Deleted {erased.generations} generations and {erased.feedback} votes.")
+    click.echo(f"Deleted {_counted(erased.generations, 'generation')} and {_counted(erased.feedback, 'vote')}.")
+
+
+def _counted(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 def _with_store[T](settings: Settings, work: Callable[[Any], Coroutine[Any, Any, T]]) -> T:

@@ -1,0 +1,120 @@
+"""The command `canopy`, as a person types it."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from canopy.store import Store, open_store
+from canopy.store.base import Filter
+from tests.contract.store.records import DOWN, a_generation, on_texts
+
+
+def canopy(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("CANOPY_")} | env
+    return subprocess.run(
+        [sys.executable, "-m", "canopy", *arguments], env=environment, capture_output=True, text=True, check=False
+    )
+
+
+async def filled(folder: Path) -> tuple[Store, str]:
+    url = f"sqlite:///{folder / 'canopy.db'}"
+    store = open_store(url)
+    await store.start()
+    await store.record_generation(a_generation(session_id="s1"))
+    for text, session in (("one", "s1"), ("two", "s2")):
+        await store.record_vote(on_texts(text, voter=f"session:{session}", session_id=session, **DOWN))
+    return store, url
+
+
+@pytest.mark.parametrize("command", ["serve", "check-values", "export", "prune", "erase"])
+def test_each_command_explains_itself(command: str) -> None:
+    assert f"canopy {command}" in canopy(command, "--help").stdout
+    assert f"  {command} " in canopy("--help").stdout
+
+
+def test_check_values_says_what_a_file_turns_on(tmp_path: Path) -> None:
+    file = tmp_path / "values.yaml"
+    file.write_text("ab_testing: {enabled: true}")
+    result = canopy("check-values", str(file))
+    assert result.returncode == 0
+    assert "is fine" in result.stdout
+    assert "`summarize.prompt_b`" in result.stdout
+
+
+def test_check_values_refuses_a_wrong_file_with_the_servers_sentence(tmp_path: Path) -> None:
+    file = tmp_path / "values.yaml"
+    file.write_text("summarize: {temprature: 1}")
+    result = canopy("check-values", str(file))
+    assert result.returncode == 1
+    assert "`summarize.temprature` is not a known key" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+async def test_export_writes_the_dataset_from_the_store(tmp_path: Path) -> None:
+    store, url = await filled(tmp_path)
+    await store.close()
+    output = tmp_path / "feedback_tests.yaml"
+    result = canopy("export", "-o", str(output), CANOPY_STORE_URL=url)
+    assert result.returncode == 0, result.stderr
+    assert [test["prompt"] for test in yaml.safe_load(output.read_bytes())["tests"]] == ["one", "two"]
+    assert canopy("export", CANOPY_STORE_URL=url).stdout.encode() == output.read_bytes()
+
+
+async def test_erase_reaches_one_session_and_no_other(tmp_path: Path) -> None:
+    store, url = await filled(tmp_path)
+    result = canopy("erase", "--session", "s1", CANOPY_STORE_URL=url)
+    assert result.stdout == "Deleted 1 generation and 1 vote.\n"
+    assert [entry.input_text for entry in (await store.page(Filter(), 10, None)).feedback] == ["two"]
+    await store.close()
+
+
+async def test_prune_deletes_what_is_older(tmp_path: Path) -> None:
+    store, url = await filled(tmp_path)
+    assert canopy("prune", "--older-than", "90d", CANOPY_STORE_URL=url).returncode == 0
+    assert await store.count(Filter()) == 2
+    await store.close()
+
+
+@pytest.mark.parametrize("age", ["90", "0d", "d", "-1d", "9m"])
+def test_prune_asks_for_an_age(age: str) -> None:
+    result = canopy("prune", f"--older-than={age}")
+    assert result.returncode == 2
+    assert "such as 90d" in result.stderr
+
+
+def test_erase_asks_for_exactly_one_person() -> None:
+    assert "either --user or --session" in canopy("erase").stderr
+    assert "either --user or --session" in canopy("erase", "--user", "a", "--session", "b").stderr
+
+
+@pytest.mark.parametrize("url", ["mysql://u:secret@h/d", "sqlite://", "nonsense"])
+def test_a_store_that_there_is_not_is_refused_without_its_password(url: str) -> None:
+    result = canopy("export", CANOPY_STORE_URL=url)
+    assert result.returncode == 1
+    assert "CANOPY_STORE_URL" in result.stderr
+    assert "secret" not in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_taken_port_is_said_in_a_sentence(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        values = tmp_path / "values.yaml"
+        values.write_text("LLAMA_STACK_URL: http://127.0.0.1:1")
+        result = canopy(
+            "serve",
+            CANOPY_PORT=port,
+            CANOPY_CONFIG_PATH=str(values),
+            CANOPY_STORE_URL=f"sqlite:///{tmp_path / 'canopy.db'}",
+        )
+    assert result.returncode == 1
+    assert f"port {port}" in result.stderr
+    assert "CANOPY_PORT" in result.stderr
+    assert "Traceback" not in result.stderr + result.stdout
