@@ -76,7 +76,8 @@ SCRIPTS: dict[str, Script] = {
     "cut_before_first_token": Script(tokens=(), ending="cut"),
     "error_event": Script(ending="error"),
     "error_event_first": Script(tokens=(), ending="error"),
-    "no_done": Script(ending="no_done"),
+    "no_done": Script(ending="nothing"),  # nor a finish reason
+    "llama_stack": Script(ending="no_done"),  # a finish reason is all that Llama Stack and OGX end with
     "no_finish_reason": Script(ending="no_finish_reason"),
     "empty": Script(tokens=()),
     "empty_no_done": Script(tokens=(), ending="no_done"),

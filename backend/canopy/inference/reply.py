@@ -114,10 +114,10 @@ class Reply:
         last_line = self._rest.strip()
         if last_line and not self._any_event and not last_line.startswith(b"data:"):
             raise _foreign()
-        done = self.done or last_line.removeprefix(b"data:").strip() == b"[DONE]"
         if not self._any_word:
             raise _empty(self._finish_reason)
-        if not done or self._finish_reason is None:
+        # The reason is the one sign of an end that every server gives: Llama Stack and OGX send no `[DONE]`.
+        if self._finish_reason is None:
             raise truncated()
         return Completed(
             self._finish_reason, self._model, self._count("prompt_tokens"), self._count("completion_tokens")

@@ -184,7 +184,7 @@ async def test_an_error_event_before_the_first_token(inference: LlamaStackInfere
 
 
 @pytest.mark.parametrize("script", ["no_done", "no_finish_reason"])
-async def test_an_end_without_its_two_signs_is_no_end(inference: LlamaStackInference, script: str) -> None:
+async def test_an_end_without_a_finish_reason_is_no_end(inference: LlamaStackInference, script: str) -> None:
     texts, error = await failure(inference, script)
     assert type(error) is ModelReplyTruncated
     assert tuple(texts) == TOKENS

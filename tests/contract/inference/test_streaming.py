@@ -45,7 +45,7 @@ async def test_the_server_is_asked_for_exactly_what_the_request_says(
     assert seen.headers["accept-encoding"] == "identity"
 
 
-@pytest.mark.parametrize("script", ["crlf", "split", "reasoning"])
+@pytest.mark.parametrize("script", ["crlf", "split", "reasoning", "llama_stack"])
 async def test_the_text_does_not_depend_on_how_the_stream_is_written(
     inference: LlamaStackInference, script: str
 ) -> None:
