@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from canopy.errors import CanopyError, StoreError
 from canopy.store.database import Database, lost, store_error
 
-_BATCH = 256  # writes in one transaction
+_BATCH = 256  # writes in one transaction, or somewhat more
 
 # Does the writes of one kind that follow each other, in one transaction with others. Answers for each with its result,
 # or with the error that is its own and has written nothing. Raises what the database raises; then nothing is written.
@@ -39,7 +39,8 @@ class Writer:
         """`undone` is called in the writer's thread when what handlers did has been rolled back."""
         self._database = database
         self._undone = undone
-        self._queue: SimpleQueue[_Job | None] = SimpleQueue()
+        self._queue: SimpleQueue[list[_Job] | None] = SimpleQueue()
+        self._submitted: list[_Job] = []  # in this turn of the event loop
         self._thread = threading.Thread(target=self._run, name="canopy-store-writer", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._open = False
@@ -53,6 +54,7 @@ class Writer:
     async def close(self) -> None:
         """Commit what waits, and end."""
         if self._open:
+            self._hand_over()
             self._open = False
             self._queue.put(None)
         if self._loop is not None:
@@ -63,10 +65,19 @@ class Writer:
         if self._loop is None or not self._open:
             raise StoreError("The store is closed.")
         future: asyncio.Future[R] = self._loop.create_future()
-        self._queue.put(_Job(handler, item, future))
-        if not self._open:  # the thread has just died, perhaps too early to see this job
-            self._abandon([])
+        if not self._submitted:
+            self._loop.call_soon(self._hand_over)
+        self._submitted.append(_Job(handler, item, future))
         return await future
+
+    def _hand_over(self) -> None:
+        """Give the thread what was submitted in one turn of the loop together: waking it costs more than one write."""
+        if not self._submitted:  # `close` was faster
+            return
+        self._queue.put(self._submitted)
+        self._submitted = []
+        if not self._open:  # the thread has just died, perhaps too early to see these jobs
+            self._abandon([])
 
     def _run(self) -> None:
         jobs: list[_Job] = []
@@ -81,17 +92,16 @@ class Writer:
 
     def _take(self) -> list[_Job]:
         """What waits, at least one job; nothing when it's time to end."""
-        first = self._queue.get()
-        if first is None:
+        jobs = self._queue.get()
+        if jobs is None:
             return []
-        jobs = [first]
         with contextlib.suppress(Empty):
             while len(jobs) < _BATCH:
-                job = self._queue.get_nowait()
-                if job is None:
+                more = self._queue.get_nowait()
+                if more is None:
                     self._queue.put(None)  # the last thing in the queue stays the last
                     break
-                jobs.append(job)
+                jobs += more
         return jobs
 
     def _write(self, jobs: Sequence[_Job]) -> Sequence[Any]:
@@ -147,9 +157,7 @@ class Writer:
     def _abandon(self, jobs: list[_Job]) -> None:
         with contextlib.suppress(Empty):
             while True:
-                job = self._queue.get_nowait()
-                if job is not None:
-                    jobs.append(job)
+                jobs += self._queue.get_nowait() or ()
         if jobs:
             self._resolve(jobs, [StoreError("The store has stopped.")] * len(jobs))
 
