@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from canopy.errors import BodyTimeout, BodyTooLarge, InputError
 from canopy.settings import Settings
@@ -104,13 +104,18 @@ async def read_body(request: Request, settings: Settings) -> bytes:
     limit = settings.max_body_bytes
     chunks: list[bytes] = []
     size = 0
+    more = True
     try:
         async with asyncio.timeout(settings.body_timeout):
-            async for chunk in request.stream():
-                size += len(chunk)
+            while more:
+                message = await request.receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                chunks.append(message.get("body", b""))
+                size += len(chunks[-1])
                 if size > limit:
                     raise BodyTooLarge(f"The request is larger than the limit of {limit:,} bytes.")
-                chunks.append(chunk)
+                more = message.get("more_body", False)
     except TimeoutError as error:
         raise BodyTimeout(f"The request's body did not arrive within {settings.body_timeout:g} seconds.") from error
     return b"".join(chunks)
