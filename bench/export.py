@@ -36,7 +36,7 @@ def _export(folder: Path, entries: int) -> list[Figure]:
     name = f"export of {entries:,}"
     return [
         Figure(f"{name}: first byte", middle(first), "s", bound=Bound(0.3)),
-        Figure(f"{name}: memory grows by", max(grown), "MB", bound=Bound(50)),
+        Figure(f"{name}: memory grows by", max(grown), "MiB", bound=Bound(50)),
         Figure(
             f"{name}: others wait, p99",
             percentile(beside, 0.99) * 1e3,

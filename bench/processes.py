@@ -40,8 +40,8 @@ class Program:
         return times.user + times.system
 
     def rss(self) -> float:
-        """Resident memory in megabytes of 10⁶ bytes."""
-        return float(self.process.memory_info().rss) / 1e6
+        """Resident memory in MiB, as `ps` counts."""
+        return float(self.process.memory_info().rss) / 2**20
 
     def settle(self) -> None:
         """Wait until what is loaded in the background is loaded: until it hardly uses any CPU."""

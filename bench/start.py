@@ -23,11 +23,14 @@ def measure(folder: Path, *, quick: bool) -> list[Figure]:
         if number:
             fresh.append(first)
             existing.append(second)
+    fresh_home = folder / "fresh"
+    fresh_home.mkdir()
     print(_imports())
     return [
         *_figures("database exists", existing),
         *_figures("new database", fresh),
-        Figure("start: memory when idle", _idle(home), "MB", bound=Bound(120)),
+        Figure("start: memory when idle, database exists", _idle(home), "MiB", bound=Bound(120)),
+        Figure("start: memory when idle, new database", _idle(fresh_home), "MiB", bound=Bound(120)),
     ]
 
 
