@@ -10,7 +10,8 @@ from axe_playwright_python.async_playwright import Axe  # type: ignore[import-un
 from playwright.async_api import Browser, Page, expect
 
 from tests.browser.conftest import PHONE, TEXT, WIDE, Tab, opened, summarize, values
-from tests.support.model_server import FakeModelServer, Script
+from tests.support.model_scripts import Script
+from tests.support.model_server import FakeModelServer
 from tests.support.server import Server, running_server
 
 SCREENS = [(PHONE, "light"), (PHONE, "dark"), (WIDE, "light"), (WIDE, "dark")]

@@ -6,7 +6,8 @@ import re
 from playwright.async_api import expect
 
 from tests.browser.conftest import SUMMARY, TEXT, Tab, summarize
-from tests.support.model_server import FakeModelServer, Script
+from tests.support.model_scripts import Script
+from tests.support.model_server import FakeModelServer
 
 
 async def test_a_summary_appears_token_by_token(tab: Tab, model: FakeModelServer) -> None:

@@ -6,7 +6,8 @@ import httpx
 import pytest
 
 from tests.http.conftest import ENVIRONMENT, drain, events, values
-from tests.support.model_server import FakeModelServer, Script
+from tests.support.model_scripts import Script
+from tests.support.model_server import FakeModelServer
 from tests.support.server import running_server
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -31,6 +32,7 @@ async def test_values_are_live_within_a_second_without_dropping_a_stream_and_wro
     model: FakeModelServer, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     environment = {name: value for name, value in ENVIRONMENT.items() if name != "CANOPY_CONFIG_POLL_INTERVAL"}
+    await drain(model)
     model.scripts["llama32"] = Script(rate=20, count=60)
     model.scripts["other"] = Script(tokens=("new",))
     async with (
@@ -38,6 +40,8 @@ async def test_values_are_live_within_a_second_without_dropping_a_stream_and_wro
         httpx.AsyncClient(base_url=server.url, timeout=20) as client,
     ):
         streams = [asyncio.create_task(client.post("/summarize", json={"prompt": "Text."})) for _ in range(4)]
+        for _ in streams:
+            await model.next_request()
         old = (await client.get("/feature-flags?details=true")).json()["config_revision"]
 
         server.write_values(values(model, summarize={"model": "other", "prompt": "Be brief:"}))

@@ -7,7 +7,8 @@ import httpx
 import pytest
 
 from tests.http.conftest import ENVIRONMENT, drain, events, values
-from tests.support.model_server import SCRIPTS, TOKENS, FakeModelServer, Script
+from tests.support.model_scripts import SCRIPTS, TOKENS, Script
+from tests.support.model_server import FakeModelServer
 from tests.support.server import Server, running_server
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

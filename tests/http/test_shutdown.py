@@ -7,7 +7,8 @@ import httpx
 import pytest
 
 from tests.http.conftest import ENVIRONMENT, events, values
-from tests.support.model_server import FakeModelServer, Script
+from tests.support.model_scripts import Script
+from tests.support.model_server import FakeModelServer
 from tests.support.server import running_server
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

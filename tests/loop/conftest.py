@@ -4,7 +4,8 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from tests.support.model_server import FakeModelServer, Script
+from tests.support.model_scripts import Script
+from tests.support.model_server import FakeModelServer
 
 
 @pytest.fixture

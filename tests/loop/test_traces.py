@@ -9,7 +9,8 @@ import httpx
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from oteltap import OtelTapHttpProtobufReceiver, OtelTapHttpProtobufReceiverSettings
 
-from tests.support.model_server import SCRIPTS, FakeModelServer
+from tests.support.model_scripts import SCRIPTS
+from tests.support.model_server import FakeModelServer
 from tests.support.server import running_server
 
 CALLER = "4bf92f3577b34da6a3ce929d0e0e4736"

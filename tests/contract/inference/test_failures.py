@@ -24,7 +24,7 @@ from canopy.errors import (
 from canopy.inference.base import Deltas
 from canopy.inference.llama_stack import LlamaStackInference
 from tests.contract.inference.conftest import FIRST_TOKEN_TIMEOUT, TOKEN_TIMEOUT, read, request, until
-from tests.support.model_server import SCRIPTS, TOKENS
+from tests.support.model_scripts import SCRIPTS, TOKENS
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

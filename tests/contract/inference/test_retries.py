@@ -8,7 +8,8 @@ import pytest_asyncio
 from canopy.errors import ModelBusy, ModelError, ModelReplyTruncated
 from canopy.inference.llama_stack import LlamaStackInference
 from tests.contract.inference.conftest import read
-from tests.support.model_server import TOKENS, FakeModelServer
+from tests.support.model_scripts import TOKENS
+from tests.support.model_server import FakeModelServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

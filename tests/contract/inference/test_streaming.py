@@ -10,7 +10,8 @@ import pytest
 from canopy.inference.base import ChatRequest, Completed, Message
 from canopy.inference.llama_stack import LlamaStackInference
 from tests.contract.inference.conftest import read, request, until
-from tests.support.model_server import TOKENS, FakeModelServer
+from tests.support.model_scripts import TOKENS
+from tests.support.model_server import FakeModelServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
