@@ -19,7 +19,9 @@ def main(model_file: str, alias: str, context: int, slots: int) -> None:
     answer = os.dup(1)
     os.dup2(2, 1)  # whatever the libraries print is noise
 
-    # After the signals: this loads a hundred megabytes.
+    # Threads that wait leave their processor to others.
+    os.environ["OMP_WAIT_POLICY"] = "passive"
+    # After all that: this loads a hundred megabytes.
     import xllamacpp  # type: ignore[import-untyped]  # noqa: PLC0415 - it has no types; late, see above
 
     params = xllamacpp.CommonParams()
@@ -33,9 +35,12 @@ def main(model_file: str, alias: str, context: int, slots: int) -> None:
     params.cache_ram_mib = 0  # the default keeps up to 8 GB of old prompts
     params.ui = False
     params.verbosity = 1  # errors
-    # Half of the processors: the rest of Canopy has to run too, and threads that wait for a busy one make it slower.
-    threads = max(1, len(os.sched_getaffinity(0)) // 2) if hasattr(os, "sched_getaffinity") else 1
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
+    # A prompt is read by all processors. A token is made by half of them: its threads wait for each other at every
+    # step, and one that shares its processor with the rest of Canopy makes all of them slow. More than eight don't help
+    # so small a model, and a container may count many that it can't use.
+    processors = min(os.cpu_count() or 1, 8)
+    params.cpuparams_batch.n_threads = processors
+    params.cpuparams.n_threads = max(1, processors // 2)
 
     server = xllamacpp.Server(params)
     os.write(answer, server.listening_address.encode() + b"\n")
