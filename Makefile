@@ -62,7 +62,11 @@ bench: install $(STAMPS)/dev  ## Measure streams, votes and export against their
 	@$(BIN)/python -m bench
 
 .PHONY: install-dev
-install-dev: install $(STAMPS)/dev $(CACHE)/logql/.stamp debian-tools  ## Add test tools, Chromium and Prometheus
+install-dev: install $(STAMPS)/dev $(CACHE)/logql/.stamp model-servers debian-tools  ## Add test tools, Chromium, Prometheus, model servers
+
+.PHONY: model-servers
+model-servers: $(STAMPS)/dev $(STAMPS)/project
+	@$(BIN)/python -m tests.support.llama_stack
 
 .PHONY: debian-tools
 debian-tools:
@@ -78,6 +82,8 @@ lock: $(CACHE)/lock/.stamp  ## Remake the locks from pyproject.toml; UPGRADE=1 t
 		project = tomllib.loads(pathlib.Path("pyproject.toml").read_text())["project"]; \
 		print(*project["optional-dependencies"]["embedded"], sep="\n")' \
 		| $(COMPILE) --no-deps --no-annotate - -o requirements-embedded.lock
+	@$(COMPILE) --overrides requirements/servers.overrides requirements/llama-stack.in -o requirements/llama-stack.lock
+	@$(COMPILE) --overrides requirements/servers.overrides requirements/ogx.in -o requirements/ogx.lock
 	@$(COMPILE) --group bootstrap -o requirements/bootstrap.lock
 	@$(COMPILE) --group resolver -o requirements/resolver.lock
 	@$(COMPILE:3.12=3.13) --group logql -o requirements/logql.lock
@@ -109,7 +115,7 @@ $(STAMPS)/project: pyproject.toml | $(STAMPS)/venv
 
 # Compiles what the server imports, for its first start.
 $(STAMPS)/warm: $(STAMPS)/runtime $(STAMPS)/project
-	@$(BIN)/python -c 'import canopy.server'
+	@$(BIN)/python -c 'import canopy.server, canopy.inference.upstream'
 	@touch $@
 
 $(STAMPS)/dev: requirements-dev.lock $(STAMPS)/runtime

@@ -47,6 +47,9 @@ async def model() -> AsyncGenerator[FakeModelServer]:
 async def server(model: FakeModelServer, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Server]:
     folder: Path = tmp_path_factory.mktemp("canopy")
     async with running_server(folder, values(model), env=ENVIRONMENT) as running:
+        # The first call loads the client library, which under load takes longer than these tests' keep-alive.
+        async with httpx.AsyncClient(base_url=running.url, timeout=20) as http:
+            await summarize(http)
         yield running
 
 

@@ -148,3 +148,14 @@ async def test_each_generation_leaves_one_line_without_its_texts(client: httpx.A
     assert lines[0]["status"] == "completed"
     assert lines[0]["input_length"] == len("a very private text")
     assert not any(b"private" in line for line in server.lines)
+
+
+async def test_a_nul_from_the_model_is_shown_and_stored_as_the_replacement_character(
+    client: httpx.AsyncClient, model: FakeModelServer
+) -> None:
+    model.scripts["llama32"] = Script(tokens=("a\0", "b"))
+    answer = await summarize(client)
+    assert answer["response"] == "a\ufffdb"
+    vote = {"generation_id": answer["generation_id"], "rating": 5}
+    assert (await client.post("/feedback", json=vote)).status_code == 200
+    assert (await client.get("/feedback")).json()["feedback"][0]["response_text"] == "a\ufffdb"

@@ -93,6 +93,8 @@ class Reply:
         delta = choice.get("delta") or {}
         text = delta.get("content")
         if text:
+            if "\0" in text:
+                text = text.replace("\0", "\ufffd")  # no store can hold it, and what is shown is what is stored
             if not self._any_word:
                 self._any_word = not text.isspace()
             deltas.append(text)
