@@ -231,3 +231,11 @@ async def test_an_unknown_address_answers_in_the_common_shape(client: httpx.Asyn
     wrong = await client.put("/feedback", json={})
     assert (wrong.status_code, wrong.json()["code"]) == (405, "method_not_allowed")
     assert "allow" in wrong.headers
+
+
+async def test_the_log_knows_pages_by_their_route(client: httpx.AsyncClient, server: Server) -> None:
+    for path in ("/", "/docs", "/openapi.json"):
+        before = len(server.events("http_request"))
+        request_id = (await client.get(path)).headers["x-request-id"]
+        line = (await server.event("http_request", before + 1))[-1]
+        assert (line["http_route"], line["trace_id"]) == (path, request_id)

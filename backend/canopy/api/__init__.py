@@ -1,6 +1,7 @@
 """HTTP: the only folder that knows the web framework."""
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from starlette.types import ASGIApp
 
 from canopy import __version__
@@ -23,6 +24,7 @@ def build_api(parts: Parts) -> FastAPI:
         title="Canopy",
         version=__version__,
         description="A summarization backend that learns from its users.",
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # Canopy has its own: docs/decisions
@@ -31,7 +33,10 @@ def build_api(parts: Parts) -> FastAPI:
     # Not `include_router`, which puts a router of its own between the application and each route.
     for router in (vote_routes, summarize_routes, review_routes, operations_routes):
         app.router.routes.extend(router(parts).routes)
-    app.router.routes.extend([*page_routes(parts), *reference_routes()])
+    for route in app.router.routes:
+        if isinstance(route, APIRoute) and route.endpoint.__doc__:  # it says more than the function's name
+            route.summary = route.endpoint.__doc__.splitlines()[0].rstrip(".")
+    app.router.routes.extend([*page_routes(parts), *reference_routes(app)])
     return app
 
 

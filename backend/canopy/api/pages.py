@@ -8,11 +8,12 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from canopy import __version__
 from canopy.api.context import trace_id_of
 from canopy.api.parts import Parts
+from canopy.api.routes import PlainRoute
 from canopy.features import FEATURES
 from canopy.store.base import Filter
 from canopy.ui.dashboard import dashboard as dashboard_view
@@ -32,8 +33,8 @@ def page_routes(parts: Parts) -> list[BaseRoute]:
         return _summarization(parts)
 
     return [
-        Route("/", summarization, include_in_schema=False),
-        Route("/ui/{version}/{name}", _static, include_in_schema=False),
+        PlainRoute("/", summarization),
+        PlainRoute("/ui/{version}/{name}", _static),
     ]
 
 

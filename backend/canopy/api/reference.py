@@ -6,10 +6,12 @@ Swagger UI's files come from the package `fastapi-offline`, which holds them as 
 from importlib.util import find_spec
 from pathlib import Path
 
+from fastapi import FastAPI
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from starlette.routing import BaseRoute
 
+from canopy.api.routes import PlainRoute
 from canopy.errors import NotFound
 
 _PAGE = """<!doctype html>
@@ -33,12 +35,17 @@ _BEGIN = """SwaggerUIBundle({ url: "/openapi.json", dom_id: "#reference", deepLi
 _FILES = ("swagger-ui-bundle.js", "swagger-ui.css")
 
 
-def reference_routes() -> list[BaseRoute]:
-    """The page and what it loads."""
+def reference_routes(app: FastAPI) -> list[BaseRoute]:
+    """The page, what it loads, and the description that it shows."""
+
+    async def description(_: Request) -> Response:
+        return JSONResponse(app.openapi())
+
     return [
-        Route("/docs", _page, include_in_schema=False),
-        Route("/docs/begin.js", _begin, include_in_schema=False),
-        Route("/docs/{name}", _file, include_in_schema=False),
+        PlainRoute("/openapi.json", description),
+        PlainRoute("/docs", _page),
+        PlainRoute("/docs/begin.js", _begin),
+        PlainRoute("/docs/{name}", _file),
     ]
 
 

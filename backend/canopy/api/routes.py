@@ -1,12 +1,14 @@
 """How routes are declared: with FastAPI for the documentation, without its per-request work where that counts."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match, Route
+from starlette.types import Scope
 
 from canopy import jsonlines
 
@@ -22,6 +24,18 @@ class BodyRoute(APIRoute):
         """The endpoint itself."""
         endpoint: Callable[[Request], Coroutine[Any, Any, Response]] = self.endpoint
         return endpoint
+
+
+class PlainRoute(Route):
+    """A route outside the API's description, which is known to the log and the metrics all the same."""
+
+    def __init__(self, path: str, endpoint: Callable[[Request], Awaitable[Response]]) -> None:
+        super().__init__(path, endpoint, include_in_schema=False)
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Starlette's answer, with the route itself in the scope: FastAPI puts only its own routes there."""
+        match, child_scope = super().matches(scope)
+        return match, {**child_scope, "route": self}
 
 
 class ErrorBody(BaseModel):

@@ -19,12 +19,12 @@ current_trace_id: ContextVar[str | None] = ContextVar("current_trace_id", defaul
 
 _LEVELS: dict[Level, int] = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 # They tell of every request at `info`; Canopy's own events say it once.
-_CHATTY = ("httpx", "httpcore", "aiohttp.access", "uvicorn.access", "alembic", "llama_stack_client")
+_CHATTY = ("httpx", "httpcore", "aiohttp.access", "uvicorn.access", "uvicorn.error", "alembic", "llama_stack_client")
 
 
-def _timestamp(_: Any, __: str, line: MutableMapping[str, Any]) -> Mapping[str, Any]:
-    line["timestamp"] = datetime.now(UTC)
-    return line
+def _lead(_: Any, __: str, line: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    """Put first what a person looks for first."""
+    return {"timestamp": datetime.now(UTC), "level": line.pop("level"), "event": line.pop("event"), **line}
 
 
 def _render(_: Any, __: str, line: MutableMapping[str, Any]) -> bytes:
@@ -41,7 +41,7 @@ class Logs:
         self._threshold = _LEVELS[level]
         log = structlog.wrap_logger(
             structlog.BytesLogger(stream or sys.stdout.buffer),
-            processors=[_timestamp, _render],
+            processors=[_lead, _render],
             wrapper_class=structlog.make_filtering_bound_logger(self._threshold),
         ).bind()
         self._write: dict[Level, Callable[..., Any]] = {name: getattr(log, name) for name in _LEVELS}
