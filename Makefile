@@ -28,8 +28,12 @@ COMPILE := $(CACHE)/lock/bin/uv pip compile --quiet --universal --python-version
 
 ##@ Use
 .PHONY: run
+run: export CANOPY_BANNER = true
+ifneq ($(CONFIG),)
+run: export CANOPY_CONFIG_PATH = $(CONFIG)
+endif
 run: install  ## Serve on http://127.0.0.1:8000; CONFIG=my-values.yaml takes another values file
-	@CANOPY_BANNER=true $(if $(CONFIG),CANOPY_CONFIG_PATH='$(CONFIG)') exec $(BIN)/canopy serve
+	@exec $(BIN)/canopy serve
 
 .PHONY: install
 install: $(STAMPS)/warm $(STAMPS)/embedded  ## Make .venv with all that the server needs

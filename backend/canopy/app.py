@@ -1,6 +1,7 @@
 """The composition root: the only place that knows every part."""
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -77,16 +78,27 @@ def _model_url(config: Config) -> str | None:
 async def running(parts: Parts) -> AsyncGenerator[None]:
     """Start the parts, and end them in the order in which nothing is lost."""
     async with AsyncExitStack() as stack:
-        await parts.store.start()
+        try:
+            await parts.store.start()
+        except StoreError as error:
+            place = parts.store.description
+            raise ConfigError(f"CANOPY_STORE_URL: {place} can't be used. {error.sentence}") from error
         stack.push_async_callback(parts.store.close)
         await parts.inference.start()
         stack.push_async_callback(parts.inference.close)
         stack.push_async_callback(parts.pipeline.close)
         for work in (_watch_config(parts), _retain(parts)):
             task = asyncio.create_task(work)
+            task.add_done_callback(_tell_if_failed)
             stack.callback(task.cancel)
         parts.lifecycle.ready()
         yield
+
+
+def _tell_if_failed(task: asyncio.Task[None]) -> None:
+    """A background task that dies must not die in silence."""
+    if not task.cancelled() and (error := task.exception()):
+        logging.getLogger(__name__).error("A background task ended; restart the process.", exc_info=error)
 
 
 async def _watch_config(parts: Parts) -> None:

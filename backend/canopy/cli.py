@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Coroutine
 from functools import wraps
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import click
@@ -31,6 +32,8 @@ def _says_why[**P, R](command: Callable[P, R]) -> Callable[P, R]:
             return command(*args, **kwargs)
         except CanopyError as error:
             raise click.ClickException(error.sentence) from error
+        except OSError as error:
+            raise click.ClickException(str(error)) from error
 
     return run
 
@@ -87,12 +90,16 @@ def serve() -> None:
 
 def _welcome(parts: Any, address: str) -> str:
     config = parts.config.current
+    summarize = config.values.summarize
     lines = [
         "",
         f"  Canopy {__version__} is ready at {click.style(address, bold=True)}  (Ctrl-C ends it)",
         "",
         f"  values   {parts.config.place}, revision {config.revision}",
-        f"  model    {parts.inference.description}",
+        f"  server   {parts.inference.description}",
+        f"  model    {parts.inference.model_name(summarize.model)}, temperature {summarize.temperature:g}, "
+        f"at most {summarize.max_tokens} tokens",
+        f"  prompt   {shorten(summarize.prompt, 90, placeholder=' …')}",
         f"  store    {parts.store.description}",
     ]
     for flag in config.flags.values():
@@ -142,13 +149,13 @@ def export(
     from canopy.flags import ConfigSource
 
     settings = _settings()
-    where = FeedbackQuery(rating=rating, prompt_id=prompt_id, since=since, until=until).where()
-    model = ConfigSource(values_path(settings)).current.values.summarize.model
+    values = ConfigSource(values_path(settings)).current.values
+    where = FeedbackQuery(rating=rating, prompt_id=prompt_id, since=since, until=until).where(values.feedback)
 
     async def write(store: Any) -> int:
         size = 0
         with click.open_file(str(output or "-"), "wb") as file:
-            async for chunk in dataset.export(store, where, model):
+            async for chunk in dataset.export(store, where, values.summarize.model):
                 size += file.write(chunk)
         return size
 
@@ -178,9 +185,9 @@ def prune(older_than: str) -> None:
 @_says_why
 def erase(user_id: str | None, session_id: str | None) -> None:
     """Delete everything of one user or one session: generations, the feedback on them, and feedback given."""
-    if (user_id is None) == (session_id is None):
+    if bool(user_id) == bool(session_id):
         raise click.UsageError("Give either --user or --session.")
-    _report(_with_store(_settings(), lambda store: store.erase(user_id=user_id, session_id=session_id)))
+    _report(_with_store(_settings(), lambda store: store.erase(user_id=user_id or None, session_id=session_id or None)))
 
 
 def _report(erased: Any) -> None:
@@ -196,6 +203,8 @@ def _with_store[T](settings: Settings, work: Callable[[Any], Coroutine[Any, Any,
 
     async def run() -> T:
         store = open_store(settings.store_url)
+        if not store.exists:  # the server makes a database; a command on one that never was is a mistake
+            raise ConfigError(f"CANOPY_STORE_URL: there is no database yet ({store.description}).")
         await store.start()
         try:
             return await work(store)

@@ -5,6 +5,7 @@
     ├── InputError                  422 invalid_input
     │   ├── BodyTooLarge            413 body_too_large
     │   ├── BodyTimeout             408 body_timeout
+    │   ├── ClientGone              499 client_gone
     │   ├── IdempotencyConflict     422 idempotency_key_reused
     │   ├── AmbiguousRequestId      422 request_id_ambiguous
     │   └── PromptTooLong           422 prompt_too_long
@@ -20,6 +21,7 @@
     │   ├── ModelReplyEmpty         502 model_reply_empty
     │   └── ModelReplyTruncated     502 model_reply_truncated
     ├── Overloaded                  503 overloaded
+    ├── ShuttingDown                503 shutting_down
     └── StoreError                  503 store_unavailable
 
 The message is a sentence for the person who made the request: what is wrong and, where there is one, the way out. It
@@ -69,6 +71,13 @@ class BodyTimeout(InputError):
 
     status = 408
     code = "body_timeout"
+
+
+class ClientGone(InputError):
+    """The client closed the connection before its request was whole. 499 is nginx's number for it."""
+
+    status = 499
+    code = "client_gone"
 
 
 class IdempotencyConflict(InputError):
@@ -165,6 +174,13 @@ class Overloaded(CanopyError):
 
     status = 503
     code = "overloaded"
+
+
+class ShuttingDown(CanopyError):
+    """The process ends before the generation could."""
+
+    status = 503
+    code = "shutting_down"
 
 
 class StoreError(CanopyError):

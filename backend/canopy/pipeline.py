@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from opentelemetry.trace import Span, Status, StatusCode
 
 from canopy.admission import Admission
-from canopy.errors import CanopyError, FeatureDisabled, StoreError
+from canopy.errors import CanopyError, FeatureDisabled, ShuttingDown, StoreError
 from canopy.features import Feature
 from canopy.flags import Config, ConfigSource
 from canopy.ids import new_id
@@ -59,6 +59,7 @@ class Pipeline:
         self._store = store
         self._telemetry = telemetry
         self._admission = admission
+        self._interrupted = False
         self._asking: set[asyncio.Task[object]] = set()
         self._recordings: set[asyncio.Task[bool]] = set()
 
@@ -72,9 +73,9 @@ class Pipeline:
     async def generate(self, question: Question) -> AsyncGenerator[Deltas | Generation]:
         """Yield the reply as it arrives and, when it is complete and recorded, the record.
 
-        Raises FeatureDisabled, Overloaded, ModelError or PromptTooLong, and StoreError when the reply is complete but
-        could not be recorded. A failed generation is recorded as failed; one whose consumer goes away (`aclose` or
-        cancellation) as cancelled, and the model is told to stop.
+        Raises FeatureDisabled, Overloaded, ShuttingDown, ModelError or PromptTooLong, and StoreError when the reply is
+        complete but could not be recorded. A failed generation is recorded as failed; one whose consumer goes away
+        (`aclose` or cancellation) as cancelled, and the model is told to stop.
         """
         config = self.check(question.feature)
         async with self._admission.place(), self._known():
@@ -92,7 +93,10 @@ class Pipeline:
             except CanopyError as error:
                 await self._finish(call, _record(call, "failed", code=error.code))
                 raise
-            except (asyncio.CancelledError, GeneratorExit):
+            except (asyncio.CancelledError, GeneratorExit) as error:
+                if self._interrupted and isinstance(error, asyncio.CancelledError):
+                    await self._finish(call, _record(call, "failed", code=ShuttingDown.code))
+                    raise _shutting_down() from error
                 await self._finish(call, _record(call, "cancelled"))
                 raise
             except BaseException:
@@ -104,17 +108,24 @@ class Pipeline:
             else:
                 raise StoreError("The summary is complete, but it could not be recorded, so it can't be rated.")
 
+    def interrupt(self) -> None:
+        """End what is under way, and whatever comes, with ShuttingDown."""
+        self._interrupted = True
+        for task in self._asking:
+            task.cancel()
+
     async def close(self) -> None:
-        """End what is still under way as cancelled, and return when every generation is recorded."""
-        while asking := list(self._asking):
-            for task in asking:
-                task.cancel()
-            await asyncio.wait(asking)
+        """Interrupt, and return when every generation is recorded."""
+        self.interrupt()
+        if self._asking:
+            await asyncio.wait(self._asking)
         await asyncio.gather(*self._recordings)
 
     @asynccontextmanager
     async def _known(self) -> AsyncGenerator[None]:
-        """Let `close` find the task that asks."""
+        """Let `interrupt` find the task that asks."""
+        if self._interrupted:
+            raise _shutting_down()
         task = asyncio.current_task()
         if task is not None:
             self._asking.add(task)
@@ -177,6 +188,10 @@ class Pipeline:
             return False
         self._telemetry.emit(GenerationFinished(generation))
         return True
+
+
+def _shutting_down() -> ShuttingDown:
+    return ShuttingDown("Canopy is being restarted and could not finish the answer. Please try again.", retry_after=1)
 
 
 def _record(

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import math
 import signal
 import socket
 from collections.abc import Callable, Generator
@@ -15,6 +16,8 @@ from canopy.app import Application, running
 from canopy.errors import ConfigError
 from canopy.settings import Settings
 from canopy.telemetry.events import Draining, Started, Stopped
+
+_LAST_WORDS = 2  # seconds for an interrupted stream to end with its error event
 
 
 def serve(application: Application, on_started: Callable[[str], None]) -> None:
@@ -64,7 +67,8 @@ class _Server(uvicorn.Server):
                 ws="none",
                 lifespan="off",
                 timeout_keep_alive=75,  # longer than routers keep theirs, so that they close first
-                timeout_graceful_shutdown=max(1, round(settings.grace_period)),
+                # Later than `_interrupt`: what that ends can still say so.
+                timeout_graceful_shutdown=math.ceil(settings.grace_period) + _LAST_WORDS,
             )
         )
 
@@ -119,3 +123,5 @@ class _Server(uvicorn.Server):
 
     def _exit(self) -> None:
         self.should_exit = True
+        if self._loop is not None:
+            self._loop.call_later(self._parts.settings.grace_period, self._parts.pipeline.interrupt)

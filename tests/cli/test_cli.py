@@ -80,6 +80,14 @@ async def test_prune_deletes_what_is_older(tmp_path: Path) -> None:
     await store.close()
 
 
+@pytest.mark.parametrize("command", [["export"], ["erase", "--user", "ada"], ["prune", "--older-than", "90d"]])
+def test_a_database_that_never_was_is_not_made_up(command: list[str], tmp_path: Path) -> None:
+    result = canopy(*command, CANOPY_STORE_URL=f"sqlite:///{tmp_path / 'nowhere' / 'canopy.db'}")
+    assert result.returncode == 1
+    assert "CANOPY_STORE_URL: there is no database yet" in result.stderr
+    assert not (tmp_path / "nowhere").exists()
+
+
 @pytest.mark.parametrize("age", ["90", "0d", "d", "-1d", "9m"])
 def test_prune_asks_for_an_age(age: str) -> None:
     result = canopy("prune", f"--older-than={age}")
@@ -89,6 +97,7 @@ def test_prune_asks_for_an_age(age: str) -> None:
 
 def test_erase_asks_for_exactly_one_person() -> None:
     assert "either --user or --session" in canopy("erase").stderr
+    assert "either --user or --session" in canopy("erase", "--user", "").stderr
     assert "either --user or --session" in canopy("erase", "--user", "a", "--session", "b").stderr
 
 

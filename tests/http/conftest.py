@@ -46,6 +46,7 @@ async def model() -> AsyncGenerator[FakeModelServer]:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def server(model: FakeModelServer, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Server]:
     folder: Path = tmp_path_factory.mktemp("canopy")
+    model.scripts.clear()
     async with running_server(folder, values(model), env=ENVIRONMENT) as running:
         # The first call loads the client library, which under load takes longer than these tests' keep-alive.
         async with httpx.AsyncClient(base_url=running.url, timeout=20) as http:

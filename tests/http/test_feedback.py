@@ -141,6 +141,7 @@ async def test_filters_choose_and_search_ignores_case(empty: httpx.AsyncClient) 
     assert await ids(since=linked["timestamp"]) == {good, bad, plain}
     assert await ids(until=linked["timestamp"]) == set()
     assert await ids(since="2100-01-01") == set()
+    assert await ids(until="9999-12-31") == {good, bad, plain}
     assert await ids(rating="", since="", q="") == {good, bad, plain}
 
 
@@ -156,6 +157,9 @@ async def test_filters_choose_and_search_ignores_case(empty: httpx.AsyncClient) 
         "cursor=%00",
         "q=%00",
         "ratng=positive",
+        "rating=meh",
+        "rating=6",
+        "feature=translate",
         "since=9999-12-31T23:59:59%2B99:00",
     ],
 )
@@ -191,6 +195,10 @@ async def test_no_request_but_a_vote_puts_the_word_feedback_submitted_into_the_l
     await server.event("http_request", len(server.events("http_request")))
     assert marker.status_code == 200
     assert len([line for line in server.lines if word.encode() in line]) == before
+
+
+async def test_stats_know_no_search(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/feedback/stats?q=x")).status_code == 422
 
 
 async def test_stats_count_per_rating_hour_and_prompt(empty: httpx.AsyncClient) -> None:
@@ -230,7 +238,7 @@ async def test_an_unknown_address_answers_in_the_common_shape(client: httpx.Asyn
     assert (missing.status_code, missing.json()["code"]) == (404, "not_found")
     wrong = await client.put("/feedback", json={})
     assert (wrong.status_code, wrong.json()["code"]) == (405, "method_not_allowed")
-    assert "allow" in wrong.headers
+    assert wrong.headers["allow"] == "GET, POST"
 
 
 async def test_the_log_knows_pages_by_their_route(client: httpx.AsyncClient, server: Server) -> None:

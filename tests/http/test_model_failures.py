@@ -17,7 +17,7 @@ BEFORE_THE_STREAM = [
     ("not_found", 502, "model_not_found"),
     ("busy", 503, "model_busy"),
     ("broken", 502, "model_error"),
-    ("unavailable", 502, "model_error"),
+    ("unavailable", 503, "model_busy"),
     ("unauthorized", 502, "model_error"),
     ("too_long", 422, "prompt_too_long"),
     ("empty", 502, "model_reply_empty"),

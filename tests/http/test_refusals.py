@@ -28,6 +28,7 @@ REFUSED: list[tuple[str, Any, str]] = [
         {"generation_id": "g", "input_text": "a", "response_text": "b", "rating": 5},
         "not ids and texts",
     ),
+    ("two ids", {"generation_id": "g", "request_id": "r", "rating": 5}, "not both"),
     ("no rating", {"input_text": "a", "response_text": "b"}, "`rating` is missing"),
     ("rating null", lab_vote(rating=None), "`rating` must be"),
     ("rating true", lab_vote(rating=True), "`rating` must be"),
@@ -98,6 +99,20 @@ async def test_a_body_over_the_limit_is_a_413(client: httpx.AsyncClient) -> None
     for path in ("/feedback", "/summarize"):
         response = await client.post(path, json={"prompt": "x" * 1_000_001})
         assert (response.status_code, response.json()["code"]) == (413, "body_too_large")
+
+
+async def test_a_client_that_hangs_up_while_it_sends_is_no_error_of_canopys(server: Server) -> None:
+    failures = len(server.events("request_failed"))
+    before = len(server.events("http_request"))
+    _, writer = await asyncio.open_connection("127.0.0.1", int(server.url.rpartition(":")[2]))
+    writer.write(
+        b"POST /feedback HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{"
+    )
+    await writer.drain()
+    writer.close()
+    line = (await server.event("http_request", before + 1))[-1]
+    assert line["http_response_status_code"] == 499
+    assert len(server.events("request_failed")) == failures
 
 
 async def test_a_body_that_does_not_arrive_is_a_408(server: Server) -> None:

@@ -57,7 +57,7 @@ async def test_open_streams_finish_votes_are_kept_and_the_exit_status_is_0(
         assert {entry["id"] for entry in stored["feedback"]} == set(kept)
 
 
-async def test_a_stream_longer_than_the_grace_period_is_recorded_as_cancelled(
+async def test_a_stream_longer_than_the_grace_period_ends_with_an_error_event(
     model: FakeModelServer, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     model.scripts["llama32"] = Script(rate=20, count=10_000)
@@ -67,9 +67,11 @@ async def test_a_stream_longer_than_the_grace_period_is_recorded_as_cancelled(
             stream = asyncio.create_task(client.post("/summarize", json={"prompt": "Text."}))
             await server_has(client, "canopy_generations_in_flight 1.0")
             assert await server.stop() == 0
-            with pytest.raises(httpx.HTTPError):
-                await stream
-        assert server.events("generation_finished")[-1]["status"] == "cancelled"
+            *_, error, end = events((await stream).text)
+            assert (error["type"], error["code"], end) == ("error", "shutting_down", "[DONE]")
+        finished = server.events("generation_finished")[-1]
+        assert (finished["status"], finished["code"]) == ("failed", "shutting_down")
+        assert [line for line in server.log if line.get("exception")] == []
 
 
 async def test_a_second_signal_ends_the_wait(model: FakeModelServer, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -5,9 +5,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
-from canopy.errors import BodyTimeout, BodyTooLarge, InputError
+from canopy.errors import BodyTimeout, BodyTooLarge, ClientGone, InputError
 from canopy.settings import Settings
 
 
@@ -29,8 +29,16 @@ def storable(text: str) -> str:
     return text
 
 
+def worded(text: str) -> str:
+    """Refuse a text of nothing but white space."""
+    if not text.strip():
+        raise PydanticCustomError("blank", "should hold more than white space")
+    return text
+
+
 Text = Annotated[str, AfterValidator(storable)]
 FullText = Annotated[str, StringConstraints(min_length=1), AfterValidator(storable)]
+Question = Annotated[FullText, AfterValidator(worded)]
 Id = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(storable)]
 
 
@@ -43,7 +51,7 @@ class Body(BaseModel):
 class SummarizeBody(Body):
     """A text to summarize."""
 
-    prompt: FullText = Field(description="The text.")
+    prompt: Question = Field(description="The text.")
     stream: bool = Field(True, description="False: one JSON object instead of events.")
     session_id: Id | None = Field(None, description="Groups requests of one person; also the header X-Session-Id.")
     user_id: Id | None = Field(None, description="Who asks.")
@@ -53,7 +61,7 @@ class Turn(Body):
     """One turn of a conversation."""
 
     role: Literal["user", "assistant"]
-    content: FullText
+    content: Question
 
 
 class ChatBody(Body):
@@ -110,7 +118,7 @@ async def read_body(request: Request, settings: Settings) -> bytes:
             while more:
                 message = await request.receive()
                 if message["type"] == "http.disconnect":
-                    raise ClientDisconnect
+                    raise ClientGone("The connection was closed before the request was whole.")
                 chunks.append(message.get("body", b""))
                 size += len(chunks[-1])
                 if size > limit:

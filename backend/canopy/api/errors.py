@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from canopy import jsonlines
 from canopy.api import pages
@@ -51,7 +52,16 @@ def add_error_handlers(app: FastAPI, parts: Parts) -> None:
         error = cast(HTTPException, error)
         sentence = _HTTP_SENTENCES.get(error.status_code, f"{error.detail}.")
         code = _HTTP_CODES.get(error.status_code, "http_error")
-        return answer(request, error.status_code, {"detail": sentence, "code": code}, error.headers)
+        headers = {"allow": allowed(request)} if error.status_code == 405 else error.headers
+        return answer(request, error.status_code, {"detail": sentence, "code": code}, headers)
+
+    def allowed(request: Request) -> str:
+        """The methods of every route at this address; the framework knows only the first one's."""
+        methods: set[str] = set()
+        for route in app.routes:
+            if isinstance(route, Route) and route.path_regex.match(request.url.path):
+                methods |= route.methods or set()
+        return ", ".join(sorted(methods))
 
     async def unforeseen(request: Request, _: Exception) -> Response:
         return respond(request, CanopyError(UNEXPECTED))

@@ -13,7 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from canopy.api import pages
 from canopy.api.bodies import VoteBody, check_length, parse, read_body
 from canopy.api.context import trace_id_of
-from canopy.api.filters import FeedbackQuery, PageQuery
+from canopy.api.filters import CountsQuery, FeedbackQuery, PageQuery
 from canopy.api.parts import Parts
 from canopy.api.routes import BodyRoute, ErrorBody, json_response, request_body
 from canopy.api.sessions import header_id, session_id_of
@@ -25,7 +25,7 @@ from canopy.feedback.votes import Ballot
 from canopy.store.base import Feedback
 
 DATASET_NAME = "feedback-eval-dataset.yaml"
-_ERRORS: dict[int | str, dict[str, Any]] = {status: {"model": ErrorBody} for status in (404, 422, 503)}
+_ERRORS: dict[int | str, dict[str, Any]] = {status: {"model": ErrorBody} for status in (404, 408, 413, 422, 503)}
 
 
 def vote_routes(parts: Parts) -> APIRouter:
@@ -76,25 +76,27 @@ def review_routes(parts: Parts) -> APIRouter:
     @router.get("/feedback", response_model=None)
     async def entries(request: Request, query: Annotated[PageQuery, Query()]) -> Response:
         """Votes, newest first; with `Accept: text/html` the dashboard."""
-        where = query.where()
+        where = query.where(parts.config.current.values.feedback)
         if "text/html" in request.headers.get("accept", ""):
             return await pages.dashboard(parts, request, where)
         parts.votes.check()
         page = await parts.store.page(where, query.limit, query.cursor)
         total = await parts.store.count(where)
-        return json_response({"total": total, "feedback": [entry(it) for it in page.feedback], "next": page.next})
+        answer = json_response({"total": total, "feedback": [entry(it) for it in page.feedback], "next": page.next})
+        answer.headers["vary"] = "Accept"
+        return answer
 
     @router.get("/feedback/stats", response_model=None)
-    async def stats(query: Annotated[FeedbackQuery, Query()]) -> Response:
+    async def stats(query: Annotated[CountsQuery, Query()]) -> Response:
         """Counts and satisfaction over time, per prompt version and per model."""
-        parts.votes.check()
-        return json_response(statistics(await parts.store.counts(query.where())))
+        values = parts.votes.check().values
+        return json_response(statistics(await parts.store.counts(query.where(values.feedback))))
 
     @router.get("/feedback/export", response_model=None)
     async def export(query: Annotated[FeedbackQuery, Query()]) -> Response:
         """Negative feedback as an evaluation dataset in YAML."""
-        config = parts.votes.check()
-        chunks = dataset.export(parts.store, query.where(), config.values.summarize.model)
+        values = parts.votes.check().values
+        chunks = dataset.export(parts.store, query.where(values.feedback), values.summarize.model)
         first = await anext(chunks)  # an error before it is a real status
         return StreamingResponse(
             _chain(first, chunks),

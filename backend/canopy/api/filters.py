@@ -1,23 +1,28 @@
 """The query parameters that choose feedback."""
 
 import re
-from datetime import UTC, datetime, time, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, time
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from canopy.api.bodies import storable
 from canopy.errors import InputError
-from canopy.feedback.ratings import SENTIMENTS
+from canopy.features import FEATURES
+from canopy.feedback.ratings import SENTIMENTS, parse_rating
 from canopy.feedback.times import microseconds
+from canopy.flags.values import FeedbackValues
 from canopy.store.base import Filter
 
+_DAY_LENGTH = 86_400_000_000  # microseconds
+_SCORES = {"1", "2", "3", "4", "5"}
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 Word = Annotated[str | None, AfterValidator(lambda text: storable(text) if text else None)]
 
 
-class FeedbackQuery(BaseModel):
-    """Which feedback. An empty parameter, as forms send it, is none."""
+class CountsQuery(BaseModel):
+    """Which feedback, as far as counts tell it apart. An empty parameter, as forms send it, is none."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -28,11 +33,14 @@ class FeedbackQuery(BaseModel):
     prompt_id: Word = Field(None, max_length=200, description="The prompt version that produced the response.")
     since: Word = Field(None, max_length=40, description="From this time or day (ISO 8601, UTC unless it says).")
     until: Word = Field(None, max_length=40, description="Before this time; a day is included whole.")
-    q: Word = Field(None, max_length=200, description="Text in the prompt, the response or the comment.")
 
-    def where(self) -> Filter:
-        """The filter. Raises InputError for a time that is none."""
+    def where(self, values: FeedbackValues) -> Filter:
+        """The filter. Raises InputError for a rating, a feature or a time that is none: a typo must not look empty."""
         sentiment = SENTIMENTS.get(self.rating or "")
+        if self.rating is not None and sentiment is None:
+            parse_rating(int(self.rating) if self.rating in _SCORES else self.rating, values)
+        if self.feature is not None and self.feature not in FEATURES:
+            raise InputError(f"`feature` must be one of {', '.join(f'`{name}`' for name in FEATURES)}.")
         return Filter(
             value=self.rating if sentiment is None else None,
             sentiment=sentiment,
@@ -40,8 +48,17 @@ class FeedbackQuery(BaseModel):
             prompt_id=self.prompt_id,
             since=_moment("since", self.since, end=False),
             until=_moment("until", self.until, end=True),
-            search=self.q,
         )
+
+
+class FeedbackQuery(CountsQuery):
+    """Which feedback."""
+
+    q: Word = Field(None, max_length=200, description="Text in the prompt, the response or the comment.")
+
+    def where(self, values: FeedbackValues) -> Filter:
+        """As for counts, with the search."""
+        return replace(super().where(values), search=self.q)
 
 
 class PageQuery(FeedbackQuery):
@@ -57,7 +74,7 @@ def _moment(name: str, text: str | None, *, end: bool) -> int | None:
     try:
         if _DAY.fullmatch(text):
             day = datetime.combine(datetime.fromisoformat(text), time(), UTC)
-            return microseconds(day + timedelta(days=1) if end else day)
+            return microseconds(day) + (_DAY_LENGTH if end else 0)
         # A `+` in a query that nobody escaped arrives as a space.
         return microseconds(datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text))
     except (ValueError, OverflowError) as error:

@@ -124,7 +124,7 @@ def _disabled(parts: Parts, flag: str, title: str) -> Response:
         "message.html",
         current=flag,
         title=f"{title} is switched off",
-        sentence="Everything else works. To switch it on, set this in the Helm values:",
+        sentence=f"{'Everything else works. ' if other_on else ''}To switch it on, set this in the Helm values:",
         hint="It is live within seconds of the values file changing. Nothing needs a restart.",
         snippet=f"{flag}:\n  enabled: true",
         link=link if other_on else None,

@@ -27,6 +27,8 @@ _DOCS: dict[int | str, dict[str, Any]] = {
         "content": {"text/event-stream": {"schema": {"type": "string"}}, "application/json": {}},
     },
     404: {"model": ErrorBody},
+    408: {"model": ErrorBody},
+    413: {"model": ErrorBody},
     422: {"model": ErrorBody},
     502: {"model": ErrorBody},
     503: {"model": ErrorBody},

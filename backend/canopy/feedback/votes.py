@@ -60,7 +60,8 @@ class Votes:
     async def take_back(self, feedback_id: str, trace_id: str) -> Receipt:
         """Delete a vote. Raises FeedbackNotFound or StoreError."""
         self.check()
-        receipt = await self._store.delete_feedback(feedback_id)
+        # No id that Canopy made has a NUL, and only one of the engines takes the question.
+        receipt = await self._store.delete_feedback(feedback_id) if "\0" not in feedback_id else None
         if receipt is None:
             raise FeedbackNotFound("There is no feedback with this id; it may have been taken back already.")
         self._telemetry.emit(FeedbackDeleted(receipt, trace_id))
@@ -74,6 +75,8 @@ def _vote(ballot: Ballot, config: Config) -> Vote:
     by_id = ballot.generation_id is not None or ballot.request_id is not None
     if by_id and any(text is not None for text in texts):
         raise InputError("Send either `generation_id` or `request_id`, or both texts; not ids and texts together.")
+    if ballot.generation_id is not None and ballot.request_id is not None:
+        raise InputError("Send `generation_id` or `request_id`, not both.")
     if not by_id and any(text is None for text in texts):
         raise InputError(
             "Say what is rated: `generation_id` or `request_id` of the response, or `input_text` and `response_text`."

@@ -36,4 +36,5 @@ def _ab_testing(values: Values) -> Flag:
         missing.append("a prompt in `summarize.prompt_b`")
     if missing:
         return Flag("ab_testing", False, f"`ab_testing.enabled` is true, but it needs {' and '.join(missing)} as well.")
-    return _plain("ab_testing", True)
+    # A flag that can't work is off, and says so, until the comparison is served.
+    return Flag("ab_testing", False, "`ab_testing.enabled` is true, but this version does not serve comparisons yet.")

@@ -34,12 +34,11 @@ def load_config(content: bytes) -> Config:
     """Check the bytes of a values file. Raises ConfigError with one sentence for each thing that is wrong."""
     try:
         document = yaml.load(content, _Loader)  # noqa: S506 - a safe loader
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
+    except Exception as error:
         mark = getattr(error, "problem_mark", None)
         place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise ConfigError(
-            f"The values are not valid YAML{place}: {getattr(error, 'problem', None) or error}."
-        ) from error
+        problem = getattr(error, "problem", None) or type(error).__name__
+        raise ConfigError(f"The values are not valid YAML{place}: {problem}.") from error
     if document is None:
         document = {}
     if not isinstance(document, dict):
@@ -67,13 +66,14 @@ class ConfigSource:
 
     Without a file these are the built-in values. `reload` looks once, `watch` looks again and again: by polling the
     content, because a ConfigMap's symlink swap, an editor's rename and a network volume all look the same that way.
+    New content counts when two looks in a row find the same, so that no half-written file is taken.
     """
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
-        self._seen = self._read()
+        self._judged = self._found = self._read()
         try:
-            self.current = load_config(self._seen)
+            self.current = load_config(self._judged)
         except ConfigError as error:
             raise ConfigError(f"{self.place}: {error.sentence}") from error
 
@@ -83,16 +83,18 @@ class ConfigSource:
         return str(self.path) if self.path else "built-in values"
 
     def reload(self) -> Config | None:
-        """The new config when the file has changed, else None; it is in force at once.
+        """The new config when the file has changed and come to rest, else None; it is in force at once.
 
         Raises ConfigError once per wrong content; the last good values stay in force.
         """
-        content = self._read()
-        if content == self._seen:
+        before, self._found = self._found, self._read()
+        if self._found == self._judged or self._found != before:
             return None
-        self._seen = content
+        self._judged = self._found
         try:
-            self.current = load_config(content)
+            if not self._judged.strip():
+                raise ConfigError("the values file is empty; delete keys, not the file's content.")
+            self.current = load_config(self._judged)
         except ConfigError as error:
             raise ConfigError(f"{self.place}: {error.sentence}") from error
         return self.current
@@ -133,9 +135,12 @@ def _sentence(item: ErrorDetails) -> str:
             return f"`{path}` is not a known key; check its spelling and indentation."
         case "missing":
             return f"`{path}` is missing."
+        case "model_type":
+            return f"`{path}` must be a mapping of keys."
         case "value_error":
             message = str(item["ctx"]["error"])
             return f"`{path}`: {message}." if path else f"{message}."
         case _:
             message = item["msg"].removeprefix("Input ")
-            return f"`{path}` {message[0].lower()}{message[1:]}."
+            lowered = message if message[:2].isupper() else message[0].lower() + message[1:]
+            return f"`{path}` {lowered}."

@@ -11,8 +11,26 @@ def _storable(text: str) -> str:
     return text
 
 
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must hold more than white space")
+    return text
+
+
+def _without_credentials(url: AnyHttpUrl) -> AnyHttpUrl:
+    if url.username or url.password:
+        raise ValueError(
+            "must hold no credentials; LLAMA_STACK_CLIENT_API_KEY in the environment is the place for a key"
+        )
+    return url
+
+
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
 Prompt = Annotated[str, StringConstraints(strip_whitespace=False, max_length=20_000), AfterValidator(_storable)]
+
+
+# What `rating` means in requests and filters beside labels; digits are scores.
+_TAKEN = {"thumbs_up", "thumbs_down", "positive", "neutral", "negative"}
 
 
 class _Section(BaseModel):
@@ -24,13 +42,13 @@ class SummarizeValues(_Section):
 
     enabled: bool = Field(True, description="Serve /summarize and the Summarization page.")
     model: str = Field("llama32", min_length=1, max_length=200, description="The model's id at the model server.")
-    prompt: Prompt = Field(
+    prompt: Annotated[Prompt, AfterValidator(_not_blank)] = Field(
         "Summarize the text in a few clear sentences. Keep the facts, names and numbers, and add nothing of your own.",
         min_length=1,
         description="The system prompt; in A/B tests this is Prompt A.",
     )
     prompt_b: Prompt = Field("", description="The prompt to compare with; A/B testing needs it.")
-    temperature: float = Field(0.9, ge=0, le=2, strict=False, allow_inf_nan=False, description="Sampling temperature.")
+    temperature: float = Field(0.9, ge=0, le=2, allow_inf_nan=False, description="Sampling temperature.")
     max_tokens: int = Field(4096, ge=1, le=1_000_000, description="Longest answer in tokens.")
 
 
@@ -57,11 +75,13 @@ class FeedbackValues(_Section):
     @model_validator(mode="after")
     def _distinct_labels(self) -> Self:
         names = [label.name for label in self.labels]
-        taken = {"thumbs_up", "thumbs_down"}.intersection(names)
-        if taken:
-            raise ValueError(f"labels: `{taken.pop()}` is a rating already")
+        for name in names:
+            if name in _TAKEN or name.isdigit():
+                raise ValueError(f"labels: `{name}` means something else already")
         if len(set(names)) < len(names):
             raise ValueError("labels: each name may stand once")
+        if len(set(self.reasons)) < len(self.reasons):
+            raise ValueError("reasons: each name may stand once")
         return self
 
 
@@ -74,7 +94,7 @@ class AbTestingValues(_Section):
 class Values(_Section):
     """Everything the values file may hold; a key that isn't here is an error."""
 
-    LLAMA_STACK_URL: AnyHttpUrl | None = Field(
+    LLAMA_STACK_URL: Annotated[AnyHttpUrl, AfterValidator(_without_credentials)] | None = Field(
         None, strict=False, description="The model server, without /v1. Unset: the embedded model."
     )
     summarize: SummarizeValues = SummarizeValues()

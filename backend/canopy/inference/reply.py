@@ -15,6 +15,9 @@ from canopy.inference.base import Completed, Deltas
 # Far above any chunk of a completion; a line that never ends must not fill the memory.
 _LONGEST_LINE = 4_000_000
 
+# Characters. No `max_tokens` of a summary comes near it; a model that has lost its way must not fill the memory.
+_LONGEST_REPLY = 1_000_000
+
 # What an event stream holds besides data: comments, other fields, and (where lines end in CRLF) blank lines.
 _NO_DATA = (b":", b"event:", b"id:", b"retry:", b"\r")
 
@@ -43,6 +46,7 @@ class Reply:
         self.begun = False  # any feed did
         self._model = model
         self._rest = b""  # a line whose end is still to come
+        self._length = 0  # characters so far
         self._any_event = False
         self._any_word = False
         self._finish_reason: str | None = None
@@ -97,6 +101,9 @@ class Reply:
                 text = text.replace("\0", "\ufffd")  # no store can hold it, and what is shown is what is stored
             if not self._any_word:
                 self._any_word = not text.isspace()
+            self._length += len(text)
+            if self._length > _LONGEST_REPLY:
+                raise ModelError(f"The model's answer is longer than {_LONGEST_REPLY:,} characters.")
             deltas.append(text)
             self.heard = self.begun = True
         elif delta.get("reasoning_content") or delta.get("reasoning"):

@@ -129,7 +129,7 @@ def _refusal(error: APIStatusError, model: str) -> CanopyError:  # noqa: PLR0911
             return prompt_too_long()
         case 400 | 422 if says_too_long(error.response.text):
             return prompt_too_long()
-        case 429:
+        case 429 | 503:
             wait = _retry_after(error.response.headers)
             seconds = _RETRY_AFTER if wait is None or wait > _LONGEST_RETRY_AFTER else max(1, math.ceil(wait))
             return ModelBusy("The model server has too much to do. Try again in a moment.", retry_after=seconds)

@@ -176,6 +176,11 @@ class Store(Protocol):
         """For the start-up message: the engine and the place, without credentials."""
         ...
 
+    @property
+    def exists(self) -> bool:
+        """False where `start` would make the database first, as with a SQLite file that isn't there."""
+        ...
+
     async def start(self) -> None:
         """Connect and bring the schema up to date."""
         ...

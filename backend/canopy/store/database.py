@@ -52,6 +52,11 @@ class Database(abc.ABC):
     def description(self) -> str:
         """The engine and the place, without credentials."""
 
+    @property
+    def exists(self) -> bool:
+        """False where `prepare` would make the database first."""
+        return True
+
     @abc.abstractmethod
     def prepare(self) -> None:
         """Make the place where the database is, if that takes anything."""

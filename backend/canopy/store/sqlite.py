@@ -51,6 +51,11 @@ class SQLite(Database):
     def description(self) -> str:
         return f"SQLite, {self._path}"
 
+    @property
+    @override
+    def exists(self) -> bool:
+        return self._path.exists()
+
     def _connect(self, mode: str) -> sqlite3.Connection:
         raw = sqlite3.connect(
             f"{self._path.as_uri()}?mode={mode}",

@@ -43,6 +43,11 @@ class SqlStore:
         """The engine and the place."""
         return self._database.description
 
+    @property
+    def exists(self) -> bool:
+        """False where `start` would make the database first."""
+        return self._database.exists
+
     async def start(self) -> None:
         """Connect, bring the schema up to date, begin to write."""
         await self._read(self._open)

@@ -123,9 +123,13 @@ async def test_429_is_busy_for_as_long_as_the_server_says(
     assert error.retry_after == seconds
 
 
-@pytest.mark.parametrize(
-    ("script", "status"), [("broken", 500), ("unavailable", 503), ("bad_request", 400), ("teapot", 418)]
-)
+async def test_503_is_busy_too_as_while_a_model_loads(inference: LlamaStackInference) -> None:
+    _, error = await failure(inference, "unavailable")
+    assert type(error) is ModelBusy
+    assert error.retry_after
+
+
+@pytest.mark.parametrize(("script", "status"), [("broken", 500), ("bad_request", 400), ("teapot", 418)])
 async def test_any_other_status_is_named(inference: LlamaStackInference, script: str, status: int) -> None:
     _, error = await failure(inference, script)
     assert type(error) is ModelError

@@ -36,7 +36,7 @@ async def test_a_passing_failure_goes_unnoticed(
 async def test_a_lasting_failure_is_told_after_the_last_retry(
     patient: LlamaStackInference, model: FakeModelServer
 ) -> None:
-    with pytest.raises(ModelError):
+    with pytest.raises(ModelBusy):
         await read(patient, "unavailable")
     assert len(model.requests) == 3
 
