@@ -150,7 +150,7 @@ def export(
 
     settings = _settings()
     values = ConfigSource(values_path(settings)).current.values
-    where = FeedbackQuery(rating=rating, prompt_id=prompt_id, since=since, until=until).where(values.feedback)
+    where = FeedbackQuery(rating=rating, prompt_id=prompt_id, since=since, until=until).where()
 
     async def write(store: Any) -> int:
         size = 0

@@ -142,6 +142,9 @@ async def test_filters_choose_and_search_ignores_case(empty: httpx.AsyncClient) 
     assert await ids(until=linked["timestamp"]) == set()
     assert await ids(since="2100-01-01") == set()
     assert await ids(until="9999-12-31") == {good, bad, plain}
+    for query in ("until=9999-12-31", "since=0001-01-01&until=9999-12-31", "since=0001-01-01T00:00:00%2B14:00"):
+        assert (await empty.get(f"/feedback?{query}", headers={"accept": "text/html"})).status_code == 200
+    assert await ids(rating="a-label-of-yesterday") == set()
     assert await ids(rating="", since="", q="") == {good, bad, plain}
 
 
@@ -157,7 +160,7 @@ async def test_filters_choose_and_search_ignores_case(empty: httpx.AsyncClient) 
         "cursor=%00",
         "q=%00",
         "ratng=positive",
-        "rating=meh",
+        "rating=Meh!",
         "rating=6",
         "feature=translate",
         "since=9999-12-31T23:59:59%2B99:00",

@@ -73,6 +73,9 @@ def test_an_empty_file_means_the_defaults() -> None:
         ("target_revision: !!bool x", ["The values are not valid YAML"]),
         ("target_revision: !!timestamp x", ["The values are not valid YAML"]),
         ("[" * 100_000, ["The values are not valid YAML"]),
+        ("\n".join(f"key_{n}: 1" for n in range(6000)), ["`key_0` is not a known key", "And 5995 more."]),
+        ("#" * 300_000, ["The values are larger than 256,000 bytes."]),
+        ("LLAMA_STACK_URL: http://host:8321/?key=s3cret", ["must hold no credentials and no query"]),
         ("feedback: {reasons: ['Too long!']}", ["`feedback.reasons.0` string should match pattern"]),
         ("a: 1\nb: 2", ["`a` is not a known key", "`b` is not a known key"]),
         ("- a list", ["The values must be a mapping"]),
@@ -193,11 +196,12 @@ def test_a_half_written_file_is_not_taken(tmp_path: Path) -> None:
     assert taken.values.summarize.model == "two"
 
 
-def test_a_file_that_was_emptied_is_refused_and_the_last_good_values_stay(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", ["", "\n", "# a comment\n", "---\n", "null", "{}"])
+def test_a_file_that_was_emptied_is_refused_and_the_last_good_values_stay(content: str, tmp_path: Path) -> None:
     path = tmp_path / "values.yaml"
     path.write_text("summarize: {model: one}")
     source = ConfigSource(path)
-    path.write_text("\n")
+    path.write_text(content)
     assert source.reload() is None
     with pytest.raises(ConfigError, match="the values file is empty"):
         source.reload()
@@ -217,3 +221,33 @@ async def test_a_file_that_vanishes_is_told_once_and_found_again(tmp_path: Path)
     await watched.next()
     assert len(watched.changes) == 1
     watched.task.cancel()
+
+
+def test_a_file_that_was_gone_is_judged_anew(tmp_path: Path) -> None:
+    path = tmp_path / "values.yaml"
+    path.write_text("summarize: {model: one}")
+    source = ConfigSource(path)
+
+    def looks() -> list[str]:
+        """What three looks tell."""
+        told: list[str] = []
+        for _ in range(3):
+            try:
+                config = source.reload()
+            except ConfigError as error:
+                told.append(error.sentence.partition(": ")[2])
+            else:
+                told += [config.values.summarize.model] if config else []
+        return told
+
+    wrong = ["`bad` is not a known key; check its spelling and indentation."]
+    path.write_text("bad: 1")
+    assert looks() == wrong
+    path.unlink()
+    assert looks() == ["the values file can't be read (No such file or directory)."]
+    path.write_text("bad: 1")
+    assert looks() == wrong
+    path.unlink()
+    looks()
+    path.write_text("summarize: {model: two}")
+    assert looks() == ["two"]

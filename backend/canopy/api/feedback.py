@@ -76,7 +76,7 @@ def review_routes(parts: Parts) -> APIRouter:
     @router.get("/feedback", response_model=None)
     async def entries(request: Request, query: Annotated[PageQuery, Query()]) -> Response:
         """Votes, newest first; with `Accept: text/html` the dashboard."""
-        where = query.where(parts.config.current.values.feedback)
+        where = query.where()
         if "text/html" in request.headers.get("accept", ""):
             return await pages.dashboard(parts, request, where)
         parts.votes.check()
@@ -89,14 +89,14 @@ def review_routes(parts: Parts) -> APIRouter:
     @router.get("/feedback/stats", response_model=None)
     async def stats(query: Annotated[CountsQuery, Query()]) -> Response:
         """Counts and satisfaction over time, per prompt version and per model."""
-        values = parts.votes.check().values
-        return json_response(statistics(await parts.store.counts(query.where(values.feedback))))
+        parts.votes.check()
+        return json_response(statistics(await parts.store.counts(query.where())))
 
     @router.get("/feedback/export", response_model=None)
     async def export(query: Annotated[FeedbackQuery, Query()]) -> Response:
         """Negative feedback as an evaluation dataset in YAML."""
         values = parts.votes.check().values
-        chunks = dataset.export(parts.store, query.where(values.feedback), values.summarize.model)
+        chunks = dataset.export(parts.store, query.where(), values.summarize.model)
         first = await anext(chunks)  # an error before it is a real status
         return StreamingResponse(
             _chain(first, chunks),

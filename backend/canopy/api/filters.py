@@ -10,13 +10,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from canopy.api.bodies import storable
 from canopy.errors import InputError
 from canopy.features import FEATURES
-from canopy.feedback.ratings import SENTIMENTS, parse_rating
+from canopy.feedback.ratings import SENTIMENTS
 from canopy.feedback.times import microseconds
-from canopy.flags.values import FeedbackValues
 from canopy.store.base import Filter
 
 _DAY_LENGTH = 86_400_000_000  # microseconds
-_SCORES = {"1", "2", "3", "4", "5"}
+# A score, or whatever may be a label, because votes outlive the values that named their label.
+_RATING = re.compile(r"[1-5]|(?!\d+$)[a-z0-9][a-z0-9_-]{0,39}")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 Word = Annotated[str | None, AfterValidator(lambda text: storable(text) if text else None)]
 
@@ -34,11 +34,11 @@ class CountsQuery(BaseModel):
     since: Word = Field(None, max_length=40, description="From this time or day (ISO 8601, UTC unless it says).")
     until: Word = Field(None, max_length=40, description="Before this time; a day is included whole.")
 
-    def where(self, values: FeedbackValues) -> Filter:
+    def where(self) -> Filter:
         """The filter. Raises InputError for a rating, a feature or a time that is none: a typo must not look empty."""
         sentiment = SENTIMENTS.get(self.rating or "")
-        if self.rating is not None and sentiment is None:
-            parse_rating(int(self.rating) if self.rating in _SCORES else self.rating, values)
+        if self.rating is not None and not _RATING.fullmatch(self.rating):
+            raise InputError("`rating` must be `thumbs_up`, `thumbs_down`, 1 to 5, a label, or one like `negative`.")
         if self.feature is not None and self.feature not in FEATURES:
             raise InputError(f"`feature` must be one of {', '.join(f'`{name}`' for name in FEATURES)}.")
         return Filter(
@@ -56,9 +56,9 @@ class FeedbackQuery(CountsQuery):
 
     q: Word = Field(None, max_length=200, description="Text in the prompt, the response or the comment.")
 
-    def where(self, values: FeedbackValues) -> Filter:
+    def where(self) -> Filter:
         """As for counts, with the search."""
-        return replace(super().where(values), search=self.q)
+        return replace(super().where(), search=self.q)
 
 
 class PageQuery(FeedbackQuery):

@@ -16,6 +16,9 @@ from canopy.errors import ConfigError
 from canopy.flags.decisions import Flag, decide
 from canopy.flags.values import Values
 
+_LARGEST = 256_000  # bytes; a ConfigMap may hold four times as much, no set of values needs it
+_FINDINGS = 5  # sentences about what is wrong
+
 
 @dataclass(frozen=True)
 class Config:
@@ -31,33 +34,45 @@ class Config:
 
 
 def load_config(content: bytes) -> Config:
-    """Check the bytes of a values file. Raises ConfigError with one sentence for each thing that is wrong."""
+    """Check the bytes of a values file. Raises ConfigError with a sentence for each of the first findings."""
+    document = _document(content)
+    try:
+        values = Values.model_validate(document)
+    except ValidationError as error:
+        sentences = [_sentence(item) for item in error.errors()]
+        if len(sentences) > _FINDINGS:
+            sentences[_FINDINGS:] = [f"And {len(sentences) - _FINDINGS} more."]
+        raise ConfigError(" ".join(sentences)) from error
+    return Config(values, hashlib.sha256(content).hexdigest()[:12])
+
+
+def _document(content: bytes) -> dict[str, Any]:
+    if len(content) > _LARGEST:
+        raise ConfigError(f"The values are larger than {_LARGEST:,} bytes.")
     try:
         document = yaml.load(content, _Loader)  # noqa: S506 - a safe loader
-    except Exception as error:
+    except Exception as error:  # PyYAML lets through whatever its constructors and its recursion raise
         mark = getattr(error, "problem_mark", None)
         place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         problem = getattr(error, "problem", None) or type(error).__name__
         raise ConfigError(f"The values are not valid YAML{place}: {problem}.") from error
     if document is None:
-        document = {}
+        return {}
     if not isinstance(document, dict):
         raise ConfigError("The values must be a mapping of keys, such as `summarize:` and `feedback:`.")
-    try:
-        values = Values.model_validate(document)
-    except ValidationError as error:
-        raise ConfigError(" ".join(_sentence(item) for item in error.errors())) from error
-    return Config(values, hashlib.sha256(content).hexdigest()[:12])
+    return document
 
 
 class _Loader(yaml.SafeLoader):
     """A safe loader that refuses a mapping with one key twice, where the last would win in silence."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [key.value for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(None, None, f"`{key}` stands twice", node.start_mark)
+        seen: set[str] = set()
+        for key, _ in node.value:
+            name = str(key.value)
+            if name in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"`{name}` stands twice", key.start_mark)
+            seen.add(name)
         return super().construct_mapping(node, deep)
 
 
@@ -71,9 +86,11 @@ class ConfigSource:
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
-        self._judged = self._found = self._read()
+        content = self._read()
+        self._judged: bytes | None = content
+        self._found: bytes | None = content
         try:
-            self.current = load_config(self._judged)
+            self.current = load_config(content)
         except ConfigError as error:
             raise ConfigError(f"{self.place}: {error.sentence}") from error
 
@@ -85,16 +102,24 @@ class ConfigSource:
     def reload(self) -> Config | None:
         """The new config when the file has changed and come to rest, else None; it is in force at once.
 
-        Raises ConfigError once per wrong content; the last good values stay in force.
+        Raises ConfigError once per wrong content, and once for a file that is gone; the last good values stay in force.
+        What comes after a file was gone is judged anew.
         """
-        before, self._found = self._found, self._read()
-        if self._found == self._judged or self._found != before:
-            return None
-        self._judged = self._found
         try:
-            if not self._judged.strip():
+            content = self._read()
+        except ConfigError:
+            known, self._judged, self._found = self._judged, None, None
+            if known is None:
+                return None
+            raise
+        before, self._found = self._found, content
+        if content == self._judged or content != before:
+            return None
+        self._judged = content
+        try:
+            if not _document(content):
                 raise ConfigError("the values file is empty; delete keys, not the file's content.")
-            self.current = load_config(self._judged)
+            self.current = load_config(content)
         except ConfigError as error:
             raise ConfigError(f"{self.place}: {error.sentence}") from error
         return self.current
@@ -103,20 +128,16 @@ class ConfigSource:
         self, interval: float, on_change: Callable[[Config], Awaitable[None]], on_error: Callable[[ConfigError], None]
     ) -> None:
         """Reload every `interval` seconds for ever, and tell what came of it."""
-        missing = False
         while self.path:
             await asyncio.sleep(interval)
             try:
-                config = self.reload()
+                # In a thread: a file that is hard to read must not hold up the streams.
+                config = await asyncio.to_thread(self.reload)
             except ConfigError as error:
-                # A vanished file is found again at every look, but told once.
-                if not (missing and isinstance(error.__cause__, OSError)):
-                    on_error(error)
-                missing = isinstance(error.__cause__, OSError)
-                continue
-            if config or missing:
-                await on_change(self.current)
-            missing = False
+                on_error(error)
+            else:
+                if config:
+                    await on_change(config)
 
     def _read(self) -> bytes:
         if self.path is None:

@@ -18,9 +18,9 @@ def _not_blank(text: str) -> str:
 
 
 def _without_credentials(url: AnyHttpUrl) -> AnyHttpUrl:
-    if url.username or url.password:
+    if url.username or url.password or url.query or url.fragment:
         raise ValueError(
-            "must hold no credentials; LLAMA_STACK_CLIENT_API_KEY in the environment is the place for a key"
+            "must hold no credentials and no query; LLAMA_STACK_CLIENT_API_KEY in the environment takes a key"
         )
     return url
 

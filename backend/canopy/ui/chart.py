@@ -57,6 +57,9 @@ class Tick:
     minor: bool = False
 
 
+_LEAD = 31 * 86_400_000_000  # microseconds that are drawn before the first vote, where the range begins earlier
+
+
 @dataclass(frozen=True, slots=True)
 class Chart:
     """The whole picture."""
@@ -74,14 +77,17 @@ class Chart:
 def satisfaction_chart(counts: Sequence[Count], now: int, since: int | None, until: int | None) -> Chart | None:
     """Draw the votes from `since` to `until` (microseconds, as `now`); None when there are none.
 
-    An open start is the first vote's, an open end is now; a short range becomes at least a day.
+    An open start is the first vote's, an open end is now; a short range becomes at least a day. Of a range that reaches
+    far before the first vote or beyond now, only the part near the votes is drawn.
     """
     by_hour = tally(counts, lambda it: it.hour)
     if not by_hour:
         return None
     earliest, latest = min(by_hour), max(by_hour)
-    last = _at(max(now, latest) if until is None else max(until - 1, latest))
-    first = min(_at(earliest if since is None else min(since, earliest)), last - 23 * _HOUR)
+    end = max(now, latest)
+    last = _at(end if until is None else max(min(until - 1, end), latest))
+    start = earliest if since is None else min(max(since, earliest - _LEAD), earliest)
+    first = min(_at(start), last - 23 * _HOUR)
     unit = _unit(last - first)
     starts = _starts(unit, first, last)
     sums = {start: Tally() for start in starts}
