@@ -82,7 +82,7 @@ class VoteBody(Body):
     input_text: FullText | None = Field(None, description="The text that was summarized, where no id is known.")
     response_text: FullText | None = Field(None, description="The summary, where no id is known.")
     comment: Text | None = Field(None, description="Why, in one's own words; also accepted as `reason`.")
-    reasons: list[Id] = Field([], max_length=20, description="Configured categories.")
+    reasons: list[Id] = Field(default_factory=list, max_length=20, description="Configured categories.")
     feature: Id | None = Field(None, description="What was rated.")
     user_id: Id | None = Field(None, description="Who votes.")
     session_id: Id | None = Field(None, description="The voter's session; also the header X-Session-Id.")

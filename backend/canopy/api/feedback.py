@@ -48,6 +48,7 @@ def vote_routes(parts: Parts) -> APIRouter:
         check_length("response_text", body.response_text, settings.max_body_bytes)
         check_length("comment", body.comment, settings.max_comment_chars)
         session_id = session_id_of(request, body.session_id)
+        key = header_id(request, "idempotency-key")
         ballot = Ballot(
             rating=body.rating,
             name=body.name,
@@ -60,8 +61,8 @@ def vote_routes(parts: Parts) -> APIRouter:
             reasons=tuple(body.reasons),
             user_id=body.user_id,
             session_id=session_id,
-            idempotency_key=header_id(request, "idempotency-key"),
-            body_digest=hashlib.sha256(content).digest(),
+            idempotency_key=key,
+            body_digest=hashlib.sha256(content).digest() if key is not None else b"",
         )
         receipt = await votes.submit(ballot, trace_id_of(request.scope))
         return json_response({"status": "ok", "feedback_id": receipt.feedback_id})

@@ -1,7 +1,6 @@
 """What a rating may be, and how it counts."""
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from canopy.errors import InputError
 from canopy.flags.values import FeedbackValues
@@ -15,8 +14,7 @@ _THUMBS: dict[str, Sentiment] = {"thumbs_up": 1, "thumbs_down": -1}
 _SCORES: dict[str, Sentiment] = {"1": -1, "2": -1, "3": 0, "4": 1, "5": 1}
 
 
-@dataclass(frozen=True, slots=True)
-class Rating:
+class Rating(NamedTuple):
     """A rating as it is stored: its kind, its text and whether it speaks for (1) or against (-1) the response."""
 
     kind: Kind

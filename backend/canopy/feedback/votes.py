@@ -1,6 +1,6 @@
 """From what a client sends to a committed, logged and counted vote."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from canopy.errors import FeatureDisabled, FeedbackNotFound, InputError, StoreError
 from canopy.features import FEATURES
@@ -11,8 +11,7 @@ from canopy.telemetry import Telemetry
 from canopy.telemetry.events import FeedbackDeleted, FeedbackSubmitted, StoreFailed
 
 
-@dataclass(frozen=True, slots=True)
-class Ballot:
+class Ballot(NamedTuple):
     """A vote as a client sends it, its types and lengths checked, its meaning not yet."""
 
     rating: int | str

@@ -1,11 +1,12 @@
 """The records, and what a store can do with them.
 
 Times are integers: microseconds since the epoch, UTC. Ids sort by the time they were made (`canopy.ids`).
+What is made anew for each vote is a named tuple: a frozen dataclass takes five times as long to make.
 """
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 type Status = Literal["completed", "cancelled", "failed"]
 type Source = Literal["HUMAN", "LLM_JUDGE", "CODE"]
@@ -39,8 +40,7 @@ class Generation:
     output_tokens: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Vote:
+class Vote(NamedTuple):
     """A person's, a judge's or a program's verdict, before the store has found what it judges.
 
     Either `generation_id`, or `request_id`, or both texts are set. With a `voter`, another vote under the same name on
@@ -69,8 +69,7 @@ class Vote:
     body_digest: bytes = b""  # of the request, to tell a retry from a reused key
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(NamedTuple):
     """The committed vote, without its texts: what the log line and the counters need."""
 
     feedback_id: str

@@ -1,6 +1,7 @@
 """SQLite: one file, for one process."""
 
 import contextlib
+import itertools
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,14 +9,15 @@ from typing import Any, override
 
 import orjson
 from sqlalchemy import Column, ColumnElement, Connection, Table, bindparam, create_engine, event, func, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.dialects.sqlite import dialect, insert
 from sqlalchemy.pool import QueuePool
 
 from canopy.errors import ConfigError, StoreError
-from canopy.store.database import Bulk, Database, Prepared, Replace
+from canopy.store.database import Bulk, Database, Replace
 
 _BUSY_TIMEOUT = 5  # seconds
 _SCRUB_ATTEMPTS = 6
+_ROWS = 100  # in one statement: of 20 columns, well below the limit of 32,766 parameters
 
 
 class SQLite(Database):
@@ -110,7 +112,8 @@ class SQLite(Database):
             statement = statement.on_conflict_do_nothing(index_elements=conflict)
         else:
             statement = statement.on_conflict_do_update(index_elements=conflict, set_=replace(statement.excluded))
-        return _Rows(Prepared(statement, self.writer.dialect))
+        one_row = str(statement.compile(dialect=dialect()))
+        return _Rows(one_row, [column.name for column in table.columns])
 
     @override
     def scrub(self) -> None:
@@ -124,9 +127,16 @@ class SQLite(Database):
 
 
 class _Rows(Bulk):
-    def __init__(self, statement: Prepared) -> None:
-        self._statement = statement
+    """Many rows in one statement. With a statement for each, the writer and the event loop wait for each other."""
+
+    def __init__(self, one_row: str, columns: Sequence[str]) -> None:
+        self._columns = columns
+        self._values = f"({', '.join('?' * len(columns))})"
+        self._before, _, self._after = one_row.partition(self._values)
 
     @override
     def run(self, conn: Connection, rows: list[dict[str, Any]]) -> None:
-        self._statement.run(conn, rows)
+        for chunk in itertools.batched(rows, _ROWS):
+            values = ", ".join([self._values] * len(chunk))
+            parameters = tuple([row[column] for row in chunk for column in self._columns])
+            conn.exec_driver_sql(f"{self._before}{values}{self._after}", parameters)

@@ -3,8 +3,8 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import Connection, bindparam, delete, select
@@ -25,8 +25,7 @@ _PURGE_LIMIT = 2_000  # of them at once, so that no vote waits long
 _KEPT = ("id", "slot", "created_at")  # what a replacement leaves as it is
 
 
-@dataclass(frozen=True, slots=True)
-class _Held:
+class _Held(NamedTuple):
     """The vote in force in a slot."""
 
     id: str
@@ -201,7 +200,7 @@ def _repeated(vote: Vote, known: tuple[str, Receipt | bytes] | None) -> Receipt 
         raise IdempotencyConflict("This `Idempotency-Key` came with another body before; use a new key for a new vote.")
     if not isinstance(receipt, Receipt):
         receipt = Receipt(**orjson.loads(receipt))
-    return replace(receipt, outcome="repeated")
+    return receipt._replace(outcome="repeated")
 
 
 def _remember(batch: _Batch, key: str, vote: Vote, receipt: Receipt) -> None:
@@ -213,6 +212,6 @@ def _remember(batch: _Batch, key: str, vote: Vote, receipt: Receipt) -> None:
             "body_digest": body_digest,
             "feedback_id": receipt.feedback_id,
             "created_at": receipt.timestamp,
-            "receipt": orjson.dumps(receipt).decode(),
+            "receipt": orjson.dumps(receipt._asdict()).decode(),
         }
     )

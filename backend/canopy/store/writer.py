@@ -5,9 +5,8 @@ import contextlib
 import itertools
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -21,8 +20,7 @@ _BATCH = 256  # writes in one transaction, or somewhat more
 type Handler[T, R] = Callable[[Connection, Sequence[T]], Sequence[R | CanopyError]]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Job:
+class _Job(NamedTuple):
     handler: Handler[Any, Any]
     item: Any
     future: asyncio.Future[Any]

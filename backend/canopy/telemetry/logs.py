@@ -3,7 +3,6 @@
 import logging
 import sys
 import traceback
-from collections.abc import Callable, Mapping, MutableMapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from types import TracebackType
@@ -22,33 +21,25 @@ _LEVELS: dict[Level, int] = {"debug": 10, "info": 20, "warning": 30, "error": 40
 _CHATTY = ("httpx", "httpcore", "aiohttp.access", "uvicorn.access", "uvicorn.error", "alembic", "llama_stack_client")
 
 
-def _lead(_: Any, __: str, line: MutableMapping[str, Any]) -> Mapping[str, Any]:
-    """Put first what a person looks for first."""
-    return {"timestamp": datetime.now(UTC), "level": line.pop("level"), "event": line.pop("event"), **line}
-
-
-def _render(_: Any, __: str, line: MutableMapping[str, Any]) -> bytes:
-    return jsonlines.dump(line)
-
-
 class Logs:
-    """A structlog logger on a binary stream, which writes each line with one call.
+    """The lines at and above a level, each written with one call to a binary stream.
 
     `capture` sends the standard library's logging, warnings and uncaught exceptions through the same stream.
     """
 
     def __init__(self, level: Level = "info", stream: BinaryIO | None = None) -> None:
         self._threshold = _LEVELS[level]
-        log = structlog.wrap_logger(
-            structlog.BytesLogger(stream or sys.stdout.buffer),
-            processors=[_lead, _render],
-            wrapper_class=structlog.make_filtering_bound_logger(self._threshold),
-        ).bind()
-        self._write: dict[Level, Callable[..., Any]] = {name: getattr(log, name) for name in _LEVELS}
+        self._output = structlog.BytesLogger(stream or sys.stdout.buffer)
 
     def emit(self, event: Event) -> None:
         """Write the event's line."""
-        self._write[event.level](event.name, level=event.level, **event.payload())
+        self._line(event.level, event.name, event.payload())
+
+    def _line(self, level: Level, name: str, fields: dict[str, Any]) -> None:
+        # structlog's bound loggers and processors would cost three times the rest, and there is nothing to bind.
+        if _LEVELS[level] >= self._threshold:
+            line = {"timestamp": datetime.now(UTC), "level": level, "event": name, **fields}
+            self._output.msg(jsonlines.dump(line))
 
     def capture(self) -> None:
         """Take over the process's logging."""
@@ -72,13 +63,13 @@ class Logs:
         if record.exc_info and record.exc_info[0]:
             fields["exception"] = "".join(traceback.format_exception(*record.exc_info))
         level: Level = "error" if record.levelno >= 40 else "warning" if record.levelno >= 30 else "info"
-        self._write[level]("library_log", level=level, **fields)
+        self._line(level, "library_log", fields)
 
     def _uncaught(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         if issubclass(kind, KeyboardInterrupt):
             return
         text = "".join(traceback.format_exception(kind, error, trace))
-        self._write["error"]("process_crashed", level="error", error=kind.__name__, exception=text)
+        self._line("error", "process_crashed", {"error": kind.__name__, "exception": text})
 
 
 class _Handler(logging.Handler):

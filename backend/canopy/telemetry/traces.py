@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from opentelemetry import propagate, trace
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
@@ -13,8 +13,7 @@ _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}
 _NO_TRACE = b"0" * 32
 
 
-@dataclass(frozen=True, slots=True)
-class RequestTrace:
+class RequestTrace(NamedTuple):
     """The trace that a request belongs to, and the span that Canopy opened for it, if it opened one."""
 
     trace_id: str  # 32 hex digits, also the request id

@@ -1,7 +1,6 @@
 """Votes that come at the same time: each gets its own answer, and none another's error."""
 
 import asyncio
-from dataclasses import replace
 
 from canopy.errors import CanopyError, GenerationNotFound, IdempotencyConflict, InputError, StoreError
 from canopy.store import Store, open_store
@@ -26,7 +25,7 @@ async def test_votes_that_come_at_once_count_one_after_the_other(store: Store) -
 
 async def test_retries_that_come_at_once_write_once(store: Store) -> None:
     one = on_texts(idempotency_key="key", body_digest=b"one")
-    other = replace(one, body_digest=b"two")
+    other = one._replace(body_digest=b"two")
     outcomes = await asyncio.gather(
         *(store.record_vote(vote) for vote in [one, one, other, one] * 5), return_exceptions=True
     )
