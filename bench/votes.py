@@ -34,7 +34,7 @@ class _Side:
 
 def measure(folder: Path, *, quick: bool) -> list[Figure]:
     """Rounds of the raw application, of Canopy on SQLite and of Canopy on PostgreSQL, in turns."""
-    seconds, rounds = (1.5, 2) if quick else (3.0, 4)
+    seconds, rounds = (1.0, 3) if quick else (1.0, 13)
     make = _votes()
     with (
         baseline(folder, "votes") as raw,

@@ -89,8 +89,7 @@ class Receipt(NamedTuple):
     config_revision: str
 
 
-@dataclass(frozen=True, slots=True)
-class Feedback:
+class Feedback(NamedTuple):
     """A stored vote with the texts it is about and what produced the response (None where no generation is known)."""
 
     id: str

@@ -13,6 +13,7 @@ import orjson
 from sqlalchemy import (
     Connection,
     Select,
+    func,
     select,
     text,
     tuple_,
@@ -57,24 +58,19 @@ class Pages:
     def __init__(self, database: Database) -> None:
         self._database = database
         f, g, s, p = feedback.c, generations.c, series.c, prompts.c
+        columns = {
+            **dict(g.items()),
+            **dict(s.items()),
+            **dict(f.items()),
+            "timestamp": f.updated_at,
+            "input_text": INPUT,
+            "response_text": RESPONSE,
+            "prompt_id": func.nullif(s.prompt_id, ""),
+            "prompt_text": p.text,
+            "model": func.nullif(s.model, ""),
+        }
         self._whole = (
-            select(
-                *(
-                    f.id,
-                    f.updated_at,
-                    f.created_at,
-                    f.source,
-                    f.source_id,
-                    f.comment,
-                    f.reasons,
-                    f.user_id,
-                    f.session_id,
-                ),
-                *(f.config_revision, f.generation_id, INPUT.label("input_text"), RESPONSE.label("response_text")),
-                *(s.feature, s.name, s.kind, s.value, s.sentiment, s.prompt_id, s.model, p.text.label("prompt_text")),
-                *(g.trace_id, g.parameters, g.messages, g.duration, g.time_to_first_token, g.input_tokens),
-                g.output_tokens,
-            )
+            select(*(columns[name].label(name) for name in Feedback._fields))
             .select_from(feedback.join(series).outerjoin(generations).outerjoin(prompts, p.prompt_id == g.prompt_id))
             .where(database.member(f.id, "ids"))
         )
@@ -147,8 +143,8 @@ class Pages:
         if row is None:
             return None
         values = {name: getattr(row, name) for name in Generation.__dataclass_fields__}
-        values["parameters"] = orjson.loads(row.parameters)
-        values["messages"] = None if row.messages is None else orjson.loads(row.messages)
+        values["parameters"] = _json(row.parameters)
+        values["messages"] = _json(row.messages)
         return Generation(**values)
 
     def prompt_texts(self, prompt_ids: list[str]) -> dict[str, str]:
@@ -171,33 +167,9 @@ def _ordered(statement: Select[Any], before: Place | None) -> Select[Any]:
 
 
 def _feedback(row: Any) -> Feedback:
-    return Feedback(
-        id=row.id,
-        timestamp=row.updated_at,
-        created_at=row.created_at,
-        name=row.name,
-        kind=row.kind,
-        value=row.value,
-        sentiment=row.sentiment,
-        feature=row.feature,
-        source=row.source,
-        source_id=row.source_id,
-        comment=row.comment,
-        reasons=orjson.loads(row.reasons),
-        user_id=row.user_id,
-        session_id=row.session_id,
-        input_text=row.input_text,
-        response_text=row.response_text,
-        config_revision=row.config_revision,
-        generation_id=row.generation_id,
-        trace_id=row.trace_id,
-        prompt_id=row.prompt_id or None,
-        prompt_text=row.prompt_text,
-        model=row.model or None,
-        parameters=None if row.parameters is None else orjson.loads(row.parameters),
-        messages=None if row.messages is None else orjson.loads(row.messages),
-        duration=row.duration,
-        time_to_first_token=row.time_to_first_token,
-        input_tokens=row.input_tokens,
-        output_tokens=row.output_tokens,
-    )
+    stored = Feedback._make(row)
+    return stored._replace(reasons=_json(row.reasons), parameters=_json(row.parameters), messages=_json(row.messages))
+
+
+def _json(stored: str | None) -> Any:
+    return None if stored is None else orjson.loads(stored)
