@@ -1,6 +1,7 @@
 """A database with any number of votes in it, made by plain SQL: through the API a million would take minutes."""
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import Generator
 from itertools import batched
@@ -71,6 +72,7 @@ def fill(database: Path, votes: int, *, text_size: int, share_down: float) -> No
     with sqlite3.connect(database) as conn:
         conn.execute("PRAGMA journal_mode = WAL")
     conn.close()
+    os.sync()  # or else the first commits that are measured wait for this one's bytes
 
 
 async def _make_schema(database: Path) -> None:

@@ -72,17 +72,17 @@ def _vote(ballot: Ballot, config: Config) -> Vote:
     rating = parse_rating(ballot.rating, values)
     texts = (ballot.input_text, ballot.response_text)
     by_id = ballot.generation_id is not None or ballot.request_id is not None
-    if by_id and any(text is not None for text in texts):
+    if by_id and texts != (None, None):
         raise InputError("Send either `generation_id` or `request_id`, or both texts; not ids and texts together.")
     if ballot.generation_id is not None and ballot.request_id is not None:
         raise InputError("Send `generation_id` or `request_id`, not both.")
-    if not by_id and any(text is None for text in texts):
+    if not by_id and None in texts:
         raise InputError(
             "Say what is rated: `generation_id` or `request_id` of the response, or `input_text` and `response_text`."
         )
     if ballot.feature is not None and ballot.feature not in FEATURES:
         raise InputError(f"`feature` must be one of {', '.join(f'`{name}`' for name in FEATURES)}.")
-    if set(ballot.reasons) - set(values.reasons):
+    if any(reason not in values.reasons for reason in ballot.reasons):
         known = ", ".join(f"`{name}`" for name in values.reasons) or "empty, as none are configured"
         raise InputError(f"`reasons` may hold {known}.")
     return Vote(
