@@ -12,7 +12,12 @@
     ├── NotFound                    404 not_found
     │   ├── FeatureDisabled         404 feature_disabled
     │   ├── GenerationNotFound      404 generation_not_found
-    │   └── FeedbackNotFound        404 feedback_not_found
+    │   ├── FeedbackNotFound        404 feedback_not_found
+    │   ├── ComparisonNotFound      404 comparison_not_found
+    │   └── ExperimentNotFound      404 experiment_not_found
+    ├── ComparisonForeign           403 comparison_foreign
+    ├── ComparisonIncomplete        409 comparison_incomplete
+    ├── ComparisonExpired           410 comparison_expired
     ├── ModelError                  502 model_error
     │   ├── ModelUnreachable        503 model_unreachable
     │   ├── ModelBusy               503 model_busy
@@ -121,6 +126,39 @@ class FeedbackNotFound(NotFound):
     """No feedback is stored under that id."""
 
     code = "feedback_not_found"
+
+
+class ComparisonNotFound(NotFound):
+    """No comparison is recorded under that id."""
+
+    code = "comparison_not_found"
+
+
+class ExperimentNotFound(NotFound):
+    """No experiment is recorded under that id."""
+
+    code = "experiment_not_found"
+
+
+class ComparisonForeign(CanopyError):
+    """Somebody else asked for this comparison."""
+
+    status = 403
+    code = "comparison_foreign"
+
+
+class ComparisonIncomplete(CanopyError):
+    """One side of the comparison failed."""
+
+    status = 409
+    code = "comparison_incomplete"
+
+
+class ComparisonExpired(CanopyError):
+    """The time for voting on this comparison is over."""
+
+    status = 410
+    code = "comparison_expired"
 
 
 class ModelError(CanopyError):

@@ -8,6 +8,8 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
+from canopy.store.ab import Ballot, BallotCounts, BallotPage, BallotReceipt, Comparison, Experiment, FirstBallot
+
 type Status = Literal["completed", "cancelled", "failed"]
 type Source = Literal["HUMAN", "LLM_JUDGE", "CODE"]
 type Kind = Literal["thumbs", "score", "label"]
@@ -164,6 +166,7 @@ class Erased:
 
     generations: int
     feedback: int
+    comparisons: int
 
 
 class Store(Protocol):
@@ -204,6 +207,34 @@ class Store(Protocol):
 
     async def delete_feedback(self, feedback_id: str) -> Receipt | None:
         """Take a vote back; what it was, or None when there is none under that id."""
+        ...
+
+    async def record_comparison(self, comparison: Comparison) -> None:
+        """Store a comparison whose generations are recorded and, when it is new, its experiment."""
+        ...
+
+    async def record_ballot(self, ballot: Ballot) -> BallotReceipt:
+        """Store a ballot, change the voter's earlier one on the same comparison, or recognise it as the same.
+
+        A ballot that finds both responses bad is negative feedback on each. Raises ComparisonNotFound,
+        ComparisonForeign, ComparisonExpired and ComparisonIncomplete, each for this ballot alone.
+        """
+        ...
+
+    async def experiments(self) -> list[Experiment]:
+        """Every experiment, newest first."""
+        ...
+
+    async def ballot_counts(self, experiment_id: str | None) -> BallotCounts:
+        """Count the ballots of an experiment, or of all."""
+        ...
+
+    async def first_ballots(self, experiment_id: str) -> list[FirstBallot]:
+        """Each voter's first ballot in an experiment, in the order in which they came."""
+        ...
+
+    async def ballots(self, experiment_id: str | None, limit: int, cursor: str | None) -> BallotPage:
+        """Read one page of an experiment's ballots, or of all. Raises InputError for a cursor that isn't its own."""
         ...
 
     async def generation(self, generation_id: str) -> Generation | None:
