@@ -79,7 +79,7 @@ def test_each_event_is_documented_with_its_level_and_fields() -> None:
     rows = {code(row["event"])[0]: row for row in table("logging.md", "event")}
     records = {event.name: event for event in subclasses(events.Event)}
     # Lines that no record of Canopy's stands for: a library's, and the one before a crash.
-    others = set(re.findall(r'self\._write\[[^\]]+\]\("(\w+)"', inspect.getsource(logs)))
+    others = set(re.findall(r'self\._line\([^,]+, "(\w+)"', inspect.getsource(logs)))
     assert rows.keys() == records.keys() | others
     for name, record in records.items():
         assert rows[name]["level"] == record.level
