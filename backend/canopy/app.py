@@ -12,7 +12,9 @@ from starlette.types import ASGIApp
 
 from canopy.admission import Admission
 from canopy.api import Parts, build_api, with_context
+from canopy.comparison import Comparisons
 from canopy.errors import ConfigError, StoreError
+from canopy.feedback.ballots import Ballots
 from canopy.feedback.votes import Votes
 from canopy.flags import Config, ConfigSource
 from canopy.inference import open_inference
@@ -49,13 +51,16 @@ def create_app(settings: Settings, logs: Logs) -> Application:
     admission = Admission(
         settings.max_generations, settings.max_queued_generations, settings.queue_timeout, telemetry.metrics
     )
+    pipeline = Pipeline(config, inference, store, telemetry, admission)
     parts = Parts(
         settings=settings,
         config=config,
         store=store,
         inference=inference,
-        pipeline=Pipeline(config, inference, store, telemetry, admission),
+        pipeline=pipeline,
         votes=Votes(config, store, telemetry),
+        comparisons=Comparisons(config, pipeline, store, telemetry, settings.comparison_lifetime),
+        ballots=Ballots(config, store, telemetry),
         telemetry=telemetry,
         lifecycle=Lifecycle(),
     )

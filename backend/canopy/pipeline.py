@@ -15,6 +15,7 @@ from canopy.flags import Config, ConfigSource
 from canopy.ids import new_id
 from canopy.inference.base import ChatRequest, Completed, Deltas, Inference, Message
 from canopy.prompts import Prompt
+from canopy.store.ab import Arm
 from canopy.store.base import Generation, Store
 from canopy.store.base import Status as GenerationStatus
 from canopy.telemetry import Telemetry
@@ -30,6 +31,8 @@ class Question:
     trace_id: str
     session_id: str | None = None
     user_id: str | None = None
+    arm: Arm = "prompt"
+    config: Config | None = None  # to run under; None: the one that is in force when it starts
 
 
 @dataclass(slots=True)
@@ -77,7 +80,7 @@ class Pipeline:
         complete but could not be recorded. A failed generation is recorded as failed; one whose consumer goes away
         (`aclose` or cancellation) as cancelled, and the model is told to stop.
         """
-        config = self.check(question.feature)
+        config = question.config or self.check(question.feature)
         async with self._admission.place(), self._known():
             call = self._begin(question, config)
             try:
@@ -137,7 +140,7 @@ class Pipeline:
 
     def _begin(self, question: Question, config: Config) -> _Call:
         feature, values = question.feature, config.values
-        prompt = feature.prompt(values)
+        prompt = feature.prompt(values, question.arm)
         model = self._inference.model_name(feature.model(values))
         temperature, max_tokens = feature.temperature(values), feature.max_tokens(values)
         generation_id = new_id("gen")

@@ -44,5 +44,8 @@ class Settings(BaseSettings):
     body_timeout: float = Field(30, gt=0, description="Seconds in which a request's body must have arrived.")
     max_prompt_chars: int = Field(100_000, ge=1, description="Longest text to summarize or to vote on, in characters.")
     max_comment_chars: int = Field(4_000, ge=0, description="Longest comment on a vote, in characters.")
+    comparison_lifetime: float = Field(
+        86_400, gt=0, description="Seconds in which a comparison can be voted on, and the vote be changed."
+    )
     config_poll_interval: float = Field(0.25, gt=0, description="Seconds between two looks at the values file.")
     retention_days: int = Field(0, ge=0, description="Days after which records are deleted; 0 keeps them.")

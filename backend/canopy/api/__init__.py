@@ -5,6 +5,7 @@ from fastapi.routing import APIRoute
 from starlette.types import ASGIApp
 
 from canopy import __version__
+from canopy.api.compare import comparison_review_routes, comparison_routes
 from canopy.api.context import RequestContext
 from canopy.api.direct import DirectRoutes
 from canopy.api.errors import add_error_handlers
@@ -16,6 +17,17 @@ from canopy.api.reference import reference_routes
 from canopy.api.summarize import summarize_routes
 
 __all__ = ["Parts", "build_api", "with_context"]
+
+
+# In the order in which addresses are tried: the busiest first.
+_ROUTERS = (
+    vote_routes,
+    summarize_routes,
+    comparison_routes,
+    review_routes,
+    comparison_review_routes,
+    operations_routes,
+)
 
 
 def build_api(parts: Parts) -> FastAPI:
@@ -31,7 +43,7 @@ def build_api(parts: Parts) -> FastAPI:
     )
     add_error_handlers(app, parts)
     # Not `include_router`, which puts a router of its own between the application and each route.
-    for router in (vote_routes, summarize_routes, review_routes, operations_routes):
+    for router in _ROUTERS:
         app.router.routes.extend(router(parts).routes)
     for route in app.router.routes:
         if isinstance(route, APIRoute) and route.endpoint.__doc__:  # it says more than the function's name

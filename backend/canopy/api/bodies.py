@@ -73,6 +73,16 @@ class ChatBody(Body):
     user_id: Id | None = Field(None, description="Who asks.")
 
 
+def reason_is_comment(data: Any) -> Any:
+    """Take `reason` for `comment`: older clients send it so."""
+    if isinstance(data, dict) and "reason" in data:
+        data = dict(data)
+        reason = data.pop("reason")
+        if data.setdefault("comment", reason) != reason:
+            raise PydanticCustomError("two_comments", "send `comment` or `reason`, not both")
+    return data
+
+
 class VoteBody(Body):
     """A vote on a response, named by id or by its two texts."""
 
@@ -90,15 +100,27 @@ class VoteBody(Body):
         "user_satisfaction", description="What is assessed."
     )
 
-    @model_validator(mode="before")
-    @classmethod
-    def _reason_is_comment(cls, data: Any) -> Any:
-        if isinstance(data, dict) and "reason" in data:
-            data = dict(data)
-            reason = data.pop("reason")
-            if data.setdefault("comment", reason) != reason:
-                raise PydanticCustomError("two_comments", "send `comment` or `reason`, not both")
-        return data
+    _reason = model_validator(mode="before")(reason_is_comment)
+
+
+class BallotBody(Body):
+    """A preference between the two responses of a comparison."""
+
+    preference: Literal["a", "b", "tie", "both_bad"] = Field(description="The better side, neither, or both bad.")
+    comparison_id: Id | None = Field(None, description="From the comparison's first event.")
+    prompt_mapping: dict[Literal["a", "b"], Id] | None = Field(
+        None, description="The `mapping` of the first event, which names the comparison as well."
+    )
+    comment: Text | None = Field(None, description="Why, in one's own words; also accepted as `reason`.")
+    reasons: list[Id] = Field(default_factory=list, max_length=20, description="Configured categories.")
+    user_id: Id | None = Field(None, description="Who votes.")
+    session_id: Id | None = Field(None, description="The voter's session; also the header X-Session-Id.")
+    feature: Id | None = Field(None, description="Ignored: the comparison knows.")
+    input_text: Text | None = Field(None, description="Ignored: the comparison knows.")
+    response_a: Text | None = Field(None, description="Ignored: the comparison knows.")
+    response_b: Text | None = Field(None, description="Ignored: the comparison knows.")
+
+    _reason = model_validator(mode="before")(reason_is_comment)
 
 
 async def read_body(request: Request, settings: Settings) -> bytes:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from canopy.comparison import Comparisons
+from canopy.feedback.ballots import Ballots
 from canopy.feedback.votes import Votes
 from canopy.flags import ConfigSource
 from canopy.inference.switching import SwitchingInference
@@ -22,5 +24,7 @@ class Parts:
     inference: SwitchingInference
     pipeline: Pipeline
     votes: Votes
+    comparisons: Comparisons
+    ballots: Ballots
     telemetry: Telemetry
     lifecycle: Lifecycle

@@ -21,7 +21,7 @@ from canopy.inference.base import Deltas, Message
 from canopy.pipeline import Question
 from canopy.store.base import Generation
 
-_DOCS: dict[int | str, dict[str, Any]] = {
+ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "Events: `delta`s, then `done`; or one JSON object.",
         "content": {"text/event-stream": {"schema": {"type": "string"}}, "application/json": {}},
@@ -41,15 +41,16 @@ def summarize_routes(parts: Parts) -> APIRouter:
     router = APIRouter(route_class=BodyRoute, tags=["summarize"])
     limit = parts.settings.max_prompt_chars
 
-    @router.post("/summarize", responses=_DOCS, openapi_extra=request_body(SummarizeBody), response_model=None)
+    @router.post("/summarize", responses=ANSWERS, openapi_extra=request_body(SummarizeBody), response_model=None)
     async def summarize(request: Request) -> Response:
         """Summarize a text."""
         parts.pipeline.check(FEATURES["summarize"])
         body = parse(SummarizeBody, await read_body(request, parts.settings))
         check_length("prompt", body.prompt, limit)
-        return await _answer(parts, request, FEATURES["summarize"], (Message("user", body.prompt),), body)
+        asked = question(request, FEATURES["summarize"], (Message("user", body.prompt),), body)
+        return await answer(parts, request, asked, body)
 
-    @router.post("/summarize/chat", responses=_DOCS, openapi_extra=request_body(ChatBody), response_model=None)
+    @router.post("/summarize/chat", responses=ANSWERS, openapi_extra=request_body(ChatBody), response_model=None)
     async def chat(request: Request) -> Response:
         """Ask a follow-up question on a summary."""
         parts.pipeline.check(FEATURES["summarize_chat"])
@@ -59,34 +60,39 @@ def summarize_routes(parts: Parts) -> APIRouter:
         if body.messages[-1].role != "user":
             raise InputError("The last of `messages` must be the user's question.")
         turns = tuple(Message(turn.role, turn.content) for turn in body.messages)
-        return await _answer(parts, request, FEATURES["summarize_chat"], turns, body)
+        return await answer(parts, request, question(request, FEATURES["summarize_chat"], turns, body), body)
 
     return router
 
 
-async def _answer(
-    parts: Parts, request: Request, feature: Feature, messages: tuple[Message, ...], body: SummarizeBody | ChatBody
-) -> Response:
-    question = Question(
+def question(
+    request: Request, feature: Feature, messages: tuple[Message, ...], body: SummarizeBody | ChatBody
+) -> Question:
+    """What the client asks, and who it says it is."""
+    return Question(
         feature=feature,
         messages=messages,
         trace_id=trace_id_of(request.scope),
         session_id=session_id_of(request, body.session_id),
         user_id=body.user_id,
     )
-    reply = parts.pipeline.generate(question)
-    if not body.stream or _wants_json(request):
+
+
+async def answer(parts: Parts, request: Request, asked: Question, body: SummarizeBody | ChatBody) -> Response:
+    """One generation, as events or, where the client wants that, as one JSON object."""
+    reply = parts.pipeline.generate(asked)
+    if not body.stream or wants_json(request):
         outcome = await unless_gone(request.receive, _whole(reply))
         return json_response(outcome, 200 if outcome else CLIENT_GONE)
     return EventStream(
         _events(reply),
         keepalive=parts.settings.keepalive_interval,
-        on_error=lambda error: _error_event(parts, request, error),
+        on_error=lambda error: error_event(parts, request, error),
     )
 
 
-def _error_event(parts: Parts, request: Request, error: Exception) -> bytes:
-    """A failure after the stream has begun."""
+def error_event(parts: Parts, request: Request, error: Exception) -> bytes:
+    """A failure of the whole stream after it has begun."""
     known = error if isinstance(error, CanopyError) else CanopyError(UNEXPECTED)
     if known is error:
         report(parts.telemetry, request.scope, known)
@@ -121,6 +127,7 @@ def _outcome(generation: Generation) -> dict[str, Any]:
     }
 
 
-def _wants_json(request: Request) -> bool:
+def wants_json(request: Request) -> bool:
+    """Whether the client asks for one JSON object."""
     accept = request.headers.get("accept", "")
     return "application/json" in accept and "text/event-stream" not in accept

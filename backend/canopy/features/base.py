@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from canopy.flags import Values
 from canopy.prompts import Prompt
+from canopy.store.ab import Arm
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class Feature:
     title: str
     endpoint: str
     exported: bool
-    prompt: Callable[[Values], Prompt]
+    prompt: Callable[[Values, Arm], Prompt]
     model: Callable[[Values], str]
     temperature: Callable[[Values], float]
     max_tokens: Callable[[Values], int]

@@ -1,11 +1,13 @@
 """From what a client sends to a committed, logged and counted vote."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from canopy.errors import FeatureDisabled, FeedbackNotFound, InputError, StoreError
 from canopy.features import FEATURES
 from canopy.feedback.ratings import parse_rating
 from canopy.flags import Config, ConfigSource
+from canopy.flags.values import FeedbackValues
 from canopy.store.base import Receipt, Store, Vote
 from canopy.telemetry import Telemetry
 from canopy.telemetry.events import FeedbackDeleted, FeedbackSubmitted, StoreFailed
@@ -82,9 +84,7 @@ def _vote(ballot: Ballot, config: Config) -> Vote:
         )
     if ballot.feature is not None and ballot.feature not in FEATURES:
         raise InputError(f"`feature` must be one of {', '.join(f'`{name}`' for name in FEATURES)}.")
-    if any(reason not in values.reasons for reason in ballot.reasons):
-        known = ", ".join(f"`{name}`" for name in values.reasons) or "empty, as none are configured"
-        raise InputError(f"`reasons` may hold {known}.")
+    check_reasons(ballot.reasons, values)
     return Vote(
         name=ballot.name,
         kind=rating.kind,
@@ -105,6 +105,13 @@ def _vote(ballot: Ballot, config: Config) -> Vote:
         idempotency_key=ballot.idempotency_key,
         body_digest=ballot.body_digest,
     )
+
+
+def check_reasons(reasons: Sequence[str], values: FeedbackValues) -> None:
+    """Raise InputError when a reason isn't among the configured ones."""
+    if any(reason not in values.reasons for reason in reasons):
+        known = ", ".join(f"`{name}`" for name in values.reasons) or "empty, as none are configured"
+        raise InputError(f"`reasons` may hold {known}.")
 
 
 def _voter(ballot: Ballot, by_id: bool) -> str | None:

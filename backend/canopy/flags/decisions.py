@@ -36,5 +36,6 @@ def _ab_testing(values: Values) -> Flag:
         missing.append("a prompt in `summarize.prompt_b`")
     if missing:
         return Flag("ab_testing", False, f"`ab_testing.enabled` is true, but it needs {' and '.join(missing)} as well.")
-    # A flag that can't work is off, and says so, until the comparison is served.
-    return Flag("ab_testing", False, "`ab_testing.enabled` is true, but this version does not serve comparisons yet.")
+    if values.summarize.prompt_b == values.summarize.prompt:
+        return Flag("ab_testing", False, "`summarize.prompt` and `summarize.prompt_b` are the same text.")
+    return _plain("ab_testing", True)

@@ -89,6 +89,29 @@ class AbTestingValues(_Section):
     """Comparisons of two prompts."""
 
     enabled: bool = Field(False, description="Run both prompts and ask which response is better.")
+    percentage: float = Field(
+        100, ge=0, le=100, allow_inf_nan=False, description="Share of sessions, in percent, that get comparisons."
+    )
+    alpha: float = Field(
+        0.05, ge=1e-6, le=0.5, allow_inf_nan=False, description="Risk of a wrong decision, over a whole experiment."
+    )
+    prior: float = Field(
+        10,
+        ge=0.5,
+        le=10_000,
+        allow_inf_nan=False,
+        description="How close a race is expected: a = b of the Beta distribution behind the decision.",
+    )
+    delta: float = Field(
+        0.05,
+        gt=0,
+        lt=0.5,
+        allow_inf_nan=False,
+        description="Win rates within ½ ± delta make two prompts equivalent.",
+    )
+    n_max: int = Field(
+        2000, ge=1, le=100_000, description="Decisive votes after which an experiment ends as inconclusive."
+    )
 
 
 class Values(_Section):

@@ -7,6 +7,7 @@ search of the log for `feedback_submitted` finds votes and nothing else.
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+from canopy.store.ab import BallotReceipt
 from canopy.store.base import Generation, Receipt
 
 type Level = Literal["debug", "info", "warning", "error"]
@@ -150,6 +151,34 @@ class FeedbackDeleted(Event):
     def payload(self) -> dict[str, Any]:
         """The vote without its texts."""
         return {**_vote(self.receipt), "trace_id": self.trace_id}
+
+
+@dataclass(frozen=True, slots=True)
+class AbPreferenceSubmitted(Event):
+    """A ballot on a comparison is committed."""
+
+    name: ClassVar[str] = "ab_preference_submitted"
+    receipt: BallotReceipt
+    trace_id: str
+
+    def payload(self) -> dict[str, Any]:
+        """The ballot without any text."""
+        it = self.receipt
+        return {
+            "preference": it.preference,
+            "winning_prompt": it.winner,
+            "winning_prompt_id": it.winning_prompt_id,
+            "outcome": it.outcome,
+            "comparison_id": it.comparison_id,
+            "experiment_id": it.experiment_id,
+            "prompt_id": it.prompt_id,
+            "prompt_b_id": it.prompt_b_id,
+            "prompt_b_side": it.prompt_b_side,
+            "model": it.model,
+            "config_revision": it.config_revision,
+            "generation_trace_id": it.trace_id,
+            "trace_id": self.trace_id,
+        }
 
 
 @dataclass(frozen=True, slots=True)

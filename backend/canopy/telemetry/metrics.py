@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 from canopy import __version__
 from canopy.store.base import Generation
 from canopy.telemetry.events import (
+    AbPreferenceSubmitted,
     ConfigRejected,
     ConfigReloaded,
     Event,
@@ -49,6 +50,12 @@ class Metrics:
         )
         self._deleted = Counter(
             "canopy_feedback_deleted", "Votes taken back.", ("feature", "rating", "prompt_id"), registry=registry
+        )
+        self._preferences = Counter(
+            "canopy_ab_preferences",
+            "Ballots on comparisons committed, by what won and the id of the winning prompt.",
+            ("winner", "prompt_id"),
+            registry=registry,
         )
         self._generations = Counter(
             "canopy_generations", "Model calls that ended.", ("feature", "status", "code"), registry=registry
@@ -131,6 +138,10 @@ class Metrics:
         it = event.receipt
         self._deleted.labels(it.feature, it.value, it.prompt_id or "").inc()
 
+    def _on_preference(self, event: AbPreferenceSubmitted) -> None:
+        it = event.receipt
+        self._preferences.labels(it.winner or it.preference, it.winning_prompt_id or "").inc()
+
     def _on_flags(self, event: Started | ConfigReloaded) -> None:
         for name, on in event.flags.items():
             self._flags.labels(name).set(on)
@@ -155,6 +166,7 @@ _COUNTERS: dict[type[Event], Callable[[Metrics, Any], None]] = {
     GenerationFinished: Metrics._on_generation,
     FeedbackSubmitted: Metrics._on_vote,
     FeedbackDeleted: Metrics._on_deleted,
+    AbPreferenceSubmitted: Metrics._on_preference,
     Started: Metrics._on_flags,
     ConfigReloaded: Metrics._on_flags,
     ConfigRejected: Metrics._on_rejected,

@@ -1,0 +1,236 @@
+"""POST /summarize/ab, POST /feedback/ab and GET /feedback/ab."""
+
+import traceback
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from canopy.api.bodies import BallotBody, SummarizeBody, check_length, parse, read_body
+from canopy.api.context import route_of, trace_id_of
+from canopy.api.errors import UNEXPECTED, report
+from canopy.api.filters import Word
+from canopy.api.parts import Parts
+from canopy.api.routes import BodyRoute, ErrorBody, json_response, request_body
+from canopy.api.sessions import session_id_of
+from canopy.api.streams import CLIENT_GONE, EventStream, event, unless_gone
+from canopy.api.summarize import ANSWERS, answer, error_event, question, wants_json
+from canopy.comparison import SIDES, Begun, Failed, Finished, Item, Said, prompts_by_side
+from canopy.errors import CanopyError, ExperimentNotFound, InputError
+from canopy.features import FEATURES
+from canopy.feedback.ab_report import payload, report_on
+from canopy.feedback.times import iso
+from canopy.inference.base import Message
+from canopy.store.ab import Ballot, BallotEntry, BallotReceipt, Experiment
+from canopy.telemetry.events import RequestFailed
+
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    status: {"model": ErrorBody} for status in (403, 404, 408, 409, 410, 413, 422, 503)
+}
+
+
+def comparison_routes(parts: Parts) -> APIRouter:
+    """The routes that run comparisons and take ballots."""
+    router = APIRouter(route_class=BodyRoute, tags=["a/b testing"])
+    settings = parts.settings
+
+    @router.post("/summarize/ab", responses=ANSWERS, openapi_extra=request_body(SummarizeBody), response_model=None)
+    async def compare(request: Request) -> Response:
+        """Summarize a text with both prompts at once; outside the share of sessions that compare, with one."""
+        config = parts.comparisons.check()
+        body = parse(SummarizeBody, await read_body(request, settings))
+        check_length("prompt", body.prompt, settings.max_prompt_chars)
+        asked = question(request, FEATURES["summarize"], (Message("user", body.prompt),), body)
+        if not parts.comparisons.chosen(asked, config):
+            return await answer(parts, request, asked, body)
+        items = parts.comparisons.compare(asked, config)
+        if not body.stream or wants_json(request):
+            outcome = await unless_gone(request.receive, _whole(parts, request, items))
+            return json_response(outcome, 200 if outcome else CLIENT_GONE)
+        return EventStream(
+            _events(parts, request, items),
+            keepalive=settings.keepalive_interval,
+            on_error=lambda error: error_event(parts, request, error),
+        )
+
+    @router.post(
+        "/feedback/ab",
+        responses={200: {"description": "Committed.", "content": {"application/json": {}}}, **_ERRORS},
+        openapi_extra=request_body(BallotBody),
+        response_model=None,
+    )
+    async def prefer(request: Request) -> Response:
+        """Say which response of a comparison is better. The answer tells which prompt was which."""
+        parts.ballots.check()
+        body = parse(BallotBody, await read_body(request, settings))
+        check_length("comment", body.comment, settings.max_comment_chars)
+        ballot = Ballot(
+            comparison_id=_comparison_id(body),
+            preference=body.preference,
+            comment=body.comment or None,
+            reasons=tuple(dict.fromkeys(body.reasons)),
+            session_id=session_id_of(request, body.session_id),
+            user_id=body.user_id,
+        )
+        return json_response(_revealed(await parts.ballots.submit(ballot, trace_id_of(request.scope))))
+
+    return router
+
+
+class BallotsQuery(BaseModel):
+    """Which ballots, and which page of them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    experiment: Word = Field(None, max_length=200, description="An experiment's id; without it, the newest.")
+    limit: int = Field(50, ge=1, le=200, description="Entries on a page.")
+    cursor: Word = Field(None, max_length=200, description="The `next` of the page before.")
+
+
+def comparison_review_routes(parts: Parts) -> APIRouter:
+    """The route that shows what the ballots say."""
+    router = APIRouter(route_class=APIRoute, tags=["a/b testing"], responses=_ERRORS)
+
+    @router.get("/feedback/ab", response_model=None)
+    async def results(query: Annotated[BallotsQuery, Query()]) -> Response:
+        """Counts and ballots; statistics and the decision for one experiment."""
+        parts.ballots.check()
+        store = parts.store
+        experiments = await store.experiments()
+        experiment = _chosen(experiments, query.experiment)
+        counts = await store.ballot_counts(query.experiment)
+        page = await store.ballots(query.experiment, query.limit, query.cursor)
+        found: dict[str, Any] = {"experiment": None, "statistics": None, "decision": None}
+        if experiment is not None:
+            own = counts if query.experiment else await store.ballot_counts(experiment.id)
+            found = payload(report_on(experiment, own, await store.first_ballots(experiment.id)))
+        return json_response(
+            {
+                "total": counts.ballots,
+                "prompt_a_wins": counts.wins_prompt,
+                "prompt_b_wins": counts.wins_prompt_b,
+                "ties": counts.ties,
+                "both_bad": counts.both_bad,
+                **found,
+                "experiments": [{"id": it.id, "created_at": iso(it.created_at)} for it in experiments],
+                "entries": [entry(it) for it in page.entries],
+                "next": page.next,
+            }
+        )
+
+    return router
+
+
+def _chosen(experiments: list[Experiment], wanted: str | None) -> Experiment | None:
+    if wanted is None:
+        return experiments[0] if experiments else None
+    for experiment in experiments:
+        if experiment.id == wanted:
+            return experiment
+    raise ExperimentNotFound("There is no experiment with this id.")
+
+
+def _mapping(comparison_id: str) -> dict[str, str]:
+    """What stands for each side's prompt before the vote: a name for the place, which says nothing of the prompt."""
+    return {side: f"{comparison_id}:{side}" for side in SIDES}
+
+
+def _comparison_id(body: BallotBody) -> str:
+    if body.prompt_mapping is None:
+        if body.comparison_id is None:
+            raise InputError("`comparison_id` is missing: send the one that the comparison began with.")
+        return body.comparison_id
+    found = {place.removesuffix(f":{side}") for side, place in body.prompt_mapping.items()}
+    if body.comparison_id is not None:
+        found.add(body.comparison_id)
+    comparison_id = found.pop()
+    if found or body.prompt_mapping != _mapping(comparison_id):
+        raise InputError("`prompt_mapping` must be the `mapping` that the comparison began with, unchanged.")
+    return comparison_id
+
+
+async def _events(parts: Parts, request: Request, items: AsyncGenerator[Item]) -> AsyncGenerator[bytes]:
+    async with aclosing(items) as arriving:
+        async for item in arriving:
+            if isinstance(item, Said):
+                yield b"".join([event({"variant": item.side, "delta": text}) for text in item.deltas])
+            elif isinstance(item, Begun):
+                mapping = _mapping(item.comparison_id)
+                yield event({"type": "ab_config", "comparison_id": item.comparison_id, "mapping": mapping})
+            else:
+                yield event({"variant": item.side, **_end(parts, request, item)})
+
+
+async def _whole(parts: Parts, request: Request, items: AsyncGenerator[Item]) -> dict[str, Any]:
+    whole: dict[str, Any] = {"request_id": trace_id_of(request.scope)}
+    async with aclosing(items) as arriving:
+        async for item in arriving:
+            if isinstance(item, Begun):
+                whole |= {"comparison_id": item.comparison_id, "mapping": _mapping(item.comparison_id)}
+            elif isinstance(item, Finished):
+                whole[item.side] = {"response": item.generation.response_text, **_end(parts, request, item)}
+            elif isinstance(item, Failed):
+                whole[item.side] = _end(parts, request, item)
+    return whole
+
+
+def _end(parts: Parts, request: Request, item: Finished | Failed) -> dict[str, Any]:
+    """How a side ended. No usage: the number of input tokens would tell the longer prompt."""
+    if isinstance(item, Finished):
+        it = item.generation
+        return {"type": "done", "generation_id": it.id, "finish_reason": it.finish_reason}
+    error = item.error if isinstance(item.error, CanopyError) else CanopyError(UNEXPECTED)
+    trace_id = trace_id_of(request.scope)
+    if error is item.error:
+        report(parts.telemetry, request.scope, error)
+    else:
+        exception = "".join(traceback.format_exception(item.error))
+        failed = RequestFailed(route_of(request.scope), error.code, type(item.error).__name__, trace_id, exception)
+        parts.telemetry.emit(failed)
+    return {"type": "error", "error": error.sentence, "code": error.code, "request_id": trace_id}
+
+
+def _revealed(receipt: BallotReceipt) -> dict[str, Any]:
+    arms = prompts_by_side(receipt.prompt_b_side)
+    prompts = {
+        "prompt": {"id": receipt.prompt_id, "text": receipt.prompt_text},
+        "prompt_b": {"id": receipt.prompt_b_id, "text": receipt.prompt_b_text},
+    }
+    return {
+        "status": "ok",
+        "comparison_id": receipt.comparison_id,
+        "preference": receipt.preference,
+        "winning_prompt": receipt.winner,
+        "prompt_mapping": arms,
+        "prompts": {side: prompts[arm] for side, arm in arms.items()},
+    }
+
+
+def entry(it: BallotEntry) -> dict[str, Any]:
+    """A ballot as clients see it."""
+    return {
+        "id": it.comparison_id,
+        "experiment": it.experiment_id,
+        "timestamp": iso(it.timestamp),
+        "preference": it.preference,
+        "winning_prompt": it.winner,
+        "prompt_mapping": prompts_by_side(it.prompt_b_side),
+        "prompt_id": it.prompt_id,
+        "prompt_b_id": it.prompt_b_id,
+        "input_text": it.input_text,
+        "response_a": it.response_a,
+        "response_b": it.response_b,
+        "generation_ids": {"a": it.generation_a, "b": it.generation_b},
+        "comment": it.comment,
+        "reasons": it.reasons,
+        "user_id": it.user_id,
+        "session_id": it.session_id,
+        "request_id": it.trace_id,
+        "model": it.model,
+        "config_revision": it.config_revision,
+    }

@@ -1,0 +1,191 @@
+"""One text, both prompts, at once and blinded. Each side is a generation of its own; people vote on the pair."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import replace
+from typing import NamedTuple
+
+from canopy.errors import FeatureDisabled, StoreError
+from canopy.experiments.assignment import compares, prompt_b_side
+from canopy.experiments.identity import experiment_id
+from canopy.experiments.rule import Rule
+from canopy.flags import Config, ConfigSource
+from canopy.ids import new_id
+from canopy.inference.base import Deltas
+from canopy.pipeline import Pipeline, Question
+from canopy.prompts import prompt
+from canopy.store.ab import Arm, Comparison, Experiment, Side
+from canopy.store.base import Generation, Store
+from canopy.telemetry import Telemetry
+from canopy.telemetry.events import StoreFailed
+
+SIDES: tuple[Side, Side] = ("a", "b")
+
+
+class Begun(NamedTuple):
+    """The first thing of every comparison. Which arm stands on which side is not in it."""
+
+    comparison_id: str
+
+
+class Said(NamedTuple):
+    """More of one side's reply."""
+
+    side: Side
+    deltas: Deltas
+
+
+class Finished(NamedTuple):
+    """One side is complete and recorded."""
+
+    side: Side
+    generation: Generation
+
+
+class Failed(NamedTuple):
+    """One side failed. The other goes on, but nobody can vote."""
+
+    side: Side
+    error: Exception
+
+
+type Item = Begun | Said | Finished | Failed
+
+
+class Comparisons:
+    """Runs comparisons and records those that can be voted on."""
+
+    def __init__(
+        self, config: ConfigSource, pipeline: Pipeline, store: Store, telemetry: Telemetry, lifetime: float
+    ) -> None:
+        """`lifetime` is how many seconds people have to vote."""
+        self._config = config
+        self._pipeline = pipeline
+        self._store = store
+        self._telemetry = telemetry
+        self._lifetime = int(lifetime * 1_000_000)
+
+    def check(self) -> Config:
+        """The config in force. Raises FeatureDisabled when it has A/B testing off."""
+        config = self._config.current
+        if not config.flags["ab_testing"].on:
+            raise FeatureDisabled("A/B testing feature is not enabled")
+        return config
+
+    def chosen(self, question: Question, config: Config) -> bool:
+        """Whether this session is in the share that gets comparisons."""
+        return compares(question.session_id or question.user_id, config.values.ab_testing.percentage)
+
+    async def compare(self, question: Question, config: Config) -> AsyncGenerator[Item]:
+        """Yield both replies as they arrive, mixed.
+
+        `config` is what `check` returned: both sides run under it, whatever changes meanwhile. Raises the first side's
+        error when both fail before either has said a word, and StoreError, after everything else, when both are
+        complete but the pair could not be recorded. Closing the generator stops both sides at the model.
+        """
+        created_at = time.time_ns() // 1000
+        comparison_id, b_side = new_id("cmp"), prompt_b_side()
+        queue: asyncio.Queue[Said | Finished | Failed] = asyncio.Queue()
+        # The sides start in the order of the columns, whatever stands in them, so that no order tells which is which.
+        tasks = [
+            asyncio.create_task(self._side(side, replace(question, arm=_arm(side, b_side), config=config), queue))
+            for side in SIDES
+        ]
+        generations: dict[Side, Generation] = {}
+        failures: list[Failed] = []
+        begun = False
+        try:
+            while len(generations) + len(failures) < len(SIDES):
+                item = await queue.get()
+                if isinstance(item, Failed):
+                    failures.append(item)
+                    if not begun:  # perhaps the other side fails as well
+                        continue
+                if not begun:
+                    begun = True
+                    yield Begun(comparison_id)
+                    for failure in failures:
+                        yield failure
+                if isinstance(item, Finished):
+                    generations[item.side] = item.generation
+                    if len(generations) == len(SIDES):
+                        break
+                yield item
+            if not begun:
+                raise failures[0].error
+            if not failures:
+                recorded = await self._record(question, config, comparison_id, created_at, b_side, generations)
+                yield item  # the last side's end: from here on a vote finds its comparison
+                if not recorded:
+                    raise StoreError("The comparison is complete, but it could not be recorded, so nobody can vote.")
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _side(self, side: Side, question: Question, queue: asyncio.Queue[Said | Finished | Failed]) -> None:
+        try:
+            async with aclosing(self._pipeline.generate(question)) as reply:
+                async for item in reply:
+                    queue.put_nowait(Finished(side, item) if isinstance(item, Generation) else Said(side, item))
+        except Exception as error:  # noqa: BLE001  # whatever it is, the other side goes on and the reader is told
+            queue.put_nowait(Failed(side, error))
+
+    async def _record(
+        self,
+        question: Question,
+        config: Config,
+        comparison_id: str,
+        created_at: int,
+        b_side: Side,
+        generations: dict[Side, Generation],
+    ) -> bool:
+        comparison = Comparison(
+            id=comparison_id,
+            experiment=_experiment(config, generations["a"], created_at),
+            created_at=created_at,
+            expires_at=time.time_ns() // 1000 + self._lifetime,
+            trace_id=question.trace_id,
+            session_id=question.session_id,
+            user_id=question.user_id,
+            config_revision=config.revision,
+            prompt_b_side=b_side,
+            generation_a=generations["a"].id,
+            generation_b=generations["b"].id,
+            complete=True,
+        )
+        try:
+            await self._store.record_comparison(comparison)
+        except StoreError as error:
+            self._telemetry.emit(StoreFailed(error=error.sentence, trace_id=question.trace_id))
+            return False
+        return True
+
+
+def _arm(side: Side, b_side: Side) -> Arm:
+    return "prompt_b" if side == b_side else "prompt"
+
+
+def _experiment(config: Config, generation: Generation, created_at: int) -> Experiment:
+    values = config.values.summarize
+    ab = config.values.ab_testing
+    a, b = prompt(values.prompt), prompt(values.prompt_b)
+    return Experiment(
+        id=experiment_id(a.id, b.id, generation.model, values.temperature, values.max_tokens),
+        created_at=created_at,
+        prompt_id=a.id,
+        prompt_text=a.text,
+        prompt_b_id=b.id,
+        prompt_b_text=b.text,
+        model=generation.model,
+        temperature=values.temperature,
+        max_tokens=values.max_tokens,
+        rule=Rule(ab.alpha, ab.prior, ab.delta, ab.n_max),
+    )
+
+
+def prompts_by_side(b_side: Side) -> dict[Side, Arm]:
+    """Which arm stands on which side: what nobody is told before the vote."""
+    return {side: _arm(side, b_side) for side in SIDES}
