@@ -1,4 +1,4 @@
-"""`python -m bench [streams|votes|export|start|all] [--quick] [--json FILE] [--strict]`."""
+"""`python -m bench [start|streams|comparisons|votes|export|all] [--quick] [--json FILE] [--strict]`."""
 
 import os
 import sys
@@ -13,7 +13,7 @@ import orjson
 from bench.figures import Figure, percentile, table
 from bench.processes import scratch
 
-PARTS = ("start", "streams", "votes", "export")
+PARTS = ("start", "streams", "comparisons", "votes", "export")
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
