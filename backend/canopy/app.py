@@ -131,6 +131,6 @@ async def _retain(parts: Parts) -> None:
         except StoreError as error:
             parts.telemetry.emit(StoreFailed(error.sentence, None))
         else:
-            if erased.generations or erased.feedback:
-                parts.telemetry.emit(RecordsDeleted(erased.generations, erased.feedback))
+            if erased.generations or erased.feedback or erased.comparisons:
+                parts.telemetry.emit(RecordsDeleted(erased.generations, erased.feedback, erased.comparisons))
         await asyncio.sleep(_HOUR)

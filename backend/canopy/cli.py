@@ -191,7 +191,8 @@ def erase(user_id: str | None, session_id: str | None) -> None:
 
 
 def _report(erased: Any) -> None:
-    click.echo(f"Deleted {_counted(erased.generations, 'generation')} and {_counted(erased.feedback, 'vote')}.")
+    generations, votes = _counted(erased.generations, "generation"), _counted(erased.feedback, "vote")
+    click.echo(f"Deleted {generations}, {votes} and {_counted(erased.comparisons, 'comparison')}.")
 
 
 def _counted(n: int, noun: str) -> str:

@@ -1,6 +1,7 @@
 """Counts and satisfaction, from the store's hourly counts.
 
 Satisfaction is positive / (positive + negative): a neutral vote speaks for neither side. It is None without either.
+Preferences between two responses are no part of it: they say which is better, not whether a response is good.
 """
 
 from collections.abc import Callable, Iterable
@@ -9,6 +10,7 @@ from typing import Any
 
 from canopy.feedback.ratings import shown_rating
 from canopy.feedback.times import iso
+from canopy.store.ab import AB_PREFERENCE
 from canopy.store.base import Count
 
 
@@ -55,7 +57,8 @@ def tally[K](counts: Iterable[Count], key: Callable[[Count], K]) -> dict[K, Tall
     """A tally for each value of `key`, in the order in which the values come."""
     tallies: dict[K, Tally] = {}
     for count in counts:
-        tallies.setdefault(key(count), Tally()).add(count)
+        if count.name != AB_PREFERENCE:
+            tallies.setdefault(key(count), Tally()).add(count)
     return tallies
 
 
@@ -64,6 +67,8 @@ def statistics(counts: list[Count]) -> dict[str, Any]:
     overall = tally(counts, lambda _: None).get(None, Tally())
     ratings: dict[int | str, int] = {}
     for count in counts:
+        if count.name == AB_PREFERENCE:
+            continue
         rating = shown_rating(count.kind, count.value)
         ratings[rating] = ratings.get(rating, 0) + count.n
     over_time = tally(sorted(counts, key=lambda it: it.hour), lambda it: it.hour)

@@ -18,6 +18,13 @@ type Preference = Literal["a", "b", "tie", "both_bad"]
 AB_PREFERENCE = "ab_preference"
 
 
+def winner(preference: Preference, prompt_b_side: Side) -> Arm | None:
+    """The arm that a preference is for; None for a tie and for both bad."""
+    if preference in {"tie", "both_bad"}:
+        return None
+    return "prompt_b" if preference == prompt_b_side else "prompt"
+
+
 @dataclass(frozen=True, slots=True)
 class Experiment:
     """Two prompts under the same model and parameters. `id` is a hash of those, so any change begins another one."""

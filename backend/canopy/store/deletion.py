@@ -4,12 +4,22 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, delete, exists, select
+from sqlalchemy import ColumnElement, Connection, delete, exists, or_, select
 
+from canopy.store import both_bad
 from canopy.store.base import Receipt
 from canopy.store.counting import Counts, hour_of
 from canopy.store.database import Database
-from canopy.store.schema import feedback, feedback_counts, generations, idempotency_keys, prompts, series
+from canopy.store.schema import (
+    comparisons,
+    experiments,
+    feedback,
+    feedback_counts,
+    generations,
+    idempotency_keys,
+    prompts,
+    series,
+)
 from canopy.store.series import SeriesIds
 
 _STEP = 250  # records in one step
@@ -36,6 +46,7 @@ class Step(NamedTuple):
 
     generations: int
     feedback: int
+    comparisons: int
 
 
 class Deletion:
@@ -51,8 +62,13 @@ class Deletion:
         """Take votes back, one by one: it happens rarely."""
         return [self._one(conn, feedback_id) for feedback_id in feedback_ids]
 
+    def both_bad(self, conn: Connection, rows: Sequence[Any]) -> int:
+        """Delete the feedback that ballots on these comparisons left behind."""
+        slots = [slot for row in rows for slot in both_bad.slots(row)]
+        return self._delete(conn, self._member(feedback.c.slot, "slots"), {"slots": self._values(slots)})
+
     def steps(self, conn: Connection, scopes: Sequence[Scope]) -> list[Step]:
-        """Delete up to a step's worth of each scope, votes before what they are on."""
+        """Delete up to a step's worth of each scope, votes and comparisons before what they are on."""
         return [self._step(conn, scope) for scope in scopes]
 
     def finish(self, conn: Connection, scopes: Sequence[Scope]) -> list[None]:
@@ -60,7 +76,10 @@ class Deletion:
         for scope in scopes:
             if isinstance(scope, Before):
                 conn.execute(delete(idempotency_keys).where(idempotency_keys.c.created_at < scope.time))
-        conn.execute(delete(prompts).where(~exists().where(generations.c.prompt_id == prompts.c.prompt_id)))
+        p, e = prompts.c, experiments.c
+        conn.execute(delete(experiments).where(~exists().where(comparisons.c.experiment_id == e.id)))
+        compared = exists().where(or_(e.prompt_id == p.prompt_id, e.prompt_b_id == p.prompt_id))
+        conn.execute(delete(prompts).where(~exists().where(generations.c.prompt_id == p.prompt_id), ~compared))
         conn.execute(delete(series).where(~exists().where(feedback_counts.c.series_id == series.c.id)))
         self._series.forget()
         return [None] * len(scopes)
@@ -94,18 +113,39 @@ class Deletion:
         )
 
     def _step(self, conn: Connection, scope: Scope) -> Step:
-        own_feedback, own_generations = _conditions(scope)
+        c = comparisons.c
         keys = isinstance(scope, Owned)
+        for own_comparisons in _own_comparisons(scope):
+            if step := self._delete_comparisons(conn, own_comparisons):
+                return step
+        own_feedback, own_generations = _conditions(scope)
         if n := self._delete(conn, own_feedback, keys=keys):
-            return Step(0, n)
+            return Step(0, n, 0)
         doomed = conn.execute(select(generations.c.id).where(own_generations).limit(_STEP)).scalars().all()
         if not doomed:
-            return Step(0, 0)
+            return Step(0, 0, 0)
         ids = {"ids": self._values(doomed)}
+        for generation in (c.generation_a, c.generation_b):
+            if step := self._delete_comparisons(conn, self._member(generation, "ids"), ids):
+                return step
         if n := self._delete(conn, self._member(feedback.c.generation_id, "ids"), ids, keys=keys):
-            return Step(0, n)
+            return Step(0, n, 0)
         conn.execute(delete(generations).where(self._member(generations.c.id, "ids")), ids)
-        return Step(len(doomed), 0)
+        return Step(len(doomed), 0, 0)
+
+    def _delete_comparisons(
+        self, conn: Connection, condition: ColumnElement[bool], parameters: dict[str, Any] | None = None
+    ) -> Step | None:
+        """Delete comparisons with the feedback that their ballots are: neither stays without the other."""
+        c = comparisons.c
+        statement = select(c.id, c.generation_a, c.generation_b).where(condition).limit(_STEP // 2)
+        rows = conn.execute(statement, parameters or {}).all()
+        if not rows:
+            return None
+        n = self.both_bad(conn, rows)
+        ids = {"ids": self._values([row.id for row in rows])}
+        conn.execute(delete(comparisons).where(self._member(c.id, "ids")), ids)
+        return Step(0, n, len(rows))
 
     def _delete(
         self,
@@ -138,3 +178,11 @@ def _conditions(scope: Scope) -> tuple[ColumnElement[bool], ColumnElement[bool]]
     if isinstance(scope, Before):
         return feedback.c.updated_at < scope.time, generations.c.created_at < scope.time
     return feedback.c[scope.column] == scope.owner, generations.c[scope.column] == scope.owner
+
+
+def _own_comparisons(scope: Scope) -> list[ColumnElement[bool]]:
+    """Which comparisons are in the scope by themselves. Each condition has its index."""
+    c = comparisons.c
+    if isinstance(scope, Before):
+        return [c.created_at < scope.time]
+    return [c[scope.column] == scope.owner, c[f"ballot_{scope.column}"] == scope.owner]

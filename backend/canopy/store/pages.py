@@ -4,9 +4,6 @@ The cost of a page doesn't depend on the size of the table: with labels in the f
 series are read from the index and merged; without, the newest of all. A search scans, a window in each transaction.
 """
 
-import base64
-import binascii
-import re
 from typing import Any
 
 import orjson
@@ -20,8 +17,8 @@ from sqlalchemy import (
     union_all,
 )
 
-from canopy.errors import InputError
 from canopy.store.base import Feedback, Filter, Generation, Page
+from canopy.store.cursors import Place, decode_cursor, encode_cursor
 from canopy.store.database import Database
 from canopy.store.filters import INPUT, RESPONSE, Search, matching_series, time_conditions
 from canopy.store.schema import feedback, generations, prompts, series
@@ -29,27 +26,7 @@ from canopy.store.schema import feedback, generations, prompts, series
 WINDOW = 500  # rows that a search looks at in one transaction
 _TOGETHER = 100  # series in one statement; SQLite takes 500
 
-type Place = tuple[int, str]  # (time, id): where a vote stands in the list
-
 _TIME, _ID = feedback.c.updated_at, feedback.c.id
-_CURSOR = re.compile(r"(\d{1,18}):(fb_[0-9a-f]{32})")
-
-
-def encode_cursor(place: Place) -> str:
-    """The cursor of the page after this place."""
-    return base64.urlsafe_b64encode(f"{place[0]}:{place[1]}".encode()).decode().rstrip("=")
-
-
-def decode_cursor(cursor: str) -> Place:
-    """The place that a cursor stands for. Raises InputError for anything that `encode_cursor` did not make."""
-    try:
-        plain = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode("ascii")
-    except (binascii.Error, ValueError):
-        plain = ""
-    match = _CURSOR.fullmatch(plain)
-    if match is None or encode_cursor((int(match[1]), match[2])) != cursor:
-        raise InputError("`cursor` must be the `next` of an earlier page.")
-    return int(match[1]), match[2]
 
 
 class Pages:
@@ -79,7 +56,7 @@ class Pages:
 
     def page(self, where: Filter, limit: int, cursor: str | None) -> Page:
         """Read one page."""
-        before = decode_cursor(cursor) if cursor is not None else None
+        before = decode_cursor(cursor, "fb") if cursor is not None else None
         places = self.places(where, limit + 1, before)
         shown = places[:limit]
         by_id = {entry.id: entry for entry in self._read(shown)}

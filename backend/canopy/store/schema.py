@@ -9,6 +9,7 @@ Large texts come last in a row: SQLite then reads the other columns without foll
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Float,
     ForeignKey,
@@ -129,6 +130,58 @@ idempotency_keys = Table(
 )
 
 
+experiments = Table(
+    "experiments",
+    metadata,
+    Column("id", KEY, primary_key=True),
+    Column("created_at", BigInteger, nullable=False),
+    Column("prompt_id", KEY, ForeignKey("prompts.prompt_id"), nullable=False),
+    Column("prompt_b_id", KEY, ForeignKey("prompts.prompt_id"), nullable=False),
+    Column("model", Text, nullable=False),
+    Column("temperature", Float, nullable=False),
+    Column("max_tokens", Integer, nullable=False),
+    Column("alpha", Float, nullable=False),
+    Column("prior", Float, nullable=False),
+    Column("delta", Float, nullable=False),
+    Column("n_max", Integer, nullable=False),
+)
+
+# A comparison and its ballot, which is there when `preference` is.
+comparisons = Table(
+    "comparisons",
+    metadata,
+    Column("id", KEY, primary_key=True),
+    Column("experiment_id", KEY, ForeignKey("experiments.id"), nullable=False),
+    Column("created_at", BigInteger, nullable=False, index=True),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("trace_id", KEY, nullable=False),
+    Column("session_id", KEY),
+    Column("user_id", KEY),
+    Column("config_revision", Text, nullable=False),
+    Column("prompt_b_side", Text, nullable=False),
+    Column("generation_a", KEY, ForeignKey("generations.id"), nullable=False, index=True),
+    Column("generation_b", KEY, ForeignKey("generations.id"), nullable=False, index=True),
+    Column("complete", Boolean, nullable=False),
+    Column("voter", KEY),  # who may vote; NULL: whoever comes first
+    Column("preference", Text),
+    Column("voted_at", BigInteger),  # of the first ballot
+    Column("updated_at", BigInteger),  # of the ballot in force
+    Column("ballot_session_id", KEY),  # where it isn't the comparison's own; so is the user
+    Column("ballot_user_id", KEY),
+    Column("reasons", Text),  # JSON
+    Column("comment", Text),
+    Index("ix_comparisons_counts", "experiment_id", "complete", "preference", "prompt_b_side"),
+)
+
+for _name, _columns in {
+    "ix_comparisons_time": ("updated_at", "id"),
+    "ix_comparisons_experiment_time": ("experiment_id", "updated_at", "id"),
+    "ix_comparisons_voter": ("experiment_id", "voter", "voted_at", "id", "preference", "prompt_b_side"),
+}.items():
+    _voted = comparisons.c.preference.is_not(None)
+    Index(_name, *(comparisons.c[_column] for _column in _columns), postgresql_where=_voted, sqlite_where=_voted)
+
+
 def _where_set(column: Column[str]) -> None:
     """Index a column that is mostly NULL."""
     condition = column.is_not(None)
@@ -142,5 +195,9 @@ for _column in (
     feedback.c.generation_id,
     feedback.c.session_id,
     feedback.c.user_id,
+    comparisons.c.session_id,
+    comparisons.c.user_id,
+    comparisons.c.ballot_session_id,
+    comparisons.c.ballot_user_id,
 ):
     _where_set(_column)

@@ -8,7 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from sqlalchemy.exc import SQLAlchemyError
 
 from canopy.errors import InputError, StoreError
+from canopy.store.ab import Ballot, BallotCounts, BallotPage, BallotReceipt, Comparison, Experiment, FirstBallot
 from canopy.store.base import Count, Erased, Filter, Generation, Page, Receipt, Vote
+from canopy.store.comparisons import Comparisons
 from canopy.store.counting import Counts
 from canopy.store.database import Database, lost, store_error
 from canopy.store.deletion import Before, Deletion, Owned, Scope
@@ -16,6 +18,7 @@ from canopy.store.generations import Generations
 from canopy.store.inputs import Inputs, Position
 from canopy.store.migrate import upgrade
 from canopy.store.pages import Pages
+from canopy.store.results import Results
 from canopy.store.series import SeriesIds
 from canopy.store.totals import Totals
 from canopy.store.votes import Votes
@@ -32,9 +35,11 @@ class SqlStore:
         self._votes = Votes(database, ids, counts, clock)
         self._generations = Generations(database)
         self._deletion = Deletion(database, ids, counts)
+        self._comparisons = Comparisons(database, self._votes, self._deletion, clock)
         self._pages = Pages(database)
         self._totals = Totals(database, self._pages)
         self._inputs = Inputs(database)
+        self._results = Results(database)
         self._writer = Writer(database, undone=ids.forget)
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="canopy-store-reader")
 
@@ -74,6 +79,30 @@ class SqlStore:
     async def delete_feedback(self, feedback_id: str) -> Receipt | None:
         """Take a vote back."""
         return await self._writer.submit(self._deletion.feedback, feedback_id)
+
+    async def record_comparison(self, comparison: Comparison) -> None:
+        """Store a comparison and its experiment."""
+        await self._writer.submit(self._comparisons.record, comparison)
+
+    async def record_ballot(self, ballot: Ballot) -> BallotReceipt:
+        """Store a ballot, change an earlier one or recognise it as the same."""
+        return await self._writer.submit(self._comparisons.vote, ballot)
+
+    async def experiments(self) -> list[Experiment]:
+        """Read every experiment."""
+        return await self._read(self._results.experiments)
+
+    async def ballot_counts(self, experiment_id: str | None) -> BallotCounts:
+        """Count ballots."""
+        return await self._read(self._results.counts, experiment_id)
+
+    async def first_ballots(self, experiment_id: str) -> list[FirstBallot]:
+        """Read each voter's first ballot."""
+        return await self._read(self._results.first_ballots, experiment_id)
+
+    async def ballots(self, experiment_id: str | None, limit: int, cursor: str | None) -> BallotPage:
+        """Read one page of ballots."""
+        return await self._read(self._results.ballots, experiment_id, limit, cursor)
 
     async def generation(self, generation_id: str) -> Generation | None:
         """Read one generation."""
@@ -118,14 +147,15 @@ class SqlStore:
         return await self._delete(*scopes)
 
     async def _delete(self, *scopes: Scope) -> Erased:
-        generations = feedback = 0
+        generations = feedback = comparisons = 0
         for scope in scopes:
             while any(step := await self._writer.submit(self._deletion.steps, scope)):
                 generations += step.generations
                 feedback += step.feedback
+                comparisons += step.comparisons
             await self._writer.submit(self._deletion.finish, scope)
         await self._read(self._database.scrub)
-        return Erased(generations, feedback)
+        return Erased(generations, feedback, comparisons)
 
     def _open(self) -> None:
         self._database.prepare()

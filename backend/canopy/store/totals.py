@@ -4,9 +4,10 @@ from sqlalchemy import ColumnElement, Connection, func, select
 
 from canopy.store.base import Count, Filter
 from canopy.store.counting import HOUR, hour_of
+from canopy.store.cursors import Place
 from canopy.store.database import Database
 from canopy.store.filters import matching_series, series_conditions
-from canopy.store.pages import Pages, Place
+from canopy.store.pages import Pages
 from canopy.store.schema import feedback, feedback_counts, series
 
 

@@ -14,7 +14,7 @@ from canopy.ids import new_id
 from canopy.store.base import Receipt, Vote
 from canopy.store.counting import Counts, hour_of
 from canopy.store.database import Database, Prepared
-from canopy.store.digests import digest
+from canopy.store.digests import digest, slot_of
 from canopy.store.schema import feedback, idempotency_keys
 from canopy.store.series import Labels, SeriesIds
 from canopy.store.subjects import Subject, Subjects
@@ -189,7 +189,7 @@ def _key(vote: Vote) -> str | None:
 def _slot(vote: Vote, subject: Subject | CanopyError) -> str | None:
     if vote.voter is None or isinstance(subject, CanopyError):
         return None
-    return digest(subject.key, vote.voter, vote.name)
+    return slot_of(subject.key, vote.voter, vote.name)
 
 
 def _repeated(vote: Vote, known: tuple[str, Receipt | bytes] | None) -> Receipt | None:

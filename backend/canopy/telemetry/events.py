@@ -188,6 +188,7 @@ class RecordsDeleted(Event):
     name: ClassVar[str] = "records_deleted"
     generations: int
     feedback: int
+    comparisons: int
 
 
 @dataclass(frozen=True, slots=True)

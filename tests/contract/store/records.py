@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from canopy.experiments import Rule
 from canopy.ids import new_id, new_trace_id
+from canopy.store.ab import Ballot, Comparison, Experiment, Preference
 from canopy.store.base import Feedback, Filter, Generation, Store, Vote
 
 HOUR = 3_600_000_000  # microseconds
@@ -71,6 +73,68 @@ def a_vote(on: Generation | None = None, **fields: Any) -> Vote:
 
 def on_texts(input_text: str = "Some text.", response_text: str = "Its summary.", **fields: Any) -> Vote:
     return a_vote(**{"feature": "summarize", "input_text": input_text, "response_text": response_text} | fields)
+
+
+def an_experiment(**fields: Any) -> Experiment:
+    defaults: dict[str, Any] = {
+        "id": "exp_0123456789abcdef",
+        "created_at": NOON,
+        "prompt_id": "sha256:one",
+        "prompt_text": "Summarize the text.",
+        "prompt_b_id": "sha256:two",
+        "prompt_b_text": "Be brief.",
+        "model": "llama32",
+        "temperature": 0.9,
+        "max_tokens": 4096,
+        "rule": Rule(alpha=0.05, prior=10, delta=0.05, n_max=2000),
+    }
+    return Experiment(**defaults | fields)
+
+
+async def a_comparison(store: Store, **fields: Any) -> Comparison:
+    """A recorded comparison, its generations recorded before it; `input_text` is theirs."""
+    record: dict[str, Any] = {
+        "id": new_id("cmp"),
+        "experiment": an_experiment(),
+        "created_at": NOON,
+        "expires_at": NOON + 24 * HOUR,
+        "trace_id": new_trace_id(),
+        "session_id": None,
+        "user_id": None,
+        "config_revision": "revision-1",
+        "prompt_b_side": "b",
+        "complete": True,
+    }
+    of_both = {name: fields.pop(name) for name in ("input_text",) if name in fields}
+    record |= fields
+    of_both |= {name: record[name] for name in ("created_at", "trace_id", "session_id", "user_id", "config_revision")}
+    experiment: Experiment = record["experiment"]
+    for side in ("a", "b"):
+        second = side == record["prompt_b_side"]
+        generation = a_generation(
+            **of_both,
+            prompt_id=experiment.prompt_b_id if second else experiment.prompt_id,
+            prompt_text=experiment.prompt_b_text if second else experiment.prompt_text,
+            response_text=f"Response {side}.",
+        )
+        await store.record_generation(generation)
+        record[f"generation_{side}"] = generation.id
+    comparison = Comparison(**record)
+    await store.record_comparison(comparison)
+    return comparison
+
+
+def a_ballot(on: Comparison, preference: Preference = "a", **fields: Any) -> Ballot:
+    """A ballot by whoever asked for the comparison, unless `fields` says otherwise."""
+    defaults: dict[str, Any] = {
+        "comparison_id": on.id,
+        "preference": preference,
+        "comment": None,
+        "reasons": (),
+        "session_id": on.session_id,
+        "user_id": on.user_id,
+    }
+    return Ballot(**defaults | fields)
 
 
 DOWN: dict[str, Any] = {"value": "thumbs_down", "sentiment": -1}

@@ -48,14 +48,14 @@ async def test_retention_deletes_what_is_older_and_keeps_the_rest(store: Store, 
     clock.now = NOON + 4 * HOUR
     await store.record_vote(a_vote(new, voter="v"))
 
-    assert await store.prune(NOON) == Erased(generations=1, feedback=2)
+    assert await store.prune(NOON) == Erased(generations=1, feedback=2, comparisons=0)
     left = (await store.page(Filter(), 10, None)).feedback
     assert [entry.input_text for entry in left] == [new.input_text, "changed text"]
     assert await store.generation(old.id) is None
     assert await store.generation(new.id) == new
     assert await store.prompt_texts(["old", "new"]) == {"new": "New."}
     assert sum(count.n for count in await store.counts(Filter())) == await store.count(Filter()) == 2
-    assert await store.prune(NOON) == Erased(0, 0)
+    assert await store.prune(NOON) == Erased(0, 0, 0)
 
 
 async def test_retention_forgets_old_keys(store: Store, clock: Clock) -> None:
@@ -96,7 +96,7 @@ async def test_erasure_takes_all_of_a_user_and_nothing_else(store: Store) -> Non
     await store.record_vote(a_vote(mine, voter="you", user_id="you"))  # on what is mine
     await store.record_vote(a_vote(yours, voter="me", user_id="me"))  # by me
     kept = await store.record_vote(a_vote(yours, voter="you", user_id="you"))
-    assert await store.erase(user_id="me") == Erased(generations=1, feedback=3)
+    assert await store.erase(user_id="me") == Erased(generations=1, feedback=3, comparisons=0)
     assert [entry.id for entry in (await store.page(Filter(), 10, None)).feedback] == [kept.feedback_id]
     assert await store.generation(mine.id) is None
     assert await store.generation(yours.id) == yours
@@ -109,8 +109,8 @@ async def test_erasure_takes_all_of_a_session(store: Store) -> None:
     await store.record_generation(generation)
     await store.record_vote(on_texts(session_id="mine", voter="s", idempotency_key="key", body_digest=b"one"))
     await store.record_vote(on_texts(session_id="other", voter="t"))
-    assert await store.erase(session_id="mine") == Erased(generations=1, feedback=1)
-    assert await store.erase(session_id="mine") == Erased(0, 0)
+    assert await store.erase(session_id="mine") == Erased(generations=1, feedback=1, comparisons=0)
+    assert await store.erase(session_id="mine") == Erased(0, 0, 0)
     assert await store.count(Filter()) == 1
     # Not even a retry is remembered.
     again = await store.record_vote(on_texts(voter="s", idempotency_key="key", body_digest=b"two"))

@@ -1,0 +1,192 @@
+"""Recording comparisons and the ballots on them."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, bindparam, select, update
+
+from canopy.errors import (
+    CanopyError,
+    ComparisonExpired,
+    ComparisonForeign,
+    ComparisonIncomplete,
+    ComparisonNotFound,
+)
+from canopy.store import both_bad
+from canopy.store.ab import Ballot, BallotReceipt, Comparison, Experiment, winner
+from canopy.store.database import Database, Prepared
+from canopy.store.deletion import Deletion
+from canopy.store.schema import comparisons, experiments, prompts
+from canopy.store.votes import Votes
+
+_ANONYMOUS = "anonymous"
+_BALLOT = (
+    "voter",
+    "preference",
+    "voted_at",
+    "updated_at",
+    "ballot_session_id",
+    "ballot_user_id",
+    "reasons",
+    "comment",
+)
+
+
+class Comparisons:
+    """Handles batches of comparisons, and of ballots, in the writer's thread."""
+
+    def __init__(self, database: Database, votes: Votes, deletion: Deletion, clock: Callable[[], int]) -> None:
+        self._votes = votes
+        self._deletion = deletion
+        self._clock = clock
+        # Recording the same comparison again changes nothing; an experiment stays as it began.
+        self._put_prompts = database.bulk(prompts, (prompts.c.prompt_id,), None)
+        self._put_experiments = database.bulk(experiments, (experiments.c.id,), None)
+        self._put = database.bulk(comparisons, (comparisons.c.id,), None)
+        c, e = comparisons.c, experiments.c
+        prompt, prompt_b = prompts.alias("prompt"), prompts.alias("other_prompt")
+        self._find = Prepared(
+            select(
+                comparisons,
+                e.prompt_id,
+                prompt.c.text.label("prompt_text"),
+                e.prompt_b_id,
+                prompt_b.c.text.label("prompt_b_text"),
+                e.model,
+            )
+            .select_from(comparisons.join(experiments))
+            .join(prompt, prompt.c.prompt_id == e.prompt_id)
+            .join(prompt_b, prompt_b.c.prompt_id == e.prompt_b_id)
+            .where(c.id == bindparam("wanted")),
+            database.writer.dialect,
+        )
+        self._vote = Prepared(
+            update(comparisons).where(c.id == bindparam("wanted")).values({name: bindparam(name) for name in _BALLOT}),
+            database.writer.dialect,
+        )
+
+    def record(self, conn: Connection, records: Sequence[Comparison]) -> list[None]:
+        """Store comparisons, and the experiments and prompts that are new."""
+        begun = {record.experiment.id: record.experiment for record in records}
+        texts: dict[str, str] = {}
+        for experiment in begun.values():
+            texts[experiment.prompt_id] = experiment.prompt_text
+            texts[experiment.prompt_b_id] = experiment.prompt_b_text
+        self._put_prompts.run(conn, [{"prompt_id": key, "text": texts[key]} for key in sorted(texts)])
+        self._put_experiments.run(conn, [_experiment_row(begun[key]) for key in sorted(begun)])
+        self._put.run(conn, [_row(record) for record in records])
+        return [None] * len(records)
+
+    def vote(self, conn: Connection, ballots: Sequence[Ballot]) -> list[BallotReceipt | CanopyError]:
+        """Record ballots one after the other: a person has to read two responses before there is one."""
+        return [self._one(conn, ballot) for ballot in ballots]
+
+    def _one(self, conn: Connection, ballot: Ballot) -> BallotReceipt | CanopyError:
+        rows = self._find.rows(conn, wanted=ballot.comparison_id)
+        if not rows:
+            return ComparisonNotFound("No comparison is recorded under this `comparison_id`.")
+        row = rows[0]
+        now = self._clock()
+        voters = _voters(ballot.user_id, ballot.session_id)
+        if row.voter is not None and row.voter not in voters:
+            return ComparisonForeign("Somebody else asked for this comparison, so that only they can vote on it.")
+        if row.preference is not None and _said(row) == (ballot.preference, ballot.comment, list(ballot.reasons)):
+            return _receipt(row, ballot, "repeated", row.updated_at)
+        if now > row.expires_at:
+            return ComparisonExpired("The time for voting on this comparison is over.")
+        if not row.complete:
+            return ComparisonIncomplete("One of the two responses failed, so that there is nothing to compare.")
+        if row.preference == "both_bad" and ballot.preference != "both_bad":
+            self._deletion.both_bad(conn, [row])
+        if ballot.preference == "both_bad":
+            self._as_feedback(conn, row, ballot)
+        timestamp = now if row.updated_at is None else max(now, row.updated_at)
+        values = {
+            "wanted": row.id,
+            "voter": row.voter or voters[0],
+            "preference": ballot.preference,
+            "voted_at": row.voted_at or timestamp,
+            "updated_at": timestamp,
+            "ballot_session_id": _other(ballot.session_id, row.session_id),
+            "ballot_user_id": _other(ballot.user_id, row.user_id),
+            "reasons": orjson.dumps(ballot.reasons).decode(),
+            "comment": ballot.comment,
+        }
+        self._vote.run(conn, [values])
+        return _receipt(row, ballot, "created" if row.preference is None else "replaced", timestamp)
+
+    def _as_feedback(self, conn: Connection, row: Any, ballot: Ballot) -> None:
+        for outcome in self._votes.record(conn, both_bad.votes(row, ballot)):
+            if isinstance(outcome, CanopyError):  # one of the two may be written: undo everything
+                raise outcome
+
+
+def _voters(user_id: str | None, session_id: str | None) -> list[str]:
+    """Who somebody can be, first of all the user."""
+    named = []
+    if user_id is not None:
+        named.append(f"user:{user_id}")
+    if session_id is not None:
+        named.append(f"session:{session_id}")
+    return named or [_ANONYMOUS]
+
+
+def _said(row: Any) -> tuple[str, str | None, list[str]]:
+    return row.preference, row.comment, orjson.loads(row.reasons)
+
+
+def _other(given: str | None, known: str | None) -> str | None:
+    return given if given != known else None
+
+
+def _receipt(row: Any, ballot: Ballot, outcome: Any, timestamp: int) -> BallotReceipt:
+    return BallotReceipt(
+        comparison_id=row.id,
+        experiment_id=row.experiment_id,
+        outcome=outcome,
+        timestamp=timestamp,
+        preference=ballot.preference,
+        winner=winner(ballot.preference, row.prompt_b_side),
+        prompt_b_side=row.prompt_b_side,
+        prompt_id=row.prompt_id,
+        prompt_text=row.prompt_text,
+        prompt_b_id=row.prompt_b_id,
+        prompt_b_text=row.prompt_b_text,
+        model=row.model,
+        config_revision=row.config_revision,
+        trace_id=row.trace_id,
+    )
+
+
+def _experiment_row(record: Experiment) -> dict[str, object]:
+    return {
+        "id": record.id,
+        "created_at": record.created_at,
+        "prompt_id": record.prompt_id,
+        "prompt_b_id": record.prompt_b_id,
+        "model": record.model,
+        "temperature": record.temperature,
+        "max_tokens": record.max_tokens,
+        **record.rule._asdict(),
+    }
+
+
+def _row(record: Comparison) -> dict[str, object]:
+    voter = _voters(record.user_id, record.session_id)[0]
+    return {
+        "id": record.id,
+        "experiment_id": record.experiment.id,
+        "created_at": record.created_at,
+        "expires_at": record.expires_at,
+        "trace_id": record.trace_id,
+        "session_id": record.session_id,
+        "user_id": record.user_id,
+        "config_revision": record.config_revision,
+        "prompt_b_side": record.prompt_b_side,
+        "generation_a": record.generation_a,
+        "generation_b": record.generation_b,
+        "complete": record.complete,
+        "voter": None if voter == _ANONYMOUS else voter,
+        **dict.fromkeys(_BALLOT[1:]),
+    }

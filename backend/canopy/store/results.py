@@ -1,0 +1,143 @@
+"""What became of the comparisons: experiments, counts, first ballots, pages of ballots."""
+
+from typing import Any
+
+import orjson
+from sqlalchemy import ColumnElement, func, select, tuple_
+
+from canopy.experiments import Rule
+from canopy.store.ab import BallotCounts, BallotEntry, BallotPage, Experiment, FirstBallot, winner
+from canopy.store.cursors import decode_cursor, encode_cursor
+from canopy.store.database import Database
+from canopy.store.schema import comparisons, experiments, generations, prompts
+
+
+class Results:
+    """Reads in whatever thread calls, with a connection for each transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        c, e = comparisons.c, experiments.c
+        prompt, prompt_b = prompts.alias("prompt"), prompts.alias("other_prompt")
+        self._experiments = (
+            select(experiments, prompt.c.text.label("prompt_text"), prompt_b.c.text.label("prompt_b_text"))
+            .select_from(experiments)
+            .join(prompt, prompt.c.prompt_id == e.prompt_id)
+            .join(prompt_b, prompt_b.c.prompt_id == e.prompt_b_id)
+            .order_by(e.created_at.desc(), e.id.desc())
+        )
+        self._counts = (
+            select(c.preference, c.prompt_b_side, func.count().label("n"))
+            .where(c.complete)
+            .group_by(c.preference, c.prompt_b_side)
+        )
+        left, right = generations.alias("left_side"), generations.alias("right_side")
+        self._ballots = (
+            select(
+                c.id.label("comparison_id"),
+                c.experiment_id,
+                c.updated_at.label("timestamp"),
+                c.preference,
+                c.prompt_b_side,
+                left.c.input_text,
+                left.c.response_text.label("response_a"),
+                right.c.response_text.label("response_b"),
+                c.generation_a,
+                c.generation_b,
+                c.comment,
+                c.reasons,
+                func.coalesce(c.ballot_user_id, c.user_id).label("user_id"),
+                func.coalesce(c.ballot_session_id, c.session_id).label("session_id"),
+                c.trace_id,
+                e.prompt_id,
+                e.prompt_b_id,
+                e.model,
+                c.config_revision,
+            )
+            .select_from(comparisons.join(experiments))
+            .join(left, left.c.id == c.generation_a)
+            .join(right, right.c.id == c.generation_b)
+            .where(c.preference.is_not(None))
+            .order_by(c.updated_at.desc(), c.id.desc())
+        )
+
+    def experiments(self) -> list[Experiment]:
+        """Every experiment, newest first. There are as many as there were changes to the values."""
+        with self._database.reader.connect() as conn:
+            rows = conn.execute(self._experiments).all()
+        return [
+            Experiment(
+                id=row.id,
+                created_at=row.created_at,
+                prompt_id=row.prompt_id,
+                prompt_text=row.prompt_text,
+                prompt_b_id=row.prompt_b_id,
+                prompt_b_text=row.prompt_b_text,
+                model=row.model,
+                temperature=row.temperature,
+                max_tokens=row.max_tokens,
+                rule=Rule(**{name: getattr(row, name) for name in Rule._fields}),
+            )
+            for row in rows
+        ]
+
+    def counts(self, experiment_id: str | None) -> BallotCounts:
+        """Count ballots, in one index."""
+        with self._database.reader.connect() as conn:
+            rows = conn.execute(self._counts.where(*_in(experiment_id))).all()
+        of: dict[Any, int] = {"a": 0, "b": 0, "tie": 0, "both_bad": 0, None: 0}
+        for row in rows:
+            of[row.preference] += row.n
+        wins_b = sum(row.n for row in rows if row.preference == row.prompt_b_side)
+        return BallotCounts(
+            ballots=sum(of.values()) - of[None],
+            wins_prompt=of["a"] + of["b"] - wins_b,
+            wins_prompt_b=wins_b,
+            ties=of["tie"],
+            both_bad=of["both_bad"],
+            comparisons=sum(of.values()),
+            prompt_b_left=sum(row.n for row in rows if row.prompt_b_side == "a"),
+        )
+
+    def first_ballots(self, experiment_id: str) -> list[FirstBallot]:
+        """Each voter's first ballot, oldest first."""
+        c = comparisons.c
+        place = func.row_number().over(partition_by=c.voter, order_by=(c.voted_at, c.id)).label("place")
+        ranked = (
+            select(c.id, c.voted_at, c.preference, c.prompt_b_side, place)
+            .where(c.experiment_id == experiment_id, c.preference.is_not(None))
+            .subquery()
+        )
+        r = ranked.c
+        statement = (
+            select(r.id, r.voted_at, r.preference, r.prompt_b_side).where(r.place == 1).order_by(r.voted_at, r.id)
+        )
+        with self._database.reader.connect() as conn:
+            rows = conn.execute(statement).all()
+        return [
+            FirstBallot(key, voted_at, preference, winner(preference, prompt_b_side))
+            for key, voted_at, preference, prompt_b_side in rows
+        ]
+
+    def ballots(self, experiment_id: str | None, limit: int, cursor: str | None) -> BallotPage:
+        """Read one page of ballots with their texts."""
+        statement = self._ballots.where(*_in(experiment_id)).limit(limit + 1)
+        if cursor is not None:
+            place = tuple_(comparisons.c.updated_at, comparisons.c.id)
+            statement = statement.where(place < tuple_(*decode_cursor(cursor, "cmp")))
+        with self._database.reader.connect() as conn:
+            rows = conn.execute(statement).all()
+        entries = [_entry(row) for row in rows[:limit]]
+        last = (entries[-1].timestamp, entries[-1].comparison_id) if len(rows) > limit and entries else None
+        return BallotPage(entries, None if last is None else encode_cursor(last))
+
+
+def _in(experiment_id: str | None) -> list[ColumnElement[bool]]:
+    return [] if experiment_id is None else [comparisons.c.experiment_id == experiment_id]
+
+
+def _entry(row: Any) -> BallotEntry:
+    values = row._asdict()
+    return BallotEntry(
+        **values | {"winner": winner(row.preference, row.prompt_b_side), "reasons": orjson.loads(row.reasons)}
+    )
