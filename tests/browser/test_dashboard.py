@@ -209,7 +209,7 @@ async def test_a_vote_without_a_known_generation_says_so(board: Tab) -> None:
 
 async def test_static_files_are_kept_for_ever_under_the_address_of_their_content(board: Tab) -> None:
     page = await board.open("/feedback")
-    address = await page.locator("link[rel=stylesheet]").get_attribute("href")
+    address = await page.locator("link[rel=stylesheet]").first.get_attribute("href")
     async with httpx.AsyncClient(base_url=board.origin) as http:
         fresh = await http.get(str(address))
         again = await http.get(str(address), headers={"If-None-Match": fresh.headers["etag"]})

@@ -21,12 +21,12 @@ from canopy.api.sessions import session_id_of
 from canopy.api.streams import CLIENT_GONE, EventStream, event, unless_gone
 from canopy.api.summarize import ANSWERS, answer, error_event, question, wants_json
 from canopy.comparison import SIDES, Begun, Failed, Finished, Item, Said, prompts_by_side
-from canopy.errors import CanopyError, ExperimentNotFound, InputError
+from canopy.errors import CanopyError, InputError
 from canopy.features import FEATURES
-from canopy.feedback.ab_report import payload, report_on
+from canopy.feedback.ab_report import chosen, payload, report_on
 from canopy.feedback.times import iso
 from canopy.inference.base import Message
-from canopy.store.ab import Ballot, BallotEntry, BallotReceipt, Experiment
+from canopy.store.ab import Ballot, BallotEntry, BallotReceipt
 from canopy.telemetry.events import RequestFailed
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
@@ -102,7 +102,7 @@ def comparison_review_routes(parts: Parts) -> APIRouter:
         parts.ballots.check()
         store = parts.store
         experiments = await store.experiments()
-        experiment = _chosen(experiments, query.experiment)
+        experiment = chosen(experiments, query.experiment)
         counts = await store.ballot_counts(query.experiment)
         page = await store.ballots(query.experiment, query.limit, query.cursor)
         found: dict[str, Any] = {"experiment": None, "statistics": None, "decision": None}
@@ -126,15 +126,6 @@ def comparison_review_routes(parts: Parts) -> APIRouter:
     return router
 
 
-def _chosen(experiments: list[Experiment], wanted: str | None) -> Experiment | None:
-    if wanted is None:
-        return experiments[0] if experiments else None
-    for experiment in experiments:
-        if experiment.id == wanted:
-            return experiment
-    raise ExperimentNotFound("There is no experiment with this id.")
-
-
 def _mapping(comparison_id: str) -> dict[str, str]:
     """What stands for each side's prompt before the vote: a name for the place, which says nothing of the prompt."""
     return {side: f"{comparison_id}:{side}" for side in SIDES}
@@ -145,11 +136,8 @@ def _comparison_id(body: BallotBody) -> str:
         if body.comparison_id is None:
             raise InputError("`comparison_id` is missing: send the one that the comparison began with.")
         return body.comparison_id
-    found = {place.removesuffix(f":{side}") for side, place in body.prompt_mapping.items()}
-    if body.comparison_id is not None:
-        found.add(body.comparison_id)
-    comparison_id = found.pop()
-    if found or body.prompt_mapping != _mapping(comparison_id):
+    comparison_id = body.comparison_id or body.prompt_mapping.get("a", "").removesuffix(":a")
+    if body.prompt_mapping != _mapping(comparison_id):
         raise InputError("`prompt_mapping` must be the `mapping` that the comparison began with, unchanged.")
     return comparison_id
 

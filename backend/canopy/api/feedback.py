@@ -17,6 +17,7 @@ from canopy.api.filters import CountsQuery, FeedbackQuery, PageQuery
 from canopy.api.parts import Parts
 from canopy.api.routes import BodyRoute, ErrorBody, json_response, request_body
 from canopy.api.sessions import header_id, session_id_of
+from canopy.errors import InputError
 from canopy.feedback import dataset
 from canopy.feedback.ratings import shown_rating
 from canopy.feedback.statistics import statistics
@@ -80,6 +81,8 @@ def review_routes(parts: Parts) -> APIRouter:
         where = query.where()
         if "text/html" in request.headers.get("accept", ""):
             return await pages.dashboard(parts, request, where)
+        if query.experiment or query.ab_cursor:
+            raise InputError("`experiment` and `ab_cursor` are the dashboard's; programs ask GET /feedback/ab.")
         parts.votes.check()
         page = await parts.store.page(where, query.limit, query.cursor)
         total = await parts.store.count(where)

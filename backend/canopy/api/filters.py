@@ -66,6 +66,8 @@ class PageQuery(FeedbackQuery):
 
     limit: int = Field(50, ge=1, le=200, description="Entries on a page.")
     cursor: Word = Field(None, max_length=200, description="The `next` of the page before.")
+    experiment: Word = Field(None, max_length=200, description="The A/B experiment that the dashboard shows.")
+    ab_cursor: Word = Field(None, max_length=200, description="Which page of its ballots the dashboard shows.")
 
 
 def _moment(name: str, text: str | None, *, end: bool) -> int | None:

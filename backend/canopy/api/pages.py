@@ -15,12 +15,15 @@ from canopy.api.context import trace_id_of
 from canopy.api.parts import Parts
 from canopy.api.routes import PlainRoute
 from canopy.features import FEATURES
+from canopy.feedback.ab_report import chosen
 from canopy.store.base import Filter
 from canopy.ui.dashboard import dashboard as dashboard_view
 from canopy.ui.dashboard import shown_prompts
+from canopy.ui.experiments import Gathered, section, worth_counting
 from canopy.ui.rendering import Renderer
 
 _ENTRIES = 25
+_COMPARISONS = 10
 _EXPORTED = frozenset(name for name, feature in FEATURES.items() if feature.exported)
 _FOR_EVER = "public, max-age=31536000, immutable"
 _TITLES = {404: "Nothing here", 422: "That doesn't work", 503: "Not right now"}
@@ -48,6 +51,7 @@ async def dashboard(parts: Parts, request: Request, where: Filter) -> Response:
     texts = await parts.store.prompt_texts(shown_prompts(counts))
     page = await parts.store.page(where, _ENTRIES, request.query_params.get("cursor") or None)
     found = await parts.store.count(where)
+    compared = await _compared(parts, request.query_params)
 
     def draw() -> Response:
         view = dashboard_view(
@@ -61,10 +65,25 @@ async def dashboard(parts: Parts, request: Request, where: Filter) -> Response:
             now=time.time_ns() // 1000,
             origin=str(request.base_url).rstrip("/"),
         )
-        return _html(parts, "dashboard.html", current="feedback", view=view)
+        ab = section(request.query_params, config.flags["ab_testing"], config.values.ab_testing.enabled, compared)
+        return _html(parts, "dashboard.html", current="feedback", view=view, ab=ab)
 
     # A year of hourly counts takes some 200 ms of arithmetic, which must not hold up the streams.
     return await asyncio.to_thread(draw)
+
+
+async def _compared(parts: Parts, params: Mapping[str, str]) -> Gathered | None:
+    """What the section on comparisons needs of the store; None before the first experiment."""
+    store = parts.store
+    experiments = await store.experiments()
+    shown = chosen(experiments, params.get("experiment") or None)
+    if shown is None:
+        return None
+    ids = worth_counting(experiments, shown)
+    counts = await asyncio.gather(*(store.ballot_counts(experiment_id) for experiment_id in ids))
+    ballots = await asyncio.gather(*(store.first_ballots(experiment_id) for experiment_id in ids))
+    page = await store.ballots(shown.id, _COMPARISONS, params.get("ab_cursor") or None)
+    return Gathered(experiments, shown, dict(zip(ids, counts, strict=True)), dict(zip(ids, ballots, strict=True)), page)
 
 
 def wants_html(request: Request) -> bool:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from canopy.errors import ExperimentNotFound
 from canopy.experiments.decision import Decision, decide
 from canopy.experiments.statistics import confidence_sequence
 from canopy.feedback.times import iso
@@ -55,6 +56,16 @@ class Report:
     trajectory: list[Point]
     next_step: NextStep
     ballots: Sequence[FirstBallot]
+
+
+def chosen(experiments: Sequence[Experiment], wanted: str | None) -> Experiment | None:
+    """The experiment with that id, else the newest, None where there is none. Raises ExperimentNotFound."""
+    if wanted is None:
+        return experiments[0] if experiments else None
+    for experiment in experiments:
+        if experiment.id == wanted:
+            return experiment
+    raise ExperimentNotFound("There is no experiment with this id.")
 
 
 def report_on(experiment: Experiment, counts: BallotCounts, ballots: Sequence[FirstBallot]) -> Report:

@@ -81,7 +81,7 @@ def dashboard(
     filtered = any(query.values())
     selected = [count for count in counts if where.prompt_id in (None, count.prompt_id)]
     versions = prompt_versions(counts, texts)
-    export_href = _address("/feedback/export", {**query, "rating": ""})
+    export_href = address("/feedback/export", {**query, "rating": ""})
     return Dashboard(
         query=query,
         filtered=filtered,
@@ -94,15 +94,16 @@ def dashboard(
         segments=_segments(query, where),
         entries=page.feedback,
         found=found,
-        newest=_address("/feedback", query) + "#entries" if params.get("cursor") else None,
-        older=_address("/feedback", {**query, "cursor": page.next}) + "#entries" if page.next else None,
+        newest=address("/feedback", query) + "#entries" if params.get("cursor") else None,
+        older=address("/feedback", {**query, "cursor": page.next}) + "#entries" if page.next else None,
         exportable=sum(count.n for count in selected if count.sentiment < 0 and count.feature in exported_features),
         export_href=export_href,
         curl=f"curl -s {shlex.quote(origin + export_href)} -o {EXPORT_NAME}",
     )
 
 
-def _address(path: str, query: Mapping[str, str]) -> str:
+def address(path: str, query: Mapping[str, str]) -> str:
+    """`path` with those parameters that have a value."""
     used = urlencode({name: value for name, value in query.items() if value})
     return f"{path}?{used}" if used else path
 
@@ -120,7 +121,7 @@ def _options(versions: Sequence[PromptVersion], chosen: str) -> list[Option]:
 
 def _segments(query: Mapping[str, str], where: Filter) -> list[Segment]:
     def segment(label: str, icon: str | None, rating: str, current: bool) -> Segment:
-        return Segment(label, icon, _address("/feedback", {**query, "rating": rating}) + "#entries", current)
+        return Segment(label, icon, address("/feedback", {**query, "rating": rating}) + "#entries", current)
 
     segments = [
         segment("All", None, "", where.sentiment is None and where.value is None),

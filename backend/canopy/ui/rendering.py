@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from canopy.feedback.times import iso
 from canopy.store.base import Feedback
-from canopy.ui import chart
+from canopy.ui import ab_chart, chart
 
 _HERE = Path(__file__).parent
 _TYPES = {
@@ -50,6 +50,7 @@ class Renderer:
         )
         self._environment.globals["asset"] = self._address
         self._environment.globals["geometry"] = chart
+        self._environment.globals["ab_geometry"] = ab_chart
         self._environment.filters.update(
             coded=_coded,
             moment=_moment,

@@ -1,0 +1,210 @@
+"""What the dashboard's section on A/B comparisons shows, as one record for its template."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from canopy.experiments.decision import Decision, Status, decide
+from canopy.feedback.ab_report import Report, report_on
+from canopy.feedback.statistics import Tally
+from canopy.flags import Flag
+from canopy.store.ab import Arm, BallotCounts, BallotEntry, BallotPage, Experiment, FirstBallot, Side
+from canopy.ui.ab_chart import WinRateChart, win_rate_chart
+from canopy.ui.dashboard import QUERY, address
+from canopy.ui.difference import Difference, difference
+from canopy.ui.overview import wilson
+
+_DECIDED_PAST = 8  # other experiments whose decision is worked out for the list
+_ARMS: dict[Arm, str] = {"prompt": "Prompt A", "prompt_b": "Prompt B"}
+_SNIPPET = """\
+summarize:
+  enabled: true
+  prompt_b: "Provide a brief, concise summary:"
+ab_testing:
+  enabled: true"""
+
+
+class Verdict(NamedTuple):
+    """A decision, a preference or a prompt in a few words, with its icon and its colour."""
+
+    label: str
+    icon: str
+    mood: str
+
+
+_VERDICTS: dict[Status, Verdict] = {
+    "collecting": Verdict("Still collecting", "clock", "neutral"),
+    "promote_b": Verdict("Promote Prompt B", "check", "positive"),
+    "keep_a": Verdict("Keep Prompt A", "check", "positive"),
+    "equivalent": Verdict("As good as each other", "equal", "neutral"),
+    "inconclusive": Verdict("No decision", "neutral", "neutral"),
+}
+_LEFT_BEHIND = Verdict("Undecided", "clock", "neutral")  # an earlier experiment that would go on collecting
+
+
+class Share(NamedTuple):
+    """A share of `n` and how far chance alone may have moved it; both None where `n` is 0."""
+
+    of: float | None
+    n: int
+    interval: tuple[float, float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One response of a comparison, and the prompt behind it."""
+
+    name: str  # as the voter saw it, such as `Response A`
+    prompt: Verdict
+    text: str
+    chosen: bool
+    generation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A ballot with both responses, as they stood on the screen."""
+
+    entry: BallotEntry
+    verdict: Verdict
+    columns: tuple[Column, Column]
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """Another experiment in the list. The older ones have no numbers here."""
+
+    experiment: Experiment
+    href: str
+    counts: BallotCounts | None
+    decision: Decision | None
+    verdict: Verdict | None
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One experiment in full."""
+
+    experiment: Experiment
+    newest: bool
+    report: Report
+    verdict: Verdict
+    confidence: str  # such as `95 %`
+    chart: WinRateChart | None
+    left_choices: Share
+    b_on_left: Share
+    undecided: Share  # ties and both bad among all ballots
+    prompts: Difference
+    compared: Sequence[Compared]
+    newest_href: str | None
+    older_href: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """The section. Without an experiment it says how to begin one."""
+
+    flag: Flag
+    asked_for: bool  # the values want comparisons, whether or not they can run
+    snippet: str
+    shown: Shown | None
+    past: Sequence[Past]
+    older: Sequence[Past]
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What the store knows; `counts` and `ballots` by experiment, of those in `worth_counting`."""
+
+    experiments: Sequence[Experiment]
+    shown: Experiment
+    counts: Mapping[str, BallotCounts]
+    ballots: Mapping[str, Sequence[FirstBallot]]
+    page: BallotPage
+
+
+def worth_counting(experiments: Sequence[Experiment], shown: Experiment) -> list[str]:
+    """The ids of the experiments whose ballots the section needs."""
+    return [shown.id, *[it.id for it in experiments if it.id != shown.id][:_DECIDED_PAST]]
+
+
+def section(params: Mapping[str, str], flag: Flag, asked_for: bool, gathered: Gathered | None) -> Section:
+    """Put the section together; `params` are the address's."""
+    shown, past = None, []
+    if gathered:
+        shown = _shown(params, gathered)
+        past = [_past(params, it, gathered) for it in gathered.experiments if it.id != gathered.shown.id]
+    return Section(
+        flag=flag,
+        asked_for=asked_for,
+        snippet=_SNIPPET,
+        shown=shown,
+        past=[it for it in past if it.decision],
+        older=[it for it in past if not it.decision],
+    )
+
+
+def _shown(params: Mapping[str, str], gathered: Gathered) -> Shown:
+    experiment, counts = gathered.shown, gathered.counts[gathered.shown.id]
+    report = report_on(experiment, counts, gathered.ballots[experiment.id])
+    left = sum(ballot.preference == "a" for ballot in report.ballots)
+    newest = experiment is gathered.experiments[0]
+    cursor = gathered.page.next
+    return Shown(
+        experiment=experiment,
+        newest=newest,
+        report=report,
+        verdict=_verdict(report.decision, newest),
+        confidence=f"{100 * (1 - experiment.rule.alpha):.6g} %",
+        chart=win_rate_chart(report.trajectory, experiment.rule.delta),
+        left_choices=_share(left, report.n),
+        b_on_left=_share(counts.prompt_b_left, counts.comparisons),
+        undecided=_share(counts.ties + counts.both_bad, counts.ballots),
+        prompts=difference(experiment.prompt_text, experiment.prompt_b_text),
+        compared=[_compared(entry) for entry in gathered.page.entries],
+        newest_href=_href(params, experiment.id, "ab-entries") if params.get("ab_cursor") else None,
+        older_href=_href(params, experiment.id, "ab-entries", cursor) if cursor else None,
+    )
+
+
+def _past(params: Mapping[str, str], experiment: Experiment, gathered: Gathered) -> Past:
+    href = _href(params, experiment.id, "ab")
+    counts, ballots = gathered.counts.get(experiment.id), gathered.ballots.get(experiment.id)
+    if counts is None or ballots is None:
+        return Past(experiment, href, None, None, None)
+    winners = [ballot.winner for ballot in ballots]
+    decision = decide(winners.count("prompt"), winners.count("prompt_b"), experiment.rule)
+    return Past(experiment, href, counts, decision, _verdict(decision, experiment is gathered.experiments[0]))
+
+
+def _verdict(decision: Decision, newest: bool) -> Verdict:
+    return _VERDICTS[decision.status] if newest or decision.status != "collecting" else _LEFT_BEHIND
+
+
+def _compared(entry: BallotEntry) -> Compared:
+    def column(side: Side, text: str, generation_id: str) -> Column:
+        arm: Arm = "prompt_b" if side == entry.prompt_b_side else "prompt"
+        prompt = Verdict(_ARMS[arm], arm, arm)
+        return Column(f"Response {side.upper()}", prompt, text, side == entry.preference, generation_id)
+
+    if entry.winner:
+        verdict = Verdict(f"{_ARMS[entry.winner]} won", entry.winner, entry.winner)
+    elif entry.preference == "tie":
+        verdict = Verdict("Tie", "equal", "neutral")
+    else:
+        verdict = Verdict("Both bad", "down", "negative")
+    columns = (
+        column("a", entry.response_a, entry.generation_a),
+        column("b", entry.response_b, entry.generation_b),
+    )
+    return Compared(entry, verdict, columns)
+
+
+def _share(part: int, n: int) -> Share:
+    return Share(part / n if n else None, n, wilson(Tally(positive=part, negative=n - part)))
+
+
+def _href(params: Mapping[str, str], experiment_id: str, anchor: str, cursor: str = "") -> str:
+    """The page with another experiment or other entries, under the same filters."""
+    query = {name: params.get(name, "").strip() for name in QUERY}
+    return f"{address('/feedback', {**query, 'experiment': experiment_id, 'ab_cursor': cursor})}#{anchor}"
