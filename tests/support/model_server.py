@@ -86,7 +86,8 @@ class FakeModelServer:
         if self._arrived.qsize() < 1000:
             self._arrived.put_nowait(request)
         name = str(request.body.get("model", ""))
-        prompt = next(iter(request.body.get("messages", ())), {}).get("content")
+        messages = request.body.get("messages") or [{}]
+        prompt = str(messages[0].get("content"))
         script = self.scripts.get(prompt) or self.scripts.get(name) or script_for(name)
         if script.times is not None:
             self._seen[name] = self._seen.get(name, 0) + 1

@@ -127,7 +127,7 @@ def payload(report: Report) -> dict[str, Any]:
         "decision": {
             "status": decision.status,
             "sentence": decision.sentence,
-            "technical": decision.technical,
+            "statistician": decision.statistician,
             "more_votes": decision.more_votes,
             "next_step": report.next_step.sentence,
             "values": report.next_step.snippet,
