@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any, NamedTuple
 
-import yaml
-
 from canopy.errors import ExperimentNotFound
 from canopy.experiments.decision import Decision, decide
 from canopy.experiments.statistics import confidence_sequence
+from canopy.feedback.dataset import scalar
 from canopy.feedback.times import iso
 from canopy.store.ab import BallotCounts, Experiment, FirstBallot
 
@@ -179,6 +178,5 @@ def _next_step(experiment: Experiment, decision: Decision) -> NextStep:
 
 
 def _snippet(summarize: dict[str, str]) -> str:
-    """The change in the values file."""
-    text: str = yaml.safe_dump({"summarize": summarize}, sort_keys=False, allow_unicode=True, width=100)
-    return text
+    """The change in the values file, each text on one line and exact."""
+    return "\n".join(["summarize:", *(f"  {key}: {scalar(text)}" for key, text in summarize.items())]) + "\n"
