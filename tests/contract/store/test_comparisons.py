@@ -1,20 +1,293 @@
 """Comparisons and the ballots on them: what is stored, who may vote, and when."""
 
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from canopy.errors import (
+    CanopyError,
+    ComparisonExpired,
+    ComparisonForeign,
+    ComparisonIncomplete,
+    ComparisonNotFound,
+    StoreError,
+)
+from canopy.experiments import Rule
 from canopy.store import Store
-from canopy.store.ab import BallotCounts
-from tests.contract.store.records import a_ballot, a_comparison, an_experiment
+from canopy.store.ab import (
+    Arm,
+    Ballot,
+    BallotCounts,
+    BallotEntry,
+    BallotReceipt,
+    Preference,
+    Side,
+)
+from canopy.store.base import Filter
+from tests.contract.store.records import NOON, Clock, a_ballot, a_comparison, an_experiment, everything
+
+NOTHING = BallotCounts(0, 0, 0, 0, 0, 0, 0)
+
+NOBODY: dict[str, Any] = {"user_id": None, "session_id": None}
+A_PERSON: dict[str, Any] = {"user_id": "ada"}
+A_BROWSER: dict[str, Any] = {"session_id": "browser"}
+ANOTHER_BROWSER: dict[str, Any] = {"session_id": "another"}
+
+WINNERS: list[tuple[Preference, Side, Arm | None]] = [
+    ("a", "a", "prompt_b"),
+    ("a", "b", "prompt"),
+    ("b", "a", "prompt"),
+    ("b", "b", "prompt_b"),
+    ("tie", "a", None),
+    ("both_bad", "b", None),
+]
 
 
-async def test_a_ballot_is_stored_with_the_prompt_that_won(store: Store) -> None:
-    comparison = await a_comparison(store, user_id="ada", prompt_b_side="a")
-    receipt = await store.record_ballot(a_ballot(comparison, "a", comment="Clear.", reasons=("short",)))
-    assert (receipt.outcome, receipt.preference, receipt.winner) == ("created", "a", "prompt_b")
-    assert receipt.winning_prompt_id == "sha256:two"
-    assert await store.experiments() == [an_experiment()]
-    assert await store.ballot_counts(None) == BallotCounts(1, 0, 1, 0, 0, 1, 1)
-    (entry,) = (await store.ballots(None, 10, None)).entries
-    assert (entry.comment, entry.reasons, entry.response_a) == ("Clear.", ["short"], "Response a.")
-    again = await store.record_ballot(a_ballot(comparison, "both_bad"))
-    assert again.outcome == "replaced"
-    (first,) = await store.first_ballots(comparison.experiment.id)
-    assert (first.preference, first.winner) == ("both_bad", None)
+async def test_a_comparison_is_counted_before_anybody_votes(store: Store) -> None:
+    await a_comparison(store, prompt_b_side="a")
+    await a_comparison(store, prompt_b_side="b")
+    await a_comparison(store, complete=False)
+    assert await store.ballot_counts(None) == NOTHING._replace(comparisons=2, prompt_b_left=1)
+    assert (await store.ballots(None, 10, None)).entries == []
+    assert await store.first_ballots(an_experiment().id) == []
+
+
+async def test_the_same_comparison_recorded_twice_is_one(store: Store) -> None:
+    comparison = await a_comparison(store, user_id="ada")
+    await store.record_ballot(a_ballot(comparison, "a"))
+    await asyncio.gather(*(store.record_comparison(comparison) for _ in range(3)))
+    assert await store.ballot_counts(None) == NOTHING._replace(ballots=1, wins_prompt=1, comparisons=1)
+
+
+async def test_a_comparison_of_generations_that_are_not_recorded_is_an_error_of_its_own(store: Store) -> None:
+    good = [await a_comparison(store) for _ in range(2)]
+    more = [replace(comparison, id=f"{comparison.id[:-1]}x") for comparison in good]
+    bad = replace(good[0], id="cmp_bad", generation_a="gen_unknown")
+    outcomes = await asyncio.gather(
+        *(store.record_comparison(comparison) for comparison in (more[0], bad, more[1])), return_exceptions=True
+    )
+    assert [type(outcome) for outcome in outcomes] == [type(None), StoreError, type(None)]
+    assert (await store.ballot_counts(None)).comparisons == 4
+
+
+async def test_an_experiment_stays_as_it_began(store: Store) -> None:
+    began = an_experiment()
+    await a_comparison(store, experiment=began)
+    later = replace(began, created_at=NOON + 5, rule=Rule(alpha=0.5, prior=1, delta=0.1, n_max=3))
+    await a_comparison(store, experiment=later)
+    assert await store.experiments() == [began]
+
+
+async def test_a_preference_is_for_the_prompt_on_that_side(store: Store) -> None:
+    for preference, prompt_b_side, winner in WINNERS:
+        comparison = await a_comparison(
+            store, prompt_b_side=prompt_b_side, experiment=an_experiment(id=f"exp_{preference}_{prompt_b_side}")
+        )
+        receipt = await store.record_ballot(a_ballot(comparison, preference))
+        assert receipt == BallotReceipt(
+            comparison_id=comparison.id,
+            experiment_id=comparison.experiment.id,
+            outcome="created",
+            timestamp=receipt.timestamp,
+            preference=preference,
+            winner=winner,
+            prompt_b_side=prompt_b_side,
+            prompt_id="sha256:one",
+            prompt_text="Summarize the text.",
+            prompt_b_id="sha256:two",
+            prompt_b_text="Be brief.",
+            model="llama32",
+            config_revision="revision-1",
+            trace_id=comparison.trace_id,
+        )
+        assert receipt.winning_prompt_id == {"prompt": "sha256:one", "prompt_b": "sha256:two", None: None}[winner]
+        assert await store.ballot_counts(comparison.experiment.id) == BallotCounts(
+            ballots=1,
+            wins_prompt=winner == "prompt",
+            wins_prompt_b=winner == "prompt_b",
+            ties=preference == "tie",
+            both_bad=preference == "both_bad",
+            comparisons=1,
+            prompt_b_left=prompt_b_side == "a",
+        )
+        (first,) = await store.first_ballots(comparison.experiment.id)
+        assert first == (comparison.id, receipt.timestamp, preference, winner)
+
+
+async def test_a_ballot_is_read_back_with_all_that_it_is_about(store: Store) -> None:
+    comparison = await a_comparison(store, input_text="The text.", user_id="ada", session_id="s", prompt_b_side="a")
+    ballot = a_ballot(comparison, "b", comment="Clear.\n🌱", reasons=("too_long", "other"), session_id="elsewhere")
+    receipt = await store.record_ballot(ballot)
+    assert (await store.ballots(None, 10, None)).entries == [
+        BallotEntry(
+            comparison_id=comparison.id,
+            experiment_id=comparison.experiment.id,
+            timestamp=receipt.timestamp,
+            preference="b",
+            winner="prompt",
+            prompt_b_side="a",
+            input_text="The text.",
+            response_a="Response a.",
+            response_b="Response b.",
+            generation_a=comparison.generation_a,
+            generation_b=comparison.generation_b,
+            comment="Clear.\n🌱",
+            reasons=["too_long", "other"],
+            user_id="ada",
+            session_id="elsewhere",
+            trace_id=comparison.trace_id,
+            prompt_id="sha256:one",
+            prompt_b_id="sha256:two",
+            model="llama32",
+            config_revision="revision-1",
+        )
+    ]
+
+
+async def test_a_changed_ballot_replaces_the_first_but_keeps_its_place(store: Store) -> None:
+    one = await a_comparison(store, user_id="ada")
+    two = await a_comparison(store, user_id="ada")
+    first = await store.record_ballot(a_ballot(one, "a"))
+    await store.record_ballot(a_ballot(two, "a"))
+    changed = await store.record_ballot(a_ballot(one, "b", comment="On reflection."))
+    assert changed.outcome == "replaced"
+    assert changed.timestamp > first.timestamp
+    entries = (await store.ballots(None, 10, None)).entries
+    assert [(entry.comparison_id, entry.preference, entry.comment) for entry in entries] == [
+        (one.id, "b", "On reflection."),
+        (two.id, "a", None),
+    ]
+    assert await store.first_ballots(one.experiment.id) == [(one.id, first.timestamp, "b", "prompt_b")]
+    assert (await store.ballot_counts(None)).ballots == 2
+
+
+async def test_the_same_ballot_again_writes_nothing(store: Store) -> None:
+    comparison = await a_comparison(store, user_id="ada")
+    ballot = a_ballot(comparison, "both_bad", comment="No.", reasons=("wrong",))
+    first = await store.record_ballot(ballot)
+    before = await everything(store), await store.ballots(None, 10, None)
+    again = await store.record_ballot(ballot)
+    assert again == first._replace(outcome="repeated")
+    assert (await everything(store), await store.ballots(None, 10, None)) == before
+    for changed in (replace(ballot, comment="No!"), replace(ballot, comment="No!", reasons=())):
+        assert (await store.record_ballot(changed)).outcome == "replaced"
+
+
+async def test_time_that_runs_backwards_leaves_a_changed_ballot_where_it_was(store: Store, clock: Clock) -> None:
+    comparison = await a_comparison(store)
+    first = await store.record_ballot(a_ballot(comparison, "a"))
+    clock.now = NOON - 1_000_000
+    assert (await store.record_ballot(a_ballot(comparison, "b"))).timestamp == first.timestamp
+
+
+async def test_an_unknown_comparison_is_refused(store: Store) -> None:
+    comparison = await a_comparison(store)
+    with pytest.raises(ComparisonNotFound):
+        await store.record_ballot(replace(a_ballot(comparison), comparison_id="cmp_unknown"))
+
+
+async def test_who_asked_may_vote(store: Store) -> None:
+    for asker, voter in [
+        (A_PERSON, A_PERSON),
+        (A_PERSON | A_BROWSER, A_PERSON | ANOTHER_BROWSER),
+        (A_BROWSER, A_BROWSER),
+        (A_BROWSER, A_BROWSER | A_PERSON),
+        (NOBODY, NOBODY),
+        (NOBODY, A_PERSON),
+        (NOBODY, A_BROWSER),
+    ]:
+        comparison = await a_comparison(store, **asker)
+        ballot = a_ballot(comparison, **NOBODY | voter)
+        assert (await store.record_ballot(ballot)).outcome == "created", (asker, voter)
+        assert (await store.record_ballot(replace(ballot, preference="b"))).outcome == "replaced", (asker, voter)
+
+
+async def test_nobody_else_may_vote(store: Store) -> None:
+    for asker, voter in [
+        (A_PERSON, {"user_id": "bob"}),
+        (A_PERSON | A_BROWSER, {"user_id": "bob"} | A_BROWSER),
+        (A_PERSON, {"session_id": "ada"}),
+        (A_PERSON, NOBODY),
+        (A_BROWSER, ANOTHER_BROWSER),
+        (A_BROWSER, {"user_id": "browser"}),
+        (A_BROWSER, NOBODY),
+    ]:
+        comparison = await a_comparison(store, **asker)
+        with pytest.raises(ComparisonForeign):
+            await store.record_ballot(a_ballot(comparison, **NOBODY | voter))
+    assert (await store.ballot_counts(None)).ballots == 0
+
+
+async def test_a_comparison_that_nobody_owns_belongs_to_its_first_voter(store: Store) -> None:
+    for first in (A_PERSON, A_BROWSER, NOBODY):
+        comparison = await a_comparison(store)
+        await store.record_ballot(a_ballot(comparison, "a", **first))
+        for other in ({"user_id": "bob"}, ANOTHER_BROWSER, NOBODY):
+            if other != first:
+                with pytest.raises(ComparisonForeign):
+                    await store.record_ballot(a_ballot(comparison, "b", **other))
+        assert (await store.record_ballot(a_ballot(comparison, "tie", **first))).outcome == "replaced"
+
+
+async def test_an_expired_comparison_takes_no_ballot_and_no_change(store: Store, clock: Clock) -> None:
+    voted, unvoted = [await a_comparison(store, expires_at=clock.now + 1_000_000) for _ in range(2)]
+    await store.record_ballot(a_ballot(voted, "a"))
+    clock.now += 2_000_000
+    with pytest.raises(ComparisonExpired):
+        await store.record_ballot(a_ballot(unvoted, "a"))
+    with pytest.raises(ComparisonExpired):
+        await store.record_ballot(a_ballot(voted, "b"))
+    # A retry whose answer got lost still gets its answer.
+    assert (await store.record_ballot(a_ballot(voted, "a"))).outcome == "repeated"
+    assert (await store.ballot_counts(None)).wins_prompt == 1
+
+
+async def test_a_comparison_with_a_failed_side_takes_no_ballot(store: Store) -> None:
+    comparison = await a_comparison(store, complete=False)
+    with pytest.raises(ComparisonIncomplete):
+        await store.record_ballot(a_ballot(comparison))
+    assert await store.ballot_counts(None) == NOTHING
+
+
+async def test_a_stranger_learns_nothing_but_that_it_is_not_theirs(store: Store, clock: Clock) -> None:
+    expired = await a_comparison(store, user_id="ada", expires_at=clock.now)
+    incomplete = await a_comparison(store, user_id="ada", complete=False)
+    for comparison in (expired, incomplete):
+        with pytest.raises(ComparisonForeign):
+            await store.record_ballot(a_ballot(comparison, user_id="bob"))
+
+
+async def test_a_bad_ballot_fails_alone(store: Store) -> None:
+    comparisons = [await a_comparison(store, user_id=f"u{i}") for i in range(12)]
+    ballots = [a_ballot(comparison, "both_bad") for comparison in comparisons]
+    bad: dict[int, tuple[Ballot, type[CanopyError]]] = {
+        2: (replace(ballots[2], comparison_id="cmp_unknown"), ComparisonNotFound),
+        5: (replace(ballots[5], user_id="bob"), ComparisonForeign),
+        8: (replace(ballots[8], comment="\ud800"), StoreError),
+    }
+    outcomes = await asyncio.gather(
+        *(store.record_ballot(bad[i][0] if i in bad else ballot) for i, ballot in enumerate(ballots)),
+        return_exceptions=True,
+    )
+    for i, outcome in enumerate(outcomes):
+        assert isinstance(outcome, bad[i][1] if i in bad else BallotReceipt), (i, outcome)
+    assert (await store.ballot_counts(None)).both_bad == 9
+    assert await store.count(Filter()) == len(await everything(store)) == 18
+
+
+async def test_ballots_on_one_comparison_that_come_at_once_count_one_after_the_other(store: Store) -> None:
+    comparison = await a_comparison(store, user_id="ada")
+    preferences: list[Preference] = ["a", "both_bad", "both_bad", "b", "tie", "both_bad"] * 4
+    receipts = await asyncio.gather(
+        *(store.record_ballot(a_ballot(comparison, preference)) for preference in preferences)
+    )
+    assert [receipt.outcome for receipt in receipts] == ["created", "replaced", "repeated", *["replaced"] * 3] + [
+        "replaced",
+        "replaced",
+        "repeated",
+        *["replaced"] * 3,
+    ] * 3
+    assert await store.ballot_counts(None) == NOTHING._replace(ballots=1, both_bad=1, comparisons=1)
+    assert await store.count(Filter()) == 2

@@ -1,0 +1,111 @@
+"""What became of the comparisons: experiments, counts, first ballots, pages of ballots."""
+
+import pytest
+
+from canopy.errors import (
+    InputError,
+)
+from canopy.store import Store
+from canopy.store.ab import (
+    BallotCounts,
+    Preference,
+)
+from canopy.store.base import Filter
+from tests.contract.store.records import NOON, Clock, a_ballot, a_comparison, an_experiment
+
+NOTHING = BallotCounts(0, 0, 0, 0, 0, 0, 0)
+
+
+async def test_experiments_come_newest_first_with_their_prompts(store: Store) -> None:
+    experiments = [
+        an_experiment(id=f"exp_{i}", created_at=NOON + i % 3, prompt_b_id=f"sha256:{i}", prompt_b_text=f"Prompt {i}.")
+        for i in range(4)
+    ]
+    for experiment in experiments:
+        await a_comparison(store, experiment=experiment)
+    assert await store.experiments() == [experiments[i] for i in (2, 1, 3, 0)]
+
+
+async def test_the_first_ballot_of_each_voter_counts(store: Store) -> None:
+    voters = [{"user_id": "ada"}, {"session_id": "s"}, {}, {"user_id": "s"}]
+    comparisons = [await a_comparison(store, **voters[i % 4]) for i in range(12)]
+    elsewhere = await a_comparison(store, user_id="ada", experiment=an_experiment(id="exp_other"))
+    preferences: list[Preference] = ["a", "b", "tie", "both_bad"]
+    await store.record_ballot(a_ballot(elsewhere, "b"))
+    # The newest comparison of each voter is voted on first.
+    receipts = [
+        await store.record_ballot(a_ballot(comparison, preferences[i % 3]))
+        for i, comparison in enumerate(reversed(comparisons))
+    ]
+    firsts = await store.first_ballots(an_experiment().id)
+    assert firsts == [(it.comparison_id, it.timestamp, it.preference, it.winner) for it in receipts[:4]]
+    assert await store.first_ballots("exp_unknown") == []
+    assert [it.comparison_id for it in await store.first_ballots("exp_other")] == [elsewhere.id]
+
+
+async def test_everybody_without_a_name_is_one_voter(store: Store) -> None:
+    comparisons = [await a_comparison(store) for _ in range(5)]
+    for comparison in comparisons:
+        await store.record_ballot(a_ballot(comparison, "b"))
+    assert [it.comparison_id for it in await store.first_ballots(an_experiment().id)] == [comparisons[0].id]
+    assert (await store.ballot_counts(None)).ballots == 5
+
+
+async def test_counts_are_of_one_experiment_or_of_all(store: Store) -> None:
+    cast: dict[str, list[Preference]] = {"exp_one": ["a", "b", "b"], "exp_two": ["tie", "both_bad"]}
+    for name, preferences in cast.items():
+        for preference in preferences:
+            comparison = await a_comparison(store, experiment=an_experiment(id=name))
+            await store.record_ballot(a_ballot(comparison, preference))
+        await a_comparison(store, experiment=an_experiment(id=name), prompt_b_side="a")
+    assert await store.ballot_counts("exp_one") == BallotCounts(3, 1, 2, 0, 0, 4, 1)
+    assert await store.ballot_counts("exp_two") == BallotCounts(2, 0, 0, 1, 1, 3, 1)
+    assert await store.ballot_counts(None) == BallotCounts(5, 1, 2, 1, 1, 7, 2)
+    assert await store.ballot_counts("exp_unknown") == NOTHING
+
+
+@pytest.mark.parametrize("experiment_id", [None, "exp_one"])
+async def test_pages_follow_each_other_without_gaps(store: Store, clock: Clock, experiment_id: str | None) -> None:
+    comparisons = [
+        await a_comparison(store, experiment=an_experiment(id="exp_one" if i % 3 else "exp_two")) for i in range(10)
+    ]
+    for comparison in comparisons:
+        clock.now = NOON + 5_000_000  # all at the same time: the ids decide
+        await store.record_ballot(a_ballot(comparison))
+    wanted = [it.id for it in reversed(comparisons) if experiment_id in (None, it.experiment.id)]
+    found: list[str] = []
+    cursor = None
+    while True:
+        page = await store.ballots(experiment_id, 4, cursor)
+        found += [entry.comparison_id for entry in page.entries]
+        cursor = page.next
+        if cursor is None:
+            break
+        assert len(page.entries) == 4
+    assert found == wanted
+    assert (await store.ballots(experiment_id, len(wanted), None)).next is None
+
+
+async def test_a_ballot_that_comes_while_someone_reads_shifts_nothing(store: Store) -> None:
+    comparisons = [await a_comparison(store) for _ in range(4)]
+    for comparison in comparisons[:3]:
+        await store.record_ballot(a_ballot(comparison))
+    page = await store.ballots(None, 2, None)
+    await store.record_ballot(a_ballot(comparisons[3]))
+    rest = await store.ballots(None, 2, page.next)
+    assert [entry.comparison_id for entry in rest.entries] == [comparisons[0].id]
+
+
+async def test_only_a_cursor_of_ballots_is_taken(store: Store) -> None:
+    comparisons = [await a_comparison(store) for _ in range(2)]
+    for comparison in comparisons:
+        await store.record_ballot(a_ballot(comparison, "both_bad"))
+    of_feedback = (await store.page(Filter(), 1, None)).next
+    of_ballots = (await store.ballots(None, 1, None)).next
+    assert of_feedback is not None
+    assert of_ballots is not None
+    for cursor in ("", "nonsense", of_feedback, of_ballots + "A", of_ballots[:-1], "ü"):
+        with pytest.raises(InputError, match="cursor"):
+            await store.ballots(None, 1, cursor)
+    with pytest.raises(InputError, match="cursor"):
+        await store.page(Filter(), 1, of_ballots)
