@@ -1,0 +1,160 @@
+"""Synthetic voters against the real rule: how long a decision takes, and how often it is wrong.
+
+Beside the rule runs what people do by habit: a two-sided z-test at level alpha, looked at after every vote from the
+tenth decisive one on, which names a winner the first time that it is significant.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from math import ceil, sqrt
+from random import Random
+from statistics import NormalDist
+from typing import Literal, NamedTuple
+
+from canopy.experiments.decision import Status, status
+from canopy.experiments.rule import Rule
+
+Z_FIRST_LOOK = 10  # decisive votes before which even a habitual tester waits
+
+
+class Voters(NamedTuple):
+    """How people vote: each ballot is a tie or a win for one of the prompts, and independent of all others."""
+
+    p: float  # chance that a decisive vote is for Prompt B
+    ties: float  # chance that a ballot is a tie
+
+
+class Run(NamedTuple):
+    """One experiment from its first ballot to its end."""
+
+    status: Status
+    n: int  # decisive votes at the rule's decision
+    votes: int  # ballots at the rule's decision, ties included
+    z_winner: Literal["a", "b"] | None  # whom the z-test named first; None if nobody before n_max
+    z_votes: int  # ballots at that time
+
+
+class Step(NamedTuple):
+    """Where a run stood after a decisive vote."""
+
+    votes: int  # ballots, ties included
+    wins_a: int
+    wins_b: int
+
+
+class Boundaries(NamedTuple):
+    """What decides after n decisive votes, at index n, up to n_max. Both prompts have the same boundaries."""
+
+    better: list[int]  # wins from which on the leading prompt is better
+    level: list[int]  # wins of the trailing prompt from which on both are equivalent
+    z: list[int]  # wins from which on the z-test names the leading prompt
+
+
+def boundaries(rule: Rule) -> Boundaries:
+    """The rule and the z-test as numbers of wins: to simulate is then to compare integers.
+
+    Where no number of wins is enough, the boundary is one that can't be reached.
+    """
+    critical = NormalDist().inv_cdf(1 - rule.alpha / 2)
+    better, level, z = [1], [1], [1]
+    for n in range(1, rule.n_max + 1):
+
+        def ends_as(wanted: Status, wins_b: int, n: int = n) -> bool:
+            return status(n - wins_b, wins_b, rule) == wanted
+
+        better.append(_first(lambda wins: ends_as("promote_b", wins), better[-1], n))
+        level.append(_first(lambda wins: ends_as("equivalent", wins), level[-1], n // 2))
+        z.append(ceil((n + critical * sqrt(n)) / 2) if n >= Z_FIRST_LOOK else n + 1)
+    return Boundaries(better, level, z)
+
+
+def simulate(voters: Voters, limits: Boundaries, runs: int, seed: int) -> Iterator[Run]:
+    """Run experiments one after the other; the same seed gives the same runs."""
+    for index in range(runs):
+        yield _run(voters, limits, seed, index)
+
+
+def replay(voters: Voters, seed: int, index: int, n: int) -> list[Step]:
+    """The first `n` decisive votes of the run that `simulate` made as number `index`."""
+    steps: list[Step] = []
+    wins_b = 0
+    for votes, ballot in enumerate(_ballots(voters, seed, index), start=1):
+        if len(steps) == n:
+            break
+        if ballot is not None:
+            wins_b += ballot
+            steps.append(Step(votes, len(steps) + 1 - wins_b, wins_b))
+    return steps
+
+
+def shares(runs: Sequence[Run]) -> dict[Status, float]:
+    """How the runs ended, as shares of all."""
+    ends: tuple[Status, ...] = ("promote_b", "keep_a", "equivalent", "inconclusive")
+    return {end: sum(run.status == end for run in runs) / len(runs) for end in ends}
+
+
+def is_right(reached: Status, p: float, rule: Rule) -> bool | None:
+    """Whether a decision is true of the voters; None for one that claims nothing."""
+    claims = {"promote_b": p > 0.5, "keep_a": p < 0.5, "equivalent": abs(p - 0.5) < rule.delta}
+    return claims.get(reached)
+
+
+def typical(runs: Sequence[Run]) -> int:
+    """The number of the run in the middle, by length, of those with the most frequent end."""
+    frequent = max(shares(runs).items(), key=lambda item: item[1])[0]
+    alike = sorted((run.votes, index) for index, run in enumerate(runs) if run.status == frequent)
+    return alike[len(alike) // 2][1]
+
+
+def winners_within(runs: Sequence[Run], votes: int) -> tuple[float, float]:
+    """The shares of runs in which the rule, and in which the z-test, named a winner within so many ballots."""
+    by_rule = sum(run.status in {"promote_b", "keep_a"} and run.votes <= votes for run in runs)
+    by_z = sum(run.z_winner is not None and run.z_votes <= votes for run in runs)
+    return by_rule / len(runs), by_z / len(runs)
+
+
+def _first(holds: Callable[[int], bool], near: int, most: int) -> int:
+    """The lowest number up to `most` for which `holds`, as it does for all above; `most + 1` if there is none.
+
+    From one vote to the next a boundary moves by a step or so: the search begins at the one before.
+    """
+    first = min(near, most + 1)
+    while first <= most and not holds(first):
+        first += 1
+    while first > 0 and holds(first - 1):
+        first -= 1
+    return first
+
+
+def _ballots(voters: Voters, seed: int, index: int) -> Iterator[bool | None]:
+    """Whether each ballot is for Prompt B; None for a tie."""
+    draw = Random(f"{seed}/{index}").random  # noqa: S311 - repeatable on purpose, and no secret
+    for_b = voters.ties + (1 - voters.ties) * voters.p
+    while True:
+        value = draw()
+        yield None if value < voters.ties else value < for_b
+
+
+def _run(voters: Voters, limits: Boundaries, seed: int, index: int) -> Run:
+    better, level, z = limits
+    n_max = len(better) - 1
+    ended: tuple[Status, int, int] | None = None
+    z_winner: Literal["a", "b"] | None = None
+    n = wins_b = votes = z_votes = 0
+    for votes, ballot in enumerate(_ballots(voters, seed, index), start=1):
+        if ballot is None:
+            continue
+        n += 1
+        wins_b += ballot
+        leader = wins_b if 2 * wins_b > n else n - wins_b
+        if ended is None:
+            if leader >= better[n]:
+                ended = ("promote_b" if leader == wins_b else "keep_a", n, votes)
+            elif n - leader >= level[n]:
+                ended = ("equivalent", n, votes)
+            elif n == n_max:
+                ended = ("inconclusive", n, votes)
+        if z_winner is None and leader >= z[n]:
+            z_winner, z_votes = ("b" if leader == wins_b else "a"), votes
+        if ended and (z_winner or n == n_max):
+            return Run(*ended, z_winner, z_votes or votes)
+    raise AssertionError("ballots never end")

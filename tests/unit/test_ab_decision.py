@@ -1,0 +1,171 @@
+"""When the votes are enough, and what is said then."""
+
+import json
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from canopy.experiments.decision import decide, more_votes, percent, status
+from canopy.experiments.rule import Rule
+from canopy.experiments.simulation import boundaries
+
+DEFAULT = Rule(alpha=0.05, prior=10, delta=0.05, n_max=2000)
+CLAIMS = {"promote_b", "keep_a", "equivalent"}
+
+rules = st.builds(
+    Rule,
+    alpha=st.sampled_from([0.01, 0.05, 0.3]),
+    prior=st.sampled_from([1, 10, 50]),
+    delta=st.sampled_from([0.02, 0.05, 0.2]),
+    n_max=st.sampled_from([20, 300, 2000]),
+)
+counts = st.integers(0, 400)
+
+
+@pytest.mark.parametrize(
+    ("wins_a", "wins_b", "expected"),
+    [
+        (0, 0, "collecting"),
+        (3, 1, "collecting"),
+        (38, 62, "collecting"),
+        (90, 140, "promote_b"),
+        (140, 90, "keep_a"),
+        (1000, 1000, "equivalent"),
+        (0, 2000, "promote_b"),
+        (960, 1040, "inconclusive"),
+    ],
+)
+def test_counts_lead_to_a_decision(wins_a: int, wins_b: int, expected: str) -> None:
+    assert decide(wins_a, wins_b, DEFAULT).status == expected
+
+
+def test_a_winner_at_the_last_vote_is_still_a_winner() -> None:
+    assert status(90, 140, DEFAULT._replace(n_max=230)) == "promote_b"
+    assert status(110, 120, DEFAULT._replace(n_max=230)) == "inconclusive"
+    assert status(109, 120, DEFAULT._replace(n_max=230)) == "collecting"
+
+
+@given(counts, counts, rules)
+def test_exchanging_the_prompts_exchanges_the_decision(wins_a: int, wins_b: int, rule: Rule) -> None:
+    mirror = {"promote_b": "keep_a", "keep_a": "promote_b"}
+    there, back = decide(wins_a, wins_b, rule), decide(wins_b, wins_a, rule)
+    assert back.status == mirror.get(there.status, there.status)
+    assert back.more_votes == there.more_votes
+
+
+@given(counts, counts, rules)
+def test_the_interval_agrees_with_the_decision(wins_a: int, wins_b: int, rule: Rule) -> None:
+    decision = decide(wins_a, wins_b, rule)
+    low, high = decision.interval
+    if decision.status == "promote_b":
+        assert low > 0.5
+        assert decision.evidence.e_b >= decision.needed
+    elif decision.status == "keep_a":
+        assert high < 0.5
+        assert decision.evidence.e_a >= decision.needed
+    else:
+        assert max(decision.evidence.e_a, decision.evidence.e_b) < decision.needed
+        inside = low >= 0.5 - rule.delta and high <= 0.5 + rule.delta
+        assert inside == (decision.status == "equivalent")
+
+
+@given(counts, counts, rules)
+def test_a_decision_is_plain_json_and_says_everything(wins_a: int, wins_b: int, rule: Rule) -> None:
+    decision = decide(wins_a, wins_b, rule)
+    json.dumps(decision._asdict(), allow_nan=False)
+    assert decision.n == wins_a + wins_b
+    assert (decision.win_rate_b is None) == (decision.n == 0)
+    assert decision.sentence.endswith(".")
+    assert decision.statistician.endswith(f"n = {decision.n:,}.")
+
+
+@pytest.mark.parametrize("p", [0.4, 0.45, 0.48, 0.5, 0.55])
+def test_whatever_the_truth_is_a_wrong_decision_ever_shows_with_probability_alpha_at_most(p: float) -> None:
+    """Exactly, by the probabilities of all ways through 500 looks; a way ends where it first claims what isn't so."""
+    true = {"promote_b"} if p > 0.5 else {"keep_a"} if p < 0.5 else set()
+    rule = DEFAULT._replace(delta=0.1, prior=20)  # makes all three claims within these votes
+    if abs(p - 0.5) < rule.delta:
+        true.add("equivalent")
+    ways, wrong = {0: 1.0}, 0.0
+    for n in range(1, 501):
+        after: dict[int, float] = {}
+        for wins, chance in ways.items():
+            after[wins] = after.get(wins, 0) + chance * (1 - p)
+            after[wins + 1] = after.get(wins + 1, 0) + chance * p
+        ended = {wins for wins in after if status(n - wins, wins, rule) in CLAIMS - true}
+        wrong += sum(after[wins] for wins in ended)
+        ways = {wins: chance for wins, chance in after.items() if wins not in ended and chance > 1e-12}
+    assert wrong <= rule.alpha
+
+
+def test_the_estimate_for_a_winner_ends_where_the_straight_line_meets_it() -> None:
+    for wins_a, wins_b in [(38, 62), (8, 12), (60, 40)]:
+        more = more_votes(wins_a, wins_b, DEFAULT)
+        assert more is not None
+        n = wins_a + wins_b
+        just, before = ((n + extra) / n for extra in (more, more - 1))
+        assert status(wins_a * just, wins_b * just, DEFAULT) in {"promote_b", "keep_a"}
+        assert status(wins_a * before, wins_b * before, DEFAULT) == "collecting"
+
+
+@pytest.mark.parametrize(("wins_a", "wins_b"), [(38, 62), (60, 40), (50, 50)])
+def test_the_estimate_is_cautious_and_of_the_right_size(wins_a: int, wins_b: int) -> None:
+    limits = boundaries(DEFAULT)
+    estimate = more_votes(wins_a, wins_b, DEFAULT)
+    assert estimate is not None
+    taken = []
+    for seed in range(300):
+        draw, n, b = Random(seed), wins_a + wins_b, wins_b
+        while n < DEFAULT.n_max and max(b, n - b) < limits.better[n] and min(b, n - b) < limits.level[n]:
+            n, b = n + 1, b + (draw.random() < wins_b / (wins_a + wins_b))
+        taken.append(n - wins_a - wins_b)
+    assert 0.5 < sum(votes <= estimate for votes in taken) / len(taken) < 0.8
+    assert sum(votes <= 3 * estimate for votes in taken) / len(taken) > 0.9
+
+
+@pytest.mark.parametrize(("wins_a", "wins_b"), [(0, 0), (2, 7), (700, 760)])
+def test_without_ground_for_an_estimate_none_is_given(wins_a: int, wins_b: int) -> None:
+    decision = decide(wins_a, wins_b, DEFAULT)
+    assert (decision.status, decision.more_votes) == ("collecting", None)
+
+
+def test_a_decided_experiment_needs_no_more_votes() -> None:
+    assert decide(90, 140, DEFAULT).more_votes == 0
+
+
+@pytest.mark.parametrize(
+    ("wins_a", "wins_b", "said"),
+    [
+        (0, 0, "Nobody has preferred one prompt over the other yet."),
+        (0, 1, "Prompt B leads with 100 % of 1 decided comparison,"),
+        (50, 50, "the prompts are level after 100 decided comparisons"),
+        (62, 38, "about 59 more will decide it"),
+        (700, 760, "the limit of 2,000 will come before a decision"),
+        (87, 143, "Prompt B is better: people preferred it in 62 % of 230 decided comparisons. You can promote it."),
+        (143, 87, "Prompt A is better: people preferred it in 62 % of 230 decided comparisons."),
+        (1000, 1000, "as good as equal: Prompt B wins between 46 % and 54 % of the time"),
+        (960, 1040, "After 2,000 decided comparisons it is still open"),
+    ],
+)
+def test_the_sentence_is_plain(wins_a: int, wins_b: int, said: str) -> None:
+    assert said in decide(wins_a, wins_b, DEFAULT).sentence
+
+
+def test_the_statistician_reads_what_was_tested_and_how() -> None:
+    assert decide(90, 140, DEFAULT).statistician == (
+        "E-value 87.6 against p ≤ ½ at any stopping time, 40 needed (half of alpha for each direction); "
+        "95 % confidence sequence 0.508 to 0.703 for Prompt B's win rate p; Beta(10, 10) mixture, n = 230."
+    )
+    assert "against p ≥ ½" in decide(140, 90, DEFAULT).statistician
+
+
+@pytest.mark.parametrize(("alpha", "said"), [(0.05, "95 %"), (0.07, "93 %"), (0.001, "99.9 %"), (1e-6, "99.9999 %")])
+def test_the_confidence_is_what_alpha_leaves(alpha: float, said: str) -> None:
+    assert f"; {said} confidence sequence" in decide(3, 4, DEFAULT._replace(alpha=alpha)).statistician
+
+
+@pytest.mark.parametrize(("share", "said"), [(0.5, "50 %"), (0.503, "50.3 %"), (0.62, "62 %"), (1, "100 %")])
+def test_a_share_near_one_half_does_not_read_as_a_draw(share: float, said: str) -> None:
+    assert percent(share) == said
