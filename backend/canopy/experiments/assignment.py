@@ -10,8 +10,8 @@ _UNIT = 2**64
 def compares(key: str | None, percentage: float) -> bool:
     """Whether this session or user is in the share that compares; `percentage` is 0 to 100.
 
-    A key has one fixed place between 0 and 100 (from its SHA-256), the same in every process and after every restart, so
-    a key that is in at 20 % is still in at 50 %. Without a key each request is drawn anew.
+    A key has one fixed place between 0 and 100, from its SHA-256. It is the same in every process and after every
+    restart, so a key that is in at 20 % is still in at 50 %. Without a key each request is drawn anew.
     """
     if key is None:
         place = secrets.randbelow(_UNIT)

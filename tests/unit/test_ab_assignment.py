@@ -1,0 +1,64 @@
+"""Who compares, which prompt stands where, and what makes an experiment."""
+
+import subprocess
+import sys
+from itertools import pairwise, product
+
+import pytest
+
+from canopy.experiments.assignment import compares, prompt_b_side
+from canopy.experiments.identity import experiment_id
+
+KEYS = [f"session-{number}" for number in range(4000)]
+
+
+@pytest.mark.parametrize("percentage", [1, 20, 50, 99.5])
+def test_the_share_of_keys_that_compare_is_the_configured_one(percentage: float) -> None:
+    inside = sum(compares(key, percentage) for key in KEYS)
+    assert inside / len(KEYS) == pytest.approx(percentage / 100, abs=0.03)
+
+
+def test_a_key_that_is_in_stays_in_when_the_share_grows() -> None:
+    shares = [{key for key in KEYS if compares(key, percentage)} for percentage in (0, 5, 20, 50, 100)]
+    assert all(smaller < larger for smaller, larger in pairwise(shares))
+    assert shares[0] == set()
+    assert shares[-1] == set(KEYS)
+
+
+def test_another_process_decides_the_same() -> None:
+    code = (
+        "from canopy.experiments.assignment import compares; print([compares(f'session-{k}', 30) for k in range(50)])"
+    )
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert output.strip() == str([compares(key, 30) for key in KEYS[:50]])
+
+
+def test_any_text_is_a_key() -> None:
+    assert compares("\ud800\0 ünï", 100)
+    assert not compares("", 0)
+
+
+def test_without_a_key_the_share_is_drawn_for_each_request() -> None:
+    assert all(compares(None, 100) for _ in range(100))
+    assert not any(compares(None, 0) for _ in range(100))
+    assert 300 < sum(compares(None, 50) for _ in range(1000)) < 700
+
+
+def test_prompt_b_stands_on_either_side_equally_often() -> None:
+    left = sum(prompt_b_side() == "a" for _ in range(1000))
+    assert 300 < left < 700
+
+
+def test_an_experiment_keeps_its_id() -> None:
+    assert experiment_id("sha256:1", "sha256:2", "llama32", 0.9, 4096) == "exp_71222e66f4217073"
+    assert experiment_id("p", "q", "m", 1, 10) == experiment_id("p", "q", "m", 1.0, 10)
+
+
+def test_whatever_changes_begins_another_experiment() -> None:
+    settings = product(("p", "q"), ("p", "r"), ("m", "m,1", 'm"'), (0.1, 0.2), (10, 100))
+    ids = [experiment_id(*setting) for setting in settings]
+    assert len(set(ids)) == len(ids)
+
+
+def test_parts_can_not_be_shifted_into_one_another() -> None:
+    assert experiment_id('a","b', "c", "m", 1, 1) != experiment_id("a", 'b","c', "m", 1, 1)
