@@ -15,6 +15,7 @@ import click
 from pydantic import ValidationError
 
 from canopy import __version__
+from canopy.ab_commands import ab
 from canopy.errors import CanopyError, ConfigError
 from canopy.settings import Settings
 
@@ -53,6 +54,9 @@ def main() -> None:
 
     The process is set by CANOPY_* environment variables, what it does by the values file (CANOPY_CONFIG_PATH).
     """
+
+
+main.add_command(ab)
 
 
 @main.command()

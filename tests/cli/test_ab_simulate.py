@@ -1,0 +1,89 @@
+"""`canopy ab simulate`, as a person types it."""
+
+import json
+
+import pytest
+from click.testing import CliRunner, Result
+
+from canopy.ab_commands import simulate
+from canopy.cli import main
+from canopy.flags.values import AbTestingValues
+
+QUICK = ("--runs", "60", "--n-max", "400")
+
+
+def simulated(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["ab", "simulate", *arguments])
+
+
+def test_it_explains_itself() -> None:
+    result = simulated("--help")
+    assert result.exit_code == 0
+    assert "canopy ab simulate --p 0.53 --ties 0.4" in result.stdout
+    assert "simulate" in CliRunner().invoke(main, ["ab", "--help"]).stdout
+
+
+def test_it_shows_a_run_its_end_and_the_mistakes_of_both_tests() -> None:
+    result = simulated("--p", "0.7", *QUICK)
+    assert result.exit_code == 0
+    assert "One typical experiment: people who take a side prefer Prompt B in 70 %" in result.stdout
+    assert "Prompt B is better: people preferred it in" in result.stdout
+    assert "Votes until the end of each of 60 experiments" in result.stdout
+    assert "z-test after each vote" in result.stdout
+
+
+@pytest.mark.parametrize("p", ["0", "0.5", "0.53", "1"])
+def test_it_fits_a_terminal_of_80_columns_without_colours_where_there_is_none(p: str) -> None:
+    result = simulated("--p", p, *QUICK)
+    assert max(len(line) for line in result.stdout.splitlines()) <= 80
+    assert "\x1b" not in result.stdout
+    assert result.stderr == ""
+
+
+def test_one_vote_is_enough_for_a_picture() -> None:
+    result = simulated("--n-max", "1", "--runs", "1")
+    assert result.exit_code == 0
+    assert "inconclusive" in result.stdout
+
+
+def test_json_has_the_numbers() -> None:
+    got = json.loads(simulated("--p", "0.7", "--json", *QUICK).stdout)
+    assert (got["p"], got["ties"], got["n_max"], got["runs"]) == (0.7, 0.2, 400, 60)
+    assert got["decisions"]["promote_b"] > 0.8
+    assert got["votes"]["p10"] <= got["votes"]["median"] <= got["votes"]["p90"]
+    last = got["fooled"][-1]
+    assert last["rule"] < last["z_test"]
+
+
+def test_the_same_seed_prints_the_same() -> None:
+    assert simulated(*QUICK).stdout == simulated(*QUICK).stdout
+    assert simulated(*QUICK).stdout != simulated("--seed", "9", *QUICK).stdout
+
+
+def test_the_defaults_are_the_values_files() -> None:
+    defaults = {option.name: option.default for option in simulate.params}
+    values = AbTestingValues()
+    assert {name: defaults[name] for name in ("alpha", "prior", "delta", "n_max")} == {
+        "alpha": values.alpha,
+        "prior": values.prior,
+        "delta": values.delta,
+        "n_max": values.n_max,
+    }
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (("--p", "60"), "60.0 is not in the range 0<=x<=1"),
+        (("--p", "nan"), "Give a number"),
+        (("--ties", "1"), "is not in the range"),
+        (("--delta", "0.5"), "is not in the range"),
+        (("--runs", "0"), "is not in the range"),
+        (("--n-max", "many"), "'many' is not a valid integer"),
+    ],
+)
+def test_a_wrong_value_is_said_in_a_sentence(wrong: tuple[str, str], said: str) -> None:
+    result = simulated(*wrong)
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert "Traceback" not in result.stderr
