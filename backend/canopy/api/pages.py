@@ -128,6 +128,7 @@ def _summarization(parts: Parts) -> Response:
         max_tokens=values.summarize.max_tokens,
         limit=parts.settings.max_prompt_chars,
         feedback=config.flags["feedback"].on,
+        ab_testing=config.flags["ab_testing"].on,
         reasons=values.feedback.reasons,
         comment_limit=parts.settings.max_comment_chars,
     )

@@ -4,8 +4,9 @@ import { announce, copyText, count, fromTemplate, randomId, show, showFailure } 
 import { Vote } from "./vote.js";
 
 export class Answer {
-  constructor(title, { noun, question = "", model, maxTokens }) {
-    Object.assign(this, { title, noun, model, maxTokens, text: "", waiting: "", state: "", started: performance.now(), first: null });
+  // `blind`: one of two that are compared, with no figures beside it and no vote of its own.
+  constructor(title, { noun, blind = false, question = "", model, maxTokens }) {
+    Object.assign(this, { title, noun, blind, model, maxTokens, text: "", waiting: "", state: "", started: performance.now(), first: null });
     this.element = fromTemplate("answer-template");
     const find = (selector) => this.element.querySelector(selector);
     [this.note, this.facts, this.failure, this.votePlace] =
@@ -21,10 +22,16 @@ export class Answer {
     asked.textContent = question;
     show(asked, question);
     this.copy = find("[data-copy]");
+    this.copy.setAttribute("aria-describedby", heading.id);
     this.copy.addEventListener("click", () => this.copied());
     this.element.classList.add("streaming");
     this.element.setAttribute("aria-busy", "true");
     this.facts.textContent = `${model} is reading…`;
+  }
+
+  take(event) {
+    if (event.delta) this.append(event.delta);
+    if (event.type === "done") this.finish(event);
   }
 
   // Tokens come faster than frames: they are painted once per frame.
@@ -51,18 +58,27 @@ export class Answer {
 
   finish(event) {
     this.end("complete");
-    const now = performance.now();
-    const facts = [this.model];
-    if (this.first !== null) facts.push(`first word after ${((this.first - this.started) / 1000).toFixed(2)} s`);
-    const tokens = event.usage?.output_tokens;
-    facts.push(`${tokens ? `${count(tokens, "token")} in ` : ""}${((now - this.started) / 1000).toFixed(1)} s`);
-    this.facts.textContent = facts.join(" · ");
+    this.facts.textContent = this.blind ? "" : this.figures(event);
     if (event.finish_reason === "length") {
       this.remark(`Cut off at the configured maximum of ${count(this.maxTokens, "token")}.`);
     }
-    if (event.generation_id && document.getElementById("vote-template")) {
+    if (!this.blind && event.generation_id && document.getElementById("vote-template")) {
       this.votePlace.append(new Vote(event.generation_id, `Was this ${this.noun} helpful?`).element);
     }
+  }
+
+  figures(event) {
+    const now = performance.now();
+    const figures = [this.model];
+    if (this.first !== null) figures.push(`first word after ${((this.first - this.started) / 1000).toFixed(2)} s`);
+    const tokens = event.usage?.output_tokens;
+    figures.push(`${tokens ? `${count(tokens, "token")} in ` : ""}${((now - this.started) / 1000).toFixed(1)} s`);
+    return figures.join(" · ");
+  }
+
+  // The stream has ended as it should. Returns where the work goes on.
+  complete() {
+    return this.element;
   }
 
   stop() {
@@ -71,11 +87,19 @@ export class Answer {
     this.remark(this.text ? "You stopped it here." : "You stopped it before the first word.");
   }
 
-  fail(failure, retry) {
+  breakOff() {
     this.end("failed");
     this.facts.textContent = "";
     if (this.text) this.remark("Incomplete.");
+  }
+
+  fail(failure, retry) {
+    this.breakOff();
     return showFailure(this.failure, failure, retry);
+  }
+
+  get spoken() {
+    return `${this.title} ${this.state}.`;
   }
 
   remark(sentence) {

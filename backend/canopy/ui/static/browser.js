@@ -47,8 +47,8 @@ export function announce(sentence) {
   document.getElementById("announcer").textContent = sentence;
 }
 
-// A failure in words, with a button to try again; returns the button.
-export function showFailure(place, failure, retry) {
+// A failure in words, with a button to try again where that can be done here; returns the button.
+export function showFailure(place, failure, retry = null) {
   const box = fromTemplate("failure-template");
   box.querySelector("[data-sentence]").textContent = failure.sentence;
   const reference = box.querySelector("[data-reference]");
@@ -56,6 +56,7 @@ export function showFailure(place, failure, retry) {
   show(reference, failure.reference);
   const button = box.querySelector("[data-retry]");
   button.addEventListener("click", () => { place.replaceChildren(); retry(); });
+  if (!retry) button.remove();
   place.replaceChildren(box);
   return button;
 }

@@ -2,6 +2,7 @@
 
 import { Answer } from "./answer.js";
 import { announce, count, fromTemplate, kept, show } from "./browser.js";
+import { Comparison } from "./comparison.js";
 import { generation } from "./wire.js";
 
 // Characters as the server counts them: a pair of surrogates is one.
@@ -54,14 +55,20 @@ class Composer {
   }
 }
 
+function turns(question, answer) {
+  return [{ role: "user", content: question }, { role: "assistant", content: answer }];
+}
+
 class Summarizer {
   constructor(root) {
     this.options = { model: root.dataset.model, maxTokens: Number(root.dataset.maxTokens) };
+    this.comparing = "comparing" in root.dataset;
     this.form = root.querySelector("#composer");
     this.composer = new Composer(this.form, Number(root.dataset.limit));
     this.conversation = root.querySelector("#conversation");
     this.followUp = root.querySelector("#follow-up");
     this.question = this.followUp.querySelector("textarea");
+    this.about = this.followUp.querySelector("[data-about]");
     this.messages = [];
     this.running = null;
     this.on(this.form, () => this.summarize());
@@ -82,11 +89,25 @@ class Summarizer {
   summarize() {
     this.running?.abort();
     this.conversation.replaceChildren();
-    this.messages = [];
-    show(this.followUp, false);
-    const prompt = this.composer.text;
+    this.goOnFrom("", null);
+    const asked = this.composer.text;
     const answer = new Answer("Summary", { ...this.options, noun: "summary" });
-    return this.run("/summarize", { prompt }, { answer, asked: prompt, form: this.form, retry: () => this.summarize() });
+    const start = (signal) => this.summary(asked, signal);
+    return this.run(start, { answer, asked, form: this.form, retry: () => this.summarize() });
+  }
+
+  // A summary or a comparison, as the server decides. A comparison may end while this page is open.
+  async* summary(prompt, signal) {
+    try {
+      if (this.comparing) {
+        yield* generation("/summarize/ab", { prompt }, signal);
+        return;
+      }
+    } catch (error) {
+      if (error.code !== "feature_disabled") throw error;
+      this.comparing = false;
+    }
+    yield* generation("/summarize", { prompt }, signal);
   }
 
   ask(question = this.question.value.trim()) {
@@ -95,29 +116,32 @@ class Summarizer {
     const answer = new Answer("Answer", { ...this.options, noun: "answer", question });
     const messages = [...this.messages, { role: "user", content: question }];
     const retry = () => { answer.element.remove(); this.ask(question); };
-    return this.run("/summarize/chat", { messages }, { answer, asked: question, form: this.followUp, retry });
+    const start = (signal) => generation("/summarize/chat", { messages }, signal);
+    return this.run(start, { answer, asked: question, form: this.followUp, retry });
   }
 
-  async run(path, body, { answer, asked, form, retry }) {
+  async run(start, { answer, asked, form, retry }) {
     const running = new AbortController();
     this.running = running;
     this.conversation.append(answer.element);
     show(this.conversation, true);
     this.switch(form, true);
     answer.element.scrollIntoView({ block: "nearest" });
+    let reply = answer;
     let next = () => form.querySelector("[data-start]");
     try {
-      for await (const event of generation(path, body, running.signal)) {
-        if (event.delta) answer.append(event.delta);
-        if (event.type === "done") answer.finish(event);
+      for await (const event of start(running.signal)) {
+        if (event.type === "ab_config") reply = this.compare(event, answer, asked, retry);
+        else reply.take(event);
       }
-      this.messages.push({ role: "user", content: asked }, { role: "assistant", content: answer.text });
-      next = () => (form === this.form ? answer.element : this.question);
+      const place = reply.complete();
+      if (reply.text) this.messages.push(...turns(asked, reply.text));
+      next = () => (form === this.form ? place : this.question);
     } catch (error) {
       if (error.name === "AbortError") {
-        answer.stop();
+        reply.stop();
       } else {
-        const button = answer.fail(error, retry);
+        const button = reply.fail(error, retry);
         next = () => button;
       }
     }
@@ -125,7 +149,24 @@ class Summarizer {
     this.running = null;
     show(this.followUp, this.messages.length);
     this.switch(form, false, next);
-    announce(`${answer.title} ${answer.state}.${form === this.form ? "" : ` ${answer.text}`}`);
+    announce(`${reply.spoken}${form === this.form ? "" : ` ${reply.text}`}`);
+  }
+
+  // Two columns take the place of the answer that was to come.
+  compare(event, answer, asked, retry) {
+    const preferred = (better) => { if (comparison.element.isConnected) this.goOnFrom(asked, better); };
+    const comparison = new Comparison(event.comparison_id, { ...this.options, retry, preferred });
+    answer.element.replaceWith(comparison.element);
+    comparison.element.scrollIntoView({ block: "nearest" });
+    return comparison;
+  }
+
+  // Questions after a comparison go on from the better response. With the first one asked, that is settled.
+  goOnFrom(asked, answer) {
+    if (asked && (this.running || this.messages.length > 2)) return;
+    this.messages = answer ? turns(asked, answer.text) : [];
+    this.about.textContent = answer ? ` about ${answer.title}` : "";
+    show(this.followUp, answer);
   }
 
   // The focus follows the work: to Stop at the start, and, where it still is there, to the result at the end.

@@ -4,9 +4,9 @@ import { count, pause, sessionId } from "./browser.js";
 
 // What went wrong, as a sentence for the reader. `passing`: the same request may work in a moment.
 export class Failure extends Error {
-  constructor(sentence, { reference = null, status = 0, retryAfter = null, cause = null } = {}) {
+  constructor(sentence, { reference = null, code = null, status = 0, retryAfter = null, cause = null } = {}) {
     super(sentence, { cause });
-    Object.assign(this, { reference, status, retryAfter, passing: status === 0 || status >= 502 });
+    Object.assign(this, { reference, code, status, retryAfter, passing: status === 0 || status >= 502 });
   }
 
   get sentence() {
@@ -20,9 +20,15 @@ export class Failure extends Error {
     const sentence = typeof body.detail === "string" ? body.detail : `The server answered with status ${response.status}.`;
     return new Failure(sentence, {
       reference: body.request_id ?? response.headers.get("X-Request-Id"),
+      code: body.code,
       status: response.status,
       retryAfter: Number.parseInt(response.headers.get("Retry-After"), 10) || null,
     });
+  }
+
+  // What an error event tells.
+  static told(event) {
+    return new Failure(event.error, { reference: event.request_id, code: event.code });
   }
 }
 
@@ -76,23 +82,25 @@ async function* serverEvents(response) {
   }
 }
 
-// A generation's events, `done` among them. A stream that ends without it is a Failure.
+// A generation's events, or those of two that are compared. A stream that ends before each of them has is a Failure;
+// the failure of one of two is an event.
 export async function* generation(path, body, signal) {
   const response = await request(path, { body, signal, headers: { Accept: "text/event-stream" } });
-  let [complete, cause] = [false, null];
+  let [open, cause] = [1, null];
   try {
     for await (const data of serverEvents(response)) {
       if (data === "[DONE]") break;
       const event = JSON.parse(data);
-      if (event.type === "error") throw new Failure(event.error, { reference: event.request_id });
-      complete ||= event.type === "done";
+      if (event.type === "ab_config") open = Object.keys(event.mapping).length;
+      if (event.type === "error" && !event.variant) throw Failure.told(event);
+      if (event.type === "done" || event.type === "error") open -= 1;
       yield event;
     }
   } catch (error) {
     if (error instanceof Failure || error.name === "AbortError") throw error;
     cause = error;
   }
-  if (complete) return;
+  if (open <= 0) return;
   const reference = response.headers.get("X-Request-Id");
   throw new Failure("The connection broke before the answer was complete.", { reference, cause });
 }
