@@ -3,9 +3,11 @@
 import json
 
 import pytest
+from click import unstyle
 from click.testing import CliRunner, Result
 
 from canopy.ab_commands import simulate
+from canopy.ab_pictures import Axis
 from canopy.cli import main
 from canopy.flags.values import AbTestingValues
 
@@ -87,3 +89,15 @@ def test_a_wrong_value_is_said_in_a_sentence(wrong: tuple[str, str], said: str) 
     assert result.exit_code == 2
     assert said in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_a_row_of_the_picture_shows_the_interval_the_rate_and_one_half() -> None:
+    axis = Axis(truth=0.75)
+    scale, marks = axis.header("votes")
+    row = unstyle(axis.row("40", (0.2, 0.6), 0.4))
+    middle = scale.index("50 %") + 1
+    assert (marks[middle], row[middle]) == ("┼", "┼")
+    assert marks.index("▼") == row.index("┊")
+    assert row.index("├") < row.index("●") < middle < row.index("┤") < row.index("┊")
+    assert row.startswith("    40  ")
+    assert row.endswith(" 20-60 %")
