@@ -1,0 +1,273 @@
+"""The arithmetic behind the dashboard's section on comparisons."""
+
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+import yaml
+
+from canopy.experiments import Rule
+from canopy.feedback.ab_report import Point
+from canopy.flags import Flag
+from canopy.store.ab import BallotCounts, BallotEntry, BallotPage, Experiment, FirstBallot, Preference, Side, winner
+from canopy.ui.ab_chart import PLOT, TOP, WinRateChart, win_rate_chart
+from canopy.ui.difference import Piece, difference
+from canopy.ui.experiments import Gathered, Section, Shown, section, worth_counting
+from canopy.ui.rendering import Renderer
+
+ON = Flag("ab_testing", True, "`ab_testing.enabled` is true.")
+OFF = Flag("ab_testing", False, "`ab_testing.enabled` is false.")
+NASTY = "</pre><script>alert(1)</script>"
+
+
+def an_experiment(number: int = 1, **fields: Any) -> Experiment:
+    defaults: dict[str, Any] = {
+        "id": f"exp_{number:016x}",
+        "created_at": number * 1_000_000,
+        "prompt_id": "sha256:one",
+        "prompt_text": "Summarize the text.",
+        "prompt_b_id": "sha256:two",
+        "prompt_b_text": "Summarize the text briefly.",
+        "model": "llama32",
+        "temperature": 0.9,
+        "max_tokens": 4096,
+        "rule": Rule(alpha=0.05, prior=10, delta=0.05, n_max=2000),
+    }
+    return Experiment(**defaults | fields)
+
+
+def first_ballots(wins_a: int, wins_b: int, ties: int = 0, b_side: Side = "b") -> list[FirstBallot]:
+    """Prompt B always stands on `b_side`."""
+    a_side: Side = "a" if b_side == "b" else "b"
+    preferences: list[Preference] = []
+    preferences.extend([a_side] * wins_a)
+    preferences.extend([b_side] * wins_b)
+    preferences.extend(["tie"] * ties)
+    return [FirstBallot(f"cmp_{i}", i, it, winner(it, b_side)) for i, it in enumerate(preferences)]
+
+
+def an_entry(preference: Preference, b_side: Side = "a", **fields: Any) -> BallotEntry:
+    defaults: dict[str, Any] = {
+        "comparison_id": "cmp_1",
+        "experiment_id": "exp_1",
+        "timestamp": 1_000_000,
+        "preference": preference,
+        "winner": winner(preference, b_side),
+        "prompt_b_side": b_side,
+        "input_text": "A text.",
+        "response_a": "The left response.",
+        "response_b": "The right response.",
+        "generation_a": "gen_a",
+        "generation_b": "gen_b",
+        "comment": None,
+        "reasons": [],
+        "user_id": None,
+        "session_id": "s",
+        "trace_id": "0" * 32,
+        "prompt_id": "sha256:one",
+        "prompt_b_id": "sha256:two",
+        "model": "llama32",
+        "config_revision": "revision-1",
+    }
+    return BallotEntry(**defaults | fields)
+
+
+def gathered(
+    ballots: dict[int, list[FirstBallot]],
+    *entries: BallotEntry,
+    shown: int = 0,
+    older: str | None = None,
+    **fields: Any,
+) -> Gathered:
+    """Experiments by their number, newest first, each with its first ballots, which are all its ballots."""
+    experiments = [an_experiment(number, **fields) for number in sorted(ballots, reverse=True)]
+    by_id = {it.id: ballots[number] for it, number in zip(experiments, sorted(ballots, reverse=True), strict=True)}
+    ids = worth_counting(experiments, experiments[shown])
+    return Gathered(
+        experiments=experiments,
+        shown=experiments[shown],
+        counts={it: counts(by_id[it]) for it in ids},
+        ballots={it: by_id[it] for it in ids},
+        page=BallotPage(list(entries), older),
+    )
+
+
+def counts(ballots: list[FirstBallot]) -> BallotCounts:
+    winners, preferences = [it.winner for it in ballots], [it.preference for it in ballots]
+    return BallotCounts(
+        ballots=len(ballots),
+        wins_prompt=winners.count("prompt"),
+        wins_prompt_b=winners.count("prompt_b"),
+        ties=preferences.count("tie"),
+        both_bad=preferences.count("both_bad"),
+        comparisons=len(ballots) + 2,
+        prompt_b_left=1,
+    )
+
+
+def shown(it: Section) -> Shown:
+    assert it.shown
+    return it.shown
+
+
+def html(it: Section) -> str:
+    """The section as a page has it."""
+    return Renderer().page("_ab.html", {"ab": it})
+
+
+def test_the_words_that_differ_are_marked_in_both_texts() -> None:
+    got = difference("Keep the facts and be kind.", "Keep all facts and be kind now.")
+    assert [it.text for it in got.before if it.changed] == ["the"]
+    assert [it.text for it in got.after if it.changed] == ["all", " now"]
+    assert got.places == 2
+
+
+def test_words_that_changed_next_to_each_other_are_one_change() -> None:
+    got = difference("in a clear and detailed manner", "in a short form")
+    assert got.before == (Piece("in a ", False), Piece("clear and detailed manner", True))
+    assert got.after == (Piece("in a ", False), Piece("short form", True))
+    assert got.places == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", "new"),
+        ("Be brief.", "Be brief"),
+        ("a b c", "c b a"),
+        ("Grüße 🌱", "Grüße 🌳"),
+        ("x " * 9_000, "x y " * 5_000),
+    ],
+)
+def test_both_texts_stay_whole(before: str, after: str) -> None:
+    got = difference(before, after)
+    assert ("".join(it.text for it in got.before), "".join(it.text for it in got.after)) == (before, after)
+
+
+def test_white_space_that_alone_differs_can_be_seen() -> None:
+    assert difference("Be brief.", "Be brief.\n").after == (Piece("Be brief.", False), Piece("↵\n", True))
+    assert Piece("␣␣", True) in difference("a b", "a  b").after
+
+
+def test_equal_texts_differ_nowhere() -> None:
+    assert difference("Be brief.", "Be brief.") == ((Piece("Be brief.", False),), (Piece("Be brief.", False),), 0)
+
+
+def drawn(*points: tuple[int, float, float, float]) -> WinRateChart:
+    chart = win_rate_chart([Point(n, n * 1_000_000, rate, low, high) for n, rate, low, high in points], 0.05)
+    assert chart
+    return chart
+
+
+def test_the_picture_runs_from_no_vote_to_the_last() -> None:
+    chart = drawn((10, 0.4, 0.2, 0.8), (40, 0.6, 0.5, 0.7))
+    assert [spot.x for spot in chart.spots] == [25, 100]
+    assert chart.spots[-1].y == TOP + PLOT * 0.4
+    assert chart.half_y == TOP + PLOT / 2
+    assert (chart.zone_y, chart.zone_height) == (TOP + PLOT * 0.45, PLOT * 0.1)
+    corners = [tuple(map(float, corner.split(","))) for corner in chart.band.split()]
+    assert corners[0] == (0, TOP)  # before the first vote nothing is known
+    assert corners[-1] == (0, TOP + PLOT)
+    assert corners[2:4] == [(100, TOP + PLOT * 0.3), (100, TOP + PLOT * 0.5)]
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 10, 61, 99, 288, 999, 2_000, 82_088])
+def test_the_axis_has_few_whole_numbers_of_votes(n: int) -> None:
+    labels = [int(tick.label.replace(",", "")) for tick in drawn((n, 0.5, 0.4, 0.6)).votes]
+    assert labels[0] == 0
+    assert 2 <= len(labels) <= 7
+    assert labels[-1] <= n
+
+
+def test_without_a_decisive_vote_there_is_no_picture() -> None:
+    assert win_rate_chart([], 0.05) is None
+    assert shown(section({}, ON, True, gathered({1: first_ballots(0, 0, ties=3)}))).chart is None
+
+
+def test_the_places_that_can_be_pointed_at_leave_no_gap() -> None:
+    spots = drawn((1, 1, 0, 1), (5, 0.6, 0.1, 0.9), (30, 0.5, 0.4, 0.6)).spots
+    assert sum(spot.hit_width for spot in spots) == pytest.approx(100)
+
+
+def test_the_newest_experiment_is_in_full_and_the_others_are_links() -> None:
+    got = section({}, ON, True, gathered({1: first_ballots(90, 30), 2: first_ballots(5, 5), 3: first_ballots(30, 90)}))
+    assert shown(got).verdict.label == "Promote Prompt B"
+    assert [(it.verdict.label, it.href) for it in got.past if it.verdict] == [
+        ("Undecided", f"/feedback?experiment={an_experiment(2).id}#ab"),
+        ("Keep Prompt A", f"/feedback?experiment={an_experiment(1).id}#ab"),
+    ]
+
+
+def test_links_keep_the_filters_and_the_experiment() -> None:
+    known = gathered({1: first_ballots(1, 0), 2: []}, an_entry("a"), shown=1, older="next-page")
+    got = section({"q": "it's", "experiment": "x", "ab_cursor": "here", "cursor": "there"}, ON, True, known)
+    assert (
+        shown(got).older_href == f"/feedback?q=it%27s&experiment={an_experiment(1).id}&ab_cursor=next-page#ab-entries"
+    )
+    assert shown(got).newest_href == f"/feedback?q=it%27s&experiment={an_experiment(1).id}#ab-entries"
+    assert [it.href for it in got.past] == [f"/feedback?q=it%27s&experiment={an_experiment(2).id}#ab"]
+
+
+def test_experiments_long_ago_are_links_without_numbers() -> None:
+    known = gathered({number: first_ballots(1, 1) for number in range(1, 15)})
+    got = section({}, ON, True, known)
+    assert (len(got.past), len(got.older)) == (8, 5)
+    assert "5 older experiments" in html(got)
+
+
+def test_a_choice_of_the_left_column_counts_as_that_whatever_stood_there() -> None:
+    left = shown(section({}, ON, True, gathered({1: first_ballots(6, 2, ties=5)}))).left_choices
+    assert (left.of, left.n) == (0.75, 8)
+    left = shown(section({}, ON, True, gathered({1: first_ballots(6, 2, b_side="a")}))).left_choices
+    assert left.of == 0.25
+
+
+def test_a_ballot_shows_each_response_with_the_prompt_behind_it() -> None:
+    (compared,) = shown(section({}, ON, True, gathered({1: first_ballots(0, 1)}, an_entry("a", "a")))).compared
+    assert compared.verdict.label == "Prompt B won"
+    assert [(it.name, it.prompt.label, it.chosen) for it in compared.columns] == [
+        ("Response A", "Prompt B", True),
+        ("Response B", "Prompt A", False),
+    ]
+    (compared,) = shown(section({}, ON, True, gathered({1: []}, an_entry("both_bad")))).compared
+    assert compared.verdict.label == "Both bad"
+    assert not any(it.chosen for it in compared.columns)
+
+
+def test_without_an_experiment_the_section_says_how_to_begin() -> None:
+    never = html(section({}, OFF, False, None))
+    assert "A/B Prompt Comparison Results" in never
+    assert "prompt_b: &#34;" in never
+    assert yaml.safe_load(section({}, OFF, False, None).snippet)["ab_testing"] == {"enabled": True}
+    needs_more = Flag("ab_testing", False, "It needs `summarize.prompt_b`.")
+    assert "It needs <code>summarize.prompt_b</code>." in html(section({}, needs_more, True, None))
+    assert "Compare two responses" in html(section({}, ON, True, None))
+
+
+def test_one_person_and_one_ballot_are_not_several() -> None:
+    page = html(section({}, ON, True, gathered({1: first_ballots(0, 1)})))
+    assert "<strong>1 person</strong> stands behind 1 ballot." in page
+
+
+def test_the_change_to_make_is_the_winning_prompt_exactly() -> None:
+    text = 'Be "brief":\n\tkeep names & numbers, it\'s \x85 better.'
+    known = gathered({1: first_ballots(30, 90)}, prompt_b_text=text)
+    snippet = shown(section({}, ON, True, known)).report.next_step.snippet
+    assert snippet
+    assert yaml.safe_load(snippet) == {"summarize": {"prompt": text, "prompt_b": ""}}
+
+
+def test_whatever_prompts_and_people_say_is_text() -> None:
+    entry = an_entry("both_bad", comment=NASTY, reasons=[NASTY], input_text=NASTY, response_a=NASTY, response_b=NASTY)
+    known = gathered({1: first_ballots(30, 90), 2: []}, entry, shown=1, prompt_b_text=NASTY, model=NASTY)
+    page = html(section({"q": NASTY, "ab_cursor": NASTY}, OFF, False, known))
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;") >= 6
+
+
+def test_the_picture_is_well_formed() -> None:
+    page = html(section({}, ON, True, gathered({1: first_ballots(40, 60)})))
+    start = page.index('<svg width="100%" height="294" role="img"')
+    picture = ElementTree.fromstring(page[start : page.index("</svg>\n  </div>", start) + 6])  # noqa: S314 - our own page
+    assert picture.find("svg/polygon") is not None
+    assert len(picture.findall("line[@class='share']")) == 99
