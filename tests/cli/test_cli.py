@@ -68,7 +68,7 @@ async def test_export_writes_the_dataset_from_the_store(tmp_path: Path) -> None:
 async def test_erase_reaches_one_session_and_no_other(tmp_path: Path) -> None:
     store, url = await filled(tmp_path)
     result = canopy("erase", "--session", "s1", CANOPY_STORE_URL=url)
-    assert result.stdout == "Deleted 1 generation and 1 vote.\n"
+    assert result.stdout == "Deleted 1 generation, 1 vote and 0 comparisons.\n"
     assert [entry.input_text for entry in (await store.page(Filter(), 10, None)).feedback] == ["two"]
     await store.close()
 

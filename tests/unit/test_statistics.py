@@ -1,6 +1,9 @@
 """Counts and satisfaction."""
 
+from dataclasses import replace
+
 from canopy.feedback.statistics import statistics
+from canopy.store.ab import AB_PREFERENCE
 from canopy.store.base import Count, Kind
 
 HOUR = 3_600_000_000
@@ -20,6 +23,12 @@ def test_neutral_votes_count_but_do_not_move_satisfaction() -> None:
 def test_without_a_decided_vote_there_is_no_satisfaction() -> None:
     assert statistics([])["satisfaction"] is None
     assert statistics([count(0, "3", 0, 2, kind="score")])["satisfaction"] is None
+
+
+def test_preferences_between_responses_are_no_ratings() -> None:
+    preference = replace(count(3, "both_bad", -1, 7, "only compared", kind="label"), name=AB_PREFERENCE)
+    assert statistics([preference]) == statistics([])
+    assert statistics([preference, count(0, "thumbs_up", 1, 1)]) == statistics([count(0, "thumbs_up", 1, 1)])
 
 
 def test_hours_are_in_order_and_prompts_apart() -> None:

@@ -4,7 +4,7 @@ Satisfaction is positive / (positive + negative): a neutral vote speaks for neit
 Preferences between two responses are no part of it: they say which is better, not whether a response is good.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,12 +53,16 @@ class Tally:
         }
 
 
+def rated(counts: Iterable[Count]) -> Iterator[Count]:
+    """The counts of ratings, without those of preferences."""
+    return (count for count in counts if count.name != AB_PREFERENCE)
+
+
 def tally[K](counts: Iterable[Count], key: Callable[[Count], K]) -> dict[K, Tally]:
-    """A tally for each value of `key`, in the order in which the values come."""
+    """A tally of the ratings for each value of `key`, in the order in which the values come."""
     tallies: dict[K, Tally] = {}
-    for count in counts:
-        if count.name != AB_PREFERENCE:
-            tallies.setdefault(key(count), Tally()).add(count)
+    for count in rated(counts):
+        tallies.setdefault(key(count), Tally()).add(count)
     return tallies
 
 
@@ -66,9 +70,7 @@ def statistics(counts: list[Count]) -> dict[str, Any]:
     """What GET /feedback/stats answers: all votes, per rating, per hour (UTC), and per prompt and model."""
     overall = tally(counts, lambda _: None).get(None, Tally())
     ratings: dict[int | str, int] = {}
-    for count in counts:
-        if count.name == AB_PREFERENCE:
-            continue
+    for count in rated(counts):
         rating = shown_rating(count.kind, count.value)
         ratings[rating] = ratings.get(rating, 0) + count.n
     over_time = tally(sorted(counts, key=lambda it: it.hour), lambda it: it.hour)

@@ -7,10 +7,12 @@ from typing import Any
 
 from sqlalchemy import event
 
+from canopy.ids import new_id
 from canopy.store import Store
+from canopy.store.ab import Comparison
 from canopy.store.base import Filter
 from canopy.store.sqlstore import SqlStore
-from tests.contract.store.records import HOUR, NOON, Clock, a_generation, a_vote, on_texts
+from tests.contract.store.records import HOUR, NOON, Clock, a_ballot, a_generation, a_vote, an_experiment, on_texts
 
 FEW, MANY = 1_000, 20_000
 HOURS = 8
@@ -117,6 +119,55 @@ async def _costs(store: SqlStore) -> dict[str, int]:
                 assert await anext(store.distinct_inputs(where))
             costs[f"first inputs {where}"] = cost[0]
     return costs
+
+
+async def _vote_on_comparisons(store: SqlStore, amount: int) -> None:
+    """One pair of generations in all of them: which is enough for what is measured."""
+    with store._database.writer.begin() as conn:
+        generations = [a_generation(), a_generation()]
+        store._generations.record(conn, generations)
+        made = [
+            Comparison(
+                id=new_id("cmp"),
+                experiment=an_experiment(id=f"exp_{i % 2}"),
+                created_at=NOON,
+                expires_at=NOON + 24 * HOUR,
+                trace_id="",
+                session_id=f"s{i}",
+                user_id=None,
+                config_revision="",
+                prompt_b_side="a",
+                generation_a=generations[0].id,
+                generation_b=generations[1].id,
+                complete=True,
+            )
+            for i in range(amount)
+        ]
+        store._comparisons.record(conn, made)
+        store._comparisons.vote(conn, [a_ballot(comparison) for comparison in made])
+
+
+async def test_pages_of_ballots_cost_the_same_however_many_there_are(store: Store) -> None:
+    assert isinstance(store, SqlStore)
+    watch = _steps_of_sqlite if store.description.startswith("SQLite") else _rows_of_postgres
+
+    async def costs() -> list[int]:
+        found = []
+        for experiment_id in (None, "exp_1"):
+            cursor = None
+            for _ in range(2):
+                with watch(store) as cost:
+                    page = await store.ballots(experiment_id, 20, cursor)
+                assert len(page.entries) == 20
+                found.append(cost[0])
+                cursor = page.next
+        return found
+
+    await _vote_on_comparisons(store, 200)
+    few = await costs()
+    await _vote_on_comparisons(store, 4_000)
+    for before, after in zip(few, await costs(), strict=True):
+        assert after <= 1.5 * before + 20
 
 
 async def test_pages_and_counts_cost_the_same_however_much_there_is(store: Store, clock: Clock) -> None:

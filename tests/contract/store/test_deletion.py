@@ -1,6 +1,7 @@
 """Taking votes back, retention and erasure: what must be gone, and what must stay."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,20 @@ from sqlalchemy import create_engine, text
 from canopy.errors import InputError
 from canopy.store import Store, open_store
 from canopy.store.base import Erased, Filter
-from tests.contract.store.records import DOWN, HOUR, NOON, Clock, a_generation, a_vote, on_texts
+from canopy.store.schema import metadata
+from tests.contract.store.records import (
+    DOWN,
+    HOUR,
+    NOON,
+    Clock,
+    a_ballot,
+    a_comparison,
+    a_generation,
+    a_vote,
+    an_experiment,
+    everything,
+    on_texts,
+)
 
 
 async def test_a_vote_that_is_taken_back_is_gone_everywhere(store: Store) -> None:
@@ -117,6 +131,93 @@ async def test_erasure_takes_all_of_a_session(store: Store) -> None:
     assert again.outcome == "created"
 
 
+async def test_retention_takes_old_comparisons_with_their_ballots(store: Store) -> None:
+    past = an_experiment(id="exp_old", prompt_b_id="old", prompt_b_text="Old.")
+    old = [await a_comparison(store, created_at=NOON - HOUR, experiment=past) for _ in range(2)]
+    new = await a_comparison(store, created_at=NOON + HOUR)
+    await store.record_ballot(a_ballot(old[0], "both_bad"))  # now, on what is old
+    await store.record_ballot(a_ballot(new, "both_bad"))
+    assert await store.prune(NOON) == Erased(generations=4, feedback=2, comparisons=2)
+    assert await store.experiments() == [new.experiment]
+    assert await store.prompt_texts(["old", "sha256:two"]) == {"sha256:two": "Be brief."}
+    assert [it.comparison_id for it in (await store.ballots(None, 10, None)).entries] == [new.id]
+    assert {entry.generation_id for entry in await everything(store)} == {new.generation_a, new.generation_b}
+    assert await store.prune(NOON) == Erased(0, 0, 0)
+
+
+async def test_an_experiment_keeps_the_prompts_that_no_generation_names(store: Store) -> None:
+    generation = a_generation(created_at=NOON, prompt_id="other", prompt_text="Other.")
+    await store.record_generation(generation)
+    comparison = await a_comparison(store, created_at=NOON + HOUR)
+    assert await store.prune(NOON + 1) == Erased(1, 0, 0)
+    await store.record_comparison(
+        replace(
+            comparison,
+            id="cmp_later",
+            experiment=an_experiment(id="exp_later", prompt_id="third", prompt_text="Third."),
+        )
+    )
+    await store.prune(NOON + 1)
+    assert await store.prompt_texts(["other", "third"]) == {"third": "Third."}
+    assert len(await store.experiments()) == 2
+
+
+async def test_a_comparison_goes_with_the_first_of_its_generations(store: Store) -> None:
+    """The feedback of "both bad" goes with it: half a ballot is none."""
+    comparison = await a_comparison(store, created_at=NOON + HOUR)
+    old = [a_generation(created_at=NOON - HOUR) for _ in range(2)]
+    for generation in old:
+        await store.record_generation(generation)
+    for half_old in (
+        replace(comparison, id="cmp_left", generation_a=old[0].id),
+        replace(comparison, id="cmp_right", generation_b=old[1].id),
+    ):
+        await store.record_comparison(half_old)
+        await store.record_ballot(a_ballot(half_old, "both_bad"))
+    assert await store.prune(NOON) == Erased(generations=2, feedback=4, comparisons=2)
+    assert await store.generation(comparison.generation_a) is not None
+    assert (await store.ballot_counts(None)).comparisons == 1
+    assert await store.counts(Filter()) == []
+
+
+async def test_retention_goes_on_until_no_old_comparison_is_left(store: Store, clock: Clock) -> None:
+    comparison = await a_comparison(store)
+    copies = [replace(comparison, id=f"cmp_{i}", user_id=f"u{i % 7}") for i in range(300)]
+    await asyncio.gather(*(store.record_comparison(copy) for copy in copies))
+    await asyncio.gather(*(store.record_ballot(a_ballot(copy, "both_bad")) for copy in copies))
+    assert await store.prune(clock.now + HOUR) == Erased(generations=2, feedback=600, comparisons=301)
+    assert await store.experiments() == []
+    assert await store.counts(Filter()) == []
+
+
+async def test_erasure_takes_the_comparisons_and_the_ballots_of_a_user(store: Store) -> None:
+    mine = await a_comparison(store, user_id="me", session_id="s")
+    yours = await a_comparison(store, user_id="you")
+    by_me = await a_comparison(store, session_id="s")  # asked before I said who I am
+    nobodys = await a_comparison(store)
+    for comparison in (mine, by_me, nobodys):
+        await store.record_ballot(a_ballot(comparison, "both_bad", user_id="me", session_id="s"))
+    await store.record_ballot(a_ballot(yours, "both_bad"))
+    assert await store.erase(user_id="me") == Erased(generations=2, feedback=6, comparisons=3)
+    assert [it.comparison_id for it in (await store.ballots(None, 10, None)).entries] == [yours.id]
+    assert {entry.user_id for entry in await everything(store)} == {"you"}
+    assert await store.generation(by_me.generation_a) is not None  # the session's, whoever that is
+    assert await store.erase(session_id="s") == Erased(generations=2, feedback=0, comparisons=0)
+
+
+async def test_erasure_takes_the_comparisons_and_the_ballots_of_a_session(store: Store) -> None:
+    asked = await a_comparison(store, session_id="mine", user_id="me")
+    voted = await a_comparison(store, session_id="another", user_id="me")
+    kept = await a_comparison(store, session_id="another", user_id="me")
+    await store.record_ballot(a_ballot(asked, "both_bad", session_id="another"))
+    await store.record_ballot(a_ballot(voted, "both_bad", session_id="mine"))
+    await store.record_ballot(a_ballot(kept, "both_bad"))
+    assert await store.erase(session_id="mine") == Erased(generations=2, feedback=4, comparisons=2)
+    assert [it.comparison_id for it in (await store.ballots(None, 10, None)).entries] == [kept.id]
+    assert len(await everything(store)) == 2
+    assert await store.erase(session_id="mine") == Erased(0, 0, 0)
+
+
 async def test_erasure_wants_to_know_whose(store: Store) -> None:
     with pytest.raises(InputError):
         await store.erase()
@@ -132,6 +233,10 @@ async def test_no_byte_of_an_erased_text_is_left_in_the_files(tmp_path: Path) ->
     await store.record_vote(a_vote(generation, voter="me", user_id="me", comment=secret))
     await store.record_vote(a_vote(generation, voter="me", user_id="me", comment="short"))
     await store.record_vote(on_texts(secret, secret * 100, voter="me", user_id="me"))
+    comparison = await a_comparison(store, user_id="me", input_text=secret)
+    await store.record_ballot(a_ballot(comparison, "both_bad", comment=secret * 50, reasons=(secret,)))
+    await store.record_ballot(a_ballot(comparison, "tie", comment="short"))
+    await store.record_ballot(a_ballot(comparison, "tie", comment=secret))
 
     def traces() -> int:
         return sum(path.read_bytes().count(b"Zanzibar-4711") for path in tmp_path.iterdir())
@@ -147,9 +252,11 @@ async def test_no_row_refers_to_what_was_erased(store: Store, store_url: str) ->
     generation = a_generation(user_id="me")
     await store.record_generation(generation)
     await store.record_vote(a_vote(generation, voter="me", user_id="me", idempotency_key="k", body_digest=b"1"))
+    comparison = await a_comparison(store, user_id="me")
+    await store.record_ballot(a_ballot(comparison, "both_bad"))
     await store.erase(user_id="me")
     engine = create_engine(store_url.replace("postgresql://", "postgresql+psycopg://"))
     with engine.connect() as conn:
-        for table in ("prompts", "generations", "series", "feedback", "feedback_counts", "idempotency_keys"):
-            assert conn.execute(text(f"SELECT count(*) FROM {table}")).scalar() == 0, table  # noqa: S608  # names from above
+        for table in metadata.tables:
+            assert conn.execute(text(f"SELECT count(*) FROM {table}")).scalar() == 0, table  # noqa: S608  # names from the schema
     engine.dispose()

@@ -4,9 +4,11 @@ import asyncio
 import logging
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -19,7 +21,8 @@ from canopy.store import Store, open_store
 from canopy.store.base import Filter
 from canopy.store.migrate import HEAD
 from canopy.store.schema import metadata
-from tests.contract.store.records import a_generation, a_vote
+from canopy.store.sqlstore import SqlStore
+from tests.contract.store.records import a_ballot, a_comparison, a_generation, a_vote
 
 MIGRATIONS = Path(canopy.store.__file__).with_name("migrations")
 
@@ -117,6 +120,41 @@ async def test_the_migrations_make_exactly_the_schema(new_url: str) -> None:
     with engine.connect() as conn:
         assert compare_metadata(MigrationContext.configure(conn, opts={"compare_type": True}), metadata) == []
     engine.dispose()
+
+
+def _alembic(engine_url: str, action: Callable[[Config, str], None], revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    engine = create_engine(engine_url)
+    with engine.begin() as conn:
+        config.attributes["connection"] = conn
+        action(config, revision)
+    engine.dispose()
+
+
+async def test_a_database_of_an_older_version_is_brought_up_to_date_with_its_records(new_url: str) -> None:
+    generation = a_generation()
+    store = open_store(new_url)
+    assert isinstance(store, SqlStore)
+    store._database.prepare()
+    _alembic(_engine_url(new_url), command.upgrade, "0001")
+    with store._database.writer.begin() as conn:
+        store._generations.record(conn, [generation])
+        store._votes.record(conn, [a_vote(generation, voter="v")])
+
+    await store.start()
+    assert await store.generation(generation.id) == generation
+    assert await store.count(Filter()) == 1
+    comparison = await a_comparison(store)
+    assert (await store.record_ballot(a_ballot(comparison))).outcome == "created"
+    await store.close()
+
+    _alembic(_engine_url(new_url), command.downgrade, "0001")
+    store = open_store(new_url)
+    await store.start()
+    assert await store.experiments() == []
+    assert await store.count(Filter()) == 1
+    await store.close()
 
 
 async def test_a_database_of_a_newer_version_is_refused_and_left_alone(store_url: str) -> None:

@@ -8,10 +8,20 @@ from sqlalchemy import Connection
 
 from canopy.errors import StoreError
 from canopy.store import Store, open_store
+from canopy.store.ab import BallotReceipt, Preference
 from canopy.store.base import Filter, Receipt
 from canopy.store.opening import _database
 from canopy.store.writer import Writer
-from tests.contract.store.records import DOWN, Clock, a_generation, a_vote, on_texts
+from tests.contract.store.records import (
+    DOWN,
+    Clock,
+    a_ballot,
+    a_comparison,
+    a_generation,
+    a_vote,
+    everything,
+    on_texts,
+)
 from tests.support.postgres import PostgresServer
 
 
@@ -53,6 +63,25 @@ async def test_a_replica_learns_that_another_one_pruned_its_labels(replicas: tup
     await replicas[1].prune(clock.now + 1)
     assert (await replicas[0].record_vote(on_texts())).outcome == "created"
     assert await replicas[1].count(Filter()) == 1
+
+
+async def test_two_replicas_agree_on_the_ballots(replicas: tuple[Store, Store]) -> None:
+    comparisons = [await a_comparison(replicas[i % 2], user_id="ada") for i in range(6)]
+    preferences: list[Preference] = ["both_bad", "a", "both_bad", "b", "tie"]
+
+    async def tab(number: int) -> list[BallotReceipt]:
+        return [
+            await replicas[(number + i) % 2].record_ballot(a_ballot(comparisons[i % 6], preferences[(number * i) % 5]))
+            for i in range(12)
+        ]
+
+    receipts = [receipt for own in await asyncio.gather(*(tab(i) for i in range(8))) for receipt in own]
+    assert sum(receipt.outcome == "created" for receipt in receipts) == 6
+    counts = await replicas[0].ballot_counts(None)
+    assert counts.ballots == counts.comparisons == 6
+    entries = (await replicas[1].ballots(None, 10, None)).entries
+    assert counts.both_bad == sum(entry.preference == "both_bad" for entry in entries)
+    assert await replicas[0].count(Filter()) == len(await everything(replicas[1])) == 2 * counts.both_bad
 
 
 async def test_a_lost_connection_is_replaced(

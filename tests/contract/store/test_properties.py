@@ -2,15 +2,29 @@
 
 import asyncio
 from collections import Counter
+from contextlib import suppress
 from dataclasses import fields
 from typing import Any
 
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from canopy.errors import ComparisonForeign, ComparisonNotFound
 from canopy.store import Store
+from canopy.store.ab import Comparison
 from canopy.store.base import Feedback, Filter, Receipt
-from tests.contract.store.records import HOUR, NOON, Clock, a_generation, a_vote, on_texts
+from tests.contract.store.records import (
+    HOUR,
+    NOON,
+    Clock,
+    a_ballot,
+    a_comparison,
+    a_generation,
+    a_vote,
+    an_experiment,
+    everything,
+    on_texts,
+)
 
 ONE_STORE = settings(
     max_examples=25,
@@ -121,6 +135,66 @@ async def test_the_counts_are_what_counting_would_give(
         wanted = [entry for entry in entries if _matches(where, entry)]
         assert await store.count(where) == len(wanted), where
         assert (await store.page(where, 1000, None)).feedback == wanted, where
+
+
+ballots = st.tuples(
+    st.just("ballot"), st.integers(0, 5), st.sampled_from(["a", "b", "tie", "both_bad", "both_bad"]), a_person
+)
+comparing = st.lists(
+    st.one_of(
+        ballots,
+        ballots,
+        st.tuples(st.just("compare"), a_person, st.sampled_from(["a", "b"]), st.integers(0, HOUR)),
+        st.tuples(st.just("delete feedback"), st.integers(0, 9)),
+        st.tuples(st.just("wait"), st.integers(0, 3 * HOUR)),
+        st.tuples(st.just("prune"), st.integers(0, 4 * HOUR)),
+        st.tuples(st.just("erase"), st.sampled_from(["v", "w"])),
+    ),
+    max_size=25,
+)
+
+
+@ONE_STORE
+@given(steps=comparing)
+async def test_both_bad_is_feedback_for_as_long_as_the_ballot_says_so(
+    store: Store, clock: Clock, steps: list[tuple[Any, ...]]
+) -> None:
+    await store.prune(10**17)
+    clock.now = NOON
+    made: list[Comparison] = []
+    taken_back = 0
+    for name, *arguments in steps:
+        if name == "compare":
+            user, side, delay = arguments
+            made.append(await a_comparison(store, created_at=clock(), user_id=user, prompt_b_side=side))
+            clock.now += delay
+        elif name == "ballot" and made:
+            which, preference, user = arguments
+            with suppress(ComparisonForeign, ComparisonNotFound):
+                await store.record_ballot(a_ballot(made[which % len(made)], preference, user_id=user))
+        elif name == "delete feedback" and (entries := await everything(store)):
+            await store.delete_feedback(entries[arguments[0] % len(entries)].id)
+            taken_back += 1
+        elif name == "wait":
+            clock.now += arguments[0]
+        elif name == "prune":
+            await store.prune(clock.now - arguments[0])
+        elif name == "erase":
+            await store.erase(user_id=arguments[0])
+
+    cast = (await store.ballots(None, 1000, None)).entries
+    both_bad = [entry for entry in cast if entry.preference == "both_bad"]
+    expected = {key for entry in both_bad for key in (entry.generation_a, entry.generation_b)}
+    found = {entry.generation_id for entry in await everything(store)}
+    assert found <= expected
+    assert len(expected - found) <= taken_back
+    assert sum(count.n for count in await store.counts(Filter())) == await store.count(Filter()) == len(found)
+    counts = await store.ballot_counts(None)
+    assert counts.ballots == len(cast)
+    assert counts.both_bad == len(both_bad)
+    assert counts.wins_prompt_b == sum(entry.winner == "prompt_b" for entry in cast)
+    voters = {entry.user_id for entry in cast}
+    assert len(await store.first_ballots(an_experiment().id)) == len(voters)
 
 
 any_text = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1)
