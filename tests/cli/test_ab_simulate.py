@@ -6,9 +6,9 @@ import pytest
 from click import unstyle
 from click.testing import CliRunner, Result
 
-from canopy.ab_commands import simulate
-from canopy.ab_pictures import Axis
 from canopy.cli import main
+from canopy.cli.ab_simulate import simulate
+from canopy.cli.pictures import Axis
 from canopy.flags.values import AbTestingValues
 
 QUICK = ("--runs", "60", "--n-max", "400")

@@ -1,4 +1,4 @@
-"""The commands `canopy ab …`: comparing two prompts, in the terminal."""
+"""`canopy ab simulate`: the statistics at work on synthetic voters."""
 
 import sys
 from collections.abc import Iterable
@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from canopy.experiments import Rule
     from canopy.experiments.simulation import Run, Step, Voters
 
-# As in the `canopy` command's own module, a command imports the parts it needs.
-
 _LOOKS = 11  # rows in the picture of one run
 _ENDS = {
     "promote_b": "Prompt B is better",
@@ -22,18 +20,13 @@ _ENDS = {
 }
 
 
-@click.group()
-def ab() -> None:
-    """Compare two prompts, and know when the votes are enough."""
-
-
 def _number(_context: click.Context, _parameter: click.Parameter, value: float) -> float:
     if not isfinite(value):
         raise click.BadParameter("Give a number.")
     return value
 
 
-@ab.command()
+@click.command()
 @click.option(
     "--p",
     type=click.FloatRange(0, 1),
@@ -169,7 +162,7 @@ def _numbers(voters: "Voters", rule: "Rule", runs: list["Run"], null: list["Run"
 
 
 def _pictures(voters: "Voters", rule: "Rule", runs: list["Run"], null: list["Run"], seed: int) -> Iterable[str]:
-    from canopy.ab_pictures import bars, paragraph, title
+    from canopy.cli.pictures import bars, paragraph, title
     from canopy.experiments.simulation import is_right, replay, shares, typical, winners_within
 
     index = typical(runs)
@@ -208,7 +201,7 @@ def _pictures(voters: "Voters", rule: "Rule", runs: list["Run"], null: list["Run
 
 
 def _one_run(steps: list["Step"], voters: "Voters", rule: "Rule") -> Iterable[str]:
-    from canopy.ab_pictures import Axis, paragraph
+    from canopy.cli.pictures import Axis, paragraph
     from canopy.experiments.decision import decide
     from canopy.experiments.statistics import confidence_sequence
 

@@ -1,0 +1,24 @@
+"""The command `canopy`.
+
+A command imports the parts that it needs when it runs: `canopy --help` answers at once.
+"""
+
+import click
+
+from canopy import __version__
+from canopy.cli.ab import ab
+from canopy.cli.records import erase, export, prune
+from canopy.cli.serving import check_values, serve
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="canopy")
+def main() -> None:
+    """Summaries that learn from their users.
+
+    The process is set by CANOPY_* environment variables, what it does by the values file (CANOPY_CONFIG_PATH).
+    """
+
+
+for _command in (serve, check_values, export, prune, erase, ab):
+    main.add_command(_command)

@@ -1,0 +1,140 @@
+"""`canopy ab`: comparing two prompts, in the terminal."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from canopy.cli.ab_simulate import simulate
+from canopy.cli.common import counted, read_settings, says_why, with_store
+
+if TYPE_CHECKING:
+    from canopy.feedback.ab_report import Report
+
+_LOOKS = 8  # rows in the picture of the interval
+
+
+@click.group()
+def ab() -> None:
+    """Compare two prompts, and know when the votes are enough."""
+
+
+ab.add_command(simulate)
+
+
+@ab.command()
+@click.option("--experiment", "experiment_id", help="An experiment's id.  [the newest]")
+@click.option("--json", "as_json", is_flag=True, help="For programs: the same numbers, and every vote that counts.")
+@says_why
+def report(experiment_id: str | None, *, as_json: bool) -> None:
+    """Say what the votes on two prompts prove, and what to do now.
+
+    Straight from the store, with the same numbers as GET /feedback/ab and the dashboard: one vote for each voter, the
+    first. Other experiments are listed at the end.
+
+    \b
+    Examples:
+      canopy ab report
+      canopy ab report --json | jq -r .decision.status
+    """
+    from canopy import jsonlines
+    from canopy.feedback.ab_report import chosen, payload, report_on
+    from canopy.feedback.times import iso
+
+    async def read(store: Any) -> tuple["Report | None", list[Any]]:
+        experiments = await store.experiments()
+        experiment = chosen(experiments, experiment_id)
+        if experiment is None:
+            return None, experiments
+        counts = await store.ballot_counts(experiment.id)
+        return report_on(experiment, counts, await store.first_ballots(experiment.id)), experiments
+
+    found, experiments = with_store(read_settings(), read)
+    if as_json:
+        votes = [
+            {
+                "comparison_id": ballot.comparison_id,
+                "timestamp": iso(ballot.timestamp),
+                "preference": ballot.preference,
+                "winning_prompt": ballot.winner,
+            }
+            for ballot in (found.ballots if found else ())
+        ]
+        nothing = {"experiment": None, "statistics": None, "decision": None}
+        click.echo(jsonlines.dump({**(payload(found) if found else nothing), "votes": votes}))
+    elif found is None:
+        click.echo(
+            "Nobody has compared two prompts yet. Set `summarize.prompt_b` and `ab_testing.enabled: true` in the "
+            "values file, and the Summarize button answers with both."
+        )
+    else:
+        others = [it.id for it in experiments if it.id != found.experiment.id]
+        click.echo("\n".join([*_lines(found), *_others(others)]))
+
+
+def _lines(report: "Report") -> Iterable[str]:
+    from canopy.cli.pictures import bars, paragraph, title
+    from canopy.experiments.decision import percent
+    from canopy.feedback.times import iso
+
+    it, decision, rule = report.experiment, report.decision, report.experiment.rule
+    yield click.style(f"Experiment {it.id}", bold=True) + f", since {iso(it.created_at)}"
+    yield f"  {it.model}, temperature {it.temperature:g}, at most {counted(it.max_tokens, 'token')}"
+    yield paragraph(f"  Prompt A  {it.prompt_id}  {_shortened(it.prompt_text)}")
+    yield paragraph(f"  Prompt B  {it.prompt_b_id}  {_shortened(it.prompt_b_text)}")
+
+    yield title(
+        f"{counted(report.voters, 'voter')} behind {counted(report.counts.ballots, 'ballot')}; each counts once"
+    )
+    outcomes = {
+        "Prompt A wins": report.wins_a,
+        "Prompt B wins": report.wins_b,
+        "tie": report.ties,
+        "both bad": report.both_bad,
+    }
+    rows = [(label, n / max(report.voters, 1), f"{n:,}") for label, n in outcomes.items()]
+    yield from bars(rows, label_width=14, colour="blue")
+
+    yield title("Decision")
+    yield paragraph(decision.sentence)
+    yield paragraph(f"Next: {report.next_step.sentence}")
+    if report.next_step.snippet:
+        yield ""
+        yield from (f"    {line}" for line in report.next_step.snippet.splitlines())
+
+    yield title(f"How often Prompt B wins, and the {100 * (1 - rule.alpha):g} % interval as it shrank")
+    yield from _course(report)
+    found = decision.evidence
+    yield paragraph(decision.statistician)
+    yield f"  E {found.e_value:.4g}; for B, E⁺ {found.e_b:.4g}; for A, E⁻ {found.e_a:.4g}; {decision.needed:g} decides"
+    if report.left_share is not None:
+        of = report.counts
+        drawn = f"; Prompt B stood there in {percent(of.prompt_b_left / of.comparisons)}" if of.comparisons else ""
+        yield f"  The left column was chosen in {percent(report.left_share)}{drawn}"
+
+
+def _course(report: "Report") -> Iterable[str]:
+    from canopy.cli.pictures import Axis
+
+    if not report.trajectory:
+        yield "  No decisive vote yet."
+        return
+    axis = Axis()
+    yield from axis.header("votes")
+    last = len(report.trajectory) - 1
+    rows = min(_LOOKS, last + 1)
+    for index in sorted({round(last * (row + 1) / rows) for row in range(rows)} | {0}):
+        point = report.trajectory[index]
+        yield axis.row(f"{point.n:,}", (point.low, point.high), point.win_rate)
+
+
+def _others(ids: list[str]) -> Iterable[str]:
+    if ids:
+        yield ""
+        yield f"Earlier experiments (--experiment): {', '.join(ids)}"
+
+
+def _shortened(text: str) -> str:
+    from textwrap import shorten
+
+    return shorten(text, 100, placeholder=" …")

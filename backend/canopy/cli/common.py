@@ -1,0 +1,58 @@
+"""What the commands share: errors as sentences, the settings, and a store that is open while a command runs."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from functools import wraps
+from typing import Any
+
+import click
+from pydantic import ValidationError
+
+from canopy.errors import CanopyError, ConfigError
+from canopy.settings import Settings
+
+
+def says_why[**P, R](command: Callable[P, R]) -> Callable[P, R]:
+    """Turn an error into its sentence and exit status 1, without a traceback."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except CanopyError as error:
+            raise click.ClickException(error.sentence) from error
+        except OSError as error:
+            raise click.ClickException(str(error)) from error
+
+    return run
+
+
+def read_settings() -> Settings:
+    """The process settings. Raises ConfigError with the names of those that are wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        findings = [f"CANOPY_{str(item['loc'][0]).upper()}: {item['msg']}." for item in error.errors()]
+        raise ConfigError(" ".join(findings)) from error
+
+
+def with_store[T](settings: Settings, work: Callable[[Any], Coroutine[Any, Any, T]]) -> T:
+    """What `work` makes of the open store. Raises ConfigError where there is no database, and StoreError."""
+    from canopy.store import open_store
+
+    async def run() -> T:
+        store = open_store(settings.store_url)
+        if not store.exists:  # the server makes a database; a command on one that never was is a mistake
+            raise ConfigError(f"CANOPY_STORE_URL: there is no database yet ({store.description}).")
+        await store.start()
+        try:
+            return await work(store)
+        finally:
+            await store.close()
+
+    return asyncio.run(run())
+
+
+def counted(n: int, noun: str) -> str:
+    """A number with its noun, such as `1 vote` and `1,200 votes`."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"

@@ -1,0 +1,85 @@
+"""`canopy export`, `canopy prune` and `canopy erase`: what is in the store."""
+
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from canopy.cli.common import counted, read_settings, says_why, with_store
+
+_UNITS = {"h": 3600, "d": 86_400, "w": 604_800}
+
+
+@click.command()
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write; else the screen.")
+@click.option("--rating", help="A rating, or positive, neutral, negative.  [negative]")
+@click.option("--prompt-id", help="Only responses of this prompt version.")
+@click.option("--since", help="From this day or time, such as 2026-01-31.")
+@click.option("--until", help="Until this day (included) or before this time.")
+@says_why
+def export(
+    output: Path | None,
+    rating: str | None,
+    prompt_id: str | None,
+    since: str | None,
+    until: str | None,
+) -> None:
+    """Write bad answers as an evaluation dataset, straight from the store.
+
+    The same YAML as GET /feedback/export. Fill in each `expected_result`, and name the file `*_tests.yaml` beside the
+    evaluation suite's own: that is how the suite finds it.
+    """
+    from canopy.api.filters import FeedbackQuery
+    from canopy.app import values_path
+    from canopy.feedback import dataset
+    from canopy.flags import ConfigSource
+
+    settings = read_settings()
+    values = ConfigSource(values_path(settings)).current.values
+    where = FeedbackQuery(rating=rating, prompt_id=prompt_id, since=since, until=until).where()
+
+    async def write(store: Any) -> int:
+        size = 0
+        with click.open_file(str(output or "-"), "wb") as file:
+            async for chunk in dataset.export(store, where, values.summarize.model):
+                size += file.write(chunk)
+        return size
+
+    size = with_store(settings, write)
+    if output:
+        click.echo(f"Wrote {output} ({size:,} bytes).", err=True)
+
+
+@click.command()
+@click.option("--older-than", required=True, help="Age such as 90d, 12w or 36h.")
+@says_why
+def prune(older_than: str) -> None:
+    """Delete generations, feedback and comparisons older than an age, and everything derived from them.
+
+    CANOPY_RETENTION_DAYS makes the server do it by itself once an hour.
+    """
+    match = re.fullmatch(r"([1-9]\d{0,5})([hdw])", older_than)
+    if not match:
+        raise click.BadParameter("Give an age such as 90d, 12w or 36h.", param_hint="--older-than")
+    before = int((time.time() - int(match[1]) * _UNITS[match[2]]) * 1_000_000)
+    _report(with_store(read_settings(), lambda store: store.prune(before)))
+
+
+@click.command()
+@click.option("--user", "user_id", help="The user's id.")
+@click.option("--session", "session_id", help="The session's id.")
+@says_why
+def erase(user_id: str | None, session_id: str | None) -> None:
+    """Delete everything of one user or one session: generations, the feedback on them, feedback given, comparisons."""
+    if bool(user_id) == bool(session_id):
+        raise click.UsageError("Give either --user or --session.")
+    _report(
+        with_store(read_settings(), lambda store: store.erase(user_id=user_id or None, session_id=session_id or None))
+    )
+
+
+def _report(erased: Any) -> None:
+    generations, votes = counted(erased.generations, "generation"), counted(erased.feedback, "vote")
+    click.echo(f"Deleted {generations}, {votes} and {counted(erased.comparisons, 'comparison')}.")

@@ -1,0 +1,81 @@
+"""`canopy serve` and `canopy check-values`."""
+
+import gc
+import sys
+from pathlib import Path
+from textwrap import shorten
+from typing import Any
+
+import click
+
+from canopy import __version__
+from canopy.cli.common import read_settings, says_why
+
+
+@click.command()
+@says_why
+def serve() -> None:
+    """Serve the API and the UI until SIGTERM or Ctrl-C.
+
+    \b
+    Common settings (docs/operations.md has all):
+      CANOPY_CONFIG_PATH  the values file                [/canopy/canopy-config.yaml, else built-in values]
+      CANOPY_HOST         address to listen on           [127.0.0.1]
+      CANOPY_PORT         port to listen on              [8000]
+      CANOPY_STORE_URL    sqlite:///… or postgresql://…  [sqlite:///var/canopy.db]
+
+    The log goes to standard output, one JSON object per line; on a terminal a short summary goes to standard error.
+    """
+    # Imports make objects that stay. To look through them for garbage time and again takes a sixth of the start.
+    gc.set_threshold(20_000, 20, 100)
+
+    from canopy.app import create_app
+    from canopy.server import serve as run
+    from canopy.telemetry import Logs
+
+    settings = read_settings()
+    logs = Logs(settings.log_level)
+    logs.capture()
+    application = create_app(settings, logs)
+
+    def welcome(address: str) -> None:
+        if settings.banner if settings.banner is not None else sys.stderr.isatty():
+            click.echo(_welcome(application.parts, address), err=True)
+
+    run(application, welcome)
+
+
+def _welcome(parts: Any, address: str) -> str:
+    config = parts.config.current
+    summarize = config.values.summarize
+    lines = [
+        "",
+        f"  Canopy {__version__} is ready at {click.style(address, bold=True)}  (Ctrl-C ends it)",
+        "",
+        f"  values   {parts.config.place}, revision {config.revision}",
+        f"  server   {parts.inference.description}",
+        f"  model    {parts.inference.model_name(summarize.model)}, temperature {summarize.temperature:g}, "
+        f"at most {summarize.max_tokens} tokens",
+        f"  prompt   {shorten(summarize.prompt, 90, placeholder=' …')}",
+        f"  store    {parts.store.description}",
+    ]
+    for flag in config.flags.values():
+        state = click.style("on ", fg="green") if flag.on else click.style("off", fg="yellow")
+        lines.append(f"  {state}      {flag.name}: {flag.reason}")
+    return "\n".join([*lines, ""])
+
+
+@click.command("check-values")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@says_why
+def check_values(file: Path) -> None:
+    """Say whether Canopy would take a values FILE, and which flags it turns on.
+
+    Exit status 0 when it would, 1 when it wouldn't, with a sentence for each thing that is wrong.
+    """
+    from canopy.flags import ConfigSource
+
+    config = ConfigSource(file).current
+    click.echo(f"{file} is fine (revision {config.revision}).")
+    for flag in config.flags.values():
+        click.echo(f"  {flag.name:<12} {'on ' if flag.on else 'off'}  {flag.reason}")

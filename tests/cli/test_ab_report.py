@@ -1,0 +1,82 @@
+"""`canopy ab report`, as a person and as a script run it."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from canopy.store import open_store
+from canopy.store.ab import Preference
+from tests.cli.test_cli import canopy
+from tests.contract.store.records import HOUR, NOON, Clock, a_ballot, a_comparison, an_experiment
+
+OLD = an_experiment(id="exp_old")
+NEW = an_experiment(id="exp_new", created_at=NOON + HOUR, prompt_b_id="sha256:kind", prompt_b_text="Be brief & kind.")
+
+
+async def _filled(url: str, preferences: list[Preference]) -> None:
+    store = open_store(url, clock=Clock())
+    await store.start()
+    for experiment, cast in ((OLD, ["a"]), (NEW, preferences)):
+        for number, preference in enumerate(cast):
+            asked = {"experiment": experiment, "user_id": f"user {number}", "created_at": experiment.created_at}
+            await store.record_ballot(a_ballot(await a_comparison(store, **asked), preference))
+    await store.close()
+
+
+@pytest.fixture(scope="module")
+def store_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An earlier experiment of one ballot, and one that Prompt B, on the right, has won."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('report') / 'canopy.db'}"
+    asyncio.run(_filled(url, [*["b"] * 41, *["a"] * 5, "tie", "tie", "tie", "both_bad"]))
+    return url
+
+
+def test_the_report_says_the_decision_the_evidence_and_the_change(store_url: str) -> None:
+    result = canopy("ab", "report", CANOPY_STORE_URL=store_url)
+    assert result.returncode == 0, result.stderr
+    for part in (
+        "Experiment exp_new",
+        "50 voters behind 50 ballots",
+        "Prompt B is better",
+        'prompt: "Be brief & kind."',
+        "E⁺",
+        "The left column was chosen in 11 %",
+        "Earlier experiments (--experiment): exp_old",
+    ):
+        assert part in result.stdout
+    assert max(len(line) for line in result.stdout.splitlines()) <= 90
+    assert "\x1b" not in result.stdout
+
+
+def test_for_programs_it_is_json_with_every_vote_that_counts(store_url: str) -> None:
+    result = canopy("ab", "report", "--json", CANOPY_STORE_URL=store_url)
+    found = json.loads(result.stdout)
+    assert found["decision"]["status"] == "promote_b"
+    statistics = found["statistics"]
+    assert (statistics["voters"], statistics["n"], statistics["wins_b"], statistics["ties"]) == (50, 46, 41, 3)
+    assert statistics["e_b"] > 40 > statistics["e_a"]
+    assert len({vote["comparison_id"] for vote in found["votes"]}) == 50
+    assert sum(vote["winning_prompt"] == "prompt_b" for vote in found["votes"]) == 41
+
+
+def test_another_experiment_can_be_asked_for(store_url: str) -> None:
+    result = canopy("ab", "report", "--experiment", "exp_old", "--json", CANOPY_STORE_URL=store_url)
+    found = json.loads(result.stdout)
+    assert (found["experiment"]["id"], found["decision"]["status"]) == ("exp_old", "collecting")
+    unknown = canopy("ab", "report", "--experiment", "exp_none", CANOPY_STORE_URL=store_url)
+    assert (unknown.returncode, unknown.stderr) == (1, "Error: There is no experiment with this id.\n")
+
+
+def test_without_a_comparison_it_says_how_to_begin(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'canopy.db'}"
+
+    async def make() -> None:
+        store = open_store(url)
+        await store.start()
+        await store.close()
+
+    asyncio.run(make())
+    assert "`summarize.prompt_b`" in canopy("ab", "report", CANOPY_STORE_URL=url).stdout
+    assert json.loads(canopy("ab", "report", "--json", CANOPY_STORE_URL=url).stdout)["decision"] is None
