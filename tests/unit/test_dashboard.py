@@ -1,11 +1,13 @@
 """The arithmetic behind the feedback page."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from canopy.feedback.statistics import Tally
 from canopy.feedback.times import microseconds
+from canopy.store.ab import AB_PREFERENCE
 from canopy.store.base import Count, Filter, Page
 from canopy.ui.chart import BARS_HEIGHT, BARS_TOP, LINE_HEIGHT, LINE_TOP, satisfaction_chart
 from canopy.ui.dashboard import dashboard
@@ -113,3 +115,20 @@ def test_only_complaints_that_can_become_tests_are_offered_for_export() -> None:
     assert view.older == "/feedback?rating=negative&prompt_id=sha256%3Aaa&q=it%27s&cursor=next-page#entries"
     assert [option.prompt_id for option in view.options] == ["sha256:aa", "sha256:bb"]
     assert [segment.label for segment in view.segments if segment.current] == ["Negative"]
+
+
+def test_responses_that_were_both_bad_can_be_exported_but_are_no_ratings() -> None:
+    both_bad = replace(count("2026-03-01", -1, 4), name=AB_PREFERENCE, kind="label", value="both_bad")
+    view = dashboard(
+        {},
+        Filter(),
+        counts=[both_bad],
+        texts={},
+        page=Page([], None),
+        found=4,
+        exported_features=frozenset({"summarize"}),
+        now=at("2026-03-02"),
+        origin="http://canopy.test",
+    )
+    assert (view.exportable, view.empty) == (4, False)
+    assert (view.tally, view.chart, view.versions) == (Tally(), None, [])
