@@ -154,7 +154,6 @@ class Comparisons:
             prompt_b_side=b_side,
             generation_a=generations["a"].id,
             generation_b=generations["b"].id,
-            complete=True,
         )
         try:
             await self._store.record_comparison(comparison)

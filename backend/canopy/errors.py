@@ -16,7 +16,6 @@
     │   ├── ComparisonNotFound      404 comparison_not_found
     │   └── ExperimentNotFound      404 experiment_not_found
     ├── ComparisonForeign           403 comparison_foreign
-    ├── ComparisonIncomplete        409 comparison_incomplete
     ├── ComparisonExpired           410 comparison_expired
     ├── ModelError                  502 model_error
     │   ├── ModelUnreachable        503 model_unreachable
@@ -145,13 +144,6 @@ class ComparisonForeign(CanopyError):
 
     status = 403
     code = "comparison_foreign"
-
-
-class ComparisonIncomplete(CanopyError):
-    """One side of the comparison failed."""
-
-    status = 409
-    code = "comparison_incomplete"
 
 
 class ComparisonExpired(CanopyError):

@@ -18,8 +18,9 @@ NEW = an_experiment(id="exp_new", created_at=NOON + HOUR, prompt_b_id="sha256:ki
 async def _filled(url: str, preferences: list[Preference]) -> None:
     store = open_store(url, clock=Clock())
     await store.start()
-    for experiment, cast in ((OLD, ["a"]), (NEW, preferences)):
-        for number, preference in enumerate(cast):
+    first: list[Preference] = ["a"]
+    for experiment, ballots in ((OLD, first), (NEW, preferences)):
+        for number, preference in enumerate(ballots):
             asked = {"experiment": experiment, "user_id": f"user {number}", "created_at": experiment.created_at}
             await store.record_ballot(a_ballot(await a_comparison(store, **asked), preference))
     await store.close()
@@ -29,7 +30,8 @@ async def _filled(url: str, preferences: list[Preference]) -> None:
 def store_url(tmp_path_factory: pytest.TempPathFactory) -> str:
     """An earlier experiment of one ballot, and one that Prompt B, on the right, has won."""
     url = f"sqlite:///{tmp_path_factory.mktemp('report') / 'canopy.db'}"
-    asyncio.run(_filled(url, [*["b"] * 41, *["a"] * 5, "tie", "tie", "tie", "both_bad"]))
+    wins: list[Preference] = ["b"] * 41
+    asyncio.run(_filled(url, [*wins, "a", "a", "a", "a", "a", "tie", "tie", "tie", "both_bad"]))
     return url
 
 

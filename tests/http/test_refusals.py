@@ -47,6 +47,7 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("unknown feature", lab_vote(feature="translate"), "`feature` must be one of `summarize`"),
     ("misspelled field", lab_vote(coment="x"), "`coment` is not a field of this request"),
     ("name", lab_vote(name="Robert'); DROP TABLE"), "`name`"),
+    ("name of ballots", lab_vote(name="ab_preference"), "they go to POST /feedback/ab"),
     ("session id too long", lab_vote(session_id="x" * 201), "`session_id` should have at most 200 characters"),
     ("two comments", lab_vote(comment="a", reason="b"), "`comment` or `reason`, not both"),
 ]

@@ -30,7 +30,7 @@ from canopy.store.ab import Ballot, BallotEntry, BallotReceipt
 from canopy.telemetry.events import RequestFailed
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
-    status: {"model": ErrorBody} for status in (403, 404, 408, 409, 410, 413, 422, 503)
+    status: {"model": ErrorBody} for status in (403, 404, 408, 410, 413, 422, 503)
 }
 
 

@@ -8,6 +8,7 @@ from canopy.features import FEATURES
 from canopy.feedback.ratings import parse_rating
 from canopy.flags import Config, ConfigSource
 from canopy.flags.values import FeedbackValues
+from canopy.store.ab import AB_PREFERENCE
 from canopy.store.base import Receipt, Store, Vote
 from canopy.telemetry import Telemetry
 from canopy.telemetry.events import FeedbackDeleted, FeedbackSubmitted, StoreFailed
@@ -72,6 +73,8 @@ class Votes:
 def _vote(ballot: Ballot, config: Config) -> Vote:
     values = config.values.feedback
     rating = parse_rating(ballot.rating, values)
+    if ballot.name == AB_PREFERENCE:
+        raise InputError("This `name` is the preferences'; they go to POST /feedback/ab.")
     texts = (ballot.input_text, ballot.response_text)
     by_id = ballot.generation_id is not None or ballot.request_id is not None
     if by_id and texts != (None, None):

@@ -43,7 +43,7 @@ class Experiment:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One text answered by both prompts, and who asked."""
+    """One text answered by both prompts, both completely, and who asked."""
 
     id: str
     experiment: Experiment
@@ -56,7 +56,6 @@ class Comparison:
     prompt_b_side: Side
     generation_a: str  # the id of the left column's recorded generation
     generation_b: str
-    complete: bool  # both generations are; else nobody may vote
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +102,7 @@ class BallotCounts(NamedTuple):
     wins_prompt_b: int
     ties: int
     both_bad: int
-    comparisons: int  # complete ones, voted on or not
+    comparisons: int  # voted on or not
     prompt_b_left: int  # of those, the ones with `prompt_b` in the left column
 
 

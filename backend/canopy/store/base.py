@@ -210,14 +210,14 @@ class Store(Protocol):
         ...
 
     async def record_comparison(self, comparison: Comparison) -> None:
-        """Store a comparison whose generations are recorded and, when it is new, its experiment."""
+        """Store a comparison whose generations are complete and recorded and, when it is new, its experiment."""
         ...
 
     async def record_ballot(self, ballot: Ballot) -> BallotReceipt:
         """Store a ballot, change the voter's earlier one on the same comparison, or recognise it as the same.
 
         A ballot that finds both responses bad is negative feedback on each. Raises ComparisonNotFound,
-        ComparisonForeign, ComparisonExpired and ComparisonIncomplete, each for this ballot alone.
+        ComparisonForeign and ComparisonExpired, each for this ballot alone.
         """
         ...
 

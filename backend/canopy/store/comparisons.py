@@ -10,7 +10,6 @@ from canopy.errors import (
     CanopyError,
     ComparisonExpired,
     ComparisonForeign,
-    ComparisonIncomplete,
     ComparisonNotFound,
 )
 from canopy.store import both_bad
@@ -85,7 +84,9 @@ class Comparisons:
     def _one(self, conn: Connection, ballot: Ballot) -> BallotReceipt | CanopyError:
         rows = self._find.rows(conn, wanted=ballot.comparison_id)
         if not rows:
-            return ComparisonNotFound("No comparison is recorded under this `comparison_id`.")
+            return ComparisonNotFound(
+                "No comparison is recorded under this `comparison_id`; perhaps one of its sides failed."
+            )
         row = rows[0]
         now = self._clock()
         voters = _voters(ballot.user_id, ballot.session_id)
@@ -95,8 +96,6 @@ class Comparisons:
             return _receipt(row, ballot, "repeated", row.updated_at)
         if now > row.expires_at:
             return ComparisonExpired("The time for voting on this comparison is over.")
-        if not row.complete:
-            return ComparisonIncomplete("One of the two responses failed, so that there is nothing to compare.")
         if row.preference == "both_bad" and ballot.preference != "both_bad":
             self._deletion.both_bad(conn, [row])
         if ballot.preference == "both_bad":
@@ -186,7 +185,6 @@ def _row(record: Comparison) -> dict[str, object]:
         "prompt_b_side": record.prompt_b_side,
         "generation_a": record.generation_a,
         "generation_b": record.generation_b,
-        "complete": record.complete,
         "voter": None if voter == _ANONYMOUS else voter,
         **dict.fromkeys(_BALLOT[1:]),
     }

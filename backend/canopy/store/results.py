@@ -26,10 +26,8 @@ class Results:
             .join(prompt_b, prompt_b.c.prompt_id == e.prompt_b_id)
             .order_by(e.created_at.desc(), e.id.desc())
         )
-        self._counts = (
-            select(c.preference, c.prompt_b_side, func.count().label("n"))
-            .where(c.complete)
-            .group_by(c.preference, c.prompt_b_side)
+        self._counts = select(c.preference, c.prompt_b_side, func.count().label("n")).group_by(
+            c.preference, c.prompt_b_side
         )
         left, right = generations.alias("left_side"), generations.alias("right_side")
         self._ballots = (

@@ -9,7 +9,6 @@ Large texts come last in a row: SQLite then reads the other columns without foll
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     Column,
     Float,
     ForeignKey,
@@ -161,7 +160,6 @@ comparisons = Table(
     Column("prompt_b_side", Text, nullable=False),
     Column("generation_a", KEY, ForeignKey("generations.id"), nullable=False, index=True),
     Column("generation_b", KEY, ForeignKey("generations.id"), nullable=False, index=True),
-    Column("complete", Boolean, nullable=False),
     Column("voter", KEY),  # who may vote; NULL: whoever comes first
     Column("preference", Text),
     Column("voted_at", BigInteger),  # of the first ballot
@@ -170,7 +168,7 @@ comparisons = Table(
     Column("ballot_user_id", KEY),
     Column("reasons", Text),  # JSON
     Column("comment", Text),
-    Index("ix_comparisons_counts", "experiment_id", "complete", "preference", "prompt_b_side"),
+    Index("ix_comparisons_counts", "experiment_id", "preference", "prompt_b_side"),
 )
 
 for _name, _columns in {

@@ -103,7 +103,6 @@ async def a_comparison(store: Store, **fields: Any) -> Comparison:
         "user_id": None,
         "config_revision": "revision-1",
         "prompt_b_side": "b",
-        "complete": True,
     }
     of_both = {name: fields.pop(name) for name in ("input_text",) if name in fields}
     record |= fields

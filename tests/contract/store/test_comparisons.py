@@ -10,7 +10,6 @@ from canopy.errors import (
     CanopyError,
     ComparisonExpired,
     ComparisonForeign,
-    ComparisonIncomplete,
     ComparisonNotFound,
     StoreError,
 )
@@ -48,7 +47,6 @@ WINNERS: list[tuple[Preference, Side, Arm | None]] = [
 async def test_a_comparison_is_counted_before_anybody_votes(store: Store) -> None:
     await a_comparison(store, prompt_b_side="a")
     await a_comparison(store, prompt_b_side="b")
-    await a_comparison(store, complete=False)
     assert await store.ballot_counts(None) == NOTHING._replace(comparisons=2, prompt_b_left=1)
     assert (await store.ballots(None, 10, None)).entries == []
     assert await store.first_ballots(an_experiment().id) == []
@@ -244,19 +242,10 @@ async def test_an_expired_comparison_takes_no_ballot_and_no_change(store: Store,
     assert (await store.ballot_counts(None)).wins_prompt == 1
 
 
-async def test_a_comparison_with_a_failed_side_takes_no_ballot(store: Store) -> None:
-    comparison = await a_comparison(store, complete=False)
-    with pytest.raises(ComparisonIncomplete):
-        await store.record_ballot(a_ballot(comparison))
-    assert await store.ballot_counts(None) == NOTHING
-
-
 async def test_a_stranger_learns_nothing_but_that_it_is_not_theirs(store: Store, clock: Clock) -> None:
     expired = await a_comparison(store, user_id="ada", expires_at=clock.now)
-    incomplete = await a_comparison(store, user_id="ada", complete=False)
-    for comparison in (expired, incomplete):
-        with pytest.raises(ComparisonForeign):
-            await store.record_ballot(a_ballot(comparison, user_id="bob"))
+    with pytest.raises(ComparisonForeign):
+        await store.record_ballot(a_ballot(expired, user_id="bob"))
 
 
 async def test_a_bad_ballot_fails_alone(store: Store) -> None:

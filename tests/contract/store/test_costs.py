@@ -139,7 +139,6 @@ async def _vote_on_comparisons(store: SqlStore, amount: int) -> None:
                 prompt_b_side="a",
                 generation_a=generations[0].id,
                 generation_b=generations[1].id,
-                complete=True,
             )
             for i in range(amount)
         ]

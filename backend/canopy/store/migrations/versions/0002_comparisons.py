@@ -51,7 +51,6 @@ def upgrade() -> None:
         sa.Column("prompt_b_side", sa.Text(), nullable=False),
         sa.Column("generation_a", KEY, nullable=False),
         sa.Column("generation_b", KEY, nullable=False),
-        sa.Column("complete", sa.Boolean(), nullable=False),
         sa.Column("voter", KEY),
         sa.Column("preference", sa.Text()),
         sa.Column("voted_at", sa.BigInteger()),
@@ -66,9 +65,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_comparisons"),
     )
     voted = where_set("preference")
-    op.create_index(
-        "ix_comparisons_counts", "comparisons", ["experiment_id", "complete", "preference", "prompt_b_side"]
-    )
+    op.create_index("ix_comparisons_counts", "comparisons", ["experiment_id", "preference", "prompt_b_side"])
     op.create_index("ix_comparisons_created_at", "comparisons", ["created_at"])
     op.create_index("ix_comparisons_experiment_time", "comparisons", ["experiment_id", "updated_at", "id"], **voted)
     op.create_index("ix_comparisons_generation_a", "comparisons", ["generation_a"])

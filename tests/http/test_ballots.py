@@ -1,0 +1,193 @@
+"""POST /feedback/ab and GET /feedback/ab."""
+
+import asyncio
+import uuid
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.http.comparing import A, B, ab_values, client, compare, compared, comparing, prefer, session
+from tests.http.conftest import ENVIRONMENT
+from tests.support.model_scripts import TOKENS
+from tests.support.model_server import FakeModelServer
+from tests.support.server import Server, running_server
+
+__all__ = ["client", "comparing"]  # fixtures
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def test_the_vote_reveals_the_prompts_and_counts_the_winner(client: httpx.AsyncClient) -> None:
+    own = session()
+    comparison_id = await compared(client, **own)
+    answer = await prefer(client, comparison_id, "a", **own)
+    assert answer.keys() == {"status", "comparison_id", "preference", "winning_prompt", "prompt_mapping", "prompts"}
+    assert sorted(answer["prompt_mapping"].values()) == ["prompt", "prompt_b"]
+    assert answer["winning_prompt"] == answer["prompt_mapping"]["a"]
+    texts = {"prompt": A, "prompt_b": B}
+    for side, arm in answer["prompt_mapping"].items():
+        assert answer["prompts"][side]["text"] == texts[arm]
+    found = (await client.get("/feedback/ab")).json()
+    entry = found["entries"][0]
+    assert (entry["id"], entry["preference"]) == (comparison_id, "a")
+    assert entry["winning_prompt"] == answer["winning_prompt"]
+    assert entry["input_text"] == "A long text."
+    assert entry["response_a"] == entry["response_b"] == "".join(TOKENS)
+
+
+async def test_a_ballot_can_be_repeated_and_changed_and_is_still_one(client: httpx.AsyncClient) -> None:
+    own = session()
+    comparison_id = await compared(client, **own)
+    before = (await client.get("/feedback/ab")).json()
+    await prefer(client, comparison_id, "a", **own)
+    await prefer(client, comparison_id, "a", **own)
+    changed = await prefer(client, comparison_id, "b", comment="clearer", **own)
+    after = (await client.get("/feedback/ab")).json()
+    assert after["total"] == before["total"] + 1
+    assert changed["winning_prompt"] == changed["prompt_mapping"]["b"]
+    assert after["entries"][0]["comment"] == "clearer"
+
+
+async def test_the_older_pages_body_names_the_comparison_by_its_mapping(client: httpx.AsyncClient) -> None:
+    config = (await compare(client))[0]
+    body = {
+        "prompt_mapping": config["mapping"],
+        "preference": "b",
+        "input_text": "A long text.",
+        "response_a": "one",
+        "response_b": "two",
+        "feature": "summarize",
+    }
+    response = await client.post("/feedback/ab", json=body)
+    assert response.status_code == 200, response.text
+    assert response.json()["comparison_id"] == config["comparison_id"]
+
+
+async def test_a_mapping_that_was_changed_is_refused(client: httpx.AsyncClient) -> None:
+    first, second = (await compare(client))[0], (await compare(client))[0]
+    for mapping in (
+        {},
+        {"a": first["mapping"]["a"]},
+        {"a": first["mapping"]["b"], "b": first["mapping"]["a"]},
+        {"a": first["mapping"]["a"], "b": second["mapping"]["b"]},
+        {"a": "prompt", "b": "prompt_b"},
+    ):
+        response = await client.post("/feedback/ab", json={"prompt_mapping": mapping, "preference": "a"})
+        assert response.status_code == 422
+        assert "`prompt_mapping` must be" in response.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        ({"preference": "a"}, "`comparison_id` is missing"),
+        ({"comparison_id": "cmp_x"}, "`preference` is missing."),
+        ({"comparison_id": "cmp_x", "preference": "prompt_b"}, "`preference` should be"),
+        ({"comparison_id": "cmp_x", "preference": "a", "winning_prompt": "prompt"}, "`winning_prompt` is not a field"),
+        ({"comparison_id": "cmp_x", "preference": "both_bad", "reasons": ["nope"]}, "`reasons` may hold"),
+    ],
+)
+async def test_a_wrong_ballot_is_refused_with_a_sentence(
+    client: httpx.AsyncClient, body: dict[str, Any], sentence: str
+) -> None:
+    response = await client.post("/feedback/ab", json=body)
+    assert response.status_code == 422
+    assert sentence in response.json()["detail"]
+
+
+async def test_an_unknown_comparison_and_somebody_elses_are_refused(client: httpx.AsyncClient) -> None:
+    unknown = await client.post("/feedback/ab", json={"comparison_id": "cmp_" + 32 * "0", "preference": "a"})
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "comparison_not_found")
+    comparison_id = await compared(client, **session())
+    for other in (session(), {"user_id": "somebody"}, {}):
+        response = await client.post("/feedback/ab", json={"comparison_id": comparison_id, "preference": "a", **other})
+        assert (response.status_code, response.json()["code"]) == (403, "comparison_foreign")
+        assert "prompt_mapping" not in response.json()
+
+
+async def test_a_comparison_expires(model: FakeModelServer, tmp_path_factory: pytest.TempPathFactory) -> None:
+    env = {**ENVIRONMENT, "CANOPY_COMPARISON_LIFETIME": "0.05"}
+    async with (
+        running_server(tmp_path_factory.mktemp("late"), ab_values(model), env=env) as server,
+        httpx.AsyncClient(base_url=server.url, timeout=20) as client,
+    ):
+        comparison_id = await compared(client)
+        await asyncio.sleep(0.1)
+        response = await client.post("/feedback/ab", json={"comparison_id": comparison_id, "preference": "a"})
+        assert (response.status_code, response.json()["code"]) == (410, "comparison_expired")
+
+
+async def test_both_bad_becomes_an_evaluation_candidate_with_its_reasons(client: httpx.AsyncClient) -> None:
+    text, own = f"text {uuid.uuid4()}", session()
+    comparison_id = await compared(client, text=text, **own)
+    answer = await prefer(client, comparison_id, "both_bad", reasons=["inaccurate"], comment="made up", **own)
+    assert answer["winning_prompt"] is None
+    assert text in (await client.get("/feedback/export")).text
+    found = (await client.get("/feedback", params={"q": text})).json()["feedback"]
+    assert [entry["rating"] for entry in found] == ["both_bad", "both_bad"]
+    assert {entry["prompt"] for entry in found} == {A, B}
+    assert all((entry["reasons"], entry["comment"]) == (["inaccurate"], "made up") for entry in found)
+    await prefer(client, comparison_id, "a", **own)
+    assert text not in (await client.get("/feedback/export")).text
+
+
+async def test_a_change_begins_another_experiment_and_the_newest_is_shown(
+    model: FakeModelServer, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    model.scripts.clear()
+    async with (
+        running_server(tmp_path_factory.mktemp("next"), ab_values(model), env=ENVIRONMENT) as server,
+        httpx.AsyncClient(base_url=server.url, timeout=20) as client,
+    ):
+        none = (await client.get("/feedback/ab")).json()
+        assert (none["total"], none["experiment"], none["statistics"], none["entries"]) == (0, None, None, [])
+        own = session()
+        await prefer(client, await compared(client, **own), "a", **own)
+        await prefer(client, await compared(client, **own), "b", **own)
+        first = (await client.get("/feedback/ab")).json()
+        assert (first["total"], first["statistics"]["voters"], first["statistics"]["n"]) == (2, 1, 1)
+        assert first["decision"]["status"] == "collecting"
+        assert first["experiment"]["rule"] == {"alpha": 0.05, "prior": 10.0, "delta": 0.05, "n_max": 2000}
+
+        server.write_values(ab_values(model, summarize={"temperature": 0.1}))
+        await server.event("config_reloaded")
+        await prefer(client, await compared(client, **own), "tie", **own)
+        second = (await client.get("/feedback/ab")).json()
+        assert second["experiment"]["id"] != first["experiment"]["id"]
+        assert (second["total"], second["ties"], second["statistics"]["ties"]) == (3, 1, 1)
+        assert [it["id"] for it in second["experiments"]] == [second["experiment"]["id"], first["experiment"]["id"]]
+        old = (await client.get("/feedback/ab", params={"experiment": first["experiment"]["id"]})).json()
+        assert (old["total"], old["statistics"]) == (2, first["statistics"])
+        unknown = await client.get("/feedback/ab", params={"experiment": "exp_none"})
+        assert (unknown.status_code, unknown.json()["code"]) == (404, "experiment_not_found")
+
+
+async def test_ballots_page_by_cursor(client: httpx.AsyncClient) -> None:
+    ids = []
+    for _ in range(3):
+        own = session()
+        ids.append(await compared(client, **own))
+        await prefer(client, ids[-1], "tie", **own)
+    found: list[str] = []
+    cursor = None
+    while len(found) < 3:
+        page = (await client.get("/feedback/ab", params={"limit": 2, **({"cursor": cursor} if cursor else {})})).json()
+        found += [entry["id"] for entry in page["entries"]]
+        cursor = page["next"]
+    assert found[:3] == ids[::-1]
+
+
+async def test_a_ballot_is_logged_and_counted_by_the_winning_prompt(
+    comparing: Server, client: httpx.AsyncClient
+) -> None:
+    own = session()
+    comparison_id = await compared(client, **own)
+    answer = await prefer(client, comparison_id, "b", **own)
+    line = (await comparing.event("ab_preference_submitted"))[-1]
+    assert line["comparison_id"] == comparison_id
+    winner = answer["prompts"]["b"]["id"]
+    assert (line["preference"], line["winning_prompt_id"]) == ("b", winner)
+    assert not any(text in str(line) for text in ("A long text.", "".join(TOKENS), A, B))
+    metrics = (await client.get("/metrics")).text
+    labels = f'prompt_id="{winner}",winner="{answer["winning_prompt"]}"'
+    assert f"canopy_ab_preferences_total{{{labels}}}" in metrics
