@@ -1,6 +1,8 @@
 """POST /feedback/ab and GET /feedback/ab."""
 
 import asyncio
+import itertools
+import json
 import uuid
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 
 from tests.http.comparing import A, B, ab_values, client, compare, compared, comparing, prefer, session
 from tests.http.conftest import ENVIRONMENT
+from tests.http.test_nasty import ODD
 from tests.support.model_scripts import TOKENS
 from tests.support.model_server import FakeModelServer
 from tests.support.server import Server, running_server
@@ -160,6 +163,16 @@ async def test_a_change_begins_another_experiment_and_the_newest_is_shown(
         assert (old["total"], old["statistics"]) == (2, first["statistics"])
         unknown = await client.get("/feedback/ab", params={"experiment": "exp_none"})
         assert (unknown.status_code, unknown.json()["code"]) == (404, "experiment_not_found")
+
+
+async def test_nasty_values_in_a_ballot_on_a_real_comparison_are_no_error_of_the_server(
+    client: httpx.AsyncClient,
+) -> None:
+    body = {"comparison_id": await compared(client), "preference": "both_bad", "comment": "c", "reasons": []}
+    for key, value in itertools.product(body, ODD):
+        content = json.dumps({**body, key: value}).encode()
+        response = await client.post("/feedback/ab", content=content, headers={"content-type": "application/json"})
+        assert response.status_code in {200, 404, 422}, (key, value, response.text)
 
 
 async def test_ballots_page_by_cursor(client: httpx.AsyncClient) -> None:

@@ -33,14 +33,13 @@ LAB = values("""
 """)
 
 
-def test_the_labs_values_are_accepted_and_turn_on_every_flag_that_can_work() -> None:
+def test_the_labs_values_are_accepted_and_turn_on_every_flag() -> None:
     config = load_config(LAB)
     assert {name: flag.on for name, flag in config.flags.items()} == {
         "summarize": True,
         "feedback": True,
-        "ab_testing": False,
+        "ab_testing": True,
     }
-    assert "does not serve comparisons yet" in config.flags["ab_testing"].reason
     assert config.values.summarize.model == "llama32"
 
 
@@ -66,6 +65,11 @@ def test_an_empty_file_means_the_defaults() -> None:
         ("feedback: {labels: [{name: negative}]}", ["`negative` means something else already"]),
         ("feedback: {labels: [{name: '5'}]}", ["`5` means something else already"]),
         ("feedback: {reasons: [a, a]}", ["reasons: each name may stand once"]),
+        ("ab_testing: {percentage: 101}", ["`ab_testing.percentage` should be less than or equal to 100."]),
+        ("ab_testing: {alpha: 0}", ["`ab_testing.alpha` should be greater than or equal to 0.000001."]),
+        ("ab_testing: {prior: .inf}", ["`ab_testing.prior` should be a finite number."]),
+        ("ab_testing: {delta: 0.5}", ["`ab_testing.delta` should be less than 0.5."]),
+        ("ab_testing: {n_max: 0}", ["`ab_testing.n_max` should be greater than or equal to 1."]),
         ("summarize: {temperature: true}", ["`summarize.temperature` should be a valid number"]),
         ("summarize: {prompt: '  '}", ["`summarize.prompt`: must hold more than white space"]),
         ("summarize: true", ["`summarize` must be a mapping of keys"]),
@@ -102,6 +106,7 @@ def test_bytes_that_are_no_text_are_refused_with_a_sentence() -> None:
         ("ab_testing: {enabled: true}\nfeedback: {enabled: false}", "`feedback.enabled: true`"),
         ("ab_testing: {enabled: true}\nsummarize: {enabled: false, prompt_b: b}", "`summarize.enabled: true`"),
         ("ab_testing: {enabled: true}\nsummarize: {prompt_b: '  '}", "a prompt in `summarize.prompt_b`"),
+        ("ab_testing: {enabled: true}\nsummarize: {prompt: b, prompt_b: b}", "are the same text"),
     ],
 )
 def test_a_flag_that_can_not_work_is_off_and_says_what_is_missing(text: str, reason: str) -> None:
