@@ -106,7 +106,7 @@ def _lines(report: "Report") -> Iterable[str]:
     yield from _course(report)
     found = decision.evidence
     yield paragraph(decision.statistician)
-    yield f"  E {found.e_value:.4g}; for B, E⁺ {found.e_b:.4g}; for A, E⁻ {found.e_a:.4g}; {decision.needed:g} decides"
+    yield f"  E {found.e_value:.4g}; for B, E⁺ {found.e_b:.4g}; for A, E⁻ {found.e_a:.4g}"
     if report.left_share is not None:
         of = report.counts
         drawn = f"; Prompt B stood there in {percent(of.prompt_b_left / of.comparisons)}" if of.comparisons else ""

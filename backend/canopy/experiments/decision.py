@@ -164,7 +164,7 @@ def _statistician(n: int, interval: tuple[float, float], found: Evidence, rule: 
     e_value, null = (found.e_b, "p ≤ ½") if found.e_b >= found.e_a else (found.e_a, "p ≥ ½")
     low, high = interval
     return (
-        f"E-value {e_value:.3g} against {null} at any stopping time, {_needed(rule):.4g} needed (half of alpha for "
+        f"E-value {_readable(e_value)} against {null} at any stopping time, {_needed(rule):.4g} needed (half of alpha for "
         f"each direction); {100 * (1 - rule.alpha):.10g} % confidence sequence {low:.3f} to {high:.3f} for Prompt B's "
         f"win rate p; Beta({rule.prior:g}, {rule.prior:g}) mixture, n = {n:,}."
     )
@@ -173,6 +173,10 @@ def _statistician(n: int, interval: tuple[float, float], found: Evidence, rule: 
 def percent(share: float) -> str:
     """A share for people: whole per cents, with a decimal where a whole one would read as a draw."""
     return f"{100 * share:.1f} %" if 0 < abs(share - 0.5) < 0.01 else f"{100 * share:.0f} %"
+
+
+def _readable(e_value: float) -> str:
+    return f"{e_value:,.0f}" if 100 <= e_value < 1e9 else f"{e_value:.3g}"
 
 
 def _decided(n: int) -> str:
