@@ -164,8 +164,8 @@ def _statistician(n: int, interval: tuple[float, float], found: Evidence, rule: 
     e_value, null = (found.e_b, "p ≤ ½") if found.e_b >= found.e_a else (found.e_a, "p ≥ ½")
     low, high = interval
     return (
-        f"E-value {_readable(e_value)} against {null} at any stopping time, {_needed(rule):.4g} needed (half of alpha for "
-        f"each direction); {100 * (1 - rule.alpha):.10g} % confidence sequence {low:.3f} to {high:.3f} for Prompt B's "
+        f"E-value {_readable(e_value)} against {null} at any stopping time, {_needed(rule):.4g} needed (half of alpha "
+        f"for each direction); {100 * (1 - rule.alpha):.10g} % confidence sequence {low:.3f} to {high:.3f} for Prompt B's "
         f"win rate p; Beta({rule.prior:g}, {rule.prior:g}) mixture, n = {n:,}."
     )
 
