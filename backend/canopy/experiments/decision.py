@@ -165,8 +165,8 @@ def _statistician(n: int, interval: tuple[float, float], found: Evidence, rule: 
     low, high = interval
     return (
         f"E-value {_readable(e_value)} against {null} at any stopping time, {_needed(rule):.4g} needed (half of alpha "
-        f"for each direction); {100 * (1 - rule.alpha):.10g} % confidence sequence {low:.3f} to {high:.3f} for Prompt B's "
-        f"win rate p; Beta({rule.prior:g}, {rule.prior:g}) mixture, n = {n:,}."
+        f"for each direction); {100 * (1 - rule.alpha):.10g} % confidence sequence {low:.3f} to {high:.3f} for "
+        f"Prompt B's win rate p; Beta({rule.prior:g}, {rule.prior:g}) mixture, n = {n:,}."
     )
 
 
