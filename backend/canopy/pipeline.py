@@ -20,6 +20,7 @@ from canopy.store.base import Generation, Store
 from canopy.store.base import Status as GenerationStatus
 from canopy.telemetry import Telemetry
 from canopy.telemetry.events import GenerationFinished, StoreFailed
+from canopy.telemetry.traces import span_id_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +225,7 @@ def _record(
         duration=time.monotonic() - call.began,
         input_tokens=completed.input_tokens if completed else None,
         output_tokens=completed.output_tokens if completed else None,
+        span_id=span_id_of(call.span),
     )
 
 

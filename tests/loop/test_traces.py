@@ -16,7 +16,7 @@ from tests.support.server import running_server
 CALLER = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
-def attributes(span: Span) -> dict[str, object]:
+def attributes(span: Span | Span.Event) -> dict[str, object]:
     return {item.key: getattr(item.value, str(item.value.WhichOneof("value"))) for item in span.attributes}
 
 
@@ -30,6 +30,18 @@ def free_port() -> int:
 async def collect(receiver: OtelTapHttpProtobufReceiver, spans: list[Span]) -> None:
     async for span in receiver.stream_traces():
         spans.append(span)  # noqa: PERF401 - the list is read while it grows
+
+
+def check_vote(vote: Span, call: Span) -> None:
+    """The vote's span says what was voted, and on which model call."""
+    assert attributes(vote)["http.response.status_code"] == 200
+    (link,) = vote.links
+    assert (link.trace_id, link.span_id) == (call.trace_id, call.span_id)
+    (result,) = vote.events
+    assert result.name == "gen_ai.evaluation.result"
+    said = attributes(result)
+    assert (said["gen_ai.evaluation.name"], said["gen_ai.evaluation.score.label"]) == ("user_satisfaction", "thumbs_up")
+    assert said["gen_ai.evaluation.score.value"] == 1
 
 
 async def test_a_request_is_one_server_span_and_its_model_call_one_client_span_below_it(tmp_path: Path) -> None:
@@ -86,8 +98,7 @@ async def test_a_request_is_one_server_span_and_its_model_call_one_client_span_b
     handed_on = model.requests[0].headers["traceparent"].split("-")
     assert handed_on[1:3] == [CALLER, call.span_id.hex()]
 
-    ballot = one("POST /feedback", voted.headers["x-request-id"])
-    assert attributes(ballot)["http.response.status_code"] == 200
+    check_vote(one("POST /feedback", voted.headers["x-request-id"]), call)
 
     broken = one("chat llama32", failed.headers["x-request-id"])
     assert attributes(broken)["error.type"] == "model_error"

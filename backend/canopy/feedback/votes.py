@@ -57,6 +57,7 @@ class Votes:
             raise
         if receipt.outcome != "repeated":
             self._telemetry.emit(FeedbackSubmitted(receipt, trace_id))
+            self._telemetry.traces.evaluated((receipt.trace_id, receipt.span_id), _result(vote, receipt))
         return receipt
 
     async def take_back(self, feedback_id: str, trace_id: str) -> Receipt:
@@ -108,6 +109,18 @@ def _vote(ballot: Ballot, config: Config) -> Vote:
         idempotency_key=ballot.idempotency_key,
         body_digest=ballot.body_digest,
     )
+
+
+def _result(vote: Vote, receipt: Receipt) -> dict[str, str | int]:
+    """The vote by OpenTelemetry's conventions for `gen_ai.evaluation.result`, without the comment's text."""
+    score = {"gen_ai.evaluation.score.value": int(receipt.value) if receipt.kind == "score" else receipt.sentiment}
+    return {
+        "gen_ai.evaluation.name": vote.name,
+        "gen_ai.evaluation.score.label": receipt.value,
+        **score,
+        "canopy.feedback_id": receipt.feedback_id,
+        **({"canopy.generation_id": receipt.generation_id} if receipt.generation_id is not None else {}),
+    }
 
 
 def check_reasons(reasons: Sequence[str], values: FeedbackValues) -> None:

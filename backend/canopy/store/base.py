@@ -40,6 +40,7 @@ class Generation:
     duration: float  # seconds
     input_tokens: int | None
     output_tokens: int | None
+    span_id: str | None = None  # 16 hex digits; None where no SDK made a span
 
 
 class Vote(NamedTuple):
@@ -89,6 +90,7 @@ class Receipt(NamedTuple):
     prompt_id: str | None
     model: str | None
     config_revision: str
+    span_id: str | None = None  # of the model call that the vote judges
 
 
 class Feedback(NamedTuple):

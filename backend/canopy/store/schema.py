@@ -68,6 +68,7 @@ generations = Table(
     Column("messages", Text),  # JSON
     Column("input_text", Text, nullable=False),
     Column("response_text", Text, nullable=False),
+    Column("span_id", Text),
 )
 
 series = Table(

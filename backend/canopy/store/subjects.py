@@ -15,6 +15,7 @@ from canopy.store.schema import generations
 _COLUMNS = (
     generations.c.id,
     generations.c.trace_id,
+    generations.c.span_id,
     generations.c.feature,
     generations.c.session_id,
     generations.c.user_id,

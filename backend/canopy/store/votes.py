@@ -171,6 +171,7 @@ class Votes:
             prompt_id=prompt_id,
             model=model,
             config_revision=revision,
+            span_id=generation.span_id if generation is not None else None,
         )
 
     def _purge_keys(self, conn: Connection) -> None:

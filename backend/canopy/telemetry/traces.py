@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from opentelemetry import propagate, trace
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from opentelemetry.trace import Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from canopy.ids import new_trace_id
 
@@ -67,6 +67,19 @@ class Traces:
             f"chat {attributes['gen_ai.request.model']}", kind=SpanKind.CLIENT, attributes=attributes
         )
 
+    def evaluated(self, generation: tuple[str | None, str | None], result: Mapping[str, str | int | float]) -> None:
+        """Put a vote on the current span: an event with its `result`, and a link to the model call that it judges.
+
+        `generation` is the trace id and the span id of that call, as far as they are known.
+        """
+        span = trace.get_current_span()
+        if self.enabled and span.is_recording():
+            span.add_event("gen_ai.evaluation.result", dict(result))
+            trace_id, span_id = generation
+            if trace_id is not None and span_id is not None:
+                judged = SpanContext(int(trace_id, 16), int(span_id, 16), is_remote=True, trace_flags=TraceFlags(1))
+                span.add_link(judged)
+
     def trace_headers(self, span: Span, request_id: str) -> tuple[tuple[str, str], ...]:
         """The headers that continue the trace at the model server, also without an SDK."""
         if self.enabled:
@@ -74,3 +87,9 @@ class Traces:
             propagate.inject(carrier, context=trace.set_span_in_context(span))
             return tuple(carrier.items())
         return (("traceparent", f"00-{request_id}-{new_trace_id()[:16]}-00"),)
+
+
+def span_id_of(span: Span) -> str | None:
+    """The span's id in 16 hex digits; None for one that no SDK made."""
+    context = span.get_span_context()
+    return trace.format_span_id(context.span_id) if context.is_valid else None

@@ -21,7 +21,6 @@ from canopy.store import Store, open_store
 from canopy.store.base import Filter
 from canopy.store.migrate import HEAD
 from canopy.store.schema import metadata
-from canopy.store.sqlstore import SqlStore
 from tests.contract.store.records import a_ballot, a_comparison, a_generation, a_vote
 
 MIGRATIONS = Path(canopy.store.__file__).with_name("migrations")
@@ -135,13 +134,13 @@ def _alembic(engine_url: str, action: Callable[[Config, str], None], revision: s
 async def test_a_database_of_an_older_version_is_brought_up_to_date_with_its_records(new_url: str) -> None:
     generation = a_generation()
     store = open_store(new_url)
-    assert isinstance(store, SqlStore)
-    store._database.prepare()
-    _alembic(_engine_url(new_url), command.upgrade, "0001")
-    with store._database.writer.begin() as conn:
-        store._generations.record(conn, [generation])
-        store._votes.record(conn, [a_vote(generation, voter="v")])
+    await store.start()
+    await store.record_generation(generation)
+    await store.record_vote(a_vote(generation, voter="v"))
+    await store.close()
+    _alembic(_engine_url(new_url), command.downgrade, "0001")
 
+    store = open_store(new_url)
     await store.start()
     assert await store.generation(generation.id) == generation
     assert await store.count(Filter()) == 1
