@@ -66,11 +66,15 @@ bench: install $(STAMPS)/dev  ## Measure streams, votes and export against their
 	@$(BIN)/python -m bench
 
 .PHONY: install-dev
-install-dev: install $(STAMPS)/dev $(CACHE)/logql/.stamp model-servers debian-tools  ## Add test tools, Chromium, Prometheus, model servers
+install-dev: install $(STAMPS)/dev $(CACHE)/logql/.stamp $(CACHE)/kubernetes/.stamp model-servers helm debian-tools  ## Add test tools, Chromium, Prometheus, Helm, model servers
 
 .PHONY: model-servers
 model-servers: $(STAMPS)/dev $(STAMPS)/project
 	@$(BIN)/python -m tests.support.llama_stack
+
+.PHONY: helm
+helm: $(STAMPS)/dev
+	@$(BIN)/python -m tests.support.helm
 
 .PHONY: debian-tools
 debian-tools:
@@ -88,9 +92,15 @@ lock: $(CACHE)/lock/.stamp  ## Remake the locks from pyproject.toml; UPGRADE=1 t
 		| $(COMPILE) --no-deps --no-annotate - -o requirements-embedded.lock
 	@$(COMPILE) --overrides requirements/servers.overrides requirements/llama-stack.in -o requirements/llama-stack.lock
 	@$(COMPILE) --overrides requirements/servers.overrides requirements/ogx.in -o requirements/ogx.lock
+	@$(COMPILE) --no-deps --no-annotate requirements/helm.in -o requirements/helm.lock
+	@$(COMPILE) --no-deps --no-annotate requirements/kubernetes.in -o requirements/kubernetes.lock
 	@$(COMPILE) --group bootstrap -o requirements/bootstrap.lock
 	@$(COMPILE) --group resolver -o requirements/resolver.lock
 	@$(COMPILE:3.12=3.13) --group logql -o requirements/logql.lock
+
+.PHONY: chart
+chart: $(STAMPS)/project $(STAMPS)/runtime  ## Remake the chart's schema and its table of values from the models and values.yaml
+	@$(BIN)/python -m tools.chart
 
 .PHONY: clean
 clean:  ## Delete what was installed, built and cached; var/ with its data stays
@@ -131,6 +141,12 @@ $(CACHE)/logql/.stamp: requirements/logql.lock | $(STAMPS)/venv
 	@echo "Unpacking Loki's LogQL parser …"
 	@rm -rf $(@D)
 	@$(PIP_LOCKED) --target $(@D) --python-version 3.13 --only-binary=:all: -r $<
+	@touch $@
+
+$(CACHE)/kubernetes/.stamp: requirements/kubernetes.lock | $(STAMPS)/venv
+	@echo "Unpacking Kubernetes' schemas (about 10 s, once) …"
+	@rm -rf $(@D)
+	@$(PIP_LOCKED) --target $(@D) -r $<
 	@touch $@
 
 $(CACHE)/lock/.stamp: | $(STAMPS)/venv

@@ -1,0 +1,72 @@
+"""The chart's values.schema.json, made from the models that the server itself checks its values with.
+
+Draft 7, which Helm 3 and Helm 4 both read. What a model's own validators know and JSON Schema could say is added here
+by hand; what it can't say (a label named like a rating) is left to the server.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from canopy.flags.chart import ChartValues
+from canopy.settings import Settings
+
+# What the chart decides itself: its Service's port, and where the files are.
+_DECIDED = {"port", "config_path", "store_url", "banner"}
+
+
+def chart_schema(descriptions: Mapping[str, str]) -> dict[str, Any]:
+    """The schema. `descriptions` says what a key means by its path (`image.tag`); the server's keys bring their own."""
+    model = ChartValues.model_json_schema()
+    schema: dict[str, Any] = _plain(model, model["$defs"])
+    del schema["$defs"], schema["description"]
+    properties = schema["properties"]
+    properties["settings"] = _settings()
+    properties["global"] = {"type": "object", "description": "Helm's, for a chart that contains this one; ignored."}
+    _sharpen(properties)
+    for path, text in descriptions.items():
+        _describe(schema, path.split("."), text)
+    return {"$schema": "http://json-schema.org/draft-07/schema#", "title": "Values of the chart canopy", **schema}
+
+
+def _plain(part: Any, definitions: Mapping[str, Any]) -> Any:
+    """With every definition where it is used, and without the titles, which only repeat the names."""
+    if isinstance(part, list):
+        return [_plain(child, definitions) for child in part]
+    if not isinstance(part, dict):
+        return part
+    if "$ref" in part:
+        definition = dict(definitions[part["$ref"].rpartition("/")[2]])
+        definition.pop("description", None)  # a docstring, for whoever reads the models
+        return _plain(definition, definitions)
+    return {name: _plain(child, definitions) for name, child in part.items() if not _is_title(name, child)}
+
+
+def _is_title(name: str, child: Any) -> bool:
+    return name == "title" and isinstance(child, str)
+
+
+def _settings() -> dict[str, Any]:
+    properties = Settings.model_json_schema()["properties"]
+    settings: dict[str, Any] = {}
+    for name, field in properties.items():
+        if name not in _DECIDED:
+            # The chart has defaults of its own.
+            settings[name] = {key: value for key, value in field.items() if key not in {"default", "title"}}
+    return {"type": "object", "additionalProperties": False, "properties": settings}
+
+
+def _sharpen(properties: dict[str, Any]) -> None:
+    """Add what `canopy.flags.values` checks in Python."""
+    url = {"type": "string", "pattern": r"^https?://[^/?#@\s]+(/[^?#\s]*)?$"}
+    properties["LLAMA_STACK_URL"]["anyOf"] = [url, {"type": "null"}]
+    properties["summarize"]["properties"]["prompt"]["pattern"] = r"\S"
+    properties["feedback"]["properties"]["reasons"]["uniqueItems"] = True
+
+
+def _describe(schema: dict[str, Any], path: list[str], text: str) -> None:
+    """Put a description at a path, unless the model brings one or the path leads into what has no schema."""
+    for name in path:
+        if name not in schema.get("properties", {}):
+            return
+        schema = schema["properties"][name]
+    schema.setdefault("description", text)

