@@ -1,0 +1,48 @@
+{{/* Values that contradict each other end here, each with the sentence that says the way out. */}}
+{{- define "canopy.checks" -}}
+{{- with .Values }}
+{{- if and (eq .store.engine "sqlite") .autoscaling.enabled }}
+{{- fail "autoscaling.enabled is true, but SQLite takes one replica. Set store.engine to postgresql and store.existingSecret.name, or autoscaling.enabled to false." }}
+{{- end }}
+{{- if and (eq .store.engine "sqlite") (gt (int .replicas) 1) }}
+{{- fail (printf "replicas is %d, but SQLite takes one. Set store.engine to postgresql and store.existingSecret.name, or replicas to 1." (int .replicas)) }}
+{{- end }}
+{{- if and (eq .store.engine "postgresql") (not .store.existingSecret.name) }}
+{{- fail "store.engine is postgresql, but store.existingSecret.name is empty. Make a Secret that holds PostgreSQL's URL and name it there." }}
+{{- end }}
+{{- if and (eq .store.engine "sqlite") .store.existingSecret.name }}
+{{- fail "store.existingSecret.name is set, but store.engine is sqlite. Set store.engine to postgresql, or leave the name empty." }}
+{{- end }}
+{{- if and .autoscaling.enabled (gt (int .autoscaling.minReplicas) (int .autoscaling.maxReplicas)) }}
+{{- fail "autoscaling.minReplicas is larger than autoscaling.maxReplicas. Swap them." }}
+{{- end }}
+{{- if not (or .LLAMA_STACK_URL .image.embeddedModel) }}
+{{- fail "LLAMA_STACK_URL is not set. Set it to the model server's address, such as http://llama-stack-service:8321, or image.embeddedModel to true where the image brings the embedded model." }}
+{{- end }}
+{{- if .ab_testing.enabled }}
+{{- if not (trim .summarize.prompt_b) }}
+{{- fail "ab_testing.enabled is true, but summarize.prompt_b is empty. Give it the prompt to compare with, or set ab_testing.enabled to false." }}
+{{- end }}
+{{- if eq .summarize.prompt .summarize.prompt_b }}
+{{- fail "ab_testing.enabled is true, but summarize.prompt and summarize.prompt_b are the same text. Change one, or set ab_testing.enabled to false." }}
+{{- end }}
+{{- if not (and .summarize.enabled .feedback.enabled) }}
+{{- fail "ab_testing.enabled is true, but it needs summarize.enabled and feedback.enabled as well. Set both to true, or ab_testing.enabled to false." }}
+{{- end }}
+{{- end }}
+{{- if and .opentelemetry.enabled .networkPolicy.enabled (not .opentelemetry.endpoint) }}
+{{- fail "opentelemetry.enabled is true, but the NetworkPolicy would not let the traces out. Set opentelemetry.endpoint to the collector's address, or networkPolicy.enabled to false." }}
+{{- end }}
+{{- if and .ingress.enabled (not .ingress.hosts) }}
+{{- fail "ingress.enabled is true, but ingress.hosts is empty. Name at least one host there." }}
+{{- end }}
+{{- if and .httpRoute.enabled (not .httpRoute.parentRefs) }}
+{{- fail "httpRoute.enabled is true, but httpRoute.parentRefs is empty. Name the Gateway there." }}
+{{- end }}
+{{- range .extraEnv }}
+{{- if hasPrefix "CANOPY_" .name }}
+{{- fail (printf "extraEnv has %s, which the chart sets. Use settings.%s instead (the store's URL comes from store.existingSecret)." .name (.name | trimPrefix "CANOPY_" | lower)) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,112 @@
+{{/* The metadata of an object. Takes root, name and, optionally, labels and annotations of the object alone. */}}
+{{- define "canopy.metadata" -}}
+name: {{ .name }}
+labels:
+  {{- include "canopy.labels" (dict "root" .root "labels" .labels "pod" false) | nindent 2 }}
+{{- with merge (dict) (.annotations | default dict) .root.Values.annotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* What the Service, the Deployment and all that point at the pods select by. It may never change. */}}
+{{- define "canopy.selector" -}}
+app.kubernetes.io/name: canopy-backend
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{/* Labels: the selector's are fixed, then the object's own, then those of every object, then the usual ones. */}}
+{{- define "canopy.labels" -}}
+{{- $usual := dict
+    "app.kubernetes.io/version" .root.Chart.AppVersion
+    "app.kubernetes.io/managed-by" .root.Release.Service
+    "helm.sh/chart" (printf "%s-%s" .root.Chart.Name (.root.Chart.Version | replace "+" "_")) -}}
+{{- $usual = .pod | ternary (dict) $usual -}}{{/* a new version of the chart alone restarts no pod */}}
+{{- $_ := set $usual "app.kubernetes.io/part-of" "canopy" -}}
+{{- $selector := fromYaml (include "canopy.selector" .root) -}}
+{{ toYaml (merge (dict) (.fixed | default $selector) (.labels | default dict) .root.Values.labels $usual) }}
+{{- end }}
+
+{{- define "canopy.image" -}}
+{{- with .Values.image -}}
+{{- if .digest -}}
+{{ .repository }}@{{ .digest }}
+{{- else -}}
+{{ .repository }}:{{ .tag | default $.Chart.AppVersion }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/*
+What the server's values file holds: each value as JSON, which every YAML loader reads alike. toYaml would change some on
+their way: it writes 0.000001 as 1e-06, which is text for the server's loader, and a next-line character as it is.
+*/}}
+{{- define "canopy.config" -}}
+{{- with .Values.LLAMA_STACK_URL }}
+LLAMA_STACK_URL: {{ include "canopy.json" . }}
+{{- end }}
+{{- range $section := list "summarize" "feedback" "ab_testing" }}
+{{ $section }}:
+{{- range $key, $value := get $.Values $section }}
+  {{ $key }}: {{ include "canopy.json" $value }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* JSON that is YAML too: what YAML has otherwise is escaped, and a number with an exponent has a point. */}}
+{{- define "canopy.json" -}}
+{{- $json := toRawJson . | replace "\u0085" "\\u0085" | replace "\ufeff" "\\ufeff" | replace "\u007f" "\\u007f" -}}
+{{- regexReplaceAll "^([0-9]+)e" $json "${1}.0e" -}}
+{{- end }}
+
+{{/* restricted-v2. OpenShift gives each namespace its users and groups; elsewhere a group has to own the volume. */}}
+{{- define "canopy.podSecurityContext" -}}
+{{- $openshift := or (eq .Values.platform "openshift") (and (eq .Values.platform "auto") (.Capabilities.APIVersions.Has "security.openshift.io/v1")) -}}
+{{- $fixed := dict "runAsNonRoot" true "seccompProfile" (dict "type" "RuntimeDefault") -}}
+{{- $group := $openshift | ternary (dict) (dict "fsGroup" 1001 "fsGroupChangePolicy" "OnRootMismatch") -}}
+{{ toYaml (merge $fixed .Values.podSecurityContext $group) }}
+{{- end }}
+
+{{- define "canopy.containerSecurityContext" -}}
+allowPrivilegeEscalation: false
+capabilities:
+  drop: [ALL]
+readOnlyRootFilesystem: true
+runAsNonRoot: true
+{{- end }}
+
+{{/* Seconds that open streams get to finish. The ways in wait as long for an answer. */}}
+{{- define "canopy.gracePeriod" -}}
+{{- ceil (.Values.settings.grace_period | default 60) | int -}}
+{{- end }}
+
+{{/*
+An egress rule for an address. A bare name is a Service of the own namespace, `name.namespace.svc…` one of another, and
+anything else is outside the cluster; `name.namespace` could be either, so it is both.
+*/}}
+{{- define "canopy.egress" -}}
+{{- $url := urlParse . -}}
+{{- $host := $url.hostname -}}
+{{- $parts := splitList "." $host -}}
+{{- $default := dict "http" 80 "https" 443 "postgresql" 5432 -}}
+{{- $port := regexFind ":[0-9]+$" $url.host | trimPrefix ":" | default (get $default $url.scheme) -}}
+- ports:
+  - {protocol: TCP, port: {{ $port }}}
+  to:
+  {{- if regexMatch "^[0-9.]+$" $host }}
+  - ipBlock: {cidr: {{ $host }}/32}
+  {{- else if contains ":" $host }}
+  - ipBlock: {cidr: "{{ $host }}/128"}
+  {{- else if eq (len $parts) 1 }}
+  - podSelector: {}
+  {{- else }}
+  {{- $inside := and (gt (len $parts) 2) (eq (index $parts 2) "svc") }}
+  {{- if or $inside (eq (len $parts) 2) }}
+  - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: {{ index $parts 1 }}}}
+  {{- end }}
+  {{- if not $inside }}
+  - ipBlock: {cidr: 0.0.0.0/0}
+  - ipBlock: {cidr: "::/0"}
+  {{- end }}
+  {{- end }}
+{{- end }}

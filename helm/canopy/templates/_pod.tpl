@@ -1,0 +1,72 @@
+{{/* The container's environment. A name that extraEnv has is left to it: no name may stand twice. */}}
+{{- define "canopy.env" -}}
+{{- $own := list -}}
+{{- range .Values.extraEnv }}{{ $own = append $own .name }}{{ end -}}
+- name: CANOPY_PORT
+  value: "8000"
+- name: CANOPY_CONFIG_PATH
+  value: /canopy/canopy-config.yaml
+- name: CANOPY_BANNER
+  value: "false"
+{{- range $name, $value := .Values.settings }}
+{{- if not (kindIs "invalid" $value) }}
+- name: CANOPY_{{ upper $name }}
+  value: {{ $value | toJson | trimAll "\"" | quote }}{{/* toJson: a large number would become 1e+06 */}}
+{{- end }}
+{{- end }}
+- name: CANOPY_STORE_URL
+{{- if eq .Values.store.engine "sqlite" }}
+  value: sqlite:////data/canopy.db
+{{- else }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ .Values.store.existingSecret.name }}
+      key: {{ .Values.store.existingSecret.key }}
+{{- end }}
+{{- with .Values.llamaStack.existingSecret }}
+{{- if and .name (not (has "LLAMA_STACK_CLIENT_API_KEY" $own)) }}
+- name: LLAMA_STACK_CLIENT_API_KEY
+  valueFrom:
+    secretKeyRef:
+      name: {{ .name }}
+      key: {{ .key }}
+{{- end }}
+{{- end }}
+{{- with .Values.opentelemetry }}
+{{- if .enabled }}
+{{- /* The server makes its own spans and has its own /metrics; a library's would stand beside them. */}}
+{{- $variables := dict
+    "OTEL_SERVICE_NAME" "canopy-backend"
+    "OTEL_EXPORTER_OTLP_PROTOCOL" "http/protobuf"
+    "OTEL_EXPORTER_OTLP_ENDPOINT" .endpoint
+    "OTEL_METRICS_EXPORTER" "none"
+    "OTEL_LOGS_EXPORTER" "none"
+    "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS" "fastapi,asgi,starlette" }}
+{{- range $name, $value := $variables }}
+{{- if and $value (not (has $name $own)) }}
+- name: {{ $name }}
+  value: {{ $value | quote }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- with .Values.extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/*
+Environment, image and volumes stand in the pod template, so a change of them rolls out by itself. What is in the
+ConfigMap the server reloads; a hash of it would only restart pods that don't need it.
+*/}}
+{{- define "canopy.podAnnotations" -}}
+{{- $annotations := dict "kubectl.kubernetes.io/default-container" "canopy" -}}
+{{- if eq .Values.config.rollout "restart" -}}
+{{- $_ := set $annotations "checksum/config" (include "canopy.config" . | sha256sum) -}}
+{{- end -}}
+{{- if .Values.opentelemetry.enabled -}}
+{{- $_ := set $annotations "instrumentation.opentelemetry.io/inject-python" .Values.opentelemetry.instrumentation -}}
+{{- $_ := set $annotations "instrumentation.opentelemetry.io/container-names" "canopy" -}}
+{{- end -}}
+{{ toYaml (merge (dict) .Values.podAnnotations .Values.annotations $annotations) }}
+{{- end }}

@@ -1,0 +1,57 @@
+"""Values that contradict each other end the render with a sentence that says the way out."""
+
+import pytest
+
+from tests.chart.conftest import MINIMAL
+from tests.support.helm import Helm, HelmError
+
+POSTGRESQL = ("store.engine=postgresql", "store.existingSecret.name=db")
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        (("replicas=2",), "replicas is 2, but SQLite takes one. Set store.engine to postgresql"),
+        (("autoscaling.enabled=true",), "autoscaling.enabled is true, but SQLite takes one replica. Set store.engine"),
+        (("store.engine=postgresql",), "store.existingSecret.name is empty. Make a Secret that holds PostgreSQL's URL"),
+        (("store.existingSecret.name=db",), "store.engine is sqlite. Set store.engine to postgresql"),
+        (
+            (*POSTGRESQL, "autoscaling.enabled=true", "autoscaling.minReplicas=9"),
+            "autoscaling.minReplicas is larger than autoscaling.maxReplicas. Swap them.",
+        ),
+        (("LLAMA_STACK_URL=null",), "LLAMA_STACK_URL is not set. Set it to the model server's address"),
+        (("ab_testing.enabled=true",), "summarize.prompt_b is empty. Give it the prompt to compare with"),
+        (("ab_testing.enabled=true", "summarize.prompt_b=  "), "summarize.prompt_b is empty."),
+        (
+            ("ab_testing.enabled=true", "summarize.prompt=same", "summarize.prompt_b=same"),
+            "summarize.prompt and summarize.prompt_b are the same text. Change one",
+        ),
+        (
+            ("ab_testing.enabled=true", "summarize.prompt_b=b", "feedback.enabled=false"),
+            "it needs summarize.enabled and feedback.enabled as well. Set both to true",
+        ),
+        (("opentelemetry.enabled=true",), "would not let the traces out. Set opentelemetry.endpoint"),
+        (("ingress.enabled=true",), "ingress.hosts is empty. Name at least one host there."),
+        (("httpRoute.enabled=true",), "httpRoute.parentRefs is empty. Name the Gateway there."),
+        (("extraEnv[0].name=CANOPY_LOG_LEVEL",), "CANOPY_LOG_LEVEL, which the chart sets. Use settings.log_level"),
+    ],
+)
+def test_a_contradiction_is_refused_with_the_way_out(each_helm: Helm, settings: tuple[str, ...], sentence: str) -> None:
+    with pytest.raises(HelmError) as caught:
+        each_helm.render("--values", MINIMAL, *(part for one in settings for part in ("--set", one)))
+    assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        (*POSTGRESQL, "replicas=2"),
+        (*POSTGRESQL, "autoscaling.enabled=true"),
+        ("LLAMA_STACK_URL=null", "image.embeddedModel=true"),
+        ("ab_testing.enabled=true", "summarize.prompt_b=b"),
+        ("opentelemetry.enabled=true", "networkPolicy.enabled=false"),
+        ("replicas=0",),
+    ],
+)
+def test_the_ways_out_are_ways_out(each_helm: Helm, settings: tuple[str, ...]) -> None:
+    assert each_helm.render("--values", MINIMAL, *(part for one in settings for part in ("--set", one)))

@@ -1,0 +1,73 @@
+"""`helm test`: what its pod runs says what works, and what failed."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.chart.conftest import MINIMAL
+from tests.support.helm import Helm
+from tests.support.model_scripts import SCRIPTS
+from tests.support.model_server import FakeModelServer
+from tests.support.server import running_server
+
+
+async def run(helm: Helm, url: str) -> tuple[int, str]:
+    """The pod's command as it was rendered, but with this Python, and at this address."""
+    (pod,) = (one for one in helm.render("--values", MINIMAL) if one["kind"] == "Pod")
+    assert pod["metadata"]["annotations"]["helm.sh/hook"] == "test"
+    (container,) = pod["spec"]["containers"]
+    script, address = container["args"]
+    assert (container["command"], address) == (["python3", "-c"], "http://canopy-backend:8000")
+    # -I and -S: the image's python has the server's packages, but what it runs needs none of them.
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-I", "-S", "-c", script, url, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    output, _ = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, output.decode()
+
+
+async def test_it_asks_flags_a_summary_and_a_vote_and_leaves_no_vote(helm: Helm, tmp_path: Path) -> None:
+    async with (
+        FakeModelServer() as model,
+        running_server(tmp_path, {"LLAMA_STACK_URL": model.url}) as server,
+        httpx.AsyncClient(base_url=server.url) as client,
+    ):
+        status, output = await run(helm, server.url)
+        assert (status, [line.split(":")[0] for line in output.splitlines()]) == (
+            0,
+            ["ok      flags", "ok      summary", "ok      vote"],
+        )
+        assert len(server.events("feedback_submitted")) == 1
+        assert (await client.get("/feedback")).json()["total"] == 0
+
+        model.scripts["llama32"] = SCRIPTS["broken"]
+        status, output = await run(helm, server.url)
+        assert status == 1
+        assert f"FAILED  POST {server.url}/summarize answered 502: " in output
+
+
+@pytest.mark.parametrize(
+    ("values", "last"),
+    [
+        ({"summarize": {"enabled": False}}, "skipped the summary and the vote: summarize is off"),
+        ({"feedback": {"enabled": False}}, "skipped the vote: feedback is off"),
+    ],
+)
+async def test_what_is_off_is_not_asked_for(helm: Helm, values: dict[str, Any], last: str, tmp_path: Path) -> None:
+    async with (
+        FakeModelServer() as model,
+        running_server(tmp_path, {"LLAMA_STACK_URL": model.url, **values}) as server,
+    ):
+        status, output = await run(helm, server.url)
+        assert (status, output.splitlines()[-1]) == (0, last)
+
+
+async def test_a_server_that_is_not_there_is_said(helm: Helm) -> None:
+    status, output = await run(helm, "http://127.0.0.1:9")
+    assert status == 1
+    assert output.startswith("FAILED  GET http://127.0.0.1:9/feature-flags got no answer: ")

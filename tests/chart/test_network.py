@@ -1,0 +1,136 @@
+"""The ways in, and what the NetworkPolicy lets in and out."""
+
+from typing import Any
+
+import pytest
+
+from tests.chart.conftest import MINIMAL, Object, find
+from tests.support.helm import Helm
+
+OWN: Object = {"podSelector": {}}
+ANYWHERE = [{"ipBlock": {"cidr": "0.0.0.0/0"}}, {"ipBlock": {"cidr": "::/0"}}]
+
+
+def namespace(name: str) -> dict[str, Any]:
+    return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}
+
+
+def policy(helm: Helm, *arguments: str, values: str = "minimal") -> Object:
+    spec: Object = find(helm.render("--values", MINIMAL.with_name(f"{values}.yaml"), *arguments), "NetworkPolicy")[
+        "spec"
+    ]
+    return spec
+
+
+def let_out(spec: Object) -> dict[int, list[Object]]:
+    """The destinations behind DNS, by port."""
+    return {port["port"]: rule["to"] for rule in spec["egress"][1:] for port in rule["ports"]}
+
+
+def test_router_prometheus_and_the_own_namespace_get_in_and_nobody_else(helm: Helm) -> None:
+    spec = policy(helm)
+    assert spec["policyTypes"] == ["Ingress", "Egress"]
+    (rule,) = spec["ingress"]
+    assert rule["ports"] == [{"protocol": "TCP", "port": "http"}]
+    assert rule["from"] == [
+        OWN,
+        {"namespaceSelector": {"matchLabels": {"policy-group.network.openshift.io/ingress": ""}}},
+        namespace("ingress-nginx"),
+        {"namespaceSelector": {"matchLabels": {"network.openshift.io/policy-group": "monitoring"}}},
+        namespace("monitoring"),
+    ]
+
+
+def test_dns_is_let_out_on_kubernetes_and_on_openshift(helm: Helm) -> None:
+    dns = policy(helm)["egress"][0]
+    assert {(port["protocol"], port["port"]) for port in dns["ports"]} == {
+        ("UDP", 53),
+        ("TCP", 53),
+        ("UDP", 5353),
+        ("TCP", 5353),
+    }
+    names = dns["to"][0]["namespaceSelector"]["matchExpressions"][0]["values"]
+    assert names == ["kube-system", "openshift-dns"]
+
+
+def test_with_nothing_else_set_only_llama_stack_is_let_out(helm: Helm) -> None:
+    assert let_out(policy(helm)) == {8321: [OWN]}
+
+
+def test_production_lets_out_what_it_has_and_no_more(helm: Helm) -> None:
+    assert let_out(policy(helm, values="prod")) == {
+        8321: [namespace("models")],
+        5432: [OWN],
+        5000: [namespace("mlops")],
+    }
+
+
+def test_traces_are_let_out_to_the_collector(helm: Helm) -> None:
+    assert let_out(policy(helm, values="lab")) == {8321: [OWN], 4318: [namespace("observability-hub")]}
+
+
+@pytest.mark.parametrize(
+    ("url", "port", "to"),
+    [
+        ("http://llama-stack", 80, [OWN]),
+        ("https://llama-stack.models.svc.cluster.local", 443, [namespace("models")]),
+        ("http://llama-stack.models:8321/v1", 8321, [namespace("models"), *ANYWHERE]),
+        ("https://models.example.com", 443, ANYWHERE),
+        ("http://10.1.2.3:9000", 9000, [{"ipBlock": {"cidr": "10.1.2.3/32"}}]),
+        ("http://[fd00::7]:9000", 9000, [{"ipBlock": {"cidr": "fd00::7/128"}}]),
+    ],
+)
+def test_the_address_of_llama_stack_decides_where_it_is_let_out_to(
+    helm: Helm, url: str, port: int, to: list[Object]
+) -> None:
+    assert let_out(policy(helm, "--set", f"LLAMA_STACK_URL={url}")) == {port: to}
+
+
+def test_rules_of_ones_own_are_added(helm: Helm) -> None:
+    spec = policy(helm, values="everything-on")
+    assert spec["ingress"][1:] == [
+        {"from": [{"namespaceSelector": {"matchLabels": {"team": "friends"}}}], "ports": [{"port": 8000}]}
+    ]
+    assert spec["egress"][-1] == {"to": [{"ipBlock": {"cidr": "192.0.2.0/24"}}], "ports": [{"port": 443}]}
+
+
+def test_the_route_is_encrypted_and_waits_as_long_as_a_stream_may_take(helm: Helm) -> None:
+    route = find(helm.render("--values", MINIMAL.with_name("route.yaml")), "Route")
+    assert route["spec"]["host"] == "canopy.apps.example.com"
+    assert route["spec"]["to"]["name"] == "canopy-backend"
+    assert route["spec"]["tls"] == {"termination": "edge", "insecureEdgeTerminationPolicy": "Redirect"}
+    assert route["metadata"]["annotations"] == {
+        "haproxy.router.openshift.io/timeout": "240s",
+        "haproxy.router.openshift.io/balance": "leastconn",
+    }
+
+
+def test_the_ingress_waits_as_long_and_takes_bodies_as_large_as_the_server(helm: Helm) -> None:
+    ingress = find(helm.render("--values", MINIMAL.with_name("ingress.yaml")), "Ingress")
+    assert ingress["metadata"]["annotations"] == {
+        "nginx.ingress.kubernetes.io/proxy-read-timeout": "240",
+        "nginx.ingress.kubernetes.io/proxy-body-size": "20000000",
+    }
+    assert ingress["spec"]["ingressClassName"] == "nginx"
+    assert [rule["host"] for rule in ingress["spec"]["rules"]] == ["canopy.example.com", "*.canopy.example.com"]
+    assert ingress["spec"]["tls"] == [
+        {"secretName": "canopy-tls", "hosts": ["canopy.example.com", "*.canopy.example.com"]}
+    ]
+
+
+def test_the_http_route_cuts_no_stream(helm: Helm) -> None:
+    route = find(helm.render("--values", MINIMAL.with_name("httproute.yaml")), "HTTPRoute")
+    (rule,) = route["spec"]["rules"]
+    assert rule["backendRefs"] == [{"name": "canopy-backend", "port": 8000}]
+    assert rule["timeouts"] == {"request": "0s"}
+    assert route["spec"]["parentRefs"] == [{"name": "public", "namespace": "gateways", "sectionName": "https"}]
+
+
+def test_prometheus_scrapes_the_service(helm: Helm) -> None:
+    objects = helm.render("--values", MINIMAL.with_name("prod.yaml"))
+    monitor, service = find(objects, "ServiceMonitor"), find(objects, "Service")
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    (endpoint,) = monitor["spec"]["endpoints"]
+    assert endpoint["port"] in {port["name"] for port in service["spec"]["ports"]}
+    assert endpoint["path"] == "/metrics"
+    assert monitor["metadata"]["labels"]["release"] == "prometheus"
