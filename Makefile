@@ -102,6 +102,10 @@ lock: $(CACHE)/lock/.stamp  ## Remake the locks from pyproject.toml; UPGRADE=1 t
 chart: $(STAMPS)/project $(STAMPS)/runtime  ## Remake the chart's schema and its table of values from the models and values.yaml
 	@$(BIN)/python -m tools.chart
 
+.PHONY: dashboards
+dashboards: $(STAMPS)/dev  ## Remake the chart's dashboards from tools/dashboards
+	@$(BIN)/python -m tools.dashboards
+
 .PHONY: clean
 clean:  ## Delete what was installed, built and cached; var/ with its data stays
 	@rm -rf .venv .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build backend/*.egg-info

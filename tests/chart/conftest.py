@@ -50,9 +50,13 @@ def objects(helm: Helm, values: Path) -> Objects:
 
 
 def find(objects: Objects, kind: str) -> Object:
-    """The one object of a kind, hooks left out."""
-    (found,) = (one for one in objects if one["kind"] == kind)
+    """The one object of a kind, hooks and dashboards left out."""
+    (found,) = (one for one in objects if one["kind"] == kind and not is_dashboard(one))
     return found
+
+
+def is_dashboard(item: Object) -> bool:
+    return str(item["metadata"]["name"]).startswith("canopy-dashboard-")
 
 
 def kinds(objects: Objects) -> list[str]:

@@ -1,0 +1,9 @@
+{{/* The rules in a file, for this release. Their own templates, `{{ $value }}`, are Prometheus' and Loki's to fill in. */}}
+{{- define "canopy.rules" -}}
+{{- .root.Files.Get .file | replace "$namespace" .root.Release.Namespace | replace "$runbooks" .root.Values.monitoring.runbooks | fromYaml | toYaml }}
+{{- end }}
+
+{{/* The objects of the dashboard in a file are called so. */}}
+{{- define "canopy.dashboard" -}}
+canopy-dashboard-{{ base . | trimSuffix ".json" }}
+{{- end }}
