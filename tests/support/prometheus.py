@@ -61,15 +61,19 @@ class Prometheus:
 
 
 @asynccontextmanager
-async def running_prometheus(target: str, folder: Path, labels: dict[str, str]) -> AsyncGenerator[Prometheus]:
+async def running_prometheus(
+    target: str, folder: Path, labels: dict[str, str], rules: Path | None = None
+) -> AsyncGenerator[Prometheus]:
     """Scrape `http://TARGET/metrics` each second, as a cluster would that adds `labels`; data lives in `folder`.
 
-    Prometheus waits 5 s before it looks for its first target.
+    The rules in the file `rules` are evaluated each second. Prometheus waits 5 s before it looks for its first target.
     """
     program = _program("prometheus")
     config = folder / "prometheus.yml"
     scrape = {"job_name": "canopy", "static_configs": [{"targets": [target], "labels": labels}]}
-    config.write_text(yaml.safe_dump({"global": {"scrape_interval": "1s"}, "scrape_configs": [scrape]}))
+    each_second = {"scrape_interval": "1s", "evaluation_interval": "1s"}
+    rule_files = [str(rules)] if rules else []
+    config.write_text(yaml.safe_dump({"global": each_second, "rule_files": rule_files, "scrape_configs": [scrape]}))
     log = folder / "prometheus.log"
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
@@ -107,9 +111,23 @@ async def _address(process: asyncio.subprocess.Process, log: Path) -> str:
 
 def check_metrics(exposition: bytes) -> None:
     """Assert that promtool finds nothing wrong with what `/metrics` answered."""
-    command = [_program("promtool"), "check", "metrics"]
-    result = subprocess.run(command, input=exposition, capture_output=True, check=False)
-    assert result.returncode == 0, result.stderr.decode()
+    _promtool("check", "metrics", given=exposition)
+
+
+def check_rules(rules: Path) -> None:
+    """Assert that promtool finds nothing wrong with a file of rules."""
+    _promtool("check", "rules", rules)
+
+
+def run_rule_tests(tests: Path) -> None:
+    """Assert that the rules do what a file of promtool's rule tests says."""
+    _promtool("test", "rules", tests)
+
+
+def _promtool(*arguments: str | Path, given: bytes = b"") -> None:
+    command = [_program("promtool"), *arguments]
+    result = subprocess.run(command, input=given, capture_output=True, check=False)
+    assert result.returncode == 0, (result.stdout + result.stderr).decode()
 
 
 def _program(name: str) -> str:

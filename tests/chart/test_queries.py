@@ -1,0 +1,157 @@
+"""Every query that the chart ships, on what a real server really emits."""
+
+import asyncio
+import math
+from collections.abc import AsyncGenerator, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import promql_parser as promql
+import pytest
+import pytest_asyncio
+import yaml
+
+from tests.chart.shipped import NAMESPACE, Query, prometheus_rules, queries
+from tests.http.conftest import events
+from tests.support.helm import Helm
+from tests.support.model_scripts import SCRIPTS
+from tests.support.model_server import FakeModelServer
+from tests.support.prometheus import Prometheus, running_prometheus
+from tests.support.server import Server, running_server
+
+# What the Prometheus operator adds for the chart's ServiceMonitor.
+LABELS = {"namespace": NAMESPACE, "job": "canopy-backend", "pod": "canopy-backend-0"}
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """What the queries are asked of."""
+
+    server: Server
+    prometheus: Prometheus
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def cluster(helms: list[Helm], tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Cluster]:
+    """A server to which all has happened twice, and a Prometheus that watched it with the chart's rules."""
+    folder = tmp_path_factory.mktemp("queries")
+    rules = folder / "rules.yaml"
+    rules.write_text(yaml.safe_dump(prometheus_rules(helms[0])))
+    async with FakeModelServer() as model, running_server(folder, values(model)) as server:
+        target = server.url.removeprefix("http://")
+        async with running_prometheus(target, folder, LABELS, rules) as prometheus:
+            # Rates need two looks at each series, and the rules' results one more.
+            for _ in range(2):
+                await everything_happens(server, model)
+                await prometheus.wait_for_scrape()
+            await prometheus.wait_for_scrape()
+            yield Cluster(server, prometheus)
+
+
+async def test_every_query_of_metrics_names_only_what_the_server_emits(helm: Helm, cluster: Cluster) -> None:
+    shipped = queries(helm, "prometheus")
+    found = await asyncio.gather(*(unknown(cluster.prometheus, query) for query in shipped))
+    assert [names for names in found if names] == []
+
+
+async def test_every_query_of_metrics_has_an_answer(helm: Helm, cluster: Cluster) -> None:
+    # An alert's answer is whether it fires; `alerts.yaml` holds that.
+    shipped = [query for query in queries(helm, "prometheus") if not query.is_alert]
+    found = await asyncio.gather(*(silent(cluster.prometheus, query) for query in shipped))
+    assert [query for query in found if query] == []
+
+
+async def test_the_alerts_that_have_a_reason_are_on_their_way(cluster: Cluster) -> None:
+    found = {alert.labels["alertname"] for alert in await cluster.prometheus.query("ALERTS")}
+    assert found == {"CanopyConfigRejected", "CanopyRequestErrors", "CanopyGenerationsFail"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sum(rate(canopy_nothing_total[5m]))",
+        'sum(rate(canopy_feedback_total{rating="splendid"}[5m])) / sum(rate(canopy_feedback_total[5m]))',
+        "sum by (colour) (canopy_feedback_total)",
+        "canopy_build_info and on (colour) canopy_flag",
+    ],
+)
+async def test_a_name_that_the_server_does_not_emit_is_found(cluster: Cluster, text: str) -> None:
+    assert await unknown(cluster.prometheus, Query(text, "here", "prometheus"))
+
+
+async def unknown(prometheus: Prometheus, query: Query) -> str | None:
+    """The series and labels that the query names and that aren't there."""
+    there: set[str] = set()
+    for selector in selectors(promql.parse(query.text)):
+        found = await prometheus.query(selector)
+        if not found:
+            return f"{query.where}: there is no {selector}"
+        there.update(name for sample in found for name in sample.labels)
+    named = set(grouping(promql.parse(query.text)))
+    return f"{query.where}: there are no labels {named - there}" if named - there else None
+
+
+async def silent(prometheus: Prometheus, query: Query) -> str | None:
+    found = await prometheus.query(query.text)
+    return None if any(not math.isnan(sample.value) for sample in found) else f"{query.where}: {query.text}"
+
+
+def parts(expression: Any) -> Iterator[Any]:
+    """The expression and all below it."""
+    yield expression
+    below = [getattr(expression, name, None) for name in ("expr", "lhs", "rhs", "param", "vector_selector")]
+    for part in [*below, *getattr(expression, "args", [])]:
+        if part is not None:
+            yield from parts(part)
+
+
+def selectors(expression: promql.Expr) -> set[str]:
+    """What the expression reads, without the times that it shifts to."""
+    found = [part for part in parts(expression) if isinstance(part, promql.VectorSelector)]
+    return {f"{part.name}{part.matchers}" for part in found}
+
+
+def grouping(expression: promql.Expr) -> Iterator[str]:
+    """The labels that the expression groups or joins by."""
+    for part in parts(expression):
+        modifier = getattr(part, "modifier", None)
+        if isinstance(part, promql.AggregateExpr) and modifier:
+            yield from modifier.labels
+        elif isinstance(part, promql.BinaryExpr) and modifier and modifier.matching:
+            yield from modifier.matching.labels
+
+
+def values(model: FakeModelServer) -> dict[str, Any]:
+    return {
+        "LLAMA_STACK_URL": model.url,
+        "summarize": {"model": "llama32", "prompt": "Summarize in detail:", "prompt_b": "Be brief:"},
+        "ab_testing": {"enabled": True},
+    }
+
+
+async def everything_happens(server: Server, model: FakeModelServer) -> None:
+    """Summaries, votes, ballots, failures of the model, and a values file that is put right and spoilt."""
+    async with httpx.AsyncClient(base_url=server.url, timeout=20) as client:
+        for rating in ("thumbs_up", "thumbs_up", "thumbs_down"):
+            summary = await client.post("/summarize", json={"prompt": "a text", "stream": False})
+            vote = {"generation_id": summary.raise_for_status().json()["generation_id"], "rating": rating}
+            voted = (await client.post("/feedback", json=vote)).raise_for_status().json()
+        (await client.delete(f"/feedback/{voted['feedback_id']}")).raise_for_status()
+        for preference in ("a", "b", "tie", "both_bad"):
+            stream = await client.post("/summarize/ab", json={"prompt": "a text"})
+            ballot = {"comparison_id": events(stream.text)[0]["comparison_id"], "preference": preference}
+            (await client.post("/feedback/ab", json=ballot)).raise_for_status()
+        for script, status in (("broken", 502), ("broken", 502), ("cut", 200)):
+            model.scripts["llama32"] = SCRIPTS[script]
+            assert (await client.post("/summarize", json={"prompt": "a text"})).status_code == status
+        model.scripts.clear()
+        (await client.get("/feedback")).raise_for_status()
+    done = len(server.events("config_reloaded"))
+    server.write_values({**values(model), "feedback": {"reasons": [f"reason_{done}"]}})
+    await server.event("config_reloaded", done + 1)
+    rejected = len(server.events("config_rejected"))
+    server.write_values(f"sumarize: {{enabled: true}} # {rejected}")
+    await server.event("config_rejected", rejected + 1)
