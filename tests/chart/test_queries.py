@@ -2,6 +2,9 @@
 
 import asyncio
 import math
+import subprocess
+import sys
+import textwrap
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +18,7 @@ import yaml
 from tests.chart.shipped import NAMESPACE, Query, prometheus_rules, queries
 from tests.http.conftest import events
 from tests.support.helm import Helm
+from tests.support.logql import Count, parse, parse_count
 from tests.support.model_scripts import SCRIPTS
 from tests.support.model_server import FakeModelServer
 from tests.support.prometheus import Prometheus, running_prometheus
@@ -22,6 +26,13 @@ from tests.support.server import Server, running_server
 
 # What the Prometheus operator adds for the chart's ServiceMonitor.
 LABELS = {"namespace": NAMESPACE, "job": "canopy-backend", "pod": "canopy-backend-0"}
+
+# What the cluster's log collector calls the server's lines.
+STREAM = {
+    "log_type": "application",
+    "kubernetes_namespace_name": NAMESPACE,
+    "kubernetes_pod_name": "canopy-backend-5d9c7b4f6-x2x7k",
+}
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -80,6 +91,32 @@ async def test_the_alerts_that_have_a_reason_are_on_their_way(cluster: Cluster) 
 )
 async def test_a_name_that_the_server_does_not_emit_is_found(cluster: Cluster, text: str) -> None:
     assert await unknown(cluster.prometheus, Query(text, "here", "prometheus"))
+
+
+async def test_every_query_of_the_log_finds_lines_that_the_server_writes(helm: Helm, cluster: Cluster) -> None:
+    lines = [line.decode() for line in [*cluster.server.lines, *lines_of_a_crash()]]
+    shipped = queries(helm, "loki")
+    assert {query.is_alert for query in shipped} == {True, False}
+    for query in shipped:
+        count = parse_count(query.text) if query.is_alert else Count(parse(query.text), ())
+        found = count.query.select(lines, STREAM)
+        assert found, f"{query.where}: {query.text}"
+        assert all(entry.labels.keys() >= set(count.by) for entry in found), query.where
+
+
+def lines_of_a_crash() -> list[bytes]:
+    """What no request can bring about: an error that nobody foresaw, and the end of the process by another."""
+    program = """
+        from canopy.errors import CanopyError
+        from canopy.telemetry import Logs
+        from canopy.telemetry.events import RequestFailed
+        logs = Logs()
+        logs.capture()
+        logs.emit(RequestFailed("/feedback", CanopyError.code, "ZeroDivisionError", "0" * 32, "a stack trace"))
+        1 / 0
+    """
+    command = [sys.executable, "-c", textwrap.dedent(program)]
+    return subprocess.run(command, capture_output=True, check=False).stdout.splitlines()
 
 
 async def unknown(prometheus: Prometheus, query: Query) -> str | None:
@@ -144,7 +181,7 @@ async def everything_happens(server: Server, model: FakeModelServer) -> None:
             stream = await client.post("/summarize/ab", json={"prompt": "a text"})
             ballot = {"comparison_id": events(stream.text)[0]["comparison_id"], "preference": preference}
             (await client.post("/feedback/ab", json=ballot)).raise_for_status()
-        for script, status in (("broken", 502), ("broken", 502), ("cut", 200)):
+        for script, status in (("broken", 502), ("not_found", 502), ("cut", 200)):
             model.scripts["llama32"] = SCRIPTS[script]
             assert (await client.post("/summarize", json={"prompt": "a text"})).status_code == status
         model.scripts.clear()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.logql import LogQLError, parse
+from tests.support.logql import LogQLError, parse, parse_count
 
 STREAM = {"app": "canopy", "level": "from the stream"}
 GOOD = '{"event":"feedback_submitted","rating":"thumbs_up","input_length":12,"level":"info"}'
@@ -68,3 +68,25 @@ def test_json_fields_become_labels_beside_those_of_the_stream() -> None:
 def test_what_loki_refuses_or_this_does_not_evaluate_is_an_error(query: str) -> None:
     with pytest.raises(LogQLError):
         parse(query)
+
+
+@pytest.mark.parametrize("threshold", ["", " > 0"])
+def test_a_count_is_read_as_its_log_query_and_its_labels(threshold: str) -> None:
+    count = parse_count(f"sum by (rating, app) (count_over_time({{app=`canopy`}} | json | rating!=`` [5m])){threshold}")
+    assert count.by == ("rating", "app")
+    assert [entry.line for entry in count.query.select(LINES, STREAM)] == [GOOD, BAD]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "sum by (rating) (count_over_time({app=`canopy`} | json [5m]",
+        "sum by (rating) (count_over_time({app=`canopy`} | jsonn [5m])) > 0",
+        "sum by (rating) (count_over_time({app=`canopy`} | json [5 m])) > 0",
+        "max by (rating) (count_over_time({app=`canopy`} | json [5m])) > 0",
+        "{app=`canopy`} | json",
+    ],
+)
+def test_a_count_that_is_wrong_or_not_evaluated_is_an_error(query: str) -> None:
+    with pytest.raises(LogQLError):
+        parse_count(query)

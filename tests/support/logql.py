@@ -56,6 +56,14 @@ class Query:
         return labels
 
 
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A metric query: how many lines a log query finds, by some of the labels that they have then."""
+
+    query: Query
+    by: tuple[str, ...]
+
+
 class _Translation(ctypes.Structure):
     _fields_ = (("logsql", ctypes.c_char_p), ("kind", ctypes.c_char_p), ("error", ctypes.c_char_p))
 
@@ -77,6 +85,26 @@ def parse(logql: str) -> Query:
     if translation.kind != b"logs":
         raise LogQLError("not a query for log lines")
     return _Reader(translation.logsql.decode()).query()
+
+
+_COUNT = re.compile(r"sum by \((?P<by>[\w, ]+)\) \(count_over_time\((?P<query>.+) \[\w+\]\)\)", re.DOTALL)
+_THRESHOLD = re.compile(r" > [0-9.]+$")
+
+
+def parse_count(logql: str) -> Count:
+    """Read `sum by (LABELS) (count_over_time(LOG QUERY [RANGE]))`, perhaps with a threshold. Raises LogQLError."""
+    count = _THRESHOLD.sub("", logql)
+    if count != logql:
+        # Loki's parser takes a comparison, and the translation, which comes after it, then says that it can't.
+        error = _library().TranslateLogQLToLogsQL(logql.encode()).error.decode()
+        if not error.endswith("*syntax.BinOpExpr"):
+            raise LogQLError(error)
+    translation = _library().TranslateLogQLToLogsQL(count.encode())
+    if translation.error:
+        raise LogQLError(translation.error.decode())
+    if (match := _COUNT.fullmatch(count)) is None:
+        raise LogQLError(f"not evaluated here: {logql}")
+    return Count(parse(match["query"]), tuple(match["by"].split(", ")))
 
 
 _TOKEN = re.compile(r'\s*(?P<token>"(?:[^"\\]|\\.)*"|unpack_json(?=\s*(?:\||$))|[\w.]+|:=|:~|=~|!=|!~|[{}=,|~()-])')

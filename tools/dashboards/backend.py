@@ -143,4 +143,4 @@ def _process(made: Dashboard) -> Dashboard:
 
 
 def _log(made: Dashboard) -> Dashboard:
-    return made.with_row(row("Log")).with_panel(lines("Errors", f'{LINES} | json | level="error"'))
+    return made.with_row(row("Log")).with_panel(lines("Errors", f'{LINES} |= `"level":"error"` | json'))
