@@ -66,7 +66,7 @@ bench: install $(STAMPS)/dev  ## Measure streams, votes and export against their
 	@$(BIN)/python -m bench
 
 .PHONY: install-dev
-install-dev: install $(STAMPS)/dev $(CACHE)/logql/.stamp $(CACHE)/kubernetes/.stamp $(CACHE)/hadolint/.stamp model-servers helm image-packages debian-tools  ## Add test tools, Chromium, Prometheus, Helm, model servers
+install-dev: install $(STAMPS)/dev $(CACHE)/logql/.stamp $(CACHE)/kubernetes/.stamp $(CACHE)/hadolint/.stamp $(CACHE)/traceql/.stamp model-servers helm image-packages debian-tools  ## Add test tools, Chromium, Prometheus, Helm, model servers
 
 .PHONY: model-servers
 model-servers: $(STAMPS)/dev $(STAMPS)/project
@@ -157,6 +157,17 @@ $(CACHE)/kubernetes/.stamp: requirements/kubernetes.lock | $(STAMPS)/venv
 	@rm -rf $(@D)
 	@$(PIP_LOCKED) --target $(@D) -r $<
 	@touch $@
+
+# Without npm there is no stamp, and the tests that need the grammar say so again.
+$(CACHE)/traceql/.stamp: requirements/traceql/package-lock.json
+	@rm -rf $(@D) && mkdir -p $(@D)
+	@cp requirements/traceql/package*.json $(@D)
+	@if command -v npm >/dev/null; then \
+		echo "Unpacking Grafana's grammar of TraceQL …"; \
+		cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund --silent && touch .stamp; \
+	else \
+		printf '\n*** There is no npm: the tests of TraceQL will be skipped.\n*** Put node and npm on the PATH.\n\n' >&2; \
+	fi
 
 $(CACHE)/hadolint/.stamp: requirements/hadolint.lock | $(STAMPS)/venv
 	@echo "Unpacking hadolint …"
