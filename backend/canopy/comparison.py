@@ -19,7 +19,7 @@ from canopy.prompts import prompt
 from canopy.store.ab import Arm, Comparison, Experiment, Side
 from canopy.store.base import Generation, Store
 from canopy.telemetry import Telemetry
-from canopy.telemetry.events import StoreFailed
+from canopy.telemetry.events import GenerationFinished, StoreFailed
 
 SIDES: tuple[Side, Side] = ("a", "b")
 
@@ -52,6 +52,30 @@ class Failed(NamedTuple):
 
 
 type Item = Begun | Said | Finished | Failed
+
+
+class _Ends:
+    """Keeps the ends of both sides from the log and the metrics until both have ended.
+
+    Counted one by one, the tokens of the side that has just ended would tell anybody who reads /metrics its prompt.
+    """
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._telemetry = telemetry
+        self._kept: list[GenerationFinished] | None = []
+
+    def add(self, event: GenerationFinished) -> None:
+        """Keep one; what comes after `tell` goes out at once."""
+        if self._kept is None:
+            self._telemetry.emit(event)
+        else:
+            self._kept.append(event)
+
+    def tell(self) -> None:
+        """Both have ended."""
+        kept, self._kept = self._kept or [], None
+        for event in kept:
+            self._telemetry.emit(event)
 
 
 class Comparisons:
@@ -88,10 +112,11 @@ class Comparisons:
         created_at = time.time_ns() // 1000
         comparison_id, b_side = new_id("cmp"), prompt_b_side()
         queue: asyncio.Queue[Said | Finished | Failed] = asyncio.Queue()
+        ends = _Ends(self._telemetry)
+        shared = replace(question, config=config, comparison_id=comparison_id, finished=ends.add)
         # The sides start in the order of the columns, whatever stands in them, so that no order tells which is which.
         tasks = [
-            asyncio.create_task(self._side(side, replace(question, arm=_arm(side, b_side), config=config), queue))
-            for side in SIDES
+            asyncio.create_task(self._side(side, replace(shared, arm=_arm(side, b_side)), queue)) for side in SIDES
         ]
         generations: dict[Side, Generation] = {}
         failures: list[Failed] = []
@@ -124,6 +149,7 @@ class Comparisons:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            ends.tell()
 
     async def _side(self, side: Side, question: Question, queue: asyncio.Queue[Said | Finished | Failed]) -> None:
         try:

@@ -8,6 +8,7 @@
     │   ├── ClientGone              499 client_gone
     │   ├── IdempotencyConflict     422 idempotency_key_reused
     │   ├── AmbiguousRequestId      422 request_id_ambiguous
+    │   ├── StillBlind              422 still_blind
     │   └── PromptTooLong           422 prompt_too_long
     ├── NotFound                    404 not_found
     │   ├── FeatureDisabled         404 feature_disabled
@@ -94,6 +95,12 @@ class AmbiguousRequestId(InputError):
     """One request id stands for several generations."""
 
     code = "request_id_ambiguous"
+
+
+class StillBlind(InputError):
+    """A vote on one side of a comparison before the comparison has its ballot would tell which prompt it is."""
+
+    code = "still_blind"
 
 
 class PromptTooLong(InputError):

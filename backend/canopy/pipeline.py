@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -34,6 +34,8 @@ class Question:
     user_id: str | None = None
     arm: Arm = "prompt"
     config: Config | None = None  # to run under; None: the one that is in force when it starts
+    comparison_id: str | None = None  # which it is one side of
+    finished: Callable[[GenerationFinished], None] | None = None  # who tells the log and the metrics; None: at once
 
 
 @dataclass(slots=True)
@@ -179,18 +181,19 @@ class Pipeline:
     async def _finish(self, call: _Call, generation: Generation) -> bool:
         """Record the generation even if the caller is cancelled meanwhile; whether that worked."""
         _end_span(call.span, generation)
-        recording = asyncio.create_task(self._recorded(generation))
+        tell = call.question.finished or self._telemetry.emit
+        recording = asyncio.create_task(self._recorded(generation, tell))
         self._recordings.add(recording)
         recording.add_done_callback(self._recordings.discard)
         return await asyncio.shield(recording)
 
-    async def _recorded(self, generation: Generation) -> bool:
+    async def _recorded(self, generation: Generation, tell: Callable[[GenerationFinished], None]) -> bool:
         try:
             await self._store.record_generation(generation)
         except StoreError as error:
             self._telemetry.emit(StoreFailed(error=error.sentence, trace_id=generation.trace_id))
             return False
-        self._telemetry.emit(GenerationFinished(generation))
+        tell(GenerationFinished(generation))
         return True
 
 
@@ -226,6 +229,7 @@ def _record(
         input_tokens=completed.input_tokens if completed else None,
         output_tokens=completed.output_tokens if completed else None,
         span_id=span_id_of(call.span),
+        comparison_id=question.comparison_id,
     )
 
 

@@ -179,11 +179,11 @@ async def test_another_experiment_is_never_mixed_in_and_a_link_away(board: Tab) 
     await expect(section(board).locator(".past")).to_contain_text("Undecided")
     await expect(section(board).locator(".past")).to_contain_text("A 1 · B 1 · ties 1 · both bad 0")
     await section(board).locator(".past a").click()
-    await expect(section(board)).to_contain_text("An earlier experiment")
+    await expect(section(board)).to_contain_text("Another experiment")
     await expect(section(board).get_by_role("region", name="Text of Prompt B")).to_have_text("In one word:")
     assert (await wins(board))["Prompt B wins"] == "1"
     await expect(section(board).locator("details.entry")).to_have_count(3)
-    await page.get_by_role("link", name="To the newest").click()
+    await page.get_by_role("link", name="To the one used last").click()
     assert (await wins(board))["Prompt B wins"] == "41"
 
 

@@ -117,10 +117,14 @@ async def test_an_answer_to_a_question_has_a_vote_of_its_own(tab: Tab) -> None:
     assert (vote["feature"], vote["messages"][-1]["content"]) == ("summarize_chat", "A question about votes?")
 
 
-async def test_votes_carry_the_tabs_session(tab: Tab) -> None:
+async def test_votes_carry_the_browsers_session_and_nobody_is_told_it(tab: Tab) -> None:
     page = await tab.open()
+    sent: list[str | None] = []
+    page.on("request", lambda request: sent.append(request.headers.get("x-session-id")))
     await summarize(page, "A text about sessions.")
     await press(page, "Yes")
     await expect(page.get_by_text("Thanks, saved.")).to_be_visible()
     (vote,) = await stored(tab, "about sessions")
-    assert vote["session_id"] == await page.evaluate("sessionStorage.getItem('canopy.session')")
+    session_id = await page.evaluate("localStorage.getItem('canopy.session')")
+    assert {it for it in sent if it} == {session_id}
+    assert session_id not in str(vote)

@@ -45,7 +45,7 @@ def test_the_report_says_the_decision_the_evidence_and_the_change(store_url: str
         'prompt: "Be brief & kind."',
         "E⁺",
         "The left column was chosen in 11 %",
-        "Earlier experiments (--experiment): exp_old",
+        "Other experiments (--experiment): exp_old",
     ):
         assert part in result.stdout
     assert max(len(line) for line in result.stdout.splitlines()) <= 90

@@ -47,6 +47,7 @@ async def test_a_ballot_can_be_repeated_and_changed_and_is_still_one(client: htt
     changed = await prefer(client, comparison_id, "b", comment="clearer", **own)
     after = (await client.get("/feedback/ab")).json()
     assert after["total"] == before["total"] + 1
+    assert own["session_id"] not in str(after)  # with it anybody could change the ballot
     assert changed["winning_prompt"] == changed["prompt_mapping"]["b"]
     assert after["entries"][0]["comment"] == "clearer"
 
@@ -118,6 +119,30 @@ async def test_a_comparison_expires(model: FakeModelServer, tmp_path_factory: py
         await asyncio.sleep(0.1)
         response = await client.post("/feedback/ab", json={"comparison_id": comparison_id, "preference": "a"})
         assert (response.status_code, response.json()["code"]) == (410, "comparison_expired")
+
+
+async def test_a_vote_on_one_side_alone_waits_for_the_ballot(client: httpx.AsyncClient) -> None:
+    own = session()
+    config, *rest, _ = await compare(client, text=f"text {uuid.uuid4()}", **own)
+    side = next(event for event in rest if "generation_id" in event)
+    vote = {"generation_id": side["generation_id"], "rating": "thumbs_up", **own}
+    refused = await client.post("/feedback", json=vote)
+    assert (refused.status_code, refused.json()["code"]) == (422, "still_blind")
+    await prefer(client, config["comparison_id"], "tie", **own)
+    assert (await client.post("/feedback", json=vote)).status_code == 200
+
+
+async def test_a_change_after_the_reveal_is_counted_as_a_ballot_and_not_in_the_statistics(
+    client: httpx.AsyncClient,
+) -> None:
+    own = session()
+    comparison_id = await compared(client, **own)
+    first = (await prefer(client, comparison_id, "a", **own))["winning_prompt"]
+    before = (await client.get("/feedback/ab")).json()["statistics"]
+    await prefer(client, comparison_id, "b", **own)
+    after = (await client.get("/feedback/ab")).json()
+    assert after["statistics"]["wins_b"] == before["wins_b"]
+    assert after["entries"][0]["winning_prompt"] != first
 
 
 async def test_both_bad_becomes_an_evaluation_candidate_with_its_reasons(client: httpx.AsyncClient) -> None:

@@ -65,6 +65,24 @@ async def test_nothing_before_the_vote_tells_which_prompt_is_which(
     assert config["mapping"] == {side: f"{config['comparison_id']}:{side}" for side in ("a", "b")}
 
 
+async def test_the_metrics_count_no_side_before_the_other(client: httpx.AsyncClient, model: FakeModelServer) -> None:
+    async def tokens() -> list[str]:
+        lines = (await client.get("/metrics")).text.splitlines()
+        return [line for line in lines if line.startswith(("canopy_tokens_total", "canopy_generations_total"))]
+
+    await compare(client)
+    model.scripts[B] = Script(first_token_after=0.5)
+    before = await tokens()
+    async with client.stream("POST", "/summarize/ab", json={"prompt": "A long text."}) as response:
+        lines = response.aiter_lines()
+        while '"done"' not in await anext(lines):
+            pass
+        assert await tokens() == before
+        async for _ in lines:
+            pass
+    assert await tokens() != before
+
+
 async def test_sides_are_drawn_anew_and_neither_order_nor_ids_follow_the_prompts(client: httpx.AsyncClient) -> None:
     facts: Counter[tuple[str, str]] = Counter()
     for _ in range(30):

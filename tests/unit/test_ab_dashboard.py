@@ -100,7 +100,6 @@ def counts(ballots: list[FirstBallot]) -> BallotCounts:
         wins_prompt_b=winners.count("prompt_b"),
         ties=preferences.count("tie"),
         both_bad=preferences.count("both_bad"),
-        comparisons=len(ballots) + 2,
         prompt_b_left=1,
     )
 

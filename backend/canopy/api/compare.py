@@ -87,7 +87,7 @@ class BallotsQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    experiment: Word = Field(None, max_length=200, description="An experiment's id; without it, the newest.")
+    experiment: Word = Field(None, max_length=200, description="An experiment's id; without it, the one used last.")
     limit: int = Field(50, ge=1, le=200, description="Entries on a page.")
     cursor: Word = Field(None, max_length=200, description="The `next` of the page before.")
 
@@ -217,7 +217,6 @@ def entry(it: BallotEntry) -> dict[str, Any]:
         "comment": it.comment,
         "reasons": it.reasons,
         "user_id": it.user_id,
-        "session_id": it.session_id,
         "request_id": it.trace_id,
         "model": it.model,
         "config_revision": it.config_revision,

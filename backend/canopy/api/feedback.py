@@ -137,7 +137,6 @@ def entry(it: Feedback) -> dict[str, Any]:
         "comment": it.comment,
         "reasons": it.reasons,
         "user_id": it.user_id,
-        "session_id": it.session_id,
         "source": it.source,
         "created_at": iso(it.created_at),
         "config_revision": it.config_revision,

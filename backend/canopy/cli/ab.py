@@ -23,7 +23,7 @@ ab.add_command(simulate)
 
 
 @ab.command()
-@click.option("--experiment", "experiment_id", help="An experiment's id.  [the newest]")
+@click.option("--experiment", "experiment_id", help="An experiment's id.  [the one used last]")
 @click.option("--json", "as_json", is_flag=True, help="For programs: the same numbers, and every vote that counts.")
 @says_why
 def report(experiment_id: str | None, *, as_json: bool) -> None:
@@ -109,7 +109,7 @@ def _lines(report: "Report") -> Iterable[str]:
     yield f"  E {found.e_value:.4g}; for B, E⁺ {found.e_b:.4g}; for A, E⁻ {found.e_a:.4g}"
     if report.left_share is not None:
         of = report.counts
-        drawn = f"; Prompt B stood there in {percent(of.prompt_b_left / of.comparisons)}" if of.comparisons else ""
+        drawn = f"; Prompt B stood there in {percent(of.prompt_b_left / of.ballots)}"
         yield f"  The left column was chosen in {percent(report.left_share)}{drawn}"
 
 
@@ -129,9 +129,11 @@ def _course(report: "Report") -> Iterable[str]:
 
 
 def _others(ids: list[str]) -> Iterable[str]:
+    from canopy.cli.pictures import paragraph
+
     if ids:
         yield ""
-        yield f"Earlier experiments (--experiment): {', '.join(ids)}"
+        yield paragraph(f"Other experiments (--experiment): {', '.join(ids)}")
 
 
 def _shortened(text: str) -> str:

@@ -58,7 +58,7 @@ class Report:
 
 
 def chosen(experiments: Sequence[Experiment], wanted: str | None) -> Experiment | None:
-    """The experiment with that id, else the newest, None where there is none. Raises ExperimentNotFound."""
+    """The experiment with that id, else the one used last; None where there is none. Raises ExperimentNotFound."""
     if wanted is None:
         return experiments[0] if experiments else None
     for experiment in experiments:
@@ -120,7 +120,6 @@ def payload(report: Report) -> dict[str, Any]:
             "e_a": decision.evidence.e_a,
             "e_b": decision.evidence.e_b,
             "left_share": report.left_share,
-            "comparisons": report.counts.comparisons,
             "prompt_b_left": report.counts.prompt_b_left,
         },
         "decision": {

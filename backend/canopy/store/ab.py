@@ -95,19 +95,18 @@ class BallotReceipt(NamedTuple):
 
 
 class BallotCounts(NamedTuple):
-    """Every ballot of an experiment or of all, and the comparisons behind them."""
+    """Every ballot of an experiment or of all. Nothing in it is about comparisons that are still blind."""
 
     ballots: int
     wins_prompt: int
     wins_prompt_b: int
     ties: int
     both_bad: int
-    comparisons: int  # voted on or not
-    prompt_b_left: int  # of those, the ones with `prompt_b` in the left column
+    prompt_b_left: int  # of all ballots, those on comparisons with `prompt_b` in the left column
 
 
 class FirstBallot(NamedTuple):
-    """A voter's first ballot in an experiment, which alone counts in the statistics."""
+    """A voter's first ballot in an experiment, as it was before it revealed anything: what the statistics count."""
 
     comparison_id: str
     timestamp: int  # of the voter's first vote on it

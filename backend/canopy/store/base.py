@@ -41,6 +41,7 @@ class Generation:
     input_tokens: int | None
     output_tokens: int | None
     span_id: str | None = None  # 16 hex digits; None where no SDK made a span
+    comparison_id: str | None = None  # which it is one side of; until its ballot nobody may vote on it alone
 
 
 class Vote(NamedTuple):
@@ -224,7 +225,7 @@ class Store(Protocol):
         ...
 
     async def experiments(self) -> list[Experiment]:
-        """Every experiment, newest first."""
+        """Every experiment, the one last used first."""
         ...
 
     async def ballot_counts(self, experiment_id: str | None) -> BallotCounts:
@@ -232,7 +233,7 @@ class Store(Protocol):
         ...
 
     async def first_ballots(self, experiment_id: str) -> list[FirstBallot]:
-        """Each voter's first ballot in an experiment, in the order in which they came."""
+        """Each voter's first ballot in an experiment, in its first form and in the order in which they came."""
         ...
 
     async def ballots(self, experiment_id: str | None, limit: int, cursor: str | None) -> BallotPage:

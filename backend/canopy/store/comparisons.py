@@ -23,6 +23,7 @@ _ANONYMOUS = "anonymous"
 _BALLOT = (
     "voter",
     "preference",
+    "first_preference",
     "voted_at",
     "updated_at",
     "ballot_session_id",
@@ -39,9 +40,9 @@ class Comparisons:
         self._votes = votes
         self._deletion = deletion
         self._clock = clock
-        # Recording the same comparison again changes nothing; an experiment stays as it began.
+        # Recording the same comparison again changes nothing; an experiment stays as it began, but for its last use.
         self._put_prompts = database.bulk(prompts, (prompts.c.prompt_id,), None)
-        self._put_experiments = database.bulk(experiments, (experiments.c.id,), None)
+        self._put_experiments = database.bulk(experiments, (experiments.c.id,), lambda new: {"used_at": new.used_at})
         self._put = database.bulk(comparisons, (comparisons.c.id,), None)
         c, e = comparisons.c, experiments.c
         prompt, prompt_b = prompts.alias("prompt"), prompts.alias("other_prompt")
@@ -73,7 +74,8 @@ class Comparisons:
             texts[experiment.prompt_id] = experiment.prompt_text
             texts[experiment.prompt_b_id] = experiment.prompt_b_text
         self._put_prompts.run(conn, [{"prompt_id": key, "text": texts[key]} for key in sorted(texts)])
-        self._put_experiments.run(conn, [_experiment_row(begun[key]) for key in sorted(begun)])
+        used = {record.experiment.id: record.created_at for record in records}
+        self._put_experiments.run(conn, [_experiment_row(begun[key], used[key]) for key in sorted(begun)])
         self._put.run(conn, [_row(record) for record in records])
         return [None] * len(records)
 
@@ -85,12 +87,11 @@ class Comparisons:
         rows = self._find.rows(conn, wanted=ballot.comparison_id)
         if not rows:
             return ComparisonNotFound(
-                "No comparison is recorded under this `comparison_id`; perhaps one of its sides failed."
+                "No comparison is recorded under this `comparison_id`; it is not complete, or a side failed."
             )
         row = rows[0]
         now = self._clock()
-        voters = _voters(ballot.user_id, ballot.session_id)
-        if row.voter is not None and row.voter not in voters:
+        if not _may_vote(row, ballot):
             return ComparisonForeign("Somebody else asked for this comparison, so that only they can vote on it.")
         if row.preference is not None and _said(row) == (ballot.preference, ballot.comment, list(ballot.reasons)):
             return _receipt(row, ballot, "repeated", row.updated_at)
@@ -103,8 +104,9 @@ class Comparisons:
         timestamp = now if row.updated_at is None else max(now, row.updated_at)
         values = {
             "wanted": row.id,
-            "voter": row.voter or voters[0],
+            "voter": row.voter or _voter(ballot.user_id, ballot.session_id),
             "preference": ballot.preference,
+            "first_preference": row.first_preference or ballot.preference,
             "voted_at": row.voted_at or timestamp,
             "updated_at": timestamp,
             "ballot_session_id": _other(ballot.session_id, row.session_id),
@@ -121,14 +123,26 @@ class Comparisons:
                 raise outcome
 
 
-def _voters(user_id: str | None, session_id: str | None) -> list[str]:
-    """Who somebody can be, first of all the user."""
-    named = []
+def _voter(user_id: str | None, session_id: str | None) -> str:
+    """Who counts as one voter."""
     if user_id is not None:
-        named.append(f"user:{user_id}")
+        return f"user:{user_id}"
+    return f"session:{session_id}" if session_id is not None else _ANONYMOUS
+
+
+def _may_vote(row: Any, ballot: Ballot) -> bool:
+    """Whether a ballot comes from where the comparison, or its first ballot, came from.
+
+    The session decides where there is one: unlike a user's id it is known to nobody else.
+    """
+    if row.voter is None:
+        return True
+    session_id, user_id = row.ballot_session_id or row.session_id, row.ballot_user_id or row.user_id
     if session_id is not None:
-        named.append(f"session:{session_id}")
-    return named or [_ANONYMOUS]
+        return bool(ballot.session_id == session_id)
+    if user_id is not None:
+        return bool(ballot.user_id == user_id)
+    return ballot.session_id is None and ballot.user_id is None
 
 
 def _said(row: Any) -> tuple[str, str | None, list[str]]:
@@ -158,10 +172,11 @@ def _receipt(row: Any, ballot: Ballot, outcome: Any, timestamp: int) -> BallotRe
     )
 
 
-def _experiment_row(record: Experiment) -> dict[str, object]:
+def _experiment_row(record: Experiment, used_at: int) -> dict[str, object]:
     return {
         "id": record.id,
         "created_at": record.created_at,
+        "used_at": used_at,
         "prompt_id": record.prompt_id,
         "prompt_b_id": record.prompt_b_id,
         "model": record.model,
@@ -172,7 +187,7 @@ def _experiment_row(record: Experiment) -> dict[str, object]:
 
 
 def _row(record: Comparison) -> dict[str, object]:
-    voter = _voters(record.user_id, record.session_id)[0]
+    voter = _voter(record.user_id, record.session_id)
     return {
         "id": record.id,
         "experiment_id": record.experiment.id,

@@ -24,10 +24,12 @@ class Results:
             .select_from(experiments)
             .join(prompt, prompt.c.prompt_id == e.prompt_id)
             .join(prompt_b, prompt_b.c.prompt_id == e.prompt_b_id)
-            .order_by(e.created_at.desc(), e.id.desc())
+            .order_by(e.used_at.desc(), e.id.desc())
         )
-        self._counts = select(c.preference, c.prompt_b_side, func.count().label("n")).group_by(
-            c.preference, c.prompt_b_side
+        self._counts = (
+            select(c.preference, c.prompt_b_side, func.count().label("n"))
+            .where(c.preference.is_not(None))
+            .group_by(c.preference, c.prompt_b_side)
         )
         left, right = generations.alias("left_side"), generations.alias("right_side")
         self._ballots = (
@@ -60,7 +62,7 @@ class Results:
         )
 
     def experiments(self) -> list[Experiment]:
-        """Every experiment, newest first. There are as many as there were changes to the values."""
+        """Every experiment, the one last used first. There are as many as there were changes to the values."""
         with self._database.reader.connect() as conn:
             rows = conn.execute(self._experiments).all()
         return [
@@ -83,32 +85,31 @@ class Results:
         """Count ballots, in one index."""
         with self._database.reader.connect() as conn:
             rows = conn.execute(self._counts.where(*_in(experiment_id))).all()
-        of: dict[Any, int] = {"a": 0, "b": 0, "tie": 0, "both_bad": 0, None: 0}
+        of = {"a": 0, "b": 0, "tie": 0, "both_bad": 0}
         for row in rows:
             of[row.preference] += row.n
         wins_b = sum(row.n for row in rows if row.preference == row.prompt_b_side)
         return BallotCounts(
-            ballots=sum(of.values()) - of[None],
+            ballots=sum(of.values()),
             wins_prompt=of["a"] + of["b"] - wins_b,
             wins_prompt_b=wins_b,
             ties=of["tie"],
             both_bad=of["both_bad"],
-            comparisons=sum(of.values()),
             prompt_b_left=sum(row.n for row in rows if row.prompt_b_side == "a"),
         )
 
     def first_ballots(self, experiment_id: str) -> list[FirstBallot]:
-        """Each voter's first ballot, oldest first."""
+        """Each voter's first ballot in its first form, oldest first."""
         c = comparisons.c
         place = func.row_number().over(partition_by=c.voter, order_by=(c.voted_at, c.id)).label("place")
         ranked = (
-            select(c.id, c.voted_at, c.preference, c.prompt_b_side, place)
+            select(c.id, c.voted_at, c.first_preference, c.prompt_b_side, place)
             .where(c.experiment_id == experiment_id, c.preference.is_not(None))
             .subquery()
         )
         r = ranked.c
         statement = (
-            select(r.id, r.voted_at, r.preference, r.prompt_b_side).where(r.place == 1).order_by(r.voted_at, r.id)
+            select(r.id, r.voted_at, r.first_preference, r.prompt_b_side).where(r.place == 1).order_by(r.voted_at, r.id)
         )
         with self._database.reader.connect() as conn:
             rows = conn.execute(statement).all()

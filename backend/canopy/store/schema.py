@@ -69,6 +69,7 @@ generations = Table(
     Column("input_text", Text, nullable=False),
     Column("response_text", Text, nullable=False),
     Column("span_id", Text),
+    Column("comparison_id", KEY),  # which it is one side of
 )
 
 series = Table(
@@ -135,6 +136,7 @@ experiments = Table(
     metadata,
     Column("id", KEY, primary_key=True),
     Column("created_at", BigInteger, nullable=False),
+    Column("used_at", BigInteger, nullable=False),  # when its newest comparison began
     Column("prompt_id", KEY, ForeignKey("prompts.prompt_id"), nullable=False),
     Column("prompt_b_id", KEY, ForeignKey("prompts.prompt_id"), nullable=False),
     Column("model", Text, nullable=False),
@@ -163,6 +165,7 @@ comparisons = Table(
     Column("generation_b", KEY, ForeignKey("generations.id"), nullable=False, index=True),
     Column("voter", KEY),  # who may vote; NULL: whoever comes first
     Column("preference", Text),
+    Column("first_preference", Text),  # before the ballot revealed which prompt is which
     Column("voted_at", BigInteger),  # of the first ballot
     Column("updated_at", BigInteger),  # of the ballot in force
     Column("ballot_session_id", KEY),  # where it isn't the comparison's own; so is the user
@@ -175,7 +178,7 @@ comparisons = Table(
 for _name, _columns in {
     "ix_comparisons_time": ("updated_at", "id"),
     "ix_comparisons_experiment_time": ("experiment_id", "updated_at", "id"),
-    "ix_comparisons_voter": ("experiment_id", "voter", "voted_at", "id", "preference", "prompt_b_side"),
+    "ix_comparisons_voter": ("experiment_id", "voter", "voted_at", "id", "first_preference", "prompt_b_side"),
 }.items():
     _voted = comparisons.c.preference.is_not(None)
     Index(_name, *(comparisons.c[_column] for _column in _columns), postgresql_where=_voted, sqlite_where=_voted)

@@ -4,13 +4,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, and_, select
 
-from canopy.errors import AmbiguousRequestId, CanopyError, GenerationNotFound, InputError
+from canopy.errors import AmbiguousRequestId, CanopyError, GenerationNotFound, InputError, StillBlind
+from canopy.store.ab import AB_PREFERENCE
 from canopy.store.base import Vote
 from canopy.store.database import Database, Prepared
 from canopy.store.digests import digests
-from canopy.store.schema import generations
+from canopy.store.schema import comparisons, generations
 
 _COLUMNS = (
     generations.c.id,
@@ -26,7 +27,10 @@ _COLUMNS = (
     generations.c.texts_digest,
     generations.c.input_length,
     generations.c.response_length,
+    # True for one side of a comparison that has no ballot yet.
+    and_(generations.c.comparison_id.is_not(None), comparisons.c.preference.is_(None)).label("blind"),
 )
+_TABLES = generations.outerjoin(comparisons, comparisons.c.id == generations.c.comparison_id)
 
 
 class Subject(NamedTuple):
@@ -48,7 +52,9 @@ class Subjects:
     def __init__(self, database: Database) -> None:
         self._values = database.values
         self._by_id, self._by_trace, self._by_texts = (
-            Prepared(select(*_COLUMNS).where(database.member(column, "keys")), database.writer.dialect)
+            Prepared(
+                select(*_COLUMNS).select_from(_TABLES).where(database.member(column, "keys")), database.writer.dialect
+            )
             for column in (generations.c.id, generations.c.trace_id, generations.c.texts_digest)
         )
 
@@ -108,6 +114,8 @@ def _recorded(vote: Vote, generation: Row[Any] | None) -> Subject:
     if generation is None:
         named = "generation_id" if vote.generation_id is not None else "request_id"
         raise GenerationNotFound(f"No response is recorded under this `{named}`.")
+    if generation.blind and vote.name != AB_PREFERENCE:
+        raise StillBlind("This response is one side of a comparison: vote on that first, with POST /feedback/ab.")
     if vote.feature is not None and vote.feature != generation.feature:
         raise InputError(
             f"This response came from the feature `{generation.feature}`; leave `feature` out or send that."
@@ -125,7 +133,8 @@ def _recorded(vote: Vote, generation: Row[Any] | None) -> Subject:
 
 
 def _pair_of_texts(vote: Vote, input_digest: str, both: str, candidates: list[Row[Any]]) -> Subject:
-    same = [row for row in candidates if vote.feature is None or row.feature == vote.feature]
+    # One side of a blind comparison is passed over: tied to it, the vote would tell its prompt.
+    same = [row for row in candidates if not row.blind and vote.feature in (None, row.feature)]
     generation = same[0] if len(same) == 1 else None
     feature = generation.feature if generation is not None else vote.feature
     if feature is None:

@@ -53,7 +53,7 @@ class Metrics:
         )
         self._preferences = Counter(
             "canopy_ab_preferences",
-            "Ballots on comparisons committed, by what won and the id of the winning prompt.",
+            "Ballots on comparisons, changes left out, by what won and the id of the winning prompt.",
             ("winner", "prompt_id"),
             registry=registry,
         )
@@ -140,6 +140,8 @@ class Metrics:
 
     def _on_preference(self, event: AbPreferenceSubmitted) -> None:
         it = event.receipt
+        if it.outcome == "replaced":  # a counter can't take the first preference back; the statistics keep it too
+            return
         self._preferences.labels(it.winner or it.preference, it.winning_prompt_id or "").inc()
 
     def _on_flags(self, event: Started | ConfigReloaded) -> None:

@@ -158,7 +158,7 @@ def _shown(params: Mapping[str, str], gathered: Gathered) -> Shown:
         confidence=f"{100 * (1 - experiment.rule.alpha):.6g} %",
         chart=win_rate_chart(report.trajectory, experiment.rule.delta),
         left_choices=_share(left, report.n),
-        b_on_left=_share(counts.prompt_b_left, counts.comparisons),
+        b_on_left=_share(counts.prompt_b_left, counts.ballots),
         undecided=_share(counts.ties + counts.both_bad, counts.ballots),
         prompts=difference(experiment.prompt_text, experiment.prompt_b_text),
         compared=[_compared(entry) for entry in gathered.page.entries],

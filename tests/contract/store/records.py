@@ -107,6 +107,7 @@ async def a_comparison(store: Store, **fields: Any) -> Comparison:
     of_both = {name: fields.pop(name) for name in ("input_text",) if name in fields}
     record |= fields
     of_both |= {name: record[name] for name in ("created_at", "trace_id", "session_id", "user_id", "config_revision")}
+    of_both["comparison_id"] = record["id"]
     experiment: Experiment = record["experiment"]
     for side in ("a", "b"):
         second = side == record["prompt_b_side"]

@@ -3,7 +3,9 @@
 import pytest
 
 from canopy.errors import (
+    AmbiguousRequestId,
     InputError,
+    StillBlind,
 )
 from canopy.store import Store
 from canopy.store.ab import (
@@ -11,19 +13,41 @@ from canopy.store.ab import (
     Preference,
 )
 from canopy.store.base import Filter
-from tests.contract.store.records import NOON, Clock, a_ballot, a_comparison, an_experiment
+from tests.contract.store.records import NOON, Clock, a_ballot, a_comparison, a_vote, an_experiment, on_texts
 
-NOTHING = BallotCounts(0, 0, 0, 0, 0, 0, 0)
+NOTHING = BallotCounts(0, 0, 0, 0, 0, 0)
 
 
-async def test_experiments_come_newest_first_with_their_prompts(store: Store) -> None:
+async def test_the_experiment_that_was_used_last_comes_first(store: Store) -> None:
     experiments = [
-        an_experiment(id=f"exp_{i}", created_at=NOON + i % 3, prompt_b_id=f"sha256:{i}", prompt_b_text=f"Prompt {i}.")
-        for i in range(4)
+        an_experiment(id=f"exp_{i}", created_at=NOON + i, prompt_b_id=f"sha256:{i}", prompt_b_text=f"Prompt {i}.")
+        for i in range(3)
     ]
-    for experiment in experiments:
-        await a_comparison(store, experiment=experiment)
-    assert await store.experiments() == [experiments[i] for i in (2, 1, 3, 0)]
+    for i, used in enumerate((0, 1, 2, 0)):
+        await a_comparison(store, experiment=experiments[used], created_at=NOON + i)
+    assert await store.experiments() == [experiments[i] for i in (0, 2, 1)]
+
+
+async def test_a_change_after_the_reveal_changes_the_ballot_and_not_the_statistics(store: Store) -> None:
+    comparison = await a_comparison(store, user_id="ada")
+    await store.record_ballot(a_ballot(comparison, "a"))
+    await store.record_ballot(a_ballot(comparison, "b"))
+    counts = await store.ballot_counts(None)
+    assert (counts.wins_prompt, counts.wins_prompt_b) == (0, 1)
+    assert [(it.preference, it.winner) for it in await store.first_ballots(an_experiment().id)] == [("a", "prompt")]
+
+
+async def test_a_vote_on_one_side_waits_for_the_ballot(store: Store) -> None:
+    comparison = await a_comparison(store, input_text="A blind text.")
+    side = await store.generation(comparison.generation_a)
+    assert side
+    for refused in (a_vote(side, voter="v"), a_vote(None, generation_id=None, request_id=side.trace_id, voter="v")):
+        with pytest.raises((StillBlind, AmbiguousRequestId)):
+            await store.record_vote(refused)
+    by_texts = await store.record_vote(on_texts(side.input_text, side.response_text, voter="v"))
+    assert (by_texts.generation_id, by_texts.prompt_id) == (None, None)
+    await store.record_ballot(a_ballot(comparison, "tie"))
+    assert (await store.record_vote(a_vote(side, voter="v"))).generation_id == side.id
 
 
 async def test_the_first_ballot_of_each_voter_counts(store: Store) -> None:
@@ -58,9 +82,9 @@ async def test_counts_are_of_one_experiment_or_of_all(store: Store) -> None:
             comparison = await a_comparison(store, experiment=an_experiment(id=name))
             await store.record_ballot(a_ballot(comparison, preference))
         await a_comparison(store, experiment=an_experiment(id=name), prompt_b_side="a")
-    assert await store.ballot_counts("exp_one") == BallotCounts(3, 1, 2, 0, 0, 4, 1)
-    assert await store.ballot_counts("exp_two") == BallotCounts(2, 0, 0, 1, 1, 3, 1)
-    assert await store.ballot_counts(None) == BallotCounts(5, 1, 2, 1, 1, 7, 2)
+    assert await store.ballot_counts("exp_one") == BallotCounts(3, 1, 2, 0, 0, 0)
+    assert await store.ballot_counts("exp_two") == BallotCounts(2, 0, 0, 1, 1, 0)
+    assert await store.ballot_counts(None) == BallotCounts(5, 1, 2, 1, 1, 0)
     assert await store.ballot_counts("exp_unknown") == NOTHING
 
 

@@ -69,8 +69,8 @@ async def test_an_opinion_on_one_response_and_a_ballot_on_both_stand_side_by_sid
     comparison = await a_comparison(store, user_id="ada")
     one = await store.generation(comparison.generation_a)
     assert one is not None
-    thumb = await store.record_vote(a_vote(one, voter="user:ada", user_id="ada"))
     await store.record_ballot(a_ballot(comparison, "both_bad"))
+    thumb = await store.record_vote(a_vote(one, voter="user:ada", user_id="ada"))
     assert await store.count(Filter()) == 3
     await store.record_ballot(a_ballot(comparison, "tie"))
     assert [entry.id for entry in await everything(store)] == [thumb.feedback_id]

@@ -2,14 +2,18 @@
 
 // Storage that a browser may refuse: then things are remembered until the page is left.
 const memory = new Map();
-export const kept = {
-  get(key) {
-    try { return sessionStorage.getItem(key); } catch { return memory.get(key) ?? null; }
-  },
-  set(key, value) {
-    try { sessionStorage.setItem(key, value); } catch { memory.set(key, value); }
-  },
-};
+function keptIn(storage) {
+  return {
+    get(key) {
+      try { return storage().getItem(key); } catch { return memory.get(key) ?? null; }
+    },
+    set(key, value) {
+      try { storage().setItem(key, value); } catch { memory.set(key, value); }
+    },
+  };
+}
+export const kept = keptIn(() => sessionStorage);
+const keptForAllTabs = keptIn(() => localStorage);
 
 // A random UUID. Not crypto.randomUUID, which plain HTTP on another host doesn't have.
 export function randomId() {
@@ -21,8 +25,9 @@ export function randomId() {
 }
 
 export function sessionId() {
-  if (!kept.get("canopy.session")) kept.set("canopy.session", randomId());
-  return kept.get("canopy.session");
+  // One for the browser, not for the tab: whoever opens a second tab is no second voter.
+  if (!keptForAllTabs.get("canopy.session")) keptForAllTabs.set("canopy.session", randomId());
+  return keptForAllTabs.get("canopy.session");
 }
 
 export async function copyText(text) {

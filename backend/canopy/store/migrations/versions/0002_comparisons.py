@@ -25,6 +25,7 @@ def upgrade() -> None:
         "experiments",
         sa.Column("id", KEY, nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("used_at", sa.BigInteger(), nullable=False),
         sa.Column("prompt_id", KEY, nullable=False),
         sa.Column("prompt_b_id", KEY, nullable=False),
         sa.Column("model", sa.Text(), nullable=False),
@@ -53,6 +54,7 @@ def upgrade() -> None:
         sa.Column("generation_b", KEY, nullable=False),
         sa.Column("voter", KEY),
         sa.Column("preference", sa.Text()),
+        sa.Column("first_preference", sa.Text()),
         sa.Column("voted_at", sa.BigInteger()),
         sa.Column("updated_at", sa.BigInteger()),
         sa.Column("ballot_session_id", KEY),
@@ -74,7 +76,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_comparisons_voter",
         "comparisons",
-        ["experiment_id", "voter", "voted_at", "id", "preference", "prompt_b_side"],
+        ["experiment_id", "voter", "voted_at", "id", "first_preference", "prompt_b_side"],
         **voted,
     )
     for column in ("ballot_session_id", "ballot_user_id", "session_id", "user_id"):
