@@ -5,6 +5,7 @@ import math
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -71,7 +72,13 @@ async def test_every_query_of_metrics_names_only_what_the_server_emits(helm: Hel
 async def test_every_query_of_metrics_has_an_answer(helm: Helm, cluster: Cluster) -> None:
     # An alert's answer is whether it fires; `alerts.yaml` holds that.
     shipped = [query for query in queries(helm, "prometheus") if not query.is_alert]
-    found = await asyncio.gather(*(silent(cluster.prometheus, query) for query in shipped))
+    # What a rule records comes with its next evaluation, whenever that is.
+    deadline = time.monotonic() + 20
+    while True:
+        found = await asyncio.gather(*(silent(cluster.prometheus, query) for query in shipped))
+        if not any(found) or time.monotonic() > deadline:
+            break
+        await cluster.prometheus.wait_for_scrape()
     assert [query for query in found if query] == []
 
 
