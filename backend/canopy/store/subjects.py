@@ -116,7 +116,7 @@ def _recorded(vote: Vote, generation: Row[Any] | None) -> Subject:
         raise GenerationNotFound(f"No response is recorded under this `{named}`.")
     if generation.blind and vote.name != AB_PREFERENCE:
         raise StillBlind(
-            "This response is one side of a comparison: it can be rated alone only after the comparison's own vote."
+            "This response is one side of a comparison: it can be rated after the comparison's own vote."
         )
     if vote.feature is not None and vote.feature != generation.feature:
         raise InputError(
