@@ -115,9 +115,7 @@ def _recorded(vote: Vote, generation: Row[Any] | None) -> Subject:
         named = "generation_id" if vote.generation_id is not None else "request_id"
         raise GenerationNotFound(f"No response is recorded under this `{named}`.")
     if generation.blind and vote.name != AB_PREFERENCE:
-        raise StillBlind(
-            "This response is one side of a comparison: it can be rated after the comparison's own vote."
-        )
+        raise StillBlind("This response is one side of a comparison: it can be rated after the comparison's own vote.")
     if vote.feature is not None and vote.feature != generation.feature:
         raise InputError(
             f"This response came from the feature `{generation.feature}`; leave `feature` out or send that."
