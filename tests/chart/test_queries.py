@@ -195,12 +195,12 @@ async def everything_happens(server: Server, model: FakeModelServer) -> None:
             vote = {"generation_id": summary.raise_for_status().json()["generation_id"], "rating": rating}
             voted = (await client.post("/feedback", json=vote)).raise_for_status().json()
         (await client.delete(f"/feedback/{voted['feedback_id']}")).raise_for_status()
-        # Which prompt wins is drawn: of ten, the same one wins in one round and the other in the next once in a million.
+        # Which prompt wins is drawn: that a round has one alone, and the next the other alone, is one in a million.
         for preference in (*("a",) * 10, "tie", "both_bad"):
             stream = await client.post("/summarize/ab", json={"prompt": "a text"})
             ballot = {"comparison_id": events(stream.text)[0]["comparison_id"], "preference": preference}
             (await client.post("/feedback/ab", json=ballot)).raise_for_status()
-        for script, status in (("broken", 502), ("not_found", 502), ("cut", 200)):
+        for script, status in (("broken", 502), ("not_found", 502), ("cut", 200)) * 4:
             model.scripts["llama32"] = SCRIPTS[script]
             assert (await client.post("/summarize", json={"prompt": "a text"})).status_code == status
         model.scripts.clear()
