@@ -1,0 +1,80 @@
+"""What a run of the suites found: the records, which are also the JSON report (`results.json`)."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA_VERSION = 1
+
+type CaseStatus = Literal["passed", "failed", "awaiting_review", "unscored"]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Score(_Record):
+    """One scorer's verdict on one answer. Without a value the scorer failed, which says nothing of the answer."""
+
+    scorer: str = Field(description="Its name in `scoring_params`, such as `llm-as-judge::base`.")
+    value: float | None = Field(None, description="From 0 (worst) to 1 (best); null where the scorer failed.")
+    passed: bool | None = Field(
+        None, description="Whether the value meets the scorer's threshold; null where it failed."
+    )
+    grade: str | None = Field(None, description="What the judge's regular expression found, such as `B`.")
+    text: str | None = Field(None, description="What the judge said, whole.")
+    error: str | None = Field(None, description="Why the scorer has no value, in a sentence.")
+
+
+class Attempt(_Record):
+    """One call of the backend for a case, and its scores. With `--repeat` a case has several."""
+
+    answer: str = Field(description="What the backend answered; empty or partial where `error` is set.")
+    error: str | None = Field(None, description="Why this is no answer: the status, the error event, empty, truncated.")
+    request_id: str | None = Field(None, description="Under which operators find the call.")
+    generation_id: str | None = None
+    time_to_first_token: float | None = Field(None, description="Seconds.")
+    duration: float | None = Field(None, description="Seconds.")
+    scores: list[Score] = []
+
+
+class CaseResult(_Record):
+    """One case. Its id is a hash of endpoint and prompt: runs can be compared whatever the files are called."""
+
+    id: str
+    suite: str = Field(description="The suite's `name`.")
+    file: str = Field(description="The suite's file, relative to the folder that was run.")
+    prompt: str
+    expected_result: str
+    status: CaseStatus
+    reason: str | None = Field(None, description="Why it isn't `passed`, in a sentence.")
+    attempts: list[Attempt] = []
+
+
+class Target(_Record):
+    """What was evaluated: the backend's own account of it at the time of the run."""
+
+    url: str
+    config_revision: str | None = None
+    flags: dict[str, bool] = {}
+
+
+class Run(_Record):
+    """A whole run. `finished_at` is null in the report of one that was interrupted; `--resume` goes on with it."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    id: str
+    started_at: str = Field(description="RFC 3339, UTC.")
+    finished_at: str | None = None
+    canopy_version: str
+    target: Target
+    judge_url: str | None = None
+    scoring: Literal["local", "llama-stack"]
+    repeat: int = 1
+    cases: list[CaseResult]
+    comparison: dict[str, Any] | None = Field(
+        None, description="With the baseline, as `canopy.evals.comparison` has it."
+    )
+    gate: dict[str, Any] | None = Field(
+        None, description="The thresholds and whether each held, as `canopy.evals.gate` has it."
+    )

@@ -1,0 +1,1 @@
+"""Scorers: how good an answer is. One file each, one line in the registry."""

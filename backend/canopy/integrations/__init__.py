@@ -1,0 +1,1 @@
+"""Other systems that Canopy tells about votes: one file each."""

@@ -1,0 +1,1 @@
+"""Judges: models that read recorded generations and label them from a closed list."""
