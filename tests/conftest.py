@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.postgres import PostgresServer, PostgresUnavailable
+
 PLATFORM = "platform: "  # a skip whose reason begins so can't be helped on this kind of machine
 
 
@@ -39,3 +41,13 @@ def pytest_make_collect_report(
     report = yield
     _refuse_skip(report)
     return report
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Generator[PostgresServer]:
+    """A real PostgreSQL, for tests that don't crash it."""
+    try:
+        with PostgresServer(fsync=False) as server:
+            yield server
+    except PostgresUnavailable as error:
+        pytest.skip(str(error))

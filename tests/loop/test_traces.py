@@ -11,6 +11,7 @@ from oteltap import OtelTapHttpProtobufReceiver, OtelTapHttpProtobufReceiverSett
 
 from tests.support.model_scripts import SCRIPTS
 from tests.support.model_server import FakeModelServer
+from tests.support.postgres import PostgresServer
 from tests.support.server import running_server
 
 CALLER = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -44,23 +45,37 @@ def check_vote(vote: Span, call: Span) -> None:
     assert said["gen_ai.evaluation.score.value"] == 1
 
 
-async def test_a_request_is_one_server_span_and_its_model_call_one_client_span_below_it(tmp_path: Path) -> None:
-    port = free_port()
-    env = {
+def instrumented(port: int) -> dict[str, str]:
+    """The environment that the operator injects, for a receiver on this port."""
+    return {
         "OTEL_SERVICE_NAME": "canopy-backend",
         "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
         "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{port}",
         "OTEL_METRICS_EXPORTER": "none",
         "OTEL_LOGS_EXPORTER": "none",
     }
-    launcher = [str(Path(sys.executable).with_name("opentelemetry-instrument"))]
+
+
+async def arrived(spans: list[Span], count: int) -> None:
+    async with asyncio.timeout(10):
+        while len(spans) < count:
+            await asyncio.sleep(0.05)
+
+
+LAUNCHER = [str(Path(sys.executable).with_name("opentelemetry-instrument"))]
+
+
+async def test_a_request_is_one_server_span_and_its_model_call_one_client_span_below_it(tmp_path: Path) -> None:
+    port = free_port()
     async with (
         OtelTapHttpProtobufReceiver(OtelTapHttpProtobufReceiverSettings(http_port=port)) as receiver,
         FakeModelServer() as model,
     ):
         spans: list[Span] = []
         collecting = asyncio.create_task(collect(receiver, spans))
-        async with running_server(tmp_path, {"LLAMA_STACK_URL": model.url}, env=env, launcher=launcher) as server:
+        async with running_server(
+            tmp_path, {"LLAMA_STACK_URL": model.url}, env=instrumented(port), launcher=LAUNCHER
+        ) as server:
             async with httpx.AsyncClient(base_url=server.url, timeout=20) as client:
                 headers = {"traceparent": f"00-{CALLER}-00f067aa0ba902b7-01"}
                 asked = await client.post("/summarize", json={"prompt": "A text."}, headers=headers)
@@ -74,9 +89,7 @@ async def test_a_request_is_one_server_span_and_its_model_call_one_client_span_b
                 await client.get("/metrics")
             # The SDK hands over what it holds when the process ends.
             assert await server.stop() == 0
-        async with asyncio.timeout(10):
-            while len(spans) < 5:
-                await asyncio.sleep(0.05)
+        await arrived(spans, 5)
         collecting.cancel()
 
     def one(name: str, trace_id: str) -> Span:
@@ -104,3 +117,37 @@ async def test_a_request_is_one_server_span_and_its_model_call_one_client_span_b
     assert attributes(broken)["error.type"] == "model_error"
     assert one("POST /summarize", failed.headers["x-request-id"]).status.code == 2
     assert len(spans) == 5
+
+
+async def test_a_vote_at_one_replica_links_to_the_model_call_of_another(
+    tmp_path: Path, postgres: PostgresServer
+) -> None:
+    port = free_port()
+    env = {**instrumented(port), "CANOPY_STORE_URL": postgres.create_database()}
+    async with (
+        OtelTapHttpProtobufReceiver(OtelTapHttpProtobufReceiverSettings(http_port=port)) as receiver,
+        FakeModelServer() as model,
+    ):
+        spans: list[Span] = []
+        collecting = asyncio.create_task(collect(receiver, spans))
+        values = {"LLAMA_STACK_URL": model.url}
+        (tmp_path / "other").mkdir()
+        async with (
+            running_server(tmp_path, values, env=env, launcher=LAUNCHER) as one,
+            running_server(tmp_path / "other", values, env=env, launcher=LAUNCHER) as other,
+            httpx.AsyncClient(timeout=20) as client,
+        ):
+            asked = await client.post(f"{one.url}/summarize", json={"prompt": "A text."})
+            trace_id = asked.headers["x-request-id"]
+            voted = await client.post(f"{other.url}/feedback", json={"request_id": trace_id, "rating": "thumbs_up"})
+            assert (await one.stop(), await other.stop()) == (0, 0)
+        await arrived(spans, 3)
+        collecting.cancel()
+
+    by_name = {span.name: span for span in spans}
+    assert sorted(by_name) == ["POST /feedback", "POST /summarize", "chat llama32"]
+    call = by_name["chat llama32"]
+    assert call.trace_id.hex() == trace_id
+    assert call.parent_span_id == by_name["POST /summarize"].span_id
+    assert by_name["POST /feedback"].trace_id.hex() == voted.headers["x-request-id"] != trace_id
+    check_vote(by_name["POST /feedback"], call)

@@ -51,7 +51,7 @@ class PostgresServer:
             if os.geteuid() == 0:
                 user = pwd.getpwnam(_UNPRIVILEGED)
                 os.chown(data, user.pw_uid, user.pw_gid)
-            self._call(
+            self.call(
                 "initdb", "-D", data, "-U", "canopy", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"
             )
             self.start()
@@ -114,7 +114,8 @@ class PostgresServer:
         """A connection in which every statement is its own transaction."""
         return psycopg.connect(host="127.0.0.1", port=self.port, user="canopy", dbname=database, autocommit=True)
 
-    def _call(self, program: str, *arguments: str | Path) -> None:
+    def call(self, program: str, *arguments: str | Path) -> None:
+        """Run one of the programs that come with the server, as the user that it runs as."""
         result = subprocess.run(
             [self._bin / program, *arguments], capture_output=True, user=_user(), group=_group(), cwd="/", check=False
         )

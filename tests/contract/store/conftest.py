@@ -10,20 +10,7 @@ import pytest
 
 from canopy.store import Store, open_store
 from tests.contract.store.records import Clock
-from tests.support.postgres import PostgresServer, PostgresUnavailable
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Generator[PostgresServer]:
-    try:
-        server = PostgresServer(fsync=False)
-        server.__enter__()
-    except PostgresUnavailable as error:
-        pytest.skip(str(error))
-    try:
-        yield server
-    finally:
-        server.__exit__()
+from tests.support.postgres import PostgresServer
 
 
 def _migrated(url: str) -> str:
