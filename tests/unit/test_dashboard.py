@@ -11,7 +11,7 @@ from canopy.store.ab import AB_PREFERENCE
 from canopy.store.base import Count, Filter, Page
 from canopy.ui.chart import BARS_HEIGHT, BARS_TOP, LINE_HEIGHT, LINE_TOP, satisfaction_chart
 from canopy.ui.dashboard import dashboard
-from canopy.ui.overview import prompt_versions, wilson
+from canopy.ui.overview import prompt_versions
 
 
 def at(text: str) -> int:
@@ -69,18 +69,6 @@ def test_bars_stack_and_the_line_is_the_share_of_positive_votes() -> None:
     assert bucket.line_y == LINE_TOP + LINE_HEIGHT / 4
     assert chart.buckets[-1].line_y is None  # neutral votes take no side
     assert [tick.label for tick in chart.votes] == ["0", "4", "8"]
-
-
-@pytest.mark.parametrize(
-    ("positive", "negative", "low", "high"),
-    [(8, 2, 0.490162, 0.943318), (1, 0, 0.206549, 1.0), (0, 10, 0.0, 0.277533), (50, 50, 0.403832, 0.596168)],
-)
-def test_the_interval_is_wilsons(positive: int, negative: int, low: float, high: float) -> None:
-    assert wilson(Tally(positive=positive, negative=negative)) == pytest.approx((low, high), abs=1e-6)
-
-
-def test_without_a_decided_vote_there_is_no_interval() -> None:
-    assert wilson(Tally(neutral=3)) is None
 
 
 def test_prompt_versions_come_by_votes_and_unknown_ones_last() -> None:

@@ -4,15 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from canopy.difference import Difference, difference
 from canopy.experiments.decision import Decision, Status, decide
+from canopy.experiments.intervals import wilson
 from canopy.feedback.ab_report import Report, report_on
-from canopy.feedback.statistics import Tally
 from canopy.flags import Flag
 from canopy.store.ab import Arm, BallotCounts, BallotEntry, BallotPage, Experiment, FirstBallot, Side
 from canopy.ui.ab_chart import WinRateChart, win_rate_chart
 from canopy.ui.dashboard import QUERY, address
-from canopy.ui.difference import Difference, difference
-from canopy.ui.overview import wilson
 
 _DECIDED_PAST = 8  # other experiments whose decision is worked out for the list
 _ARMS: dict[Arm, str] = {"prompt": "Prompt A", "prompt_b": "Prompt B"}
@@ -201,7 +200,7 @@ def _compared(entry: BallotEntry) -> Compared:
 
 
 def _share(part: int, n: int) -> Share:
-    return Share(part / n if n else None, n, wilson(Tally(positive=part, negative=n - part)))
+    return Share(part / n if n else None, n, wilson(part, n))
 
 
 def _href(params: Mapping[str, str], experiment_id: str, anchor: str, cursor: str = "") -> str:

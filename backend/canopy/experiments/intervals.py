@@ -1,0 +1,18 @@
+"""How sure a share is that was counted once, such as a satisfaction or a pass rate."""
+
+from math import sqrt
+
+_Z = 1.959963984540054  # 97.5 % quantile of the normal distribution: a 95 % interval
+
+
+def wilson(part: int, n: int) -> tuple[float, float] | None:
+    """The 95 % interval of the share `part / n`, which is how far chance alone may have moved it; None where n is 0.
+
+    Source: E. B. Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
+    """
+    if not n:
+        return None
+    share = part / n
+    centre = (share + _Z * _Z / (2 * n)) / (1 + _Z * _Z / n)
+    spread = _Z / (1 + _Z * _Z / n) * sqrt(share * (1 - share) / n + _Z * _Z / (4 * n * n))
+    return max(0.0, centre - spread), min(1.0, centre + spread)
