@@ -107,6 +107,10 @@ lock: $(CACHE)/lock/.stamp  ## Remake the locks from pyproject.toml; UPGRADE=1 t
 chart: $(STAMPS)/project $(STAMPS)/runtime  ## Remake the chart's schema and its table of values from the models and values.yaml
 	@$(BIN)/python -m tools.chart
 
+.PHONY: schema
+schema: $(STAMPS)/project $(STAMPS)/runtime  ## Remake canopy-evals/results.schema.json from the model
+	@$(BIN)/python -m tools.results_schema
+
 .PHONY: dashboards
 dashboards: $(STAMPS)/dev  ## Remake the chart's dashboards from tools/dashboards
 	@$(BIN)/python -m tools.dashboards

@@ -1,8 +1,12 @@
 """What a run of the suites found: the records, which are also the JSON report (`results.json`)."""
 
+from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from canopy.errors import ConfigError
 
 SCHEMA_VERSION: Literal[1] = 1
 
@@ -78,3 +82,25 @@ class Run(_Record):
     gate: dict[str, Any] | None = Field(
         None, description="The thresholds and whether each held, as `canopy.evals.gate` has it."
     )
+
+
+def load(path: Path) -> Run:
+    """Read a `results.json`. Raises ConfigError where there is none, and where a newer Canopy wrote it."""
+    try:
+        content = orjson.loads(path.read_bytes())
+    except OSError as error:
+        raise ConfigError(f"{path} can't be read: {error.strerror}.") from error
+    except orjson.JSONDecodeError as error:
+        raise ConfigError(f"{path} is no JSON: {error}. Name a results.json that `canopy evals run` wrote.") from error
+    version = content.get("schema_version") if isinstance(content, dict) else None
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise ConfigError(
+            f"{path} is of version {version}, and this Canopy reads up to version {SCHEMA_VERSION}. "
+            "Use the Canopy that wrote it, or a newer one."
+        )
+    try:
+        return Run.model_validate(content)
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the whole"
+        raise ConfigError(f"{path} is no report of evaluations: {where}: {first['msg']}.") from error

@@ -1,0 +1,24 @@
+"""Writes canopy-evals/results.schema.json, which tells programs what a results.json holds.
+
+`make schema` runs it; a test compares what is there with what it would write.
+"""
+
+import json
+from pathlib import Path
+
+from canopy.evals.results import SCHEMA_VERSION, Run
+
+FILE = Path(__file__).parents[1] / "canopy-evals/results.schema.json"
+
+
+def schema() -> str:
+    """The JSON Schema of a report."""
+    head = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:canopy:evals:results:{SCHEMA_VERSION}",
+    }
+    return json.dumps(head | Run.model_json_schema(mode="serialization"), indent=2, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    FILE.write_text(schema())
