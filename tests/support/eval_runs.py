@@ -52,7 +52,7 @@ def a_run(*cases: CaseResult, **fields: Any) -> Run:
 
 def _case(number: int, fields: dict[str, Any]) -> CaseResult:
     defaults = {
-        "id": f"sha256:{number:016x}",
+        "id": f"sha256:{number:08x}5b6a7988",
         "suite": "summary_tests",
         "file": "Summary/summary_tests.yaml",
         "prompt": PROMPT,

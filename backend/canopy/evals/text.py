@@ -1,0 +1,23 @@
+"""Any text as something that reports can hold and people can see."""
+
+import re
+
+# What XML 1.0 allows is tab, line feed, carriage return and everything from the space on, without surrogates and the
+# last two code points of the first plane (https://www.w3.org/TR/xml/#charsets).
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_PICTURES = 0x2400  # Unicode's pictures of the control characters, in their order
+
+
+def visible(text: str) -> str:
+    """The text with each control character as its picture, such as `␀`; what no file can hold becomes `�`."""
+    return _FORBIDDEN.sub(lambda match: _picture(ord(match[0])), text)
+
+
+def excerpt(text: str, length: int) -> str:
+    """The beginning on one line, in at most `length` characters."""
+    line = " ".join(text[: 4 * length].split())
+    return line if len(line) <= length else line[: length - 1].rstrip() + "…"
+
+
+def _picture(code: int) -> str:
+    return chr(_PICTURES + code) if code < 0x20 else "\ufffd"
