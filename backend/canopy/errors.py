@@ -52,7 +52,7 @@ class CanopyError(Exception):
 
 
 class ConfigError(CanopyError):
-    """The values file can't be used; the sentence names the key."""
+    """A file or setting that a person wrote can't be used; the sentence names the key."""
 
     code = "config_invalid"
 

@@ -7,6 +7,7 @@ import click
 
 from canopy import __version__
 from canopy.cli.ab import ab
+from canopy.cli.evals import evals
 from canopy.cli.records import erase, export, prune
 from canopy.cli.serving import check_values, serve
 
@@ -20,5 +21,5 @@ def main() -> None:
     """
 
 
-for _command in (serve, check_values, export, prune, erase, ab):
+for _command in (serve, check_values, export, prune, erase, ab, evals):
     main.add_command(_command)

@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
+from canopy.documents import problem_of, refuse_repeated_keys, sentence_of
 from canopy.errors import ConfigError
 from canopy.flags.decisions import Flag, decide
 from canopy.flags.values import Values
@@ -39,7 +39,7 @@ def load_config(content: bytes) -> Config:
     try:
         values = Values.model_validate(document)
     except ValidationError as error:
-        sentences = [_sentence(item) for item in error.errors()]
+        sentences = [sentence_of(item) for item in error.errors()]
         if len(sentences) > _FINDINGS:
             sentences[_FINDINGS:] = [f"And {len(sentences) - _FINDINGS} more."]
         raise ConfigError(" ".join(sentences)) from error
@@ -52,10 +52,7 @@ def _document(content: bytes) -> dict[str, Any]:
     try:
         document = yaml.load(content, _Loader)  # noqa: S506 - a safe loader
     except Exception as error:  # PyYAML lets through whatever its constructors and its recursion raise
-        mark = getattr(error, "problem_mark", None)
-        place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or type(error).__name__
-        raise ConfigError(f"The values are not valid YAML{place}: {problem}.") from error
+        raise ConfigError(f"The values are not valid YAML{problem_of(error)}.") from error
     if document is None:
         return {}
     if not isinstance(document, dict):
@@ -67,12 +64,7 @@ class _Loader(yaml.SafeLoader):
     """A safe loader that refuses a mapping with one key twice, where the last would win in silence."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            name = str(key.value)
-            if name in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"`{name}` stands twice", key.start_mark)
-            seen.add(name)
+        refuse_repeated_keys(node)
         return super().construct_mapping(node, deep)
 
 
@@ -146,22 +138,3 @@ class ConfigSource:
             return self.path.read_bytes()
         except OSError as error:
             raise ConfigError(f"{self.path}: the values file can't be read ({error.strerror}).") from error
-
-
-def _sentence(item: ErrorDetails) -> str:
-    """One of pydantic's findings as a sentence that names the key and doesn't repeat the value."""
-    path = ".".join(str(part) for part in item["loc"])
-    match item["type"]:
-        case "extra_forbidden":
-            return f"`{path}` is not a known key; check its spelling and indentation."
-        case "missing":
-            return f"`{path}` is missing."
-        case "model_type":
-            return f"`{path}` must be a mapping of keys."
-        case "value_error":
-            message = str(item["ctx"]["error"])
-            return f"`{path}`: {message}." if path else f"{message}."
-        case _:
-            message = item["msg"].removeprefix("Input ")
-            lowered = message if message[:2].isupper() else message[0].lower() + message[1:]
-            return f"`{path}` {lowered}."

@@ -1,0 +1,118 @@
+"""Suites of cases: the files `*_tests.yaml` and the exports of feedback, in one format."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from canopy.errors import ConfigError
+from canopy.evals.documents import line_of, read
+
+# An export that was downloaded beside the suites has a name of its own (and ` (1)` in it the second time), so a file
+# counts by what it holds as well.
+_EXPORT = re.compile(rb"(?=.*^endpoint\s*:)(?=.*^tests\s*:)", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A prompt and what a good answer to it looks like. Without an expected result it awaits review."""
+
+    id: str
+    prompt: str
+    expected_result: str
+
+    @property
+    def reviewed(self) -> bool:
+        """Whether a person has written what is expected."""
+        return bool(self.expected_result.strip())
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """Cases of one endpoint and how answers to them are scored: scorer → its parameters (None: it has none)."""
+
+    name: str
+    description: str
+    endpoint: str
+    scoring_params: dict[str, dict[str, Any] | None]
+    cases: list[Case]
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("is blank")
+    return text
+
+
+def _path(text: str) -> str:
+    if not re.fullmatch(r"/[^/\s?#][^\s?#]*", text):
+        raise ValueError("must be a path of the backend, such as `/summarize`")
+    return text
+
+
+type _Name = Annotated[str, AfterValidator(_not_blank)]
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class _Test(_Entry):
+    prompt: _Name
+    # A key without anything behind it is null.
+    expected_result: Annotated[str, BeforeValidator(lambda value: "" if value is None else value)] = ""
+
+
+class _File(_Entry):
+    name: _Name
+    description: str = ""
+    endpoint: Annotated[str, AfterValidator(_path)]
+    scoring_params: dict[_Name, dict[str, Any] | None] = Field(min_length=1)
+    tests: list[_Test]
+
+
+def case_id(endpoint: str, prompt: str) -> str:
+    """`case_` and 16 hex digits; the same endpoint and prompt have the same id in every file and run."""
+    # An endpoint holds no line break, so no two pairs give the same bytes.
+    return f"case_{hashlib.sha256(f'{endpoint}\n{prompt}'.encode()).hexdigest()[:16]}"
+
+
+def find(folder: Path) -> list[Path]:
+    """The suites below a folder, sorted: `*_tests.yaml`, and other YAML files that hold an exported dataset.
+
+    What lies in hidden folders is left alone. A file is itself. Raises ConfigError when there is none.
+    """
+    if folder.is_file():
+        return [folder]
+    if not folder.is_dir():
+        raise ConfigError(f"There is no folder {folder}.")
+    files = sorted(path for path in folder.rglob("*.y*ml") if _is_suite(path, folder))
+    if not files:
+        raise ConfigError(f"{folder} holds no suite: no file `*_tests.yaml`, and no exported dataset.")
+    return files
+
+
+def _is_suite(path: Path, folder: Path) -> bool:
+    if any(part.startswith(".") for part in path.relative_to(folder).parts):
+        return False
+    if path.suffix not in (".yaml", ".yml") or not path.is_file():
+        return False
+    return path.stem.endswith("_tests") or bool(_EXPORT.search(path.read_bytes()))
+
+
+def load(path: Path) -> Suite:
+    """Read a suite. Raises ConfigError with the file, the line and what is wrong there."""
+    file, root = read(path, _File)
+    cases: dict[str, Case] = {}
+    lines: dict[str, int] = {}
+    for number, test in enumerate(file.tests):
+        identifier, line = case_id(file.endpoint, test.prompt), line_of(root, "tests", number)
+        if identifier in cases:
+            raise ConfigError(
+                f"{path}: the prompt on line {line} stands on line {lines[identifier]} as well; keep one of the two."
+            )
+        cases[identifier], lines[identifier] = Case(identifier, test.prompt, test.expected_result), line
+    return Suite(file.name, file.description, file.endpoint, file.scoring_params, list(cases.values()))
