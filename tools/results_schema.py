@@ -6,6 +6,8 @@
 import json
 from pathlib import Path
 
+from pydantic.json_schema import GenerateJsonSchema
+
 from canopy.evals.results import SCHEMA_VERSION, Run
 
 FILE = Path(__file__).parents[1] / "canopy-evals/results.schema.json"
@@ -14,7 +16,7 @@ FILE = Path(__file__).parents[1] / "canopy-evals/results.schema.json"
 def schema() -> str:
     """The JSON Schema of a report."""
     head = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$schema": GenerateJsonSchema.schema_dialect,
         "$id": f"urn:canopy:evals:results:{SCHEMA_VERSION}",
     }
     return json.dumps(head | Run.model_json_schema(mode="serialization"), indent=2, ensure_ascii=False) + "\n"
