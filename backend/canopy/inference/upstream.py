@@ -8,7 +8,7 @@ import datetime
 import email.utils
 import logging
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, ClassVar
 
@@ -75,6 +75,14 @@ class Upstream:
             extra_body={"messages": [{"role": turn.role, "content": turn.content} for turn in request.messages]},
             extra_headers={"Accept": "text/event-stream", "Accept-Encoding": "identity", **dict(request.trace_headers)},
         )
+
+    async def scoring_functions(self) -> Any:
+        """The server's list of scoring functions, as it comes."""
+        return await self._client.get("/v1/scoring-functions", cast_to=object)
+
+    async def score(self, body: Mapping[str, Any]) -> Any:
+        """The server's answer to a scoring request, as it comes."""
+        return await self._client.post("/v1/scoring/score", body=body, cast_to=object)
 
     @staticmethod
     def read(response: AsyncAPIResponse[Any]) -> AsyncIterator[bytes]:

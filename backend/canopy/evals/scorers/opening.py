@@ -1,0 +1,107 @@
+"""From a suite's `scoring_params` to scorers that are ready."""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from canopy.errors import CanopyError, ConfigError
+from canopy.evals.scorers.base import Scorer
+from canopy.evals.scorers.judge import Judge
+from canopy.evals.scorers.kinds import Kind, MeasuringScorer
+from canopy.evals.scorers.registry import SCORERS
+from canopy.inference import open_inference
+from canopy.inference.scoring import ScoringApi
+from canopy.settings import Settings
+
+_AT_ONCE = 4  # rows per scorer; a judge is often the same small server that is being evaluated
+
+
+@dataclass(frozen=True, slots=True)
+class OpenScorers:
+    """The scorers of a suite, in its order, and who scores: this process or the Llama Stack server."""
+
+    scorers: list[Scorer]
+    scoring: Literal["local", "llama-stack"]
+    notice: str | None = None  # why `auto` didn't take the server, in a sentence
+
+
+@asynccontextmanager
+async def open_scorers(
+    scoring_params: Mapping[str, Mapping[str, Any] | None],
+    folder: Path,
+    *,
+    judge_url: str | None,
+    judge_model: str | None,
+    scoring: Literal["auto", "local", "llama-stack"],
+    minimums: Mapping[str, float],
+    settings: Settings,
+) -> AsyncGenerator[OpenScorers]:
+    """The scorers that a suite in `folder` names, open as long as the context is.
+
+    `judge_model` overrides the suite's. `minimums` are the values that pass, by scorer, instead of each scorer's own.
+    Scorers that Llama Stack doesn't have run in this process, whatever `scoring` says.
+
+    Raises ConfigError for an unknown scorer, parameters that are wrong, and a judge or scoring API that isn't there.
+    """
+    kinds = {name: _known(name).read(name, params, folder) for name, params in scoring_params.items()}
+    kinds = {name: kind.asking(judge_model) if isinstance(kind, Judge) else kind for name, kind in kinds.items()}
+    judges = [kind for kind in kinds.values() if isinstance(kind, Judge)]
+    if judges and judge_url is None:
+        raise ConfigError("The suite wants a judge, and none is given: name its server with --judge URL.")
+    async with AsyncExitStack() as stack:
+        inference = None
+        if judges:
+            inference = open_inference(judge_url, settings)
+            stack.push_async_callback(inference.close)
+            await inference.start()
+            for judge in judges:
+                await judge.check(inference)
+        api, notice = await _server(kinds, judge_url, scoring, settings, stack)
+        measures = {
+            name: kind.remote(api) if api is not None and kind.on_server else kind.local(inference)
+            for name, kind in kinds.items()
+        }
+        yield OpenScorers(
+            [
+                MeasuringScorer(name, measure, minimums.get(name, kinds[name].minimum), _AT_ONCE)
+                for name, measure in measures.items()
+            ],
+            "local" if api is None else "llama-stack",
+            notice,
+        )
+
+
+def _known(name: str) -> type[Kind]:
+    try:
+        return SCORERS[name]
+    except KeyError:
+        known = ", ".join(f"`{each}`" for each in SCORERS)
+        raise ConfigError(f"`scoring_params` names `{name}`, which is no scorer. There are {known}.") from None
+
+
+async def _server(
+    kinds: Mapping[str, Kind],
+    url: str | None,
+    scoring: Literal["auto", "local", "llama-stack"],
+    settings: Settings,
+    stack: AsyncExitStack,
+) -> tuple[ScoringApi | None, str | None]:
+    """The server's scoring API if it is to be used, and else the reason where that wasn't asked for."""
+    wanted = {name for name, kind in kinds.items() if kind.on_server}
+    if scoring == "local" or (scoring == "auto" and (url is None or not wanted)):
+        return None, None
+    if url is None:
+        raise ConfigError("Scoring by Llama Stack needs its server: name it with --judge URL.")
+    api = await stack.enter_async_context(ScoringApi(url, settings))
+    try:
+        missing = wanted - await api.functions()
+        reason = f"It doesn't have {' and '.join(f'`{name}`' for name in sorted(missing))}." if missing else None
+    except CanopyError as error:
+        reason = error.sentence
+    if reason is None:
+        return api, None
+    if scoring == "auto":
+        return None, f"The server at --judge can't score, so the scores are made here. {reason}"
+    raise ConfigError(f"The server at --judge can't score. {reason} Use --scoring local.")

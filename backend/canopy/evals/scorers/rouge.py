@@ -1,0 +1,47 @@
+"""ROUGE: how many words the answer shares with the expected one (Lin, 2004, https://aclanthology.org/W04-1013)."""
+
+import re
+import unicodedata
+from importlib import import_module
+from typing import Any, ClassVar, Literal, override
+
+from canopy.evals.scorers.base import Row
+from canopy.evals.scorers.kinds import Formula
+
+# A word, in any language; scripts that don't put spaces between words count by the character.
+_UNSPACED = r"\u0e00-\u0eff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"  # Thai, Lao, Japanese, Chinese
+_WORDS = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
+_SENTENCE_ENDS = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])")  # noqa: RUF001 - the full stops of Chinese and Japanese
+
+
+class Words:
+    """The library's tokenizer interface. Its own one knows the letters a to z and nothing else."""
+
+    def tokenize(self, text: str) -> list[str]:
+        """The words, in a form in which equal ones are equal."""
+        return _WORDS.findall(unicodedata.normalize("NFKC", text).casefold())
+
+
+class Rouge(Formula):
+    """By default the F-measure of rougeLsum: the longest common subsequence, sentence by sentence.
+
+    A summary in other words can be good and score low, so it informs and doesn't decide unless thresholds say so.
+    """
+
+    minimum: ClassVar[float] = 0.3
+    decides: ClassVar[bool] = False
+
+    variant: Literal["rouge1", "rouge2", "rougeL", "rougeLsum"] = "rougeLsum"
+    measure: Literal["fmeasure", "precision", "recall"] = "fmeasure"
+
+    @override
+    def value(self, row: Row) -> float:
+        # Imported late: the library takes a second, and most suites don't use it.
+        library: Any = import_module("rouge_score.rouge_scorer")
+        scorer = library.RougeScorer([self.variant], tokenizer=Words())
+        scores = scorer.score(_by_sentence(row.expected_answer), _by_sentence(row.generated_answer))
+        return float(getattr(scores[self.variant], self.measure))
+
+
+def _by_sentence(text: str) -> str:
+    return _SENTENCE_ENDS.sub("\n", text)

@@ -1,0 +1,69 @@
+"""Llama Stack's scoring API, which its successor OGX and other model servers don't have."""
+
+import asyncio
+from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Self
+
+from canopy.errors import ModelError, ModelNotFound, ModelTimeout
+from canopy.settings import Settings
+
+if TYPE_CHECKING:
+    from canopy.inference.upstream import Upstream
+
+# Seconds for one row. The server answers only when its judge is done, so there are no tokens to time.
+_SCORE_TIMEOUT = 300
+
+
+class ScoringApi:
+    """The scoring API of the server at a URL, with or without `/v1`. Use it as an asynchronous context manager."""
+
+    def __init__(self, url: str, settings: Settings) -> None:
+        self._url = url.rstrip("/").removesuffix("/v1").rstrip("/")
+        self._settings = settings
+        self._upstream: Upstream
+
+    async def __aenter__(self) -> Self:
+        self._upstream = await asyncio.to_thread(self._connect)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._upstream.close()
+
+    async def functions(self) -> set[str]:
+        """The names of the server's scoring functions. Raises ModelError, also where it has no scoring API."""
+        try:
+            async with asyncio.timeout(self._settings.model_first_token_timeout):
+                listed = await self._upstream.scoring_functions()
+            return {function["identifier"] for function in listed["data"]}
+        except TimeoutError as error:
+            raise ModelTimeout("The server did not list its scoring functions in time.") from error
+        except self._upstream.FAILURES as error:
+            failure = self._upstream.translate(error, "")
+            raise ModelError("It has no scoring API.") if isinstance(failure, ModelNotFound) else failure from error
+        except (KeyError, TypeError) as error:
+            raise ModelError("It has no scoring API.") from error
+
+    async def score(self, function: str, params: Mapping[str, Any], row: Mapping[str, str]) -> dict[str, Any]:
+        """What the function makes of a row. Raises ModelError.
+
+        `params` are always sent: where none are, the server takes those of the call before, whoever made it.
+        """
+        body = {"input_rows": [row], "scoring_functions": {function: params}}
+        try:
+            async with asyncio.timeout(_SCORE_TIMEOUT):
+                answer = await self._upstream.score(body)
+            return dict(answer["results"][function]["score_rows"][0])
+        except TimeoutError as error:
+            raise ModelTimeout(f"The server gave no score within {_SCORE_TIMEOUT} seconds.") from error
+        except self._upstream.FAILURES as error:
+            raise self._upstream.translate(error, str(params.get("judge_model"))) from error
+        except (IndexError, KeyError, TypeError, ValueError) as error:
+            raise ModelError("The server's answer doesn't hold a score.") from error
+
+    def _connect(self) -> "Upstream":
+        # Imported late and in a thread, as `llama_stack.py` does and for its reason.
+        upstream: type[Upstream] = import_module("canopy.inference.upstream").Upstream
+        return upstream(
+            self._url, connect_timeout=self._settings.model_connect_timeout, retries=self._settings.model_retries
+        )
