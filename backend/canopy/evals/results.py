@@ -1,7 +1,7 @@
 """What a run of the suites found: the records, which are also the JSON report (`results.json`)."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -63,6 +63,63 @@ class Target(_Record):
     flags: dict[str, bool] = {}
 
 
+class Change(_Record):
+    """What became of a case since the baseline."""
+
+    id: str
+    change: Literal["better", "worse", "same"] = Field(
+        description="By status, and where both are the same by the mean of the values."
+    )
+    before: CaseStatus
+    after: CaseStatus
+    value_before: float | None = Field(None, description="The mean of all values; null where there is none.")
+    value_after: float | None = None
+
+
+class Comparison(_Record):
+    """A run with its baseline, case by case. Rates are of the pairs: cases that passed or failed in both runs."""
+
+    baseline_id: str
+    baseline_started_at: str
+    baseline_revision: str | None = Field(None, description="Of the configuration that was evaluated then.")
+    changes: list[Change] = Field(description="Of the cases that are in both runs, in this run's order.")
+    added: list[str] = Field([], description="Ids of cases that the baseline doesn't have.")
+    removed: list[str] = Field([], description="Ids of cases that only the baseline has.")
+    pairs: int
+    gained: int = Field(description="Pairs that failed and now pass.")
+    lost: int = Field(description="Pairs that passed and now fail: the regressions.")
+    rate_before: float | None = Field(None, description="Pass rate of the pairs, 0 to 1; null without pairs.")
+    rate_after: float | None = None
+    interval: tuple[float, float] | None = Field(
+        None, description="95 % interval of `rate_after - rate_before`: Tango's score interval."
+    )
+    p_value: float | None = Field(None, description="Exact McNemar test, two-sided.")
+    sentence: str
+
+
+class Check(_Record):
+    """One threshold and whether it held."""
+
+    thresholds: str | None = Field(description="The file, relative to the folder that was run; null: the defaults.")
+    name: str = Field(
+        description="`pass_rate`, `max_regressions`, `max_unscored`, or a scorer whose mean is asked for."
+    )
+    required: float
+    found: float | None = Field(description="Null where there was nothing to measure.")
+    passed: bool
+    sentence: str
+
+
+class Gate(_Record):
+    """Whether the run is good enough."""
+
+    verdict: Literal["passed", "failed", "undecided"] = Field(
+        description="`undecided`: too many cases have no score, or there is none to judge by."
+    )
+    checks: list[Check]
+    sentence: str
+
+
 class Run(_Record):
     """A whole run. `finished_at` is null in the report of one that was interrupted; `--resume` goes on with it."""
 
@@ -75,13 +132,12 @@ class Run(_Record):
     judge_url: str | None = None
     scoring: Literal["local", "llama-stack"]
     repeat: int = 1
+    rules: str | None = Field(
+        None, description="A hash of what scored: scorers, their parameters and files, thresholds. Equal: comparable."
+    )
     cases: list[CaseResult]
-    comparison: dict[str, Any] | None = Field(
-        None, description="With the baseline, as `canopy.evals.comparison` has it."
-    )
-    gate: dict[str, Any] | None = Field(
-        None, description="The thresholds and whether each held, as `canopy.evals.gate` has it."
-    )
+    comparison: Comparison | None = Field(None, description="With the baseline, if one was given.")
+    gate: Gate | None = Field(None, description="Null where the run was interrupted.")
 
 
 def load(path: Path) -> Run:
