@@ -1,4 +1,7 @@
-"""What holds for every test: under `CI=true` nothing that should run is skipped unnoticed."""
+"""What holds for every test: under `CI=true` nothing that should run is skipped unnoticed.
+
+And the one MLflow server of a test session, which takes too long to start for each test.
+"""
 
 import os
 from collections.abc import Generator
@@ -6,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.mlflow import MlflowServer
 from tests.support.postgres import PostgresServer, PostgresUnavailable
 
 PLATFORM = "platform: "  # a skip whose reason begins so can't be helped on this kind of machine
@@ -51,3 +55,12 @@ def postgres() -> Generator[PostgresServer]:
             yield server
     except PostgresUnavailable as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Generator[MlflowServer]:
+    """A real MLflow. Each test makes an experiment of its own there; one that stops the server starts it again."""
+    server = MlflowServer(tmp_path_factory.mktemp("mlflow"))
+    server.start()
+    yield server
+    server.stop()

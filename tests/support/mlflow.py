@@ -1,0 +1,160 @@
+"""The real MLflow 3.17 server, in a virtual environment of its own under `.cache/`.
+
+`python -m tests.support.mlflow` makes the environment ahead of time; a test makes what it doesn't find. It is made
+again when its lock has changed.
+"""
+
+import hashlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import venv
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / ".cache" / "mlflow"
+LOCK = ROOT / "requirements" / "mlflow.lock"
+TEMPLATE = FOLDER / "template.db"
+START_TIMEOUT = 90  # seconds; it takes eight on a machine with nothing else to do
+
+
+def install() -> None:
+    """Make the environment, and an empty database to copy, unless they are there and of this lock."""
+    stamp = FOLDER / "lock.sha256"
+    digest = hashlib.sha256(LOCK.read_bytes()).hexdigest()
+    if stamp.exists() and stamp.read_text() == digest:
+        return
+    print("Installing MLflow for tests (about 50 s, once) …", flush=True)  # noqa: T201  # make shows it
+    venv.create(FOLDER, clear=True, symlinks=True)
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", str(FOLDER / "bin" / "python")]
+    locked = ["--no-deps", "--require-hashes", "--requirement", str(LOCK)]
+    subprocess.run([*pip, "install", "--quiet", "--no-compile", *locked], check=True)
+    # Compiles what the server imports, too: that takes most of the time of a first start.
+    command = [str(FOLDER / "bin" / "mlflow"), "db", "upgrade", f"sqlite:///{TEMPLATE}"]
+    subprocess.run(command, check=True, env=_environment(FOLDER), stderr=subprocess.DEVNULL)
+    stamp.write_text(digest)
+
+
+def _environment(state: Path) -> dict[str, str]:
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "OTEL_", "MLFLOW_"))}
+    return ours | {
+        "HOME": str(state),
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
+
+
+@dataclass
+class MlflowServer:
+    """A server whose state lives in `state`, a folder for it alone. Stopped and started again it is where it was."""
+
+    state: Path
+    url: str = field(init=False)
+    port: int = field(init=False)
+    _client: httpx.Client = field(init=False)
+    _process: subprocess.Popen[bytes] | None = None
+
+    def __post_init__(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            self.port = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._client = httpx.Client(base_url=self.url, timeout=30)
+
+    def start(self) -> None:
+        """Start it and wait until it is healthy."""
+        install()
+        database = self.state / "mlflow.db"
+        if not database.exists():
+            shutil.copy(TEMPLATE, database)
+        # What `mlflow server` would start; it would import everything twice.
+        command = [str(FOLDER / "bin" / "python"), "-m", "uvicorn", "mlflow.server.fastapi_app:app", "--workers", "1"]
+        environment = _environment(self.state) | {
+            "_MLFLOW_SERVER_FILE_STORE": f"sqlite:///{database}",
+            "_MLFLOW_SERVER_REGISTRY_STORE": f"sqlite:///{database}",
+            "_MLFLOW_SERVER_ARTIFACT_ROOT": str(self.state / "artifacts"),
+        }
+        output = self.state / "output.log"
+        with output.open("ab") as written:
+            self._process = subprocess.Popen(
+                [*command, "--host", "127.0.0.1", "--port", str(self.port)],
+                cwd=self.state,
+                env=environment,
+                stdout=written,
+                stderr=written,
+            )
+        deadline = time.monotonic() + START_TIMEOUT
+        while not self._healthy():
+            assert self._process.poll() is None, output.read_text()[-3000:]
+            assert time.monotonic() < deadline, output.read_text()[-3000:]
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        """End it, if it runs, as a crash would."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def create_experiment(self, name: str) -> str:
+        """Make an experiment; its id."""
+        made = self._post("/api/2.0/mlflow/experiments/create", {"name": name})
+        return str(made["experiment_id"])
+
+    def experiment_id(self, name: str) -> str | None:
+        """The id of an experiment; None where there is none of this name."""
+        params = {"experiment_name": name}
+        answer = self._client.get("/api/2.0/mlflow/experiments/get-by-name", params=params)
+        if answer.status_code == 404:
+            return None
+        return str(answer.raise_for_status().json()["experiment"]["experiment_id"])
+
+    def search(self, experiment_id: str, where: str = "") -> list[dict[str, Any]]:
+        """The traces of an experiment, newest first, that match a filter in MLflow's language, with assessments."""
+        location = {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": experiment_id}}
+        body = {"locations": [location], "filter": where, "max_results": 100}
+        traces: list[dict[str, Any]] = self._post("/api/3.0/mlflow/traces/search", body).get("traces", [])
+        return traces
+
+    def trace(self, trace_id: str) -> dict[str, Any] | None:
+        """A trace by the 32 hex digits of its id: what is known of it, with its assessments; None if it isn't there."""
+        answer = self._client.get(f"/api/3.0/mlflow/traces/tr-{trace_id}")
+        if answer.status_code == 404:
+            return None
+        found: dict[str, Any] = answer.raise_for_status().json()["trace"]["trace_info"]
+        return found
+
+    def assessments(self, trace_id: str) -> list[dict[str, Any]]:
+        """The assessments on a trace; none where the trace isn't there."""
+        trace = self.trace(trace_id)
+        found: list[dict[str, Any]] = trace.get("assessments", []) if trace else []
+        return found
+
+    def spans(self, trace_id: str) -> list[dict[str, Any]]:
+        """The spans of a trace with their attributes, as MLflow's UI gets them."""
+        params = {"trace_id": f"tr-{trace_id}"}
+        answer = self._client.get("/api/3.0/mlflow/traces/get", params=params)
+        spans: list[dict[str, Any]] = answer.raise_for_status().json()["trace"]["spans"]
+        return spans
+
+    def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        answer = self._client.post(path, json=body)
+        assert answer.is_success, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def _healthy(self) -> bool:
+        try:
+            return self._client.get("/health").is_success
+        except httpx.TransportError:
+            return False
+
+
+if __name__ == "__main__":
+    install()
