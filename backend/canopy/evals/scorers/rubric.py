@@ -10,11 +10,12 @@ from canopy.evals.scorers.base import Row
 from canopy.evals.scorers.kinds import Finding
 
 PLACEHOLDERS = ("input_query", "generated_answer", "expected_answer")
+_FIELDS = {(name, "", None) for name in PLACEHOLDERS}  # without the conversions and formats that Python knows
 GRADES: Mapping[str, float] = {"A": 1.0, "B": 0.75, "C": 0.5, "D": 0.25, "E": 0.0}
 
 
 def read_template(path: Path) -> str:
-    """A judge's template. Raises ValueError with a sentence for one that can't be filled in."""
+    """The judge's template in a file. Raises ValueError with a sentence for one that can't be used."""
     try:
         template = path.read_text(encoding="utf-8-sig")
     except OSError as error:
@@ -22,15 +23,23 @@ def read_template(path: Path) -> str:
     except UnicodeDecodeError as error:
         raise ValueError(f"`{path.name}` is not UTF-8 text") from error
     try:
+        check_template(template)
+    except ValueError as error:
+        raise ValueError(f"`{path.name}` {error}") from error
+    return template
+
+
+def check_template(template: str) -> None:
+    """See that a template has the placeholders it needs and no others. Raises ValueError that says what is wrong."""
+    try:
         fields = [tuple(part[1:]) for part in string.Formatter().parse(template) if part[1] is not None]
     except ValueError as error:
-        raise ValueError(f"`{path.name}` has a brace without its partner: as text write `{{{{` or `}}}}`") from error
-    known = ", ".join(f"`{{{name}}}`" for name in PLACEHOLDERS)
-    if any(field not in {(name, "", None) for name in PLACEHOLDERS} for field in fields):
-        raise ValueError(f"`{path.name}` may hold only {known} in braces: as text write `{{{{` or `}}}}`")
-    if ("generated_answer", "", None) not in fields:
-        raise ValueError(f"`{path.name}` must hold `{{generated_answer}}`, or the judge doesn't see what it judges")
-    return template
+        raise ValueError("has a brace without its partner: as text write `{{` or `}}`") from error
+    if any(field not in _FIELDS for field in fields):
+        known = ", ".join(f"`{{{name}}}`" for name in PLACEHOLDERS)
+        raise ValueError(f"may hold only {known} in braces: as text write `{{{{` or `}}}}`")
+    if "generated_answer" not in (name for name, *_ in fields):
+        raise ValueError("must hold `{generated_answer}`, or the judge doesn't see what it judges")
 
 
 def fill_in(template: str, row: Row) -> str:
