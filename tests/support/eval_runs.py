@@ -1,8 +1,8 @@
 """Runs of evaluations as the runner leaves them, for the tests of what is made from them."""
 
-from typing import Any
+from typing import Any, Literal
 
-from canopy.evals.results import Attempt, CaseResult, Run, Score, Target
+from canopy.evals.results import Attempt, CaseResult, CaseStatus, Change, Check, Comparison, Gate, Run, Score, Target
 
 PROMPT = "The council voted on Tuesday to turn the rail yard into a park. Work begins in May."
 EXPECTED = "The council voted to turn the rail yard into a park; work begins in May."
@@ -10,6 +10,10 @@ ANSWER = "The council voted to turn the old yard into a mall."
 JUDGE = "llm-as-judge::base"
 JUDGED_BADLY = Score(scorer=JUDGE, value=0.25, passed=False, grade="D", text="It invents a mall.\nAnswer: D")
 JUDGED_WELL = Score(scorer=JUDGE, value=1, passed=True, grade="A", text="All facts are there.\nAnswer: A")
+
+
+def an_id(number: int) -> str:
+    return f"sha256:{number:08x}5b6a7988"
 
 
 def an_attempt(*scores: Score, **fields: Any) -> Attempt:
@@ -52,10 +56,40 @@ def a_run(*cases: CaseResult, **fields: Any) -> Run:
 
 def _case(number: int, fields: dict[str, Any]) -> CaseResult:
     defaults = {
-        "id": f"sha256:{number:08x}5b6a7988",
+        "id": an_id(number),
         "suite": "summary_tests",
         "file": "Summary/summary_tests.yaml",
         "prompt": PROMPT,
         "expected_result": EXPECTED,
     }
     return CaseResult(**{**defaults, **fields})
+
+
+def a_change(number: int, change: Literal["better", "worse", "same"], before: CaseStatus, after: CaseStatus) -> Change:
+    """What became of the case with that number."""
+    return Change(id=an_id(number), change=change, before=before, after=after, value_before=0.5, value_after=0.5)
+
+
+def a_comparison(*changes: Change) -> Comparison:
+    """With one case that is better and one that is worse."""
+    return Comparison(
+        baseline_id="run_00",
+        baseline_started_at="2026-03-30T10:00:00Z",
+        changes=list(changes),
+        pairs=2,
+        gained=1,
+        lost=1,
+        rate_before=0.5,
+        rate_after=0.5,
+        interval=(-0.6, 0.6),
+        p_value=1,
+        sentence="1 better, 1 worse: no more than chance.",
+    )
+
+
+def a_gate(verdict: Literal["passed", "failed", "undecided"], sentence: str) -> Gate:
+    """With one check, which says the sentence."""
+    check = Check(
+        thresholds=None, name="pass_rate", required=0.8, found=0.33, passed=verdict == "passed", sentence=sentence
+    )
+    return Gate(verdict=verdict, checks=[check], sentence=f"The gate {verdict}.")

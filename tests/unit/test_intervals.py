@@ -2,7 +2,7 @@
 
 import pytest
 
-from canopy.experiments.intervals import wilson
+from canopy.experiments.intervals import percent, wilson
 
 
 @pytest.mark.parametrize(
@@ -15,3 +15,10 @@ def test_the_interval_is_wilsons(part: int, n: int, low: float, high: float) -> 
 
 def test_without_anything_counted_there_is_no_interval() -> None:
     assert wilson(0, 0) is None
+
+
+@pytest.mark.parametrize(
+    ("share", "words"), [(0, "0 %"), (0.001, "1 %"), (0.5, "50 %"), (0.875, "88 %"), (0.999, "99 %"), (1, "100 %")]
+)
+def test_only_none_is_0_percent_and_only_all_100(share: float, words: str) -> None:
+    assert percent(share) == words

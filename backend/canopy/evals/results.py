@@ -1,16 +1,25 @@
 """What a run of the suites found: the records, which are also the JSON report (`results.json`)."""
 
+from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from canopy.errors import ConfigError
 
 SCHEMA_VERSION: Literal[1] = 1
 
 type CaseStatus = Literal["passed", "failed", "awaiting_review", "unscored"]
+
+
+def _is_moment(text: str) -> str:
+    datetime.fromisoformat(text)
+    return text
+
+
+type Moment = Annotated[str, AfterValidator(_is_moment)]
 
 
 class _Record(BaseModel):
@@ -80,7 +89,7 @@ class Comparison(_Record):
     """A run with its baseline, case by case. Rates are of the pairs: cases that passed or failed in both runs."""
 
     baseline_id: str
-    baseline_started_at: str
+    baseline_started_at: Moment
     baseline_revision: str | None = Field(None, description="Of the configuration that was evaluated then.")
     changes: list[Change] = Field(description="Of the cases that are in both runs, in this run's order.")
     added: list[str] = Field([], description="Ids of cases that the baseline doesn't have.")
@@ -125,8 +134,8 @@ class Run(_Record):
 
     schema_version: Literal[1] = SCHEMA_VERSION
     id: str
-    started_at: str = Field(description="RFC 3339, UTC.")
-    finished_at: str | None = None
+    started_at: Moment = Field(description="RFC 3339, UTC.")
+    finished_at: Moment | None = None
     canopy_version: str
     target: Target
     judge_url: str | None = None

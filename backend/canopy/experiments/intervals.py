@@ -1,4 +1,4 @@
-"""How sure a share is that was counted once, such as a satisfaction or a pass rate."""
+"""A share that was counted once, such as a satisfaction or a pass rate: how sure it is, and how people read it."""
 
 from math import sqrt
 
@@ -16,3 +16,10 @@ def wilson(part: int, n: int) -> tuple[float, float] | None:
     centre = (share + _Z * _Z / (2 * n)) / (1 + _Z * _Z / n)
     spread = _Z / (1 + _Z * _Z / n) * sqrt(share * (1 - share) / n + _Z * _Z / (4 * n * n))
     return max(0.0, centre - spread), min(1.0, centre + spread)
+
+
+def percent(share: float) -> str:
+    """A share of 1 in whole percent, where 0 and 100 mean none and all."""
+    if 0 < share < 1:
+        return f"{min(max(round(share * 100), 1), 99)} %"
+    return f"{share * 100:.0f} %"

@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from canopy.experiments.intervals import percent
 from canopy.feedback.times import iso
 from canopy.store.base import Feedback
 from canopy.ui import ab_chart, chart
@@ -94,12 +95,7 @@ def _number(value: int) -> str:
 
 
 def _percent(share: float | None) -> str:
-    """A share of 1 in whole percent, where 0 and 100 mean none and all."""
-    if share is None:
-        return "no votes"
-    if 0 < share < 1:
-        return f"{min(max(round(share * 100), 1), 99)} %"
-    return f"{share * 100:.0f} %"
+    return "no votes" if share is None else percent(share)
 
 
 def _coded(sentence: str) -> Markup:

@@ -1,0 +1,52 @@
+"""What a run comes to, in a sentence."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from canopy.evals.overview import Overview
+from canopy.evals.results import Run
+
+type Mood = Literal["positive", "neutral", "negative"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`notes` are the sentences that explain it."""
+
+    label: str
+    mood: Mood
+    sentence: str
+    notes: tuple[str, ...] = ()
+
+
+_LABELS: dict[str, tuple[str, Mood]] = {
+    "passed": ("Passed", "positive"),
+    "failed": ("Failed", "negative"),
+    "undecided": ("Undecided", "neutral"),
+}
+
+
+def verdict(run: Run, numbers: Overview) -> Verdict:
+    """The gate's word where there is one, else what was counted."""
+    if run.gate is not None:
+        label, mood = _LABELS[run.gate.verdict]
+        return Verdict(label, mood, run.gate.sentence, _open_ends(numbers))
+    label = "Finished" if run.finished_at else "Interrupted"
+    counted = f"{numbers.counts['passed']:,} of {_cases(numbers.decided)} passed."
+    sentence = counted if numbers.decided else "No case has a verdict."
+    if run.finished_at is None:
+        sentence = f"The run was interrupted after {_cases(len(run.cases))}. {sentence}"
+    return Verdict(label, "neutral", sentence, _open_ends(numbers))
+
+
+def _open_ends(numbers: Overview) -> tuple[str, ...]:
+    notes = []
+    if unscored := numbers.counts["unscored"]:
+        notes.append(f"{_cases(unscored)} could not be scored, which says nothing of the answers.")
+    if awaiting := numbers.counts["awaiting_review"]:
+        notes.append(f"Awaiting review: {_cases(awaiting)}, for which nobody has written what a good answer is.")
+    return tuple(notes)
+
+
+def _cases(n: int) -> str:
+    return f"{n:,} case{'' if n == 1 else 's'}"
