@@ -19,6 +19,7 @@ from canopy.feedback.votes import Votes
 from canopy.flags import Config, ConfigSource
 from canopy.inference import open_inference
 from canopy.inference.switching import SwitchingInference
+from canopy.integrations.prompt_registry import PromptRegistry
 from canopy.lifecycle import Lifecycle
 from canopy.pipeline import Pipeline
 from canopy.settings import Settings
@@ -37,6 +38,7 @@ class Application:
 
     asgi: ASGIApp
     parts: Parts
+    registry: PromptRegistry
 
 
 def create_app(settings: Settings, logs: Logs) -> Application:
@@ -64,7 +66,9 @@ def create_app(settings: Settings, logs: Logs) -> Application:
         telemetry=telemetry,
         lifecycle=Lifecycle(),
     )
-    return Application(with_context(build_api(parts), parts), parts)
+    token = settings.mlflow_token.get_secret_value() if settings.mlflow_token else None
+    registry = PromptRegistry(config, store, telemetry, token=token, interval=settings.prompt_refresh_interval)
+    return Application(with_context(build_api(parts), parts), parts, registry)
 
 
 def values_path(settings: Settings) -> Path | None:
@@ -80,8 +84,9 @@ def _model_url(config: Config) -> str | None:
 
 
 @asynccontextmanager
-async def running(parts: Parts) -> AsyncGenerator[None]:
+async def running(application: Application) -> AsyncGenerator[None]:
     """Start the parts, and end them in the order in which nothing is lost."""
+    parts, registry = application.parts, application.registry
     async with AsyncExitStack() as stack:
         try:
             await parts.store.start()
@@ -89,10 +94,11 @@ async def running(parts: Parts) -> AsyncGenerator[None]:
             place = parts.store.description
             raise ConfigError(f"CANOPY_STORE_URL: {place} can't be used. {error.sentence}") from error
         stack.push_async_callback(parts.store.close)
+        await registry.start()
         await parts.inference.start()
         stack.push_async_callback(parts.inference.close)
         stack.push_async_callback(parts.pipeline.close)
-        for work in (_watch_config(parts), _retain(parts)):
+        for work in (_watch_config(parts, registry), _retain(parts), registry.run()):
             task = asyncio.create_task(work)
             task.add_done_callback(_tell_if_failed)
             stack.callback(task.cancel)
@@ -106,10 +112,11 @@ def _tell_if_failed(task: asyncio.Task[None]) -> None:
         logging.getLogger(__name__).error("A background task ended; restart the process.", exc_info=error)
 
 
-async def _watch_config(parts: Parts) -> None:
+async def _watch_config(parts: Parts, registry: PromptRegistry) -> None:
     emit = parts.telemetry.emit
 
     async def changed(config: Config) -> None:
+        registry.look_again()
         try:
             await parts.inference.use(_model_url(config))
         except ConfigError as error:

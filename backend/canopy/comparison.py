@@ -12,11 +12,12 @@ from canopy.experiments.assignment import compares, prompt_b_side
 from canopy.experiments.identity import experiment_id
 from canopy.experiments.rule import Rule
 from canopy.flags import Config, ConfigSource
+from canopy.flags.values import Arm
 from canopy.ids import new_id
 from canopy.inference.base import Deltas
 from canopy.pipeline import Pipeline, Question
 from canopy.prompts import prompt
-from canopy.store.ab import Arm, Comparison, Experiment, Side
+from canopy.store.ab import Comparison, Experiment, Side
 from canopy.store.base import Generation, Store
 from canopy.telemetry import Telemetry
 from canopy.telemetry.events import GenerationFinished, StoreFailed

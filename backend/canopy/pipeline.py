@@ -12,10 +12,10 @@ from canopy.admission import Admission
 from canopy.errors import CanopyError, FeatureDisabled, ShuttingDown, StoreError
 from canopy.features import Feature
 from canopy.flags import Config, ConfigSource
+from canopy.flags.values import Arm
 from canopy.ids import new_id
 from canopy.inference.base import ChatRequest, Completed, Deltas, Inference, Message
 from canopy.prompts import Prompt
-from canopy.store.ab import Arm
 from canopy.store.base import Generation, Store
 from canopy.store.base import Status as GenerationStatus
 from canopy.telemetry import Telemetry
@@ -147,6 +147,7 @@ class Pipeline:
         model = self._inference.model_name(feature.model(values))
         temperature, max_tokens = feature.temperature(values), feature.max_tokens(values)
         generation_id = new_id("gen")
+        registered = config.registered.get(question.arm)
         span = self._telemetry.traces.begin_model_call(
             {
                 "gen_ai.operation.name": "chat",
@@ -157,6 +158,7 @@ class Pipeline:
                 "canopy.feature": feature.name,
                 "canopy.generation_id": generation_id,
                 "canopy.prompt_id": prompt.id,
+                **({"canopy.prompt_version": registered.reference} if registered else {}),
                 "canopy.config_revision": config.revision,
             }
         )
@@ -206,6 +208,7 @@ def _record(
 ) -> Generation:
     question = call.question
     chat = len(question.messages) > 1
+    registered = call.config.registered.get(question.arm)
     return Generation(
         id=call.id,
         trace_id=question.trace_id,
@@ -218,7 +221,11 @@ def _record(
         prompt_id=call.prompt.id,
         prompt_text=call.prompt.text,
         model=call.request.model,
-        parameters={"temperature": call.request.temperature, "max_tokens": call.request.max_tokens},
+        parameters={
+            "temperature": call.request.temperature,
+            "max_tokens": call.request.max_tokens,
+            **({"mlflow_prompt": registered.reference} if registered else {}),
+        },
         config_revision=call.config.revision,
         input_text=question.messages[-1].content,
         messages=[{"role": turn.role, "content": turn.content} for turn in question.messages] if chat else None,

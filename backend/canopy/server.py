@@ -29,7 +29,7 @@ def serve(application: Application, on_started: Callable[[str], None]) -> None:
 
     async def run() -> None:
         with _listen(application.parts.settings) as listener:
-            async with running(application.parts):
+            async with running(application):
                 await server.serve([listener])
         application.parts.telemetry.emit(Stopped())
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from canopy.flags import Values
+from canopy.flags.values import Arm
 from canopy.prompts import Prompt
-from canopy.store.ab import Arm
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Hashable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Hashable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ from pydantic import ValidationError
 from canopy.documents import problem_of, refuse_repeated_keys, sentence_of
 from canopy.errors import ConfigError
 from canopy.flags.decisions import Flag, decide
-from canopy.flags.values import Values
+from canopy.flags.registered import PromptSource, RegisteredPrompt, with_texts
+from canopy.flags.values import Arm, Values
 
 _LARGEST = 256_000  # bytes; a ConfigMap may hold four times as much, no set of values needs it
 _FINDINGS = 5  # sentences about what is wrong
@@ -26,6 +27,7 @@ class Config:
 
     values: Values
     revision: str
+    registered: Mapping[Arm, RegisteredPrompt] = field(default_factory=dict)  # which texts came from the registry
 
     @cached_property
     def flags(self) -> dict[str, Flag]:
@@ -78,11 +80,12 @@ class ConfigSource:
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
+        self._known: dict[PromptSource, RegisteredPrompt] = {}
         content = self._read()
         self._judged: bytes | None = content
         self._found: bytes | None = content
         try:
-            self.current = load_config(content)
+            self._of_file = self.current = load_config(content)
         except ConfigError as error:
             raise ConfigError(f"{self.place}: {error.sentence}") from error
 
@@ -111,10 +114,17 @@ class ConfigSource:
         try:
             if not _document(content):
                 raise ConfigError("the values file is empty; delete keys, not the file's content.")
-            self.current = load_config(content)
+            self._of_file = load_config(content)
         except ConfigError as error:
             raise ConfigError(f"{self.place}: {error.sentence}") from error
+        self.know(self._known)
         return self.current
+
+    def know(self, prompts: Mapping[PromptSource, RegisteredPrompt]) -> None:
+        """Put the registry's texts in force, wherever the values name them, instead of those known before."""
+        self._known = dict(prompts)
+        values, registered = with_texts(self._of_file.values, self._known)
+        self.current = replace(self._of_file, values=values, registered=registered)
 
     async def watch(
         self, interval: float, on_change: Callable[[Config], Awaitable[None]], on_error: Callable[[ConfigError], None]

@@ -20,13 +20,19 @@ def _not_blank(text: str) -> str:
 def _without_credentials(url: AnyHttpUrl) -> AnyHttpUrl:
     if url.username or url.password or url.query or url.fragment:
         raise ValueError(
-            "must hold no credentials and no query; LLAMA_STACK_CLIENT_API_KEY in the environment takes a key"
+            "must hold no credentials and no query; the environment takes a key (docs/operations.md names the variable)"
         )
     return url
 
 
+# The keys of `summarize` that hold a prompt. An arm of an A/B test is a prompt by its key: `prompt` is Prompt A.
+type Arm = Literal["prompt", "prompt_b"]
+ARMS: tuple[Arm, Arm] = ("prompt", "prompt_b")
+
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+Alias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,99}$")]
 Prompt = Annotated[str, StringConstraints(strip_whitespace=False, max_length=20_000), AfterValidator(_storable)]
+SystemPrompt = Annotated[Prompt, AfterValidator(_not_blank)]
 
 
 # What `rating` means in requests and filters beside labels; digits are scores.
@@ -42,12 +48,22 @@ class SummarizeValues(_Section):
 
     enabled: bool = Field(True, description="Serve /summarize and the Summarization page.")
     model: str = Field("llama32", min_length=1, max_length=200, description="The model's id at the model server.")
-    prompt: Annotated[Prompt, AfterValidator(_not_blank)] = Field(
+    prompt: SystemPrompt = Field(
         "Summarize the text in a few clear sentences. Keep the facts, names and numbers, and add nothing of your own.",
         min_length=1,
         description="The system prompt; in A/B tests this is Prompt A.",
     )
     prompt_b: Prompt = Field("", description="The prompt to compare with; A/B testing needs it.")
+    mlflow_prompt: str = Field(
+        "",
+        pattern=r"^[A-Za-z0-9_.-]{0,250}$",
+        description="A prompt in MLflow's registry that replaces `prompt`.",
+    )
+    mlflow_prompt_version: int | None = Field(None, ge=1, description="Its version; null takes the alias's.")
+    mlflow_prompt_alias: Alias = Field("champion", description="Whose version it is, where no version is named.")
+    mlflow_prompt_b_alias: Alias = Field(
+        "challenger", description="Whose version is Prompt B, where the registry has one by this alias."
+    )
     temperature: float = Field(0.9, ge=0, le=2, allow_inf_nan=False, description="Sampling temperature.")
     max_tokens: int = Field(4096, ge=1, le=1_000_000, description="Longest answer in tokens.")
 
@@ -114,6 +130,24 @@ class AbTestingValues(_Section):
     )
 
 
+class MlflowValues(_Section):
+    """MLflow, which gets traces and feedback and may hold the prompts."""
+
+    enabled: bool = Field(False, description="Send traces and feedback to MLflow.")
+    url: Annotated[AnyHttpUrl, AfterValidator(_without_credentials)] | None = Field(
+        None,
+        strict=False,
+        description="MLflow's server; the environment's CANOPY_MLFLOW_TOKEN takes a token.",
+    )
+    experiment: str = Field("canopy", min_length=1, max_length=200, description="The experiment that the traces go to.")
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        if self.enabled and self.url is None:
+            raise ValueError("`enabled` needs the server's `url`")
+        return self
+
+
 class Values(_Section):
     """Everything the values file may hold; a key that isn't here is an error."""
 
@@ -123,6 +157,13 @@ class Values(_Section):
     summarize: SummarizeValues = SummarizeValues()
     feedback: FeedbackValues = FeedbackValues()
     ab_testing: AbTestingValues = AbTestingValues()
+    mlflow: MlflowValues = MlflowValues()
     repo_url: str | None = Field(None, description="Argo CD's; Canopy ignores it.")
     chart_path: str | None = Field(None, description="Argo CD's; Canopy ignores it.")
     target_revision: str | None = Field(None, description="Argo CD's; Canopy ignores it.")
+
+    @model_validator(mode="after")
+    def _registry(self) -> Self:
+        if self.summarize.mlflow_prompt and not self.mlflow.enabled:
+            raise ValueError("`summarize.mlflow_prompt` needs `mlflow.enabled: true` and `mlflow.url`")
+        return self

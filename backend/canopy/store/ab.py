@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from canopy.experiments import Rule
+from canopy.flags.values import Arm
 
-type Arm = Literal["prompt", "prompt_b"]
 type Side = Literal["a", "b"]
 type Preference = Literal["a", "b", "tie", "both_bad"]
 

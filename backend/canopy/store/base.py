@@ -4,10 +4,11 @@ Times are integers: microseconds since the epoch, UTC. Ids sort by the time they
 What is made anew for each vote is a named tuple: a frozen dataclass takes five times as long to make.
 """
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
+from canopy.flags.registered import PromptSource, RegisteredPrompt
 from canopy.store.ab import Ballot, BallotCounts, BallotPage, BallotReceipt, Comparison, Experiment, FirstBallot
 
 type Status = Literal["completed", "cancelled", "failed"]
@@ -262,6 +263,14 @@ class Store(Protocol):
 
     def distinct_inputs(self, where: Filter) -> AsyncGenerator[list[str]]:
         """The distinct input texts of matching feedback, by the time each was first voted on, in batches."""
+        ...
+
+    async def remember_prompts(self, prompts: Mapping[PromptSource, RegisteredPrompt]) -> None:
+        """Keep what the prompt registry gave, for a start while it is away."""
+        ...
+
+    async def remembered_prompts(self) -> dict[PromptSource, RegisteredPrompt]:
+        """What the prompt registry gave last for each source."""
         ...
 
     async def prune(self, before: int) -> Erased:

@@ -131,6 +131,18 @@ idempotency_keys = Table(
 )
 
 
+# The texts that MLflow's registry gave last, for a start while MLflow is away.
+registered_prompts = Table(
+    "registered_prompts",
+    metadata,
+    Column("reference", KEY, primary_key=True),  # `name/3` or `name@alias`, as the values name it
+    Column("name", Text, nullable=False),
+    Column("source_version", Integer),  # the version or the alias that the values name
+    Column("source_alias", Text),
+    Column("version", Integer, nullable=False),
+    Column("text", Text, nullable=False),
+)
+
 experiments = Table(
     "experiments",
     metadata,

@@ -2,12 +2,13 @@
 
 import asyncio
 import functools
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from canopy.errors import InputError, StoreError
+from canopy.flags.registered import PromptSource, RegisteredPrompt
 from canopy.store.ab import Ballot, BallotCounts, BallotPage, BallotReceipt, Comparison, Experiment, FirstBallot
 from canopy.store.base import Count, Erased, Filter, Generation, Page, Receipt, Vote
 from canopy.store.comparisons import Comparisons
@@ -18,6 +19,7 @@ from canopy.store.generations import Generations
 from canopy.store.inputs import Inputs, Position
 from canopy.store.migrate import upgrade
 from canopy.store.pages import Pages
+from canopy.store.registered import Registered
 from canopy.store.results import Results
 from canopy.store.series import SeriesIds
 from canopy.store.totals import Totals
@@ -40,6 +42,7 @@ class SqlStore:
         self._totals = Totals(database, self._pages)
         self._inputs = Inputs(database)
         self._results = Results(database)
+        self._registered = Registered(database)
         self._writer = Writer(database, undone=ids.forget)
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="canopy-store-reader")
 
@@ -130,6 +133,14 @@ class SqlStore:
         while not position.done:
             for ids in await self._read(self._inputs.step, where, position):
                 yield await self._read(self._inputs.texts, ids)
+
+    async def remember_prompts(self, prompts: Mapping[PromptSource, RegisteredPrompt]) -> None:
+        """Keep what the registry gave."""
+        await self._writer.submit(self._registered.remember, prompts)
+
+    async def remembered_prompts(self) -> dict[PromptSource, RegisteredPrompt]:
+        """Read what the registry gave."""
+        return await self._read(self._registered.known)
 
     async def prune(self, before: int) -> Erased:
         """Delete what is older."""

@@ -20,6 +20,7 @@ from canopy.telemetry.events import (
     FeedbackSubmitted,
     GenerationFinished,
     HttpRequest,
+    PromptsLoaded,
     RequestFailed,
     Started,
     StoreFailed,
@@ -93,6 +94,10 @@ class Metrics:
         )
         self._reload_time.set_to_current_time()
         self._flags = Gauge("canopy_flag", "1 when a flag is on.", ("flag",), registry=registry)
+        self.prompt_registry_up = Gauge(
+            "canopy_prompt_registry_up", "0 when the last look at MLflow's prompt registry failed.", registry=registry
+        )
+        self.prompt_registry_up.set(1)
         self._failures = Counter(
             "canopy_request_failures", "Requests not served by Canopy's fault.", ("code",), registry=registry
         )
@@ -144,7 +149,7 @@ class Metrics:
             return
         self._preferences.labels(it.winner or it.preference, it.winning_prompt_id or "").inc()
 
-    def _on_flags(self, event: Started | ConfigReloaded) -> None:
+    def _on_flags(self, event: Started | ConfigReloaded | PromptsLoaded) -> None:
         for name, on in event.flags.items():
             self._flags.labels(name).set(on)
         if isinstance(event, ConfigReloaded):
@@ -171,6 +176,7 @@ _COUNTERS: dict[type[Event], Callable[[Metrics, Any], None]] = {
     AbPreferenceSubmitted: Metrics._on_preference,
     Started: Metrics._on_flags,
     ConfigReloaded: Metrics._on_flags,
+    PromptsLoaded: Metrics._on_flags,
     ConfigRejected: Metrics._on_rejected,
     RequestFailed: Metrics._on_failure,
     StoreFailed: Metrics._on_store_failed,

@@ -14,9 +14,9 @@ from canopy.errors import (
     StoreError,
 )
 from canopy.experiments import Rule
+from canopy.flags.values import Arm
 from canopy.store import Store
 from canopy.store.ab import (
-    Arm,
     Ballot,
     BallotCounts,
     BallotEntry,
