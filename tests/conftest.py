@@ -63,4 +63,4 @@ def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Generator[MlflowServer]:
     server = MlflowServer(tmp_path_factory.mktemp("mlflow"))
     server.start()
     yield server
-    server.stop()
+    server.close()

@@ -102,6 +102,11 @@ class MlflowServer:
             self._process.wait()
             self._process = None
 
+    def close(self) -> None:
+        """End it for good."""
+        self.stop()
+        self._client.close()
+
     def create_experiment(self, name: str) -> str:
         """Make an experiment; its id."""
         made = self._post("/api/2.0/mlflow/experiments/create", {"name": name})
@@ -114,6 +119,28 @@ class MlflowServer:
         if answer.status_code == 404:
             return None
         return str(answer.raise_for_status().json()["experiment"]["experiment_id"])
+
+    def add_prompt(self, name: str, text: str, **tags: str) -> int:
+        """Register a version of a prompt, and the prompt if it is new; the version's number."""
+        mark = [{"key": "mlflow.prompt.is_prompt", "value": "true"}]
+        if self._client.get("/api/2.0/mlflow/registered-models/get", params={"name": name}).status_code == 404:
+            self._post("/api/2.0/mlflow/registered-models/create", {"name": name, "tags": mark})
+        all_tags = [*mark, {"key": "mlflow.prompt.text", "value": text}]
+        all_tags += [{"key": key, "value": value} for key, value in tags.items()]
+        made = self._post(
+            "/api/2.0/mlflow/model-versions/create", {"name": name, "source": "prompt-template", "tags": all_tags}
+        )
+        return int(made["model_version"]["version"])
+
+    def set_alias(self, name: str, alias: str, version: int) -> None:
+        """Give a version of a prompt an alias, which another may have had."""
+        body = {"name": name, "alias": alias, "version": str(version)}
+        self._post("/api/2.0/mlflow/registered-models/alias", body)
+
+    def delete_alias(self, name: str, alias: str) -> None:
+        """Take an alias away."""
+        body = {"name": name, "alias": alias}
+        self._client.request("DELETE", "/api/2.0/mlflow/registered-models/alias", json=body).raise_for_status()
 
     def search(self, experiment_id: str, where: str = "") -> list[dict[str, Any]]:
         """The traces of an experiment, newest first, that match a filter in MLflow's language, with assessments."""
