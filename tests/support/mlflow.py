@@ -68,7 +68,9 @@ class MlflowServer:
         self._client = httpx.Client(base_url=self.url, timeout=30)
 
     def start(self) -> None:
-        """Start it and wait until it is healthy."""
+        """Start it, unless it runs, and wait until it is healthy."""
+        if self._process is not None:
+            return
         install()
         database = self.state / "mlflow.db"
         if not database.exists():
