@@ -30,6 +30,7 @@ def value(name: str, params: dict[str, Any] | None = None, *, source: str = "", 
     return scorer.value(Row(source, expected, got))
 
 
+@settings(deadline=None)
 @given(TEXTS, TEXTS, TEXTS)
 def test_an_answer_contains_what_stands_in_it(before: str, expected: str, after: str) -> None:
     assert value("basic::subset_of", expected=expected, got=before + expected + after) == 1
@@ -92,6 +93,7 @@ def template(tmp_path: Path) -> Path:
     return tmp_path / "judge_prompt.txt"
 
 
+@settings(deadline=None)
 @given(query=TEXTS, expected=TEXTS, got=TEXTS)
 @example(query="{generated_answer}", expected="{input_query}", got="{expected_answer}")
 @example(query="{0} {} {x!r:>10} {", expected="}} %s $x", got="{generated_answer.__class__.__mro__}")
@@ -130,6 +132,7 @@ def test_a_template_that_cannot_be_filled_in_is_refused(template: Path, text: st
     assert "judge_prompt.txt" in str(refused.value)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from([*"{}!:_.[]0", *PLACEHOLDERS, "{generated_answer}"])).map("".join))
 def test_a_template_is_refused_or_can_be_filled_in(template: str) -> None:
     try:
@@ -171,6 +174,7 @@ def test_a_group_that_took_no_part_in_the_match_is_no_grade() -> None:
     assert read_grade("Answer: none", [compile_regex("Answer: (?:none|(A|B))"), compile_regex("(n)one")]).grade == "N"
 
 
+@settings(deadline=None)
 @given(st.text().filter(lambda text: "Answer: " not in text))
 def test_without_a_match_there_is_no_grade(said: str) -> None:
     found = read_grade(said, LAB)
@@ -179,6 +183,7 @@ def test_without_a_match_there_is_no_grade(said: str) -> None:
     assert "no regular expression of `judge_score_regexes` matches" in str(found.error)
 
 
+@settings(deadline=None)
 @given(TEXTS, st.sampled_from("ABCDE"), st.sampled_from("ABCDE"))
 def test_a_grade_that_the_judge_quotes_never_becomes_the_grade(between: str, quoted: str, meant: str) -> None:
     found = read_grade(f'The summary says "Answer: {quoted}". {between}\nAnswer: {meant}', LAB)

@@ -53,6 +53,21 @@ OGX = Distribution(
     prompts={"table_name": "prompts", "backend": "sql"},
 )
 
+# The data sets are for scoring whole ones, which no test does; the scoring functions don't start without.
+_SCORING: dict[str, list[dict[str, Any]]] = {
+    "scoring": [
+        {"provider_id": "basic", "provider_type": "inline::basic", "config": {}},
+        {"provider_id": "llm-as-judge", "provider_type": "inline::llm-as-judge", "config": {}},
+    ],
+    "datasetio": [
+        {
+            "provider_id": "localfs",
+            "provider_type": "inline::localfs",
+            "config": {"kvstore": {"namespace": "datasets", "backend": "kv"}},
+        }
+    ],
+}
+
 
 def install(distribution: Distribution) -> None:
     """Make the environment unless it is there and of this lock."""
@@ -69,11 +84,15 @@ def install(distribution: Distribution) -> None:
 
 @dataclass
 class StackServer:
-    """A running server in front of model servers, by provider id. Its state lives in `state`, a folder for it alone."""
+    """A running server in front of model servers, by provider id. Its state lives in `state`, a folder for it alone.
+
+    `scoring` adds the scoring API, which Llama Stack has and OGX hasn't.
+    """
 
     distribution: Distribution
     providers: dict[str, str]
     state: Path
+    scoring: bool = False
     url: str = field(init=False)
     _process: asyncio.subprocess.Process | None = None
 
@@ -131,11 +150,12 @@ class StackServer:
             }
             for name, url in self.providers.items()
         ]
+        others = _SCORING if self.scoring else {}
         return {
             "version": 2,
             "distro_name": "canopy",
-            "apis": ["inference"],
-            "providers": {"inference": inference},
+            "apis": ["inference", *others],
+            "providers": {"inference": inference} | others,
             "storage": {
                 "backends": {
                     "kv": {"type": "kv_sqlite", "db_path": str(self.state / "kv.db")},

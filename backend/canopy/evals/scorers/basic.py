@@ -35,7 +35,7 @@ class _Basic(Formula):
         async def measure(row: Row) -> Finding:
             result = await api.score(self.function, params, asdict(row))
             try:
-                return Finding(float(str(result.get("score"))))  # the server writes numbers as strings
+                return Finding(float(str(result.get("score"))))  # a number, or one as text
             except ValueError:
                 return Finding(error="The server's score is not a number.")
 

@@ -54,7 +54,10 @@ class Judge(Kind):
         patterns = self._patterns()
 
         async def measure(row: Row) -> Finding:
-            said, end = await _ask(inference, self.judge_model, fill_in(self.prompt_template, row), _MAX_TOKENS)
+            try:
+                said, end = await _ask(inference, self.judge_model, fill_in(self.prompt_template, row), _MAX_TOKENS)
+            except ModelReplyEmpty:
+                return Finding(error="The judge answered without a word.")
             found = read_grade(said, patterns)
             if found.value is None and end == "length":
                 return replace(found, error=f"The judge gave no clear grade within {_MAX_TOKENS:,} tokens.")
