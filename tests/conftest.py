@@ -1,16 +1,18 @@
 """What holds for every test: under `CI=true` nothing that should run is skipped unnoticed.
 
-And the one MLflow server of a test session, which takes too long to start for each test.
+And the servers of which a test session has one each, because they take too long to start for each test.
 """
 
 import os
-from collections.abc import Generator
+from collections.abc import AsyncGenerator, Generator
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from tests.support.mlflow import MlflowServer
 from tests.support.postgres import PostgresServer, PostgresUnavailable
+from tests.support.stacks import Stacks, open_stacks
 
 PLATFORM = "platform: "  # a skip whose reason begins so can't be helped on this kind of machine
 
@@ -55,6 +57,13 @@ def postgres() -> Generator[PostgresServer]:
             yield server
     except PostgresUnavailable as error:
         pytest.skip(str(error))
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def stacks(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Stacks]:
+    """The real Llama Stack and OGX."""
+    async with open_stacks(tmp_path_factory.mktemp("stacks")) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")

@@ -2,23 +2,23 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import pytest
-import pytest_asyncio
 
 from canopy.errors import ConfigError
 from canopy.evals.results import Score
 from canopy.evals.scorers import Row, open_scorers
-from canopy.inference import open_inference
 from canopy.inference.embedded import MODEL
 from canopy.settings import Settings
-from tests.support.llama_stack import LLAMA_STACK, OGX, StackServer
+from tests.support.llama_stack import LLAMA_STACK, OGX
 from tests.support.model_scripts import Script
 from tests.support.model_server import FakeModelServer
+from tests.support.stacks import Stacks
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="session")]
 
@@ -42,34 +42,23 @@ SAYS = {
 
 @dataclass(frozen=True)
 class Servers:
-    """Llama Stack with its scoring API and OGX, both in front of a scripted model and of the embedded one."""
+    """Both servers, and the judge behind them."""
 
     llama_stack: str
     ogx: str
-    model: FakeModelServer
+    judge: FakeModelServer
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Servers]:
-    async with AsyncExitStack() as ends:
-        model = await ends.enter_async_context(FakeModelServer())
-        model.scripts["judge"] = Script(tokens=("Well. ", "Answer: B"))
-        for answer, said in SAYS.items():
-            model.scripts[f"<{answer}>"] = Script(tokens=(said,))
-        embedded = open_inference(None, Settings())
-        ends.push_async_callback(embedded.close)
-        await embedded.start()
-        embedded_url = next(word.strip(",") for word in embedded.description.split() if word.startswith("http"))
-        providers = {"scripted": model.url, "embedded": embedded_url}
-        llama_stack = StackServer(LLAMA_STACK, providers, tmp_path_factory.mktemp("llama-stack"), scoring=True)
-        ogx = StackServer(OGX, providers, tmp_path_factory.mktemp("ogx"))
-        for server in (llama_stack, ogx):
-            ends.push_async_callback(server.stop)
-        await asyncio.gather(llama_stack.start(), ogx.start())
-        yield Servers(llama_stack.url, ogx.url, model)
+@pytest.fixture
+def servers(stacks: Stacks) -> Servers:
+    judge = stacks.judge
+    judge.scripts["grader"] = Script(tokens=("Well. ", "Answer: B"))
+    for answer, said in SAYS.items():
+        judge.scripts[f"<{answer}>"] = Script(tokens=(said,))
+    return Servers(stacks.urls[LLAMA_STACK.name], stacks.urls[OGX.name], judge)
 
 
-def suite(model: str = "scripted/judge", *regexes: str) -> dict[str, dict[str, Any] | None]:
+def suite(model: str = "judge/grader", *regexes: str) -> dict[str, dict[str, Any] | None]:
     judge = {
         "judge_model": model,
         "prompt_template": "judge_prompt.txt",
@@ -121,7 +110,7 @@ async def test_ogx_judges_by_its_model_alone(servers: Servers, tmp_path: Path) -
 
 async def test_suites_at_once_keep_their_own_expressions(servers: Servers, tmp_path: Path) -> None:
     """The server reads those of whoever asked last; the grade must not be read with them."""
-    servers.model.scripts["slow"] = Script(tokens=("Answer: B, Score: 0.25",), headers_after=0.05)
+    servers.judge.scripts["slow"] = Script(tokens=("Answer: B, Score: 0.25",), headers_after=0.05)
     folders = [tmp_path / "a", tmp_path / "b"]
     for folder in folders:
         folder.mkdir()
@@ -129,7 +118,7 @@ async def test_suites_at_once_keep_their_own_expressions(servers: Servers, tmp_p
     regexes = ("Answer: (B)", r"Score: (\S+)")
     scored = await asyncio.gather(
         *(
-            score(folder, servers.llama_stack, "llama-stack", suite("scripted/slow", regex), rows)
+            score(folder, servers.llama_stack, "llama-stack", suite("judge/slow", regex), rows)
             for folder, regex in zip(folders, regexes, strict=True)
         )
     )
@@ -138,7 +127,7 @@ async def test_suites_at_once_keep_their_own_expressions(servers: Servers, tmp_p
 
 
 async def test_a_row_that_the_server_fails_on_leaves_the_others(servers: Servers, tmp_path: Path) -> None:
-    servers.model.scripts["<bad>"] = Script(status=500)
+    servers.judge.scripts["<bad>"] = Script(status=500)
     rows = [Row("q", "e", answer) for answer in ("good", "bad", "good")]
     _, scores = await score(tmp_path, servers.llama_stack, "llama-stack", suite(), rows)
     before, bad, after = scores["llm-as-judge::base"]
@@ -147,30 +136,50 @@ async def test_a_row_that_the_server_fails_on_leaves_the_others(servers: Servers
     assert str(bad.error).startswith("The model server failed")
 
 
-async def test_a_server_that_goes_down_is_an_error_of_each_row(tmp_path: Path, servers: Servers) -> None:
+async def test_a_server_that_goes_down_is_an_error_of_each_row(servers: Servers, tmp_path: Path) -> None:
     (tmp_path / "judge_prompt.txt").write_text("<{generated_answer}>")
-    (tmp_path / "state").mkdir()
-    server = StackServer(LLAMA_STACK, {"scripted": servers.model.url}, tmp_path / "state", scoring=True)
-    await server.start()
-    try:
-        async with open_scorers(
-            suite(),
-            tmp_path,
-            judge_url=server.url,
-            judge_model=None,
-            scoring="llama-stack",
-            minimums={},
-            settings=Settings(model_retries=0),
-        ) as opened:
-            await server.stop()
-            scores = {scorer.name: await scorer.score(ROWS[:2]) for scorer in opened.scorers}
-    finally:
-        await server.stop()
+    async with AsyncExitStack() as ends:
+        async with door_to(servers.llama_stack) as url:
+            opened = await ends.enter_async_context(
+                open_scorers(
+                    suite(),
+                    tmp_path,
+                    judge_url=url,
+                    judge_model=None,
+                    scoring="llama-stack",
+                    minimums={},
+                    settings=Settings(model_retries=0),
+                )
+            )
+        scores = {scorer.name: await scorer.score(ROWS[:2]) for scorer in opened.scorers}
     for name in ("llm-as-judge::base", "basic::subset_of"):
         assert [each.error for each in scores[name]] == [
             "The model server can't be reached. Try again in a moment."
         ] * 2
     assert [each.error for each in scores["rouge"]] == [None, None]
+
+
+@asynccontextmanager
+async def door_to(url: str) -> AsyncGenerator[str]:
+    """A second address of a server, which is gone when the context ends."""
+    port = urlsplit(url).port
+    inside: list[asyncio.StreamWriter] = []
+
+    async def copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        while data := await source.read(65536):
+            target.write(data)
+        target.close()
+
+    async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        inside.append(writer)
+        there, back = await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.gather(copy(reader, back), copy(there, writer), return_exceptions=True)
+
+    door = await asyncio.start_server(connect, "127.0.0.1", 0)
+    yield f"http://127.0.0.1:{door.sockets[0].getsockname()[1]}"
+    door.close()
+    for writer in inside:
+        writer.transport.abort()
 
 
 async def test_the_embedded_model_judges_through_the_server(servers: Servers, tmp_path: Path) -> None:

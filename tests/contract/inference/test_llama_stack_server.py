@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 import httpx
@@ -19,15 +18,13 @@ from canopy.errors import (
     ModelTimeout,
     PromptTooLong,
 )
-from canopy.inference import open_inference
 from canopy.inference.base import ChatRequest, Completed, Message
 from canopy.inference.embedded import MODEL
 from canopy.inference.llama_stack import LlamaStackInference
-from canopy.settings import Settings
 from tests.contract.inference.conftest import read, request
-from tests.support.llama_stack import LLAMA_STACK, OGX, StackServer
+from tests.support.llama_stack import LLAMA_STACK, OGX
 from tests.support.model_scripts import TOKENS
-from tests.support.model_server import FakeModelServer
+from tests.support.stacks import Stacks
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="session")]
 
@@ -42,33 +39,21 @@ class Behind:
     embedded_url: str
 
 
-def client_of(server: StackServer) -> LlamaStackInference:
-    return LlamaStackInference(server.url, connect_timeout=5, first_token_timeout=60, token_timeout=5, retries=1)
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def stacks(model: FakeModelServer, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[dict[str, Behind]]:
-    """Both servers. They start side by side: each takes ten seconds."""
-    async with AsyncExitStack() as ends:
-        embedded = open_inference(None, Settings())
-        ends.push_async_callback(embedded.close)
-        await embedded.start()
-        embedded_url = next(word.strip(",") for word in embedded.description.split() if word.startswith("http"))
-        providers = {"embedded": embedded_url, "fake": model.url}
-        servers = [StackServer(kind, providers, tmp_path_factory.mktemp(kind.name)) for kind in (LLAMA_STACK, OGX)]
-        for server in servers:
-            ends.push_async_callback(server.stop)
-        await asyncio.gather(*(server.start() for server in servers))
-        clients = [client_of(server) for server in servers]
-        for client in clients:
-            ends.push_async_callback(client.close)
-        names = (server.distribution.name for server in servers)
-        yield {name: Behind(client, embedded_url) for name, client in zip(names, clients, strict=True)}
+async def behind(stacks: Stacks) -> AsyncGenerator[dict[str, Behind]]:
+    """A client of each server."""
+    clients = {
+        name: LlamaStackInference(url, connect_timeout=5, first_token_timeout=60, token_timeout=5, retries=1)
+        for name, url in stacks.urls.items()
+    }
+    yield {name: Behind(client, stacks.embedded_url) for name, client in clients.items()}
+    for client in clients.values():
+        await client.close()
 
 
 @pytest.fixture(params=[LLAMA_STACK.name, OGX.name])
-def stack(request: pytest.FixtureRequest, stacks: dict[str, Behind]) -> Behind:
-    return stacks[request.param]
+def stack(request: pytest.FixtureRequest, behind: dict[str, Behind]) -> Behind:
+    return behind[request.param]
 
 
 @pytest.fixture
