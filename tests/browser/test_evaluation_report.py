@@ -33,8 +33,9 @@ NASTY = (
 )
 LONG = "The council met again, and nothing was decided that evening. " * 1_600  # about 100,000 characters
 RTL = "המועצה הצביעה ביום שלישי להפוך את חצר הרכבת לפארק."
+INFORMS = Score(scorer="rouge", value=0.4)
 RUN = a_run(
-    passed(1, prompt="A text about trains."),
+    passed(1, prompt="A text about trains.", attempts=[an_attempt(JUDGED_WELL, INFORMS)]),
     failed(2, prompt="A text about parks.", file="Other/other_tests.yaml"),
     failed(3, attempts=[an_attempt(JUDGED_WELL), an_attempt(answer="", error="The stream ended too early.")]),
     unscored(4),
@@ -149,6 +150,13 @@ async def test_a_failure_opens_on_both_texts_with_what_differs_and_what_the_judg
     await expect(generated.locator("ins").first).to_have_css("text-decoration-line", "none")
 
 
+async def test_a_scorer_that_only_informs_passes_no_verdict(page: Page) -> None:
+    await page.locator("details.passed summary").click()
+    await expect(page.locator("details.passed").get_by_role("row", name="rouge")).to_contain_text("Only informs")
+    await page.get_by_label("Not passed by").select_option("rouge")
+    await expect(page.get_by_role("status")).to_have_text("0 of 5")
+
+
 async def test_every_attempt_is_there(page: Page) -> None:
     entry = page.locator("details.entry", has_text="The stream ended too early.")
     await entry.locator("summary").click()
@@ -242,7 +250,7 @@ async def test_a_thousand_cases_are_searched_at_once(browser: Browser, tmp_path:
         await page.get_by_label("Search").fill("case 77.")
         await expect(page.get_by_role("status")).to_have_text("1 of 1000")
         await page.get_by_label("Search").fill("")
-        await expect(page.locator("details.entry:visible")).to_have_count(1_000)
+        await expect(page.get_by_role("status")).to_have_text("1000")
 
 
 @pytest.mark.parametrize(

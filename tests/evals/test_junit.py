@@ -94,6 +94,11 @@ def test_a_passed_case_shows_its_scores_too() -> None:
     assert "llm-as-judge::base: 1 (A), passed" in case.system_out
 
 
+def test_a_scorer_that_only_informs_is_not_called_failed() -> None:
+    informs = JUDGED_BADLY.model_copy(update={"passed": None})
+    assert "0.25 (D), only informs" in only(a_run(passed(attempts=[an_attempt(informs)]))).system_out
+
+
 def test_every_attempt_is_told_and_the_time_is_that_of_all() -> None:
     case = only(a_run(failed(attempts=[an_attempt(JUDGED_WELL), an_attempt(JUDGED_BADLY)]), repeat=2))
     (failure,) = case.result

@@ -2,9 +2,9 @@
 
 import pytest
 
+from canopy.evals.headline import headline
 from canopy.evals.overview import Timing, overview
 from canopy.evals.results import Score
-from canopy.evals.verdict import verdict
 from tests.support.eval_runs import (
     JUDGED_BADLY,
     JUDGED_WELL,
@@ -34,12 +34,18 @@ def test_without_a_verdict_there_is_no_pass_rate() -> None:
 def test_a_scorers_mean_leaves_out_what_it_could_not_score() -> None:
     broken = Score(scorer=JUDGED_WELL.scorer, error="No grade.")
     (scorer,) = overview(a_run(failed(attempts=[an_attempt(JUDGED_WELL, broken), an_attempt(JUDGED_BADLY)]))).scorers
-    assert (scorer.mean, scorer.scored, scorer.passed, scorer.errors) == (0.625, 2, 1, 1)
+    assert (scorer.mean, scorer.judged, scorer.passed, scorer.errors) == (0.625, 2, 1, 1)
 
 
 def test_a_scorer_that_never_had_a_value_has_no_mean() -> None:
     (scorer,) = overview(a_run(unscored())).scorers
-    assert (scorer.mean, scorer.scored, scorer.errors) == (None, 0, 1)
+    assert (scorer.mean, scorer.judged, scorer.errors) == (None, 0, 1)
+
+
+def test_a_scorer_that_only_informs_judges_nothing() -> None:
+    informs = JUDGED_WELL.model_copy(update={"passed": None})
+    (scorer,) = overview(a_run(passed(attempts=[an_attempt(informs)]))).scorers
+    assert (scorer.mean, scorer.judged, scorer.errors) == (1, 0, 0)
 
 
 def test_speed_is_that_of_answers_alone() -> None:
@@ -52,12 +58,12 @@ def test_speed_is_that_of_answers_alone() -> None:
 
 def test_the_gates_word_is_the_verdict() -> None:
     run = a_run(passed(), gate=a_gate("undecided", "No case was scored."))
-    found = verdict(run, overview(run))
+    found = headline(run, overview(run))
     assert (found.label, found.mood, found.sentence) == ("Undecided", "neutral", "The gate undecided.")
 
 
 def test_an_interrupted_run_has_no_verdict_but_a_count() -> None:
     run = a_run(passed(1), failed(2), finished_at=None)
-    found = verdict(run, overview(run))
+    found = headline(run, overview(run))
     assert (found.label, found.mood) == ("Interrupted", "neutral")
     assert found.sentence == "The run was interrupted after 2 cases. 1 of 2 cases passed."

@@ -95,7 +95,8 @@ def _line(score: Score) -> str:
     if score.value is None:
         return f"{score.scorer}: no value. {score.error or ''}".rstrip()
     grade = f" ({score.grade})" if score.grade else ""
-    return f"{score.scorer}: {score.value:.3g}{grade}, {'passed' if score.passed else 'failed'}"
+    word = {True: "passed", False: "failed", None: "only informs"}[score.passed]
+    return f"{score.scorer}: {score.value:.3g}{grade}, {word}"
 
 
 def _seconds(cases: Iterable[CaseResult]) -> str:

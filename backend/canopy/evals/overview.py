@@ -10,11 +10,14 @@ from canopy.experiments.intervals import wilson
 
 @dataclass(frozen=True, slots=True)
 class ScorerOverview:
-    """What one scorer said of all answers. `mean` is None where it had no value at all."""
+    """What one scorer said of all answers. `mean` is None where it had no value at all.
+
+    Of `judged` answers it said whether they passed; none where it only informs.
+    """
 
     name: str
     mean: float | None
-    scored: int
+    judged: int
     passed: int
     errors: int
 
@@ -72,7 +75,7 @@ def _scorer(name: str, scores: list[Score]) -> ScorerOverview:
     return ScorerOverview(
         name=name,
         mean=fmean(values) if values else None,
-        scored=len(values),
+        judged=sum(score.passed is not None for score in scores),
         passed=sum(score.passed is True for score in scores),
         errors=len(scores) - len(values),
     )

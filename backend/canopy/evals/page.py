@@ -7,6 +7,7 @@ load nothing at all.
 import base64
 import hashlib
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -16,10 +17,10 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from canopy.difference import difference
+from canopy.evals.headline import headline
 from canopy.evals.overview import overview
 from canopy.evals.results import CaseResult, CaseStatus, Change, Run
 from canopy.evals.text import excerpt, visible
-from canopy.evals.verdict import verdict
 from canopy.experiments.intervals import percent
 
 _ORDER: tuple[CaseStatus, ...] = ("failed", "unscored", "awaiting_review", "passed")
@@ -48,7 +49,7 @@ def render(run: Run) -> str:
         .get_template("report.html")
         .render(
             run=run,
-            verdict=verdict(run, numbers),
+            headline=headline(run, numbers),
             numbers=numbers,
             entries=entries,
             changes=Counter(entry.change.change for entry in entries if entry.change),
@@ -67,13 +68,16 @@ def _entries(run: Run, scorers: list[str]) -> list[_Entry]:
         _Entry(
             case=case,
             change=changes.get(case.id),
-            not_passed=sorted(
-                {scorers.index(it.scorer) for attempt in case.attempts for it in attempt.scores if not it.passed}
-            ),
+            not_passed=sorted({scorers.index(name) for name in _not_passed(case)}),
         )
         for case in run.cases
     ]
     return sorted(entries, key=_urgency)
+
+
+def _not_passed(case: CaseResult) -> Iterable[str]:
+    for attempt in case.attempts:
+        yield from (score.scorer for score in attempt.scores if score.value is None or score.passed is False)
 
 
 def _urgency(entry: _Entry) -> tuple[int, bool]:

@@ -32,7 +32,7 @@ class Score(_Record):
     scorer: str = Field(description="Its name in `scoring_params`, such as `llm-as-judge::base`.")
     value: float | None = Field(None, description="From 0 (worst) to 1 (best); null where the scorer failed.")
     passed: bool | None = Field(
-        None, description="Whether the value meets the scorer's threshold; null where it failed."
+        None, description="Whether the value meets the scorer's threshold; null where it failed or only informs."
     )
     grade: str | None = Field(None, description="What the judge's regular expression found, such as `B`.")
     text: str | None = Field(None, description="What the judge said, whole.")

@@ -10,7 +10,7 @@ type Mood = Literal["positive", "neutral", "negative"]
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Headline:
     """`notes` are the sentences that explain it."""
 
     label: str
@@ -26,17 +26,17 @@ _LABELS: dict[str, tuple[str, Mood]] = {
 }
 
 
-def verdict(run: Run, numbers: Overview) -> Verdict:
+def headline(run: Run, numbers: Overview) -> Headline:
     """The gate's word where there is one, else what was counted."""
     if run.gate is not None:
         label, mood = _LABELS[run.gate.verdict]
-        return Verdict(label, mood, run.gate.sentence, _open_ends(numbers))
+        return Headline(label, mood, run.gate.sentence, _open_ends(numbers))
     label = "Finished" if run.finished_at else "Interrupted"
     counted = f"{numbers.counts['passed']:,} of {_cases(numbers.decided)} passed."
     sentence = counted if numbers.decided else "No case has a verdict."
     if run.finished_at is None:
         sentence = f"The run was interrupted after {_cases(len(run.cases))}. {sentence}"
-    return Verdict(label, "neutral", sentence, _open_ends(numbers))
+    return Headline(label, "neutral", sentence, _open_ends(numbers))
 
 
 def _open_ends(numbers: Overview) -> tuple[str, ...]:
