@@ -54,7 +54,7 @@ def test_every_file_is_a_suite_and_keeps_the_order_of_its_cases() -> None:
 
 
 def test_a_test_is_named_by_its_prompt_and_stays_the_same_test_in_the_next_run() -> None:
-    case = only(a_run(failed(id="sha256:1f2e3d4c5b6a", prompt="Two\nlines  and more. " * 40)))
+    case = only(a_run(failed(id="case_5b6a79881f2e3d4c", prompt="Two\nlines  and more. " * 40)))
     assert case.classname == "summary_tests"
     assert case.name.startswith("Two lines and more. Two lines")
     assert case.name.endswith("… [1f2e3d4c]")

@@ -13,7 +13,7 @@ JUDGED_WELL = Score(scorer=JUDGE, value=1, passed=True, grade="A", text="All fac
 
 
 def an_id(number: int) -> str:
-    return f"sha256:{number:08x}5b6a7988"
+    return f"case_{number:016x}"
 
 
 def an_attempt(*scores: Score, **fields: Any) -> Attempt:

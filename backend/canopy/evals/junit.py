@@ -57,8 +57,8 @@ def _facts(run: Run) -> Iterable[tuple[str, str]]:
 
 
 def _add(suite: Element, case: CaseResult) -> None:
-    # A CI knows a test again by class and name, so the name holds a piece of the id beside what people recognize.
-    name = f"{excerpt(visible(case.prompt), _NAME)} [{case.id.rpartition(':')[2][:8]}]"
+    # A CI knows a test again by class and name, so the name ends in a piece of the id, after what people recognize.
+    name = f"{excerpt(visible(case.prompt), _NAME)} [{case.id[-8:]}]"
     test = SubElement(suite, "testcase", classname=visible(case.suite), name=name, time=_seconds([case]))
     reason = visible(case.reason or "")
     match case.status:

@@ -48,6 +48,7 @@ class Attempt(_Record):
     generation_id: str | None = None
     time_to_first_token: float | None = Field(None, description="Seconds.")
     duration: float | None = Field(None, description="Seconds.")
+    output_tokens: int | None = Field(None, description="Of the answer, as the model counted them.")
     scores: list[Score] = []
 
 
