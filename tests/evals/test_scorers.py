@@ -19,9 +19,18 @@ from canopy.evals.scorers.rubric import (
     read_grade,
     read_template,
 )
+from tests.support.docs import code, table
 
 TEXTS = st.text(max_size=200)
 LAB = [compile_regex("Answer: (A|B|C|D|E)")]
+
+
+def test_each_scorer_is_documented_with_its_defaults() -> None:
+    rows = {code(row["scorer"])[0]: row for row in table("evaluations.md", "scorer")}
+    assert rows.keys() == SCORERS.keys()
+    for name, kind in SCORERS.items():
+        assert float(code(rows[name]["minimum"])[0]) == kind.minimum
+        assert rows[name]["decides"] == ("yes" if kind.decides else "no")
 
 
 def value(name: str, params: dict[str, Any] | None = None, *, source: str = "", expected: str = "", got: str) -> float:

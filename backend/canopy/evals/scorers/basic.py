@@ -5,17 +5,15 @@ from dataclasses import asdict
 from typing import ClassVar, Literal, override
 
 from canopy.evals.scorers.base import Row
-from canopy.evals.scorers.kinds import Finding, Formula, Measure
+from canopy.evals.scorers.kinds import Finding, Formula, Measure, OnServer
 from canopy.inference.scoring import ScoringApi
 
 
-class _Basic(Formula):
+class _Basic(Formula, OnServer):
     """Scores 1 or 0. The parameters are Llama Stack's and change nothing about a single row."""
 
     minimum: ClassVar[float] = 1
     decides: ClassVar[bool] = False  # hardly any two good summaries are equal
-    on_server: ClassVar[bool] = True
-    function: ClassVar[str]
 
     type: Literal["basic"] = "basic"
     aggregation_functions: tuple[str, ...] = ()

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, ValidationInfo
 
 from canopy.errors import ConfigError, ModelError, ModelNotFound, ModelReplyEmpty, ModelReplyTruncated
 from canopy.evals.scorers.base import Row
-from canopy.evals.scorers.kinds import Finding, Kind, Measure
+from canopy.evals.scorers.kinds import Finding, Measure, OnServer
 from canopy.evals.scorers.rubric import compile_regex, fill_in, read_grade, read_template
 from canopy.inference.base import ChatRequest, Completed, Inference, Message
 from canopy.inference.scoring import ScoringApi
@@ -28,12 +28,11 @@ def _checked(pattern: str) -> str:
     return compile_regex(pattern).pattern
 
 
-class Judge(Kind):
+class Judge(OnServer):
     """Asks a model for a grade. A to E are worth 1, 0.75, 0.5, 0.25 and 0; a number from 0 to 1 is worth itself."""
 
     minimum: ClassVar[float] = 0.75
     decides: ClassVar[bool] = True
-    on_server: ClassVar[bool] = True
     function: ClassVar[str] = "llm-as-judge::base"
 
     judge_model: str = Field(min_length=1)

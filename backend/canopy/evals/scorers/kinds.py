@@ -37,7 +37,6 @@ class Kind(BaseModel, ABC):
 
     minimum: ClassVar[float]  # the value that passes where thresholds name none
     decides: ClassVar[bool]  # whether it can fail a case where thresholds don't say; otherwise it informs
-    on_server: ClassVar[bool] = False  # whether Llama Stack has a scoring function of this name
 
     @classmethod
     def read(cls, name: str, given: Mapping[str, Any] | None, folder: Path) -> Self:
@@ -56,9 +55,15 @@ class Kind(BaseModel, ABC):
     def local(self, inference: Inference | None) -> Measure:
         """How it scores in this process. `inference` is the judge, where there is one."""
 
+
+class OnServer(Kind):
+    """A scorer that Llama Stack has as well, under the same name."""
+
+    function: ClassVar[str]
+
+    @abstractmethod
     def remote(self, api: ScoringApi) -> Measure:
-        """How the server scores, if it is `on_server`."""
-        raise NotImplementedError(f"{api} has no such function")
+        """How the server scores."""
 
 
 class Formula(Kind):

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from canopy.errors import CanopyError, ConfigError
 from canopy.evals.scorers.base import Scorer
 from canopy.evals.scorers.judge import Judge
-from canopy.evals.scorers.kinds import Kind, MeasuringScorer
+from canopy.evals.scorers.kinds import Kind, MeasuringScorer, OnServer
 from canopy.evals.scorers.registry import SCORERS
 from canopy.inference import open_inference
 from canopy.inference.scoring import ScoringApi
@@ -60,7 +60,7 @@ async def open_scorers(
                 await judge.check(inference)
         api, notice = await _server(kinds, judge_url, scoring, settings, stack)
         measures = {
-            name: kind.remote(api) if api is not None and kind.on_server else kind.local(inference)
+            name: kind.remote(api) if api is not None and isinstance(kind, OnServer) else kind.local(inference)
             for name, kind in kinds.items()
         }
         yield OpenScorers(
@@ -89,7 +89,7 @@ async def _server(
     stack: AsyncExitStack,
 ) -> tuple[ScoringApi | None, str | None]:
     """The server's scoring API if it is to be used, and else the reason where that wasn't asked for."""
-    wanted = {name for name, kind in kinds.items() if kind.on_server}
+    wanted = {kind.function for kind in kinds.values() if isinstance(kind, OnServer)}
     if scoring == "local" or (scoring == "auto" and (url is None or not wanted)):
         return None, None
     if url is None:
