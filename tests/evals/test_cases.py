@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from canopy.errors import ConfigError
 from canopy.evals.cases import case_id, find, load
-from canopy.feedback.dataset import head, scalar
+from canopy.feedback.dataset import head
+from canopy.yamltext import scalar
 
 SUITE = """\
 name: some_tests

@@ -7,7 +7,8 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from canopy.feedback.dataset import head, scalar
+from canopy.feedback.dataset import head
+from canopy.yamltext import scalar
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 LOADERS = [yaml.SafeLoader, yaml.CSafeLoader]

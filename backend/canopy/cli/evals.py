@@ -2,7 +2,9 @@
 
 import click
 
+from canopy.cli.evals_merge import merge
 from canopy.cli.evals_report import report
+from canopy.cli.evals_review import review
 
 
 @click.group()
@@ -10,4 +12,5 @@ def evals() -> None:
     """Test what the backend answers, and say whether it is good enough."""
 
 
-evals.add_command(report)
+for _command in (report, review, merge):
+    evals.add_command(_command)

@@ -59,6 +59,14 @@ def read[M: BaseModel](path: Path, model: type[M]) -> tuple[M, yaml.Node | None]
     raise ConfigError(f"{path}: {' '.join(findings)}")
 
 
+def compose(content: bytes, name: str) -> yaml.Node | None:
+    """The nodes of a document, each with its place, counted in characters. Raises ConfigError, which names the file."""
+    try:
+        return _Loader(content).get_single_node()
+    except Exception as error:  # as above
+        raise ConfigError(f"{name} is not valid YAML{problem_of(error)}.") from error
+
+
 def line_of(root: yaml.Node | None, *keys: str | int) -> int:
     """The line, from 1, on which what the keys lead to begins; of a key that isn't there, where it should be."""
     node, line = root, 1

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from canopy.errors import ExperimentNotFound
 from canopy.experiments.decision import Decision, decide
 from canopy.experiments.statistics import confidence_sequence
-from canopy.feedback.dataset import scalar
 from canopy.feedback.times import iso
 from canopy.store.ab import BallotCounts, Experiment, FirstBallot
+from canopy.yamltext import scalar
 
 _POINTS = 120  # of the picture, at most
 

@@ -1,26 +1,14 @@
 """Bad answers as evaluation tests, in the lab's YAML."""
 
-import re
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 
-import orjson
 import yaml
 
 from canopy.errors import InputError
 from canopy.features import FEATURES
 from canopy.store.base import Filter, Store
-
-# What YAML loaders fold, reject or drop when it stands raw in a double-quoted scalar, though JSON allows it.
-_ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
-
-
-def scalar(text: str) -> str:
-    """`text` as a double-quoted YAML scalar on one line, which every loader reads back exactly.
-
-    A JSON string is one, but for the few characters that YAML's reader treats on its own; those become escapes.
-    """
-    return _ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", orjson.dumps(text).decode())
+from canopy.yamltext import scalar
 
 
 def head(judge_model: str) -> bytes:

@@ -1,0 +1,134 @@
+"""`canopy evals review`: a person says what a good answer would be, in the terminal."""
+
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from canopy.cli.common import counted, says_why
+from canopy.errors import CanopyError
+
+if TYPE_CHECKING:
+    from canopy.evals.review import Answer, Sitting
+
+_SHOWN_LINES = 12
+_SHOWN_CHARS = 900
+_RULE = "------ Write the expected result above this line. What is below it is only to look at. ------"
+# Beside what no file can hold: what terminals obey though XML allows it, and what turns the direction of writing round.
+_UNSEEN = re.compile("[\r\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_KEYS = "[E]dit  [s]kip  [b]ack  whole [t]ext  [q]uit"
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--backend", metavar="URL", help="Show what this Canopy knows: the bad responses, and why they were bad.")
+@says_why
+def review(file: Path, backend: str | None) -> None:
+    """Walk through the cases of FILE that await review, and say what a good answer would be.
+
+    `e` or Enter opens your editor ($EDITOR). What you write there is saved in FILE at once; comments and layout stay.
+    `s` skips a case, `b` goes back, `t` shows a long text whole, `q` ends.
+
+    \b
+    Example:
+      canopy evals review canopy-evals/Summary/feedback_tests.yaml --backend http://127.0.0.1:8000
+    """
+    from canopy.evals.review import Sitting
+
+    sitting = Sitting.begin(file)
+    if not sitting.prompts:
+        click.echo(f"Nothing in {file} awaits review.")
+        return
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise click.UsageError(
+            f"This needs a terminal to ask you in. {counted(len(sitting.prompts), 'case')} of {file} can also be "
+            "filled in with any editor (`expected_result`), or on the dashboard (/feedback, Export for Evaluation)."
+        )
+    answers = _known(backend) if backend else {}
+    try:
+        _walk(sitting, answers)
+    except click.Abort:
+        click.echo()
+    left = len(sitting.prompts) - len(sitting.written)
+    click.echo(f"{counted(len(sitting.written), 'case')} reviewed and saved in {file}; {left:,} still to do.")
+
+
+def _known(backend: str) -> dict[str, list["Answer"]]:
+    import httpx
+
+    from canopy.evals.review import bad_answers
+
+    with httpx.Client(base_url=backend, timeout=30) as client:
+        return bad_answers(client)
+
+
+def _walk(sitting: "Sitting", answers: dict[str, list["Answer"]]) -> None:
+    while (prompt := sitting.prompt) is not None:
+        known = answers.get(prompt, [])
+        _show(sitting, prompt, known)
+        while True:
+            match click.prompt(_KEYS, type=click.Choice("esbtq"), default="e", show_choices=False, show_default=False):
+                case "e" if not _edit(sitting, prompt, known):
+                    continue
+                case "s":
+                    sitting.position += 1
+                case "b":
+                    sitting.position = max(sitting.position - 1, 0)
+                case "t":
+                    click.echo_via_pager(_shown(_whole(prompt, known)))
+                case "q":
+                    return
+            break
+
+
+def _show(sitting: "Sitting", prompt: str, answers: list["Answer"]) -> None:
+    heading = f"Case {sitting.position + 1:,} of {len(sitting.prompts):,}"
+    click.echo(f"\n{click.style(heading, bold=True)}, {len(sitting.written):,} reviewed\n")
+    click.echo(_shortened(prompt))
+    for answer in answers:
+        click.echo(f"\n{click.style(_verdict(answer), fg='red')}")
+        click.echo(_shortened(answer.text))
+    if (written := sitting.written.get(prompt)) is not None:
+        click.echo(f"\n{click.style('Expected, as you wrote', fg='green')}\n{_shortened(written)}")
+    click.echo()
+
+
+def _verdict(answer: "Answer") -> str:
+    why = ", ".join([answer.rating, *answer.reasons])
+    return _shown(f"A bad answer ({why})" + (f": {answer.comment}" if answer.comment else ""))
+
+
+def _edit(sitting: "Sitting", prompt: str, answers: list["Answer"]) -> bool:
+    """Let the person write, and save it. False: nothing was written, so the case is still there."""
+    before = sitting.written.get(prompt, "")
+    edited = click.edit(f"{before}\n\n{_RULE}\n\n{_shown(_whole(prompt, answers))}\n", extension=".txt")
+    expected = (edited or "").partition(_RULE)[0].strip()
+    if not expected or expected == before:
+        click.echo("Nothing new was written.")
+        return False
+    try:
+        sitting.write(expected)
+    except CanopyError as error:
+        click.echo(f"{error.sentence}\nYou wrote:\n\n{_shown(expected)}\n")
+        return False
+    click.echo(click.style("Saved.", fg="green"))
+    return True
+
+
+def _whole(prompt: str, answers: list["Answer"]) -> str:
+    parts = [f"The text:\n\n{prompt}", *(f"{_verdict(answer)}\n\n{answer.text}" for answer in answers)]
+    return "\n\n".join(parts)
+
+
+def _shortened(text: str) -> str:
+    shown = "\n".join(text[:_SHOWN_CHARS].splitlines()[:_SHOWN_LINES])
+    return _shown(shown) + ("" if shown == text else click.style(" …", dim=True))
+
+
+def _shown(text: str) -> str:
+    """A text that can't move the terminal's cursor, colour what follows or put words in another's mouth."""
+    from canopy.evals.text import visible
+
+    return _UNSEEN.sub("\ufffd", visible(text.replace("\r\n", "\n")))

@@ -1,0 +1,236 @@
+"""A suite's file as text in which cases are changed in place: comments, layout and all else stay byte for byte."""
+
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import NamedTuple, Self
+
+import yaml
+
+from canopy.errors import ConfigError
+from canopy.evals.documents import compose
+from canopy.yamltext import case_lines, scalar
+
+_BOM = "\ufeff"
+_MARK = re.compile(r"[ \t]*# from feedback ([0-9a-f]{12})(?: ([0-9a-f]{12}))?[ \t]*\r?\n?")
+
+
+class Edit(NamedTuple):
+    """Text to put in the place of what stands between two positions."""
+
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A case and where it stands. An `expected` of white space alone awaits review."""
+
+    prompt: str
+    expected: str
+    mark: str | None  # the comment above it that says from which export it came
+    lines: tuple[int, int]  # from the first one's start to the last one's end
+    mark_lines: tuple[int, int]  # of the mark; where it would be if there is none
+    slot: tuple[int, int]  # where the expected result stands
+    lead: str  # what has to come before an expected result that is put there
+    as_exported: bool  # its two lines are written as an export writes them
+
+    @property
+    def awaits_review(self) -> bool:
+        """Nobody has said yet what is expected."""
+        return not self.expected.strip()
+
+
+def mark(prompt: str, expected: str) -> str:
+    """The comment that remembers what an export said of a case: digests of its texts, the second where there is one."""
+    return f"# from feedback {_digest(prompt)}{f' {_digest(expected)}' if expected else ''}"
+
+
+def is_marked(case: Entry) -> bool:
+    """Whether a case came from an export, and still asks what it asked then."""
+    return case.mark is not None and case.mark.split()[3] == _digest(case.prompt)
+
+
+class Document:
+    """A suite's file, read. Raises ConfigError, which names the place, when it is none."""
+
+    def __init__(self, text: str, name: str) -> None:
+        self.text = text
+        self._name = name  # of the file, for errors
+        self._newline = "\r\n" if "\r\n" in text else "\n"
+        self._offset = len(_BOM) if text.startswith(_BOM) else 0
+        root = self._composed()
+        self.suite = next((value.value for key, value in root.value if key.value == "name"), None)
+        self._key, self._tests = self._found_tests(root)
+        self._column = self._tests.start_mark.column if self._tests.value else 0
+        self.cases = [self._case(number, node) for number, node in enumerate(self._tests.value, start=1)]
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a file. Raises ConfigError."""
+        return cls.of(path.read_bytes(), str(path))
+
+    @classmethod
+    def of(cls, content: bytes, name: str) -> Self:
+        """Read a file's content; `name` is for errors. Raises ConfigError."""
+        try:
+            return cls(content.decode(), name)
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"{name} isn't UTF-8 text. Save it as UTF-8.") from error
+
+    def edited(self, edits: Iterable[Edit], outcome: Sequence[tuple[str, str]]) -> "Document":
+        """The document with some places changed, which don't overlap.
+
+        `outcome` is what each case then asks and expects. Raises ConfigError where the layout is too unusual for that,
+        as with aliases.
+        """
+        pieces, position = [], 0
+        for edit in sorted(edits):
+            pieces += [self.text[position : edit.start], edit.text]
+            position = edit.end
+        try:
+            edited = Document("".join([*pieces, self.text[position:]]), self._name)
+        except ConfigError:
+            edited = None
+        if edited is None or [(case.prompt, case.expected) for case in edited.cases] != list(outcome):
+            raise ConfigError(
+                f"{self._name} is laid out too unusually to be changed in place. Write it without aliases."
+            )
+        return edited
+
+    def expecting(self, case: Entry, expected: str) -> Edit:
+        """Write what is expected."""
+        return Edit(*case.slot, case.lead + scalar(expected))
+
+    def marking(self, case: Entry, comment: str) -> Edit:
+        """Put the comment above a case, in the place of the one that it has."""
+        return Edit(*case.mark_lines, f"{' ' * self._column}{comment}{self._newline}")
+
+    def removing(self, case: Entry) -> Edit:
+        """Take a case out, with the mark above it and the rest of its last line."""
+        return Edit(case.mark_lines[0], case.lines[1], "")
+
+    def adding(self, cases: Iterable[tuple[str, str]]) -> list[Edit]:
+        """Put cases, each with its mark, behind the last one."""
+        indent, lines = " " * self._column, []
+        for prompt, expected in cases:
+            lines += [mark(prompt, expected), *case_lines(prompt, expected).splitlines()]
+        block = "".join(f"{indent}{line}{self._newline}" for line in lines)
+        if self.cases:
+            end = self.cases[-1].lines[1]
+            return [Edit(end, end, ("" if self._ends_line(end) else self._newline) + block)]
+        stop = self._tests.end_mark.index + self._offset
+        end = self._line_end(stop)
+        return [Edit(self._key, stop, ""), Edit(end, end, ("" if self._ends_line(end) else self._newline) + block)]
+
+    def emptying(self) -> Edit:
+        """Say that there is no case, once every one is taken out."""
+        return Edit(self._key, self._key, " []")
+
+    def _composed(self) -> yaml.MappingNode:
+        root = compose(self.text[self._offset :].encode(), self._name)
+        if not isinstance(root, yaml.MappingNode):
+            raise ConfigError(f"{self._name} is no evaluation suite: it should have `name`, `endpoint` and `tests`.")
+        return root
+
+    def _found_tests(self, root: yaml.MappingNode) -> tuple[int, yaml.SequenceNode | yaml.ScalarNode]:
+        for key, node in root.value:
+            if key.value == "tests":
+                colon = self.text.index(":", key.end_mark.index + self._offset) + 1
+                if isinstance(node, yaml.SequenceNode) and not (node.flow_style and node.value):
+                    return colon, node
+                if isinstance(node, yaml.ScalarNode) and not node.value:
+                    return colon, node
+                raise ConfigError(
+                    f"{self._name}: write `tests` as a list, each test after a dash on a line of its own."
+                )
+        raise ConfigError(f"{self._name} has no `tests`, so it is no evaluation suite.")
+
+    def _case(self, number: int, node: yaml.Node) -> Entry:
+        fields = {key.value: value for key, value in node.value} if isinstance(node, yaml.MappingNode) else {}
+        prompt, expected = fields.get("prompt"), fields.get("expected_result")
+        if not isinstance(prompt, yaml.ScalarNode):
+            raise ConfigError(f"{self._name}: test {number} has no `prompt`.")
+        start = self._dash(node.start_mark.index + self._offset)
+        end = self._line_end(max(value.end_mark.index for value in fields.values()) + self._offset)
+        above = self.text.rfind("\n", 0, max(start - 1, 0)) + 1
+        found = _MARK.fullmatch(self.text, above, start)
+        slot, lead = self._slot(prompt, expected)
+        text = "" if expected is None else self._text(expected)
+        own = "".join(f"{' ' * self._column}{line}\n" for line in case_lines(prompt.value, text).splitlines())
+        return Entry(
+            prompt=prompt.value,
+            expected=text,
+            mark=found[0].strip() if found else None,
+            lines=(start, end),
+            mark_lines=(above if found else start, start),
+            slot=slot,
+            lead=lead,
+            as_exported=self.text[start:end].replace("\r\n", "\n") == own,
+        )
+
+    def _text(self, node: yaml.Node) -> str:
+        """A scalar's text; of anything else, which nobody here writes, the source."""
+        if not isinstance(node, yaml.ScalarNode):
+            return self.text[node.start_mark.index + self._offset : node.end_mark.index + self._offset]
+        null = node.tag == "tag:yaml.org,2002:null"
+        return "" if null else node.value
+
+    def _slot(self, prompt: yaml.ScalarNode, expected: yaml.Node | None) -> tuple[tuple[int, int], str]:
+        if expected is None:
+            end = self._last(prompt)
+            return (end, end), f"{self._newline}{' ' * (self._column + 2)}expected_result: "
+        start = expected.start_mark.index + self._offset
+        return (start, max(start, self._last(expected))), " " if self.text[start - 1] == ":" else ""
+
+    def _last(self, node: yaml.Node) -> int:
+        """Where a value's own characters end: a block's marks take in the line breaks behind it."""
+        end = node.end_mark.index + self._offset
+        if isinstance(node, yaml.ScalarNode) and node.style in {"|", ">"}:
+            while self.text[end - 1] in " \t\r\n":
+                end -= 1
+        return end
+
+    def _dash(self, position: int) -> int:
+        """The start of the line on which an item's dash stands."""
+        start = self.text.rfind("\n", 0, position) + 1
+        while self.text[start + self._column] != "-":
+            start = self.text.rfind("\n", 0, start - 1) + 1
+        return start
+
+    def _line_end(self, position: int) -> int:
+        if self._ends_line(position):
+            return position
+        newline = self.text.find("\n", position)
+        return len(self.text) if newline < 0 else newline + 1
+
+    def _ends_line(self, position: int) -> bool:
+        return position == 0 or self.text[position - 1] == "\n"
+
+
+def save(path: Path, text: str) -> None:
+    """Replace a file, or make it, in one step: whoever reads it meanwhile, or after a crash, finds the old or the new.
+
+    A symbolic link stays one, and the file keeps its permissions.
+    """
+    target = path.resolve()
+    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
+        new = Path(file.name)
+        try:
+            file.write(text.encode())
+            file.flush()
+            os.fsync(file.fileno())
+            new.chmod(target.stat().st_mode & 0o7777 if target.exists() else 0o644)
+            new.replace(target)
+        except BaseException:
+            new.unlink()
+            raise
+
+
+def _digest(text: str) -> str:
+    return blake2b(text.encode(), digest_size=6).hexdigest()

@@ -1,0 +1,143 @@
+"""`canopy evals review`, at a real terminal with a real editor."""
+
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from select import select
+from time import monotonic
+
+import pytest
+import yaml
+
+from canopy.errors import ConfigError
+from canopy.evals.review import Sitting
+from tests.cli.test_cli import canopy
+
+SUITE = """\
+# Ours.
+name: feedback_eval_tests
+endpoint: /summarize
+scoring_params: {basic::subset_of: null}
+tests:
+- prompt: The first text.
+  expected_result: ""  # ask Ada
+- prompt: Done already.
+  expected_result: Good.
+- prompt: "The second \\e[31mtext."
+  expected_result: ""
+"""
+
+
+class Terminal:
+    """A person at a terminal, who reads before they type."""
+
+    def __init__(self, primary: int) -> None:
+        self._primary = primary
+        self._unread = ""
+        self.seen = ""
+
+    def reads(self, text: str, within: float = 20) -> None:
+        end = monotonic() + within
+        while text not in self._unread:
+            assert monotonic() < end and select([self._primary], [], [], end - monotonic())[0], self.seen
+            piece = os.read(self._primary, 65536).decode(errors="replace").replace("\r\n", "\n")
+            self._unread += piece
+            self.seen += piece
+        self._unread = self._unread.partition(text)[2]
+
+    def types(self, text: str) -> None:
+        os.write(self._primary, text.encode())
+
+
+@pytest.fixture
+def suite(tmp_path: Path) -> Path:
+    file = tmp_path / "feedback_tests.yaml"
+    file.write_text(SUITE)
+    return file
+
+
+@contextmanager
+def reviewing(file: Path, *options: str, writing: str = "") -> Generator[Terminal]:
+    """The command at a terminal of its own. The editor puts `writing` above what it is given."""
+    editor = file.parent / "editor.sh"
+    editor.write_text(f'#!/bin/sh\n{{ printf %s "{writing}"; cat "$1"; }} > "$1.new" && mv "$1.new" "$1"\n')
+    editor.chmod(0o755)
+    primary, secondary = pty.openpty()
+    environment = {**os.environ, "EDITOR": str(editor), "VISUAL": "", "TERM": "dumb"}
+    command = [sys.executable, "-m", "canopy", "evals", "review", str(file), *options]
+    with subprocess.Popen(command, stdin=secondary, stdout=secondary, stderr=secondary, env=environment) as process:
+        os.close(secondary)
+        try:
+            yield Terminal(primary)
+            assert process.wait(20) == 0
+        finally:
+            process.kill()
+            os.close(primary)
+
+
+def test_each_case_is_saved_when_it_is_written(suite: Path) -> None:
+    with reviewing(suite, writing='It says: \\"one\\".') as terminal:
+        terminal.reads("Case 1 of 2")
+        terminal.reads("The first text.")
+        terminal.reads("[q]uit")
+        terminal.types("\n")
+        terminal.reads("Saved.")
+        assert suite.read_text() == SUITE.replace('""  # ask', '"It says: \\"one\\"."  # ask')
+        terminal.reads("Case 2 of 2")
+        terminal.reads("The second ␛[31mtext.")
+        terminal.reads("[q]uit")
+        terminal.types("q\n")
+        terminal.reads("1 case reviewed")
+        terminal.reads("1 still to do")
+
+
+def test_skip_back_and_an_editor_in_which_nothing_is_written(suite: Path) -> None:
+    with reviewing(suite) as terminal:
+        terminal.reads("Case 1 of 2")
+        terminal.reads("[q]uit")
+        terminal.types("s\n")
+        terminal.reads("Case 2 of 2")
+        terminal.reads("[q]uit")
+        terminal.types("b\n")
+        terminal.reads("Case 1 of 2")
+        terminal.reads("[q]uit")
+        terminal.types("e\n")
+        terminal.reads("Nothing new was written.")
+        terminal.reads("[q]uit")
+        terminal.types("\x04")
+        terminal.reads("0 cases reviewed")
+    assert suite.read_text() == SUITE
+
+
+def test_without_a_terminal_it_says_what_it_needs(suite: Path) -> None:
+    result = canopy("evals", "review", str(suite))
+    assert result.returncode == 2
+    assert "needs a terminal" in result.stderr
+    assert "expected_result" in result.stderr
+
+
+def test_a_file_that_is_reviewed_already_needs_nothing(suite: Path) -> None:
+    suite.write_text(SUITE.replace('""', "Good."))
+    assert canopy("evals", "review", str(suite)).stdout == f"Nothing in {suite} awaits review.\n"
+
+
+def test_what_others_wrote_meanwhile_stays(suite: Path) -> None:
+    sitting = Sitting.begin(suite)
+    suite.write_text(SUITE.replace('""  # ask', "By Ada.  # ask") + "- prompt: New.\n")
+    with pytest.raises(ConfigError, match="Somebody else"):
+        sitting.write("By me.")
+    sitting.position += 1
+    sitting.write("By me.")
+    texts = [case.get("expected_result") for case in yaml.safe_load(suite.read_bytes())["tests"]]
+    assert texts == ["By Ada.", "Good.", "By me.", None]
+
+
+def test_a_case_that_was_taken_out_meanwhile_is_not_put_back(suite: Path) -> None:
+    sitting = Sitting.begin(suite)
+    suite.write_text("name: x\ntests: []\n")
+    with pytest.raises(ConfigError, match="no longer"):
+        sitting.write("By me.")
