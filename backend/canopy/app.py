@@ -15,6 +15,7 @@ from canopy.api import Parts, build_api, with_context
 from canopy.comparison import Comparisons
 from canopy.errors import ConfigError, StoreError
 from canopy.feedback.ballots import Ballots
+from canopy.feedback.reviews import Reviews
 from canopy.feedback.votes import Votes
 from canopy.flags import Config, ConfigSource
 from canopy.inference import open_inference
@@ -63,6 +64,7 @@ def create_app(settings: Settings, logs: Logs) -> Application:
         votes=Votes(config, store, telemetry),
         comparisons=Comparisons(config, pipeline, store, telemetry, settings.comparison_lifetime),
         ballots=Ballots(config, store, telemetry),
+        reviews=Reviews(config, store, telemetry),
         telemetry=telemetry,
         lifecycle=Lifecycle(),
     )

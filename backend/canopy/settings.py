@@ -42,7 +42,9 @@ class Settings(BaseSettings):
     )
     max_body_bytes: int = Field(1_000_000, ge=1, description="Largest request body in bytes; beyond it 413.")
     body_timeout: float = Field(30, gt=0, description="Seconds in which a request's body must have arrived.")
-    max_prompt_chars: int = Field(100_000, ge=1, description="Longest text to summarize or to vote on, in characters.")
+    max_prompt_chars: int = Field(
+        100_000, ge=1, description="Longest text to summarize, to vote on or to expect, in characters."
+    )
     max_comment_chars: int = Field(4_000, ge=0, description="Longest comment on a vote, in characters.")
     comparison_lifetime: float = Field(
         86_400, gt=0, description="Seconds in which a comparison can be voted on, and the vote be changed."

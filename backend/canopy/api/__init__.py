@@ -14,6 +14,7 @@ from canopy.api.operations import operations_routes
 from canopy.api.pages import page_routes
 from canopy.api.parts import Parts
 from canopy.api.reference import reference_routes
+from canopy.api.review import case_routes, expected_result_routes
 from canopy.api.summarize import summarize_routes
 
 __all__ = ["Parts", "build_api", "with_context"]
@@ -26,6 +27,8 @@ _ROUTERS = (
     comparison_routes,
     review_routes,
     comparison_review_routes,
+    case_routes,
+    expected_result_routes,
     operations_routes,
 )
 

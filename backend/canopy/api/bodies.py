@@ -123,6 +123,15 @@ class BallotBody(Body):
     _reason = model_validator(mode="before")(reason_is_comment)
 
 
+class ReviewBody(Body):
+    """What a good answer to a text would be. The text is named by a vote on it, or given as it is."""
+
+    expected_result: Text = Field(description="What is expected; empty takes back what was written.")
+    feedback_id: Id | None = Field(None, description="A vote on the text.")
+    prompt: FullText | None = Field(None, description="The text itself, where no vote is known.")
+    feature: Id | None = Field(None, description="What was rated; a summary, unless it says otherwise.")
+
+
 async def read_body(request: Request, settings: Settings) -> bytes:
     """The request's bytes. Raises BodyTooLarge, BodyTimeout, or InputError for what isn't JSON by its content type.
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from canopy.comparison import Comparisons
 from canopy.feedback.ballots import Ballots
+from canopy.feedback.reviews import Reviews
 from canopy.feedback.votes import Votes
 from canopy.flags import ConfigSource
 from canopy.inference.switching import SwitchingInference
@@ -26,5 +27,6 @@ class Parts:
     votes: Votes
     comparisons: Comparisons
     ballots: Ballots
+    reviews: Reviews
     telemetry: Telemetry
     lifecycle: Lifecycle

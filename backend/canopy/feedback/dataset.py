@@ -8,7 +8,7 @@ import yaml
 from canopy.errors import InputError
 from canopy.features import FEATURES
 from canopy.store.base import Filter, Store
-from canopy.yamltext import scalar
+from canopy.yamltext import case_lines
 
 
 def head(judge_model: str) -> bytes:
@@ -30,20 +30,30 @@ def head(judge_model: str) -> bytes:
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True).encode()
 
 
+def exported_feature(name: str | None) -> str:
+    """The feature, or the first one that becomes tests. Raises InputError for one that doesn't."""
+    exported = [feature.name for feature in FEATURES.values() if feature.exported]
+    if name is not None and name not in exported:
+        raise InputError(f"`feature` must be {' or '.join(f'`{it}`' for it in exported)} for an export.")
+    return name or exported[0]
+
+
+def selection(where: Filter) -> Filter:
+    """Which feedback becomes tests: without a rating in `where`, what is negative. Raises InputError as above."""
+    sentiment = -1 if where.value is None and where.sentiment is None else where.sentiment
+    return replace(where, feature=exported_feature(where.feature), sentiment=sentiment)
+
+
 async def export(store: Store, where: Filter, judge_model: str) -> AsyncGenerator[bytes]:
     """The dataset in chunks: one test per distinct prompt of the matching feedback, oldest first.
 
-    Without a rating in `where` only negative feedback counts. The same feedback always gives the same bytes. Raises
-    InputError for a feature that has no such tests, and StoreError; before the first chunk if the store fails at once.
+    A test expects what a reviewer wrote. The same feedback and reviews always give the same bytes. Raises InputError
+    as `selection` does, and StoreError; before the first chunk if the store fails at once.
     """
-    exported = [feature.name for feature in FEATURES.values() if feature.exported]
-    feature = where.feature or exported[0]
-    if feature not in exported:
-        raise InputError(f"`feature` must be {' or '.join(f'`{name}`' for name in exported)} for an export.")
-    sentiment = -1 if where.value is None and where.sentiment is None else where.sentiment
+    chosen = selection(where)
     lead = head(judge_model) + b"tests:\n"
-    async for texts in store.distinct_inputs(replace(where, feature=feature, sentiment=sentiment)):
-        yield lead + "".join(f'- prompt: {scalar(text)}\n  expected_result: ""\n' for text in texts).encode()
+    async for inputs in store.distinct_inputs(chosen):
+        yield lead + "".join([case_lines(*it) for it in inputs]).encode()
         lead = b""
     if lead:
         yield head(judge_model) + b"tests: []\n"

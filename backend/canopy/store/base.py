@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from canopy.flags.registered import PromptSource, RegisteredPrompt
 from canopy.store.ab import Ballot, BallotCounts, BallotPage, BallotReceipt, Comparison, Experiment, FirstBallot
+from canopy.store.review import Input, Review, ReviewPage, ReviewReceipt, ReviewState
 
 type Status = Literal["completed", "cancelled", "failed"]
 type Source = Literal["HUMAN", "LLM_JUDGE", "CODE"]
@@ -261,7 +262,7 @@ class Store(Protocol):
         """The texts of prompts, by id."""
         ...
 
-    def distinct_inputs(self, where: Filter) -> AsyncGenerator[list[str]]:
+    def distinct_inputs(self, where: Filter) -> AsyncGenerator[list[Input]]:
         """The distinct input texts of matching feedback, by the time each was first voted on, in batches."""
         ...
 
@@ -271,6 +272,17 @@ class Store(Protocol):
 
     async def remembered_prompts(self) -> dict[PromptSource, RegisteredPrompt]:
         """What the prompt registry gave last for each source."""
+        ...
+
+    async def record_review(self, review: Review) -> ReviewReceipt:
+        """Store what is expected of the answer to a text, or take it back.
+
+        It stays until the last vote on the text is deleted. Raises FeedbackNotFound where there is none.
+        """
+        ...
+
+    async def review_page(self, where: Filter, state: ReviewState, limit: int, after: str | None) -> ReviewPage:
+        """Read one page of the texts behind matching feedback. `where` names a feature, and nothing to search."""
         ...
 
     async def prune(self, before: int) -> Erased:

@@ -10,6 +10,7 @@ from canopy.store import both_bad
 from canopy.store.base import Receipt
 from canopy.store.counting import Counts, hour_of
 from canopy.store.database import Database
+from canopy.store.reviewing import forget
 from canopy.store.schema import (
     comparisons,
     experiments,
@@ -53,6 +54,7 @@ class Deletion:
     """Handles deletions in the writer's thread."""
 
     def __init__(self, database: Database, ids: SeriesIds, counts: Counts) -> None:
+        self._database = database
         self._member = database.member
         self._values = database.values
         self._counts = counts
@@ -121,16 +123,18 @@ class Deletion:
         own_feedback, own_generations = _conditions(scope)
         if n := self._delete(conn, own_feedback, keys=keys):
             return Step(0, n, 0)
-        doomed = conn.execute(select(generations.c.id).where(own_generations).limit(_STEP)).scalars().all()
+        g = generations.c
+        doomed = conn.execute(select(g.id, g.input_digest).where(own_generations).limit(_STEP)).all()
         if not doomed:
             return Step(0, 0, 0)
-        ids = {"ids": self._values(doomed)}
+        ids = {"ids": self._values([row.id for row in doomed])}
         for generation in (c.generation_a, c.generation_b):
             if step := self._delete_comparisons(conn, self._member(generation, "ids"), ids):
                 return step
         if n := self._delete(conn, self._member(feedback.c.generation_id, "ids"), ids, keys=keys):
             return Step(0, n, 0)
         conn.execute(delete(generations).where(self._member(generations.c.id, "ids")), ids)
+        forget(conn, self._database, {row.input_digest for row in doomed}, whoever_else_voted=keys)
         return Step(len(doomed), 0, 0)
 
     def _delete_comparisons(
@@ -158,11 +162,12 @@ class Deletion:
         """Delete up to a step's worth of feedback, its share in the counts and, with `keys`, what tells a retry."""
         f = feedback.c
         rows = conn.execute(
-            select(f.id, f.series_id, f.updated_at).where(condition).limit(_STEP), parameters or {}
+            select(f.id, f.series_id, f.updated_at, f.input_digest).where(condition).limit(_STEP), parameters or {}
         ).all()
         if rows:
             ids = {"ids": self._values([row.id for row in rows])}
             conn.execute(delete(feedback).where(self._member(f.id, "ids")), ids)
+            forget(conn, self._database, {row.input_digest for row in rows}, whoever_else_voted=keys)
             if keys:
                 conn.execute(delete(idempotency_keys).where(self._member(idempotency_keys.c.feedback_id, "ids")), ids)
             self._counts.add(conn, Counter({key: -n for key, n in _per_count(rows).items()}))

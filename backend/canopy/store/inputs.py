@@ -4,12 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from canopy.store.base import Filter
 from canopy.store.database import Database
 from canopy.store.filters import INPUT, WITH_TEXTS, Search, matching_series
-from canopy.store.schema import feedback
+from canopy.store.review import Input
+from canopy.store.reviewing import OF_VOTE
+from canopy.store.schema import feedback, reviews, series
 
 _WINDOW = 2_000  # rows looked at in one transaction
 _BATCH = 200  # texts handed on at once
@@ -31,7 +33,11 @@ class Inputs:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._texts = select(feedback.c.id, INPUT).select_from(WITH_TEXTS).where(database.member(feedback.c.id, "ids"))
+        self._texts = (
+            select(feedback.c.id, INPUT, func.coalesce(reviews.c.expected_result, ""))
+            .select_from(WITH_TEXTS.join(series).outerjoin(reviews, OF_VOTE))
+            .where(database.member(feedback.c.id, "ids"))
+        )
 
     def step(self, where: Filter, position: Position) -> list[list[str]]:
         """Look at the next window: the ids of the first votes on distinct inputs, in batches for `texts`."""
@@ -57,11 +63,11 @@ class Inputs:
         position.after, position.done = edge or "", edge is None
         return _by_size(rows)
 
-    def texts(self, ids: list[str]) -> list[str]:
-        """The input texts of votes; those that were deleted meanwhile are left out."""
+    def texts(self, ids: list[str]) -> list[Input]:
+        """The input texts of votes, with what reviewers wrote; those that were deleted meanwhile are left out."""
         with self._database.reader.connect() as conn:
             rows = conn.execute(self._texts, {"ids": self._database.values(ids)}).all()
-        found: dict[str, str] = {row[0]: row[1] for row in rows}
+        found = {row[0]: Input(row[1], row[2]) for row in rows}
         return [found[key] for key in ids if key in found]
 
     def _unseen(self, conn: Connection, where: Filter, window: list[Any], position: Position) -> list[Any]:

@@ -129,7 +129,7 @@ class Postgres(Database):
     def scrub(self) -> None:
         # Deleted rows stay in the files until they are vacuumed; autovacuum would get there in its own time.
         with self.writer.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
-            conn.execute(text("VACUUM (SKIP_LOCKED) generations, feedback, comparisons, prompts"))
+            conn.execute(text("VACUUM (SKIP_LOCKED) generations, feedback, comparisons, prompts, reviews"))
 
 
 class _Json(Bulk):

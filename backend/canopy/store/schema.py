@@ -130,6 +130,15 @@ idempotency_keys = Table(
     Column("receipt", Text, nullable=False),  # JSON: what a repetition answers, even after the vote is gone
 )
 
+# What a person expects of the answer to a text, for as long as there is a vote on the text.
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("input_digest", KEY, primary_key=True),
+    Column("feature", KEY, primary_key=True),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("expected_result", Text, nullable=False),
+)
 
 # The texts that MLflow's registry gave last, for a start while MLflow is away.
 registered_prompts = Table(

@@ -21,6 +21,8 @@ from canopy.store.migrate import upgrade
 from canopy.store.pages import Pages
 from canopy.store.registered import Registered
 from canopy.store.results import Results
+from canopy.store.review import Input, Review, ReviewCase, ReviewPage, ReviewReceipt, ReviewState
+from canopy.store.reviewing import Reviewing
 from canopy.store.series import SeriesIds
 from canopy.store.totals import Totals
 from canopy.store.votes import Votes
@@ -43,6 +45,7 @@ class SqlStore:
         self._inputs = Inputs(database)
         self._results = Results(database)
         self._registered = Registered(database)
+        self._reviewing = Reviewing(database, clock)
         self._writer = Writer(database, undone=ids.forget)
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="canopy-store-reader")
 
@@ -127,7 +130,7 @@ class SqlStore:
         """Read prompts."""
         return await self._read(self._pages.prompt_texts, list(prompt_ids))
 
-    async def distinct_inputs(self, where: Filter) -> AsyncGenerator[list[str]]:
+    async def distinct_inputs(self, where: Filter) -> AsyncGenerator[list[Input]]:
         """Walk through the distinct input texts."""
         position = Position()
         while not position.done:
@@ -141,6 +144,22 @@ class SqlStore:
     async def remembered_prompts(self) -> dict[PromptSource, RegisteredPrompt]:
         """Read what the registry gave."""
         return await self._read(self._registered.known)
+
+    async def record_review(self, review: Review) -> ReviewReceipt:
+        """Store or take back an expected result."""
+        return await self._writer.submit(self._reviewing.record, review)
+
+    async def review_page(self, where: Filter, state: ReviewState, limit: int, after: str | None) -> ReviewPage:
+        """Read one page of cases."""
+        position = Position(after or "")
+        cases: list[ReviewCase] = []
+        while not position.done and len(cases) <= limit:
+            for ids in await self._read(self._inputs.step, where, position):
+                if (wanted := limit + 1 - len(cases)) > 0:
+                    cases += await self._read(self._reviewing.cases, where, ids, state, wanted)
+        total, reviewed = await self._read(self._reviewing.progress, where)
+        more = len(cases) > limit
+        return ReviewPage(cases[:limit], cases[limit - 1].feedback_id if more else None, total, reviewed)
 
     async def prune(self, before: int) -> Erased:
         """Delete what is older."""

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 
 from canopy.store.ab import BallotReceipt
 from canopy.store.base import Generation, Receipt
+from canopy.store.review import ReviewReceipt
 
 type Level = Literal["debug", "info", "warning", "error"]
 
@@ -179,6 +180,19 @@ class AbPreferenceSubmitted(Event):
             "generation_trace_id": it.trace_id,
             "trace_id": self.trace_id,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewSaved(Event):
+    """A reviewer wrote what a good answer would be, changed it or took it back, and that is committed."""
+
+    name: ClassVar[str] = "review_saved"
+    receipt: ReviewReceipt
+    trace_id: str
+
+    def payload(self) -> dict[str, Any]:
+        """The review without its texts."""
+        return {**self.receipt._asdict(), "trace_id": self.trace_id}
 
 
 @dataclass(frozen=True, slots=True)

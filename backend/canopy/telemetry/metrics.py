@@ -22,6 +22,7 @@ from canopy.telemetry.events import (
     HttpRequest,
     PromptsLoaded,
     RequestFailed,
+    ReviewSaved,
     Started,
     StoreFailed,
 )
@@ -56,6 +57,12 @@ class Metrics:
             "canopy_ab_preferences",
             "Ballots on comparisons, changes left out, by what won and the id of the winning prompt.",
             ("winner", "prompt_id"),
+            registry=registry,
+        )
+        self._reviews = Counter(
+            "canopy_reviews",
+            "Expected results written (`created`), changed (`replaced`) and taken back (`deleted`).",
+            ("feature", "outcome"),
             registry=registry,
         )
         self._generations = Counter(
@@ -149,6 +156,9 @@ class Metrics:
             return
         self._preferences.labels(it.winner or it.preference, it.winning_prompt_id or "").inc()
 
+    def _on_review(self, event: ReviewSaved) -> None:
+        self._reviews.labels(event.receipt.feature, event.receipt.outcome).inc()
+
     def _on_flags(self, event: Started | ConfigReloaded | PromptsLoaded) -> None:
         for name, on in event.flags.items():
             self._flags.labels(name).set(on)
@@ -174,6 +184,7 @@ _COUNTERS: dict[type[Event], Callable[[Metrics, Any], None]] = {
     FeedbackSubmitted: Metrics._on_vote,
     FeedbackDeleted: Metrics._on_deleted,
     AbPreferenceSubmitted: Metrics._on_preference,
+    ReviewSaved: Metrics._on_review,
     Started: Metrics._on_flags,
     ConfigReloaded: Metrics._on_flags,
     PromptsLoaded: Metrics._on_flags,

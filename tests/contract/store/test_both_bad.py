@@ -12,7 +12,7 @@ from tests.contract.store.records import a_ballot, a_comparison, a_vote, everyth
 
 
 async def exported(store: Store) -> list[str]:
-    return [text async for batch in store.distinct_inputs(Filter(sentiment=-1)) for text in batch]
+    return [it.text async for batch in store.distinct_inputs(Filter(sentiment=-1)) for it in batch]
 
 
 async def test_both_bad_is_negative_feedback_on_each_response(store: Store) -> None:

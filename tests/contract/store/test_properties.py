@@ -13,6 +13,7 @@ from canopy.errors import ComparisonForeign, ComparisonNotFound
 from canopy.store import Store
 from canopy.store.ab import Comparison
 from canopy.store.base import Feedback, Filter, Receipt
+from canopy.store.review import Input
 from tests.contract.store.records import (
     HOUR,
     NOON,
@@ -215,7 +216,7 @@ async def test_any_text_comes_back_exact(store: Store, input_text: str, response
     assert (entry.input_text, entry.response_text, entry.comment) == (input_text, response_text, comment)
     assert entry.reasons == [comment]
     assert await store.generation(generation.id) == generation
-    assert [batch async for batch in store.distinct_inputs(Filter())] == [[input_text]]
+    assert [batch async for batch in store.distinct_inputs(Filter())] == [[Input(input_text, "")]]
 
 
 @ONE_STORE

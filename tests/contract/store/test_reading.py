@@ -26,7 +26,7 @@ async def listed(store: Store, where: Filter, limit: int = 7) -> list[Feedback]:
 
 
 async def distinct(store: Store, where: Filter) -> list[str]:
-    return [text async for batch in store.distinct_inputs(where) for text in batch]
+    return [it.text async for batch in store.distinct_inputs(where) for it in batch]
 
 
 @pytest.fixture
@@ -186,7 +186,7 @@ async def test_inputs_come_once_in_the_order_of_their_first_vote(store: Store) -
     long = "long " * 60_000
     texts = [f"text {i}" for i in range(450)] + [long] * 2 + [long + str(i) for i in range(4)]
     await asyncio.gather(*(store.record_vote(on_texts(text, voter=f"v{i}")) for i, text in enumerate(texts * 2)))
-    batches = [batch async for batch in store.distinct_inputs(Filter())]
+    batches = [[it.text for it in batch] async for batch in store.distinct_inputs(Filter())]
     assert [text for batch in batches for text in batch] == list(dict.fromkeys(texts))
     assert max(len(batch) for batch in batches) <= 200
     assert max(sum(map(len, batch)) for batch in batches) <= 500_000

@@ -1,0 +1,97 @@
+"""GET and PUT /feedback/review: what a good answer would be, from people who know."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from fastapi.routing import APIRoute
+from pydantic import Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from canopy.api.bodies import ReviewBody, check_length, parse, read_body
+from canopy.api.context import trace_id_of
+from canopy.api.filters import CountsQuery, Word
+from canopy.api.parts import Parts
+from canopy.api.routes import BodyRoute, ErrorBody, json_response, request_body
+from canopy.errors import InputError
+from canopy.feedback.dataset import exported_feature, selection
+from canopy.feedback.ratings import shown_rating
+from canopy.feedback.times import iso
+from canopy.store.review import Review, ReviewCase, ReviewState
+
+_ERRORS: dict[int | str, dict[str, Any]] = {status: {"model": ErrorBody} for status in (404, 408, 413, 422, 503)}
+
+
+class ReviewQuery(CountsQuery):
+    """Which feedback becomes tests, and which page of the texts behind it."""
+
+    state: ReviewState = Field("waiting", description="Texts that wait for a reviewer, reviewed ones, or all.")
+    limit: int = Field(20, ge=1, le=50, description="Texts on a page.")
+    after: Word = Field(None, max_length=200, description="The `next` of the page before.")
+
+
+def case_routes(parts: Parts) -> APIRouter:
+    """The route that shows what to review."""
+    router = APIRouter(route_class=APIRoute, tags=["feedback"], responses=_ERRORS)
+
+    @router.get("/feedback/review", response_model=None)
+    async def cases(query: Annotated[ReviewQuery, Query()]) -> Response:
+        """The texts that the export makes tests of, oldest first, with the answers that were bad."""
+        parts.reviews.check()
+        page = await parts.store.review_page(selection(query.where()), query.state, query.limit, query.after)
+        return json_response(
+            {
+                "total": page.total,
+                "reviewed": page.reviewed,
+                "cases": [_case(it) for it in page.cases],
+                "next": page.next,
+            }
+        )
+
+    return router
+
+
+def expected_result_routes(parts: Parts) -> APIRouter:
+    """The route that takes what was written."""
+    router = APIRouter(route_class=BodyRoute, tags=["feedback"])
+    settings, reviews = parts.settings, parts.reviews
+
+    @router.put(
+        "/feedback/review",
+        responses={200: {"description": "Committed.", "content": {"application/json": {}}}, **_ERRORS},
+        openapi_extra=request_body(ReviewBody),
+        response_model=None,
+    )
+    async def save(request: Request) -> Response:
+        """Say what a good answer to a text would be. The export carries it as `expected_result`."""
+        reviews.check()
+        body = parse(ReviewBody, await read_body(request, settings))
+        if (body.feedback_id is None) == (body.prompt is None):
+            raise InputError("Say which text: either `feedback_id` of a vote on it, or `prompt`.")
+        check_length("expected_result", body.expected_result, settings.max_prompt_chars)
+        if body.expected_result and not body.expected_result.strip():
+            raise InputError("`expected_result` should hold more than white space; empty takes it back.")
+        review = Review(exported_feature(body.feature), body.feedback_id, body.prompt, body.expected_result)
+        receipt = await reviews.submit(review, trace_id_of(request.scope))
+        return json_response({"status": "ok", "outcome": receipt.outcome})
+
+    return router
+
+
+def _case(it: ReviewCase) -> dict[str, Any]:
+    return {
+        "feedback_id": it.feedback_id,
+        "prompt": it.input_text,
+        "expected_result": it.expected_result,
+        "answers": [
+            {
+                "feedback_id": answer.feedback_id,
+                "timestamp": iso(answer.timestamp),
+                "rating": shown_rating(answer.kind, answer.value),
+                "reasons": answer.reasons,
+                "comment": answer.comment,
+                "response_text": answer.response_text,
+            }
+            for answer in it.answers
+        ],
+    }

@@ -1,0 +1,36 @@
+"""From what a reviewer writes to a committed, logged and counted expected result."""
+
+from canopy.errors import FeatureDisabled, StoreError
+from canopy.flags import Config, ConfigSource
+from canopy.store.base import Store
+from canopy.store.review import Review, ReviewReceipt
+from canopy.telemetry import Telemetry
+from canopy.telemetry.events import ReviewSaved, StoreFailed
+
+
+class Reviews:
+    """Takes what people expect of the answers to texts that were badly answered."""
+
+    def __init__(self, config: ConfigSource, store: Store, telemetry: Telemetry) -> None:
+        self._config = config
+        self._store = store
+        self._telemetry = telemetry
+
+    def check(self) -> Config:
+        """The config in force. Raises FeatureDisabled when it has feedback off."""
+        config = self._config.current
+        if not config.flags["feedback"].on:
+            raise FeatureDisabled("Feedback feature is not enabled")
+        return config
+
+    async def submit(self, review: Review, trace_id: str) -> ReviewReceipt:
+        """Commit a review. Raises FeedbackNotFound or StoreError, and then nothing is stored."""
+        self.check()
+        try:
+            receipt = await self._store.record_review(review)
+        except StoreError as error:
+            self._telemetry.emit(StoreFailed(error=error.sentence, trace_id=trace_id))
+            raise
+        if receipt.outcome != "repeated":
+            self._telemetry.emit(ReviewSaved(receipt, trace_id))
+        return receipt
