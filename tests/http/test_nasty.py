@@ -54,6 +54,7 @@ async def test_nasty_values_in_any_field_of_any_body(client: httpx.AsyncClient) 
             "request_id": "r",
             "generation_id": "g",
         },
+        "/feedback/review": {"prompt": "a", "expected_result": "b", "feature": "summarize"},
         "/feedback/ab": {
             "comparison_id": "cmp_x",
             "preference": "both_bad",
@@ -67,7 +68,9 @@ async def test_nasty_values_in_any_field_of_any_body(client: httpx.AsyncClient) 
     for path, body in bodies.items():
         for key, value in itertools.product(body, ODD):
             content = json.dumps({**body, key: value}).encode()
-            response = await client.post(path, content=content, headers={"content-type": "application/json"})
+            method = "PUT" if path == "/feedback/review" else "POST"
+            headers = {"content-type": "application/json"}
+            response = await client.request(method, path, content=content, headers=headers)
             assert response.status_code in {200, 404, 422}, (path, key, value, response.text)
 
 
@@ -84,9 +87,11 @@ async def test_nasty_values_in_queries_paths_and_headers(client: httpx.AsyncClie
         "cursor",
         "experiment",
         "ab_cursor",
+        "state",
+        "after",
         "x",
     )
-    paths = ("/feedback", "/feedback/stats", "/feedback/export", "/feedback/ab")
+    paths = ("/feedback", "/feedback/stats", "/feedback/export", "/feedback/ab", "/feedback/review")
     for path, name, text in itertools.product(paths, fields, texts):
         escaped = "".join(f"%{byte:02x}" for byte in text)
         for accept in ("application/json", "text/html"):
