@@ -259,7 +259,7 @@ async def test_a_thousand_cases_are_searched_at_once(browser: Browser, tmp_path:
         (a_run(), ["This run has no cases.", "No case has a verdict."]),
         (a_run(passed(), finished_at=None), ["The run was interrupted after 1 case.", "canopy evals run --resume"]),
         (a_run(awaiting(1), awaiting(2)), ["No case has a verdict.", "Awaiting review: 2 cases", "no verdict"]),
-        (a_run(unscored()), ["1 case could not be scored", "The judge gave no grade."]),
+        (a_run(unscored()), ["1 case could not be scored", "The judge gave no grade.", "0 of 0"]),
         (a_run(failed(prompt=LONG, expected_result=LONG)), ["0 of 1 case passed.", "nothing was decided"]),
         (a_run(failed(prompt="\x00 \x1b \ud800")), ["␀ ␛ �"]),
     ],

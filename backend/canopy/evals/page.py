@@ -132,7 +132,7 @@ def _moment(text: str) -> str:
 
 def _points(change: float) -> str:
     """A change of a rate, such as `+8`, with a minus that is one."""
-    return f"{100 * change:+.0f}".replace("-", "\N{MINUS SIGN}")
+    return f"{round(100 * change):+d}".replace("-", "\N{MINUS SIGN}")
 
 
 def _seconds(value: float) -> str:
