@@ -55,3 +55,6 @@ class Settings(BaseSettings):
     prompt_refresh_interval: float = Field(
         15, gt=0, description="Seconds between two looks at MLflow's prompt registry, where the values name a prompt."
     )
+    evals_token: SecretStr | None = Field(
+        None, description="Bearer token with which `canopy evals` asks the backend. Unset: it asks without."
+    )

@@ -1,6 +1,7 @@
 """What the commands share: errors as sentences, the settings, and a store that is open while a command runs."""
 
 import asyncio
+import sys
 from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any
@@ -12,17 +13,16 @@ from canopy.errors import CanopyError, ConfigError
 from canopy.settings import Settings
 
 
-def says_why[**P, R](command: Callable[P, R]) -> Callable[P, R]:
-    """Turn an error into its sentence and exit status 1, without a traceback."""
+def says_why[**P, R](command: Callable[P, R], status: int = 1) -> Callable[P, R]:
+    """Turn an error into its sentence and this exit status, without a traceback."""
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return command(*args, **kwargs)
-        except CanopyError as error:
-            raise click.ClickException(error.sentence) from error
-        except OSError as error:
-            raise click.ClickException(str(error)) from error
+        except (CanopyError, OSError) as error:
+            click.ClickException(error.sentence if isinstance(error, CanopyError) else str(error)).show()
+            sys.exit(status)
 
     return run
 

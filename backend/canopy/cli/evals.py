@@ -5,6 +5,7 @@ import click
 from canopy.cli.evals_merge import merge
 from canopy.cli.evals_report import report
 from canopy.cli.evals_review import review
+from canopy.cli.evals_run import run
 
 
 @click.group()
@@ -12,5 +13,5 @@ def evals() -> None:
     """Test what the backend answers, and say whether it is good enough."""
 
 
-for _command in (report, review, merge):
+for _command in (run, report, review, merge):
     evals.add_command(_command)

@@ -1,0 +1,215 @@
+"""The backend under test, called as its clients call it."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+import orjson
+
+from canopy import __version__
+from canopy.errors import ConfigError
+from canopy.evals.results import Attempt, Target
+
+_CONNECT_TIMEOUT = 10.0  # seconds
+_FIRST_PAUSE = 0.5  # seconds before the first retry; each further pause is twice as long
+_TOKEN_HINT = "Set CANOPY_EVALS_TOKEN to a token that may summarize."  # noqa: S105 - tells which one, holds none
+
+
+def checked_url(url: str, option: str) -> str:
+    """The URL, if it is one of a server. Raises ConfigError for secrets in it: reports name the URL."""
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise ConfigError(f"{option} is no URL.") from error
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise ConfigError(f"{option} must be a URL such as http://127.0.0.1:8000.")
+    if parsed.userinfo or parsed.query or parsed.fragment:
+        raise ConfigError(
+            f"{option} must hold neither credentials nor a query: reports name it. Tokens go into the environment."
+        )
+    return str(parsed).rstrip("/")
+
+
+@dataclass(slots=True)
+class _Reply:
+    """An answer as it arrives."""
+
+    began: float = field(default_factory=time.monotonic)
+    texts: list[str] = field(default_factory=list)
+    first_token: float | None = None
+    request_id: str | None = None
+    generation_id: str | None = None
+    output_tokens: int | None = None
+    done: bool = False
+
+    def finish(self, event: dict[str, Any]) -> None:
+        """Take in the `done` event."""
+        self.done = True
+        self.request_id = event.get("request_id") or self.request_id
+        self.generation_id = event.get("generation_id")
+        usage = event.get("usage")
+        self.output_tokens = usage.get("output_tokens") if isinstance(usage, dict) else None
+
+    def attempt(self, error: str | None) -> Attempt:
+        return Attempt(
+            answer="".join(self.texts),
+            error=error,
+            request_id=self.request_id,
+            generation_id=self.generation_id,
+            time_to_first_token=None if self.first_token is None else self.first_token - self.began,
+            duration=time.monotonic() - self.began,
+            output_tokens=self.output_tokens,
+        )
+
+
+class _BusyError(Exception):
+    """Asking again may help, after so many seconds if the backend said so."""
+
+    def __init__(self, attempt: Attempt, after: float | None = None, *, unreachable: bool = False) -> None:
+        super().__init__()
+        self.attempt = attempt
+        self.after = after
+        self.unreachable = unreachable
+
+
+class Backend:
+    """A client of one backend. `timeout` is for a whole answer, in seconds; `retries` are per question."""
+
+    def __init__(self, url: str, *, token: str | None, timeout: float, retries: int = 4) -> None:
+        self.url = url
+        self._timeout = timeout
+        self._retries = retries
+        headers = {"User-Agent": f"canopy-evals/{__version__}"}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        self._client = httpx.AsyncClient(
+            base_url=url, headers=headers, timeout=httpx.Timeout(None, connect=_CONNECT_TIMEOUT)
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._client.aclose()
+
+    async def target(self) -> Target:
+        """The backend's own account of itself, as far as it gives one. Raises ConfigError when it can't be reached."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                response = await self._client.get("/feature-flags", params={"details": "true"})
+        except (httpx.RequestError, TimeoutError) as error:
+            raise self._unreachable() from error
+        with suppress(orjson.JSONDecodeError, LookupError, TypeError, AttributeError):
+            details = orjson.loads(response.content)
+            flags = {str(name): bool(flag["enabled"]) for name, flag in details["flags"].items()}
+            return Target(url=self.url, config_revision=str(details["config_revision"]), flags=flags)
+        return Target(url=self.url)  # another backend, or one that doesn't tell everybody
+
+    async def ask(self, endpoint: str, prompt: str) -> Attempt:
+        """The answer to a prompt, or why there is none.
+
+        Asks again when the backend is busy (429, 503) or the connection fails before an answer began. Raises
+        ConfigError when the backend still can't be reached then: that says nothing of the case.
+        """
+        pause = _FIRST_PAUSE
+        for retry in range(self._retries + 1):
+            try:
+                return await self._ask_once(endpoint, prompt)
+            except _BusyError as later:
+                after = pause if later.after is None else later.after
+                if retry == self._retries or after > self._timeout:
+                    if later.unreachable:
+                        raise self._unreachable() from later
+                    return later.attempt
+            await asyncio.sleep(after)
+            pause *= 2
+        raise AssertionError("the last round returns or raises")
+
+    async def _ask_once(self, endpoint: str, prompt: str) -> Attempt:
+        reply = _Reply()
+        try:
+            async with asyncio.timeout(self._timeout):
+                request = self._client.build_request(
+                    "POST", endpoint, json={"prompt": prompt}, headers={"Accept": "text/event-stream"}
+                )
+                try:
+                    response = await self._client.send(request, stream=True)
+                except httpx.RequestError as error:
+                    unreachable = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+                    broken = reply.attempt("The backend closed the connection without an answer.")
+                    raise _BusyError(broken, unreachable=unreachable) from error
+                try:
+                    return reply.attempt(await self._read(response, reply))
+                finally:
+                    await response.aclose()
+        except TimeoutError:
+            return reply.attempt(f"The answer wasn't complete after {self._timeout:g} s.")
+        except httpx.RequestError:
+            return reply.attempt("The answer broke off: the connection failed.")
+
+    async def _read(self, response: httpx.Response, reply: _Reply) -> str | None:
+        """Take the answer in; the reason why it is none, if so."""
+        reply.request_id = response.headers.get("X-Request-Id")
+        if response.status_code != 200:
+            reason = _refusal(response.status_code, await response.aread())
+            if response.status_code in (429, 503):
+                raise _BusyError(reply.attempt(reason), _retry_after(response))
+            return reason
+        kind = response.headers.get("Content-Type", "").partition(";")[0]
+        if kind != "text/event-stream":
+            return f"The backend answered with {kind or 'no content type'} instead of text/event-stream."
+        async for event in _events(response):
+            if event.get("type") == "error":
+                return f"The backend broke off: {event.get('error')} ({event.get('code', 'no code')})"
+            if event.get("type") == "done":
+                reply.finish(event)
+            elif isinstance(delta := event.get("delta"), str) and delta:
+                if reply.first_token is None:
+                    reply.first_token = time.monotonic()
+                reply.texts.append(delta)
+        if not reply.done:
+            return "The answer broke off: the stream ended without its `done` event."
+        return None if "".join(reply.texts).strip() else "The answer is empty."
+
+    def _unreachable(self) -> ConfigError:
+        return ConfigError(f"The backend at {self.url} can't be reached. Is it running, and is --backend right?")
+
+
+async def _events(response: httpx.Response) -> AsyncGenerator[dict[str, Any]]:
+    """The JSON objects of a stream whose events are one line each; like all clients of Canopy it skips what isn't one.
+
+    Splits at line feeds alone: `aiter_lines` also splits at U+2028, which JSON may hold as it is.
+    """
+    rest = b""
+    async for chunk in response.aiter_bytes():
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            if line.startswith(b"data:"):
+                with suppress(orjson.JSONDecodeError):
+                    event = orjson.loads(line.removeprefix(b"data:").strip())
+                    if isinstance(event, dict):
+                        yield event
+
+
+def _refusal(status: int, body: bytes) -> str:
+    """What a status other than 200 says, with the backend's own sentence if it has one."""
+    sentence = f"The backend answered with status {status}"
+    with suppress(orjson.JSONDecodeError):
+        answer = orjson.loads(body)
+        if isinstance(answer, dict) and isinstance(answer.get("detail"), str):
+            sentence += f" ({answer['code']})" if isinstance(answer.get("code"), str) else ""
+            sentence += f": {answer['detail']}"
+    return f"{sentence.removesuffix('.')}." + (f" {_TOKEN_HINT}" if status in (401, 403) else "")
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    """Seconds, if the header has them; its other form, a date, is as rare as clocks that agree."""
+    value = response.headers.get("Retry-After", "")
+    return float(value) if value.isdecimal() else None

@@ -1,0 +1,114 @@
+"""What a run will do: the suites of a folder, each prompt once, and the rules by which answers are judged."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import orjson
+
+from canopy.errors import ConfigError
+from canopy.evals.cases import Case, Suite, find, load
+from canopy.evals.scorers import SCORERS
+from canopy.evals.text import excerpt
+from canopy.evals.thresholds import Thresholds, nearest
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A suite of the run, where it stands, and the thresholds that hold for it."""
+
+    path: Path
+    file: str  # relative to the folder that is run
+    suite: Suite
+    thresholds: Thresholds
+    thresholds_file: str | None  # None: the defaults
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The parts, and sentences about what was left out."""
+
+    parts: list[Part]
+    notes: list[str]
+
+    @property
+    def cases(self) -> list[tuple[Part, Case]]:
+        """Every case with its part, in the order of the report."""
+        return [(part, case) for part in self.parts for case in part.suite.cases]
+
+    def rules(self, judge_model: str | None) -> str:
+        """A hash of what scores: scorers, parameters, the files that these name, what passes. Not of the cases."""
+        rules = [
+            [part.file, part.suite.scoring_params, _named_files(part), part.thresholds.model_dump()["scorers"]]
+            for part in self.parts
+        ]
+        rules.append([judge_model])
+        return f"sha256:{hashlib.sha256(orjson.dumps(rules, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]}"
+
+
+def make_plan(folder: Path) -> Plan:
+    """Read every suite below a folder (or one file). Raises ConfigError for whatever is wrong with them."""
+    root = folder.parent if folder.is_file() else folder
+    parts = []
+    for path in find(folder):
+        suite = load(path)
+        source, thresholds = nearest(path, root)
+        _check_scorers(path, suite, thresholds)
+        parts.append(Part(path, _relative(path, root), suite, thresholds, _relative(source, root) if source else None))
+    return _each_prompt_once(parts)
+
+
+def _check_scorers(path: Path, suite: Suite, thresholds: Thresholds) -> None:
+    for name in suite.scoring_params:
+        if name not in SCORERS:
+            known = ", ".join(f"`{each}`" for each in SCORERS)
+            raise ConfigError(f"{path}: `scoring_params` names `{name}`, which is no scorer. There are {known}.")
+    if not any(thresholds.decides(name) for name in suite.scoring_params):
+        raise ConfigError(
+            f"{path}: none of the scorers decides whether a case passes; they only inform. Add one that does, or set "
+            "`decides: true` for one of them in thresholds.yaml."
+        )
+
+
+def _relative(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix()
+
+
+def _each_prompt_once(parts: list[Part]) -> Plan:
+    """Leave out copies: an export still holds, unreviewed, what was reviewed in another file."""
+    chosen: dict[str, tuple[Part, Case]] = {}
+    for part in parts:
+        for case in part.suite.cases:
+            there, known = chosen.setdefault(case.id, (part, case))
+            if case.reviewed and not known.reviewed:
+                chosen[case.id] = (part, case)
+            elif case.reviewed and case.expected_result != known.expected_result:
+                raise ConfigError(
+                    f"{there.path} and {part.path} expect different results of one prompt "
+                    f"({excerpt(case.prompt, 60)}); keep one of the two."
+                )
+    kept, left_out = [], Counter[str]()
+    for part in parts:
+        cases = [case for case in part.suite.cases if chosen[case.id][1] is case]
+        left_out[part.file] = len(part.suite.cases) - len(cases)
+        kept.append(replace(part, suite=replace(part.suite, cases=cases)))
+    return Plan(kept, list(_notes(left_out)))
+
+
+def _notes(left_out: Counter[str]) -> Iterable[str]:
+    for file, n in left_out.items():
+        if n:
+            which = "1 case" if n == 1 else f"{n:,} cases"
+            yield f"{file}: left out {which} whose prompt stands in another suite as well."
+
+
+def _named_files(part: Part) -> dict[str, str]:
+    """What the files hold that parameters name, such as a `prompt_template`."""
+    files = {}
+    for params in part.suite.scoring_params.values():
+        for value in (params or {}).values():
+            if isinstance(value, str) and "\n" not in value and (path := part.path.parent / value).is_file():
+                files[value] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return files

@@ -1,0 +1,71 @@
+"""What is good enough: `thresholds.yaml`."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from canopy.errors import ConfigError
+from canopy.evals.documents import line_of, read
+from canopy.evals.scorers import SCORERS
+
+NAME = "thresholds.yaml"
+
+type _Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ScorerThresholds(_Entry):
+    """What a scorer's values have to reach. What is not set is the scorer's own."""
+
+    minimum: _Share | None = Field(None, description="The value with which an answer passes.")
+    decides: bool | None = Field(None, description="Whether an answer below the minimum fails its case.")
+    mean: _Share | None = Field(None, description="The mean over all cases with which the gate passes.")
+
+
+class Thresholds(_Entry):
+    """The gate. Without a file every reviewed case has to pass."""
+
+    pass_rate: _Share = Field(1.0, description="Least share of the cases that pass, of those that have a score.")
+    max_regressions: int | None = Field(
+        0, ge=0, description="Most cases that passed in the baseline and fail now; null: as many as there are."
+    )
+    max_unscored: int = Field(0, ge=0, description="Most cases for which the scorers may fail.")
+    scorers: dict[str, ScorerThresholds] = {}
+
+    @property
+    def minimums(self) -> dict[str, float]:
+        """By scorer; those that are not set are missing."""
+        return {name: each.minimum for name, each in self.scorers.items() if each.minimum is not None}
+
+    def minimum(self, scorer: str) -> float:
+        """The value with which an answer passes."""
+        return self.minimums.get(scorer, SCORERS[scorer].minimum)
+
+    def decides(self, scorer: str) -> bool:
+        """Whether it can fail a case; otherwise it informs."""
+        given = self.scorers[scorer].decides if scorer in self.scorers else None
+        return SCORERS[scorer].decides if given is None else given
+
+
+def nearest(suite: Path, folder: Path) -> tuple[Path | None, Thresholds]:
+    """The thresholds beside a suite or, going up to `folder`, the first there are; without any the defaults.
+
+    Raises ConfigError with the file, the line and what is wrong there.
+    """
+    place = suite.parent
+    while not (place / NAME).is_file():
+        if place in (folder, place.parent):
+            return None, Thresholds()
+        place = place.parent
+    path = place / NAME
+    thresholds, root = read(path, Thresholds)
+    for name in thresholds.scorers:
+        if name not in SCORERS:
+            known = ", ".join(f"`{each}`" for each in SCORERS)
+            line = line_of(root, "scorers", name)
+            raise ConfigError(f"{path}: Line {line}: `{name}` is no scorer. There are {known}.")
+    return path, thresholds

@@ -1,0 +1,150 @@
+"""The backend is asked as its clients ask it, and every way in which an answer is none has its reason."""
+
+import asyncio
+import socket
+
+import pytest
+
+from canopy.errors import ConfigError
+from canopy.evals.backend import Backend, checked_url
+from canopy.evals.results import Attempt
+from tests.support.backend_server import DONE, Answer, FakeBackend, delta, event
+
+
+async def asked(fake: FakeBackend, *answers: Answer, within: float = 10, retries: int = 1) -> Attempt:
+    fake.answers["text"] = list(answers)
+    async with Backend(fake.url, token=None, timeout=within, retries=retries) as backend:
+        return await backend.ask("/summarize", "text")
+
+
+async def test_an_answer_is_joined_from_its_events() -> None:
+    async with FakeBackend() as fake:
+        ignored = (b": keep-alive\n\n", b"data: nonsense\n\n", delta(""))
+        attempt = await asked(fake, Answer((delta("Größe\u2028"), *ignored, delta("😀\r\n"), DONE)))
+        assert (attempt.answer, attempt.error) == ("Größe\u2028😀\r\n", None)
+        assert attempt.request_id == "4bf92f3577b34da6a3ce929d0e0e4736"
+        assert (attempt.generation_id, attempt.output_tokens) == ("gen_1", 7)
+        assert attempt.time_to_first_token is not None
+        assert attempt.duration is not None
+        assert 0 < attempt.time_to_first_token <= attempt.duration
+        assert (fake.path, fake.headers["accept"]) == ("/summarize", "text/event-stream")
+        assert "authorization" not in fake.headers
+
+
+async def test_events_are_whole_however_the_bytes_arrive() -> None:
+    stream = delta("one\u2028") + delta("😀") + DONE
+    async with FakeBackend() as fake:
+        attempt = await asked(fake, Answer(tuple(stream[i : i + 1] for i in range(len(stream)))))
+        assert attempt.answer == "one\u2028😀"
+
+
+async def test_a_token_and_a_path_before_the_endpoint_are_used() -> None:
+    async with FakeBackend() as fake, Backend(f"{fake.url}/canopy", token="s3cret", timeout=10) as backend:
+        await backend.ask("/summarize", "text")
+        assert fake.path == "/canopy/summarize"
+        assert fake.headers["authorization"] == "Bearer s3cret"
+
+
+BUSY = b'{"detail": "The model is busy.", "code": "model_busy"}'
+
+
+@pytest.mark.parametrize(
+    ("answer", "answered", "reason"),
+    [
+        (Answer((delta("Half"),)), "Half", "The answer broke off: the stream ended without its `done` event."),
+        (Answer((delta("Half"), b"data: [DONE]\n\n")), "Half", "The answer broke off: the stream ended without"),
+        (Answer((delta("Half"),), cut=True), "Half", "The answer broke off: the connection failed."),
+        (Answer((DONE,)), "", "The answer is empty."),
+        (Answer((delta(" \n"), DONE)), " \n", "The answer is empty."),
+        (
+            Answer((delta("Half"), event(type="error", error="The model was silent.", code="model_timeout"))),
+            "Half",
+            "The backend broke off: The model was silent. (model_timeout)",
+        ),
+        (Answer((BUSY,), 502), "", "The backend answered with status 502 (model_busy): The model is busy."),
+        (Answer((b"<html>",), 500), "", "The backend answered with status 500."),
+        (Answer((b'{"detail": [{"input": "text"}]}',), 422), "", "The backend answered with status 422."),
+        (Answer((), 401), "", "The backend answered with status 401. Set CANOPY_EVALS_TOKEN"),
+        (Answer((), 307, (("Location", "/login"),)), "", "The backend answered with status 307."),
+        (
+            Answer((b'{"response": "x"}',), 200, (), "application/json"),
+            "",
+            "The backend answered with application/json",
+        ),
+        (Answer((BUSY,), 503, (("Retry-After", "0"),)), "", "The backend answered with status 503 (model_busy)"),
+        (Answer((), 0, cut=True), "", "The backend closed the connection without an answer."),
+    ],
+)
+async def test_what_is_no_answer_has_its_reason(answer: Answer, answered: str, reason: str) -> None:
+    async with FakeBackend() as fake:
+        attempt = await asked(fake, answer)
+        assert attempt.answer == answered
+        assert (attempt.error or "").startswith(reason)
+
+
+async def test_an_answer_that_takes_too_long_is_none() -> None:
+    async with FakeBackend() as fake:
+        attempt = await asked(fake, Answer((delta("Half"),), hang=True), within=0.3)
+        assert (attempt.answer, attempt.error) == ("Half", "The answer wasn't complete after 0.3 s.")
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_busy_backend_is_asked_again_when_it_said(status: int) -> None:
+    async with FakeBackend() as fake:
+        attempt = await asked(fake, Answer((), status, (("Retry-After", "0"),)), Answer((delta("Here."), DONE)))
+        assert (attempt.answer, attempt.error) == ("Here.", None)
+        assert fake.asked == ["text", "text"]
+
+
+async def test_a_backend_that_wants_too_long_a_pause_is_not_waited_for() -> None:
+    async with FakeBackend() as fake:
+        attempt = await asked(fake, Answer((BUSY,), 503, (("Retry-After", "3600"),)))
+        assert (attempt.error or "").startswith("The backend answered with status 503")
+        assert fake.asked == ["text"]
+
+
+async def test_a_backend_that_starts_late_is_reached() -> None:
+    with socket.socket() as place:
+        place.bind(("127.0.0.1", 0))
+        port = place.getsockname()[1]
+    async with Backend(f"http://127.0.0.1:{port}", token=None, timeout=10, retries=4) as backend:
+        asking = asyncio.create_task(backend.ask("/summarize", "text"))
+        await asyncio.sleep(0)
+        async with FakeBackend(port):
+            assert (await asking).error is None
+
+
+async def test_a_backend_that_is_not_there_is_nobodys_failed_case() -> None:
+    async with Backend("http://127.0.0.1:1", token=None, timeout=10, retries=0) as backend:
+        for asking in (backend.target(), backend.ask("/summarize", "text")):
+            with pytest.raises(ConfigError, match=r"at http://127\.0\.0\.1:1 can't be reached"):
+                await asking
+
+
+async def test_a_backend_gives_its_own_account_as_far_as_it_does() -> None:
+    async with FakeBackend() as fake, Backend(fake.url, token=None, timeout=10) as backend:
+        target = await backend.target()
+        assert (target.url, target.config_revision, target.flags) == (fake.url, "0123456789ab", {"summarize": True})
+        fake.flags = None
+        assert (await backend.target()).config_revision is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "127.0.0.1:8000",
+        "ftp://host",
+        "http://",
+        "http://user:s3cret@host",
+        "http://host/?token=s3cret",
+        "http://user:s3cret",
+    ],
+)
+def test_a_url_that_is_none_or_holds_a_secret_is_refused_without_repeating_it(url: str) -> None:
+    with pytest.raises(ConfigError, match="--backend") as refused:
+        checked_url(url, "--backend")
+    assert "s3cret" not in refused.value.sentence
+
+
+def test_a_url_loses_its_last_slash() -> None:
+    assert checked_url("https://host/canopy/", "--backend") == "https://host/canopy"
