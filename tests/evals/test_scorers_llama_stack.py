@@ -128,12 +128,13 @@ async def test_suites_at_once_keep_their_own_expressions(servers: Servers, tmp_p
 
 async def test_a_row_that_the_server_fails_on_leaves_the_others(servers: Servers, tmp_path: Path) -> None:
     servers.judge.scripts["<bad>"] = Script(status=500)
-    rows = [Row("q", "e", answer) for answer in ("good", "bad", "good")]
+    rows = [Row("q", "e", answer) for answer in ("good", "bad", "\ud83d", "good")]
     _, scores = await score(tmp_path, servers.llama_stack, "llama-stack", suite(), rows)
-    before, bad, after = scores["llm-as-judge::base"]
+    before, bad, half, after = scores["llm-as-judge::base"]
     assert before.grade == after.grade == "B"
     assert bad.value is None
     assert str(bad.error).startswith("The model server failed")
+    assert "surrogate" in str(half.error)
 
 
 async def test_a_server_that_goes_down_is_an_error_of_each_row(servers: Servers, tmp_path: Path) -> None:
