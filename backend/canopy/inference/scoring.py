@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from importlib import import_module
+from json import JSONDecodeError
 from typing import TYPE_CHECKING, Any, Self
 
 from canopy.errors import ModelError, ModelNotFound, ModelTimeout
@@ -41,7 +42,7 @@ class ScoringApi:
         except self._upstream.FAILURES as error:
             failure = self._upstream.translate(error, "")
             raise ModelError("It has no scoring API.") if isinstance(failure, ModelNotFound) else failure from error
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, JSONDecodeError) as error:
             raise ModelError("It has no scoring API.") from error
 
     async def score(self, function: str, params: Mapping[str, Any], row: Mapping[str, str]) -> dict[str, Any]:
@@ -53,12 +54,12 @@ class ScoringApi:
         try:
             async with asyncio.timeout(_SCORE_TIMEOUT):
                 answer = await self._upstream.score(body)
-            return dict(answer["results"][function]["score_rows"][0])
+            return dict(**answer["results"][function]["score_rows"][0])
         except TimeoutError as error:
             raise ModelTimeout(f"The server gave no score within {_SCORE_TIMEOUT} seconds.") from error
         except self._upstream.FAILURES as error:
             raise self._upstream.translate(error, str(params.get("judge_model"))) from error
-        except (IndexError, KeyError, TypeError, ValueError) as error:
+        except (IndexError, KeyError, TypeError, JSONDecodeError) as error:
             raise ModelError("The server's answer doesn't hold a score.") from error
 
     def _connect(self) -> "Upstream":
