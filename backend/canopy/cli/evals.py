@@ -6,6 +6,7 @@ from canopy.cli.evals_merge import merge
 from canopy.cli.evals_report import report
 from canopy.cli.evals_review import review
 from canopy.cli.evals_run import run
+from canopy.cli.evals_speed import speed
 
 
 @click.group()
@@ -13,5 +14,5 @@ def evals() -> None:
     """Test what the backend answers, and say whether it is good enough."""
 
 
-for _command in (run, report, review, merge):
+for _command in (run, report, review, merge, speed):
     evals.add_command(_command)
