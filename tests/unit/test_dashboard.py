@@ -96,6 +96,7 @@ def test_only_complaints_that_can_become_tests_are_offered_for_export() -> None:
         found=0,
         exported_features=frozenset({"summarize"}),
         now=at("2026-03-02"),
+        review_limit=100_000,
         origin="http://canopy.test",
     )
     assert view.exportable == 4
@@ -116,6 +117,7 @@ def test_responses_that_were_both_bad_can_be_exported_but_are_no_ratings() -> No
         found=4,
         exported_features=frozenset({"summarize"}),
         now=at("2026-03-02"),
+        review_limit=100_000,
         origin="http://canopy.test",
     )
     assert (view.exportable, view.empty) == (4, False)

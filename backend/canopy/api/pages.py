@@ -64,6 +64,7 @@ async def dashboard(parts: Parts, request: Request, where: Filter) -> Response:
             exported_features=_EXPORTED,
             now=time.time_ns() // 1000,
             origin=str(request.base_url).rstrip("/"),
+            review_limit=parts.settings.max_prompt_chars,
         )
         ab = section(request.query_params, config.flags["ab_testing"], config.values.ab_testing.enabled, compared)
         return _html(parts, "dashboard.html", current="feedback", view=view, ab=ab)

@@ -52,6 +52,8 @@ class Dashboard:
     older: str | None
     exportable: int
     export_href: str
+    review_href: str
+    review_limit: int  # characters
     curl: str
 
 
@@ -72,6 +74,7 @@ def dashboard(
     exported_features: frozenset[str],
     now: int,
     origin: str,
+    review_limit: int,
 ) -> Dashboard:
     """Put the page together.
 
@@ -98,6 +101,8 @@ def dashboard(
         older=address("/feedback", {**query, "cursor": page.next}) + "#entries" if page.next else None,
         exportable=sum(count.n for count in selected if count.sentiment < 0 and count.feature in exported_features),
         export_href=export_href,
+        review_href=address("/feedback/review", {**query, "rating": "", "q": ""}),
+        review_limit=review_limit,
         curl=f"curl -s {shlex.quote(origin + export_href)} -o {EXPORT_NAME}",
     )
 
