@@ -25,7 +25,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {status: {"model": ErrorBody} for sta
 class ReviewQuery(CountsQuery):
     """Which feedback becomes tests, and which page of the texts behind it."""
 
-    state: ReviewState = Field("waiting", description="Texts that wait for a reviewer, reviewed ones, or all.")
+    state: ReviewState = Field("waiting", description="Texts that wait for a reviewer, or all.")
     limit: int = Field(20, ge=1, le=50, description="Texts on a page.")
     after: Word = Field(None, max_length=200, description="The `next` of the page before.")
 

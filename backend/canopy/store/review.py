@@ -2,7 +2,7 @@
 
 from typing import Literal, NamedTuple
 
-type ReviewState = Literal["waiting", "reviewed", "all"]
+type ReviewState = Literal["waiting", "all"]
 
 
 class Review(NamedTuple):

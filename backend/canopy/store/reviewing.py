@@ -46,7 +46,7 @@ class Reviewing:
             select(f.id, f.updated_at, s.kind, s.value, s.sentiment, f.reasons, f.comment, RESPONSE)
             .select_from(WITH_TEXTS.join(series))
             .where(f.input_digest == bindparam("digest"))
-            .order_by(f.updated_at.desc(), f.id.desc())
+            .order_by((f.updated_at + 0).desc(), f.id.desc())  # along the digest's index, not that of the times
             .limit(_ANSWERS)
         )
 
@@ -56,11 +56,9 @@ class Reviewing:
 
     def cases(self, where: Filter, ids: list[str], state: ReviewState, limit: int) -> list[ReviewCase]:
         """At most `limit` of the texts behind these votes, with the votes on them that match."""
-        r = reviews.c
-        chosen = {"all": None, "waiting": r.expected_result.is_(None), "reviewed": r.expected_result.is_not(None)}[
-            state
-        ]
-        statement = self._cases if chosen is None else self._cases.where(chosen)
+        statement = self._cases
+        if state == "waiting":
+            statement = statement.where(reviews.c.expected_result.is_(None))
         with self._database.reader.connect() as conn:
             matching = self._matching(conn, where)
             rows = conn.execute(statement.limit(limit), {"ids": self._database.values(ids)}).all()

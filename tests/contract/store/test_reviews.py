@@ -80,7 +80,6 @@ async def test_pages_lead_through_what_waits_in_the_order_of_the_export(store: S
     assert (first.total, first.reviewed) == (5, 1)
     second = await store.review_page(BAD, "waiting", 2, first.next)
     assert ([case.input_text for case in second.cases], second.next) == (["text 3", "text 4"], None)
-    assert await waiting(store, "reviewed") == ["text 1"]
     assert await waiting(store, "all") == [f"text {i}" for i in range(5)]
     assert await waiting(store, "all", Filter(feature="summarize", sentiment=1)) == ["liked"]
     assert await waiting(store, "all", Filter(feature="summarize", sentiment=-1, since=NOON + HOUR)) == []
