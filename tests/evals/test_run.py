@@ -192,6 +192,20 @@ async def test_a_run_of_another_prompt_does_not_go_on(tmp_path: Path) -> None:
     assert "the backend's configuration and --repeat and what scores" in errors
 
 
+async def test_a_prompt_that_changes_during_a_run_ends_it(tmp_path: Path) -> None:
+    held = asyncio.Event()
+    async with FakeBackend() as backend:
+        backend.default = Answer((delta("Short."), DONE), hold=held)
+        running = asyncio.create_task(evaluated(suite(tmp_path / "evals", ["x"]), backend))
+        await until(lambda: len(backend.asked) == 1)
+        backend.flags = {"config_revision": "ba9876543210", "flags": {}}
+        held.set()
+        status, _, errors, run = await running
+    assert status == 2
+    assert "changed during the run, from 0123456789ab to ba9876543210" in errors
+    assert run.gate is None
+
+
 async def test_a_backend_that_goes_away_ends_the_run_and_fails_no_case(tmp_path: Path) -> None:
     cases = make_plan(suite(tmp_path / "evals", ["x"] * 3)).cases
     done: list[CaseResult] = []

@@ -89,6 +89,7 @@ async def run(options: Options, settings: Settings, watcher: Watcher) -> Run:
             scorers = {file: each.scorers for file, each in opened.items()}
             evaluation = Evaluation(backend, scorers, repeat=options.repeat, concurrency=options.concurrency)
             await evaluation.all(todo, done)
+            _check_same(target, await backend.target())
         except BaseException:
             _write_reports(options.output, checkpoint, checkpoint.run)
             raise
@@ -151,6 +152,15 @@ def _begin(
         run = run.model_copy(update={"id": previous.id, "started_at": previous.started_at, "cases": cases})
     options.output.mkdir(parents=True, exist_ok=True)
     return Checkpoint(path, run, [case.id for _, case in plan.cases])
+
+
+def _check_same(before: Target, after: Target) -> None:
+    """A values file reloads while the backend runs; answers to two prompts are no evidence for either."""
+    if before.config_revision != after.config_revision:
+        raise ConfigError(
+            f"The backend's configuration changed during the run, from {before.config_revision} to "
+            f"{after.config_revision}, so its answers are of both. Run again."
+        )
 
 
 def _write_reports(folder: Path, checkpoint: Checkpoint, run: Run) -> None:
