@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from canopy.cli.common import counted, says_why
+from canopy.cli.common import counted, read_settings, says_why
 from canopy.errors import CanopyError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def review(file: Path, backend: str | None) -> None:
     """Walk through the cases of FILE that await review, and say what a good answer would be.
 
     `e` or Enter opens your editor ($EDITOR). What you write there is saved in FILE at once; comments and layout stay.
-    `s` skips a case, `b` goes back, `t` shows a long text whole, `q` ends.
+    `s` skips a case, `b` goes back, `t` shows a long text whole, `q` ends. CANOPY_EVALS_TOKEN is the backend's token.
 
     \b
     Example:
@@ -60,7 +60,9 @@ def _known(backend: str) -> dict[str, list["Answer"]]:
 
     from canopy.evals.review import bad_answers
 
-    with httpx.Client(base_url=backend, timeout=30) as client:
+    token = read_settings().evals_token
+    headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}
+    with httpx.Client(base_url=backend, headers=headers, timeout=30) as client:
         return bad_answers(client)
 
 
