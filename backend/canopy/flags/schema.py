@@ -49,10 +49,15 @@ def _settings() -> dict[str, Any]:
     properties = Settings.model_json_schema()["properties"]
     settings: dict[str, Any] = {}
     for name, field in properties.items():
-        if name not in _DECIDED:
+        if name not in _DECIDED and not _is_secret(field):
             # The chart has defaults of its own.
             settings[name] = {key: value for key, value in field.items() if key not in {"default", "title"}}
     return {"type": "object", "additionalProperties": False, "properties": settings}
+
+
+def _is_secret(field: Mapping[str, Any]) -> bool:
+    """Whether a setting belongs into a Secret and never into the values."""
+    return any(kind.get("writeOnly") for kind in (field, *field.get("anyOf", ())))
 
 
 def _sharpen(properties: dict[str, Any]) -> None:
