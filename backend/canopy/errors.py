@@ -2,6 +2,7 @@
 
     CanopyError                     500 internal_error
     ├── ConfigError                 500 config_invalid
+    ├── PublishError                500 internal_error
     ├── InputError                  422 invalid_input
     │   ├── BodyTooLarge            413 body_too_large
     │   ├── BodyTimeout             408 body_timeout
@@ -55,6 +56,10 @@ class ConfigError(CanopyError):
     """A file or setting that a person wrote can't be used; the sentence names the key."""
 
     code = "config_invalid"
+
+
+class PublishError(CanopyError):
+    """A report can't be brought to where it should be kept. Only commands raise it."""
 
 
 class InputError(CanopyError):

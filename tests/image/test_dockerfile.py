@@ -26,9 +26,11 @@ def test_hadolint_finds_nothing() -> None:
 def test_without_a_target_the_server_is_built_and_demo_only_adds_the_model() -> None:
     names = list(stages())
     assert names[-1] == "server"
-    server, demo = stages()["server"], stages()["demo"]
+    server, demo, evals = stages()["server"], stages()["demo"], stages()["evals"]
     assert server[0].words[0] == demo[0].words[0] == "base"
     assert [one.value.replace("build-demo", "build") for one in demo[1:]] == [one.value for one in server[1:]]
+    assert evals[0].words[0] == "base"
+    assert evals[-1].value.replace("build-evals", "build") == server[-1].value
     assert [name for name in names if any("embedded" in one.value for one in stages()[name])] == ["build-demo"]
 
 
@@ -50,6 +52,7 @@ def test_it_runs_as_a_user_that_is_not_root_and_is_given_as_a_number() -> None:
     users = [one.value for one in stages()["base"] if one.name == "USER"]
     assert users[-1] == "1001"
     assert [one for name in ("demo", "server") for one in stages()[name] if one.name == "USER"] == []
+    assert [one.value for one in stages()["evals"] if one.name == "USER"] == ["0", "1001"]  # root installs git
 
 
 def test_every_package_comes_from_a_lock_with_hashes_and_no_index_is_named() -> None:

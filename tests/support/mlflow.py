@@ -80,7 +80,9 @@ class MlflowServer:
         environment = _environment(self.state) | {
             "_MLFLOW_SERVER_FILE_STORE": f"sqlite:///{database}",
             "_MLFLOW_SERVER_REGISTRY_STORE": f"sqlite:///{database}",
-            "_MLFLOW_SERVER_ARTIFACT_ROOT": str(self.state / "artifacts"),
+            "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
+            "_MLFLOW_SERVER_ARTIFACT_DESTINATION": str(self.state / "artifacts"),
+            "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
         }
         output = self.state / "output.log"
         with output.open("ab") as written:

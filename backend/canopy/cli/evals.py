@@ -3,6 +3,7 @@
 import click
 
 from canopy.cli.evals_merge import merge
+from canopy.cli.evals_pipeline import gate, list_suites, publish
 from canopy.cli.evals_report import report
 from canopy.cli.evals_review import review
 from canopy.cli.evals_run import run
@@ -14,5 +15,5 @@ def evals() -> None:
     """Test what the backend answers, and say whether it is good enough."""
 
 
-for _command in (run, report, review, merge, speed):
+for _command in (run, list_suites, gate, report, publish, review, merge, speed):
     evals.add_command(_command)

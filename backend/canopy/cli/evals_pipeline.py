@@ -1,0 +1,101 @@
+"""`canopy evals list`, `gate` and `publish`: what a pipeline needs before and after `canopy evals run`."""
+
+from functools import partial
+from pathlib import Path
+
+import click
+
+from canopy.cli.common import counted, read_settings, says_why
+
+_VERDICTS = {"passed": 0, "failed": 1, "undecided": 2}  # exit statuses, those of `canopy evals run`
+
+
+@click.command("list")
+@click.argument("folder", type=click.Path(path_type=Path))
+@partial(says_why, status=2)
+def list_suites(folder: Path) -> None:
+    """Say which suites `canopy evals run FOLDER` would find, and how many of their cases await review.
+
+    Reads all of them and calls nobody, so it tells early that a file is wrong.
+    """
+    from canopy.evals.cases import find, load
+
+    for path in find(folder):
+        suite = load(path)
+        waiting = sum(not case.reviewed for case in suite.cases)
+        note = f", {waiting:,} awaiting review" if waiting else ""
+        click.echo(f"{path}: {suite.name}, {counted(len(suite.cases), 'case')}{note}")
+
+
+@click.command()
+@click.argument("results", type=click.Path(path_type=Path))
+@click.option("--show", metavar="NAME", help="Only `verdict` or one of the figures, such as `pass_rate`; for scripts.")
+@click.option("--json", "as_json", is_flag=True, help="The verdict and all figures; for programs.")
+@partial(says_why, status=2)
+def gate(results: Path, show: str | None, *, as_json: bool) -> None:
+    """Say again what the gate said of a run.
+
+    RESULTS is a results.json or its folder. Exit status 0 passed, 1 failed, 2 undecided, as after an interrupted run;
+    with --show and --json it is 0 whatever the verdict.
+
+    \b
+    Examples:
+      canopy evals gate reports/
+      canopy evals gate reports/ --show pass_rate
+    """
+    from canopy import jsonlines
+    from canopy.evals.figures import figures
+    from canopy.evals.results import load
+
+    run = load(_file(results))
+    verdict = run.gate.verdict if run.gate else "undecided"
+    if show:
+        click.echo({"verdict": verdict, **figures(run)}.get(show, ""))
+        return
+    if as_json:
+        click.echo(jsonlines.dump({"verdict": verdict, "figures": figures(run)}))
+        return
+    if run.gate is None:
+        click.echo("The run was interrupted, so there is no verdict. `canopy evals run … --resume` goes on with it.")
+    else:
+        click.echo(run.gate.sentence)
+        for check in run.gate.checks:
+            click.echo(f"  {'held  ' if check.passed else 'missed'}  {check.sentence}")
+    click.get_current_context().exit(_VERDICTS[verdict])
+
+
+@click.command()
+@click.argument("results", type=click.Path(path_type=Path))
+@click.option("--to", "address", help="Where the reports go, such as s3://BUCKET/PREFIX.")
+@click.option("--mlflow", "url", help="MLflow's address, such as http://mlflow:5000.")
+@click.option("--experiment", default="canopy-evals", show_default=True, help="MLflow's experiment.")
+@says_why
+def publish(results: Path, address: str | None, url: str | None, experiment: str) -> None:
+    """Keep a run's reports in object storage, and its figures in MLflow.
+
+    RESULTS is the folder that `canopy evals run --output` wrote. The storage's credentials are in AWS_ACCESS_KEY_ID and
+    AWS_SECRET_ACCESS_KEY, its address in AWS_ENDPOINT_URL when it isn't Amazon's; MLflow's token is in
+    CANOPY_MLFLOW_TOKEN. The same run can be published again: it replaces itself.
+
+    \b
+    Examples:
+      canopy evals publish reports/ --to s3://evals/canopy
+      canopy evals publish reports/ --mlflow http://mlflow:5000
+    """
+    from canopy.evals import mlflow
+    from canopy.evals.results import load
+    from canopy.evals.upload import upload
+
+    if not address and not url:
+        raise click.UsageError("Say where to: --to s3://BUCKET/PREFIX, --mlflow URL, or both.")
+    file = _file(results)
+    run = load(file)
+    if address:
+        click.echo(upload(file.parent, address, run.id))
+    if url:
+        token = read_settings().mlflow_token
+        click.echo(mlflow.publish(run, file.parent, url=url, experiment=experiment, token=token))
+
+
+def _file(results: Path) -> Path:
+    return results / "results.json" if results.is_dir() else results
