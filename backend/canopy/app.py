@@ -21,6 +21,7 @@ from canopy.flags import Config, ConfigSource
 from canopy.inference import open_inference
 from canopy.inference.switching import SwitchingInference
 from canopy.integrations.prompt_registry import PromptRegistry
+from canopy.judges.online import OnlineJudging
 from canopy.lifecycle import Lifecycle
 from canopy.pipeline import Pipeline
 from canopy.settings import Settings
@@ -54,13 +55,15 @@ def create_app(settings: Settings, logs: Logs) -> Application:
     admission = Admission(
         settings.max_generations, settings.max_queued_generations, settings.queue_timeout, telemetry.metrics
     )
-    pipeline = Pipeline(config, inference, store, telemetry, admission)
+    judging = OnlineJudging(config, store, inference, telemetry, settings.judge_timeout)
+    pipeline = Pipeline(config, inference, store, telemetry, admission, judging.offer)
     parts = Parts(
         settings=settings,
         config=config,
         store=store,
         inference=inference,
         pipeline=pipeline,
+        judging=judging,
         votes=Votes(config, store, telemetry),
         comparisons=Comparisons(config, pipeline, store, telemetry, settings.comparison_lifetime),
         ballots=Ballots(config, store, telemetry),
@@ -99,6 +102,7 @@ async def running(application: Application) -> AsyncGenerator[None]:
         await registry.start()
         await parts.inference.start()
         stack.push_async_callback(parts.inference.close)
+        stack.push_async_callback(parts.judging.close)
         stack.push_async_callback(parts.pipeline.close)
         for work in (_watch_config(parts, registry), _retain(parts), registry.run()):
             task = asyncio.create_task(work)

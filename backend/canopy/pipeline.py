@@ -58,13 +58,21 @@ class Pipeline:
     """Runs generations and records each, however it ends."""
 
     def __init__(
-        self, config: ConfigSource, inference: Inference, store: Store, telemetry: Telemetry, admission: Admission
+        self,
+        config: ConfigSource,
+        inference: Inference,
+        store: Store,
+        telemetry: Telemetry,
+        admission: Admission,
+        recorded: Callable[[Generation], None],
     ) -> None:
+        """`recorded` hears of every generation that is in the store, and returns at once."""
         self._config = config
         self._inference = inference
         self._store = store
         self._telemetry = telemetry
         self._admission = admission
+        self._tell_recorded = recorded
         self._interrupted = False
         self._asking: set[asyncio.Task[object]] = set()
         self._recordings: set[asyncio.Task[bool]] = set()
@@ -196,6 +204,7 @@ class Pipeline:
             self._telemetry.emit(StoreFailed(error=error.sentence, trace_id=generation.trace_id))
             return False
         tell(GenerationFinished(generation))
+        self._tell_recorded(generation)
         return True
 
 

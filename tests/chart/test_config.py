@@ -34,7 +34,7 @@ def servers_part(values: dict[str, Any]) -> Values:
         {
             key: value
             for key, value in values.items()
-            if key in {"LLAMA_STACK_URL", "summarize", "feedback", "ab_testing"}
+            if key in {"LLAMA_STACK_URL", "summarize", "feedback", "ab_testing", "judges", "judging"}
         }
     )
 

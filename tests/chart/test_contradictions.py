@@ -30,6 +30,10 @@ POSTGRESQL = ("store.engine=postgresql", "store.existingSecret.name=db")
             ("ab_testing.enabled=true", "summarize.prompt_b=b", "feedback.enabled=false"),
             "it needs summarize.enabled and feedback.enabled as well. Set both to true",
         ),
+        (
+            ("judgeRuns.enabled=true",),
+            "SQLite's file is for the server's pod alone. Set judging.online to true instead",
+        ),
         (("opentelemetry.enabled=true",), "would not let the traces out. Set opentelemetry.endpoint"),
         (("ingress.enabled=true",), "ingress.hosts is empty. Name at least one host there."),
         (("httpRoute.enabled=true",), "httpRoute.parentRefs is empty. Name the Gateway there."),
@@ -46,6 +50,8 @@ def test_a_contradiction_is_refused_with_the_way_out(each_helm: Helm, settings: 
     "settings",
     [
         (*POSTGRESQL, "replicas=2"),
+        (*POSTGRESQL, "judgeRuns.enabled=true"),
+        ("judging.online=true",),
         (*POSTGRESQL, "autoscaling.enabled=true"),
         ("LLAMA_STACK_URL=null", "image.embeddedModel=true"),
         ("ab_testing.enabled=true", "summarize.prompt_b=b"),

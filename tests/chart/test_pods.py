@@ -15,9 +15,10 @@ ON = MINIMAL.with_name("everything-on.yaml")
 
 
 def pod_specs(objects: Objects) -> list[Object]:
-    """The Deployment's, and that of the pod for `helm test`."""
+    """The Deployment's, that of the pod for `helm test`, and that of the judges' runs."""
     pods = [one["spec"] for one in objects if one["kind"] == "Pod"]
-    return [find(objects, "Deployment")["spec"]["template"]["spec"], *pods]
+    runs = [one["spec"]["jobTemplate"]["spec"]["template"]["spec"] for one in objects if one["kind"] == "CronJob"]
+    return [find(objects, "Deployment")["spec"]["template"]["spec"], *pods, *runs]
 
 
 def test_every_pod_is_restricted(objects: Objects) -> None:

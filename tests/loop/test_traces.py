@@ -9,11 +9,13 @@ import httpx
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from oteltap import OtelTapHttpProtobufReceiver, OtelTapHttpProtobufReceiverSettings
 
+from tests.support.judging import ACCURATE, JUDGE
 from tests.support.model_scripts import SCRIPTS
 from tests.support.model_server import FakeModelServer
 from tests.support.postgres import PostgresServer
 from tests.support.server import running_server
 
+LAUNCHER = [str(Path(sys.executable).with_name("opentelemetry-instrument"))]
 CALLER = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
@@ -26,6 +28,16 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def exporting_to(port: int) -> dict[str, str]:
+    return {
+        "OTEL_SERVICE_NAME": "canopy-backend",
+        "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{port}",
+        "OTEL_METRICS_EXPORTER": "none",
+        "OTEL_LOGS_EXPORTER": "none",
+    }
 
 
 async def collect(receiver: OtelTapHttpProtobufReceiver, spans: list[Span]) -> None:
@@ -151,3 +163,40 @@ async def test_a_vote_at_one_replica_links_to_the_model_call_of_another(
     assert call.parent_span_id == by_name["POST /summarize"].span_id
     assert by_name["POST /feedback"].trace_id.hex() == voted.headers["x-request-id"] != trace_id
     check_vote(by_name["POST /feedback"], call)
+
+
+async def test_a_judgement_is_one_span_in_a_trace_of_its_own_with_a_link_to_what_it_judges(tmp_path: Path) -> None:
+    port = free_port()
+    async with (
+        OtelTapHttpProtobufReceiver(OtelTapHttpProtobufReceiverSettings(http_port=port)) as receiver,
+        FakeModelServer() as model,
+    ):
+        model.scripts["judge"] = ACCURATE
+        spans: list[Span] = []
+        collecting = asyncio.create_task(collect(receiver, spans))
+        values = {"LLAMA_STACK_URL": model.url, "judging": {"online": True}, "judges": [JUDGE]}
+        async with running_server(tmp_path, values, env=exporting_to(port), launcher=LAUNCHER) as server:
+            async with httpx.AsyncClient(base_url=server.url, timeout=20) as client:
+                await client.post("/summarize", json={"prompt": "A text.", "stream": False})
+            (line,) = await server.event("judgement_recorded")
+            assert await server.stop() == 0
+        async with asyncio.timeout(10):
+            while len(spans) < 3:
+                await asyncio.sleep(0.05)
+        collecting.cancel()
+    by_name = {span.name: span for span in spans}
+    assert by_name.keys() == {"POST /summarize", "chat llama32", "judge accuracy"}
+    call, judgement = by_name["chat llama32"], by_name["judge accuracy"]
+    assert (judgement.kind, judgement.parent_span_id) == (Span.SPAN_KIND_CLIENT, b"")
+    assert line["trace_id"] == judgement.trace_id.hex() != call.trace_id.hex()
+    (link,) = judgement.links
+    assert (link.trace_id, link.span_id) == (call.trace_id, call.span_id)
+    assert attributes(judgement)["gen_ai.request.model"] == "judge"
+    (result,) = judgement.events
+    assert result.name == "gen_ai.evaluation.result"
+    said = attributes(result)
+    assert (said["gen_ai.evaluation.name"], said["gen_ai.evaluation.score.label"]) == ("accuracy", "accurate")
+    assert said["gen_ai.evaluation.score.value"] == 1
+    assert "gen_ai.evaluation.explanation" not in said
+    handed_on = model.requests[-1].headers["traceparent"].split("-")
+    assert handed_on[1:3] == [judgement.trace_id.hex(), judgement.span_id.hex()]

@@ -138,6 +138,7 @@ def entry(it: Feedback) -> dict[str, Any]:
         "reasons": it.reasons,
         "user_id": it.user_id,
         "source": it.source,
+        "source_id": it.source_id,
         "created_at": iso(it.created_at),
         "config_revision": it.config_revision,
         "generation_id": it.generation_id,

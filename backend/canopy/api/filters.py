@@ -10,9 +10,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from canopy.api.bodies import storable
 from canopy.errors import InputError
 from canopy.features import FEATURES
-from canopy.feedback.ratings import SENTIMENTS
 from canopy.feedback.times import microseconds
-from canopy.store.base import Filter
+from canopy.flags.values import SENTIMENTS
+from canopy.store.base import Filter, Sources
 
 _DAY_LENGTH = 86_400_000_000  # microseconds
 # A score, or whatever may be a label, because votes outlive the values that named their label.
@@ -55,10 +55,11 @@ class FeedbackQuery(CountsQuery):
     """Which feedback."""
 
     q: Word = Field(None, max_length=200, description="Text in the prompt, the response or the comment.")
+    source: Sources = Field("human", description="Whose verdicts: people's votes, judges' labels, or both.")
 
     def where(self) -> Filter:
-        """As for counts, with the search."""
-        return replace(super().where(), search=self.q)
+        """As for counts, with the search and the source."""
+        return replace(super().where(), search=self.q, source=self.source)
 
 
 class PageQuery(FeedbackQuery):

@@ -8,6 +8,7 @@ from canopy.feedback.reviews import Reviews
 from canopy.feedback.votes import Votes
 from canopy.flags import ConfigSource
 from canopy.inference.switching import SwitchingInference
+from canopy.judges.online import OnlineJudging
 from canopy.lifecycle import Lifecycle
 from canopy.pipeline import Pipeline
 from canopy.settings import Settings
@@ -24,6 +25,7 @@ class Parts:
     store: Store
     inference: SwitchingInference
     pipeline: Pipeline
+    judging: OnlineJudging
     votes: Votes
     comparisons: Comparisons
     ballots: Ballots

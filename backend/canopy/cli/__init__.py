@@ -8,6 +8,7 @@ import click
 from canopy import __version__
 from canopy.cli.ab import ab
 from canopy.cli.evals import evals
+from canopy.cli.judge import judge
 from canopy.cli.records import erase, export, prune
 from canopy.cli.serving import check_values, serve
 
@@ -21,5 +22,5 @@ def main() -> None:
     """
 
 
-for _command in (serve, check_values, export, prune, erase, ab, evals):
+for _command in (serve, check_values, export, prune, erase, ab, evals, judge):
     main.add_command(_command)

@@ -1,6 +1,7 @@
 """What the commands share: errors as sentences, the settings, and a store that is open while a command runs."""
 
 import asyncio
+import re
 import sys
 from collections.abc import Callable, Coroutine
 from functools import wraps
@@ -11,6 +12,16 @@ from pydantic import ValidationError
 
 from canopy.errors import CanopyError, ConfigError
 from canopy.settings import Settings
+
+_UNITS = {"h": 3_600_000_000, "d": 86_400_000_000, "w": 604_800_000_000}  # microseconds
+
+
+def microseconds_in(age: str, option: str) -> int:
+    """The length of a time such as `90d`. Raises BadParameter in the name of the option."""
+    match = re.fullmatch(r"([1-9]\d{0,5})([hdw])", age)
+    if not match:
+        raise click.BadParameter("Give an age such as 90d, 12w or 36h.", param_hint=option)
+    return int(match[1]) * _UNITS[match[2]]
 
 
 def says_why[**P, R](command: Callable[P, R], status: int = 1) -> Callable[P, R]:

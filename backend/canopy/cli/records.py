@@ -1,21 +1,28 @@
 """`canopy export`, `canopy prune` and `canopy erase`: what is in the store."""
 
-import re
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from canopy.cli.common import counted, read_settings, says_why, with_store
+from canopy.cli.common import counted, microseconds_in, read_settings, says_why, with_store
 
-_UNITS = {"h": 3600, "d": 86_400, "w": 604_800}
+if TYPE_CHECKING:
+    from canopy.store.base import Sources
 
 
 @click.command()
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write; else the screen.")
 @click.option("--rating", help="A rating, or positive, neutral, negative.  [negative]")
 @click.option("--prompt-id", help="Only responses of this prompt version.")
+@click.option(
+    "--source",
+    type=click.Choice(["human", "judge", "any"]),
+    default="human",
+    show_default=True,
+    help="Whose verdicts: people's votes, judges' labels, or both.",
+)
 @click.option("--since", help="From this day or time, such as 2026-01-31.")
 @click.option("--until", help="Until this day (included) or before this time.")
 @says_why
@@ -23,6 +30,7 @@ def export(
     output: Path | None,
     rating: str | None,
     prompt_id: str | None,
+    source: "Sources",
     since: str | None,
     until: str | None,
 ) -> None:
@@ -38,7 +46,7 @@ def export(
 
     settings = read_settings()
     values = ConfigSource(values_path(settings)).current.values
-    where = FeedbackQuery(rating=rating, prompt_id=prompt_id, since=since, until=until).where()
+    where = FeedbackQuery(rating=rating, prompt_id=prompt_id, source=source, since=since, until=until).where()
 
     async def write(store: Any) -> int:
         size = 0
@@ -60,10 +68,7 @@ def prune(older_than: str) -> None:
 
     CANOPY_RETENTION_DAYS makes the server do it by itself once an hour.
     """
-    match = re.fullmatch(r"([1-9]\d{0,5})([hdw])", older_than)
-    if not match:
-        raise click.BadParameter("Give an age such as 90d, 12w or 36h.", param_hint="--older-than")
-    before = int((time.time() - int(match[1]) * _UNITS[match[2]]) * 1_000_000)
+    before = time.time_ns() // 1000 - microseconds_in(older_than, "--older-than")
     _report(with_store(read_settings(), lambda store: store.prune(before)))
 
 

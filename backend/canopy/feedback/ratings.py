@@ -1,14 +1,11 @@
 """What a rating may be, and how it counts."""
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from canopy.errors import InputError
-from canopy.flags.values import FeedbackValues
+from canopy.flags.values import SENTIMENTS, FeedbackValues, Sentiment
 from canopy.store.base import Kind
 
-type Sentiment = Literal[-1, 0, 1]
-
-SENTIMENTS: dict[str, Sentiment] = {"positive": 1, "neutral": 0, "negative": -1}
 _THUMBS: dict[str, Sentiment] = {"thumbs_up": 1, "thumbs_down": -1}
 # 1 and 2 are complaints, 3 is neither, 4 and 5 are praise.
 _SCORES: dict[str, Sentiment] = {"1": -1, "2": -1, "3": 0, "4": 1, "5": 1}

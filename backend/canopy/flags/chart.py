@@ -189,6 +189,17 @@ class NetworkPolicy(_Part):
     extra_egress: Objects = []
 
 
+class JudgeRuns(_Part):
+    """The CronJob that judges a batch."""
+
+    enabled: bool = False
+    schedule: Annotated[str, StringConstraints(pattern=r"^(@[a-z]+|\S+( \S+){4})$")] = "17 * * * *"
+    since: Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,5}[hdw]$")] = "2h"
+    sample: float | None = Field(None, ge=0.01, le=100)
+    budget: int = Field(200, ge=1)
+    resources: Resources = Resources()
+
+
 class ServiceMonitor(_Part):
     """Prometheus' scrape."""
 
@@ -269,6 +280,7 @@ class ChartValues(Values):
     ingress: Ingress = Ingress()
     http_route: HttpRoute = HttpRoute()
     network_policy: NetworkPolicy = NetworkPolicy()
+    judge_runs: JudgeRuns = JudgeRuns()
     service_monitor: ServiceMonitor = ServiceMonitor()
     opentelemetry: OpenTelemetry = OpenTelemetry()
     monitoring: Monitoring = Monitoring()

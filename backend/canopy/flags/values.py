@@ -39,6 +39,15 @@ SystemPrompt = Annotated[Prompt, AfterValidator(_not_blank)]
 _TAKEN = {"thumbs_up", "thumbs_down", "positive", "neutral", "negative"}
 
 
+# The names of people's feedback; a judge's labels need another.
+_ASSESSMENTS = {"user_satisfaction", "satisfaction_score", "ab_preference"}
+
+
+def _refuse_repeated(names: list[str], where: str) -> None:
+    if len(set(names)) < len(names):
+        raise ValueError(f"{where}: each name may stand once")
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -77,6 +86,12 @@ class Label(_Section):
     )
 
 
+type Sentiment = Literal[-1, 0, 1]
+
+# How statistics count a label: for the response, against it, or neither.
+SENTIMENTS: dict[str, Sentiment] = {"positive": 1, "neutral": 0, "negative": -1}
+
+
 class FeedbackValues(_Section):
     """Votes on responses."""
 
@@ -94,10 +109,8 @@ class FeedbackValues(_Section):
         for name in names:
             if name in _TAKEN or name.isdigit():
                 raise ValueError(f"labels: `{name}` means something else already")
-        if len(set(names)) < len(names):
-            raise ValueError("labels: each name may stand once")
-        if len(set(self.reasons)) < len(self.reasons):
-            raise ValueError("reasons: each name may stand once")
+        _refuse_repeated(names, "labels")
+        _refuse_repeated(self.reasons, "reasons")
         return self
 
 
@@ -148,6 +161,80 @@ class MlflowValues(_Section):
         return self
 
 
+class JudgeLabel(_Section):
+    """One of the answers that a judge may give."""
+
+    name: Name = Field(description="What the judge answers.")
+    sentiment: Literal["positive", "neutral", "negative"] = Field(
+        "neutral", description="Whether it speaks for or against the response: `negative` ones are for the export."
+    )
+
+
+class JudgeValues(_Section):
+    """A model that labels recorded responses."""
+
+    name: Name = Field(description="The name of its labels, in Canopy and in MLflow.")
+    instructions: Annotated[Prompt, AfterValidator(_not_blank)] = Field(
+        min_length=1, description="What to look at, and when to give which label."
+    )
+    labels: list[JudgeLabel] = Field(
+        min_length=2, max_length=20, description="The answers that it may give; any other is an error."
+    )
+    model: str | None = Field(
+        None, min_length=1, max_length=200, description="The judge's model. Unset: `summarize.model`."
+    )
+    sample: float = Field(
+        10, ge=0.01, le=100, allow_inf_nan=False, description="The share of responses, in percent, that it judges."
+    )
+
+    @model_validator(mode="after")
+    def _distinct_labels(self) -> Self:
+        if self.name in _ASSESSMENTS:
+            raise ValueError(f"name: `{self.name}` is what people's feedback is called")
+        _refuse_repeated([label.name for label in self.labels], "labels")
+        return self
+
+
+_JUDGES = [
+    JudgeValues(
+        name="accuracy",
+        instructions=(
+            "Compare the response with the material that it was made from. Look for facts, names, numbers and causes "
+            "that the material does not have or that contradict it. What is left out is no error. Say 'accurate' when "
+            "everything is supported, 'minor_issues' when a detail is imprecise but nobody would be misled, and "
+            "'hallucination_detected' when something is made up or contradicts the material."
+        ),
+        labels=[
+            JudgeLabel(name="accurate", sentiment="positive"),
+            JudgeLabel(name="minor_issues", sentiment="neutral"),
+            JudgeLabel(name="hallucination_detected", sentiment="negative"),
+        ],
+    ),
+    JudgeValues(
+        name="quality",
+        instructions=(
+            "Judge how useful the response is to the person who asked. Does it do what the task says, with the main "
+            "points, at a fitting length, in a form that is easy to read? Say 'excellent' when nothing could be "
+            "better, 'good' when it serves its purpose, 'poor' when it misses main points or is hard to use, and "
+            "'off_topic' when it is about something else or does not do the task."
+        ),
+        labels=[
+            JudgeLabel(name="excellent", sentiment="positive"),
+            JudgeLabel(name="good", sentiment="positive"),
+            JudgeLabel(name="poor", sentiment="negative"),
+            JudgeLabel(name="off_topic", sentiment="negative"),
+        ],
+    ),
+]
+
+
+class JudgingValues(_Section):
+    """How judges work."""
+
+    online: bool = Field(False, description="Judge a share of new responses in the background, while serving.")
+    concurrency: int = Field(2, ge=1, le=64, description="Questions to judges' models at once.")
+
+
 class Values(_Section):
     """Everything the values file may hold; a key that isn't here is an error."""
 
@@ -158,6 +245,10 @@ class Values(_Section):
     feedback: FeedbackValues = FeedbackValues()
     ab_testing: AbTestingValues = AbTestingValues()
     mlflow: MlflowValues = MlflowValues()
+    judges: list[JudgeValues] = Field(
+        _JUDGES, max_length=20, description="The judges: a list of `name`, `instructions`, `labels`, `model`, `sample`."
+    )
+    judging: JudgingValues = JudgingValues()
     repo_url: str | None = Field(None, description="Argo CD's; Canopy ignores it.")
     chart_path: str | None = Field(None, description="Argo CD's; Canopy ignores it.")
     target_revision: str | None = Field(None, description="Argo CD's; Canopy ignores it.")
@@ -166,4 +257,9 @@ class Values(_Section):
     def _registry(self) -> Self:
         if self.summarize.mlflow_prompt and not self.mlflow.enabled:
             raise ValueError("`summarize.mlflow_prompt` needs `mlflow.enabled: true` and `mlflow.url`")
+        return self
+
+    @model_validator(mode="after")
+    def _distinct_judges(self) -> Self:
+        _refuse_repeated([judge.name for judge in self.judges], "judges")
         return self

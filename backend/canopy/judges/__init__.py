@@ -1,1 +1,1 @@
-"""Judges: models that read recorded generations and label them from a closed list."""
+"""Models that label recorded responses: from a definition in the values to a label in the store."""

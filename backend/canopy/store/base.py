@@ -11,10 +11,15 @@ from typing import Any, Literal, NamedTuple, Protocol
 from canopy.flags.registered import PromptSource, RegisteredPrompt
 from canopy.store.ab import Ballot, BallotCounts, BallotPage, BallotReceipt, Comparison, Experiment, FirstBallot
 from canopy.store.review import Input, Review, ReviewPage, ReviewReceipt, ReviewState
+from canopy.store.turns import Turn, Unjudged
 
 type Status = Literal["completed", "cancelled", "failed"]
 type Source = Literal["HUMAN", "LLM_JUDGE", "CODE"]
-type Kind = Literal["thumbs", "score", "label"]
+# A judge's label has a kind of its own, so that no series has people's votes and judges' labels in it.
+type Kind = Literal["thumbs", "score", "label", "judgement"]
+type Sources = Literal["human", "judge", "any"]
+
+JUDGEMENT: Kind = "judgement"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +145,8 @@ class Filter:
     since: int | None = None  # timestamp >= since
     until: int | None = None  # timestamp < until
     search: str | None = None  # in the input, the response or the comment, whatever the case
+    name: str | None = None  # of a judge, for its labels
+    source: Sources = "human"  # whose: people's votes, judges' labels, or both
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +247,30 @@ class Store(Protocol):
 
     async def ballots(self, experiment_id: str | None, limit: int, cursor: str | None) -> BallotPage:
         """Read one page of an experiment's ballots, or of all. Raises InputError for a cursor that isn't its own."""
+        ...
+
+    async def unjudged(
+        self, judge: str, version: str, since: int, after: Unjudged | None, limit: int
+    ) -> list[Unjudged]:
+        """The next complete generations since a time, oldest first, on which nobody has this judge's turn.
+
+        Those of a comparison are among them once it has its ballot.
+        """
+        ...
+
+    async def take_turn(self, turn: Turn) -> bool:
+        """Whether the turn could be taken: nobody has it, its last lease has run out, and it has not ended."""
+        ...
+
+    async def end_turn(self, turn: Turn, vote: Vote | None) -> Receipt | None:
+        """End a turn for good: with a label, which is stored, or without, where no answer could be used.
+
+        None without a label, and where the turn is somebody else's by now; then nothing is stored.
+        """
+        ...
+
+    async def give_turn_back(self, turn: Turn) -> None:
+        """Let anybody take a turn that has not ended."""
         ...
 
     async def generation(self, generation_id: str) -> Generation | None:

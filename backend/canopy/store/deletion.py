@@ -18,6 +18,7 @@ from canopy.store.schema import (
     feedback_counts,
     generations,
     idempotency_keys,
+    judgements,
     prompts,
     series,
 )
@@ -133,6 +134,7 @@ class Deletion:
                 return step
         if n := self._delete(conn, self._member(feedback.c.generation_id, "ids"), ids, keys=keys):
             return Step(0, n, 0)
+        conn.execute(delete(judgements).where(self._member(judgements.c.generation_id, "ids")), ids)
         conn.execute(delete(generations).where(self._member(generations.c.id, "ids")), ids)
         forget(conn, self._database, {row.input_digest for row in doomed}, whoever_else_voted=keys)
         return Step(len(doomed), 0, 0)

@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, func, or_, select
 
-from canopy.store.base import Filter
+from canopy.store.base import JUDGEMENT, Filter
 from canopy.store.database import Database
 from canopy.store.schema import feedback, generations, series
 
@@ -29,8 +29,12 @@ def series_conditions(where: Filter) -> list[ColumnElement[bool]]:
         "sentiment": where.sentiment,
         "feature": where.feature,
         "prompt_id": where.prompt_id,
+        "name": where.name,
     }
-    return [series.c[name] == value for name, value in wanted.items() if value is not None]
+    conditions = [series.c[name] == value for name, value in wanted.items() if value is not None]
+    if where.source != "any":
+        conditions.append(series.c.kind == JUDGEMENT if where.source == "judge" else series.c.kind != JUDGEMENT)
+    return conditions
 
 
 def time_conditions(where: Filter) -> list[ColumnElement[bool]]:
@@ -44,9 +48,9 @@ def time_conditions(where: Filter) -> list[ColumnElement[bool]]:
 
 
 def matching_series(conn: Connection, where: Filter) -> list[int] | None:
-    """The ids of the series that match; None where the filter doesn't name any label."""
+    """The ids of the series that match; None where all do."""
     conditions = series_conditions(where)
-    if not conditions:
+    if not conditions or (conn.execute(select(~exists().where(~and_(*conditions)))).scalar()):
         return None
     return list(conn.execute(select(series.c.id).where(*conditions).order_by(series.c.id)).scalars())
 

@@ -35,7 +35,7 @@ class BadAnswer(NamedTuple):
 
     feedback_id: str
     timestamp: int
-    kind: Literal["thumbs", "score", "label"]
+    kind: Literal["thumbs", "score", "label", "judgement"]
     value: str
     sentiment: int
     reasons: list[str]

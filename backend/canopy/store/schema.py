@@ -120,6 +120,19 @@ feedback_counts = Table(
     Column("n", BigInteger, nullable=False),
 )
 
+# A judge's turn on a generation, and its end. Each version of a judge has a turn of its own.
+judgements = Table(
+    "judgements",
+    metadata,
+    Column("generation_id", KEY, ForeignKey("generations.id"), primary_key=True),
+    Column("judge", KEY, primary_key=True),
+    Column("version", KEY, primary_key=True),
+    Column("owner", Text, nullable=False),  # who took the turn last
+    Column("leased_until", BigInteger, nullable=False),
+    Column("finished_at", BigInteger),
+    Column("feedback_id", KEY),  # the label; NULL: no answer that could be used
+)
+
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,

@@ -17,6 +17,7 @@ from canopy.store.database import Database, lost, store_error
 from canopy.store.deletion import Before, Deletion, Owned, Scope
 from canopy.store.generations import Generations
 from canopy.store.inputs import Inputs, Position
+from canopy.store.judgements import Judgements, Verdict
 from canopy.store.migrate import upgrade
 from canopy.store.pages import Pages
 from canopy.store.registered import Registered
@@ -25,6 +26,7 @@ from canopy.store.review import Input, Review, ReviewCase, ReviewPage, ReviewRec
 from canopy.store.reviewing import Reviewing
 from canopy.store.series import SeriesIds
 from canopy.store.totals import Totals
+from canopy.store.turns import Turn, Unjudged
 from canopy.store.votes import Votes
 from canopy.store.writer import Writer
 
@@ -40,6 +42,7 @@ class SqlStore:
         self._generations = Generations(database)
         self._deletion = Deletion(database, ids, counts)
         self._comparisons = Comparisons(database, self._votes, self._deletion, clock)
+        self._judgements = Judgements(database, self._votes, clock)
         self._pages = Pages(database)
         self._totals = Totals(database, self._pages)
         self._inputs = Inputs(database)
@@ -109,6 +112,24 @@ class SqlStore:
     async def ballots(self, experiment_id: str | None, limit: int, cursor: str | None) -> BallotPage:
         """Read one page of ballots."""
         return await self._read(self._results.ballots, experiment_id, limit, cursor)
+
+    async def unjudged(
+        self, judge: str, version: str, since: int, after: Unjudged | None, limit: int
+    ) -> list[Unjudged]:
+        """Find what a judge has not judged."""
+        return await self._read(self._judgements.unjudged, judge, version, since, after, limit)
+
+    async def take_turn(self, turn: Turn) -> bool:
+        """Take a judge's turn."""
+        return await self._writer.submit(self._judgements.take, turn)
+
+    async def end_turn(self, turn: Turn, vote: Vote | None) -> Receipt | None:
+        """End a turn, with or without a label."""
+        return await self._writer.submit(self._judgements.end, Verdict(turn, vote))
+
+    async def give_turn_back(self, turn: Turn) -> None:
+        """Let anybody take a turn."""
+        await self._writer.submit(self._judgements.give_back, turn)
 
     async def generation(self, generation_id: str) -> Generation | None:
         """Read one generation."""

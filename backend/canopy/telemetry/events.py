@@ -196,6 +196,65 @@ class ReviewSaved(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class JudgementRecorded(Event):
+    """A judge's label is committed."""
+
+    name: ClassVar[str] = "judgement_recorded"
+    receipt: Receipt
+    judge: str
+    judge_version: str
+    judge_model: str
+    trace_id: str
+
+    def payload(self) -> dict[str, Any]:
+        """The label without its rationale."""
+        it = self.receipt
+        return {
+            "judge": self.judge,
+            "judge_version": self.judge_version,
+            "judge_model": self.judge_model,
+            "label": it.value,
+            "outcome": it.outcome,
+            "feedback_id": it.feedback_id,
+            "feature": it.feature,
+            "generation_id": it.generation_id,
+            "generation_trace_id": it.trace_id,
+            "prompt_id": it.prompt_id,
+            "model": it.model,
+            "config_revision": it.config_revision,
+            "trace_id": self.trace_id,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class JudgementFailed(Event):
+    """A judge gave no label: its model did not answer, or not with one of the labels."""
+
+    name: ClassVar[str] = "judgement_failed"
+    level: ClassVar[Level] = "warning"
+    judge: str
+    judge_version: str
+    judge_model: str
+    generation_id: str
+    code: str
+    error: str
+    trace_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeRunFinished(Event):
+    """`canopy judge run` ended; `error` says why early, if it did."""
+
+    name: ClassVar[str] = "judge_run_finished"
+    labels: dict[str, dict[str, int]]
+    failures: dict[str, dict[str, int]]
+    questions: int
+    budget_left: int
+    taken: int
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class RecordsDeleted(Event):
     """Retention deleted old records."""
 

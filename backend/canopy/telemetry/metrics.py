@@ -10,7 +10,7 @@ from prometheus_client.metrics_core import Metric, SummaryMetricFamily
 from prometheus_client.registry import Collector
 
 from canopy import __version__
-from canopy.store.base import Generation
+from canopy.store.base import JUDGEMENT, Generation
 from canopy.telemetry.events import (
     AbPreferenceSubmitted,
     ConfigRejected,
@@ -20,6 +20,8 @@ from canopy.telemetry.events import (
     FeedbackSubmitted,
     GenerationFinished,
     HttpRequest,
+    JudgementFailed,
+    JudgementRecorded,
     PromptsLoaded,
     RequestFailed,
     ReviewSaved,
@@ -63,6 +65,21 @@ class Metrics:
             "canopy_reviews",
             "Expected results written (`created`), changed (`replaced`) and taken back (`deleted`).",
             ("feature", "outcome"),
+            registry=registry,
+        )
+        self._judgements = Counter(
+            "canopy_judgements",
+            "Labels that judges gave, those of new versions included.",
+            ("judge", "label"),
+            registry=registry,
+        )
+        self._judgement_failures = Counter(
+            "canopy_judgement_failures", "Questions to judges without a label.", ("judge", "code"), registry=registry
+        )
+        self.judgements_dropped = Counter(
+            "canopy_judgements_dropped",
+            "Judgements left out while serving, because too many waited.",
+            ("judge",),
             registry=registry,
         )
         self._generations = Counter(
@@ -148,6 +165,8 @@ class Metrics:
 
     def _on_deleted(self, event: FeedbackDeleted) -> None:
         it = event.receipt
+        if it.kind == JUDGEMENT:  # a judge's label is nobody's vote
+            return
         self._deleted.labels(it.feature, it.value, it.prompt_id or "").inc()
 
     def _on_preference(self, event: AbPreferenceSubmitted) -> None:
@@ -158,6 +177,12 @@ class Metrics:
 
     def _on_review(self, event: ReviewSaved) -> None:
         self._reviews.labels(event.receipt.feature, event.receipt.outcome).inc()
+
+    def _on_judgement(self, event: JudgementRecorded) -> None:
+        self._judgements.labels(event.judge, event.receipt.value).inc()
+
+    def _on_judgement_failed(self, event: JudgementFailed) -> None:
+        self._judgement_failures.labels(event.judge, event.code).inc()
 
     def _on_flags(self, event: Started | ConfigReloaded | PromptsLoaded) -> None:
         for name, on in event.flags.items():
@@ -185,6 +210,8 @@ _COUNTERS: dict[type[Event], Callable[[Metrics, Any], None]] = {
     FeedbackDeleted: Metrics._on_deleted,
     AbPreferenceSubmitted: Metrics._on_preference,
     ReviewSaved: Metrics._on_review,
+    JudgementRecorded: Metrics._on_judgement,
+    JudgementFailed: Metrics._on_judgement_failed,
     Started: Metrics._on_flags,
     ConfigReloaded: Metrics._on_flags,
     PromptsLoaded: Metrics._on_flags,

@@ -5,12 +5,14 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from opentelemetry import propagate, trace
-from opentelemetry.trace import Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags
+from opentelemetry.context import Context
+from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from canopy.ids import new_trace_id
 
 _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
 _NO_TRACE = b"0" * 32
+_RESULT = "gen_ai.evaluation.result"
 
 
 class RequestTrace(NamedTuple):
@@ -20,8 +22,15 @@ class RequestTrace(NamedTuple):
     span: Span | None
 
 
+class JudgementTrace(NamedTuple):
+    """The trace of a judgement, and its only span of Canopy's."""
+
+    trace_id: str
+    span: Span
+
+
 class Traces:
-    """Spans for requests and model calls."""
+    """Spans for requests, model calls and judgements."""
 
     def __init__(self) -> None:
         provider = trace.get_tracer_provider()
@@ -67,6 +76,21 @@ class Traces:
             f"chat {attributes['gen_ai.request.model']}", kind=SpanKind.CLIENT, attributes=attributes
         )
 
+    def begin_judgement(
+        self, judge: str, attributes: Mapping[str, str], generation: tuple[str, str | None]
+    ) -> JudgementTrace:
+        """A client span in a trace of its own, linked to the model call that is judged (its trace and its span)."""
+        links = [Link(context)] if (context := _recorded(*generation)) is not None else []
+        span = self._tracer.start_span(
+            f"judge {judge}", context=Context(), kind=SpanKind.CLIENT, attributes=attributes, links=links
+        )
+        context = span.get_span_context()
+        return JudgementTrace(trace.format_trace_id(context.trace_id) if context.is_valid else new_trace_id(), span)
+
+    def judged(self, span: Span, result: Mapping[str, str | int]) -> None:
+        """Put a judge's label on its span."""
+        span.add_event(_RESULT, dict(result))
+
     def evaluated(self, generation: tuple[str | None, str | None], result: Mapping[str, str | int | float]) -> None:
         """Put a vote on the current span: an event with its `result`, and a link to the model call that it judges.
 
@@ -74,10 +98,8 @@ class Traces:
         """
         span = trace.get_current_span()
         if self.enabled and span.is_recording():
-            span.add_event("gen_ai.evaluation.result", dict(result))
-            trace_id, span_id = generation
-            if trace_id is not None and span_id is not None:
-                judged = SpanContext(int(trace_id, 16), int(span_id, 16), is_remote=True, trace_flags=TraceFlags(1))
+            span.add_event(_RESULT, dict(result))
+            if (judged := _recorded(*generation)) is not None:
                 span.add_link(judged)
 
     def trace_headers(self, span: Span, request_id: str) -> tuple[tuple[str, str], ...]:
@@ -87,6 +109,13 @@ class Traces:
             propagate.inject(carrier, context=trace.set_span_in_context(span))
             return tuple(carrier.items())
         return (("traceparent", f"00-{request_id}-{new_trace_id()[:16]}-00"),)
+
+
+def _recorded(trace_id: str | None, span_id: str | None) -> SpanContext | None:
+    """The context of a span by its recorded ids; None where they aren't known."""
+    if trace_id is None or span_id is None:
+        return None
+    return SpanContext(int(trace_id, 16), int(span_id, 16), is_remote=True, trace_flags=TraceFlags(1))
 
 
 def span_id_of(span: Span) -> str | None:

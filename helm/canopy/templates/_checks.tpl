@@ -30,6 +30,9 @@
 {{- fail "ab_testing.enabled is true, but it needs summarize.enabled and feedback.enabled as well. Set both to true, or ab_testing.enabled to false." }}
 {{- end }}
 {{- end }}
+{{- if and .judgeRuns.enabled (eq .store.engine "sqlite") }}
+{{- fail "judgeRuns.enabled is true, but SQLite's file is for the server's pod alone. Set judging.online to true instead, or store.engine to postgresql." }}
+{{- end }}
 {{- if and .opentelemetry.enabled .networkPolicy.enabled (not .opentelemetry.endpoint) }}
 {{- fail "opentelemetry.enabled is true, but the NetworkPolicy would not let the traces out. Set opentelemetry.endpoint to the collector's address, or networkPolicy.enabled to false." }}
 {{- end }}

@@ -45,7 +45,8 @@ their way: it writes 0.000001 as 1e-06, which is text for the server's loader, a
 {{- with .Values.LLAMA_STACK_URL }}
 LLAMA_STACK_URL: {{ include "canopy.json" . }}
 {{- end }}
-{{- range $section := list "summarize" "feedback" "ab_testing" }}
+judges: {{ include "canopy.json" .Values.judges }}
+{{- range $section := list "summarize" "feedback" "ab_testing" "judging" }}
 {{ $section }}:
 {{- range $key, $value := get $.Values $section }}
   {{ $key }}: {{ include "canopy.json" $value }}

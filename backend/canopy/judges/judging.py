@@ -1,0 +1,209 @@
+"""One judge on one generation: take the turn, ask, read the answer, store the label."""
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from contextlib import aclosing
+from typing import Literal, NamedTuple
+
+from opentelemetry.trace import Span, Status, StatusCode
+
+from canopy.errors import CanopyError, ModelNotFound, ModelReplyEmpty, ModelTimeout, PromptTooLong, StoreError
+from canopy.inference.base import ChatRequest, Completed, Inference
+from canopy.judges.answer import Answer, read_answer
+from canopy.judges.budget import Budget
+from canopy.judges.definitions import Judge
+from canopy.judges.question import asked_again, question
+from canopy.store.base import JUDGEMENT, Generation, Receipt, Store, Vote
+from canopy.store.turns import Turn
+from canopy.telemetry import Event, Traces
+from canopy.telemetry.events import JudgementFailed, JudgementRecorded
+
+# `taken`: there was nothing to do, as somebody else has the turn or the generation is gone.
+type Outcome = Literal["labelled", "unusable", "taken", "no_budget"]
+
+_QUESTIONS = 2  # for one label: a reply in another form gets a second chance
+_MAX_TOKENS = 2048  # room for a model that thinks first
+_NO_ANSWER = "The model gave no answer in the form that was asked for, with one of the judge's labels."
+
+
+class Unanswered(Exception):  # noqa: N818 - named after what happened, as the errors of `canopy.errors` are
+    """The model did not answer, so the turn has not ended. Whoever catches this gives it back or gives up on it."""
+
+    def __init__(self, turn: Turn, error: CanopyError) -> None:
+        super().__init__(error.sentence)
+        self.turn = turn
+        self.error = error
+
+
+class _Unusable(NamedTuple):
+    """Why there is no label although the model server is well."""
+
+    code: str
+    sentence: str
+
+
+class Judging:
+    """Judges generations for one process. `timeout` is in seconds, for one question.
+
+    `tell` hears of every label and of every failure.
+    """
+
+    def __init__(
+        self, store: Store, inference: Inference, traces: Traces, tell: Callable[[Event], None], timeout: float
+    ) -> None:
+        self._store = store
+        self._inference = inference
+        self._traces = traces
+        self._tell = tell
+        self._timeout = timeout
+        self._owner = secrets.token_hex(8)
+
+    async def judge(self, judge: Judge, generation_id: str, budget: Budget) -> Outcome:
+        """Label a generation, unless this version of the judge has done so or is about to.
+
+        Raises Unanswered and StoreError. Where it is cancelled, the turn is given back.
+        """
+        if not budget.spend():
+            return "no_budget"
+        # As long as both questions may take, and once more for the calls after which a failure is understood.
+        lease = int(self._timeout * (_QUESTIONS + 1) * 1_000_000)
+        turn = Turn(generation_id, judge.name, judge.version, self._owner, lease)
+        try:
+            generation = await self._store.generation(generation_id) if await self._store.take_turn(turn) else None
+        except BaseException:
+            budget.refund()
+            raise
+        if generation is None:
+            budget.refund()
+            return "taken"
+        try:
+            return await self._judge(judge, generation, turn, budget)
+        except Unanswered:
+            raise
+        except BaseException:
+            await asyncio.shield(self._store.give_turn_back(turn))
+            raise
+
+    async def give_back(self, turn: Turn) -> None:
+        """Leave a turn to a later run: the model server is down."""
+        await self._store.give_turn_back(turn)
+
+    async def give_up(self, turn: Turn) -> None:
+        """End a turn without a label: the model server is well, and yet doesn't answer on this generation."""
+        await self._store.end_turn(turn, None)
+
+    async def _judge(self, judge: Judge, generation: Generation, turn: Turn, budget: Budget) -> Outcome:
+        trace = self._traces.begin_judgement(
+            judge.name,
+            {
+                "gen_ai.operation.name": "evaluate",
+                "gen_ai.provider.name": "llama_stack",
+                "gen_ai.request.model": judge.model,
+                "canopy.generation_id": generation.id,
+                "canopy.judge": judge.name,
+                "canopy.judge_version": judge.version,
+            },
+            (generation.trace_id, generation.span_id),
+        )
+        span = trace.span
+        try:
+            headers = self._traces.trace_headers(span, trace.trace_id)
+            answer = await self._ask(judge, generation, headers, budget)
+            if isinstance(answer, _Unusable):
+                await self._store.end_turn(turn, None)
+                self._failed(judge, generation, answer.code, answer.sentence, trace.trace_id, span)
+                return "unusable"
+            receipt = await self._store.end_turn(turn, _vote(judge, generation, answer))
+            if receipt is None:  # the lease ran out, and somebody else was faster
+                return "taken"
+            self._tell(JudgementRecorded(receipt, judge.name, judge.version, judge.model, trace.trace_id))
+            self._traces.judged(span, _result(judge, answer, receipt))
+            return "labelled"
+        except CanopyError as error:
+            self._failed(judge, generation, error.code, error.sentence, trace.trace_id, span)
+            if isinstance(error, StoreError):
+                raise
+            raise Unanswered(turn, error) from error
+        finally:
+            span.end()
+
+    async def _ask(
+        self, judge: Judge, generation: Generation, headers: tuple[tuple[str, str], ...], budget: Budget
+    ) -> Answer | _Unusable:
+        """What the judge answers; the first question is paid for already. One that gets no reply is given back."""
+        messages = question(judge.instructions, judge.labels, generation)
+        for number in range(_QUESTIONS):
+            if number and not budget.spend():
+                break
+            try:
+                reply = await self._reply(ChatRequest(judge.model, messages, 0, _MAX_TOKENS, headers))
+            except ModelReplyEmpty as error:
+                return _Unusable(error.code, "The judge's model answered without a word.")
+            except PromptTooLong as error:
+                return _Unusable(error.code, "The response and its text are too long for the judge's model.")
+            except BaseException:
+                budget.refund()
+                raise
+            if answer := read_answer(reply, judge.labels):
+                return answer
+            messages = asked_again(messages, reply, judge.labels)
+        return _Unusable("answer_unusable", _NO_ANSWER)
+
+    async def _reply(self, request: ChatRequest) -> str:
+        texts: list[str] = []
+        try:
+            async with asyncio.timeout(self._timeout), aclosing(self._inference.stream(request)) as reply:
+                async for item in reply:
+                    if isinstance(item, Completed):
+                        break
+                    texts += item
+        except ModelNotFound as error:
+            raise ModelNotFound(
+                f"The model server has no model `{request.model}`: set the judge's `model` to one that it lists."
+            ) from error
+        except TimeoutError as error:
+            raise ModelTimeout(f"The judge's model took longer than {self._timeout:g} seconds.") from error
+        return "".join(texts)
+
+    def _failed(
+        self, judge: Judge, generation: Generation, code: str, sentence: str, trace_id: str, span: Span
+    ) -> None:
+        self._tell(JudgementFailed(judge.name, judge.version, judge.model, generation.id, code, sentence, trace_id))
+        if span.is_recording():
+            span.set_attribute("error.type", code)
+            span.set_status(Status(StatusCode.ERROR))
+
+
+def _vote(judge: Judge, generation: Generation, answer: Answer) -> Vote:
+    """The label as a vote. A judge has one on a generation: a new version's takes the place of the one before."""
+    return Vote(
+        name=judge.name,
+        kind=JUDGEMENT,
+        value=answer.label,
+        sentiment=judge.labels[answer.label],
+        feature=None,
+        generation_id=generation.id,
+        request_id=None,
+        input_text=None,
+        response_text=None,
+        voter=f"judge:{judge.name}",  # no person is called so: they are `user:…`, `session:…` or `anonymous`
+        user_id=None,
+        session_id=None,
+        comment=answer.rationale,
+        reasons=(),
+        config_revision=generation.config_revision,
+        source="LLM_JUDGE",
+        source_id=judge.model,
+    )
+
+
+def _result(judge: Judge, answer: Answer, receipt: Receipt) -> dict[str, str | int]:
+    """The label by OpenTelemetry's conventions; the rationale may quote what users wrote, so it stays in the store."""
+    return {
+        "gen_ai.evaluation.name": judge.name,
+        "gen_ai.evaluation.score.label": answer.label,
+        "gen_ai.evaluation.score.value": judge.labels[answer.label],
+        "canopy.feedback_id": receipt.feedback_id,
+        "canopy.generation_id": receipt.generation_id or "",
+    }

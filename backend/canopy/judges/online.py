@@ -1,0 +1,80 @@
+"""Judging while serving: a share of new generations, in the background, on nobody's time."""
+
+import asyncio
+from collections import deque
+from contextvars import Context
+
+from canopy.errors import StoreError
+from canopy.flags import ConfigSource
+from canopy.inference.base import Inference
+from canopy.judges.budget import Budget
+from canopy.judges.definitions import Judge, chosen, judges_of
+from canopy.judges.judging import Judging, Unanswered
+from canopy.store.base import Generation, Store
+from canopy.telemetry import Telemetry
+from canopy.telemetry.events import StoreFailed
+
+_LONGEST_QUEUE = 100  # judgements that wait; further ones are dropped
+
+
+class OnlineJudging:
+    """Judges what `offer` gets, as far as `judging.online`, the judges' samples and the queue allow.
+
+    What it drops, fails at or leaves behind at the end of the process is a later run's.
+    """
+
+    def __init__(
+        self, config: ConfigSource, store: Store, inference: Inference, telemetry: Telemetry, timeout: float
+    ) -> None:
+        self._config = config
+        self._inference = inference
+        self._telemetry = telemetry
+        self._judging = Judging(store, inference, telemetry.traces, telemetry.emit, timeout)
+        self._waiting: deque[tuple[Judge, str]] = deque()
+        self._working: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    def offer(self, generation: Generation) -> None:
+        """Take a generation that has just been recorded. Returns at once.
+
+        One side of a comparison is left to a later run: a label could tell its prompt before the ballot.
+        """
+        values = self._config.current.values
+        if self._closed or not values.judging.online:
+            return
+        if generation.status != "completed" or generation.comparison_id is not None:
+            return
+        for judge in judges_of(values, self._inference.model_name):
+            if chosen(generation.id, judge.sample):
+                if len(self._waiting) < _LONGEST_QUEUE:
+                    self._waiting.append((judge, generation.id))
+                else:
+                    self._telemetry.metrics.judgements_dropped.labels(judge.name).inc()
+        self._fill()
+
+    async def close(self) -> None:
+        """Stop, and give back what is under way."""
+        self._closed = True
+        self._waiting.clear()
+        for task in self._working:
+            task.cancel()
+        await asyncio.gather(*self._working, return_exceptions=True)
+
+    def _fill(self) -> None:
+        while self._waiting and len(self._working) < self._config.current.values.judging.concurrency:
+            # In a context of its own: the trace of the request that led here is over.
+            task = asyncio.create_task(self._judge(*self._waiting.popleft()), context=Context())
+            self._working.add(task)
+            task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._working.discard(task)
+        self._fill()
+
+    async def _judge(self, judge: Judge, generation_id: str) -> None:
+        try:
+            await self._judging.judge(judge, generation_id, Budget(None))
+        except Unanswered as unanswered:
+            await self._judging.give_back(unanswered.turn)
+        except StoreError as error:
+            self._telemetry.emit(StoreFailed(error.sentence, None))

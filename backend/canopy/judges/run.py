@@ -1,0 +1,115 @@
+"""A batch of judgements: a share of recent generations, under a budget, so many at once."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from canopy.errors import CanopyError, StoreError
+from canopy.judges.budget import Budget
+from canopy.judges.definitions import Judge, chosen
+from canopy.judges.judging import Judging, Unanswered
+from canopy.store.base import Store
+from canopy.store.turns import Unjudged
+
+_PAGE = 500  # generations looked at together
+_PATIENCE = 3  # questions in a row without an answer after which the model server counts as down
+
+
+@dataclass(slots=True)
+class Ended:
+    """How a run ended: what stopped it early, if anything did, and how often another run had the turn already."""
+
+    failure: CanopyError | None = None
+    taken: int = 0
+
+
+class Run:
+    """Judges the generations since a time (microseconds), oldest first, the judges taking turns.
+
+    `sample` overrides the judges' own shares. A question without an answer makes its generation suspect, and the model
+    server too. The next answer clears the server, and the suspects end without a label; a few suspects in a row, or one
+    at the very end, and the server is down: the run stops, and what nobody judged stays to be judged.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        judging: Judging,
+        judges: Sequence[Judge],
+        budget: Budget,
+        *,
+        since: int,
+        sample: float | None,
+        concurrency: int,
+    ) -> None:
+        self._store = store
+        self._judging = judging
+        self._judges = judges
+        self._budget = budget
+        self._since = since
+        self._sample = sample
+        self._places = asyncio.Semaphore(concurrency)
+        self._suspects: list[Unanswered] = []
+        self._ended = Ended()
+
+    async def __call__(self) -> Ended:
+        """Judge until nothing is left, the budget is spent, or something fails."""
+        ended = self._ended
+        try:
+            async with asyncio.TaskGroup() as tasks, aclosing(self._work()) as work:
+                try:
+                    async for judge, found in work:
+                        await self._places.acquire()
+                        if ended.failure or self._budget.left == 0:
+                            break
+                        tasks.create_task(self._judge(judge, found))
+                except StoreError as error:
+                    ended.failure = error
+        finally:
+            for suspect in self._suspects:
+                await self._judging.give_back(suspect.turn)
+        if self._suspects:
+            ended.failure = ended.failure or self._suspects[-1].error
+        return ended
+
+    async def _judge(self, judge: Judge, found: Unjudged) -> None:
+        try:
+            outcome = await self._judging.judge(judge, found.generation_id, self._budget)
+            if outcome == "taken":
+                self._ended.taken += 1
+            elif outcome != "no_budget":
+                await self._clear()
+        except Unanswered as suspect:
+            self._suspects.append(suspect)
+            if len(self._suspects) >= _PATIENCE:
+                self._ended.failure = suspect.error
+        except StoreError as error:
+            self._ended.failure = error
+        finally:
+            self._places.release()
+
+    async def _clear(self) -> None:
+        """The model server answers, so the suspects are themselves what it can't answer on."""
+        while self._suspects:
+            await self._judging.give_up(self._suspects.pop().turn)
+
+    async def _work(self) -> AsyncGenerator[tuple[Judge, Unjudged]]:
+        """What there is to judge, one for each judge at a time: a budget that ends early ends for all alike."""
+        queues = [(judge, self._unjudged(judge)) for judge in self._judges]
+        while queues:
+            for queue in list(queues):
+                judge, generations = queue
+                found = await anext(generations, None)
+                if found is None:
+                    queues.remove(queue)
+                else:
+                    yield judge, found
+
+    async def _unjudged(self, judge: Judge) -> AsyncGenerator[Unjudged]:
+        sample = judge.sample if self._sample is None else self._sample
+        last: Unjudged | None = None
+        while page := await self._store.unjudged(judge.name, judge.version, self._since, last, _PAGE):
+            for last in page:
+                if chosen(last.generation_id, sample):
+                    yield last

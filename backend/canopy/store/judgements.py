@@ -1,0 +1,107 @@
+"""Judges' turns: at most one that ends for each generation, judge and version of the judge.
+
+Every write is in the one writer's transaction, so that what is read there holds until it is written.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, insert, or_, select, tuple_, update
+
+from canopy.errors import CanopyError
+from canopy.store.base import Receipt, Vote
+from canopy.store.database import Database
+from canopy.store.schema import comparisons, generations, judgements
+from canopy.store.turns import Turn, Unjudged
+from canopy.store.votes import Votes
+
+
+class Verdict(NamedTuple):
+    """The end of a turn: the label as a vote, or None where the judge gave no answer that can be used."""
+
+    turn: Turn
+    vote: Vote | None
+
+
+class Judgements:
+    """Handles turns in the writer's thread; `unjudged` reads in whatever thread calls."""
+
+    def __init__(self, database: Database, votes: Votes, clock: Callable[[], int]) -> None:
+        self._database = database
+        self._votes = votes
+        self._clock = clock
+
+    def unjudged(self, judge: str, version: str, since: int, after: Unjudged | None, limit: int) -> list[Unjudged]:
+        """The next complete generations, oldest first, on which nobody has this judge's turn."""
+        g, j, c, now = generations.c, judgements.c, comparisons.c, self._clock()
+        taken = exists().where(
+            j.generation_id == g.id,
+            j.judge == judge,
+            j.version == version,
+            or_(j.finished_at.is_not(None), j.leased_until > now),
+        )
+        # A label on one side of a comparison could tell which prompt it is before the ballot.
+        revealed = exists().where(c.id == g.comparison_id, c.preference.is_not(None))
+        statement = (
+            select(g.created_at, g.id)
+            .where(g.created_at >= since, g.status == "completed", ~taken, or_(g.comparison_id.is_(None), revealed))
+            .order_by(g.created_at, g.id)
+            .limit(limit)
+        )
+        if after is not None:
+            statement = statement.where(tuple_(g.created_at, g.id) > tuple_(*after))
+        with self._database.reader.connect() as conn:
+            return [Unjudged(*row) for row in conn.execute(statement)]
+
+    def take(self, conn: Connection, turns: Sequence[Turn]) -> list[bool]:
+        """Whether each turn could be taken."""
+        return [self._take(conn, turn) for turn in turns]
+
+    def end(self, conn: Connection, verdicts: Sequence[Verdict]) -> list[Receipt | CanopyError | None]:
+        """End turns with verdicts; None where there is no vote, or where the turn is somebody else's by now."""
+        return [self._end(conn, verdict) for verdict in verdicts]
+
+    def give_back(self, conn: Connection, turns: Sequence[Turn]) -> list[None]:
+        """Let anybody take these turns."""
+        for turn in turns:
+            conn.execute(delete(judgements).where(_own(turn)))
+        return [None] * len(turns)
+
+    def _take(self, conn: Connection, turn: Turn) -> bool:
+        j, now = judgements.c, self._clock()
+        values = {"owner": turn.owner, "leased_until": now + turn.lease}
+        row = conn.execute(select(j.finished_at, j.leased_until).where(_of(turn))).first()
+        if row is not None:
+            if row.finished_at is not None or row.leased_until > now:
+                return False
+            conn.execute(update(judgements).where(_of(turn)).values(values))
+            return True
+        if conn.execute(select(generations.c.id).where(generations.c.id == turn.generation_id)).first() is None:
+            return False  # deleted meanwhile
+        key = {"generation_id": turn.generation_id, "judge": turn.judge, "version": turn.version}
+        conn.execute(insert(judgements).values(key | values))
+        return True
+
+    def _end(self, conn: Connection, verdict: Verdict) -> Receipt | CanopyError | None:
+        own = _own(verdict.turn)
+        if conn.execute(select(judgements.c.judge).where(own)).first() is None:
+            return None
+        receipt: Receipt | None = None
+        if verdict.vote is not None:
+            (outcome,) = self._votes.record(conn, [verdict.vote])
+            if isinstance(outcome, CanopyError):
+                return outcome
+            receipt = outcome
+        ended = {"finished_at": self._clock(), "feedback_id": receipt.feedback_id if receipt is not None else None}
+        conn.execute(update(judgements).where(own).values(ended))
+        return receipt
+
+
+def _of(turn: Turn) -> ColumnElement[bool]:
+    j = judgements.c
+    return and_(j.generation_id == turn.generation_id, j.judge == turn.judge, j.version == turn.version)
+
+
+def _own(turn: Turn) -> ColumnElement[bool]:
+    """The turn, as long as it is its owner's and has not ended."""
+    return and_(_of(turn), judgements.c.owner == turn.owner, judgements.c.finished_at.is_(None))
