@@ -178,7 +178,7 @@ async def test_a_judgement_is_one_span_in_a_trace_of_its_own_with_a_link_to_what
         async with running_server(tmp_path, values, env=exporting_to(port), launcher=LAUNCHER) as server:
             async with httpx.AsyncClient(base_url=server.url, timeout=20) as client:
                 await client.post("/summarize", json={"prompt": "A text.", "stream": False})
-            (line,) = await server.event("judgement_recorded")
+            (line,) = await server.event("judgement_recorded", within=30)
             assert await server.stop() == 0
         async with asyncio.timeout(10):
             while len(spans) < 3:
