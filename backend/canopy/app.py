@@ -12,6 +12,8 @@ from starlette.types import ASGIApp
 
 from canopy.admission import Admission
 from canopy.api import Parts, build_api, with_context
+from canopy.auth.limits import RateLimits
+from canopy.auth.tokens import Tokens
 from canopy.comparison import Comparisons
 from canopy.errors import ConfigError, StoreError
 from canopy.feedback.ballots import Ballots
@@ -27,7 +29,14 @@ from canopy.pipeline import Pipeline
 from canopy.settings import Settings
 from canopy.store import open_store
 from canopy.telemetry import Logs, Metrics, Telemetry, Traces
-from canopy.telemetry.events import ConfigRejected, ConfigReloaded, RecordsDeleted, StoreFailed
+from canopy.telemetry.events import (
+    ConfigRejected,
+    ConfigReloaded,
+    RecordsDeleted,
+    StoreFailed,
+    TokensRejected,
+    TokensReloaded,
+)
 
 MOUNTED_VALUES = Path("/canopy/canopy-config.yaml")
 _HOUR = 3600.0
@@ -48,7 +57,13 @@ def create_app(settings: Settings, logs: Logs) -> Application:
 
     Raises ConfigError when the values file or a setting can't be used.
     """
-    config = ConfigSource(values_path(settings))
+    tokens = Tokens(settings.auth_tokens_file) if settings.auth_tokens_file else None
+
+    def check(config: Config) -> None:
+        if config.values.auth.mode == "token" and tokens is None:
+            raise ConfigError("`auth.mode` is `token`, but CANOPY_AUTH_TOKENS_FILE names no file with tokens.")
+
+    config = ConfigSource(values_path(settings), check)
     telemetry = Telemetry(logs, Metrics(), Traces())
     store = open_store(settings.store_url)
     inference = SwitchingInference(_model_url(config.current), lambda url: open_inference(url, settings))
@@ -70,6 +85,8 @@ def create_app(settings: Settings, logs: Logs) -> Application:
         reviews=Reviews(config, store, telemetry),
         telemetry=telemetry,
         lifecycle=Lifecycle(),
+        tokens=tokens,
+        limits=RateLimits(),
     )
     token = settings.mlflow_token.get_secret_value() if settings.mlflow_token else None
     registry = PromptRegistry(config, store, telemetry, token=token, interval=settings.prompt_refresh_interval)
@@ -104,7 +121,7 @@ async def running(application: Application) -> AsyncGenerator[None]:
         stack.push_async_callback(parts.inference.close)
         stack.push_async_callback(parts.judging.close)
         stack.push_async_callback(parts.pipeline.close)
-        for work in (_watch_config(parts, registry), _retain(parts), registry.run()):
+        for work in (_watch_config(parts, registry), _watch_tokens(parts), _retain(parts), registry.run()):
             task = asyncio.create_task(work)
             task.add_done_callback(_tell_if_failed)
             stack.callback(task.cancel)
@@ -134,6 +151,17 @@ async def _watch_config(parts: Parts, registry: PromptRegistry) -> None:
         emit(ConfigRejected(error.sentence, parts.config.current.revision))
 
     await parts.config.watch(parts.settings.config_poll_interval, changed, rejected)
+
+
+async def _watch_tokens(parts: Parts) -> None:
+    """Take up changes of the file with tokens, so that a token that was removed soon lets nobody in."""
+    while tokens := parts.tokens:
+        await asyncio.sleep(parts.settings.config_poll_interval)
+        try:
+            if await asyncio.to_thread(tokens.reload):
+                parts.telemetry.emit(TokensReloaded(len(tokens)))
+        except ConfigError as error:
+            parts.telemetry.emit(TokensRejected(error.sentence))
 
 
 async def _retain(parts: Parts) -> None:

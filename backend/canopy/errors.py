@@ -17,7 +17,13 @@
     │   ├── FeedbackNotFound        404 feedback_not_found
     │   ├── ComparisonNotFound      404 comparison_not_found
     │   └── ExperimentNotFound      404 experiment_not_found
-    ├── ComparisonForeign           403 comparison_foreign
+    ├── Unauthenticated             401 unauthenticated
+    ├── Forbidden                   403 forbidden
+    │   ├── IdentityRefused         403 identity_refused
+    │   ├── UserForeign             403 user_foreign
+    │   ├── FeedbackForeign         403 feedback_foreign
+    │   └── ComparisonForeign       403 comparison_foreign
+    ├── RateLimited                 429 rate_limited
     ├── ComparisonExpired           410 comparison_expired
     ├── ModelError                  502 model_error
     │   ├── ModelUnreachable        503 model_unreachable
@@ -151,11 +157,49 @@ class ExperimentNotFound(NotFound):
     code = "experiment_not_found"
 
 
-class ComparisonForeign(CanopyError):
-    """Somebody else asked for this comparison."""
+class Unauthenticated(CanopyError):
+    """Nobody knows who asks, and this is not for everybody."""
+
+    status = 401
+    code = "unauthenticated"
+
+
+class Forbidden(CanopyError):
+    """Canopy knows who asks, and they may not."""
 
     status = 403
+    code = "forbidden"
+
+
+class IdentityRefused(Forbidden):
+    """Headers that say who asks came from elsewhere than the proxy, or say it in no clear way."""
+
+    code = "identity_refused"
+
+
+class UserForeign(Forbidden):
+    """The body names another user than the one who asks."""
+
+    code = "user_foreign"
+
+
+class FeedbackForeign(Forbidden):
+    """Somebody else gave this feedback."""
+
+    code = "feedback_foreign"
+
+
+class ComparisonForeign(Forbidden):
+    """Somebody else asked for this comparison."""
+
     code = "comparison_foreign"
+
+
+class RateLimited(CanopyError):
+    """This client has asked as often as it may for now."""
+
+    status = 429
+    code = "rate_limited"
 
 
 class ComparisonExpired(CanopyError):

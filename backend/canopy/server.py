@@ -7,6 +7,7 @@ import math
 import signal
 import socket
 from collections.abc import Callable, Generator
+from ipaddress import ip_address
 from types import FrameType
 
 import uvicorn
@@ -15,7 +16,7 @@ from canopy import __version__
 from canopy.app import Application, running
 from canopy.errors import ConfigError
 from canopy.settings import Settings
-from canopy.telemetry.events import Draining, Started, Stopped
+from canopy.telemetry.events import AccessOpen, Draining, Started, Stopped
 
 _LAST_WORDS = 2  # seconds for an interrupted stream to end with its error event
 
@@ -64,6 +65,7 @@ class _Server(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                proxy_headers=False,  # whoever is trusted in `auth.trusted_proxies` is looked for by its own address
                 ws="none",
                 lifespan="off",
                 timeout_keep_alive=75,  # longer than routers keep theirs, so that they close first
@@ -91,6 +93,8 @@ class _Server(uvicorn.Server):
             store=parts.store.description,
         )
         parts.telemetry.emit(started)
+        if config.values.auth.mode == "open" and not ip_address(host).is_loopback:
+            parts.telemetry.emit(AccessOpen(address))
         self._on_started(address)
         gc.freeze()  # what is here now stays: the collector, which stops everything, need not walk through it again
 

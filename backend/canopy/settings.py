@@ -22,6 +22,9 @@ class Settings(BaseSettings):
         "sqlite:///var/canopy.db",
         description="`sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST/DATABASE`.",
     )
+    auth_tokens_file: Path | None = Field(
+        None, description="The tokens that people and programs sign in with, where `auth.mode` is `token`."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Lowest level that is logged.")
     banner: bool | None = Field(
         None, description="Print a summary on standard error at the start. Unset: on a terminal only."

@@ -65,7 +65,7 @@ def kinds(objects: Objects) -> list[str]:
 
 def container(objects: Objects) -> Object:
     """The server's."""
-    (found,) = find(objects, "Deployment")["spec"]["template"]["spec"]["containers"]
+    (found,) = find(objects, "Deployment")["spec"]["template"]["spec"]["containers"]  # the proxy is a sidecar
     server: Object = found
     return server
 

@@ -15,7 +15,7 @@ from tests.support.helm import CHART, Helm
 from tests.support.server import running_server
 
 LAB = MINIMAL.with_name("lab.yaml")
-DECIDED_HERE = {"CANOPY_HOST", "CANOPY_PORT", "CANOPY_CONFIG_PATH", "CANOPY_STORE_URL"}
+DECIDED_HERE = {"CANOPY_HOST", "CANOPY_PORT", "CANOPY_CONFIG_PATH", "CANOPY_STORE_URL", "CANOPY_AUTH_TOKENS_FILE"}
 
 
 def config(objects: Objects) -> str:
@@ -34,7 +34,11 @@ def servers_part(values: dict[str, Any]) -> Values:
         {
             key: value
             for key, value in values.items()
+<<<<<<< HEAD
             if key in {"LLAMA_STACK_URL", "summarize", "feedback", "ab_testing", "judges", "judging"}
+=======
+            if key in {"LLAMA_STACK_URL", "summarize", "feedback", "ab_testing", "auth", "rate_limits"}
+>>>>>>> 3d520ba (Say who may do what: tokens with roles, an OAuth proxy's identities, a rule for every route, limits for each person)
         }
     )
 
@@ -103,10 +107,12 @@ async def test_the_server_starts_on_what_the_chart_writes(objects: Objects, valu
         "feedback": asked.get("feedback", {}).get("enabled", True),
         "ab_testing": asked.get("ab_testing", {}).get("enabled", False),
     }
+    (tmp_path / "tokens.yaml").write_text("- {name: ana, token: ana-0123456789abcdef}")
+    here = {"CANOPY_LOG_LEVEL": "info", "CANOPY_AUTH_TOKENS_FILE": str(tmp_path / "tokens.yaml")}
     probes = {name: container(objects)[f"{name}Probe"]["httpGet"]["path"] for name in ("liveness", "readiness")}
     async with (
         # The test waits for the line that tells the address, which `warning` would leave out.
-        running_server(tmp_path, config(objects), env=process(objects) | {"CANOPY_LOG_LEVEL": "info"}) as server,
+        running_server(tmp_path, config(objects), env=process(objects) | here) as server,
         httpx.AsyncClient(base_url=server.url) as client,
     ):
         assert (await client.get("/feature-flags")).json() == expected

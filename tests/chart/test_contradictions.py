@@ -5,6 +5,7 @@ import pytest
 from tests.chart.conftest import MINIMAL
 from tests.support.helm import Helm, HelmError
 
+PROXY_SECRET = "authProxy.existingSecret.name=proxy"
 POSTGRESQL = ("store.engine=postgresql", "store.existingSecret.name=db")
 
 
@@ -35,6 +36,15 @@ POSTGRESQL = ("store.engine=postgresql", "store.existingSecret.name=db")
             "SQLite's file is for the server's pod alone. Set judging.online to true instead",
         ),
         (("opentelemetry.enabled=true",), "would not let the traces out. Set opentelemetry.endpoint"),
+        (("auth.mode=token",), "authTokens.existingSecret.name is empty. Make a Secret that holds the tokens"),
+        (("auth.mode=proxy",), "authProxy.existingSecret.name is empty. Make a Secret with the proxy's client id"),
+        (("auth.mode=proxy", PROXY_SECRET), "authProxy.image is empty. Name the image of oauth2-proxy"),
+        (
+            ("auth.mode=proxy", PROXY_SECRET, "authProxy.image=oauth2-proxy"),
+            "would not let the proxy ask who people are. Set networkPolicy.to.identityProvider",
+        ),
+        (("authTokens.existingSecret.name=tokens",), "auth.mode is open. Set auth.mode to token"),
+        (("auth.mode=token", "authTokens.existingSecret.name=tokens", PROXY_SECRET), "Set auth.mode to proxy"),
         (("ingress.enabled=true",), "ingress.hosts is empty. Name at least one host there."),
         (("httpRoute.enabled=true",), "httpRoute.parentRefs is empty. Name the Gateway there."),
         (("extraEnv[0].name=CANOPY_LOG_LEVEL",), "CANOPY_LOG_LEVEL, which the chart sets. Use settings.log_level"),
@@ -57,6 +67,8 @@ def test_a_contradiction_is_refused_with_the_way_out(each_helm: Helm, settings: 
         ("ab_testing.enabled=true", "summarize.prompt_b=b"),
         ("opentelemetry.enabled=true", "networkPolicy.enabled=false"),
         ("replicas=0",),
+        ("auth.mode=token", "authTokens.existingSecret.name=tokens"),
+        ("auth.mode=proxy", PROXY_SECRET, "authProxy.image=oauth2-proxy", "networkPolicy.enabled=false"),
     ],
 )
 def test_the_ways_out_are_ways_out(each_helm: Helm, settings: tuple[str, ...]) -> None:

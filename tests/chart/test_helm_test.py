@@ -15,16 +15,17 @@ from tests.support.model_server import FakeModelServer
 from tests.support.server import running_server
 
 
-async def run(helm: Helm, url: str) -> tuple[int, str]:
+async def run(helm: Helm, url: str, values: Path = MINIMAL) -> tuple[int, str]:
     """The pod's command as it was rendered, but with this Python, and at this address."""
-    (pod,) = (one for one in helm.render("--values", MINIMAL) if one["kind"] == "Pod")
+    (pod,) = (one for one in helm.render("--values", values) if one["kind"] == "Pod")
     assert pod["metadata"]["annotations"]["helm.sh/hook"] == "test"
     (container,) = pod["spec"]["containers"]
-    script, address = container["args"]
+    script, address, mode = container["args"]
     assert (container["command"], address) == (["python3", "-c"], "http://canopy-backend:8000")
     # -I and -S: the image's python has the server's packages, but what it runs needs none of them.
+    command = [sys.executable, "-I", "-S", "-c", script, url, mode]
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-I", "-S", "-c", script, url, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
     output, _ = await process.communicate()
     assert process.returncode is not None
@@ -71,3 +72,20 @@ async def test_a_server_that_is_not_there_is_said(helm: Helm) -> None:
     status, output = await run(helm, "http://127.0.0.1:9")
     assert status == 1
     assert output.startswith("FAILED  GET http://127.0.0.1:9/feature-flags got no answer: ")
+
+
+async def test_where_people_sign_in_it_asks_whether_nobody_is_refused(helm: Helm, tmp_path: Path) -> None:
+    values = MINIMAL.with_name("token.yaml")
+    (tmp_path / "tokens.yaml").write_text("[]")
+    env = {"CANOPY_AUTH_TOKENS_FILE": str(tmp_path / "tokens.yaml")}
+    async with FakeModelServer() as model:
+        signed_in = {"LLAMA_STACK_URL": model.url, "auth": {"mode": "token"}}
+        async with running_server(tmp_path, signed_in, env=env) as server:
+            assert await run(helm, server.url, values) == (
+                0,
+                "ok      refused without an identity: 401 (auth.mode is token)\n",
+            )
+        async with running_server(tmp_path, {"LLAMA_STACK_URL": model.url}) as server:
+            status, output = await run(helm, server.url, values)
+            assert (status, output[:6]) == (1, "FAILED")
+            assert "was answered with 200, not refused" in output

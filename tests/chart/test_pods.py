@@ -29,7 +29,7 @@ def test_every_pod_is_restricted(objects: Objects) -> None:
         assert spec["securityContext"].get("runAsUser") != 0
         assert not {"hostNetwork", "hostPID", "hostIPC"} & spec.keys()
         assert all("hostPath" not in volume for volume in spec.get("volumes", []))
-        for one in spec["containers"]:
+        for one in [*spec.get("initContainers", []), *spec["containers"]]:
             assert one["securityContext"] == {
                 "allowPrivilegeEscalation": False,
                 "capabilities": {"drop": ["ALL"]},

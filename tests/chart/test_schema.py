@@ -87,6 +87,13 @@ WRONG = [
     "feedback: {labels: [{name: 'Not So'}]}",
     "ab_testing: {percentage: 101}",
     "ab_testing: {delta: 0.5}",
+    "auth: {mode: closed}",
+    "auth: {user_header: 'X Forwarded'}",
+    "auth: {trusted_proxies: []}",
+    "auth: {trusted_proxies: [the-proxy]}",
+    "auth: {sign_out_path: //elsewhere.example.com}",
+    "rate_limits: {read: often}",
+    "rate_limits: {feedback: 0/minute}",
 ]
 
 

@@ -12,6 +12,7 @@ import pytest
 from starlette.routing import Route
 
 from canopy.api import build_api
+from canopy.api.access import RULES
 from canopy.app import create_app
 from canopy.cli import main
 from canopy.errors import CanopyError, ConfigError
@@ -47,6 +48,16 @@ def test_each_route_is_documented(tmp_path: Path) -> None:
     there |= {f"GET {path}" for path in pages if not path.startswith(("/ui/", "/docs/"))}
     documented = {route for row in table("operations.md", "route") for route in code(row["route"])}
     assert documented == there
+
+
+def test_who_may_use_each_route_is_documented() -> None:
+    """tests/http/test_access.py asks the server whether it is so."""
+    rights = {None: ("yes", "yes", "yes"), "user": ("no", "yes", "yes"), "reviewer": ("no", "no", "yes")}
+    documented = {}
+    for row in table("operations.md", "who may"):
+        cells = (row["nobody known"], row["user"].replace("their own", "yes"), row["reviewer"])
+        documented[code(row["who may"])[0]] = (cells, "".join(code(row["counted by"])) or None)
+    assert documented == {route: (rights[rule.role], rule.limit) for route, rule in RULES.items()}
 
 
 def test_each_command_is_documented() -> None:

@@ -5,6 +5,7 @@ from fastapi.routing import APIRoute
 from starlette.types import ASGIApp
 
 from canopy import __version__
+from canopy.api.access import Access
 from canopy.api.compare import comparison_review_routes, comparison_routes
 from canopy.api.context import RequestContext
 from canopy.api.direct import DirectRoutes
@@ -15,6 +16,7 @@ from canopy.api.pages import page_routes
 from canopy.api.parts import Parts
 from canopy.api.reference import reference_routes
 from canopy.api.review import case_routes, expected_result_routes
+from canopy.api.signin import sign_in_page, sign_in_routes
 from canopy.api.summarize import summarize_routes
 
 __all__ = ["Parts", "build_api", "with_context"]
@@ -30,6 +32,7 @@ _ROUTERS = (
     case_routes,
     expected_result_routes,
     operations_routes,
+    sign_in_routes,
 )
 
 
@@ -51,10 +54,13 @@ def build_api(parts: Parts) -> FastAPI:
     for route in app.router.routes:
         if isinstance(route, APIRoute) and route.endpoint.__doc__:  # it says more than the function's name
             route.summary = route.endpoint.__doc__.splitlines()[0].rstrip(".")
-    app.router.routes.extend([*page_routes(parts), *reference_routes(app)])
+    app.router.routes.extend([*page_routes(parts), sign_in_page(parts), *reference_routes(app)])
+    access = Access(parts)
+    for route in app.router.routes:
+        access.guard(route)
     return app
 
 
 def with_context(app: FastAPI, parts: Parts) -> ASGIApp:
     """The application inside what surrounds every request."""
-    return RequestContext(DirectRoutes(app), parts.telemetry)
+    return RequestContext(DirectRoutes(app, Access(parts)), parts.telemetry)

@@ -3,6 +3,7 @@
 import traceback
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -17,7 +18,7 @@ from canopy.api.errors import UNEXPECTED, report
 from canopy.api.filters import Word
 from canopy.api.parts import Parts
 from canopy.api.routes import BodyRoute, ErrorBody, json_response, request_body
-from canopy.api.sessions import session_id_of
+from canopy.api.sessions import owning_session_id_of, user_id_of
 from canopy.api.streams import CLIENT_GONE, EventStream, event, unless_gone
 from canopy.api.summarize import ANSWERS, answer, error_event, question, wants_json
 from canopy.comparison import SIDES, Begun, Failed, Finished, Item, Said, prompts_by_side
@@ -46,6 +47,7 @@ def comparison_routes(parts: Parts) -> APIRouter:
         body = parse(SummarizeBody, await read_body(request, settings))
         check_length("prompt", body.prompt, settings.max_prompt_chars)
         asked = question(request, FEATURES["summarize"], (Message("user", body.prompt),), body)
+        asked = replace(asked, session_id=owning_session_id_of(request, body.session_id))
         if not parts.comparisons.chosen(asked, config):
             return await answer(parts, request, asked, body)
         items = parts.comparisons.compare(asked, config)
@@ -74,8 +76,8 @@ def comparison_routes(parts: Parts) -> APIRouter:
             preference=body.preference,
             comment=body.comment or None,
             reasons=tuple(dict.fromkeys(body.reasons)),
-            session_id=session_id_of(request, body.session_id),
-            user_id=body.user_id,
+            session_id=owning_session_id_of(request, body.session_id),
+            user_id=user_id_of(request, body.user_id),
         )
         return json_response(_revealed(await parts.ballots.submit(ballot, trace_id_of(request.scope))))
 

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from canopy.api.access import Access, rule_of
 from canopy.api.routes import BodyRoute
 from canopy.errors import CanopyError
 
@@ -20,18 +21,22 @@ class DirectRoutes:
     The routes stay in the application, which documents them, and whose error handlers answer for them here too.
     """
 
-    def __init__(self, app: FastAPI) -> None:
+    def __init__(self, app: FastAPI, access: Access) -> None:
         self._app: ASGIApp = app
+        self._access = access
         self._refuse, self._fail = (cast(Answer, app.exception_handlers[kind]) for kind in (CanopyError, Exception))
         routes = [route for route in app.routes if isinstance(route, BodyRoute)]
-        self._routes = {(method, route.path): route for route in routes for method in route.methods or ()}
+        self._routes = {
+            (method, route.path): (route, rule_of(route)) for route in routes for method in route.methods or ()
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        route = self._routes.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
-        if route is None:
+        found = self._routes.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
+        if found is None:
             await self._app(scope, receive, send)
             return
+        route, rule = found
         scope["route"] = route
         request = Request(scope, receive, send)
         begun = False
@@ -42,6 +47,7 @@ class DirectRoutes:
             return send(message)
 
         try:
+            await self._access.admit(request, rule)
             response = await route.endpoint(request)
             await response(scope, receive, sending)
         except Exception as error:

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from canopy import jsonlines
@@ -15,7 +15,7 @@ from canopy.api import pages
 from canopy.api.bodies import BodyError, invalid
 from canopy.api.context import route_of, trace_id_of
 from canopy.api.parts import Parts
-from canopy.errors import CanopyError
+from canopy.errors import CanopyError, Unauthenticated
 from canopy.telemetry import Telemetry
 from canopy.telemetry.events import RequestFailed
 
@@ -70,7 +70,11 @@ def add_error_handlers(app: FastAPI, parts: Parts) -> None:
         body: dict[str, Any] = {"detail": error.sentence, "code": error.code}
         if isinstance(error, BodyError):
             body["errors"] = error.errors
-        headers = {"retry-after": str(error.retry_after)} if error.retry_after is not None else None
+        headers = {"retry-after": str(error.retry_after)} if error.retry_after is not None else {}
+        if isinstance(error, Unauthenticated):
+            headers["www-authenticate"] = 'Bearer realm="Canopy"'
+            if pages.wants_html(request) and (address := pages.sign_in_address(parts, request)):
+                return RedirectResponse(address, 303, {"cache-control": "no-store", "vary": "Accept"})
         return answer(request, error.status, body, headers)
 
     def answer(request: Request, status: int, body: dict[str, Any], headers: Mapping[str, str] | None) -> Response:

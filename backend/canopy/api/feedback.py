@@ -11,12 +11,13 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from canopy.api import pages
+from canopy.api.access import identity_of
 from canopy.api.bodies import VoteBody, check_length, parse, read_body
 from canopy.api.context import trace_id_of
 from canopy.api.filters import CountsQuery, FeedbackQuery, PageQuery
 from canopy.api.parts import Parts
 from canopy.api.routes import BodyRoute, ErrorBody, json_response, request_body
-from canopy.api.sessions import header_id, session_id_of
+from canopy.api.sessions import header_id, session_id_of, user_id_of
 from canopy.errors import InputError
 from canopy.feedback import dataset
 from canopy.feedback.ratings import shown_rating
@@ -60,7 +61,7 @@ def vote_routes(parts: Parts) -> APIRouter:
             feature=body.feature,
             comment=body.comment,
             reasons=tuple(body.reasons),
-            user_id=body.user_id,
+            user_id=user_id_of(request, body.user_id),
             session_id=session_id,
             idempotency_key=key,
             body_digest=hashlib.sha256(content).digest() if key is not None else b"",
@@ -110,8 +111,10 @@ def review_routes(parts: Parts) -> APIRouter:
 
     @router.delete("/feedback/{feedback_id}", response_model=None)
     async def take_back(request: Request, feedback_id: str) -> Response:
-        """Take a vote back."""
-        await parts.votes.take_back(feedback_id, trace_id_of(request.scope))
+        """Take a vote back: one's own, or as a reviewer anybody's."""
+        who = identity_of(request.scope)
+        owner = None if who is None or who.may("reviewer") else who.user
+        await parts.votes.take_back(feedback_id, trace_id_of(request.scope), owner=owner)
         return json_response({"status": "ok", "feedback_id": feedback_id})
 
     return router

@@ -5,12 +5,14 @@ import time
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute
 
 from canopy import __version__
+from canopy.api.access import identity_of
 from canopy.api.context import trace_id_of
 from canopy.api.parts import Parts
 from canopy.api.routes import PlainRoute
@@ -26,14 +28,21 @@ _ENTRIES = 25
 _COMPARISONS = 10
 _EXPORTED = frozenset(name for name, feature in FEATURES.items() if feature.exported)
 _FOR_EVER = "public, max-age=31536000, immutable"
-_TITLES = {404: "Nothing here", 422: "That doesn't work", 503: "Not right now"}
+_TITLES = {
+    401: "Please sign in",
+    403: "Not for your role",
+    404: "Nothing here",
+    422: "That doesn't work",
+    429: "Too often",
+    503: "Not right now",
+}
 
 
 def page_routes(parts: Parts) -> list[BaseRoute]:
     """The Summarization page and the static files."""
 
-    async def summarization(_: Request) -> Response:
-        return _summarization(parts)
+    async def summarization(request: Request) -> Response:
+        return _summarization(parts, request)
 
     return [
         PlainRoute("/", summarization),
@@ -45,7 +54,7 @@ async def dashboard(parts: Parts, request: Request, where: Filter) -> Response:
     """The feedback page; with the feature off, what to do about it."""
     config = parts.config.current
     if not config.flags["feedback"].on:
-        return _disabled(parts, "feedback", "Feedback")
+        return _disabled(parts, request, "feedback", "Feedback")
     scope = Filter(feature=where.feature, since=where.since, until=where.until)
     counts = await parts.store.counts(scope)
     texts = await parts.store.prompt_texts(shown_prompts(counts))
@@ -67,7 +76,7 @@ async def dashboard(parts: Parts, request: Request, where: Filter) -> Response:
             review_limit=parts.settings.max_prompt_chars,
         )
         ab = section(request.query_params, config.flags["ab_testing"], config.values.ab_testing.enabled, compared)
-        return _html(parts, "dashboard.html", current="feedback", view=view, ab=ab)
+        return _html(parts, request, "dashboard.html", current="feedback", view=view, ab=ab)
 
     # A year of hourly counts takes some 200 ms of arithmetic, which must not hold up the streams.
     return await asyncio.to_thread(draw)
@@ -96,9 +105,10 @@ def error_page(
     parts: Parts, request: Request, status: int, sentence: str, code: str, headers: Mapping[str, str] | None
 ) -> Response:
     """An error as a page, with the status it has everywhere."""
-    on_feedback = request.url.path == "/feedback"
+    on_feedback = request.url.path == "/feedback" and status != 403
     response = _html(
         parts,
+        request,
         "message.html",
         status=status,
         current="feedback" if on_feedback else None,
@@ -115,13 +125,27 @@ def error_page(
     return response
 
 
-def _summarization(parts: Parts) -> Response:
+def sign_in_address(parts: Parts, request: Request) -> str | None:
+    """Where a browser signs in, to come back afterwards; None where a proxy does that."""
+    if parts.config.current.values.auth.mode != "token":
+        return None
+    wanted = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
+    return f"/sign-in?next={quote(wanted)}"
+
+
+def sign_in(parts: Parts, request: Request, target: str) -> Response:
+    """The page that asks for a token and then goes on to `target`."""
+    return _html(parts, request, "sign_in.html", current=None, target=target)
+
+
+def _summarization(parts: Parts, request: Request) -> Response:
     config = parts.config.current
     if not config.flags["summarize"].on:
-        return _disabled(parts, "summarize", "Summarization")
+        return _disabled(parts, request, "summarize", "Summarization")
     values = config.values
     return _html(
         parts,
+        request,
         "summarize.html",
         current="summarize",
         model=parts.inference.model_name(values.summarize.model),
@@ -135,13 +159,14 @@ def _summarization(parts: Parts) -> Response:
     )
 
 
-def _disabled(parts: Parts, flag: str, title: str) -> Response:
+def _disabled(parts: Parts, request: Request, flag: str, title: str) -> Response:
     """A feature that is off is a choice, not an error, and the page says how to choose otherwise."""
     other = "feedback" if flag == "summarize" else "summarize"
-    other_on = parts.config.current.flags[other].on
+    other_on = parts.config.current.flags[other].on and (other != "feedback" or _reviews(parts, request))
     link, link_text = ("/feedback", "To the feedback") if flag == "summarize" else ("/", "Summarize a text")
     return _html(
         parts,
+        request,
         "message.html",
         current=flag,
         title=f"{title} is switched off",
@@ -155,8 +180,22 @@ def _disabled(parts: Parts, flag: str, title: str) -> Response:
     )
 
 
-def _html(parts: Parts, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
-    page = _renderer().page(template, {"version": __version__, "revision": parts.config.current.revision, **values})
+def _reviews(parts: Parts, request: Request) -> bool:
+    """Whether the reader may read what people wrote."""
+    who = identity_of(request.scope)
+    return who.may("reviewer") if who else parts.config.current.values.auth.mode == "open"
+
+
+def _html(parts: Parts, request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+    config = parts.config.current
+    frame = {
+        "version": __version__,
+        "revision": config.revision,
+        "auth": config.values.auth,
+        "who": identity_of(request.scope),
+        "reviews": _reviews(parts, request),
+    }
+    page = _renderer().page(template, {**frame, **values})
     # Pages hold users' texts, and one address answers HTML and JSON.
     return HTMLResponse(page, status, {"cache-control": "no-store", "vary": "Accept"})
 

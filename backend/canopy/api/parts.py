@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from canopy.auth.limits import RateLimits
+from canopy.auth.tokens import Tokens
 from canopy.comparison import Comparisons
 from canopy.feedback.ballots import Ballots
 from canopy.feedback.reviews import Reviews
@@ -32,3 +34,5 @@ class Parts:
     reviews: Reviews
     telemetry: Telemetry
     lifecycle: Lifecycle
+    tokens: Tokens | None  # None where no file is set
+    limits: RateLimits

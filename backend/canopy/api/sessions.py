@@ -1,10 +1,11 @@
-"""Who a request says it comes from."""
+"""Who a request comes from: whom Canopy knows, else whom the request names."""
 
 from pydantic import TypeAdapter, ValidationError
 from starlette.requests import Request
 
+from canopy.api.access import identity_of
 from canopy.api.bodies import Id
-from canopy.errors import InputError
+from canopy.errors import InputError, UserForeign
 
 _ID: TypeAdapter[str] = TypeAdapter(Id)
 
@@ -14,6 +15,22 @@ def session_id_of(request: Request, in_body: str | None) -> str | None:
     if in_body is not None:
         return in_body
     return header_id(request, "x-session-id")
+
+
+def owning_session_id_of(request: Request, in_body: str | None) -> str | None:
+    """The session that a comparison belongs to: none where the comparison belongs to a user whom Canopy knows."""
+    session_id = session_id_of(request, in_body)
+    return None if identity_of(request.scope) else session_id
+
+
+def user_id_of(request: Request, in_body: str | None) -> str | None:
+    """The user: whom Canopy knows, else whom the body names. Raises UserForeign when these are two."""
+    identity = identity_of(request.scope)
+    if identity is None:
+        return in_body
+    if in_body not in {None, identity.user}:
+        raise UserForeign("`user_id` names somebody else. Leave it out: Canopy knows who asks.")
+    return identity.user
 
 
 def header_id(request: Request, name: str) -> str | None:

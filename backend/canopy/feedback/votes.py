@@ -60,11 +60,11 @@ class Votes:
             self._telemetry.traces.evaluated((receipt.trace_id, receipt.span_id), _result(vote, receipt))
         return receipt
 
-    async def take_back(self, feedback_id: str, trace_id: str) -> Receipt:
-        """Delete a vote. Raises FeedbackNotFound or StoreError."""
+    async def take_back(self, feedback_id: str, trace_id: str, *, owner: str | None = None) -> Receipt:
+        """Delete a vote; with an `owner`, that user's. Raises FeedbackNotFound, FeedbackForeign or StoreError."""
         self.check()
         # No id that Canopy made has a NUL, and only one of the engines takes the question.
-        receipt = await self._store.delete_feedback(feedback_id) if "\0" not in feedback_id else None
+        receipt = await self._store.delete_feedback(feedback_id, owner) if "\0" not in feedback_id else None
         if receipt is None:
             raise FeedbackNotFound("There is no feedback with this id; it may have been taken back already.")
         self._telemetry.emit(FeedbackDeleted(receipt, trace_id))

@@ -72,6 +72,49 @@ class LlamaStack(_Part):
     existing_secret: ModelSecret = ModelSecret()
 
 
+class TokensSecret(_Part):
+    """The Secret with the file of tokens."""
+
+    name: DnsName = ""
+    key: str = Field("tokens.yaml", min_length=1)
+
+
+class AuthTokens(_Part):
+    """The tokens of `auth.mode: token`."""
+
+    existing_secret: TokensSecret = TokensSecret()
+
+
+class ProxySecret(_Part):
+    """The Secret with what the proxy must know."""
+
+    name: DnsName = ""
+
+
+class ProxyResources(_Part):
+    """What the proxy asks for and may use at most."""
+
+    requests: dict[str, Quantity] = {"cpu": "10m", "memory": "32Mi"}
+    limits: dict[str, Quantity] = {"memory": "128Mi"}
+
+
+class AuthProxy(_Part):
+    """The proxy of `auth.mode: proxy`, in front of the server in each pod."""
+
+    image: Annotated[str, StringConstraints(pattern=r"^([a-z0-9][A-Za-z0-9._/:@-]*)?$")] = ""
+    args: list[str] = [
+        "--http-address=0.0.0.0:4180",
+        "--upstream=http://127.0.0.1:8000",
+        "--upstream-timeout=300s",
+        "--reverse-proxy=true",
+        "--email-domain=*",
+    ]
+    port: int = Field(4180, ge=1024, le=65535)
+    existing_secret: ProxySecret = ProxySecret()
+    extra_volume_mounts: Objects = []
+    resources: ProxyResources = ProxyResources()
+
+
 class Persistence(_Part):
     """SQLite's volume."""
 
@@ -177,6 +220,7 @@ class Destinations(_Part):
 
     postgresql: Address = "postgresql://postgresql:5432"
     mlflow: Address = ""
+    identity_provider: Address = ""
 
 
 class NetworkPolicy(_Part):
@@ -267,6 +311,8 @@ class ChartValues(Values):
     image: Image = Image()
     image_pull_secrets: list[NamedObject] = Field([])
     llama_stack: LlamaStack = LlamaStack()
+    auth_tokens: AuthTokens = AuthTokens()
+    auth_proxy: AuthProxy = AuthProxy()
     store: StorePart = StorePart()
     replicas: int = Field(1, ge=0)
     autoscaling: Autoscaling = Autoscaling()

@@ -11,7 +11,7 @@ from canopy.flags.chart import ChartValues
 from canopy.settings import Settings
 
 # What the chart decides itself: its Service's port, and where the files are.
-_DECIDED = {"port", "config_path", "store_url", "banner"}
+_DECIDED = {"port", "config_path", "store_url", "auth_tokens_file", "banner"}
 
 
 def chart_schema(descriptions: Mapping[str, str]) -> dict[str, Any]:

@@ -78,14 +78,16 @@ class ConfigSource:
     New content counts when two looks in a row find the same, so that no half-written file is taken.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, check: Callable[[Config], None] = lambda _: None) -> None:
+        """`check` raises ConfigError for values that are right by themselves and can't work in this process."""
         self.path = path
         self._known: dict[PromptSource, RegisteredPrompt] = {}
+        self._check = check
         content = self._read()
         self._judged: bytes | None = content
         self._found: bytes | None = content
         try:
-            self._of_file = self.current = load_config(content)
+            self._of_file = self.current = self._load(content)
         except ConfigError as error:
             raise ConfigError(f"{self.place}: {error.sentence}") from error
 
@@ -114,7 +116,7 @@ class ConfigSource:
         try:
             if not _document(content):
                 raise ConfigError("the values file is empty; delete keys, not the file's content.")
-            self._of_file = load_config(content)
+            self._of_file = self._load(content)
         except ConfigError as error:
             raise ConfigError(f"{self.place}: {error.sentence}") from error
         self.know(self._known)
@@ -140,6 +142,11 @@ class ConfigSource:
             else:
                 if config:
                     await on_change(config)
+
+    def _load(self, content: bytes) -> Config:
+        config = load_config(content)
+        self._check(config)
+        return config
 
     def _read(self) -> bytes:
         if self.path is None:

@@ -2,7 +2,10 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, AnyHttpUrl, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, AnyHttpUrl, Field, StringConstraints, model_validator
+
+from canopy.flags.access import AuthValues, RateLimitValues
+from canopy.flags.section import Section
 
 
 def _storable(text: str) -> str:
@@ -39,6 +42,7 @@ SystemPrompt = Annotated[Prompt, AfterValidator(_not_blank)]
 _TAKEN = {"thumbs_up", "thumbs_down", "positive", "neutral", "negative"}
 
 
+<<<<<<< HEAD
 # The names of people's feedback; a judge's labels need another.
 _ASSESSMENTS = {"user_satisfaction", "satisfaction_score", "ab_preference"}
 
@@ -53,6 +57,9 @@ class _Section(BaseModel):
 
 
 class SummarizeValues(_Section):
+=======
+class SummarizeValues(Section):
+>>>>>>> 3d520ba (Say who may do what: tokens with roles, an OAuth proxy's identities, a rule for every route, limits for each person)
     """Summaries: which model, which prompt, which parameters."""
 
     enabled: bool = Field(True, description="Serve /summarize and the Summarization page.")
@@ -77,7 +84,7 @@ class SummarizeValues(_Section):
     max_tokens: int = Field(4096, ge=1, le=1_000_000, description="Longest answer in tokens.")
 
 
-class Label(_Section):
+class Label(Section):
     """A rating of one's own beside thumbs and scores."""
 
     name: Name = Field(description="What clients send as `rating`.")
@@ -86,6 +93,7 @@ class Label(_Section):
     )
 
 
+<<<<<<< HEAD
 type Sentiment = Literal[-1, 0, 1]
 
 # How statistics count a label: for the response, against it, or neither.
@@ -93,6 +101,9 @@ SENTIMENTS: dict[str, Sentiment] = {"positive": 1, "neutral": 0, "negative": -1}
 
 
 class FeedbackValues(_Section):
+=======
+class FeedbackValues(Section):
+>>>>>>> 3d520ba (Say who may do what: tokens with roles, an OAuth proxy's identities, a rule for every route, limits for each person)
     """Votes on responses."""
 
     enabled: bool = Field(True, description="Serve /feedback and its dashboard.")
@@ -114,7 +125,7 @@ class FeedbackValues(_Section):
         return self
 
 
-class AbTestingValues(_Section):
+class AbTestingValues(Section):
     """Comparisons of two prompts."""
 
     enabled: bool = Field(False, description="Run both prompts and ask which response is better.")
@@ -143,7 +154,7 @@ class AbTestingValues(_Section):
     )
 
 
-class MlflowValues(_Section):
+class MlflowValues(Section):
     """MLflow, which gets traces and feedback and may hold the prompts."""
 
     enabled: bool = Field(False, description="Send traces and feedback to MLflow.")
@@ -161,6 +172,7 @@ class MlflowValues(_Section):
         return self
 
 
+<<<<<<< HEAD
 class JudgeLabel(_Section):
     """One of the answers that a judge may give."""
 
@@ -236,6 +248,9 @@ class JudgingValues(_Section):
 
 
 class Values(_Section):
+=======
+class Values(Section):
+>>>>>>> 3d520ba (Say who may do what: tokens with roles, an OAuth proxy's identities, a rule for every route, limits for each person)
     """Everything the values file may hold; a key that isn't here is an error."""
 
     LLAMA_STACK_URL: Annotated[AnyHttpUrl, AfterValidator(_without_credentials)] | None = Field(
@@ -245,10 +260,15 @@ class Values(_Section):
     feedback: FeedbackValues = FeedbackValues()
     ab_testing: AbTestingValues = AbTestingValues()
     mlflow: MlflowValues = MlflowValues()
+<<<<<<< HEAD
     judges: list[JudgeValues] = Field(
         _JUDGES, max_length=20, description="The judges: a list of `name`, `instructions`, `labels`, `model`, `sample`."
     )
     judging: JudgingValues = JudgingValues()
+=======
+    auth: AuthValues = AuthValues()
+    rate_limits: RateLimitValues = RateLimitValues()
+>>>>>>> 3d520ba (Say who may do what: tokens with roles, an OAuth proxy's identities, a rule for every route, limits for each person)
     repo_url: str | None = Field(None, description="Argo CD's; Canopy ignores it.")
     chart_path: str | None = Field(None, description="Argo CD's; Canopy ignores it.")
     target_revision: str | None = Field(None, description="Argo CD's; Canopy ignores it.")

@@ -217,8 +217,11 @@ class Store(Protocol):
         """
         ...
 
-    async def delete_feedback(self, feedback_id: str) -> Receipt | None:
-        """Take a vote back; what it was, or None when there is none under that id."""
+    async def delete_feedback(self, feedback_id: str, owner: str | None = None) -> Receipt | None:
+        """Take a vote back; what it was, or None when there is none under that id.
+
+        With an `owner` it must be that user's, else this raises FeedbackForeign.
+        """
         ...
 
     async def record_comparison(self, comparison: Comparison) -> None:

@@ -6,6 +6,7 @@ from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, delete, exists, or_, select
 
+from canopy.errors import CanopyError, FeedbackForeign
 from canopy.store import both_bad
 from canopy.store.base import Receipt
 from canopy.store.counting import Counts, hour_of
@@ -43,6 +44,13 @@ class Owned(NamedTuple):
 type Scope = Before | Owned
 
 
+class Taken(NamedTuple):
+    """A vote to take back. With an `owner` it must be that user's."""
+
+    feedback_id: str
+    owner: str | None
+
+
 class Step(NamedTuple):
     """What one step deleted. Nothing means that nothing is left."""
 
@@ -61,9 +69,9 @@ class Deletion:
         self._counts = counts
         self._series = ids
 
-    def feedback(self, conn: Connection, feedback_ids: Sequence[str]) -> list[Receipt | None]:
+    def feedback(self, conn: Connection, taken: Sequence[Taken]) -> list[Receipt | CanopyError | None]:
         """Take votes back, one by one: it happens rarely."""
-        return [self._one(conn, feedback_id) for feedback_id in feedback_ids]
+        return [self._one(conn, *one) for one in taken]
 
     def both_bad(self, conn: Connection, rows: Sequence[Any]) -> int:
         """Delete the feedback that ballots on these comparisons left behind."""
@@ -87,7 +95,7 @@ class Deletion:
         self._series.forget()
         return [None] * len(scopes)
 
-    def _one(self, conn: Connection, feedback_id: str) -> Receipt | None:
+    def _one(self, conn: Connection, feedback_id: str, owner: str | None) -> Receipt | CanopyError | None:
         f, g, s = feedback.c, generations.c, series.c
         row = conn.execute(
             select(feedback, s.feature, s.kind, s.value, s.sentiment, s.prompt_id, s.model, g.trace_id)
@@ -97,6 +105,8 @@ class Deletion:
         ).first()
         if row is None:
             return None
+        if owner is not None and row.user_id != owner:
+            return FeedbackForeign("Somebody else gave this feedback. They or a reviewer can take it back.")
         self._delete(conn, f.id == feedback_id)
         return Receipt(
             feedback_id=row.id,

@@ -14,7 +14,7 @@ from canopy.store.base import Count, Erased, Filter, Generation, Page, Receipt, 
 from canopy.store.comparisons import Comparisons
 from canopy.store.counting import Counts
 from canopy.store.database import Database, lost, store_error
-from canopy.store.deletion import Before, Deletion, Owned, Scope
+from canopy.store.deletion import Before, Deletion, Owned, Scope, Taken
 from canopy.store.generations import Generations
 from canopy.store.inputs import Inputs, Position
 from canopy.store.judgements import Judgements, Verdict
@@ -85,9 +85,9 @@ class SqlStore:
         """Store a vote, replace an earlier one or recognise a retry."""
         return await self._writer.submit(self._votes.record, vote)
 
-    async def delete_feedback(self, feedback_id: str) -> Receipt | None:
+    async def delete_feedback(self, feedback_id: str, owner: str | None = None) -> Receipt | None:
         """Take a vote back."""
-        return await self._writer.submit(self._deletion.feedback, feedback_id)
+        return await self._writer.submit(self._deletion.feedback, Taken(feedback_id, owner))
 
     async def record_comparison(self, comparison: Comparison) -> None:
         """Store a comparison and its experiment."""

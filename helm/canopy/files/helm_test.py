@@ -1,5 +1,7 @@
 """What `helm test` runs: the flags, a summary and a vote, as a client asks for them.
 
+Where people sign in, it has no identity: then it asks whether it is refused.
+
 Needs nothing but Python's own library. The first thing that fails ends it with status 1 and a sentence; the vote is
 taken back, so that no statistic counts it.
 """
@@ -8,7 +10,7 @@ import json
 import sys
 import urllib.error
 import urllib.request
-from typing import Any
+from typing import Any, NoReturn
 
 _PATIENCE = 120  # seconds for an answer; a cold model server takes its time
 
@@ -27,20 +29,46 @@ def ask(method: str, address: str, body: dict[str, Any] | None = None) -> Any:
         failed(f"{method} {address} got no answer: {error}")
 
 
+class _Here(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect: one to a page where people sign in is an answer."""
+
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        """Nowhere."""
+
+
+def ask_as_nobody(address: str) -> int:
+    """The status for a summary without an identity. Ends the process when there is no answer."""
+    headers = {"Content-Type": "application/json", "Accept": "application/json"}
+    body = json.dumps({"prompt": "Nobody may ask this.", "stream": False}).encode()
+    request = urllib.request.Request(address, body, headers, method="POST")  # noqa: S310 - the chart's own Service
+    try:
+        with urllib.request.build_opener(_Here).open(request, timeout=_PATIENCE) as response:
+            return int(response.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+    except OSError as error:
+        failed(f"POST {address} got no answer: {error}")
+
+
 def say(sentence: str) -> None:
     """One line of the pod's log."""
     sys.stdout.write(sentence + "\n")
     sys.stdout.flush()
 
 
-def failed(sentence: str) -> None:
+def failed(sentence: str) -> NoReturn:
     """End the process."""
     say(f"FAILED  {sentence}")
     sys.exit(1)
 
 
-def main(url: str) -> None:
+def main(url: str, mode: str) -> None:
     """Ask one after the other."""
+    if mode != "open":
+        status = ask_as_nobody(f"{url}/summarize")
+        if status not in {302, 401, 403}:
+            failed(f"POST {url}/summarize without an identity was answered with {status}, not refused")
+        return say(f"ok      refused without an identity: {status} (auth.mode is {mode})")
     flags = ask("GET", f"{url}/feature-flags")
     say(f"ok      flags: {flags}")
     if not flags["summarize"]:
@@ -56,4 +84,4 @@ def main(url: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], sys.argv[2])

@@ -36,6 +36,27 @@
 {{- if and .opentelemetry.enabled .networkPolicy.enabled (not .opentelemetry.endpoint) }}
 {{- fail "opentelemetry.enabled is true, but the NetworkPolicy would not let the traces out. Set opentelemetry.endpoint to the collector's address, or networkPolicy.enabled to false." }}
 {{- end }}
+{{- if and (eq .auth.mode "token") (not .authTokens.existingSecret.name) }}
+{{- fail "auth.mode is token, but authTokens.existingSecret.name is empty. Make a Secret that holds the tokens (docs/operations.md shows it) and name it there, or set auth.mode to open." }}
+{{- end }}
+{{- if and (eq .auth.mode "proxy") (not .authProxy.existingSecret.name) }}
+{{- fail "auth.mode is proxy, but authProxy.existingSecret.name is empty. Make a Secret with the proxy's client id, client secret and cookie secret and name it there, or set auth.mode to open." }}
+{{- end }}
+{{- if and (eq .auth.mode "proxy") (not .authProxy.image) }}
+{{- fail "auth.mode is proxy, but authProxy.image is empty. Name the image of oauth2-proxy or of OpenShift's oauth-proxy there." }}
+{{- end }}
+{{- if and (eq .auth.mode "proxy") .networkPolicy.enabled (not .networkPolicy.to.identityProvider) }}
+{{- fail "auth.mode is proxy, but the NetworkPolicy would not let the proxy ask who people are. Set networkPolicy.to.identityProvider to the address of the identity provider, or networkPolicy.enabled to false." }}
+{{- end }}
+{{- if and (ne .auth.mode "token") .authTokens.existingSecret.name }}
+{{- fail (printf "authTokens.existingSecret.name is set, but auth.mode is %s. Set auth.mode to token, or leave the name empty." .auth.mode) }}
+{{- end }}
+{{- if and (ne .auth.mode "proxy") .authProxy.existingSecret.name }}
+{{- fail (printf "authProxy.existingSecret.name is set, but auth.mode is %s. Set auth.mode to proxy, or leave the name empty." .auth.mode) }}
+{{- end }}
+{{- if and (eq .auth.mode "proxy") (semverCompare "<1.29-0" $.Capabilities.KubeVersion.Version) }}
+{{- fail "auth.mode is proxy, which needs Kubernetes 1.29 or later: only there a proxy outlives the open streams behind it. Upgrade the cluster, or set auth.mode to token." }}
+{{- end }}
 {{- if and .ingress.enabled (not .ingress.hosts) }}
 {{- fail "ingress.enabled is true, but ingress.hosts is empty. Name at least one host there." }}
 {{- end }}

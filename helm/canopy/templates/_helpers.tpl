@@ -45,8 +45,12 @@ their way: it writes 0.000001 as 1e-06, which is text for the server's loader, a
 {{- with .Values.LLAMA_STACK_URL }}
 LLAMA_STACK_URL: {{ include "canopy.json" . }}
 {{- end }}
+<<<<<<< HEAD
 judges: {{ include "canopy.json" .Values.judges }}
 {{- range $section := list "summarize" "feedback" "ab_testing" "judging" }}
+=======
+{{- range $section := list "summarize" "feedback" "ab_testing" "auth" "rate_limits" }}
+>>>>>>> 3d520ba (Say who may do what: tokens with roles, an OAuth proxy's identities, a rule for every route, limits for each person)
 {{ $section }}:
 {{- range $key, $value := get $.Values $section }}
   {{ $key }}: {{ include "canopy.json" $value }}

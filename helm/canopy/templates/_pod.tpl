@@ -23,6 +23,10 @@
       name: {{ .Values.store.existingSecret.name }}
       key: {{ .Values.store.existingSecret.key }}
 {{- end }}
+{{- if eq .Values.auth.mode "token" }}
+- name: CANOPY_AUTH_TOKENS_FILE
+  value: /canopy-tokens/tokens.yaml
+{{- end }}
 {{- with .Values.llamaStack.existingSecret }}
 {{- if and .name (not (has "LLAMA_STACK_CLIENT_API_KEY" $own)) }}
 - name: LLAMA_STACK_CLIENT_API_KEY
@@ -53,6 +57,39 @@
 {{- with .Values.extraEnv }}
 {{ toYaml . }}
 {{- end }}
+{{- end }}
+
+{{/*
+The proxy. As a sidecar of Kubernetes' own kind it starts before the server and ends after it, so that a pod that ends
+cuts no stream. Its Secret is there as variables, for oauth2-proxy, and as files, for OpenShift's oauth-proxy.
+*/}}
+{{- define "canopy.authProxy" -}}
+- name: auth-proxy
+  image: {{ .Values.authProxy.image | quote }}
+  imagePullPolicy: IfNotPresent
+  restartPolicy: Always
+  {{- with .Values.authProxy.args }}
+  args:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  ports:
+  - {name: proxy, containerPort: {{ .Values.authProxy.port }}, protocol: TCP}
+  envFrom:
+  - secretRef: {name: {{ .Values.authProxy.existingSecret.name }}}
+  readinessProbe:
+    tcpSocket: {port: proxy}
+    periodSeconds: 5
+    timeoutSeconds: 3
+    failureThreshold: 2
+  resources:
+    {{- toYaml .Values.authProxy.resources | nindent 4 }}
+  securityContext:
+    {{- include "canopy.containerSecurityContext" . | nindent 4 }}
+  volumeMounts:
+  - {name: auth-proxy, mountPath: /etc/auth-proxy, readOnly: true}
+  {{- with .Values.authProxy.extraVolumeMounts }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- end }}
 
 {{/*

@@ -1,0 +1,131 @@
+"""Who may use which route. Every route has its rule in one table, and a route without one can't be served."""
+
+from collections.abc import MutableMapping
+from typing import Any, NamedTuple
+
+from starlette.requests import Request
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from canopy.api.parts import Parts
+from canopy.auth import proxy
+from canopy.auth.identity import Identity, Role
+from canopy.auth.limits import Kind
+from canopy.errors import Forbidden, Unauthenticated
+
+COOKIE = "canopy_token"
+
+
+class Rule(NamedTuple):
+    """Who may use a route, and which of the rate limits counts it."""
+
+    role: Role | None  # None: everybody in every mode
+    limit: Kind | None = None
+
+
+_ALL = Rule(None)
+RULES = {
+    "POST /summarize": Rule("user", "summarize"),
+    "POST /summarize/chat": Rule("user", "summarize"),
+    "POST /summarize/ab": Rule("user", "summarize"),
+    "POST /feedback": Rule("user", "feedback"),
+    "POST /feedback/ab": Rule("user", "feedback"),
+    "DELETE /feedback/{feedback_id}": Rule("user", "feedback"),  # one's own; a reviewer anybody's
+    "GET /feedback": Rule("reviewer", "read"),
+    "GET /feedback/ab": Rule("reviewer", "read"),
+    "GET /feedback/stats": Rule("reviewer", "read"),
+    "GET /feedback/export": Rule("reviewer", "read"),
+    "GET /feedback/review": Rule("reviewer", "read"),
+    "PUT /feedback/review": Rule("reviewer", "feedback"),
+    "GET /": Rule("user", "read"),
+    "GET /docs": Rule("user", "read"),
+    "GET /openapi.json": Rule("user", "read"),
+    # What holds no text of anybody: what is on, how the process is, how to sign in, and the files of the pages.
+    "GET /feature-flags": _ALL,
+    "GET /healthz": _ALL,
+    "GET /readyz": _ALL,
+    "GET /metrics": _ALL,
+    "GET /identity": _ALL,
+    "GET /sign-in": _ALL,
+    "POST /sign-in": _ALL,
+    "POST /sign-out": _ALL,
+    "GET /ui/{version}/{name}": _ALL,
+    "GET /docs/begin.js": _ALL,
+    "GET /docs/{name}": _ALL,
+}
+
+
+def rule_of(route: Route) -> Rule:
+    """The route's rule. Raises LookupError for a route that has none."""
+    (method,) = (route.methods or set()) - {"HEAD"}
+    key = f"{method} {route.path}"
+    if key not in RULES:
+        raise LookupError(f"{key} has no rule in canopy.api.access: who may use it?")
+    return RULES[key]
+
+
+def identity_of(scope: MutableMapping[str, Any]) -> Identity | None:
+    """Who asks, once `admit` knows; None in open mode and where everybody may ask."""
+    identity: Identity | None = scope.get("canopy.identity")
+    return identity
+
+
+class Access:
+    """Lets in who may."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def guard(self, route: BaseRoute) -> None:
+        """Put the route's rule in front of it. Raises LookupError for a route that has none."""
+        if not isinstance(route, Route):
+            raise LookupError(f"{route} is no plain route, so that no rule can stand in front of it.")
+        rule, app = rule_of(route), route.app
+
+        async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+            await self.admit(Request(scope), rule)
+            await app(scope, receive, send)
+
+        guarded_app: ASGIApp = guarded
+        route.app = guarded_app
+
+    async def admit(self, request: Request, rule: Rule) -> None:
+        """Find out who asks and count the request.
+
+        Raises Unauthenticated, Forbidden or one of its kinds, or RateLimited.
+        """
+        if rule.role is None:
+            return
+        values = self._parts.config.current.values
+        if values.auth.mode == "open":
+            client = request.client.host if values.rate_limits.by_address and request.client else None
+        else:
+            identity = self.identify(request)
+            request.scope["canopy.identity"] = identity
+            if not identity.may(rule.role):
+                raise Forbidden("This shows what people wrote, which only reviewers may read. Ask for that role.")
+            client = identity.user
+        if client is not None and rule.limit is not None:
+            await self._parts.limits.count(rule.limit, client, values.rate_limits)
+
+    def identify(self, request: Request) -> Identity:
+        """Who asks. Raises Unauthenticated or IdentityRefused."""
+        values = self._parts.config.current.values.auth
+        if values.mode == "proxy":
+            peer = request.client.host if request.client else None
+            identity = proxy.identify(request.scope["headers"], peer, values)
+            if identity is None:
+                raise Unauthenticated("Sign in first. Use the address of the proxy, which asks you to.")
+            return identity
+        token = _bearer(request)
+        identity = self._parts.tokens.identify(token) if token and self._parts.tokens else None
+        if identity is None:
+            wrong = "This token is unknown, or no longer valid" if token else "Sign in first"
+            raise Unauthenticated(f"{wrong}: send one of yours in the header `Authorization: Bearer TOKEN`.")
+        return identity
+
+
+def _bearer(request: Request) -> str | None:
+    """The token in the header or, where a browser has signed in, in its cookie."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else request.cookies.get(COOKIE)

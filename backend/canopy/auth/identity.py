@@ -1,0 +1,18 @@
+"""People and programs that Canopy knows, and what each may do."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+type Role = Literal["user", "reviewer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Somebody. `user` is the `user_id` of all that they ask and of all that they vote."""
+
+    user: str
+    role: Role
+
+    def may(self, role: Role) -> bool:
+        """Whether they have a role. A reviewer may do what users may."""
+        return role in {"user", self.role}

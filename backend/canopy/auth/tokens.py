@@ -1,0 +1,120 @@
+"""Bearer tokens from a file: a list of entries, each with a `name`, a `role` and either `sha256` or `token`.
+
+`sha256` is the hash of the token's bytes in hex, so that whoever reads the file can't sign in. A hash without salt is
+enough for tokens made by chance, which nobody finds by trying; that is why short ones are refused.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter, ValidationError, model_validator
+
+from canopy.auth.identity import Identity, Role
+from canopy.errors import ConfigError
+
+# RFC 6750's characters, which a cookie takes as they are.
+_Token = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~+/-]{16,200}=*$")]
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+
+    name: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,200}$")]
+    role: Role = "user"
+    token: _Token | None = None
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
+
+    @model_validator(mode="after")
+    def _one_secret(self) -> Self:
+        if (self.token is None) == (self.sha256 is None):
+            raise ValueError("an entry has either `sha256` or `token`")
+        return self
+
+    @property
+    def digest(self) -> bytes:
+        return _digest(self.token) if self.token is not None else bytes.fromhex(self.sha256 or "")
+
+
+_ENTRIES = TypeAdapter(list[_Entry])
+
+
+class Tokens:
+    """The tokens in force: the file's, or the last good ones while the file is wrong.
+
+    Two entries may have one name, so that a token can be changed without a gap: add the new one, hand it out, remove
+    the old one. Raises ConfigError when the file can't be used at the start.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._found: bytes | None = self._read()
+        self._identities = self._load(self._found)
+
+    def __len__(self) -> int:
+        return len(self._identities)
+
+    def identify(self, token: str) -> Identity | None:
+        """Whose token this is. Every entry is compared, so that the time tells nothing about any of them."""
+        digest = _digest(token)
+        found: Identity | None = None
+        for known, identity in self._identities:
+            if hmac.compare_digest(known, digest):
+                found = identity
+        return found
+
+    def reload(self) -> bool:
+        """Take up the file when it has changed, and say whether it has. Raises ConfigError once per wrong content."""
+        try:
+            content = self._read()
+        except ConfigError:
+            known, self._found = self._found, None
+            if known is None:
+                return False
+            raise
+        if content == self._found:
+            return False
+        self._found = content
+        self._identities = self._load(content)
+        return True
+
+    def _read(self) -> bytes:
+        try:
+            return self._path.read_bytes()
+        except OSError as error:
+            raise ConfigError(f"CANOPY_AUTH_TOKENS_FILE: the file can't be read ({error.strerror}).") from error
+
+    def _load(self, content: bytes) -> Sequence[tuple[bytes, Identity]]:
+        """Check the file. No sentence repeats what stands in it."""
+        try:
+            entries = _ENTRIES.validate_python(yaml.safe_load(content))
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            place = f" (line {mark.line + 1})" if mark else ""
+            raise ConfigError(f"CANOPY_AUTH_TOKENS_FILE: the file is not valid YAML{place}.") from None
+        except ValidationError as error:
+            raise ConfigError(f"CANOPY_AUTH_TOKENS_FILE: {_sentence(error)}") from None
+        if len({entry.digest for entry in entries}) < len(entries):
+            raise ConfigError("CANOPY_AUTH_TOKENS_FILE: two entries have the same token.")
+        return [(entry.digest, Identity(entry.name, entry.role)) for entry in entries]
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode(errors="surrogatepass")).digest()
+
+
+def _sentence(error: ValidationError) -> str:
+    """The first finding."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    if not first["loc"]:
+        return "the file must hold a list of entries, each with `name`, `role` and `sha256`."
+    number, *path = first["loc"]
+    place = f"`{path[0]}` of entry {int(number) + 1}" if path else f"entry {int(number) + 1}"
+    if first["type"] == "value_error":
+        return f"{place}: {first['ctx']['error']}."
+    if path == ["token"]:
+        return f"{place} must be 16 to 200 letters, digits and `-._~+/`, with `=` only at its end."
+    return f"{place}: {first['msg'].removeprefix('Input ').removeprefix('String ')}."

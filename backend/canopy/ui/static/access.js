@@ -1,0 +1,39 @@
+// Signing in with a token, and out again. The token stays in no script's reach: the server keeps it in a cookie.
+
+import { kept, show } from "./browser.js";
+import { request } from "./wire.js";
+
+const form = document.getElementById("sign-in");
+const goOn = () => location.replace(form.dataset.target);
+
+if (form) {
+  const [field, button] = ["input", "button"].map((at) => form.querySelector(at));
+  const refusal = document.getElementById("refusal");
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    refusal.textContent = "";
+    button.disabled = true;
+    try {
+      await request("/sign-in", { body: { token: field.value.trim() } });
+      goOn();
+    } catch (failure) {
+      refusal.textContent = failure.sentence;
+      field.setAttribute("aria-invalid", "true");
+      field.select();
+      field.focus();
+    } finally {
+      button.disabled = false;
+    }
+  });
+  // Whoever follows a link from another site arrives without the cookie, and has it from here on.
+  const { user } = await (await request("/identity", { method: "GET" })).json();
+  if (user) goOn();
+}
+
+const out = document.getElementById("sign-out");
+out?.addEventListener("click", async () => {
+  await request("/sign-out", { body: {} });
+  kept.set("canopy.text", "");
+  location.replace("/sign-in");
+});
+if (out) show(out, true);  // without a script it could do nothing

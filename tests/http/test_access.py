@@ -1,0 +1,80 @@
+"""Each route in each mode for each role, over HTTP, as the table in docs/operations.md says it."""
+
+from collections.abc import AsyncGenerator
+
+import pytest
+import pytest_asyncio
+
+from tests.http.conftest import lab_vote
+from tests.http.signing_in import guarded_server, people
+from tests.support.docs import code, table
+from tests.support.model_server import FakeModelServer
+from tests.support.server import Server
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+type Guarded = tuple[str, Server]
+
+RIGHTS = {code(row["who may"])[0]: row for row in table("operations.md", "who may")}
+BODIES = {
+    "POST /summarize": {"prompt": "A text.", "stream": False},
+    "POST /summarize/chat": {"messages": [{"role": "user", "content": "Why?"}], "stream": False},
+    "POST /summarize/ab": {"prompt": "A text.", "stream": False},
+    "POST /feedback": lab_vote(),
+    "POST /feedback/ab": {"comparison_id": "cmp_none", "preference": "a"},
+    "PUT /feedback/review": {"prompt": "A text.", "expected_result": "A better answer."},
+    "POST /sign-in": {"token": "nobody-0123456789abc"},
+    "POST /sign-out": {},
+}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session", params=["open", "token", "proxy"])
+async def guarded(
+    request: pytest.FixtureRequest, model: FakeModelServer, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncGenerator[Guarded]:
+    async with guarded_server(tmp_path_factory.mktemp(request.param), model, request.param) as (server, _):
+        yield request.param, server
+
+
+@pytest.mark.parametrize("route", RIGHTS)
+async def test_a_route_is_for_those_whom_it_is_meant_for(guarded: Guarded, route: str) -> None:
+    mode, server = guarded
+    method, _, path = route.partition(" ")
+    address = path.format(feedback_id="fb_none", version="1", name="canopy.css" if "ui" in path else "swagger-ui.css")
+    async with people(server, mode) as (ana, ben, _, nobody):
+        for role, client in (("nobody known", nobody), ("user", ben), ("reviewer", ana)):
+            answer = await client.request(method, address, json=BODIES.get(route))
+            if route == "POST /sign-in" and mode == "token":
+                assert answer.status_code == 401  # an unknown token; who asks makes no difference
+            elif mode == "open" or RIGHTS[route][role] in {"yes", "their own"}:
+                assert answer.status_code not in {401, 403, 429, 500}, (role, answer.text)
+            elif role == "nobody known":
+                assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")
+                assert answer.headers["www-authenticate"] == 'Bearer realm="Canopy"'
+            else:
+                assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+
+
+async def test_an_unknown_address_tells_nothing_and_a_head_request_no_more_than_a_get(guarded: Guarded) -> None:
+    mode, server = guarded
+    async with people(server, mode) as (_, ben, _, nobody):
+        assert (await nobody.get("/nothing")).status_code == 404
+        assert (await nobody.head("/")).status_code == (200 if mode == "open" else 401)
+        assert (await nobody.get("/feedback/")).status_code == 307
+        assert (await ben.get("/feedback", headers={"Accept": "text/html"})).status_code == (
+            200 if mode == "open" else 403
+        )
+
+
+async def test_one_can_ask_who_one_is(guarded: Guarded) -> None:
+    mode, server = guarded
+    async with people(server, mode) as (ana, ben, _, nobody):
+        told = [(await client.get("/identity")).json() for client in (ana, ben, nobody)]
+    if mode == "open":
+        assert told == [{"mode": "open", "user": None, "role": "reviewer"}] * 3
+    else:
+        assert told == [
+            {"mode": mode, "user": "ana", "role": "reviewer"},
+            {"mode": mode, "user": "ben", "role": "user"},
+            {"mode": mode, "user": None, "role": None},
+        ]
