@@ -34,11 +34,8 @@ def servers_part(values: dict[str, Any]) -> Values:
         {
             key: value
             for key, value in values.items()
-<<<<<<< HEAD
-            if key in {"LLAMA_STACK_URL", "summarize", "feedback", "ab_testing", "judges", "judging"}
-=======
-            if key in {"LLAMA_STACK_URL", "summarize", "feedback", "ab_testing", "auth", "rate_limits"}
->>>>>>> 3d520ba (Say who may do what: tokens with roles, an OAuth proxy's identities, a rule for every route, limits for each person)
+            if key
+            in {"LLAMA_STACK_URL", "summarize", "feedback", "ab_testing", "judges", "judging", "auth", "rate_limits"}
         }
     )
 

@@ -42,7 +42,6 @@ SystemPrompt = Annotated[Prompt, AfterValidator(_not_blank)]
 _TAKEN = {"thumbs_up", "thumbs_down", "positive", "neutral", "negative"}
 
 
-<<<<<<< HEAD
 # The names of people's feedback; a judge's labels need another.
 _ASSESSMENTS = {"user_satisfaction", "satisfaction_score", "ab_preference"}
 
@@ -52,14 +51,7 @@ def _refuse_repeated(names: list[str], where: str) -> None:
         raise ValueError(f"{where}: each name may stand once")
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class SummarizeValues(_Section):
-=======
 class SummarizeValues(Section):
->>>>>>> 3d520ba (Say who may do what: tokens with roles, an OAuth proxy's identities, a rule for every route, limits for each person)
     """Summaries: which model, which prompt, which parameters."""
 
     enabled: bool = Field(True, description="Serve /summarize and the Summarization page.")
@@ -93,17 +85,13 @@ class Label(Section):
     )
 
 
-<<<<<<< HEAD
 type Sentiment = Literal[-1, 0, 1]
 
 # How statistics count a label: for the response, against it, or neither.
 SENTIMENTS: dict[str, Sentiment] = {"positive": 1, "neutral": 0, "negative": -1}
 
 
-class FeedbackValues(_Section):
-=======
 class FeedbackValues(Section):
->>>>>>> 3d520ba (Say who may do what: tokens with roles, an OAuth proxy's identities, a rule for every route, limits for each person)
     """Votes on responses."""
 
     enabled: bool = Field(True, description="Serve /feedback and its dashboard.")
@@ -172,8 +160,7 @@ class MlflowValues(Section):
         return self
 
 
-<<<<<<< HEAD
-class JudgeLabel(_Section):
+class JudgeLabel(Section):
     """One of the answers that a judge may give."""
 
     name: Name = Field(description="What the judge answers.")
@@ -182,7 +169,7 @@ class JudgeLabel(_Section):
     )
 
 
-class JudgeValues(_Section):
+class JudgeValues(Section):
     """A model that labels recorded responses."""
 
     name: Name = Field(description="The name of its labels, in Canopy and in MLflow.")
@@ -240,17 +227,14 @@ _JUDGES = [
 ]
 
 
-class JudgingValues(_Section):
+class JudgingValues(Section):
     """How judges work."""
 
     online: bool = Field(False, description="Judge a share of new responses in the background, while serving.")
     concurrency: int = Field(2, ge=1, le=64, description="Questions to judges' models at once.")
 
 
-class Values(_Section):
-=======
 class Values(Section):
->>>>>>> 3d520ba (Say who may do what: tokens with roles, an OAuth proxy's identities, a rule for every route, limits for each person)
     """Everything the values file may hold; a key that isn't here is an error."""
 
     LLAMA_STACK_URL: Annotated[AnyHttpUrl, AfterValidator(_without_credentials)] | None = Field(
@@ -260,15 +244,12 @@ class Values(Section):
     feedback: FeedbackValues = FeedbackValues()
     ab_testing: AbTestingValues = AbTestingValues()
     mlflow: MlflowValues = MlflowValues()
-<<<<<<< HEAD
     judges: list[JudgeValues] = Field(
         _JUDGES, max_length=20, description="The judges: a list of `name`, `instructions`, `labels`, `model`, `sample`."
     )
     judging: JudgingValues = JudgingValues()
-=======
     auth: AuthValues = AuthValues()
     rate_limits: RateLimitValues = RateLimitValues()
->>>>>>> 3d520ba (Say who may do what: tokens with roles, an OAuth proxy's identities, a rule for every route, limits for each person)
     repo_url: str | None = Field(None, description="Argo CD's; Canopy ignores it.")
     chart_path: str | None = Field(None, description="Argo CD's; Canopy ignores it.")
     target_revision: str | None = Field(None, description="Argo CD's; Canopy ignores it.")

@@ -45,15 +45,13 @@ their way: it writes 0.000001 as 1e-06, which is text for the server's loader, a
 {{- with .Values.LLAMA_STACK_URL }}
 LLAMA_STACK_URL: {{ include "canopy.json" . }}
 {{- end }}
-<<<<<<< HEAD
 judges: {{ include "canopy.json" .Values.judges }}
-{{- range $section := list "summarize" "feedback" "ab_testing" "judging" }}
-=======
-{{- range $section := list "summarize" "feedback" "ab_testing" "auth" "rate_limits" }}
->>>>>>> 3d520ba (Say who may do what: tokens with roles, an OAuth proxy's identities, a rule for every route, limits for each person)
+{{- range $section := list "summarize" "feedback" "ab_testing" "mlflow" "judging" "auth" "rate_limits" }}
 {{ $section }}:
 {{- range $key, $value := get $.Values $section }}
+{{- if not (kindIs "invalid" $value) }}{{/* Helm 3 leaves keys without a value out, Helm 4 doesn't */}}
   {{ $key }}: {{ include "canopy.json" $value }}
+{{- end }}
 {{- end }}
 {{- end }}
 {{- end }}
