@@ -159,7 +159,7 @@ async def _watch_tokens(parts: Parts) -> None:
         await asyncio.sleep(parts.settings.config_poll_interval)
         try:
             if await asyncio.to_thread(tokens.reload):
-                parts.telemetry.emit(TokensReloaded(len(tokens)))
+                parts.telemetry.emit(TokensReloaded(tokens.count))
         except ConfigError as error:
             parts.telemetry.emit(TokensRejected(error.sentence))
 

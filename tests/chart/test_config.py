@@ -15,6 +15,7 @@ from tests.support.helm import CHART, Helm
 from tests.support.server import running_server
 
 LAB = MINIMAL.with_name("lab.yaml")
+SERVERS = set(Values.model_fields) - {"repo_url", "chart_path", "target_revision"}
 DECIDED_HERE = {"CANOPY_HOST", "CANOPY_PORT", "CANOPY_CONFIG_PATH", "CANOPY_STORE_URL", "CANOPY_AUTH_TOKENS_FILE"}
 
 
@@ -30,14 +31,7 @@ def process(objects: Objects) -> dict[str, str]:
 
 
 def servers_part(values: dict[str, Any]) -> Values:
-    return Values.model_validate(
-        {
-            key: value
-            for key, value in values.items()
-            if key
-            in {"LLAMA_STACK_URL", "summarize", "feedback", "ab_testing", "judges", "judging", "auth", "rate_limits"}
-        }
-    )
+    return Values.model_validate({key: value for key, value in values.items() if key in SERVERS})
 
 
 def test_the_config_map_holds_exactly_the_values(helm: Helm, values: Path) -> None:

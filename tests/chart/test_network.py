@@ -134,3 +134,20 @@ def test_prometheus_scrapes_the_service(helm: Helm) -> None:
     assert endpoint["port"] in {port["name"] for port in service["spec"]["ports"]}
     assert endpoint["path"] == "/metrics"
     assert monitor["metadata"]["labels"]["release"] == "prometheus"
+
+
+def test_in_proxy_mode_every_way_in_leads_to_the_proxy_and_only_prometheus_past_it(helm: Helm) -> None:
+    objects = helm.render("--values", MINIMAL.with_name("proxy.yaml"))
+    ports = {port["name"]: (port["port"], port["targetPort"]) for port in find(objects, "Service")["spec"]["ports"]}
+    assert ports == {"http": (8000, "proxy"), "metrics": (8001, "http")}
+    assert find(objects, "Route")["spec"]["port"] == {"targetPort": "http"}  # the Service's port of that name
+    assert find(objects, "ServiceMonitor")["spec"]["endpoints"][0]["port"] == "metrics"
+    spec = find(objects, "NetworkPolicy")["spec"]
+    sources = {rule["ports"][0]["port"]: rule["from"] for rule in spec["ingress"]}
+    assert sources.keys() == {"proxy", "http"}
+    assert OWN in sources["proxy"]
+    assert sources["http"] == [
+        {"namespaceSelector": {"matchLabels": {"network.openshift.io/policy-group": "monitoring"}}},
+        namespace("monitoring"),
+    ]
+    assert let_out(spec)[443] == ANYWHERE

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from canopy.flags.chart import AuthProxy
 from canopy.settings import Settings
 from tests.chart.conftest import MATRIX, MINIMAL, Object, Objects, container, environment, find
 from tests.support.helm import Helm
@@ -210,3 +211,35 @@ def test_pull_secrets_and_resources_are_everywhere(helm: Helm) -> None:
 def test_a_new_version_of_the_chart_alone_restarts_no_pod(helm: Helm) -> None:
     template = find(helm.render("--values", MINIMAL), "Deployment")["spec"]["template"]
     assert "helm.sh/chart" not in template["metadata"]["labels"]
+
+
+def test_the_tokens_are_mounted_as_a_folder_so_that_they_change(helm: Helm) -> None:
+    objects = helm.render("--values", MINIMAL.with_name("token.yaml"))
+    volumes = find(objects, "Deployment")["spec"]["template"]["spec"]["volumes"]
+    secret = {"secretName": "canopy-tokens", "items": [{"key": "list.yaml", "path": "tokens.yaml"}]}
+    assert {"name": "tokens", "secret": secret} in volumes
+    assert {"name": "tokens", "mountPath": "/canopy-tokens", "readOnly": True} in container(objects)["volumeMounts"]
+    assert environment(objects)["CANOPY_AUTH_TOKENS_FILE"] == "/canopy-tokens/tokens.yaml"
+
+
+def test_the_proxy_starts_before_the_server_and_ends_after_it_with_its_own_secret(helm: Helm) -> None:
+    objects = helm.render("--values", MINIMAL.with_name("proxy.yaml"))
+    spec = find(objects, "Deployment")["spec"]["template"]["spec"]
+    (proxy,) = spec["initContainers"]
+    assert proxy["restartPolicy"] == "Always"  # which makes it a sidecar
+    assert proxy["ports"] == [{"name": "proxy", "containerPort": 4181, "protocol": "TCP"}]
+    assert proxy["envFrom"] == [{"secretRef": {"name": "canopy-oauth"}}]
+    assert {"name": "auth-proxy", "secret": {"secretName": "canopy-oauth"}} in spec["volumes"]
+    assert "canopy-oauth" not in json.dumps(container(objects))
+    assert {probe["httpGet"]["port"] for name, probe in container(objects).items() if name.endswith("Probe")} == {
+        "http"
+    }
+    assert "initContainers" not in find(helm.render("--values", MINIMAL), "Deployment")["spec"]["template"]["spec"]
+
+
+def test_the_default_arguments_lead_the_proxy_to_the_server(helm: Helm) -> None:
+    """oauth2-proxy's own: an address that it listens on, and the server's, which trusts loopback."""
+    defaults = AuthProxy()
+    assert f"--http-address=0.0.0.0:{defaults.port}" in defaults.args
+    told = environment(helm.render("--values", MINIMAL))
+    assert f"--upstream=http://127.0.0.1:{told['CANOPY_PORT']}" in defaults.args

@@ -136,8 +136,12 @@ async def test_a_removed_token_soon_lets_nobody_in_and_a_wrong_file_changes_noth
         assert code_of(await ana.get("/feedback")) == (401, "unauthenticated")
         assert (await ben.get("/")).status_code == 200
 
-        tokens.write_text(yaml.safe_dump(ENTRIES))
+        tokens.write_text("[]")
         await server.event("tokens_reloaded", 2)
+        assert code_of(await ben.get("/")) == (401, "unauthenticated")
+
+        tokens.write_text(yaml.safe_dump(ENTRIES))
+        await server.event("tokens_reloaded", 3)
         assert (await ana.get("/feedback")).status_code == 200
 
 

@@ -47,7 +47,7 @@ def test_a_token_is_changed_without_a_gap(path: Path) -> None:
     assert tokens.identify(ANA) is None
     path.write_text("[]")
     assert tokens.reload() is True
-    assert len(tokens) == 0
+    assert tokens.count == 0
 
 
 def test_while_the_file_is_wrong_or_gone_the_last_good_tokens_hold_and_each_fault_is_told_once(path: Path) -> None:

@@ -30,7 +30,7 @@ _EXPORTED = frozenset(name for name, feature in FEATURES.items() if feature.expo
 _FOR_EVER = "public, max-age=31536000, immutable"
 _TITLES = {
     401: "Please sign in",
-    403: "Not for your role",
+    403: "Not allowed",
     404: "Nothing here",
     422: "That doesn't work",
     429: "Too often",

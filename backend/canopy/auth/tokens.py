@@ -54,7 +54,9 @@ class Tokens:
         self._found: bytes | None = self._read()
         self._identities = self._load(self._found)
 
-    def __len__(self) -> int:
+    @property
+    def count(self) -> int:
+        """How many are in force."""
         return len(self._identities)
 
     def identify(self, token: str) -> Identity | None:
