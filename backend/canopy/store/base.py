@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from canopy.flags.registered import PromptSource, RegisteredPrompt
 from canopy.store.ab import Ballot, BallotCounts, BallotPage, BallotReceipt, Comparison, Experiment, FirstBallot
+from canopy.store.labels import Agreement, JudgeLabel
 from canopy.store.review import Input, Review, ReviewPage, ReviewReceipt, ReviewState
 from canopy.store.turns import Turn, Unjudged
 
@@ -274,6 +275,14 @@ class Store(Protocol):
 
     async def give_turn_back(self, turn: Turn) -> None:
         """Let anybody take a turn that has not ended."""
+        ...
+
+    async def judge_labels(self, generation_ids: Sequence[str]) -> dict[str, list[JudgeLabel]]:
+        """The judges' labels by generation; none for one that no judge has labelled."""
+        ...
+
+    async def judge_agreement(self, judge: str, version: str, since: int) -> list[Agreement]:
+        """Count a judge's labels since a time against the votes on the same generations, one pair for each vote."""
         ...
 
     async def generation(self, generation_id: str) -> Generation | None:

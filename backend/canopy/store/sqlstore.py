@@ -18,6 +18,8 @@ from canopy.store.deletion import Before, Deletion, Owned, Scope, Taken
 from canopy.store.generations import Generations
 from canopy.store.inputs import Inputs, Position
 from canopy.store.judgements import Judgements, Verdict
+from canopy.store.labelling import Labelling
+from canopy.store.labels import Agreement, JudgeLabel
 from canopy.store.migrate import upgrade
 from canopy.store.pages import Pages
 from canopy.store.registered import Registered
@@ -43,6 +45,7 @@ class SqlStore:
         self._deletion = Deletion(database, ids, counts)
         self._comparisons = Comparisons(database, self._votes, self._deletion, clock)
         self._judgements = Judgements(database, self._votes, clock)
+        self._labelling = Labelling(database)
         self._pages = Pages(database)
         self._totals = Totals(database, self._pages)
         self._inputs = Inputs(database)
@@ -130,6 +133,14 @@ class SqlStore:
     async def give_turn_back(self, turn: Turn) -> None:
         """Let anybody take a turn."""
         await self._writer.submit(self._judgements.give_back, turn)
+
+    async def judge_labels(self, generation_ids: Sequence[str]) -> dict[str, list[JudgeLabel]]:
+        """Read judges' labels."""
+        return await self._read(self._labelling.labels, list(generation_ids))
+
+    async def judge_agreement(self, judge: str, version: str, since: int) -> list[Agreement]:
+        """Count labels against votes."""
+        return await self._read(self._labelling.agreement, judge, version, since)
 
     async def generation(self, generation_id: str) -> Generation | None:
         """Read one generation."""

@@ -173,6 +173,39 @@ async def test_labels_can_be_asked_for_by_judge(store: Store) -> None:
     assert await found(store, Filter(name="quality")) == []
 
 
+async def test_a_response_shows_the_label_of_each_judge(store: Store) -> None:
+    one, two = await recorded(store), await recorded(store)
+    await labelled(store, one)
+    turn = a_turn(one, judge="quality")
+    await store.take_turn(turn)
+    await store.end_turn(turn, a_label(one, "poor", -1, name="quality", voter="judge:quality", comment=None))
+    await store.record_vote(a_vote(one, voter="session:s"))
+    shown = await store.judge_labels([one.id, two.id, "gen_unknown"])
+    assert {key: [label[1:] for label in labels] for key, labels in shown.items()} == {
+        one.id: [
+            ("accuracy", "accurate", 1, "judge-model", "Because."),
+            ("quality", "poor", -1, "judge-model", None),
+        ]
+    }
+
+
+async def test_a_judge_agrees_with_people_as_far_as_they_voted_on_what_this_version_labelled(store: Store) -> None:
+    for label, sentiment, votes in (("accurate", 1, (1, 1, -1)), ("minor_issues", 0, ()), ("wrong", -1, (-1,))):
+        generation = await recorded(store)
+        await labelled(store, generation, value=label, sentiment=sentiment)
+        for voter, vote in enumerate(votes):
+            down = DOWN if vote < 0 else {}
+            await store.record_vote(a_vote(generation, voter=f"session:{voter}", **down))
+            await store.record_vote(a_vote(generation, voter=f"session:{voter}", name="tone", **down))
+    pairs = [("accurate", 1, -1, 1), ("accurate", 1, 1, 2), ("wrong", -1, -1, 1)]
+    assert await store.judge_agreement("accuracy", "v1", 0) == pairs
+    assert await store.judge_agreement("accuracy", "v1", NOON + 10 * LEASE) == []
+    assert await store.judge_agreement("accuracy", "v2", 0) == []
+    assert await store.judge_agreement("quality", "v1", 0) == []
+    await labelled(store, generation, "v2", value="accurate")
+    assert await store.judge_agreement("accuracy", "v2", 0) == [("accurate", 1, -1, 1)]
+
+
 @pytest.mark.parametrize(("source", "texts"), [("human", ["one"]), ("judge", ["two"]), ("any", ["one", "two"])])
 async def test_the_dataset_takes_the_inputs_of_whoever_is_asked_for(
     store: Store, source: Any, texts: list[str]

@@ -1,0 +1,23 @@
+"""Judges' labels as people look at them: beside a response, and against people's votes."""
+
+from typing import NamedTuple
+
+
+class JudgeLabel(NamedTuple):
+    """What a judge said about a generation."""
+
+    feedback_id: str
+    judge: str
+    label: str
+    sentiment: int
+    model: str | None  # the judge's
+    rationale: str | None
+
+
+class Agreement(NamedTuple):
+    """How many pairs of a judge's label and a person's vote, on the same generation, are alike in all of this."""
+
+    label: str
+    label_sentiment: int
+    vote_sentiment: int
+    n: int
