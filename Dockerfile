@@ -16,22 +16,25 @@ ENV PYTHON=/usr/bin/python3.12 \
     TOOLS=/tmp/tools
 WORKDIR /opt/app-root/src
 
-# What the server stands on, from wheels alone, with hashes. Compiled here, as the running server may write nothing; by
-# content, as a copy may change a file's time.
-COPY requirements.lock ./
-RUN "$PYTHON" -m venv --without-pip "$VENV" && \
-    "$PYTHON" -m pip --python "$VENV/bin/python" install --no-compile --no-deps --only-binary=:all: --require-hashes \
-      -r requirements.lock && \
-    "$VENV/bin/python" -m compileall -q -j 0 --invalidation-mode unchecked-hash "$VENV/lib"
-
-# The server's own wheel. What builds it stays in an environment of its own.
+# What builds wheels stays in an environment of its own.
 COPY requirements/bootstrap.lock ./requirements/
 RUN "$PYTHON" -m venv --without-pip "$TOOLS" && \
     "$PYTHON" -m pip --python "$TOOLS/bin/python" install --no-compile --no-deps --only-binary=:all: --require-hashes \
       -r requirements/bootstrap.lock
+
+# What the server stands on, with hashes, from wheels alone but for rouge-score, which has none and is plain Python.
+# Compiled here, as the running server may write nothing; by content, as a copy may change a file's time.
+COPY requirements.lock ./
+RUN "$TOOLS/bin/python" -m pip wheel --no-build-isolation --no-deps --only-binary=:all: --no-binary=rouge-score \
+      --require-hashes -r requirements.lock --wheel-dir "$TOOLS/wheels" && \
+    "$PYTHON" -m venv --without-pip "$VENV" && \
+    "$PYTHON" -m pip --python "$VENV/bin/python" install --no-compile --no-deps --no-index "$TOOLS"/wheels/*.whl && \
+    "$VENV/bin/python" -m compileall -q -j 0 --invalidation-mode unchecked-hash "$VENV/lib"
+
+# The server's own wheel.
 COPY --chown=1001:0 pyproject.toml README.md ./
 COPY --chown=1001:0 backend ./backend
-RUN "$TOOLS/bin/python" -m pip wheel --no-build-isolation --no-deps --wheel-dir "$TOOLS/dist" . && \
+RUN "$TOOLS/bin/python" -m pip wheel --no-build-isolation --no-deps --no-index --wheel-dir "$TOOLS/dist" . && \
     "$PYTHON" -m pip --python "$VENV/bin/python" install --no-compile --no-deps --no-index "$TOOLS"/dist/canopy-*.whl && \
     "$VENV/bin/python" -m compileall -q --invalidation-mode unchecked-hash "$VENV"/lib/python3*/site-packages/canopy
 

@@ -20,8 +20,8 @@ STAMPS := .venv/stamps
 CACHE := .cache
 CONFIG ?=
 
-# The locks are complete, so pip has nothing to resolve.
-PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile --no-deps
+# The locks are complete, so pip has nothing to resolve, and what builds the few packages that have no wheel is locked too.
+PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile --no-deps --no-build-isolation
 PIP_LOCKED := $(PIP_INSTALL) --require-hashes
 COMPILE := $(CACHE)/lock/bin/uv pip compile --quiet --universal --python-version 3.12 --python $(BIN)/python \
 	--generate-hashes --no-emit-index-url --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
@@ -153,7 +153,7 @@ $(STAMPS)/embedded: requirements-embedded.lock | $(STAMPS)/venv
 	@touch $@
 
 $(STAMPS)/project: pyproject.toml | $(STAMPS)/venv
-	@$(PIP_INSTALL) --no-build-isolation --editable .
+	@$(PIP_INSTALL) --editable .
 	@touch $@
 
 # Compiles what the server imports, for its first start.
