@@ -16,8 +16,10 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter, Vali
 from canopy.auth.identity import Identity, Role
 from canopy.errors import ConfigError
 
+_SHORTEST = 16  # characters of a token
+
 # RFC 6750's characters, which a cookie takes as they are.
-_Token = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~+/-]{16,200}=*$")]
+_Token = Annotated[str, StringConstraints(pattern=rf"^[A-Za-z0-9._~+/-]{{{_SHORTEST},200}}=*$")]
 
 
 class _Entry(BaseModel):
@@ -115,6 +117,12 @@ def _sentence(error: ValidationError) -> str:
         return "the file must hold a list of entries, each with `name`, `role` and `sha256`."
     number, *path = first["loc"]
     place = f"`{path[0]}` of entry {int(number) + 1}" if path else f"entry {int(number) + 1}"
+    if first["type"] == "extra_forbidden":
+        # A key that is as long as a token may be one, in the wrong place.
+        which = place if len(str(path[0])) < _SHORTEST else f"a key of entry {int(number) + 1}"
+        return f"{which} is none of `name`, `role`, `sha256` and `token`."
+    if first["type"] in {"model_type", "missing"}:
+        return f"entry {int(number) + 1} must have `name`, `role` and `sha256`."
     if first["type"] == "value_error":
         return f"{place}: {first['ctx']['error']}."
     if path == ["token"]:

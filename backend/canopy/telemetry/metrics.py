@@ -27,6 +27,8 @@ from canopy.telemetry.events import (
     ReviewSaved,
     Started,
     StoreFailed,
+    TokensRejected,
+    TokensReloaded,
 )
 
 # OpenTelemetry's advice for http.server.request.duration, in seconds.
@@ -117,6 +119,10 @@ class Metrics:
             registry=registry,
         )
         self._reload_time.set_to_current_time()
+        self._tokens_ok = Gauge(
+            "canopy_auth_tokens_last_reload_successful", "1 when the tokens in force are the file's.", registry=registry
+        )
+        self._tokens_ok.set(1)
         self._flags = Gauge("canopy_flag", "1 when a flag is on.", ("flag",), registry=registry)
         self.prompt_registry_up = Gauge(
             "canopy_prompt_registry_up", "0 when the last look at MLflow's prompt registry failed.", registry=registry
@@ -196,6 +202,9 @@ class Metrics:
         self._reloads.labels("failure").inc()
         self._reload_ok.set(0)
 
+    def _on_tokens(self, event: TokensReloaded | TokensRejected) -> None:
+        self._tokens_ok.set(isinstance(event, TokensReloaded))
+
     def _on_failure(self, event: RequestFailed) -> None:
         self._failures.labels(event.code).inc()
 
@@ -216,6 +225,8 @@ _COUNTERS: dict[type[Event], Callable[[Metrics, Any], None]] = {
     ConfigReloaded: Metrics._on_flags,
     PromptsLoaded: Metrics._on_flags,
     ConfigRejected: Metrics._on_rejected,
+    TokensReloaded: Metrics._on_tokens,
+    TokensRejected: Metrics._on_tokens,
     RequestFailed: Metrics._on_failure,
     StoreFailed: Metrics._on_store_failed,
 }
