@@ -22,6 +22,7 @@ from canopy.feedback.votes import Votes
 from canopy.flags import Config, ConfigSource
 from canopy.inference import open_inference
 from canopy.inference.switching import SwitchingInference
+from canopy.integrations.mlflow_link import MlflowLink
 from canopy.integrations.prompt_registry import PromptRegistry
 from canopy.judges.online import OnlineJudging
 from canopy.lifecycle import Lifecycle
@@ -116,12 +117,15 @@ async def running(application: Application) -> AsyncGenerator[None]:
             place = parts.store.description
             raise ConfigError(f"CANOPY_STORE_URL: {place} can't be used. {error.sentence}") from error
         stack.push_async_callback(parts.store.close)
+        mlflow = MlflowLink(parts.settings, parts.config, parts.store, parts.telemetry)
+        mlflow.start().add_done_callback(_tell_if_failed)
+        stack.push_async_callback(mlflow.close)
         await registry.start()
         await parts.inference.start()
         stack.push_async_callback(parts.inference.close)
         stack.push_async_callback(parts.judging.close)
         stack.push_async_callback(parts.pipeline.close)
-        for work in (_watch_config(parts, registry), _watch_tokens(parts), _retain(parts), registry.run()):
+        for work in (_watch_config(parts, registry, mlflow), _watch_tokens(parts), _retain(parts), registry.run()):
             task = asyncio.create_task(work)
             task.add_done_callback(_tell_if_failed)
             stack.callback(task.cancel)
@@ -135,11 +139,12 @@ def _tell_if_failed(task: asyncio.Task[None]) -> None:
         logging.getLogger(__name__).error("A background task ended; restart the process.", exc_info=error)
 
 
-async def _watch_config(parts: Parts, registry: PromptRegistry) -> None:
+async def _watch_config(parts: Parts, registry: PromptRegistry, mlflow: MlflowLink) -> None:
     emit = parts.telemetry.emit
 
     async def changed(config: Config) -> None:
         registry.look_again()
+        await mlflow.use(config.values.mlflow)
         try:
             await parts.inference.use(_model_url(config))
         except ConfigError as error:

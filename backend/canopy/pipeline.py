@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 
-from opentelemetry.trace import Span, Status, StatusCode
+from opentelemetry.trace import Span, Status, StatusCode, get_current_span
 
 from canopy.admission import Admission
 from canopy.errors import CanopyError, FeatureDisabled, ShuttingDown, StoreError
@@ -47,6 +47,7 @@ class _Call:
     config: Config
     prompt: Prompt
     request: ChatRequest
+    request_span: Span
     span: Span
     created_at: int
     began: float
@@ -183,6 +184,7 @@ class Pipeline:
             config=config,
             prompt=prompt,
             request=request,
+            request_span=get_current_span(),
             span=span,
             created_at=time.time_ns() // 1000,
             began=time.monotonic(),
@@ -190,6 +192,7 @@ class Pipeline:
 
     async def _finish(self, call: _Call, generation: Generation) -> bool:
         """Record the generation even if the caller is cancelled meanwhile; whether that worked."""
+        self._telemetry.traces.generated(call.request_span, call.span, generation)
         _end_span(call.span, generation)
         tell = call.question.finished or self._telemetry.emit
         recording = asyncio.create_task(self._recorded(generation, tell))

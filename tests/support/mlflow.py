@@ -7,6 +7,7 @@ again when its lock has changed.
 import hashlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -106,8 +107,18 @@ class MlflowServer:
             self._process.wait()
             self._process = None
 
+    def freeze(self) -> None:
+        """Let it hold its connections and answer nothing, until `thaw`."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on where it was."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
+
     def close(self) -> None:
-        """End it for good."""
+        """End it, and the connections to it."""
         self.stop()
         self._client.close()
 

@@ -128,6 +128,7 @@ async def _run(
     url = values.LLAMA_STACK_URL
     inference = open_inference(str(url) if url else None, settings)
     judges = [it for it in judges_of(values, inference.model_name) if not names or it.name in names]
+    store.deliveries.on = values.mlflow.enabled
     await inference.start()
     try:
         judging = Judging(store, inference, Traces(), tell, settings.judge_timeout)

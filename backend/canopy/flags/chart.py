@@ -9,25 +9,24 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
+from canopy.flags.chart_types import (
+    Address,
+    Digest,
+    DnsName,
+    Duration,
+    Host,
+    Objects,
+    Quantity,
+    Repository,
+    Size,
+    Tag,
+    Texts,
+)
 from canopy.flags.values import Values
 
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, alias_generator=to_camel)
-
-
-type Texts = dict[str, str]
-type Objects = list[dict[str, Any]]
-
-DnsName = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$", max_length=253)]
-Host = Annotated[str, StringConstraints(pattern=r"^((\*\.)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$", max_length=253)]
-Quantity = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?([munkKMGTPE]|[KMGTPE]i)?$")] | int | float
-Size = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?([kMGTPE]|[KMGTPE]i)?$")]
-Digest = Annotated[str, StringConstraints(pattern=r"^(sha256:[0-9a-f]{64})?$")]
-Tag = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?$")]
-Repository = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][A-Za-z0-9._/:-]*$")]
-Address = Annotated[str, StringConstraints(pattern=r"^((https?|postgresql)://[^/?#@\s]+/?)?$")]
-Duration = Annotated[str, StringConstraints(pattern=r"^[0-9]+(ms|s|m)$")]
 
 
 class ConfigPart(_Part):
@@ -59,17 +58,23 @@ class StoreSecret(_Part):
     key: str = Field("CANOPY_STORE_URL", min_length=1)
 
 
-class ModelSecret(_Part):
-    """The Secret with the model server's key."""
+class ServerSecret(_Part):
+    """The Secret with the key for a server: the model's, or MLflow's."""
 
     name: DnsName = ""
     key: str = Field("LLAMA_STACK_CLIENT_API_KEY", min_length=1)
 
 
+class MlflowToken(_Part):
+    """Access to MLflow."""
+
+    existing_secret: ServerSecret = ServerSecret(key="CANOPY_MLFLOW_TOKEN")
+
+
 class LlamaStack(_Part):
     """Access to the model server."""
 
-    existing_secret: ModelSecret = ModelSecret()
+    existing_secret: ServerSecret = ServerSecret()
 
 
 class TokensSecret(_Part):
@@ -311,6 +316,7 @@ class ChartValues(Values):
     image: Image = Image()
     image_pull_secrets: list[NamedObject] = Field([])
     llama_stack: LlamaStack = LlamaStack()
+    mlflow_token: MlflowToken = MlflowToken()
     auth_tokens: AuthTokens = AuthTokens()
     auth_proxy: AuthProxy = AuthProxy()
     store: StorePart = StorePart()

@@ -145,7 +145,7 @@ class AbTestingValues(Section):
 class MlflowValues(Section):
     """MLflow, which gets traces and feedback and may hold the prompts."""
 
-    enabled: bool = Field(False, description="Send traces and feedback to MLflow.")
+    enabled: bool = Field(False, description="Send traces, with their texts, and feedback to MLflow.")
     url: Annotated[AnyHttpUrl, AfterValidator(_without_credentials)] | None = Field(
         None,
         strict=False,

@@ -6,13 +6,16 @@ What is made anew for each vote is a named tuple: a frozen dataclass takes five 
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from canopy.flags.registered import PromptSource, RegisteredPrompt
 from canopy.store.ab import Ballot, BallotCounts, BallotPage, BallotReceipt, Comparison, Experiment, FirstBallot
 from canopy.store.labels import Agreement, JudgeLabel
 from canopy.store.review import Input, Review, ReviewPage, ReviewReceipt, ReviewState
 from canopy.store.turns import Turn, Unjudged
+
+if TYPE_CHECKING:
+    from canopy.store.deliveries import Deliveries
 
 type Status = Literal["completed", "cancelled", "failed"]
 type Source = Literal["HUMAN", "LLM_JUDGE", "CODE"]
@@ -188,6 +191,11 @@ class Store(Protocol):
     @property
     def description(self) -> str:
         """For the start-up message: the engine and the place, without credentials."""
+        ...
+
+    @property
+    def deliveries(self) -> "Deliveries":
+        """What is still to be told to MLflow."""
         ...
 
     @property

@@ -16,7 +16,8 @@ from canopy.store import both_bad
 from canopy.store.ab import Ballot, BallotReceipt, Comparison, Experiment, winner
 from canopy.store.database import Database, Prepared
 from canopy.store.deletion import Deletion
-from canopy.store.schema import comparisons, experiments, prompts
+from canopy.store.outbox import Outbox
+from canopy.store.schema import comparisons, experiments, generations, prompts
 from canopy.store.votes import Votes
 
 _ANONYMOUS = "anonymous"
@@ -36,9 +37,12 @@ _BALLOT = (
 class Comparisons:
     """Handles batches of comparisons, and of ballots, in the writer's thread."""
 
-    def __init__(self, database: Database, votes: Votes, deletion: Deletion, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, database: Database, votes: Votes, deletion: Deletion, outbox: Outbox, clock: Callable[[], int]
+    ) -> None:
         self._votes = votes
         self._deletion = deletion
+        self._outbox = outbox
         self._clock = clock
         # Recording the same comparison again changes nothing; an experiment stays as it began, but for its last use.
         self._put_prompts = database.bulk(prompts, (prompts.c.prompt_id,), None)
@@ -54,10 +58,12 @@ class Comparisons:
                 e.prompt_b_id,
                 prompt_b.c.text.label("prompt_b_text"),
                 e.model,
+                generations.c.span_id,
             )
             .select_from(comparisons.join(experiments))
             .join(prompt, prompt.c.prompt_id == e.prompt_id)
             .join(prompt_b, prompt_b.c.prompt_id == e.prompt_b_id)
+            .join(generations, generations.c.id == c.generation_a)
             .where(c.id == bindparam("wanted")),
             database.writer.dialect,
         )
@@ -115,7 +121,16 @@ class Comparisons:
             "comment": ballot.comment,
         }
         self._vote.run(conn, [values])
+        self._tell(conn, row)
         return _receipt(row, ballot, "created" if row.preference is None else "replaced", timestamp)
+
+    def _tell(self, conn: Connection, row: Any) -> None:
+        """Note for MLflow that both sides have another verdict; without a span it knows nothing of them."""
+        sides = (row.generation_a, row.generation_b)
+        if self._outbox.on and row.span_id is not None:
+            self._outbox.put(conn, dict.fromkeys(sides, row.trace_id))
+        else:
+            self._outbox.touch(conn, sides)
 
     def _as_feedback(self, conn: Connection, row: Any, ballot: Ballot) -> None:
         for outcome in self._votes.record(conn, both_bad.votes(row, ballot)):

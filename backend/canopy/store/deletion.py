@@ -11,6 +11,7 @@ from canopy.store import both_bad
 from canopy.store.base import Receipt
 from canopy.store.counting import Counts, hour_of
 from canopy.store.database import Database
+from canopy.store.outbox import Outbox
 from canopy.store.reviewing import forget
 from canopy.store.schema import (
     comparisons,
@@ -62,8 +63,9 @@ class Step(NamedTuple):
 class Deletion:
     """Handles deletions in the writer's thread."""
 
-    def __init__(self, database: Database, ids: SeriesIds, counts: Counts) -> None:
+    def __init__(self, database: Database, ids: SeriesIds, counts: Counts, outbox: Outbox) -> None:
         self._database = database
+        self._outbox = outbox
         self._member = database.member
         self._values = database.values
         self._counts = counts
@@ -161,6 +163,7 @@ class Deletion:
         n = self.both_bad(conn, rows)
         ids = {"ids": self._values([row.id for row in rows])}
         conn.execute(delete(comparisons).where(self._member(c.id, "ids")), ids)
+        self._outbox.touch(conn, [side for row in rows for side in (row.generation_a, row.generation_b)])
         return Step(0, n, len(rows))
 
     def _delete(
@@ -180,6 +183,7 @@ class Deletion:
             ids = {"ids": self._values([row.id for row in rows])}
             conn.execute(delete(feedback).where(self._member(f.id, "ids")), ids)
             forget(conn, self._database, {row.input_digest for row in rows}, whoever_else_voted=keys)
+            self._outbox.touch(conn, [row.id for row in rows])
             if keys:
                 conn.execute(delete(idempotency_keys).where(self._member(idempotency_keys.c.feedback_id, "ids")), ids)
             self._counts.add(conn, Counter({key: -n for key, n in _per_count(rows).items()}))

@@ -217,6 +217,31 @@ for _name, _columns in {
     _voted = comparisons.c.preference.is_not(None)
     Index(_name, *(comparisons.c[_column] for _column in _columns), postgresql_where=_voted, sqlite_where=_voted)
 
+# What MLflow was, or is to be, told of: see `canopy.store.outbox`.
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("subject", KEY, primary_key=True),  # the id of feedback, or of a generation that was compared
+    Column("trace_id", KEY, nullable=False),
+    Column("revision", BigInteger, nullable=False),  # grows with each change of the subject
+    Column("waiting_since", BigInteger),  # the first change that is not delivered; NULL: all are
+    Column("due_at", BigInteger),  # NULL: delivered or parked
+    Column("claim", Text),  # of whoever delivers it now
+    Column("sent", SmallInteger, nullable=False),  # 1 when it was claimed once
+    Column("failures", Integer, nullable=False),
+    Column("problem", Text),  # a sentence about the last failure
+    Column("parked_at", BigInteger),
+)
+
+for _columns in (("due_at", "waiting_since"), ("parked_at",)):
+    _set = outbox.c[_columns[0]].is_not(None)
+    Index(
+        f"ix_outbox_{_columns[0]}",
+        *(outbox.c[_column] for _column in _columns),
+        postgresql_where=_set,
+        sqlite_where=_set,
+    )
+
 
 def _where_set(column: Column[str]) -> None:
     """Index a column that is mostly NULL."""

@@ -21,12 +21,14 @@ from canopy.store.judgements import Judgements, Verdict
 from canopy.store.labelling import Labelling
 from canopy.store.labels import Agreement, JudgeLabel
 from canopy.store.migrate import upgrade
+from canopy.store.outbox import Outbox
 from canopy.store.pages import Pages
 from canopy.store.registered import Registered
 from canopy.store.results import Results
 from canopy.store.review import Input, Review, ReviewCase, ReviewPage, ReviewReceipt, ReviewState
 from canopy.store.reviewing import Reviewing
 from canopy.store.series import SeriesIds
+from canopy.store.sqldeliveries import SqlDeliveries
 from canopy.store.totals import Totals
 from canopy.store.turns import Turn, Unjudged
 from canopy.store.votes import Votes
@@ -40,10 +42,11 @@ class SqlStore:
         self._database = database
         ids = SeriesIds(database)
         counts = Counts(database)
-        self._votes = Votes(database, ids, counts, clock)
+        outbox = Outbox(database, clock)
+        self._votes = Votes(database, ids, counts, outbox, clock)
         self._generations = Generations(database)
-        self._deletion = Deletion(database, ids, counts)
-        self._comparisons = Comparisons(database, self._votes, self._deletion, clock)
+        self._deletion = Deletion(database, ids, counts, outbox)
+        self._comparisons = Comparisons(database, self._votes, self._deletion, outbox, clock)
         self._judgements = Judgements(database, self._votes, clock)
         self._labelling = Labelling(database)
         self._pages = Pages(database)
@@ -54,6 +57,7 @@ class SqlStore:
         self._reviewing = Reviewing(database, clock)
         self._writer = Writer(database, undone=ids.forget)
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="canopy-store-reader")
+        self.deliveries = SqlDeliveries(outbox, self._writer, self._read)
 
     @property
     def description(self) -> str:

@@ -11,10 +11,12 @@ from sqlalchemy import Connection, bindparam, delete, select
 
 from canopy.errors import CanopyError, IdempotencyConflict
 from canopy.ids import new_id
+from canopy.store.ab import AB_PREFERENCE
 from canopy.store.base import Receipt, Vote
 from canopy.store.counting import Counts, hour_of
 from canopy.store.database import Database, Prepared
 from canopy.store.digests import digest, slot_of
+from canopy.store.outbox import Outbox
 from canopy.store.schema import feedback, idempotency_keys
 from canopy.store.series import Labels, SeriesIds
 from canopy.store.subjects import Subject, Subjects
@@ -43,13 +45,18 @@ class _Batch:
     rows: dict[str, dict[str, Any]] = field(default_factory=dict)  # by feedback id
     new_keys: list[dict[str, Any]] = field(default_factory=list)
     differences: Counter[tuple[int, int]] = field(default_factory=Counter)
+    traced: dict[str, str] = field(default_factory=dict)  # by feedback id the trace that MLflow has
+    replaced: list[str] = field(default_factory=list)
 
 
 class Votes:
     """Handles batches of votes in the writer's thread."""
 
-    def __init__(self, database: Database, ids: SeriesIds, counts: Counts, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, database: Database, ids: SeriesIds, counts: Counts, outbox: Outbox, clock: Callable[[], int]
+    ) -> None:
         self._clock = clock
+        self._outbox = outbox
         self._series = ids
         self._counts = counts
         self._subjects = Subjects(database)
@@ -99,6 +106,10 @@ class Votes:
         if batch.rows:
             self._put.run(conn, list(batch.rows.values()))
             self._counts.add(conn, batch.differences)
+            if self._outbox.on:
+                self._outbox.put(conn, batch.traced)
+            else:
+                self._outbox.touch(conn, batch.replaced)
         if batch.new_keys:
             self._put_keys.run(conn, batch.new_keys)
             self._purge_keys(conn)
@@ -131,11 +142,15 @@ class Votes:
         if earlier is not None:
             batch.differences[earlier.series_id, hour_of(earlier.updated_at)] -= 1
             held = _Held(earlier.id, earlier.created_at, max(now, earlier.updated_at), series_id)
+            batch.replaced.append(held.id)
         else:
             held = _Held(new_id("fb"), now, now, series_id)
         batch.differences[series_id, hour_of(held.updated_at)] += 1
         if slot is not None:
             batch.held[slot] = held
+        # A ballot's own feedback is told of with the ballot; without a span there is no trace to tell it of.
+        if generation is not None and generation.span_id is not None and vote.name != AB_PREFERENCE:
+            batch.traced[held.id] = generation.trace_id
         batch.rows[held.id] = {
             "id": held.id,
             "slot": slot,

@@ -30,6 +30,7 @@ from canopy.telemetry.events import (
     TokensRejected,
     TokensReloaded,
 )
+from canopy.telemetry.mlflow_events import DeliveryEnded, MlflowSpansLost
 
 # OpenTelemetry's advice for http.server.request.duration, in seconds.
 _HTTP_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60)
@@ -132,6 +133,13 @@ class Metrics:
             "canopy_request_failures", "Requests not served by Canopy's fault.", ("code",), registry=registry
         )
         self._store_errors = Counter("canopy_store_errors", "Calls that the store failed.", registry=registry)
+        self._outbox_depth = Gauge("canopy_outbox_depth", "Subjects that MLflow is to be told of.", registry=registry)
+        self._outbox_age = Gauge(
+            "canopy_outbox_oldest_age_seconds", "How long the first of them has waited; 0 for none.", registry=registry
+        )
+        self._outbox_parked = Gauge("canopy_outbox_parked", "Subjects that could not be delivered.", registry=registry)
+        self._deliveries = Counter("canopy_deliveries", "Tries to tell MLflow.", ("result",), registry=registry)
+        self._spans_lost = Counter("canopy_mlflow_spans_lost", "Spans that did not reach MLflow.", registry=registry)
         Gauge("canopy_build_info", "The version that runs.", ("version",), registry=registry).labels(__version__).set(1)
         ProcessCollector(registry=registry)
         # Looking a child up costs more than counting; the sets of label values are small.
@@ -142,6 +150,12 @@ class Metrics:
         """Count the event; one that no metric stands for is passed over."""
         if count := _COUNTERS.get(type(event)):
             count(self, event)
+
+    def outbox(self, depth: int, age: float, parked: int) -> None:
+        """What the outbox holds, the same from every replica; `age` in seconds."""
+        self._outbox_depth.set(depth)
+        self._outbox_age.set(age)
+        self._outbox_parked.set(parked)
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """The metrics in the format that the client accepts, and its content type. OpenMetrics carries exemplars."""
@@ -208,6 +222,12 @@ class Metrics:
     def _on_failure(self, event: RequestFailed) -> None:
         self._failures.labels(event.code).inc()
 
+    def _on_delivery(self, event: DeliveryEnded) -> None:
+        self._deliveries.labels(event.outcome).inc()
+
+    def _on_spans_lost(self, event: MlflowSpansLost) -> None:
+        self._spans_lost.inc(event.spans)
+
     def _on_store_failed(self, _: StoreFailed) -> None:
         self._store_errors.inc()
 
@@ -228,6 +248,8 @@ _COUNTERS: dict[type[Event], Callable[[Metrics, Any], None]] = {
     TokensReloaded: Metrics._on_tokens,
     TokensRejected: Metrics._on_tokens,
     RequestFailed: Metrics._on_failure,
+    DeliveryEnded: Metrics._on_delivery,
+    MlflowSpansLost: Metrics._on_spans_lost,
     StoreFailed: Metrics._on_store_failed,
 }
 

@@ -1,7 +1,7 @@
 """Traces through OpenTelemetry's API: real spans when an SDK is configured, ids of the same shape when none is."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from opentelemetry import propagate, trace
@@ -9,6 +9,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from canopy.ids import new_trace_id
+from canopy.store.base import Generation
 
 _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
 _NO_TRACE = b"0" * 32
@@ -37,6 +38,8 @@ class Traces:
         # Without an SDK the API hands out spans that record nothing; asking it each time would only cost time.
         self.enabled = not isinstance(provider, trace.ProxyTracerProvider | trace.NoOpTracerProvider)
         self._tracer = trace.get_tracer("canopy")
+        # Is told what a request's span and a model call's span are about, shortly before the latter ends.
+        self.witness: Callable[[Span, Span, Generation], None] | None = None
 
     def begin_request(
         self, method: str, headers: Iterable[tuple[bytes, bytes]], *, traced: bool = True
@@ -102,6 +105,11 @@ class Traces:
             if (judged := _recorded(*generation)) is not None:
                 span.add_link(judged)
 
+    def generated(self, request: Span, call: Span, generation: Generation) -> None:
+        """Tell the witness, if there is one."""
+        if self.witness is not None:
+            self.witness(request, call, generation)
+
     def trace_headers(self, span: Span, request_id: str) -> tuple[tuple[str, str], ...]:
         """The headers that continue the trace at the model server, also without an SDK."""
         if self.enabled:
@@ -119,6 +127,6 @@ def _recorded(trace_id: str | None, span_id: str | None) -> SpanContext | None:
 
 
 def span_id_of(span: Span) -> str | None:
-    """The span's id in 16 hex digits; None for one that no SDK made."""
+    """The span's id in 16 hex digits; None for one that no SDK made, or that is not sampled: nobody gets to see it."""
     context = span.get_span_context()
-    return trace.format_span_id(context.span_id) if context.is_valid else None
+    return trace.format_span_id(context.span_id) if context.is_valid and context.trace_flags.sampled else None

@@ -36,6 +36,15 @@
       key: {{ .key }}
 {{- end }}
 {{- end }}
+{{- with .Values.mlflowToken.existingSecret }}
+{{- if and .name (not (has "CANOPY_MLFLOW_TOKEN" $own)) }}
+- name: CANOPY_MLFLOW_TOKEN
+  valueFrom:
+    secretKeyRef:
+      name: {{ .name }}
+      key: {{ .key }}
+{{- end }}
+{{- end }}
 {{- with .Values.opentelemetry }}
 {{- if .enabled }}
 {{- /* The server makes its own spans and has its own /metrics; a library's would stand beside them. */}}

@@ -92,7 +92,7 @@ def an_experiment(**fields: Any) -> Experiment:
 
 
 async def a_comparison(store: Store, **fields: Any) -> Comparison:
-    """A recorded comparison, its generations recorded before it; `input_text` is theirs."""
+    """A recorded comparison, its generations recorded before it; `input_text` and `span_id` are theirs."""
     record: dict[str, Any] = {
         "id": new_id("cmp"),
         "experiment": an_experiment(),
@@ -104,7 +104,7 @@ async def a_comparison(store: Store, **fields: Any) -> Comparison:
         "config_revision": "revision-1",
         "prompt_b_side": "b",
     }
-    of_both = {name: fields.pop(name) for name in ("input_text",) if name in fields}
+    of_both: dict[str, Any] = {name: fields.pop(name) for name in ("input_text", "span_id") if name in fields}
     record |= fields
     of_both |= {name: record[name] for name in ("created_at", "trace_id", "session_id", "user_id", "config_revision")}
     of_both["comparison_id"] = record["id"]

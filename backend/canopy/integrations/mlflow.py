@@ -1,0 +1,140 @@
+"""Assessments on MLflow's traces, through its REST API.
+
+The id of an assessment is the subject's own. MLflow 3.17 keeps the id that a client gives and holds it unique, so a
+request that is repeated because its answer was lost can't make a second assessment.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any, Literal, NamedTuple
+
+import httpx
+
+from canopy.store.deliveries import Stated
+
+TIMEOUT = 10.0  # seconds for one request
+_LONGEST_WAIT = 3600.0  # seconds that a `Retry-After` is believed
+_AWAY = {
+    HTTPStatus.UNAUTHORIZED,  # a token can be put right, and nothing is wrong with what it was to deliver
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.REQUEST_TIMEOUT,
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.BAD_GATEWAY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    HTTPStatus.GATEWAY_TIMEOUT,
+}
+_DEFAULT_NAME = "user_satisfaction"
+_NAMES = {"score": "satisfaction_score", "label": "satisfaction_label"}
+_PREFERRED = {"preferred": True, "rejected": False}
+
+
+class Answer(NamedTuple):
+    """What MLflow made of a request.
+
+    `away`: it answers nobody now. `missing`: it doesn't have the trace, or the assessment. `failed`: this request went
+    wrong and may go right. `refused`: it never will.
+    """
+
+    result: Literal["done", "away", "missing", "failed", "refused"]
+    problem: str = ""
+    retry_after: float | None = None  # seconds
+
+
+class MlflowClient:
+    """One MLflow server. `token`, where it wants one, is sent as a bearer token."""
+
+    def __init__(self, url: str, token: str | None) -> None:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._client = httpx.AsyncClient(base_url=url, headers=headers, timeout=TIMEOUT)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def put(self, trace_id: str, subject: str, stated: Stated, *, sent: bool) -> Answer:
+        """Make the subject's assessment say what is stated; with `sent` it may be there already."""
+        body = assessment(subject, stated)
+        if sent:
+            mask = "assessmentName,feedback,rationale,metadata"
+            changed = {name: body[name] for name in ("assessment_name", "feedback", "rationale", "metadata")}
+            answer = await self._send("PATCH", _path(trace_id, subject), {"assessment": changed, "update_mask": mask})
+            if answer.result != "missing":
+                return answer
+        return await self._send("POST", _path(trace_id), {"assessment": body})
+
+    async def delete(self, trace_id: str, subject: str) -> Answer:
+        """Delete the subject's assessment; `done` also when it isn't there."""
+        answer = await self._send("DELETE", _path(trace_id, subject), None)
+        return Answer("done") if answer.result == "missing" else answer
+
+    async def _send(self, method: str, path: str, body: Mapping[str, Any] | None) -> Answer:
+        try:
+            response = await self._client.request(method, path, json=body)
+        except httpx.TransportError as error:
+            return Answer("away", f"MLflow does not answer ({type(error).__name__}).")
+        status = response.status_code
+        if response.is_success:
+            return Answer("done")
+        if status in _AWAY:
+            return Answer("away", f"MLflow answers with status {status}.", _retry_after(response))
+        if status == HTTPStatus.NOT_FOUND:
+            return Answer("missing", "MLflow does not have the trace.")
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            return Answer("failed", f"MLflow answers with status {status}.")
+        return Answer("refused", f"MLflow refuses the assessment with status {status}.")
+
+
+def assessment(subject: str, stated: Stated) -> dict[str, Any]:
+    """The assessment in MLflow's form."""
+    time = datetime.fromtimestamp(stated.timestamp / 1e6, UTC).isoformat(timespec="milliseconds")
+    body: dict[str, Any] = {
+        "assessment_id": subject,
+        "assessment_name": _name(stated),
+        "source": {"source_type": stated.source, "source_id": stated.source_id or "anonymous"},
+        "feedback": {"value": _value(stated)},
+        "rationale": stated.comment or "",
+        "create_time": time,
+        "last_update_time": time,
+        # All of them, always: MLflow adds those of a change to those it has.
+        "metadata": {
+            "canopy.verdict": stated.value,
+            "canopy.reasons": ", ".join(stated.reasons),
+            "canopy.generation_id": stated.generation_id,
+            "canopy.prompt_id": stated.prompt_id,
+            "canopy.config_revision": stated.config_revision,
+        },
+    }
+    if stated.span_id is not None:
+        body["span_id"] = stated.span_id
+    return body
+
+
+def _name(stated: Stated) -> str:
+    """Under the default name every kind of rating gets its own: one name in MLflow has values of one type."""
+    if stated.kind is None or stated.name != _DEFAULT_NAME:
+        return stated.name
+    return _NAMES.get(stated.kind, stated.name)
+
+
+def _value(stated: Stated) -> bool | int | str | None:
+    match stated.kind:
+        case "thumbs":
+            return stated.value == "thumbs_up"
+        case "score":
+            return int(stated.value)
+        case "label" | "judgement":
+            return stated.value
+        case None:
+            return _PREFERRED.get(stated.value)
+
+
+def _path(trace_id: str, subject: str | None = None) -> str:
+    path = f"/api/3.0/mlflow/traces/tr-{trace_id}/assessments"
+    return f"{path}/{subject}" if subject is not None else path
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    """In seconds; the header's form with a date is passed over, as hardly any server sends it."""
+    value = response.headers.get("Retry-After", "")
+    return min(float(value), _LONGEST_WAIT) if value.isdigit() else None

@@ -1,0 +1,67 @@
+"""Everything that connects a serving process with MLflow: its traces, the outbox, and the worker that empties it."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from opentelemetry import trace
+
+from canopy.flags import ConfigSource
+from canopy.flags.values import MlflowValues
+from canopy.integrations.mlflow_delivery import DeliveryWorker
+from canopy.settings import Settings
+from canopy.store.base import Store
+from canopy.telemetry import Telemetry
+from canopy.telemetry.mlflow_events import MlflowSpansLost, MlflowUntraced
+
+if TYPE_CHECKING:
+    from canopy.integrations.mlflow_traces import MlflowTraces
+
+
+class MlflowLink:
+    """Follows the values: what `use` says last is in force."""
+
+    def __init__(self, settings: Settings, config: ConfigSource, store: Store, telemetry: Telemetry) -> None:
+        self._token = settings.mlflow_token.get_secret_value() if settings.mlflow_token is not None else None
+        self._config = config
+        self._deliveries = store.deliveries
+        self._telemetry = telemetry
+        self._worker = DeliveryWorker(config, store.deliveries, telemetry, self._token)
+        self._traces: MlflowTraces | None = None  # one for good: the SDK's processors can't be taken out again
+
+    def start(self) -> asyncio.Task[None]:
+        """Begin; the task is for whoever watches over background work."""
+        self._follow(self._config.current.values.mlflow)
+        return self._worker.start()
+
+    async def use(self, values: MlflowValues) -> None:
+        """Follow new values. In a thread: the spans for the target of before may take a moment."""
+        await asyncio.to_thread(self._follow, values)
+
+    async def close(self) -> None:
+        """Finish or release the deliveries under way, and send the spans that wait."""
+        await self._worker.close()
+        if self._traces is not None:
+            await asyncio.to_thread(self._traces.shutdown)
+
+    def _follow(self, values: MlflowValues) -> None:
+        self._deliveries.on = values.enabled
+        if values.enabled and not self._telemetry.traces.enabled:
+            self._telemetry.emit(MlflowUntraced())
+            return
+        if values.enabled:
+            self._processor().use(str(values.url), values.experiment)
+        elif self._traces is not None:
+            self._traces.shutdown()
+
+    def _processor(self) -> "MlflowTraces":
+        if self._traces is None:
+            from canopy.integrations.mlflow_traces import MlflowTraces  # noqa: PLC0415  # the SDK is there to import
+
+            self._traces = MlflowTraces(self._token, self._lost)
+            # The provider's class is the SDK's that was injected; what counts is that it has this method.
+            trace.get_tracer_provider().add_span_processor(self._traces)  # type: ignore[attr-defined]  # as said
+            self._telemetry.traces.witness = self._traces.generated
+        return self._traces
+
+    def _lost(self, spans: int, problem: str) -> None:
+        self._telemetry.emit(MlflowSpansLost(spans, problem))

@@ -1,0 +1,176 @@
+"""Sends the spans of generations to MLflow, with texts that no other receiver of spans gets.
+
+A processor beside those of the injected SDK. What it adds is on copies of the spans, and it passes on nothing but
+requests that made a generation and their model calls.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from threading import Event
+from typing import override
+
+import httpx
+from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+from opentelemetry.sdk.trace import Span as SdkSpan
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.trace import Span
+
+from canopy.integrations.mlflow_spans import of_call, of_request
+from canopy.store.base import Generation
+
+_TIMEOUT = 10.0  # seconds for one request
+_PATIENCE = 900.0  # seconds after which spans that MLflow does not take are given up
+_FIRST_WAIT = 1.0  # seconds after the first failure, doubled with each
+_LONGEST_WAIT = 30.0
+_QUEUE = 8192  # spans that wait meanwhile; beyond it new ones are lost
+_BATCH = 64  # spans in one request: each may hold a text of 100,000 characters
+_DELAY = 1000  # milliseconds until a batch that isn't full is sent
+
+
+class MlflowTraces(SpanProcessor):
+    """A span processor that exports what `generated` was called for, to the server that is set."""
+
+    def __init__(self, token: str | None, lost: Callable[[int, str], None]) -> None:
+        """`lost` is told how many spans were given up, and why; from a thread of the exporter's."""
+        self._token = token
+        self._lost = lost
+        self._calls: dict[int, Generation] = {}  # by span id, until the span ends
+        self._requests: dict[int, list[Generation]] = {}
+        self._target: tuple[str, str] | None = None
+        self._export: _Export | None = None
+
+    def use(self, url: str, experiment: str) -> None:
+        """Send to the experiment of this name at this server, until `shutdown` or another one is named."""
+        if (url, experiment) == self._target:
+            return
+        self.shutdown()
+        self._target = (url, experiment)
+        self._export = _Export(MlflowExporter(url, experiment, self._token, self._lost))
+
+    def generated(self, request: Span, call: Span, generation: Generation) -> None:
+        """Remember what the two spans, which have not ended yet, are about."""
+        if self._export is not None and call.is_recording():
+            self._calls[call.get_span_context().span_id] = generation
+            if request.is_recording():
+                self._requests.setdefault(request.get_span_context().span_id, []).append(generation)
+
+    @override
+    def on_start(self, span: SdkSpan, parent_context: Context | None = None) -> None:
+        """There is nothing to do yet."""
+
+    @override
+    def on_end(self, span: ReadableSpan) -> None:
+        context = span.get_span_context()
+        if context is None:
+            return
+        if generation := self._calls.pop(context.span_id, None):
+            added = of_call(generation)
+        elif generations := self._requests.pop(context.span_id, None):
+            added = of_request(generations)
+        else:
+            return
+        if self._export is not None:
+            self._export.batches.on_end(_with(span, added))
+
+    @override
+    def shutdown(self) -> None:
+        """Send what waits, each batch with one try."""
+        export, self._export, self._target = self._export, None, None
+        if export is not None:
+            export.exporter.hurry()
+            export.batches.shutdown()  # type: ignore[no-untyped-call]  # the SDK's own omission
+
+    @override
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Send what waits."""
+        return self._export is None or self._export.batches.force_flush(timeout_millis)
+
+
+class _Export:
+    """An exporter and the thread that feeds it."""
+
+    def __init__(self, exporter: "MlflowExporter") -> None:
+        self.exporter = exporter
+        self.batches = BatchSpanProcessor(
+            exporter, max_queue_size=_QUEUE, schedule_delay_millis=_DELAY, max_export_batch_size=_BATCH
+        )
+
+
+class MlflowExporter(SpanExporter):
+    """Posts spans to `/v1/traces`, again and again while MLflow is away."""
+
+    def __init__(self, url: str, experiment: str, token: str | None, lost: Callable[[int, str], None]) -> None:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._client = httpx.Client(base_url=url, headers=headers, timeout=_TIMEOUT)
+        self._experiment = experiment
+        self._experiment_id: str | None = None
+        self._lost = lost
+        self._ending = Event()
+
+    def hurry(self) -> None:
+        """Give up what fails from now on."""
+        self._ending.set()
+
+    @override
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        content = encode_spans(spans).SerializeToString()
+        deadline = time.monotonic() + _PATIENCE
+        wait = _FIRST_WAIT
+        while problem := self._post(content):
+            if self._ending.wait(wait) or time.monotonic() > deadline:
+                self._lost(len(spans), problem)
+                return SpanExportResult.FAILURE
+            wait = min(wait * 2, _LONGEST_WAIT)
+        return SpanExportResult.SUCCESS
+
+    @override
+    def shutdown(self) -> None:
+        self._client.close()
+
+    def _post(self, content: bytes) -> str | None:
+        """Why MLflow did not take it; None when it did."""
+        try:
+            experiment = self._find()
+            headers = {"x-mlflow-experiment-id": experiment, "Content-Type": "application/x-protobuf"}
+            self._client.post("/v1/traces", content=content, headers=headers).raise_for_status()
+        except httpx.HTTPStatusError as error:
+            self._experiment_id = None  # it may have been deleted
+            return f"MLflow answers with status {error.response.status_code}."
+        except httpx.TransportError as error:
+            return f"MLflow does not answer ({type(error).__name__})."
+        return None
+
+    def _find(self) -> str:
+        """The experiment's id, made where there is none of this name."""
+        if self._experiment_id is None:
+            found = self._by_name()
+            if found.status_code == httpx.codes.NOT_FOUND:
+                # Another replica may be faster, which is an error here and no harm.
+                self._client.post("/api/2.0/mlflow/experiments/create", json={"name": self._experiment})
+                found = self._by_name()
+            self._experiment_id = str(found.raise_for_status().json()["experiment"]["experiment_id"])
+        return self._experiment_id
+
+    def _by_name(self) -> httpx.Response:
+        return self._client.get("/api/2.0/mlflow/experiments/get-by-name", params={"experiment_name": self._experiment})
+
+
+def _with(span: ReadableSpan, added: Mapping[str, str]) -> ReadableSpan:
+    """A copy with more attributes. A caller's span is no parent in MLflow, which has never heard of it."""
+    parent = span.parent
+    return ReadableSpan(
+        name=span.name,
+        context=span.get_span_context(),
+        parent=None if parent is None or parent.is_remote else parent,
+        resource=span.resource,
+        attributes={**(span.attributes or {}), **added},
+        events=span.events,
+        links=span.links,
+        kind=span.kind,
+        status=span.status,
+        start_time=span.start_time,
+        end_time=span.end_time,
+        instrumentation_scope=span.instrumentation_scope,
+    )

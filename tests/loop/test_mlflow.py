@@ -1,0 +1,210 @@
+"""Traces and votes as a real MLflow has them, from a real process with a real SDK."""
+
+import asyncio
+import sys
+import time
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import orjson
+import pytest
+
+from canopy.integrations.mlflow import TIMEOUT
+from tests.support.mlflow import MlflowServer
+from tests.support.model_server import FakeModelServer
+from tests.support.server import Server, running_server
+
+pytestmark = [pytest.mark.slow]
+
+LAUNCHER = [str(Path(sys.executable).with_name("opentelemetry-instrument"))]
+SDK = {"OTEL_TRACES_EXPORTER": "none", "OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"}
+
+
+@dataclass
+class Loop:
+    """Canopy, a client of it, and the MLflow that it tells."""
+
+    server: Server
+    client: httpx.AsyncClient
+    mlflow: MlflowServer
+    experiment: str
+
+    async def summary(self, **who: str) -> dict[str, Any]:
+        asked = {"prompt": "A text about trees.", "stream": False} | who
+        answer = await self.client.post("/summarize", json=asked)
+        found: dict[str, Any] = answer.raise_for_status().json()
+        return found
+
+    async def vote(self, on: dict[str, Any], rating: object, **more: Any) -> str:
+        answer = await self.client.post("/feedback", json={"request_id": on["request_id"], "rating": rating} | more)
+        return str(answer.raise_for_status().json()["feedback_id"])
+
+    async def assessments(self, trace_id: str, count: int) -> dict[str, dict[str, Any]]:
+        """By name, when there are as many as that."""
+
+        def found() -> list[dict[str, Any]] | None:
+            there = self.mlflow.assessments(trace_id)
+            return there if len(there) == count else None
+
+        return {it["assessment_name"]: it for it in await eventually(found)}
+
+
+async def eventually[T](look: Callable[[], T | None], within: float = 30) -> T:
+    """What `look` finds, as soon as it finds something."""
+    async with asyncio.timeout(within):
+        while (found := await asyncio.to_thread(look)) is None:
+            await asyncio.sleep(0.2)
+    return found
+
+
+def values(model: FakeModelServer, mlflow: MlflowServer, experiment: str, **more: Any) -> dict[str, Any]:
+    return {
+        "LLAMA_STACK_URL": model.url,
+        "mlflow": {"enabled": True, "url": mlflow.url, "experiment": experiment},
+        "feedback": {"labels": [{"name": "brilliant", "sentiment": "positive"}]},
+    } | more
+
+
+@pytest.fixture
+async def loop(tmp_path: Path, mlflow: MlflowServer) -> AsyncGenerator[Loop]:
+    experiment = f"canopy {uuid4()}"
+    ab = {"summarize": {"prompt_b": "Be brief."}, "ab_testing": {"enabled": True}}
+    async with (
+        FakeModelServer() as model,
+        running_server(tmp_path, values(model, mlflow, experiment, **ab), env=SDK, launcher=LAUNCHER) as server,
+        httpx.AsyncClient(base_url=server.url, timeout=20) as client,
+    ):
+        yield Loop(server, client, mlflow, experiment)
+
+
+async def test_a_summary_is_a_trace_and_its_votes_are_assessments_on_it(loop: Loop) -> None:
+    who = {"X-Session-Id": "session-1"}
+    loop.client.headers.update(who)
+    summary = await loop.summary()
+    trace_id = summary["request_id"]
+    up = await loop.vote(summary, "thumbs_up", user_id="ann", comment="Clear.", reasons=["too_long"])
+    await loop.vote(summary, 4, user_id="ben")
+    await loop.vote(summary, "brilliant", user_id="cleo")
+
+    said = await loop.assessments(trace_id, 3)
+    vote = said["user_satisfaction"]
+    assert (vote["feedback"]["value"], vote["rationale"]) == (True, "Clear.")
+    assert vote["source"] == {"source_type": "HUMAN", "source_id": "ann"}
+    assert vote["metadata"]["canopy.generation_id"] == summary["generation_id"]
+    assert said["satisfaction_score"]["feedback"]["value"] == 4
+    assert said["satisfaction_label"]["feedback"]["value"] == "brilliant"
+
+    experiment_id = loop.mlflow.experiment_id(loop.experiment)
+    assert experiment_id is not None
+
+    def search(where: str) -> list[str]:
+        return [trace["trace_id"] for trace in loop.mlflow.search(experiment_id, where)]
+
+    assert search("feedback.user_satisfaction = 'true'") == [f"tr-{trace_id}"]
+    assert search("feedback.user_satisfaction = 'false'") == []
+    assert search("metadata.`mlflow.trace.session` = 'session-1'") == [f"tr-{trace_id}"]
+
+    trace = loop.mlflow.trace(trace_id)
+    assert trace is not None
+    assert trace["state"] == "OK"
+    assert "A text about trees." in trace["request_preview"]
+    assert summary["response"][:20] in trace["response_preview"]
+    assert '"input_tokens"' in trace["trace_metadata"]["mlflow.trace.tokenUsage"]
+    assert trace["tags"]["canopy.prompt_id"].startswith("sha256:")
+    (call,) = [span for span in loop.mlflow.spans(trace_id) if span["name"] == "chat llama32"]
+    attributes = {item["key"]: str(item["value"]) for item in call["attributes"]}
+    assert "0.9" in attributes["gen_ai.request.temperature"]
+    assert "A text about trees." in attributes["mlflow.spanInputs"]
+    assert "sha256:" in attributes["canopy.prompt_id"]
+
+    # Changed, the assessment changes; taken back, it goes.
+    assert await loop.vote(summary, "thumbs_down", user_id="ann") == up
+    await eventually(lambda: search("feedback.user_satisfaction = 'false'") or None)
+    assert (await loop.assessments(trace_id, 3))["user_satisfaction"]["rationale"] == ""
+    assert (await loop.client.delete(f"/feedback/{up}")).is_success
+    assert (await loop.assessments(trace_id, 2)).keys() == {"satisfaction_score", "satisfaction_label"}
+
+
+async def test_a_ballot_is_an_assessment_on_each_side_of_the_comparison(loop: Loop) -> None:
+    answer = await loop.client.post("/summarize/ab", json={"prompt": "A text about trees."})
+    events = [orjson.loads(line[6:]) for line in answer.text.splitlines() if line.startswith("data: {")]
+    comparison = events[0]["comparison_id"]
+    sides = {event["variant"]: event["generation_id"] for event in events if event.get("type") == "done"}
+    ballot = {"comparison_id": comparison, "preference": "a", "comment": "Shorter."}
+    trace_id = answer.headers["x-request-id"]
+
+    def verdicts() -> dict[str, Any] | None:
+        there = loop.mlflow.assessments(trace_id)
+        found = {it["metadata"]["canopy.generation_id"]: it["feedback"].get("value") for it in there}
+        return found if len(found) == 2 else None
+
+    assert (await loop.client.post("/feedback/ab", json=ballot)).is_success
+    assert await eventually(verdicts) == {sides["a"]: True, sides["b"]: False}
+    assert {it["assessment_name"] for it in loop.mlflow.assessments(trace_id)} == {"ab_preference"}
+    spans = {it["span_id"] for it in loop.mlflow.assessments(trace_id)}
+    assert len(spans) == 2
+    for preference in ("tie", "both_bad"):
+        assert (await loop.client.post("/feedback/ab", json=ballot | {"preference": preference})).is_success
+        neither = {sides["a"]: None, sides["b"]: None}
+        await eventually(lambda: True if verdicts() == neither else None)  # noqa: B023  # it is awaited here
+    assert len(loop.mlflow.assessments(trace_id)) == 2
+
+
+async def test_a_vote_is_answered_while_mlflow_hangs_and_delivered_once_when_it_goes_on(loop: Loop) -> None:
+    summary = await loop.summary()
+    trace_id = summary["request_id"]
+    await eventually(lambda: loop.mlflow.trace(trace_id))
+    loop.mlflow.freeze()
+    try:
+        await loop.vote(summary, "thumbs_down")
+        await depth(loop, 1)
+        tries = await deliveries(loop)
+        began = time.monotonic()
+        await loop.vote(summary, "thumbs_up")
+        assert time.monotonic() - began < TIMEOUT / 2
+        assert await deliveries(loop) == tries  # MLflow's answer is still awaited
+    finally:
+        loop.mlflow.thaw()
+    await eventually(lambda: True if values_of(loop, trace_id) == [True] else None)
+
+
+async def test_what_is_voted_while_mlflow_is_away_arrives_once_when_it_is_back(loop: Loop) -> None:
+    loop.mlflow.stop()
+    try:
+        summaries = [await loop.summary() for _ in range(3)]
+        for summary in summaries:
+            await loop.vote(summary, "thumbs_up")
+        await loop.server.event("mlflow_away")
+        await depth(loop, 3)
+    finally:
+        await asyncio.to_thread(loop.mlflow.start)
+    for summary in summaries:
+        await eventually(lambda: True if values_of(loop, summary["request_id"]) == [True] else None, 60)  # noqa: B023  # it is awaited here
+    await depth(loop, 0)
+    assert (await metrics(loop))["canopy_outbox_oldest_age_seconds"] == 0
+
+
+def values_of(loop: Loop, trace_id: str) -> list[Any]:
+    return [it["feedback"].get("value") for it in loop.mlflow.assessments(trace_id)]
+
+
+async def metrics(loop: Loop) -> dict[str, float]:
+    text = (await loop.client.get("/metrics")).text
+    lines = [line.rsplit(" ", 1) for line in text.splitlines() if line.startswith("canopy_")]
+    return {name: float(value) for name, value in lines}
+
+
+async def depth(loop: Loop, wanted: int) -> None:
+    """Wait until the outbox holds so many, as far as the worker has seen."""
+    async with asyncio.timeout(30):
+        while (await metrics(loop))["canopy_outbox_depth"] != wanted:
+            await asyncio.sleep(0.05)
+
+
+async def deliveries(loop: Loop) -> float:
+    found = await metrics(loop)
+    return sum(value for name, value in found.items() if name.startswith("canopy_deliveries_total"))
