@@ -11,7 +11,7 @@ _MINE = 'namespace="$namespace"'
 def dashboard() -> Dashboard:
     """Canopy: Backend."""
     made = board("Canopy: Backend", "canopy-backend", "Requests, model calls and the process.", PROMETHEUS, LOKI)
-    return _log(_process(_model(_requests(made))))
+    return _log(_mlflow(_process(_model(_requests(made)))))
 
 
 def _requests(made: Dashboard) -> Dashboard:
@@ -139,6 +139,29 @@ def _process(made: Dashboard) -> Dashboard:
             )
         )
         .with_panel(graph("Memory", "bytes", (f"sum by (pod) (process_resident_memory_bytes{{{HTTP}}})", "{{pod}}")))
+    )
+
+
+def _mlflow(made: Dashboard) -> Dashboard:
+    # Every replica tells of the same outbox, so none is added to another.
+    return (
+        made.with_row(row("MLflow"))
+        .with_panel(number("Oldest undelivered feedback", "s", f"max(canopy_outbox_oldest_age_seconds{{{_MINE}}})"))
+        .with_panel(
+            graph(
+                "Outbox",
+                "short",
+                (f"max(canopy_outbox_depth{{{_MINE}}})", "waiting"),
+                (f"max(canopy_outbox_parked{{{_MINE}}})", "parked"),
+            )
+        )
+        .with_panel(
+            graph(
+                "Deliveries",
+                "short",
+                (f"sum by (result) (increase(canopy_deliveries_total{{{_MINE}}}[$__rate_interval]))", "{{result}}"),
+            )
+        )
     )
 
 

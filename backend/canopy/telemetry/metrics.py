@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import Any
+from typing import Any, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.exposition import choose_encoder
@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 
 from canopy import __version__
 from canopy.store.base import JUDGEMENT, Generation
+from canopy.store.deliveries import Outcome
 from canopy.telemetry.events import (
     AbPreferenceSubmitted,
     ConfigRejected,
@@ -139,6 +140,8 @@ class Metrics:
         )
         self._outbox_parked = Gauge("canopy_outbox_parked", "Subjects that could not be delivered.", registry=registry)
         self._deliveries = Counter("canopy_deliveries", "Tries to tell MLflow.", ("result",), registry=registry)
+        for outcome in get_args(Outcome.__value__):  # a rate needs the zero before the first
+            self._deliveries.labels(outcome)
         self._spans_lost = Counter("canopy_mlflow_spans_lost", "Spans that did not reach MLflow.", registry=registry)
         Gauge("canopy_build_info", "The version that runs.", ("version",), registry=registry).labels(__version__).set(1)
         ProcessCollector(registry=registry)

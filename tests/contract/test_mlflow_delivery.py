@@ -1,0 +1,136 @@
+"""What becomes of a delivery by MLflow's answer: the worker on a real store, before a server that answers as told."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+import yaml
+
+from canopy.flags import ConfigSource
+from canopy.integrations.mlflow_delivery import DeliveryWorker
+from canopy.store import Store, open_store
+from canopy.store.deliveries import Backlog
+from canopy.telemetry import Logs, Metrics, Telemetry, Traces
+from tests.contract.store.records import Clock, a_generation, a_vote
+
+DAY = 86_400_000_000  # microseconds
+LONG_PAUSE = "60"
+
+
+class Answers:
+    """An HTTP server whose every answer has the status that was set last. It notes what it was asked."""
+
+    def __init__(self) -> None:
+        self.status = 200
+        self.asked: list[str] = []
+        self.arrived = asyncio.Event()
+        self.url = ""
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            lengths = [line for line in head.lower().splitlines() if line.startswith(b"content-length:")]
+            await reader.readexactly(int(lengths[0].split(b":")[1]) if lengths else 0)
+            self.asked.append(head.split(b" ")[0].decode())
+            reply = f"HTTP/1.1 {self.status} Told\r\nRetry-After: {LONG_PAUSE}\r\nContent-Length: 2\r\n\r\n{{}}"
+            writer.write(reply.encode())
+            await writer.drain()
+            self.arrived.set()
+
+
+@pytest.fixture
+async def mlflow_answers() -> AsyncGenerator[Answers]:
+    answers = Answers()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await answers.serve(reader, writer)
+        except asyncio.IncompleteReadError:
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    answers.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server:
+        yield answers
+
+
+@pytest.fixture
+async def store(tmp_path: Path, clock: Clock) -> AsyncGenerator[Store]:
+    store = open_store(f"sqlite:///{tmp_path}/canopy.db", clock=clock)
+    await store.start()
+    store.deliveries.on = True
+    generation = a_generation(span_id="00f067aa0ba902b7")
+    await store.record_generation(generation)
+    await store.record_vote(a_vote(generation, voter="v"))
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+type Round = Callable[[], Awaitable[Backlog]]
+
+
+@pytest.fixture
+def deliver(tmp_path: Path, store: Store, clock: Clock, mlflow_answers: Answers) -> Round:
+    """One round of a worker; the backlog after it."""
+    values = tmp_path / "values.yaml"
+    values.write_text(yaml.safe_dump({"mlflow": {"enabled": True, "url": mlflow_answers.url}}))
+    telemetry = Telemetry(Logs("error", BytesIO()), Metrics(), Traces())
+
+    async def one_round() -> Backlog:
+        mlflow_answers.arrived.clear()
+        worker = DeliveryWorker(ConfigSource(values), store.deliveries, telemetry, None, clock)
+        worker.start()
+        async with asyncio.timeout(10):
+            await mlflow_answers.arrived.wait()
+        await worker.close()
+        return await store.deliveries.backlog()
+
+    return one_round
+
+
+async def test_what_mlflow_takes_is_done(deliver: Round, mlflow_answers: Answers) -> None:
+    assert await deliver() == (0, None, 0, False)
+    assert mlflow_answers.asked == ["POST"]
+
+
+@pytest.mark.parametrize("status", [401, 403, 429, 502, 503])
+async def test_what_says_nothing_about_the_delivery_leaves_it_due(
+    deliver: Round, mlflow_answers: Answers, status: int
+) -> None:
+    mlflow_answers.status = status
+    backlog = await deliver()
+    assert (backlog.depth, backlog.parked, backlog.due) == (1, 0, True)
+    assert mlflow_answers.asked == ["POST"]  # `Retry-After` is longer than the test
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+async def test_what_mlflow_refuses_is_parked(
+    deliver: Round, store: Store, mlflow_answers: Answers, status: int
+) -> None:
+    mlflow_answers.status = status
+    backlog = await deliver()
+    assert (backlog.depth, backlog.parked) == (0, 1)
+    (parked,) = await store.deliveries.waiting(10, parked=True)
+    assert parked.problem == f"MLflow refuses the assessment with status {status}."
+
+
+@pytest.mark.parametrize("status", [404, 500])
+async def test_what_may_go_right_is_tried_again_later_and_parked_after_a_day(
+    deliver: Round, store: Store, mlflow_answers: Answers, clock: Clock, status: int
+) -> None:
+    mlflow_answers.status = status
+    backlog = await deliver()
+    assert (backlog.depth, backlog.parked, backlog.due) == (1, 0, False)
+    (waiting,) = await store.deliveries.waiting(10, parked=False)
+    assert waiting.failures == 1
+    clock.now += DAY
+    backlog = await deliver()
+    assert (backlog.depth, backlog.parked) == (0, 1)
+    # What was tried once may have arrived without its answer: it is changed and, where it isn't there, made.
+    assert mlflow_answers.asked[:2] == ["POST", "PATCH"]
