@@ -142,6 +142,7 @@ def test_secrets_come_from_secrets(helm: Helm) -> None:
     assert references == {
         "CANOPY_STORE_URL": {"name": "canopy-db-app", "key": "uri"},
         "LLAMA_STACK_CLIENT_API_KEY": {"name": "llama-stack", "key": "api-key"},
+        "CANOPY_MLFLOW_TOKEN": {"name": "mlflow", "key": "token"},
     }
 
 
