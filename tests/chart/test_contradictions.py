@@ -31,6 +31,9 @@ POSTGRESQL = ("store.engine=postgresql", "store.existingSecret.name=db")
             ("ab_testing.enabled=true", "summarize.prompt_b=b", "feedback.enabled=false"),
             "it needs summarize.enabled and feedback.enabled as well. Set both to true",
         ),
+        (("mlflow.enabled=true",), "mlflow.url is not set. Set it to MLflow's address"),
+        (("summarize.mlflow_prompt=summary",), "mlflow.enabled is false. Set mlflow.enabled to true"),
+        (("feedback.labels[0].name=fine", "feedback.labels[1].name=fine"), "feedback.labels has fine twice."),
         (
             ("judgeRuns.enabled=true",),
             "SQLite's file is for the server's pod alone. Set judging.online to true instead",
@@ -67,6 +70,12 @@ def test_a_contradiction_is_refused_with_the_way_out(each_helm: Helm, settings: 
         ("ab_testing.enabled=true", "summarize.prompt_b=b"),
         ("opentelemetry.enabled=true", "networkPolicy.enabled=false"),
         ("replicas=0",),
+        (
+            "ab_testing.enabled=true",
+            "summarize.mlflow_prompt=p",
+            "mlflow.enabled=true",
+            "mlflow.url=http://mlflow:5000",
+        ),
         ("auth.mode=token", "authTokens.existingSecret.name=tokens"),
         ("auth.mode=proxy", PROXY_SECRET, "authProxy.image=oauth2-proxy", "networkPolicy.enabled=false"),
     ],

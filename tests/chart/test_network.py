@@ -41,6 +41,19 @@ def test_router_prometheus_and_the_own_namespace_get_in_and_nobody_else(helm: He
     ]
 
 
+@pytest.mark.parametrize("values", ["minimal", "proxy"])
+def test_the_gateway_of_an_httproute_gets_in(helm: Helm, values: str) -> None:
+    gateway = (
+        "httpRoute.enabled=true",
+        "httpRoute.parentRefs[0].name=public",
+        "httpRoute.parentRefs[0].namespace=edge",
+    )
+    before = policy(helm, values=values)["ingress"]
+    after = policy(helm, *(part for one in gateway for part in ("--set", one)), values=values)["ingress"]
+    assert [one for one in after[0]["from"] if one not in before[0]["from"]] == [namespace("edge")]
+    assert after[1:] == before[1:]
+
+
 def test_dns_is_let_out_on_kubernetes_and_on_openshift(helm: Helm) -> None:
     dns = policy(helm)["egress"][0]
     assert {(port["protocol"], port["port"]) for port in dns["ports"]} == {

@@ -91,6 +91,12 @@ WRONG = [
     "auth: {user_header: 'X Forwarded'}",
     "auth: {trusted_proxies: []}",
     "auth: {trusted_proxies: [the-proxy]}",
+    "auth: {trusted_proxies: [10.0.0.0/33]}",
+    "auth: {trusted_proxies: [10.0.0.256]}",
+    "auth: {trusted_proxies: ['fd00::/129']}",
+    "feedback: {labels: [{name: thumbs_up}]}",
+    "feedback: {labels: [{name: '5'}]}",
+    "mlflow: {url: mlflow.mlops.svc}",
     "auth: {sign_out_path: //elsewhere.example.com}",
     "rate_limits: {read: often}",
     "rate_limits: {feedback: 0/minute}",
@@ -131,6 +137,15 @@ def test_a_wrong_value_of_the_charts_own_is_refused(each_helm: Helm, text: str, 
     values.write_text(text)
     with pytest.raises(HelmError, match="values don't meet the specifications of the schema"):
         each_helm.run("template", "canopy", CHART, "--values", MINIMAL, "--values", values)
+
+
+@pytest.mark.parametrize(
+    "section", ["networkPolicy", "networkPolicy.enabled", "summarize", "store.persistence", "image"]
+)
+def test_a_section_without_anything_is_refused_as_it_would_lose_its_defaults(each_helm: Helm, section: str) -> None:
+    with pytest.raises(HelmError, match="values don't meet the specifications of the schema") as caught:
+        each_helm.render("--values", MINIMAL, "--set", f"{section}=null")
+    assert section.rpartition(".")[2] in str(caught.value)
 
 
 def test_a_chart_around_this_one_may_have_global_values(each_helm: Helm, tmp_path: Path) -> None:

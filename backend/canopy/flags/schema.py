@@ -8,10 +8,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from canopy.flags.chart import ChartValues
+from canopy.flags.values import TAKEN_RATINGS
 from canopy.settings import Settings
 
 # What the chart decides itself: its Service's port, and where the files are.
 _DECIDED = {"port", "config_path", "store_url", "auth_tokens_file", "banner"}
+
+# An address, or a network whose prefix is no longer than an address.
+_OCTET = "(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
+_IPV4 = rf"{_OCTET}(\.{_OCTET}){{3}}(/(3[0-2]|[12]?[0-9]))?"
+_IPV6 = "[0-9a-fA-F:]*:[0-9a-fA-F:.]*(/(12[0-8]|1[01][0-9]|[1-9]?[0-9]))?"
+_NETWORK = f"^({_IPV4}|{_IPV6})$"
 
 
 def chart_schema(descriptions: Mapping[str, str]) -> dict[str, Any]:
@@ -23,6 +30,7 @@ def chart_schema(descriptions: Mapping[str, str]) -> dict[str, Any]:
     properties["settings"] = _settings()
     properties["global"] = {"type": "object", "description": "Helm's, for a chart that contains this one; ignored."}
     _sharpen(properties)
+    _require_sections(schema)
     for path, text in descriptions.items():
         _describe(schema, path.split("."), text)
     return {"$schema": "http://json-schema.org/draft-07/schema#", "title": "Values of the chart canopy", **schema}
@@ -65,7 +73,23 @@ def _sharpen(properties: dict[str, Any]) -> None:
     url = {"type": "string", "pattern": r"^https?://[^/?#@\s]+(/[^?#\s]*)?$"}
     properties["LLAMA_STACK_URL"]["anyOf"] = [url, {"type": "null"}]
     properties["summarize"]["properties"]["prompt"]["pattern"] = r"\S"
-    properties["feedback"]["properties"]["reasons"]["uniqueItems"] = True
+    properties["mlflow"]["properties"]["url"]["anyOf"] = [url, {"type": "null"}]
+    feedback = properties["feedback"]["properties"]
+    feedback["reasons"]["uniqueItems"] = True
+    feedback["labels"]["items"]["properties"]["name"]["not"] = {
+        "anyOf": [{"enum": sorted(TAKEN_RATINGS)}, {"pattern": "^[0-9]+$"}]
+    }
+    properties["auth"]["properties"]["trusted_proxies"]["items"]["pattern"] = _NETWORK
+
+
+def _require_sections(schema: dict[str, Any]) -> None:
+    """Refuse a section that is null, as Helm takes its defaults away then: no `networkPolicy` would mean no policy."""
+    properties = schema.get("properties", {})
+    sections = [name for name, part in properties.items() if "properties" in part or name == "enabled"]
+    if sections:
+        schema["required"] = sections
+    for name in sections:
+        _require_sections(properties[name])
 
 
 def _describe(schema: dict[str, Any], path: list[str], text: str) -> None:

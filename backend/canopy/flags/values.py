@@ -39,7 +39,7 @@ SystemPrompt = Annotated[Prompt, AfterValidator(_not_blank)]
 
 
 # What `rating` means in requests and filters beside labels; digits are scores.
-_TAKEN = {"thumbs_up", "thumbs_down", "positive", "neutral", "negative"}
+TAKEN_RATINGS = {"thumbs_up", "thumbs_down", "positive", "neutral", "negative"}
 
 
 # The names of people's feedback; a judge's labels need another.
@@ -106,7 +106,7 @@ class FeedbackValues(Section):
     def _distinct_labels(self) -> Self:
         names = [label.name for label in self.labels]
         for name in names:
-            if name in _TAKEN or name.isdigit():
+            if name in TAKEN_RATINGS or name.isdigit():
                 raise ValueError(f"labels: `{name}` means something else already")
         _refuse_repeated(names, "labels")
         _refuse_repeated(self.reasons, "reasons")

@@ -20,7 +20,7 @@
 {{- fail "LLAMA_STACK_URL is not set. Set it to the model server's address, such as http://llama-stack-service:8321, or image.embeddedModel to true where the image brings the embedded model." }}
 {{- end }}
 {{- if .ab_testing.enabled }}
-{{- if not (trim .summarize.prompt_b) }}
+{{- if not (or (trim .summarize.prompt_b) .summarize.mlflow_prompt) }}{{/* the registry may have Prompt B */}}
 {{- fail "ab_testing.enabled is true, but summarize.prompt_b is empty. Give it the prompt to compare with, or set ab_testing.enabled to false." }}
 {{- end }}
 {{- if eq .summarize.prompt .summarize.prompt_b }}
@@ -28,6 +28,21 @@
 {{- end }}
 {{- if not (and .summarize.enabled .feedback.enabled) }}
 {{- fail "ab_testing.enabled is true, but it needs summarize.enabled and feedback.enabled as well. Set both to true, or ab_testing.enabled to false." }}
+{{- end }}
+{{- end }}
+{{- if and .mlflow.enabled (not .mlflow.url) }}
+{{- fail "mlflow.enabled is true, but mlflow.url is not set. Set it to MLflow's address, or mlflow.enabled to false." }}
+{{- end }}
+{{- if and .summarize.mlflow_prompt (not .mlflow.enabled) }}
+{{- fail "summarize.mlflow_prompt is set, but mlflow.enabled is false. Set mlflow.enabled to true and mlflow.url, or leave the prompt's name empty." }}
+{{- end }}
+{{- range $list, $named := dict "feedback.labels" .feedback.labels "judges" .judges }}
+{{- $names := list }}
+{{- range $named }}
+{{- if has .name $names }}
+{{- fail (printf "%s has %s twice. Give each a name of its own." $list .name) }}
+{{- end }}
+{{- $names = append $names .name }}
 {{- end }}
 {{- end }}
 {{- if and .judgeRuns.enabled (eq .store.engine "sqlite") }}
