@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, ConsoleMessage, Error, Page, Request, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Error, Page, Request, async_playwright, expect
 
 from tests.support.chromium import launch_options
 from tests.support.model_server import FakeModelServer
@@ -17,12 +17,14 @@ from tests.support.server import Server, running_server
 
 SUMMARY = "A short summary of the text: it is fine. Grüße 🌱"  # what the model server says unless told otherwise
 TEXT = "The council voted on Tuesday to turn the rail yard into a park."
+WAIT = 30_000  # milliseconds; an event that comes ends a wait at once, so this is only for machines that are busy
 WIDE = {"width": 1280, "height": 800}
 PHONE = {"width": 360, "height": 740}
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncGenerator[Browser]:
+    expect.set_options(timeout=WAIT)
     async with async_playwright() as playwright:
         chromium = await playwright.chromium.launch(**launch_options())
         yield chromium
@@ -86,7 +88,7 @@ class Tab:
 async def opened(browser: Browser, server: Server, **options: Any) -> AsyncGenerator[Tab]:
     """A tab on `server`. Afterwards: no error in the console, no policy violation, no request to anywhere else."""
     context = await browser.new_context(**{"viewport": WIDE, **options})
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(WAIT)
     tab = Tab(await context.new_page(), server.url)
     context.on("request", tab.saw)
     context.on("console", tab.heard)

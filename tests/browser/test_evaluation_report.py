@@ -11,7 +11,7 @@ from playwright.async_api import Browser, Page, expect
 
 from canopy.evals import page as report
 from canopy.evals.results import Attempt, CaseResult, Check, Comparison, Gate, Run, Score, Target
-from tests.browser.conftest import PHONE, WIDE
+from tests.browser.conftest import PHONE, WAIT, WIDE
 from tests.browser.test_access import check
 from tests.support.eval_runs import (
     JUDGED_BADLY,
@@ -52,7 +52,7 @@ async def opened(browser: Browser, folder: Path, run: Run, **options: Any) -> As
     file = folder / "report.html"
     file.write_text(report.render(run), "utf-8")
     context = await browser.new_context(**{"viewport": WIDE, **options})
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(WAIT)
     page = await context.new_page()
     trouble: list[str] = []
     requests: list[str] = []

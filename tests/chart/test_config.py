@@ -112,7 +112,7 @@ async def test_the_server_starts_on_what_the_chart_writes(objects: Objects, valu
 
         # Kubernetes ends it: readiness turns red, liveness stays green until the drain delay is over.
         server.process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while (await client.get(probes["readiness"])).status_code == 200:
                 await asyncio.sleep(0.01)
         assert (await client.get(probes["liveness"])).status_code == 200

@@ -56,7 +56,7 @@ async def spans(helms: list[Helm], tmp_path_factory: pytest.TempPathFactory) -> 
                 model.scripts["llama32"] = SCRIPTS["broken"]
                 assert (await client.post("/summarize", json={"prompt": "a text"})).status_code == 502
             assert await server.stop() == 0  # the SDK hands over what it holds
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while len(received) < 8:  # four requests and four calls of the model
                 await asyncio.sleep(0.05)
         collecting.cancel()

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def until_unready(client: httpx.AsyncClient) -> httpx.Response:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while (response := await client.get("/readyz")).status_code == 200:
             await asyncio.sleep(0.01)
     return response
@@ -89,6 +89,6 @@ async def test_a_second_signal_ends_the_wait(model: FakeModelServer, tmp_path_fa
 
 
 async def server_has(client: httpx.AsyncClient, line: str) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while line not in (await client.get("/metrics")).text:
             await asyncio.sleep(0.02)

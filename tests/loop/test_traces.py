@@ -69,7 +69,7 @@ def instrumented(port: int) -> dict[str, str]:
 
 
 async def arrived(spans: list[Span], count: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while len(spans) < count:
             await asyncio.sleep(0.05)
 
@@ -180,7 +180,7 @@ async def test_a_judgement_is_one_span_in_a_trace_of_its_own_with_a_link_to_what
                 await client.post("/summarize", json={"prompt": "A text.", "stream": False})
             (line,) = await server.event("judgement_recorded", within=30)
             assert await server.stop() == 0
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while len(spans) < 3:
                 await asyncio.sleep(0.05)
         collecting.cancel()

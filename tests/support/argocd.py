@@ -67,7 +67,7 @@ def rendered(helm: Helm, app: dict[str, Any], repository: Path) -> tuple[dict[st
     namespace = app["spec"]["destination"]["namespace"]
     arguments = ("--namespace", namespace, "--include-crds", "--skip-tests", *values)
     text = helm.run("template", chart["helm"]["releaseName"], repository / chart["path"], *arguments)
-    return tuple(filter(None, yaml.safe_load_all(text)))
+    return tuple(filter(None, yaml.load_all(text, yaml.CSafeLoader)))  # as in Helm.render
 
 
 def _look_up(parameters: dict[str, Any], path: str) -> Any:

@@ -64,7 +64,8 @@ class Helm:
     @cache  # noqa: B019 - two of them, for as long as the tests run
     def render(self, *arguments: str | Path, release: str = "canopy") -> tuple[dict[str, Any], ...]:
         """The objects of the chart with these arguments, rendered once. Raises HelmError."""
-        return tuple(filter(None, yaml.safe_load_all(self.run("template", release, CHART, *arguments))))
+        text = self.run("template", release, CHART, *arguments)
+        return tuple(filter(None, yaml.load_all(text, yaml.CSafeLoader)))  # ten times as fast as without C
 
 
 HELMS = [

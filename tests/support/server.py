@@ -32,7 +32,7 @@ class Server:
     def events(self, name: str) -> list[dict[str, Any]]:
         return [line for line in self.log if line["event"] == name]
 
-    async def event(self, name: str, count: int = 1, within: float = 10) -> list[dict[str, Any]]:
+    async def event(self, name: str, count: int = 1, within: float = 30) -> list[dict[str, Any]]:
         """Wait until `count` events of this name have been logged."""
         async with asyncio.timeout(within):
             while len(found := self.events(name)) < count:

@@ -19,7 +19,7 @@ class Terminal:
         self._unread = ""
         self.seen = ""
 
-    def reads(self, text: str, within: float = 20) -> None:
+    def reads(self, text: str, within: float = 60) -> None:
         end = monotonic() + within
         while text not in self._unread:
             assert monotonic() < end and select([self._primary], [], [], end - monotonic())[0], self.seen
@@ -45,7 +45,7 @@ def reviewing(file: Path, *options: str, writing: str = "") -> Generator[Termina
         os.close(secondary)
         try:
             yield Terminal(primary)
-            assert process.wait(20) == 0
+            assert process.wait(60) == 0
         finally:
             process.kill()
             os.close(primary)

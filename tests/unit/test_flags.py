@@ -144,7 +144,7 @@ class Watched:
         self.told.set()
 
     async def next(self) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await self.told.wait()
         self.told.clear()
 
