@@ -18,8 +18,17 @@ def problem_of(error: Exception) -> str:
     """What yaml couldn't read, and where: ` at line 3, column 1: …`."""
     mark = getattr(error, "problem_mark", None)
     place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-    problem = getattr(error, "problem", None) or type(error).__name__
-    return f"{place}: {problem}"
+    return f"{place}: {getattr(error, 'problem', None) or _unplaced(error)}"
+
+
+def _unplaced(error: Exception) -> str:
+    match error:
+        case yaml.reader.ReaderError():
+            return f"{error.reason} (position {error.position + 1:,}); save it as UTF-8, and escape such characters"
+        case RecursionError():
+            return "it is nested too deeply"
+        case _:
+            return type(error).__name__
 
 
 def sentence_of(item: ErrorDetails) -> str:

@@ -94,3 +94,11 @@ def test_a_case_that_was_taken_out_meanwhile_is_not_put_back(suite: Path) -> Non
     suite.write_text("name: x\ntests: []\n")
     with pytest.raises(ConfigError, match="no longer"):
         sitting.write("By me.")
+
+
+@pytest.mark.parametrize("url", ["http://[::1", "nope", "http://127.0.0.1:99999", "http://me:s3cret@127.0.0.1:1"])
+def test_a_wrong_address_of_the_backend_is_said(suite: Path, url: str) -> None:
+    result = canopy("evals", "review", str(suite), "--backend", url)
+    assert result.returncode == 1
+    assert result.stderr.startswith("Error: --backend ")
+    assert "s3cret" not in result.stderr

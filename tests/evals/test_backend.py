@@ -103,6 +103,12 @@ async def test_a_backend_that_wants_too_long_a_pause_is_not_waited_for() -> None
         assert fake.asked == ["text"]
 
 
+async def test_a_pause_may_be_named_by_a_date() -> None:
+    async with FakeBackend() as fake:
+        await asked(fake, Answer((BUSY,), 503, (("Retry-After", "Fri, 31 Dec 9999 23:59:59 GMT"),)))
+        assert fake.asked == ["text"]
+
+
 async def test_a_backend_that_starts_late_is_reached() -> None:
     with socket.socket() as place:
         place.bind(("127.0.0.1", 0))

@@ -72,7 +72,7 @@ def test_wrong_thresholds_are_refused(tmp_path: Path, content: str, sentence: st
 
 def test_a_suite_that_nobody_decides_is_refused(tmp_path: Path) -> None:
     suite(tmp_path, "a_tests.yaml", {"one": "1"}, scoring_params={"rouge": None})
-    with pytest.raises(ConfigError, match="only inform"):
+    with pytest.raises(ConfigError, match=r"`llm-as-judge::base`, `length`.*`scorers: \{rouge: \{decides: true\}\}`"):
         make_plan(tmp_path)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -168,6 +169,43 @@ async def test_an_interrupted_run_leaves_its_report_and_goes_on(tmp_path: Path, 
     assert [case.prompt for case in run.cases] == [f"{TEXT}{number}" for number in range(6)]
 
 
+async def test_ctrl_c_before_the_first_question_promises_no_report(tmp_path: Path) -> None:
+    folder, output = suite(tmp_path / "evals", ["x"]), tmp_path / "results"
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes the connection and never answers
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        async with running_canopy("evals", "run", folder, "--backend", address, "--output", output) as process:
+            connection, _ = await asyncio.to_thread(silent.accept)
+            process.send_signal(signal.SIGINT)
+            _, errors = await process.communicate()
+            connection.close()
+    assert process.returncode == 130
+    assert errors.decode() == "Ended before the backend was asked for anything; no report was written.\n"
+    assert not output.exists()
+
+
+@pytest.mark.parametrize(("mistake", "status"), [(ZeroDivisionError("ours"), 2), (KeyboardInterrupt(), 130)])
+def test_what_is_no_verdict_never_ends_with_1(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mistake: BaseException, status: int
+) -> None:
+    def fail() -> None:
+        raise mistake
+
+    monkeypatch.setattr("canopy.cli.evals_run.read_settings", fail)  # no input is known that would do it
+    folder = suite(tmp_path / "evals", ["x"])
+    result = CliRunner().invoke(main, ["evals", "run", str(folder), "--backend", "http://127.0.0.1:1"])
+    assert result.exit_code == status
+    assert ("ZeroDivisionError: ours" in result.output) == (status == 2)
+
+
+async def test_texts_of_users_cannot_command_the_terminal(tmp_path: Path) -> None:
+    folder = suite(tmp_path / "evals", [], tests=[{"prompt": "\x1b[31mRed \u202eletters", "expected_result": "x"}])
+    async with FakeBackend() as backend:
+        backend.default = LONG
+        _, out, errors, _ = await evaluated(folder, backend)
+    assert "␛[31mRed �letters" in out
+    assert "\x1b" not in out + errors
+
+
 async def test_a_run_goes_on_with_the_cases_that_are_as_they_were(tmp_path: Path) -> None:
     async with FakeBackend() as backend:
         backend.default = GOOD
@@ -220,6 +258,7 @@ async def test_a_backend_that_goes_away_ends_the_run_and_fails_no_case(tmp_path:
     ("arguments", "sentence"),
     [
         (["--backend", "http://127.0.0.1:1"], "The backend at http://127.0.0.1:1 can't be reached"),
+        (["--backend", "http://127.0.0.1:99999"], "--backend must be a URL such as"),
         (["--backend", "http://me:s3cret@127.0.0.1:1"], "--backend must hold neither credentials"),
         (
             ["--backend", "http://127.0.0.1:1", "--judge", "http://h/?key=s3cret"],

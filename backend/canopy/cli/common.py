@@ -2,7 +2,9 @@
 
 import asyncio
 import re
+import signal
 import sys
+import traceback
 from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any
@@ -25,7 +27,10 @@ def microseconds_in(age: str, option: str) -> int:
 
 
 def says_why[**P, R](command: Callable[P, R], status: int = 1) -> Callable[P, R]:
-    """Turn an error into its sentence and this exit status, without a traceback."""
+    """Turn an error into its sentence and this exit status, and Ctrl-C into the status that shells give it.
+
+    A mistake in Canopy itself keeps its traceback, and ends with this status as well.
+    """
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -33,6 +38,13 @@ def says_why[**P, R](command: Callable[P, R], status: int = 1) -> Callable[P, R]
             return command(*args, **kwargs)
         except (CanopyError, OSError) as error:
             click.ClickException(error.sentence if isinstance(error, CanopyError) else str(error)).show()
+            sys.exit(status)
+        except KeyboardInterrupt:  # click would make 1 of it, which may be a verdict
+            sys.exit(128 + signal.SIGINT)
+        except Exception as error:
+            if status == 1 or isinstance(error, (click.ClickException, click.exceptions.Exit, click.Abort)):
+                raise  # 1 is what Python ends with, and click's own have their status
+            traceback.print_exception(error)
             sys.exit(status)
 
     return run

@@ -9,6 +9,7 @@ import rich.progress
 from rich.console import Console
 
 from canopy.evals.results import CaseResult
+from canopy.evals.text import for_terminal
 
 _QUIET = 10.0  # seconds between two lines
 
@@ -31,6 +32,7 @@ class Progress:
         self._counts = Counter[str]()
         self._total = 0
         self._done = 0
+        self.begun = False  # there is a report from then on
         self._next_line = time.monotonic() + _QUIET
 
     def __enter__(self) -> Self:
@@ -50,11 +52,11 @@ class Progress:
 
     def note(self, sentence: str) -> None:
         """Something that a person should know."""
-        self._console.print(sentence)
+        self._console.print(for_terminal(sentence))
 
     def begin(self, cases: int, known: int) -> None:
         """So many cases will be done, of which so many are known from an earlier run."""
-        self._total, self._done = cases, known
+        self._total, self._done, self.begun = cases, known, True
         self._bar.update(self._task, total=cases, completed=known)
         if known:
             self.note(f"{known:,} of {cases:,} cases are done already.")

@@ -1,6 +1,5 @@
 """`canopy evals review`: a person says what a good answer would be, in the terminal."""
 
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
 _SHOWN_LINES = 12
 _SHOWN_CHARS = 900
 _RULE = "------ Write the expected result above this line. What is below it is only to look at. ------"
-# Beside what no file can hold: what terminals obey though XML allows it, and what turns the direction of writing round.
-_UNSEEN = re.compile("[\r\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _KEYS = "[E]dit  [s]kip  [b]ack  whole [t]ext  [q]uit"
 
 
@@ -35,8 +32,10 @@ def review(file: Path, backend: str | None) -> None:
     Example:
       canopy evals review canopy-evals/Summary/feedback_tests.yaml --backend http://127.0.0.1:8000
     """
+    from canopy.evals.backend import checked_url
     from canopy.evals.review import Sitting
 
+    address = checked_url(backend, "--backend") if backend else None
     sitting = Sitting.begin(file)
     if not sitting.prompts:
         click.echo(f"Nothing in {file} awaits review.")
@@ -46,7 +45,7 @@ def review(file: Path, backend: str | None) -> None:
             f"This needs a terminal to ask you in. {counted(len(sitting.prompts), 'case')} of {file} can also be "
             "filled in with any editor (`expected_result`), or on the dashboard (/feedback, Export for Evaluation)."
         )
-    answers = _known(backend) if backend else {}
+    answers = _known(address) if address else {}
     try:
         _walk(sitting, answers)
     except click.Abort:
@@ -130,7 +129,6 @@ def _shortened(text: str) -> str:
 
 
 def _shown(text: str) -> str:
-    """A text that can't move the terminal's cursor, colour what follows or put words in another's mouth."""
-    from canopy.evals.text import visible
+    from canopy.evals.text import for_terminal
 
-    return _UNSEEN.sub("\ufffd", visible(text.replace("\r\n", "\n")))
+    return for_terminal(text)

@@ -12,6 +12,7 @@ import click
 from canopy.cli.common import read_settings, says_why
 
 if TYPE_CHECKING:
+    from canopy.cli.evals_progress import Progress
     from canopy.evals.results import Run
     from canopy.evals.runner import Options
 
@@ -93,7 +94,7 @@ def run(**options: Any) -> None:
         sys.exit(_STATUS[finished.gate.verdict])
 
 
-def _run(options: "Options", progress: Any) -> "Run":
+def _run(options: "Options", progress: "Progress") -> "Run":
     """The run; ended by Ctrl-C or SIGTERM it says how to go on, and ends with the status that shells give these."""
     from canopy.evals import runner
 
@@ -120,7 +121,9 @@ def _run(options: "Options", progress: Any) -> "Run":
         progress.close()
         click.echo(
             f"Ended before all cases were done. What was done is in {options.output}; the same command with --resume "
-            "goes on.",
+            "goes on."
+            if progress.begun
+            else "Ended before the backend was asked for anything; no report was written.",
             err=True,
         )
         sys.exit(128 + ended_by)

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from canopy.evals.results import CaseResult, CaseStatus, Run
-from canopy.evals.text import excerpt
+from canopy.evals.text import excerpt, for_terminal
 
 _COLUMNS: dict[CaseStatus, str] = {
     "passed": "passed",
@@ -29,13 +29,13 @@ def print_summary(run: Run, output: Path) -> None:
         table.add_column(title, justify="right")
     for file in dict.fromkeys(case.file for case in run.cases):
         statuses = [case.status for case in run.cases if case.file == file]
-        table.add_row(file, *(f"{statuses.count(status):,}" for status in _COLUMNS))
+        table.add_row(for_terminal(file), *(f"{statuses.count(status):,}" for status in _COLUMNS))
     console.print(table)
     for status, title in (("failed", "Failed"), ("unscored", "No score"), ("awaiting_review", "Awaiting review")):
         for line in _listed(title, [case for case in run.cases if case.status == status]):
-            console.print(line)
+            console.print(for_terminal(line))
     for line in _changes(run):
-        console.print(line)
+        console.print(for_terminal(line))
     if run.gate is not None:
         console.print(f"\n{run.gate.sentence}")
     console.print(f"Reports: {output}")

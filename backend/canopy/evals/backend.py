@@ -14,8 +14,10 @@ import orjson
 from canopy import __version__
 from canopy.errors import ConfigError
 from canopy.evals.results import Attempt, Target
+from canopy.retry_after import seconds_in
 
 _CONNECT_TIMEOUT = 10.0  # seconds
+_LAST_PORT = 65_535  # httpx takes any number
 _FIRST_PAUSE = 0.5  # seconds before the first retry; each further pause is twice as long
 _TOKEN_HINT = "Set CANOPY_EVALS_TOKEN to a token that may summarize."  # noqa: S105 - tells which one, holds none
 
@@ -26,7 +28,7 @@ def checked_url(url: str, option: str) -> str:
         parsed = httpx.URL(url)
     except httpx.InvalidURL as error:
         raise ConfigError(f"{option} is no URL.") from error
-    if parsed.scheme not in ("http", "https") or not parsed.host:
+    if parsed.scheme not in ("http", "https") or not parsed.host or (parsed.port or 0) > _LAST_PORT:
         raise ConfigError(f"{option} must be a URL such as http://127.0.0.1:8000.")
     if parsed.userinfo or parsed.query or parsed.fragment:
         raise ConfigError(
@@ -160,7 +162,7 @@ class Backend:
         if response.status_code != 200:
             reason = _refusal(response.status_code, await response.aread())
             if response.status_code in (429, 503):
-                raise _BusyError(reply.attempt(reason), _retry_after(response))
+                raise _BusyError(reply.attempt(reason), seconds_in(response.headers.get("Retry-After", "")))
             return reason
         kind = response.headers.get("Content-Type", "").partition(";")[0]
         if kind != "text/event-stream":
@@ -207,9 +209,3 @@ def _refusal(status: int, body: bytes) -> str:
             sentence += f" ({answer['code']})" if isinstance(answer.get("code"), str) else ""
             sentence += f": {answer['detail']}"
     return f"{sentence.removesuffix('.')}." + (f" {_TOKEN_HINT}" if status in (401, 403) else "")
-
-
-def _retry_after(response: httpx.Response) -> float | None:
-    """Seconds, if the header has them; its other form, a date, is as rare as clocks that agree."""
-    value = response.headers.get("Retry-After", "")
-    return float(value) if value.isdecimal() else None

@@ -66,9 +66,12 @@ def _check_scorers(path: Path, suite: Suite, thresholds: Thresholds) -> None:
             known = ", ".join(f"`{each}`" for each in SCORERS)
             raise ConfigError(f"{path}: `scoring_params` names `{name}`, which is no scorer. There are {known}.")
     if not any(thresholds.decides(name) for name in suite.scoring_params):
+        name = next(iter(suite.scoring_params))
+        deciding = ", ".join(f"`{each}`" for each in SCORERS if Thresholds().decides(each))
         raise ConfigError(
-            f"{path}: none of the scorers decides whether a case passes; they only inform. Add one that does, or set "
-            "`decides: true` for one of them in thresholds.yaml."
+            f"{path}: no scorer in `scoring_params` decides whether a case passes; they only inform. Add one that "
+            f"decides ({deciding}), or let one of them decide by a thresholds.yaml beside the suite: "
+            f"`scorers: {{{name}: {{decides: true}}}}`."
         )
 
 

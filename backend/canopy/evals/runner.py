@@ -76,6 +76,8 @@ async def run(options: Options, settings: Settings, watcher: Watcher) -> Run:
         for notice in dict.fromkeys(each.notice for each in opened.values() if each.notice):
             watcher.note(notice)
         target = await backend.target()
+        if options.resume and not (options.output / RESULTS).exists():
+            watcher.note(f"{options.output} holds no run to go on with, so this one begins anew.")
         checkpoint = _begin(options, plan, target, judge_url, opened)
         known = {result.id for result in checkpoint.run.cases}
         todo = [(part, case) for part, case in plan.cases if case.id not in known]

@@ -4,8 +4,6 @@ Importing this takes about half a second, most of it for `llama_stack_client`: `
 late and in a thread.
 """
 
-import datetime
-import email.utils
 import logging
 import math
 from collections.abc import AsyncIterator, Mapping
@@ -18,6 +16,7 @@ import httpx
 from canopy.errors import CanopyError, ModelBusy, ModelError, ModelNotFound, ModelTimeout, ModelUnreachable
 from canopy.inference.base import ChatRequest
 from canopy.inference.reply import prompt_too_long, says_too_long, truncated
+from canopy.retry_after import seconds_in
 
 # Importing the library configures the root logger, unless that has a handler.
 _keep_out = logging.NullHandler()
@@ -138,7 +137,7 @@ def _refusal(error: APIStatusError, model: str) -> CanopyError:  # noqa: PLR0911
         case 400 | 422 if says_too_long(error.response.text):
             return prompt_too_long()
         case 429 | 503:
-            wait = _retry_after(error.response.headers)
+            wait = seconds_in(error.response.headers.get("retry-after", ""))
             seconds = _RETRY_AFTER if wait is None or wait > _LONGEST_RETRY_AFTER else max(1, math.ceil(wait))
             return ModelBusy("The model server has too much to do. Try again in a moment.", retry_after=seconds)
         case _ if status >= 500:
@@ -149,21 +148,8 @@ def _refusal(error: APIStatusError, model: str) -> CanopyError:  # noqa: PLR0911
 
 async def _retry_soon_or_never(response: httpx.Response) -> None:
     """Stop the client from sleeping through the whole first-token timeout where the server asks for a long wait."""
-    if response.status_code in (429, 503) and (_retry_after(response.headers) or 0) > _LONGEST_WAIT:
+    if (
+        response.status_code in (429, 503)
+        and (seconds_in(response.headers.get("retry-after", "")) or 0) > _LONGEST_WAIT
+    ):
         response.headers["x-should-retry"] = "false"
-
-
-def _retry_after(headers: httpx.Headers) -> float | None:
-    """Seconds from `Retry-After`, which holds a number or a date; None where it is absent or neither."""
-    value = headers.get("retry-after", "")
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            when = email.utils.parsedate_to_datetime(value)
-        except ValueError:
-            return None
-        if when.tzinfo is None:
-            when = when.replace(tzinfo=datetime.UTC)
-        seconds = (when - datetime.datetime.now(datetime.UTC)).total_seconds()
-    return max(0.0, seconds) if math.isfinite(seconds) else None

@@ -1,0 +1,22 @@
+"""The header `Retry-After`, which holds seconds or a date (RFC 9110, section 10.2.3)."""
+
+import datetime
+import email.utils
+import math
+
+
+def seconds_in(value: str) -> float | None:
+    """Seconds from now, 0 for a date that is past; None for what is neither a number nor a date."""
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            when = email.utils.parsedate_to_datetime(value)
+            seconds = (when.replace(tzinfo=when.tzinfo or datetime.UTC) - _now()).total_seconds()
+        except ValueError:
+            return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
