@@ -31,10 +31,15 @@ async def filled(folder: Path) -> tuple[Store, str]:
     return store, url
 
 
+@pytest.fixture(scope="module")
+def overview() -> str:
+    return canopy("--help").stdout
+
+
 @pytest.mark.parametrize("command", ["serve", "check-values", "export", "prune", "erase"])
-def test_each_command_explains_itself(command: str) -> None:
+def test_each_command_explains_itself(command: str, overview: str) -> None:
     assert f"canopy {command}" in canopy(command, "--help").stdout
-    assert f"  {command} " in canopy("--help").stdout
+    assert f"  {command} " in overview
 
 
 def test_check_values_says_what_a_file_turns_on(tmp_path: Path) -> None:
