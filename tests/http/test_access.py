@@ -60,7 +60,7 @@ async def test_an_unknown_address_tells_nothing_and_a_head_request_no_more_than_
     async with people(server, mode) as (_, ben, _, nobody):
         assert (await nobody.get("/nothing")).status_code == 404
         assert (await nobody.head("/")).status_code == (200 if mode == "open" else 401)
-        assert (await nobody.get("/feedback/")).status_code == 307
+        assert (await nobody.get("/feedback/")).status_code == 404
         assert (await ben.get("/feedback", headers={"Accept": "text/html"})).status_code == (
             200 if mode == "open" else 403
         )

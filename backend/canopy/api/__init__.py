@@ -45,6 +45,7 @@ def build_api(parts: Parts) -> FastAPI:
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # its redirects name `http://` behind a proxy that ends TLS: a token would follow them
         telemetry={"tracing": False, "metrics": False, "logs": False},  # Canopy has its own: docs/decisions
     )
     add_error_handlers(app, parts)

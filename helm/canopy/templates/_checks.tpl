@@ -80,7 +80,7 @@
 {{- end }}
 {{- range .extraEnv }}
 {{- if hasPrefix "CANOPY_" .name }}
-{{- fail (printf "extraEnv has %s, which the chart sets. Use settings.%s instead (the store's URL comes from store.existingSecret)." .name (.name | trimPrefix "CANOPY_" | lower)) }}
+{{- fail (printf "extraEnv has %s, which the chart sets. Use settings.%s instead; secrets come from Secrets: store.existingSecret, authTokens.existingSecret, mlflowToken.existingSecret." .name (.name | trimPrefix "CANOPY_" | lower)) }}
 {{- end }}
 {{- end }}
 {{- end }}
