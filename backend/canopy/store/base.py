@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from canopy.flags.registered import PromptSource, RegisteredPrompt
 from canopy.store.ab import Ballot, BallotCounts, BallotPage, BallotReceipt, Comparison, Experiment, FirstBallot
-from canopy.store.labels import Agreement, JudgeLabel
+from canopy.store.labels import Agreement, JudgeLabel, PersonVote
 from canopy.store.review import Input, Review, ReviewPage, ReviewReceipt, ReviewState
 from canopy.store.turns import Turn, Unjudged
 
@@ -150,6 +150,7 @@ class Filter:
     until: int | None = None  # timestamp < until
     search: str | None = None  # in the input, the response or the comment, whatever the case
     name: str | None = None  # of a judge, for its labels
+    label: str | None = None  # that a judge gave the response; in pages and their counts alone
     source: Sources = "human"  # whose: people's votes, judges' labels, or both
 
 
@@ -289,6 +290,10 @@ class Store(Protocol):
         """The judges' labels by generation; none for one that no judge has labelled."""
         ...
 
+    async def person_votes(self, generation_ids: Sequence[str]) -> dict[str, list[PersonVote]]:
+        """People's newest votes by generation, a few of each."""
+        ...
+
     async def judge_agreement(self, judge: str, version: str, since: int) -> list[Agreement]:
         """Count a judge's labels since a time against the votes on the same generations, one pair for each vote."""
         ...
@@ -301,8 +306,18 @@ class Store(Protocol):
         """Read one page. Raises InputError for a cursor that `page` did not make."""
         ...
 
+    async def worst(self, where: Filter, limit: int, cursor: str | None) -> Page:
+        """Read one page of the responses that nobody has reviewed and that a person or a judge finds bad, worst first.
+
+        First what both find bad, then what a judge does, then what a person does; in each the newest first. An entry
+        stands for a response: it is the newest bad label on it or, without one, the newest bad vote. A page may be
+        short, even empty, and yet have a next one. Of `where` only the feature, the prompt and the times are used.
+        Raises InputError for a cursor that `worst` did not make.
+        """
+        ...
+
     async def count(self, where: Filter) -> int:
-        """Count feedback; without `search` the cost does not grow with the table."""
+        """Count feedback; without `search` and `label` the cost does not grow with the table."""
         ...
 
     async def counts(self, where: Filter) -> list[Count]:

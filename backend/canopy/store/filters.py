@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, func, or_, select, true
 
 from canopy.store.base import JUDGEMENT, Filter
 from canopy.store.database import Database
@@ -55,6 +55,16 @@ def matching_series(conn: Connection, where: Filter) -> list[int] | None:
     return list(conn.execute(select(series.c.id).where(*conditions).order_by(series.c.id)).scalars())
 
 
+def labelled(conn: Connection, label: str) -> ColumnElement[bool]:
+    """Whether a judge gave the response this label."""
+    same = series_conditions(Filter(value=label, source="judge"))
+    ids = conn.execute(select(series.c.id).where(*same)).scalars().all()
+    given = feedback.alias("given").c
+    # The addition and the offset keep planners from looking at all that has the label.
+    found = select(given.id).where(given.generation_id == feedback.c.generation_id, (given.series_id + 0).in_(ids))
+    return found.offset(0).correlate(feedback).exists()
+
+
 @dataclass(frozen=True, slots=True)
 class Search:
     """A needle, looked for by the database as far as it can, and in Python for the rest."""
@@ -63,8 +73,10 @@ class Search:
     accepts: Callable[[Row[Any]], bool] | None
 
     @classmethod
-    def of(cls, database: Database, needle: str) -> "Search":
-        """How to look for this needle."""
+    def of(cls, database: Database, needle: str | None) -> "Search":
+        """How to look for this needle; all is accepted without one."""
+        if needle is None:
+            return cls(true(), None)
         folded = needle.casefold()
         if needle.isascii():
             columns = (INPUT, RESPONSE, feedback.c.comment)

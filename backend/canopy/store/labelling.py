@@ -1,15 +1,16 @@
-"""Reading judges' labels: those of a page of responses, and how they agree with people's votes."""
+"""Reading judges' labels: those of a page of responses, beside people's votes, and how the two agree."""
 
 from collections import defaultdict
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, bindparam, func, select
 
 from canopy.store.base import JUDGEMENT
 from canopy.store.database import Database
-from canopy.store.labels import Agreement, JudgeLabel
+from canopy.store.labels import Agreement, JudgeLabel, PersonVote
 from canopy.store.schema import feedback, judgements, series
 
 _SATISFACTION = "user_satisfaction"
+_VOTES = 5  # shown of one response
 
 
 class Labelling:
@@ -24,6 +25,13 @@ class Labelling:
             .where(database.member(f.generation_id, "ids"), s.kind == JUDGEMENT)
             .order_by(s.name)
         )
+        self._votes = (
+            select(f.id, s.kind, s.value, s.sentiment, f.comment)
+            .join_from(feedback, series)
+            .where(f.generation_id == bindparam("generation_id"), s.kind != JUDGEMENT)
+            .order_by((f.updated_at + 0).desc(), f.id.desc())  # along the generation's index, not that of the times
+            .limit(_VOTES)
+        )
 
     def labels(self, generation_ids: list[str]) -> dict[str, list[JudgeLabel]]:
         """Every judge's label by generation."""
@@ -32,6 +40,15 @@ class Labelling:
             for row in conn.execute(self._labels, {"ids": self._database.values(generation_ids)}):
                 found[row[0]].append(JudgeLabel(*row[1:]))
         return dict(found)
+
+    def votes(self, generation_ids: list[str]) -> dict[str, list[PersonVote]]:
+        """People's newest votes by generation."""
+        found: dict[str, list[PersonVote]] = {}
+        with self._database.reader.connect() as conn:
+            for generation_id in generation_ids:
+                if rows := conn.execute(self._votes, {"generation_id": generation_id}).all():
+                    found[generation_id] = [PersonVote._make(row) for row in rows]
+        return found
 
     def agreement(self, judge: str, version: str, since: int) -> list[Agreement]:
         """Pairs of a label and a vote, over the labels since a time: the index (series, time) finds those."""

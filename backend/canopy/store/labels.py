@@ -1,6 +1,6 @@
 """Judges' labels as people look at them: beside a response, and against people's votes."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 
 class JudgeLabel(NamedTuple):
@@ -21,3 +21,13 @@ class Agreement(NamedTuple):
     label_sentiment: int
     vote_sentiment: int
     n: int
+
+
+class PersonVote(NamedTuple):
+    """What a person said about a generation."""
+
+    feedback_id: str
+    kind: Literal["thumbs", "score", "label", "judgement"]
+    value: str
+    sentiment: int
+    comment: str | None

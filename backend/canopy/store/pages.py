@@ -1,9 +1,11 @@
 """Pages of feedback, newest first.
 
 The cost of a page doesn't depend on the size of the table: with labels in the filter, the newest of each matching
-series are read from the index and merged; without, the newest of all. A search scans, a window in each transaction.
+series are read from the index and merged; without, the newest of all. A search scans, a window in each transaction;
+so do votes on what a judge gave a certain label.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -20,7 +22,7 @@ from sqlalchemy import (
 from canopy.store.base import Feedback, Filter, Generation, Page
 from canopy.store.cursors import Place, decode_cursor, encode_cursor
 from canopy.store.database import Database
-from canopy.store.filters import INPUT, RESPONSE, Search, matching_series, time_conditions
+from canopy.store.filters import INPUT, RESPONSE, Search, labelled, matching_series, time_conditions
 from canopy.store.schema import feedback, generations, prompts, series
 
 WINDOW = 500  # rows that a search looks at in one transaction
@@ -59,16 +61,13 @@ class Pages:
         before = decode_cursor(cursor, "fb") if cursor is not None else None
         places = self.places(where, limit + 1, before)
         shown = places[:limit]
-        by_id = {entry.id: entry for entry in self._read(shown)}
-        # A vote that was deleted since its place was read is left out.
-        entries = [by_id[key] for _, key in shown if key in by_id]
-        return Page(entries, encode_cursor(shown[-1]) if len(places) > limit and shown else None)
+        return Page(self.read(shown), encode_cursor(shown[-1]) if len(places) > limit and shown else None)
 
     def places(self, where: Filter, limit: int, before: Place | None) -> list[Place]:
         """The newest places that match, at most `limit` of them."""
         with self._database.reader.connect() as conn:
             ids = matching_series(conn, where)
-            if where.search is None:
+            if not scans(where):
                 return self._newest(conn, where, ids, limit, before)
         found: list[Place] = []
         end = before
@@ -82,7 +81,7 @@ class Pages:
 
     def window(self, where: Filter, ids: list[int] | None, before: Place | None) -> tuple[Place | None, list[Place]]:
         """Search the next window of rows: where the next one begins (None: this was the last) and what was found."""
-        search = Search.of(self._database, where.search or "")
+        search = Search.of(self._database, where.search)
         with self._database.reader.connect() as conn:
             times = time_conditions(where)
             edge = conn.execute(_ordered(select(_TIME, _ID).where(*times), before).limit(1).offset(WINDOW - 1)).first()
@@ -91,6 +90,8 @@ class Pages:
                 statement = statement.where(tuple_(_TIME, _ID) >= tuple_(edge[0], edge[1]))
             if ids is not None:
                 statement = statement.where(feedback.c.series_id.in_(ids))
+            if where.label is not None:
+                statement = statement.where(labelled(conn, where.label))
             rows = conn.execute(statement).all()
         found = [(row.updated_at, row.id) for row in search.accepted(rows)]
         return (None if edge is None else (edge[0], edge[1])), found
@@ -108,10 +109,12 @@ class Pages:
             places += [(row[0], row[1]) for row in conn.execute(union_all(*parts))]
         return sorted(places, reverse=True)[:limit]
 
-    def _read(self, places: list[Place]) -> list[Feedback]:
+    def read(self, places: Sequence[Place]) -> list[Feedback]:
+        """The feedback at these places; what was deleted since a place was read is left out."""
         with self._database.reader.connect() as conn:
             rows = conn.execute(self._whole, {"ids": self._database.values([key for _, key in places])}).all()
-        return [_feedback(row) for row in rows]
+        by_id = {row.id: _feedback(row) for row in rows}
+        return [by_id[key] for _, key in places if key in by_id]
 
     def generation(self, generation_id: str) -> Generation | None:
         """Read one generation."""
@@ -135,6 +138,11 @@ class Pages:
         with self._database.reader.connect() as conn:
             # A table's page, not a constant: a database file that is gone or broken must not look alive.
             conn.execute(text("SELECT version_num FROM alembic_version"))
+
+
+def scans(where: Filter) -> bool:
+    """Whether no index leads to what matches."""
+    return where.search is not None or where.label is not None
 
 
 def _ordered(statement: Select[Any], before: Place | None) -> Select[Any]:

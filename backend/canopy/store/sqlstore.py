@@ -19,10 +19,11 @@ from canopy.store.generations import Generations
 from canopy.store.inputs import Inputs, Position
 from canopy.store.judgements import Judgements, Verdict
 from canopy.store.labelling import Labelling
-from canopy.store.labels import Agreement, JudgeLabel
+from canopy.store.labels import Agreement, JudgeLabel, PersonVote
 from canopy.store.migrate import upgrade
 from canopy.store.outbox import Outbox
 from canopy.store.pages import Pages
+from canopy.store.queue import Queue
 from canopy.store.registered import Registered
 from canopy.store.results import Results
 from canopy.store.review import Input, Review, ReviewCase, ReviewPage, ReviewReceipt, ReviewState
@@ -50,6 +51,7 @@ class SqlStore:
         self._judgements = Judgements(database, self._votes, clock)
         self._labelling = Labelling(database)
         self._pages = Pages(database)
+        self._queue = Queue(database, self._pages)
         self._totals = Totals(database, self._pages)
         self._inputs = Inputs(database)
         self._results = Results(database)
@@ -142,6 +144,10 @@ class SqlStore:
         """Read judges' labels."""
         return await self._read(self._labelling.labels, list(generation_ids))
 
+    async def person_votes(self, generation_ids: Sequence[str]) -> dict[str, list[PersonVote]]:
+        """Read people's votes."""
+        return await self._read(self._labelling.votes, list(generation_ids))
+
     async def judge_agreement(self, judge: str, version: str, since: int) -> list[Agreement]:
         """Count labels against votes."""
         return await self._read(self._labelling.agreement, judge, version, since)
@@ -153,6 +159,10 @@ class SqlStore:
     async def page(self, where: Filter, limit: int, cursor: str | None) -> Page:
         """Read one page."""
         return await self._read(self._pages.page, where, limit, cursor)
+
+    async def worst(self, where: Filter, limit: int, cursor: str | None) -> Page:
+        """Read one page of what is bad."""
+        return await self._read(self._queue.page, where, limit, cursor)
 
     async def count(self, where: Filter) -> int:
         """Count feedback."""

@@ -7,7 +7,7 @@ from canopy.store.counting import HOUR, hour_of
 from canopy.store.cursors import Place
 from canopy.store.database import Database
 from canopy.store.filters import matching_series, series_conditions
-from canopy.store.pages import Pages
+from canopy.store.pages import Pages, scans
 from canopy.store.schema import feedback, feedback_counts, series
 
 
@@ -24,7 +24,7 @@ class Totals:
             ids = matching_series(conn, where)
             if ids == []:
                 return 0
-            if where.search is None:
+            if not scans(where):
                 return self._from_roll_up(conn, where, ids)
         total = 0
         end: Place | None = None

@@ -189,6 +189,35 @@ async def test_a_response_shows_the_label_of_each_judge(store: Store) -> None:
     }
 
 
+async def test_a_response_shows_the_newest_of_what_people_said(store: Store) -> None:
+    one, two = await recorded(store), await recorded(store)
+    await labelled(store, one)
+    for voter in range(7):
+        await store.record_vote(a_vote(one, voter=f"session:{voter}", comment=f"{voter}", **DOWN))
+    shown = await store.person_votes([one.id, two.id, "gen_unknown"])
+    assert {key: [vote[1:] for vote in votes] for key, votes in shown.items()} == {
+        one.id: [("thumbs", "thumbs_down", -1, f"{voter}") for voter in (6, 5, 4, 3, 2)]
+    }
+
+
+@pytest.mark.parametrize("search", [None, "A LONG", "lóng"])
+async def test_votes_can_be_asked_for_by_what_a_judge_said_about_the_response(store: Store, search: str | None) -> None:
+    for label, votes in (("accurate", "++"), ("wrong", "+-"), ("wrong", "-"), (None, "-")):
+        generation = await recorded(store, input_text="A long text, ein lÓnger.")
+        if label is not None:
+            await labelled(store, generation, value=label, sentiment=1 if label == "accurate" else -1)
+        for voter, vote in enumerate(votes):
+            await store.record_vote(a_vote(generation, voter=f"session:{voter}", **(DOWN if vote == "-" else {})))
+    values = [entry.value for entry in await found(store, Filter(label="wrong", search=search))]
+    assert values == ["thumbs_down", "thumbs_down", "thumbs_up"]
+    assert len(await found(store, Filter(label="wrong", sentiment=1, search=search))) == 1
+    assert len(await found(store, Filter(label="wrong", source="any", search=search))) == 5
+    assert await found(store, Filter(label="never", search=search)) == []
+    first = await store.page(Filter(label="wrong", search=search), 2, None)
+    rest = await store.page(Filter(label="wrong", search=search), 2, first.next)
+    assert [entry.value for entry in first.feedback + rest.feedback] == values
+
+
 async def test_a_judge_agrees_with_people_as_far_as_they_voted_on_what_this_version_labelled(store: Store) -> None:
     for label, sentiment, votes in (("accurate", 1, (1, 1, -1)), ("minor_issues", 0, ()), ("wrong", -1, (-1,))):
         generation = await recorded(store)
