@@ -24,6 +24,7 @@ from canopy.inference import open_inference
 from canopy.inference.switching import SwitchingInference
 from canopy.integrations.mlflow_link import MlflowLink
 from canopy.integrations.prompt_registry import PromptRegistry
+from canopy.judges.agreement import Agreements
 from canopy.judges.online import OnlineJudging
 from canopy.lifecycle import Lifecycle
 from canopy.pipeline import Pipeline
@@ -80,6 +81,7 @@ def create_app(settings: Settings, logs: Logs) -> Application:
         inference=inference,
         pipeline=pipeline,
         judging=judging,
+        agreements=Agreements(config, store, inference, telemetry, settings.judge_agreement_interval),
         votes=Votes(config, store, telemetry),
         comparisons=Comparisons(config, pipeline, store, telemetry, settings.comparison_lifetime),
         ballots=Ballots(config, store, telemetry),
@@ -125,7 +127,13 @@ async def running(application: Application) -> AsyncGenerator[None]:
         stack.push_async_callback(parts.inference.close)
         stack.push_async_callback(parts.judging.close)
         stack.push_async_callback(parts.pipeline.close)
-        for work in (_watch_config(parts, registry, mlflow), _watch_tokens(parts), _retain(parts), registry.run()):
+        for work in (
+            _watch_config(parts, registry, mlflow),
+            _watch_tokens(parts),
+            _retain(parts),
+            registry.run(),
+            parts.agreements.run(),
+        ):
             task = asyncio.create_task(work)
             task.add_done_callback(_tell_if_failed)
             stack.callback(task.cancel)

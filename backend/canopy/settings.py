@@ -53,6 +53,9 @@ class Settings(BaseSettings):
         86_400, gt=0, description="Seconds in which a comparison can be voted on, and the vote be changed."
     )
     judge_timeout: float = Field(60, gt=0, description="Seconds that a judge's model may take for one question.")
+    judge_agreement_interval: float = Field(
+        300, gt=0, description="Seconds between two counts of how judges agree with people, for the metric."
+    )
     config_poll_interval: float = Field(0.25, gt=0, description="Seconds between two looks at the values file.")
     retention_days: int = Field(0, ge=0, description="Days after which records are deleted; 0 keeps them.")
     mlflow_token: SecretStr | None = Field(None, description="Bearer token for MLflow.")

@@ -7,15 +7,16 @@ from typing import Any
 from canopy.flags import Values
 from canopy.inference import open_inference
 from canopy.judges.budget import Budget
-from canopy.judges.definitions import judges_of
+from canopy.judges.definitions import Judge, judges_of
 from canopy.judges.judging import Judging
 from canopy.judges.run import Run
 from canopy.judges.tally import Tally
 from canopy.settings import Settings
 from canopy.store import Store
-from canopy.store.base import Feedback, Filter
+from canopy.store.base import JUDGEMENT, Feedback, Filter, Generation
+from canopy.store.turns import Turn
 from canopy.telemetry import Traces
-from tests.contract.store.records import a_generation
+from tests.contract.store.records import DOWN, a_generation, a_vote
 from tests.support.model_scripts import Script
 from tests.support.model_server import FakeModelServer
 
@@ -74,3 +75,53 @@ async def judged(
 
 async def labels(store: Store) -> list[Feedback]:
     return (await store.page(Filter(source="judge"), 200, None)).feedback
+
+
+async def labelled(store: Store, judge: Judge, on: Generation, label: str, rationale: str | None = None) -> None:
+    """A judge's label, as a run stores it."""
+    turn = Turn(on.id, judge.name, judge.version, "test", 60_000_000)
+    assert await store.take_turn(turn)
+    vote = a_vote(
+        on,
+        name=judge.name,
+        kind=JUDGEMENT,
+        value=label,
+        sentiment=judge.labels[label],
+        voter=f"judge:{judge.name}",
+        source="LLM_JUDGE",
+        source_id=judge.model,
+        comment=rationale,
+    )
+    assert await store.end_turn(turn, vote) is not None
+
+
+async def voted(store: Store, on: Generation, *, good: bool, comment: str | None = None) -> None:
+    await store.record_vote(a_vote(on, voter="session:s", comment=comment, **({} if good else DOWN)))
+
+
+async def opinions(store: Store, judges: list[Judge]) -> None:
+    """What the usual judges, `accuracy` and `quality`, and people said about 40 responses and a few more.
+
+    `accuracy` and the voters agree on 15 bad and 20 good ones, and differ on 2 and 3: a kappa of 0.75.
+    """
+    accuracy, quality = judges
+    for label, good, n in (
+        ("hallucination_detected", False, 15),
+        ("hallucination_detected", True, 2),
+        ("accurate", False, 3),
+        ("accurate", True, 14),
+        ("minor_issues", True, 6),
+    ):
+        for number in range(n):
+            words = f"{label}, {'good' if good else 'bad'} for a person, {number}"
+            generation = a_generation(input_text=words, response_text=f"A summary: {words}.")
+            await store.record_generation(generation)
+            await labelled(store, accuracy, generation, label, f"Because of {label}.")
+            await voted(store, generation, good=good)
+    alone = a_generation(input_text="Nobody voted on this.", response_text="The mayor resigned in 1871.")
+    await store.record_generation(alone)
+    await labelled(store, accuracy, alone, "hallucination_detected", "The text has no mayor.")
+    await labelled(store, quality, alone, "good", "It reads well.")
+    disliked = a_generation(input_text="No judge has seen this.", response_text="Too long a summary.")
+    await store.record_generation(disliked)
+    await voted(store, disliked, good=False, comment="Too long.")

@@ -1,7 +1,7 @@
 """POST, GET and DELETE /feedback, /feedback/stats and /feedback/export."""
 
 import hashlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Annotated, Any
 
@@ -15,6 +15,7 @@ from canopy.api.access import identity_of
 from canopy.api.bodies import VoteBody, check_length, parse, read_body
 from canopy.api.context import trace_id_of
 from canopy.api.filters import CountsQuery, FeedbackQuery, PageQuery
+from canopy.api.listing import listing
 from canopy.api.parts import Parts
 from canopy.api.routes import BodyRoute, ErrorBody, json_response, request_body
 from canopy.api.sessions import header_id, session_id_of, user_id_of
@@ -24,8 +25,11 @@ from canopy.feedback.ratings import shown_rating
 from canopy.feedback.statistics import statistics
 from canopy.feedback.times import iso
 from canopy.feedback.votes import Ballot
+from canopy.flags.values import SENTIMENTS
 from canopy.store.base import Feedback
+from canopy.store.labels import JudgeLabel
 
+_SENTIMENT_NAMES: dict[int, str] = {sentiment: name for name, sentiment in SENTIMENTS.items()}
 DATASET_NAME = "feedback-eval-dataset.yaml"
 _ERRORS: dict[int | str, dict[str, Any]] = {status: {"model": ErrorBody} for status in (404, 408, 413, 422, 503)}
 
@@ -78,16 +82,16 @@ def review_routes(parts: Parts) -> APIRouter:
 
     @router.get("/feedback", response_model=None)
     async def entries(request: Request, query: Annotated[PageQuery, Query()]) -> Response:
-        """Votes, newest first; with `Accept: text/html` the dashboard."""
+        """Votes, newest first, or what needs a reviewer most; with `Accept: text/html` the dashboard."""
         where = query.where()
         if "text/html" in request.headers.get("accept", ""):
-            return await pages.dashboard(parts, request, where)
+            return await pages.dashboard(parts, request, where, query)
         if query.experiment or query.ab_cursor:
             raise InputError("`experiment` and `ab_cursor` are the dashboard's; programs ask GET /feedback/ab.")
         parts.votes.check()
-        page = await parts.store.page(where, query.limit, query.cursor)
-        total = await parts.store.count(where)
-        answer = json_response({"total": total, "feedback": [entry(it) for it in page.feedback], "next": page.next})
+        shown = await listing(parts.store, where, query, query.limit)
+        feedback = [entry(it, shown.labels.get(it.generation_id or "", [])) for it in shown.page.feedback]
+        answer = json_response({"total": shown.total, "feedback": feedback, "next": shown.page.next})
         answer.headers["vary"] = "Accept"
         return answer
 
@@ -127,8 +131,8 @@ async def _chain(first: bytes, rest: AsyncGenerator[bytes]) -> AsyncGenerator[by
             yield chunk
 
 
-def entry(it: Feedback) -> dict[str, Any]:
-    """A vote as clients see it."""
+def entry(it: Feedback, labels: Sequence[JudgeLabel]) -> dict[str, Any]:
+    """A vote as clients see it, with what judges said about the response."""
     return {
         "id": it.id,
         "timestamp": iso(it.timestamp),
@@ -154,4 +158,15 @@ def entry(it: Feedback) -> dict[str, Any]:
         "usage": {"input_tokens": it.input_tokens, "output_tokens": it.output_tokens} if it.generation_id else None,
         "time_to_first_token_seconds": it.time_to_first_token,
         "duration_seconds": it.duration,
+        "judgements": [
+            {
+                "id": label.feedback_id,
+                "judge": label.judge,
+                "label": label.label,
+                "sentiment": _SENTIMENT_NAMES[label.sentiment],
+                "model": label.model,
+                "rationale": label.rationale,
+            }
+            for label in labels
+        ],
     }

@@ -3,7 +3,7 @@
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, time
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -17,6 +17,7 @@ from canopy.store.base import Filter, Sources
 _DAY_LENGTH = 86_400_000_000  # microseconds
 # A score, or whatever may be a label, because votes outlive the values that named their label.
 _RATING = re.compile(r"[1-5]|(?!\d+$)[a-z0-9][a-z0-9_-]{0,39}")
+_LABEL = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 Word = Annotated[str | None, AfterValidator(lambda text: storable(text) if text else None)]
 
@@ -65,10 +66,25 @@ class FeedbackQuery(CountsQuery):
 class PageQuery(FeedbackQuery):
     """Which feedback, and which page of it."""
 
+    label: Word = Field(None, max_length=40, description="What a judge said about the response.")
+    order: Literal["newest", "worst"] = Field(
+        "newest", description="`worst`: the responses that a person or a judge finds bad and that wait for a review."
+    )
     limit: int = Field(50, ge=1, le=200, description="Entries on a page.")
     cursor: Word = Field(None, max_length=200, description="The `next` of the page before.")
     experiment: Word = Field(None, max_length=200, description="The A/B experiment that the dashboard shows.")
     ab_cursor: Word = Field(None, max_length=200, description="Which page of its ballots the dashboard shows.")
+
+    def where(self) -> Filter:
+        """As for an export, with the judge's label."""
+        where = super().where()
+        if self.order == "worst" and (self.rating or self.q or self.label or self.source != "human"):
+            raise InputError("`order=worst` goes with `feature`, `prompt_id`, `since` and `until` alone.")
+        if self.label is not None and not _LABEL.fullmatch(self.label):
+            raise InputError("`label` must be the name of a judge's label, such as `hallucination_detected`.")
+        if self.source == "judge" and self.label and not self.rating:
+            return replace(where, value=self.label)  # the labels themselves, which an index leads to
+        return replace(where, label=self.label)
 
 
 def _moment(name: str, text: str | None, *, end: bool) -> int | None:

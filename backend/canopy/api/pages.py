@@ -14,6 +14,8 @@ from starlette.routing import BaseRoute
 from canopy import __version__
 from canopy.api.access import identity_of
 from canopy.api.context import trace_id_of
+from canopy.api.filters import PageQuery
+from canopy.api.listing import listing
 from canopy.api.parts import Parts
 from canopy.api.routes import PlainRoute
 from canopy.features import FEATURES
@@ -50,7 +52,7 @@ def page_routes(parts: Parts) -> list[BaseRoute]:
     ]
 
 
-async def dashboard(parts: Parts, request: Request, where: Filter) -> Response:
+async def dashboard(parts: Parts, request: Request, where: Filter, query: PageQuery) -> Response:
     """The feedback page; with the feature off, what to do about it."""
     config = parts.config.current
     if not config.flags["feedback"].on:
@@ -58,8 +60,8 @@ async def dashboard(parts: Parts, request: Request, where: Filter) -> Response:
     scope = Filter(feature=where.feature, since=where.since, until=where.until)
     counts = await parts.store.counts(scope)
     texts = await parts.store.prompt_texts(shown_prompts(counts))
-    page = await parts.store.page(where, _ENTRIES, request.query_params.get("cursor") or None)
-    found = await parts.store.count(where)
+    shown = await listing(parts.store, where, query, _ENTRIES)
+    judges = await parts.agreements.current()
     compared = await _compared(parts, request.query_params)
 
     def draw() -> Response:
@@ -68,15 +70,25 @@ async def dashboard(parts: Parts, request: Request, where: Filter) -> Response:
             where,
             counts=counts,
             texts=texts,
-            page=page,
-            found=found,
+            page=shown.page,
+            found=shown.total,
+            judges=judges,
             exported_features=_EXPORTED,
             now=time.time_ns() // 1000,
             origin=str(request.base_url).rstrip("/"),
             review_limit=parts.settings.max_prompt_chars,
         )
         ab = section(request.query_params, config.flags["ab_testing"], config.values.ab_testing.enabled, compared)
-        return _html(parts, request, "dashboard.html", current="feedback", view=view, ab=ab)
+        return _html(
+            parts,
+            request,
+            "dashboard.html",
+            current="feedback",
+            view=view,
+            ab=ab,
+            labels=shown.labels,
+            votes=shown.votes,
+        )
 
     # A year of hourly counts takes some 200 ms of arithmetic, which must not hold up the streams.
     return await asyncio.to_thread(draw)

@@ -10,6 +10,7 @@ from canopy.feedback.reviews import Reviews
 from canopy.feedback.votes import Votes
 from canopy.flags import ConfigSource
 from canopy.inference.switching import SwitchingInference
+from canopy.judges.agreement import Agreements
 from canopy.judges.online import OnlineJudging
 from canopy.lifecycle import Lifecycle
 from canopy.pipeline import Pipeline
@@ -28,6 +29,7 @@ class Parts:
     inference: SwitchingInference
     pipeline: Pipeline
     judging: OnlineJudging
+    agreements: Agreements
     votes: Votes
     comparisons: Comparisons
     ballots: Ballots

@@ -1,6 +1,6 @@
 """The metrics on /metrics. `docs/operations.md` describes each. Label values come from closed or configured lists."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, get_args
 
@@ -86,6 +86,13 @@ class Metrics:
             ("judge",),
             registry=registry,
         )
+        self._agreement = Gauge(
+            "canopy_judge_agreement_kappa",
+            "Cohen's kappa of a judge's labels and people's votes; absent where it can't be told.",
+            ("judge",),
+            registry=registry,
+        )
+        self._agreeing: set[str] = set()
         self._generations = Counter(
             "canopy_generations", "Model calls that ended.", ("feature", "status", "code"), registry=registry
         )
@@ -159,6 +166,14 @@ class Metrics:
         self._outbox_depth.set(depth)
         self._outbox_age.set(age)
         self._outbox_parked.set(parked)
+
+    def show_agreement(self, kappas: Mapping[str, float]) -> None:
+        """Show these judges' agreement with people, and no other's."""
+        for judge in self._agreeing - kappas.keys():
+            self._agreement.remove(judge)
+        for judge, kappa in kappas.items():
+            self._agreement.labels(judge).set(kappa)
+        self._agreeing = set(kappas)
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """The metrics in the format that the client accepts, and its content type. OpenMetrics carries exemplars."""

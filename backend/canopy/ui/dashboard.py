@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from canopy.feedback.statistics import Tally, tally
+from canopy.judges.agreement import Report
 from canopy.store.base import Count, Feedback, Filter, Page
 from canopy.ui.chart import Chart, satisfaction_chart
 from canopy.ui.overview import PromptVersion, prompt_versions
 
-QUERY = ("rating", "feature", "prompt_id", "since", "until", "q")
+QUERY = ("rating", "feature", "prompt_id", "since", "until", "q", "source", "label", "order")
 EXPORT_NAME = "feedback-eval-dataset.yaml"
 _VERSIONS = 20
 
@@ -47,7 +48,10 @@ class Dashboard:
     options: Sequence[Option]
     segments: Sequence[Segment]
     entries: Sequence[Feedback]
-    found: int
+    found: int | None  # None: not counted
+    worst: bool  # the entries are in the order of the worst
+    judges: Sequence[Report]
+    judge_labels: Sequence[str]  # to filter by
     newest: str | None
     older: str | None
     exportable: int
@@ -70,7 +74,8 @@ def dashboard(
     counts: Sequence[Count],
     texts: Mapping[str, str],
     page: Page,
-    found: int,
+    found: int | None,
+    judges: Sequence[Report],
     exported_features: frozenset[str],
     now: int,
     origin: str,
@@ -81,14 +86,17 @@ def dashboard(
     `counts` are those of the days and the feature in `where`, of every prompt; `origin` is the server's own address.
     """
     query = {name: params.get(name, "").strip() for name in QUERY}
-    filtered = any(query.values())
+    filtered = any(value for name, value in query.items() if name != "order")
+    worst = query["order"] == "worst"
     selected = [count for count in counts if where.prompt_id in (None, count.prompt_id)]
     versions = prompt_versions(counts, texts)
-    export_href = address("/feedback/export", {**query, "rating": ""})
+    exported = {**query, "rating": "", "label": "", "order": ""}
+    export_href = address("/feedback/export", exported)
+    labelled = [report for report in judges if report.given]
     return Dashboard(
         query=query,
         filtered=filtered,
-        empty=not (filtered or counts or page.feedback),
+        empty=not (filtered or worst or counts or page.feedback or labelled),
         tally=tally(selected, lambda _: None).get(None, Tally()),
         chart=satisfaction_chart(selected, now, where.since, where.until),
         versions=versions[:_VERSIONS],
@@ -97,11 +105,14 @@ def dashboard(
         segments=_segments(query, where),
         entries=page.feedback,
         found=found,
+        worst=worst,
+        judges=labelled,
+        judge_labels=_labels(judges, query["label"]),
         newest=address("/feedback", query) + "#entries" if params.get("cursor") else None,
         older=address("/feedback", {**query, "cursor": page.next}) + "#entries" if page.next else None,
         exportable=sum(count.n for count in selected if count.sentiment < 0 and count.feature in exported_features),
         export_href=export_href,
-        review_href=address("/feedback/review", {**query, "rating": "", "q": ""}),
+        review_href=address("/feedback/review", {**exported, "source": "", "q": ""}),
         review_limit=review_limit,
         curl=f"curl -s {shlex.quote(origin + export_href)} -o {EXPORT_NAME}",
     )
@@ -124,15 +135,26 @@ def _options(versions: Sequence[PromptVersion], chosen: str) -> list[Option]:
     return [Option(prompt_id, label) for prompt_id, label in labels.items()]
 
 
+def _labels(judges: Sequence[Report], chosen: str) -> list[str]:
+    """The labels of all judges, those that speak against a response first, and the chosen one wherever it is from."""
+    rows = sorted((row for report in judges for row in report.rows), key=lambda row: row.sentiment)
+    return list(dict.fromkeys([row.label for row in rows] + ([chosen] if chosen else [])))
+
+
 def _segments(query: Mapping[str, str], where: Filter) -> list[Segment]:
     def segment(label: str, icon: str | None, rating: str, current: bool) -> Segment:
-        return Segment(label, icon, address("/feedback", {**query, "rating": rating}) + "#entries", current)
+        return Segment(
+            label, icon, address("/feedback", {**query, "rating": rating, "order": ""}) + "#entries", current
+        )
 
+    worst = query["order"] == "worst"
+    narrowed = {name: query[name] for name in ("feature", "prompt_id", "since", "until")}
     segments = [
-        segment("All", None, "", where.sentiment is None and where.value is None),
+        segment("All", None, "", not (worst or query["rating"])),
         segment("Positive", "up", "positive", where.sentiment == 1),
         segment("Negative", "down", "negative", where.sentiment == -1),
+        Segment("Worst first", None, address("/feedback", {**narrowed, "order": "worst"}) + "#entries", worst),
     ]
-    if where.value is not None or where.sentiment == 0:  # an address made by hand
+    if query["rating"] and where.sentiment not in (1, -1):  # an address made by hand
         segments.append(segment(query["rating"], None, query["rating"], True))
     return segments

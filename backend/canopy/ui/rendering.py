@@ -13,6 +13,7 @@ from markupsafe import Markup
 from canopy.experiments.intervals import percent
 from canopy.feedback.times import iso
 from canopy.store.base import Feedback
+from canopy.store.labels import PersonVote
 from canopy.ui import ab_chart, chart
 
 _HERE = Path(__file__).parent
@@ -120,7 +121,7 @@ def _seconds(value: float) -> str:
     return f"{value:.2f} s" if value < 10 else f"{value:.1f} s"
 
 
-def _rating(feedback: Feedback) -> str:
+def _rating(feedback: Feedback | PersonVote) -> str:
     """A rating in words."""
     if feedback.kind == "score":
         return f"{feedback.value} of 5"
