@@ -72,7 +72,7 @@ async def test_the_worst_come_first_and_page_by_page(board: httpx.AsyncClient) -
     texts: list[str] = []
     cursor = None
     while True:
-        page: dict[str, str | int] = {"order": "worst", "limit": 8} | ({"cursor": cursor} if cursor else {})
+        page = {"order": "worst", "limit": "8", **({"cursor": cursor} if cursor else {})}
         answer = (await board.get("/feedback", params=page)).json()
         assert answer["total"] is None
         texts += [entry["input_text"] for entry in answer["feedback"]]

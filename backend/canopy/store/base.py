@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from canopy.flags.registered import PromptSource, RegisteredPrompt
 from canopy.store.ab import Ballot, BallotCounts, BallotPage, BallotReceipt, Comparison, Experiment, FirstBallot
+from canopy.store.erased import Erased
 from canopy.store.labels import Agreement, JudgeLabel, PersonVote
 from canopy.store.review import Input, Review, ReviewPage, ReviewReceipt, ReviewState
 from canopy.store.turns import Turn, Unjudged
@@ -177,15 +178,6 @@ class Count:
     n: int
 
 
-@dataclass(frozen=True, slots=True)
-class Erased:
-    """How many records a deletion reached."""
-
-    generations: int
-    feedback: int
-    comparisons: int
-
-
 class Store(Protocol):
     """Concurrent calls are fine. Whatever the database can't do is a `StoreError`; a write returns after its commit."""
 
@@ -307,12 +299,10 @@ class Store(Protocol):
         ...
 
     async def worst(self, where: Filter, limit: int, cursor: str | None) -> Page:
-        """Read one page of the responses that nobody has reviewed and that a person or a judge finds bad, worst first.
+        """Read one page of what waits for a review: found bad by people and judges, by judges, by people, newest first.
 
-        First what both find bad, then what a judge does, then what a person does; in each the newest first. An entry
-        stands for a response: it is the newest bad label on it or, without one, the newest bad vote. A page may be
-        short, even empty, and yet have a next one. Of `where` only the feature, the prompt and the times are used.
-        Raises InputError for a cursor that `worst` did not make.
+        An entry is a response: its newest bad label or else vote. A page may be short, even empty, and have
+        a next one. `where` counts as far as feature, prompt and times. Raises InputError for a cursor not its own.
         """
         ...
 

@@ -10,11 +10,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from canopy.errors import InputError, StoreError
 from canopy.flags.registered import PromptSource, RegisteredPrompt
 from canopy.store.ab import Ballot, BallotCounts, BallotPage, BallotReceipt, Comparison, Experiment, FirstBallot
-from canopy.store.base import Count, Erased, Filter, Generation, Page, Receipt, Vote
+from canopy.store.base import Count, Filter, Generation, Page, Receipt, Vote
 from canopy.store.comparisons import Comparisons
 from canopy.store.counting import Counts
 from canopy.store.database import Database, lost, store_error
 from canopy.store.deletion import Before, Deletion, Owned, Scope, Taken
+from canopy.store.erased import Erased
 from canopy.store.generations import Generations
 from canopy.store.inputs import Inputs, Position
 from canopy.store.judgements import Judgements, Verdict

@@ -9,7 +9,8 @@ from sqlalchemy import create_engine, text
 
 from canopy.errors import InputError
 from canopy.store import Store, open_store
-from canopy.store.base import Erased, Filter
+from canopy.store.base import Filter
+from canopy.store.erased import Erased
 from canopy.store.schema import metadata
 from tests.contract.store.records import (
     DOWN,

@@ -1,0 +1,12 @@
+"""The record of a deletion."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """How many records a deletion reached."""
+
+    generations: int
+    feedback: int
+    comparisons: int
