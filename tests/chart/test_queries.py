@@ -19,17 +19,14 @@ import yaml
 from tests.chart.shipped import NAMESPACE, Query, prometheus_rules, queries
 from tests.http.conftest import events
 from tests.support.helm import Helm
-from tests.support.judging import JUDGE
 from tests.support.logql import Count, parse, parse_count
-from tests.support.model_scripts import SCRIPTS, Script
+from tests.support.model_scripts import SCRIPTS
 from tests.support.model_server import FakeModelServer
 from tests.support.prometheus import Prometheus, running_prometheus
 from tests.support.server import Server, running_server
 
 # What the Prometheus operator adds for the chart's ServiceMonitor.
 LABELS = {"namespace": NAMESPACE, "job": "canopy-backend", "pod": "canopy-backend-0"}
-
-ENVIRONMENT = {"CANOPY_JUDGE_AGREEMENT_INTERVAL": "0.5"}
 
 # What the cluster's log collector calls the server's lines.
 STREAM = {
@@ -56,7 +53,7 @@ async def cluster(helms: list[Helm], tmp_path_factory: pytest.TempPathFactory) -
     rules = folder / "rules.yaml"
     shipped = prometheus_rules(helms[0])
     rules.write_text(yaml.safe_dump(shipped))
-    async with FakeModelServer() as model, running_server(folder, values(model), env=ENVIRONMENT) as server:
+    async with FakeModelServer() as model, running_server(folder, values(model)) as server:
         target = server.url.removeprefix("http://")
         async with running_prometheus(target, folder, LABELS, rules) as prometheus:
             # Rates need two looks at each series, and the rules' results one more.
@@ -187,21 +184,16 @@ def values(model: FakeModelServer) -> dict[str, Any]:
         "LLAMA_STACK_URL": model.url,
         "summarize": {"model": "llama32", "prompt": "Summarize in detail:", "prompt_b": "Be brief:"},
         "ab_testing": {"enabled": True},
-        "judges": [JUDGE],
-        "judging": {"online": True},
     }
 
 
 async def everything_happens(server: Server, model: FakeModelServer) -> None:
     """Summaries, votes, ballots, failures of the model, and a values file that is put right and spoilt."""
     async with httpx.AsyncClient(base_url=server.url, timeout=20) as client:
-        for rating, label in (("thumbs_up", "accurate"), ("thumbs_down", "wrong"), ("thumbs_down", "wrong")):
-            judged = len(server.events("judgement_recorded"))
-            model.scripts["judge"] = Script(tokens=(f'{{"rationale": "", "label": "{label}"}}',))
+        for rating in ("thumbs_up", "thumbs_up", "thumbs_down"):
             summary = await client.post("/summarize", json={"prompt": "a text", "stream": False})
             vote = {"generation_id": summary.raise_for_status().json()["generation_id"], "rating": rating}
             voted = (await client.post("/feedback", json=vote)).raise_for_status().json()
-            await server.event("judgement_recorded", judged + 1)
         (await client.delete(f"/feedback/{voted['feedback_id']}")).raise_for_status()
         # Which prompt wins is drawn: that a round has one alone, and the next the other alone, is one in a million.
         for preference in (*("a",) * 10, "tie", "both_bad"):

@@ -62,14 +62,6 @@ def _votes(made: Dashboard) -> Dashboard:
         .with_panel(
             graph("Satisfaction by prompt, 1 day", "percentunit", (_satisfaction("1d", "prompt_id"), "{{prompt_id}}"))
         )
-        .with_panel(
-            graph(
-                "Agreement of judges and people",
-                "short",
-                (f"avg by (judge) (canopy_judge_agreement_kappa{{{_MINE}}})", "{{judge}}"),
-                text="Cohen's kappa: 0 is chance, 1 is always. The page /feedback has its interval.",
-            )
-        )
     )
 
 
