@@ -162,7 +162,7 @@ def test_line_ends_and_a_byte_order_mark_stay(newline: str, bom: str) -> None:
     )
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(CASES, CASES, CASES)
 @example({"\x85\u2028\ufeff": ""}, {"".join(map(chr, range(1, 0x3000))): "\u2029\ud7ff"}, {"👩‍👩‍👧‍👦": "\x7f\x80"})
 @example({}, {chr(sys.maxunicode): ""}, {})

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from canopy.errors import ConfigError
@@ -39,7 +39,6 @@ def value(name: str, params: dict[str, Any] | None = None, *, source: str = "", 
     return scorer.value(Row(source, expected, got))
 
 
-@settings(deadline=None)
 @given(TEXTS, TEXTS, TEXTS)
 def test_an_answer_contains_what_stands_in_it(before: str, expected: str, after: str) -> None:
     assert value("basic::subset_of", expected=expected, got=before + expected + after) == 1
@@ -78,7 +77,6 @@ def test_rouge_reads_every_script(text: str) -> None:
     assert value("rouge", expected=text, got="something else") == 0
 
 
-@settings(deadline=None)
 @given(TEXTS, TEXTS, st.sampled_from(["rouge1", "rouge2", "rougeL", "rougeLsum"]))
 def test_rouge_of_any_texts_is_a_share(expected: str, got: str, variant: str) -> None:
     assert 0 <= value("rouge", {"variant": variant}, expected=expected, got=got) <= 1
@@ -102,7 +100,6 @@ def template(tmp_path: Path) -> Path:
     return tmp_path / "judge_prompt.txt"
 
 
-@settings(deadline=None)
 @given(query=TEXTS, expected=TEXTS, got=TEXTS)
 @example(query="{generated_answer}", expected="{input_query}", got="{expected_answer}")
 @example(query="{0} {} {x!r:>10} {", expected="}} %s $x", got="{generated_answer.__class__.__mro__}")
@@ -141,7 +138,6 @@ def test_a_template_that_cannot_be_filled_in_is_refused(template: Path, text: st
     assert "judge_prompt.txt" in str(refused.value)
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from([*"{}!:_.[]0", *PLACEHOLDERS, "{generated_answer}"])).map("".join))
 def test_a_template_is_refused_or_can_be_filled_in(template: str) -> None:
     try:
@@ -183,7 +179,6 @@ def test_a_group_that_took_no_part_in_the_match_is_no_grade() -> None:
     assert read_grade("Answer: none", [compile_regex("Answer: (?:none|(A|B))"), compile_regex("(n)one")]).grade == "N"
 
 
-@settings(deadline=None)
 @given(st.text().filter(lambda text: "Answer: " not in text))
 def test_without_a_match_there_is_no_grade(said: str) -> None:
     found = read_grade(said, LAB)
@@ -192,7 +187,6 @@ def test_without_a_match_there_is_no_grade(said: str) -> None:
     assert "no regular expression of `judge_score_regexes` matches" in str(found.error)
 
 
-@settings(deadline=None)
 @given(TEXTS, st.sampled_from("ABCDE"), st.sampled_from("ABCDE"))
 def test_a_grade_that_the_judge_quotes_never_becomes_the_grade(between: str, quoted: str, meant: str) -> None:
     found = read_grade(f'The summary says "Answer: {quoted}". {between}\nAnswer: {meant}', LAB)

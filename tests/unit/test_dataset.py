@@ -4,7 +4,7 @@ import sys
 
 import pytest
 import yaml
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from canopy.feedback.dataset import head
@@ -15,7 +15,6 @@ LOADERS = [yaml.SafeLoader, yaml.CSafeLoader]
 
 
 @pytest.mark.parametrize("loader", LOADERS)
-@settings(deadline=None)
 @given(text=TEXTS)
 @example(text="".join(map(chr, range(1, 0x3000))))
 @example(text="".join(chr(code) for code in range(0xFDD0, 0x10000)))
