@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from hypothesis import settings
 
 from tests.support.mlflow import MlflowServer
 from tests.support.postgres import PostgresServer, PostgresUnavailable
