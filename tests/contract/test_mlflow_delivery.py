@@ -20,10 +20,11 @@ LONG_PAUSE = "60"
 
 
 class Answers:
-    """An HTTP server whose every answer has the status that was set last. It notes what it was asked."""
+    """An HTTP server whose every answer has the status and the body that were set last. It notes what it was asked."""
 
     def __init__(self) -> None:
         self.status = 200
+        self.body = '{"error_code": "TOLD"}'
         self.asked: list[str] = []
         self.arrived = asyncio.Event()
         self.url = ""
@@ -33,8 +34,10 @@ class Answers:
             lengths = [line for line in head.lower().splitlines() if line.startswith(b"content-length:")]
             await reader.readexactly(int(lengths[0].split(b":")[1]) if lengths else 0)
             self.asked.append(head.split(b" ")[0].decode())
-            reply = f"HTTP/1.1 {self.status} Told\r\nRetry-After: {LONG_PAUSE}\r\nContent-Length: 2\r\n\r\n{{}}"
-            writer.write(reply.encode())
+            head_of_reply = (
+                f"HTTP/1.1 {self.status} Told\r\nRetry-After: {LONG_PAUSE}\r\nContent-Length: {len(self.body)}"
+            )
+            writer.write(f"{head_of_reply}\r\n\r\n{self.body}".encode())
             await writer.drain()
             self.arrived.set()
 
@@ -107,6 +110,19 @@ async def test_what_says_nothing_about_the_delivery_leaves_it_due(
     backlog = await deliver()
     assert (backlog.depth, backlog.parked, backlog.due) == (1, 0, True)
     assert mlflow_answers.asked == ["POST"]  # `Retry-After` is longer than the test
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(200, "<html>Sign in</html>"), (302, ""), (404, "<html>"), (404, '{"detail": "Not Found"}')]
+)
+async def test_whatever_else_answers_takes_nothing_and_parks_nothing(
+    deliver: Round, store: Store, mlflow_answers: Answers, status: int, body: str
+) -> None:
+    mlflow_answers.status, mlflow_answers.body = status, body
+    backlog = await deliver()
+    assert (backlog.depth, backlog.parked, backlog.due) == (1, 0, True)
+    (waiting,) = await store.deliveries.waiting(10, parked=False)
+    assert waiting.problem == f"What answers at `mlflow.url`, with status {status}, is not MLflow."
 
 
 @pytest.mark.parametrize("status", [400, 413, 422])

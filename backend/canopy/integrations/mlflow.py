@@ -71,18 +71,9 @@ class MlflowClient:
     async def _send(self, method: str, path: str, body: Mapping[str, Any] | None) -> Answer:
         try:
             response = await self._client.request(method, path, json=body)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             return Answer("away", f"MLflow does not answer ({type(error).__name__}).")
-        status = response.status_code
-        if response.is_success:
-            return Answer("done")
-        if status in _AWAY:
-            return Answer("away", f"MLflow answers with status {status}.", _retry_after(response))
-        if status == HTTPStatus.NOT_FOUND:
-            return Answer("missing", "MLflow does not have the trace.")
-        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            return Answer("failed", f"MLflow answers with status {status}.")
-        return Answer("refused", f"MLflow refuses the assessment with status {status}.")
+        return _read(response)
 
 
 def assessment(subject: str, stated: Stated) -> dict[str, Any]:
@@ -127,6 +118,35 @@ def _value(stated: Stated) -> bool | int | str | None:
             return stated.value
         case None:
             return _PREFERRED.get(stated.value)
+
+
+def _read(response: httpx.Response) -> Answer:
+    status = response.status_code
+    if status in _AWAY:
+        return Answer("away", f"MLflow answers with status {status}.", _retry_after(response))
+    if not _is_mlflows(response):
+        return Answer("away", f"What answers at `mlflow.url`, with status {status}, is not MLflow.")
+    if response.is_success:
+        return Answer("done")
+    if status == HTTPStatus.NOT_FOUND:
+        return Answer("missing", "MLflow does not have the trace.")
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return Answer("failed", f"MLflow answers with status {status}.")
+    return Answer("refused", f"MLflow refuses the assessment with status {status}.")
+
+
+def _is_mlflows(response: httpx.Response) -> bool:
+    """Whether an answer that would settle a delivery is MLflow's own: a page to sign in at has status 200 or 302, too.
+
+    Refusals are believed of anybody, as a proxy's limits hold as well as MLflow's.
+    """
+    if not (response.is_success or response.is_redirect or response.status_code == HTTPStatus.NOT_FOUND):
+        return True
+    try:
+        said = response.json()
+    except ValueError:
+        return False
+    return isinstance(said, dict) and (response.is_success or "error_code" in said)
 
 
 def _path(trace_id: str, subject: str | None = None) -> str:

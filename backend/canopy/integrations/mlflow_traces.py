@@ -26,6 +26,7 @@ _FIRST_WAIT = 1.0  # seconds after the first failure, doubled with each
 _LONGEST_WAIT = 30.0
 _QUEUE = 8192  # spans that wait meanwhile; beyond it new ones are lost
 _BATCH = 64  # spans in one request: each may hold a text of 100,000 characters
+_REFUSED = {httpx.codes.BAD_REQUEST, httpx.codes.REQUEST_ENTITY_TOO_LARGE, httpx.codes.UNPROCESSABLE_ENTITY}
 _DELAY = 1000  # milliseconds until a batch that isn't full is sent
 
 
@@ -98,8 +99,14 @@ class _Export:
         )
 
 
+class _Refusal(str):
+    """Why these spans will never be taken together."""
+
+    __slots__ = ()
+
+
 class MlflowExporter(SpanExporter):
-    """Posts spans to `/v1/traces`, again and again while MLflow is away."""
+    """Posts spans to `/v1/traces`, again and again while MLflow is away, in smaller batches where it refuses one."""
 
     def __init__(self, url: str, experiment: str, token: str | None, lost: Callable[[int, str], None]) -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -119,6 +126,8 @@ class MlflowExporter(SpanExporter):
         deadline = time.monotonic() + _PATIENCE
         wait = _FIRST_WAIT
         while problem := self._post(content):
+            if isinstance(problem, _Refusal):
+                return self._in_halves(spans, problem)
             if self._ending.wait(wait) or time.monotonic() > deadline:
                 self._lost(len(spans), problem)
                 return SpanExportResult.FAILURE
@@ -129,17 +138,30 @@ class MlflowExporter(SpanExporter):
     def shutdown(self) -> None:
         self._client.close()
 
+    def _in_halves(self, spans: Sequence[ReadableSpan], problem: str) -> SpanExportResult:
+        """Give up the one span that is refused, or that is too large for a proxy, and not those beside it."""
+        if len(spans) == 1:
+            self._lost(1, problem)
+            return SpanExportResult.FAILURE
+        middle = len(spans) // 2
+        return max(self.export(spans[:middle]), self.export(spans[middle:]), key=lambda result: result.value)
+
     def _post(self, content: bytes) -> str | None:
         """Why MLflow did not take it; None when it did."""
         try:
             experiment = self._find()
             headers = {"x-mlflow-experiment-id": experiment, "Content-Type": "application/x-protobuf"}
-            self._client.post("/v1/traces", content=content, headers=headers).raise_for_status()
+            answer = self._client.post("/v1/traces", content=content, headers=headers)
+            if answer.status_code in _REFUSED:
+                return _Refusal(f"MLflow refuses the span with status {answer.status_code}.")
+            answer.raise_for_status()
         except httpx.HTTPStatusError as error:
             self._experiment_id = None  # it may have been deleted
             return f"MLflow answers with status {error.response.status_code}."
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             return f"MLflow does not answer ({type(error).__name__})."
+        except (ValueError, KeyError, TypeError):  # a page to sign in at, say
+            return "What answers at `mlflow.url` is not MLflow."
         return None
 
     def _find(self) -> str:
