@@ -78,6 +78,16 @@ async def test_erase_reaches_one_session_and_no_other(tmp_path: Path) -> None:
     await store.close()
 
 
+async def test_erase_says_what_stays_in_mlflow(tmp_path: Path) -> None:
+    store, url = await filled(tmp_path)
+    await store.close()
+    values = tmp_path / "values.yaml"
+    values.write_text("mlflow: {enabled: true, url: 'http://mlflow'}")
+    result = canopy("erase", "--session", "s1", CANOPY_STORE_URL=url, CANOPY_CONFIG_PATH=str(values))
+    assert result.stdout.startswith("Deleted 1 generation")
+    assert "stay in MLflow" in result.stderr
+
+
 async def test_prune_deletes_what_is_older(tmp_path: Path) -> None:
     store, url = await filled(tmp_path)
     assert canopy("prune", "--older-than", "90d", CANOPY_STORE_URL=url).returncode == 0

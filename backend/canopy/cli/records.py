@@ -80,9 +80,14 @@ def erase(user_id: str | None, session_id: str | None) -> None:
     """Delete everything of one user or one session: generations, the feedback on them, feedback given, comparisons."""
     if bool(user_id) == bool(session_id):
         raise click.UsageError("Give either --user or --session.")
-    _report(
-        with_store(read_settings(), lambda store: store.erase(user_id=user_id or None, session_id=session_id or None))
-    )
+    from canopy.app import values_path
+    from canopy.flags import ConfigSource
+
+    settings = read_settings()
+    mlflow = ConfigSource(values_path(settings)).current.values.mlflow
+    _report(with_store(settings, lambda store: store.erase(user_id=user_id or None, session_id=session_id or None)))
+    if mlflow.enabled:
+        click.echo("Traces with their texts stay in MLflow; delete them there.", err=True)
 
 
 def _report(erased: Any) -> None:
