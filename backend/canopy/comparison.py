@@ -7,7 +7,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import NamedTuple
 
-from canopy.errors import FeatureDisabled, StoreError
+from canopy.errors import StoreError
 from canopy.experiments.assignment import compares, prompt_b_side
 from canopy.experiments.identity import experiment_id
 from canopy.experiments.rule import Rule
@@ -94,10 +94,7 @@ class Comparisons:
 
     def check(self) -> Config:
         """The config in force. Raises FeatureDisabled when it has A/B testing off."""
-        config = self._config.current
-        if not config.flags["ab_testing"].on:
-            raise FeatureDisabled("A/B testing feature is not enabled")
-        return config
+        return self._config.having("ab_testing", "A/B testing")
 
     def chosen(self, question: Question, config: Config) -> bool:
         """Whether this session is in the share that gets comparisons."""

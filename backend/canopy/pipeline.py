@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from opentelemetry.trace import Span, Status, StatusCode, get_current_span
 
 from canopy.admission import Admission
-from canopy.errors import CanopyError, FeatureDisabled, ShuttingDown, StoreError
+from canopy.errors import CanopyError, ShuttingDown, StoreError
 from canopy.features import Feature
 from canopy.flags import Config, ConfigSource
 from canopy.flags.values import Arm
@@ -80,10 +80,7 @@ class Pipeline:
 
     def check(self, feature: Feature) -> Config:
         """The config in force. Raises FeatureDisabled when it has the feature's flag off."""
-        config = self._config.current
-        if not config.flags[feature.flag].on:
-            raise FeatureDisabled(f"{feature.title} feature is not enabled")
-        return config
+        return self._config.having(feature.flag, feature.title)
 
     async def generate(self, question: Question) -> AsyncGenerator[Deltas | Generation]:
         """Yield the reply as it arrives and, when it is complete and recorded, the record.

@@ -1,6 +1,6 @@
 """From a preference that a client sends to a committed, logged and counted ballot."""
 
-from canopy.errors import FeatureDisabled, StoreError
+from canopy.errors import StoreError
 from canopy.feedback.votes import check_reasons
 from canopy.flags import Config, ConfigSource
 from canopy.store.ab import Ballot, BallotReceipt
@@ -22,10 +22,7 @@ class Ballots:
 
         With A/B testing off a ballot still counts: the flag may have changed while somebody was reading.
         """
-        config = self._config.current
-        if not config.flags["feedback"].on:
-            raise FeatureDisabled("Feedback feature is not enabled")
-        return config
+        return self._config.having("feedback", "Feedback")
 
     async def submit(self, ballot: Ballot, trace_id: str) -> BallotReceipt:
         """Commit a ballot. Raises InputError, one of the comparison's errors or StoreError; then nothing is stored."""

@@ -1,6 +1,6 @@
 """From what a reviewer writes to a committed, logged and counted expected result."""
 
-from canopy.errors import FeatureDisabled, StoreError
+from canopy.errors import StoreError
 from canopy.flags import Config, ConfigSource
 from canopy.store.base import Store
 from canopy.store.review import Review, ReviewReceipt
@@ -18,10 +18,7 @@ class Reviews:
 
     def check(self) -> Config:
         """The config in force. Raises FeatureDisabled when it has feedback off."""
-        config = self._config.current
-        if not config.flags["feedback"].on:
-            raise FeatureDisabled("Feedback feature is not enabled")
-        return config
+        return self._config.having("feedback", "Feedback")
 
     async def submit(self, review: Review, trace_id: str) -> ReviewReceipt:
         """Commit a review. Raises FeedbackNotFound or StoreError, and then nothing is stored."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from canopy.errors import FeatureDisabled, FeedbackNotFound, InputError, StoreError
+from canopy.errors import FeedbackNotFound, InputError, StoreError
 from canopy.features import FEATURES
 from canopy.feedback.ratings import parse_rating
 from canopy.flags import Config, ConfigSource
@@ -42,10 +42,7 @@ class Votes:
 
     def check(self) -> Config:
         """The config in force. Raises FeatureDisabled when it has feedback off."""
-        config = self._config.current
-        if not config.flags["feedback"].on:
-            raise FeatureDisabled("Feedback feature is not enabled")
-        return config
+        return self._config.having("feedback", "Feedback")
 
     async def submit(self, ballot: Ballot, trace_id: str) -> Receipt:
         """Commit a vote. Raises InputError, GenerationNotFound or StoreError, and then nothing is stored."""

@@ -12,7 +12,7 @@ import yaml
 from pydantic import ValidationError
 
 from canopy.documents import problem_of, refuse_repeated_keys, sentence_of
-from canopy.errors import ConfigError
+from canopy.errors import ConfigError, FeatureDisabled
 from canopy.flags.decisions import Flag, decide
 from canopy.flags.registered import PromptSource, RegisteredPrompt, with_texts
 from canopy.flags.values import Arm, Values
@@ -121,6 +121,13 @@ class ConfigSource:
             raise ConfigError(f"{self.place}: {error.sentence}") from error
         self.know(self._known)
         return self.current
+
+    def having(self, flag: str, title: str) -> Config:
+        """The config in force. Raises FeatureDisabled, with the capability's `title`, when it has this flag off."""
+        config = self.current  # once: a reload in its thread may change it meanwhile
+        if not config.flags[flag].on:
+            raise FeatureDisabled(f"{title} feature is not enabled")
+        return config
 
     def know(self, prompts: Mapping[PromptSource, RegisteredPrompt]) -> None:
         """Put the registry's texts in force, wherever the values name them, instead of those known before."""
