@@ -19,6 +19,9 @@ BIN := .venv/bin
 STAMPS := .venv/stamps
 CACHE := .cache
 CONFIG ?=
+# Tests wait for the servers they start more than they compute. A file's tests share servers, so a file stays whole.
+WORKERS ?= 2
+ADDRESS ?= http://127.0.0.1:8000
 
 # The locks are complete, so pip has nothing to resolve, and what builds the few packages that have no wheel is locked too.
 PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile --no-deps --no-build-isolation
@@ -47,7 +50,11 @@ help:  ## Show this list
 ##@ Develop
 .PHONY: test
 test: install-dev lint  ## Run everything: lint, format, types, import rules, all tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
+
+.PHONY: attack
+attack: install-dev  ## Attack the running server at ADDRESS, with the token in ATTACK_TOKEN where it needs one
+	@$(BIN)/python -m pytest tests/attack --address $(ADDRESS)
 
 .PHONY: lint
 lint: $(STAMPS)/dev $(STAMPS)/project  ## Check style, format, types and import rules

@@ -126,3 +126,13 @@ def keys(schema: dict[str, Any]) -> list[str]:
     """Every property's name, in every definition."""
     definitions = [schema, *schema.get("$defs", {}).values()]
     return [name for definition in definitions for name in definition.get("properties", {})]
+
+
+def test_each_promise_of_security_is_held_by_a_test_that_exists() -> None:
+    promises = table("security.md", "promise")
+    assert promises
+    for row in promises:
+        assert code(row["held by"]), row["promise"]
+        for place in code(row["held by"]):
+            path, _, name = place.partition("::")
+            assert f"def {name}(" in (ROOT / path).read_text(), place
