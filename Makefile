@@ -120,7 +120,13 @@ lock: $(CACHE)/lock/.stamp  ## Remake the locks from pyproject.toml; UPGRADE=1 t
 	@$(COMPILE) --no-deps --no-annotate requirements/hadolint.in -o requirements/hadolint.lock
 	@$(COMPILE) --group bootstrap -o requirements/bootstrap.lock
 	@$(COMPILE) --group resolver -o requirements/resolver.lock
+	@$(COMPILE) --group audit -o requirements/audit.lock
 	@$(COMPILE:3.12=3.13) --group logql -o requirements/logql.lock
+
+# Strict: without the data about vulnerabilities it fails, where it would pass over every package and be content.
+.PHONY: audit
+audit: $(CACHE)/audit/.stamp  ## Ask PyPI whether a package in requirements.lock has a known vulnerability
+	@PYTHONPATH=$(CACHE)/audit $(BIN)/python -m pip_audit --strict --disable-pip --no-deps --requirement requirements.lock
 
 .PHONY: chart
 chart: $(STAMPS)/project $(STAMPS)/runtime  ## Remake the chart's schema and its table of values from the models and values.yaml
@@ -215,4 +221,9 @@ $(CACHE)/hadolint/.stamp: requirements/hadolint.lock | $(STAMPS)/venv
 $(CACHE)/lock/.stamp: | $(STAMPS)/venv
 	@rm -rf $(@D) && mkdir -p $(@D)
 	@$(PIP_LOCKED) --target $(@D) -r requirements/resolver.lock
+	@touch $@
+
+$(CACHE)/audit/.stamp: requirements/audit.lock | $(STAMPS)/venv
+	@rm -rf $(@D) && mkdir -p $(@D)
+	@$(PIP_LOCKED) --target $(@D) -r requirements/audit.lock
 	@touch $@

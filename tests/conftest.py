@@ -19,6 +19,7 @@ from tests.support.stacks import Stacks, open_stacks
 settings.register_profile("canopy", deadline=None)
 settings.load_profile("canopy")
 
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--address` is for tests/attack alone, and is declared where pytest looks for options."""
     parser.addoption("--address", help="attack the server that runs at this address (tests/attack)")

@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.attack.test_nasty import ODD
 from tests.http.comparing import A, B, ab_values, client, compare, compared, comparing, prefer, session
 from tests.http.conftest import ENVIRONMENT
-from tests.http.test_nasty import ODD
 from tests.support.model_scripts import TOKENS
 from tests.support.model_server import FakeModelServer
 from tests.support.server import Server, running_server

@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from canopy.evals.review import bad_answers
+from tests.attack.test_nasty import ODD
 from tests.http.conftest import lab_vote, vote
-from tests.http.test_nasty import ODD
 from tests.support.server import Server
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

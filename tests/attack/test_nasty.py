@@ -1,20 +1,25 @@
-"""Nothing that a client can send makes the server answer 500, whatever the schema says and whatever it doesn't."""
+"""Nothing that a client can send makes the server answer 500, on either engine, whatever the schema says or doesn't."""
 
 import asyncio
 import itertools
 import json
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import httpx
 import pytest
+import pytest_asyncio
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.core.result import Ok
+from schemathesis.generation.stateful import run_state_machine_as_test
 
-from tests.support.server import Server
+from tests.http.conftest import ENVIRONMENT, summarize, values
+from tests.support.model_server import FakeModelServer
+from tests.support.server import Server, running_server
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.own_server]
 
 NASTY = [
     "\0",
@@ -35,6 +40,58 @@ NASTY = [
     "\u202e reversed",
 ]
 ODD: list[Any] = [*NASTY, None, True, 0, -1, 1.5, float("nan"), float("inf"), 10**400, [], {}, [[]], {"a": {"b": []}}]
+
+# What an answer gives for the next request: the paths of a stateful walk through the API.
+LINKS: dict[str, list[dict[str, Any]]] = {
+    "POST /summarize": [
+        {
+            "operationRef": "#/paths/~1feedback/post",
+            "requestBody": {"generation_id": "$response.body#/generation_id", "rating": "thumbs_down"},
+        },
+    ],
+    "POST /summarize/ab": [
+        {
+            "operationRef": "#/paths/~1feedback~1ab/post",
+            "requestBody": {"comparison_id": "$response.body#/comparison_id", "preference": "both_bad"},
+        },
+    ],
+    "POST /feedback": [
+        {
+            "operationRef": "#/paths/~1feedback~1{feedback_id}/delete",
+            "parameters": {"feedback_id": "$response.body#/feedback_id"},
+        },
+        {
+            "operationRef": "#/paths/~1feedback~1review/put",
+            "requestBody": {"feedback_id": "$response.body#/feedback_id", "expected_result": "A better one."},
+        },
+    ],
+    "GET /feedback": [
+        {"operationRef": "#/paths/~1feedback/get", "parameters": {"cursor": "$response.body#/next"}},
+    ],
+}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session", params=["sqlite", "postgresql"])
+async def server(
+    request: pytest.FixtureRequest, model: FakeModelServer, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncGenerator[Server]:
+    """A server with everything on, on each engine."""
+    env = dict(ENVIRONMENT)
+    if request.param == "postgresql":
+        env["CANOPY_STORE_URL"] = request.getfixturevalue("postgres").create_database()
+    both = {"summarize": {"prompt_b": "Be brief:"}, "ab_testing": {"enabled": True}}
+    limits = {"rate_limits": {"summarize": "", "feedback": "", "read": ""}}
+    folder = tmp_path_factory.mktemp(request.param)
+    async with running_server(folder, values(model, **both, **limits), env=env) as running:
+        async with httpx.AsyncClient(base_url=running.url, timeout=20) as http:
+            await summarize(http)
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def client(server: Server) -> AsyncGenerator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=server.url, timeout=20) as http:
+        yield http
 
 
 async def test_nasty_values_in_any_field_of_any_body(client: httpx.AsyncClient) -> None:
@@ -99,7 +156,7 @@ async def test_nasty_values_in_queries_paths_and_headers(client: httpx.AsyncClie
             expected = {200, 404, 422} if name == "experiment" else {200, 422}
             assert response.status_code in expected, (path, name, text, response.text)
     for nasty in texts:
-        escaped = "".join(f"%{byte:02x}" for byte in text)
+        escaped = "".join(f"%{byte:02x}" for byte in nasty)
         assert (await client.delete(f"/feedback/{escaped}")).status_code in {404, 405}, nasty
         for header in (b"x-session-id", b"idempotency-key", b"traceparent", b"accept", b"content-type"):
             if not set(nasty) & set(b"\0\r\n"):
@@ -132,3 +189,32 @@ async def test_requests_made_up_from_the_api_description(client: httpx.AsyncClie
     assert len(operations) >= 10
     for operation in operations:
         await asyncio.to_thread(probe, operation)
+
+
+@pytest.mark.filterwarnings("ignore")  # as above
+async def test_walks_through_the_api_from_one_answer_to_the_next(client: httpx.AsyncClient, server: Server) -> None:
+    described = (await client.get("/openapi.json")).json()
+    for operation, links in LINKS.items():
+        method, path = operation.split(" ")
+        answer = described["paths"][path][method.lower()]["responses"]["200"]
+        answer["links"] = {f"link{number}": link for number, link in enumerate(links)}
+    schema = schemathesis.openapi.from_dict(described)
+    schema.config.update(base_url=server.url)
+    walked: set[tuple[str, int]] = set()
+
+    class Walk(schema.as_state_machine()):  # type: ignore[misc]  # made at run time
+        def before_call(self, case: Any) -> None:
+            if isinstance(case.body, dict) and "stream" in case.operation.body[0].definition.get("schema", {}).get(
+                "properties", {}
+            ):
+                case.body["stream"] = False  # what a link reads is JSON
+
+        def validate_response(self, response: Any, case: Any, additional_checks: Any = (), **_: Any) -> None:
+            del additional_checks
+            walked.add((case.operation.label, response.status_code))
+            case.validate_response(response, checks=[not_a_server_error])
+
+    quick = settings(max_examples=120, stateful_step_count=10, derandomize=True, deadline=None, database=None)
+    await asyncio.to_thread(run_state_machine_as_test, Walk, settings=quick)
+    # The walk came to where only an earlier answer leads.
+    assert {("DELETE /feedback/{feedback_id}", 200), ("POST /feedback/ab", 200)} <= walked, sorted(walked)
