@@ -196,7 +196,7 @@ async def test_each_person_may_ask_so_often_and_the_platform_as_often_as_it_like
         votes = await asyncio.gather(*(ben.post("/feedback", json=lab_vote()) for _ in range(5)))
         assert sorted(it.status_code for it in votes) == [200, 200, 429, 429, 429]
         refused = next(it for it in votes if it.status_code == 429)
-        assert refused.json()["detail"] == "This may be asked 2 times in a day. Try again in a moment."
+        assert refused.json()["detail"].startswith("This may be asked 2 times in a day. Try again in ")
         assert (refused.json()["code"], int(refused.headers["retry-after"]) > 0) == ("rate_limited", True)
         assert (await cem.post("/feedback", json=lab_vote())).status_code == 200
         await summarize(ben)

@@ -1,4 +1,4 @@
-"""Tokens from a file, identities from a proxy's headers, and counted requests."""
+"""Tokens from a file and identities from a proxy's headers."""
 
 import hashlib
 from pathlib import Path
@@ -6,11 +6,10 @@ from pathlib import Path
 import pytest
 
 from canopy.auth.identity import Identity
-from canopy.auth.limits import RateLimits
 from canopy.auth.proxy import identify
 from canopy.auth.tokens import Tokens
-from canopy.errors import ConfigError, IdentityRefused, RateLimited
-from canopy.flags.access import AuthValues, RateLimitValues
+from canopy.errors import ConfigError, IdentityRefused
+from canopy.flags.access import AuthValues
 
 ANA = "ana-0123456789abcdef"
 BEN = "ben-0123456789abcdef=="
@@ -152,19 +151,3 @@ def test_networks_and_names_of_ones_own_are_what_counts() -> None:
 def test_a_header_that_is_not_clear_is_refused(headers: list[tuple[bytes, bytes]]) -> None:
     with pytest.raises(IdentityRefused):
         identify(headers, "127.0.0.1", PROXY)
-
-
-async def test_each_client_and_each_kind_has_its_own_count() -> None:
-    limits, values = RateLimits(), RateLimitValues(summarize="2/day", feedback="1/day", read="")
-    for _ in range(2):
-        await limits.count("summarize", "ana", values)
-    with pytest.raises(RateLimited, match="2 times in a day") as caught:
-        await limits.count("summarize", "ana", values)
-    assert caught.value.retry_after is not None
-    assert 1 <= caught.value.retry_after <= 2 * 86_400
-    await limits.count("summarize", "ben", values)
-    await limits.count("feedback", "ana", values)
-    with pytest.raises(RateLimited, match="once in a day"):
-        await limits.count("feedback", "ana", values)
-    for _ in range(100):
-        await limits.count("read", "ana", values)

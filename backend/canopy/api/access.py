@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from canopy.api.parts import Parts
 from canopy.auth import proxy
+from canopy.auth.askers import NOBODY, Asker, asker_of
 from canopy.auth.identity import Identity, Role
 from canopy.auth.limits import Kind
 from canopy.errors import Forbidden, Unauthenticated
@@ -70,6 +71,12 @@ def identity_of(scope: MutableMapping[str, Any]) -> Identity | None:
     return identity
 
 
+def asker_in(scope: MutableMapping[str, Any]) -> Asker:
+    """Whom bounds hold, once `admit` knows."""
+    asker: Asker = scope.get("canopy.asker", NOBODY)
+    return asker
+
+
 class Access:
     """Lets in who may."""
 
@@ -97,16 +104,18 @@ class Access:
         if rule.role is None:
             return
         values = self._parts.config.current.values
-        if values.auth.mode == "open":
-            client = request.client.host if values.rate_limits.by_address and request.client else None
-        else:
+        user = None
+        if values.auth.mode != "open":
             identity = self.identify(request)
             request.scope["canopy.identity"] = identity
             if not identity.may(rule.role):
                 raise Forbidden("This shows what people wrote, which only reviewers may read. Ask for that role.")
-            client = identity.user
-        if client is not None and rule.limit is not None:
-            await self._parts.limits.count(rule.limit, client, values.rate_limits)
+            user = identity.user
+        peer = request.client.host if request.client else None
+        asker = asker_of(user, peer, by_address=values.rate_limits.by_address)
+        request.scope["canopy.asker"] = asker
+        if rule.limit is not None and asker.known:
+            self._parts.limits.count(rule.limit, asker.key, values.rate_limits)
 
     def identify(self, request: Request) -> Identity:
         """Who asks. Raises Unauthenticated or IdentityRefused."""
