@@ -28,6 +28,7 @@ from canopy.judges.agreement import Agreements
 from canopy.judges.online import OnlineJudging
 from canopy.lifecycle import Lifecycle
 from canopy.pipeline import Pipeline
+from canopy.readiness import Readiness
 from canopy.settings import Settings
 from canopy.store import open_store
 from canopy.telemetry import Logs, Metrics, Telemetry, Traces
@@ -74,6 +75,7 @@ def create_app(settings: Settings, logs: Logs) -> Application:
     )
     judging = OnlineJudging(config, store, inference, telemetry, settings.judge_timeout)
     pipeline = Pipeline(config, inference, store, telemetry, admission, judging.offer)
+    lifecycle = Lifecycle()
     parts = Parts(
         settings=settings,
         config=config,
@@ -87,7 +89,8 @@ def create_app(settings: Settings, logs: Logs) -> Application:
         ballots=Ballots(config, store, telemetry),
         reviews=Reviews(config, store, telemetry),
         telemetry=telemetry,
-        lifecycle=Lifecycle(),
+        lifecycle=lifecycle,
+        readiness=Readiness(lifecycle, store.ping),
         tokens=tokens,
         limits=RateLimits(),
     )

@@ -14,6 +14,7 @@ from tests.http.comparing import A, B, ab_values, client, compare, compared, com
 from tests.http.conftest import ENVIRONMENT
 from tests.support.model_scripts import TOKENS
 from tests.support.model_server import FakeModelServer
+from tests.support.scraping import scrape
 from tests.support.server import Server, running_server
 
 __all__ = ["client", "comparing"]  # fixtures
@@ -226,6 +227,6 @@ async def test_a_ballot_is_logged_and_counted_by_the_winning_prompt(
     winner = answer["prompts"]["b"]["id"]
     assert (line["preference"], line["winning_prompt_id"]) == ("b", winner)
     assert not any(text in str(line) for text in ("A long text.", "".join(TOKENS), A, B))
-    metrics = (await client.get("/metrics")).text
+    metrics = await scrape(client)
     labels = f'prompt_id="{winner}",winner="{answer["winning_prompt"]}"'
     assert f"canopy_ab_preferences_total{{{labels}}}" in metrics

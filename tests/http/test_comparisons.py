@@ -11,6 +11,7 @@ from tests.http.comparing import A, B, ab_values, client, compare, comparing, pr
 from tests.http.conftest import ENVIRONMENT, drain, events
 from tests.support.model_scripts import SCRIPTS, TOKENS, Script
 from tests.support.model_server import FakeModelServer
+from tests.support.scraping import scrape
 from tests.support.server import running_server
 
 __all__ = ["client", "comparing"]  # fixtures
@@ -67,11 +68,11 @@ async def test_nothing_before_the_vote_tells_which_prompt_is_which(
 
 async def test_the_metrics_count_no_side_before_the_other(client: httpx.AsyncClient, model: FakeModelServer) -> None:
     async def tokens() -> list[str]:
-        lines = (await client.get("/metrics")).text.splitlines()
+        lines = (await scrape(client)).splitlines()
         return [line for line in lines if line.startswith(("canopy_tokens_total", "canopy_generations_total"))]
 
     await compare(client)
-    model.scripts[B] = Script(first_token_after=0.5)
+    model.scripts[B] = Script(first_token_after=5)
     before = await tokens()
     async with client.stream("POST", "/summarize/ab", json={"prompt": "A long text."}) as response:
         lines = response.aiter_lines()

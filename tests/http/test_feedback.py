@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from tests.http.conftest import entries, lab_vote, summarize, vote
+from tests.support.scraping import scrape
 from tests.support.server import Server
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -221,7 +222,7 @@ async def test_metrics_count_votes_by_feature_rating_and_prompt(empty: httpx.Asy
     line = 'canopy_feedback_total{feature="summarize",prompt_id="",rating="5"}'
 
     async def count() -> float:
-        metrics = (await empty.get("/metrics")).text.splitlines()
+        metrics = (await scrape(empty)).splitlines()
         return next((float(text.rpartition(" ")[2]) for text in metrics if text.startswith(line)), 0.0)
 
     before = await count()

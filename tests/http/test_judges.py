@@ -17,6 +17,7 @@ from tests.http.conftest import entries, summarize
 from tests.support.judging import ACCURATE, JUDGE
 from tests.support.model_scripts import SCRIPTS, Script
 from tests.support.model_server import FakeModelServer
+from tests.support.scraping import scrape
 from tests.support.server import Server, running_server
 
 
@@ -41,7 +42,7 @@ def accuracy(model: FakeModelServer) -> Judge:
 
 
 async def samples(client: httpx.AsyncClient, name: str) -> list[str]:
-    text = (await client.get("/metrics")).text
+    text = await scrape(client)
     return [line for line in text.splitlines() if line.startswith(name + "{")]
 
 

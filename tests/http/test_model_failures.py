@@ -9,6 +9,7 @@ import pytest
 from tests.http.conftest import ENVIRONMENT, drain, events, values
 from tests.support.model_scripts import SCRIPTS, TOKENS, Script
 from tests.support.model_server import FakeModelServer
+from tests.support.scraping import scrape
 from tests.support.server import Server, running_server
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -161,7 +162,7 @@ async def test_beyond_the_bound_a_request_waits_its_turn_and_beyond_the_queue_it
         refused = next(response for response in responses if response.status_code == 503)
         assert refused.json()["code"] == "overloaded"
         assert int(refused.headers["retry-after"]) > 0
-        metrics = (await client.get("/metrics")).text
+        metrics = await scrape(client)
         assert "canopy_generations_in_flight 0.0" in metrics
         assert "canopy_generations_queued 0.0" in metrics
 

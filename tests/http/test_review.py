@@ -9,6 +9,7 @@ import yaml
 from canopy.evals.review import bad_answers
 from tests.attack.test_nasty import ODD
 from tests.http.conftest import lab_vote, vote
+from tests.support.scraping import scrape
 from tests.support.server import Server
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -48,7 +49,7 @@ async def test_what_a_reviewer_wrote_comes_with_the_export(empty: httpx.AsyncCli
         11,
     )
     assert not any(b"A good one." in line for line in server.lines)
-    assert 'canopy_reviews_total{feature="summarize",outcome="created"}' in (await empty.get("/metrics")).text
+    assert 'canopy_reviews_total{feature="summarize",outcome="created"}' in await scrape(empty)
     queue = (await empty.get("/feedback/review")).json()
     assert ([case["prompt"] for case in queue["cases"]], queue["total"], queue["reviewed"]) == (["two"], 2, 1)
 

@@ -16,6 +16,7 @@ import pytest
 from canopy.integrations.mlflow import TIMEOUT
 from tests.support.mlflow import MlflowServer
 from tests.support.model_server import FakeModelServer
+from tests.support.scraping import scrape
 from tests.support.server import Server, running_server
 
 pytestmark = [pytest.mark.slow]
@@ -193,7 +194,7 @@ def values_of(loop: Loop, trace_id: str) -> list[Any]:
 
 
 async def metrics(loop: Loop) -> dict[str, float]:
-    text = (await loop.client.get("/metrics")).text
+    text = await scrape(loop.client)
     lines = [line.rsplit(" ", 1) for line in text.splitlines() if line.startswith("canopy_")]
     return {name: float(value) for name, value in lines}
 

@@ -1,14 +1,16 @@
 """What the platform asks: flags, probes and metrics."""
 
-from typing import Annotated, Any
+from collections.abc import Awaitable, Callable
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
 from canopy.api.parts import Parts
-from canopy.api.routes import json_response
-from canopy.errors import StoreError
+from canopy.api.routes import PlainRoute, json_response
+
+type Answer = Callable[[Request], Awaitable[Response]]
 
 
 def operations_routes(parts: Parts) -> APIRouter:
@@ -26,26 +28,40 @@ def operations_routes(parts: Parts) -> APIRouter:
         flags = {name: {"enabled": flag.on, "reason": flag.reason} for name, flag in config.flags.items()}
         return json_response({"config_revision": config.revision, "flags": flags})
 
+    answers = _answers(parts)
+
     @router.get("/healthz", response_model=None)
-    async def healthz() -> Response:
+    async def healthz(request: Request) -> Response:
         """Liveness: the process answers, also while it drains."""
-        return json_response({"status": "ok"})
+        return await answers["/healthz"](request)
 
     @router.get("/readyz", response_model=None)
-    async def readyz() -> Response:
+    async def readyz(request: Request) -> Response:
         """Readiness: send work here. 503 while starting or draining, or when the store doesn't answer."""
-        checks: dict[str, Any] = {"state": parts.lifecycle.state, "store": "ok"}
-        try:
-            await parts.store.ping()
-        except StoreError as error:
-            checks["store"] = error.sentence
-        ready = checks == {"state": "ready", "store": "ok"}
-        return json_response({"status": "ok" if ready else "unavailable", **checks}, 200 if ready else 503)
+        return await answers["/readyz"](request)
 
     @router.get("/metrics", response_model=None)
     async def metrics(request: Request) -> Response:
         """Prometheus metrics; OpenMetrics with exemplars for clients that accept it."""
-        body, content_type = parts.telemetry.metrics.exposition(request.headers.get("accept", ""))
+        return await answers["/metrics"](request)
+
+    # FastAPI's routes take GET alone; these take HEAD too, which some load balancers ask.
+    router.routes.extend(PlainRoute(path, answer) for path, answer in answers.items())
+    return router
+
+
+def _answers(parts: Parts) -> dict[str, Answer]:
+    """What probes and scrapes are answered, by path."""
+
+    async def healthz(_: Request) -> Response:
+        return json_response({"status": "ok"})
+
+    async def readyz(_: Request) -> Response:
+        ready, checks = await parts.readiness.report()
+        return json_response({"status": "ok" if ready else "unavailable", **checks}, 200 if ready else 503)
+
+    async def metrics(request: Request) -> Response:
+        body, content_type = await parts.telemetry.exposition.read(request.headers.get("accept", ""))
         return Response(body, headers={"content-type": content_type})
 
-    return router
+    return {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics}

@@ -14,6 +14,7 @@ from canopy.judges.agreement import Agreements
 from canopy.judges.online import OnlineJudging
 from canopy.lifecycle import Lifecycle
 from canopy.pipeline import Pipeline
+from canopy.readiness import Readiness
 from canopy.settings import Settings
 from canopy.store.base import Store
 from canopy.telemetry import Telemetry
@@ -36,5 +37,6 @@ class Parts:
     reviews: Reviews
     telemetry: Telemetry
     lifecycle: Lifecycle
+    readiness: Readiness
     tokens: Tokens | None  # None where no file is set
     limits: RateLimits

@@ -1,6 +1,7 @@
 """What Canopy tells about itself: one record per event, one file per sink."""
 
 from canopy.telemetry.events import Event
+from canopy.telemetry.exposition import Exposition
 from canopy.telemetry.logs import Logs
 from canopy.telemetry.metrics import Metrics
 from canopy.telemetry.traces import Traces
@@ -9,11 +10,15 @@ __all__ = ["Event", "Logs", "Metrics", "Telemetry", "Traces"]
 
 
 class Telemetry:
-    """The sinks together. An event goes to each; `metrics` and `traces` are also asked directly."""
+    """The sinks together. An event goes to each; `metrics` and `traces` are also asked directly.
+
+    `exposition` is the metrics as they are scraped.
+    """
 
     def __init__(self, logs: Logs, metrics: Metrics, traces: Traces) -> None:
         self.logs = logs
         self.metrics = metrics
+        self.exposition = Exposition(metrics.registry)
         self.traces = traces
 
     def emit(self, event: Event) -> None:

@@ -5,7 +5,6 @@ from functools import lru_cache
 from typing import Any, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
-from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric, SummaryMetricFamily
 from prometheus_client.registry import Collector
 
@@ -37,6 +36,10 @@ from canopy.telemetry.mlflow_events import DeliveryEnded, MlflowSpansLost
 _HTTP_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60)
 _FIRST_TOKEN_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60)
 _PER_TOKEN_BUCKETS = (0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.2, 0.5, 1)
+
+OTHER = "_OTHER"  # OpenTelemetry's label for what is not told apart
+_MOST_PROMPTS = 100
+_NOT_TAKEN = 405
 
 
 class Metrics:
@@ -152,6 +155,7 @@ class Metrics:
         self._spans_lost = Counter("canopy_mlflow_spans_lost", "Spans that did not reach MLflow.", registry=registry)
         Gauge("canopy_build_info", "The version that runs.", ("version",), registry=registry).labels(__version__).set(1)
         ProcessCollector(registry=registry)
+        self._prompt_ids: set[str] = set()
         # Looking a child up costs more than counting; the sets of label values are small.
         self._vote_child = lru_cache(1024)(self._votes.labels)
         self._http_child = lru_cache(1024)(self._http.labels)
@@ -175,14 +179,20 @@ class Metrics:
             self._agreement.labels(judge).set(kappa)
         self._agreeing = set(kappas)
 
-    def exposition(self, accept: str) -> tuple[bytes, str]:
-        """The metrics in the format that the client accepts, and its content type. OpenMetrics carries exemplars."""
-        encode, content_type = choose_encoder(accept)
-        return encode(self.registry), content_type
-
     def _on_http(self, event: HttpRequest) -> None:
-        child = self._http_child(event.http_request_method, event.http_route, str(event.http_response_status_code))
-        child.observe(event.duration_seconds, {"trace_id": event.trace_id})
+        method, route, status = event.http_request_method, event.http_route, event.http_response_status_code
+        if not route or status == _NOT_TAKEN:  # the client's choice: each pair would be a series of its own
+            method, route = OTHER, ""
+        self._http_child(method, route, str(status)).observe(event.duration_seconds, {"trace_id": event.trace_id})
+
+    def _prompt_label(self, prompt_id: str | None) -> str:
+        """The prompt's id; `_OTHER` once there are many, since the values change for as long as the process lives."""
+        if not prompt_id or prompt_id in self._prompt_ids:
+            return prompt_id or ""
+        if len(self._prompt_ids) >= _MOST_PROMPTS:
+            return OTHER
+        self._prompt_ids.add(prompt_id)
+        return prompt_id
 
     def _on_generation(self, event: GenerationFinished) -> None:
         it: Generation = event.generation
@@ -199,19 +209,19 @@ class Metrics:
 
     def _on_vote(self, event: FeedbackSubmitted) -> None:
         it = event.receipt
-        self._vote_child(it.feature, it.value, it.prompt_id or "").inc()
+        self._vote_child(it.feature, it.value, self._prompt_label(it.prompt_id)).inc()
 
     def _on_deleted(self, event: FeedbackDeleted) -> None:
         it = event.receipt
         if it.kind == JUDGEMENT:  # a judge's label is nobody's vote
             return
-        self._deleted.labels(it.feature, it.value, it.prompt_id or "").inc()
+        self._deleted.labels(it.feature, it.value, self._prompt_label(it.prompt_id)).inc()
 
     def _on_preference(self, event: AbPreferenceSubmitted) -> None:
         it = event.receipt
         if it.outcome == "replaced":  # a counter can't take the first preference back; the statistics keep it too
             return
-        self._preferences.labels(it.winner or it.preference, it.winning_prompt_id or "").inc()
+        self._preferences.labels(it.winner or it.preference, self._prompt_label(it.winning_prompt_id)).inc()
 
     def _on_review(self, event: ReviewSaved) -> None:
         self._reviews.labels(event.receipt.feature, event.receipt.outcome).inc()

@@ -1,0 +1,49 @@
+"""Readiness asks the store, but not for everybody who asks."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest
+
+from canopy.lifecycle import Lifecycle
+from canopy.readiness import Readiness
+from canopy.store import Store, open_store
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncGenerator[Store]:
+    store = open_store(f"sqlite:///{tmp_path}/canopy.db")
+    await store.start()
+    yield store
+    await store.close()
+
+
+async def test_many_who_ask_at_once_cost_one_question_to_the_store(store: Store) -> None:
+    asked = 0
+
+    async def ping() -> None:
+        nonlocal asked
+        asked += 1
+        await store.ping()
+
+    lifecycle = Lifecycle()
+    readiness = Readiness(lifecycle, ping)
+    assert await readiness.report() == (False, {"state": "starting", "store": "not asked"})
+    lifecycle.ready()
+    reports = await asyncio.gather(*(readiness.report() for _ in range(200)))
+    assert reports == [(True, {"state": "ready", "store": "ok"})] * 200
+    assert asked == 1
+    lifecycle.drain()
+    assert not (await readiness.report()).ready
+    assert asked == 1
+
+
+async def test_who_goes_away_while_asking_leaves_the_others_their_answer(store: Store) -> None:
+    lifecycle = Lifecycle()
+    lifecycle.ready()
+    readiness = Readiness(lifecycle, store.ping)
+    first, second = (asyncio.create_task(readiness.report()) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+    assert (await second).ready
