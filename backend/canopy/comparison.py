@@ -178,6 +178,7 @@ class Comparisons:
             prompt_b_side=b_side,
             generation_a=generations["a"].id,
             generation_b=generations["b"].id,
+            user_proof=question.user_proof,
         )
         try:
             await self._store.record_comparison(comparison)

@@ -18,6 +18,7 @@ from canopy.inference.base import ChatRequest, Completed, Deltas, Inference, Mes
 from canopy.prompts import Prompt
 from canopy.store.base import Generation, Store
 from canopy.store.base import Status as GenerationStatus
+from canopy.store.voters import Proof
 from canopy.telemetry import Telemetry
 from canopy.telemetry.events import GenerationFinished, StoreFailed
 from canopy.telemetry.traces import span_id_of
@@ -32,6 +33,7 @@ class Question:
     trace_id: str
     session_id: str | None = None
     user_id: str | None = None
+    user_proof: Proof | None = None
     arm: Arm = "prompt"
     config: Config | None = None  # to run under; None: the one that is in force when it starts
     comparison_id: str | None = None  # which it is one side of
@@ -246,6 +248,7 @@ def _record(
         output_tokens=completed.output_tokens if completed else None,
         span_id=span_id_of(call.span),
         comparison_id=question.comparison_id,
+        user_proof=question.user_proof,
     )
 
 

@@ -26,8 +26,8 @@ def path(tmp_path: Path) -> Path:
 
 def test_a_token_stands_for_its_entry_whether_the_file_has_it_or_its_hash(path: Path) -> None:
     tokens = Tokens(path)
-    assert tokens.identify(ANA) == Identity("Ana", "reviewer")
-    assert tokens.identify(BEN) == Identity("Ben", "user")
+    assert tokens.identify(ANA) == Identity("Ana", "reviewer", "token")
+    assert tokens.identify(BEN) == Identity("Ben", "user", "token")
 
 
 @pytest.mark.parametrize("token", ["", ANA[:-1], ANA + "x", SHA256, "Ana", "\udcff", "ä" * 16])
@@ -40,7 +40,7 @@ def test_a_token_is_changed_without_a_gap(path: Path) -> None:
     assert tokens.reload() is False
     path.write_text(FILE + "- {name: Ana, role: reviewer, token: ana-the-second-one}\n")
     assert tokens.reload() is True
-    assert tokens.identify(ANA) == tokens.identify("ana-the-second-one") == Identity("Ana", "reviewer")
+    assert tokens.identify(ANA) == tokens.identify("ana-the-second-one") == Identity("Ana", "reviewer", "token")
     path.write_text("- {name: Ana, role: reviewer, token: ana-the-second-one}\n")
     assert tokens.reload() is True
     assert tokens.identify(ANA) is None
@@ -59,7 +59,7 @@ def test_while_the_file_is_wrong_or_gone_the_last_good_tokens_hold_and_each_faul
     with pytest.raises(ConfigError, match="can't be read"):
         tokens.reload()
     assert tokens.reload() is False
-    assert tokens.identify(BEN) == Identity("Ben", "user")
+    assert tokens.identify(BEN) == Identity("Ben", "user", "token")
     path.write_text(FILE)
     assert tokens.reload() is True
 
@@ -105,12 +105,15 @@ PROXY = AuthValues(mode="proxy", reviewer_users=["ana", "cem@example.com"], revi
         ({}, None),
         ({"x-forwarded-email": "ana@example.com"}, None),
         ({"x-forwarded-user": " "}, None),
-        ({"x-forwarded-user": "ana"}, Identity("ana", "reviewer")),
-        ({"x-forwarded-user": "ben"}, Identity("ben", "user")),
-        ({"x-forwarded-user": "7", "x-forwarded-email": "cem@example.com"}, Identity("7", "reviewer")),
-        ({"x-forwarded-user": "ben", "x-forwarded-groups": "all, prompt engineers"}, Identity("ben", "reviewer")),
-        ({"x-forwarded-user": "ben", "x-forwarded-groups": "prompt"}, Identity("ben", "user")),
-        ({"x-forwarded-user": "Åsa"}, Identity("Åsa", "user")),
+        ({"x-forwarded-user": "ana"}, Identity("ana", "reviewer", "proxy")),
+        ({"x-forwarded-user": "ben"}, Identity("ben", "user", "proxy")),
+        ({"x-forwarded-user": "7", "x-forwarded-email": "cem@example.com"}, Identity("7", "reviewer", "proxy")),
+        (
+            {"x-forwarded-user": "ben", "x-forwarded-groups": "all, prompt engineers"},
+            Identity("ben", "reviewer", "proxy"),
+        ),
+        ({"x-forwarded-user": "ben", "x-forwarded-groups": "prompt"}, Identity("ben", "user", "proxy")),
+        ({"x-forwarded-user": "Åsa"}, Identity("Åsa", "user", "proxy")),
     ],
 )
 def test_the_proxy_says_who_asks(headers: dict[str, str], identity: Identity | None) -> None:
@@ -133,7 +136,7 @@ def test_headers_from_elsewhere_are_refused(peer: str | None) -> None:
 
 def test_networks_and_names_of_ones_own_are_what_counts() -> None:
     values = AuthValues(mode="proxy", trusted_proxies=["10.0.0.0/8"], user_header="X-Remote-User")
-    assert identify([(b"x-remote-user", b"ana")], "10.9.9.9", values) == Identity("ana", "user")
+    assert identify([(b"x-remote-user", b"ana")], "10.9.9.9", values) == Identity("ana", "user", "proxy")
     assert identify([(b"x-forwarded-user", b"ana")], "10.9.9.9", values) is None
     with pytest.raises(IdentityRefused):
         identify([(b"x-remote-user", b"ana")], "127.0.0.1", values)

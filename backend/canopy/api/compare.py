@@ -18,7 +18,7 @@ from canopy.api.errors import UNEXPECTED, report
 from canopy.api.filters import Word
 from canopy.api.parts import Parts
 from canopy.api.routes import BodyRoute, ErrorBody, json_response, request_body
-from canopy.api.sessions import owning_session_id_of, user_id_of
+from canopy.api.sessions import owning_session_id_of, proof_in, user_id_of
 from canopy.api.streams import CLIENT_GONE, EventStream, event, unless_gone
 from canopy.api.summarize import ANSWERS, answer, error_event, question, wants_json
 from canopy.comparison import SIDES, Begun, Failed, Finished, Item, Said, prompts_by_side
@@ -78,6 +78,7 @@ def comparison_routes(parts: Parts) -> APIRouter:
             reasons=tuple(dict.fromkeys(body.reasons)),
             session_id=owning_session_id_of(request, body.session_id),
             user_id=user_id_of(request, body.user_id),
+            user_proof=proof_in(request),
         )
         return json_response(_revealed(await parts.ballots.submit(ballot, trace_id_of(request.scope))))
 

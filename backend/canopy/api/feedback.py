@@ -18,7 +18,7 @@ from canopy.api.filters import CountsQuery, FeedbackQuery, PageQuery
 from canopy.api.listing import listing
 from canopy.api.parts import Parts
 from canopy.api.routes import BodyRoute, ErrorBody, json_response, request_body
-from canopy.api.sessions import header_id, session_id_of, user_id_of
+from canopy.api.sessions import header_id, proof_in, session_id_of, user_id_of
 from canopy.errors import InputError
 from canopy.feedback import dataset
 from canopy.feedback.ratings import shown_rating
@@ -66,6 +66,7 @@ def vote_routes(parts: Parts) -> APIRouter:
             comment=body.comment,
             reasons=tuple(body.reasons),
             user_id=user_id_of(request, body.user_id),
+            user_proof=proof_in(request),
             session_id=session_id,
             idempotency_key=key,
             body_digest=hashlib.sha256(content).digest() if key is not None else b"",
@@ -117,7 +118,7 @@ def review_routes(parts: Parts) -> APIRouter:
     async def take_back(request: Request, feedback_id: str) -> Response:
         """Take a vote back: one's own, or as a reviewer anybody's."""
         who = identity_of(request.scope)
-        owner = None if who is None or who.may("reviewer") else who.user
+        owner = None if who is None or who.may("reviewer") else who.voter
         await parts.votes.take_back(feedback_id, trace_id_of(request.scope), owner=owner)
         return json_response({"status": "ok", "feedback_id": feedback_id})
 

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from canopy.api.access import identity_of
 from canopy.api.bodies import Id
 from canopy.errors import InputError, UserForeign
+from canopy.store.voters import Proof
 
 _ID: TypeAdapter[str] = TypeAdapter(Id)
 
@@ -31,6 +32,12 @@ def user_id_of(request: Request, in_body: str | None) -> str | None:
     if in_body not in {None, identity.user}:
         raise UserForeign("`user_id` names somebody else. Leave it out: Canopy knows who asks.")
     return identity.user
+
+
+def proof_in(request: Request) -> Proof | None:
+    """What vouches for `user_id_of`; None where the body alone does."""
+    identity = identity_of(request.scope)
+    return identity.proof if identity else None
 
 
 def header_id(request: Request, name: str) -> str | None:

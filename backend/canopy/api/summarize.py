@@ -13,7 +13,7 @@ from canopy.api.context import trace_id_of
 from canopy.api.errors import UNEXPECTED, report
 from canopy.api.parts import Parts
 from canopy.api.routes import BodyRoute, ErrorBody, json_response, request_body
-from canopy.api.sessions import session_id_of, user_id_of
+from canopy.api.sessions import proof_in, session_id_of, user_id_of
 from canopy.api.streams import CLIENT_GONE, EventStream, event, unless_gone
 from canopy.errors import CanopyError, InputError
 from canopy.features import FEATURES, Feature
@@ -75,6 +75,7 @@ def question(
         trace_id=trace_id_of(request.scope),
         session_id=session_id_of(request, body.session_id),
         user_id=user_id_of(request, body.user_id),
+        user_proof=proof_in(request),
     )
 
 

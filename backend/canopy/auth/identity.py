@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from canopy.store.voters import Proof, voter_of
+
 type Role = Literal["user", "reviewer"]
 
 
@@ -12,6 +14,12 @@ class Identity:
 
     user: str
     role: Role
+    proof: Proof
+
+    @property
+    def voter(self) -> str:
+        """The key of their votes."""
+        return voter_of(self.user, self.proof, None)
 
     def may(self, role: Role) -> bool:
         """Whether they have a role. A reviewer may do what users may."""

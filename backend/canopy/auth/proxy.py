@@ -36,7 +36,7 @@ def identify(headers: Iterable[tuple[bytes, bytes]], peer: str | None, values: A
         raise IdentityRefused(f"The proxy's name for this user is longer than {_LONGEST} characters.")
     members = {group.strip() for group in groups.split(",")}
     reviews = not {user, email}.isdisjoint(values.reviewer_users) or not members.isdisjoint(values.reviewer_groups)
-    return Identity(user, "reviewer" if reviews else "user")
+    return Identity(user, "reviewer" if reviews else "user", "proxy")
 
 
 def _text(value: bytes) -> str:

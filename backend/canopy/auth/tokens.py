@@ -103,7 +103,7 @@ class Tokens:
             raise ConfigError(f"CANOPY_AUTH_TOKENS_FILE: {_sentence(error)}") from None
         if len({entry.digest for entry in entries}) < len(entries):
             raise ConfigError("CANOPY_AUTH_TOKENS_FILE: two entries have the same token.")
-        return [(entry.digest, Identity(entry.name, entry.role)) for entry in entries]
+        return [(entry.digest, Identity(entry.name, entry.role, "token")) for entry in entries]
 
 
 def _digest(token: str) -> bytes:

@@ -10,6 +10,7 @@ from canopy.flags import Config, ConfigSource
 from canopy.flags.values import FeedbackValues
 from canopy.store.ab import AB_PREFERENCE
 from canopy.store.base import Receipt, Store, Vote
+from canopy.store.voters import ANONYMOUS, Proof, voter_of
 from canopy.telemetry import Telemetry
 from canopy.telemetry.events import FeedbackDeleted, FeedbackSubmitted, StoreFailed
 
@@ -27,6 +28,7 @@ class Ballot(NamedTuple):
     comment: str | None
     reasons: tuple[str, ...]
     user_id: str | None
+    user_proof: Proof | None
     session_id: str | None
     idempotency_key: str | None
     body_digest: bytes
@@ -58,7 +60,10 @@ class Votes:
         return receipt
 
     async def take_back(self, feedback_id: str, trace_id: str, *, owner: str | None = None) -> Receipt:
-        """Delete a vote; with an `owner`, that user's. Raises FeedbackNotFound, FeedbackForeign or StoreError."""
+        """Delete a vote; with an `owner`, a voter's key, only theirs.
+
+        Raises FeedbackNotFound, FeedbackForeign or StoreError.
+        """
         self.check()
         # No id that Canopy made has a NUL, and only one of the engines takes the question.
         receipt = await self._store.delete_feedback(feedback_id, owner) if "\0" not in feedback_id else None
@@ -103,6 +108,7 @@ def _vote(ballot: Ballot, config: Config) -> Vote:
         reasons=tuple(dict.fromkeys(ballot.reasons)),
         config_revision=config.revision,
         source_id=ballot.user_id,
+        user_proof=ballot.user_proof,
         idempotency_key=ballot.idempotency_key,
         body_digest=ballot.body_digest,
     )
@@ -129,8 +135,5 @@ def check_reasons(reasons: Sequence[str], values: FeedbackValues) -> None:
 
 def _voter(ballot: Ballot, by_id: bool) -> str | None:
     """Who votes, as far as one can know. Whoever holds a response's id without saying who they are is one voter."""
-    if ballot.user_id is not None:
-        return f"user:{ballot.user_id}"
-    if ballot.session_id is not None:
-        return f"session:{ballot.session_id}"
-    return "anonymous" if by_id else None
+    voter = voter_of(ballot.user_id, ballot.user_proof, ballot.session_id)
+    return voter if by_id or voter != ANONYMOUS else None

@@ -16,6 +16,7 @@ from canopy.judges.definitions import Judge
 from canopy.judges.question import asked_again, question
 from canopy.store.base import JUDGEMENT, Generation, Receipt, Store, Vote
 from canopy.store.turns import Turn
+from canopy.store.voters import judge_voter
 from canopy.telemetry import Event, Traces
 from canopy.telemetry.events import JudgementFailed, JudgementRecorded
 
@@ -187,7 +188,7 @@ def _vote(judge: Judge, generation: Generation, answer: Answer) -> Vote:
         request_id=None,
         input_text=None,
         response_text=None,
-        voter=f"judge:{judge.name}",  # no person is called so: they are `user:…`, `session:…` or `anonymous`
+        voter=judge_voter(judge.name),
         user_id=None,
         session_id=None,
         comment=answer.rationale,

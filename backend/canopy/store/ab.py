@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 
 from canopy.experiments import Rule
 from canopy.flags.values import Arm
+from canopy.store.voters import Proof
 
 type Side = Literal["a", "b"]
 type Preference = Literal["a", "b", "tie", "both_bad"]
@@ -56,6 +57,7 @@ class Comparison:
     prompt_b_side: Side
     generation_a: str  # the id of the left column's recorded generation
     generation_b: str
+    user_proof: Proof | None = None  # None: the user is only claimed
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class Ballot:
     reasons: tuple[str, ...]
     session_id: str | None
     user_id: str | None
+    user_proof: Proof | None = None  # None: the user is only claimed
 
 
 class BallotReceipt(NamedTuple):

@@ -14,6 +14,7 @@ from canopy.store.erased import Erased
 from canopy.store.labels import Agreement, JudgeLabel, PersonVote
 from canopy.store.review import Input, Review, ReviewPage, ReviewReceipt, ReviewState
 from canopy.store.turns import Turn, Unjudged
+from canopy.store.voters import Proof
 
 if TYPE_CHECKING:
     from canopy.store.deliveries import Deliveries
@@ -54,6 +55,7 @@ class Generation:
     output_tokens: int | None
     span_id: str | None = None  # 16 hex digits; None where no SDK made a span
     comparison_id: str | None = None  # which it is one side of; until its ballot nobody may vote on it alone
+    user_proof: Proof | None = None  # None: the user is only claimed
 
 
 class Vote(NamedTuple):
@@ -81,6 +83,7 @@ class Vote(NamedTuple):
     config_revision: str  # in force when the vote came; a generation's own wins
     source: Source = "HUMAN"
     source_id: str | None = None
+    user_proof: Proof | None = None  # None: the user is only claimed
     idempotency_key: str | None = None
     body_digest: bytes = b""  # of the request, to tell a retry from a reused key
 
@@ -184,51 +187,41 @@ class Store(Protocol):
     @property
     def description(self) -> str:
         """For the start-up message: the engine and the place, without credentials."""
-        ...
 
     @property
     def deliveries(self) -> "Deliveries":
         """What is still to be told to MLflow."""
-        ...
 
     @property
     def exists(self) -> bool:
         """False where `start` would make the database first, as with a SQLite file that isn't there."""
-        ...
 
     async def start(self) -> None:
         """Connect and bring the schema up to date."""
-        ...
 
     async def close(self) -> None:
         """Commit what is pending and disconnect."""
-        ...
 
     async def ping(self) -> None:
         """Return when the database answers."""
-        ...
 
     async def record_generation(self, generation: Generation) -> None:
         """Store a generation and, when it is new, its prompt."""
-        ...
 
     async def record_vote(self, vote: Vote) -> Receipt:
         """Store a vote, replace the voter's earlier one, or recognise a retry.
 
         Raises GenerationNotFound, AmbiguousRequestId and IdempotencyConflict, each for this vote alone.
         """
-        ...
 
     async def delete_feedback(self, feedback_id: str, owner: str | None = None) -> Receipt | None:
         """Take a vote back; what it was, or None when there is none under that id.
 
-        With an `owner` it must be that user's, else this raises FeedbackForeign.
+        With an `owner` it must be that voter's, else this raises FeedbackForeign.
         """
-        ...
 
     async def record_comparison(self, comparison: Comparison) -> None:
         """Store a comparison whose generations are complete and recorded and, when it is new, its experiment."""
-        ...
 
     async def record_ballot(self, ballot: Ballot) -> BallotReceipt:
         """Store a ballot, change the voter's earlier one on the same comparison, or recognise it as the same.
@@ -236,23 +229,18 @@ class Store(Protocol):
         A ballot that finds both responses bad is negative feedback on each. Raises ComparisonNotFound,
         ComparisonForeign and ComparisonExpired, each for this ballot alone.
         """
-        ...
 
     async def experiments(self) -> list[Experiment]:
         """Every experiment, the one last used first."""
-        ...
 
     async def ballot_counts(self, experiment_id: str | None) -> BallotCounts:
         """Count the ballots of an experiment, or of all."""
-        ...
 
     async def first_ballots(self, experiment_id: str) -> list[FirstBallot]:
         """Each voter's first ballot in an experiment, in its first form and in the order in which they came."""
-        ...
 
     async def ballots(self, experiment_id: str | None, limit: int, cursor: str | None) -> BallotPage:
         """Read one page of an experiment's ballots, or of all. Raises InputError for a cursor that isn't its own."""
-        ...
 
     async def unjudged(
         self, judge: str, version: str, since: int, after: Unjudged | None, limit: int
@@ -261,42 +249,33 @@ class Store(Protocol):
 
         Those of a comparison are among them once it has its ballot.
         """
-        ...
 
     async def take_turn(self, turn: Turn) -> bool:
         """Whether the turn could be taken: nobody has it, its last lease has run out, and it has not ended."""
-        ...
 
     async def end_turn(self, turn: Turn, vote: Vote | None) -> Receipt | None:
         """End a turn for good: with a label, which is stored, or without, where no answer could be used.
 
         None without a label, and where the turn is somebody else's by now; then nothing is stored.
         """
-        ...
 
     async def give_turn_back(self, turn: Turn) -> None:
         """Let anybody take a turn that has not ended."""
-        ...
 
     async def judge_labels(self, generation_ids: Sequence[str]) -> dict[str, list[JudgeLabel]]:
         """The judges' labels by generation; none for one that no judge has labelled."""
-        ...
 
     async def person_votes(self, generation_ids: Sequence[str]) -> dict[str, list[PersonVote]]:
         """People's newest votes by generation, a few of each."""
-        ...
 
     async def judge_agreement(self, judge: str, version: str, since: int) -> list[Agreement]:
         """Count a judge's labels since a time against the votes on the same generations, one pair for each vote."""
-        ...
 
     async def generation(self, generation_id: str) -> Generation | None:
         """Read one generation."""
-        ...
 
     async def page(self, where: Filter, limit: int, cursor: str | None) -> Page:
         """Read one page. Raises InputError for a cursor that `page` did not make."""
-        ...
 
     async def worst(self, where: Filter, limit: int, cursor: str | None) -> Page:
         """Read one page of what waits for a review: found bad by people and judges, by judges, by people, newest first.
@@ -304,47 +283,36 @@ class Store(Protocol):
         An entry is a response: its newest bad label or else vote. A page may be short, even empty, and have
         a next one. `where` counts as far as feature, prompt and times. Raises InputError for a cursor not its own.
         """
-        ...
 
     async def count(self, where: Filter) -> int:
         """Count feedback; without `search` and `label` the cost does not grow with the table."""
-        ...
 
     async def counts(self, where: Filter) -> list[Count]:
         """The hourly counts behind statistics; `since` and `until` widen to whole hours, `search` is not used."""
-        ...
 
     async def prompt_texts(self, prompt_ids: Sequence[str]) -> dict[str, str]:
         """The texts of prompts, by id."""
-        ...
 
     def distinct_inputs(self, where: Filter) -> AsyncGenerator[list[Input]]:
         """The distinct input texts of matching feedback, by the time each was first voted on, in batches."""
-        ...
 
     async def remember_prompts(self, prompts: Mapping[PromptSource, RegisteredPrompt]) -> None:
         """Keep what the prompt registry gave, for a start while it is away."""
-        ...
 
     async def remembered_prompts(self) -> dict[PromptSource, RegisteredPrompt]:
         """What the prompt registry gave last for each source."""
-        ...
 
     async def record_review(self, review: Review) -> ReviewReceipt:
         """Store what is expected of the answer to a text, or take it back.
 
         It stays until the last vote on the text is deleted. Raises FeedbackNotFound where there is none.
         """
-        ...
 
     async def review_page(self, where: Filter, state: ReviewState, limit: int, after: str | None) -> ReviewPage:
         """Read one page of the texts behind matching feedback. `where` names a feature, and nothing to search."""
-        ...
 
     async def prune(self, before: int) -> Erased:
         """Delete what was recorded before a time, and everything derived from it."""
-        ...
 
     async def erase(self, *, user_id: str | None = None, session_id: str | None = None) -> Erased:
         """Delete everything of a user or a session, and everything derived from it."""
-        ...

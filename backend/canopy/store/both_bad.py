@@ -31,6 +31,7 @@ def votes(comparison: Any, ballot: Ballot) -> list[Vote]:
             reasons=ballot.reasons,
             config_revision=comparison.config_revision,
             source_id=ballot.user_id,
+            user_proof=ballot.user_proof,
         )
         for generation_id in (comparison.generation_a, comparison.generation_b)
     ]

@@ -18,9 +18,9 @@ from canopy.store.database import Database, Prepared
 from canopy.store.deletion import Deletion
 from canopy.store.outbox import Outbox
 from canopy.store.schema import comparisons, experiments, generations, prompts
+from canopy.store.voters import ANONYMOUS, voter_of
 from canopy.store.votes import Votes
 
-_ANONYMOUS = "anonymous"
 _BALLOT = (
     "voter",
     "preference",
@@ -110,7 +110,7 @@ class Comparisons:
         timestamp = now if row.updated_at is None else max(now, row.updated_at)
         values = {
             "wanted": row.id,
-            "voter": row.voter or _voter(ballot.user_id, ballot.session_id),
+            "voter": row.voter or voter_of(ballot.user_id, ballot.user_proof, ballot.session_id),
             "preference": ballot.preference,
             "first_preference": row.first_preference or ballot.preference,
             "voted_at": row.voted_at or timestamp,
@@ -138,13 +138,6 @@ class Comparisons:
                 raise outcome
 
 
-def _voter(user_id: str | None, session_id: str | None) -> str:
-    """Who counts as one voter."""
-    if user_id is not None:
-        return f"user:{user_id}"
-    return f"session:{session_id}" if session_id is not None else _ANONYMOUS
-
-
 def _may_vote(row: Any, ballot: Ballot) -> bool:
     """Whether a ballot comes from where the comparison, or its first ballot, came from.
 
@@ -152,12 +145,12 @@ def _may_vote(row: Any, ballot: Ballot) -> bool:
     """
     if row.voter is None:
         return True
-    session_id, user_id = row.ballot_session_id or row.session_id, row.ballot_user_id or row.user_id
+    session_id = row.ballot_session_id or row.session_id
     if session_id is not None:
         return bool(ballot.session_id == session_id)
-    if user_id is not None:
-        return bool(ballot.user_id == user_id)
-    return ballot.session_id is None and ballot.user_id is None
+    # Of a user without a session, the key says what vouched for the name.
+    claimed_or_proved = voter_of(ballot.user_id, ballot.user_proof, ballot.session_id)
+    return bool(row.voter == claimed_or_proved)
 
 
 def _said(row: Any) -> tuple[str, str | None, list[str]]:
@@ -202,7 +195,7 @@ def _experiment_row(record: Experiment, used_at: int) -> dict[str, object]:
 
 
 def _row(record: Comparison) -> dict[str, object]:
-    voter = _voter(record.user_id, record.session_id)
+    voter = voter_of(record.user_id, record.user_proof, record.session_id)
     return {
         "id": record.id,
         "experiment_id": record.experiment.id,
@@ -215,6 +208,6 @@ def _row(record: Comparison) -> dict[str, object]:
         "prompt_b_side": record.prompt_b_side,
         "generation_a": record.generation_a,
         "generation_b": record.generation_b,
-        "voter": None if voter == _ANONYMOUS else voter,
+        "voter": None if voter == ANONYMOUS else voter,
         **dict.fromkeys(_BALLOT[1:]),
     }

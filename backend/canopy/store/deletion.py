@@ -25,6 +25,7 @@ from canopy.store.schema import (
     series,
 )
 from canopy.store.series import SeriesIds
+from canopy.store.voters import voter_of
 
 _STEP = 250  # records in one step
 
@@ -46,7 +47,7 @@ type Scope = Before | Owned
 
 
 class Taken(NamedTuple):
-    """A vote to take back. With an `owner` it must be that user's."""
+    """A vote to take back. With an `owner`, a voter's key, it must be theirs."""
 
     feedback_id: str
     owner: str | None
@@ -107,7 +108,7 @@ class Deletion:
         ).first()
         if row is None:
             return None
-        if owner is not None and row.user_id != owner:
+        if owner is not None and voter_of(row.user_id, row.user_proof, row.session_id) != owner:
             return FeedbackForeign("Somebody else gave this feedback. They or a reviewer can take it back.")
         self._delete(conn, f.id == feedback_id)
         return Receipt(

@@ -70,6 +70,7 @@ generations = Table(
     Column("response_text", Text, nullable=False),
     Column("span_id", Text),
     Column("comparison_id", KEY),  # which it is one side of
+    Column("user_proof", Text),  # what vouches for the user; NULL: the client alone
 )
 
 series = Table(
@@ -107,6 +108,7 @@ feedback = Table(
     Column("comment", Text),
     Column("input_text", Text),  # both texts only where no generation is known
     Column("response_text", Text),
+    Column("user_proof", Text),  # as with generations
     Index("ix_feedback_time", "updated_at", "id"),
     Index("ix_feedback_series_time", "series_id", "updated_at", "id"),
     Index("ix_feedback_input", "input_digest", "series_id", "id"),

@@ -20,6 +20,7 @@ _COLUMNS = (
     generations.c.feature,
     generations.c.session_id,
     generations.c.user_id,
+    generations.c.user_proof,
     generations.c.prompt_id,
     generations.c.model,
     generations.c.config_revision,
@@ -102,9 +103,9 @@ def _grouped(rows: Sequence[Row[Any]], column: str) -> dict[str, list[Row[Any]]]
 def _the_one(vote: Vote, candidates: list[Row[Any]]) -> Row[Any] | None:
     if len(candidates) <= 1:
         return candidates[0] if candidates else None
-    for column in ("session_id", "user_id"):
-        mine = getattr(vote, column)
-        own = [row for row in candidates if mine is not None and getattr(row, column) == mine]
+    for columns in (("session_id",), ("user_id", "user_proof")):
+        mine = [getattr(vote, column) for column in columns]
+        own = [row for row in candidates if mine[0] is not None and [getattr(row, it) for it in columns] == mine]
         if len(own) == 1:
             return own[0]
     raise AmbiguousRequestId("Several responses came under this `request_id`; send `generation_id` instead.")

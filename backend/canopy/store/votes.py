@@ -161,6 +161,7 @@ class Votes:
             "source": vote.source,
             "source_id": vote.source_id,
             "user_id": vote.user_id,
+            "user_proof": vote.user_proof,
             "session_id": vote.session_id,
             "config_revision": revision,
             "input_digest": subject.input_digest,
