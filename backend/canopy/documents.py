@@ -1,34 +1,25 @@
 """What is wrong with a YAML document that a person wrote, in sentences."""
 
+from collections.abc import Callable
+
 import yaml
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-
-def refuse_repeated_keys(node: yaml.MappingNode) -> None:
-    """Raise yaml's ConstructorError for a mapping with one key twice, where the last would win in silence."""
-    seen: set[str] = set()
-    for key, _ in node.value:
-        name = str(key.value)
-        if name in seen:
-            raise yaml.constructor.ConstructorError(None, None, f"`{name}` stands twice", key.start_mark)
-        seen.add(name)
+_FINDINGS = 5  # sentences about what is wrong
 
 
-def problem_of(error: Exception) -> str:
+def problem_of(error: yaml.YAMLError) -> str:
     """What yaml couldn't read, and where: ` at line 3, column 1: …`."""
     mark = getattr(error, "problem_mark", None)
     place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
     return f"{place}: {getattr(error, 'problem', None) or _unplaced(error)}"
 
 
-def _unplaced(error: Exception) -> str:
-    match error:
-        case yaml.reader.ReaderError():
-            return f"{error.reason} (position {error.position + 1:,}); save it as UTF-8, and escape such characters"
-        case RecursionError():
-            return "it is nested too deeply"
-        case _:
-            return type(error).__name__
+def _unplaced(error: yaml.YAMLError) -> str:
+    if isinstance(error, yaml.reader.ReaderError):
+        return f"{error.reason} (position {error.position + 1:,}); save it as UTF-8, and escape such characters"
+    return type(error).__name__
 
 
 def sentence_of(item: ErrorDetails) -> str:
@@ -48,3 +39,12 @@ def sentence_of(item: ErrorDetails) -> str:
             message = item["msg"].removeprefix("Input ")
             lowered = message if message[:2].isupper() else message[0].lower() + message[1:]
             return f"`{path}` {lowered}."
+
+
+def findings_of(error: ValidationError, describe: Callable[[ErrorDetails], str] = sentence_of) -> str:
+    """The first of pydantic's findings, each as a sentence, and how many more there are."""
+    items = error.errors(include_url=False)
+    sentences = [describe(item) for item in items[:_FINDINGS]]
+    if len(items) > _FINDINGS:
+        sentences.append(f"And {len(items) - _FINDINGS} more.")
+    return " ".join(sentences)

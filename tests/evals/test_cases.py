@@ -115,7 +115,7 @@ def test_a_large_suite_is_read(tmp_path: Path) -> None:
         ("1st", '"\\ud83d"', "line 7, column 23: found invalid Unicode"),
         ("1st", "[", "is not valid YAML at line"),
         ("1st", "\x01", "control characters are not allowed (position 120); save it as UTF-8"),
-        ("1st", "[" * 5000, "is not valid YAML: it is nested too deeply"),
+        ("1st", "[" * 5000, "line 7, column 67: it nests more than 50 levels deep"),
         ("1st", "!!python/object:os.system x", "is not valid YAML at line 7"),
         (SUITE, "", "`name` is missing"),
         (SUITE, "- 1", "Line 1: The file must be a mapping"),

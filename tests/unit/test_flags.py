@@ -83,7 +83,7 @@ def test_an_empty_file_means_the_defaults() -> None:
         ("feedback: {reasons: ['Too long!']}", ["`feedback.reasons.0` string should match pattern"]),
         ("a: 1\nb: 2", ["`a` is not a known key", "`b` is not a known key"]),
         ("- a list", ["The values must be a mapping"]),
-        ("summarize: {enabled: true", ["The values are not valid YAML at line 1"]),
+        ("summarize: {enabled: true", ["The values are not valid YAML at line 2"]),
         ("summarize: {enabled: true}\nsummarize: {enabled: false}", ["`summarize` stands twice"]),
     ],
 )

@@ -13,6 +13,7 @@ from typing import Annotated, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter, ValidationError, model_validator
 
+from canopy import yamlloader
 from canopy.auth.identity import Identity, Role
 from canopy.errors import ConfigError
 
@@ -87,14 +88,14 @@ class Tokens:
 
     def _read(self) -> bytes:
         try:
-            return self._path.read_bytes()
+            return yamlloader.read_bytes(self._path)
         except OSError as error:
             raise ConfigError(f"CANOPY_AUTH_TOKENS_FILE: the file can't be read ({error.strerror}).") from error
 
     def _load(self, content: bytes) -> Sequence[tuple[bytes, Identity]]:
         """Check the file. No sentence repeats what stands in it."""
         try:
-            entries = _ENTRIES.validate_python(yaml.safe_load(content))
+            entries = _ENTRIES.validate_python(yamlloader.load(content)[0])
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             place = f" (line {mark.line + 1})" if mark else ""

@@ -8,12 +8,13 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from canopy import yamlloader
 from canopy.errors import ConfigError
 from canopy.evals.documents import line_of, read
 
 # An export that was downloaded beside the suites has a name of its own (and ` (1)` in it the second time), so a file
 # counts by what it holds as well.
-_EXPORT = re.compile(rb"(?=.*^endpoint\s*:)(?=.*^tests\s*:)", re.MULTILINE | re.DOTALL)
+_EXPORT = [re.compile(rb"^%b[ \t]*:" % key, re.MULTILINE) for key in (b"endpoint", b"tests")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,15 @@ def _is_suite(path: Path, folder: Path) -> bool:
         return False
     if path.suffix not in (".yaml", ".yml") or not path.is_file():
         return False
-    return path.stem.endswith("_tests") or bool(_EXPORT.search(path.read_bytes()))
+    return path.stem.endswith("_tests") or _is_export(path)
+
+
+def _is_export(path: Path) -> bool:
+    """Whether a file has the keys of a dataset. One that nothing could load is none."""
+    if path.stat().st_size > yamlloader.LARGEST:
+        return False
+    content = yamlloader.read_bytes(path)
+    return all(key.search(content) for key in _EXPORT)
 
 
 def load(path: Path) -> Suite:

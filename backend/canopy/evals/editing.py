@@ -11,6 +11,7 @@ from typing import NamedTuple, Self
 
 import yaml
 
+from canopy import yamlloader
 from canopy.errors import ConfigError
 from canopy.evals.documents import compose
 from canopy.yamltext import case_lines, scalar
@@ -68,12 +69,14 @@ class Document:
         self.suite = next((value.value for key, value in root.value if key.value == "name"), None)
         self._key, self._tests = self._found_tests(root)
         self._column = self._tests.start_mark.column if self._tests.value else 0
+        if len({id(node) for node in self._tests.value}) < len(self._tests.value):
+            raise self._unusual("Write it without aliases.")
         self.cases = [self._case(number, node) for number, node in enumerate(self._tests.value, start=1)]
 
     @classmethod
     def read(cls, path: Path) -> Self:
         """Read a file. Raises ConfigError."""
-        return cls.of(path.read_bytes(), str(path))
+        return cls.of(yamlloader.read_bytes(path), str(path))
 
     @classmethod
     def of(cls, content: bytes, name: str) -> Self:
@@ -98,9 +101,7 @@ class Document:
         except ConfigError:
             edited = None
         if edited is None or [(case.prompt, case.expected) for case in edited.cases] != list(outcome):
-            raise ConfigError(
-                f"{self._name} is laid out too unusually to be changed in place. Write it without aliases."
-            )
+            raise self._unusual("Write it without aliases.")
         return edited
 
     def expecting(self, case: Entry, expected: str) -> Edit:
@@ -131,6 +132,9 @@ class Document:
     def emptying(self) -> Edit:
         """Say that there is no case, once every one is taken out."""
         return Edit(self._key, self._key, " []")
+
+    def _unusual(self, advice: str) -> ConfigError:
+        return ConfigError(f"{self._name} is laid out too unusually to be changed in place. {advice}")
 
     def _composed(self) -> yaml.MappingNode:
         root = compose(self.text[self._offset :].encode(), self._name)
@@ -199,7 +203,9 @@ class Document:
     def _dash(self, position: int) -> int:
         """The start of the line on which an item's dash stands."""
         start = self.text.rfind("\n", 0, position) + 1
-        while self.text[start + self._column] != "-":
+        while not self.text.startswith("-", start + self._column):
+            if not start:
+                raise self._unusual("Let its lines end as usual, in LF or CRLF.")
             start = self.text.rfind("\n", 0, start - 1) + 1
         return start
 

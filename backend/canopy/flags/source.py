@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,14 +11,14 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from canopy.documents import problem_of, refuse_repeated_keys, sentence_of
+from canopy import yamlloader
+from canopy.documents import findings_of, problem_of
 from canopy.errors import ConfigError, FeatureDisabled
 from canopy.flags.decisions import Flag, decide
 from canopy.flags.registered import PromptSource, RegisteredPrompt, with_texts
 from canopy.flags.values import Arm, Values
 
 _LARGEST = 256_000  # bytes; a ConfigMap may hold four times as much, no set of values needs it
-_FINDINGS = 5  # sentences about what is wrong
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,7 @@ def load_config(content: bytes) -> Config:
     try:
         values = Values.model_validate(document)
     except ValidationError as error:
-        sentences = [sentence_of(item) for item in error.errors()]
-        if len(sentences) > _FINDINGS:
-            sentences[_FINDINGS:] = [f"And {len(sentences) - _FINDINGS} more."]
-        raise ConfigError(" ".join(sentences)) from error
+        raise ConfigError(findings_of(error)) from error
     return Config(values, hashlib.sha256(content).hexdigest()[:12])
 
 
@@ -52,22 +49,14 @@ def _document(content: bytes) -> dict[str, Any]:
     if len(content) > _LARGEST:
         raise ConfigError(f"The values are larger than {_LARGEST:,} bytes.")
     try:
-        document = yaml.load(content, _Loader)  # noqa: S506 - a safe loader
-    except Exception as error:  # PyYAML lets through whatever its constructors and its recursion raise
+        document, _ = yamlloader.load(content)
+    except yaml.YAMLError as error:
         raise ConfigError(f"The values are not valid YAML{problem_of(error)}.") from error
     if document is None:
         return {}
     if not isinstance(document, dict):
         raise ConfigError("The values must be a mapping of keys, such as `summarize:` and `feedback:`.")
     return document
-
-
-class _Loader(yaml.SafeLoader):
-    """A safe loader that refuses a mapping with one key twice, where the last would win in silence."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        refuse_repeated_keys(node)
-        return super().construct_mapping(node, deep)
 
 
 class ConfigSource:
@@ -159,6 +148,7 @@ class ConfigSource:
         if self.path is None:
             return b""
         try:
-            return self.path.read_bytes()
+            with self.path.open("rb") as file:
+                return file.read(_LARGEST + 1)  # one more tells that it is too large
         except OSError as error:
             raise ConfigError(f"{self.path}: the values file can't be read ({error.strerror}).") from error
