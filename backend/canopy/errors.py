@@ -34,6 +34,8 @@
     │   └── ModelReplyTruncated     502 model_reply_truncated
     ├── Overloaded                  503 overloaded
     ├── ShuttingDown                503 shutting_down
+    ├── ScansBusy                   503 scans_busy
+    ├── ScanTimeout                 503 scan_timeout
     └── StoreError                  503 store_unavailable
 
 The message is a sentence for the person who made the request: what is wrong and, where there is one, the way out. It
@@ -90,7 +92,7 @@ class BodyTimeout(InputError):
 
 
 class ClientGone(InputError):
-    """The client closed the connection before its request was whole. 499 is nginx's number for it."""
+    """The client closed the connection before its request was whole or its answer there: 499, as nginx has it."""
 
     status = 499
     code = "client_gone"
@@ -267,6 +269,20 @@ class ShuttingDown(CanopyError):
 
     status = 503
     code = "shutting_down"
+
+
+class ScansBusy(CanopyError):
+    """As many searches as may run at once are running."""
+
+    status = 503
+    code = "scans_busy"
+
+
+class ScanTimeout(CanopyError):
+    """A search takes longer than one may."""
+
+    status = 503
+    code = "scan_timeout"
 
 
 class StoreError(CanopyError):

@@ -10,7 +10,7 @@ from canopy.api.compare import comparison_review_routes, comparison_routes
 from canopy.api.context import RequestContext
 from canopy.api.direct import DirectRoutes
 from canopy.api.errors import add_error_handlers
-from canopy.api.feedback import review_routes, vote_routes
+from canopy.api.feedback import entry_routes, review_routes, vote_routes
 from canopy.api.operations import operations_routes
 from canopy.api.pages import page_routes
 from canopy.api.parts import Parts
@@ -31,6 +31,7 @@ _ROUTERS = (
     comparison_review_routes,
     case_routes,
     expected_result_routes,
+    entry_routes,
     operations_routes,
     sign_in_routes,
 )

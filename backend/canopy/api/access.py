@@ -33,6 +33,7 @@ RULES = {
     "POST /feedback/ab": Rule("user", "feedback"),
     "DELETE /feedback/{feedback_id}": Rule("user", "feedback"),  # one's own; a reviewer anybody's
     "GET /feedback": Rule("reviewer", "read"),
+    "GET /feedback/{feedback_id}": Rule("reviewer", "read"),
     "GET /feedback/ab": Rule("reviewer", "read"),
     "GET /feedback/stats": Rule("reviewer", "read"),
     "GET /feedback/export": Rule("reviewer", "read"),

@@ -1,5 +1,6 @@
 """POST, GET and DELETE /feedback, /feedback/stats and /feedback/export."""
 
+import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -19,7 +20,7 @@ from canopy.api.listing import listing
 from canopy.api.parts import Parts
 from canopy.api.routes import BodyRoute, ErrorBody, json_response, request_body
 from canopy.api.sessions import header_id, proof_in, session_id_of, user_id_of
-from canopy.errors import InputError
+from canopy.errors import FeedbackNotFound, InputError
 from canopy.feedback import dataset
 from canopy.feedback.ratings import shown_rating
 from canopy.feedback.statistics import statistics
@@ -90,7 +91,7 @@ def review_routes(parts: Parts) -> APIRouter:
         if query.experiment or query.ab_cursor:
             raise InputError("`experiment` and `ab_cursor` are the dashboard's; programs ask GET /feedback/ab.")
         parts.votes.check()
-        shown = await listing(parts.store, where, query, query.limit)
+        shown = await listing(parts.store, where, query, query.limit, request.receive)
         feedback = [entry(it, shown.labels.get(it.generation_id or "", [])) for it in shown.page.feedback]
         answer = json_response({"total": shown.total, "feedback": feedback, "next": shown.page.next})
         answer.headers["vary"] = "Accept"
@@ -100,7 +101,9 @@ def review_routes(parts: Parts) -> APIRouter:
     async def stats(query: Annotated[CountsQuery, Query()]) -> Response:
         """Counts and satisfaction over time, per prompt version and per model."""
         parts.votes.check()
-        return json_response(statistics(await parts.store.counts(query.where())))
+        counts = await parts.store.counts(query.where())
+        # Years of hourly counts take a while to add up, which must not hold up the streams.
+        return json_response(await asyncio.to_thread(statistics, counts))
 
     @router.get("/feedback/export", response_model=None)
     async def export(query: Annotated[FeedbackQuery, Query()]) -> Response:
@@ -121,6 +124,30 @@ def review_routes(parts: Parts) -> APIRouter:
         owner = None if who is None or who.may("reviewer") else who.voter
         await parts.votes.take_back(feedback_id, trace_id_of(request.scope), owner=owner)
         return json_response({"status": "ok", "feedback_id": feedback_id})
+
+    return router
+
+
+def entry_routes(parts: Parts) -> APIRouter:
+    """The route that shows one vote. Its address takes any word, so that it comes after those that are words."""
+    router = APIRouter(route_class=APIRoute, tags=["feedback"], responses=_ERRORS)
+
+    @router.get("/feedback/{feedback_id}", response_model=None)
+    async def one(request: Request, feedback_id: str) -> Response:
+        """One vote with its whole texts; with `Accept: text/html` as a page."""
+        parts.votes.check()
+        # No id that Canopy made has a NUL, and only one of the engines takes the question.
+        found = await parts.store.entry(feedback_id) if "\0" not in feedback_id else None
+        if found is None:
+            raise FeedbackNotFound("There is no feedback under this id; it may have been taken back.")
+        ids = [found.generation_id] if found.generation_id is not None else []
+        labels = (await parts.store.judge_labels(ids)).get(found.generation_id or "", [])
+        if pages.wants_html(request):
+            votes = (await parts.store.person_votes(ids)).get(found.generation_id or "", [])
+            return pages.whole_entry(parts, request, found, labels, votes)
+        answer = json_response(entry(found, labels))
+        answer.headers["vary"] = "Accept"
+        return answer
 
     return router
 

@@ -3,13 +3,19 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from starlette.types import Receive
+
 from canopy.api.filters import PageQuery
+from canopy.api.streams import unless_gone
+from canopy.errors import ClientGone
 from canopy.store.base import Filter, Page, Store
 from canopy.store.labels import JudgeLabel, PersonVote
 
 
 class Listing(NamedTuple):
-    """A page. `total` is None in the order of the worst, where to count would be to look at everything."""
+    """A page. `total` is None where to count would be to look at everything: in the order of the worst, and where a
+    search finds more than are counted.
+    """
 
     page: Page
     total: int | None
@@ -17,12 +23,28 @@ class Listing(NamedTuple):
     votes: Mapping[str, Sequence[PersonVote]]
 
 
-async def listing(store: Store, where: Filter, query: PageQuery, limit: int) -> Listing:
-    """Read it. Raises InputError for a cursor that is none, and StoreError."""
+async def listing(
+    store: Store, where: Filter, query: PageQuery, limit: int, receive: Receive, excerpt: int | None = None
+) -> Listing:
+    """Read it, with `excerpt` so many characters of each text.
+
+    Raises InputError for a cursor that is none, ClientGone when nobody waits for the page any more, and what the store
+    raises.
+    """
+    found = await unless_gone(receive, _read(store, where, query, limit, excerpt))
+    if found is None:
+        raise ClientGone("The client went away before its answer was there.")
+    return found
+
+
+async def _read(store: Store, where: Filter, query: PageQuery, limit: int, excerpt: int | None) -> Listing:
+    total = None
     if query.order == "worst":
-        page, total = await store.worst(where, limit, query.cursor), None
+        page = await store.worst(where, limit, query.cursor, excerpt)
     else:
-        page, total = await store.page(where, limit, query.cursor), await store.count(where)
+        page = await store.page(where, limit, query.cursor, excerpt)
+        whole = query.cursor is None and page.next is None
+        total = len(page.feedback) if whole else await store.count(where)
     ids = list(dict.fromkeys(it.generation_id for it in page.feedback if it.generation_id is not None))
     if not ids:
         return Listing(page, total, {}, {})

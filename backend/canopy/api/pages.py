@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 from urllib.parse import quote
@@ -20,11 +20,12 @@ from canopy.api.parts import Parts
 from canopy.api.routes import PlainRoute
 from canopy.features import FEATURES
 from canopy.feedback.ab_report import chosen
-from canopy.store.base import Filter
+from canopy.store.base import Feedback, Filter
+from canopy.store.labels import JudgeLabel, PersonVote
 from canopy.ui.dashboard import dashboard as dashboard_view
 from canopy.ui.dashboard import shown_prompts
 from canopy.ui.experiments import Gathered, section, worth_counting
-from canopy.ui.rendering import Renderer
+from canopy.ui.rendering import EXCERPT, Renderer
 
 _ENTRIES = 25
 _COMPARISONS = 10
@@ -60,7 +61,7 @@ async def dashboard(parts: Parts, request: Request, where: Filter, query: PageQu
     scope = Filter(feature=where.feature, since=where.since, until=where.until)
     counts = await parts.store.counts(scope)
     texts = await parts.store.prompt_texts(shown_prompts(counts))
-    shown = await listing(parts.store, where, query, _ENTRIES)
+    shown = await listing(parts.store, where, query, _ENTRIES, request.receive, EXCERPT)
     judges = await parts.agreements.current()
     compared = await _compared(parts, request.query_params)
 
@@ -92,6 +93,13 @@ async def dashboard(parts: Parts, request: Request, where: Filter, query: PageQu
 
     # A year of hourly counts takes some 200 ms of arithmetic, which must not hold up the streams.
     return await asyncio.to_thread(draw)
+
+
+def whole_entry(
+    parts: Parts, request: Request, feedback: Feedback, labels: Sequence[JudgeLabel], votes: Sequence[PersonVote]
+) -> Response:
+    """One entry of the feedback page, open and with its whole texts."""
+    return _html(parts, request, "entry.html", current="feedback", feedback=feedback, labels=labels, votes=votes)
 
 
 async def _compared(parts: Parts, params: Mapping[str, str]) -> Gathered | None:

@@ -140,6 +140,8 @@ class Feedback(NamedTuple):
     time_to_first_token: float | None
     input_tokens: int | None
     output_tokens: int | None
+    input_length: int  # characters of the whole text, also of one that is cut; so is the next
+    response_length: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,18 +276,24 @@ class Store(Protocol):
     async def generation(self, generation_id: str) -> Generation | None:
         """Read one generation."""
 
-    async def page(self, where: Filter, limit: int, cursor: str | None) -> Page:
-        """Read one page. Raises InputError for a cursor that `page` did not make."""
+    async def page(self, where: Filter, limit: int, cursor: str | None, excerpt: int | None = None) -> Page:
+        """Read one page of `limit` entries, or fewer where texts are long; `excerpt` cuts these instead.
 
-    async def worst(self, where: Filter, limit: int, cursor: str | None) -> Page:
+        Raises InputError for a cursor not its own; a search also ScansBusy and ScanTimeout.
+        """
+
+    async def entry(self, feedback_id: str) -> Feedback | None:
+        """Read one vote."""
+
+    async def worst(self, where: Filter, limit: int, cursor: str | None, excerpt: int | None = None) -> Page:
         """Read one page of what waits for a review: found bad by people and judges, by judges, by people, newest first.
 
         An entry is a response: its newest bad label or else vote. A page may be short, even empty, and have
         a next one. `where` counts as far as feature, prompt and times. Raises InputError for a cursor not its own.
         """
 
-    async def count(self, where: Filter) -> int:
-        """Count feedback; without `search` and `label` the cost does not grow with the table."""
+    async def count(self, where: Filter) -> int | None:
+        """Count feedback; the cost does not grow with the table. A search may raise as `page`; None: over 1,000."""
 
     async def counts(self, where: Filter) -> list[Count]:
         """The hourly counts behind statistics; `since` and `until` widen to whole hours, `search` is not used."""

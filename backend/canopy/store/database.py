@@ -10,6 +10,8 @@ from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from canopy.errors import StoreError
 
+PLACES = 2  # scans at once
+
 # The columns of a row that already exists, from the row that was to be inserted.
 type Replace = Callable[[Any], Mapping[str, Any]]
 
@@ -46,6 +48,8 @@ class Database(abc.ABC):
 
     writer: Engine
     reader: Engine
+    scanner: Engine  # for `canopy.store.scans`
+    prober: Engine  # for `canopy.store.probe`
 
     @property
     @abc.abstractmethod
@@ -86,13 +90,17 @@ class Database(abc.ABC):
         """An insert that does nothing where the row exists or, with `replace`, sets those columns."""
 
     @abc.abstractmethod
+    def interrupt(self, connection: Any) -> None:
+        """End the statement that another thread runs on this connection of the driver, if it runs one."""
+
+    @abc.abstractmethod
     def scrub(self) -> None:
         """See to it that deleted text can't be read from the database's files, as far as the engine lets us."""
 
     def dispose(self) -> None:
         """Close every connection."""
-        self.reader.dispose()
-        self.writer.dispose()
+        for engine in (self.prober, self.scanner, self.reader, self.writer):
+            engine.dispose()
 
 
 def lost(error: Exception) -> bool:

@@ -22,6 +22,11 @@ RESPONSE = func.coalesce(generations.c.response_text, feedback.c.response_text)
 WITH_TEXTS = feedback.outerjoin(generations)
 
 
+def scans(where: Filter) -> bool:
+    """Whether no index of the tables leads to what matches."""
+    return where.search is not None or where.label is not None
+
+
 def series_conditions(where: Filter) -> list[ColumnElement[bool]]:
     """Which series match."""
     wanted = {

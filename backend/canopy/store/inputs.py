@@ -40,8 +40,8 @@ class Inputs:
         )
 
     def step(self, where: Filter, position: Position) -> list[list[str]]:
-        """Look at the next window: the ids of the first votes on distinct inputs, in batches for `texts`."""
-        with self._database.reader.connect() as conn:
+        """Look at the next window: the ids of the first votes on distinct inputs, batched. It is a scan."""
+        with self._database.scanner.connect() as conn:
             ids = matching_series(conn, where)
             if ids == []:
                 position.done = True

@@ -19,12 +19,15 @@ def _now() -> int:
     return time.time_ns() // 1_000
 
 
-def open_store(url: str, *, clock: Callable[[], int] = _now) -> Store:
-    """A store that `start` connects. Raises ConfigError for a URL of another shape; `clock` gives microseconds."""
+def open_store(url: str, *, clock: Callable[[], int] = _now, scan_timeout: float = 10) -> Store:
+    """A store that `start` connects. Raises ConfigError for a URL of another shape; `clock` gives microseconds.
+
+    A search takes at most `scan_timeout` seconds.
+    """
     # An engine's own driver takes a while to import, so that only the one in use is.
     from canopy.store.sqlstore import SqlStore  # noqa: PLC0415 - as said
 
-    return SqlStore(_database(url), _READERS, clock)
+    return SqlStore(_database(url), _READERS, clock, scan_timeout)
 
 
 def _database(url: str) -> Database:

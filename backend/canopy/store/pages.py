@@ -1,43 +1,40 @@
 """Pages of feedback, newest first.
 
 The cost of a page doesn't depend on the size of the table: with labels in the filter, the newest of each matching
-series are read from the index and merged; without, the newest of all. A search scans, a window in each transaction;
-so do votes on what a judge gave a certain label.
+series are read from the index and merged; without, the newest of all. A page ends where its texts are too many for
+one answer; texts are read only when their lengths are known to fit.
 """
 
-from collections.abc import Sequence
+import functools
+import itertools
+import operator
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import (
-    Connection,
-    Select,
-    func,
-    select,
-    text,
-    tuple_,
-    union_all,
-)
+from sqlalchemy import ColumnElement, Connection, Engine, Select, case, func, select, tuple_, union_all
 
 from canopy.store.base import Feedback, Filter, Generation, Page
 from canopy.store.cursors import Place, decode_cursor, encode_cursor
 from canopy.store.database import Database
-from canopy.store.filters import INPUT, RESPONSE, Search, labelled, matching_series, time_conditions
+from canopy.store.filters import INPUT, RESPONSE, matching_series, time_conditions
 from canopy.store.schema import feedback, generations, prompts, series
 
-WINDOW = 500  # rows that a search looks at in one transaction
+PAGE_CHARS = 8_000_000  # of texts on a page
 _TOGETHER = 100  # series in one statement; SQLite takes 500
 
-_TIME, _ID = feedback.c.updated_at, feedback.c.id
+TIME, ID = feedback.c.updated_at, feedback.c.id
 
 
 class Pages:
     """Reads in whatever thread calls, with a connection for each transaction."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, engine: Engine) -> None:
+        """`engine` is the one of the database's engines to take connections from."""
         self._database = database
+        self._engine = engine
         f, g, s, p = feedback.c, generations.c, series.c, prompts.c
-        columns = {
+        self._columns: dict[str, ColumnElement[Any]] = {
             **dict(g.items()),
             **dict(s.items()),
             **dict(f.items()),
@@ -48,77 +45,79 @@ class Pages:
             "prompt_text": p.text,
             "model": func.nullif(s.model, ""),
         }
-        self._whole = (
-            select(*(columns[name].label(name) for name in Feedback._fields))
-            .select_from(feedback.join(series).outerjoin(generations).outerjoin(prompts, p.prompt_id == g.prompt_id))
-            .where(database.member(f.id, "ids"))
+        self._whole = self._entries(self._columns)
+        beside = (func.coalesce(func.length(text), 0) for text in (f.comment, g.messages, p.text))
+        self._lengths = self._entries(
+            {"id": f.id, "length": functools.reduce(operator.add, beside, f.input_length + f.response_length)}
         )
         self._generation = select(generations, p.text.label("prompt_text")).join_from(generations, prompts)
         self._prompts = select(prompts).where(database.member(p.prompt_id, "ids"))
 
-    def page(self, where: Filter, limit: int, cursor: str | None) -> Page:
-        """Read one page."""
+    def page(self, where: Filter, limit: int, cursor: str | None, excerpt: int | None = None) -> Page:
+        """Read one page; with `excerpt` so many characters of each text."""
         before = decode_cursor(cursor, "fb") if cursor is not None else None
-        places = self.places(where, limit + 1, before)
-        shown = places[:limit]
-        return Page(self.read(shown), encode_cursor(shown[-1]) if len(places) > limit and shown else None)
+        return self.shown(self.places(where, limit + 1, before), limit, excerpt)
+
+    def shown(self, places: Sequence[Place], limit: int, excerpt: int | None) -> Page:
+        """The page that these places begin: the first `limit` of them, or as many as a page may be large."""
+        fitting = self.fitting(places[:limit], excerpt)
+        more = len(places) > len(fitting) > 0
+        return Page(self.read(fitting, excerpt), encode_cursor(fitting[-1]) if more else None)
 
     def places(self, where: Filter, limit: int, before: Place | None) -> list[Place]:
-        """The newest places that match, at most `limit` of them."""
-        with self._database.reader.connect() as conn:
+        """The newest places that match, at most `limit` of them. Nothing is searched."""
+        with self._engine.connect() as conn:
             ids = matching_series(conn, where)
-            if not scans(where):
-                return self._newest(conn, where, ids, limit, before)
-        found: list[Place] = []
-        end = before
-        while len(found) < limit and ids != []:
-            start, rows = self.window(where, ids, end)
-            found += rows
-            if start is None:
-                break
-            end = start
-        return found[:limit]
-
-    def window(self, where: Filter, ids: list[int] | None, before: Place | None) -> tuple[Place | None, list[Place]]:
-        """Search the next window of rows: where the next one begins (None: this was the last) and what was found."""
-        search = Search.of(self._database, where.search)
-        with self._database.reader.connect() as conn:
-            times = time_conditions(where)
-            edge = conn.execute(_ordered(select(_TIME, _ID).where(*times), before).limit(1).offset(WINDOW - 1)).first()
-            statement = _ordered(search.select(_TIME, _ID).where(*times), before)
-            if edge is not None:
-                statement = statement.where(tuple_(_TIME, _ID) >= tuple_(edge[0], edge[1]))
-            if ids is not None:
-                statement = statement.where(feedback.c.series_id.in_(ids))
-            if where.label is not None:
-                statement = statement.where(labelled(conn, where.label))
-            rows = conn.execute(statement).all()
-        found = [(row.updated_at, row.id) for row in search.accepted(rows)]
-        return (None if edge is None else (edge[0], edge[1])), found
-
-    def _newest(
-        self, conn: Connection, where: Filter, ids: list[int] | None, limit: int, before: Place | None
-    ) -> list[Place]:
-        wanted = _ordered(select(_TIME, _ID).where(*time_conditions(where)), before).limit(limit)
-        if ids is None:
-            return [(row[0], row[1]) for row in conn.execute(wanted)]
-        places: list[Place] = []
-        for start in range(0, len(ids), _TOGETHER):
-            together = ids[start : start + _TOGETHER]
-            parts = (select(wanted.where(feedback.c.series_id == number).subquery()) for number in together)
-            places += [(row[0], row[1]) for row in conn.execute(union_all(*parts))]
+            newest = ordered(select(TIME, ID).where(*time_conditions(where)), before).limit(limit)
+            if ids is None:
+                return [(row[0], row[1]) for row in conn.execute(newest)]
+            if len(ids) > _TOGETHER:
+                ids = self._with_newest(conn, where, ids, limit, before)
+            places: list[Place] = []
+            for together in itertools.batched(ids, _TOGETHER):
+                parts = (select(newest.where(feedback.c.series_id == number).subquery()) for number in together)
+                places += [(row[0], row[1]) for row in conn.execute(union_all(*parts))]
         return sorted(places, reverse=True)[:limit]
 
-    def read(self, places: Sequence[Place]) -> list[Feedback]:
+    def _with_newest(
+        self, conn: Connection, where: Filter, ids: list[int], limit: int, before: Place | None
+    ) -> list[int]:
+        """The series in which the newest `limit` places of all these series are: one look into the index for each."""
+        own = select(TIME).where(feedback.c.series_id == series.c.id, *time_conditions(where))
+        head = ordered(own, before).limit(1).correlate(series).scalar_subquery().label("head")
+        statement = select(series.c.id, head).where(self._database.member(series.c.id, "series"))
+        rows = conn.execute(statement, {"series": self._database.values(ids)}).all()
+        heads = sorted(((row.head, row.id) for row in rows if row.head is not None), reverse=True)
+        if len(heads) > limit:
+            oldest = heads[limit - 1][0]
+            heads = [head for head in heads if head[0] >= oldest]
+        return [number for _, number in heads]
+
+    def fitting(self, places: Sequence[Place], excerpt: int | None) -> Sequence[Place]:
+        """As many of these as a page may be large, by their lengths alone; at least one, and all where they are cut."""
+        if excerpt is not None:
+            return places
+        with self._engine.connect() as conn:
+            rows = conn.execute(self._lengths, {"ids": self._database.values([key for _, key in places])}).all()
+        lengths = {row.id: row.length for row in rows}
+        total = 0
+        for number, (_, key) in enumerate(places):
+            total += lengths.get(key, 0)
+            if number and total > PAGE_CHARS:
+                return places[:number]
+        return places
+
+    def read(self, places: Sequence[Place], excerpt: int | None = None) -> list[Feedback]:
         """The feedback at these places; what was deleted since a place was read is left out."""
-        with self._database.reader.connect() as conn:
-            rows = conn.execute(self._whole, {"ids": self._database.values([key for _, key in places])}).all()
+        statement = self._whole if excerpt is None else self._excerpts(excerpt)
+        with self._engine.connect() as conn:
+            rows = conn.execute(statement, {"ids": self._database.values([key for _, key in places])}).all()
         by_id = {row.id: _feedback(row) for row in rows}
         return [by_id[key] for _, key in places if key in by_id]
 
     def generation(self, generation_id: str) -> Generation | None:
         """Read one generation."""
-        with self._database.reader.connect() as conn:
+        with self._engine.connect() as conn:
             row = conn.execute(self._generation.where(generations.c.id == generation_id)).first()
         if row is None:
             return None
@@ -129,26 +128,32 @@ class Pages:
 
     def prompt_texts(self, prompt_ids: list[str]) -> dict[str, str]:
         """The texts of prompts, by id."""
-        with self._database.reader.connect() as conn:
+        with self._engine.connect() as conn:
             rows = conn.execute(self._prompts, {"ids": self._database.values(prompt_ids)}).all()
         return {row.prompt_id: row.text for row in rows}
 
-    def ping(self) -> None:
-        """Return when the database answers."""
-        with self._database.reader.connect() as conn:
-            # A table's page, not a constant: a database file that is gone or broken must not look alive.
-            conn.execute(text("SELECT version_num FROM alembic_version"))
+    def _entries(self, columns: Mapping[str, ColumnElement[Any]]) -> Select[Any]:
+        p, g = prompts.c, generations.c
+        return (
+            select(*(columns[name].label(name) for name in (Feedback._fields if "timestamp" in columns else columns)))
+            .select_from(feedback.join(series).outerjoin(generations).outerjoin(prompts, p.prompt_id == g.prompt_id))
+            .where(self._database.member(feedback.c.id, "ids"))
+        )
+
+    def _excerpts(self, chars: int) -> Select[Any]:
+        """The beginnings of texts; a conversation, of which a beginning says little, whole where it is short."""
+        cut = {name: func.substr(self._columns[name], 1, chars) for name in ("input_text", "response_text")}
+        prompt = func.substr(self._columns["prompt_text"], 1, chars)
+        messages = self._columns["messages"]
+        short = case((func.length(messages) <= 2 * chars, messages))
+        return self._entries({**self._columns, **cut, "prompt_text": prompt, "messages": short})
 
 
-def scans(where: Filter) -> bool:
-    """Whether no index leads to what matches."""
-    return where.search is not None or where.label is not None
-
-
-def _ordered(statement: Select[Any], before: Place | None) -> Select[Any]:
+def ordered(statement: Select[Any], before: Place | None) -> Select[Any]:
+    """Newest first, from a place on."""
     if before is not None:
-        statement = statement.where(tuple_(_TIME, _ID) < tuple_(*before))
-    return statement.order_by(_TIME.desc(), _ID.desc())
+        statement = statement.where(tuple_(TIME, ID) < tuple_(*before))
+    return statement.order_by(TIME.desc(), ID.desc())
 
 
 def _feedback(row: Any) -> Feedback:

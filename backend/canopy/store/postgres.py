@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, override
 
 import orjson
+import psycopg
 from sqlalchemy import (
     ARRAY,
     URL,
@@ -22,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert
 
-from canopy.store.database import Bulk, Database, Prepared, Replace
+from canopy.store.database import PLACES, Bulk, Database, Prepared, Replace
 
 # Advisory locks are numbers; these two are Canopy's.
 _WRITE_LOCK = 4_126_001
@@ -69,13 +70,16 @@ class Postgres(Database):
             pool_reset_on_return=None,
             use_insertmanyvalues=False,
         )
-        self.reader = create_engine(
-            self._url,
-            connect_args=arguments,
-            pool_size=readers,
-            max_overflow=0,
-            pool_reset_on_return=None,
-            isolation_level="AUTOCOMMIT",
+        self.reader, self.scanner, self.prober = (
+            create_engine(
+                self._url,
+                connect_args=arguments,
+                pool_size=connections,
+                max_overflow=0,
+                pool_reset_on_return=None,
+                isolation_level="AUTOCOMMIT",
+            )
+            for connections in (readers, PLACES, 1)
         )
         self._take_lock = Prepared(select(func.pg_advisory_xact_lock(_WRITE_LOCK)), self.writer.dialect)
 
@@ -124,6 +128,10 @@ class Postgres(Database):
         else:
             statement = statement.on_conflict_do_update(index_elements=conflict, set_=replace(statement.excluded))
         return _Json(Prepared(statement, self.writer.dialect))
+
+    @override
+    def interrupt(self, connection: psycopg.Connection[Any]) -> None:
+        connection.cancel_safe(timeout=5)
 
     @override
     def scrub(self) -> None:

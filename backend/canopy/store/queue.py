@@ -45,26 +45,29 @@ class Queue:
         self._database = database
         self._pages = pages
 
-    def page(self, where: Filter, limit: int, cursor: str | None) -> Page:
-        """Read one page."""
+    def page(self, where: Filter, limit: int, cursor: str | None, excerpt: int | None = None) -> Page:
+        """Read one page; with `excerpt` so many characters of each text."""
         at = _decode(cursor)
         found: list[_Position] = []
         for _ in range(_LOOKS):
             looked_at, kept = self._look(where, at)
             found += [_Position(at.rank, place) for place in kept]
             if len(found) > limit:
-                return self._page(found[:limit], found[limit - 1])
+                return self._page(found[:limit], found[limit - 1], excerpt)
             if len(looked_at) == _WINDOW:
                 at = _Position(at.rank, looked_at[-1])
             elif at.rank + 1 < len(_RANKS):
                 at = _Position(at.rank + 1, None)
             else:
-                return self._page(found, None)
-        return self._page(found, at)
+                return self._page(found, None, excerpt)
+        return self._page(found, at, excerpt)
 
-    def _page(self, found: list[_Position], end: _Position | None) -> Page:
-        entries = self._pages.read([it.before for it in found if it.before is not None])
-        return Page(entries, None if end is None else _encode(end))
+    def _page(self, found: list[_Position], end: _Position | None, excerpt: int | None) -> Page:
+        places = [it.before for it in found if it.before is not None]
+        fitting = self._pages.fitting(places, excerpt)
+        if len(fitting) < len(places):
+            end = found[len(fitting) - 1]
+        return Page(self._pages.read(fitting, excerpt), None if end is None else _encode(end))
 
     def _look(self, where: Filter, at: _Position) -> tuple[list[Place], list[Place]]:
         """The next verdicts of a rank's source, and those of them that belong to the rank."""

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, override
 
 import orjson
-from sqlalchemy import Column, ColumnElement, Connection, Table, bindparam, create_engine, event, func, select
+from sqlalchemy import Column, ColumnElement, Connection, Engine, Table, bindparam, create_engine, event, func, select
 from sqlalchemy.dialects.sqlite import dialect, insert
 from sqlalchemy.pool import QueuePool
 
 from canopy.errors import ConfigError, StoreError
-from canopy.store.database import Bulk, Database, Replace
+from canopy.store.database import PLACES, Bulk, Database, Replace
 
 _BUSY_TIMEOUT = 5  # seconds
 _SCRUB_ATTEMPTS = 6
@@ -36,17 +36,20 @@ class SQLite(Database):
             max_overflow=0,
             pool_reset_on_return=None,
         )
-        self.reader = create_engine(
+        self.reader, self.scanner, self.prober = (self._reading(size) for size in (readers, PLACES, 1))
+        # Take the write lock at once: a transaction that reads first could find the database changed when it writes.
+        event.listen(self.writer, "begin", lambda conn: conn.exec_driver_sql("BEGIN IMMEDIATE"))
+
+    def _reading(self, connections: int) -> Engine:
+        return create_engine(
             "sqlite://",
             creator=lambda: self._connect("ro"),
             paramstyle="named",
             poolclass=QueuePool,
-            pool_size=readers,
+            pool_size=connections,
             max_overflow=0,
             pool_reset_on_return=None,
         )
-        # Take the write lock at once: a transaction that reads first could find the database changed when it writes.
-        event.listen(self.writer, "begin", lambda conn: conn.exec_driver_sql("BEGIN IMMEDIATE"))
 
     @property
     @override
@@ -114,6 +117,10 @@ class SQLite(Database):
             statement = statement.on_conflict_do_update(index_elements=conflict, set_=replace(statement.excluded))
         one_row = str(statement.compile(dialect=dialect()))
         return _Rows(one_row, [column.name for column in table.columns])
+
+    @override
+    def interrupt(self, connection: sqlite3.Connection) -> None:
+        connection.interrupt()
 
     @override
     def scrub(self) -> None:

@@ -2,20 +2,21 @@
 
 import asyncio
 import functools
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from canopy.errors import InputError, StoreError
+from canopy.errors import InputError
 from canopy.flags.registered import PromptSource, RegisteredPrompt
 from canopy.store.ab import Ballot, BallotCounts, BallotPage, BallotReceipt, Comparison, Experiment, FirstBallot
-from canopy.store.base import Count, Filter, Generation, Page, Receipt, Vote
+from canopy.store.base import Count, Feedback, Filter, Generation, Page, Receipt, Vote
 from canopy.store.comparisons import Comparisons
 from canopy.store.counting import Counts
 from canopy.store.database import Database, lost, store_error
 from canopy.store.deletion import Before, Deletion, Owned, Scope, Taken
 from canopy.store.erased import Erased
+from canopy.store.filters import scans
 from canopy.store.generations import Generations
 from canopy.store.inputs import Inputs, Position
 from canopy.store.judgements import Judgements, Verdict
@@ -24,13 +25,17 @@ from canopy.store.labels import Agreement, JudgeLabel, PersonVote
 from canopy.store.migrate import upgrade
 from canopy.store.outbox import Outbox
 from canopy.store.pages import Pages
+from canopy.store.probe import Probe
 from canopy.store.queue import Queue
 from canopy.store.registered import Registered
 from canopy.store.results import Results
 from canopy.store.review import Input, Review, ReviewCase, ReviewPage, ReviewReceipt, ReviewState
 from canopy.store.reviewing import Reviewing
+from canopy.store.scans import Scans
+from canopy.store.searching import Searches
 from canopy.store.series import SeriesIds
 from canopy.store.sqldeliveries import SqlDeliveries
+from canopy.store.threads import in_thread
 from canopy.store.totals import Totals
 from canopy.store.turns import Turn, Unjudged
 from canopy.store.votes import Votes
@@ -40,7 +45,7 @@ from canopy.store.writer import Writer
 class SqlStore:
     """See `canopy.store.base.Store` for what each method promises."""
 
-    def __init__(self, database: Database, readers: int, clock: Callable[[], int]) -> None:
+    def __init__(self, database: Database, readers: int, clock: Callable[[], int], scan_timeout: float) -> None:
         self._database = database
         ids = SeriesIds(database)
         counts = Counts(database)
@@ -51,9 +56,12 @@ class SqlStore:
         self._comparisons = Comparisons(database, self._votes, self._deletion, outbox, clock)
         self._judgements = Judgements(database, self._votes, clock)
         self._labelling = Labelling(database)
-        self._pages = Pages(database)
+        self._probe = Probe(database)
+        self._scans = Scans(database, scan_timeout)
+        self._pages = Pages(database, database.reader)
+        self._searches = Searches(database)
         self._queue = Queue(database, self._pages)
-        self._totals = Totals(database, self._pages)
+        self._totals = Totals(database)
         self._inputs = Inputs(database)
         self._results = Results(database)
         self._registered = Registered(database)
@@ -81,11 +89,13 @@ class SqlStore:
         """Commit what waits and disconnect."""
         await self._writer.close()
         await asyncio.to_thread(self._readers.shutdown)
+        await asyncio.to_thread(self._scans.close)
+        self._probe.close()
         self._database.dispose()
 
     async def ping(self) -> None:
         """Return when the database answers."""
-        await self._read(self._pages.ping)
+        await _answered(self._probe.ping())
 
     async def record_generation(self, generation: Generation) -> None:
         """Store a generation."""
@@ -157,16 +167,25 @@ class SqlStore:
         """Read one generation."""
         return await self._read(self._pages.generation, generation_id)
 
-    async def page(self, where: Filter, limit: int, cursor: str | None) -> Page:
+    async def page(self, where: Filter, limit: int, cursor: str | None, excerpt: int | None = None) -> Page:
         """Read one page."""
-        return await self._read(self._pages.page, where, limit, cursor)
+        if scans(where):
+            return await self._scan(self._searches.page, where, limit, cursor, excerpt)
+        return await self._read(self._pages.page, where, limit, cursor, excerpt)
 
-    async def worst(self, where: Filter, limit: int, cursor: str | None) -> Page:
+    async def entry(self, feedback_id: str) -> Feedback | None:
+        """Read one vote."""
+        found = await self._read(self._pages.read, [(0, feedback_id)])
+        return found[0] if found else None
+
+    async def worst(self, where: Filter, limit: int, cursor: str | None, excerpt: int | None = None) -> Page:
         """Read one page of what is bad."""
-        return await self._read(self._queue.page, where, limit, cursor)
+        return await self._read(self._queue.page, where, limit, cursor, excerpt)
 
-    async def count(self, where: Filter) -> int:
+    async def count(self, where: Filter) -> int | None:
         """Count feedback."""
+        if scans(where):
+            return await self._scan(self._searches.count, where)
         return await self._read(self._totals.count, where)
 
     async def counts(self, where: Filter) -> list[Count]:
@@ -181,7 +200,7 @@ class SqlStore:
         """Walk through the distinct input texts."""
         position = Position()
         while not position.done:
-            for ids in await self._read(self._inputs.step, where, position):
+            for ids in await self._step(where, position):
                 yield await self._read(self._inputs.texts, ids)
 
     async def remember_prompts(self, prompts: Mapping[PromptSource, RegisteredPrompt]) -> None:
@@ -201,7 +220,7 @@ class SqlStore:
         position = Position(after or "")
         cases: list[ReviewCase] = []
         while not position.done and len(cases) <= limit:
-            for ids in await self._read(self._inputs.step, where, position):
+            for ids in await self._step(where, position):
                 if (wanted := limit + 1 - len(cases)) > 0:
                     cases += await self._read(self._reviewing.cases, where, ids, state, wanted)
         total, reviewed = await self._read(self._reviewing.progress, where)
@@ -238,22 +257,32 @@ class SqlStore:
         self._database.prepare()
         upgrade(self._database)
 
+    async def _scan[**P, R](self, read: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        return await _answered(self._scans.run(functools.partial(_reading, read, *args, **kwargs)))
+
+    async def _step(self, where: Filter, position: Position) -> list[list[str]]:
+        """A step of a walk waits for its place as long as it takes: an export that has begun can't be refused."""
+        step = functools.partial(_reading, self._inputs.step, where, position)
+        return await _answered(self._scans.run(step, patience=None))
+
     async def _read[**P, R](self, read: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         call = functools.partial(_reading, read, *args, **kwargs)
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._readers, call)
-        except RuntimeError as error:
-            raise StoreError("The store is closed.") from error
+        return await _answered(in_thread(self._readers, call))
+
+
+async def _answered[R](answer: Awaitable[R]) -> R:
+    """What a thread of the store answers, with what the database raises as a StoreError."""
+    try:
+        return await answer
+    except (SQLAlchemyError, UnicodeError) as error:
+        raise store_error(error) from error
 
 
 def _reading[**P, R](read: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Read, once more if the connection turns out to be lost: the server may have been restarted since it was used."""
     try:
-        try:
-            return read(*args, **kwargs)
-        except SQLAlchemyError as error:
-            if not lost(error):
-                raise
-            return read(*args, **kwargs)
-    except (SQLAlchemyError, UnicodeError) as error:
-        raise store_error(error) from error
+        return read(*args, **kwargs)
+    except SQLAlchemyError as error:
+        if not lost(error):
+            raise
+        return read(*args, **kwargs)

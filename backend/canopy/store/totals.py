@@ -1,38 +1,27 @@
 """Counting feedback: whole hours from the roll-up, only the rest of the first and the last hour from the votes."""
 
+from typing import Any
+
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from canopy.store.base import Count, Filter
 from canopy.store.counting import HOUR, hour_of
-from canopy.store.cursors import Place
 from canopy.store.database import Database
 from canopy.store.filters import matching_series, series_conditions
-from canopy.store.pages import Pages, scans
 from canopy.store.schema import feedback, feedback_counts, series
 
 
 class Totals:
     """Reads in whatever thread calls."""
 
-    def __init__(self, database: Database, pages: Pages) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._pages = pages
 
     def count(self, where: Filter) -> int:
-        """How many votes match."""
+        """How many votes match. Nothing is searched."""
         with self._database.reader.connect() as conn:
             ids = matching_series(conn, where)
-            if ids == []:
-                return 0
-            if not scans(where):
-                return self._from_roll_up(conn, where, ids)
-        total = 0
-        end: Place | None = None
-        while True:
-            end, found = self._pages.window(where, ids, end)
-            total += len(found)
-            if end is None:
-                return total
+            return 0 if ids == [] else self._from_roll_up(conn, where, ids)
 
     def counts(self, where: Filter) -> list[Count]:
         """The counts of the hours that the filter touches, oldest first."""
@@ -70,20 +59,23 @@ class Totals:
         c = feedback_counts.c
         statement = select(func.coalesce(func.sum(c.n), 0))
         if ids is not None:
-            statement = statement.where(c.series_id.in_(ids))
+            statement = statement.where(self._database.member(c.series_id, "series"))
         if first is not None:
             statement = statement.where(c.hour >= first)
         if last is not None:
             statement = statement.where(c.hour < last)
-        return int(conn.execute(statement).scalar_one())
+        return int(conn.execute(statement, self._parameters(ids)).scalar_one())
 
     def _votes(self, conn: Connection, ids: list[int] | None, since: int | None, until: int | None) -> int:
         f = feedback.c
         statement = select(func.count()).select_from(feedback)
         if ids is not None:
-            statement = statement.where(f.series_id.in_(ids))
+            statement = statement.where(self._database.member(f.series_id, "series"))
         if since is not None:
             statement = statement.where(f.updated_at >= since)
         if until is not None:
             statement = statement.where(f.updated_at < until)
-        return int(conn.execute(statement).scalar_one())
+        return int(conn.execute(statement, self._parameters(ids)).scalar_one())
+
+    def _parameters(self, ids: list[int] | None) -> dict[str, Any]:
+        return {} if ids is None else {"series": self._database.values(ids)}

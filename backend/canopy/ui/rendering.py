@@ -17,6 +17,7 @@ from canopy.store.labels import PersonVote
 from canopy.ui import ab_chart, chart
 
 _HERE = Path(__file__).parent
+EXCERPT = 600  # characters of each text of an entry, until it is opened
 _TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -62,6 +63,7 @@ class Renderer:
             rating=_rating,
             short_id=_short_id,
             timing=_timing,
+            whole=_whole,
             tokens=_tokens,
             words=_words,
         )
@@ -126,6 +128,17 @@ def _rating(feedback: Feedback | PersonVote) -> str:
     if feedback.kind == "score":
         return f"{feedback.value} of 5"
     return {"thumbs_up": "Helpful", "thumbs_down": "Not helpful"}.get(feedback.value) or _words(feedback.value)
+
+
+def _whole(feedback: Feedback) -> bool:
+    """Whether the texts of an entry are all there, rather than their beginnings."""
+    conversation = feedback.messages is not None or feedback.feature != "chat" or feedback.generation_id is None
+    return (
+        conversation
+        and len(feedback.input_text) == feedback.input_length
+        and len(feedback.response_text) == feedback.response_length
+        and len(feedback.prompt_text or "") < EXCERPT
+    )
 
 
 def _parameters(feedback: Feedback) -> str:

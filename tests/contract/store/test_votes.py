@@ -103,6 +103,8 @@ async def test_a_vote_on_a_generation_knows_what_produced_it(store: Store, statu
         time_to_first_token=generation.time_to_first_token,
         input_tokens=generation.input_tokens,
         output_tokens=generation.output_tokens,
+        input_length=len(generation.input_text),
+        response_length=len(generation.response_text),
     )
 
 

@@ -1,0 +1,75 @@
+"""Searches over everything there is can't take the server from others."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from bench.fill import fill
+from tests.support.model_server import FakeModelServer
+from tests.http.conftest import values
+from tests.support.raw import connection
+from tests.support.server import Server, running_server
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.own_server]
+
+NOWHERE = "%C3%B1%C3%A9"  # two letters that no text has: nothing but to read everything
+VOTES = 60_000
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def full(model: FakeModelServer, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Server]:
+    """A server with so many votes that to read all takes a while."""
+    folder: Path = tmp_path_factory.mktemp("full")
+    await asyncio.to_thread(fill, folder / "canopy.db", VOTES, text_size=2_000, share_down=0.1)
+    async with running_server(folder, values(model), env={"CANOPY_SCAN_TIMEOUT": "600"}) as server:
+        yield server
+
+
+async def test_readiness_waits_for_no_search(full: Server) -> None:
+    """Eight searches through everything, and a probe that is answered before any of them."""
+    async with httpx.AsyncClient(base_url=full.url, timeout=300) as client:
+        searches = [asyncio.create_task(client.get(f"/feedback?q={NOWHERE}")) for _ in range(8)]
+        await asyncio.sleep(0.2)  # until they are read
+        ready = await client.get("/readyz")
+        assert ready.status_code == 200
+        assert not any(search.done() for search in searches)
+        answers = await asyncio.gather(*searches)
+    statuses = sorted(answer.status_code for answer in answers)
+    assert statuses[:2] == [200, 200]
+    refused = [answer for answer in answers if answer.status_code != 200]
+    assert all(answer.json()["code"] == "scans_busy" and answer.headers["retry-after"] for answer in refused)
+
+
+@pytest.mark.parametrize("accept", ["application/json", "text/html"])
+async def test_searches_whose_client_goes_away_end(full: Server, accept: str) -> None:
+    """Twenty searches by a client that doesn't wait, and then somebody who searches."""
+    before = len(full.events("http_request"))
+    for _ in range(20):
+        async with connection(full.url) as it:
+            request = f"GET /feedback?q={NOWHERE} HTTP/1.1\r\nHost: canopy\r\nAccept: {accept}\r\n\r\n"
+            await it.send(request.encode())
+    found = await full.event("http_request", before + 20)
+    assert [event["http_response_status_code"] for event in found[before:]] == [499] * 20
+    async with httpx.AsyncClient(base_url=full.url, timeout=300) as client:
+        answer = await client.get("/feedback?q=qu&limit=1")
+    assert answer.status_code == 200
+    assert len(answer.json()["feedback"]) == 1
+
+
+async def test_a_search_ends_in_time(full: Server, model: FakeModelServer, tmp_path: Path) -> None:
+    """Also inside a statement, with a sentence that says how to ask for less."""
+    folder = Path(str(full.config_path)).parent
+    env = {"CANOPY_SCAN_TIMEOUT": "0.05", "CANOPY_STORE_URL": f"sqlite:///{folder / 'canopy.db'}"}
+    async with (
+        running_server(tmp_path, values(model), env=env) as server,
+        httpx.AsyncClient(base_url=server.url, timeout=60) as client,
+    ):
+        answer = await client.get(f"/feedback?q={NOWHERE}")
+        assert answer.status_code == 503
+        assert answer.json()["code"] == "scan_timeout"
+        assert "Narrow it" in answer.json()["detail"]
+        assert (await client.get("/feedback?limit=1")).status_code == 200
