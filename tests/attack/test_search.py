@@ -9,8 +9,8 @@ import pytest
 import pytest_asyncio
 
 from bench.fill import fill
-from tests.support.model_server import FakeModelServer
 from tests.http.conftest import values
+from tests.support.model_server import FakeModelServer
 from tests.support.raw import connection
 from tests.support.server import Server, running_server
 
