@@ -10,6 +10,7 @@
     │   ├── IdempotencyConflict     422 idempotency_key_reused
     │   ├── AmbiguousRequestId      422 request_id_ambiguous
     │   ├── StillBlind              422 still_blind
+    │   ├── TooManyVoters           422 too_many_voters
     │   └── PromptTooLong           422 prompt_too_long
     ├── NotFound                    404 not_found
     │   ├── FeatureDisabled         404 feature_disabled
@@ -114,6 +115,12 @@ class StillBlind(InputError):
     """A vote on one side of a comparison before the comparison has its ballot would tell which prompt it is."""
 
     code = "still_blind"
+
+
+class TooManyVoters(InputError):
+    """A response has votes of as many people as it takes from people who don't prove who they are."""
+
+    code = "too_many_voters"
 
 
 class PromptTooLong(InputError):

@@ -46,7 +46,9 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(1_000_000, ge=1, description="Largest request body in bytes; beyond it 413.")
     body_timeout: float = Field(30, gt=0, description="Seconds in which a request's body must have arrived.")
     max_prompt_chars: int = Field(
-        100_000, ge=1, description="Longest text to summarize, to vote on or to expect, in characters."
+        100_000,
+        ge=1,
+        description="Longest text to summarize, to vote on or to expect, in characters; a conversation may hold two.",
     )
     max_comment_chars: int = Field(4_000, ge=0, description="Longest comment on a vote, in characters.")
     comparison_lifetime: float = Field(

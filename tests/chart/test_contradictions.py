@@ -34,6 +34,11 @@ POSTGRESQL = ("store.engine=postgresql", "store.existingSecret.name=db")
         (("mlflow.enabled=true",), "mlflow.url is not set. Set it to MLflow's address"),
         (("summarize.mlflow_prompt=summary",), "mlflow.enabled is false. Set mlflow.enabled to true"),
         (("feedback.labels[0].name=fine", "feedback.labels[1].name=fine"), "feedback.labels has fine twice."),
+        (("feedback.names[0]=tone",), "feedback.names lacks user_satisfaction"),
+        (
+            ("feedback.names[0]=user_satisfaction", "feedback.names[1]=quality"),
+            "feedback.names and judges both have quality. Give the judge a name of its own.",
+        ),
         (
             ("judgeRuns.enabled=true",),
             "SQLite's file is for the server's pod alone. Set judging.online to true instead",

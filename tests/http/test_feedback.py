@@ -165,6 +165,8 @@ async def test_filters_choose_and_search_ignores_case(empty: httpx.AsyncClient) 
         "ratng=positive",
         "rating=Meh!",
         "rating=6",
+        "origin=elsewhere",
+        "order=worst&origin=own",
         "feature=translate",
         "since=9999-12-31T23:59:59%2B99:00",
     ],
@@ -210,12 +212,15 @@ async def test_stats_know_no_search(client: httpx.AsyncClient) -> None:
 async def test_stats_count_per_rating_hour_and_prompt(empty: httpx.AsyncClient) -> None:
     answer = await summarize(empty)
     await vote(empty, {"generation_id": answer["generation_id"], "rating": "thumbs_up"})
+    await vote(empty, {"generation_id": answer["generation_id"], "rating": 1, "session_id": "another"})
     await vote(empty, lab_vote(rating=1))
     stats = (await empty.get("/feedback/stats")).json()
     assert (stats["total"], stats["satisfaction"]) == (2, 0.5)
     assert stats["ratings"] == {"thumbs_up": 1, "1": 1}
     assert sum(hour["total"] for hour in stats["over_time"]) == 2
-    assert {(row["model"], row["satisfaction"]) for row in stats["by_prompt"]} == {("llama32", 1.0), (None, 0.0)}
+    assert [(row["model"], row["satisfaction"]) for row in stats["by_prompt"]] == [("llama32", 0.5)]
+    assert stats["other_texts"] == {"total": 1, "positive": 0, "neutral": 0, "negative": 1, "satisfaction": 0}
+    assert stats["other_names"] == {}
 
 
 async def test_metrics_count_votes_by_feature_rating_and_prompt(empty: httpx.AsyncClient) -> None:

@@ -47,6 +47,8 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("unknown feature", lab_vote(feature="translate"), "`feature` must be one of `summarize`"),
     ("misspelled field", lab_vote(coment="x"), "`coment` is not a field of this request"),
     ("name", lab_vote(name="Robert'); DROP TABLE"), "`name`"),
+    ("name that nobody listed", lab_vote(name="tone_of_voice"), "`name` must be one of `user_satisfaction`"),
+    ("response too long", lab_vote(response_text="x" * LONG), "`response_text` has 100,001 characters"),
     ("name of ballots", lab_vote(name="ab_preference"), "they go to POST /feedback/ab"),
     ("session id too long", lab_vote(session_id="x" * 201), "`session_id` should have at most 200 characters"),
     ("two comments", lab_vote(comment="a", reason="b"), "`comment` or `reason`, not both"),

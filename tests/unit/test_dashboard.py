@@ -71,14 +71,40 @@ def test_bars_stack_and_the_line_is_the_share_of_positive_votes() -> None:
     assert [tick.label for tick in chart.votes] == ["0", "4", "8"]
 
 
-def test_prompt_versions_come_by_votes_and_unknown_ones_last() -> None:
-    counts = [count("2026-03-01", 1, 9, None), count("2026-03-01", 1, 2), count("2026-03-01", -1, 3, "sha256:bb")]
+def test_prompt_versions_come_by_votes() -> None:
+    counts = [count("2026-03-01", 1, 2), count("2026-03-01", -1, 3, "sha256:bb")]
     versions = prompt_versions(counts, {"sha256:bb": "Be brief."})
     assert [(it.prompt_id, it.text, it.tally.total) for it in versions] == [
         ("sha256:bb", "Be brief.", 3),
         ("sha256:aa", None, 2),
-        (None, None, 9),
     ]
+
+
+def test_votes_on_other_texts_are_among_the_votes_and_not_in_the_satisfaction() -> None:
+    view = dashboard(
+        {"since": "2026-03-01", "rating": "positive"},
+        Filter(),
+        counts=[
+            count("2026-03-01", 1, 4),
+            count("2026-03-01", -1, 8, None),
+            replace(count("2026-03-01", -1, 2), name="tone"),
+        ],
+        texts={},
+        page=Page([], None),
+        found=14,
+        judges=[],
+        exported_features=frozenset({"summarize"}),
+        now=at("2026-03-02"),
+        review_limit=100_000,
+        origin="http://canopy.test",
+    )
+    assert (view.votes.total, view.votes.negative) == (14, 10)
+    assert (view.tally.total, view.tally.satisfaction) == (4, 1.0)
+    assert (view.other_texts.total, view.other_names["tone"].total) == (8, 2)
+    assert view.other_texts_href == "/feedback?since=2026-03-01&origin=other#entries"
+    assert [version.tally.total for version in view.versions] == [4]
+    assert view.chart is not None
+    assert sum(bucket.tally.total for bucket in view.chart.buckets) == 4
 
 
 def test_only_complaints_that_can_become_tests_are_offered_for_export() -> None:

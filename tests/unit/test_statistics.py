@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from canopy.feedback.statistics import statistics
 from canopy.store.ab import AB_PREFERENCE
-from canopy.store.base import Count, Kind
+from canopy.store.base import Count
+from canopy.store.receipts import Kind
 
 HOUR = 3_600_000_000
 
@@ -32,9 +33,19 @@ def test_preferences_between_responses_are_no_ratings() -> None:
 
 
 def test_hours_are_in_order_and_prompts_apart() -> None:
-    got = statistics([count(5, "thumbs_up", 1, 1, "a"), count(2, "thumbs_down", -1, 2, "b"), count(5, "5", 1, 1, None)])
+    got = statistics([count(5, "thumbs_up", 1, 1, "a"), count(2, "thumbs_down", -1, 2, "b"), count(5, "5", 1, 1, "c")])
     assert [(row["hour"], row["total"]) for row in got["over_time"]] == [
         ("1970-01-01T02:00:00.000000Z", 2),
         ("1970-01-01T05:00:00.000000Z", 2),
     ]
-    assert {row["prompt_id"]: row["satisfaction"] for row in got["by_prompt"]} == {"a": 1.0, "b": 0.0, None: 1.0}
+    assert {row["prompt_id"]: row["satisfaction"] for row in got["by_prompt"]} == {"a": 1.0, "b": 0.0, "c": 1.0}
+
+
+def test_what_is_no_satisfaction_with_canopys_responses_stands_apart() -> None:
+    own = count(0, "thumbs_up", 1, 1)
+    elsewhere = count(0, "thumbs_down", -1, 9, None)
+    tone = replace(count(1, "thumbs_down", -1, 7), name="tone")
+    got = statistics([own, elsewhere, tone])
+    assert got | {"other_texts": 0, "other_names": 0} == statistics([own]) | {"other_texts": 0, "other_names": 0}
+    assert (got["other_texts"]["total"], got["other_texts"]["satisfaction"]) == (9, 0)
+    assert {name: it["negative"] for name, it in got["other_names"].items()} == {"tone": 7}

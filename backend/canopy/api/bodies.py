@@ -8,6 +8,7 @@ from pydantic_core import PydanticCustomError
 from starlette.requests import Request
 
 from canopy.errors import BodyTimeout, BodyTooLarge, ClientGone, InputError
+from canopy.flags.values import SATISFACTION, Assessment
 from canopy.settings import Settings
 
 
@@ -96,9 +97,7 @@ class VoteBody(Body):
     feature: Id | None = Field(None, description="What was rated.")
     user_id: Id | None = Field(None, description="Who votes.")
     session_id: Id | None = Field(None, description="The voter's session; also the header X-Session-Id.")
-    name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")] = Field(
-        "user_satisfaction", description="What is assessed."
-    )
+    name: Assessment = Field(SATISFACTION, description="What is assessed: one of the configured names.")
 
     _reason = model_validator(mode="before")(reason_is_comment)
 

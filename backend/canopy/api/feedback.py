@@ -52,7 +52,7 @@ def vote_routes(parts: Parts) -> APIRouter:
         content = await read_body(request, settings)
         body = parse(VoteBody, content)
         check_length("input_text", body.input_text, settings.max_prompt_chars)
-        check_length("response_text", body.response_text, settings.max_body_bytes)
+        check_length("response_text", body.response_text, settings.max_prompt_chars)
         check_length("comment", body.comment, settings.max_comment_chars)
         session_id = session_id_of(request, body.session_id)
         key = header_id(request, "idempotency-key")

@@ -5,14 +5,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, time
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from canopy.api.bodies import storable
 from canopy.errors import InputError
 from canopy.features import FEATURES
 from canopy.feedback.times import microseconds
 from canopy.flags.values import SENTIMENTS
-from canopy.store.base import Filter, Sources
+from canopy.store.base import Filter, Origin, Sources
 
 _DAY_LENGTH = 86_400_000_000  # microseconds
 # A score, or whatever may be a label, because votes outlive the values that named their label.
@@ -57,10 +57,13 @@ class FeedbackQuery(CountsQuery):
 
     q: Word = Field(None, max_length=200, description="Text in the prompt, the response or the comment.")
     source: Sources = Field("human", description="Whose verdicts: people's votes, judges' labels, or both.")
+    origin: Annotated[Origin | None, BeforeValidator(lambda text: text or None)] = Field(
+        None, description="On what: `own`, responses that Canopy made, or `other` texts."
+    )
 
     def where(self) -> Filter:
-        """As for counts, with the search and the source."""
-        return replace(super().where(), search=self.q, source=self.source)
+        """As for counts, with the search, the source and the origin."""
+        return replace(super().where(), search=self.q, source=self.source, origin=self.origin)
 
 
 class PageQuery(FeedbackQuery):
@@ -78,7 +81,8 @@ class PageQuery(FeedbackQuery):
     def where(self) -> Filter:
         """As for an export, with the judge's label."""
         where = super().where()
-        if self.order == "worst" and (self.rating or self.q or self.label or self.source != "human"):
+        others = (self.rating, self.q, self.label, self.origin)
+        if self.order == "worst" and (any(others) or self.source != "human"):
             raise InputError("`order=worst` goes with `feature`, `prompt_id`, `since` and `until` alone.")
         if self.label is not None and not _LABEL.fullmatch(self.label):
             raise InputError("`label` must be the name of a judge's label, such as `hallucination_detected`.")

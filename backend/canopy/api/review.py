@@ -68,6 +68,7 @@ def expected_result_routes(parts: Parts) -> APIRouter:
         body = parse(ReviewBody, await read_body(request, settings))
         if (body.feedback_id is None) == (body.prompt is None):
             raise InputError("Say which text: either `feedback_id` of a vote on it, or `prompt`.")
+        check_length("prompt", body.prompt, settings.max_prompt_chars)
         check_length("expected_result", body.expected_result, settings.max_prompt_chars)
         if body.expected_result and not body.expected_result.strip():
             raise InputError("`expected_result` should hold more than white space; empty takes it back.")

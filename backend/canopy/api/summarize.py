@@ -57,6 +57,9 @@ def summarize_routes(parts: Parts) -> APIRouter:
         body = parse(ChatBody, await read_body(request, parts.settings))
         for number, turn in enumerate(body.messages):
             check_length(f"messages.{number}.content", turn.content, limit)
+        # A text of the greatest length, and as much again to talk about it.
+        if (size := sum(len(turn.content) for turn in body.messages)) > 2 * limit:
+            raise InputError(f"`messages` have {size:,} characters in all; the limit is {2 * limit:,}.")
         if body.messages[-1].role != "user":
             raise InputError("The last of `messages` must be the user's question.")
         turns = tuple(Message(turn.role, turn.content) for turn in body.messages)

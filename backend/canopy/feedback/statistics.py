@@ -1,15 +1,18 @@
 """Counts and satisfaction, from the store's hourly counts.
 
 Satisfaction is positive / (positive + negative): a neutral vote speaks for neither side. It is None without either.
-Preferences between two responses are no part of it: they say which is better, not whether a response is good.
+It counts the votes under one name on Canopy's own responses, of which a voter has one on each. Apart from it stand
+votes on texts that Canopy didn't make, which anybody may make up, and votes under other names, which assess something
+else. Preferences between two responses are no part of any: they say which is better, not whether a response is good.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from canopy.feedback.ratings import shown_rating
 from canopy.feedback.times import iso
+from canopy.flags.values import SATISFACTION
 from canopy.store.ab import AB_PREFERENCE
 from canopy.store.base import Count
 
@@ -53,33 +56,57 @@ class Tally:
         }
 
 
-def rated(counts: Iterable[Count]) -> Iterator[Count]:
-    """The counts of ratings, without those of preferences."""
-    return (count for count in counts if count.name != AB_PREFERENCE)
+@dataclass(frozen=True, slots=True)
+class Rated:
+    """Counts of ratings, by what they say."""
+
+    own: list[Count]  # satisfaction with Canopy's responses
+    other_texts: list[Count]  # satisfaction with texts that Canopy didn't make
+    other_names: list[Count]  # what else votes assess, on whatever texts
+
+
+def rated(counts: Iterable[Count]) -> Rated:
+    """Sort counts, and leave preferences out."""
+    found = Rated([], [], [])
+    for count in counts:
+        if count.name == SATISFACTION:
+            (found.own if count.prompt_id is not None else found.other_texts).append(count)
+        elif count.name != AB_PREFERENCE:
+            found.other_names.append(count)
+    return found
 
 
 def tally[K](counts: Iterable[Count], key: Callable[[Count], K]) -> dict[K, Tally]:
-    """A tally of the ratings for each value of `key`, in the order in which the values come."""
+    """A tally for each value of `key`, in the order in which the values come."""
     tallies: dict[K, Tally] = {}
-    for count in rated(counts):
+    for count in counts:
         tallies.setdefault(key(count), Tally()).add(count)
     return tallies
 
 
-def statistics(counts: list[Count]) -> dict[str, Any]:
-    """What GET /feedback/stats answers: all votes, per rating, per hour (UTC), and per prompt and model."""
-    overall = tally(counts, lambda _: None).get(None, Tally())
+def total(counts: Iterable[Count]) -> Tally:
+    """One tally of all."""
+    return tally(counts, lambda _: None).get(None, Tally())
+
+
+def statistics(counts: Iterable[Count]) -> dict[str, Any]:
+    """What GET /feedback/stats answers: satisfaction, per rating, hour (UTC), prompt and model; and the rest."""
+    sorted_out = rated(counts)
+    own = sorted_out.own
     ratings: dict[int | str, int] = {}
-    for count in rated(counts):
+    for count in own:
         rating = shown_rating(count.kind, count.value)
         ratings[rating] = ratings.get(rating, 0) + count.n
-    over_time = tally(sorted(counts, key=lambda it: it.hour), lambda it: it.hour)
-    by_producer = tally(counts, lambda it: (it.prompt_id, it.model))
+    over_time = tally(sorted(own, key=lambda it: it.hour), lambda it: it.hour)
+    by_producer = tally(own, lambda it: (it.prompt_id, it.model))
+    by_name = tally(sorted_out.other_names, lambda it: it.name)
     return {
-        **overall.payload(),
+        **total(own).payload(),
         "ratings": ratings,
         "over_time": [{"hour": iso(hour), **it.payload()} for hour, it in over_time.items()],
         "by_prompt": [
             {"prompt_id": prompt_id, "model": model, **it.payload()} for (prompt_id, model), it in by_producer.items()
         ],
+        "other_texts": total(sorted_out.other_texts).payload(),
+        "other_names": {name: it.payload() for name, it in by_name.items()},
     }

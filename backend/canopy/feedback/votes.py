@@ -1,6 +1,6 @@
 """From what a client sends to a committed, logged and counted vote."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from canopy.errors import FeedbackNotFound, InputError, StoreError
@@ -9,7 +9,8 @@ from canopy.feedback.ratings import parse_rating
 from canopy.flags import Config, ConfigSource
 from canopy.flags.values import FeedbackValues
 from canopy.store.ab import AB_PREFERENCE
-from canopy.store.base import Receipt, Store, Vote
+from canopy.store.base import Store, Vote
+from canopy.store.receipts import Receipt
 from canopy.store.voters import ANONYMOUS, Proof, voter_of
 from canopy.telemetry import Telemetry
 from canopy.telemetry.events import FeedbackDeleted, FeedbackSubmitted, StoreFailed
@@ -78,6 +79,8 @@ def _vote(ballot: Ballot, config: Config) -> Vote:
     rating = parse_rating(ballot.rating, values)
     if ballot.name == AB_PREFERENCE:
         raise InputError("This `name` is the preferences'; they go to POST /feedback/ab.")
+    if ballot.name not in values.names:
+        raise InputError(f"`name` must be one of {_listed(values.names)}, as `feedback.names` lists them.")
     texts = (ballot.input_text, ballot.response_text)
     by_id = ballot.generation_id is not None or ballot.request_id is not None
     if by_id and texts != (None, None):
@@ -89,7 +92,7 @@ def _vote(ballot: Ballot, config: Config) -> Vote:
             "Say what is rated: `generation_id` or `request_id` of the response, or `input_text` and `response_text`."
         )
     if ballot.feature is not None and ballot.feature not in FEATURES:
-        raise InputError(f"`feature` must be one of {', '.join(f'`{name}`' for name in FEATURES)}.")
+        raise InputError(f"`feature` must be one of {_listed(FEATURES)}.")
     check_reasons(ballot.reasons, values)
     return Vote(
         name=ballot.name,
@@ -101,7 +104,7 @@ def _vote(ballot: Ballot, config: Config) -> Vote:
         request_id=ballot.request_id,
         input_text=ballot.input_text,
         response_text=ballot.response_text,
-        voter=_voter(ballot, by_id),
+        voter=_voter(ballot),
         user_id=ballot.user_id,
         session_id=ballot.session_id,
         comment=ballot.comment or None,
@@ -109,6 +112,7 @@ def _vote(ballot: Ballot, config: Config) -> Vote:
         config_revision=config.revision,
         source_id=ballot.user_id,
         user_proof=ballot.user_proof,
+        voters_per_response=None if ballot.user_proof else values.voters_per_response,
         idempotency_key=ballot.idempotency_key,
         body_digest=ballot.body_digest,
     )
@@ -129,11 +133,15 @@ def _result(vote: Vote, receipt: Receipt) -> dict[str, str | int]:
 def check_reasons(reasons: Sequence[str], values: FeedbackValues) -> None:
     """Raise InputError when a reason isn't among the configured ones."""
     if any(reason not in values.reasons for reason in reasons):
-        known = ", ".join(f"`{name}`" for name in values.reasons) or "empty, as none are configured"
+        known = _listed(values.reasons) or "empty, as none are configured"
         raise InputError(f"`reasons` may hold {known}.")
 
 
-def _voter(ballot: Ballot, by_id: bool) -> str | None:
-    """Who votes, as far as one can know. Whoever holds a response's id without saying who they are is one voter."""
+def _voter(ballot: Ballot) -> str | None:
+    """Who votes, as far as one can know; None: nobody says."""
     voter = voter_of(ballot.user_id, ballot.user_proof, ballot.session_id)
-    return voter if by_id or voter != ANONYMOUS else None
+    return voter if voter != ANONYMOUS else None
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)

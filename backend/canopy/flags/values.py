@@ -33,6 +33,7 @@ type Arm = Literal["prompt", "prompt_b"]
 ARMS: tuple[Arm, Arm] = ("prompt", "prompt_b")
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+Assessment = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Alias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,99}$")]
 Prompt = Annotated[str, StringConstraints(strip_whitespace=False, max_length=20_000), AfterValidator(_storable)]
 SystemPrompt = Annotated[Prompt, AfterValidator(_not_blank)]
@@ -42,8 +43,10 @@ SystemPrompt = Annotated[Prompt, AfterValidator(_not_blank)]
 TAKEN_RATINGS = {"thumbs_up", "thumbs_down", "positive", "neutral", "negative"}
 
 
-# The names of people's feedback; a judge's labels need another.
-_ASSESSMENTS = {"user_satisfaction", "satisfaction_score", "ab_preference"}
+# What a vote assesses unless it says otherwise, and the one name whose votes are satisfaction.
+SATISFACTION = "user_satisfaction"
+# The names that Canopy gives to people's verdicts itself, in its store and in MLflow: nothing else may have them.
+_OWN_ASSESSMENTS = {"satisfaction_score", "satisfaction_label", "ab_preference"}
 
 
 def _refuse_repeated(names: list[str], where: str) -> None:
@@ -101,6 +104,27 @@ class FeedbackValues(Section):
         description="Categories that a vote may give as reasons.",
     )
     labels: list[Label] = Field([], max_length=20, description="Ratings beside thumbs and 1 to 5.")
+    names: list[Assessment] = Field(
+        [SATISFACTION],
+        max_length=20,
+        description="What a vote may assess (its `name`). Satisfaction counts `user_satisfaction` alone.",
+    )
+    voters_per_response: int = Field(
+        10,
+        ge=1,
+        le=1_000_000,
+        description="With `auth.mode: open`: from how many sessions and users one response takes votes.",
+    )
+
+    @model_validator(mode="after")
+    def _names(self) -> Self:
+        if SATISFACTION not in self.names:
+            raise ValueError(f"names: `{SATISFACTION}` has to be among them, as votes without a `name` have it")
+        for name in self.names:
+            if name in _OWN_ASSESSMENTS:
+                raise ValueError(f"names: `{name}` means something else already")
+        _refuse_repeated(self.names, "names")
+        return self
 
     @model_validator(mode="after")
     def _distinct_labels(self) -> Self:
@@ -188,7 +212,7 @@ class JudgeValues(Section):
 
     @model_validator(mode="after")
     def _distinct_labels(self) -> Self:
-        if self.name in _ASSESSMENTS:
+        if self.name in {SATISFACTION, *_OWN_ASSESSMENTS}:
             raise ValueError(f"name: `{self.name}` is what people's feedback is called")
         _refuse_repeated([label.name for label in self.labels], "labels")
         return self
@@ -263,4 +287,7 @@ class Values(Section):
     @model_validator(mode="after")
     def _distinct_judges(self) -> Self:
         _refuse_repeated([judge.name for judge in self.judges], "judges")
+        for judge in self.judges:
+            if judge.name in self.feedback.names:
+                raise ValueError(f"judges: `{judge.name}` is what people's feedback is called (`feedback.names`)")
         return self

@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 import httpx
 
+from canopy.flags.values import SATISFACTION
 from canopy.store.deliveries import Stated
 
 TIMEOUT = 10.0  # seconds for one request
@@ -24,7 +25,6 @@ _AWAY = {
     HTTPStatus.SERVICE_UNAVAILABLE,
     HTTPStatus.GATEWAY_TIMEOUT,
 }
-_DEFAULT_NAME = "user_satisfaction"
 _NAMES = {"score": "satisfaction_score", "label": "satisfaction_label"}
 _PREFERRED = {"preferred": True, "rejected": False}
 
@@ -103,7 +103,7 @@ def assessment(subject: str, stated: Stated) -> dict[str, Any]:
 
 def _name(stated: Stated) -> str:
     """Under the default name every kind of rating gets its own: one name in MLflow has values of one type."""
-    if stated.kind is None or stated.name != _DEFAULT_NAME:
+    if stated.kind is None or stated.name != SATISFACTION:
         return stated.name
     return _NAMES.get(stated.kind, stated.name)
 

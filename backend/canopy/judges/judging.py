@@ -14,7 +14,8 @@ from canopy.judges.answer import Answer, read_answer
 from canopy.judges.budget import Budget
 from canopy.judges.definitions import Judge
 from canopy.judges.question import asked_again, question
-from canopy.store.base import JUDGEMENT, Generation, Receipt, Store, Vote
+from canopy.store.base import JUDGEMENT, Generation, Store, Vote
+from canopy.store.receipts import Receipt
 from canopy.store.turns import Turn
 from canopy.store.voters import judge_voter
 from canopy.telemetry import Event, Traces

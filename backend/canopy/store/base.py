@@ -8,10 +8,12 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
+from canopy.errors import CanopyError
 from canopy.flags.registered import PromptSource, RegisteredPrompt
 from canopy.store.ab import Ballot, BallotCounts, BallotPage, BallotReceipt, Comparison, Experiment, FirstBallot
 from canopy.store.erased import Erased
 from canopy.store.labels import Agreement, JudgeLabel, PersonVote
+from canopy.store.receipts import Kind, Receipt
 from canopy.store.review import Input, Review, ReviewPage, ReviewReceipt, ReviewState
 from canopy.store.turns import Turn, Unjudged
 from canopy.store.voters import Proof
@@ -21,9 +23,8 @@ if TYPE_CHECKING:
 
 type Status = Literal["completed", "cancelled", "failed"]
 type Source = Literal["HUMAN", "LLM_JUDGE", "CODE"]
-# A judge's label has a kind of its own, so that no series has people's votes and judges' labels in it.
-type Kind = Literal["thumbs", "score", "label", "judgement"]
 type Sources = Literal["human", "judge", "any"]
+type Origin = Literal["own", "other"]
 
 JUDGEMENT: Kind = "judgement"
 
@@ -62,11 +63,11 @@ class Vote(NamedTuple):
     """A person's, a judge's or a program's verdict, before the store has found what it judges.
 
     Either `generation_id`, or `request_id`, or both texts are set. With a `voter`, another vote under the same name on
-    the same subject (the generation, or the pair of texts) replaces this one. A vote that names its generation always
-    has a voter; an anonymous vote on texts has None and replaces nothing.
+    the same subject (the generation, or the pair of texts that no generation has) replaces this one. Without one it
+    is anonymous: all anonymous votes on a generation are one voter's, and on other texts they replace nothing.
     """
 
-    name: str  # `user_satisfaction`
+    name: str  # what is assessed, mostly `user_satisfaction`
     kind: Kind
     value: str  # `thumbs_up`, `thumbs_down`, `1`…`5`, or the label
     sentiment: Literal[-1, 0, 1]
@@ -84,29 +85,10 @@ class Vote(NamedTuple):
     source: Source = "HUMAN"
     source_id: str | None = None
     user_proof: Proof | None = None  # None: the user is only claimed
+    voters_per_response: int | None = None  # so many voters may have votes on the generation; None: any number
+    unless_known: CanopyError | None = None  # what is raised where no generation has the texts
     idempotency_key: str | None = None
     body_digest: bytes = b""  # of the request, to tell a retry from a reused key
-
-
-class Receipt(NamedTuple):
-    """The committed vote, without its texts: what the log line and the counters need."""
-
-    feedback_id: str
-    # `repeated`: the key was seen before, nothing was written
-    outcome: Literal["created", "replaced", "repeated", "deleted"]
-    timestamp: int
-    feature: str
-    kind: Kind
-    value: str
-    sentiment: int
-    input_length: int  # characters
-    response_length: int  # characters
-    generation_id: str | None
-    trace_id: str | None
-    prompt_id: str | None
-    model: str | None
-    config_revision: str
-    span_id: str | None = None  # of the model call that the vote judges
 
 
 class Feedback(NamedTuple):
@@ -158,6 +140,7 @@ class Filter:
     name: str | None = None  # of a judge, for its labels
     label: str | None = None  # that a judge gave the response; in pages and their counts alone
     source: Sources = "human"  # whose: people's votes, judges' labels, or both
+    origin: Origin | None = None  # on what: responses that Canopy made, or other texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +196,8 @@ class Store(Protocol):
     async def record_vote(self, vote: Vote) -> Receipt:
         """Store a vote, replace the voter's earlier one, or recognise a retry.
 
-        Raises GenerationNotFound, AmbiguousRequestId and IdempotencyConflict, each for this vote alone.
+        Raises GenerationNotFound, AmbiguousRequestId, TooManyVoters, IdempotencyConflict and the vote's own
+        `unless_known`, each for this vote alone.
         """
 
     async def delete_feedback(self, feedback_id: str, owner: str | None = None) -> Receipt | None:

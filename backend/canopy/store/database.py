@@ -28,11 +28,11 @@ class Prepared:
         """Run it and fetch everything."""
         return conn.exec_driver_sql(self._sql, {**self._constants, **parameters}).all()
 
-    def run(self, conn: Connection, rows: Sequence[dict[str, Any]]) -> None:
-        """Run it once for each row."""
+    def run(self, conn: Connection, rows: Sequence[dict[str, Any]]) -> int:
+        """Run it once for each row. How many rows it changed in the last run."""
         if self._constants:
             rows = [{**self._constants, **row} for row in rows]
-        conn.exec_driver_sql(self._sql, rows)
+        return conn.exec_driver_sql(self._sql, rows).rowcount
 
 
 class Bulk(abc.ABC):

@@ -8,10 +8,10 @@ from sqlalchemy import ColumnElement, Connection, delete, exists, or_, select
 
 from canopy.errors import CanopyError, FeedbackForeign
 from canopy.store import both_bad
-from canopy.store.base import Receipt
 from canopy.store.counting import Counts, hour_of
 from canopy.store.database import Database
 from canopy.store.outbox import Outbox
+from canopy.store.receipts import Receipt
 from canopy.store.reviewing import forget
 from canopy.store.schema import (
     comparisons,
@@ -101,7 +101,7 @@ class Deletion:
     def _one(self, conn: Connection, feedback_id: str, owner: str | None) -> Receipt | CanopyError | None:
         f, g, s = feedback.c, generations.c, series.c
         row = conn.execute(
-            select(feedback, s.feature, s.kind, s.value, s.sentiment, s.prompt_id, s.model, g.trace_id)
+            select(feedback, s.feature, s.name, s.kind, s.value, s.sentiment, s.prompt_id, s.model, g.trace_id)
             .join_from(feedback, series)
             .join(generations, isouter=True)
             .where(f.id == feedback_id)
@@ -126,6 +126,7 @@ class Deletion:
             prompt_id=row.prompt_id or None,
             model=row.model or None,
             config_revision=row.config_revision,
+            name=row.name,
         )
 
     def _step(self, conn: Connection, scope: Scope) -> Step:

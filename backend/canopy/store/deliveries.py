@@ -8,7 +8,8 @@ are one delivery and the newest always wins. Times are microseconds since the ep
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, Protocol
 
-from canopy.store.base import Kind, Source
+from canopy.store.base import Source
+from canopy.store.receipts import Kind
 
 # `later`: this delivery failed. `released`: MLflow was not there, which says nothing about the delivery.
 type Outcome = Literal["delivered", "removed", "later", "released", "parked"]

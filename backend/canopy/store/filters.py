@@ -39,6 +39,8 @@ def series_conditions(where: Filter) -> list[ColumnElement[bool]]:
     conditions = [series.c[name] == value for name, value in wanted.items() if value is not None]
     if where.source != "any":
         conditions.append(series.c.kind == JUDGEMENT if where.source == "judge" else series.c.kind != JUDGEMENT)
+    if where.origin is not None:  # a generation has its prompt, and so have the votes on it
+        conditions.append(series.c.prompt_id != "" if where.origin == "own" else series.c.prompt_id == "")
     return conditions
 
 

@@ -9,8 +9,9 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, insert, or_, select, tuple_, update
 
 from canopy.errors import CanopyError
-from canopy.store.base import Receipt, Vote
+from canopy.store.base import Vote
 from canopy.store.database import Database
+from canopy.store.receipts import Receipt
 from canopy.store.schema import comparisons, generations, judgements
 from canopy.store.turns import Turn, Unjudged
 from canopy.store.votes import Votes

@@ -4,12 +4,12 @@ from collections import defaultdict
 
 from sqlalchemy import and_, bindparam, func, select
 
+from canopy.flags.values import SATISFACTION
 from canopy.store.base import JUDGEMENT
 from canopy.store.database import Database
 from canopy.store.labels import Agreement, JudgeLabel, PersonVote
 from canopy.store.schema import feedback, judgements, series
 
-_SATISFACTION = "user_satisfaction"
 _VOTES = 5  # shown of one response
 
 
@@ -70,7 +70,7 @@ class Labelling:
                 label.c.updated_at >= since,
                 j.feedback_id == label.c.id,
                 voted.c.kind != JUDGEMENT,
-                voted.c.name == _SATISFACTION,
+                voted.c.name == SATISFACTION,
             )
             .group_by(*shared)
             .order_by(*shared)

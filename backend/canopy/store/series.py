@@ -1,5 +1,6 @@
-"""The ids of series, kept in memory by the writer."""
+"""The ids of series, of which the writer keeps those used last in memory."""
 
+from collections import OrderedDict
 from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, insert, select
@@ -20,6 +21,9 @@ class Labels(NamedTuple):
     model: str
 
 
+_KEPT = 4_096  # ids in memory; others are looked up again
+
+
 class SeriesIds:
     """Only for the writer's thread. `forget` after a rollback and after series were deleted."""
 
@@ -28,12 +32,13 @@ class SeriesIds:
         self._find = Prepared(
             select(series.c.id).where(*(label == bindparam(label.name) for label in labels)), database.writer.dialect
         )
-        self._ids: dict[Labels, int] = {}
+        self._ids: OrderedDict[Labels, int] = OrderedDict()
 
     def id(self, conn: Connection, labels: Labels) -> int:
         """The id of the series with these labels; a new one if there is none."""
         known = self._ids.get(labels)
         if known is not None:
+            self._ids.move_to_end(labels)
             return known
         found = self._find.rows(conn, **labels._asdict())
         if found:
@@ -41,6 +46,8 @@ class SeriesIds:
         else:
             number = conn.execute(insert(series).values(labels._asdict()).returning(series.c.id)).scalar_one()
         self._ids[labels] = number
+        if len(self._ids) > _KEPT:
+            self._ids.popitem(last=False)
         return number
 
     def forget(self) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from canopy.errors import InputError
 from canopy.flags.registered import PromptSource, RegisteredPrompt
 from canopy.store.ab import Ballot, BallotCounts, BallotPage, BallotReceipt, Comparison, Experiment, FirstBallot
-from canopy.store.base import Count, Feedback, Filter, Generation, Page, Receipt, Vote
+from canopy.store.base import Count, Feedback, Filter, Generation, Page, Vote
 from canopy.store.comparisons import Comparisons
 from canopy.store.counting import Counts
 from canopy.store.database import Database, lost, store_error
@@ -27,6 +27,7 @@ from canopy.store.outbox import Outbox
 from canopy.store.pages import Pages
 from canopy.store.probe import Probe
 from canopy.store.queue import Queue
+from canopy.store.receipts import Receipt
 from canopy.store.registered import Registered
 from canopy.store.results import Results
 from canopy.store.review import Input, Review, ReviewCase, ReviewPage, ReviewReceipt, ReviewState

@@ -35,7 +35,9 @@ _TABLES = generations.outerjoin(comparisons, comparisons.c.id == generations.c.c
 
 
 class Subject(NamedTuple):
-    """`key` is what a voter has one vote on, per name. The texts are set where no generation holds them."""
+    """What a vote is about. `key` is what a voter has one vote on, per name: the generation, in whichever way the vote
+    names it, else the pair of texts, which are set where no generation holds them.
+    """
 
     key: str
     feature: str
@@ -101,6 +103,14 @@ def _grouped(rows: Sequence[Row[Any]], column: str) -> dict[str, list[Row[Any]]]
 
 
 def _the_one(vote: Vote, candidates: list[Row[Any]]) -> Row[Any] | None:
+    found = _own(vote, candidates)
+    if found is None and candidates:
+        raise AmbiguousRequestId("Several responses came under this `request_id`; send `generation_id` instead.")
+    return found
+
+
+def _own(vote: Vote, candidates: list[Row[Any]]) -> Row[Any] | None:
+    """The only candidate, or the only one that the voter asked for."""
     if len(candidates) <= 1:
         return candidates[0] if candidates else None
     for columns in (("session_id",), ("user_id", "user_proof")):
@@ -108,7 +118,7 @@ def _the_one(vote: Vote, candidates: list[Row[Any]]) -> Row[Any] | None:
         own = [row for row in candidates if mine[0] is not None and [getattr(row, it) for it in columns] == mine]
         if len(own) == 1:
             return own[0]
-    raise AmbiguousRequestId("Several responses came under this `request_id`; send `generation_id` instead.")
+    return None
 
 
 def _recorded(vote: Vote, generation: Row[Any] | None) -> Subject:
@@ -136,14 +146,16 @@ def _recorded(vote: Vote, generation: Row[Any] | None) -> Subject:
 def _pair_of_texts(vote: Vote, input_digest: str, both: str, candidates: list[Row[Any]]) -> Subject:
     # One side of a blind comparison is passed over: tied to it, the vote would tell its prompt.
     same = [row for row in candidates if not row.blind and vote.feature in (None, row.feature)]
-    generation = same[0] if len(same) == 1 else None
+    generation = _own(vote, same)
+    if generation is None and vote.unless_known is not None:
+        raise vote.unless_known
     feature = generation.feature if generation is not None else vote.feature
     if feature is None:
         raise InputError("`feature` is needed with texts that Canopy has not recorded.")
     input_text, response_text = vote.input_text or "", vote.response_text or ""
     known = generation is not None
     return Subject(
-        f"text:{both}",
+        generation.id if generation is not None else f"text:{both}",
         feature,
         generation,
         input_digest,

@@ -2,24 +2,26 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy import Connection, Row, bindparam, delete, func, select
 
-from canopy.errors import CanopyError, IdempotencyConflict
+from canopy.errors import CanopyError, IdempotencyConflict, TooManyVoters
 from canopy.ids import new_id
 from canopy.store.ab import AB_PREFERENCE
-from canopy.store.base import Receipt, Vote
+from canopy.store.base import JUDGEMENT, Vote
 from canopy.store.counting import Counts, hour_of
 from canopy.store.database import Database, Prepared
 from canopy.store.digests import digest, slot_of
 from canopy.store.outbox import Outbox
-from canopy.store.schema import feedback, idempotency_keys
+from canopy.store.receipts import Receipt
+from canopy.store.schema import feedback, idempotency_keys, series
 from canopy.store.series import Labels, SeriesIds
 from canopy.store.subjects import Subject, Subjects
+from canopy.store.voters import ANONYMOUS
 
 KEY_LIFETIME = 24 * 3_600_000_000  # microseconds
 _PURGE_INTERVAL = 60.0  # seconds between two looks for expired keys
@@ -34,6 +36,7 @@ class _Held(NamedTuple):
     created_at: int
     updated_at: int
     series_id: int
+    value: str
 
 
 @dataclass(slots=True)
@@ -42,6 +45,7 @@ class _Batch:
 
     keys: dict[str, tuple[str, Receipt | bytes]]  # key → digest of the body, receipt (as JSON when it was read)
     held: dict[str, _Held]
+    voters: Counter[tuple[str | None, str]]  # by generation and name, where their number is bounded
     rows: dict[str, dict[str, Any]] = field(default_factory=dict)  # by feedback id
     new_keys: list[dict[str, Any]] = field(default_factory=list)
     differences: Counter[tuple[int, int]] = field(default_factory=Counter)
@@ -62,7 +66,7 @@ class Votes:
         self._subjects = Subjects(database)
         self._values = database.values
         dialect = database.writer.dialect
-        keys, f = idempotency_keys.c, feedback.c
+        keys, f, s = idempotency_keys.c, feedback.c, series.c
         self._read_keys = Prepared(
             select(keys.digest, keys.body_digest, keys.receipt).where(
                 database.member(keys.digest, "keys"), keys.created_at > bindparam("expired")
@@ -70,7 +74,16 @@ class Votes:
             dialect,
         )
         self._read_held = Prepared(
-            select(f.slot, f.id, f.created_at, f.updated_at, f.series_id).where(database.member(f.slot, "slots")),
+            select(f.slot, f.id, f.created_at, f.updated_at, f.series_id, s.value)
+            .join_from(feedback, series)
+            .where(database.member(f.slot, "slots")),
+            dialect,
+        )
+        self._count_voters = Prepared(
+            select(f.generation_id, s.name, func.count().label("voters"))
+            .join_from(feedback, series)
+            .where(database.member(f.generation_id, "ids"), s.kind != JUDGEMENT)
+            .group_by(f.generation_id, s.name),
             dialect,
         )
         changing = [column.name for column in feedback.columns if column.name not in _KEPT]
@@ -89,7 +102,10 @@ class Votes:
         subjects = self._subjects.find(conn, votes)
         key_digests = [_key(vote) for vote in votes]
         slots = [_slot(vote, subject) for vote, subject in zip(votes, subjects, strict=True)]
-        batch = _Batch(self._known_keys(conn, key_digests), self._known_votes(conn, slots))
+        held = self._known_votes(conn, slots)
+        batch = _Batch(
+            self._known_keys(conn, key_digests), held, self._known_voters(conn, votes, subjects, slots, held)
+        )
         outcomes: list[Receipt | CanopyError] = []
         for vote, subject, slot, key in zip(votes, subjects, slots, key_digests, strict=True):
             try:
@@ -127,24 +143,55 @@ class Votes:
         if not wanted:
             return {}
         rows = self._read_held.rows(conn, slots=self._values(wanted))
-        return {row.slot: _Held(row.id, row.created_at, row.updated_at, row.series_id) for row in rows}
+        return {row.slot: _Held(row.id, row.created_at, row.updated_at, row.series_id, row.value) for row in rows}
+
+    def _known_voters(
+        self,
+        conn: Connection,
+        votes: Sequence[Vote],
+        subjects: Sequence[Subject | CanopyError],
+        slots: Sequence[str | None],
+        held: Mapping[str, _Held],
+    ) -> Counter[tuple[str | None, str]]:
+        """How many voters the generations have that may get another one, as far as that is bounded."""
+        wanted = {
+            subject.generation.id
+            for vote, subject, slot in zip(votes, subjects, slots, strict=True)
+            if slot not in held
+            and not isinstance(subject, CanopyError)
+            and subject.generation is not None
+            and _most_voters(vote, subject.generation) is not None
+        }
+        if not wanted:
+            return Counter()
+        rows = self._count_voters.rows(conn, ids=self._values(sorted(wanted)))
+        return Counter({(row.generation_id, row.name): row.voters for row in rows})
 
     def _add(self, conn: Connection, batch: _Batch, vote: Vote, subject: Subject, slot: str | None) -> Receipt:
         generation = subject.generation
         prompt_id, model = (generation.prompt_id, generation.model) if generation is not None else (None, None)
         revision = generation.config_revision if generation is not None else vote.config_revision
+        earlier = batch.held.get(slot) if slot is not None else None
+        if earlier is None and generation is not None:
+            of_name = generation.id, vote.name
+            most = _most_voters(vote, generation)
+            if most is not None and batch.voters[of_name] >= most:
+                raise TooManyVoters(
+                    f"This response has votes of {most:,} people already, and takes no more where nobody proves who "
+                    "they are; `feedback.voters_per_response` in the values is the limit."
+                )
+            batch.voters[of_name] += 1
         series_id = self._series.id(
             conn,
             Labels(subject.feature, vote.name, vote.kind, vote.value, vote.sentiment, prompt_id or "", model or ""),
         )
         now = self._clock()
-        earlier = batch.held.get(slot) if slot is not None else None
         if earlier is not None:
             batch.differences[earlier.series_id, hour_of(earlier.updated_at)] -= 1
-            held = _Held(earlier.id, earlier.created_at, max(now, earlier.updated_at), series_id)
+            held = _Held(earlier.id, earlier.created_at, max(now, earlier.updated_at), series_id, vote.value)
             batch.replaced.append(held.id)
         else:
-            held = _Held(new_id("fb"), now, now, series_id)
+            held = _Held(new_id("fb"), now, now, series_id, vote.value)
         batch.differences[series_id, hour_of(held.updated_at)] += 1
         if slot is not None:
             batch.held[slot] = held
@@ -188,13 +235,16 @@ class Votes:
             model=model,
             config_revision=revision,
             span_id=generation.span_id if generation is not None else None,
+            name=vote.name,
+            former=earlier.value if earlier is not None else None,
         )
 
     def _purge_keys(self, conn: Connection) -> None:
         now = time.monotonic()
         if now >= self._next_purge:
-            self._next_purge = now + _PURGE_INTERVAL
-            self._purge.run(conn, [{"expired": self._clock() - KEY_LIFETIME}])
+            gone = self._purge.run(conn, [{"expired": self._clock() - KEY_LIFETIME}])
+            if gone < _PURGE_LIMIT:  # else there may be more, for the next batch
+                self._next_purge = now + _PURGE_INTERVAL
 
 
 def _key(vote: Vote) -> str | None:
@@ -204,9 +254,21 @@ def _key(vote: Vote) -> str | None:
 
 
 def _slot(vote: Vote, subject: Subject | CanopyError) -> str | None:
-    if vote.voter is None or isinstance(subject, CanopyError):
+    if isinstance(subject, CanopyError) or (vote.voter is None and subject.generation is None):
         return None
-    return slot_of(subject.key, vote.voter, vote.name)
+    return slot_of(subject.key, vote.voter or ANONYMOUS, vote.name)
+
+
+def _most_voters(vote: Vote, generation: Row[Any] | None) -> int | None:
+    """The number of voters at which the response takes no new vote like this; None: there is none.
+
+    Whoever asked for the response may vote on it, however many others have.
+    """
+    if generation is None or vote.voters_per_response is None:
+        return None
+    asked, votes = (generation.session_id, generation.user_id), (vote.session_id, vote.user_id)
+    own = asked == votes or any(mine is not None and mine == theirs for mine, theirs in zip(votes, asked, strict=True))
+    return None if own else vote.voters_per_response
 
 
 def _repeated(vote: Vote, known: tuple[str, Receipt | bytes] | None) -> Receipt | None:

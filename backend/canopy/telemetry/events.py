@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from canopy.store.ab import BallotReceipt
-from canopy.store.base import Generation, Receipt
+from canopy.store.base import Generation
+from canopy.store.receipts import Receipt
 from canopy.store.review import ReviewReceipt
 
 type Level = Literal["debug", "info", "warning", "error"]
@@ -326,6 +327,7 @@ def _vote(receipt: Receipt) -> dict[str, Any]:
     score = receipt.kind == "score"
     return {
         "rating": int(receipt.value) if score else receipt.value,
+        "name": receipt.name,
         "feature": receipt.feature,
         "input_length": receipt.input_length,
         "response_length": receipt.response_length,

@@ -9,7 +9,8 @@ from prometheus_client.metrics_core import Metric, SummaryMetricFamily
 from prometheus_client.registry import Collector
 
 from canopy import __version__
-from canopy.store.base import JUDGEMENT, Generation
+from canopy.flags.values import SATISFACTION
+from canopy.store.base import Generation
 from canopy.store.deliveries import Outcome
 from canopy.telemetry.events import (
     AbPreferenceSubmitted,
@@ -57,10 +58,16 @@ class Metrics:
         registry.register(_RequestCount(self._http))
         self.active_requests = Gauge("http_server_active_requests", "Requests being answered.", registry=registry)
         self._votes = Counter(
-            "canopy_feedback", "Votes committed.", ("feature", "rating", "prompt_id"), registry=registry
+            "canopy_feedback",
+            "Votes on satisfaction committed; prompt_id is empty for texts that Canopy didn't make.",
+            ("feature", "rating", "prompt_id"),
+            registry=registry,
         )
         self._deleted = Counter(
-            "canopy_feedback_deleted", "Votes taken back.", ("feature", "rating", "prompt_id"), registry=registry
+            "canopy_feedback_deleted",
+            "Votes on satisfaction taken back, or changed to another rating.",
+            ("feature", "rating", "prompt_id"),
+            registry=registry,
         )
         self._preferences = Counter(
             "canopy_ab_preferences",
@@ -209,11 +216,16 @@ class Metrics:
 
     def _on_vote(self, event: FeedbackSubmitted) -> None:
         it = event.receipt
-        self._vote_child(it.feature, it.value, self._prompt_label(it.prompt_id)).inc()
+        if it.name != SATISFACTION or it.value == it.former:
+            return
+        prompt_id = self._prompt_label(it.prompt_id)
+        self._vote_child(it.feature, it.value, prompt_id).inc()
+        if it.former is not None:
+            self._deleted.labels(it.feature, it.former, prompt_id).inc()
 
     def _on_deleted(self, event: FeedbackDeleted) -> None:
         it = event.receipt
-        if it.kind == JUDGEMENT:  # a judge's label is nobody's vote
+        if it.name != SATISFACTION:
             return
         self._deleted.labels(it.feature, it.value, self._prompt_label(it.prompt_id)).inc()
 

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from canopy.feedback.statistics import Tally, tally
+from canopy.feedback.statistics import Tally, rated, tally, total
 from canopy.judges.agreement import Report
 from canopy.store.base import Count, Feedback, Filter, Page
 from canopy.ui.chart import Chart, satisfaction_chart
 from canopy.ui.overview import PromptVersion, prompt_versions
 
-QUERY = ("rating", "feature", "prompt_id", "since", "until", "q", "source", "label", "order")
+QUERY = ("rating", "feature", "prompt_id", "since", "until", "q", "source", "origin", "label", "order")
 EXPORT_NAME = "feedback-eval-dataset.yaml"
 _VERSIONS = 20
 
@@ -41,7 +41,11 @@ class Dashboard:
     query: Mapping[str, str]
     filtered: bool
     empty: bool  # there is no feedback at all
-    tally: Tally
+    votes: Tally  # everything that people said about one response, as the entries list it
+    tally: Tally  # satisfaction with Canopy's own responses, as the chart and the versions show it
+    other_texts: Tally
+    other_texts_href: str
+    other_names: Mapping[str, Tally]
     chart: Chart | None
     versions: Sequence[PromptVersion]
     hidden_versions: int
@@ -63,7 +67,7 @@ class Dashboard:
 
 def shown_prompts(counts: Sequence[Count]) -> list[str]:
     """The ids of the prompts whose texts the page needs."""
-    ids = (version.prompt_id for version in prompt_versions(counts, {})[:_VERSIONS])
+    ids = (version.prompt_id for version in prompt_versions(rated(counts).own, {})[:_VERSIONS])
     return list(dict.fromkeys(prompt_id for prompt_id in ids if prompt_id))
 
 
@@ -89,16 +93,22 @@ def dashboard(
     filtered = any(value for name, value in query.items() if name != "order")
     worst = query["order"] == "worst"
     selected = [count for count in counts if where.prompt_id in (None, count.prompt_id)]
-    versions = prompt_versions(counts, texts)
+    ratings = rated(selected)
+    versions = prompt_versions(rated(counts).own, texts)
     exported = {**query, "rating": "", "label": "", "order": ""}
+    narrowed = {name: query[name] for name in ("feature", "since", "until")}
     export_href = address("/feedback/export", exported)
     labelled = [report for report in judges if report.given]
     return Dashboard(
         query=query,
         filtered=filtered,
         empty=not (filtered or worst or counts or page.feedback or labelled),
-        tally=tally(selected, lambda _: None).get(None, Tally()),
-        chart=satisfaction_chart(selected, now, where.since, where.until),
+        votes=total([*ratings.own, *ratings.other_texts, *ratings.other_names]),
+        tally=total(ratings.own),
+        other_texts=total(ratings.other_texts),
+        other_texts_href=address("/feedback", {**narrowed, "origin": "other"}) + "#entries",
+        other_names=tally(ratings.other_names, lambda it: it.name),
+        chart=satisfaction_chart(ratings.own, now, where.since, where.until),
         versions=versions[:_VERSIONS],
         hidden_versions=len(versions[_VERSIONS:]),
         options=_options(versions, query["prompt_id"]),

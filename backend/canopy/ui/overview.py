@@ -10,7 +10,7 @@ from canopy.store.base import Count
 
 @dataclass(frozen=True, slots=True)
 class PromptVersion:
-    """What one prompt text on one model earned. Without an id: votes on texts whose origin isn't known."""
+    """What one prompt text on one model earned."""
 
     prompt_id: str | None
     model: str | None
@@ -20,7 +20,7 @@ class PromptVersion:
 
 
 def prompt_versions(counts: Iterable[Count], texts: Mapping[str, str]) -> list[PromptVersion]:
-    """One line per prompt and model, most votes first, unknown origins last."""
+    """One line per prompt and model, most votes first."""
     versions = [
         PromptVersion(
             prompt_id=prompt_id,
@@ -31,4 +31,4 @@ def prompt_versions(counts: Iterable[Count], texts: Mapping[str, str]) -> list[P
         )
         for (prompt_id, model), votes in tally(counts, lambda it: (it.prompt_id, it.model)).items()
     ]
-    return sorted(versions, key=lambda version: (version.prompt_id is None, -version.tally.total))
+    return sorted(versions, key=lambda version: -version.tally.total)

@@ -36,6 +36,14 @@
 {{- if and .summarize.mlflow_prompt (not .mlflow.enabled) }}
 {{- fail "summarize.mlflow_prompt is set, but mlflow.enabled is false. Set mlflow.enabled to true and mlflow.url, or leave the prompt's name empty." }}
 {{- end }}
+{{- if not (has "user_satisfaction" .feedback.names) }}
+{{- fail "feedback.names lacks user_satisfaction, which votes without a name have. Add it." }}
+{{- end }}
+{{- range .judges }}
+{{- if has .name $.Values.feedback.names }}
+{{- fail (printf "feedback.names and judges both have %s. Give the judge a name of its own." .name) }}
+{{- end }}
+{{- end }}
 {{- range $list, $named := dict "feedback.labels" .feedback.labels "judges" .judges }}
 {{- $names := list }}
 {{- range $named }}

@@ -9,8 +9,9 @@ from sqlalchemy import Connection
 from canopy.errors import StoreError
 from canopy.store import Store, open_store
 from canopy.store.ab import BallotReceipt, Preference
-from canopy.store.base import Filter, Receipt
+from canopy.store.base import Filter
 from canopy.store.opening import _database
+from canopy.store.receipts import Receipt
 from canopy.store.writer import Writer
 from tests.contract.store.records import (
     DOWN,

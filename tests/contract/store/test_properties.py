@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from canopy.errors import ComparisonForeign, ComparisonNotFound
 from canopy.store import Store
 from canopy.store.ab import Comparison
-from canopy.store.base import Feedback, Filter, Receipt
+from canopy.store.base import Feedback, Filter
+from canopy.store.receipts import Receipt
 from canopy.store.review import Input
 from tests.contract.store.records import (
     HOUR,

@@ -8,7 +8,8 @@ import pytest
 
 from canopy.errors import InputError
 from canopy.store import Store
-from canopy.store.base import Count, Feedback, Filter, Receipt
+from canopy.store.base import Count, Feedback, Filter
+from canopy.store.receipts import Receipt
 from tests.contract.store.records import DOWN, HOUR, NOON, Clock, a_generation, a_vote, on_texts
 
 

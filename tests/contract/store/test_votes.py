@@ -1,6 +1,8 @@
 """Votes: what they are about, what they replace, and how retries are told."""
 
+import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -9,9 +11,12 @@ from canopy.errors import (
     GenerationNotFound,
     IdempotencyConflict,
     InputError,
+    RateLimited,
+    TooManyVoters,
 )
 from canopy.store import Store
-from canopy.store.base import Feedback, Filter, Receipt
+from canopy.store.base import Feedback, Filter
+from canopy.store.receipts import Receipt
 from tests.contract.store.records import DOWN, HOUR, Clock, a_generation, a_vote, everything, on_texts
 
 
@@ -206,7 +211,6 @@ async def test_voters_names_and_subjects_are_kept_apart(store: Store) -> None:
         a_vote(one, voter="w"),
         a_vote(two, voter="v"),
         a_vote(one, voter="v", name="accuracy", kind="label", value="accurate"),
-        on_texts(one.input_text, one.response_text, voter="v"),
         on_texts(voter="v"),
     ]
     receipts = [await store.record_vote(vote) for vote in votes]
@@ -218,6 +222,68 @@ async def test_an_anonymous_vote_replaces_nothing(store: Store) -> None:
     outcomes = [(await store.record_vote(on_texts())).outcome for _ in range(3)]
     assert outcomes == ["created"] * 3
     assert await store.count(Filter()) == 3
+
+
+async def test_a_response_is_the_same_by_its_id_and_by_its_texts(store: Store) -> None:
+    generation = a_generation()
+    await store.record_generation(generation)
+    by_texts = on_texts(generation.input_text, generation.response_text)
+    for voter in ("v", None):
+        first = await store.record_vote(a_vote(generation, voter=voter))
+        again = await store.record_vote(by_texts._replace(voter=voter, value="thumbs_down", sentiment=-1))
+        assert (again.outcome, again.feedback_id, again.former) == ("replaced", first.feedback_id, "thumbs_up")
+    assert await store.count(Filter()) == 2
+
+
+async def test_texts_of_several_responses_are_those_of_the_voters_own(store: Store) -> None:
+    for session in ("mine", "yours"):
+        await store.record_generation(a_generation(id=f"gen_{session}", session_id=session))
+    by_texts = on_texts("A long text.", "A summary.")
+    mine = await store.record_vote(by_texts._replace(voter="session:mine", session_id="mine"))
+    assert mine.generation_id == "gen_mine"
+    assert (await store.record_vote(by_texts)).generation_id is None
+
+
+async def test_a_response_takes_votes_of_so_many_who_prove_nothing_and_of_whoever_asked(store: Store) -> None:
+    generation = a_generation(session_id="asked")
+    await store.record_generation(generation)
+
+    async def vote(session: str, most: int | None = 3, **fields: Any) -> Receipt:
+        voter = f"session:{session}"
+        return await store.record_vote(
+            a_vote(generation, voter=voter, session_id=session, voters_per_response=most, **fields)
+        )
+
+    for session in ("one", "two", "three"):
+        assert (await vote(session)).outcome == "created"
+    together = await asyncio.gather(*(vote(f"more-{n}") for n in range(20)), return_exceptions=True)
+    assert all(isinstance(outcome, TooManyVoters) for outcome in together)
+    assert (await vote("two", **DOWN)).outcome == "replaced"
+    assert (await vote("asked")).outcome == "created"
+    assert (await vote("known", most=None)).outcome == "created"
+    assert await store.count(Filter()) == 5
+
+
+async def test_those_who_vote_at_once_are_counted_together(store: Store) -> None:
+    generation = a_generation()
+    await store.record_generation(generation)
+    votes = [
+        a_vote(generation, voter=f"session:{n}", session_id=str(n), voters_per_response=4, name=name)
+        for n in range(30)
+        for name in ("user_satisfaction", "tone")
+    ]
+    outcomes = await asyncio.gather(*map(store.record_vote, votes), return_exceptions=True)
+    assert sum(isinstance(outcome, Receipt) for outcome in outcomes) == 8
+    assert sum(isinstance(outcome, TooManyVoters) for outcome in outcomes) == 52
+
+
+async def test_a_vote_on_unknown_texts_can_be_refused_and_one_on_known_texts_is_not(store: Store) -> None:
+    await store.record_generation(a_generation())
+    refusal = RateLimited("Enough of these.")
+    assert (await store.record_vote(on_texts("A long text.", "A summary.", unless_known=refusal))).generation_id
+    with pytest.raises(RateLimited):
+        await store.record_vote(on_texts(unless_known=refusal))
+    assert await store.count(Filter()) == 1
 
 
 async def test_a_retry_is_recognised_by_its_key(store: Store) -> None:

@@ -4,7 +4,8 @@ import asyncio
 
 from canopy.errors import CanopyError, GenerationNotFound, IdempotencyConflict, InputError, StoreError
 from canopy.store import Store, open_store
-from canopy.store.base import Filter, Receipt, Vote
+from canopy.store.base import Filter, Vote
+from canopy.store.receipts import Receipt
 from tests.contract.store.records import a_generation, a_vote, everything, on_texts
 
 
