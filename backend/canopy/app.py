@@ -71,7 +71,11 @@ def create_app(settings: Settings, logs: Logs) -> Application:
     store = open_store(settings.store_url, scan_timeout=settings.scan_timeout)
     inference = SwitchingInference(_model_url(config.current), lambda url: open_inference(url, settings))
     admission = Admission(
-        settings.max_generations, settings.max_queued_generations, settings.queue_timeout, telemetry.metrics
+        settings.max_generations,
+        settings.max_queued_generations,
+        settings.queue_timeout,
+        telemetry.metrics,
+        settings.max_generations_per_user,
     )
     judging = OnlineJudging(config, store, inference, telemetry, settings.judge_timeout)
     pipeline = Pipeline(config, inference, store, telemetry, admission, judging.offer)

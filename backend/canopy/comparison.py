@@ -23,6 +23,7 @@ from canopy.telemetry import Telemetry
 from canopy.telemetry.events import GenerationFinished, StoreFailed
 
 SIDES: tuple[Side, Side] = ("a", "b")
+_AHEAD = 16  # pieces of the replies that wait for the reader; then both sides do
 
 
 class Begun(NamedTuple):
@@ -103,15 +104,22 @@ class Comparisons:
     async def compare(self, question: Question, config: Config) -> AsyncGenerator[Item]:
         """Yield both replies as they arrive, mixed.
 
-        `config` is what `check` returned: both sides run under it, whatever changes meanwhile. Raises the first side's
-        error when both fail before either has said a word, and StoreError, after everything else, when both are
+        `config` is what `check` returned: both sides run under it, whatever changes meanwhile. Their places are taken
+        together, so that no side waits for the other's. Raises Overloaded or RateLimited when there are none, the first
+        side's error when both fail before either has said a word, and StoreError, after everything else, when both are
         complete but the pair could not be recorded. Closing the generator stops both sides at the model.
         """
+        async with self._pipeline.places(question, len(SIDES)), aclosing(self._placed(question, config)) as items:
+            async for item in items:
+                yield item
+
+    async def _placed(self, question: Question, config: Config) -> AsyncGenerator[Item]:
+        """Both replies, when the places are held."""
         created_at = time.time_ns() // 1000
         comparison_id, b_side = new_id("cmp"), prompt_b_side()
-        queue: asyncio.Queue[Said | Finished | Failed] = asyncio.Queue()
+        queue: asyncio.Queue[Said | Finished | Failed] = asyncio.Queue(_AHEAD)
         ends = _Ends(self._telemetry)
-        shared = replace(question, config=config, comparison_id=comparison_id, finished=ends.add)
+        shared = replace(question, config=config, comparison_id=comparison_id, finished=ends.add, placed=True)
         # The sides start in the order of the columns, whatever stands in them, so that no order tells which is which.
         tasks = [
             asyncio.create_task(self._side(side, replace(shared, arm=_arm(side, b_side)), queue)) for side in SIDES
@@ -153,9 +161,9 @@ class Comparisons:
         try:
             async with aclosing(self._pipeline.generate(question)) as reply:
                 async for item in reply:
-                    queue.put_nowait(Finished(side, item) if isinstance(item, Generation) else Said(side, item))
+                    await queue.put(Finished(side, item) if isinstance(item, Generation) else Said(side, item))
         except Exception as error:  # noqa: BLE001  # whatever it is, the other side goes on and the reader is told
-            queue.put_nowait(Failed(side, error))
+            await queue.put(Failed(side, error))
 
     async def _record(
         self,

@@ -3,12 +3,13 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 
 from opentelemetry.trace import Span, Status, StatusCode, get_current_span
 
 from canopy.admission import Admission
+from canopy.auth.askers import NOBODY, Asker
 from canopy.errors import CanopyError, ShuttingDown, StoreError
 from canopy.features import Feature
 from canopy.flags import Config, ConfigSource
@@ -37,6 +38,8 @@ class Question:
     arm: Arm = "prompt"
     config: Config | None = None  # to run under; None: the one that is in force when it starts
     comparison_id: str | None = None  # which it is one side of
+    asker: Asker = NOBODY
+    placed: bool = False  # whoever asks holds the place for it already
     finished: Callable[[GenerationFinished], None] | None = None  # who tells the log and the metrics; None: at once
 
 
@@ -84,15 +87,19 @@ class Pipeline:
         """The config in force. Raises FeatureDisabled when it has the feature's flag off."""
         return self._config.having(feature.flag, feature.title)
 
+    def places(self, question: Question, wanted: int = 1) -> AbstractAsyncContextManager[None]:
+        """Places for so many generations of one question. Entering raises Overloaded or RateLimited."""
+        return self._admission.places(question.asker, wanted)
+
     async def generate(self, question: Question) -> AsyncGenerator[Deltas | Generation]:
         """Yield the reply as it arrives and, when it is complete and recorded, the record.
 
-        Raises FeatureDisabled, Overloaded, ShuttingDown, ModelError or PromptTooLong, and StoreError when the reply is
-        complete but could not be recorded. A failed generation is recorded as failed; one whose consumer goes away
-        (`aclose` or cancellation) as cancelled, and the model is told to stop.
+        Raises FeatureDisabled, Overloaded, RateLimited, ShuttingDown, ModelError or PromptTooLong, and StoreError when
+        the reply is complete but could not be recorded. A failed generation is recorded as failed; one whose consumer
+        goes away (`aclose` or cancellation) as cancelled, and the model is told to stop.
         """
         config = question.config or self.check(question.feature)
-        async with self._admission.place(), self._known():
+        async with nullcontext() if question.placed else self.places(question), self._known():
             call = self._begin(question, config)
             try:
                 async with aclosing(self._inference.stream(call.request)) as reply:

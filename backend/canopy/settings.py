@@ -38,6 +38,9 @@ class Settings(BaseSettings):
     model_token_timeout: float = Field(30, gt=0, description="Seconds of silence between two tokens.")
     model_retries: int = Field(2, ge=0, description="Retries of a model call, only before its first token.")
     max_generations: int = Field(256, ge=1, description="Generations at once.")
+    max_generations_per_user: int | None = Field(
+        None, ge=1, description="Generations of one user at once. Unset: a quarter of all, but at least 2."
+    )
     max_queued_generations: int = Field(64, ge=0, description="Generations waiting for their turn; beyond it 503.")
     queue_timeout: float = Field(10, gt=0, description="Seconds that a generation waits for its turn; then 503.")
     keepalive_interval: float = Field(

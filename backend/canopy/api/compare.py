@@ -57,6 +57,7 @@ def comparison_routes(parts: Parts) -> APIRouter:
         return EventStream(
             _events(parts, request, items),
             keepalive=settings.keepalive_interval,
+            unread_for=settings.model_token_timeout,
             on_error=lambda error: error_event(parts, request, error),
         )
 

@@ -14,8 +14,6 @@ from canopy.errors import CanopyError
 CLIENT_GONE = 499  # nginx's number for a client that closed the connection before the answer
 DONE = b"data: [DONE]\n\n"
 _COMMENT = b": keep-alive\n\n"
-# A client that takes nothing for this many keep-alive intervals is as good as gone: it would hold its place for ever.
-_UNREAD_FOR = 4
 _HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache, no-transform"),
@@ -33,18 +31,25 @@ class EventStream(Response):
 
     The status line waits for the first chunk, so that an error before it is a real HTTP status; but no longer than
     `keepalive` seconds, the time after which any quiet stream gets a comment. Once the stream has begun, an error
-    becomes the event that `on_error` makes of it. A client that goes away closes the generator.
+    becomes the event that `on_error` makes of it. A client that goes away closes the generator, and so does one that
+    leaves what waits for it unread for `unread_for` seconds: it would hold its place at the model for ever.
     """
 
     def __init__(
-        self, chunks: AsyncGenerator[bytes], *, keepalive: float, on_error: Callable[[Exception], bytes]
+        self,
+        chunks: AsyncGenerator[bytes],
+        *,
+        keepalive: float,
+        unread_for: float,
+        on_error: Callable[[Exception], bytes],
     ) -> None:
         super().__init__()
         self._chunks = chunks
         self._keepalive = keepalive
+        self._unread_for = unread_for
         self._on_error = on_error
         self._started = False
-        self._sending = False
+        self._sending = 0  # the stream's and a comment's may wait for the reader at once
         self._last_sent = 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -54,21 +59,24 @@ class EventStream(Response):
         self._last_sent = loop.time()
         pump = asyncio.create_task(self._pump(send))
         gone = asyncio.create_task(_disconnected(receive))
+        tasks: set[asyncio.Task[None]] = {pump, gone}
         try:
             while not pump.done() and not gone.done():
                 quiet_for = loop.time() - self._last_sent
-                if self._sending and quiet_for >= _UNREAD_FOR * self._keepalive:
+                if self._sending and quiet_for >= self._unread_for:
                     break
                 if not self._sending and quiet_for >= self._keepalive:
-                    await self._send(send, _COMMENT)
+                    comment = asyncio.create_task(self._send(send, _COMMENT))  # not awaited: it may have to wait, too
+                    tasks.add(comment)
+                    comment.add_done_callback(tasks.discard)
                     quiet_for = 0
-                pause = max(self._keepalive - quiet_for, self._keepalive / 10)
+                limit = self._unread_for if self._sending else self._keepalive
+                pause = min(self._unread_for, max(limit - quiet_for, limit / 10))
                 await asyncio.wait({pump, gone}, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            gone.cancel()
-            if not pump.done():
-                pump.cancel()
-            await asyncio.wait({pump, gone})
+            for task in (ended := tuple(tasks)):
+                task.cancel()
+            await asyncio.wait(ended)
         if not pump.cancelled():
             pump.result()
         elif not self._started:
@@ -97,10 +105,13 @@ class EventStream(Response):
         if not self._started:
             self._started = True
             await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-        self._last_sent = asyncio.get_running_loop().time()
-        self._sending = True
-        await send({"type": "http.response.body", "body": chunk, "more_body": more})
-        self._sending = False
+        if not self._sending:
+            self._last_sent = asyncio.get_running_loop().time()
+        self._sending += 1
+        try:
+            await send({"type": "http.response.body", "body": chunk, "more_body": more})
+        finally:
+            self._sending -= 1
 
 
 async def unless_gone[T](receive: Receive, work: Coroutine[Any, Any, T]) -> T | None:

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from canopy.api.access import asker_in
 from canopy.api.bodies import ChatBody, SummarizeBody, check_length, parse, read_body
 from canopy.api.context import trace_id_of
 from canopy.api.errors import UNEXPECTED, report
@@ -79,6 +80,7 @@ def question(
         session_id=session_id_of(request, body.session_id),
         user_id=user_id_of(request, body.user_id),
         user_proof=proof_in(request),
+        asker=asker_in(request.scope),
     )
 
 
@@ -91,6 +93,7 @@ async def answer(parts: Parts, request: Request, asked: Question, body: Summariz
     return EventStream(
         _events(reply),
         keepalive=parts.settings.keepalive_interval,
+        unread_for=parts.settings.model_token_timeout,
         on_error=lambda error: error_event(parts, request, error),
     )
 
