@@ -30,7 +30,7 @@ class Difference(NamedTuple):
 
 @lru_cache(maxsize=64)
 def difference(before: str, after: str) -> Difference:
-    """Compare word by word, and long texts sentence by sentence.
+    """Compare word by word, long texts sentence by sentence, and endless lists of sentences as a whole.
 
     Words with nothing but white space between them that changed are one change.
     """
@@ -56,7 +56,8 @@ def _tokens(before: str, after: str) -> tuple[list[str], list[str]]:
     words = _WORDS.findall(before), _WORDS.findall(after)
     if max(map(len, words)) <= _MOST_WORDS:
         return words
-    return _SENTENCES.findall(before), _SENTENCES.findall(after)
+    sentences = _SENTENCES.findall(before), _SENTENCES.findall(after)
+    return sentences if max(map(len, sentences)) <= _MOST_WORDS else ([before], [after])
 
 
 def _piece(text: str, changed: bool) -> Piece:

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from canopy.errors import ConfigError
 from canopy.evals.scorers import SCORERS, Row
 from canopy.evals.scorers.kinds import Formula
+from canopy.evals.scorers.patterns import Pattern
 from canopy.evals.scorers.rubric import (
     GRADES,
     PLACEHOLDERS,
     check_template,
-    compile_regex,
     fill_in,
     read_grade,
     read_template,
@@ -22,7 +22,7 @@ from canopy.evals.scorers.rubric import (
 from tests.support.docs import code, table
 
 TEXTS = st.text(max_size=200)
-LAB = [compile_regex("Answer: (A|B|C|D|E)")]
+LAB = [Pattern("Answer: (A|B|C|D|E)")]
 
 
 def test_each_scorer_is_documented_with_its_defaults() -> None:
@@ -110,7 +110,7 @@ def test_what_stands_in_a_text_is_never_filled_in(query: str, expected: str, got
 
 def test_a_template_may_leave_out_all_but_the_answer(template: Path) -> None:
     template.write_text("\ufeffGrade this: {generated_answer}")
-    assert read_template(template) == "Grade this: {generated_answer}"
+    assert read_template(template.parent, template.name) == "Grade this: {generated_answer}"
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_a_template_may_leave_out_all_but_the_answer(template: Path) -> None:
 def test_a_template_that_cannot_be_filled_in_is_refused(template: Path, text: str, complaint: str) -> None:
     template.write_text(text)
     with pytest.raises(ValueError) as refused:
-        read_template(template)
+        read_template(template.parent, template.name)
     assert complaint in str(refused.value)
     assert "judge_prompt.txt" in str(refused.value)
 
@@ -156,12 +156,12 @@ def test_a_letter_is_worth_a_value(grade: str, worth: float) -> None:
 
 @pytest.mark.parametrize(("said", "worth"), [("0", 0), ("0.85", 0.85), ("1", 1), ("1.0", 1)])
 def test_a_number_from_0_to_1_stays_one(said: str, worth: float) -> None:
-    assert read_grade(f"Score: {said}", [compile_regex(r"Score: (\S+)")]).value == worth
+    assert read_grade(f"Score: {said}", [Pattern(r"Score: (\S+)")]).value == worth
 
 
 @pytest.mark.parametrize("said", ["7", "-0.5", "1.01", "nan", "inf", "F", "good", "AB", "x" * 1000])
 def test_any_other_grade_is_an_error_of_the_judge(said: str) -> None:
-    found = read_grade(f"Score: {said}", [compile_regex(r"Score: (\S+)")])
+    found = read_grade(f"Score: {said}", [Pattern(r"Score: (\S+)")])
     assert found.value is None
     assert found.error is not None
     assert "neither one of A to E nor a number from 0 to 1" in found.error
@@ -169,14 +169,14 @@ def test_any_other_grade_is_an_error_of_the_judge(said: str) -> None:
 
 
 def test_the_first_expression_that_matches_decides() -> None:
-    patterns = [compile_regex(r"Final: (\w)"), compile_regex(r"Answer: (\w)"), compile_regex(r"(A|B|C|D|E)")]
+    patterns = [Pattern(r"Final: (\w)"), Pattern(r"Answer: (\w)"), Pattern(r"(A|B|C|D|E)")]
     assert read_grade("A start. Answer: D Final: B", patterns).grade == "B"
     assert read_grade("A start. Answer: D", patterns).grade == "D"
     assert read_grade("E.", patterns).grade == "E"
 
 
 def test_a_group_that_took_no_part_in_the_match_is_no_grade() -> None:
-    assert read_grade("Answer: none", [compile_regex("Answer: (?:none|(A|B))"), compile_regex("(n)one")]).grade == "N"
+    assert read_grade("Answer: none", [Pattern("Answer: (?:none|(A|B))"), Pattern("(n)one")]).grade == "N"
 
 
 @given(st.text().filter(lambda text: "Answer: " not in text))

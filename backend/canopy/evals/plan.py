@@ -3,6 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import orjson
 from canopy.errors import ConfigError
 from canopy.evals.cases import Case, Suite, find, load
 from canopy.evals.scorers import SCORERS
+from canopy.evals.scorers.rubric import read_template
 from canopy.evals.text import excerpt
 from canopy.evals.thresholds import Thresholds, nearest
 
@@ -111,7 +113,9 @@ def _named_files(part: Part) -> dict[str, str]:
     """What the files hold that parameters name, such as a `prompt_template`."""
     files = {}
     for params in part.suite.scoring_params.values():
-        for value in (params or {}).values():
-            if isinstance(value, str) and "\n" not in value and (path := part.path.parent / value).is_file():
-                files[value] = hashlib.sha256(path.read_bytes()).hexdigest()
+        name = (params or {}).get("prompt_template")
+        if isinstance(name, str):
+            with suppress(ValueError):  # the scorer says what is wrong with it
+                template = read_template(part.path.parent, name)
+                files[name] = hashlib.sha256(template.encode()).hexdigest()
     return files

@@ -1,6 +1,6 @@
 """A language model as the judge: `llm-as-judge::base`, as Llama Stack 0.7 has it."""
 
-import re
+import asyncio
 from contextlib import aclosing
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -11,7 +11,8 @@ from pydantic import AfterValidator, Field, ValidationInfo
 from canopy.errors import ConfigError, ModelError, ModelNotFound, ModelReplyEmpty, ModelReplyTruncated
 from canopy.evals.scorers.base import Row
 from canopy.evals.scorers.kinds import Finding, Measure, OnServer
-from canopy.evals.scorers.rubric import compile_regex, fill_in, read_grade, read_template
+from canopy.evals.scorers.patterns import Pattern
+from canopy.evals.scorers.rubric import fill_in, read_grade, read_template
 from canopy.inference.base import ChatRequest, Completed, Inference, Message
 from canopy.inference.scoring import ScoringApi
 
@@ -21,11 +22,11 @@ _CHECK_TOKENS = 16
 
 def _template(name: str, info: ValidationInfo) -> str:
     folder: Path = (info.context or {})["folder"]
-    return read_template(folder / name)
+    return read_template(folder, name)
 
 
 def _checked(pattern: str) -> str:
-    return compile_regex(pattern).pattern
+    return Pattern(pattern).source
 
 
 class Judge(OnServer):
@@ -57,7 +58,7 @@ class Judge(OnServer):
                 said, end = await _ask(inference, self.judge_model, fill_in(self.prompt_template, row), _MAX_TOKENS)
             except ModelReplyEmpty:
                 return Finding(error="The judge answered without a word.")
-            found = read_grade(said, patterns)
+            found = await asyncio.to_thread(read_grade, said, patterns)
             if found.value is None and end == "length":
                 return replace(found, error=f"The judge gave no clear grade within {_MAX_TOKENS:,} tokens.")
             return found
@@ -78,7 +79,7 @@ class Judge(OnServer):
             said = (await api.score(self.function, params, asdict(row))).get("judge_feedback")
             if not isinstance(said, str):
                 return Finding(error="The server's score doesn't hold what the judge said.")
-            return read_grade(said, patterns)
+            return await asyncio.to_thread(read_grade, said, patterns)
 
         return measure
 
@@ -96,8 +97,8 @@ class Judge(OnServer):
         except ModelError as error:
             raise ConfigError(f"The judge does not answer ({inference.description}): {error.sentence}") from error
 
-    def _patterns(self) -> list[re.Pattern[str]]:
-        return [compile_regex(pattern) for pattern in self.judge_score_regexes]
+    def _patterns(self) -> list[Pattern]:
+        return [Pattern(pattern) for pattern in self.judge_score_regexes]
 
 
 async def _ask(inference: Inference, model: str, prompt: str, max_tokens: int) -> tuple[str, str]:

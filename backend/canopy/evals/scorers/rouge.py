@@ -5,6 +5,7 @@ import unicodedata
 from importlib import import_module
 from typing import Any, ClassVar, Literal, override
 
+from canopy.errors import ConfigError
 from canopy.evals.scorers.base import Row
 from canopy.evals.scorers.kinds import Formula
 
@@ -12,6 +13,8 @@ from canopy.evals.scorers.kinds import Formula
 _UNSPACED = r"\u0e00-\u0eff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"  # Thai, Lao, Japanese, Chinese
 _WORDS = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
 _SENTENCE_ENDS = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])")  # noqa: RUF001 - the full stops of Chinese and Japanese
+
+_MOST_PAIRS = 16_000_000  # of words, which the longest common subsequence is looked for in: some seconds
 
 
 class Words:
@@ -39,6 +42,9 @@ class Rouge(Formula):
         # Imported late: the library takes a second, and most suites don't use it.
         library: Any = import_module("rouge_score.rouge_scorer")
         scorer = library.RougeScorer([self.variant], tokenizer=Words())
+        words = [len(Words().tokenize(text)) for text in (row.expected_answer, row.generated_answer)]
+        if words[0] * words[1] > _MOST_PAIRS:
+            raise ConfigError(f"Texts of {words[0]:,} and {words[1]:,} words are too long for ROUGE.")
         scores = scorer.score(_by_sentence(row.expected_answer), _by_sentence(row.generated_answer))
         return float(getattr(scores[self.variant], self.measure))
 

@@ -1,31 +1,52 @@
 """What a judge is asked, and how its grade is read."""
 
-import re
 import string
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+from canopy.errors import ConfigError
 from canopy.evals.scorers.base import Row
 from canopy.evals.scorers.kinds import Finding
+from canopy.evals.scorers.patterns import Pattern
+from canopy.yamlloader import read_bytes
 
+_LARGEST_TEMPLATE = 256_000  # bytes
 PLACEHOLDERS = ("input_query", "generated_answer", "expected_answer")
 _FIELDS = {(name, "", None) for name in PLACEHOLDERS}  # without the conversions and formats that Python knows
 GRADES: Mapping[str, float] = {"A": 1.0, "B": 0.75, "C": 0.5, "D": 0.25, "E": 0.0}
 
 
-def read_template(path: Path) -> str:
-    """The judge's template in a file. Raises ValueError with a sentence for one that can't be used."""
+def find_template(folder: Path, name: str) -> Path:
+    """The file of this name in a suite's folder. Raises ValueError with a sentence for one that isn't in there."""
     try:
-        template = path.read_text(encoding="utf-8-sig")
+        path = (folder / name).resolve()
+        inside = path.is_relative_to(folder.resolve())
+        known = inside and path.is_file()
+    except (OSError, ValueError, RuntimeError) as error:  # a name that is too long, a NUL, a circle of links
+        raise ValueError(f"there is no readable file `{name}` beside the suite") from error
+    if not inside:
+        raise ValueError(f"`{name}` is outside the suite's folder; put the file beside the suite")
+    if not known:
+        raise ValueError(f"there is no readable file `{name}` beside the suite")
+    return path
+
+
+def read_template(folder: Path, name: str) -> str:
+    """The judge's template in a file. Raises ValueError with a sentence for one that can't be used."""
+    path = find_template(folder, name)
+    try:
+        template = read_bytes(path, _LARGEST_TEMPLATE).decode("utf-8-sig")
     except OSError as error:
-        raise ValueError(f"there is no readable file `{path.name}` beside the suite") from error
+        raise ValueError(f"there is no readable file `{name}` beside the suite") from error
     except UnicodeDecodeError as error:
-        raise ValueError(f"`{path.name}` is not UTF-8 text") from error
+        raise ValueError(f"`{name}` is not UTF-8 text") from error
+    except ConfigError as error:
+        raise ValueError(f"`{name}` is larger than {_LARGEST_TEMPLATE:,} bytes") from error
     try:
         check_template(template)
     except ValueError as error:
-        raise ValueError(f"`{path.name}` {error}") from error
+        raise ValueError(f"`{name}` {error}") from error
     return template
 
 
@@ -47,24 +68,14 @@ def fill_in(template: str, row: Row) -> str:
     return template.format(**asdict(row))
 
 
-def compile_regex(pattern: str) -> re.Pattern[str]:
-    """A regular expression for grades. Raises ValueError with a sentence for one that can't find any."""
-    try:
-        compiled = re.compile(pattern)
-    except re.error as error:
-        raise ValueError(f"`{pattern}` is not a regular expression: {error}") from error
-    if not compiled.groups:
-        raise ValueError(f"`{pattern}` needs a group in parentheses around the grade, such as `Answer: (A|B|C|D|E)`")
-    return compiled
-
-
-def read_grade(said: str, patterns: list[re.Pattern[str]]) -> Finding:
+def read_grade(said: str, patterns: list[Pattern]) -> Finding:
     """The grade that the first matching pattern finds in what the judge said.
 
     A judge that quotes the text it judges may quote a grade that stands there. So several different grades are none.
+    Raises ConfigError for a pattern that searches too long.
     """
     for pattern in patterns:
-        found = {grade for match in pattern.finditer(said) if (grade := (match[1] or "").strip().upper())}
+        found = {grade.upper() for grade in pattern.find(said)}
         if len(found) > 1:
             named = " and ".join(sorted(_shortened(grade) for grade in found))
             return Finding(text=said, error=f"The judge named several grades: {named}.")
