@@ -13,6 +13,8 @@ from starlette.types import ASGIApp
 from canopy.admission import Admission
 from canopy.api import Parts, build_api, with_context
 from canopy.auth.limits import RateLimits
+from canopy.auth.proxy import wide_networks
+from canopy.auth.proxy_secret import ProxySecret
 from canopy.auth.tokens import Tokens
 from canopy.comparison import Comparisons
 from canopy.errors import ConfigError, StoreError
@@ -20,6 +22,7 @@ from canopy.feedback.ballots import Ballots
 from canopy.feedback.reviews import Reviews
 from canopy.feedback.votes import Votes
 from canopy.flags import Config, ConfigSource
+from canopy.flags.access import refuse_silent_opening
 from canopy.inference import open_inference
 from canopy.inference.switching import SwitchingInference
 from canopy.integrations.mlflow_link import MlflowLink
@@ -33,12 +36,16 @@ from canopy.settings import Settings
 from canopy.store import open_store
 from canopy.telemetry import Logs, Metrics, Telemetry, Traces
 from canopy.telemetry.events import (
+    AccessOpen,
     ConfigRejected,
     ConfigReloaded,
+    ProxySecretRejected,
+    ProxySecretReloaded,
     RecordsDeleted,
     StoreFailed,
     TokensRejected,
     TokensReloaded,
+    TrustedProxiesWide,
 )
 
 MOUNTED_VALUES = Path("/canopy/canopy-config.yaml")
@@ -62,9 +69,23 @@ def create_app(settings: Settings, logs: Logs) -> Application:
     """
     tokens = Tokens(settings.auth_tokens_file) if settings.auth_tokens_file else None
 
-    def check(config: Config) -> None:
-        if config.values.auth.mode == "token" and tokens is None:
+    secret = ProxySecret(settings.auth_proxy_secret_file) if settings.auth_proxy_secret_file else None
+
+    def check(config: Config, before: Config | None) -> None:
+        auth = config.values.auth
+        if auth.mode == "token" and tokens is None:
             raise ConfigError("`auth.mode` is `token`, but CANOPY_AUTH_TOKENS_FILE names no file with tokens.")
+        if auth.mode == "proxy" and secret is None:
+            raise ConfigError(
+                "`auth.mode` is `proxy`, but CANOPY_AUTH_PROXY_SECRET_FILE names no file with the secret that the "
+                "proxy sends with each request."
+            )
+        try:
+            refuse_silent_opening(
+                before.values.auth if before else None, auth, identities_expected=bool(tokens or secret)
+            )
+        except ValueError as error:
+            raise ConfigError(str(error)) from error
 
     config = ConfigSource(values_path(settings), check)
     telemetry = Telemetry(logs, Metrics(), Traces())
@@ -96,6 +117,7 @@ def create_app(settings: Settings, logs: Logs) -> Application:
         lifecycle=lifecycle,
         readiness=Readiness(lifecycle, store.ping),
         tokens=tokens,
+        proxy_secret=secret,
         limits=RateLimits(),
     )
     token = settings.mlflow_token.get_secret_value() if settings.mlflow_token else None
@@ -136,7 +158,7 @@ async def running(application: Application) -> AsyncGenerator[None]:
         stack.push_async_callback(parts.pipeline.close)
         for work in (
             _watch_config(parts, registry, mlflow),
-            _watch_tokens(parts),
+            _watch_secrets(parts),
             _retain(parts),
             registry.run(),
             parts.agreements.run(),
@@ -146,6 +168,17 @@ async def running(application: Application) -> AsyncGenerator[None]:
             stack.callback(task.cancel)
         parts.lifecycle.ready()
         yield
+
+
+def tell_who_gets_in(parts: Parts) -> None:
+    """Measure and log what lets in more people than may be meant: at the start, and whenever the values change."""
+    auth = parts.config.current.values.auth
+    is_open = auth.mode == "open" and parts.lifecycle.is_reached_by_others
+    parts.telemetry.metrics.access_open.set(is_open)
+    if is_open:
+        parts.telemetry.emit(AccessOpen(parts.lifecycle.address))
+    if auth.mode == "proxy" and (networks := wide_networks(auth)):
+        parts.telemetry.emit(TrustedProxiesWide(networks))
 
 
 def _tell_if_failed(task: asyncio.Task[None]) -> None:
@@ -166,6 +199,7 @@ async def _watch_config(parts: Parts, registry: PromptRegistry, mlflow: MlflowLi
             rejected(error)
         else:
             emit(ConfigReloaded(config.revision, {name: flag.on for name, flag in config.flags.items()}))
+        tell_who_gets_in(parts)
 
     def rejected(error: ConfigError) -> None:
         emit(ConfigRejected(error.sentence, parts.config.current.revision))
@@ -173,15 +207,23 @@ async def _watch_config(parts: Parts, registry: PromptRegistry, mlflow: MlflowLi
     await parts.config.watch(parts.settings.config_poll_interval, changed, rejected)
 
 
-async def _watch_tokens(parts: Parts) -> None:
-    """Take up changes of the file with tokens, so that a token that was removed soon lets nobody in."""
-    while tokens := parts.tokens:
+async def _watch_secrets(parts: Parts) -> None:
+    """Take up changes of the files with tokens and with the proxy's secret: what was removed soon lets nobody in."""
+    emit = parts.telemetry.emit
+    while parts.tokens or parts.proxy_secret:
         await asyncio.sleep(parts.settings.config_poll_interval)
-        try:
-            if await asyncio.to_thread(tokens.reload):
-                parts.telemetry.emit(TokensReloaded(tokens.count))
-        except ConfigError as error:
-            parts.telemetry.emit(TokensRejected(error.sentence))
+        if tokens := parts.tokens:
+            try:
+                if await asyncio.to_thread(tokens.reload):
+                    emit(TokensReloaded(tokens.count))
+            except ConfigError as error:
+                emit(TokensRejected(error.sentence))
+        if secret := parts.proxy_secret:
+            try:
+                if await asyncio.to_thread(secret.reload):
+                    emit(ProxySecretReloaded(secret.count))
+            except ConfigError as error:
+                emit(ProxySecretRejected(error.sentence))
 
 
 async def _retain(parts: Parts) -> None:

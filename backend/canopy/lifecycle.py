@@ -1,4 +1,4 @@
-"""Whether this process takes work: starting, ready, draining. Liveness doesn't ask."""
+"""Whether this process takes work (starting, ready, draining), and where. Liveness doesn't ask."""
 
 from typing import Literal
 
@@ -8,6 +8,13 @@ class Lifecycle:
 
     def __init__(self) -> None:
         self.state: Literal["starting", "ready", "draining"] = "starting"
+        self.address = ""
+        self.is_reached_by_others = False
+
+    def listen(self, address: str, *, is_reached_by_others: bool) -> None:
+        """Tell the address that requests are taken at, and whether other machines can connect to it."""
+        self.address = address
+        self.is_reached_by_others = is_reached_by_others
 
     def ready(self) -> None:
         """Take work, unless the end has come already."""

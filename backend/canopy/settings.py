@@ -25,6 +25,11 @@ class Settings(BaseSettings):
     auth_tokens_file: Path | None = Field(
         None, description="The tokens that people and programs sign in with, where `auth.mode` is `token`."
     )
+    auth_proxy_secret_file: Path | None = Field(
+        None,
+        description="The secret that the OAuth proxy sends with each request, where `auth.mode` is `proxy`: a file, or "
+        "a folder of files, with a secret on each line.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Lowest level that is logged.")
     banner: bool | None = Field(
         None, description="Print a summary on standard error at the start. Unset: on a terminal only."

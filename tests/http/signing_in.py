@@ -16,6 +16,7 @@ TOKENS = {name: f"{name}-0123456789abcdef" for name in ("ana", "ben", "cem")}
 ENTRIES = [
     {"name": name, "role": "reviewer" if name == "ana" else "user", "token": token} for name, token in TOKENS.items()
 ]
+PROXY_SECRET = "proxy-0123456789abcdef0123456789abcdef"
 AUTH: dict[str, dict[str, Any]] = {
     "open": {"mode": "open"},
     "token": {"mode": "token"},
@@ -24,10 +25,20 @@ AUTH: dict[str, dict[str, Any]] = {
 
 
 def credentials(mode: str, name: str | None) -> dict[str, str]:
-    """The headers with which somebody asks; Ana reviews, Ben and Cem don't."""
-    if name is None or mode == "open":
-        return {}
-    return {"Authorization": f"Bearer {TOKENS[name]}"} if mode == "token" else {"X-Forwarded-User": name}
+    """The headers with which somebody asks; Ana reviews, Ben and Cem don't.
+
+    Behind a proxy they are those that the proxy adds. Of nobody it knows no user.
+    """
+    if mode == "proxy":
+        return {"X-Canopy-Proxy-Secret": PROXY_SECRET} | ({"X-Forwarded-User": name} if name else {})
+    return {"Authorization": f"Bearer {TOKENS[name]}"} if mode == "token" and name else {}
+
+
+def secret_file(folder: Path) -> dict[str, str]:
+    """The environment that lets a server know the proxy's secret."""
+    path = folder / "proxy-secret"
+    path.write_text(PROXY_SECRET + "\n")
+    return {"CANOPY_AUTH_PROXY_SECRET_FILE": str(path)}
 
 
 @asynccontextmanager
@@ -40,7 +51,8 @@ async def guarded_server(
     tokens.write_text(yaml.safe_dump(ENTRIES))
     both = {"summarize": {"prompt_b": "Be brief:"}, "ab_testing": {"enabled": True}}
     config = values(model, auth=AUTH[mode], **both | changes)
-    environment = ENVIRONMENT | {"CANOPY_AUTH_TOKENS_FILE": str(tokens), "CANOPY_KEEPALIVE_INTERVAL": "15"}
+    own = {"CANOPY_AUTH_TOKENS_FILE": str(tokens), "CANOPY_KEEPALIVE_INTERVAL": "15"}
+    environment = ENVIRONMENT | own | secret_file(folder)
     async with running_server(folder, config, env=environment) as server:
         yield server, tokens
 

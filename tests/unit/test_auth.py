@@ -1,14 +1,17 @@
 """Tokens from a file and identities from a proxy's headers."""
 
+import base64
 import hashlib
 from pathlib import Path
 
 import pytest
 
 from canopy.auth.identity import Identity
-from canopy.auth.proxy import identify
+from canopy.auth.proxy import identify, verify, wide_networks
+from canopy.auth.proxy_secret import ProxySecret
 from canopy.auth.tokens import Tokens
 from canopy.errors import ConfigError, IdentityRefused
+from canopy.flags import load_config
 from canopy.flags.access import AuthValues
 
 ANA = "ana-0123456789abcdef"
@@ -96,7 +99,23 @@ def test_a_wrong_file_is_refused_with_the_entry_and_never_with_what_stands_in_it
     assert "secret" not in caught.value.sentence
 
 
-PROXY = AuthValues(mode="proxy", reviewer_users=["ana", "cem@example.com"], reviewer_groups=["prompt engineers"])
+PROXY = AuthValues(
+    mode="proxy",
+    reviewer_users=["ana"],
+    reviewer_emails=["Cem@Example.com"],
+    reviewer_groups=["prompt engineers"],
+    email_header="X-Forwarded-Email",
+    groups_header="X-Forwarded-Groups",
+)
+SECRET = b"0123456789abcdef0123456789abcdef"
+PROVEN = [(b"x-canopy-proxy-secret", SECRET)]
+
+
+@pytest.fixture
+def secret(tmp_path: Path) -> ProxySecret:
+    file = tmp_path / "secret"
+    file.write_bytes(SECRET)
+    return ProxySecret(file)
 
 
 @pytest.mark.parametrize(
@@ -108,38 +127,141 @@ PROXY = AuthValues(mode="proxy", reviewer_users=["ana", "cem@example.com"], revi
         ({"x-forwarded-user": "ana"}, Identity("ana", "reviewer", "proxy")),
         ({"x-forwarded-user": "ben"}, Identity("ben", "user", "proxy")),
         ({"x-forwarded-user": "7", "x-forwarded-email": "cem@example.com"}, Identity("7", "reviewer", "proxy")),
+        ({"x-forwarded-user": "7", "x-forwarded-email": "cEM@example.COM"}, Identity("7", "reviewer", "proxy")),
+        ({"x-forwarded-user": "ANA"}, Identity("ANA", "user", "proxy")),
+        ({"x-forwarded-user": "cem@example.com"}, Identity("cem@example.com", "user", "proxy")),
         (
-            {"x-forwarded-user": "ben", "x-forwarded-groups": "all, prompt engineers"},
+            {"x-forwarded-user": "ben", "x-forwarded-groups": '["all", "prompt engineers"]'},
             Identity("ben", "reviewer", "proxy"),
         ),
-        ({"x-forwarded-user": "ben", "x-forwarded-groups": "prompt"}, Identity("ben", "user", "proxy")),
+        ({"x-forwarded-user": "ben", "x-forwarded-groups": '["all, prompt engineers"]'}, Identity("ben", "user", "proxy")),
+        ({"x-forwarded-user": "ben", "x-forwarded-groups": "[]"}, Identity("ben", "user", "proxy")),
         ({"x-forwarded-user": "Åsa"}, Identity("Åsa", "user", "proxy")),
     ],
 )
 def test_the_proxy_says_who_asks(headers: dict[str, str], identity: Identity | None) -> None:
     sent = [(name.encode(), value.encode()) for name, value in headers.items()]
-    assert identify(sent, "127.0.0.1", PROXY) == identity
+    assert identify(sent, PROXY) == identity
 
 
 @pytest.mark.parametrize("peer", ["127.0.0.1", "::1", "::ffff:127.0.0.1"])
-def test_a_sidecar_is_trusted(peer: str) -> None:
-    assert identify([(b"x-forwarded-user", b"ana")], peer, PROXY)
+def test_a_sidecar_with_the_secret_is_trusted(peer: str, secret: ProxySecret) -> None:
+    verify(PROVEN, peer, PROXY, secret)
+    verify([(b"authorization", b"Basic " + base64.b64encode(b"ana:" + SECRET))], peer, PROXY, secret)
 
 
 @pytest.mark.parametrize("peer", ["10.1.2.3", "127.0.0.6", "::2", "::ffff:10.1.2.3", None])
-def test_headers_from_elsewhere_are_refused(peer: str | None) -> None:
-    for name in (b"x-forwarded-user", b"x-forwarded-email", b"x-forwarded-groups"):
-        with pytest.raises(IdentityRefused, match="from the proxy alone"):
-            identify([(name, b"ana")], peer, PROXY)
-    assert identify([(b"accept", b"*/*")], peer, PROXY) is None
+def test_requests_from_elsewhere_are_refused_whatever_they_carry(peer: str | None, secret: ProxySecret) -> None:
+    with pytest.raises(IdentityRefused, match="the proxy alone"):
+        verify(PROVEN, peer, PROXY, secret)
 
 
-def test_networks_and_names_of_ones_own_are_what_counts() -> None:
-    values = AuthValues(mode="proxy", trusted_proxies=["10.0.0.0/8"], user_header="X-Remote-User")
-    assert identify([(b"x-remote-user", b"ana")], "10.9.9.9", values) == Identity("ana", "user", "proxy")
-    assert identify([(b"x-forwarded-user", b"ana")], "10.9.9.9", values) is None
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [],
+        [(b"x-canopy-proxy-secret", b"")],
+        [(b"x-canopy-proxy-secret", SECRET[:-1])],
+        [(b"x-canopy-proxy-secret", SECRET + b"0")],
+        [*PROVEN, *PROVEN],
+        [(b"x_canopy_proxy_secret", SECRET)],
+        [(b"authorization", SECRET)],
+        [(b"authorization", b"Bearer " + SECRET)],
+        [(b"authorization", b"Basic " + SECRET)],
+        [(b"authorization", b"Basic " + base64.b64encode(SECRET))],
+        [(b"authorization", b"Basic " + base64.b64encode(SECRET + b":"))],
+        [(b"authorization", b"Basic \xff\xfe")],
+        [(b"cookie", b"x-canopy-proxy-secret=" + SECRET)],
+    ],
+)
+def test_what_is_not_the_secret_proves_nothing(headers: list[tuple[bytes, bytes]], secret: ProxySecret) -> None:
     with pytest.raises(IdentityRefused):
-        identify([(b"x-remote-user", b"ana")], "127.0.0.1", values)
+        verify(headers, "127.0.0.1", PROXY, secret)
+
+
+def test_a_secret_is_changed_without_a_gap_in_one_file_or_in_a_folder(tmp_path: Path) -> None:
+    file, folder = tmp_path / "secret", tmp_path / "mounted"
+    file.write_bytes(b"  " + SECRET + b"  \r\n\n")
+    (folder / "..data").mkdir(parents=True)  # as the kubelet lays it out
+    (folder / "current").write_bytes(SECRET)
+    for path, both in ((file, file), (folder, folder / "next")):
+        secret = ProxySecret(path)
+        assert secret.count == 1
+        assert secret.reload() is False
+        both.write_bytes(b"the-next-one-0123456789abcdefghij\n" + (SECRET if path == file else b""))
+        assert secret.reload() is True
+        assert secret.count == 2
+        assert secret.is_held_by(SECRET)
+        assert secret.is_held_by(b"the-next-one-0123456789abcdefghij")
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "the file is empty"),
+        (b" \n", "the file is empty"),
+        (b"too-short-a-secret", "32 to 200 letters"),
+        (SECRET + b"\nshort-secret", "32 to 200 letters"),
+        (b"\n".join(SECRET + bytes([65 + n]) for n in range(5)), "more than 4 secrets"),
+        ("ä-secret-0123456789abcdef01234567".encode(), "32 to 200 letters"),
+    ],
+)
+def test_a_wrong_secret_file_is_refused_and_the_last_good_one_counts(
+    tmp_path: Path, content: bytes, sentence: str
+) -> None:
+    file = tmp_path / "secret"
+    file.write_bytes(content)
+    with pytest.raises(ConfigError, match=sentence) as caught:
+        ProxySecret(file)
+    assert "secret-" not in caught.value.sentence
+    file.write_bytes(SECRET)
+    secret = ProxySecret(file)
+    file.write_bytes(content)
+    with pytest.raises(ConfigError):
+        secret.reload()
+    assert secret.is_held_by(SECRET)
+
+
+def test_networks_and_names_of_ones_own_are_what_counts(secret: ProxySecret) -> None:
+    values = AuthValues(
+        mode="proxy", trusted_proxies=["10.0.0.0/8"], user_header="X-Remote-User", secret_header="X-Proven"
+    )
+    verify([(b"x-proven", SECRET)], "10.9.9.9", values, secret)
+    for headers, peer in ((PROVEN, "10.9.9.9"), ([(b"x-proven", SECRET)], "127.0.0.1")):
+        with pytest.raises(IdentityRefused):
+            verify(headers, peer, values, secret)
+    assert identify([(b"x-remote-user", b"ana")], values) == Identity("ana", "user", "proxy")
+    assert identify([(b"x-forwarded-user", b"ana")], values) is None
+
+
+def test_a_separator_is_used_where_the_values_name_one() -> None:
+    values = PROXY.model_copy(update={"groups_separator": ","})
+    for groups in (b"all, prompt engineers", b"prompt engineers", b",prompt engineers,"):
+        sent = [(b"x-forwarded-user", b"ben"), (b"x-forwarded-groups", groups)]
+        assert identify(sent, values) == Identity("ben", "reviewer", "proxy")
+    sent = [(b"x-forwarded-user", b"ben"), (b"x-forwarded-groups", b'["prompt engineers"]')]
+    assert identify(sent, values) == Identity("ben", "user", "proxy")
+
+
+@pytest.mark.parametrize(
+    ("network", "wide"),
+    [
+        ("0.0.0.0/0", True),
+        ("::/0", True),
+        ("8.8.8.0/24", True),
+        ("203.0.113.7", True),
+        ("10.0.0.0/7", True),
+        ("2001:db8::/32", True),
+        ("fc00::/6", True),
+        ("10.0.0.0/8", False),
+        ("10.1.2.3", False),
+        ("100.64.0.0/10", False),
+        ("::1", False),
+        ("fd12::/16", False),
+    ],
+)
+def test_networks_that_strangers_are_in_are_known(network: str, wide: bool) -> None:
+    assert wide_networks(AuthValues(trusted_proxies=["127.0.0.1/32", network])) == ([network] if wide else [])
 
 
 @pytest.mark.parametrize(
@@ -149,8 +271,37 @@ def test_networks_and_names_of_ones_own_are_what_counts() -> None:
         [(b"x-forwarded-user", b"\xff")],
         [(b"x-forwarded-user", b"a\x07b")],
         [(b"x-forwarded-user", b"a" * 201)],
+        [(b"x-forwarded-user", b"ben"), (b"x-forwarded-groups", b"prompt engineers")],
+        [(b"x-forwarded-user", b"ben"), (b"x-forwarded-groups", b'{"prompt engineers": 1}')],
+        [(b"x-forwarded-user", b"ben"), (b"x-forwarded-groups", b'["prompt engineers", 7]')],
+        [(b"x-forwarded-user", b"ben"), (b"x-forwarded-groups", b"[" * 50_000)],
     ],
 )
 def test_a_header_that_is_not_clear_is_refused(headers: list[tuple[bytes, bytes]]) -> None:
     with pytest.raises(IdentityRefused):
-        identify(headers, "127.0.0.1", PROXY)
+        identify(headers, PROXY)
+
+
+@pytest.mark.parametrize(
+    ("auth", "sentence"),
+    [
+        ("user_header: Host", "`auth.user_header`: means something else in HTTP"),
+        ("user_header: authorization", "`auth.user_header`: means something else in HTTP"),
+        ("user_header: X-Forwarded-For", "`auth.user_header`: means something else in HTTP"),
+        ("email_header: Content-Length", "`auth.email_header`: means something else in HTTP"),
+        ("groups_header: Connection", "`auth.groups_header`: means something else in HTTP"),
+        ("secret_header: Cookie", "`auth.secret_header`: means something else in HTTP"),
+        ("user_header: X_Forwarded_User", "`auth.user_header`"),
+        ("user_header: ''", "`auth.user_header`"),
+        ("groups_separator: x", "`auth.groups_separator`"),
+        ("email_header: x-forwarded-user", "name one header twice"),
+        ("secret_header: X-Forwarded-User", "name one header twice"),
+        ("mode: proxy, reviewer_groups: [a]", "auth.reviewer_groups is set, but auth.groups_header is empty"),
+        ("mode: proxy, reviewer_emails: [a@b]", "auth.reviewer_emails is set, but auth.email_header is empty"),
+        ("mode: proxy, reviewer_users: [a@b], email_header: X-Email", "Move it to auth.reviewer_emails"),
+    ],
+)
+def test_values_under_which_a_client_could_say_who_it_is_are_refused(auth: str, sentence: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(f"auth: {{{auth}}}".encode())
+    assert sentence in caught.value.sentence

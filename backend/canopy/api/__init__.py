@@ -1,5 +1,7 @@
 """HTTP: the only folder that knows the web framework."""
 
+from typing import cast
+
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.types import ASGIApp
@@ -9,6 +11,7 @@ from canopy.api.access import Access
 from canopy.api.compare import comparison_review_routes, comparison_routes
 from canopy.api.context import RequestContext
 from canopy.api.direct import DirectRoutes
+from canopy.api.door import Door
 from canopy.api.errors import add_error_handlers
 from canopy.api.feedback import entry_routes, review_routes, vote_routes
 from canopy.api.operations import operations_routes
@@ -16,8 +19,10 @@ from canopy.api.pages import page_routes
 from canopy.api.parts import Parts
 from canopy.api.reference import reference_routes
 from canopy.api.review import case_routes, expected_result_routes
+from canopy.api.routes import Answer
 from canopy.api.signin import sign_in_page, sign_in_routes
 from canopy.api.summarize import summarize_routes
+from canopy.errors import CanopyError
 
 __all__ = ["Parts", "build_api", "with_context"]
 
@@ -65,4 +70,5 @@ def build_api(parts: Parts) -> FastAPI:
 
 def with_context(app: FastAPI, parts: Parts) -> ASGIApp:
     """The application inside what surrounds every request."""
-    return RequestContext(DirectRoutes(app, Access(parts)), parts.telemetry)
+    refuse = cast(Answer, app.exception_handlers[CanopyError])
+    return RequestContext(Door(DirectRoutes(app, Access(parts)), parts, refuse), parts.telemetry)

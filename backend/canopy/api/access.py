@@ -7,12 +7,13 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from canopy.api.door import came_through_proxy
 from canopy.api.parts import Parts
 from canopy.auth import proxy
 from canopy.auth.askers import NOBODY, Asker, asker_of
 from canopy.auth.identity import Identity, Role
 from canopy.auth.limits import Kind
-from canopy.errors import Forbidden, Unauthenticated
+from canopy.errors import Forbidden, IdentityRefused, Unauthenticated
 
 COOKIE = "canopy_token"
 
@@ -122,8 +123,9 @@ class Access:
         """Who asks. Raises Unauthenticated or IdentityRefused."""
         values = self._parts.config.current.values.auth
         if values.mode == "proxy":
-            peer = request.client.host if request.client else None
-            identity = proxy.identify(request.scope["headers"], peer, values)
+            if not came_through_proxy(request.scope):  # it entered before the values changed to this mode
+                raise IdentityRefused("Canopy began to ask who you are. Ask again, at the address of the proxy.")
+            identity = proxy.identify(request.scope["headers"], values)
             if identity is None:
                 raise Unauthenticated("Sign in first. Use the address of the proxy, which asks you to.")
             return identity

@@ -1,18 +1,15 @@
 """The busiest routes, served without the framework's layers around them: those cost a quarter of a vote."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import cast
 
 from fastapi import FastAPI
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from canopy.api.access import Access, rule_of
-from canopy.api.routes import BodyRoute
+from canopy.api.routes import Answer, BodyRoute
 from canopy.errors import CanopyError
-
-type Answer = Callable[[Request, Exception], Awaitable[Response]]
 
 
 class DirectRoutes:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from canopy.auth.limits import RateLimits
+from canopy.auth.proxy_secret import ProxySecret
 from canopy.auth.tokens import Tokens
 from canopy.comparison import Comparisons
 from canopy.feedback.ballots import Ballots
@@ -39,4 +40,5 @@ class Parts:
     lifecycle: Lifecycle
     readiness: Readiness
     tokens: Tokens | None  # None where no file is set
+    proxy_secret: ProxySecret | None  # None where no file is set
     limits: RateLimits

@@ -12,6 +12,8 @@ from starlette.types import Scope
 
 from canopy import jsonlines
 
+type Answer = Callable[[Request, Exception], Awaitable[Response]]  # an error's
+
 
 class BodyRoute(APIRoute):
     """A route whose endpoint takes the request as it is and answers with a response.

@@ -1,42 +1,118 @@
 """Identities from an OAuth proxy, which says in headers who it has signed in.
 
-Anybody can send such headers, so they count from the proxy's own address alone, and from elsewhere the request is
-refused: whoever sends them means to be somebody, and to serve them as nobody would hide a broken setup or an attack.
+Anybody can send such headers. They count on a request that comes from the proxy's own address and carries the secret
+that the proxy alone has; without both a request is refused, whatever it asks for. Of a request that does come through
+the proxy only those headers are read that the values name: a proxy passes on every other one as a client sent it.
 """
 
 from collections.abc import Iterable, Sequence
 from functools import cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
+from pydantic import TypeAdapter, ValidationError
+
 from canopy.auth.identity import Identity
+from canopy.auth.proxy_secret import ProxySecret, basic_password
 from canopy.errors import IdentityRefused
 from canopy.flags.access import AuthValues
 
+type Headers = Iterable[tuple[bytes, bytes]]  # names in lower case
+
 _LONGEST = 200  # characters of a `user_id`
+_NAMES = TypeAdapter(list[str])
+
+# Where no stranger's request comes from: private, shared (RFC 6598), link-local and loopback addresses.
+_PRIVATE = [
+    ip_network(text)
+    for text in (
+        *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "127.0.0.0/8"),
+        *("fc00::/7", "fe80::/10", "::1/128"),
+    )
+]
 
 
-def identify(headers: Iterable[tuple[bytes, bytes]], peer: str | None, values: AuthValues) -> Identity | None:
-    """Who the proxy says it is; None when it says nothing. `headers` have lower-case names, `peer` is an address.
+def verify(headers: Headers, peer: str | None, values: AuthValues, secret: ProxySecret) -> None:
+    """Find out whether a request comes through the proxy; `peer` is the address that it comes from.
 
-    Raises IdentityRefused for headers from elsewhere, for one that stands twice, and for a name that is no text.
+    Raises IdentityRefused when it comes from elsewhere, without the secret, or with two headers where one could be it.
     """
-    names = [name.lower().encode() for name in (values.user_header, values.email_header, values.groups_header)]
-    sent = [(name, value) for name, value in headers if name in names]
-    if not sent:
-        return None
     if not _trusted(peer, tuple(values.trusted_proxies)):
-        raise IdentityRefused("Headers that say who asks are taken from the proxy alone. Use the address of the proxy.")
+        raise IdentityRefused("This is the way in of the proxy alone. Use the address of the proxy.")
+    own_header = values.secret_header.lower().encode()
+    sent = [(name, value) for name, value in headers if name in {own_header, b"authorization"}]
+    if len({name for name, _ in sent}) < len(sent):
+        raise IdentityRefused("A header that may hold the proxy's secret stands twice. Send it once.")
+    found = [value if name == own_header else basic_password(value) for name, value in sent]
+    if not any(secret.is_held_by(value) for value in found if value is not None):
+        raise IdentityRefused(
+            "This request doesn't carry the proxy's secret. Use the address of the proxy, which adds it; whoever runs "
+            "Canopy finds in docs/operations.md how the proxy gets it."
+        )
+
+
+def identify(headers: Headers, values: AuthValues) -> Identity | None:
+    """Who the proxy says it is, on a request that `verify` found to come through it; None when it says nothing.
+
+    Raises IdentityRefused for a header that stands twice, for one that is no text, and for groups in another form than
+    the values say.
+    """
+    names = [name.lower().encode() for name in (values.user_header, values.email_header, values.groups_header) if name]
+    sent = [(name, value) for name, value in headers if name in names]
     if len({name for name, _ in sent}) < len(sent):
         raise IdentityRefused("A header that says who asks stands twice. Let the proxy remove what clients send.")
     found = {name: _text(value) for name, value in sent}
-    user, email, groups = (found.get(name, "") for name in names)
+
+    def said(header: str) -> str:
+        return found.get(header.lower().encode(), "")
+
+    user = said(values.user_header)
     if not user:
         return None
     if len(user) > _LONGEST:
         raise IdentityRefused(f"The proxy's name for this user is longer than {_LONGEST} characters.")
-    members = {group.strip() for group in groups.split(",")}
-    reviews = not {user, email}.isdisjoint(values.reviewer_users) or not members.isdisjoint(values.reviewer_groups)
+    reviews = (
+        user in values.reviewer_users
+        or _folded(said(values.email_header)) in {_folded(address) for address in values.reviewer_emails}
+        or not _groups(said(values.groups_header), values.groups_separator).isdisjoint(values.reviewer_groups)
+    )
     return Identity(user, "reviewer" if reviews else "user", "proxy")
+
+
+def wide_networks(values: AuthValues) -> list[str]:
+    """Those of the trusted networks from which strangers can connect as well."""
+    return [
+        text
+        for text in values.trusted_proxies
+        if not any(_within(network, private) for network in _networks((text,)) for private in _PRIVATE)
+    ]
+
+
+def _within(network: IPv4Network | IPv6Network, other: IPv4Network | IPv6Network) -> bool:
+    if isinstance(network, IPv4Network):
+        return isinstance(other, IPv4Network) and network.subnet_of(other)
+    return isinstance(other, IPv6Network) and network.subnet_of(other)
+
+
+def _folded(address: str) -> bytes:
+    """An e-mail address as it is compared: ASCII letters alone lose their case.
+
+    Unicode's rules would make one of two people's addresses: `ß` and `ss`, or the Kelvin sign and `k`.
+    """
+    return address.encode().lower()
+
+
+def _groups(text: str, separator: str) -> set[str]:
+    if not text:
+        return set()
+    if separator:
+        return {group.strip() for group in text.split(separator)}
+    try:
+        return set(_NAMES.validate_json(text))
+    except ValidationError as error:
+        raise IdentityRefused(
+            "The proxy's header with the groups holds no JSON list of names. Whoever runs Canopy names in "
+            "auth.groups_separator what the proxy puts between groups."
+        ) from error
 
 
 def _text(value: bytes) -> str:

@@ -15,8 +15,10 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter, Vali
 
 from canopy import yamlloader
 from canopy.auth.identity import Identity, Role
+from canopy.auth.secret_file import SecretFile
 from canopy.errors import ConfigError
 
+_SETTING = "CANOPY_AUTH_TOKENS_FILE"
 _SHORTEST = 16  # characters of a token
 
 # RFC 6750's characters, which a cookie takes as they are.
@@ -53,58 +55,40 @@ class Tokens:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._found: bytes | None = self._read()
-        self._identities = self._load(self._found)
+        self._file = SecretFile(path, _SETTING, _parse)
 
     @property
     def count(self) -> int:
         """How many are in force."""
-        return len(self._identities)
+        return len(self._file.value)
 
     def identify(self, token: str) -> Identity | None:
         """Whose token this is. Every entry is compared, so that the time tells nothing about any of them."""
         digest = _digest(token)
         found: Identity | None = None
-        for known, identity in self._identities:
+        for known, identity in self._file.value:
             if hmac.compare_digest(known, digest):
                 found = identity
         return found
 
     def reload(self) -> bool:
         """Take up the file when it has changed, and say whether it has. Raises ConfigError once per wrong content."""
-        try:
-            content = self._read()
-        except ConfigError:
-            known, self._found = self._found, None
-            if known is None:
-                return False
-            raise
-        if content == self._found:
-            return False
-        self._found = content
-        self._identities = self._load(content)
-        return True
+        return self._file.reload()
 
-    def _read(self) -> bytes:
-        try:
-            return yamlloader.read_bytes(self._path)
-        except OSError as error:
-            raise ConfigError(f"CANOPY_AUTH_TOKENS_FILE: the file can't be read ({error.strerror}).") from error
 
-    def _load(self, content: bytes) -> Sequence[tuple[bytes, Identity]]:
-        """Check the file. No sentence repeats what stands in it."""
-        try:
-            entries = _ENTRIES.validate_python(yamlloader.load(content)[0])
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            place = f" (line {mark.line + 1})" if mark else ""
-            raise ConfigError(f"CANOPY_AUTH_TOKENS_FILE: the file is not valid YAML{place}.") from None
-        except ValidationError as error:
-            raise ConfigError(f"CANOPY_AUTH_TOKENS_FILE: {_sentence(error)}") from None
-        if len({entry.digest for entry in entries}) < len(entries):
-            raise ConfigError("CANOPY_AUTH_TOKENS_FILE: two entries have the same token.")
-        return [(entry.digest, Identity(entry.name, entry.role, "token")) for entry in entries]
+def _parse(content: bytes) -> Sequence[tuple[bytes, Identity]]:
+    """Check the file. No sentence repeats what stands in it."""
+    try:
+        entries = _ENTRIES.validate_python(yamlloader.load(content)[0])
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f" (line {mark.line + 1})" if mark else ""
+        raise ConfigError(f"{_SETTING}: the file is not valid YAML{place}.") from None
+    except ValidationError as error:
+        raise ConfigError(f"{_SETTING}: {_sentence(error)}") from None
+    if len({entry.digest for entry in entries}) < len(entries):
+        raise ConfigError(f"{_SETTING}: two entries have the same token.")
+    return [(entry.digest, Identity(entry.name, entry.role, "token")) for entry in entries]
 
 
 def _digest(token: str) -> bytes:

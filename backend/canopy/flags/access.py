@@ -1,9 +1,10 @@
 """The values that say who may do what, and how often."""
 
+import re
 from ipaddress import ip_network
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from canopy.flags.section import Section
 
@@ -18,7 +19,27 @@ def _network(text: str) -> str:
 
 Network = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F.:]+(/[0-9]{1,3})?$"), AfterValidator(_network)]
 Person = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$")]
+
+# Headers that mean something else, or that clients and the proxies before them set for reasons of their own.
+RESERVED_HEADERS = (
+    r"(?i)^((accept|access-control|cache|content|if|proxy|sec)-.+|x-forwarded-(for|host|port|prefix|proto|scheme|server)"
+    r"|accept|authorization|baggage|connection|cookie|date|expect|forwarded|from|host|idempotency-key|keep-alive"
+    r"|max-forwards|origin|pragma|priority|range|referer|te|trailer|traceparent|tracestate|transfer-encoding|upgrade"
+    r"|user-agent|via|warning|www-authenticate|x-http-method-override|x-real-ip|x-request-id|x-requested-with"
+    r"|x-session-id)$"
+)
+
+
+def _own_header(name: str) -> str:
+    if re.match(RESERVED_HEADERS, name):
+        raise ValueError("means something else in HTTP; name a header of the proxy's own, such as `X-Forwarded-User`")
+    return name
+
+
+_HEADER = r"[A-Za-z][A-Za-z0-9-]{0,63}"
+HeaderName = Annotated[str, StringConstraints(pattern=rf"^{_HEADER}$"), AfterValidator(_own_header)]
+OptionalHeader = Annotated[str, StringConstraints(pattern=rf"^({_HEADER})?$"), AfterValidator(_own_header)]
+Separator = Annotated[str, StringConstraints(pattern=r"^[,;| ]?$")]
 OwnPath = Annotated[str, StringConstraints(pattern=r"^(/[A-Za-z0-9_][A-Za-z0-9_./?=&%-]*)?$", max_length=200)]
 Rate = Annotated[str, StringConstraints(pattern=r"^([1-9][0-9]{0,6}/(second|minute|hour|day))?$")]
 
@@ -31,16 +52,57 @@ class AuthValues(Section):
         description="`open`: everybody may do everything. `token`: with tokens from a Secret. `proxy`: an OAuth proxy.",
     )
     reviewer_users: list[Person] = Field(
-        [], description="Behind a proxy: users, or their e-mail addresses, who may read texts."
+        [], description="Behind a proxy: users who may read texts, each exactly as the proxy names them."
+    )
+    reviewer_emails: list[Person] = Field(
+        [], description="Behind a proxy: e-mail addresses, in upper or lower case, of people who may read texts."
     )
     reviewer_groups: list[Person] = Field([], description="Behind a proxy: groups whose members may read texts.")
     trusted_proxies: list[Network] = Field(
         ["127.0.0.1/32", "::1/128"], min_length=1, description="Networks that the proxy connects from."
     )
+    secret_header: HeaderName = Field(
+        "X-Canopy-Proxy-Secret",
+        description="The header with the proxy's secret, where it isn't the password of `Authorization: Basic`.",
+    )
     user_header: HeaderName = Field("X-Forwarded-User", description="The proxy's header with the user.")
-    email_header: HeaderName = Field("X-Forwarded-Email", description="The proxy's header with the e-mail address.")
-    groups_header: HeaderName = Field("X-Forwarded-Groups", description="The proxy's header with the groups.")
+    email_header: OptionalHeader = Field(
+        "", description="The proxy's header with the e-mail address. Empty: none is read."
+    )
+    groups_header: OptionalHeader = Field("", description="The proxy's header with the groups. Empty: none is read.")
+    groups_separator: Separator = Field(
+        "", description="What stands between two groups in that header. Empty: it holds a JSON list."
+    )
     sign_out_path: OwnPath = Field("", description="Where the proxy signs people out, such as `/oauth2/sign_out`.")
+
+    @model_validator(mode="after")
+    def _headers(self) -> Self:
+        """Refuse what contradicts itself. The chart refuses it with the same sentences (`templates/_checks.tpl`)."""
+        names = [self.user_header, self.email_header, self.groups_header, self.secret_header]
+        named = [name.lower() for name in names if name]
+        if len(set(named)) < len(named):
+            raise ValueError(
+                "auth.user_header, auth.email_header, auth.groups_header and auth.secret_header name one header twice. "
+                "Give each a header of its own"
+            )
+        if self.mode != "proxy":
+            return self
+        if self.reviewer_groups and not self.groups_header:
+            raise ValueError(
+                "auth.reviewer_groups is set, but auth.groups_header is empty, so that nobody's groups are known. Name "
+                "the header there if the proxy sets it on every request, or leave auth.reviewer_groups empty"
+            )
+        if self.reviewer_emails and not self.email_header:
+            raise ValueError(
+                "auth.reviewer_emails is set, but auth.email_header is empty, so that nobody's address is known. Name "
+                "the header there if the proxy sets it on every request, or leave auth.reviewer_emails empty"
+            )
+        if self.email_header and any("@" in user for user in self.reviewer_users):
+            raise ValueError(
+                "auth.reviewer_users holds an e-mail address, which would count for a user of that name. Move it to "
+                "auth.reviewer_emails"
+            )
+        return self
 
 
 class RateLimitValues(Section):
@@ -52,3 +114,23 @@ class RateLimitValues(Section):
     by_address: bool = Field(
         False, description="With `auth.mode: open`: limit each address. Behind a router everybody may have the same."
     )
+
+
+def refuse_silent_opening(before: AuthValues | None, after: AuthValues, *, identities_expected: bool) -> None:
+    """Raise ValueError where nobody would be asked who they are, and the file doesn't say so itself.
+
+    `before` are the values in force, None at the start; `identities_expected` tells that the process has a file of
+    tokens or of the proxy's secret. A file that lost its section `auth` reads like one that never had it.
+    """
+    if after.mode != "open" or "mode" in after.model_fields_set:
+        return
+    if before is not None and before.mode != "open":
+        raise ValueError(
+            f"`auth.mode` is missing, and it was `{before.mode}`: without it everybody could do everything. Say "
+            "`auth.mode: open` where that is meant."
+        )
+    if identities_expected:
+        raise ValueError(
+            "`auth.mode` is missing, but there is a file of tokens or of the proxy's secret. Say `token`, `proxy` or, "
+            "where everybody may do everything, `open`."
+        )

@@ -35,6 +35,9 @@ class Config:
         return decide(self.values)
 
 
+type Check = Callable[[Config, Config | None], None]
+
+
 def load_config(content: bytes) -> Config:
     """Check the bytes of a values file. Raises ConfigError with a sentence for each of the first findings."""
     document = _document(content)
@@ -67,8 +70,11 @@ class ConfigSource:
     New content counts when two looks in a row find the same, so that no half-written file is taken.
     """
 
-    def __init__(self, path: Path | None, check: Callable[[Config], None] = lambda _: None) -> None:
-        """`check` raises ConfigError for values that are right by themselves and can't work in this process."""
+    def __init__(self, path: Path | None, check: Check = lambda *_: None) -> None:
+        """`check` raises ConfigError for values that are right by themselves and can't work in this process.
+
+        It gets them and the config in force, which at the start is None.
+        """
         self.path = path
         self._known: dict[PromptSource, RegisteredPrompt] = {}
         self._check = check
@@ -76,7 +82,7 @@ class ConfigSource:
         self._judged: bytes | None = content
         self._found: bytes | None = content
         try:
-            self._of_file = self.current = self._load(content)
+            self._of_file = self.current = self._load(content, None)
         except ConfigError as error:
             raise ConfigError(f"{self.place}: {error.sentence}") from error
 
@@ -105,7 +111,7 @@ class ConfigSource:
         try:
             if not _document(content):
                 raise ConfigError("the values file is empty; delete keys, not the file's content.")
-            self._of_file = self._load(content)
+            self._of_file = self._load(content, self._of_file)
         except ConfigError as error:
             raise ConfigError(f"{self.place}: {error.sentence}") from error
         self.know(self._known)
@@ -139,9 +145,9 @@ class ConfigSource:
                 if config:
                     await on_change(config)
 
-    def _load(self, content: bytes) -> Config:
+    def _load(self, content: bytes, before: Config | None) -> Config:
         config = load_config(content)
-        self._check(config)
+        self._check(config, before)
         return config
 
     def _read(self) -> bytes:

@@ -13,10 +13,10 @@ from types import FrameType
 import uvicorn
 
 from canopy import __version__
-from canopy.app import Application, running
+from canopy.app import Application, running, tell_who_gets_in
 from canopy.errors import ConfigError
 from canopy.settings import Settings
-from canopy.telemetry.events import AccessOpen, Draining, Started, Stopped
+from canopy.telemetry.events import Draining, Started, Stopped
 
 _LAST_WORDS = 2  # seconds for an interrupted stream to end with its error event
 
@@ -93,8 +93,8 @@ class _Server(uvicorn.Server):
             store=parts.store.description,
         )
         parts.telemetry.emit(started)
-        if config.values.auth.mode == "open" and not ip_address(host).is_loopback:
-            parts.telemetry.emit(AccessOpen(address))
+        parts.lifecycle.listen(address, is_reached_by_others=not ip_address(host).is_loopback)
+        tell_who_gets_in(parts)
         self._on_started(address)
         gc.freeze()  # what is here now stays: the collector, which stops everything, need not walk through it again
 

@@ -102,6 +102,32 @@ class TokensRejected(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class TrustedProxiesWide(Event):
+    """The values trust networks from which strangers can connect as well."""
+
+    name: ClassVar[str] = "trusted_proxies_wide"
+    level: ClassVar[Level] = "warning"
+    networks: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ProxySecretReloaded(Event):
+    """Another secret of the proxy counts."""
+
+    name: ClassVar[str] = "proxy_secret_reloaded"
+    secrets: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProxySecretRejected(Event):
+    """The file with the proxy's secret is wrong; the last good content counts."""
+
+    name: ClassVar[str] = "proxy_secret_rejected"
+    level: ClassVar[Level] = "error"
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class HttpRequest(Event):
     """A request was answered. `http_route` is the route's pattern and never what the client wrote."""
 

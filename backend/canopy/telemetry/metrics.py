@@ -24,6 +24,8 @@ from canopy.telemetry.events import (
     JudgementFailed,
     JudgementRecorded,
     PromptsLoaded,
+    ProxySecretRejected,
+    ProxySecretReloaded,
     RequestFailed,
     ReviewSaved,
     Started,
@@ -142,6 +144,15 @@ class Metrics:
             "canopy_auth_tokens_last_reload_successful", "1 when the tokens in force are the file's.", registry=registry
         )
         self._tokens_ok.set(1)
+        self._proxy_secret_ok = Gauge(
+            "canopy_auth_proxy_secret_last_reload_successful",
+            "1 when the proxy's secrets in force are the file's.",
+            registry=registry,
+        )
+        self._proxy_secret_ok.set(1)
+        self.access_open = Gauge(
+            "canopy_access_open", "1 when other machines reach this server and may do everything.", registry=registry
+        )
         self._flags = Gauge("canopy_flag", "1 when a flag is on.", ("flag",), registry=registry)
         self.prompt_registry_up = Gauge(
             "canopy_prompt_registry_up", "0 when the last look at MLflow's prompt registry failed.", registry=registry
@@ -259,6 +270,9 @@ class Metrics:
     def _on_tokens(self, event: TokensReloaded | TokensRejected) -> None:
         self._tokens_ok.set(isinstance(event, TokensReloaded))
 
+    def _on_proxy_secret(self, event: ProxySecretReloaded | ProxySecretRejected) -> None:
+        self._proxy_secret_ok.set(isinstance(event, ProxySecretReloaded))
+
     def _on_failure(self, event: RequestFailed) -> None:
         self._failures.labels(event.code).inc()
 
@@ -287,6 +301,8 @@ _COUNTERS: dict[type[Event], Callable[[Metrics, Any], None]] = {
     ConfigRejected: Metrics._on_rejected,
     TokensReloaded: Metrics._on_tokens,
     TokensRejected: Metrics._on_tokens,
+    ProxySecretReloaded: Metrics._on_proxy_secret,
+    ProxySecretRejected: Metrics._on_proxy_secret,
     RequestFailed: Metrics._on_failure,
     DeliveryEnded: Metrics._on_delivery,
     MlflowSpansLost: Metrics._on_spans_lost,
