@@ -35,17 +35,19 @@ from canopy.readiness import Readiness
 from canopy.settings import Settings
 from canopy.store import open_store
 from canopy.telemetry import Logs, Metrics, Telemetry, Traces
-from canopy.telemetry.events import (
+from canopy.telemetry.access_events import (
     AccessOpen,
-    ConfigRejected,
-    ConfigReloaded,
     ProxySecretRejected,
     ProxySecretReloaded,
-    RecordsDeleted,
-    StoreFailed,
     TokensRejected,
     TokensReloaded,
     TrustedProxiesWide,
+)
+from canopy.telemetry.events import (
+    ConfigRejected,
+    ConfigReloaded,
+    RecordsDeleted,
+    StoreFailed,
 )
 
 MOUNTED_VALUES = Path("/canopy/canopy-config.yaml")

@@ -10,6 +10,7 @@ import yaml
 from tests.http.conftest import ENVIRONMENT, values
 from tests.http.signing_in import AUTH, ENTRIES, credentials, secret_file
 from tests.support.model_server import FakeModelServer
+from tests.support.scraping import scrape_until
 from tests.support.server import running_server
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.own_server]
@@ -76,20 +77,16 @@ async def test_a_reload_into_a_mode_that_lacks_what_it_needs(model: FakeModelSer
 
 async def test_an_open_door_is_told_and_measured(model: FakeModelServer, tmp_path: Path) -> None:
     everywhere = environment(tmp_path) | {"CANOPY_HOST": "0.0.0.0"}  # noqa: S104 - what is tested
-    async with running_server(tmp_path, document(model, {"mode": "open"}), env=everywhere) as server:
-        url = server.url.replace("0.0.0.0", "127.0.0.1")  # noqa: S104 - as above
-
-        async def is_open() -> bool:
-            async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
-                text = (await client.get("/metrics")).text
-            return "canopy_access_open 1.0" in text
-
+    async with (
+        running_server(tmp_path, document(model, {"mode": "open"}), env=everywhere) as server,
+        httpx.AsyncClient(base_url=server.url.replace("0.0.0.0", "127.0.0.1")) as client,  # noqa: S104 - as above
+    ):
         (warning,) = await server.event("access_open")
         assert (warning["level"], warning["address"]) == ("warning", server.url)
-        assert await is_open()
+        await scrape_until(client, "canopy_access_open 1.0")
         server.write_values(document(model, AUTH["token"]))
         await server.event("config_reloaded")
-        assert not await is_open()
+        await scrape_until(client, "canopy_access_open 0.0")
         server.write_values(document(model, {"mode": "open"}))
         await server.event("access_open", 2)
-        assert await is_open()
+        await scrape_until(client, "canopy_access_open 1.0")

@@ -10,6 +10,7 @@ import pytest_asyncio
 from tests.http.conftest import ENVIRONMENT, lab_vote, values
 from tests.http.signing_in import PROXY_SECRET, secret_file
 from tests.support.model_server import FakeModelServer
+from tests.support.scraping import scrape_until
 from tests.support.server import Server, running_server
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.own_server]
@@ -106,7 +107,7 @@ async def test_a_secret_that_was_taken_back(model: FakeModelServer, tmp_path: Pa
         (rejected,) = await server.event("proxy_secret_rejected")
         assert "CANOPY_AUTH_PROXY_SECRET_FILE: a secret must be 32 to 200" in rejected["error"]
         assert await let_in() == [False, True]
-        assert "canopy_auth_proxy_secret_last_reload_successful 0.0" in (await client.get("/metrics")).text
+        await scrape_until(client, "canopy_auth_proxy_secret_last_reload_successful 0.0")
         assert b"0123456789abcdef" not in b"\n".join(server.lines)
 
 

@@ -10,6 +10,7 @@ from playwright.async_api import Browser, Page, expect
 
 from tests.browser.conftest import PHONE, WIDE, Tab, opened, summarize, values
 from tests.browser.test_access import check
+from tests.http.signing_in import credentials, secret_file
 from tests.support.model_server import FakeModelServer
 from tests.support.server import Server, running_server
 
@@ -146,8 +147,8 @@ async def test_behind_a_proxy_the_page_says_who_is_signed_in_and_links_to_its_wa
 ) -> None:
     auth = {"mode": "proxy", "sign_out_path": "/oauth2/sign_out"}
     async with (
-        running_server(tmp_path, values(model, auth=auth)) as server,
-        opened(browser, server, extra_http_headers={"X-Forwarded-User": "ana"}) as tab,
+        running_server(tmp_path, values(model, auth=auth), env=secret_file(tmp_path)) as server,
+        opened(browser, server, extra_http_headers=credentials("proxy", "ana")) as tab,
     ):
         page = await tab.open("/")
         await expect(page.get_by_text("ana", exact=True)).to_be_visible()

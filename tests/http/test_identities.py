@@ -9,7 +9,7 @@ import pytest_asyncio
 import yaml
 
 from tests.http.conftest import lab_vote, summarize, values, vote
-from tests.http.signing_in import AUTH, ENTRIES, TOKENS, guarded_server, people
+from tests.http.signing_in import AUTH, ENTRIES, TOKENS, credentials, guarded_server, people, secret_file
 from tests.support.model_server import FakeModelServer
 from tests.support.scraping import scrape
 from tests.support.server import Server, running_server
@@ -133,9 +133,10 @@ async def test_the_mode_changes_while_the_server_runs_and_one_that_cannot_work_n
     model: FakeModelServer, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("mode")
-    environment = {"CANOPY_CONFIG_POLL_INTERVAL": "0.05", "CANOPY_HOST": "0.0.0.0"}  # noqa: S104 - what is tested
+    everywhere = {"CANOPY_HOST": "0.0.0.0"}  # noqa: S104 - what is tested
+    environment = {"CANOPY_CONFIG_POLL_INTERVAL": "0.05"} | everywhere | secret_file(folder)
     async with (
-        running_server(folder, values(model), env=environment) as server,
+        running_server(folder, values(model, auth=AUTH["open"]), env=environment) as server,
         httpx.AsyncClient(base_url=server.url.replace("0.0.0.0", "127.0.0.1")) as client,  # noqa: S104 - as above
     ):
         (warning,) = await server.event("access_open")
@@ -147,7 +148,8 @@ async def test_the_mode_changes_while_the_server_runs_and_one_that_cannot_work_n
         assert (await client.get("/feedback")).status_code == 200
         server.write_values(values(model, auth=AUTH["proxy"]))
         await server.event("config_reloaded")
-        assert (await client.get("/feedback")).status_code == 401
+        assert (await client.get("/feedback")).status_code == 403
+        assert (await client.get("/feedback", headers=credentials("proxy", "ana"))).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,6 @@ import base64
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from http.cookies import SimpleCookie
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
@@ -47,9 +46,8 @@ class OAuthProxy:
 
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        async with asyncio.timeout(30):  # clients end before the proxy, and with them these
+            await asyncio.gather(*self._tasks)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.create_task(self._serve(reader, writer))
@@ -59,17 +57,26 @@ class OAuthProxy:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One request; the connection ends after it."""
         with suppress(asyncio.IncompleteReadError, ConnectionError):
-            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")[:-2]
-            headers: Headers = [(name, value.strip()) for name, _, value in (line.partition(":") for line in head[1:])]
-            sent = {name.lower(): value for name, value in headers}
-            body = await reader.readexactly(int(sent.get("content-length", 0)))
-            who = SimpleCookie(sent.get("cookie", "")).get("who")
-            if who is None:
-                writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-            else:
-                lines = [head[0], *(f"{name}: {value}" for name, value in self._forwarded(who.value, headers))]
-                await self._forward("\r\n".join([*lines, "Connection: close", "", ""]).encode("latin-1") + body, writer)
-        writer.close()
+            await self._answer(reader, writer)
+        await close(writer)
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")[:-2]
+        headers: Headers = [(name, value.strip()) for name, _, value in (line.partition(":") for line in head[1:])]
+        sent = {name.lower(): value for name, value in headers}
+        body = await reader.readexactly(int(sent.get("content-length", 0)))
+        cookie, _, who = sent.get("cookie", "").partition("=")
+        if cookie != "who":
+            writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            return
+        lines = [head[0], *(f"{name}: {value}" for name, value in self._forwarded(who, headers)), "Connection: close"]
+        upstream_reader, upstream = await asyncio.open_connection(*self._upstream)
+        upstream.write("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
+        with suppress(ConnectionError):
+            while chunk := await upstream_reader.read(65_536):
+                writer.write(chunk)
+                await writer.drain()
+        await close(upstream)
 
     def _forwarded(self, user: str, headers: Headers) -> Headers:
         person = self._people.get(user, Person())
@@ -86,12 +93,8 @@ class OAuthProxy:
         }
         return [(name, value) for name, value in kept if name.lower() not in hops | {"connection"}]
 
-    async def _forward(self, request: bytes, writer: asyncio.StreamWriter) -> None:
-        reader, upstream = await asyncio.open_connection(*self._upstream)
-        try:
-            upstream.write(request)
-            while chunk := await reader.read(65_536):
-                writer.write(chunk)
-                await writer.drain()
-        finally:
-            upstream.close()
+
+async def close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with suppress(ConnectionError):
+        await writer.wait_closed()

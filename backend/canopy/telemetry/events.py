@@ -76,58 +76,6 @@ class ConfigRejected(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class AccessOpen(Event):
-    """The process listens to other machines, and everybody who reaches it may do everything."""
-
-    name: ClassVar[str] = "access_open"
-    level: ClassVar[Level] = "warning"
-    address: str
-
-
-@dataclass(frozen=True, slots=True)
-class TokensReloaded(Event):
-    """New tokens are in force."""
-
-    name: ClassVar[str] = "tokens_reloaded"
-    tokens: int
-
-
-@dataclass(frozen=True, slots=True)
-class TokensRejected(Event):
-    """The file with tokens is wrong; the last good ones stay."""
-
-    name: ClassVar[str] = "tokens_rejected"
-    level: ClassVar[Level] = "error"
-    error: str
-
-
-@dataclass(frozen=True, slots=True)
-class TrustedProxiesWide(Event):
-    """The values trust networks from which strangers can connect as well."""
-
-    name: ClassVar[str] = "trusted_proxies_wide"
-    level: ClassVar[Level] = "warning"
-    networks: list[str]
-
-
-@dataclass(frozen=True, slots=True)
-class ProxySecretReloaded(Event):
-    """Another secret of the proxy counts."""
-
-    name: ClassVar[str] = "proxy_secret_reloaded"
-    secrets: int
-
-
-@dataclass(frozen=True, slots=True)
-class ProxySecretRejected(Event):
-    """The file with the proxy's secret is wrong; the last good content counts."""
-
-    name: ClassVar[str] = "proxy_secret_rejected"
-    level: ClassVar[Level] = "error"
-    error: str
-
-
-@dataclass(frozen=True, slots=True)
 class HttpRequest(Event):
     """A request was answered. `http_route` is the route's pattern and never what the client wrote."""
 

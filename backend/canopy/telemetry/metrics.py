@@ -12,6 +12,12 @@ from canopy import __version__
 from canopy.flags.values import SATISFACTION
 from canopy.store.base import Generation
 from canopy.store.deliveries import Outcome
+from canopy.telemetry.access_events import (
+    ProxySecretRejected,
+    ProxySecretReloaded,
+    TokensRejected,
+    TokensReloaded,
+)
 from canopy.telemetry.events import (
     AbPreferenceSubmitted,
     ConfigRejected,
@@ -24,14 +30,10 @@ from canopy.telemetry.events import (
     JudgementFailed,
     JudgementRecorded,
     PromptsLoaded,
-    ProxySecretRejected,
-    ProxySecretReloaded,
     RequestFailed,
     ReviewSaved,
     Started,
     StoreFailed,
-    TokensRejected,
-    TokensReloaded,
 )
 from canopy.telemetry.mlflow_events import DeliveryEnded, MlflowSpansLost
 
