@@ -134,7 +134,10 @@ def secret(tmp_path: Path) -> ProxySecret:
             {"x-forwarded-user": "ben", "x-forwarded-groups": '["all", "prompt engineers"]'},
             Identity("ben", "reviewer", "proxy"),
         ),
-        ({"x-forwarded-user": "ben", "x-forwarded-groups": '["all, prompt engineers"]'}, Identity("ben", "user", "proxy")),
+        (
+            {"x-forwarded-user": "ben", "x-forwarded-groups": '["all, prompt engineers"]'},
+            Identity("ben", "user", "proxy"),
+        ),
         ({"x-forwarded-user": "ben", "x-forwarded-groups": "[]"}, Identity("ben", "user", "proxy")),
         ({"x-forwarded-user": "Åsa"}, Identity("Åsa", "user", "proxy")),
     ],
