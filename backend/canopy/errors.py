@@ -7,6 +7,9 @@
     │   ├── BodyTooLarge            413 body_too_large
     │   ├── BodyTimeout             408 body_timeout
     │   ├── ClientGone              499 client_gone
+    │   ├── MalformedRequest        400 malformed_request
+    │   ├── HeadTooLarge            431 head_too_large
+    │   ├── HeadTimeout             408 head_timeout
     │   ├── IdempotencyConflict     422 idempotency_key_reused
     │   ├── AmbiguousRequestId      422 request_id_ambiguous
     │   ├── StillBlind              422 still_blind
@@ -97,6 +100,27 @@ class ClientGone(InputError):
 
     status = 499
     code = "client_gone"
+
+
+class MalformedRequest(InputError):
+    """The bytes are no HTTP/1.1 request, or one whose end is in doubt."""
+
+    status = 400
+    code = "malformed_request"
+
+
+class HeadTooLarge(InputError):
+    """The request line and headers, or what a chunked body has beside its data, are over the limit."""
+
+    status = 431
+    code = "head_too_large"
+
+
+class HeadTimeout(InputError):
+    """The request line and headers did not arrive in time."""
+
+    status = 408
+    code = "head_timeout"
 
 
 class IdempotencyConflict(InputError):

@@ -51,6 +51,22 @@ class Settings(BaseSettings):
     keepalive_interval: float = Field(
         15, gt=0, description="Seconds of quiet after which a stream gets a comment line."
     )
+    max_connections: int = Field(
+        1000, ge=2, description="Connections of clients at once; beyond it the one that waits longest makes room."
+    )
+    max_head_bytes: int = Field(
+        65_536, ge=1024, description="Largest request line and headers, in bytes together; beyond it 431."
+    )
+    head_timeout: float = Field(
+        10,
+        gt=0,
+        description="Seconds in which a request's head must have arrived, from the connection or its first byte.",
+    )
+    idle_timeout: int = Field(
+        60,
+        ge=1,
+        description="Seconds until an idle connection is closed, or one whose client takes nothing of its answer.",
+    )
     max_body_bytes: int = Field(1_000_000, ge=1, description="Largest request body in bytes; beyond it 413.")
     body_timeout: float = Field(30, gt=0, description="Seconds in which a request's body must have arrived.")
     max_prompt_chars: int = Field(

@@ -1,6 +1,7 @@
 """HTTP by hand: bytes on a socket, for what a client library is too polite to send."""
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -52,3 +53,8 @@ async def connection(url: str) -> AsyncGenerator[Connection]:
 def status_of(head: bytes) -> int:
     """The status of an answer, from its first line."""
     return int(head.split(b" ", 2)[1])
+
+
+def statuses_of(answers: bytes) -> list[int]:
+    """The status of each answer in what a connection sent."""
+    return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) [A-Z]", answers)]

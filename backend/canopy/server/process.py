@@ -7,14 +7,18 @@ import math
 import signal
 import socket
 from collections.abc import Callable, Generator
+from functools import partial
 from ipaddress import ip_address
 from types import FrameType
+from typing import cast
 
 import uvicorn
 
 from canopy import __version__
 from canopy.app import Application, running, tell_who_gets_in
 from canopy.errors import ConfigError
+from canopy.server.connection import Connection
+from canopy.server.connections import Connections
 from canopy.settings import Settings
 from canopy.telemetry.events import Draining, Started, Stopped
 
@@ -59,16 +63,18 @@ class _Server(uvicorn.Server):
         self._on_started = on_started
         self._loop: asyncio.AbstractEventLoop | None = None
         settings = self._parts.settings
+        connections = Connections(settings, self._parts.telemetry)
         super().__init__(
             uvicorn.Config(
                 application.asgi,
+                # uvicorn calls it as it would a class, once for each connection.
+                http=cast(type[asyncio.Protocol], partial(Connection, connections)),
                 log_config=None,
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,  # whoever is trusted in `auth.trusted_proxies` is looked for by its own address
                 ws="none",
                 lifespan="off",
-                timeout_keep_alive=75,  # longer than routers keep theirs, so that they close first
                 # Later than `_interrupt`: what that ends can still say so.
                 timeout_graceful_shutdown=math.ceil(settings.grace_period) + _LAST_WORDS,
             )

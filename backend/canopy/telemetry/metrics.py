@@ -18,6 +18,7 @@ from canopy.telemetry.access_events import (
     TokensRejected,
     TokensReloaded,
 )
+from canopy.telemetry.connection_events import RequestRefused
 from canopy.telemetry.events import (
     AbPreferenceSubmitted,
     ConfigRejected,
@@ -163,6 +164,13 @@ class Metrics:
         self._failures = Counter(
             "canopy_request_failures", "Requests not served by Canopy's fault.", ("code",), registry=registry
         )
+        self.connections = Gauge("canopy_connections", "Connections of clients that are open.", registry=registry)
+        self.connections_ended = Counter(
+            "canopy_connections_ended", "Connections that were ended without an answer.", ("reason",), registry=registry
+        )
+        self._refusals = Counter(
+            "canopy_requests_refused", "Requests refused for their head or framing.", ("code",), registry=registry
+        )
         self._store_errors = Counter("canopy_store_errors", "Calls that the store failed.", registry=registry)
         self._outbox_depth = Gauge("canopy_outbox_depth", "Subjects that MLflow is to be told of.", registry=registry)
         self._outbox_age = Gauge(
@@ -278,6 +286,9 @@ class Metrics:
     def _on_failure(self, event: RequestFailed) -> None:
         self._failures.labels(event.code).inc()
 
+    def _on_refusal(self, event: RequestRefused) -> None:
+        self._refusals.labels(event.code).inc()
+
     def _on_delivery(self, event: DeliveryEnded) -> None:
         self._deliveries.labels(event.outcome).inc()
 
@@ -306,6 +317,7 @@ _COUNTERS: dict[type[Event], Callable[[Metrics, Any], None]] = {
     ProxySecretReloaded: Metrics._on_proxy_secret,
     ProxySecretRejected: Metrics._on_proxy_secret,
     RequestFailed: Metrics._on_failure,
+    RequestRefused: Metrics._on_refusal,
     DeliveryEnded: Metrics._on_delivery,
     MlflowSpansLost: Metrics._on_spans_lost,
     StoreFailed: Metrics._on_store_failed,

@@ -1,0 +1,119 @@
+"""All connections of clients together: how many there may be, who makes room, and how long each may wait."""
+
+import asyncio
+import resource
+from dataclasses import dataclass
+from typing import Protocol
+
+from canopy.errors import CanopyError
+from canopy.settings import Settings
+from canopy.telemetry import Telemetry
+from canopy.telemetry.connection_events import ConnectionsLimited, RequestRefused
+
+# What the process opens besides its clients' connections: the store, log, libraries, and one connection per generation.
+_OTHER_FILES = 128
+# Always answered, or a process that is merely busy would be taken for a dead one and ended with all its streams.
+_PROBES = frozenset({b"/healthz", b"/readyz"})
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What one connection may take. Times are in seconds."""
+
+    head_bytes: int
+    head_timeout: float
+    idle_timeout: int
+
+
+class Connected(Protocol):
+    """A connection, as far as it has to be kept within bounds."""
+
+    def check(self, now: float) -> None:
+        """End what has waited for too long; `now` is the loop's time."""
+
+    def make_room(self) -> None:
+        """End at once, for another connection."""
+
+
+class Connections:
+    """Every open connection, those without a request in progress in the order in which they began to wait.
+
+    There are never more than the settings allow. A new one ends the one that has waited longest. A sixteenth of all
+    places is kept from requests in progress, so that there is one that waits; requests beyond that are refused, but not
+    probes.
+    """
+
+    def __init__(self, settings: Settings, telemetry: Telemetry) -> None:
+        self.bounds = Bounds(settings.max_head_bytes, settings.head_timeout, settings.idle_timeout)
+        self._telemetry = telemetry
+        self._limit = limit = _within_open_files(settings, telemetry)
+        self._most_in_progress = limit - max(1, limit // 16)
+        self._interval = min(1, settings.head_timeout / 4, settings.idle_timeout / 4)
+        self._open: set[Connected] = set()
+        self._waiting: dict[Connected, None] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def opened(self, connection: Connected) -> None:
+        """Take a new connection in, which waits for its first request."""
+        self._open.add(connection)
+        self._waiting[connection] = None
+        if len(self._open) > self._limit:
+            longest = next(iter(self._waiting))
+            self.closed(longest)
+            longest.make_room()
+            self.count("evicted")
+        self._telemetry.metrics.connections.set(len(self._open))
+        if self._timer is None:
+            self._look_later()
+
+    def closed(self, connection: Connected) -> None:
+        """Forget a connection; one that is forgotten already may end again."""
+        self._open.discard(connection)
+        self._waiting.pop(connection, None)
+        self._telemetry.metrics.connections.set(len(self._open))
+
+    def waits(self, connection: Connected) -> None:
+        """Note that no request is in progress on the connection."""
+        if connection in self._open:
+            self._waiting[connection] = None
+
+    def works(self, connection: Connected) -> None:
+        """Note that a request is in progress on the connection."""
+        self._waiting.pop(connection, None)
+
+    def may_work(self, connection: Connected, path: bytes) -> bool:
+        """Whether a request for the path may begin on the connection."""
+        in_progress = len(self._open) - len(self._waiting) + (connection in self._waiting)
+        return in_progress <= self._most_in_progress or path in _PROBES
+
+    def refused(self, error: CanopyError, request_id: str) -> None:
+        """Report a request that never became one."""
+        self._telemetry.emit(RequestRefused(error.status, error.code, request_id))
+
+    def count(self, reason: str) -> None:
+        """Count a connection that was ended without an answer; `reason` is one of a few words."""
+        self._telemetry.metrics.connections_ended.labels(reason).inc()
+
+    def _look_later(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(self._interval, self._look) if self._open else None
+
+    def _look(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for connection in tuple(self._open):
+            connection.check(now)
+        self._look_later()
+
+
+def _within_open_files(settings: Settings, telemetry: Telemetry) -> int:
+    """As many connections as the settings want, or fewer where the system allows the process too few open files."""
+    wanted = settings.max_connections
+    others = _OTHER_FILES + settings.max_generations
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= wanted + others:
+        return wanted
+    allowed = wanted + others if hard == resource.RLIM_INFINITY else min(hard, wanted + others)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    possible = min(wanted, max(allowed - others, allowed // 2))
+    if possible < wanted:
+        telemetry.emit(ConnectionsLimited(wanted, possible, allowed))
+    return possible
