@@ -193,8 +193,14 @@ async def everything_happens(server: Server, model: FakeModelServer) -> None:
         for rating in ("thumbs_up", "thumbs_up", "thumbs_down"):
             summary = await client.post("/summarize", json={"prompt": "a text", "stream": False})
             vote = {"generation_id": summary.raise_for_status().json()["generation_id"], "rating": rating}
-            voted = (await client.post("/feedback", json=vote)).raise_for_status().json()
-        (await client.delete(f"/feedback/{voted['feedback_id']}")).raise_for_status()
+            (await client.post("/feedback", json=vote)).raise_for_status()
+        for rating in ("thumbs_up", "thumbs_down"):
+            voted = (await client.post("/feedback", json=vote | {"rating": rating})).raise_for_status().json()
+        elsewhere = {"input_text": "texts", "response_text": "from elsewhere", "rating": "thumbs_down"}
+        (await client.post("/feedback", json=elsewhere)).raise_for_status()
+        taken_back = (await client.post("/feedback", json=elsewhere)).raise_for_status().json()
+        for former in (voted, taken_back):
+            (await client.delete(f"/feedback/{former['feedback_id']}")).raise_for_status()
         # Which prompt wins is drawn: that a round has one alone, and the next the other alone, is one in a million.
         for preference in (*("a",) * 10, "tie", "both_bad"):
             stream = await client.post("/summarize/ab", json={"prompt": "a text"})

@@ -6,9 +6,9 @@ from tools.dashboards.parts import LINES, LOKI, PROMETHEUS, board, graph, lines,
 
 _MINE = 'namespace="$namespace"'
 # Ratings of one's own have their sentiment in the values, where no query sees it.
-_GOOD = f'{_MINE}, rating=~"thumbs_up|4|5"'
-_BAD = f'{_MINE}, rating=~"thumbs_down|1|2"'
-_DECIDED = f'{_MINE}, rating=~"thumbs_up|thumbs_down|1|2|4|5"'
+_GOOD = 'rating=~"thumbs_up|4|5"'
+_BAD = 'rating=~"thumbs_down|1|2"'
+_OWN = 'prompt_id!=""'  # on responses that Canopy made
 
 
 def dashboard() -> Dashboard:
@@ -23,26 +23,42 @@ def dashboard() -> Dashboard:
     return _log(_comparisons(_votes(made)))
 
 
-def _satisfaction(window: str, by: str = "") -> str:
+def _in_force(window: str, *labels: str, by: str = "") -> str:
+    """Votes committed less those taken back or changed, never below 0."""
     grouped = f"sum by ({by})" if by else "sum"
-    return (
-        f"{grouped} (increase(canopy_feedback_total{{{_GOOD}}}[{window}])) "
-        f"/ ({grouped} (increase(canopy_feedback_total{{{_DECIDED}}}[{window}])) > 0)"
-    )
+    of = ", ".join((_MINE, *labels))
+    committed = f"{grouped} (increase(canopy_feedback_total{{{of}}}[{window}]))"
+    taken_back = f"{grouped} (increase(canopy_feedback_deleted_total{{{of}}}[{window}]))"
+    return f"clamp_min({committed} - ({taken_back} or 0 * {committed}), 0)"
+
+
+def _satisfaction(window: str, by: str = "") -> str:
+    good, bad = (_in_force(window, rating, _OWN, by=by) for rating in (_GOOD, _BAD))
+    decided = f"(({good} or 0 * {bad}) + ({bad} or 0 * {good}))"
+    return f"({good} or 0 * {bad}) / ({decided} > 0)"
 
 
 def _votes(made: Dashboard) -> Dashboard:
     votes = f"canopy_feedback_total{{{_MINE}}}"
+    text = "Good among good and bad, on Canopy's own responses."
     return (
         made.with_row(row("Votes"))
-        .with_panel(number("Satisfaction", "percentunit", _satisfaction("$__range"), text="Good among good and bad."))
-        .with_panel(number("Votes", "short", f"sum(increase({votes}[$__range]))"))
-        .with_panel(number("Bad votes", "short", f"sum(increase(canopy_feedback_total{{{_BAD}}}[$__range]))"))
+        .with_panel(number("Satisfaction", "percentunit", _satisfaction("$__range"), text=text))
+        .with_panel(number("Votes", "short", _in_force("$__range")))
+        .with_panel(number("Bad votes", "short", _in_force("$__range", _BAD)))
+        .with_panel(
+            number(
+                "Votes on other texts",
+                "short",
+                _in_force("$__range", 'prompt_id=""'),
+                text="On texts that Canopy didn't make. They are no part of the satisfaction.",
+            )
+        )
         .with_panel(
             number(
                 "Votes per summary",
                 "percentunit",
-                f"sum(increase({votes}[$__range])) "
+                f"{_in_force('$__range', _OWN)} "
                 f'/ sum(increase(canopy_generations_total{{{_MINE}, status="completed"}}[$__range]))',
             )
         )
@@ -54,7 +70,11 @@ def _votes(made: Dashboard) -> Dashboard:
                 text="Since the pods started, refused ones too.",
             )
         )
-        .with_panel(number("Taken back", "short", f"sum(increase(canopy_feedback_deleted_total{{{_MINE}}}[$__range]))"))
+        .with_panel(
+            number(
+                "Taken back or changed", "short", f"sum(increase(canopy_feedback_deleted_total{{{_MINE}}}[$__range]))"
+            )
+        )
         .with_panel(graph("Votes per hour", "short", (f"sum by (rating) (increase({votes}[1h]))", "{{rating}}")))
         .with_panel(
             graph("Satisfaction", "percentunit", (_satisfaction("6h"), "6 hours"), (_satisfaction("3d"), "3 days"))
