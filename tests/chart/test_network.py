@@ -5,10 +5,14 @@ from typing import Any
 import pytest
 
 from tests.chart.conftest import MINIMAL, Object, find
-from tests.support.helm import Helm
+from tests.support.helm import Helm, HelmError
 
 OWN: Object = {"podSelector": {}}
-ANYWHERE = [{"ipBlock": {"cidr": "0.0.0.0/0"}}, {"ipBlock": {"cidr": "::/0"}}]
+METADATA = {
+    "0.0.0.0/0": ["169.254.0.0/16", "100.100.100.200/32", "168.63.129.16/32"],
+    "::/0": ["fe80::/10", "fd00:ec2::254/128", "fd20:ce::254/128"],
+}
+ANYWHERE = [{"ipBlock": {"cidr": cidr, "except": without}} for cidr, without in METADATA.items()]
 
 
 def namespace(name: str) -> dict[str, Any]:
@@ -105,6 +109,44 @@ def test_rules_of_ones_own_are_added(helm: Helm) -> None:
         {"from": [{"namespaceSelector": {"matchLabels": {"team": "friends"}}}], "ports": [{"port": 8000}]}
     ]
     assert spec["egress"][-1] == {"to": [{"ipBlock": {"cidr": "192.0.2.0/24"}}], "ports": [{"port": 443}]}
+
+
+@pytest.mark.parametrize(
+    ("cidr", "without"),
+    [
+        *METADATA.items(),
+        ("169.0.0.0/8", ["169.254.0.0/16"]),
+        ("128.0.0.0/1", ["169.254.0.0/16", "168.63.129.16/32"]),
+        ("100.64.0.0/10", ["100.100.100.200/32"]),
+        ("fd00::/8", ["fd00:ec2::254/128", "fd20:ce::254/128"]),
+        ("10.0.0.0/8", None),
+        ("2001:db8::/32", None),
+    ],
+)
+def test_a_block_that_holds_the_metadata_service_leaves_it_out(
+    helm: Helm, cidr: str, without: list[str] | None
+) -> None:
+    spec = policy(helm, "--set", f"networkPolicy.extraEgress[0].to[0].ipBlock.cidr={cidr}")
+    (to,) = spec["egress"][-1]["to"]
+    assert to == {"ipBlock": {"cidr": cidr} | ({"except": without} if without else {})}
+
+
+def test_a_rule_to_everywhere_leaves_the_metadata_service_out(helm: Helm) -> None:
+    spec = policy(helm, "--set", "networkPolicy.extraEgress[0].ports[0].port=443")
+    assert spec["egress"][-1] == {"to": [{"namespaceSelector": {}}, *ANYWHERE], "ports": [{"port": 443}]}
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "LLAMA_STACK_URL=http://169.254.169.254/latest",
+        "LLAMA_STACK_URL=http://[fd00:ec2::254]:80",
+        "networkPolicy.extraEgress[0].to[0].ipBlock.cidr=169.254.169.254/32",
+    ],
+)
+def test_the_metadata_service_itself_is_refused(helm: Helm, setting: str) -> None:
+    with pytest.raises(HelmError, match="where clouds give out credentials"):
+        policy(helm, "--set", setting)
 
 
 def test_the_route_is_encrypted_and_waits_as_long_as_a_stream_may_take(helm: Helm) -> None:

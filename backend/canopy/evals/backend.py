@@ -14,6 +14,7 @@ import orjson
 from canopy import __version__
 from canopy.errors import ConfigError
 from canopy.evals.results import Attempt, Target
+from canopy.outgoing import bound_async, redirection
 from canopy.retry_after import seconds_in
 
 _CONNECT_TIMEOUT = 10.0  # seconds
@@ -90,7 +91,10 @@ class Backend:
         if token:
             headers["Authorization"] = f"Bearer {token}"
         self._client = httpx.AsyncClient(
-            base_url=url, headers=headers, timeout=httpx.Timeout(None, connect=_CONNECT_TIMEOUT)
+            base_url=url,
+            headers=headers,
+            timeout=httpx.Timeout(None, connect=_CONNECT_TIMEOUT),
+            event_hooks={"response": [bound_async]},
         )
 
     async def __aenter__(self) -> Self:
@@ -108,6 +112,9 @@ class Backend:
                 response = await self._client.get("/feature-flags", params={"details": "true"})
         except (httpx.RequestError, TimeoutError) as error:
             raise self._unreachable() from error
+        location = response.headers.get("location")
+        if moved := redirection(response.status_code, location, str(response.url), "--backend"):
+            raise ConfigError(f"The backend at {self.url} answers elsewhere. {moved}")
         with suppress(orjson.JSONDecodeError, LookupError, TypeError, AttributeError):
             details = orjson.loads(response.content)
             flags = {str(name): bool(flag["enabled"]) for name, flag in details["flags"].items()}
@@ -159,6 +166,9 @@ class Backend:
     async def _read(self, response: httpx.Response, reply: _Reply) -> str | None:
         """Take the answer in; the reason why it is none, if so."""
         reply.request_id = response.headers.get("X-Request-Id")
+        location = response.headers.get("location")
+        if moved := redirection(response.status_code, location, str(response.url), "--backend"):
+            return f"The backend answered with status {response.status_code}. {moved}"
         if response.status_code != 200:
             reason = _refusal(response.status_code, await response.aread())
             if response.status_code in (429, 503):

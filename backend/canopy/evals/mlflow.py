@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from canopy.errors import PublishError
 from canopy.evals.figures import figures
 from canopy.evals.results import Run
+from canopy.outgoing import bound, redirection
 
 _PROXIED = "mlflow-artifacts:/"  # artifacts that the server itself takes; others would need the storage's own client
 _RUN_TAG = "canopy.run_id"
@@ -29,7 +30,9 @@ def publish(run: Run, folder: Path, *, url: str, experiment: str, token: SecretS
     refuses or can't be reached.
     """
     headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}
-    with httpx.Client(base_url=url.rstrip("/"), headers=headers, timeout=30) as client:
+    with httpx.Client(
+        base_url=url.rstrip("/"), headers=headers, timeout=30, event_hooks={"response": [bound]}
+    ) as client:
         try:
             return f"{url.rstrip('/')}/{_log(_Server(client), run, folder, experiment)}"
         except httpx.HTTPStatusError as error:
@@ -126,6 +129,8 @@ def _content(answer: httpx.Response) -> dict[str, Any]:
 
 def _said(answer: httpx.Response) -> str:
     """MLflow's own words about a refusal, or the status."""
+    if moved := redirection(answer.status_code, answer.headers.get("location"), str(answer.url), "--mlflow"):
+        return moved
     try:
         return str(answer.json()["message"])
     except (ValueError, KeyError, TypeError):

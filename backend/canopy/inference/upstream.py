@@ -16,6 +16,7 @@ import httpx
 from canopy.errors import CanopyError, ModelBusy, ModelError, ModelNotFound, ModelTimeout, ModelUnreachable
 from canopy.inference.base import ChatRequest
 from canopy.inference.reply import prompt_too_long, says_too_long, truncated
+from canopy.outgoing import bound_async, redirection
 from canopy.retry_after import seconds_in
 
 # Importing the library configures the root logger, unless that has a handler.
@@ -56,7 +57,8 @@ class Upstream:
         self._http = DefaultAioHttpClient(
             timeout=timeout,
             limits=httpx.Limits(max_connections=0, max_keepalive_connections=None, keepalive_expiry=15),
-            event_hooks={"response": [_retry_soon_or_never]},
+            event_hooks={"response": [_retry_soon_or_never, bound_async]},
+            follow_redirects=False,
         )
         self._client = AsyncLlamaStackClient(base_url=url, http_client=self._http, timeout=timeout, max_retries=retries)
         self._completions = self._client.chat.completions.with_streaming_response
@@ -123,6 +125,9 @@ def _no_connection(error: APIConnectionError) -> CanopyError:
 
 def _refusal(error: APIStatusError, model: str) -> CanopyError:  # noqa: PLR0911 - a table, one row per status
     status = error.status_code
+    asked, location = str(error.request.url), error.response.headers.get("location")
+    if moved := redirection(status, location, asked, "`LLAMA_STACK_URL` (or --judge)"):
+        return ModelError(f"The model server answers elsewhere. {moved}")
     match status:
         case 401 | 403:
             return ModelError(

@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 import httpx
 
 from canopy.flags.values import SATISFACTION
+from canopy.outgoing import bound_async, redirection
 from canopy.store.deliveries import Stated
 
 TIMEOUT = 10.0  # seconds for one request
@@ -46,7 +47,9 @@ class MlflowClient:
 
     def __init__(self, url: str, token: str | None) -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._client = httpx.AsyncClient(base_url=url, headers=headers, timeout=TIMEOUT)
+        self._client = httpx.AsyncClient(
+            base_url=url, headers=headers, timeout=TIMEOUT, event_hooks={"response": [bound_async]}
+        )
 
     async def close(self) -> None:
         """Close the connections."""
@@ -120,8 +123,11 @@ def _value(stated: Stated) -> bool | int | str | None:
             return _PREFERRED.get(stated.value)
 
 
-def _read(response: httpx.Response) -> Answer:
+def _read(response: httpx.Response) -> Answer:  # noqa: PLR0911 - a table, one row per kind of answer
     status = response.status_code
+    moved = redirection(status, response.headers.get("location"), str(response.url), "`mlflow.url`")
+    if moved:
+        return Answer("away", f"What answers at `mlflow.url` is not MLflow. {moved}")
     if status in _AWAY:
         return Answer("away", f"MLflow answers with status {status}.", _retry_after(response))
     if not _is_mlflows(response):

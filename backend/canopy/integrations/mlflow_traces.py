@@ -18,6 +18,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 from opentelemetry.trace import Span
 
 from canopy.integrations.mlflow_spans import of_call, of_request
+from canopy.outgoing import bound, redirection
 from canopy.store.base import Generation
 
 _TIMEOUT = 10.0  # seconds for one request
@@ -110,7 +111,7 @@ class MlflowExporter(SpanExporter):
 
     def __init__(self, url: str, experiment: str, token: str | None, lost: Callable[[int, str], None]) -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._client = httpx.Client(base_url=url, headers=headers, timeout=_TIMEOUT)
+        self._client = httpx.Client(base_url=url, headers=headers, timeout=_TIMEOUT, event_hooks={"response": [bound]})
         self._experiment = experiment
         self._experiment_id: str | None = None
         self._lost = lost
@@ -157,7 +158,10 @@ class MlflowExporter(SpanExporter):
             answer.raise_for_status()
         except httpx.HTTPStatusError as error:
             self._experiment_id = None  # it may have been deleted
-            return f"MLflow answers with status {error.response.status_code}."
+            response = error.response
+            location = response.headers.get("location")
+            moved = redirection(response.status_code, location, str(response.url), "`mlflow.url`")
+            return moved or f"MLflow answers with status {response.status_code}."
         except httpx.RequestError as error:
             return f"MLflow does not answer ({type(error).__name__})."
         except (ValueError, KeyError, TypeError):  # a page to sign in at, say

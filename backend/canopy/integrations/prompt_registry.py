@@ -16,6 +16,7 @@ from canopy.errors import StoreError
 from canopy.flags import ConfigSource
 from canopy.flags.registered import PromptSource, RegisteredPrompt, sources
 from canopy.flags.values import ARMS, SystemPrompt
+from canopy.outgoing import bound_async, redirection
 from canopy.store.base import Store
 from canopy.telemetry import Telemetry
 from canopy.telemetry.events import PromptRegistryFailed, PromptsLoaded, StoreFailed
@@ -97,7 +98,10 @@ class PromptRegistry:
             return
         try:
             async with httpx.AsyncClient(
-                base_url=str(values.mlflow.url), headers=self._headers, timeout=_TIMEOUT
+                base_url=str(values.mlflow.url),
+                headers=self._headers,
+                timeout=_TIMEOUT,
+                event_hooks={"response": [bound_async]},
             ) as client:
                 found = await _fetch(client, wanted["prompt"], wanted["prompt_b"], self._known)
         except RegistryError as error:
@@ -183,6 +187,9 @@ async def _get[T: BaseModel](client: httpx.AsyncClient, answer: type[T], call: s
         raise RegistryError(f"MLflow's prompt registry doesn't answer ({type(error).__name__}).") from error
     if response.status_code == 404:
         raise RegistryError(f"MLflow's registry has no prompt {'/'.join(f'`{value}`' for value in params.values())}.")
+    location = response.headers.get("location")
+    if moved := redirection(response.status_code, location, str(response.url), "`mlflow.url`"):
+        raise RegistryError(f"MLflow's prompt registry answers elsewhere. {moved}")
     if response.is_error:
         raise RegistryError(f"MLflow's prompt registry answers with status {response.status_code}.")
     try:

@@ -84,6 +84,67 @@ runAsNonRoot: true
 {{- end }}
 
 {{/*
+What egress never includes: link-local addresses, among them the metadata service that gives out a cloud's credentials, and
+the addresses of such services elsewhere. DNS on a node's own address has a rule of its own.
+*/}}
+{{- define "canopy.metadataV4" -}}
+169.254.0.0/16 100.100.100.200/32 168.63.129.16/32
+{{- end }}
+{{- define "canopy.metadataV6" -}}
+fe80::/10 fd00:ec2::254/128 fd20:ce::254/128
+{{- end }}
+
+{{/* The first bits of an IPv4 address, as a number: (list ADDRESS BITS). */}}
+{{- define "canopy.firstBits" -}}
+{{- $sum := 0 -}}
+{{- range splitList "." (index . 0) }}{{ $sum = add (mul $sum 256) (int .) }}{{ end -}}
+{{- range until (sub 32 (index . 1) | int) }}{{ $sum = div $sum 2 }}{{ end -}}
+{{- $sum -}}
+{{- end }}
+
+{{/* An ipBlock without what egress never includes. It fails for a block that is nothing else. */}}
+{{- define "canopy.ipBlock" -}}
+{{- $block := deepCopy . -}}
+{{- $cidr := splitList "/" .cidr -}}
+{{- $six := contains ":" .cidr -}}
+{{- $bits := int (index $cidr 1) -}}
+{{- range splitList " " (include ($six | ternary "canopy.metadataV6" "canopy.metadataV4") nil) }}
+{{- $its := splitList "/" . -}}
+{{- $itsBits := int (index $its 1) -}}
+{{- $least := min $bits $itsBits -}}
+{{- $same := false -}}
+{{- if $six -}}
+{{- /* Exact where the blocks begin alike or one is the whole of private addresses; others hold no such service. */ -}}
+{{- $same = or (eq $bits 0) (eq (index $its 0) (index $cidr 0)) (and (has $block.cidr (list "fc00::/7" "fd00::/8")) (hasPrefix "fd" .)) -}}
+{{- if and (hasPrefix "fe80:" .) (hasPrefix "fe80:" $block.cidr) }}{{ $same = true }}{{ end -}}
+{{- if and (hasPrefix "fd00:ec2:" .) (hasPrefix "fd00:ec2::/" $block.cidr) }}{{ $same = true }}{{ end -}}
+{{- else -}}
+{{- $same = eq (include "canopy.firstBits" (list (index $its 0) $least)) (include "canopy.firstBits" (list (index $cidr 0) $least)) -}}
+{{- end -}}
+{{- if $same }}
+{{- if ge $bits $itsBits }}
+{{- fail (printf "networkPolicy lets nobody out to %s: %s is where clouds give out credentials. Name another address." $block.cidr .) }}
+{{- end }}
+{{- $_ := set $block "except" (append ($block.except | default list) . | uniq) }}
+{{- end }}
+{{- end }}
+{{- toJson $block -}}
+{{- end }}
+
+{{/* Egress rules as Kubernetes writes them, without what egress never includes; a rule without `to` would be to everywhere. */}}
+{{- define "canopy.extraEgress" -}}
+{{- $rules := list -}}
+{{- range . }}
+{{- $to := list -}}
+{{- range .to | default (list (dict "namespaceSelector" dict) (dict "ipBlock" (dict "cidr" "0.0.0.0/0")) (dict "ipBlock" (dict "cidr" "::/0"))) }}
+{{- $to = append $to (hasKey . "ipBlock" | ternary (dict "ipBlock" (include "canopy.ipBlock" (.ipBlock | default (dict "cidr" "0.0.0.0/0")) | fromJson)) .) }}
+{{- end }}
+{{- $rules = append $rules (merge (dict "to" $to) (omit . "to")) }}
+{{- end }}
+{{- toYaml $rules -}}
+{{- end }}
+
+{{/*
 An egress rule for an address. A bare name is a Service of the own namespace, `name.namespace.svc…` one of another, and
 anything else is outside the cluster; `name.namespace` could be either, so it is both.
 */}}
@@ -97,9 +158,9 @@ anything else is outside the cluster; `name.namespace` could be either, so it is
   - {protocol: TCP, port: {{ $port }}}
   to:
   {{- if regexMatch "^[0-9.]+$" $host }}
-  - ipBlock: {cidr: {{ $host }}/32}
+  - ipBlock: {{ include "canopy.ipBlock" (dict "cidr" (printf "%s/32" $host)) }}
   {{- else if contains ":" $host }}
-  - ipBlock: {cidr: "{{ $host }}/128"}
+  - ipBlock: {{ include "canopy.ipBlock" (dict "cidr" (printf "%s/128" $host)) }}
   {{- else if eq (len $parts) 1 }}
   - podSelector: {}
   {{- else }}
@@ -108,8 +169,8 @@ anything else is outside the cluster; `name.namespace` could be either, so it is
   - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: {{ index $parts 1 }}}}
   {{- end }}
   {{- if not $inside }}
-  - ipBlock: {cidr: 0.0.0.0/0}
-  - ipBlock: {cidr: "::/0"}
+  - ipBlock: {{ include "canopy.ipBlock" (dict "cidr" "0.0.0.0/0") }}
+  - ipBlock: {{ include "canopy.ipBlock" (dict "cidr" "::/0") }}
   {{- end }}
   {{- end }}
 {{- end }}

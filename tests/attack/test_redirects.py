@@ -1,0 +1,115 @@
+"""A model server, or MLflow, that sends Canopy somewhere else or never stops answering."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from canopy.errors import ConfigError, ModelError
+from canopy.evals.backend import Backend
+from canopy.inference import open_inference
+from canopy.inference.base import ChatRequest, Message
+from canopy.integrations.mlflow import MlflowClient
+from canopy.outgoing import LARGEST_BODY, redirection
+from canopy.settings import Settings
+
+pytestmark = pytest.mark.own_server
+
+
+@asynccontextmanager
+async def answering(answer: bytes, rest: bytes = b"") -> AsyncGenerator[tuple[str, list[bytes]]]:
+    """A server that gives every request this answer, with `rest` again and again behind it; and what it was asked."""
+    asked: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.read(65_536))
+        try:
+            writer.write(answer)
+            for _ in range(20 * LARGEST_BODY // len(rest) if rest else 0):
+                writer.write(rest)
+                await writer.drain()
+        except ConnectionError:
+            return
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", asked
+
+
+def moved(location: str, status: int = 307) -> bytes:
+    return f"HTTP/1.1 {status} Moved\r\nLocation: {location}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode()
+
+
+async def ask_model(url: str) -> None:
+    inference = open_inference(url, Settings(model_retries=0))
+    try:
+        async for _ in inference.stream(ChatRequest("m", (Message("user", "secret"),), temperature=0, max_tokens=9)):
+            pass
+    finally:
+        await inference.close()
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_model_server_that_redirects(status: int) -> None:
+    """Nobody else is asked, and the sentence names where it points without what an address may hide."""
+    async with answering(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") as (elsewhere, asked):
+        there = elsewhere.replace("//", "//user:hunter2@") + "/v1?key=hunter2"
+        async with answering(moved(there, status)) as (url, _):
+            with pytest.raises(ModelError) as refused:
+                await ask_model(url)
+    assert not asked
+    assert elsewhere in refused.value.sentence
+    assert "hunter2" not in refused.value.sentence
+
+
+async def test_an_mlflow_that_redirects() -> None:
+    """The token stays with the address that was configured; the delivery waits."""
+    async with (
+        answering(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}") as (elsewhere, asked),
+        answering(moved(elsewhere)) as (url, _),
+    ):
+        client = MlflowClient(url, "secret-token")
+        answer = await client.delete("0" * 32, "fb_1")
+        await client.close()
+    assert not asked
+    assert answer.result == "away"
+    assert elsewhere in answer.problem
+
+
+async def test_a_backend_that_redirects() -> None:
+    """`canopy evals` gives its token to nobody but the backend that is named."""
+    async with (
+        answering(moved("https://elsewhere.example/login?to=x")) as (url, _),
+        Backend(url, token="secret-token", timeout=20) as backend,
+    ):
+        with pytest.raises(ConfigError, match=r"redirects to https://elsewhere\.example \(307\)"):
+            await backend.target()
+        attempt = await backend.ask("/summarize", "one")
+    assert "redirects to https://elsewhere.example" in (attempt.error or "")
+
+
+@pytest.mark.parametrize("location", ["http://[", "//", "http://a:b", "\x00", "javascript:alert(1)"])
+def test_a_location_that_is_none(location: str) -> None:
+    assert "redirects to" in (redirection(302, location, "http://model:1/v1", "`x`") or "")
+
+
+@pytest.mark.parametrize("head", ["", "Content-Encoding: gzip\r\n"])
+async def test_an_answer_without_an_end(head: str) -> None:
+    """Reading ends at a bound, whatever the body claims to be."""
+    answer = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n{head}\r\n".encode()
+    async with answering(answer, b"x" * 65_536) as (url, _):
+        client = MlflowClient(url, None)
+        assert (await client.delete("0" * 32, "fb_1")).result == "away"
+        await client.close()
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/event-stream"])
+@pytest.mark.parametrize("status", ["200 OK", "500 Failed"])
+async def test_a_model_server_that_never_stops(kind: str, status: str) -> None:
+    answer = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\n\r\n".encode()
+    async with answering(answer, b"x" * 65_536) as (url, _):
+        with pytest.raises(ModelError):
+            await ask_model(url)
