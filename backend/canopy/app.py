@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 
 from canopy.admission import Admission
 from canopy.api import Parts, build_api, with_context
+from canopy.auth.budgets import Budgets
 from canopy.auth.limits import RateLimits
 from canopy.auth.proxy import wide_networks
 from canopy.auth.proxy_secret import ProxySecret
@@ -101,7 +102,9 @@ def create_app(settings: Settings, logs: Logs) -> Application:
         settings.max_generations_per_user,
     )
     judging = OnlineJudging(config, store, inference, telemetry, settings.judge_timeout)
-    pipeline = Pipeline(config, inference, store, telemetry, admission, judging.offer)
+    limits = RateLimits()
+    budgets = Budgets(limits, lambda: config.current.values.rate_limits)
+    pipeline = Pipeline(config, inference, store, telemetry, admission, judging.offer, budgets)
     lifecycle = Lifecycle()
     parts = Parts(
         settings=settings,
@@ -111,7 +114,7 @@ def create_app(settings: Settings, logs: Logs) -> Application:
         pipeline=pipeline,
         judging=judging,
         agreements=Agreements(config, store, inference, telemetry, settings.judge_agreement_interval),
-        votes=Votes(config, store, telemetry),
+        votes=Votes(config, store, telemetry, budgets),
         comparisons=Comparisons(config, pipeline, store, telemetry, settings.comparison_lifetime),
         ballots=Ballots(config, store, telemetry),
         reviews=Reviews(config, store, telemetry),
@@ -120,7 +123,8 @@ def create_app(settings: Settings, logs: Logs) -> Application:
         readiness=Readiness(lifecycle, store.ping),
         tokens=tokens,
         proxy_secret=secret,
-        limits=RateLimits(),
+        limits=limits,
+        budgets=budgets,
     )
     token = settings.mlflow_token.get_secret_value() if settings.mlflow_token else None
     registry = PromptRegistry(config, store, telemetry, token=token, interval=settings.prompt_refresh_interval)

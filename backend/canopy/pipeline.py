@@ -10,6 +10,7 @@ from opentelemetry.trace import Span, Status, StatusCode, get_current_span
 
 from canopy.admission import Admission
 from canopy.auth.askers import NOBODY, Asker
+from canopy.auth.budgets import Budgets
 from canopy.errors import CanopyError, ShuttingDown, StoreError
 from canopy.features import Feature
 from canopy.flags import Config, ConfigSource
@@ -71,6 +72,7 @@ class Pipeline:
         telemetry: Telemetry,
         admission: Admission,
         recorded: Callable[[Generation], None],
+        budgets: Budgets,
     ) -> None:
         """`recorded` hears of every generation that is in the store, and returns at once."""
         self._config = config
@@ -79,6 +81,7 @@ class Pipeline:
         self._telemetry = telemetry
         self._admission = admission
         self._tell_recorded = recorded
+        self._budgets = budgets
         self._interrupted = False
         self._asking: set[asyncio.Task[object]] = set()
         self._recordings: set[asyncio.Task[bool]] = set()
@@ -200,6 +203,7 @@ class Pipeline:
         """Record the generation even if the caller is cancelled meanwhile; whether that worked."""
         self._telemetry.traces.generated(call.request_span, call.span, generation)
         _end_span(call.span, generation)
+        self._budgets.spend(call.question.asker, len(generation.response_text.encode()))
         tell = call.question.finished or self._telemetry.emit
         recording = asyncio.create_task(self._recorded(generation, tell))
         self._recordings.add(recording)

@@ -5,12 +5,13 @@ from typing import Any, NamedTuple
 
 from starlette.requests import Request
 from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from canopy.api.door import came_through_proxy
 from canopy.api.parts import Parts
 from canopy.auth import proxy
 from canopy.auth.askers import NOBODY, Asker, asker_of
+from canopy.auth.budgets import RECORD
 from canopy.auth.identity import Identity, Role
 from canopy.auth.limits import Kind
 from canopy.errors import Forbidden, IdentityRefused, Unauthenticated
@@ -92,19 +93,31 @@ class Access:
         rule, app = rule_of(route), route.app
 
         async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
-            await self.admit(Request(scope), rule)
-            await app(scope, receive, send)
+            await app(scope, await self.admit(Request(scope, receive), rule), send)
 
         guarded_app: ASGIApp = guarded
         route.app = guarded_app
 
-    async def admit(self, request: Request, rule: Rule) -> None:
-        """Find out who asks and count the request.
+    def _charged(self, asker: Asker, receive: Receive) -> Receive:
+        """What is received, on the asker's budget. Raises RateLimited when nothing is left of it."""
+        budgets = self._parts.budgets
+        budgets.check(asker)
+        budgets.spend(asker, RECORD)
+
+        async def charged() -> Message:
+            message = await receive()
+            budgets.spend(asker, len(message.get("body", b"")))
+            return message
+
+        return charged
+
+    async def admit(self, request: Request, rule: Rule) -> Receive:
+        """Find out who asks and count the request; what to receive its body with, which counts that too.
 
         Raises Unauthenticated, Forbidden or one of its kinds, or RateLimited.
         """
         if rule.role is None:
-            return
+            return request.receive
         values = self._parts.config.current.values
         user = None
         if values.auth.mode != "open":
@@ -118,6 +131,8 @@ class Access:
         request.scope["canopy.asker"] = asker
         if rule.limit is not None and asker.known:
             self._parts.limits.count(rule.limit, asker.key, values.rate_limits)
+        stores = rule.limit in {"summarize", "feedback"} and request.method != "DELETE"
+        return self._charged(asker, request.receive) if stores else request.receive
 
     def identify(self, request: Request) -> Identity:
         """Who asks. Raises Unauthenticated or IdentityRefused."""

@@ -44,8 +44,8 @@ class DirectRoutes:
             return send(message)
 
         try:
-            await self._access.admit(request, rule)
-            response = await route.endpoint(request)
+            receive = await self._access.admit(request, rule)
+            response = await route.endpoint(Request(scope, receive, send))
             await response(scope, receive, sending)
         except Exception as error:
             known = isinstance(error, CanopyError)

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from canopy.api import pages
-from canopy.api.access import identity_of
+from canopy.api.access import asker_in, identity_of
 from canopy.api.bodies import VoteBody, check_length, parse, read_body
 from canopy.api.context import trace_id_of
 from canopy.api.filters import CountsQuery, FeedbackQuery, PageQuery
@@ -72,7 +72,7 @@ def vote_routes(parts: Parts) -> APIRouter:
             idempotency_key=key,
             body_digest=hashlib.sha256(content).digest() if key is not None else b"",
         )
-        receipt = await votes.submit(ballot, trace_id_of(request.scope))
+        receipt = await votes.submit(ballot, trace_id_of(request.scope), asker_in(request.scope))
         return json_response({"status": "ok", "feedback_id": receipt.feedback_id})
 
     return router

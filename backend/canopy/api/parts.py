@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from canopy.auth.budgets import Budgets
 from canopy.auth.limits import RateLimits
 from canopy.auth.proxy_secret import ProxySecret
 from canopy.auth.tokens import Tokens
@@ -42,3 +43,4 @@ class Parts:
     tokens: Tokens | None  # None where no file is set
     proxy_secret: ProxySecret | None  # None where no file is set
     limits: RateLimits
+    budgets: Budgets

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from canopy.auth.askers import Asker
+from canopy.auth.budgets import Budgets
 from canopy.errors import FeedbackNotFound, InputError, StoreError
 from canopy.features import FEATURES
 from canopy.feedback.ratings import parse_rating
@@ -38,23 +40,26 @@ class Ballot(NamedTuple):
 class Votes:
     """Takes votes and takes them back."""
 
-    def __init__(self, config: ConfigSource, store: Store, telemetry: Telemetry) -> None:
+    def __init__(self, config: ConfigSource, store: Store, telemetry: Telemetry, budgets: Budgets) -> None:
         self._config = config
         self._store = store
         self._telemetry = telemetry
+        self._budgets = budgets
 
     def check(self) -> Config:
         """The config in force. Raises FeatureDisabled when it has feedback off."""
         return self._config.having("feedback", "Feedback")
 
-    async def submit(self, ballot: Ballot, trace_id: str) -> Receipt:
-        """Commit a vote. Raises InputError, GenerationNotFound or StoreError, and then nothing is stored."""
-        vote = _vote(ballot, self.check())
+    async def submit(self, ballot: Ballot, trace_id: str, asker: Asker) -> Receipt:
+        """Commit a vote. Raises InputError, GenerationNotFound, RateLimited or StoreError, and then stores nothing."""
+        vote = _vote(ballot, self.check())._replace(unless_known=self._budgets.foreign_vote(asker))
         try:
             receipt = await self._store.record_vote(vote)
         except StoreError as error:
             self._telemetry.emit(StoreFailed(error=error.sentence, trace_id=trace_id))
             raise
+        if receipt.generation_id is None and receipt.outcome == "created":
+            self._budgets.spend_foreign_vote(asker)
         if receipt.outcome != "repeated":
             self._telemetry.emit(FeedbackSubmitted(receipt, trace_id))
             self._telemetry.traces.evaluated((receipt.trace_id, receipt.span_id), _result(vote, receipt))

@@ -106,11 +106,20 @@ class AuthValues(Section):
 
 
 class RateLimitValues(Section):
-    """How often each client may ask, on each replica."""
+    """How often each client may ask, and how much it may have stored."""
 
     summarize: Rate = Field("60/minute", description="Summaries, follow-up questions and comparisons. Empty: no limit.")
     feedback: Rate = Field("600/minute", description="Votes, ballots, and votes taken back. Empty: no limit.")
     read: Rate = Field("600/minute", description="Pages, lists, statistics and exports. Empty: no limit.")
+    bytes_per_day: int = Field(
+        50_000_000, ge=0, description="Bytes that a user may have stored in a day, questions and answers. 0: no limit."
+    )
+    open_bytes_per_day: int = Field(
+        1_000_000_000, ge=0, description="Bytes a day of all whom Canopy doesn't know, together. 0: no limit."
+    )
+    foreign_votes_per_day: int = Field(
+        1_000, ge=0, description="Votes a day of a user on texts that Canopy didn't make. 0: no limit."
+    )
     by_address: bool = Field(
         False, description="With `auth.mode: open`: limit each address. Behind a router everybody may have the same."
     )

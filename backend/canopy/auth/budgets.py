@@ -1,0 +1,63 @@
+"""What one asker may have stored in a day: bytes, and votes on texts that Canopy didn't make."""
+
+from collections.abc import Callable
+
+from canopy.auth.askers import Asker
+from canopy.auth.limits import Limit, RateLimits, again, whole
+from canopy.errors import RateLimited
+from canopy.flags.access import RateLimitValues
+
+RECORD = 1_000  # bytes that a request which stores something costs beside its texts: rows, indexes, a key for retries
+_DAY = 86_400
+_TOGETHER = "everybody"  # whom Canopy doesn't know have one budget, which protects the disk
+
+
+class Budgets:
+    """Spent as it is stored, and asked before: whoever has something left may store one thing more, however long."""
+
+    def __init__(self, limits: RateLimits, values: Callable[[], RateLimitValues]) -> None:
+        self._limits = limits
+        self._values = values
+
+    def check(self, asker: Asker) -> None:
+        """Raise RateLimited when nothing is left of the asker's bytes."""
+        limit, client = self._bytes(asker)
+        if limit.number and (wait := self._limits.wait("bytes", client, limit)):
+            who = "one person" if asker.known else "everybody together"
+            raise RateLimited(
+                f"That is as much text as {who} may have kept in a day ({limit.number:,} bytes). {again(wait)}",
+                retry_after=whole(wait),
+            )
+
+    def spend(self, asker: Asker, size: int) -> None:
+        """Count bytes that are stored."""
+        limit, client = self._bytes(asker)
+        if limit.number and size:
+            self._limits.add("bytes", client, limit, size)
+
+    def foreign_vote(self, asker: Asker) -> RateLimited | None:
+        """What to answer to a vote on texts that Canopy didn't make: None while the asker may give one."""
+        limit = self._foreign(asker)
+        if limit.number and (wait := self._limits.wait("foreign_votes", asker.key, limit)):
+            return RateLimited(
+                f"One person may rate {limit.number:,} responses in a day that Canopy didn't write. {again(wait)} "
+                "Votes on Canopy's own responses are taken as ever.",
+                retry_after=whole(wait),
+            )
+        return None
+
+    def spend_foreign_vote(self, asker: Asker) -> None:
+        """Count a vote on texts that Canopy didn't make."""
+        limit = self._foreign(asker)
+        if limit.number:
+            self._limits.add("foreign_votes", asker.key, limit)
+
+    def _bytes(self, asker: Asker) -> tuple[Limit, str]:
+        values = self._values()
+        if asker.known:
+            return Limit(values.bytes_per_day, _DAY), asker.key
+        return Limit(values.open_bytes_per_day, _DAY), _TOGETHER
+
+    def _foreign(self, asker: Asker) -> Limit:
+        """No limit for whom Canopy doesn't know: their votes are claims, and their bytes are counted."""
+        return Limit(self._values().foreign_votes_per_day if asker.known else 0, _DAY)
