@@ -11,12 +11,20 @@ import yaml
 
 from canopy.flags import Values, load_config
 from tests.chart.conftest import MINIMAL, Objects, container, environment, find
+from tests.http.signing_in import credentials, secret_file
 from tests.support.helm import CHART, Helm
 from tests.support.server import running_server
 
 LAB = MINIMAL.with_name("lab.yaml")
 SERVERS = set(Values.model_fields) - {"repo_url", "chart_path", "target_revision"}
-DECIDED_HERE = {"CANOPY_HOST", "CANOPY_PORT", "CANOPY_CONFIG_PATH", "CANOPY_STORE_URL", "CANOPY_AUTH_TOKENS_FILE"}
+DECIDED_HERE = {
+    "CANOPY_HOST",
+    "CANOPY_PORT",
+    "CANOPY_CONFIG_PATH",
+    "CANOPY_STORE_URL",
+    "CANOPY_AUTH_TOKENS_FILE",
+    "CANOPY_AUTH_PROXY_SECRET_FILE",
+}
 
 
 def config(objects: Objects) -> str:
@@ -99,12 +107,14 @@ async def test_the_server_starts_on_what_the_chart_writes(objects: Objects, valu
         "ab_testing": asked.get("ab_testing", {}).get("enabled", False),
     }
     (tmp_path / "tokens.yaml").write_text("- {name: ana, token: ana-0123456789abcdef}")
-    here = {"CANOPY_LOG_LEVEL": "info", "CANOPY_AUTH_TOKENS_FILE": str(tmp_path / "tokens.yaml")}
+    here = {"CANOPY_LOG_LEVEL": "info", "CANOPY_AUTH_TOKENS_FILE": str(tmp_path / "tokens.yaml")} | secret_file(
+        tmp_path
+    )
     probes = {name: container(objects)[f"{name}Probe"]["httpGet"]["path"] for name in ("liveness", "readiness")}
     async with (
         # The test waits for the line that tells the address, which `warning` would leave out.
         running_server(tmp_path, config(objects), env=process(objects) | here) as server,
-        httpx.AsyncClient(base_url=server.url) as client,
+        httpx.AsyncClient(base_url=server.url, headers=credentials("proxy", None)) as client,
     ):
         assert (await client.get("/feature-flags")).json() == expected
         for path in probes.values():

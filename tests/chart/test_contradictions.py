@@ -6,6 +6,15 @@ from tests.chart.conftest import MINIMAL
 from tests.support.helm import Helm, HelmError
 
 PROXY_SECRET = "authProxy.existingSecret.name=proxy"
+PROXY = (
+    "auth.mode=proxy",
+    PROXY_SECRET,
+    "authProxy.image=proxy",
+    "networkPolicy.enabled=false",
+)
+OAUTH2 = (*PROXY, "authProxy.kind=oauth2-proxy")
+OPENSHIFT = (*PROXY, "authProxy.kind=openshift")
+OTHER = (*PROXY, "authProxy.kind=other")
 POSTGRESQL = ("store.engine=postgresql", "store.existingSecret.name=db")
 
 
@@ -47,8 +56,22 @@ POSTGRESQL = ("store.engine=postgresql", "store.existingSecret.name=db")
         (("auth.mode=token",), "authTokens.existingSecret.name is empty. Make a Secret that holds the tokens"),
         (("auth.mode=proxy",), "authProxy.existingSecret.name is empty. Make a Secret with the proxy's client id"),
         (("auth.mode=proxy", PROXY_SECRET), "authProxy.image is empty. Name the image of oauth2-proxy"),
+        (PROXY, "authProxy.kind is empty. Say which proxy the image is"),
+        ((*OPENSHIFT, "auth.reviewer_groups[0]=a"), "OpenShift's oauth-proxy sets no groups and takes none away"),
+        ((*OPENSHIFT, "auth.groups_header=X-Forwarded-Groups"), "OpenShift's oauth-proxy sets no groups"),
+        ((*OPENSHIFT, "auth.reviewer_emails[0]=a@b"), "OpenShift's oauth-proxy makes e-mail addresses up"),
+        ((*OAUTH2, "auth.reviewer_groups[0]=a"), 'oauth2-proxy puts commas between groups. Set it to ","'),
+        ((*OAUTH2, "auth.reviewer_users[0]=a@b"), "auth.reviewer_users holds an e-mail address"),
+        ((*OTHER, "auth.reviewer_groups[0]=a"), "auth.reviewer_groups is set, but auth.groups_header is empty"),
+        ((*OTHER, "auth.reviewer_emails[0]=a@b"), "auth.reviewer_emails is set, but auth.email_header is empty"),
+        (("auth.email_header=x-forwarded-user",), "name one header twice. Give each a header of its own."),
+        ((*OAUTH2, "authProxy.args[0]=--proxy-websockets"), "--proxy-websockets=true, but the chart has to pass"),
+        ((*OPENSHIFT, "authProxy.args[0]=-pass-basic-auth=false"), "has to pass --pass-basic-auth=true. Leave it out"),
+        ((*OAUTH2, "authProxy.args[0]=--prefer-email-to-user"), "has to pass --prefer-email-to-user=false"),
+        ((*OAUTH2, "authProxy.args[0]=--skip-auth-strip-headers=false"), "has to pass --skip-auth-strip-headers=true"),
+        ((*OPENSHIFT, "authProxy.args[0]=--basic-auth-password=x"), "which the chart passes from the Secret"),
         (
-            ("auth.mode=proxy", PROXY_SECRET, "authProxy.image=oauth2-proxy"),
+            ("auth.mode=proxy", PROXY_SECRET, "authProxy.image=oauth2-proxy", "authProxy.kind=oauth2-proxy"),
             "would not let the proxy ask who people are. Set networkPolicy.to.identityProvider",
         ),
         (("authTokens.existingSecret.name=tokens",), "auth.mode is open. Set auth.mode to token"),
@@ -82,7 +105,12 @@ def test_a_contradiction_is_refused_with_the_way_out(each_helm: Helm, settings: 
             "mlflow.url=http://mlflow:5000",
         ),
         ("auth.mode=token", "authTokens.existingSecret.name=tokens"),
-        ("auth.mode=proxy", PROXY_SECRET, "authProxy.image=oauth2-proxy", "networkPolicy.enabled=false"),
+        OPENSHIFT,
+        (*OPENSHIFT, "auth.reviewer_users[0]=a@b"),
+        (*OAUTH2, "auth.reviewer_groups[0]=a", r"auth.groups_separator=\,"),
+        (*OAUTH2, "auth.reviewer_emails[0]=a@b", "authProxy.args[0]=--proxy-websockets=false"),
+        (*OAUTH2, "auth.user_header=X-Forwarded-Email"),
+        (*OTHER, "authProxy.args[0]=--proxy-websockets"),
     ],
 )
 def test_the_ways_out_are_ways_out(each_helm: Helm, settings: tuple[str, ...]) -> None:

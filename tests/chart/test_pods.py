@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from canopy.flags import load_config
 from canopy.flags.chart import AuthProxy
 from canopy.settings import Settings
 from tests.chart.conftest import MATRIX, MINIMAL, Object, Objects, container, environment, find
@@ -236,6 +237,59 @@ def test_the_proxy_starts_before_the_server_and_ends_after_it_with_its_own_secre
         "http"
     }
     assert "initContainers" not in find(helm.render("--values", MINIMAL), "Deployment")["spec"]["template"]["spec"]
+
+
+ARGUMENTS = {
+    "oauth2-proxy": [
+        "--pass-basic-auth=true",
+        "--pass-user-headers=true",
+        "--prefer-email-to-user=false",
+        "--proxy-websockets=false",
+        "--skip-auth-strip-headers=true",
+    ],
+    "openshift": [
+        "--pass-basic-auth=true",
+        "--pass-user-headers=true",
+        "--proxy-websockets=false",
+        "--basic-auth-password=$(PROXY_SECRET)",
+    ],
+    "other": [],
+}
+HEADERS = {"oauth2-proxy": ("X-Forwarded-Email", "X-Forwarded-Groups"), "openshift": ("", ""), "other": ("", "")}
+
+
+@pytest.mark.parametrize("kind", ARGUMENTS)
+def test_a_proxy_gets_its_secret_and_leaves_no_header_that_is_read_to_whoever_asks(each_helm: Helm, kind: str) -> None:
+    own = ["--http-address=:4180", "--upstream=http://127.0.0.1:8000"]
+    settings = [
+        *("auth.mode=proxy", f"authProxy.kind={kind}", "authProxy.image=proxy", "networkPolicy.enabled=false"),
+        *("authProxy.existingSecret.name=oauth", *(f"authProxy.args[{n}]={one}" for n, one in enumerate(own))),
+    ]
+    objects = each_helm.render("--values", MINIMAL, *(part for one in settings for part in ("--set", one)))
+    spec = find(objects, "Deployment")["spec"]["template"]["spec"]
+    (proxy,) = spec["initContainers"]
+    assert proxy["args"] == own + ARGUMENTS[kind]
+    variable = "OAUTH2_PROXY_BASIC_AUTH_PASSWORD" if kind == "oauth2-proxy" else "PROXY_SECRET"
+    reference = {"secretKeyRef": {"name": "oauth", "key": "proxy-secret"}}
+    assert proxy["env"] == [{"name": variable, "valueFrom": reference}]
+    auth = load_config(find(objects, "ConfigMap")["data"]["canopy-config.yaml"].encode()).values.auth
+    assert (auth.email_header, auth.groups_header) == HEADERS[kind]
+
+
+def test_the_server_knows_the_proxys_secret_and_the_one_before(helm: Helm) -> None:
+    objects = helm.render("--values", MINIMAL.with_name("proxy.yaml"))
+    folder = environment(objects)["CANOPY_AUTH_PROXY_SECRET_FILE"]
+    assert {"name": "proxy-secret", "mountPath": folder, "readOnly": True} in container(objects)["volumeMounts"]
+    volumes = find(objects, "Deployment")["spec"]["template"]["spec"]["volumes"]
+    (sources,) = [one["projected"]["sources"] for one in volumes if one["name"] == "proxy-secret"]
+    assert [one["secret"] for one in sources] == [
+        {"name": "canopy-oauth", "items": [{"key": "proxy-secret", "path": "current"}]},
+        {
+            "name": "canopy-oauth",
+            "items": [{"key": "proxy-secret-previous", "path": "previous"}],
+            "optional": True,
+        },
+    ]
 
 
 def test_the_default_arguments_lead_the_proxy_to_the_server(helm: Helm) -> None:

@@ -56,7 +56,9 @@ def identify(headers: Headers, values: AuthValues) -> Identity | None:
     Raises IdentityRefused for a header that stands twice, for one that is no text, and for groups in another form than
     the values say.
     """
-    names = [name.lower().encode() for name in (values.user_header, values.email_header, values.groups_header) if name]
+    email = values.email_header if values.reviewer_emails else ""
+    groups = values.groups_header if values.reviewer_groups else ""
+    names = [name.lower().encode() for name in (values.user_header, email, groups) if name]
     sent = [(name, value) for name, value in headers if name in names]
     if len({name for name, _ in sent}) < len(sent):
         raise IdentityRefused("A header that says who asks stands twice. Let the proxy remove what clients send.")
@@ -72,8 +74,8 @@ def identify(headers: Headers, values: AuthValues) -> Identity | None:
         raise IdentityRefused(f"The proxy's name for this user is longer than {_LONGEST} characters.")
     reviews = (
         user in values.reviewer_users
-        or _folded(said(values.email_header)) in {_folded(address) for address in values.reviewer_emails}
-        or not _groups(said(values.groups_header), values.groups_separator).isdisjoint(values.reviewer_groups)
+        or _folded(said(email)) in {_folded(address) for address in values.reviewer_emails}
+        or not _groups(said(groups), values.groups_separator).isdisjoint(values.reviewer_groups)
     )
     return Identity(user, "reviewer" if reviews else "user", "proxy")
 

@@ -94,6 +94,7 @@ class ProxySecret(_Part):
     """The Secret with what the proxy must know."""
 
     name: DnsName = ""
+    secret_key: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,200}$")] = "proxy-secret"  # noqa: S105 - a key
 
 
 class ProxyResources(_Part):
@@ -106,6 +107,7 @@ class ProxyResources(_Part):
 class AuthProxy(_Part):
     """The proxy of `auth.mode: proxy`, in front of the server in each pod."""
 
+    kind: Literal["", "oauth2-proxy", "openshift", "other"] = ""
     image: Annotated[str, StringConstraints(pattern=r"^([a-z0-9][A-Za-z0-9._/:@-]*)?$")] = ""
     args: list[str] = [
         "--http-address=0.0.0.0:4180",

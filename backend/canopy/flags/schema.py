@@ -7,6 +7,7 @@ by hand; what it can't say (a label named like a rating) is left to the server.
 from collections.abc import Mapping
 from typing import Any
 
+from canopy.flags.access import RESERVED_HEADERS
 from canopy.flags.chart import ChartValues
 from canopy.flags.values import TAKEN_RATINGS
 from canopy.settings import Settings
@@ -79,7 +80,10 @@ def _sharpen(properties: dict[str, Any]) -> None:
     feedback["labels"]["items"]["properties"]["name"]["not"] = {
         "anyOf": [{"enum": sorted(TAKEN_RATINGS)}, {"pattern": "^[0-9]+$"}]
     }
-    properties["auth"]["properties"]["trusted_proxies"]["items"]["pattern"] = _NETWORK
+    auth = properties["auth"]["properties"]
+    auth["trusted_proxies"]["items"]["pattern"] = _NETWORK
+    for name in ("user_header", "email_header", "groups_header", "secret_header"):
+        auth[name]["not"] = {"pattern": RESERVED_HEADERS}
 
 
 def _require_sections(schema: dict[str, Any]) -> None:

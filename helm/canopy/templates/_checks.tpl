@@ -63,10 +63,54 @@
 {{- fail "auth.mode is token, but authTokens.existingSecret.name is empty. Make a Secret that holds the tokens (docs/operations.md shows it) and name it there, or set auth.mode to open." }}
 {{- end }}
 {{- if and (eq .auth.mode "proxy") (not .authProxy.existingSecret.name) }}
-{{- fail "auth.mode is proxy, but authProxy.existingSecret.name is empty. Make a Secret with the proxy's client id, client secret and cookie secret and name it there, or set auth.mode to open." }}
+{{- fail "auth.mode is proxy, but authProxy.existingSecret.name is empty. Make a Secret with the proxy's client id, client secret and cookie secret, and with a proxy-secret that the server knows it by, and name it there, or set auth.mode to open." }}
 {{- end }}
 {{- if and (eq .auth.mode "proxy") (not .authProxy.image) }}
 {{- fail "auth.mode is proxy, but authProxy.image is empty. Name the image of oauth2-proxy or of OpenShift's oauth-proxy there." }}
+{{- end }}
+{{- if and (eq .auth.mode "proxy") (not .authProxy.kind) }}
+{{- fail "auth.mode is proxy, but authProxy.kind is empty. Say which proxy the image is: oauth2-proxy, openshift (OpenShift's oauth-proxy) or other." }}
+{{- end }}
+{{- $auth := fromJson (include "canopy.auth" $) }}
+{{- $named := list }}
+{{- range list $auth.user_header $auth.email_header $auth.groups_header $auth.secret_header }}
+{{- if . }}{{ $named = append $named (lower .) }}{{ end }}
+{{- end }}
+{{- if ne (len $named) (len (uniq $named)) }}
+{{- fail "auth.user_header, auth.email_header, auth.groups_header and auth.secret_header name one header twice. Give each a header of its own." }}
+{{- end }}
+{{- if eq $auth.mode "proxy" }}
+{{- if eq .authProxy.kind "openshift" }}
+{{- if or $auth.reviewer_groups $auth.groups_header }}
+{{- fail "authProxy.kind is openshift, but OpenShift's oauth-proxy sets no groups and takes none away, so that whoever is signed in could name one. Leave auth.reviewer_groups and auth.groups_header empty, and list people in auth.reviewer_users." }}
+{{- end }}
+{{- if or $auth.reviewer_emails $auth.email_header }}
+{{- fail "authProxy.kind is openshift, but OpenShift's oauth-proxy makes e-mail addresses up from users' names. Leave auth.reviewer_emails and auth.email_header empty, and list people in auth.reviewer_users." }}
+{{- end }}
+{{- end }}
+{{- if and (eq .authProxy.kind "oauth2-proxy") $auth.reviewer_groups (not $auth.groups_separator) }}
+{{- fail "auth.reviewer_groups is set, but auth.groups_separator is empty, and oauth2-proxy puts commas between groups. Set it to \",\" where nobody can be in a group with a comma in its name, or list people in auth.reviewer_emails." }}
+{{- end }}
+{{- if and $auth.reviewer_groups (not $auth.groups_header) }}
+{{- fail "auth.reviewer_groups is set, but auth.groups_header is empty, so that nobody's groups are known. Name the header there if the proxy sets it on every request, or leave auth.reviewer_groups empty." }}
+{{- end }}
+{{- if and $auth.reviewer_emails (not $auth.email_header) }}
+{{- fail "auth.reviewer_emails is set, but auth.email_header is empty, so that nobody's address is known. Name the header there if the proxy sets it on every request, or leave auth.reviewer_emails empty." }}
+{{- end }}
+{{- if and $auth.email_header (contains "@" (join "" $auth.reviewer_users)) }}
+{{- fail "auth.reviewer_users holds an e-mail address, which would count for a user of that name. Move it to auth.reviewer_emails." }}
+{{- end }}
+{{- $decided := fromJson (include "canopy.proxyArguments" $) }}
+{{- range .authProxy.args }}
+{{- $name := regexFind "^--?[a-z0-9-]+" . | trimPrefix "-" | trimPrefix "-" }}
+{{- $value := regexFind "=.*$" . | trimPrefix "=" | default "true" }}
+{{- if and (hasKey $decided $name) (ne $value (get $decided $name | default "")) }}
+{{- fail (printf "authProxy.args has --%s=%s, but the chart has to pass --%s=%s. Leave it out." $name $value $name (get $decided $name)) }}
+{{- end }}
+{{- if and $decided (eq $name "basic-auth-password") }}
+{{- fail "authProxy.args has --basic-auth-password, which the chart passes from the Secret authProxy.existingSecret. Leave it out." }}
+{{- end }}
+{{- end }}
 {{- end }}
 {{- if and (eq .auth.mode "proxy") .networkPolicy.enabled (not .networkPolicy.to.identityProvider) }}
 {{- fail "auth.mode is proxy, but the NetworkPolicy would not let the proxy ask who people are. Set networkPolicy.to.identityProvider to the address of the identity provider, or networkPolicy.enabled to false." }}

@@ -48,12 +48,28 @@ LLAMA_STACK_URL: {{ include "canopy.json" . }}
 judges: {{ include "canopy.json" .Values.judges }}
 {{- range $section := list "summarize" "feedback" "ab_testing" "mlflow" "judging" "auth" "rate_limits" }}
 {{ $section }}:
-{{- range $key, $value := get $.Values $section }}
+{{- range $key, $value := eq $section "auth" | ternary (fromJson (include "canopy.auth" $)) (get $.Values $section) }}
 {{- if not (kindIs "invalid" $value) }}{{/* Helm 3 leaves keys without a value out, Helm 4 doesn't */}}
   {{ $key }}: {{ include "canopy.json" $value }}
 {{- end }}
 {{- end }}
 {{- end }}
+{{- end }}
+
+{{/*
+The section `auth` as JSON, with the headers of the proxy that `authProxy.kind` names. oauth2-proxy sets the address and the
+groups and takes away what clients send of them; OpenShift's oauth-proxy does neither, so nothing is added for it.
+*/}}
+{{- define "canopy.auth" -}}
+{{- $auth := deepCopy .Values.auth -}}
+{{- if and (eq $auth.mode "proxy") (eq .Values.authProxy.kind "oauth2-proxy") -}}
+{{- range $key, $header := dict "email_header" "X-Forwarded-Email" "groups_header" "X-Forwarded-Groups" -}}
+{{- if not (or (get $auth $key) (eq (lower $auth.user_header) (lower $header))) -}}
+{{- $_ := set $auth $key $header -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{ toJson $auth }}
 {{- end }}
 
 {{/* JSON that is YAML too: what YAML has otherwise is escaped, and a number with an exponent has a point. */}}

@@ -27,6 +27,10 @@
 - name: CANOPY_AUTH_TOKENS_FILE
   value: /canopy-tokens/tokens.yaml
 {{- end }}
+{{- if eq .Values.auth.mode "proxy" }}
+- name: CANOPY_AUTH_PROXY_SECRET_FILE
+  value: /canopy-proxy
+{{- end }}
 {{- with .Values.llamaStack.existingSecret }}
 {{- if and .name (not (has "LLAMA_STACK_CLIENT_API_KEY" $own)) }}
 - name: LLAMA_STACK_CLIENT_API_KEY
@@ -69,6 +73,18 @@
 {{- end }}
 
 {{/*
+Arguments that the chart decides for the proxies that it knows, as a map in JSON: no tunnels to the server, the user and the
+secret with each request, and no header that the server reads left to whoever asks.
+*/}}
+{{- define "canopy.proxyArguments" -}}
+{{- $kind := .Values.authProxy.kind -}}
+{{- $known := dict "proxy-websockets" "false" "pass-basic-auth" "true" "pass-user-headers" "true" -}}
+{{- $oauth2 := dict "prefer-email-to-user" "false" "skip-auth-strip-headers" "true" -}}
+{{- $known = eq $kind "oauth2-proxy" | ternary (merge $oauth2 $known) $known -}}
+{{ toJson (eq $kind "other" | ternary dict $known) }}
+{{- end }}
+
+{{/*
 The proxy. As a sidecar of Kubernetes' own kind it starts before the server and ends after it, so that a pod that ends
 cuts no stream. Its Secret is there as variables, for oauth2-proxy, and as files, for OpenShift's oauth-proxy.
 */}}
@@ -77,7 +93,14 @@ cuts no stream. Its Secret is there as variables, for oauth2-proxy, and as files
   image: {{ .Values.authProxy.image | quote }}
   imagePullPolicy: IfNotPresent
   restartPolicy: Always
-  {{- with .Values.authProxy.args }}
+  {{- $args := .Values.authProxy.args }}
+  {{- range $name, $value := fromJson (include "canopy.proxyArguments" .) }}
+  {{- $args = append $args (printf "--%s=%s" $name $value) }}
+  {{- end }}
+  {{- if eq .Values.authProxy.kind "openshift" }}{{/* which reads the password from nowhere else */}}
+  {{- $args = append $args "--basic-auth-password=$(PROXY_SECRET)" }}
+  {{- end }}
+  {{- with $args }}
   args:
     {{- toYaml . | nindent 4 }}
   {{- end }}
@@ -85,6 +108,12 @@ cuts no stream. Its Secret is there as variables, for oauth2-proxy, and as files
   - {name: proxy, containerPort: {{ .Values.authProxy.port }}, protocol: TCP}
   envFrom:
   - secretRef: {name: {{ .Values.authProxy.existingSecret.name }}}
+  env:
+  - name: {{ eq .Values.authProxy.kind "oauth2-proxy" | ternary "OAUTH2_PROXY_BASIC_AUTH_PASSWORD" "PROXY_SECRET" }}
+    valueFrom:
+      secretKeyRef:
+        name: {{ .Values.authProxy.existingSecret.name }}
+        key: {{ .Values.authProxy.existingSecret.secretKey }}
   readinessProbe:
     tcpSocket: {port: proxy}
     periodSeconds: 5
