@@ -97,11 +97,11 @@ class ProxySecret(_Part):
     secret_key: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,200}$")] = "proxy-secret"  # noqa: S105 - a key
 
 
-class ProxyResources(_Part):
-    """What the proxy asks for and may use at most."""
+class Resources(_Part):
+    """What the container asks for and may use at most."""
 
-    requests: dict[str, Quantity] = {"cpu": "10m", "memory": "32Mi"}
-    limits: dict[str, Quantity] = {"memory": "128Mi"}
+    requests: dict[str, Quantity] = {"cpu": "100m", "memory": "256Mi"}
+    limits: dict[str, Quantity] = {"memory": "512Mi"}
 
 
 class AuthProxy(_Part):
@@ -119,7 +119,7 @@ class AuthProxy(_Part):
     port: int = Field(4180, ge=1024, le=65535)
     existing_secret: ProxySecret = ProxySecret()
     extra_volume_mounts: Objects = []
-    resources: ProxyResources = ProxyResources()
+    resources: Resources = Resources(requests={"cpu": "10m", "memory": "32Mi"}, limits={"memory": "128Mi"})
 
 
 class Persistence(_Part):
@@ -154,13 +154,6 @@ class Switch(_Part):
     """Something that is on or off."""
 
     enabled: bool = True
-
-
-class Resources(_Part):
-    """What the container asks for and may use at most."""
-
-    requests: dict[str, Quantity] = {"cpu": "100m", "memory": "256Mi"}
-    limits: dict[str, Quantity] = {"memory": "512Mi"}
 
 
 class PodSecurityContext(_Part):
