@@ -62,17 +62,18 @@ LABEL org.opencontainers.image.title="Canopy" \
       name="canopy-backend" \
       summary="A summarization backend that learns from its users" \
       io.k8s.display-name="Canopy" \
-      io.openshift.expose-services="8000:http"
+      io.openshift.expose-services="8000:http,8001:metrics"
 ENV PATH=/opt/app-root/canopy/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     CANOPY_HOST=0.0.0.0 \
+    CANOPY_OPERATIONS_PORT=8001 \
     CANOPY_STORE_URL=sqlite:////data/canopy.db
 # OpenShift gives each namespace a user id of its own, in the group 0: SQLite's folder is that group's, all else is root's.
 USER 0
 RUN install -d -o 1001 -g 0 -m 0770 /data
 USER 1001
 WORKDIR /
-EXPOSE 8000
+EXPOSE 8000 8001
 ENTRYPOINT ["canopy"]
 CMD ["serve"]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from starlette.types import ASGIApp
 
 from canopy.admission import Admission
-from canopy.api import Parts, build_api, with_context
+from canopy.api import Parts, build_api, build_operations, with_context
 from canopy.auth.budgets import Budgets
 from canopy.auth.limits import RateLimits
 from canopy.auth.proxy import wide_networks
@@ -58,9 +58,10 @@ _DAY_MICROSECONDS = 86_400_000_000
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """An ASGI application and the parts inside it, which must be `running` while it serves."""
+    """ASGI applications and the parts inside them, which must be `running` while the first one serves."""
 
     asgi: ASGIApp
+    operations: ASGIApp  # for a port of its own
     parts: Parts
     registry: PromptRegistry
 
@@ -128,7 +129,7 @@ def create_app(settings: Settings, logs: Logs) -> Application:
     )
     token = settings.mlflow_token.get_secret_value() if settings.mlflow_token else None
     registry = PromptRegistry(config, store, telemetry, token=token, interval=settings.prompt_refresh_interval)
-    return Application(with_context(build_api(parts), parts), parts, registry)
+    return Application(with_context(build_api(parts), parts), build_operations(parts), parts, registry)
 
 
 def values_path(settings: Settings) -> Path | None:

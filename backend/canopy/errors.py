@@ -20,6 +20,7 @@
     │   ├── GenerationNotFound      404 generation_not_found
     │   ├── FeedbackNotFound        404 feedback_not_found
     │   ├── ComparisonNotFound      404 comparison_not_found
+    │   ├── MetricsElsewhere        404 metrics_elsewhere
     │   └── ExperimentNotFound      404 experiment_not_found
     ├── Unauthenticated             401 unauthenticated
     ├── Forbidden                   403 forbidden
@@ -176,6 +177,12 @@ class FeedbackNotFound(NotFound):
     """No feedback is stored under that id."""
 
     code = "feedback_not_found"
+
+
+class MetricsElsewhere(NotFound):
+    """This port serves no metrics."""
+
+    code = "metrics_elsewhere"
 
 
 class ComparisonNotFound(NotFound):

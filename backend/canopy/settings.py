@@ -1,5 +1,6 @@
 """What the process is told by its environment. Nothing else in Canopy reads the environment."""
 
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +15,15 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    operations_host: str | None = Field(
+        None, description="Address on which probes and metrics have their port. Unset: that of `CANOPY_HOST`."
+    )
+    operations_port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="Port for probes and metrics alone; 0 takes a free one. Unset: they have none of their own.",
+    )
     config_path: Path | None = Field(
         None,
         description="The values file. Unset: `/canopy/canopy-config.yaml` where it exists, else the built-in values.",
@@ -92,3 +102,11 @@ class Settings(BaseSettings):
     evals_token: SecretStr | None = Field(
         None, description="Bearer token with which `canopy evals` asks the backend. Unset: it asks without."
     )
+
+    @property
+    def others_reach_it(self) -> bool:
+        """Whether the port is listened on where other machines may connect."""
+        try:
+            return not ip_address(self.host).is_loopback
+        except ValueError:  # a name
+            return self.host != "localhost"

@@ -15,15 +15,16 @@ from tests.support.model_server import FakeModelServer
 from tests.support.server import running_server
 
 
-async def run(helm: Helm, url: str, values: Path = MINIMAL) -> tuple[int, str]:
+async def run(helm: Helm, url: str, values: Path = MINIMAL, operations: str | None = None) -> tuple[int, str]:
     """The pod's command as it was rendered, but with this Python, and at this address."""
     (pod,) = (one for one in helm.render("--values", values) if one["kind"] == "Pod")
     assert pod["metadata"]["annotations"]["helm.sh/hook"] == "test"
     (container,) = pod["spec"]["containers"]
-    script, address, mode = container["args"]
-    assert (container["command"], address) == (["python3", "-c"], "http://canopy-backend:8000")
+    script, *addresses, mode = container["args"]
+    assert addresses == ["http://canopy-backend:8000", "http://canopy-backend:8001"]
+    assert container["command"] == ["python3", "-c"]
     # -I and -S: the image's python has the server's packages, but what it runs needs none of them.
-    command = [sys.executable, "-I", "-S", "-c", script, url, mode]
+    command = [sys.executable, "-I", "-S", "-c", script, url, operations or url, mode]
     process = await asyncio.create_subprocess_exec(
         *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
@@ -35,13 +36,13 @@ async def run(helm: Helm, url: str, values: Path = MINIMAL) -> tuple[int, str]:
 async def test_it_asks_flags_a_summary_and_a_vote_and_leaves_no_vote(helm: Helm, tmp_path: Path) -> None:
     async with (
         FakeModelServer() as model,
-        running_server(tmp_path, {"LLAMA_STACK_URL": model.url}) as server,
+        running_server(tmp_path, {"LLAMA_STACK_URL": model.url}, env={"CANOPY_OPERATIONS_PORT": "0"}) as server,
         httpx.AsyncClient(base_url=server.url) as client,
     ):
-        status, output = await run(helm, server.url)
+        status, output = await run(helm, server.url, operations=server.operations_url)
         assert (status, [line.split(":")[0] for line in output.splitlines()]) == (
             0,
-            ["ok      flags", "ok      summary", "ok      vote"],
+            ["ok      ready", "ok      flags", "ok      summary", "ok      vote"],
         )
         assert len(server.events("feedback_submitted")) == 1
         assert (await client.get("/feedback")).json()["total"] == 0
@@ -71,7 +72,7 @@ async def test_what_is_off_is_not_asked_for(helm: Helm, values: dict[str, Any], 
 async def test_a_server_that_is_not_there_is_said(helm: Helm) -> None:
     status, output = await run(helm, "http://127.0.0.1:9")
     assert status == 1
-    assert output.startswith("FAILED  GET http://127.0.0.1:9/feature-flags got no answer: ")
+    assert output.startswith("FAILED  GET http://127.0.0.1:9/readyz got no answer: ")
 
 
 async def test_where_people_sign_in_it_asks_whether_nobody_is_refused(helm: Helm, tmp_path: Path) -> None:
@@ -83,9 +84,9 @@ async def test_where_people_sign_in_it_asks_whether_nobody_is_refused(helm: Helm
         async with running_server(tmp_path, signed_in, env=env) as server:
             assert await run(helm, server.url, values) == (
                 0,
-                "ok      refused without an identity: 401 (auth.mode is token)\n",
+                "ok      ready\nok      refused without an identity: 401 (auth.mode is token)\n",
             )
         async with running_server(tmp_path, {"LLAMA_STACK_URL": model.url}) as server:
             status, output = await run(helm, server.url, values)
-            assert (status, output[:6]) == (1, "FAILED")
+            assert (status, "FAILED" in output) == (1, True)
             assert "was answered with 200, not refused" in output

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.chart.conftest import MINIMAL, Object, find
+from tests.chart.conftest import MINIMAL, Object, container, environment, find
 from tests.support.helm import Helm, HelmError
 
 OWN: Object = {"podSelector": {}}
@@ -17,6 +17,12 @@ ANYWHERE = [{"ipBlock": {"cidr": cidr, "except": without}} for cidr, without in 
 
 def namespace(name: str) -> dict[str, Any]:
     return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}
+
+
+PROMETHEUS = [
+    {"namespaceSelector": {"matchLabels": {"network.openshift.io/policy-group": "monitoring"}}},
+    namespace("monitoring"),
+]
 
 
 def policy(helm: Helm, *arguments: str, values: str = "minimal") -> Object:
@@ -34,15 +40,14 @@ def let_out(spec: Object) -> dict[int, list[Object]]:
 def test_router_prometheus_and_the_own_namespace_get_in_and_nobody_else(helm: Helm) -> None:
     spec = policy(helm)
     assert spec["policyTypes"] == ["Ingress", "Egress"]
-    (rule,) = spec["ingress"]
-    assert rule["ports"] == [{"protocol": "TCP", "port": "http"}]
-    assert rule["from"] == [
-        OWN,
-        {"namespaceSelector": {"matchLabels": {"policy-group.network.openshift.io/ingress": ""}}},
-        namespace("ingress-nginx"),
-        {"namespaceSelector": {"matchLabels": {"network.openshift.io/policy-group": "monitoring"}}},
-        namespace("monitoring"),
-    ]
+    assert {rule["ports"][0]["port"]: rule["from"] for rule in spec["ingress"]} == {
+        "http": [
+            OWN,
+            {"namespaceSelector": {"matchLabels": {"policy-group.network.openshift.io/ingress": ""}}},
+            namespace("ingress-nginx"),
+        ],
+        "operations": [OWN, *PROMETHEUS],
+    }
 
 
 @pytest.mark.parametrize("values", ["minimal", "proxy"])
@@ -105,7 +110,7 @@ def test_the_address_of_llama_stack_decides_where_it_is_let_out_to(
 
 def test_rules_of_ones_own_are_added(helm: Helm) -> None:
     spec = policy(helm, values="everything-on")
-    assert spec["ingress"][1:] == [
+    assert spec["ingress"][2:] == [
         {"from": [{"namespaceSelector": {"matchLabels": {"team": "friends"}}}], "ports": [{"port": 8000}]}
     ]
     assert spec["egress"][-1] == {"to": [{"ipBlock": {"cidr": "192.0.2.0/24"}}], "ports": [{"port": 443}]}
@@ -186,23 +191,22 @@ def test_prometheus_scrapes_the_service(helm: Helm) -> None:
     monitor, service = find(objects, "ServiceMonitor"), find(objects, "Service")
     assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
     (endpoint,) = monitor["spec"]["endpoints"]
-    assert endpoint["port"] in {port["name"] for port in service["spec"]["ports"]}
+    (target,) = [port["targetPort"] for port in service["spec"]["ports"] if port["name"] == endpoint["port"]]
+    ports = {port["name"]: port["containerPort"] for port in container(objects)["ports"]}
+    assert str(ports[target]) == environment(objects)["CANOPY_OPERATIONS_PORT"]
     assert endpoint["path"] == "/metrics"
     assert monitor["metadata"]["labels"]["release"] == "prometheus"
 
 
-def test_in_proxy_mode_every_way_in_leads_to_the_proxy_and_only_prometheus_past_it(helm: Helm) -> None:
+def test_in_proxy_mode_every_way_in_leads_to_the_proxy_and_only_operations_past_it(helm: Helm) -> None:
     objects = helm.render("--values", MINIMAL.with_name("proxy.yaml"))
     ports = {port["name"]: (port["port"], port["targetPort"]) for port in find(objects, "Service")["spec"]["ports"]}
-    assert ports == {"http": (8000, "proxy"), "metrics": (8001, "http")}
+    assert ports == {"http": (8000, "proxy"), "metrics": (8001, "operations")}
     assert find(objects, "Route")["spec"]["port"] == {"targetPort": "http"}  # the Service's port of that name
     assert find(objects, "ServiceMonitor")["spec"]["endpoints"][0]["port"] == "metrics"
     spec = find(objects, "NetworkPolicy")["spec"]
     sources = {rule["ports"][0]["port"]: rule["from"] for rule in spec["ingress"]}
-    assert sources.keys() == {"proxy", "http"}
+    assert sources.keys() == {"proxy", "operations"}
     assert OWN in sources["proxy"]
-    assert sources["http"] == [
-        {"namespaceSelector": {"matchLabels": {"network.openshift.io/policy-group": "monitoring"}}},
-        namespace("monitoring"),
-    ]
+    assert sources["operations"] == [OWN, *PROMETHEUS]
     assert let_out(spec)[443] == ANYWHERE

@@ -80,7 +80,7 @@ def test_deployment_and_service_are_canopy_backend_whatever_the_release_is_calle
     objects = helm.render("--values", MINIMAL, release=release)
     deployment, service = find(objects, "Deployment"), find(objects, "Service")
     assert deployment["metadata"]["name"] == service["metadata"]["name"] == "canopy-backend"
-    assert [port["port"] for port in service["spec"]["ports"]] == [8000]
+    assert [port["port"] for port in service["spec"]["ports"]] == [8000, 8001]
     assert container(objects)["ports"][0]["containerPort"] == 8000
     selected = deployment["spec"]["template"]["metadata"]["labels"].items()
     for selector in (service["spec"]["selector"], deployment["spec"]["selector"]["matchLabels"]):

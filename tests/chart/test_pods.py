@@ -84,7 +84,7 @@ def test_the_probes_ask_what_they_are_for(objects: Objects) -> None:
     server = container(objects)
     paths = {name: server[f"{name}Probe"]["httpGet"]["path"] for name in ("startup", "liveness", "readiness")}
     assert paths == {"startup": "/healthz", "liveness": "/healthz", "readiness": "/readyz"}
-    assert {server[f"{name}Probe"]["httpGet"]["port"] for name in paths} == {"http"}
+    assert {server[f"{name}Probe"]["httpGet"]["port"] for name in paths} == {"operations"}
     assert server["startupProbe"]["periodSeconds"] * server["startupProbe"]["failureThreshold"] >= 300
 
 
@@ -234,8 +234,12 @@ def test_the_proxy_starts_before_the_server_and_ends_after_it_with_its_own_secre
     assert {"name": "auth-proxy", "secret": {"secretName": "canopy-oauth"}} in spec["volumes"]
     assert "canopy-oauth" not in json.dumps(container(objects))
     assert {probe["httpGet"]["port"] for name, probe in container(objects).items() if name.endswith("Probe")} == {
-        "http"
+        "operations"
     }
+    # Only the pod's own loopback leads to the server itself; the port for operations takes everybody.
+    told = environment(objects)
+    assert (told["CANOPY_HOST"], told["CANOPY_OPERATIONS_HOST"]) == ("127.0.0.1", "0.0.0.0")  # noqa: S104 - in a pod
+    assert [port["name"] for port in container(objects)["ports"]] == ["operations"]
     assert "initContainers" not in find(helm.render("--values", MINIMAL), "Deployment")["spec"]["template"]["spec"]
 
 

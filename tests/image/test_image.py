@@ -63,6 +63,7 @@ async def container(venv: Path, folder: Path, values: str) -> AsyncGenerator[str
         "PATH": f"{venv}/bin:/usr/bin:/bin",
         "CANOPY_HOST": "127.0.0.1",
         "CANOPY_PORT": "0",
+        "CANOPY_OPERATIONS_PORT": "0",
         "CANOPY_STORE_URL": base["CANOPY_STORE_URL"].replace("/data", str(data)),
         "CANOPY_CONFIG_PATH": str(config),
     }

@@ -17,8 +17,8 @@ DURATION = 'http_server_request_duration_seconds_count{http_route="/feedback", n
 
 async def test_prometheus_counts_the_submissions(tmp_path: Path, model: FakeModelServer) -> None:
     async with (
-        running_server(tmp_path, {"LLAMA_STACK_URL": model.url}) as server,
-        running_prometheus(server.url.removeprefix("http://"), tmp_path, NAMESPACE) as prometheus,
+        running_server(tmp_path, {"LLAMA_STACK_URL": model.url}, env={"CANOPY_OPERATIONS_PORT": "0"}) as server,
+        running_prometheus(str(server.operations_url).removeprefix("http://"), tmp_path, NAMESPACE) as prometheus,
         httpx.AsyncClient(base_url=server.url) as client,
     ):
         await asyncio.gather(*(vote(client, "thumbs_up") for _ in range(5)), vote(client, "thumbs_down"))

@@ -21,6 +21,7 @@ class Server:
     process: asyncio.subprocess.Process
     url: str
     config_path: Path | None
+    operations_url: str | None = None  # where CANOPY_OPERATIONS_PORT is set
     lines: list[bytes] = field(default_factory=list)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     errors: bytes = b""
@@ -102,7 +103,8 @@ async def running_server(
             output = b"\n".join([*server.lines, server.errors]).decode()
             raise RuntimeError(f"Canopy ended with status {process.returncode}:\n{output}")
         ended.cancel()
-        server.url = (await started)[0]["address"]
+        (where,) = await started
+        server.url, server.operations_url = where["address"], where["operations_address"]
         yield server
     finally:
         if process.returncode is None:

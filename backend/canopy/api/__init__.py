@@ -14,7 +14,7 @@ from canopy.api.direct import DirectRoutes
 from canopy.api.door import Door
 from canopy.api.errors import add_error_handlers
 from canopy.api.feedback import entry_routes, review_routes, vote_routes
-from canopy.api.operations import operations_routes
+from canopy.api.operations import OperationsPort, operations_routes
 from canopy.api.pages import page_routes
 from canopy.api.parts import Parts
 from canopy.api.reference import reference_routes
@@ -24,7 +24,7 @@ from canopy.api.signin import sign_in_page, sign_in_routes
 from canopy.api.summarize import summarize_routes
 from canopy.errors import CanopyError
 
-__all__ = ["Parts", "build_api", "with_context"]
+__all__ = ["Parts", "build_api", "build_operations", "with_context"]
 
 
 # In the order in which addresses are tried: the busiest first.
@@ -72,3 +72,8 @@ def with_context(app: FastAPI, parts: Parts) -> ASGIApp:
     """The application inside what surrounds every request."""
     refuse = cast(Answer, app.exception_handlers[CanopyError])
     return RequestContext(Door(DirectRoutes(app, Access(parts)), parts, refuse), parts.telemetry)
+
+
+def build_operations(parts: Parts) -> ASGIApp:
+    """What the operations port serves, to everybody and without a line in the log."""
+    return RequestContext(OperationsPort(parts), parts.telemetry, quiet=True)

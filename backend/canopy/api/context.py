@@ -43,11 +43,12 @@ def route_of(scope: MutableMapping[str, Any]) -> str:
 
 
 class RequestContext:
-    """ASGI middleware around the whole application."""
+    """ASGI middleware around the whole application. A `quiet` one logs and traces no request."""
 
-    def __init__(self, app: ASGIApp, telemetry: Telemetry) -> None:
+    def __init__(self, app: ASGIApp, telemetry: Telemetry, *, quiet: bool = False) -> None:
         self._app = app
         self._telemetry = telemetry
+        self._quiet = quiet
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; other kinds of scope (lifespan) pass through."""
@@ -57,7 +58,7 @@ class RequestContext:
         began = time.perf_counter()
         method = scope["method"] if scope["method"] in _METHODS else "_OTHER"
         telemetry = self._telemetry
-        quiet = scope["path"] in _UNLOGGED
+        quiet = self._quiet or scope["path"] in _UNLOGGED
         request = telemetry.traces.begin_request(method, scope["headers"], traced=not quiet)
         scope["canopy.trace_id"] = request.trace_id
         current_trace_id.set(request.trace_id)

@@ -6,9 +6,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
+from canopy.api.context import trace_id_of
 from canopy.api.parts import Parts
 from canopy.api.routes import PlainRoute, json_response
+from canopy.errors import MetricsElsewhere, NotFound
 
 type Answer = Callable[[Request], Awaitable[Response]]
 
@@ -29,6 +32,7 @@ def operations_routes(parts: Parts) -> APIRouter:
         return json_response({"config_revision": config.revision, "flags": flags})
 
     answers = _answers(parts)
+    answers["/metrics"] = _where_allowed(parts, answers["/metrics"])
 
     @router.get("/healthz", response_model=None)
     async def healthz(request: Request) -> Response:
@@ -42,7 +46,10 @@ def operations_routes(parts: Parts) -> APIRouter:
 
     @router.get("/metrics", response_model=None)
     async def metrics(request: Request) -> Response:
-        """Prometheus metrics; OpenMetrics with exemplars for clients that accept it."""
+        """Prometheus metrics; OpenMetrics with exemplars for clients that accept it.
+
+        404 where they are on a port of their own, and where others than this machine reach this one.
+        """
         return await answers["/metrics"](request)
 
     # FastAPI's routes take GET alone; these take HEAD too, which some load balancers ask.
@@ -65,3 +72,40 @@ def _answers(parts: Parts) -> dict[str, Answer]:
         return Response(body, headers={"content-type": content_type})
 
     return {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics}
+
+
+def _where_allowed(parts: Parts, scrape: Answer) -> Answer:
+    """The metrics on the main port: where only this machine reaches it and no other port has them, or on request."""
+    settings = parts.settings
+    if settings.operations_port is not None:
+        elsewhere = "Metrics are on the operations port, which CANOPY_OPERATIONS_PORT sets."
+    elif settings.others_reach_it:
+        elsewhere = "Others reach this port, so it serves no metrics: give them one with CANOPY_OPERATIONS_PORT."
+    else:
+        return scrape
+
+    async def metrics(request: Request) -> Response:
+        if parts.config.current.values.metrics.public:
+            return await scrape(request)
+        raise MetricsElsewhere(f"{elsewhere} `metrics.public: true` in the values serves them here too.")
+
+    return metrics
+
+
+class OperationsPort:
+    """ASGI: answers probes and scrapes, and nothing else, whoever asks and whatever the headers say."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._routes = {path: PlainRoute(path, answer) for path, answer in _answers(parts).items()}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        route = self._routes.get(scope["path"]) if scope["method"] in {"GET", "HEAD"} else None
+        if route is None:
+            sentence = f"This port answers GET {', '.join(self._routes)} and nothing else; Canopy has another for that."
+            body = {"detail": sentence, "code": NotFound.code, "request_id": trace_id_of(scope)}
+            response = json_response(body, NotFound.status)
+        else:
+            scope["route"] = route
+            response = await route.endpoint(Request(scope, receive))
+        await response(scope, receive, send)

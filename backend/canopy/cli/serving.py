@@ -4,12 +4,15 @@ import gc
 import sys
 from pathlib import Path
 from textwrap import shorten
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from canopy import __version__
 from canopy.cli.common import read_settings, says_why
+
+if TYPE_CHECKING:  # what a command doesn't use would take a third of its start
+    from canopy.telemetry.events import Started
 
 
 @click.command()
@@ -38,19 +41,19 @@ def serve() -> None:
     logs.capture()
     application = create_app(settings, logs)
 
-    def welcome(address: str) -> None:
+    def welcome(started: "Started") -> None:
         if settings.banner if settings.banner is not None else sys.stderr.isatty():
-            click.echo(_welcome(application.parts, address), err=True)
+            click.echo(_welcome(application.parts, started), err=True)
 
     run(application, welcome)
 
 
-def _welcome(parts: Any, address: str) -> str:
+def _welcome(parts: Any, started: "Started") -> str:
     config = parts.config.current
     summarize = config.values.summarize
     lines = [
         "",
-        f"  Canopy {__version__} is ready at {click.style(address, bold=True)}  (Ctrl-C ends it)",
+        f"  Canopy {__version__} is ready at {click.style(started.address, bold=True)}  (Ctrl-C ends it)",
         "",
         f"  values   {parts.config.place}, revision {config.revision}",
         f"  server   {parts.inference.description}",
@@ -59,6 +62,8 @@ def _welcome(parts: Any, address: str) -> str:
         f"  prompt   {shorten(summarize.prompt, 90, placeholder=' …')}",
         f"  store    {parts.store.description}",
     ]
+    if started.operations_address:
+        lines.append(f"  metrics  {started.operations_address}/metrics, with the probes")
     for flag in config.flags.values():
         state = click.style("on ", fg="green") if flag.on else click.style("off", fg="yellow")
         lines.append(f"  {state}      {flag.name}: {flag.reason}")

@@ -13,7 +13,16 @@ from canopy.flags.values import TAKEN_RATINGS
 from canopy.settings import Settings
 
 # What the chart decides itself: its Service's port, and where the files are.
-_DECIDED = {"port", "config_path", "store_url", "auth_tokens_file", "auth_proxy_secret_file", "banner"}
+_DECIDED = {
+    "port",
+    "operations_port",
+    "operations_host",
+    "config_path",
+    "store_url",
+    "auth_tokens_file",
+    "auth_proxy_secret_file",
+    "banner",
+}
 
 # An address, or a network whose prefix is no longer than an address.
 _OCTET = "(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"

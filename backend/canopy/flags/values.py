@@ -258,6 +258,14 @@ class JudgingValues(Section):
     concurrency: int = Field(2, ge=1, le=64, description="Questions to judges' models at once.")
 
 
+class MetricsValues(Section):
+    """Who may scrape."""
+
+    public: bool = Field(
+        False, description="Serve `/metrics` on the main port to everybody, also where others reach that port."
+    )
+
+
 class Values(Section):
     """Everything the values file may hold; a key that isn't here is an error."""
 
@@ -274,6 +282,7 @@ class Values(Section):
     judging: JudgingValues = JudgingValues()
     auth: AuthValues = AuthValues()
     rate_limits: RateLimitValues = RateLimitValues()
+    metrics: MetricsValues = MetricsValues()
     repo_url: str | None = Field(None, description="Argo CD's; Canopy ignores it.")
     chart_path: str | None = Field(None, description="Argo CD's; Canopy ignores it.")
     target_revision: str | None = Field(None, description="Argo CD's; Canopy ignores it.")

@@ -16,39 +16,31 @@ import uvicorn
 
 from canopy import __version__
 from canopy.app import Application, running, tell_who_gets_in
-from canopy.errors import ConfigError
 from canopy.server.connection import Connection
 from canopy.server.connections import Connections
-from canopy.settings import Settings
+from canopy.server.listening import address_of, listen
+from canopy.server.operations import operations_listener
 from canopy.telemetry.events import Draining, Started, Stopped
 
 _LAST_WORDS = 2  # seconds for an interrupted stream to end with its error event
 
 
-def serve(application: Application, on_started: Callable[[str], None]) -> None:
-    """Serve until a signal ends it; `on_started` gets the address.
+def serve(application: Application, on_started: Callable[[Started], None]) -> None:
+    """Serve until a signal ends it; `on_started` gets the event that says where.
 
-    Raises CanopyError when a part can't start or the address can't be listened on.
+    Raises CanopyError when a part can't start or an address can't be listened on.
     """
     server = _Server(application, on_started)
+    settings = application.parts.settings
 
     async def run() -> None:
-        with _listen(application.parts.settings) as listener:
-            async with running(application):
+        with listen(settings.host, settings.port, "CANOPY_PORT or CANOPY_HOST") as listener:
+            async with operations_listener(application) as server.operations_address, running(application):
                 await server.serve([listener])
         application.parts.telemetry.emit(Stopped())
 
     with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
         runner.run(run())
-
-
-def _listen(settings: Settings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    try:
-        return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
-    except OSError as error:
-        place = f"{settings.host} port {settings.port}"
-        raise ConfigError(f"Can't listen on {place} ({error.strerror}). Set CANOPY_PORT or CANOPY_HOST.") from error
 
 
 class _Server(uvicorn.Server):
@@ -58,7 +50,8 @@ class _Server(uvicorn.Server):
     that was asked for is no failure.
     """
 
-    def __init__(self, application: Application, on_started: Callable[[str], None]) -> None:
+    def __init__(self, application: Application, on_started: Callable[[Started], None]) -> None:
+        self.operations_address: str | None = None
         self._parts = application.parts
         self._on_started = on_started
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -86,13 +79,14 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.should_exit:
             return
-        host, port = sockets[0].getsockname()[:2] if sockets else ("", 0)
-        address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        (listener,) = sockets or []
+        host, address = listener.getsockname()[0], address_of(listener)
         parts = self._parts
         config = parts.config.current
         started = Started(
             version=__version__,
             address=address,
+            operations_address=self.operations_address,
             config_revision=config.revision,
             flags={name: flag.on for name, flag in config.flags.items()},
             model_server=parts.inference.description,
@@ -101,7 +95,7 @@ class _Server(uvicorn.Server):
         parts.telemetry.emit(started)
         parts.lifecycle.listen(address, is_reached_by_others=not ip_address(host).is_loopback)
         tell_who_gets_in(parts)
-        self._on_started(address)
+        self._on_started(started)
         gc.freeze()  # what is here now stays: the collector, which stops everything, need not walk through it again
 
     @contextlib.contextmanager

@@ -35,6 +35,7 @@ class Started(Event):
     name: ClassVar[str] = "canopy_started"
     version: str
     address: str
+    operations_address: str | None
     config_revision: str
     flags: dict[str, bool]
     model_server: str

@@ -1,4 +1,4 @@
-"""What `helm test` runs: the flags, a summary and a vote, as a client asks for them.
+"""What `helm test` runs: readiness, the flags, a summary and a vote, as a client asks for them.
 
 Where people sign in, it has no identity: then it asks whether it is refused.
 
@@ -62,8 +62,10 @@ def failed(sentence: str) -> NoReturn:
     sys.exit(1)
 
 
-def main(url: str, mode: str) -> None:
+def main(url: str, operations: str, mode: str) -> None:
     """Ask one after the other."""
+    ask("GET", f"{operations}/readyz")
+    say("ok      ready")
     if mode != "open":
         status = ask_as_nobody(f"{url}/summarize")
         if status not in {302, 401, 403}:
@@ -84,4 +86,4 @@ def main(url: str, mode: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])
+    main(sys.argv[1], sys.argv[2], sys.argv[3])

@@ -46,7 +46,7 @@ their way: it writes 0.000001 as 1e-06, which is text for the server's loader, a
 LLAMA_STACK_URL: {{ include "canopy.json" . }}
 {{- end }}
 judges: {{ include "canopy.json" .Values.judges }}
-{{- range $section := list "summarize" "feedback" "ab_testing" "mlflow" "judging" "auth" "rate_limits" }}
+{{- range $section := list "summarize" "feedback" "ab_testing" "mlflow" "judging" "auth" "rate_limits" "metrics" }}
 {{ $section }}:
 {{- range $key, $value := eq $section "auth" | ternary (fromJson (include "canopy.auth" $)) (get $.Values $section) }}
 {{- if not (kindIs "invalid" $value) }}{{/* Helm 3 leaves keys without a value out, Helm 4 doesn't */}}

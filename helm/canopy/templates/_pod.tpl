@@ -4,12 +4,21 @@
 {{- range .Values.extraEnv }}{{ $own = append $own .name }}{{ end -}}
 - name: CANOPY_PORT
   value: "8000"
+- name: CANOPY_OPERATIONS_PORT
+  value: "8001"
+{{- if eq .Values.auth.mode "proxy" }}
+{{- /* Only what is in the pod reaches the server itself: the proxy. */}}
+- name: CANOPY_HOST
+  value: 127.0.0.1
+- name: CANOPY_OPERATIONS_HOST
+  value: {{ .Values.settings.host | default "0.0.0.0" | quote }}
+{{- end }}
 - name: CANOPY_CONFIG_PATH
   value: /canopy/canopy-config.yaml
 - name: CANOPY_BANNER
   value: "false"
 {{- range $name, $value := .Values.settings }}
-{{- if not (kindIs "invalid" $value) }}
+{{- if not (or (kindIs "invalid" $value) (and (eq $name "host") (eq $.Values.auth.mode "proxy"))) }}
 - name: CANOPY_{{ upper $name }}
   value: {{ $value | toJson | trimAll "\"" | quote }}{{/* toJson: a large number would become 1e+06 */}}
 {{- end }}

@@ -1,0 +1,20 @@
+"""Sockets that listen, and their addresses."""
+
+import socket
+
+from canopy.errors import ConfigError
+
+
+def listen(host: str, port: int, settings: str) -> socket.socket:
+    """A socket that takes connections already. Raises ConfigError, which names the `settings` to change."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise ConfigError(f"Can't listen on {host} port {port} ({error.strerror}). Set {settings}.") from error
+
+
+def address_of(listener: socket.socket) -> str:
+    """The URL that leads to a listening socket."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

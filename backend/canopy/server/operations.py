@@ -1,0 +1,54 @@
+"""The operations listener: probes and metrics on a port of their own."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Generator
+
+import uvicorn
+
+from canopy.app import Application
+from canopy.server.listening import address_of, listen
+
+_LAST_WORDS = 1  # seconds for an answer that is under way when the process ends
+
+
+@contextlib.asynccontextmanager
+async def operations_listener(application: Application) -> AsyncGenerator[str | None]:
+    """Listen for as long as the context lasts, where CANOPY_OPERATIONS_PORT is set. Gives the address, or None.
+
+    The context is around the start and the end of everything else, so that probes are answered while a store migrates
+    and while open streams finish. Raises ConfigError when the address can't be listened on.
+    """
+    settings = application.parts.settings
+    if settings.operations_port is None:
+        yield None
+        return
+    host = settings.operations_host or settings.host
+    with listen(host, settings.operations_port, "CANOPY_OPERATIONS_PORT or CANOPY_OPERATIONS_HOST") as listener:
+        server = _Server(
+            uvicorn.Config(
+                application.operations,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                ws="none",
+                lifespan="off",
+                timeout_graceful_shutdown=_LAST_WORDS,
+            )
+        )
+        serving = asyncio.create_task(server.serve([listener]))
+        try:
+            yield address_of(listener)
+        finally:
+            server.should_exit = True
+            await serving
+
+
+class _Server(uvicorn.Server):
+    """uvicorn that leaves signals to the server of the main port."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Handle none."""
+        yield
