@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Get what the tests take from Debian: Chromium (installed, needs root) and Prometheus (unpacked under $1, needs nobody).
+# Get what the tests take from Debian: Chromium (installed, needs root), and Prometheus, HAProxy and nginx (unpacked under
+# $1, needs nobody).
 # What can't be had is said loudly and is no failure: the tests that need it say so again when they are skipped.
 set -euo pipefail
 
-cache=${1:?the folder to unpack Prometheus into}
+cache=${1:?the folder to unpack into}
 as_root=(env DEBIAN_FRONTEND=noninteractive)
 [ "$(id -u)" = 0 ] || as_root=(sudo -n "${as_root[@]}")
 
@@ -16,13 +17,16 @@ twice() { "$@" || { may_be_root && "${as_root[@]}" apt-get update --quiet --quie
 
 install_chromium() { "${as_root[@]}" apt-get install --yes --quiet --quiet --no-install-recommends chromium >/dev/null; }
 
-unpack_prometheus() (
-    mkdir -p "$cache/prometheus.new"
-    cd "$cache/prometheus.new"
-    apt-get download --quiet --quiet --option APT::Sandbox::User="$(id -un)" prometheus
-    dpkg --extract prometheus_*.deb .
-    rm -rf ../prometheus prometheus_*.deb
-    mv ../prometheus.new ../prometheus
+# unpack FOLDER PACKAGE...
+unpack() (
+    folder=$1
+    shift
+    mkdir -p "$cache/$folder.new"
+    cd "$cache/$folder.new"
+    apt-get download --quiet --quiet --option APT::Sandbox::User="$(id -un)" "$@"
+    for package in *.deb; do dpkg --extract "$package" .; done
+    rm -rf "../$folder" ./*.deb
+    mv "../$folder.new" "../$folder"
 )
 
 if ! has chromium && ! has chromium-browser && ! has google-chrome; then
@@ -35,8 +39,18 @@ fi
 
 if ! { has prometheus && has promtool; } && [ ! -x "$cache/prometheus/usr/bin/promtool" ]; then
     echo "Unpacking Prometheus (about 10 s, once) …"
-    if ! { has apt-get && has dpkg && twice unpack_prometheus; }; then
+    if ! { has apt-get && has dpkg && twice unpack prometheus prometheus; }; then
         missing "There is no Prometheus, and Debian's could not be fetched: the tests that need it will be skipped." \
             "Put prometheus and promtool on the PATH."
+    fi
+fi
+
+# What HAProxy links to comes along, for machines that don't have it.
+proxies=(haproxy nginx liblua5.3-0 libopentracing-c-wrapper0 libopentracing1)
+if [ ! -x "$cache/proxies/usr/sbin/haproxy" ] || [ ! -x "$cache/proxies/usr/sbin/nginx" ]; then
+    echo "Unpacking HAProxy and nginx (about 5 s, once) …"
+    if ! { has apt-get && has dpkg && twice unpack proxies "${proxies[@]}"; }; then
+        missing "There is no HAProxy and no nginx, and Debian's could not be fetched: attacks through them will be skipped." \
+            "Let apt-get download ${proxies[*]}."
     fi
 fi

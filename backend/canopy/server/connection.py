@@ -296,7 +296,10 @@ class Connection(HttpToolsProtocol):
         self.flow.resume_reading()
         self._connections.waits(self)
         if not self.transport.is_closing():
-            self.transport.write_eof()
+            try:
+                self.transport.write_eof()
+            except OSError:  # the client has reset the connection, which the event loop has yet to tell
+                self.transport.abort()
 
     def _error(self, error: CanopyError, request_id: str) -> bytes:
         body = jsonlines.dump({"detail": error.sentence, "code": error.code, "request_id": request_id})
