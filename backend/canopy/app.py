@@ -13,9 +13,11 @@ from starlette.types import ASGIApp
 from canopy.admission import Admission
 from canopy.api import Parts, build_api, build_operations, with_context
 from canopy.auth.budgets import Budgets
+from canopy.auth.guesses import Guesses
 from canopy.auth.limits import RateLimits
 from canopy.auth.proxy import wide_networks
 from canopy.auth.proxy_secret import ProxySecret
+from canopy.auth.sessions import Sessions
 from canopy.auth.tokens import Tokens
 from canopy.comparison import Comparisons
 from canopy.errors import ConfigError, StoreError
@@ -126,6 +128,8 @@ def create_app(settings: Settings, logs: Logs) -> Application:
         proxy_secret=secret,
         limits=limits,
         budgets=budgets,
+        sessions=Sessions(store.sessions, tokens) if tokens else None,
+        guesses=Guesses(limits),
     )
     token = settings.mlflow_token.get_secret_value() if settings.mlflow_token else None
     registry = PromptRegistry(config, store, telemetry, token=token, interval=settings.prompt_refresh_interval)
@@ -221,10 +225,15 @@ async def _watch_secrets(parts: Parts) -> None:
         await asyncio.sleep(parts.settings.config_poll_interval)
         if tokens := parts.tokens:
             try:
-                if await asyncio.to_thread(tokens.reload):
+                reloaded = await asyncio.to_thread(tokens.reload)
+                if parts.sessions:
+                    await parts.sessions.end_removed()
+                if reloaded:
                     emit(TokensReloaded(tokens.count))
             except ConfigError as error:
                 emit(TokensRejected(error.sentence))
+            except StoreError as error:  # they are ended at the next look, and let nobody in until then either
+                emit(StoreFailed(error.sentence, None))
         if secret := parts.proxy_secret:
             try:
                 if await asyncio.to_thread(secret.reload):

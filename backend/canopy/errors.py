@@ -24,6 +24,7 @@
     │   └── ExperimentNotFound      404 experiment_not_found
     ├── Unauthenticated             401 unauthenticated
     ├── Forbidden                   403 forbidden
+    │   ├── CrossOrigin             403 cross_origin
     │   ├── IdentityRefused         403 identity_refused
     │   ├── UserForeign             403 user_foreign
     │   ├── FeedbackForeign         403 feedback_foreign
@@ -209,6 +210,12 @@ class Forbidden(CanopyError):
 
     status = 403
     code = "forbidden"
+
+
+class CrossOrigin(Forbidden):
+    """A page of another origin asked for a change in the name of whoever looks at it."""
+
+    code = "cross_origin"
 
 
 class IdentityRefused(Forbidden):

@@ -117,7 +117,7 @@ async def test_a_token_that_is_removed_ends_what_an_open_page_may_do(tab: Tab, g
     await server.event("tokens_reloaded", reloads + 1)
     await page.get_by_label("Text to summarize").fill("A text.")
     await page.get_by_role("button", name="Summarize").click()
-    await expect(page.get_by_text("This token is unknown, or no longer valid")).to_be_visible()
+    await expect(page.get_by_text("This session has ended. Sign in again.")).to_be_visible()
     tokens.write_text(before)
     await server.event("tokens_reloaded", reloads + 2)
 

@@ -1,6 +1,6 @@
 """People with tokens and behind a proxy, for the tests of who may do what."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ def secret_file(folder: Path) -> dict[str, str]:
 
 @asynccontextmanager
 async def guarded_server(
-    folder: Path, model: FakeModelServer, mode: str, **changes: Any
+    folder: Path, model: FakeModelServer, mode: str, *, env: Mapping[str, str] | None = None, **changes: Any
 ) -> AsyncGenerator[tuple[Server, Path]]:
     """A server in a mode, with everything on, and its file of tokens."""
     model.scripts.clear()
@@ -52,7 +52,7 @@ async def guarded_server(
     both = {"summarize": {"prompt_b": "Be brief:"}, "ab_testing": {"enabled": True}}
     config = values(model, auth=AUTH[mode], **both | changes)
     own = {"CANOPY_AUTH_TOKENS_FILE": str(tokens), "CANOPY_KEEPALIVE_INTERVAL": "15"}
-    environment = ENVIRONMENT | own | secret_file(folder)
+    environment = ENVIRONMENT | own | secret_file(folder) | dict(env or {})
     async with running_server(folder, config, env=environment) as server:
         yield server, tokens
 

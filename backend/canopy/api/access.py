@@ -7,16 +7,20 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from canopy.api.context import trace_id_of
+from canopy.api.cookies import session_id_in
 from canopy.api.door import came_through_proxy
+from canopy.api.origin import check_origin
 from canopy.api.parts import Parts
 from canopy.auth import proxy
 from canopy.auth.askers import NOBODY, Asker, asker_of
 from canopy.auth.budgets import RECORD
+from canopy.auth.guesses import Client
 from canopy.auth.identity import Identity, Role
 from canopy.auth.limits import Kind
-from canopy.errors import Forbidden, IdentityRefused, Unauthenticated
-
-COOKIE = "canopy_token"
+from canopy.auth.tokens import fingerprint
+from canopy.errors import Forbidden, IdentityRefused, RateLimited, Unauthenticated
+from canopy.telemetry.access_events import SignInRefused
 
 
 class Rule(NamedTuple):
@@ -121,7 +125,7 @@ class Access:
         values = self._parts.config.current.values
         user = None
         if values.auth.mode != "open":
-            identity = self.identify(request)
+            identity = await self.identify(request)
             request.scope["canopy.identity"] = identity
             if not identity.may(rule.role):
                 raise Forbidden("This shows what people wrote, which only reviewers may read. Ask for that role.")
@@ -134,8 +138,11 @@ class Access:
         stores = rule.limit in {"summarize", "feedback"} and request.method != "DELETE"
         return self._charged(asker, request.receive) if stores else request.receive
 
-    def identify(self, request: Request) -> Identity:
-        """Who asks. Raises Unauthenticated or IdentityRefused."""
+    async def identify(self, request: Request) -> Identity:
+        """Who asks: by the token in the header or, without one, by what a browser sends of itself.
+
+        Raises Unauthenticated, RateLimited, IdentityRefused or CrossOrigin.
+        """
         values = self._parts.config.current.values.auth
         if values.mode == "proxy":
             if not came_through_proxy(request.scope):  # it entered before the values changed to this mode
@@ -143,16 +150,41 @@ class Access:
             identity = proxy.identify(request.scope["headers"], values)
             if identity is None:
                 raise Unauthenticated("Sign in first. Use the address of the proxy, which asks you to.")
+            check_origin(request)
             return identity
         token = _bearer(request)
-        identity = self._parts.tokens.identify(token) if token and self._parts.tokens else None
+        if token is not None:
+            return self.check_token(request, token)
+        session_id, sessions = session_id_in(request), self._parts.sessions
+        if session_id is None or sessions is None:
+            raise Unauthenticated("Sign in first: send a token in the header `Authorization: Bearer TOKEN`.")
+        found = await sessions.identify(session_id)
+        if found is None:
+            raise Unauthenticated("This session has ended. Sign in again.")
+        check_origin(request)
+        return found
+
+    def check_token(self, request: Request, token: str) -> Identity:
+        """Whose token a client sent. Raises Unauthenticated, or RateLimited after too many wrong ones."""
+        identity = self._parts.tokens.identify(token) if self._parts.tokens else None
+        peer = request.client.host if request.client else None
+        forwarded = request.headers.getlist("x-forwarded-for")
+        client = Client.of(peer, forwarded[-1] if forwarded else None)
+        try:
+            self._parts.guesses.judge(client, fingerprint(token), right=identity is not None)
+        except RateLimited:
+            self._parts.telemetry.emit(SignInRefused("limited", trace_id_of(request.scope)))
+            raise
         if identity is None:
-            wrong = "This token is unknown, or no longer valid" if token else "Sign in first"
-            raise Unauthenticated(f"{wrong}: send one of yours in the header `Authorization: Bearer TOKEN`.")
+            self._parts.telemetry.emit(SignInRefused("unknown", trace_id_of(request.scope)))
+            raise Unauthenticated("This token is unknown, or no longer valid. Ask the operators for one.")
         return identity
 
 
 def _bearer(request: Request) -> str | None:
-    """The token in the header or, where a browser has signed in, in its cookie."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else request.cookies.get(COOKIE)
+    """The token in the header; empty, and so nobody's, where the header stands twice."""
+    headers = request.headers.getlist("authorization")
+    if len(headers) > 1:
+        return ""
+    scheme, _, token = (headers or [""])[0].partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None

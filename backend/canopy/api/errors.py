@@ -81,7 +81,9 @@ def add_error_handlers(app: FastAPI, parts: Parts) -> None:
         if pages.wants_html(request):
             return pages.error_page(parts, request, status, body["detail"], body["code"], headers)
         body["request_id"] = trace_id_of(request.scope)
-        return Response(jsonlines.dump(body), status, headers, "application/json")
+        return Response(
+            jsonlines.dump(body), status, {"cache-control": "no-store", **(headers or {})}, "application/json"
+        )
 
     app.add_exception_handler(CanopyError, canopy)
     app.add_exception_handler(RequestValidationError, validation)

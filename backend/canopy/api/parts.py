@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 
 from canopy.auth.budgets import Budgets
+from canopy.auth.guesses import Guesses
 from canopy.auth.limits import RateLimits
 from canopy.auth.proxy_secret import ProxySecret
+from canopy.auth.sessions import Sessions
 from canopy.auth.tokens import Tokens
 from canopy.comparison import Comparisons
 from canopy.feedback.ballots import Ballots
@@ -42,5 +44,7 @@ class Parts:
     readiness: Readiness
     tokens: Tokens | None  # None where no file is set
     proxy_secret: ProxySecret | None  # None where no file is set
+    sessions: Sessions | None  # the same
+    guesses: Guesses
     limits: RateLimits
     budgets: Budgets

@@ -1,4 +1,4 @@
-"""Signing in with a browser: a token goes once to POST /sign-in and comes back as a cookie that no script can read."""
+"""Signing in with a browser: a token goes once to POST /sign-in, and a session stands for it from then on."""
 
 import re
 from typing import Any
@@ -10,15 +10,19 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute
 
 from canopy.api import pages
-from canopy.api.access import COOKIE, Access
+from canopy.api.access import Access
 from canopy.api.bodies import Body, Text, parse, read_body
+from canopy.api.cookies import clear, session_id_in, set_session
+from canopy.api.origin import check_origin
 from canopy.api.parts import Parts
 from canopy.api.routes import BodyRoute, ErrorBody, PlainRoute, json_response, request_body
+from canopy.auth.sessions import Sessions
 from canopy.errors import NotFound, Unauthenticated
 
-_LIFETIME = 12 * 3600  # seconds: a working day, so that a browser somebody walks away from doesn't stay signed in
 _OWN_PATH = re.compile(r"/(?![/\\])[^\s\\\x00-\x1f]*")  # what a browser can't take for another host
-_ERRORS: dict[int | str, dict[str, Any]] = {status: {"model": ErrorBody} for status in (401, 404, 413, 422)}
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    status: {"model": ErrorBody} for status in (401, 403, 404, 413, 422, 429, 503)
+}
 
 
 class SignInBody(Body):
@@ -39,30 +43,34 @@ def sign_in_routes(parts: Parts) -> APIRouter:
         if mode == "open":
             return json_response({"mode": mode, "user": None, "role": "reviewer"})
         try:
-            who = access.identify(request)
+            who = await access.identify(request)
         except Unauthenticated:
             return json_response({"mode": mode, "user": None, "role": None})
         return json_response({"mode": mode, "user": who.user, "role": who.role})
 
     async def sign_in(request: Request) -> Response:
-        """Sign a browser in: the answer sets a cookie that stands for the token."""
-        _check(parts)
+        """Sign a browser in: the answer sets the cookie of a new session, and the former one ends."""
+        sessions = _sessions(parts)
+        check_origin(request)
         token = parse(SignInBody, await read_body(request, parts.settings)).token
-        who = parts.tokens.identify(token) if parts.tokens else None
-        if who is None:
-            raise Unauthenticated("This token is unknown, or no longer valid. Ask the operators for one.")
+        who = access.check_token(request, token)
+        former = session_id_in(request)
+        if former is not None:
+            await sessions.end(former)
         response = json_response({"user": who.user, "role": who.role})
-        # The browser says itself how it got the page; a router that ends TLS need not pass that on.
-        secure = request.url.scheme == "https" or request.headers.get("origin", "").startswith("https://")
-        response.set_cookie(COOKIE, token, _LIFETIME, secure=secure, httponly=True, samesite="strict")
+        set_session(request, response, await sessions.begin(who.user, token))
         return response
 
     async def sign_out(request: Request) -> Response:
-        """Sign a browser out."""
-        _check(parts)
+        """Sign a browser out: its session ends, on every replica at once."""
+        sessions = _sessions(parts)
+        check_origin(request)
         await read_body(request, parts.settings)
+        session_id = session_id_in(request)
+        if session_id is not None:
+            await sessions.end(session_id)
         response = json_response({"status": "ok"})
-        response.delete_cookie(COOKIE, httponly=True, samesite="strict")
+        clear(request, response)
         return response
 
     for path, endpoint, extra in (
@@ -86,19 +94,22 @@ def sign_in_page(parts: Parts) -> BaseRoute:
     access = Access(parts)
 
     async def page(request: Request) -> Response:
-        _check(parts)
+        _sessions(parts)
         wanted = request.query_params.get("next", "")
         target = wanted if _OWN_PATH.fullmatch(wanted) else "/"
         try:
-            access.identify(request)
+            await access.identify(request)
         except Unauthenticated:
-            return pages.sign_in(parts, request, target)
+            response = pages.sign_in(parts, request, target)
+            clear(request, response)
+            return response
         return RedirectResponse(target, 303, {"cache-control": "no-store"})
 
     return PlainRoute("/sign-in", page)
 
 
-def _check(parts: Parts) -> None:
-    """Raise NotFound where there is nothing to sign in to."""
-    if parts.config.current.values.auth.mode != "token":
+def _sessions(parts: Parts) -> Sessions:
+    """Where browsers sign in. Raises NotFound where there is nothing to sign in to."""
+    if parts.config.current.values.auth.mode != "token" or parts.sessions is None:
         raise NotFound("Nobody signs in here: `auth.mode` in the values is not `token`.")
+    return parts.sessions

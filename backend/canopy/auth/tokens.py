@@ -7,6 +7,7 @@ enough for tokens made by chance, which nobody finds by trying; that is why shor
 import hashlib
 import hmac
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -71,6 +72,15 @@ class Tokens:
                 found = identity
         return found
 
+    def holder(self, fingerprint: str) -> Identity | None:
+        """Whose token has this fingerprint, as long as it is in force."""
+        return next((it for known, it in self._file.value if _fingerprint(known) == fingerprint), None)
+
+    @property
+    def fingerprints(self) -> frozenset[str]:
+        """Those of all tokens in force."""
+        return frozenset(_fingerprint(known) for known, _ in self._file.value)
+
     def reload(self) -> bool:
         """Take up the file when it has changed, and say whether it has. Raises ConfigError once per wrong content."""
         return self._file.reload()
@@ -89,6 +99,16 @@ def _parse(content: bytes) -> Sequence[tuple[bytes, Identity]]:
     if len({entry.digest for entry in entries}) < len(entries):
         raise ConfigError(f"{_SETTING}: two entries have the same token.")
     return [(entry.digest, Identity(entry.name, entry.role, "token")) for entry in entries]
+
+
+def fingerprint(token: str) -> str:
+    """What stands for a token where it is kept. It isn't the hash that the file has."""
+    return _fingerprint(_digest(token))
+
+
+@lru_cache(maxsize=4096)
+def _fingerprint(digest: bytes) -> str:
+    return hashlib.sha256(b"canopy session" + digest).hexdigest()
 
 
 def _digest(token: str) -> bytes:

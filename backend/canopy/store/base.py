@@ -20,6 +20,7 @@ from canopy.store.voters import Proof
 
 if TYPE_CHECKING:
     from canopy.store.deliveries import Deliveries
+    from canopy.store.sessions import Sessions
 
 type Status = Literal["completed", "cancelled", "failed"]
 type Source = Literal["HUMAN", "LLM_JUDGE", "CODE"]
@@ -178,6 +179,10 @@ class Store(Protocol):
         """What is still to be told to MLflow."""
 
     @property
+    def sessions(self) -> "Sessions":
+        """Browsers that have signed in."""
+
+    @property
     def exists(self) -> bool:
         """False where `start` would make the database first, as with a SQLite file that isn't there."""
 
@@ -307,4 +312,4 @@ class Store(Protocol):
         """Delete what was recorded before a time, and everything derived from it."""
 
     async def erase(self, *, user_id: str | None = None, session_id: str | None = None) -> Erased:
-        """Delete everything of a user or a session, and everything derived from it."""
+        """Delete everything of a user or a session, and everything derived from it; end the user's sign-ins."""

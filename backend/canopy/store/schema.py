@@ -155,6 +155,18 @@ reviews = Table(
     Column("expected_result", Text, nullable=False),
 )
 
+# Browsers that have signed in: nothing here lets anybody in, since the id and the token are digests.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("digest", KEY, primary_key=True),  # of the id in the cookie
+    Column("user_id", KEY, nullable=False),
+    Column("token", KEY, nullable=False),  # its fingerprint
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+    Index("ix_sessions_token_created_at", "token", "created_at"),
+)
+
 # The texts that MLflow's registry gave last, for a start while MLflow is away.
 registered_prompts = Table(
     "registered_prompts",

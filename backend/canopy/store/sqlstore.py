@@ -36,6 +36,7 @@ from canopy.store.scans import Scans
 from canopy.store.searching import Searches
 from canopy.store.series import SeriesIds
 from canopy.store.sqldeliveries import SqlDeliveries
+from canopy.store.sqlsessions import SqlSessions
 from canopy.store.threads import in_thread
 from canopy.store.totals import Totals
 from canopy.store.turns import Turn, Unjudged
@@ -70,6 +71,7 @@ class SqlStore:
         self._writer = Writer(database, undone=ids.forget)
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="canopy-store-reader")
         self.deliveries = SqlDeliveries(outbox, self._writer, self._read)
+        self.sessions = SqlSessions(database, self._writer, self._read, clock)
 
     @property
     def description(self) -> str:
@@ -236,6 +238,7 @@ class SqlStore:
         """Delete what is of a user or of a session."""
         scopes: list[Scope] = []
         if user_id is not None:
+            await self.sessions.end_of_user(user_id)
             scopes.append(Owned("user_id", user_id))
         if session_id is not None:
             scopes.append(Owned("session_id", session_id))

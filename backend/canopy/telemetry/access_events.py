@@ -1,7 +1,7 @@
 """The events of who gets in: what is open, and the files of tokens and of the proxy's secret."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from canopy.telemetry.events import Event, Level
 
@@ -56,3 +56,13 @@ class ProxySecretRejected(Event):
     name: ClassVar[str] = "proxy_secret_rejected"
     level: ClassVar[Level] = "error"
     error: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignInRefused(Event):
+    """A token was not taken: it is unknown, or too many wrong ones came before it. Nothing of it is told."""
+
+    name: ClassVar[str] = "sign_in_refused"
+    level: ClassVar[Level] = "warning"
+    reason: Literal["unknown", "limited"]
+    trace_id: str

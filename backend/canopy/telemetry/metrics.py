@@ -15,6 +15,7 @@ from canopy.store.deliveries import Outcome
 from canopy.telemetry.access_events import (
     ProxySecretRejected,
     ProxySecretReloaded,
+    SignInRefused,
     TokensRejected,
     TokensReloaded,
 )
@@ -156,6 +157,9 @@ class Metrics:
         self.access_open = Gauge(
             "canopy_access_open", "1 when other machines reach this server and may do everything.", registry=registry
         )
+        self._refused = Counter("canopy_sign_ins_refused", "Tokens not taken.", ("reason",), registry=registry)
+        for reason in ("unknown", "limited"):  # a rate needs the zero before the first
+            self._refused.labels(reason)
         self._flags = Gauge("canopy_flag", "1 when a flag is on.", ("flag",), registry=registry)
         self.prompt_registry_up = Gauge(
             "canopy_prompt_registry_up", "0 when the last look at MLflow's prompt registry failed.", registry=registry
@@ -316,6 +320,7 @@ _COUNTERS: dict[type[Event], Callable[[Metrics, Any], None]] = {
     TokensRejected: Metrics._on_tokens,
     ProxySecretReloaded: Metrics._on_proxy_secret,
     ProxySecretRejected: Metrics._on_proxy_secret,
+    SignInRefused: lambda metrics, event: metrics._refused.labels(event.reason).inc(),
     RequestFailed: Metrics._on_failure,
     RequestRefused: Metrics._on_refusal,
     DeliveryEnded: Metrics._on_delivery,

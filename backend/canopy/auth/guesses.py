@@ -1,0 +1,74 @@
+"""What a guess at a token costs: wrong tokens are counted by client, by the address that connects, and in all.
+
+Whoever is over the bound is answered alike for right and wrong tokens, so that going on tells nothing. Two things keep
+that from locking people out. A token that was right for a client before stays right for it. And the same wrong token
+counts once, so that a program with an old token uses nothing up for its neighbours.
+"""
+
+from collections import OrderedDict
+from ipaddress import ip_address
+from typing import NamedTuple, Self
+
+from canopy.auth.askers import site_of
+from canopy.auth.limits import Limit, RateLimits, again, whole
+from canopy.errors import RateLimited
+
+_BY_CLIENT = Limit(20, 60)
+_BY_PEER = Limit(200, 60)
+_IN_ALL = Limit(600, 60)
+_REMEMBERED = 10_000  # tokens with their clients, of each kind
+
+
+class Client(NamedTuple):
+    """Who sends a token: the address that connects and, behind a router, the one that the router names."""
+
+    key: str
+    peer: str
+
+    @classmethod
+    def of(cls, peer: str | None, forwarded: str | None) -> Self:
+        """`forwarded` is the last `X-Forwarded-For`.
+
+        Anybody can write that header, so that it divides what a private address may do and never adds to it.
+        """
+        place = site_of(peer or "")
+        if forwarded and _private(peer):
+            return cls(f"{place} {site_of(forwarded.rpartition(',')[2].strip())}", place)
+        return cls(place, place)
+
+
+class Guesses:
+    """Counts wrong tokens."""
+
+    def __init__(self, limits: RateLimits) -> None:
+        self._limits = limits
+        self._right: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._wrong: OrderedDict[tuple[str, str], None] = OrderedDict()
+
+    def judge(self, client: Client, fingerprint: str, *, right: bool) -> None:
+        """Take note of a token that a client sent. Raises RateLimited, whether or not it is right, when that is due."""
+        seen = self._right if right else self._wrong
+        key = (client.key, fingerprint)
+        if key in seen:
+            seen.move_to_end(key)
+            return
+        bounds = (
+            ("wrong_tokens", client.key, _BY_CLIENT),
+            ("wrong_tokens_of_peer", client.peer, _BY_PEER),
+            ("wrong_tokens_in_all", "", _IN_ALL),
+        )
+        if wait := max(self._limits.wait(*bound) for bound in bounds):
+            raise RateLimited(f"Too many wrong tokens came lately. {again(wait)}", retry_after=whole(wait))
+        if not right:
+            for bound in bounds:
+                self._limits.add(*bound)
+        seen[key] = None
+        if len(seen) > _REMEMBERED:
+            seen.popitem(last=False)
+
+
+def _private(peer: str | None) -> bool:
+    try:
+        return ip_address((peer or "").partition("%")[0]).is_private
+    except ValueError:
+        return True  # a Unix socket's peer

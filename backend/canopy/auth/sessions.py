@@ -1,0 +1,60 @@
+"""Sessions of browsers: a token goes in once, and a random id that ends stands for it from then on."""
+
+import hashlib
+import re
+import secrets
+import time
+
+from canopy.auth.identity import Identity
+from canopy.auth.tokens import Tokens, fingerprint
+from canopy.store.sessions import Session
+from canopy.store.sessions import Sessions as Stored
+
+LIFETIME = 12 * 3_600  # seconds: a working day, so that a browser somebody walks away from doesn't stay signed in
+_MOST = 1_000  # sessions of one token, which a workshop may share; the oldest makes room
+_ID = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+class Sessions:
+    """Begins, recognises and ends sessions. What a session may do is what its token may do now."""
+
+    def __init__(self, stored: Stored, tokens: Tokens) -> None:
+        self._stored = stored
+        self._tokens = tokens
+        self._known = tokens.fingerprints
+
+    async def begin(self, user: str, token: str) -> str:
+        """Begin a session with a token, and return its id, which is nowhere else."""
+        session_id = secrets.token_urlsafe(32)
+        now = time.time_ns() // 1_000
+        session = Session(_digest(session_id), user, fingerprint(token), now, now + LIFETIME * 1_000_000)
+        await self._stored.begin(session, _MOST)
+        return session_id
+
+    async def identify(self, session_id: str) -> Identity | None:
+        """Whose session this is; None when it has ended, as it does with its token."""
+        if not _ID.fullmatch(session_id):
+            return None
+        session = await self._stored.find(_digest(session_id))
+        if session is None:
+            return None
+        identity = self._tokens.holder(session.token)
+        if identity is None:  # for good: the same token may come back into the file
+            await self._stored.end(session.digest)
+        return identity
+
+    async def end(self, session_id: str) -> None:
+        """End a session, if it is one."""
+        if _ID.fullmatch(session_id):
+            await self._stored.end(_digest(session_id))
+
+    async def end_removed(self) -> None:
+        """End the sessions of tokens that were in force at the last call and no longer are."""
+        removed = self._known - self._tokens.fingerprints
+        if removed:
+            await self._stored.end_of_tokens(removed)
+        self._known = self._tokens.fingerprints
+
+
+def _digest(session_id: str) -> str:
+    return hashlib.sha256(session_id.encode()).hexdigest()
