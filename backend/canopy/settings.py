@@ -30,6 +30,7 @@ class Settings(BaseSettings):
     )
     store_url: str = Field(
         "sqlite:///var/canopy.db",
+        repr=False,
         description="`sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST/DATABASE`.",
     )
     auth_tokens_file: Path | None = Field(

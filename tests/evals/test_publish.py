@@ -108,8 +108,14 @@ def signed(s3: dict[str, str], key: str) -> httpx.Response:
     ("address", "sentence"),
     [
         ("s3://nowhere/canopy", "s3://nowhere/canopy/run_1: the storage refuses (NoSuchBucket)."),
-        ("reports", "reports is no address of a storage; give one such as s3://BUCKET/PREFIX."),
-        ("file:///evals", "file:///evals is no address of a storage; give one such as s3://BUCKET/PREFIX."),
+        (
+            "reports",
+            "This is no address of a storage; give one such as s3://BUCKET/PREFIX, and keys in the environment.",
+        ),
+        (
+            "file:///evals",
+            "This is no address of a storage; give one such as s3://BUCKET/PREFIX, and keys in the environment.",
+        ),
     ],
 )
 def test_what_the_storage_refuses_is_told_in_a_sentence(

@@ -27,11 +27,11 @@ def checked_url(url: str, option: str) -> str:
     """The URL, if it is one of a server. Raises ConfigError for secrets in it: reports name the URL."""
     try:
         parsed = httpx.URL(url)
-    except httpx.InvalidURL as error:
-        raise ConfigError(f"{option} is no URL.") from error
+    except httpx.InvalidURL:
+        raise ConfigError(f"{option} is no URL.") from None  # its text quotes the URL
     if parsed.scheme not in ("http", "https") or not parsed.host or (parsed.port or 0) > _LAST_PORT:
         raise ConfigError(f"{option} must be a URL such as http://127.0.0.1:8000.")
-    if parsed.userinfo or parsed.query or parsed.fragment:
+    if parsed.userinfo or parsed.query or parsed.fragment or "@" in url:
         raise ConfigError(
             f"{option} must hold neither credentials nor a query: reports name it. Tokens go into the environment."
         )

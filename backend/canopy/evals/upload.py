@@ -15,7 +15,7 @@ from obstore.store import from_url
 
 from canopy.errors import ConfigError, PublishError
 
-_ADDRESS = re.compile(r"s3://[a-z0-9.-]+(/[^\s?#]*)?")
+_ADDRESS = re.compile(r"s3://[a-z0-9.-]+(/[^\s?#@]*)?")
 _ATTEMPT = timedelta(seconds=30)
 _PATIENCE = timedelta(minutes=2)  # with a storage that is restarted
 
@@ -27,7 +27,9 @@ def upload(folder: Path, address: str, run_id: str) -> str:
     when the storage refuses or can't be reached.
     """
     if not _ADDRESS.fullmatch(address):
-        raise ConfigError(f"{address} is no address of a storage; give one such as s3://BUCKET/PREFIX.")
+        raise ConfigError(
+            "This is no address of a storage; give one such as s3://BUCKET/PREFIX, and keys in the environment."
+        )
     place = f"{address.rstrip('/')}/{run_id}"
     store = from_url(
         place,

@@ -21,7 +21,7 @@ def _not_blank(text: str) -> str:
 
 
 def _without_credentials(url: AnyHttpUrl) -> AnyHttpUrl:
-    if url.username or url.password or url.query or url.fragment:
+    if url.username or url.password or url.query or url.fragment or "@" in str(url):
         raise ValueError(
             "must hold no credentials and no query; the environment takes a key (docs/operations.md names the variable)"
         )

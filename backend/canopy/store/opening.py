@@ -12,6 +12,7 @@ from canopy.store.base import Store
 from canopy.store.database import Database
 
 _READERS = 4
+_LAST_PORT = 65_535
 _SHAPES = "`sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST/DATABASE`"
 
 
@@ -33,8 +34,13 @@ def open_store(url: str, *, clock: Callable[[], int] = _now, scan_timeout: float
 def _database(url: str) -> Database:
     try:
         parsed = make_url(url)
-    except (ArgumentError, ValueError) as error:
-        raise ConfigError(f"`CANOPY_STORE_URL` must be {_SHAPES}.") from error
+    except (ArgumentError, ValueError):
+        raise ConfigError(f"`CANOPY_STORE_URL` must be {_SHAPES}.") from None  # their texts hold the URL
+    if parsed.drivername != "sqlite" and (url.count("@") > 1 or (parsed.port or 0) > _LAST_PORT):
+        # A part of the password would count as the host, the port or the database, which logs name.
+        raise ConfigError(
+            f"`CANOPY_STORE_URL` must be {_SHAPES}; write `@`, `:` and `/` in a password as %40, %3A, %2F."
+        )
     if parsed.drivername == "sqlite" and parsed.database and not (parsed.host or parsed.query):
         from canopy.store.sqlite import SQLite  # noqa: PLC0415 - as above
 
