@@ -65,7 +65,7 @@ async def test_headers_that_the_proxy_neither_sets_nor_takes_away(
     model: FakeModelServer, tmp_path: Path, headers: dict[str, str]
 ) -> None:
     """OpenShift's oauth-proxy passes groups and addresses on as anybody sends them."""
-    async with behind(tmp_path, model, "openshift", reviewer_users=["ana"]) as (_, proxy):
+    async with behind(tmp_path, model, "openshift", reviewer_users=["ana", "ana@example.com"]) as (_, proxy):
         assert await identity(proxy, "cem", **headers) == {"mode": "proxy", "user": "cem", "role": "user"}
         assert (await identity(proxy, "ana", **headers))["role"] == "reviewer"
 
