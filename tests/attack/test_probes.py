@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import httpx
@@ -138,3 +139,15 @@ async def connects(url: str) -> bool:
             return True
     except ConnectionError:
         return False
+
+
+async def test_holding_every_connection_to_the_port_for_operations(server: Server) -> None:
+    """A hundred that send nothing: the oldest make room, and a probe is answered."""
+    assert server.operations_url
+    async with AsyncExitStack() as stack:
+        for _ in range(100):
+            await stack.enter_async_context(connection(server.operations_url))
+        async with client_of(server.operations_url) as operations:
+            assert (await operations.get("/readyz")).status_code == 200
+            text = (await operations.get("/metrics")).text
+    assert 'reason="evicted"' in text

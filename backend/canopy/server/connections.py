@@ -56,21 +56,22 @@ class Connections:
     def opened(self, connection: Connected) -> None:
         """Take a new connection in, which waits for its first request."""
         self._open.add(connection)
+        self._telemetry.metrics.connections.inc()  # each listener has its own connections, and the metric all
         self._waiting[connection] = None
         if len(self._open) > self._limit:
             longest = next(iter(self._waiting))
             self.closed(longest)
             longest.make_room()
             self.count("evicted")
-        self._telemetry.metrics.connections.set(len(self._open))
         if self._timer is None:
             self._look_later()
 
     def closed(self, connection: Connected) -> None:
         """Forget a connection; one that is forgotten already may end again."""
-        self._open.discard(connection)
         self._waiting.pop(connection, None)
-        self._telemetry.metrics.connections.set(len(self._open))
+        if connection in self._open:
+            self._open.remove(connection)
+            self._telemetry.metrics.connections.dec()
 
     def waits(self, connection: Connected) -> None:
         """Note that no request is in progress on the connection."""

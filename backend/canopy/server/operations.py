@@ -3,12 +3,17 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Generator
+from functools import partial
+from typing import cast
 
 import uvicorn
 
 from canopy.app import Application
+from canopy.server.connection import Connection
+from canopy.server.connections import Connections
 from canopy.server.listening import address_of, listen
 
+_MOST_CONNECTIONS = 32  # of kubelets, Prometheus and people who look; a flood here must not use up the open files
 _LAST_WORDS = 1  # seconds for an answer that is under way when the process ends
 
 
@@ -25,9 +30,12 @@ async def operations_listener(application: Application) -> AsyncGenerator[str | 
         return
     host = settings.operations_host or settings.host
     with listen(host, settings.operations_port, "CANOPY_OPERATIONS_PORT or CANOPY_OPERATIONS_HOST") as listener:
+        own = settings.model_copy(update={"max_connections": min(settings.max_connections, _MOST_CONNECTIONS)})
+        connections = Connections(own, application.parts.telemetry)
         server = _Server(
             uvicorn.Config(
                 application.operations,
+                http=cast(type[asyncio.Protocol], partial(Connection, connections)),
                 log_config=None,
                 access_log=False,
                 server_header=False,
