@@ -18,6 +18,7 @@ from canopy.auth.limits import RateLimits
 from canopy.auth.proxy import wide_networks
 from canopy.auth.proxy_secret import ProxySecret
 from canopy.auth.sessions import Sessions
+from canopy.auth.sharing import Sharing
 from canopy.auth.tokens import Tokens
 from canopy.comparison import Comparisons
 from canopy.errors import ConfigError, StoreError
@@ -173,6 +174,7 @@ async def running(application: Application) -> AsyncGenerator[None]:
             _retain(parts),
             registry.run(),
             parts.agreements.run(),
+            _share_counts(parts),
         ):
             task = asyncio.create_task(work)
             task.add_done_callback(_tell_if_failed)
@@ -240,6 +242,15 @@ async def _watch_secrets(parts: Parts) -> None:
                     emit(ProxySecretReloaded(secret.count))
             except ConfigError as error:
                 emit(ProxySecretRejected(error.sentence))
+
+
+async def _share_counts(parts: Parts) -> None:
+    """Make limits hold over all replicas."""
+
+    def failed(error: StoreError) -> None:
+        parts.telemetry.emit(StoreFailed(error.sentence, None))
+
+    await Sharing(parts.limits, parts.store.exchange_counts, failed).run()
 
 
 async def _retain(parts: Parts) -> None:

@@ -21,6 +21,7 @@ from canopy.store.voters import Proof
 if TYPE_CHECKING:
     from canopy.store.deliveries import Deliveries
     from canopy.store.sessions import Sessions
+    from canopy.store.rates import Counted, Exchanged
 
 type Status = Literal["completed", "cancelled", "failed"]
 type Source = Literal["HUMAN", "LLM_JUDGE", "CODE"]
@@ -292,6 +293,10 @@ class Store(Protocol):
 
     def distinct_inputs(self, where: Filter) -> AsyncGenerator[list[Input]]:
         """The distinct input texts of matching feedback, by the time each was first voted on, in batches."""
+
+    async def exchange_counts(self, counted: "Sequence[Counted]") -> "Exchanged":
+        """Add what this replica counted of its clients' requests; what all replicas together did."""
+        ...
 
     async def remember_prompts(self, prompts: Mapping[PromptSource, RegisteredPrompt]) -> None:
         """Keep what the prompt registry gave, for a start while it is away."""

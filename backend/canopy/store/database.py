@@ -70,6 +70,10 @@ class Database(abc.ABC):
         """Make this transaction the only writer, among all processes, until it ends."""
 
     @abc.abstractmethod
+    def now(self, conn: Connection) -> float:
+        """Seconds since the epoch, by the clock that all processes on this database share."""
+
+    @abc.abstractmethod
     def lock_schema(self, conn: Connection) -> None:
         """Make this transaction the only one that migrates, among all processes, until it ends."""
 

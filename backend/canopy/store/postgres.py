@@ -17,6 +17,7 @@ from sqlalchemy import (
     collate,
     column,
     create_engine,
+    extract,
     func,
     select,
     text,
@@ -82,6 +83,7 @@ class Postgres(Database):
             for connections in (readers, PLACES, 1)
         )
         self._take_lock = Prepared(select(func.pg_advisory_xact_lock(_WRITE_LOCK)), self.writer.dialect)
+        self._clock = Prepared(select(extract("epoch", func.clock_timestamp())), self.writer.dialect)
 
     @property
     @override
@@ -97,6 +99,10 @@ class Postgres(Database):
     @override
     def lock(self, conn: Connection) -> None:
         self._take_lock.rows(conn)
+
+    @override
+    def now(self, conn: Connection) -> float:
+        return float(self._clock.rows(conn)[0][0])
 
     @override
     def lock_schema(self, conn: Connection) -> None:

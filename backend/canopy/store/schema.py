@@ -257,6 +257,18 @@ for _columns in (("due_at", "waiting_since"), ("parked_at",)):
     )
 
 
+# How often clients asked, added up over replicas: see `canopy.store.rates`.
+rate_counts = Table(
+    "rate_counts",
+    metadata,
+    Column("counter", KEY, primary_key=True),  # kind, seconds of a slot, digest of the client
+    Column("slot", BigInteger, primary_key=True, autoincrement=False),  # of time
+    Column("n", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),  # seconds since the epoch
+    Index("ix_rate_counts_expires_at", "expires_at"),
+)
+
+
 def _where_set(column: Column[str]) -> None:
     """Index a column that is mostly NULL."""
     condition = column.is_not(None)

@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import sqlite3
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, override
@@ -91,6 +92,10 @@ class SQLite(Database):
     @override
     def lock(self, conn: Connection) -> None:
         """`BEGIN IMMEDIATE` has done it."""
+
+    @override
+    def now(self, conn: Connection) -> float:
+        return time.time()
 
     @override
     def lock_schema(self, conn: Connection) -> None:

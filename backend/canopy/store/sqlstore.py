@@ -27,6 +27,7 @@ from canopy.store.outbox import Outbox
 from canopy.store.pages import Pages
 from canopy.store.probe import Probe
 from canopy.store.queue import Queue
+from canopy.store.rates import Counted, Exchanged, RateCounts
 from canopy.store.receipts import Receipt
 from canopy.store.registered import Registered
 from canopy.store.results import Results
@@ -67,6 +68,7 @@ class SqlStore:
         self._inputs = Inputs(database)
         self._results = Results(database)
         self._registered = Registered(database)
+        self._rates = RateCounts(database)
         self._reviewing = Reviewing(database, clock)
         self._writer = Writer(database, undone=ids.forget)
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="canopy-store-reader")
@@ -205,6 +207,10 @@ class SqlStore:
         while not position.done:
             for ids in await self._step(where, position):
                 yield await self._read(self._inputs.texts, ids)
+
+    async def exchange_counts(self, counted: Sequence[Counted]) -> Exchanged:
+        """Add up what replicas counted."""
+        return await self._writer.submit(self._rates.exchange, counted)
 
     async def remember_prompts(self, prompts: Mapping[PromptSource, RegisteredPrompt]) -> None:
         """Keep what the registry gave."""

@@ -1,0 +1,65 @@
+"""Brings together what replicas count, through the store and beside the requests."""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Sequence
+
+from canopy.auth.limits import RateLimits
+from canopy.auth.windows import Count, Windows
+from canopy.errors import StoreError
+from canopy.store.rates import Counted, Exchanged
+
+_PAUSE = 0.2  # seconds between two exchanges: by what comes in this time replicas may exceed a limit
+_AFTER_A_FAILURE = 5.0  # seconds
+_MOST = 500  # clients in one exchange
+
+
+class Sharing:
+    """Tells the store what clients were counted here, and learns what all replicas counted.
+
+    No request waits for it. While the store fails, each replica's own counts go on.
+    """
+
+    def __init__(
+        self,
+        limits: RateLimits,
+        exchange: Callable[[Sequence[Counted]], Awaitable[Exchanged]],
+        failed: Callable[[StoreError], None],
+    ) -> None:
+        self._limits = limits
+        self._exchange = exchange
+        self._failed = failed
+
+    async def run(self) -> None:
+        """Exchange whenever there is something to tell, until cancelled."""
+        await self._share()  # for the database's clock
+        while True:
+            await self._limits.due.wait()
+            await asyncio.sleep(_PAUSE)
+            self._limits.due.clear()
+            if not await self._share():
+                await asyncio.sleep(_AFTER_A_FAILURE)
+
+    async def _share(self) -> bool:
+        due = [(kind, it, count) for kind, it in self._limits.kinds() for count in it.take_due(_MOST)]
+        try:
+            exchanged = await self._exchange([_counted(*it) for it in due])
+        except StoreError as error:
+            for _, windows, count in due:
+                windows.give_back(count)
+            self._limits.due.set()
+            self._failed(error)
+            return False
+        self._limits.set_clock(exchanged.now)
+        for (_, windows, count), (total, before) in zip(due, exchanged.totals, strict=True):
+            windows.learn(count, total, before)
+        if len(due) >= _MOST:
+            self._limits.due.set()
+        return True
+
+
+def _counted(kind: str, windows: Windows, count: Count) -> Counted:
+    # A digest: whoever reads the database learns neither names nor addresses from it.
+    client = hashlib.blake2b(count.client.encode(errors="surrogatepass"), digest_size=16).hexdigest()
+    expires_at = (count.window + 2) * windows.seconds + 60
+    return Counted(f"{kind}/{windows.seconds}/{client}", count.window, count.cost, expires_at)

@@ -1,0 +1,65 @@
+"""What replicas counted of their clients' requests, added up."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection, bindparam, delete, select
+
+from canopy.store.database import Database, Prepared
+from canopy.store.schema import rate_counts
+
+
+class Counted(NamedTuple):
+    """What one replica counted for a counter in a slot of time, and when nobody asks for it any more (in seconds)."""
+
+    counter: str
+    slot: int
+    cost: int
+    expires_at: int
+
+
+class Exchanged(NamedTuple):
+    """The totals of all replicas for what was told, each in its slot and in the one before; and the database's time."""
+
+    totals: list[tuple[int, int]]
+    now: float  # seconds since the epoch
+
+
+class RateCounts:
+    """Writes in the writer's thread."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._add = database.bulk(
+            rate_counts, (rate_counts.c.counter, rate_counts.c.slot), lambda new: {"n": rate_counts.c.n + new["n"]}
+        )
+        dialect = database.writer.dialect
+        columns = (rate_counts.c.counter, rate_counts.c.slot, rate_counts.c.n)
+        self._totals = Prepared(select(*columns).where(database.member(rate_counts.c.counter, "counters")), dialect)
+        self._forget = Prepared(delete(rate_counts).where(rate_counts.c.expires_at < bindparam("now")), dialect)
+
+    def exchange(self, conn: Connection, batches: Sequence[Sequence[Counted]]) -> list[Exchanged]:
+        """Add what was counted, and tell the totals."""
+        now = self._database.now(conn)
+        told = [counted for batch in batches for counted in batch]
+        if not told:
+            return [Exchanged([], now)] * len(batches)
+        costs: Counter[tuple[str, int, int]] = Counter()
+        for it in told:
+            costs[it.counter, it.slot, it.expires_at] += it.cost
+        self._add.run(
+            conn,
+            [
+                {"counter": counter, "slot": slot, "n": cost, "expires_at": expires_at}
+                for (counter, slot, expires_at), cost in costs.items()
+            ],
+        )
+        totals: defaultdict[tuple[str, int], int] = defaultdict(int)
+        counters = self._database.values(sorted({it.counter for it in told}))
+        totals |= {(row.counter, row.slot): row.n for row in self._totals.rows(conn, counters=counters)}
+        self._forget.run(conn, [{"now": int(now)}])
+        return [
+            Exchanged([(totals[it.counter, it.slot], totals[it.counter, it.slot - 1]) for it in batch], now)
+            for batch in batches
+        ]
