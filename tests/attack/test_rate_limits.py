@@ -1,11 +1,18 @@
 """Attacks on the counting of requests: clients without number, addresses without end, replicas played off."""
 
+import asyncio
 import time
 
 import pytest
+import yaml
 
 from canopy.auth.limits import RateLimits
 from canopy.flags.access import RateLimitValues
+from tests.http.conftest import ENVIRONMENT, lab_vote, values
+from tests.http.signing_in import AUTH, ENTRIES, people
+from tests.support.model_server import FakeModelServer
+from tests.support.postgres import PostgresServer
+from tests.support.server import running_server
 
 pytestmark = pytest.mark.own_server
 
@@ -25,3 +32,30 @@ def test_making_counting_dear_by_a_hundred_thousand_clients() -> None:
     _count(many, 100_000, 100_000)
     ratio = min(_count(many, 100, 5_000) for _ in range(5)) / min(_count(few, 100, 5_000) for _ in range(5))
     assert ratio < 5
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_playing_replicas_off_against_each_other(
+    model: FakeModelServer, postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A user who has used up the limit at one replica doesn't get it again at the other."""
+    folders = [tmp_path_factory.mktemp("replica") for _ in range(2)]
+    (folders[0] / "tokens.yaml").write_text(yaml.safe_dump(ENTRIES))
+    env = ENVIRONMENT | {
+        "CANOPY_STORE_URL": postgres.create_database(),
+        "CANOPY_AUTH_TOKENS_FILE": str(folders[0] / "tokens.yaml"),
+    }
+    config = values(model, auth=AUTH["token"], rate_limits={"feedback": "20/day"})
+    async with (
+        running_server(folders[0], config, env=env) as one,
+        running_server(folders[1], config, env=env) as two,
+        people(one, "token") as (_, ben_at_one, _, _),
+        people(two, "token") as (_, ben_at_two, cem_at_two, _),
+    ):
+        taken = 0
+        for _ in range(25):
+            for client in (ben_at_one, ben_at_two):
+                taken += (await client.post("/feedback", json=lab_vote())).status_code == 200
+                await asyncio.sleep(0.25)  # by what comes between two exchanges a limit may be exceeded
+        assert 20 <= taken <= 26
+        assert (await cem_at_two.post("/feedback", json=lab_vote())).status_code == 200

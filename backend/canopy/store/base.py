@@ -20,8 +20,8 @@ from canopy.store.voters import Proof
 
 if TYPE_CHECKING:
     from canopy.store.deliveries import Deliveries
-    from canopy.store.sessions import Sessions
     from canopy.store.rates import Counted, Exchanged
+    from canopy.store.sessions import Sessions
 
 type Status = Literal["completed", "cancelled", "failed"]
 type Source = Literal["HUMAN", "LLM_JUDGE", "CODE"]

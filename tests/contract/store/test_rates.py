@@ -1,0 +1,63 @@
+"""What several replicas count of one client comes together in the store."""
+
+import asyncio
+
+from canopy.auth.limits import Limit, RateLimits
+from canopy.auth.sharing import Sharing
+from canopy.errors import StoreError
+from canopy.store import Store, open_store
+from canopy.store.rates import Counted
+
+
+async def test_counts_of_all_replicas_are_added_up_and_forgotten_when_they_are_over(store: Store) -> None:
+    now = (await store.exchange_counts([])).now
+    later = int(now) + 600
+    told = [Counted("read/60/a", 8, 2, later), Counted("read/60/b", 8, 7, later), Counted("read/60/a", 7, 1, later)]
+    assert (await store.exchange_counts(told)).totals == [(2, 1), (7, 0), (1, 0)]
+    both = await asyncio.gather(*(store.exchange_counts([Counted("read/60/a", 8, 5, later)]) for _ in range(2)))
+    assert {it.totals[0] for it in both} <= {(7, 1), (12, 1)}
+    assert (await store.exchange_counts([Counted("read/60/a", 8, 0, later)])).totals == [(12, 1)]
+    over = int(now) - 1
+    assert (await store.exchange_counts([Counted("read/60/c", 8, 3, over)])).totals == [(3, 0)]
+    assert (await store.exchange_counts([Counted("read/60/c", 8, 4, later)])).totals == [(4, 0)]
+
+
+async def test_a_client_that_goes_from_replica_to_replica_has_one_limit(store_url: str) -> None:
+    """On SQLite the second replica is the next process: counts survive a restart."""
+    limit = Limit(10, 86_400)
+    failures: list[StoreError] = []
+    allowed = 0
+    for _ in range(3):
+        store = open_store(store_url)
+        await store.start()
+        limits = RateLimits()
+        sharing = asyncio.create_task(Sharing(limits, store.exchange_counts, failures.append).run())
+        await asyncio.sleep(0.2)
+        for _ in range(20):
+            if not limits.wait("read", "user:ana", limit):
+                limits.add("read", "user:ana", limit)
+                allowed += 1
+                async with asyncio.timeout(20):
+                    while limits.windows("read", limit.seconds)._current.untold:
+                        await asyncio.sleep(0.02)
+                    await asyncio.sleep(0.1)
+        sharing.cancel()
+        await store.close()
+    assert failures == []
+    assert 10 <= allowed <= 12  # each replica learns with the first request that it counts itself
+
+
+async def test_while_the_store_is_away_each_replica_goes_on_by_its_own_counts(store_url: str) -> None:
+    store = open_store(store_url)  # never started
+    limits, limit = RateLimits(), Limit(3, 60)
+    failures: list[StoreError] = []
+    sharing = asyncio.create_task(Sharing(limits, store.exchange_counts, failures.append).run())
+    allowed = 0
+    for _ in range(5):
+        if not limits.wait("read", "user:ana", limit):
+            limits.add("read", "user:ana", limit)
+            allowed += 1
+        await asyncio.sleep(0.1)
+    sharing.cancel()
+    assert allowed == 3
+    assert failures
