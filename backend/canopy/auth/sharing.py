@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from canopy.auth.limits import RateLimits
 from canopy.auth.windows import Count, Windows
 from canopy.errors import StoreError
-from canopy.store.rates import Counted, Exchanged
+from canopy.store.counted import Counted, Exchanged
 
 _PAUSE = 0.2  # seconds between two exchanges: by what comes in this time replicas may exceed a limit
 _AFTER_A_FAILURE = 5.0  # seconds

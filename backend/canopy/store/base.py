@@ -19,8 +19,8 @@ from canopy.store.turns import Turn, Unjudged
 from canopy.store.voters import Proof
 
 if TYPE_CHECKING:
+    from canopy.store.counted import Counted, Exchanged
     from canopy.store.deliveries import Deliveries
-    from canopy.store.rates import Counted, Exchanged
     from canopy.store.sessions import Sessions
 
 type Status = Literal["completed", "cancelled", "failed"]

@@ -2,28 +2,12 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, select
 
+from canopy.store.counted import Counted, Exchanged
 from canopy.store.database import Database, Prepared
 from canopy.store.schema import rate_counts
-
-
-class Counted(NamedTuple):
-    """What one replica counted for a counter in a slot of time, and when nobody asks for it any more (in seconds)."""
-
-    counter: str
-    slot: int
-    cost: int
-    expires_at: int
-
-
-class Exchanged(NamedTuple):
-    """The totals of all replicas for what was told, each in its slot and in the one before; and the database's time."""
-
-    totals: list[tuple[int, int]]
-    now: float  # seconds since the epoch
 
 
 class RateCounts:

@@ -12,6 +12,7 @@ from canopy.flags.registered import PromptSource, RegisteredPrompt
 from canopy.store.ab import Ballot, BallotCounts, BallotPage, BallotReceipt, Comparison, Experiment, FirstBallot
 from canopy.store.base import Count, Feedback, Filter, Generation, Page, Vote
 from canopy.store.comparisons import Comparisons
+from canopy.store.counted import Counted, Exchanged
 from canopy.store.counting import Counts
 from canopy.store.database import Database, lost, store_error
 from canopy.store.deletion import Before, Deletion, Owned, Scope, Taken
@@ -27,7 +28,7 @@ from canopy.store.outbox import Outbox
 from canopy.store.pages import Pages
 from canopy.store.probe import Probe
 from canopy.store.queue import Queue
-from canopy.store.rates import Counted, Exchanged, RateCounts
+from canopy.store.rates import RateCounts
 from canopy.store.receipts import Receipt
 from canopy.store.registered import Registered
 from canopy.store.results import Results

@@ -6,7 +6,7 @@ from canopy.auth.limits import Limit, RateLimits
 from canopy.auth.sharing import Sharing
 from canopy.errors import StoreError
 from canopy.store import Store, open_store
-from canopy.store.rates import Counted
+from canopy.store.counted import Counted
 
 
 async def test_counts_of_all_replicas_are_added_up_and_forgotten_when_they_are_over(store: Store) -> None:
