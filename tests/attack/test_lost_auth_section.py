@@ -77,9 +77,10 @@ async def test_a_reload_into_a_mode_that_lacks_what_it_needs(model: FakeModelSer
 
 async def test_an_open_door_is_told_and_measured(model: FakeModelServer, tmp_path: Path) -> None:
     everywhere = environment(tmp_path) | {"CANOPY_HOST": "0.0.0.0"}  # noqa: S104 - what is tested
+    everywhere |= {"CANOPY_OPERATIONS_HOST": "127.0.0.1", "CANOPY_OPERATIONS_PORT": "0"}
     async with (
         running_server(tmp_path, document(model, {"mode": "open"}), env=everywhere) as server,
-        httpx.AsyncClient(base_url=server.url.replace("0.0.0.0", "127.0.0.1")) as client,  # noqa: S104 - as above
+        httpx.AsyncClient(base_url=server.operations_url or "") as client,
     ):
         (warning,) = await server.event("access_open")
         assert (warning["level"], warning["address"]) == ("warning", server.url)

@@ -106,12 +106,12 @@ def test_two_expectations_of_one_prompt_are_refused(tmp_path: Path) -> None:
 
 
 def test_the_rules_change_with_what_scores_and_with_nothing_else(tmp_path: Path) -> None:
-    def rules(expected: str, *, pass_rate: float = 1, minimum: float = 1, judge: str = "Judge.") -> str:
-        (tmp_path / "judge_prompt.txt").write_text(judge)
+    def rules(expected: str, *, pass_rate: float = 1, minimum: float = 1, judge: str = "Judge") -> str:
+        (tmp_path / "judge_prompt.txt").write_text(f"{judge} {{generated_answer}}")
         thresholds(tmp_path, f"{{pass_rate: {pass_rate}, scorers: {{rouge: {{minimum: {minimum}}}}}}}")
         params = {"length": None, "llm-as-judge::base": {"prompt_template": "judge_prompt.txt"}}
         suite(tmp_path, "a_tests.yaml", {"one": expected}, scoring_params=params)
         return make_plan(tmp_path).rules(None)
 
     assert rules("1") == rules("2") == rules("2", pass_rate=0.5)
-    assert len({rules("1"), rules("1", minimum=0.5), rules("1", judge="Other."), make_plan(tmp_path).rules("m")}) == 4
+    assert len({rules("1"), rules("1", minimum=0.5), rules("1", judge="Other"), make_plan(tmp_path).rules("m")}) == 4

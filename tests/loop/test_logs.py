@@ -31,7 +31,7 @@ NASTY = [
     "line\rbreaks\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029 feedback_submitted",
     "\x1b[31mred\x1b[0m \x7f \ufeff \uffff 🌱 \U0010ffff",
     "back\\slash \\n \\u0000 'quotes' `ticks` {{braces}} %s %(x)s",
-    "x" * 100_000,
+    "x" * 50_000,
 ]
 
 
