@@ -26,7 +26,7 @@ class Target:
     server: Server | None  # None: it runs elsewhere
 
     def client(self, **headers: str) -> httpx.AsyncClient:
-        return httpx.AsyncClient(base_url=self.url, headers=self.headers | headers, timeout=120, trust_env=False)
+        return httpx.AsyncClient(base_url=self.url, headers=self.headers | headers, timeout=240, trust_env=False)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -49,7 +49,9 @@ async def stats(client: httpx.AsyncClient) -> dict[str, Any]:
 async def test_voting_on_one_response_under_many_names(target: Target) -> None:
     """A vote assesses what the values list, and nothing else."""
     async with target.client() as client:
-        answer = await summarize(client, f"A text {uuid.uuid4()}")
+        answer = await summarize(
+            client, f"Canopy ties every vote to the exact model call that it judges. {uuid.uuid4()}"
+        )
         bodies = [
             {"generation_id": answer["generation_id"], "rating": "thumbs_down", "name": f"name_{n}"}
             for n in range(MANY)
@@ -60,7 +62,9 @@ async def test_voting_on_one_response_under_many_names(target: Target) -> None:
 async def test_voting_on_one_response_in_many_sessions(target: Target) -> None:
     """Where nobody proves who they are, a response takes few votes; elsewhere all of these are one person's."""
     async with target.client() as client:
-        answer = await summarize(client, f"A text {uuid.uuid4()}")
+        answer = await summarize(
+            client, f"Canopy ties every vote to the exact model call that it judges. {uuid.uuid4()}"
+        )
         bodies = [
             {"generation_id": answer["generation_id"], "rating": "thumbs_down", "session_id": f"{uuid.uuid4()}"}
             for _ in range(MANY)
