@@ -204,6 +204,7 @@ async def _watch_config(parts: Parts, registry: PromptRegistry, mlflow: MlflowLi
     emit = parts.telemetry.emit
 
     async def changed(config: Config) -> None:
+        tell_who_gets_in(parts)  # first: the values are in force, and what follows may wait for other servers
         registry.look_again()
         await mlflow.use(config.values.mlflow)
         try:
@@ -212,7 +213,6 @@ async def _watch_config(parts: Parts, registry: PromptRegistry, mlflow: MlflowLi
             rejected(error)
         else:
             emit(ConfigReloaded(config.revision, {name: flag.on for name, flag in config.flags.items()}))
-        tell_who_gets_in(parts)
 
     def rejected(error: ConfigError) -> None:
         emit(ConfigRejected(error.sentence, parts.config.current.revision))

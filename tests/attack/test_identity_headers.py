@@ -118,6 +118,16 @@ async def test_a_second_header_of_the_same_name(model: FakeModelServer, tmp_path
         assert (answer.status_code, answer.json()["code"]) == (403, "identity_refused")
 
 
+@pytest.mark.parametrize("listed", ["reviewer_groups", "reviewer_emails"])
+async def test_values_that_trust_a_header_which_they_do_not_name(
+    model: FakeModelServer, tmp_path: Path, listed: str
+) -> None:
+    """Values that used to read the proxy's usual headers, which here anybody can send, are refused at the start."""
+    with pytest.raises(RuntimeError, match=rf"status 1(.|\n)*auth.{listed} is set, but auth.\w+_header is empty"):
+        async with behind(tmp_path, model, "openshift", **{listed: ["prompt-engineers"]}):
+            pass
+
+
 async def test_values_under_which_a_client_could_say_who_it_is(model: FakeModelServer, tmp_path: Path) -> None:
     """tests/unit/test_auth.py has every such value."""
     with pytest.raises(RuntimeError, match=r"status 1(.|\n)*`auth.user_header`: means something else in HTTP"):

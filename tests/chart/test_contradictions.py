@@ -61,6 +61,13 @@ POSTGRESQL = ("store.engine=postgresql", "store.existingSecret.name=db")
         ((*OPENSHIFT, "auth.groups_header=X-Forwarded-Groups"), "OpenShift's oauth-proxy sets no groups"),
         ((*OPENSHIFT, "auth.reviewer_emails[0]=a@b"), "OpenShift's oauth-proxy makes e-mail addresses up"),
         ((*OAUTH2, "auth.reviewer_groups[0]=a"), 'oauth2-proxy puts commas between groups. Set it to ","'),
+        ((*OAUTH2, "auth.user_header=Remote-User"), "auth.user_header is Remote-User, which the proxy of"),
+        ((*OAUTH2, "auth.email_header=X-Auth-Request-Email"), "so that anybody could send it"),
+        (
+            (*OAUTH2, "auth.groups_header=X-Auth-Request-Groups", "auth.reviewer_groups[0]=a"),
+            "auth.groups_header is X-Auth-Request-Groups, which the proxy of authProxy.kind oauth2-proxy neither sets",
+        ),
+        ((*OPENSHIFT, "auth.user_header=X-Auth-Request-User"), "Set it to one of: x-forwarded-user x-forwarded-email."),
         ((*OAUTH2, "auth.reviewer_users[0]=a@b"), "auth.reviewer_users holds an e-mail address"),
         ((*OTHER, "auth.reviewer_groups[0]=a"), "auth.reviewer_groups is set, but auth.groups_header is empty"),
         ((*OTHER, "auth.reviewer_emails[0]=a@b"), "auth.reviewer_emails is set, but auth.email_header is empty"),
@@ -110,6 +117,8 @@ def test_a_contradiction_is_refused_with_the_way_out(each_helm: Helm, settings: 
         (*OAUTH2, "auth.reviewer_groups[0]=a", r"auth.groups_separator=\,"),
         (*OAUTH2, "auth.reviewer_emails[0]=a@b", "authProxy.args[0]=--proxy-websockets=false"),
         (*OAUTH2, "auth.user_header=X-Forwarded-Email"),
+        (*OPENSHIFT, "auth.user_header=x-forwarded-Email"),
+        (*OTHER, "auth.user_header=Remote-User"),
         (*OTHER, "authProxy.args[0]=--proxy-websockets"),
     ],
 )

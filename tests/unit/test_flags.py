@@ -2,12 +2,15 @@
 
 import asyncio
 import textwrap
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from canopy.errors import ConfigError
 from canopy.flags import Config, ConfigSource, load_config
+from canopy.flags.registered import with_texts
 
 
 def values(text: str) -> bytes:
@@ -261,3 +264,26 @@ def test_a_file_that_was_gone_is_judged_anew(tmp_path: Path) -> None:
     looks()
     path.write_text("summarize: {model: two}")
     assert looks() == ["two"]
+
+
+def test_a_prompt_that_arrives_during_a_reload_brings_no_former_values_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reload runs in a thread: who was shut out by it must not get in again by a lost update."""
+    path = tmp_path / "values.yaml"
+    path.write_text("auth: {mode: open}\n")
+    source = ConfigSource(path)
+    path.write_text("auth: {mode: token}\n")
+    assert source.reload() is None  # it has to come to rest
+    reload = threading.Thread(target=source.reload)
+
+    def interrupted(*arguments: Any) -> Any:
+        if not reload.ident:
+            reload.start()
+            reload.join(0.5)  # with the lock it waits for `know`
+        return with_texts(*arguments)
+
+    monkeypatch.setattr("canopy.flags.source.with_texts", interrupted)
+    source.know({})
+    reload.join()
+    assert source.current.values.auth.mode == "token"

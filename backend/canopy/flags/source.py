@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import threading
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -76,6 +77,7 @@ class ConfigSource:
         It gets them and the config in force, which at the start is None.
         """
         self.path = path
+        self._lock = threading.Lock()  # `reload` runs in a thread; without it `know` could bring the former values back
         self._known: dict[PromptSource, RegisteredPrompt] = {}
         self._check = check
         content = self._read()
@@ -111,11 +113,10 @@ class ConfigSource:
         try:
             if not _document(content):
                 raise ConfigError("the values file is empty; delete keys, not the file's content.")
-            self._of_file = self._load(content, self._of_file)
+            config = self._load(content, self._of_file)
         except ConfigError as error:
             raise ConfigError(f"{self.place}: {error.sentence}") from error
-        self.know(self._known)
-        return self.current
+        return self._put_in_force(of_file=config)
 
     def having(self, flag: str, title: str) -> Config:
         """The config in force. Raises FeatureDisabled, with the capability's `title`, when it has this flag off."""
@@ -126,9 +127,7 @@ class ConfigSource:
 
     def know(self, prompts: Mapping[PromptSource, RegisteredPrompt]) -> None:
         """Put the registry's texts in force, wherever the values name them, instead of those known before."""
-        self._known = dict(prompts)
-        values, registered = with_texts(self._of_file.values, self._known)
-        self.current = replace(self._of_file, values=values, registered=registered)
+        self._put_in_force(known=prompts)
 
     async def watch(
         self, interval: float, on_change: Callable[[Config], Awaitable[None]], on_error: Callable[[ConfigError], None]
@@ -144,6 +143,16 @@ class ConfigSource:
             else:
                 if config:
                     await on_change(config)
+
+    def _put_in_force(
+        self, *, of_file: Config | None = None, known: Mapping[PromptSource, RegisteredPrompt] | None = None
+    ) -> Config:
+        with self._lock:
+            self._of_file = of_file or self._of_file
+            self._known = self._known if known is None else dict(known)
+            values, registered = with_texts(self._of_file.values, self._known)
+            self.current = replace(self._of_file, values=values, registered=registered)
+            return self.current
 
     def _load(self, content: bytes, before: Config | None) -> Config:
         config = load_config(content)

@@ -88,6 +88,12 @@
 {{- fail "authProxy.kind is openshift, but OpenShift's oauth-proxy makes e-mail addresses up from users' names. Leave auth.reviewer_emails and auth.email_header empty, and list people in auth.reviewer_users." }}
 {{- end }}
 {{- end }}
+{{- $kind := .authProxy.kind }}
+{{- range $key, $headers := fromJson (include "canopy.vouchedHeaders" $) }}
+{{- if not (has (get $auth $key | lower) (append (splitList " " $headers) "")) }}
+{{- fail (printf "auth.%s is %s, which the proxy of authProxy.kind %s neither sets nor takes from clients, so that anybody could send it. Set it to one of: %s." $key (get $auth $key) $kind $headers) }}
+{{- end }}
+{{- end }}
 {{- if and (eq .authProxy.kind "oauth2-proxy") $auth.reviewer_groups (not $auth.groups_separator) }}
 {{- fail "auth.reviewer_groups is set, but auth.groups_separator is empty, and oauth2-proxy puts commas between groups. Set it to \",\" where nobody can be in a group with a comma in its name, or list people in auth.reviewer_emails." }}
 {{- end }}

@@ -57,6 +57,16 @@ judges: {{ include "canopy.json" .Values.judges }}
 {{- end }}
 
 {{/*
+The headers that each proxy sets and takes from clients, as a map in JSON. Of another proxy the chart can't know.
+*/}}
+{{- define "canopy.vouchedHeaders" -}}
+{{- $oauth2 := dict "user_header" "x-forwarded-user x-forwarded-email x-forwarded-preferred-username" -}}
+{{- $_ := merge $oauth2 (dict "email_header" "x-forwarded-email" "groups_header" "x-forwarded-groups") -}}
+{{- $openshift := dict "user_header" "x-forwarded-user x-forwarded-email" -}}
+{{ toJson (get (dict "oauth2-proxy" $oauth2 "openshift" $openshift) .Values.authProxy.kind | default dict) }}
+{{- end }}
+
+{{/*
 The section `auth` as JSON, with the headers of the proxy that `authProxy.kind` names. oauth2-proxy sets the address and the
 groups and takes away what clients send of them; OpenShift's oauth-proxy does neither, so nothing is added for it.
 */}}
