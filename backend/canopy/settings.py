@@ -78,6 +78,11 @@ class Settings(BaseSettings):
         ge=1,
         description="Seconds until an idle connection is closed, or one whose client takes nothing of its answer.",
     )
+    max_held_bytes: int = Field(
+        100_000_000,
+        ge=1_000_000,
+        description="Bytes of bodies and of unread answers together, of all clients; beyond it the slowest ends.",
+    )
     max_body_bytes: int = Field(1_000_000, ge=1, description="Largest request body in bytes; beyond it 413.")
     body_timeout: float = Field(30, gt=0, description="Seconds in which a request's body must have arrived.")
     max_prompt_chars: int = Field(

@@ -11,6 +11,7 @@ import pytest
 
 from tests.attack.conftest import Target
 from tests.http.conftest import ENVIRONMENT, values
+from tests.support.model_scripts import Script
 from tests.support.model_server import FakeModelServer
 from tests.support.raw import Connection, connection, status_of, statuses_of
 from tests.support.server import Server, running_server
@@ -151,26 +152,28 @@ async def test_taking_all_connections(short: Server) -> None:
 
 
 @pytest.mark.own_server
-async def test_taking_all_connections_with_requests_in_progress(short: Server) -> None:
+async def test_taking_all_connections_with_requests_in_progress(model: FakeModelServer, tmp_path: Path) -> None:
     """Further requests are refused with a sentence, and probes are answered: the process is busy, not dead."""
-    unfinished = (
-        b"POST /feedback HTTP/1.1\r\nHost: canopy\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n"
+    body = b'{"prompt":"a"}'
+    asked = (
+        b"POST /summarize HTTP/1.1\r\nHost: canopy\r\nContent-Type: application/json\r\n"
+        b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
     )
-    async with AsyncExitStack() as stack:
+    model.scripts["llama32"] = Script(rate=2, count=200)
+    env = {"CANOPY_MAX_CONNECTIONS": "32"}
+    async with running_server(tmp_path, values(model), env=env) as server, AsyncExitStack() as stack:
         for _ in range(30):
-            busy = await stack.enter_async_context(connection(short.url))
-            await busy.send(unfinished)
-        async with httpx.AsyncClient(base_url=short.url, timeout=20) as client:
-            async with asyncio.timeout(20):
-                while True:
-                    refused = await client.get("/feature-flags")
-                    if refused.status_code == 503 or len(short.events("http_request")) >= 30:
-                        break
+            busy = await stack.enter_async_context(connection(server.url))
+            await busy.send(asked)
+            assert status_of(await busy.head(within=60)) == 200
+        async with httpx.AsyncClient(base_url=server.url, timeout=20) as client:
+            refused = await client.get("/feature-flags")
             assert refused.status_code == 503
             assert refused.json()["code"] == "overloaded"
             assert refused.headers["retry-after"] == "5"
             assert refused.headers["x-request-id"] == refused.json()["request_id"]
             assert (await client.get("/healthz")).status_code == 200
+    model.scripts.clear()
 
 
 @pytest.mark.own_server

@@ -91,7 +91,7 @@ def review_routes(parts: Parts) -> APIRouter:
         if query.experiment or query.ab_cursor:
             raise InputError("`experiment` and `ab_cursor` are the dashboard's; programs ask GET /feedback/ab.")
         parts.votes.check()
-        shown = await listing(parts.store, where, query, query.limit, request.receive)
+        shown = await listing(parts, where, query, query.limit, request.receive)
         feedback = [entry(it, shown.labels.get(it.generation_id or "", [])) for it in shown.page.feedback]
         answer = json_response({"total": shown.total, "feedback": feedback, "next": shown.page.next})
         answer.headers["vary"] = "Accept"

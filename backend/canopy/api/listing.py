@@ -1,11 +1,13 @@
 """One page of feedback with what stands beside it: judges' labels and people's votes on the same responses."""
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+import asyncio
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from starlette.types import Receive
 
 from canopy.api.filters import PageQuery
+from canopy.api.parts import Parts
 from canopy.api.streams import unless_gone
 from canopy.errors import ClientGone
 from canopy.store.base import Filter, Page, Store
@@ -24,17 +26,28 @@ class Listing(NamedTuple):
 
 
 async def listing(
-    store: Store, where: Filter, query: PageQuery, limit: int, receive: Receive, excerpt: int | None = None
+    parts: Parts, where: Filter, query: PageQuery, limit: int, receive: Receive, excerpt: int | None = None
 ) -> Listing:
-    """Read it, with `excerpt` so many characters of each text.
+    """Read it, with `excerpt` so many characters of each text; a page of whole texts when it is its turn.
 
     Raises InputError for a cursor that is none, ClientGone when nobody waits for the page any more, and what the store
     raises.
     """
-    found = await unless_gone(receive, _read(store, where, query, limit, excerpt))
+    reading = _read(parts.store, where, query, limit, excerpt)
+    if excerpt is None and where.search is None and where.label is None:  # searches take turns by themselves
+        reading = _in_turn(parts.pages, reading)
+    found = await unless_gone(receive, reading)
     if found is None:
         raise ClientGone("The client went away before its answer was there.")
     return found
+
+
+async def _in_turn(places: asyncio.Semaphore, reading: Coroutine[Any, Any, Listing]) -> Listing:
+    try:
+        async with places:
+            return await reading
+    finally:
+        reading.close()
 
 
 async def _read(store: Store, where: Filter, query: PageQuery, limit: int, excerpt: int | None) -> Listing:

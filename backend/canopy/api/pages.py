@@ -61,7 +61,7 @@ async def dashboard(parts: Parts, request: Request, where: Filter, query: PageQu
     scope = Filter(feature=where.feature, since=where.since, until=where.until)
     counts = await parts.store.counts(scope)
     texts = await parts.store.prompt_texts(shown_prompts(counts))
-    shown = await listing(parts.store, where, query, _ENTRIES, request.receive, EXCERPT)
+    shown = await listing(parts, where, query, _ENTRIES, request.receive, EXCERPT)
     judges = await parts.agreements.current()
     compared = await _compared(parts, request.query_params)
 

@@ -1,6 +1,7 @@
 """What the routes work with."""
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 
 from canopy.auth.budgets import Budgets
 from canopy.auth.guesses import Guesses
@@ -22,6 +23,8 @@ from canopy.readiness import Readiness
 from canopy.settings import Settings
 from canopy.store.base import Store
 from canopy.telemetry import Telemetry
+
+_PAGES = 4  # pages of feedback that are read at once: each may hold eight million characters until it is sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +51,4 @@ class Parts:
     guesses: Guesses
     limits: RateLimits
     budgets: Budgets
+    pages: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_PAGES))

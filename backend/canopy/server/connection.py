@@ -56,6 +56,7 @@ class Connection(HttpToolsProtocol):
         self._unread = False  # the answer is complete, the request isn't
         self._stuck_since: float | None = None
         self._unsent = 0
+        self._bodies = 0  # bytes of bodies whose requests are not answered
 
     # What the event loop calls
 
@@ -154,10 +155,16 @@ class Connection(HttpToolsProtocol):
         """Hand on a part of the body."""
         self._overhead -= len(body)
         super().on_body(body)
+        if self._in_progress:
+            self._bodies += len(body)
+            if not self._connections.holds(self, self._bodies):
+                raise self._refused(_slow())
 
     def on_message_complete(self) -> None:
         """End the request, and with the last one the reading."""
         super().on_message_complete()
+        if self.cycle is self._running:
+            self._connections.arrived(self)
         self._overhead = 0
         self._deaf = self._last
 
@@ -165,6 +172,8 @@ class Connection(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle
+        if cycle.more_body:
+            self._connections.arrives(self)
         super()._start_asgi_task(cycle, partial(self._serve, cycle, app))
 
     async def _serve(
@@ -195,12 +204,15 @@ class Connection(HttpToolsProtocol):
             self.server_state.total_requests += 1
             self._linger()
             return
-        in_progress = bool(self.pipeline)
+        more = bool(self.pipeline)
         super().on_response_complete()
-        if in_progress or self.transport.is_closing():
+        if more:
+            return
+        self._bodies = 0
+        self._connections.waits(self)
+        if not self._hold_unsent() or self.transport.is_closing():
             return
         self._head_since = self.loop.time() if self._in_head else None
-        self._connections.waits(self)
 
     # What keeps the bounds
 
@@ -214,6 +226,8 @@ class Connection(HttpToolsProtocol):
                 self._connections.count("silent")
                 self.transport.close()
                 self._deaf, self._head_since = True, None
+            return
+        if not (self._in_progress or self._hold_unsent()):
             return
         unsent = self.transport.get_write_buffer_size()
         ending = self._unread or self.transport.is_closing()
@@ -231,6 +245,20 @@ class Connection(HttpToolsProtocol):
         """End at once. There is no request in progress, so nobody loses an answer."""
         self._deaf = True
         self.transport.abort()
+
+    def make_way(self) -> None:
+        """End a request that isn't whole with a sentence, and anything else at once."""
+        if self._in_progress:
+            self._refuse(_slow())
+        else:
+            self.make_room()
+
+    def _hold_unsent(self) -> bool:
+        """Account for what the client has yet to read. False when the connection was ended for it."""
+        fits = self._connections.holds(self, self.transport.get_write_buffer_size())
+        if not fits:
+            self.make_room()
+        return fits
 
     @property
     def _in_progress(self) -> bool:
@@ -315,3 +343,7 @@ class Connection(HttpToolsProtocol):
         if error.retry_after is not None:
             headers.append((b"retry-after", str(error.retry_after).encode()))
         return b"".join([STATUS_LINE[error.status], *(b"%s: %s\r\n" % header for header in headers), b"\r\n", body])
+
+
+def _slow() -> Overloaded:
+    return Overloaded("Canopy gave the room of this request to others, since it was slow to arrive.", retry_after=5)

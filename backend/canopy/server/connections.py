@@ -34,13 +34,19 @@ class Connected(Protocol):
     def make_room(self) -> None:
         """End at once, for another connection."""
 
+    def make_way(self) -> None:
+        """Give up what is held for the client: a request that isn't whole, or an answer that it doesn't read."""
+
 
 class Connections:
     """Every open connection, those without a request in progress in the order in which they began to wait.
 
     There are never more than the settings allow. A new one ends the one that has waited longest. A sixteenth of all
-    places is kept from requests in progress, so that there is one that waits; requests beyond that are refused, but not
-    probes.
+    places is kept from requests in progress, so that there is one that waits. A request beyond that ends the one whose
+    body has been on its way for longest, and is refused where every body has arrived; probes are not.
+
+    Bodies, and answers that wait for their readers, have a bound in bytes, all together. What would go beyond it ends
+    whoever has been slowest to send or to read.
     """
 
     def __init__(self, settings: Settings, telemetry: Telemetry) -> None:
@@ -51,6 +57,10 @@ class Connections:
         self._interval = min(1, settings.head_timeout / 4, settings.idle_timeout / 4)
         self._open: set[Connected] = set()
         self._waiting: dict[Connected, None] = {}
+        self._arriving: dict[Connected, None] = {}  # with a request in progress whose body isn't whole
+        self._most_held = max(settings.max_held_bytes, 2 * settings.max_body_bytes)
+        self._held = 0  # bytes, the sum of what follows
+        self._holding: dict[Connected, int] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     def opened(self, connection: Connected) -> None:
@@ -69,12 +79,15 @@ class Connections:
     def closed(self, connection: Connected) -> None:
         """Forget a connection; one that is forgotten already may end again."""
         self._waiting.pop(connection, None)
+        self._arriving.pop(connection, None)
+        self._let_go(connection)
         if connection in self._open:
             self._open.remove(connection)
             self._telemetry.metrics.connections.dec()
 
     def waits(self, connection: Connected) -> None:
         """Note that no request is in progress on the connection."""
+        self._arriving.pop(connection, None)
         if connection in self._open:
             self._waiting[connection] = None
 
@@ -82,10 +95,40 @@ class Connections:
         """Note that a request is in progress on the connection."""
         self._waiting.pop(connection, None)
 
+    def arrives(self, connection: Connected) -> None:
+        """Note that the request in progress isn't whole: the connection waits for its client."""
+        self._arriving[connection] = None
+
+    def arrived(self, connection: Connected) -> None:
+        """Note that the request in progress is whole."""
+        self._arriving.pop(connection, None)
+
+    def holds(self, connection: Connected, size: int) -> bool:
+        """Note how many bytes are held for a client. False when it is this one that has to make way."""
+        if connection not in self._open or not size:
+            self._let_go(connection)
+            return True
+        self._held += size - self._holding.get(connection, 0)
+        self._holding[connection] = size
+        while self._held > self._most_held:
+            waited_for = (it for it in self._holding if it in self._arriving or it in self._waiting)
+            longest = next(waited_for, connection)
+            self._let_go(longest)
+            self.count("held")
+            if longest is connection:
+                return False
+            longest.make_way()
+        return True
+
     def may_work(self, connection: Connected, path: bytes) -> bool:
         """Whether a request for the path may begin on the connection."""
         in_progress = len(self._open) - len(self._waiting) + (connection in self._waiting)
-        return in_progress <= self._most_in_progress or path in _PROBES
+        if in_progress <= self._most_in_progress or path in _PROBES:
+            return True
+        longest = next(iter(self._arriving), None)
+        if longest is not None:
+            longest.make_way()
+        return longest is not None
 
     def refused(self, error: CanopyError, request_id: str) -> None:
         """Report a request that never became one."""
@@ -94,6 +137,9 @@ class Connections:
     def count(self, reason: str) -> None:
         """Count a connection that was ended without an answer; `reason` is one of a few words."""
         self._telemetry.metrics.connections_ended.labels(reason).inc()
+
+    def _let_go(self, connection: Connected) -> None:
+        self._held -= self._holding.pop(connection, 0)
 
     def _look_later(self) -> None:
         self._timer = asyncio.get_running_loop().call_later(self._interval, self._look) if self._open else None

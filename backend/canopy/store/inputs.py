@@ -46,20 +46,23 @@ class Inputs:
             if ids == []:
                 position.done = True
                 return []
+            parameters = {} if ids is None else {"series": self._database.values(ids)}
             f = feedback.c
             after = f.id > position.after
             edge = conn.execute(select(f.id).where(after).order_by(f.id).limit(1).offset(_WINDOW - 1)).scalar()
-            window = [after, *_matching(feedback, where, f.series_id + 0, ids)]
+            window = [after, *self._matching(feedback, where, ids)]
             if edge is not None:
                 window.append(f.id <= edge)
             if where.search is None and where.since is None:
-                rows = conn.execute(_COLUMNS.where(*window, ~_earlier(where, ids)).order_by(f.id).limit(_BATCH)).all()
+                rows = conn.execute(
+                    _COLUMNS.where(*window, ~self._earlier(where, ids)).order_by(f.id).limit(_BATCH), parameters
+                ).all()
                 if len(rows) == _BATCH:
                     edge = rows[-1].id
             else:
                 # Many votes on the same input may lie before the time or not match the search: to look at all of them
                 # again for each one that does match would take time in the square of their number.
-                rows = self._unseen(conn, where, window, position)
+                rows = self._unseen(conn, where, window, parameters, position)
         position.after, position.done = edge or "", edge is None
         return _by_size(rows)
 
@@ -70,42 +73,40 @@ class Inputs:
         found = {row[0]: Input(row[1], row[2]) for row in rows}
         return [found[key] for key in ids if key in found]
 
-    def _unseen(self, conn: Connection, where: Filter, window: list[Any], position: Position) -> list[Any]:
+    def _unseen(
+        self, conn: Connection, where: Filter, window: list[Any], parameters: dict[str, Any], position: Position
+    ) -> list[Any]:
         statement = _COLUMNS
         accepted: Callable[[Sequence[Any]], Sequence[Any]] = list
         if where.search is not None:
             search = Search.of(self._database, where.search)
             statement, accepted = search.select(*_COLUMNS.selected_columns), search.accepted
         rows = []
-        for row in accepted(conn.execute(statement.where(*window).order_by(feedback.c.id)).all()):
+        for row in accepted(conn.execute(statement.where(*window).order_by(feedback.c.id), parameters).all()):
             known = bytes.fromhex(row.input_digest)
             if known not in position.seen:
                 position.seen.add(known)
                 rows.append(row)
         return rows
 
+    def _matching(self, votes: Any, where: Filter, ids: list[int] | None) -> list[ColumnElement[bool]]:
+        """The filter, with additions of zero that keep planners from walking along another index than the one meant."""
+        updated_at = votes.c.updated_at + 0
+        conditions = []
+        if ids is not None:
+            conditions.append(self._database.member(votes.c.series_id + 0, "series"))
+        if where.since is not None:
+            conditions.append(updated_at >= where.since)
+        if where.until is not None:
+            conditions.append(updated_at < where.until)
+        return conditions
 
-def _matching(votes: Any, where: Filter, series_id: Any, ids: list[int] | None) -> list[ColumnElement[bool]]:
-    """The filter, with additions of zero that keep planners from walking along another index than the one meant."""
-    updated_at = votes.c.updated_at + 0
-    conditions = []
-    if ids is not None:
-        conditions.append(series_id.in_(ids))
-    if where.since is not None:
-        conditions.append(updated_at >= where.since)
-    if where.until is not None:
-        conditions.append(updated_at < where.until)
-    return conditions
-
-
-def _earlier(where: Filter, ids: list[int] | None) -> ColumnElement[bool]:
-    """Whether an earlier vote that matches is on the same text."""
-    e, f = feedback.alias("earlier"), feedback.c
-    same = select(e.c.id).where(
-        e.c.input_digest == f.input_digest, e.c.id < f.id, *_matching(e, where, e.c.series_id, ids)
-    )
-    # The offset keeps PostgreSQL from turning this into a join with the whole table.
-    return same.offset(0).correlate(feedback).exists()
+    def _earlier(self, where: Filter, ids: list[int] | None) -> ColumnElement[bool]:
+        """Whether an earlier vote that matches is on the same text."""
+        e, f = feedback.alias("earlier"), feedback.c
+        same = select(e.c.id).where(e.c.input_digest == f.input_digest, e.c.id < f.id, *self._matching(e, where, ids))
+        # The offset keeps PostgreSQL from turning this into a join with the whole table.
+        return same.offset(0).correlate(feedback).exists()
 
 
 def _by_size(rows: Sequence[Any]) -> list[list[str]]:
