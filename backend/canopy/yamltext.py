@@ -5,7 +5,8 @@ import re
 import orjson
 
 # What YAML loaders fold, reject or drop when it stands raw in a double-quoted scalar, though JSON allows it.
-_ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+# With it what terminals obey, since `canopy export` writes to them.
+_ESCAPED = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff]")
 
 
 def scalar(text: str) -> str:

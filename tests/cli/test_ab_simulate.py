@@ -3,12 +3,12 @@
 import json
 
 import pytest
-from click import unstyle
 from click.testing import CliRunner, Result
 
 from canopy.cli import main
 from canopy.cli.ab_simulate import simulate
 from canopy.cli.pictures import Axis
+from canopy.cli.terminal import say
 from canopy.flags.values import AbTestingValues
 
 QUICK = ("--runs", "60", "--n-max", "400")
@@ -91,10 +91,11 @@ def test_a_wrong_value_is_said_in_a_sentence(wrong: tuple[str, str], said: str) 
     assert "Traceback" not in result.stderr
 
 
-def test_a_row_of_the_picture_shows_the_interval_the_rate_and_one_half() -> None:
+def test_a_row_of_the_picture_shows_the_interval_the_rate_and_one_half(capsys: pytest.CaptureFixture[str]) -> None:
     axis = Axis(truth=0.75)
     scale, marks = axis.header("votes")
-    row = unstyle(axis.row("40", (0.2, 0.6), 0.4))
+    say(axis.row("40", (0.2, 0.6), 0.4))
+    row = capsys.readouterr().out.removesuffix("\n")
     middle = scale.index("50 %") + 1
     assert (marks[middle], row[middle]) == ("┼", "┼")
     assert marks.index("▼") == row.index("┊")

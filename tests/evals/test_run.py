@@ -202,7 +202,7 @@ async def test_texts_of_users_cannot_command_the_terminal(tmp_path: Path) -> Non
     async with FakeBackend() as backend:
         backend.default = LONG
         _, out, errors, _ = await evaluated(folder, backend)
-    assert "␛[31mRed �letters" in out
+    assert "␛[31mRed <U+202E>letters" in out
     assert "\x1b" not in out + errors
 
 

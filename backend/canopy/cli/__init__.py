@@ -12,9 +12,10 @@ from canopy.cli.judge import judge
 from canopy.cli.outbox import outbox
 from canopy.cli.records import erase, export, prune
 from canopy.cli.serving import check_values, serve
+from canopy.cli.terminal import Commands
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="canopy")
 def main() -> None:
     """Summaries that learn from their users.

@@ -7,6 +7,7 @@ import click
 
 from canopy.cli.ab_simulate import simulate
 from canopy.cli.common import counted, read_settings, says_why, with_store
+from canopy.cli.terminal import say, say_json, style
 
 if TYPE_CHECKING:
     from canopy.feedback.ab_report import Report
@@ -37,7 +38,6 @@ def report(experiment_id: str | None, *, as_json: bool) -> None:
       canopy ab report
       canopy ab report --json | jq -r .decision.status
     """
-    from canopy import jsonlines
     from canopy.feedback.ab_report import chosen, payload, report_on
     from canopy.feedback.times import iso
 
@@ -61,15 +61,15 @@ def report(experiment_id: str | None, *, as_json: bool) -> None:
             for ballot in (found.ballots if found else ())
         ]
         nothing = {"experiment": None, "statistics": None, "decision": None}
-        click.echo(jsonlines.dump({**(payload(found) if found else nothing), "votes": votes}))
+        say_json({**(payload(found) if found else nothing), "votes": votes})
     elif found is None:
-        click.echo(
+        say(
             "Nobody has compared two prompts yet. Set `summarize.prompt_b` and `ab_testing.enabled: true` in the "
             "values file, and the Summarize button answers with both."
         )
     else:
         others = [it.id for it in experiments if it.id != found.experiment.id]
-        click.echo("\n".join([*_lines(found), *_others(others)]))
+        say("\n".join([*_lines(found), *_others(others)]))
 
 
 def _lines(report: "Report") -> Iterable[str]:
@@ -78,7 +78,7 @@ def _lines(report: "Report") -> Iterable[str]:
     from canopy.feedback.times import iso
 
     it, decision, rule = report.experiment, report.decision, report.experiment.rule
-    yield click.style(f"Experiment {it.id}", bold=True) + f", since {iso(it.created_at)}"
+    yield style(f"Experiment {it.id}", bold=True) + f", since {iso(it.created_at)}"
     yield f"  {it.model}, temperature {it.temperature:g}, at most {counted(it.max_tokens, 'token')}"
     yield paragraph(f"  Prompt A  {it.prompt_id}  {_shortened(it.prompt_text)}")
     yield paragraph(f"  Prompt B  {it.prompt_b_id}  {_shortened(it.prompt_b_text)}")

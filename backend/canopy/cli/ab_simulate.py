@@ -1,11 +1,12 @@
 """`canopy ab simulate`: the statistics at work on synthetic voters."""
 
-import sys
 from collections.abc import Iterable
 from math import isfinite, sqrt
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from canopy.cli.terminal import say, say_json, style, watched
 
 if TYPE_CHECKING:
     from canopy.experiments import Rule
@@ -114,7 +115,6 @@ def simulate(
     from canopy.experiments import Rule
     from canopy.experiments.simulation import Voters, boundaries
     from canopy.experiments.simulation import simulate as simulated
-    from canopy.jsonlines import dump
 
     rule, voters = Rule(alpha, prior, delta, n_max), Voters(p, ties)
     limits = boundaries(rule)
@@ -124,14 +124,13 @@ def simulate(
         results if p == equal.p else _watched(simulated(equal, limits, runs, seed), runs, "Voters without preference")
     )
     if as_json:
-        click.echo(dump(_numbers(voters, rule, results, null, seed)))
+        say_json(_numbers(voters, rule, results, null, seed))
     else:
-        click.echo("\n".join(_pictures(voters, rule, results, null, seed)))
+        say("\n".join(_pictures(voters, rule, results, null, seed)))
 
 
 def _watched(made: Iterable["Run"], length: int, label: str) -> list["Run"]:
-    hidden = not sys.stderr.isatty()
-    with click.progressbar(made, length=length, label=f"{label:<34}", file=sys.stderr, hidden=hidden) as bar:
+    with watched(made, length, f"{label:<34}") as bar:
         return list(bar)
 
 
@@ -186,8 +185,8 @@ def _pictures(voters: "Voters", rule: "Rule", runs: list["Run"], null: list["Run
     checkpoints = _checkpoints(null)
     by_votes = [winners_within(null, votes) for votes in checkpoints]
     yield f"{'within votes':<26}" + "".join(f"{votes:>9,}" for votes in checkpoints)
-    yield f"{'this rule':<26}" + click.style("".join(f"{100 * rule_:>7.1f} %" for rule_, _ in by_votes), fg="green")
-    yield f"{'z-test after each vote':<26}" + click.style("".join(f"{100 * z:>7.1f} %" for _, z in by_votes), fg="red")
+    yield f"{'this rule':<26}" + style("".join(f"{100 * rule_:>7.1f} %" for rule_, _ in by_votes), fg="green")
+    yield f"{'z-test after each vote':<26}" + style("".join(f"{100 * z:>7.1f} %" for _, z in by_votes), fg="red")
     by_rule, by_z = by_votes[-1]
     if by_z > rule.alpha:
         limit, luck = f"{100 * rule.alpha:.10g} %", 100 * sqrt(by_rule * (1 - by_rule) / len(null))

@@ -4,7 +4,6 @@ import asyncio
 import re
 import signal
 import sys
-import traceback
 from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import click
 from pydantic import ValidationError
 
+from canopy.cli.terminal import say_error, say_traceback
 from canopy.errors import CanopyError, ConfigError
 from canopy.settings import Settings
 
@@ -37,14 +37,14 @@ def says_why[**P, R](command: Callable[P, R], status: int = 1) -> Callable[P, R]
         try:
             return command(*args, **kwargs)
         except (CanopyError, OSError) as error:
-            click.ClickException(error.sentence if isinstance(error, CanopyError) else str(error)).show()
+            say_error(click.ClickException(error.sentence if isinstance(error, CanopyError) else str(error)))
             sys.exit(status)
         except KeyboardInterrupt:  # click would make 1 of it, which may be a verdict
             sys.exit(128 + signal.SIGINT)
         except Exception as error:
             if status == 1 or isinstance(error, (click.ClickException, click.exceptions.Exit, click.Abort)):
                 raise  # 1 is what Python ends with, and click's own have their status
-            traceback.print_exception(error)
+            say_traceback(type(error), error, None)
             sys.exit(status)
 
     return run

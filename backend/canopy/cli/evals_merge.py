@@ -6,6 +6,7 @@ from typing import BinaryIO
 import click
 
 from canopy.cli.common import counted, says_why
+from canopy.cli.terminal import say
 
 _LISTED = 10  # conflicts that are named
 
@@ -29,7 +30,7 @@ def merge(export: BinaryIO, into: tuple[str, ...]) -> None:
     from canopy.evals.editing import Document, save
     from canopy.evals.merge import created
     from canopy.evals.merge import merge as merged
-    from canopy.evals.text import excerpt, visible
+    from canopy.evals.text import excerpt
 
     *word, name = into
     if word not in ([], ["into"], ["INTO"]):
@@ -41,13 +42,13 @@ def merge(export: BinaryIO, into: tuple[str, ...]) -> None:
     if document is None or result.text != document.text:
         save(path, result.text)
     filled = f" ({result.filled:,} filled in from the browser)" if result.filled else ""
-    click.echo(
+    say(
         f"{path}: {result.added:,} added, {result.removed:,} removed, {result.kept:,} kept{filled}, "
         f"{counted(len(result.conflicts), 'conflict')}."
     )
     if result.conflicts:
-        click.echo("Reviewed both there and in the browser, differently; the file's text stays:")
+        say("Reviewed both there and in the browser, differently; the file's text stays:")
         for prompt in result.conflicts[:_LISTED]:
-            click.echo(f"  {visible(excerpt(prompt, 90))}")
+            say(f"  {excerpt(prompt, 90)}")
         if len(result.conflicts) > _LISTED:
-            click.echo(f"  and {len(result.conflicts) - _LISTED:,} more")
+            say(f"  and {len(result.conflicts) - _LISTED:,} more")

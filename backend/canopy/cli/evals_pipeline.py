@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from canopy.cli.common import counted, read_settings, says_why
+from canopy.cli.terminal import say, say_json
 
 _VERDICTS = {"passed": 0, "failed": 1, "undecided": 2}  # exit statuses, those of `canopy evals run`
 
@@ -24,7 +25,7 @@ def list_suites(folder: Path) -> None:
         suite = load(path)
         waiting = sum(not case.reviewed for case in suite.cases)
         note = f", {waiting:,} awaiting review" if waiting else ""
-        click.echo(f"{path}: {suite.name}, {counted(len(suite.cases), 'case')}{note}")
+        say(f"{path}: {suite.name}, {counted(len(suite.cases), 'case')}{note}")
 
 
 @click.command()
@@ -43,24 +44,23 @@ def gate(results: Path, show: str | None, *, as_json: bool) -> None:
       canopy evals gate reports/
       canopy evals gate reports/ --show pass_rate
     """
-    from canopy import jsonlines
     from canopy.evals.figures import figures
     from canopy.evals.results import load
 
     run = load(_file(results))
     verdict = run.gate.verdict if run.gate else "undecided"
     if show:
-        click.echo({"verdict": verdict, **figures(run)}.get(show, ""))
+        say({"verdict": verdict, **figures(run)}.get(show, ""))
         return
     if as_json:
-        click.echo(jsonlines.dump({"verdict": verdict, "figures": figures(run)}))
+        say_json({"verdict": verdict, "figures": figures(run)})
         return
     if run.gate is None:
-        click.echo("The run was interrupted, so there is no verdict. `canopy evals run … --resume` goes on with it.")
+        say("The run was interrupted, so there is no verdict. `canopy evals run … --resume` goes on with it.")
     else:
-        click.echo(run.gate.sentence)
+        say(run.gate.sentence)
         for check in run.gate.checks:
-            click.echo(f"  {'held  ' if check.passed else 'missed'}  {check.sentence}")
+            say(f"  {'held  ' if check.passed else 'missed'}  {check.sentence}")
     click.get_current_context().exit(_VERDICTS[verdict])
 
 
@@ -91,10 +91,10 @@ def publish(results: Path, address: str | None, url: str | None, experiment: str
     file = _file(results)
     run = load(file)
     if address:
-        click.echo(upload(file.parent, address, run.id))
+        say(upload(file.parent, address, run.id))
     if url:
         token = read_settings().mlflow_token
-        click.echo(mlflow.publish(run, file.parent, url=url, experiment=experiment, token=token))
+        say(mlflow.publish(run, file.parent, url=url, experiment=experiment, token=token))
 
 
 def _file(results: Path) -> Path:

@@ -6,10 +6,9 @@ from types import TracebackType
 from typing import Self
 
 import rich.progress
-from rich.console import Console
 
+from canopy.cli.console import Console
 from canopy.evals.results import CaseResult
-from canopy.evals.text import for_terminal
 
 _QUIET = 10.0  # seconds between two lines
 
@@ -18,7 +17,7 @@ class Progress:
     """A Watcher for people. Close it before something else is printed."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True, markup=False, highlight=False, emoji=False, soft_wrap=True)
+        self._console = Console(stderr=True)
         self._bar = rich.progress.Progress(
             rich.progress.SpinnerColumn(),
             rich.progress.TextColumn("{task.description}", markup=False),
@@ -52,7 +51,7 @@ class Progress:
 
     def note(self, sentence: str) -> None:
         """Something that a person should know."""
-        self._console.print(for_terminal(sentence))
+        self._console.print(sentence)
 
     def begin(self, cases: int, known: int) -> None:
         """So many cases will be done, of which so many are known from an earlier run."""

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from canopy.cli.common import says_why
+from canopy.cli.terminal import say
 
 
 @click.command()
@@ -34,4 +35,4 @@ def report(results: Path, output: Path | None) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in (("report.html", page.render(run).encode()), ("junit.xml", junit.render(run))):
         (folder / name).write_bytes(content)
-        click.echo(folder / name)
+        say(folder / name)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from canopy.cli.common import counted, read_settings, says_why
+from canopy.cli.terminal import ask, edit, page, say, style
 from canopy.errors import CanopyError
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def review(file: Path, backend: str | None) -> None:
     address = checked_url(backend, "--backend") if backend else None
     sitting = Sitting.begin(file)
     if not sitting.prompts:
-        click.echo(f"Nothing in {file} awaits review.")
+        say(f"Nothing in {file} awaits review.")
         return
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise click.UsageError(
@@ -49,9 +50,9 @@ def review(file: Path, backend: str | None) -> None:
     try:
         _walk(sitting, answers)
     except click.Abort:
-        click.echo()
+        say()
     left = len(sitting.prompts) - len(sitting.written)
-    click.echo(f"{counted(len(sitting.written), 'case')} reviewed and saved in {file}; {left:,} still to do.")
+    say(f"{counted(len(sitting.written), 'case')} reviewed and saved in {file}; {left:,} still to do.")
 
 
 def _known(backend: str) -> dict[str, list["Answer"]]:
@@ -70,7 +71,7 @@ def _walk(sitting: "Sitting", answers: dict[str, list["Answer"]]) -> None:
         known = answers.get(prompt, [])
         _show(sitting, prompt, known)
         while True:
-            match click.prompt(_KEYS, type=click.Choice("esbtq"), default="e", show_choices=False, show_default=False):
+            match ask(_KEYS, "esbtq"):
                 case "e" if not _edit(sitting, prompt, known):
                     continue
                 case "s":
@@ -78,7 +79,7 @@ def _walk(sitting: "Sitting", answers: dict[str, list["Answer"]]) -> None:
                 case "b":
                     sitting.position = max(sitting.position - 1, 0)
                 case "t":
-                    click.echo_via_pager(_shown(_whole(prompt, known)))
+                    page(_whole(prompt, known))
                 case "q":
                     return
             break
@@ -86,35 +87,35 @@ def _walk(sitting: "Sitting", answers: dict[str, list["Answer"]]) -> None:
 
 def _show(sitting: "Sitting", prompt: str, answers: list["Answer"]) -> None:
     heading = f"Case {sitting.position + 1:,} of {len(sitting.prompts):,}"
-    click.echo(f"\n{click.style(heading, bold=True)}, {len(sitting.written):,} reviewed\n")
-    click.echo(_shortened(prompt))
+    say(f"\n{style(heading, bold=True)}, {len(sitting.written):,} reviewed\n")
+    say(_shortened(prompt))
     for answer in answers:
-        click.echo(f"\n{click.style(_verdict(answer), fg='red')}")
-        click.echo(_shortened(answer.text))
+        say(f"\n{style(_verdict(answer), fg='red')}")
+        say(_shortened(answer.text))
     if (written := sitting.written.get(prompt)) is not None:
-        click.echo(f"\n{click.style('Expected, as you wrote', fg='green')}\n{_shortened(written)}")
-    click.echo()
+        say(f"\n{style('Expected, as you wrote', fg='green')}\n{_shortened(written)}")
+    say()
 
 
 def _verdict(answer: "Answer") -> str:
     why = ", ".join([answer.rating, *answer.reasons])
-    return _shown(f"A bad answer ({why})" + (f": {answer.comment}" if answer.comment else ""))
+    return f"A bad answer ({why})" + (f": {answer.comment}" if answer.comment else "")
 
 
 def _edit(sitting: "Sitting", prompt: str, answers: list["Answer"]) -> bool:
     """Let the person write, and save it. False: nothing was written, so the case is still there."""
     before = sitting.written.get(prompt, "")
-    edited = click.edit(f"{before}\n\n{_RULE}\n\n{_shown(_whole(prompt, answers))}\n", extension=".txt")
+    edited = edit(before, f"\n\n{_RULE}\n\n{_whole(prompt, answers)}\n")
     expected = (edited or "").partition(_RULE)[0].strip()
     if not expected or expected == before:
-        click.echo("Nothing new was written.")
+        say("Nothing new was written.")
         return False
     try:
         sitting.write(expected)
     except CanopyError as error:
-        click.echo(f"{error.sentence}\nYou wrote:\n\n{_shown(expected)}\n")
+        say(f"{error.sentence}\nYou wrote:\n\n{expected}\n")
         return False
-    click.echo(click.style("Saved.", fg="green"))
+    say(style("Saved.", fg="green"))
     return True
 
 
@@ -125,10 +126,4 @@ def _whole(prompt: str, answers: list["Answer"]) -> str:
 
 def _shortened(text: str) -> str:
     shown = "\n".join(text[:_SHOWN_CHARS].splitlines()[:_SHOWN_LINES])
-    return _shown(shown) + ("" if shown == text else click.style(" …", dim=True))
-
-
-def _shown(text: str) -> str:
-    from canopy.evals.text import for_terminal
-
-    return for_terminal(text)
+    return shown + ("" if shown == text else style(" …", dim=True))

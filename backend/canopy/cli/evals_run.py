@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from canopy.cli.common import read_settings, says_why
+from canopy.cli.terminal import say
 
 if TYPE_CHECKING:
     from canopy.cli.evals_progress import Progress
@@ -90,7 +91,7 @@ def run(**options: Any) -> None:
     print_summary(finished, options["output"])
     if finished.gate is not None:
         if finished.gate.verdict != "passed":
-            click.echo(finished.gate.sentence, err=True)
+            say(finished.gate.sentence, err=True)
         sys.exit(_STATUS[finished.gate.verdict])
 
 
@@ -119,7 +120,7 @@ def _run(options: "Options", progress: "Progress") -> "Run":
         return asyncio.run(interruptible())
     except asyncio.CancelledError:
         progress.close()
-        click.echo(
+        say(
             f"Ended before all cases were done. What was done is in {options.output}; the same command with --resume "
             "goes on."
             if progress.begun

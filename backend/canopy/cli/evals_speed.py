@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from canopy.cli.common import counted, read_settings, says_why
+from canopy.cli.terminal import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +62,7 @@ def speed(folder: Path, backend: str, timeout: float, output: Path | None, **opt
     if output:
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(found.model_dump_json(indent=2) + "\n", "utf-8")
-    click.echo("\n".join(_lines(found)))
+    say("\n".join(_lines(found)))
     if not found.answers:
         raise ConfigError("Nothing was answered, so nothing was measured.")
 
@@ -79,9 +80,9 @@ def _questions(folder: Path) -> "list[Question]":
 
 
 async def _measure(client: "Backend", questions: "list[Question]", **options: int) -> "Speed":
-    from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress
 
+    from canopy.cli.console import Console
     from canopy.evals.speed import measure
 
     columns = (*Progress.get_default_columns(), MofNCompleteColumn())

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import rich.box
-from rich.console import Console
 from rich.table import Table
 
+from canopy.cli.console import Console
 from canopy.evals.results import CaseResult, CaseStatus, Run
-from canopy.evals.text import excerpt, for_terminal
+from canopy.evals.text import excerpt
 
 _COLUMNS: dict[CaseStatus, str] = {
     "passed": "passed",
@@ -22,20 +22,20 @@ _EXCERPT = 60  # characters of a prompt
 
 def print_summary(run: Run, output: Path) -> None:
     """One line per suite, the cases that need attention, what changed since the baseline, and the verdict."""
-    console = Console(markup=False, highlight=False, emoji=False, soft_wrap=True)
+    console = Console()
     table = Table(box=rich.box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.add_column("suite", overflow="fold")
     for title in _COLUMNS.values():
         table.add_column(title, justify="right")
     for file in dict.fromkeys(case.file for case in run.cases):
         statuses = [case.status for case in run.cases if case.file == file]
-        table.add_row(for_terminal(file), *(f"{statuses.count(status):,}" for status in _COLUMNS))
+        table.add_row(file, *(f"{statuses.count(status):,}" for status in _COLUMNS))
     console.print(table)
     for status, title in (("failed", "Failed"), ("unscored", "No score"), ("awaiting_review", "Awaiting review")):
         for line in _listed(title, [case for case in run.cases if case.status == status]):
-            console.print(for_terminal(line))
+            console.print(line)
     for line in _changes(run):
-        console.print(for_terminal(line))
+        console.print(line)
     if run.gate is not None:
         console.print(f"\n{run.gate.sentence}")
     console.print(f"Reports: {output}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from canopy.cli.common import counted, microseconds_in, read_settings, says_why, with_store
+from canopy.cli.terminal import say
 
 if TYPE_CHECKING:
     from canopy.flags import Values
@@ -99,7 +100,7 @@ def run(
         left = budget - spending.spent
         logs.emit(JudgeRunFinished(tally.labels, tally.failures, spending.spent, left, ended.taken, error))
     else:
-        click.echo("\n".join(_summary(judges, tally, spending, ended)))
+        say("\n".join(_summary(judges, tally, spending, ended)))
     if failure:
         raise click.ClickException(f"The run stopped, and the next one goes on from here. {failure.sentence}")
 
@@ -140,8 +141,9 @@ async def _run(
 @contextmanager
 def _progress(budget: "Budget", *, shown: bool) -> Generator[Callable[[], None]]:
     """A bar of the spent budget on a terminal; what it yields draws it anew."""
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from canopy.cli.console import Console
 
     console = Console(stderr=True)
     columns = (TextColumn("Questions"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

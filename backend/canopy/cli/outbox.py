@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from canopy.cli.common import counted, read_settings, says_why, with_store
+from canopy.cli.terminal import say
 
 if TYPE_CHECKING:
     from canopy.store.deliveries import Waiting
@@ -27,8 +28,8 @@ def list_(limit: int, *, waiting: bool) -> None:
     """
     rows = with_store(read_settings(), lambda store: store.deliveries.waiting(limit, parked=not waiting))
     for row in rows:
-        click.echo(_line(row))
-    click.echo(f"{counted(len(rows), 'subject')} {'waiting' if waiting else 'parked'}.", err=True)
+        say(_line(row))
+    say(f"{counted(len(rows), 'subject')} {'waiting' if waiting else 'parked'}.", err=True)
 
 
 @outbox.command()
@@ -43,7 +44,7 @@ def retry(ids: tuple[str, ...], *, everything: bool) -> None:
     if bool(ids) == everything:
         raise click.UsageError("Give either ids or --all.")
     n = with_store(read_settings(), lambda store: store.deliveries.retry(None if everything else ids))
-    click.echo(f"{counted(n, 'subject')} will be sent again.")
+    say(f"{counted(n, 'subject')} will be sent again.")
     if len(set(ids)) > n:
         raise click.ClickException("The others are not parked; `canopy outbox list` shows what is.")
 

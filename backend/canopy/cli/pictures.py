@@ -1,8 +1,10 @@
-"""What `canopy ab` draws: lines of at most 80 columns, whose colours `click.echo` drops where there is no terminal."""
+"""What `canopy ab` draws: lines of at most 80 columns, whose colours `say` drops where there is no terminal."""
 
 from collections.abc import Sequence
 
 import click
+
+from canopy.cli.terminal import style
 
 WIDTH = 80
 _SCALE = 60  # columns of the axis from 0 to 1
@@ -31,13 +33,13 @@ class Axis:
         """One look: the interval, the observed rate in it, and both in numbers."""
         cells = [" "] * (_SCALE + 1)
         if self._truth is not None:
-            cells[self._truth] = click.style("┊", fg="cyan")
+            cells[self._truth] = style("┊", fg="cyan")
         cells[_SCALE // 2] = "│"
         low, high = (self._column(end) for end in interval)
         for column in range(low, high + 1):
             sign = "├" if column == low else "┤" if column == high else "┼" if column == _SCALE // 2 else "─"
-            cells[column] = click.style(sign, fg=colour)
-        cells[self._column(rate)] = click.style("●", fg=colour, bold=True)
+            cells[column] = style(sign, fg=colour)
+        cells[self._column(rate)] = style("●", fg=colour, bold=True)
         numbers = f"{100 * interval[0]:.0f}-{100 * interval[1]:.0f} %"
         return f"{label:>{_MARGIN - 2}}  {''.join(cells)} {numbers}"
 
@@ -55,7 +57,7 @@ def bars(rows: Sequence[tuple[str, float, str]], *, label_width: int, colour: st
         length = share / most * space
         # What is more than nothing is seen as more than nothing.
         bar = "█" * int(length) + ("▌" if length % 1 >= 0.5 or 0 < length < 1 else "")
-        lines.append(f"{label:<{label_width}}  {click.style(bar, fg=colour)} {100 * share:.1f} %  {note}".rstrip())
+        lines.append(f"{label:<{label_width}}  {style(bar, fg=colour)} {100 * share:.1f} %  {note}".rstrip())
     return lines
 
 
@@ -66,4 +68,4 @@ def paragraph(text: str) -> str:
 
 def title(text: str) -> str:
     """A heading, with space above it."""
-    return "\n" + click.style(text, bold=True)
+    return "\n" + style(text, bold=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from canopy.cli.common import counted, microseconds_in, read_settings, says_why, with_store
+from canopy.cli.terminal import say
 
 if TYPE_CHECKING:
     from canopy.store.base import Sources
@@ -57,7 +58,7 @@ def export(
 
     size = with_store(settings, write)
     if output:
-        click.echo(f"Wrote {output} ({size:,} bytes).", err=True)
+        say(f"Wrote {output} ({size:,} bytes).", err=True)
 
 
 @click.command()
@@ -87,9 +88,9 @@ def erase(user_id: str | None, session_id: str | None) -> None:
     mlflow = ConfigSource(values_path(settings)).current.values.mlflow
     _report(with_store(settings, lambda store: store.erase(user_id=user_id or None, session_id=session_id or None)))
     if mlflow.enabled:
-        click.echo("Traces with their texts stay in MLflow; delete them there.", err=True)
+        say("Traces with their texts stay in MLflow; delete them there.", err=True)
 
 
 def _report(erased: Any) -> None:
     generations, votes = counted(erased.generations, "generation"), counted(erased.feedback, "vote")
-    click.echo(f"Deleted {generations}, {votes} and {counted(erased.comparisons, 'comparison')}.")
+    say(f"Deleted {generations}, {votes} and {counted(erased.comparisons, 'comparison')}.")

@@ -10,6 +10,7 @@ import click
 
 from canopy import __version__
 from canopy.cli.common import read_settings, says_why
+from canopy.cli.terminal import say, style
 
 if TYPE_CHECKING:  # what a command doesn't use would take a third of its start
     from canopy.telemetry.events import Started
@@ -43,7 +44,7 @@ def serve() -> None:
 
     def welcome(started: "Started") -> None:
         if settings.banner if settings.banner is not None else sys.stderr.isatty():
-            click.echo(_welcome(application.parts, started), err=True)
+            say(_welcome(application.parts, started), err=True)
 
     run(application, welcome)
 
@@ -53,7 +54,7 @@ def _welcome(parts: Any, started: "Started") -> str:
     summarize = config.values.summarize
     lines = [
         "",
-        f"  Canopy {__version__} is ready at {click.style(started.address, bold=True)}  (Ctrl-C ends it)",
+        f"  Canopy {__version__} is ready at {style(started.address, bold=True)}  (Ctrl-C ends it)",
         "",
         f"  values   {parts.config.place}, revision {config.revision}",
         f"  server   {parts.inference.description}",
@@ -65,7 +66,7 @@ def _welcome(parts: Any, started: "Started") -> str:
     if started.operations_address:
         lines.append(f"  metrics  {started.operations_address}/metrics, with the probes")
     for flag in config.flags.values():
-        state = click.style("on ", fg="green") if flag.on else click.style("off", fg="yellow")
+        state = style("on ", fg="green") if flag.on else style("off", fg="yellow")
         lines.append(f"  {state}      {flag.name}: {flag.reason}")
     return "\n".join([*lines, ""])
 
@@ -81,6 +82,6 @@ def check_values(file: Path) -> None:
     from canopy.flags import ConfigSource
 
     config = ConfigSource(file).current
-    click.echo(f"{file} is fine (revision {config.revision}).")
+    say(f"{file} is fine (revision {config.revision}).")
     for flag in config.flags.values():
-        click.echo(f"  {flag.name:<12} {'on ' if flag.on else 'off'}  {flag.reason}")
+        say(f"  {flag.name:<12} {'on ' if flag.on else 'off'}  {flag.reason}")

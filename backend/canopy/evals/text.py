@@ -5,19 +5,12 @@ import re
 # What XML 1.0 allows is tab, line feed, carriage return and everything from the space on, without surrogates and the
 # last two code points of the first plane (https://www.w3.org/TR/xml/#charsets).
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-# Beside those: what terminals obey though XML allows it, and what turns the direction of writing round.
-_UNSEEN = re.compile("[\r\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _PICTURES = 0x2400  # Unicode's pictures of the control characters, in their order
 
 
 def visible(text: str) -> str:
     """The text with each control character as its picture, such as `␀`; what no file can hold becomes `�`."""
     return _FORBIDDEN.sub(lambda match: _picture(ord(match[0])), text)
-
-
-def for_terminal(text: str) -> str:
-    """The text, unable to move the terminal's cursor, to colour what follows or to put words in another's mouth."""
-    return _UNSEEN.sub("\ufffd", visible(text.replace("\r\n", "\n")))
 
 
 def excerpt(text: str, length: int) -> str:

@@ -27,7 +27,7 @@ def head(judge_model: str) -> bytes:
             "basic::subset_of": None,
         },
     }
-    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True).encode()
+    return yaml.safe_dump(document, sort_keys=False).encode()
 
 
 def exported_feature(name: str | None) -> str:

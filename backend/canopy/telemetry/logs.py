@@ -57,19 +57,24 @@ class Logs:
 
     def library(self, record: logging.LogRecord) -> None:
         """Write a library's record under the static event name `library_log`."""
-        fields: dict[str, Any] = {"logger": record.name, "message": record.getMessage()}
+        fields: dict[str, Any] = {"logger": record.name, "message": _storable(record.getMessage())}
         if trace_id := current_trace_id.get():
             fields["trace_id"] = trace_id
         if record.exc_info and record.exc_info[0]:
-            fields["exception"] = "".join(traceback.format_exception(*record.exc_info))
+            fields["exception"] = _storable("".join(traceback.format_exception(*record.exc_info)))
         level: Level = "error" if record.levelno >= 40 else "warning" if record.levelno >= 30 else "info"
         self._line(level, "library_log", fields)
 
     def _uncaught(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         if issubclass(kind, KeyboardInterrupt):
             return
-        text = "".join(traceback.format_exception(kind, error, trace))
+        text = _storable("".join(traceback.format_exception(kind, error, trace)))
         self._line("error", "process_crashed", {"error": kind.__name__, "exception": text})
+
+
+def _storable(text: str) -> str:
+    """The text with halves of characters, which the name of a file may hold and JSON can't, as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 class _Handler(logging.Handler):

@@ -51,8 +51,8 @@ def ask_as_nobody(address: str) -> int:
 
 
 def say(sentence: str) -> None:
-    """One line of the pod's log."""
-    sys.stdout.write(sentence + "\n")
+    """One line of the pod's log, without what the terminal that shows it would obey."""
+    sys.stdout.write("".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in sentence) + "\n")
     sys.stdout.flush()
 
 
