@@ -94,6 +94,18 @@ class Database(abc.ABC):
         """An insert that does nothing where the row exists or, with `replace`, sets those columns."""
 
     @abc.abstractmethod
+    def index(self, conn: Connection, texts: Mapping[int, str]) -> None:
+        """Put folded texts into the index of the searches, each at its place."""
+
+    @abc.abstractmethod
+    def unindex(self, conn: Connection, ids: Sequence[str]) -> None:
+        """Take those of the votes out of it that are there. Their texts must not have changed since."""
+
+    @abc.abstractmethod
+    def candidates(self, conn: Connection, needle: Sequence[str], first: int, end: int, limit: int) -> list[int]:
+        """The places from `first` to before `end` that have all these trigrams, the highest first."""
+
+    @abc.abstractmethod
     def interrupt(self, connection: Any) -> None:
         """End the statement that another thread runs on this connection of the driver, if it runs one."""
 

@@ -183,6 +183,7 @@ class Deletion:
         ).all()
         if rows:
             ids = {"ids": self._values([row.id for row in rows])}
+            self._database.unindex(conn, [row.id for row in rows])
             conn.execute(delete(feedback).where(self._member(f.id, "ids")), ids)
             forget(conn, self._database, {row.input_digest for row in rows}, whoever_else_voted=keys)
             self._outbox.touch(conn, [row.id for row in rows])

@@ -1,7 +1,8 @@
 """PostgreSQL: for several replicas."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, override
+from zlib import crc32
 
 import orjson
 import psycopg
@@ -25,6 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 
 from canopy.store.database import PLACES, Bulk, Database, Prepared, Replace
+from canopy.store.folding import trigrams
 
 # Advisory locks are numbers; these two are Canopy's.
 _WRITE_LOCK = 4_126_001
@@ -46,6 +48,15 @@ _OPTIONS = " ".join(
         "timezone=UTC",
     )
 )
+
+
+# What finds trigrams makes bitmaps; all else that scans goes along an index in its order, a window at a time.
+_SCANNING = _OPTIONS.replace("enable_bitmapscan=off", "enable_bitmapscan=on")
+# The inner question has no order and no range, which would lead the planner along the places instead of the trigrams.
+_CANDIDATES = """
+    SELECT place FROM (SELECT place FROM search WHERE trigrams @> %(needle)s::int[] OFFSET 0) found
+    WHERE place >= %(first)s AND place < %(end)s ORDER BY place DESC LIMIT %(limit)s
+"""
 
 
 class Postgres(Database):
@@ -74,13 +85,13 @@ class Postgres(Database):
         self.reader, self.scanner, self.prober = (
             create_engine(
                 self._url,
-                connect_args=arguments,
+                connect_args={**arguments, "options": options},
                 pool_size=connections,
                 max_overflow=0,
                 pool_reset_on_return=None,
                 isolation_level="AUTOCOMMIT",
             )
-            for connections in (readers, PLACES, 1)
+            for connections, options in ((readers, _OPTIONS), (PLACES, _SCANNING), (1, _OPTIONS))
         )
         self._take_lock = Prepared(select(func.pg_advisory_xact_lock(_WRITE_LOCK)), self.writer.dialect)
         self._clock = Prepared(select(extract("epoch", func.clock_timestamp())), self.writer.dialect)
@@ -136,6 +147,23 @@ class Postgres(Database):
         return _Json(Prepared(statement, self.writer.dialect))
 
     @override
+    def index(self, conn: Connection, texts: Mapping[int, str]) -> None:
+        rows = [{"place": place, "trigrams": _numbers(trigrams(text))} for place, text in texts.items()]
+        conn.exec_driver_sql("INSERT INTO search VALUES (%(place)s, %(trigrams)s::int[])", rows)
+
+    @override
+    def unindex(self, conn: Connection, ids: Sequence[str]) -> None:
+        conn.exec_driver_sql(
+            "DELETE FROM search USING feedback f WHERE f.id = ANY(%(ids)s) AND search.place = f.search_place",
+            {"ids": list(ids)},
+        )
+
+    @override
+    def candidates(self, conn: Connection, needle: Sequence[str], first: int, end: int, limit: int) -> list[int]:
+        wanted = {"needle": _numbers(needle), "first": first, "end": end, "limit": limit}
+        return list(conn.exec_driver_sql(_CANDIDATES, wanted).scalars())
+
+    @override
     def interrupt(self, connection: psycopg.Connection[Any]) -> None:
         connection.cancel_safe(timeout=5)
 
@@ -143,7 +171,12 @@ class Postgres(Database):
     def scrub(self) -> None:
         # Deleted rows stay in the files until they are vacuumed; autovacuum would get there in its own time.
         with self.writer.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
-            conn.execute(text("VACUUM (SKIP_LOCKED) generations, feedback, comparisons, prompts, reviews"))
+            conn.execute(text("VACUUM (SKIP_LOCKED) generations, feedback, comparisons, prompts, reviews, search"))
+
+
+def _numbers(texts: Sequence[str]) -> list[int]:
+    """A number for each trigram; two may share one, which makes for a candidate too many."""
+    return [crc32(text.encode()) - 2**31 for text in texts]
 
 
 class _Json(Bulk):

@@ -109,6 +109,8 @@ feedback = Table(
     Column("input_text", Text),  # both texts only where no generation is known
     Column("response_text", Text),
     Column("user_proof", Text),  # as with generations
+    Column("search_place", BigInteger),  # in the index of `canopy.store.trigrams`; NULL: not there yet
+    Index("ix_feedback_search", "search_place", "updated_at", "id"),
     Index("ix_feedback_time", "updated_at", "id"),
     Index("ix_feedback_series_time", "series_id", "updated_at", "id"),
     Index("ix_feedback_input", "input_digest", "series_id", "id"),

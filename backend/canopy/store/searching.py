@@ -1,19 +1,29 @@
 """Searches: feedback that has a text in it, or a response that a judge gave a certain label.
 
-They look at rows, newest first, a window in each transaction; who calls sees to it that they end in time.
+They look at rows, newest first, a window in each transaction, and for a text of three characters or more at what the
+index of trigrams has of it; who calls sees to it that they end in time.
 """
 
-from sqlalchemy import Connection, select, tuple_
+import heapq
+import itertools
+from collections.abc import Generator, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, select, tuple_
 
 from canopy.store.base import Filter, Page
 from canopy.store.cursors import Place, decode_cursor
 from canopy.store.database import Database
 from canopy.store.filters import Search, labelled, matching_series, time_conditions
+from canopy.store.folding import trigrams
 from canopy.store.pages import ID, TIME, Pages, ordered
 from canopy.store.schema import feedback
+from canopy.store.trigrams import SAME, first_place
 
 _WINDOW = 500  # rows in one transaction
 _WINDOW_CHARS = 4_000_000  # unless their texts are long
+_CANDIDATES = 100  # of the index, in one transaction
+_TRIGRAMS = 24  # of a needle that the index is asked for; the texts themselves are looked at for all
 _COUNTED = 1_000  # matches; more are not counted
 
 
@@ -37,40 +47,89 @@ class Searches:
     def _places(self, where: Filter, limit: int, before: Place | None) -> list[Place]:
         with self._database.scanner.connect() as conn:
             ids = matching_series(conn, where)
-        found: list[Place] = []
-        end = before
-        while len(found) < limit and ids != []:
-            start, rows = self._window(where, ids, end)
-            found += rows
-            if start is None:
-                break
-            end = start
+        if ids == []:
+            return []
+        # What is common is found among the newest; then the index leads to what is rare.
+        edge, found = self._window(where, ids, before)
+        if edge is not None and len(found) < limit:
+            needle = trigrams((where.search or "").casefold())[:_TRIGRAMS]
+            streams = [self._windows(where, ids, edge, waiting=bool(needle))]
+            if needle:
+                streams.append(self._indexed(where, ids, edge, needle))
+            # A vote that comes into the index meanwhile may be in both.
+            merged = (place for place, _ in itertools.groupby(heapq.merge(*streams, reverse=True)))
+            found += itertools.islice(merged, limit)
         return found[:limit]
 
-    def _window(self, where: Filter, ids: list[int] | None, before: Place | None) -> tuple[Place | None, list[Place]]:
+    def _windows(self, where: Filter, ids: list[int] | None, before: Place, *, waiting: bool) -> Generator[Place]:
+        """Look at all rows before a place or, with `waiting`, at those that the index doesn't have yet."""
+        end: Place | None = before
+        while end is not None:
+            end, found = self._window(where, ids, end, waiting=waiting)
+            yield from found
+
+    def _indexed(self, where: Filter, ids: list[int] | None, before: Place, needle: Sequence[str]) -> Generator[Place]:
+        """Look at the candidates of the index before a place."""
+        first = 0 if where.since is None else first_place(where.since)
+        end = first_place(before[0] + 1_000)
+        search = Search.of(self._database, where.search)
+        full = True
+        while full:
+            with self._database.scanner.connect() as conn:
+                places = self._database.candidates(conn, needle, first, end, _CANDIDATES)
+                full = len(places) == _CANDIDATES
+                if full:  # the votes of one millisecond come together: their order is that of their ids
+                    end = places[-1] >> SAME << SAME
+                    places += self._database.candidates(conn, needle, end, places[-1], 1 << SAME)
+                statement = search.select(TIME, ID).where(
+                    self._database.member(feedback.c.search_place, "places"), tuple_(TIME + 0, ID) < tuple_(*before)
+                )
+                parameters = {"places": self._database.values(places)}
+                accepted = self._accepted(conn, where, ids, search, statement, parameters)
+            yield from sorted(accepted, reverse=True)
+
+    def _accepted(
+        self,
+        conn: Connection,
+        where: Filter,
+        ids: list[int] | None,
+        search: Search,
+        statement: Select[Any],
+        parameters: dict[str, Any],
+    ) -> list[Place]:
+        """The places of those rows that match in everything."""
+        statement = statement.where(*time_conditions(where))
+        if ids is not None:
+            statement = statement.where(self._database.member(feedback.c.series_id, "series"))
+            parameters["series"] = self._database.values(ids)
+        if where.label is not None:
+            statement = statement.where(labelled(conn, where.label))
+        rows = conn.execute(statement, parameters).all()
+        return [(row.updated_at, row.id) for row in search.accepted(rows)]
+
+    def _window(
+        self, where: Filter, ids: list[int] | None, before: Place | None, *, waiting: bool = False
+    ) -> tuple[Place | None, list[Place]]:
         """Search the next window of rows: where the next one begins (None: this was the last) and what was found."""
         search = Search.of(self._database, where.search)
         with self._database.scanner.connect() as conn:
-            edge = self._edge(conn, where, before)
-            statement = ordered(search.select(TIME, ID).where(*time_conditions(where)), before)
-            parameters = {}
+            rows = [feedback.c.search_place.is_(None)] if waiting else []
+            edge = self._edge(conn, where, before, rows)
+            statement = ordered(search.select(TIME, ID).where(*rows), before)
             if edge is not None:
                 statement = statement.where(tuple_(TIME, ID) >= tuple_(*edge))
-            if ids is not None:
-                statement = statement.where(self._database.member(feedback.c.series_id, "series"))
-                parameters["series"] = self._database.values(ids)
-            if where.label is not None:
-                statement = statement.where(labelled(conn, where.label))
-            rows = conn.execute(statement, parameters).all()
-        return edge, [(row.updated_at, row.id) for row in search.accepted(rows)]
+            return edge, self._accepted(conn, where, ids, search, statement, {})
 
-    def _edge(self, conn: Connection, where: Filter, before: Place | None) -> Place | None:
-        """The last place of the window; None where the table ends first."""
+    def _edge(
+        self, conn: Connection, where: Filter, before: Place | None, rows: Sequence[ColumnElement[bool]]
+    ) -> Place | None:
+        """The last place of the window; None where there is no more."""
         columns = (TIME, ID, feedback.c.input_length + feedback.c.response_length)
-        rows = conn.execute(ordered(select(*columns).where(*time_conditions(where)), before).limit(_WINDOW)).all()
+        window = ordered(select(*columns).where(*rows, *time_conditions(where)), before).limit(_WINDOW)
+        seen = conn.execute(window).all()
         chars = 0
-        for time, key, length in rows:
+        for time, key, length in seen:
             chars += length
             if chars > _WINDOW_CHARS:
                 return time, key
-        return (rows[-1][0], rows[-1][1]) if len(rows) == _WINDOW else None
+        return (seen[-1][0], seen[-1][1]) if len(seen) == _WINDOW else None

@@ -4,7 +4,7 @@ import contextlib
 import itertools
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, override
 
@@ -19,6 +19,19 @@ from canopy.store.database import PLACES, Bulk, Database, Replace
 _BUSY_TIMEOUT = 5  # seconds
 _SCRUB_ATTEMPTS = 6
 _ROWS = 100  # in one statement: of 20 columns, well below the limit of 32,766 parameters
+
+
+# The index has no texts of its own: what is taken out must be handed over as it was put in.
+_UNINDEX = """
+    INSERT INTO search (search, rowid, folded)
+    SELECT 'delete', f.search_place, folded(
+        coalesce(g.input_text, f.input_text, '') || char(10) || coalesce(g.response_text, f.response_text, '')
+        || char(10) || coalesce(f.comment, ''))
+    FROM feedback f LEFT JOIN generations g ON g.id = f.generation_id
+    WHERE f.id IN (SELECT value FROM json_each(?)) AND f.search_place IS NOT NULL
+"""
+_CANDIDATES = "SELECT rowid FROM search WHERE search MATCH ? AND rowid >= ? AND rowid < ? ORDER BY rowid DESC LIMIT ?"
+_MERGED = 200  # pages in one step of tidying the index
 
 
 class SQLite(Database):
@@ -72,6 +85,7 @@ class SQLite(Database):
         )
         pragmas = ["foreign_keys = ON"]
         if mode == "rwc":
+            raw.create_function("folded", 1, str.casefold, deterministic=True)
             pragmas += [
                 "journal_mode = WAL",
                 "synchronous = FULL",
@@ -124,11 +138,32 @@ class SQLite(Database):
         return _Rows(one_row, [column.name for column in table.columns])
 
     @override
+    def index(self, conn: Connection, texts: Mapping[int, str]) -> None:
+        conn.exec_driver_sql("INSERT INTO search (rowid, folded) VALUES (?, ?)", list(texts.items()))
+
+    @override
+    def unindex(self, conn: Connection, ids: Sequence[str]) -> None:
+        conn.exec_driver_sql(_UNINDEX, (self.values(ids),))
+
+    @override
+    def candidates(self, conn: Connection, needle: Sequence[str], first: int, end: int, limit: int) -> list[int]:
+        words = " AND ".join('"' + trigram.replace('"', '""') + '"' for trigram in needle)
+        return list(conn.exec_driver_sql(_CANDIDATES, (words, first, end, limit)).scalars())
+
+    @override
     def interrupt(self, connection: sqlite3.Connection) -> None:
         connection.interrupt()
 
     @override
     def scrub(self) -> None:
+        # What was taken out of the index is only marked so until its parts are merged: in steps, between which votes
+        # get their turn.
+        with contextlib.closing(self._connect("rwc")) as raw:
+            pages, before = -_MERGED, -2
+            while raw.total_changes - before >= 2:
+                before = raw.total_changes
+                raw.execute("INSERT INTO search (search, rank) VALUES ('merge', ?)", (pages,)).close()
+                pages = _MERGED
         # The log still holds the pages as they were. To empty it, wait for readers and the writer, up to the time-out.
         with contextlib.closing(self._connect("rwc")) as raw:
             for _ in range(_SCRUB_ATTEMPTS):

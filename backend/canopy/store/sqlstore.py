@@ -19,6 +19,7 @@ from canopy.store.deletion import Before, Deletion, Owned, Scope, Taken
 from canopy.store.erased import Erased
 from canopy.store.filters import scans
 from canopy.store.generations import Generations
+from canopy.store.indexer import Indexer
 from canopy.store.inputs import Inputs, Position
 from canopy.store.judgements import Judgements, Verdict
 from canopy.store.labelling import Labelling
@@ -72,6 +73,8 @@ class SqlStore:
         self._rates = RateCounts(database)
         self._reviewing = Reviewing(database, clock)
         self._writer = Writer(database, undone=ids.forget)
+        self._indexer = Indexer(database, self._writer)
+        self._indexing: asyncio.Task[None] | None = None
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="canopy-store-reader")
         self.deliveries = SqlDeliveries(outbox, self._writer, self._read)
         self.sessions = SqlSessions(database, self._writer, self._read, clock)
@@ -90,9 +93,13 @@ class SqlStore:
         """Connect, bring the schema up to date, begin to write."""
         await self._read(self._open)
         self._writer.start()
+        self._indexing = asyncio.create_task(self._indexer.run())
 
     async def close(self) -> None:
         """Commit what waits and disconnect."""
+        if self._indexing is not None:
+            self._indexing.cancel()
+            await asyncio.wait({self._indexing})
         await self._writer.close()
         await asyncio.to_thread(self._readers.shutdown)
         await asyncio.to_thread(self._scans.close)
@@ -109,6 +116,7 @@ class SqlStore:
 
     async def record_vote(self, vote: Vote) -> Receipt:
         """Store a vote, replace an earlier one or recognise a retry."""
+        self._indexer.wake()
         return await self._writer.submit(self._votes.record, vote)
 
     async def delete_feedback(self, feedback_id: str, owner: str | None = None) -> Receipt | None:

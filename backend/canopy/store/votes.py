@@ -21,6 +21,7 @@ from canopy.store.receipts import Receipt
 from canopy.store.schema import feedback, idempotency_keys, series
 from canopy.store.series import Labels, SeriesIds
 from canopy.store.subjects import Subject, Subjects
+from canopy.store.trigrams import Trigrams
 from canopy.store.voters import ANONYMOUS
 
 KEY_LIFETIME = 24 * 3_600_000_000  # microseconds
@@ -64,6 +65,7 @@ class Votes:
         self._series = ids
         self._counts = counts
         self._subjects = Subjects(database)
+        self._trigrams = Trigrams(database)
         self._values = database.values
         dialect = database.writer.dialect
         keys, f, s = idempotency_keys.c, feedback.c, series.c
@@ -120,6 +122,8 @@ class Votes:
             except CanopyError as error:
                 outcomes.append(error)
         if batch.rows:
+            if batch.replaced:
+                self._trigrams.forget(conn, batch.replaced)
             self._put.run(conn, list(batch.rows.values()))
             self._counts.add(conn, batch.differences)
             if self._outbox.on:
@@ -218,6 +222,7 @@ class Votes:
             "comment": vote.comment,
             "input_text": subject.input_text,
             "response_text": subject.response_text,
+            "search_place": None,
         }
         return Receipt(
             feedback_id=held.id,

@@ -5,7 +5,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import Engine, event
 
 from canopy.ids import new_id
 from canopy.store import Store
@@ -60,9 +60,10 @@ async def _fill(store: SqlStore, clock: Clock, amount: int) -> None:
 
 
 @contextmanager
-def _steps_of_sqlite(store: SqlStore) -> Generator[list[int]]:
+def _steps_of_sqlite(store: SqlStore, engine: Engine | None = None) -> Generator[list[int]]:
     """Counts the steps of SQLite's virtual machine, in hundreds."""
     steps = [0]
+    engine = engine or store._database.reader
 
     def count() -> None:
         steps[0] += 1
@@ -70,25 +71,26 @@ def _steps_of_sqlite(store: SqlStore) -> Generator[list[int]]:
     def watch(raw: Any, *_: object) -> None:
         raw.set_progress_handler(count, 100)
 
-    event.listen(store._database.reader, "checkout", watch)
+    event.listen(engine, "checkout", watch)
     yield steps
-    event.remove(store._database.reader, "checkout", watch)
+    event.remove(engine, "checkout", watch)
 
 
 @contextmanager
-def _rows_of_postgres(store: SqlStore) -> Generator[list[int]]:
+def _rows_of_postgres(store: SqlStore, engine: Engine | None = None) -> Generator[list[int]]:
     """Counts the rows that PostgreSQL reads, found or thrown away."""
     rows = [0]
+    engine = engine or store._database.reader
 
     def explain(conn: Any, cursor: Any, statement: str, parameters: Any, *_: object) -> None:
         del conn
-        if statement.startswith("SELECT"):
+        if statement.lstrip().startswith("SELECT"):
             plan = cursor.connection.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters).fetchone()[0]
             rows[0] += _rows(json.loads(plan)[0]["Plan"] if isinstance(plan, str) else plan[0]["Plan"])
 
-    event.listen(store._database.reader, "before_cursor_execute", explain)
+    event.listen(engine, "before_cursor_execute", explain)
     yield rows
-    event.remove(store._database.reader, "before_cursor_execute", explain)
+    event.remove(engine, "before_cursor_execute", explain)
 
 
 def _rows(node: dict[str, Any]) -> int:

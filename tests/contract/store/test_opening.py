@@ -117,7 +117,9 @@ async def test_the_migrations_make_exactly_the_schema(new_url: str) -> None:
     await store.close()
     engine = create_engine(_engine_url(new_url))
     with engine.connect() as conn:
-        assert compare_metadata(MigrationContext.configure(conn, opts={"compare_type": True}), metadata) == []
+        # The index of the searches is each engine's own.
+        options = {"compare_type": True, "include_name": lambda name, *_: not str(name).startswith("search")}
+        assert compare_metadata(MigrationContext.configure(conn, opts=options), metadata) == []
     engine.dispose()
 
 

@@ -1,0 +1,92 @@
+"""The index of the searches: which votes have all the trigrams of a needle, newest first.
+
+It is a set of candidates: whoever reads it looks at the texts themselves, so that what is found never depends on it.
+The writer fills it some time after the votes, in small steps; a vote without a `search_place` is not in it yet.
+"""
+
+import time
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, bindparam, func, select, update
+
+from canopy.store.database import Database, Prepared
+from canopy.store.filters import INPUT, RESPONSE, WITH_TEXTS
+from canopy.store.folding import folded
+from canopy.store.schema import feedback
+
+_STEP = 64  # votes in one step
+_STEP_CHARS = 200_000  # unless their texts are long
+SAME = 20  # bits for the votes of one millisecond
+
+
+def first_place(microseconds: int) -> int:
+    """The lowest place in the index that a vote of this time, or its millisecond, can have."""
+    return (microseconds // 1_000) << SAME
+
+
+class Stepped(NamedTuple):
+    """What a step did: votes that are in the index now, and the seconds that it took."""
+
+    votes: int
+    seconds: float
+
+
+class Trigrams:
+    """Handles the index in the writer's thread."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        f, dialect = feedback.c, database.writer.dialect
+        self._waiting = Prepared(
+            select(f.id, f.updated_at, (f.input_length + f.response_length).label("chars"))
+            .where(f.search_place.is_(None))
+            .order_by(f.updated_at, f.id)
+            .limit(_STEP),
+            dialect,
+        )
+        self._texts = Prepared(
+            select(f.id, INPUT, RESPONSE, f.comment).select_from(WITH_TEXTS).where(database.member(f.id, "ids")),
+            dialect,
+        )
+        self._last = Prepared(
+            select(func.max(f.search_place)).where(
+                f.search_place >= bindparam("first"), f.search_place < bindparam("end")
+            ),
+            dialect,
+        )
+        self._put = Prepared(
+            update(feedback).where(f.id == bindparam("of")).values(search_place=bindparam("at")), dialect
+        )
+
+    def step(self, conn: Connection, asked: Sequence[None]) -> list[Stepped]:
+        """Put the oldest votes that are not in it into the index."""
+        began = time.perf_counter()
+        rows: list[Any] = []
+        chars = 0
+        for row in self._waiting.rows(conn):
+            chars += row.chars
+            if rows and chars > _STEP_CHARS:
+                break
+            rows.append(row)
+        if rows:
+            self._add(conn, {row.id: row.updated_at for row in rows})
+        return [Stepped(len(rows), time.perf_counter() - began)] * len(asked)
+
+    def forget(self, conn: Connection, ids: Sequence[str]) -> None:
+        """Take votes out, before they change or go."""
+        self._database.unindex(conn, ids)
+
+    def _add(self, conn: Connection, times: dict[str, int]) -> None:
+        texts = {row[0]: tuple(row)[1:] for row in self._texts.rows(conn, ids=self._database.values(list(times)))}
+        places: dict[str, int] = {}
+        taken: dict[int, int] = {}  # the last place of a millisecond
+        for key, at in times.items():
+            first = first_place(at)
+            if first not in taken:
+                last = self._last.rows(conn, first=first, end=first_place(at + 1_000))[0][0]
+                taken[first] = first - 1 if last is None else last
+            taken[first] += 1
+            places[key] = taken[first]
+        self._database.index(conn, {places[key]: folded(*texts[key]) for key in times})
+        self._put.run(conn, [{"of": key, "at": place} for key, place in places.items()])

@@ -1,0 +1,166 @@
+"""The index of the searches: it changes what a search costs, and never what it finds."""
+
+import asyncio
+import sqlite3
+
+import pytest
+
+from canopy.errors import ScansBusy, ScanTimeout
+from canopy.store import Store, open_store
+from canopy.store.base import Filter
+from canopy.store.sqlstore import SqlStore
+from tests.contract.store.records import HOUR, NOON, Clock, a_generation, a_vote, on_texts
+from tests.contract.store.test_costs import _rows_of_postgres, _steps_of_sqlite
+
+NEEDLES = [
+    "needle",
+    "NEEDLE",
+    'a "quoted" needle',
+    "größe",
+    "GRÖSSE",
+    "100%",
+    "_%",
+    "ne",
+    "🙂🙂🙂",
+    "nowhere",
+    "le \n",
+    "x" * 200,
+]
+
+
+async def indexed(store: Store) -> SqlStore:
+    """The store, with every vote in its index."""
+    assert isinstance(store, SqlStore)
+    while (await store._writer.submit(store._indexer._trigrams.step, None)).votes:
+        pass
+    return store
+
+
+async def found(store: Store, where: Filter, limit: int = 7) -> list[str]:
+    """The ids of what is found, page by page."""
+    ids: list[str] = []
+    cursor = None
+    while True:
+        page = await store.page(where, limit, cursor)
+        ids += [entry.id for entry in page.feedback]
+        if (cursor := page.next) is None:
+            return ids
+
+
+def _fill(store: SqlStore, clock: Clock, amount: int) -> None:
+    """Votes, ten each second; the rare text is the first."""
+    with store._database.writer.begin() as conn:
+        for start in range(0, amount, 10):
+            clock.now += 1_000_000
+            texts = [f"A common text, number {number}." for number in range(start, start + 10)]
+            texts[0] = "A rare zanzibar." if start == 0 else texts[0]
+            store._votes.record(conn, [on_texts(text, voter=f"v{clock.now}") for text in texts])
+
+
+async def test_the_index_changes_nothing_that_is_found(store: Store, clock: Clock) -> None:
+    assert isinstance(store, SqlStore)
+    _fill(store, clock, 700)
+    texts = ["A needle.", 'A "quoted" NEEDLE', "Die Größe", "GRÖSSE", "100% of it", "🙂🙂🙂🙂", "nee dle", "needle \n"]
+    receipts = []
+    for text in texts:
+        clock.now -= 5_000_000  # among the others
+        generation = a_generation(input_text=text, response_text=f"On {text}")
+        await store.record_generation(generation)
+        receipts.append(await store.record_vote(a_vote(generation, voter="v", comment=f"About {text}")))
+    filters = [Filter(search=needle) for needle in NEEDLES]
+    filters += [Filter(search="needle", since=NOON, until=clock.now), Filter(search="number 1", feature="summarize")]
+    clock.now += HOUR
+    _fill(store, clock, 600)
+    before = [await found(store, where) for where in filters]
+    assert [len(ids) for ids in before[:3]] == [3, 3, 1]
+    await indexed(store)
+    assert [await found(store, where) for where in filters] == before
+
+    # What changes and what goes is found as it is now, before and after the index knows.
+    await store.record_vote(a_vote(a_generation(), voter="v", generation_id=receipts[0].generation_id, comment="New!"))
+    await store.delete_feedback(receipts[1].feedback_id)
+    for _ in range(2):
+        assert await found(store, Filter(search="About A needle")) == []
+        assert await found(store, Filter(search="new!")) == [receipts[0].feedback_id]
+        assert len(await found(store, Filter(search="needle"))) == 2
+        await indexed(store)
+    assert await store.count(Filter()) == 1_307
+
+
+@pytest.mark.parametrize("needle", ["zanzibar", "a common text", "number 77", "nowhere"])
+async def test_a_search_costs_the_same_however_many_votes_there_are(store: Store, clock: Clock, needle: str) -> None:
+    assert isinstance(store, SqlStore)
+    watch = _steps_of_sqlite if store.description.startswith("SQLite") else _rows_of_postgres
+    costs = []
+    for amount in (1_000, 4_000):
+        _fill(store, clock, amount)
+        await indexed(store)
+        with watch(store, store._database.scanner) as cost:
+            page = await store.page(Filter(search=needle), 20, None)
+        assert len(page.feedback) == {"zanzibar": 1 + (amount == 4_000), "nowhere": 0}.get(
+            needle, min(20, len(page.feedback))
+        )
+        costs.append(cost[0])
+    assert costs[1] <= 1.5 * costs[0] + 20
+
+
+async def test_what_is_erased_is_not_in_the_index(store: Store, clock: Clock, store_url: str) -> None:
+    assert isinstance(store, SqlStore)
+    _fill(store, clock, 300)
+    generation = a_generation(input_text="Zqxjv")
+    await store.record_generation(generation)
+    await store.record_vote(a_vote(generation, voter="user:u", user_id="u", comment="Wkzfq"))
+    await indexed(store)
+    await store.erase(user_id="u")
+    if store_url.startswith("sqlite"):
+        with sqlite3.connect(store_url.removeprefix("sqlite:///")) as conn:
+            conn.execute("CREATE VIRTUAL TABLE temp.terms USING fts5vocab(main, search, row)")
+            terms = {row[0] for row in conn.execute("SELECT term FROM terms")}
+            assert "zan" in terms
+            assert not {"zqx", "xjv", "wkz"} & terms
+            assert not any(b"qxj" in row[0] for row in conn.execute("SELECT block FROM search_data"))
+        conn.close()
+    else:
+        with store._database.reader.connect() as conn_:
+            assert conn_.exec_driver_sql("SELECT count(*) FROM search").scalar() == 300
+
+
+async def test_scans_are_two_at_once_and_end_with_whoever_waits(store: Store, clock: Clock) -> None:
+    assert isinstance(store, SqlStore)
+    _fill(store, clock, 10)
+    statement = {
+        "SQLite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n",
+        "PostgreSQL": "SELECT pg_sleep(3600)",
+    }[store.description.partition(",")[0]]
+
+    def endless() -> None:
+        with store._database.scanner.connect() as conn:
+            conn.exec_driver_sql(statement)
+
+    scans = [asyncio.create_task(store._scan(endless)) for _ in range(2)]
+    await asyncio.sleep(0.2)
+    with pytest.raises(ScansBusy, match="2 searches are running already"):
+        await store._scans.run(endless, patience=0.1)
+    await store.ping()
+    for scan in scans:
+        scan.cancel()
+    await asyncio.gather(*scans, return_exceptions=True)
+    assert len((await store.page(Filter(search="common"), 20, None)).feedback) == 9  # there is a place again
+
+
+async def test_a_scan_has_a_time_limit(store_url: str) -> None:
+    store = open_store(store_url, scan_timeout=0.2)
+    await store.start()
+    assert isinstance(store, SqlStore)
+    statement = {
+        "SQLite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n",
+        "PostgreSQL": "SELECT pg_sleep(3600)",
+    }[store.description.partition(",")[0]]
+
+    def endless() -> None:
+        with store._database.scanner.connect() as conn:
+            conn.exec_driver_sql(statement)
+
+    with pytest.raises(ScanTimeout, match=r"longer than the 0\.2 s"):
+        await store._scan(endless)
+    await store.close()  # which waits for the thread
