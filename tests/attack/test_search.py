@@ -31,6 +31,7 @@ async def full(model: FakeModelServer, tmp_path_factory: pytest.TempPathFactory)
 
 async def test_readiness_waits_for_no_search(full: Server) -> None:
     """Eight searches through everything, and a probe that is answered before any of them."""
+    before = len(full.events("http_request"))
     async with httpx.AsyncClient(base_url=full.url, timeout=300) as client:
         searches = [asyncio.create_task(client.get(f"/feedback?q={NOWHERE}")) for _ in range(8)]
         await asyncio.sleep(0.2)  # until they are read
@@ -42,6 +43,7 @@ async def test_readiness_waits_for_no_search(full: Server) -> None:
     assert statuses[:2] == [200, 200]
     refused = [answer for answer in answers if answer.status_code != 200]
     assert all(answer.json()["code"] == "scans_busy" and answer.headers["retry-after"] for answer in refused)
+    await full.event("http_request", before + 8)  # the log is written after the answers
 
 
 @pytest.mark.parametrize("accept", ["application/json", "text/html"])
@@ -58,6 +60,7 @@ async def test_searches_whose_client_goes_away_end(full: Server, accept: str) ->
         answer = await client.get("/feedback?q=qu&limit=1")
     assert answer.status_code == 200
     assert len(answer.json()["feedback"]) == 1
+    await full.event("http_request", before + 21)
 
 
 async def test_a_search_ends_in_time(full: Server, model: FakeModelServer, tmp_path: Path) -> None:

@@ -52,31 +52,34 @@ class Searches:
         # What is common is found among the newest; then the index leads to what is rare.
         edge, found = self._window(where, ids, before)
         if edge is not None and len(found) < limit:
-            needle = trigrams((where.search or "").casefold())[:_TRIGRAMS]
-            streams = [self._windows(where, ids, edge, waiting=bool(needle))]
-            if needle:
-                streams.append(self._indexed(where, ids, edge, needle))
-            # A vote that comes into the index meanwhile may be in both.
-            merged = (place for place, _ in itertools.groupby(heapq.merge(*streams, reverse=True)))
-            found += itertools.islice(merged, limit)
+            found += itertools.islice(self._older(where, ids, edge), limit - len(found))
         return found[:limit]
 
-    def _windows(self, where: Filter, ids: list[int] | None, before: Place, *, waiting: bool) -> Generator[Place]:
-        """Look at all rows before a place or, with `waiting`, at those that the index doesn't have yet."""
+    def _older(self, where: Filter, ids: list[int] | None, before: Place) -> Generator[Place]:
+        """What is found before a place: by the index, and among the votes that it can't find or doesn't have yet."""
+        needle = trigrams((where.search or "").casefold())[:_TRIGRAMS]
         end: Place | None = before
         while end is not None:
-            end, found = self._window(where, ids, end, waiting=waiting)
-            yield from found
+            start, found = self._window(where, ids, end, waiting=bool(needle))
+            if needle:
+                # The index is asked after the votes that it doesn't have: one that came into it between is in both.
+                merged = heapq.merge(found, self._indexed(where, ids, start, end, needle), reverse=True)
+                yield from (place for place, _ in itertools.groupby(merged))
+            else:
+                yield from found
+            end = start
 
-    def _indexed(self, where: Filter, ids: list[int] | None, before: Place, needle: Sequence[str]) -> Generator[Place]:
-        """Look at the candidates of the index before a place."""
-        first = 0 if where.since is None else first_place(where.since)
+    def _indexed(
+        self, where: Filter, ids: list[int] | None, start: Place | None, before: Place, needle: Sequence[str]
+    ) -> Generator[Place]:
+        """Look at the candidates of the index from a place to before another."""
+        oldest = max(where.since or 0, 0 if start is None else start[0])
         end = first_place(before[0] + 1_000)
         search = Search.of(self._database, where.search)
         full = True
         while full:
             with self._database.scanner.connect() as conn:
-                places = self._database.candidates(conn, needle, first, end, _CANDIDATES)
+                places = self._database.candidates(conn, needle, first_place(oldest), end, _CANDIDATES)
                 full = len(places) == _CANDIDATES
                 if full:  # the votes of one millisecond come together: their order is that of their ids
                     end = places[-1] >> SAME << SAME
@@ -84,6 +87,8 @@ class Searches:
                 statement = search.select(TIME, ID).where(
                     self._database.member(feedback.c.search_place, "places"), tuple_(TIME + 0, ID) < tuple_(*before)
                 )
+                if start is not None:
+                    statement = statement.where(tuple_(TIME + 0, ID) >= tuple_(*start))
                 parameters = {"places": self._database.values(places)}
                 accepted = self._accepted(conn, where, ids, search, statement, parameters)
             yield from sorted(accepted, reverse=True)
