@@ -9,7 +9,7 @@ from canopy.store.writer import Writer
 
 _GATHER = 1.0  # seconds after a vote, so that many come into the index together
 _IDLE = 60.0  # seconds until a look for what other processes recorded
-_REST = 4  # times as long as a step took: four fifths of the writer's time are the votes'
+_REST = 19  # times as long as a step took: 19 twentieths of the writer's time are the votes'
 
 
 class Indexer:

@@ -15,8 +15,8 @@ from canopy.store.filters import INPUT, RESPONSE, WITH_TEXTS
 from canopy.store.folding import folded
 from canopy.store.schema import feedback
 
-_STEP = 64  # votes in one step
-_STEP_CHARS = 200_000  # unless their texts are long
+_STEP = 8  # votes in one step, which other votes wait for
+_STEP_CHARS = 25_000  # unless their texts are long
 SAME = 20  # bits for the votes of one millisecond
 
 
