@@ -152,20 +152,25 @@ async def test_taking_all_connections(short: Server) -> None:
 
 
 @pytest.mark.own_server
-async def test_taking_all_connections_with_requests_in_progress(model: FakeModelServer, tmp_path: Path) -> None:
+async def test_taking_all_connections_with_requests_in_progress(tmp_path: Path) -> None:
     """Further requests are refused with a sentence, and probes are answered: the process is busy, not dead."""
     body = b'{"prompt":"a"}'
     asked = (
         b"POST /summarize HTTP/1.1\r\nHost: canopy\r\nContent-Type: application/json\r\n"
         b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
     )
-    model.scripts["llama32"] = Script(rate=2, count=200)
     env = {"CANOPY_MAX_CONNECTIONS": "32"}
-    async with running_server(tmp_path, values(model), env=env) as server, AsyncExitStack() as stack:
-        for _ in range(30):
-            busy = await stack.enter_async_context(connection(server.url))
+    async with (
+        FakeModelServer() as model,  # of its own: these streams outlive the test
+        running_server(tmp_path, values(model), env=env) as server,
+        AsyncExitStack() as stack,
+    ):
+        model.scripts["llama32"] = Script(rate=2, count=200)
+        held = [await stack.enter_async_context(connection(server.url)) for _ in range(30)]
+        for busy in held:
             await busy.send(asked)
-            assert status_of(await busy.head(within=60)) == 200
+        heads = await asyncio.gather(*(busy.head(within=60) for busy in held))
+        assert {status_of(head) for head in heads} == {200}
         async with httpx.AsyncClient(base_url=server.url, timeout=20) as client:
             refused = await client.get("/feature-flags")
             assert refused.status_code == 503
@@ -173,7 +178,6 @@ async def test_taking_all_connections_with_requests_in_progress(model: FakeModel
             assert refused.headers["retry-after"] == "5"
             assert refused.headers["x-request-id"] == refused.json()["request_id"]
             assert (await client.get("/healthz")).status_code == 200
-    model.scripts.clear()
 
 
 @pytest.mark.own_server
