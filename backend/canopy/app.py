@@ -96,7 +96,7 @@ def create_app(settings: Settings, logs: Logs) -> Application:
 
     config = ConfigSource(values_path(settings), check)
     telemetry = Telemetry(logs, Metrics(), Traces())
-    store = open_store(settings.store_url, scan_timeout=settings.scan_timeout)
+    store = open_store(settings.store_url.get_secret_value(), scan_timeout=settings.scan_timeout)
     inference = SwitchingInference(_model_url(config.current), lambda url: open_inference(url, settings))
     admission = Admission(
         settings.max_generations,

@@ -4,9 +4,11 @@ A redirect would carry texts, and tokens, to an address that nobody has configur
 """
 
 from collections.abc import AsyncIterator, Iterator
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import httpx
+
+from canopy.addresses import origin
 
 LARGEST_BODY = 16_000_000  # bytes
 _LARGEST_ENCODED = 64_000  # bytes of a compressed body, which may be a thousand times as much
@@ -17,12 +19,13 @@ def redirection(status: int, location: str | None, asked: str, setting: str) -> 
     if not (300 <= status < 400 and location):
         return None
     try:
-        target = urlsplit(urljoin(asked, location))
-        port = f":{target.port}" if target.port else ""
-        origin = f"{target.scheme}://{target.hostname}{port}" if target.hostname else "elsewhere"
+        target = origin(urljoin(asked, location))
     except ValueError:
-        origin = "elsewhere"
-    return f"It redirects to {origin} ({status}), which Canopy doesn't follow: put the right address into {setting}."
+        target = None
+    return (
+        f"It redirects to {target or 'elsewhere'} ({status}), which Canopy doesn't follow: put the right address into "
+        f"{setting}."
+    )
 
 
 class _Bounded(httpx.AsyncByteStream, httpx.SyncByteStream):

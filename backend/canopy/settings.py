@@ -28,9 +28,8 @@ class Settings(BaseSettings):
         None,
         description="The values file. Unset: `/canopy/canopy-config.yaml` where it exists, else the built-in values.",
     )
-    store_url: str = Field(
-        "sqlite:///var/canopy.db",
-        repr=False,
+    store_url: SecretStr = Field(
+        SecretStr("sqlite:///var/canopy.db"),
         description="`sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST/DATABASE`.",
     )
     auth_tokens_file: Path | None = Field(

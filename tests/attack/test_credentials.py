@@ -1,13 +1,17 @@
 """Passwords in addresses, whole or in part, where the address is malformed too."""
 
+import json
+import logging
 import os
 import subprocess
 import sys
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from canopy.errors import ConfigError
 from canopy.evals.backend import checked_url
@@ -15,6 +19,7 @@ from canopy.evals.upload import upload
 from canopy.flags.source import load_config
 from canopy.settings import Settings
 from canopy.store import open_store
+from canopy.telemetry import Logs
 
 pytestmark = pytest.mark.own_server
 
@@ -31,7 +36,7 @@ def pieces(password: str) -> set[str]:
 
 def says(address: str) -> str:
     """All that Canopy says of an address wherever it takes one."""
-    said = [repr(Settings(store_url=address))]
+    said = [repr(Settings(store_url=SecretStr(address)))]
     try:
         said.append(open_store(address).description)
     except ConfigError as error:
@@ -66,11 +71,15 @@ def test_addresses_with_a_password_in_them(password: str) -> None:
 
 
 @pytest.mark.parametrize("password", EXAMPLES)
-@pytest.mark.parametrize("command", [("serve",), ("export",), ("judge", "run"), ("evals", "run", ".")])
+@pytest.mark.parametrize(
+    "command", [("serve",), ("export",), ("judge", "run"), ("evals", "run", "."), ("check-values", "values.yaml")]
+)
 def test_commands_with_such_an_address(tmp_path: Path, command: tuple[str, ...], password: str) -> None:
     """They end with a sentence, without a traceback and without the password."""
     address = f"http://canopy:{password}@127.0.0.1:9/canopy"
     more = ("--backend", address, "--judge", address) if command[0] == "evals" else ()
+    quoted = json.dumps(address)
+    (tmp_path / "values.yaml").write_text(f"LLAMA_STACK_URL: {quoted}\nmlflow: {{url: {quoted}}}")
     environment = os.environ | {"CANOPY_STORE_URL": address.replace("http", "postgresql", 1), "CANOPY_PORT": "0"}
     done = subprocess.run(
         [sys.executable, "-m", "canopy", *command, *more],
@@ -85,3 +94,63 @@ def test_commands_with_such_an_address(tmp_path: Path, command: tuple[str, ...],
     assert done.returncode
     assert "Traceback" not in said
     assert not [piece for piece in pieces(password) if piece in said]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://canopy:{}@127.0.0.1:9/canopy",
+        "postgresql://canopy@127.0.0.1:9/canopy?password={}",
+        "postgresql://canopy@127.0.0.1:9/canopy?sslpassword={}&sslkey=/none",
+        "postgresql://canopy@127.0.0.1:9/canopy?pasword={}",
+        "postgresql://127.0.0.1:9/canopy?options={}",
+    ],
+)
+@pytest.mark.parametrize("command", [("serve",), ("export",)])
+def test_a_database_that_does_not_answer(tmp_path: Path, command: tuple[str, ...], url: str) -> None:
+    """What psycopg and SQLAlchemy say of a connection that fails reaches neither people nor the log with it."""
+    password = "QX74ZJ49XQ84"
+    environment = os.environ | {"CANOPY_STORE_URL": url.format(password), "CANOPY_PORT": "0"}
+    done = subprocess.run(
+        [sys.executable, "-m", "canopy", *command],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env=environment | {"CANOPY_LOG_LEVEL": "debug"},
+        timeout=120,
+    )
+    said = done.stdout + done.stderr
+    assert done.returncode
+    assert said
+    assert not [piece for piece in pieces(password) if piece in said]
+
+
+@given(PASSWORDS, st.sampled_from(["{}", "Failed to parse: {}", "bad '{}' here", "HTTPPool(host='x'): url: {} (of x)"]))
+def test_what_libraries_log_of_addresses(password: str, sentence: str) -> None:
+    """Their messages and their errors, such as those of OpenTelemetry's exporter on its endpoint."""
+    stream = BytesIO()
+    try:
+        raise ValueError(sentence.format(f"https://canopy:{password}@otel.internal:4318/v1"))
+    except ValueError as error:
+        message = sentence.format(f"http://canopy:{password}@otel.internal:4318/v1")
+        record = logging.LogRecord("x", logging.ERROR, "x", 1, message, None, (ValueError, error, None))
+    Logs(stream=stream).library(record)
+    said = stream.getvalue().decode()
+    assert "otel.internal:4318" in said
+    assert not [piece for piece in pieces(password) if piece in said]
+
+
+def test_what_libraries_log_of_queries() -> None:
+    stream = BytesIO()
+    message = "Max retries exceeded with url: /v1/traces?token=QX74ZJ49 (Caused by http://otel/?QX74ZJ49)"
+    Logs(stream=stream).library(logging.LogRecord("x", logging.ERROR, "x", 1, message, None, None))
+    assert "QX74" not in stream.getvalue().decode()
+    assert b"/v1/traces?" in stream.getvalue()
+
+
+def test_settings_that_are_shown() -> None:
+    """Whole, as text, as JSON and as what a debugger shows."""
+    settings = Settings(store_url=SecretStr("postgresql://canopy:QX74ZJ49@db/canopy"))
+    said = f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()} {vars(settings)}"
+    assert "QX74" not in said

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 from starlette.routing import Route
 
 from canopy.api import build_api
@@ -29,7 +30,8 @@ def test_each_setting_is_documented_with_its_default() -> None:
     assert documented.keys() == SETTINGS.keys()
     for name, default in documented.items():
         if (value := SETTINGS[name].default) is not None:
-            assert default == f"`{value}`", name
+            plain = value.get_secret_value() if isinstance(value, SecretStr) else value
+            assert default == f"`{plain}`", name
 
 
 def test_no_page_names_a_setting_that_does_not_exist() -> None:
@@ -40,7 +42,7 @@ def test_no_page_names_a_setting_that_does_not_exist() -> None:
 def test_each_route_is_documented(tmp_path: Path) -> None:
     values = tmp_path / "values.yaml"
     values.write_text("LLAMA_STACK_URL: http://127.0.0.1:9\n")
-    settings = Settings(config_path=values, store_url=f"sqlite:///{tmp_path}/canopy.db")
+    settings = Settings(config_path=values, store_url=SecretStr(f"sqlite:///{tmp_path}/canopy.db"))
     app = build_api(create_app(settings, logs=Logs(stream=io.BytesIO())).parts)
     there = {f"{method.upper()} {path}" for path, methods in app.openapi()["paths"].items() for method in methods}
     pages = [route.path for route in app.routes if isinstance(route, Route) and not route.include_in_schema]

@@ -64,7 +64,7 @@ def with_store[T](settings: Settings, work: Callable[[Any], Coroutine[Any, Any, 
     from canopy.store import open_store
 
     async def run() -> T:
-        store = open_store(settings.store_url)
+        store = open_store(settings.store_url.get_secret_value())
         if not store.exists:  # the server makes a database; a command on one that never was is a mistake
             raise ConfigError(f"CANOPY_STORE_URL: there is no database yet ({store.description}).")
         await store.start()

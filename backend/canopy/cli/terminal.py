@@ -19,6 +19,7 @@ from typing import Any, override
 import click
 
 from canopy import jsonlines
+from canopy.addresses import without_credentials
 
 # Control characters but newline and tab, marks of direction, line and paragraph separators, and halves of characters.
 _OBEYED = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -62,7 +63,7 @@ def say_error(error: click.ClickException) -> None:
 
 def say_traceback(_kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
     """Show where a mistake in Canopy itself is. Takes what `sys.excepthook` takes."""
-    say("".join(traceback.format_exception(error)), err=True, nl=False)
+    say(without_credentials("".join(traceback.format_exception(error))), err=True, nl=False)
 
 
 def ask(question: str, answers: str) -> str:
@@ -91,7 +92,7 @@ def watched[T](made: Iterable[T], length: int, label: str) -> AbstractContextMan
 class _Libraries(logging.Handler):
     @override
     def emit(self, record: logging.LogRecord) -> None:
-        say(self.format(record), err=True)
+        say(without_credentials(self.format(record)), err=True)
 
 
 class Commands(click.Group):

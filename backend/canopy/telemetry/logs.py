@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 import structlog
 
 from canopy import jsonlines
+from canopy.addresses import without_credentials
 from canopy.telemetry.events import Event, Level
 
 # The trace of the request that is being served, for the lines of libraries that don't know it.
@@ -73,8 +74,8 @@ class Logs:
 
 
 def _storable(text: str) -> str:
-    """The text with halves of characters, which the name of a file may hold and JSON can't, as escapes."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    """A library's text without passwords in addresses, with escapes for halves of characters: JSON can't hold them."""
+    return without_credentials(text.encode("utf-8", "backslashreplace").decode())
 
 
 class _Handler(logging.Handler):
