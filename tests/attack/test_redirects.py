@@ -3,15 +3,21 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
+import httpx
 import pytest
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 
-from canopy.errors import ConfigError, ModelError
+from canopy.errors import ConfigError, ModelError, PublishError
 from canopy.evals.backend import Backend
+from canopy.evals.review import Answer, bad_answers
+from canopy.evals.upload import upload
 from canopy.inference import open_inference
 from canopy.inference.base import ChatRequest, Message
 from canopy.integrations.mlflow import MlflowClient
-from canopy.outgoing import LARGEST_BODY, redirection
+from canopy.outgoing import LARGEST_BODY, bound, redirection
 from canopy.settings import Settings
 
 pytestmark = pytest.mark.own_server
@@ -89,6 +95,54 @@ async def test_a_backend_that_redirects() -> None:
             await backend.target()
         attempt = await backend.ask("/summarize", "one")
     assert "redirects to https://elsewhere.example" in (attempt.error or "")
+
+
+async def test_a_backend_that_redirects_a_review() -> None:
+    """`canopy evals review` keeps its token too, and reads no answer without an end or of another kind."""
+
+    def known(url: str) -> dict[str, list[Answer]]:
+        with httpx.Client(base_url=url, event_hooks={"response": [bound]}) as client:
+            return bad_answers(client)
+
+    async with answering(moved("https://u:hunter2@elsewhere.example/login?to=x")) as (url, _):
+        with pytest.raises(ConfigError, match=r"redirects to https://elsewhere\.example \(307\)"):
+            await asyncio.to_thread(known, url)
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"
+    for rest in (b"x" * 65_536, b""):
+        async with answering(head, rest) as (url, _):
+            with pytest.raises(ConfigError):
+                await asyncio.to_thread(known, url)
+
+
+@pytest.mark.parametrize("status", [302, 307, 308])
+async def test_a_storage_that_redirects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int) -> None:
+    """Neither the reports nor what is signed with the keys goes elsewhere."""
+    (tmp_path / "report.html").write_text("secret")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"):
+        monkeypatch.setenv(name, "x")
+    async with (
+        answering(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") as (elsewhere, asked),
+        answering(moved(elsewhere, status)) as (url, _),
+    ):
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        with pytest.raises(PublishError, match=rf"redirects \({status}\)"):
+            await asyncio.to_thread(upload, tmp_path, "s3://bucket/reports", "run_1")
+    assert not asked
+
+
+async def test_a_collector_of_traces_that_redirects() -> None:
+    """OpenTelemetry's exporter is not Canopy's own; a version that follows shall not come in unseen."""
+    async with (
+        answering(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") as (elsewhere, asked),
+        answering(moved(elsewhere)) as (url, first),
+    ):
+        exporter = OTLPSpanExporter(f"{url}/v1/traces", headers={"Authorization": "Bearer secret"})
+        span = TracerProvider(shutdown_on_exit=False).get_tracer("x").start_span("x")
+        assert isinstance(span, ReadableSpan)
+        span.end()
+        await asyncio.to_thread(exporter.export, [span])
+    assert first
+    assert not asked
 
 
 @pytest.mark.parametrize("location", ["http://[", "//", "http://a:b", "\x00", "javascript:alert(1)"])

@@ -59,10 +59,12 @@ def _known(backend: str) -> dict[str, list["Answer"]]:
     import httpx
 
     from canopy.evals.review import bad_answers
+    from canopy.outgoing import bound
 
     token = read_settings().evals_token
     headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}
-    with httpx.Client(base_url=backend, headers=headers, timeout=30) as client:
+    hooks = {"response": [bound]}
+    with httpx.Client(base_url=backend, headers=headers, timeout=30, event_hooks=hooks) as client:
         return bad_answers(client)
 
 

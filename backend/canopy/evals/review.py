@@ -9,6 +9,7 @@ import httpx
 
 from canopy.errors import ConfigError
 from canopy.evals.editing import Document, save
+from canopy.outgoing import redirection
 
 _PAGE = 50
 
@@ -86,8 +87,14 @@ def _page(client: httpx.Client, after: str) -> Any:
         response = client.get("/feedback/review", params={"state": "all", "limit": _PAGE, "after": after})
     except httpx.HTTPError as error:
         raise ConfigError(f"The backend at {client.base_url} can't be reached. Is it running there?") from error
+    location = response.headers.get("location")
+    if moved := redirection(response.status_code, location, str(response.url), "--backend"):
+        raise ConfigError(f"The backend at {client.base_url} answers elsewhere. {moved}")
     if response.status_code != 200:
         raise ConfigError(
             f"The backend at {client.base_url} doesn't show its feedback (status {response.status_code})."
         )
-    return response.json()
+    try:
+        return response.json()
+    except ValueError:
+        raise ConfigError(f"The backend at {client.base_url} answers something else than Canopy does.") from None

@@ -57,6 +57,9 @@ def _said(error: Exception) -> str:
     """Why it failed, without what the library or the server adds for developers."""
     if code := re.search(r"<Code>(\w+)</Code>", str(error)):
         return f"the storage refuses ({code[1]})."
+    if redirect := re.search(r"status code: (3\d\d)", str(error)):
+        where = "look at AWS_ENDPOINT_URL and AWS_REGION"
+        return f"the storage redirects ({redirect[1]}), which Canopy doesn't follow; {where}."
     if isinstance(error, PermissionDeniedError | UnauthenticatedError):
         return "the storage refuses the credentials; look at AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
     if isinstance(error, NotFoundError | FileNotFoundError):
