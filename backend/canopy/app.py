@@ -186,7 +186,7 @@ async def running(application: Application) -> AsyncGenerator[None]:
 def tell_who_gets_in(parts: Parts) -> None:
     """Measure and log what lets in more people than may be meant: at the start, and whenever the values change."""
     auth = parts.config.current.values.auth
-    is_open = auth.mode == "open" and parts.lifecycle.is_reached_by_others
+    is_open = auth.mode == "open" and parts.settings.others_reach_it
     parts.telemetry.metrics.access_open.set(is_open)
     if is_open:
         parts.telemetry.emit(AccessOpen(parts.lifecycle.address))

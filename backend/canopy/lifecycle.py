@@ -9,12 +9,10 @@ class Lifecycle:
     def __init__(self) -> None:
         self.state: Literal["starting", "ready", "draining"] = "starting"
         self.address = ""
-        self.is_reached_by_others = False
 
-    def listen(self, address: str, *, is_reached_by_others: bool) -> None:
-        """Tell the address that requests are taken at, and whether other machines can connect to it."""
+    def listen(self, address: str) -> None:
+        """Tell the address that requests are taken at."""
         self.address = address
-        self.is_reached_by_others = is_reached_by_others
 
     def ready(self) -> None:
         """Take work, unless the end has come already."""

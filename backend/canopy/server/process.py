@@ -8,7 +8,6 @@ import signal
 import socket
 from collections.abc import Callable, Generator
 from functools import partial
-from ipaddress import ip_address
 from types import FrameType
 from typing import cast
 
@@ -80,7 +79,7 @@ class _Server(uvicorn.Server):
         if self.should_exit:
             return
         (listener,) = sockets or []
-        host, address = listener.getsockname()[0], address_of(listener)
+        address = address_of(listener)
         parts = self._parts
         config = parts.config.current
         started = Started(
@@ -93,7 +92,7 @@ class _Server(uvicorn.Server):
             store=parts.store.description,
         )
         parts.telemetry.emit(started)
-        parts.lifecycle.listen(address, is_reached_by_others=not ip_address(host).is_loopback)
+        parts.lifecycle.listen(address)
         tell_who_gets_in(parts)
         self._on_started(started)
         gc.freeze()  # what is here now stays: the collector, which stops everything, need not walk through it again
