@@ -14,7 +14,6 @@ from canopy.api.origin import check_origin
 from canopy.api.parts import Parts
 from canopy.auth import proxy
 from canopy.auth.askers import NOBODY, Asker, asker_of
-from canopy.auth.budgets import RECORD
 from canopy.auth.guesses import Client
 from canopy.auth.identity import Identity, Role
 from canopy.auth.limits import Kind
@@ -105,8 +104,7 @@ class Access:
     def _charged(self, asker: Asker, receive: Receive) -> Receive:
         """What is received, on the asker's budget. Raises RateLimited when nothing is left of it."""
         budgets = self._parts.budgets
-        budgets.check(asker)
-        budgets.spend(asker, RECORD)
+        budgets.begin(asker)
 
         async def charged() -> Message:
             message = await receive()

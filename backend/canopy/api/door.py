@@ -1,6 +1,6 @@
 """Where an OAuth proxy says who people are, nothing is served past it but what the platform asks."""
 
-from collections.abc import MutableMapping
+from collections.abc import Awaitable, MutableMapping
 from typing import Any
 
 from starlette.requests import Request
@@ -33,18 +33,22 @@ class Door:
         self._parts = parts
         self._refuse = refuse
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one request."""
         values = self._parts.config.current.values.auth
         if scope["type"] == "http" and values.mode == "proxy" and not _is_the_platforms(scope):
-            request = Request(scope, receive, send)
-            try:
-                self._verify(request, values)
-            except IdentityRefused as error:
-                answer = await self._refuse(request, error)
-                await answer(scope, receive, send)
-                return
-            scope[_PROXIED] = True
+            return self._guarded(scope, receive, send, values)
+        return self._app(scope, receive, send)
+
+    async def _guarded(self, scope: Scope, receive: Receive, send: Send, values: AuthValues) -> None:
+        request = Request(scope, receive, send)
+        try:
+            self._verify(request, values)
+        except IdentityRefused as error:
+            answer = await self._refuse(request, error)
+            await answer(scope, receive, send)
+            return
+        scope[_PROXIED] = True
         await self._app(scope, receive, send)
 
     def _verify(self, request: Request, values: AuthValues) -> None:

@@ -1,5 +1,6 @@
 """Whom bounds hold: the user whom Canopy knows, else the address, as far as that tells people apart."""
 
+from functools import lru_cache
 from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import NamedTuple
 
@@ -20,7 +21,12 @@ def asker_of(user: str | None, peer: str | None, *, by_address: bool) -> Asker:
     """The user, else the address that the connection comes from; `by_address` says that an address is one person's."""
     if user is not None:
         return Asker(f"user:{user}", True)
-    return Asker(f"address:{site_of(peer)}", by_address) if peer else NOBODY
+    return Asker(_key_of(peer), by_address) if peer else NOBODY
+
+
+@lru_cache(maxsize=1_024)  # a connection carries many requests; a peer's address is the kernel's, and so it is short
+def _key_of(peer: str) -> str:
+    return f"address:{site_of(peer)}"
 
 
 def site_of(address: str) -> str:

@@ -7,7 +7,7 @@ from canopy.auth.limits import Limit, RateLimits, again, whole
 from canopy.errors import RateLimited
 from canopy.flags.access import RateLimitValues
 
-RECORD = 1_000  # bytes that a request which stores something costs beside its texts: rows, indexes, a key for retries
+_RECORD = 1_000  # bytes that a request which stores something costs beside its texts: rows, indexes, a key for retries
 _DAY = 86_400
 _TOGETHER = "everybody"  # whom Canopy doesn't know have one budget, which protects the disk
 
@@ -19,26 +19,31 @@ class Budgets:
         self._limits = limits
         self._values = values
 
-    def check(self, asker: Asker) -> None:
-        """Raise RateLimited when nothing is left of the asker's bytes."""
+    def begin(self, asker: Asker) -> None:
+        """Count a request that stores something. Raises RateLimited when nothing is left of the asker's bytes."""
         limit, client = self._bytes(asker)
-        if limit.number and (wait := self._limits.wait("bytes", client, limit)):
+        if not limit.number:
+            return
+        if wait := self._limits.wait("bytes", client, limit):
             who = "one person" if asker.known else "everybody together"
             raise RateLimited(
                 f"That is as much text as {who} may have kept in a day ({limit.number:,} bytes). {again(wait)}",
                 retry_after=whole(wait),
             )
+        self._limits.add("bytes", client, limit, _RECORD)
 
     def spend(self, asker: Asker, size: int) -> None:
         """Count bytes that are stored."""
+        if not size:
+            return
         limit, client = self._bytes(asker)
-        if limit.number and size:
+        if limit.number:
             self._limits.add("bytes", client, limit, size)
 
     def foreign_vote(self, asker: Asker) -> RateLimited | None:
         """What to answer to a vote on texts that Canopy didn't make: None while the asker may give one."""
         limit = self._foreign(asker)
-        if limit.number and (wait := self._limits.wait("foreign_votes", asker.key, limit)):
+        if limit is not None and (wait := self._limits.wait("foreign_votes", asker.key, limit)):
             return RateLimited(
                 f"One person may rate {limit.number:,} responses in a day that Canopy didn't write. {again(wait)} "
                 "Votes on Canopy's own responses are taken as ever.",
@@ -49,7 +54,7 @@ class Budgets:
     def spend_foreign_vote(self, asker: Asker) -> None:
         """Count a vote on texts that Canopy didn't make."""
         limit = self._foreign(asker)
-        if limit.number:
+        if limit is not None:
             self._limits.add("foreign_votes", asker.key, limit)
 
     def _bytes(self, asker: Asker) -> tuple[Limit, str]:
@@ -58,6 +63,7 @@ class Budgets:
             return Limit(values.bytes_per_day, _DAY), asker.key
         return Limit(values.open_bytes_per_day, _DAY), _TOGETHER
 
-    def _foreign(self, asker: Asker) -> Limit:
+    def _foreign(self, asker: Asker) -> Limit | None:
         """No limit for whom Canopy doesn't know: their votes are claims, and their bytes are counted."""
-        return Limit(self._values().foreign_votes_per_day if asker.known else 0, _DAY)
+        number = self._values().foreign_votes_per_day if asker.known else 0
+        return Limit(number, _DAY) if number else None

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from canopy.auth.askers import Asker
 from canopy.auth.budgets import Budgets
-from canopy.errors import FeedbackNotFound, InputError, StoreError
+from canopy.errors import FeedbackNotFound, InputError, RateLimited, StoreError
 from canopy.features import FEATURES
 from canopy.feedback.ratings import parse_rating
 from canopy.flags import Config, ConfigSource
@@ -52,7 +52,7 @@ class Votes:
 
     async def submit(self, ballot: Ballot, trace_id: str, asker: Asker) -> Receipt:
         """Commit a vote. Raises InputError, GenerationNotFound, RateLimited or StoreError, and then stores nothing."""
-        vote = _vote(ballot, self.check())._replace(unless_known=self._budgets.foreign_vote(asker))
+        vote = _vote(ballot, self.check(), self._budgets.foreign_vote(asker))
         try:
             receipt = await self._store.record_vote(vote)
         except StoreError as error:
@@ -79,7 +79,7 @@ class Votes:
         return receipt
 
 
-def _vote(ballot: Ballot, config: Config) -> Vote:
+def _vote(ballot: Ballot, config: Config, unless_known: RateLimited | None) -> Vote:
     values = config.values.feedback
     rating = parse_rating(ballot.rating, values)
     if ballot.name == AB_PREFERENCE:
@@ -118,6 +118,7 @@ def _vote(ballot: Ballot, config: Config) -> Vote:
         source_id=ballot.user_id,
         user_proof=ballot.user_proof,
         voters_per_response=None if ballot.user_proof else values.voters_per_response,
+        unless_known=unless_known,
         idempotency_key=ballot.idempotency_key,
         body_digest=ballot.body_digest,
     )

@@ -196,7 +196,7 @@ class Connection(HttpToolsProtocol):
                     cycle.keep_alive = self._unread = True  # closed here, when the client has had time to read
             return send(message)
 
-        await app(scope, receive, answer)
+        await app(scope, receive, answer if cycle.more_body else send)  # most requests are whole by now
 
     def on_response_complete(self) -> None:
         """Go on with the next request, wait for one, or end."""
