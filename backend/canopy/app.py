@@ -75,7 +75,6 @@ def create_app(settings: Settings, logs: Logs) -> Application:
     Raises ConfigError when the values file or a setting can't be used.
     """
     tokens = Tokens(settings.auth_tokens_file) if settings.auth_tokens_file else None
-
     secret = ProxySecret(settings.auth_proxy_secret_file) if settings.auth_proxy_secret_file else None
 
     def check(config: Config, before: Config | None) -> None:

@@ -16,9 +16,8 @@ from canopy.errors import ConfigError
 
 _SETTING = "CANOPY_AUTH_PROXY_SECRET_FILE"
 _MOST = 4  # secrets at once; a change from one to the next needs two
-_SECRET = re.compile(
-    rb"[A-Za-z0-9._~+/=-]{32,200}"
-)  # what a header, a command line and Basic credentials take as it is
+# What a header, a command line and Basic credentials take as it is.
+_SECRET = re.compile(rb"[A-Za-z0-9._~+/=-]{32,200}")
 
 
 class ProxySecret:

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from collections.abc import Callable
 
 import pytest
 
@@ -128,18 +129,24 @@ async def test_what_is_erased_is_not_in_the_index(store: Store, clock: Clock, st
             assert conn_.exec_driver_sql("SELECT count(*) FROM search").scalar() == 300
 
 
-async def test_scans_are_two_at_once_and_end_with_whoever_waits(store: Store, clock: Clock) -> None:
-    assert isinstance(store, SqlStore)
-    _fill(store, clock, 10)
+def _endless(store: SqlStore) -> Callable[[], None]:
+    """A scan that doesn't end by itself."""
     statement = {
         "SQLite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n",
         "PostgreSQL": "SELECT pg_sleep(3600)",
     }[store.description.partition(",")[0]]
 
-    def endless() -> None:
+    def scan() -> None:
         with store._database.scanner.connect() as conn:
             conn.exec_driver_sql(statement)
 
+    return scan
+
+
+async def test_scans_are_two_at_once_and_end_with_whoever_waits(store: Store, clock: Clock) -> None:
+    assert isinstance(store, SqlStore)
+    _fill(store, clock, 10)
+    endless = _endless(store)
     scans = [asyncio.create_task(store._scan(endless)) for _ in range(2)]
     await asyncio.sleep(0.2)
     with pytest.raises(ScansBusy, match="2 searches are running already"):
@@ -155,15 +162,7 @@ async def test_a_scan_has_a_time_limit(store_url: str) -> None:
     store = open_store(store_url, scan_timeout=0.2)
     await store.start()
     assert isinstance(store, SqlStore)
-    statement = {
-        "SQLite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n",
-        "PostgreSQL": "SELECT pg_sleep(3600)",
-    }[store.description.partition(",")[0]]
-
-    def endless() -> None:
-        with store._database.scanner.connect() as conn:
-            conn.exec_driver_sql(statement)
-
+    endless = _endless(store)
     with pytest.raises(ScanTimeout, match=r"longer than the 0\.2 s"):
         await store._scan(endless)
     await store.close()  # which waits for the thread
