@@ -4,12 +4,14 @@ import asyncio
 
 from canopy.errors import StoreError
 from canopy.store.database import Database
-from canopy.store.trigrams import Stepped, Trigrams
+from canopy.store.trigrams import Trigrams
 from canopy.store.writer import Writer
 
 _GATHER = 1.0  # seconds after a vote, so that many come into the index together
 _IDLE = 60.0  # seconds until a look for what other processes recorded
-_REST = 19  # times as long as a step took: 19 twentieths of the writer's time are the votes'
+# Pauses, as many times as long as a step took with its commit and its turn at the writer.
+_REST = 1  # half of the writer's time, when nobody votes
+_REST_WHILE_VOTING = 49
 
 
 class Indexer:
@@ -27,12 +29,15 @@ class Indexer:
     async def run(self) -> None:
         """Work until cancelled. A store that fails is asked again later; votes are searched without the index then."""
         while True:
+            self._woken.clear()
+            began = asyncio.get_running_loop().time()
             try:
-                did: Stepped = await self._writer.submit(self._trigrams.step, None)
+                votes = await self._writer.submit(self._trigrams.step, None)
             except StoreError:
-                did = Stepped(0, 0)
-            if did.votes:
-                await asyncio.sleep(_REST * did.seconds)
+                votes = 0
+            if votes:
+                rest = _REST_WHILE_VOTING if self._woken.is_set() else _REST
+                await asyncio.sleep(rest * (asyncio.get_running_loop().time() - began))
                 continue
             try:
                 async with asyncio.timeout(_IDLE):
@@ -40,4 +45,3 @@ class Indexer:
             except TimeoutError:
                 continue
             await asyncio.sleep(_GATHER)
-            self._woken.clear()

@@ -4,9 +4,8 @@ It is a set of candidates: whoever reads it looks at the texts themselves, so th
 The writer fills it some time after the votes, in small steps; a vote without a `search_place` is not in it yet.
 """
 
-import time
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, select, update
 
@@ -23,13 +22,6 @@ SAME = 20  # bits for the votes of one millisecond
 def first_place(microseconds: int) -> int:
     """The lowest place in the index that a vote of this time, or its millisecond, can have."""
     return (microseconds // 1_000) << SAME
-
-
-class Stepped(NamedTuple):
-    """What a step did: votes that are in the index now, and the seconds that it took."""
-
-    votes: int
-    seconds: float
 
 
 class Trigrams:
@@ -59,9 +51,8 @@ class Trigrams:
             update(feedback).where(f.id == bindparam("of")).values(search_place=bindparam("at")), dialect
         )
 
-    def step(self, conn: Connection, asked: Sequence[None]) -> list[Stepped]:
-        """Put the oldest votes that are not in it into the index."""
-        began = time.perf_counter()
+    def step(self, conn: Connection, asked: Sequence[None]) -> list[int]:
+        """Put the oldest votes that are not in it into the index; how many."""
         rows: list[Any] = []
         chars = 0
         for row in self._waiting.rows(conn):
@@ -71,7 +62,7 @@ class Trigrams:
             rows.append(row)
         if rows:
             self._add(conn, {row.id: row.updated_at for row in rows})
-        return [Stepped(len(rows), time.perf_counter() - began)] * len(asked)
+        return [len(rows)] * len(asked)
 
     def forget(self, conn: Connection, ids: Sequence[str]) -> None:
         """Take votes out, before they change or go."""

@@ -32,7 +32,7 @@ NEEDLES = [
 async def indexed(store: Store) -> SqlStore:
     """The store, with every vote in its index."""
     assert isinstance(store, SqlStore)
-    while (await store._writer.submit(store._indexer._trigrams.step, None)).votes:
+    while await store._writer.submit(store._indexer._trigrams.step, None):
         pass
     return store
 
