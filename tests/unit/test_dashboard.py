@@ -8,7 +8,7 @@ import pytest
 from canopy.feedback.statistics import Tally
 from canopy.feedback.times import microseconds
 from canopy.store.ab import AB_PREFERENCE
-from canopy.store.base import Count, Filter, Page
+from canopy.store.base import Count, Filter, HourCount, Page
 from canopy.ui.chart import BARS_HEIGHT, BARS_TOP, LINE_HEIGHT, LINE_TOP, satisfaction_chart
 from canopy.ui.dashboard import dashboard
 from canopy.ui.overview import prompt_versions
@@ -18,9 +18,13 @@ def at(text: str) -> int:
     return microseconds(datetime.fromisoformat(text).replace(tzinfo=UTC))
 
 
-def count(hour: str, sentiment: int, n: int, prompt_id: str | None = "sha256:aa", feature: str = "summarize") -> Count:
+def count(sentiment: int, n: int, prompt_id: str | None = "sha256:aa", feature: str = "summarize") -> Count:
     value = {1: "thumbs_up", -1: "thumbs_down", 0: "3"}[sentiment]
-    return Count(at(hour), feature, "user_satisfaction", "thumbs", value, sentiment, prompt_id, "m", n)
+    return Count(feature, "user_satisfaction", "thumbs", value, sentiment, prompt_id, "m", n)
+
+
+def votes_of(hour: str, sentiment: int, n: int) -> HourCount:
+    return HourCount(at(hour), sentiment, n)
 
 
 def test_without_votes_there_is_no_picture() -> None:
@@ -39,14 +43,14 @@ def test_without_votes_there_is_no_picture() -> None:
     ],
 )
 def test_the_range_picks_the_width_of_a_bar(first: str, unit: str, bars: int) -> None:
-    chart = satisfaction_chart([count(first, 1, 1)], at("2026-03-31T11:30"), None, None)
+    chart = satisfaction_chart([votes_of(first, 1, 1)], at("2026-03-31T11:30"), None, None)
     assert chart is not None
     assert (chart.unit, len(chart.buckets)) == (unit, bars)
     assert sum(bucket.tally.positive for bucket in chart.buckets) == 1
 
 
 def test_every_vote_is_in_one_bar_and_every_bar_in_the_picture() -> None:
-    votes = [count(f"2026-03-{day:02}T{day % 24:02}:00", 1 if day % 3 else -1, day) for day in range(1, 32)]
+    votes = [votes_of(f"2026-03-{day:02}T{day % 24:02}:00", 1 if day % 3 else -1, day) for day in range(1, 32)]
     chart = satisfaction_chart(votes, at("2026-03-31T23:59"), at("2026-03-01"), at("2026-04-01"))
     assert chart is not None
     assert sum(bucket.tally.total for bucket in chart.buckets) == sum(range(1, 32))
@@ -57,7 +61,7 @@ def test_every_vote_is_in_one_bar_and_every_bar_in_the_picture() -> None:
 
 def test_bars_stack_and_the_line_is_the_share_of_positive_votes() -> None:
     chart = satisfaction_chart(
-        [count("2026-03-31T10:00", 1, 6), count("2026-03-31T10:00", -1, 2), count("2026-03-31T11:00", 0, 5)],
+        [votes_of("2026-03-31T10:00", 1, 6), votes_of("2026-03-31T10:00", -1, 2), votes_of("2026-03-31T11:00", 0, 5)],
         at("2026-03-31T11:30"),
         None,
         None,
@@ -72,7 +76,7 @@ def test_bars_stack_and_the_line_is_the_share_of_positive_votes() -> None:
 
 
 def test_prompt_versions_come_by_votes() -> None:
-    counts = [count("2026-03-01", 1, 2), count("2026-03-01", -1, 3, "sha256:bb")]
+    counts = [count(1, 2), count(-1, 3, "sha256:bb")]
     versions = prompt_versions(counts, {"sha256:bb": "Be brief."})
     assert [(it.prompt_id, it.text, it.tally.total) for it in versions] == [
         ("sha256:bb", "Be brief.", 3),
@@ -85,10 +89,11 @@ def test_votes_on_other_texts_are_among_the_votes_and_not_in_the_satisfaction() 
         {"since": "2026-03-01", "rating": "positive"},
         Filter(),
         counts=[
-            count("2026-03-01", 1, 4),
-            count("2026-03-01", -1, 8, None),
-            replace(count("2026-03-01", -1, 2), name="tone"),
+            count(1, 4),
+            count(-1, 8, None),
+            replace(count(-1, 2), name="tone"),
         ],
+        hours=[votes_of("2026-03-01", 1, 4)],
         texts={},
         page=Page([], None),
         found=14,
@@ -112,11 +117,12 @@ def test_only_complaints_that_can_become_tests_are_offered_for_export() -> None:
         {"rating": "negative", "prompt_id": "sha256:aa", "q": "it's"},
         Filter(sentiment=-1, prompt_id="sha256:aa", search="it's"),
         counts=[
-            count("2026-03-01", -1, 4),
-            count("2026-03-01", -1, 8, feature="summarize_chat"),
-            count("2026-03-01", -1, 16, "sha256:bb"),
-            count("2026-03-01", 1, 32),
+            count(-1, 4),
+            count(-1, 8, feature="summarize_chat"),
+            count(-1, 16, "sha256:bb"),
+            count(1, 32),
         ],
+        hours=[],
         texts={},
         page=Page([], "next-page"),
         found=0,
@@ -134,11 +140,12 @@ def test_only_complaints_that_can_become_tests_are_offered_for_export() -> None:
 
 
 def test_responses_that_were_both_bad_can_be_exported_but_are_no_ratings() -> None:
-    both_bad = replace(count("2026-03-01", -1, 4), name=AB_PREFERENCE, kind="label", value="both_bad")
+    both_bad = replace(count(-1, 4), name=AB_PREFERENCE, kind="label", value="both_bad")
     view = dashboard(
         {},
         Filter(),
         counts=[both_bad],
+        hours=[],
         texts={},
         page=Page([], None),
         found=4,

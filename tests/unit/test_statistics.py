@@ -4,36 +4,37 @@ from dataclasses import replace
 
 from canopy.feedback.statistics import statistics
 from canopy.store.ab import AB_PREFERENCE
-from canopy.store.base import Count
+from canopy.store.base import Count, HourCount
 from canopy.store.receipts import Kind
 
 HOUR = 3_600_000_000
 
 
-def count(hour: int, value: str, sentiment: int, n: int, prompt_id: str | None = "p", kind: Kind = "thumbs") -> Count:
-    return Count(hour * HOUR, "summarize", "user_satisfaction", kind, value, sentiment, prompt_id, "m", n)
+def count(value: str, sentiment: int, n: int, prompt_id: str | None = "p", kind: Kind = "thumbs") -> Count:
+    return Count("summarize", "user_satisfaction", kind, value, sentiment, prompt_id, "m", n)
 
 
 def test_neutral_votes_count_but_do_not_move_satisfaction() -> None:
-    got = statistics([count(0, "thumbs_up", 1, 3), count(0, "thumbs_down", -1, 1), count(0, "3", 0, 6, kind="score")])
+    got = statistics([count("thumbs_up", 1, 3), count("thumbs_down", -1, 1), count("3", 0, 6, kind="score")], [])
     assert (got["total"], got["positive"], got["neutral"], got["negative"]) == (10, 3, 6, 1)
     assert got["satisfaction"] == 0.75
     assert got["ratings"] == {"thumbs_up": 3, "thumbs_down": 1, 3: 6}
 
 
 def test_without_a_decided_vote_there_is_no_satisfaction() -> None:
-    assert statistics([])["satisfaction"] is None
-    assert statistics([count(0, "3", 0, 2, kind="score")])["satisfaction"] is None
+    assert statistics([], [])["satisfaction"] is None
+    assert statistics([count("3", 0, 2, kind="score")], [])["satisfaction"] is None
 
 
 def test_preferences_between_responses_are_no_ratings() -> None:
-    preference = replace(count(3, "both_bad", -1, 7, "only compared", kind="label"), name=AB_PREFERENCE)
-    assert statistics([preference]) == statistics([])
-    assert statistics([preference, count(0, "thumbs_up", 1, 1)]) == statistics([count(0, "thumbs_up", 1, 1)])
+    preference = replace(count("both_bad", -1, 7, "only compared", kind="label"), name=AB_PREFERENCE)
+    assert statistics([preference], []) == statistics([], [])
+    assert statistics([preference, count("thumbs_up", 1, 1)], []) == statistics([count("thumbs_up", 1, 1)], [])
 
 
 def test_hours_are_in_order_and_prompts_apart() -> None:
-    got = statistics([count(5, "thumbs_up", 1, 1, "a"), count(2, "thumbs_down", -1, 2, "b"), count(5, "5", 1, 1, "c")])
+    counts = [count("thumbs_up", 1, 1, "a"), count("thumbs_down", -1, 2, "b"), count("5", 1, 1, "c")]
+    got = statistics(counts, [HourCount(2 * HOUR, -1, 2), HourCount(5 * HOUR, 0, 1), HourCount(5 * HOUR, 1, 1)])
     assert [(row["hour"], row["total"]) for row in got["over_time"]] == [
         ("1970-01-01T02:00:00.000000Z", 2),
         ("1970-01-01T05:00:00.000000Z", 2),
@@ -42,10 +43,10 @@ def test_hours_are_in_order_and_prompts_apart() -> None:
 
 
 def test_what_is_no_satisfaction_with_canopys_responses_stands_apart() -> None:
-    own = count(0, "thumbs_up", 1, 1)
-    elsewhere = count(0, "thumbs_down", -1, 9, None)
-    tone = replace(count(1, "thumbs_down", -1, 7), name="tone")
-    got = statistics([own, elsewhere, tone])
-    assert got | {"other_texts": 0, "other_names": 0} == statistics([own]) | {"other_texts": 0, "other_names": 0}
+    own = count("thumbs_up", 1, 1)
+    elsewhere = count("thumbs_down", -1, 9, None)
+    tone = replace(count("thumbs_down", -1, 7), name="tone")
+    got = statistics([own, elsewhere, tone], [])
+    assert got | {"other_texts": 0, "other_names": 0} == statistics([own], []) | {"other_texts": 0, "other_names": 0}
     assert (got["other_texts"]["total"], got["other_texts"]["satisfaction"]) == (9, 0)
     assert {name: it["negative"] for name, it in got["other_names"].items()} == {"tone": 7}

@@ -23,7 +23,7 @@ from canopy.api.sessions import header_id, proof_in, session_id_of, user_id_of
 from canopy.errors import FeedbackNotFound, InputError
 from canopy.feedback import dataset
 from canopy.feedback.ratings import shown_rating
-from canopy.feedback.statistics import statistics
+from canopy.feedback.statistics import own, statistics
 from canopy.feedback.times import iso
 from canopy.feedback.votes import Ballot
 from canopy.flags.values import SENTIMENTS
@@ -101,9 +101,10 @@ def review_routes(parts: Parts) -> APIRouter:
     async def stats(query: Annotated[CountsQuery, Query()]) -> Response:
         """Counts and satisfaction over time, per prompt version and per model."""
         parts.votes.check()
-        counts = await parts.store.counts(query.where())
-        # Years of hourly counts take a while to add up, which must not hold up the streams.
-        return json_response(await asyncio.to_thread(statistics, counts))
+        where = query.where()
+        counts, hours = await parts.store.counts(where), await parts.store.hours(own(where))
+        # The hours of years take a while to write down, which must not hold up the streams.
+        return json_response(await asyncio.to_thread(statistics, counts, hours))
 
     @router.get("/feedback/export", response_model=None)
     async def export(query: Annotated[FeedbackQuery, Query()]) -> Response:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 from urllib.parse import quote
@@ -20,6 +21,7 @@ from canopy.api.parts import Parts
 from canopy.api.routes import PlainRoute
 from canopy.features import FEATURES
 from canopy.feedback.ab_report import chosen
+from canopy.feedback.statistics import own
 from canopy.store.base import Feedback, Filter
 from canopy.store.labels import JudgeLabel, PersonVote
 from canopy.ui.dashboard import dashboard as dashboard_view
@@ -60,6 +62,7 @@ async def dashboard(parts: Parts, request: Request, where: Filter, query: PageQu
         return _disabled(parts, request, "feedback", "Feedback")
     scope = Filter(feature=where.feature, since=where.since, until=where.until)
     counts = await parts.store.counts(scope)
+    hours = await parts.store.hours(own(replace(scope, prompt_id=where.prompt_id)))
     texts = await parts.store.prompt_texts(shown_prompts(counts))
     shown = await listing(parts, where, query, _ENTRIES, request.receive, EXCERPT)
     judges = await parts.agreements.current()
@@ -70,6 +73,7 @@ async def dashboard(parts: Parts, request: Request, where: Filter, query: PageQu
             request.query_params,
             where,
             counts=counts,
+            hours=hours,
             texts=texts,
             page=shown.page,
             found=shown.total,

@@ -1,4 +1,4 @@
-"""Counts and satisfaction, from the store's hourly counts.
+"""Counts and satisfaction, from what the store has added up.
 
 Satisfaction is positive / (positive + negative): a neutral vote speaks for neither side. It is None without either.
 It counts the votes under one name on Canopy's own responses, of which a voter has one on each. Apart from it stand
@@ -7,14 +7,26 @@ else. Preferences between two responses are no part of any: they say which is be
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 from canopy.feedback.ratings import shown_rating
 from canopy.feedback.times import iso
 from canopy.flags.values import SATISFACTION
 from canopy.store.ab import AB_PREFERENCE
-from canopy.store.base import Count
+from canopy.store.base import Count, Filter, HourCount
+
+
+class Counted(Protocol):
+    """So many votes that are alike."""
+
+    @property
+    def sentiment(self) -> int:
+        """Whether they speak for (1), against (-1) or for neither side (0)."""
+
+    @property
+    def n(self) -> int:
+        """How many they are."""
 
 
 @dataclass(slots=True)
@@ -25,7 +37,7 @@ class Tally:
     neutral: int = 0
     negative: int = 0
 
-    def add(self, count: Count) -> None:
+    def add(self, count: Counted) -> None:
         """Count some more."""
         if count.sentiment > 0:
             self.positive += count.n
@@ -76,7 +88,12 @@ def rated(counts: Iterable[Count]) -> Rated:
     return found
 
 
-def tally[K](counts: Iterable[Count], key: Callable[[Count], K]) -> dict[K, Tally]:
+def own(where: Filter) -> Filter:
+    """Of the votes in `where`, those on satisfaction with Canopy's responses: as `rated` has them."""
+    return replace(where, name=SATISFACTION, origin="own")
+
+
+def tally[C: Counted, K](counts: Iterable[C], key: Callable[[C], K]) -> dict[K, Tally]:
     """A tally for each value of `key`, in the order in which the values come."""
     tallies: dict[K, Tally] = {}
     for count in counts:
@@ -84,24 +101,26 @@ def tally[K](counts: Iterable[Count], key: Callable[[Count], K]) -> dict[K, Tall
     return tallies
 
 
-def total(counts: Iterable[Count]) -> Tally:
+def total(counts: Iterable[Counted]) -> Tally:
     """One tally of all."""
     return tally(counts, lambda _: None).get(None, Tally())
 
 
-def statistics(counts: Iterable[Count]) -> dict[str, Any]:
-    """What GET /feedback/stats answers: satisfaction, per rating, hour (UTC), prompt and model; and the rest."""
+def statistics(counts: Iterable[Count], hours: Iterable[HourCount]) -> dict[str, Any]:
+    """What GET /feedback/stats answers: satisfaction, per rating, hour (UTC), prompt and model; and the rest.
+
+    `hours` are those of the votes that are `own`.
+    """
     sorted_out = rated(counts)
-    own = sorted_out.own
     ratings: dict[int | str, int] = {}
-    for count in own:
+    for count in sorted_out.own:
         rating = shown_rating(count.kind, count.value)
         ratings[rating] = ratings.get(rating, 0) + count.n
-    over_time = tally(sorted(own, key=lambda it: it.hour), lambda it: it.hour)
-    by_producer = tally(own, lambda it: (it.prompt_id, it.model))
+    over_time = tally(hours, lambda it: it.hour)
+    by_producer = tally(sorted_out.own, lambda it: (it.prompt_id, it.model))
     by_name = tally(sorted_out.other_names, lambda it: it.name)
     return {
-        **total(own).payload(),
+        **total(sorted_out.own).payload(),
         "ratings": ratings,
         "over_time": [{"hour": iso(hour), **it.payload()} for hour, it in over_time.items()],
         "by_prompt": [

@@ -155,9 +155,8 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many votes of one hour share everything else in this record."""
+    """How many votes share everything else in this record."""
 
-    hour: int  # microseconds since the epoch, a whole hour
     feature: str
     name: str
     kind: Kind
@@ -165,6 +164,14 @@ class Count:
     sentiment: int
     prompt_id: str | None
     model: str | None
+    n: int
+
+
+class HourCount(NamedTuple):
+    """How many votes of one hour are for, against, or neither."""
+
+    hour: int  # microseconds since the epoch, a whole hour
+    sentiment: int
     n: int
 
 
@@ -286,7 +293,10 @@ class Store(Protocol):
         """Count feedback; the cost does not grow with the table. A search may raise as `page`; None: over 1,000."""
 
     async def counts(self, where: Filter) -> list[Count]:
-        """The hourly counts behind statistics; `since` and `until` widen to whole hours, `search` is not used."""
+        """Count votes by what they say and of what; `since` and `until` widen to whole hours, `search` is not used."""
+
+    async def hours(self, where: Filter) -> list[HourCount]:
+        """Count the same votes by hour, oldest first."""
 
     async def prompt_texts(self, prompt_ids: Sequence[str]) -> dict[str, str]:
         """The texts of prompts, by id."""

@@ -9,7 +9,7 @@ from canopy.errors import CanopyError, FeedbackNotFound
 from canopy.store.base import Filter
 from canopy.store.database import Database
 from canopy.store.digests import digests
-from canopy.store.filters import INPUT, RESPONSE, WITH_TEXTS, matching_series, time_conditions
+from canopy.store.filters import INPUT, RESPONSE, WITH_TEXTS, series_conditions, time_conditions
 from canopy.store.review import BadAnswer, Review, ReviewCase, ReviewReceipt, ReviewState
 from canopy.store.schema import feedback, reviews, series
 
@@ -59,8 +59,8 @@ class Reviewing:
         statement = self._cases
         if state == "waiting":
             statement = statement.where(reviews.c.expected_result.is_(None))
+        matching = [*series_conditions(where), *time_conditions(where)]
         with self._database.reader.connect() as conn:
-            matching = self._matching(conn, where)
             rows = conn.execute(statement.limit(limit), {"ids": self._database.values(ids)}).all()
             return [
                 ReviewCase(row[0], row[2], row[3], self._answers_to(conn, row.input_digest, matching)) for row in rows
@@ -69,10 +69,12 @@ class Reviewing:
     def progress(self, where: Filter) -> tuple[int, int]:
         """How many distinct texts match, and how many of them are reviewed."""
         f, r = feedback.c, reviews.c
+        votes = (
+            select(f.input_digest).join_from(feedback, series).where(*series_conditions(where), *time_conditions(where))
+        )
         with self._database.reader.connect() as conn:
-            matching = self._matching(conn, where)
-            total = conn.execute(select(func.count(f.input_digest.distinct())).where(*matching)).scalar_one()
-            voted = exists().where(f.input_digest == r.input_digest, *matching)
+            total = conn.execute(select(func.count()).select_from(votes.distinct().subquery())).scalar_one()
+            voted = votes.where(f.input_digest == r.input_digest).correlate(reviews).exists()
             done = conn.execute(select(func.count()).where(r.feature == where.feature, voted)).scalar_one()
         return total, done
 
@@ -105,10 +107,6 @@ class Reviewing:
         return ReviewReceipt(
             "created" if new else "replaced", review.feature, row.input_length, len(review.expected_result)
         )
-
-    def _matching(self, conn: Connection, where: Filter) -> list[ColumnElement[bool]]:
-        ids = matching_series(conn, where)
-        return [*time_conditions(where), *([] if ids is None else [feedback.c.series_id.in_(ids)])]
 
     def _answers_to(self, conn: Connection, digest: str, matching: list[ColumnElement[bool]]) -> list[BadAnswer]:
         rows = conn.execute(self._answers.where(*matching), {"digest": digest}).all()

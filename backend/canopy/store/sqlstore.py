@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from canopy.errors import InputError
 from canopy.flags.registered import PromptSource, RegisteredPrompt
 from canopy.store.ab import Ballot, BallotCounts, BallotPage, BallotReceipt, Comparison, Experiment, FirstBallot
-from canopy.store.base import Count, Feedback, Filter, Generation, Page, Vote
+from canopy.store.base import Count, Feedback, Filter, Generation, HourCount, Page, Vote
 from canopy.store.comparisons import Comparisons
 from canopy.store.counted import Counted, Exchanged
 from canopy.store.counting import Counts
@@ -203,8 +203,12 @@ class SqlStore:
         return await self._read(self._totals.count, where)
 
     async def counts(self, where: Filter) -> list[Count]:
-        """Read the hourly counts."""
+        """Count by what votes say."""
         return await self._read(self._totals.counts, where)
+
+    async def hours(self, where: Filter) -> list[HourCount]:
+        """Count by hour."""
+        return await self._read(self._totals.hours, where)
 
     async def prompt_texts(self, prompt_ids: Sequence[str]) -> dict[str, str]:
         """Read prompts."""

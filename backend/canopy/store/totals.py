@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, cast, func, select
 
-from canopy.store.base import Count, Filter
+from canopy.store.base import Count, Filter, HourCount
 from canopy.store.counting import HOUR, hour_of
 from canopy.store.database import Database
 from canopy.store.filters import matching_series, series_conditions
@@ -24,21 +24,24 @@ class Totals:
             return 0 if ids == [] else self._from_roll_up(conn, where, ids)
 
     def counts(self, where: Filter) -> list[Count]:
-        """The counts of the hours that the filter touches, oldest first."""
-        c, s = feedback_counts.c, series.c
-        conditions: list[ColumnElement[bool]] = series_conditions(where)
-        if where.since is not None:
-            conditions.append(c.hour >= hour_of(where.since))
-        if where.until is not None:
-            conditions.append(c.hour < where.until)
-        columns = (c.hour, s.feature, s.name, s.kind, s.value, s.sentiment, s.prompt_id, s.model, c.n)
-        statement = select(*columns).join_from(feedback_counts, series).where(*conditions).order_by(c.hour, s.id)
+        """The votes of the hours that the filter touches, in the order in which their series began."""
+        s = series.c
+        columns = (s.feature, s.name, s.kind, s.value, s.sentiment, s.prompt_id, s.model)
+        # By the series, not by what it says: the counts lie in that order.
+        statement = _summed(where, *columns).group_by(s.id).order_by(s.id)
         with self._database.reader.connect() as conn:
             rows = conn.execute(statement).all()
         return [
-            Count(hour, feature, name, kind, value, sentiment, prompt_id or None, model or None, n)
-            for hour, feature, name, kind, value, sentiment, prompt_id, model, n in rows
+            Count(feature, name, kind, value, sentiment, prompt_id or None, model or None, n)
+            for feature, name, kind, value, sentiment, prompt_id, model, n in rows
         ]
+
+    def hours(self, where: Filter) -> list[HourCount]:
+        """The same votes by hour and sentiment, oldest first."""
+        by = (feedback_counts.c.hour, series.c.sentiment)
+        with self._database.reader.connect() as conn:
+            rows = conn.execute(_summed(where, *by).group_by(*by).order_by(*by)).all()
+        return [HourCount._make(row) for row in rows]
 
     def _from_roll_up(self, conn: Connection, where: Filter, ids: list[int] | None) -> int:
         since, until = where.since, where.until
@@ -79,3 +82,15 @@ class Totals:
 
     def _parameters(self, ids: list[int] | None) -> dict[str, Any]:
         return {} if ids is None else {"series": self._database.values(ids)}
+
+
+def _summed(where: Filter, *columns: ColumnElement[Any]) -> Select[Any]:
+    """The hourly counts that the filter touches, with their sum as the last column: still to be grouped."""
+    c = feedback_counts.c
+    conditions = series_conditions(where)
+    if where.since is not None:
+        conditions.append(c.hour >= hour_of(where.since))
+    if where.until is not None:
+        conditions.append(c.hour < where.until)
+    total = cast(func.sum(c.n), BigInteger)  # of which PostgreSQL would make a decimal number
+    return select(*columns, total).join_from(series, feedback_counts).where(*conditions)

@@ -12,7 +12,7 @@ from itertools import pairwise
 from math import ceil, log10
 
 from canopy.feedback.statistics import Tally, tally
-from canopy.store.base import Count
+from canopy.store.base import HourCount
 
 LINE_TOP, LINE_HEIGHT = 10, 110
 BARS_TOP, BARS_HEIGHT = 156, 110
@@ -74,7 +74,7 @@ class Chart:
     shares: list[Tick]
 
 
-def satisfaction_chart(counts: Sequence[Count], now: int, since: int | None, until: int | None) -> Chart | None:
+def satisfaction_chart(counts: Sequence[HourCount], now: int, since: int | None, until: int | None) -> Chart | None:
     """Draw the votes from `since` to `until` (microseconds, as `now`); None when there are none.
 
     An open start is the first vote's, an open end is now; a short range becomes at least a day. Of a range that reaches

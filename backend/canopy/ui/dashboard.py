@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from canopy.feedback.statistics import Tally, rated, tally, total
 from canopy.judges.agreement import Report
-from canopy.store.base import Count, Feedback, Filter, Page
+from canopy.store.base import Count, Feedback, Filter, HourCount, Page
 from canopy.ui.chart import Chart, satisfaction_chart
 from canopy.ui.overview import PromptVersion, prompt_versions
 
@@ -76,6 +76,7 @@ def dashboard(
     where: Filter,
     *,
     counts: Sequence[Count],
+    hours: Sequence[HourCount],
     texts: Mapping[str, str],
     page: Page,
     found: int | None,
@@ -87,7 +88,8 @@ def dashboard(
 ) -> Dashboard:
     """Put the page together.
 
-    `counts` are those of the days and the feature in `where`, of every prompt; `origin` is the server's own address.
+    `counts` are those of the days and the feature in `where`, of every prompt, and `hours` those of its prompt that are
+    `own`; `origin` is the server's own address.
     """
     query = {name: params.get(name, "").strip() for name in QUERY}
     filtered = any(value for name, value in query.items() if name != "order")
@@ -108,7 +110,7 @@ def dashboard(
         other_texts=total(ratings.other_texts),
         other_texts_href=address("/feedback", {**narrowed, "origin": "other"}) + "#entries",
         other_names=tally(ratings.other_names, lambda it: it.name),
-        chart=satisfaction_chart(ratings.own, now, where.since, where.until),
+        chart=satisfaction_chart(hours, now, where.since, where.until),
         versions=versions[:_VERSIONS],
         hidden_versions=len(versions[_VERSIONS:]),
         options=_options(versions, query["prompt_id"]),

@@ -124,15 +124,14 @@ async def test_the_counts_are_what_counting_would_give(
     clock.now = NOON
     await _apply(store, clock, steps)
     entries = (await store.page(Filter(), 1000, None)).feedback
-    counted = Counter(
-        (e.timestamp // HOUR * HOUR, e.feature, e.name, e.kind, e.value, e.sentiment, e.prompt_id, e.model)
-        for e in entries
-    )
+    counted = Counter((e.feature, e.name, e.kind, e.value, e.sentiment, e.prompt_id, e.model) for e in entries)
     rolled_up = {
-        (c.hour, c.feature, c.name, c.kind, c.value, c.sentiment, c.prompt_id, c.model): c.n
+        (c.feature, c.name, c.kind, c.value, c.sentiment, c.prompt_id, c.model): c.n
         for c in await store.counts(Filter())
     }
     assert rolled_up == dict(counted)
+    by_hour = Counter((e.timestamp // HOUR * HOUR, e.sentiment) for e in entries)
+    assert {(c.hour, c.sentiment): c.n for c in await store.hours(Filter())} == dict(by_hour)
     for where in some_filters:
         wanted = [entry for entry in entries if _matches(where, entry)]
         assert await store.count(where) == len(wanted), where

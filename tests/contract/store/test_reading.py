@@ -2,13 +2,14 @@
 
 import asyncio
 import itertools
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
 
 from canopy.errors import InputError
 from canopy.store import Store
-from canopy.store.base import Count, Feedback, Filter
+from canopy.store.base import Count, Feedback, Filter, HourCount
 from canopy.store.receipts import Receipt
 from tests.contract.store.records import DOWN, HOUR, NOON, Clock, a_generation, a_vote, on_texts
 
@@ -106,15 +107,13 @@ async def test_pages_counts_and_inputs_agree_with_every_filter(store: Store, mix
         assert await distinct(store, where) == list(dict.fromkeys(in_order)), where
 
 
-async def test_counts_are_per_hour_and_label(store: Store, mixed: list[Feedback]) -> None:
+async def test_counts_are_per_label(store: Store, mixed: list[Feedback]) -> None:
     counts = await store.counts(Filter())
-    assert [count.hour for count in counts] == sorted(count.hour for count in counts)
     for count in counts:
         same = [
             entry
             for entry in mixed
-            if entry.timestamp // HOUR * HOUR == count.hour
-            and (entry.feature, entry.name, entry.kind, entry.value)
+            if (entry.feature, entry.name, entry.kind, entry.value)
             == (count.feature, count.name, count.kind, count.value)
             and (entry.sentiment, entry.prompt_id, entry.model) == (count.sentiment, count.prompt_id, count.model)
         ]
@@ -124,19 +123,30 @@ async def test_counts_are_per_hour_and_label(store: Store, mixed: list[Feedback]
     assert down == [count for count in counts if (count.sentiment, count.feature) == (-1, "chat")]
 
 
+async def test_hours_are_those_of_the_same_votes(store: Store, mixed: list[Feedback]) -> None:
+    for where in (Filter(), Filter(feature="chat"), Filter(origin="own", name="user_satisfaction")):
+        entries = await listed(store, where)
+        assert entries
+        wanted = Counter((entry.timestamp // HOUR * HOUR, entry.sentiment) for entry in entries)
+        assert await store.hours(where) == [HourCount(*key, n) for key, n in sorted(wanted.items())]
+    assert sum(count.n for count in await store.hours(Filter())) == len(mixed)
+
+
 async def test_counts_widen_to_whole_hours(store: Store, mixed: list[Feedback]) -> None:
-    assert mixed
-    hours = {count.hour for count in await store.counts(Filter(since=NOON + HOUR + 1, until=NOON + 2 * HOUR + 1))}
-    assert hours == {NOON + HOUR, NOON + 2 * HOUR}
-    hours = {count.hour for count in await store.counts(Filter(since=NOON + HOUR, until=NOON + 2 * HOUR))}
-    assert hours == {NOON + HOUR}
+    for where, hours in (
+        (Filter(since=NOON + HOUR + 1, until=NOON + 2 * HOUR + 1), {NOON + HOUR, NOON + 2 * HOUR}),
+        (Filter(since=NOON + HOUR, until=NOON + 2 * HOUR), {NOON + HOUR}),
+    ):
+        assert {count.hour for count in await store.hours(where)} == hours
+        within = sum(entry.timestamp // HOUR * HOUR in hours for entry in mixed)
+        assert sum(count.n for count in await store.counts(where)) == within
 
 
 async def test_a_count_says_what_it_counts(store: Store) -> None:
     await store.record_vote(on_texts())
     await store.record_vote(on_texts())
     assert await store.counts(Filter()) == [
-        Count(NOON, "summarize", "user_satisfaction", "thumbs", "thumbs_up", 1, None, None, 2)
+        Count("summarize", "user_satisfaction", "thumbs", "thumbs_up", 1, None, None, 2)
     ]
 
 
