@@ -8,6 +8,8 @@ from canopy.errors import InputError
 
 type Place = tuple[int, str]  # (time, id): where a record stands in its list
 
+LOWEST = f"fb_{0:032x}"  # no vote's id is lower
+
 _CURSOR = re.compile(r"(\d{1,18}):([a-z]+_[0-9a-f]{32})")
 
 

@@ -2,7 +2,7 @@
 
 import abc
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Column, ColumnElement, Connection, Engine, Executable, Row, Table
 from sqlalchemy.engine import Dialect
@@ -41,6 +41,13 @@ class Bulk(abc.ABC):
     @abc.abstractmethod
     def run(self, conn: Connection, rows: list[dict[str, Any]]) -> None:
         """Insert rows that all have every column of the table."""
+
+
+class Candidates(NamedTuple):
+    """What a bounded part of the index has: the places, highest first, and the place that it looked down to."""
+
+    places: list[int]
+    since: int  # the lowest of its millisecond, so that the votes of one are never in two parts
 
 
 class Database(abc.ABC):
@@ -102,8 +109,11 @@ class Database(abc.ABC):
         """Take those of the votes out of it that are there. Their texts must not have changed since."""
 
     @abc.abstractmethod
-    def candidates(self, conn: Connection, needle: Sequence[str], first: int, end: int, limit: int) -> list[int]:
-        """The places from `first` to before `end` that have all these trigrams, the highest first."""
+    def candidates(self, conn: Connection, needle: Sequence[str], first: int, end: int) -> Candidates:
+        """Those places from `first` to before `end` that have all these trigrams, in the newest part of the range.
+
+        The cost has a bound that doesn't depend on the range; `since` is `first` where that was all of it.
+        """
 
     @abc.abstractmethod
     def interrupt(self, connection: Any) -> None:

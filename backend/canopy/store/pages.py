@@ -58,11 +58,15 @@ class Pages:
         before = decode_cursor(cursor, "fb") if cursor is not None else None
         return self.shown(self.places(where, limit + 1, before), limit, excerpt)
 
-    def shown(self, places: Sequence[Place], limit: int, excerpt: int | None) -> Page:
-        """The page that these places begin: the first `limit` of them, or as many as a page may be large."""
+    def shown(self, places: Sequence[Place], limit: int, excerpt: int | None, stopped: Place | None = None) -> Page:
+        """The page that these places begin: the first `limit` of them, or as many as a page may be large.
+
+        `stopped` is where to go on after the last of them.
+        """
         fitting = self.fitting(places[:limit], excerpt)
         more = len(places) > len(fitting) > 0
-        return Page(self.read(fitting, excerpt), encode_cursor(fitting[-1]) if more else None)
+        end = fitting[-1] if more else stopped
+        return Page(self.read(fitting, excerpt), None if end is None else encode_cursor(end))
 
     def places(self, where: Filter, limit: int, before: Place | None) -> list[Place]:
         """The newest places that match, at most `limit` of them. Nothing is searched."""
@@ -95,7 +99,7 @@ class Pages:
 
     def fitting(self, places: Sequence[Place], excerpt: int | None) -> Sequence[Place]:
         """As many of these as a page may be large, by their lengths alone; at least one, and all where they are cut."""
-        if excerpt is not None:
+        if excerpt is not None or not places:
             return places
         with self._engine.connect() as conn:
             rows = conn.execute(self._lengths, {"ids": self._database.values([key for _, key in places])}).all()

@@ -25,8 +25,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert
 
-from canopy.store.database import PLACES, Bulk, Database, Prepared, Replace
-from canopy.store.folding import trigrams
+from canopy.store.database import PLACES, Bulk, Candidates, Database, Prepared, Replace
+from canopy.store.folding import began, trigrams
 
 # Advisory locks are numbers; these two are Canopy's.
 _WRITE_LOCK = 4_126_001
@@ -52,11 +52,30 @@ _OPTIONS = " ".join(
 
 # What finds trigrams makes bitmaps; all else that scans goes along an index in its order, a window at a time.
 _SCANNING = _OPTIONS.replace("enable_bitmapscan=off", "enable_bitmapscan=on")
+
+# The index is in blocks of so many votes that follow each other in time. A block's name, its lowest place, is part of
+# the number of each trigram in it. So what is common has a list in each block, and a search reads those of the blocks
+# that it looks at.
+_BLOCK = 16_384
+_NEWEST = "SELECT place, block, nth FROM search ORDER BY place DESC LIMIT 1"
+_BLOCK_OF = "SELECT coalesce(max(block), 0) FROM search WHERE block <= %(place)s"
+_INDEX = "INSERT INTO search VALUES (%(place)s, %(block)s, %(nth)s, %(trigrams)s::int[])"
+_BLOCKS = """
+    WITH RECURSIVE b (block, nth) AS (
+        SELECT max(block), 1 FROM search WHERE block < %(end)s
+        UNION ALL
+        SELECT (SELECT max(block) FROM search WHERE block < b.block), nth + 1 FROM b
+        WHERE nth < %(limit)s AND block > %(first)s
+    ) SELECT block FROM b WHERE block IS NOT NULL
+"""
 # The inner question has no order and no range, which would lead the planner along the places instead of the trigrams.
 _CANDIDATES = """
-    SELECT place FROM (SELECT place FROM search WHERE trigrams @> %(needle)s::int[] OFFSET 0) found
-    WHERE place >= %(first)s AND place < %(end)s ORDER BY place DESC LIMIT %(limit)s
+    SELECT place FROM unnest(%(blocks)s::bigint[], %(needles)s::text[]) AS asked (name, needle)
+    CROSS JOIN LATERAL (SELECT place, block FROM search WHERE trigrams @> asked.needle::int[] OFFSET 0) found
+    WHERE block = name AND place >= %(first)s AND place < %(end)s ORDER BY place DESC
 """
+_PARTS = (1, 2, 4, 8, 16)  # blocks asked at once, more for what is rare
+_ENOUGH = 100  # candidates; then no more blocks are asked
 
 
 class Postgres(Database):
@@ -148,8 +167,18 @@ class Postgres(Database):
 
     @override
     def index(self, conn: Connection, texts: Mapping[int, str]) -> None:
-        rows = [{"place": place, "trigrams": _numbers(trigrams(text))} for place, text in texts.items()]
-        conn.exec_driver_sql("INSERT INTO search VALUES (%(place)s, %(trigrams)s::int[])", rows)
+        newest = conn.exec_driver_sql(_NEWEST).first()
+        place, block, nth = (-1, 0, 0) if newest is None else newest
+        rows = []
+        for at in sorted(texts):
+            if at > place:
+                new = nth >= _BLOCK and began(at) > place
+                place, block, nth = at, began(at) if new else block, 1 if new else nth + 1
+                row = {"place": at, "block": block, "nth": nth}
+            else:  # it came late
+                row = {"place": at, "block": conn.exec_driver_sql(_BLOCK_OF, {"place": at}).scalar(), "nth": 0}
+            rows.append({**row, "trigrams": _numbers(trigrams(texts[at]), row["block"])})
+        conn.exec_driver_sql(_INDEX, rows)
 
     @override
     def unindex(self, conn: Connection, ids: Sequence[str]) -> None:
@@ -159,9 +188,19 @@ class Postgres(Database):
         )
 
     @override
-    def candidates(self, conn: Connection, needle: Sequence[str], first: int, end: int, limit: int) -> list[int]:
-        wanted = {"needle": _numbers(needle), "first": first, "end": end, "limit": limit}
-        return list(conn.exec_driver_sql(_CANDIDATES, wanted).scalars())
+    def candidates(self, conn: Connection, needle: Sequence[str], first: int, end: int) -> Candidates:
+        places: list[int] = []
+        for limit in _PARTS:
+            asked = {"first": first, "end": end, "limit": limit}
+            blocks = list(conn.exec_driver_sql(_BLOCKS, asked).scalars())
+            needles = ["{" + ",".join(map(str, _numbers(needle, block))) + "}" for block in blocks]
+            places += conn.exec_driver_sql(_CANDIDATES, {**asked, "blocks": blocks, "needles": needles}).scalars()
+            if len(blocks) < limit or blocks[-1] <= first:
+                return Candidates(places, first)
+            end = blocks[-1]
+            if len(places) >= _ENOUGH:
+                break
+        return Candidates(places, end)
 
     @override
     def interrupt(self, connection: psycopg.Connection[Any]) -> None:
@@ -174,9 +213,10 @@ class Postgres(Database):
             conn.execute(text("VACUUM (SKIP_LOCKED) generations, feedback, comparisons, prompts, reviews, search"))
 
 
-def _numbers(texts: Sequence[str]) -> list[int]:
-    """A number for each trigram; two may share one, which makes for a candidate too many."""
-    return [crc32(text.encode()) - 2**31 for text in texts]
+def _numbers(texts: Sequence[str], block: int) -> list[int]:
+    """A number for each trigram in a block; two may share one, which makes for a candidate too many."""
+    name = crc32(str(block).encode())
+    return [crc32(text.encode(), name) - 2**31 for text in texts]
 
 
 class _Json(Bulk):

@@ -1,30 +1,31 @@
 """Searches: feedback that has a text in it, or a response that a judge gave a certain label.
 
 They look at rows, newest first, a window in each transaction, and for a text of three characters or more at what the
-index of trigrams has of it; who calls sees to it that they end in time.
+index of trigrams has of it. A search that has not found enough after so many looks says where it stopped, so that what
+one costs has a bound; who calls sees to it that it ends in time, too.
 """
 
-import heapq
-import itertools
 from collections.abc import Generator, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, select, tuple_
 
 from canopy.store.base import Filter, Page
-from canopy.store.cursors import Place, decode_cursor
+from canopy.store.cursors import LOWEST, Place, decode_cursor
 from canopy.store.database import Database
 from canopy.store.filters import Search, labelled, matching_series, time_conditions
-from canopy.store.folding import trigrams
+from canopy.store.folding import began, first_place, time_of, trigrams
 from canopy.store.pages import ID, TIME, Pages, ordered
 from canopy.store.schema import feedback
-from canopy.store.trigrams import SAME, first_place
 
+_LOOKS = 100  # of one search: at a window of rows, or at candidates of the index
 _WINDOW = 500  # rows in one transaction
 _WINDOW_CHARS = 4_000_000  # unless their texts are long
 _CANDIDATES = 100  # of the index, in one transaction
 _TRIGRAMS = 24  # of a needle that the index is asked for; the texts themselves are looked at for all
 _COUNTED = 1_000  # matches; more are not counted
+
+type Look = tuple[Place | None, list[Place]]  # down to where (None: to the end), and what was found since the last look
 
 
 class Searches:
@@ -37,61 +38,77 @@ class Searches:
     def page(self, where: Filter, limit: int, cursor: str | None, excerpt: int | None = None) -> Page:
         """Read one page; with `excerpt` so many characters of each text."""
         before = decode_cursor(cursor, "fb") if cursor is not None else None
-        return self._pages.shown(self._places(where, limit + 1, before), limit, excerpt)
+        end, found = self._search(where, limit + 1, before)
+        return self._pages.shown(found, limit, excerpt, end)
 
     def count(self, where: Filter) -> int | None:
-        """How many votes match; None for more than a thousand."""
-        found = len(self._places(where, _COUNTED + 1, None))
-        return found if found <= _COUNTED else None
+        """How many votes match; None for more than a thousand, or where that takes too many looks to know."""
+        end, found = self._search(where, _COUNTED + 1, None)
+        return len(found) if end is None and len(found) <= _COUNTED else None
 
-    def _places(self, where: Filter, limit: int, before: Place | None) -> list[Place]:
+    def _search(self, where: Filter, limit: int, before: Place | None) -> Look:
+        """What is found, and where this stopped before it had found so much."""
         with self._database.scanner.connect() as conn:
             ids = matching_series(conn, where)
         if ids == []:
-            return []
-        # What is common is found among the newest; then the index leads to what is rare.
-        edge, found = self._window(where, ids, before)
-        if edge is not None and len(found) < limit:
-            found += itertools.islice(self._older(where, ids, edge), limit - len(found))
-        return found[:limit]
+            return None, []
+        places: list[Place] = []
+        for looks, (end, found) in enumerate(self._looks(where, ids, before), 1):
+            places += found
+            if len(places) >= limit:
+                break
+            if looks >= _LOOKS:
+                return end, places
+        return None, places[:limit]
 
-    def _older(self, where: Filter, ids: list[int] | None, before: Place) -> Generator[Place]:
-        """What is found before a place: by the index, and among the votes that it can't find or doesn't have yet."""
+    def _looks(self, where: Filter, ids: list[int] | None, before: Place | None) -> Generator[Look]:
+        """Look further and further back."""
+        # What is common is found among the newest; then the index leads to what is rare.
+        end, found = self._window(where, ids, before)
+        yield end, found
         needle = trigrams((where.search or "").casefold())[:_TRIGRAMS]
-        end: Place | None = before
         while end is not None:
-            start, found = self._window(where, ids, end, waiting=bool(needle))
-            if needle:
-                # The index is asked after the votes that it doesn't have: one that came into it between is in both.
-                merged = heapq.merge(found, self._indexed(where, ids, start, end, needle), reverse=True)
-                yield from (place for place, _ in itertools.groupby(merged))
-            else:
-                yield from found
+            if not needle:
+                end, found = self._window(where, ids, end)
+                yield end, found
+                continue
+            # The index is asked after the votes that it doesn't have: one that came into it between is in both.
+            start, waiting = self._window(where, ids, end, waiting=True)
+            for reached, candidates in self._indexed(where, ids, start, end, needle):
+                found = [place for place in waiting if reached is None or place >= reached]
+                waiting = waiting[len(found) :]
+                yield reached, sorted({*found, *candidates}, reverse=True)
             end = start
 
     def _indexed(
         self, where: Filter, ids: list[int] | None, start: Place | None, before: Place, needle: Sequence[str]
-    ) -> Generator[Place]:
+    ) -> Generator[Look]:
         """Look at the candidates of the index from a place to before another."""
-        oldest = max(where.since or 0, 0 if start is None else start[0])
+        oldest = first_place(max(where.since or 0, 0 if start is None else start[0]))
         end = first_place(before[0] + 1_000)
-        search = Search.of(self._database, where.search)
-        full = True
-        while full:
+        while end > oldest:
             with self._database.scanner.connect() as conn:
-                places = self._database.candidates(conn, needle, first_place(oldest), end, _CANDIDATES)
-                full = len(places) == _CANDIDATES
-                if full:  # the votes of one millisecond come together: their order is that of their ids
-                    end = places[-1] >> SAME << SAME
-                    places += self._database.candidates(conn, needle, end, places[-1], 1 << SAME)
-                statement = search.select(TIME, ID).where(
-                    self._database.member(feedback.c.search_place, "places"), tuple_(TIME + 0, ID) < tuple_(*before)
-                )
-                if start is not None:
-                    statement = statement.where(tuple_(TIME + 0, ID) >= tuple_(*start))
-                parameters = {"places": self._database.values(places)}
-                accepted = self._accepted(conn, where, ids, search, statement, parameters)
-            yield from sorted(accepted, reverse=True)
+                candidates, end = self._database.candidates(conn, needle, oldest, end)
+            for some, down_to in _batches(candidates, end):
+                found = self._matching(where, ids, start, before, some) if some else []
+                if down_to > oldest:
+                    reached = (time_of(down_to), LOWEST)
+                    yield reached if start is None else max(reached, start), found
+                else:
+                    yield start, found
+
+    def _matching(
+        self, where: Filter, ids: list[int] | None, start: Place | None, before: Place, places: Sequence[int]
+    ) -> list[Place]:
+        """Those of the candidates that match, from a place to before another."""
+        search = Search.of(self._database, where.search)
+        statement = search.select(TIME, ID).where(
+            self._database.member(feedback.c.search_place, "places"), tuple_(TIME + 0, ID) < tuple_(*before)
+        )
+        if start is not None:
+            statement = statement.where(tuple_(TIME + 0, ID) >= tuple_(*start))
+        with self._database.scanner.connect() as conn:
+            return self._accepted(conn, where, ids, search, statement, {"places": self._database.values(places)})
 
     def _accepted(
         self,
@@ -138,3 +155,17 @@ class Searches:
             if chars > _WINDOW_CHARS:
                 return time, key
         return (seen[-1][0], seen[-1][1]) if len(seen) == _WINDOW else None
+
+
+def _batches(places: Sequence[int], since: int) -> Generator[tuple[Sequence[int], int]]:
+    """Some at a time, those of a millisecond together, each with the place that it reaches down to."""
+    begin = 0
+    while True:
+        end = begin + _CANDIDATES
+        while end < len(places) and began(places[end]) == began(places[end - 1]):
+            end += 1
+        if end >= len(places):
+            yield places[begin:], since
+            return
+        yield places[begin:end], began(places[end - 1])
+        begin = end

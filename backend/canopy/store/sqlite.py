@@ -14,7 +14,8 @@ from sqlalchemy.dialects.sqlite import dialect, insert
 from sqlalchemy.pool import QueuePool
 
 from canopy.errors import ConfigError, StoreError
-from canopy.store.database import PLACES, Bulk, Database, Replace
+from canopy.store.database import PLACES, Bulk, Candidates, Database, Replace
+from canopy.store.folding import began
 
 _BUSY_TIMEOUT = 5  # seconds
 _SCRUB_ATTEMPTS = 6
@@ -31,6 +32,7 @@ _UNINDEX = """
     WHERE f.id IN (SELECT value FROM json_each(?)) AND f.search_place IS NOT NULL
 """
 _CANDIDATES = "SELECT rowid FROM search WHERE search MATCH ? AND rowid >= ? AND rowid < ? ORDER BY rowid DESC LIMIT ?"
+_TOGETHER = 500  # candidates
 _MERGED = 200  # pages in one step of tidying the index
 
 
@@ -146,9 +148,14 @@ class SQLite(Database):
         conn.exec_driver_sql(_UNINDEX, (self.values(ids),))
 
     @override
-    def candidates(self, conn: Connection, needle: Sequence[str], first: int, end: int, limit: int) -> list[int]:
+    def candidates(self, conn: Connection, needle: Sequence[str], first: int, end: int) -> Candidates:
         words = " AND ".join('"' + trigram.replace('"', '""') + '"' for trigram in needle)
-        return list(conn.exec_driver_sql(_CANDIDATES, (words, first, end, limit)).scalars())
+        places = list(conn.exec_driver_sql(_CANDIDATES, (words, first, end, _TOGETHER)).scalars())
+        if len(places) < _TOGETHER:
+            return Candidates(places, first)
+        since = began(places[-1])
+        places += conn.exec_driver_sql(_CANDIDATES, (words, since, places[-1], -1)).scalars()
+        return Candidates(places, since)
 
     @override
     def interrupt(self, connection: sqlite3.Connection) -> None:

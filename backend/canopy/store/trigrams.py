@@ -11,17 +11,11 @@ from sqlalchemy import Connection, bindparam, func, select, update
 
 from canopy.store.database import Database, Prepared
 from canopy.store.filters import INPUT, RESPONSE, WITH_TEXTS
-from canopy.store.folding import folded
+from canopy.store.folding import first_place, folded
 from canopy.store.schema import feedback
 
 _STEP = 8  # votes in one step, which other votes wait for
 _STEP_CHARS = 25_000  # unless their texts are long
-SAME = 20  # bits for the votes of one millisecond
-
-
-def first_place(microseconds: int) -> int:
-    """The lowest place in the index that a vote of this time, or its millisecond, can have."""
-    return (microseconds // 1_000) << SAME
 
 
 class Trigrams:
