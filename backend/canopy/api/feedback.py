@@ -93,7 +93,15 @@ def review_routes(parts: Parts) -> APIRouter:
         parts.votes.check()
         shown = await listing(parts, where, query, query.limit, request.receive)
         feedback = [entry(it, shown.labels.get(it.generation_id or "", [])) for it in shown.page.feedback]
-        answer = json_response({"total": shown.total, "feedback": feedback, "next": shown.page.next})
+        reached = shown.page.searched_to
+        answer = json_response(
+            {
+                "total": shown.total,
+                "feedback": feedback,
+                "next": shown.page.next,
+                "searched_to": None if reached is None else iso(reached),
+            }
+        )
         answer.headers["vary"] = "Accept"
         return answer
 

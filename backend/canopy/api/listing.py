@@ -16,7 +16,7 @@ from canopy.store.labels import JudgeLabel, PersonVote
 
 class Listing(NamedTuple):
     """A page. `total` is None where to count would be to look at everything: in the order of the worst, and where a
-    search finds more than are counted.
+    search finds more than are counted or looks at much.
     """
 
     page: Page

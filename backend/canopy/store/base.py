@@ -151,6 +151,7 @@ class Page:
 
     feedback: list[Feedback]
     next: str | None
+    searched_to: int | None = None  # where a search stopped before it had found enough for a page
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +277,7 @@ class Store(Protocol):
     async def page(self, where: Filter, limit: int, cursor: str | None, excerpt: int | None = None) -> Page:
         """Read one page of `limit` entries, or fewer where texts are long; `excerpt` cuts these instead.
 
+        A search that looked at much and found little ends with a short page, even an empty one, that has a next one.
         Raises InputError for a cursor not its own; a search also ScansBusy and ScanTimeout.
         """
 
@@ -290,7 +292,10 @@ class Store(Protocol):
         """
 
     async def count(self, where: Filter) -> int | None:
-        """Count feedback; the cost does not grow with the table. A search may raise as `page`; None: over 1,000."""
+        """Count feedback; the cost does not grow with the table. A search may raise as `page`.
+
+        None: a search finds over 1,000, or would have to look at too much to know.
+        """
 
     async def counts(self, where: Filter) -> list[Count]:
         """Count votes by what they say and of what; `since` and `until` widen to whole hours, `search` is not used."""

@@ -66,7 +66,8 @@ class Pages:
         fitting = self.fitting(places[:limit], excerpt)
         more = len(places) > len(fitting) > 0
         end = fitting[-1] if more else stopped
-        return Page(self.read(fitting, excerpt), None if end is None else encode_cursor(end))
+        following = None if end is None else encode_cursor(end)
+        return Page(self.read(fitting, excerpt), following, None if more or stopped is None else stopped[0])
 
     def places(self, where: Filter, limit: int, before: Place | None) -> list[Place]:
         """The newest places that match, at most `limit` of them. Nothing is searched."""

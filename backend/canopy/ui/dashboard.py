@@ -58,6 +58,7 @@ class Dashboard:
     judge_labels: Sequence[str]  # to filter by
     newest: str | None
     older: str | None
+    searched_to: int | None  # where the search stopped, to go on with `older`
     exportable: int
     export_href: str
     review_href: str
@@ -122,6 +123,7 @@ def dashboard(
         judge_labels=_labels(judges, query["label"]),
         newest=address("/feedback", query) + "#entries" if params.get("cursor") else None,
         older=address("/feedback", {**query, "cursor": page.next}) + "#entries" if page.next else None,
+        searched_to=page.searched_to,
         exportable=sum(count.n for count in selected if count.sentiment < 0 and count.feature in exported_features),
         export_href=export_href,
         review_href=address("/feedback/review", {**exported, "source": "", "q": ""}),

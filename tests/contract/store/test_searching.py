@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from canopy.errors import ScansBusy, ScanTimeout
-from canopy.store import Store, open_store
+from canopy.store import Store, open_store, postgres, searching
 from canopy.store.base import Filter
 from canopy.store.sqlstore import SqlStore
 from tests.contract.store.records import HOUR, NOON, Clock, a_generation, a_vote, on_texts
@@ -48,12 +48,12 @@ async def found(store: Store, where: Filter, limit: int = 7) -> list[str]:
             return ids
 
 
-def _fill(store: SqlStore, clock: Clock, amount: int) -> None:
+def _fill(store: SqlStore, clock: Clock, amount: int, text: str = "A common text, number {number}.") -> None:
     """Votes, ten each second; the rare text is the first."""
     with store._database.writer.begin() as conn:
         for start in range(0, amount, 10):
             clock.now += 1_000_000
-            texts = [f"A common text, number {number}." for number in range(start, start + 10)]
+            texts = [text.format(number=number) for number in range(start, start + 10)]
             texts[0] = "A rare zanzibar." if start == 0 else texts[0]
             store._votes.record(conn, [on_texts(text, voter=f"v{clock.now}") for text in texts])
 
@@ -106,6 +106,67 @@ async def test_a_search_costs_the_same_however_many_votes_there_are(store: Store
         )
         costs.append(cost[0])
     assert costs[1] <= 1.5 * costs[0] + 20
+
+
+@pytest.mark.parametrize("needle", ["between reading betw", "qz"])
+async def test_what_is_hard_to_find_costs_the_same_and_is_found_bit_by_bit(
+    store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch, needle: str
+) -> None:
+    """Every vote is a candidate, but none of the newest matches; or there is nothing to ask the index for."""
+    assert isinstance(store, SqlStore)
+    monkeypatch.setattr(searching, "_LOOKS", 4)
+    monkeypatch.setattr(searching, "_WINDOW", 200)
+    monkeypatch.setattr(postgres, "_BLOCK", 300)
+    watch = _steps_of_sqlite if store.description.startswith("SQLite") else _rows_of_postgres
+    wanted = await store.record_vote(on_texts(f"This: {needle}!", voter="one"))
+    costs, pages = [], []
+    for amount in (1_500, 6_000):
+        _fill(store, clock, amount, "reading betw {number} g between rea {number} een reading be {number} n re")
+        await indexed(store)
+        if watch is _rows_of_postgres:
+            with store._database.reader.connect() as conn:
+                conn.exec_driver_sql("ANALYZE")
+        with watch(store, store._database.scanner) as cost:
+            page = await store.page(Filter(search=needle), 20, None)
+        assert page.feedback == []
+        assert page.searched_to is not None
+        assert await store.count(Filter(search=needle)) is None
+        costs.append(cost[0])
+        requests = 1
+        while page.next is not None:
+            before = page
+            page = await store.page(Filter(search=needle), 20, page.next)
+            assert page.searched_to is None or page.searched_to < (before.searched_to or 0)
+            requests += 1
+        assert [it.id for it in page.feedback] == [wanted.feedback_id]
+        pages.append(requests)
+    assert costs[1] <= 1.5 * costs[0] + 20
+    assert pages[1] > 2 * pages[0]
+
+
+async def test_votes_that_come_late_are_found_in_their_block(
+    store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Blocks end between votes; what is put in between, before all, or in place of a whole block is found as well."""
+    assert isinstance(store, SqlStore)
+    monkeypatch.setattr(postgres, "_BLOCK", 40)
+    monkeypatch.setattr(searching, "_WINDOW", 5)
+    _fill(store, clock, 600)
+    last = clock.now
+    await indexed(store)
+    late = []
+    for seconds in (0, 10, 33, 100):
+        clock.now = last - seconds * 1_000_000
+        vote = on_texts(f"A late quagmire {seconds}", voter=f"late {seconds}")
+        late.append((await store.record_vote(vote)).feedback_id)
+    await indexed(store)
+    clock.now = last
+    assert await found(store, Filter(search="quagmire")) == late
+    assert await found(store, Filter(search="quagmire", since=last - 40_000_000, until=last - 5_000_000)) == late[1:3]
+    assert await found(store, Filter(search="zanzibar")) != []
+    await store.prune(last - 5_000_000)
+    await indexed(store)
+    assert await found(store, Filter(search="quagmire")) == late[:1]
 
 
 async def test_what_is_erased_is_not_in_the_index(store: Store, clock: Clock, store_url: str) -> None:
