@@ -23,6 +23,7 @@ from canopy.auth.tokens import Tokens
 from canopy.comparison import Comparisons
 from canopy.errors import ConfigError, StoreError
 from canopy.feedback.ballots import Ballots
+from canopy.feedback.indexing import IndexWatch
 from canopy.feedback.reviews import Reviews
 from canopy.feedback.votes import Votes
 from canopy.flags import Config, ConfigSource
@@ -174,6 +175,7 @@ async def running(application: Application) -> AsyncGenerator[None]:
             registry.run(),
             parts.agreements.run(),
             _share_counts(parts),
+            IndexWatch(parts.store, parts.telemetry).run(),
         ):
             task = asyncio.create_task(work)
             task.add_done_callback(_tell_if_failed)

@@ -291,6 +291,10 @@ class Store(Protocol):
         a next one. `where` counts as far as feature, prompt and times. Raises InputError for a cursor not its own.
         """
 
+    def unindexed(self) -> int:
+        """About how many votes are not in the index of the searches yet, which takes no asking."""
+        ...
+
     async def count(self, where: Filter) -> int | None:
         """Count feedback; the cost does not grow with the table. A search may raise as `page`.
 

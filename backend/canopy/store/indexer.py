@@ -1,9 +1,13 @@
 """Keeping the index of the searches up to date, beside the votes."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+
+from sqlalchemy import func, select
 
 from canopy.errors import StoreError
 from canopy.store.database import Database
+from canopy.store.schema import feedback
 from canopy.store.trigrams import Trigrams
 from canopy.store.writer import Writer
 
@@ -18,21 +22,38 @@ class Indexer:
     """Steps until every vote is in the index, and again when there are more."""
 
     def __init__(self, database: Database, writer: Writer) -> None:
+        self.left = 0  # votes to index: those of before and of this process
+        self._database = database
         self._writer = writer
         self._trigrams = Trigrams(database)
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
         """There is something new."""
+        self.left += 1
         self._woken.set()
 
-    async def run(self) -> None:
-        """Work until cancelled. A store that fails is asked again later; votes are searched without the index then."""
+    def waiting(self) -> int:
+        """Count what is not in the index, which takes the longer the more that is."""
+        with self._database.reader.connect() as conn:
+            waits = feedback.c.search_place.is_(None)
+            return conn.execute(select(func.count()).select_from(feedback).where(waits)).scalar_one()
+
+    async def run(self, count: Callable[[], Awaitable[int]]) -> None:
+        """Work until cancelled; `count` calls `waiting`.
+
+        A store that fails is asked again later; votes are searched without the index then.
+        """
+        try:
+            self.left += await count()
+        except StoreError:
+            self.left += 1  # at least; how many is not known
         while True:
             self._woken.clear()
             began = asyncio.get_running_loop().time()
             try:
                 votes = await self._writer.submit(self._trigrams.step, None)
+                self.left = max(0, self.left - votes) if votes else 0
             except StoreError:
                 votes = 0
             if votes:

@@ -93,7 +93,7 @@ class SqlStore:
         """Connect, bring the schema up to date, begin to write."""
         await self._read(self._open)
         self._writer.start()
-        self._indexing = asyncio.create_task(self._indexer.run())
+        self._indexing = asyncio.create_task(self._indexer.run(functools.partial(self._read, self._indexer.waiting)))
 
     async def close(self) -> None:
         """Commit what waits and disconnect."""
@@ -195,6 +195,10 @@ class SqlStore:
     async def worst(self, where: Filter, limit: int, cursor: str | None, excerpt: int | None = None) -> Page:
         """Read one page of what is bad."""
         return await self._read(self._queue.page, where, limit, cursor, excerpt)
+
+    def unindexed(self) -> int:
+        """How much is left to index."""
+        return self._indexer.left
 
     async def count(self, where: Filter) -> int | None:
         """Count feedback."""

@@ -267,6 +267,24 @@ class RecordsDeleted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class SearchIndexFilling(Event):
+    """The index of the searches lacks so many of the `votes` that it lacked when the filling began."""
+
+    name: ClassVar[str] = "search_index_filling"
+    votes: int
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
+class SearchIndexFilled(Event):
+    """Every vote is in the index of the searches."""
+
+    name: ClassVar[str] = "search_index_filled"
+    votes: int
+    duration_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class PromptsLoaded(Event):
     """Other versions of the registry's prompts are in force; None where the values' own text is."""
 

@@ -137,7 +137,6 @@ class Metrics:
         self._reload_ok = Gauge(
             "canopy_config_last_reload_successful", "1 when the values in force are the file's.", registry=registry
         )
-        self._reload_ok.set(1)
         self._reload_time = Gauge(
             "canopy_config_last_reload_success_timestamp_seconds",
             "When the values in force were loaded.",
@@ -147,15 +146,18 @@ class Metrics:
         self._tokens_ok = Gauge(
             "canopy_auth_tokens_last_reload_successful", "1 when the tokens in force are the file's.", registry=registry
         )
-        self._tokens_ok.set(1)
         self._proxy_secret_ok = Gauge(
             "canopy_auth_proxy_secret_last_reload_successful",
             "1 when the proxy's secrets in force are the file's.",
             registry=registry,
         )
-        self._proxy_secret_ok.set(1)
+        for ok in (self._reload_ok, self._tokens_ok, self._proxy_secret_ok):
+            ok.set(1)
         self.access_open = Gauge(
             "canopy_access_open", "1 when other machines reach this server and may do everything.", registry=registry
+        )
+        self.unindexed_votes = Gauge(
+            "canopy_search_index_votes_left", "Votes that are not in the index of the searches yet.", registry=registry
         )
         self._refused = Counter("canopy_sign_ins_refused", "Tokens not taken.", ("reason",), registry=registry)
         for reason in ("unknown", "limited"):  # a rate needs the zero before the first

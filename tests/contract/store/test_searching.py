@@ -169,6 +169,19 @@ async def test_votes_that_come_late_are_found_in_their_block(
     assert await found(store, Filter(search="quagmire")) == late[:1]
 
 
+async def test_what_is_left_to_index_is_known(store: Store, clock: Clock) -> None:
+    assert isinstance(store, SqlStore)
+    assert store.unindexed() == 0
+    _fill(store, clock, 300)
+    assert await store._read(store._indexer.waiting) == 300
+    store._indexer.left = 300
+    store._indexer.wake()
+    async with asyncio.timeout(60):
+        while store.unindexed():
+            await asyncio.sleep(0.05)
+    assert await store._read(store._indexer.waiting) == 0
+
+
 async def test_what_is_erased_is_not_in_the_index(store: Store, clock: Clock, store_url: str) -> None:
     assert isinstance(store, SqlStore)
     _fill(store, clock, 300)
