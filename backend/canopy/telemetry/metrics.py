@@ -156,9 +156,7 @@ class Metrics:
         self.access_open = Gauge(
             "canopy_access_open", "1 when other machines reach this server and may do everything.", registry=registry
         )
-        self.unindexed_votes = Gauge(
-            "canopy_search_index_votes_left", "Votes that are not in the index of the searches yet.", registry=registry
-        )
+        self.unindexed_votes = Gauge("canopy_search_index_votes_left", "Votes not indexed yet.", registry=registry)
         self._refused = Counter("canopy_sign_ins_refused", "Tokens not taken.", ("reason",), registry=registry)
         for reason in ("unknown", "limited"):  # a rate needs the zero before the first
             self._refused.labels(reason)
