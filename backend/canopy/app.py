@@ -225,7 +225,6 @@ async def _watch_secrets(parts: Parts) -> None:
     """Take up changes of the files with tokens and with the proxy's secret: what was removed soon lets nobody in."""
     emit = parts.telemetry.emit
     while parts.tokens or parts.proxy_secret:
-        await asyncio.sleep(parts.settings.config_poll_interval)
         if tokens := parts.tokens:
             try:
                 reloaded = await asyncio.to_thread(tokens.reload)
@@ -243,6 +242,7 @@ async def _watch_secrets(parts: Parts) -> None:
                     emit(ProxySecretReloaded(secret.count))
             except ConfigError as error:
                 emit(ProxySecretRejected(error.sentence))
+        await asyncio.sleep(parts.settings.config_poll_interval)
 
 
 async def _share_counts(parts: Parts) -> None:

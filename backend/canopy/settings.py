@@ -13,7 +13,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="CANOPY_", extra="ignore")
 
-    host: str = Field("127.0.0.1", description="Address to listen on.")
+    host: str = Field("127.0.0.1", description="Address to listen on; `::` takes IPv4 and IPv6.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     operations_host: str | None = Field(
         None, description="Address on which probes and metrics have their port. Unset: that of `CANOPY_HOST`."

@@ -1,5 +1,6 @@
 """Sessions of browsers: stolen, kept, planted and ridden."""
 
+import asyncio
 import re
 import sqlite3
 from collections.abc import AsyncGenerator
@@ -16,7 +17,7 @@ from tests.http.conftest import lab_vote
 from tests.http.signing_in import ENTRIES, TOKENS, guarded_server
 from tests.support.model_server import FakeModelServer
 from tests.support.postgres import PostgresServer
-from tests.support.server import Server
+from tests.support.server import Server, running_server
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.own_server]
 
@@ -38,13 +39,20 @@ async def browser(server: Server, **cookies: str) -> AsyncGenerator[httpx.AsyncC
         yield it
 
 
-async def sign_in(client: httpx.AsyncClient) -> str:
-    """Sign Ana in; the session's id."""
-    answer = await client.post("/sign-in", json={"token": TOKENS["ana"]})
+async def sign_in(client: httpx.AsyncClient, name: str = "ana") -> str:
+    """Sign somebody in; the session's id."""
+    answer = await client.post("/sign-in", json={"token": TOKENS[name]})
     assert answer.status_code == 200, answer.text
     found = re.search(r"canopy_session=([^;]{43});", answer.headers["set-cookie"])
     assert found
     return found[1]
+
+
+def sessions_in(folder: Path) -> int:
+    """How many sessions are stored."""
+    with sqlite3.connect(folder / "canopy.db") as database:
+        count: int = database.execute("SELECT count(*) FROM sessions").fetchone()[0]
+    return count
 
 
 async def who(server: Server, cookie: str, **headers: str) -> str | None:
@@ -110,6 +118,27 @@ async def test_using_a_cookie_after_its_token_was_removed_and_came_back(model: F
         done = canopy("erase", "--user", "ana", CANOPY_STORE_URL=f"sqlite:///{tmp_path / 'canopy.db'}")
         assert done.returncode == 0
         assert (await it.get("/feedback")).status_code == 401
+
+
+async def test_using_a_cookie_whose_token_was_away_while_no_process_ran(model: FakeModelServer, tmp_path: Path) -> None:
+    """A start ends the sessions of tokens that went before it, so that a token that comes back brings none with it."""
+    async with (
+        guarded_server(tmp_path, model, "token") as (server, tokens),
+        browser(server) as one,
+        browser(server) as two,
+    ):
+        kept, gone = await sign_in(one, "ben"), await sign_in(two)
+    config = server.config_path
+    assert config
+    tokens.write_text(yaml.safe_dump(ENTRIES[1:]))
+    env = {"CANOPY_AUTH_TOKENS_FILE": str(tokens), "CANOPY_CONFIG_POLL_INTERVAL": "0.05"}
+    async with running_server(tmp_path, config.read_text(), env=env) as server:
+        while await asyncio.to_thread(sessions_in, tmp_path) > 1:
+            await asyncio.sleep(0.05)
+        tokens.write_text(yaml.safe_dump(ENTRIES))
+        await server.event("tokens_reloaded")
+        assert await who(server, f"{NAME}={gone}") is None
+        assert await who(server, f"{NAME}={kept}") == "ben"
 
 
 async def test_using_a_cookie_at_another_replica_after_signing_out(

@@ -6,6 +6,7 @@ import pytest
 
 from tests.chart.conftest import MINIMAL, Object, container, environment, find
 from tests.support.helm import Helm, HelmError
+from tests.support.metadata import METADATA_ADDRESSES
 
 OWN: Object = {"podSelector": {}}
 METADATA = {
@@ -141,11 +142,18 @@ def test_a_rule_to_everywhere_leaves_the_metadata_service_out(helm: Helm) -> Non
     assert spec["egress"][-1] == {"to": [{"namespaceSelector": {}}, *ANYWHERE], "ports": [{"port": 443}]}
 
 
+@pytest.mark.parametrize("value", ["LLAMA_STACK_URL", "mlflow.url", "opentelemetry.endpoint"])
+@pytest.mark.parametrize("address", METADATA_ADDRESSES)
+def test_a_server_at_the_metadata_service_is_refused(helm: Helm, value: str, address: str) -> None:
+    with pytest.raises(
+        HelmError, match=rf"{value} (leads to where clouds give out|has its address in a form that hides)"
+    ):
+        policy(helm, "--set", f"{value}={address}", "--set", "networkPolicy.enabled=false")
+
+
 @pytest.mark.parametrize(
     "setting",
     [
-        "LLAMA_STACK_URL=http://169.254.169.254/latest",
-        "LLAMA_STACK_URL=http://[fd00:ec2::254]:80",
         "networkPolicy.extraEgress[0].to[0].ipBlock.cidr=169.254.169.254/32",
     ],
 )

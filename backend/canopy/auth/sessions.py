@@ -21,7 +21,7 @@ class Sessions:
     def __init__(self, stored: Stored, tokens: Tokens) -> None:
         self._stored = stored
         self._tokens = tokens
-        self._known = tokens.fingerprints
+        self._known: frozenset[str] | None = None  # the tokens at the last look for removed ones
 
     async def begin(self, user: str, token: str) -> str:
         """Begin a session with a token, and return its id, which is nowhere else."""
@@ -49,11 +49,11 @@ class Sessions:
             await self._stored.end(_digest(session_id))
 
     async def end_removed(self) -> None:
-        """End the sessions of tokens that were in force at the last call and no longer are."""
-        removed = self._known - self._tokens.fingerprints
-        if removed:
-            await self._stored.end_of_tokens(removed)
-        self._known = self._tokens.fingerprints
+        """End the sessions of tokens that are no longer in force, also of those that went while no process ran."""
+        known = self._tokens.fingerprints
+        if known != self._known:
+            await self._stored.end_of_other_tokens(known)
+            self._known = known
 
 
 def _digest(session_id: str) -> str:

@@ -2,10 +2,11 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, AnyHttpUrl, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from canopy.flags.access import AuthValues, RateLimitValues
 from canopy.flags.section import Section
+from canopy.flags.servers import ServerUrl
 
 
 def _storable(text: str) -> str:
@@ -18,14 +19,6 @@ def _not_blank(text: str) -> str:
     if not text.strip():
         raise ValueError("must hold more than white space")
     return text
-
-
-def _without_credentials(url: AnyHttpUrl) -> AnyHttpUrl:
-    if url.username or url.password or url.query or url.fragment or "@" in str(url):
-        raise ValueError(
-            "must hold no credentials and no query; the environment takes a key (docs/operations.md names the variable)"
-        )
-    return url
 
 
 # The keys of `summarize` that hold a prompt. An arm of an A/B test is a prompt by its key: `prompt` is Prompt A.
@@ -170,7 +163,7 @@ class MlflowValues(Section):
     """MLflow, which gets traces and feedback and may hold the prompts."""
 
     enabled: bool = Field(False, description="Send traces, with their texts, and feedback to MLflow.")
-    url: Annotated[AnyHttpUrl, AfterValidator(_without_credentials)] | None = Field(
+    url: ServerUrl | None = Field(
         None,
         strict=False,
         description="MLflow's server; the environment's CANOPY_MLFLOW_TOKEN takes a token.",
@@ -269,7 +262,7 @@ class MetricsValues(Section):
 class Values(Section):
     """Everything the values file may hold; a key that isn't here is an error."""
 
-    LLAMA_STACK_URL: Annotated[AnyHttpUrl, AfterValidator(_without_credentials)] | None = Field(
+    LLAMA_STACK_URL: ServerUrl | None = Field(
         None, strict=False, description="The model server, without /v1. Unset: the embedded model."
     )
     summarize: SummarizeValues = SummarizeValues()

@@ -8,8 +8,9 @@ from canopy.errors import ConfigError
 def listen(host: str, port: int, settings: str) -> socket.socket:
     """A socket that takes connections already. Raises ConfigError, which names the `settings` to change."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    both = host == "::" and socket.has_dualstack_ipv6()  # every address, as operators mean it: those of IPv4 as well
     try:
-        return socket.create_server((host, port), family=family, backlog=2048)
+        return socket.create_server((host, port), family=family, backlog=2048, dualstack_ipv6=both)
     except OSError as error:
         raise ConfigError(f"Can't listen on {host} port {port} ({error.strerror}). Set {settings}.") from error
 

@@ -25,8 +25,8 @@ class Sessions(Protocol):
     async def end(self, digest: str) -> None:
         """End a session, if it is there."""
 
-    async def end_of_tokens(self, tokens: frozenset[str]) -> None:
-        """End every session of these tokens, given by their fingerprints."""
+    async def end_of_other_tokens(self, tokens: frozenset[str]) -> None:
+        """End every session but those of these tokens, given by their fingerprints."""
 
     async def end_of_user(self, user_id: str) -> None:
         """End every session of a user."""

@@ -35,9 +35,9 @@ class SqlSessions:
         """End a session."""
         await self._writer.submit(self._end, sessions.c.digest == digest)
 
-    async def end_of_tokens(self, tokens: frozenset[str]) -> None:
-        """End the sessions of tokens."""
-        await self._writer.submit(self._end, sessions.c.token.in_(sorted(tokens)))
+    async def end_of_other_tokens(self, tokens: frozenset[str]) -> None:
+        """End the sessions of all but these tokens."""
+        await self._writer.submit(self._end, sessions.c.token.not_in(sorted(tokens)))
 
     async def end_of_user(self, user_id: str) -> None:
         """End the sessions of a user."""

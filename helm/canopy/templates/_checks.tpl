@@ -30,6 +30,7 @@
 {{- fail "ab_testing.enabled is true, but it needs summarize.enabled and feedback.enabled as well. Set both to true, or ab_testing.enabled to false." }}
 {{- end }}
 {{- end }}
+{{- include "canopy.checkServers" . }}
 {{- if and .mlflow.enabled (not .mlflow.url) }}
 {{- fail "mlflow.enabled is true, but mlflow.url is not set. Set it to MLflow's address, or mlflow.enabled to false." }}
 {{- end }}

@@ -157,6 +157,30 @@ fe80::/10 fd00:ec2::254/128 fd20:ce::254/128
 {{- toJson $block -}}
 {{- end }}
 
+{{/*
+Refuses values that name a cloud's metadata service as a server, in any form of its address. The server itself refuses the
+same (`canopy.flags.servers`), but of the collector it isn't told.
+*/}}
+{{- define "canopy.checkServers" -}}
+{{- range $name, $url := dict "LLAMA_STACK_URL" .LLAMA_STACK_URL "mlflow.url" .mlflow.url "opentelemetry.endpoint" .opentelemetry.endpoint }}
+{{- with $url }}
+{{- $host := (urlParse .).hostname | lower | trimSuffix "." -}}
+{{- $numeric := regexMatch "^(0x[0-9a-f]*|[0-9]+)([.](0x[0-9a-f]*|[0-9]+)){0,3}$" $host -}}
+{{- $unusual := and $numeric (not (regexMatch "^(0|[1-9][0-9]{0,2})([.](0|[1-9][0-9]{0,2})){3}$" $host)) -}}
+{{- $four := regexMatch "^(169[.]254[.].*|100[.]100[.]100[.]200|168[.]63[.]129[.]16)$" $host -}}
+{{- $six := regexMatch "^(fe[89ab][0-9a-f]:.*|fd00:0?ec2:.*:0?254|fd20:(00)?ce:.*:0?254)$" $host -}}
+{{- $inside := regexMatch "^(0*:.*|64:ff9b:.*|2002:.*)(a9fe|169[.]254|6464:0?64c8|100[.]100[.]100[.]200|a83f:8110|168[.]63[.]129[.]16)" $host -}}
+{{- $named := regexMatch "^(instance-data|instance-data[.]ec2[.]internal|metadata|metadata[.]goog|metadata[.]google[.]internal|metadata[.]tencentyun[.]com)$" $host -}}
+{{- if or $four $six $inside $named }}
+{{- fail (printf "%s leads to where clouds give out credentials, or to no farther than a link. Name the server itself." $name) }}
+{{- end }}
+{{- if $unusual }}
+{{- fail (printf "%s has its address in a form that hides where it leads. Write it as four decimal numbers." $name) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{/* Egress rules as Kubernetes writes them, without what egress never includes; a rule without `to` would be to everywhere. */}}
 {{- define "canopy.extraEgress" -}}
 {{- $rules := list -}}

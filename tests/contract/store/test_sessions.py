@@ -36,7 +36,7 @@ async def test_the_oldest_sessions_of_a_token_make_room(store: Store) -> None:
 async def test_sessions_end_with_their_token_and_with_their_user(store: Store) -> None:
     await store.sessions.begin(a_session("one"), 3)
     await store.sessions.begin(a_session("two", of="another"), 3)
-    await store.sessions.end_of_tokens(frozenset({"ana", "nobody"}))
+    await store.sessions.end_of_other_tokens(frozenset({"another", "nobody"}))
     assert (await store.sessions.find("one"), await store.sessions.find("two") is not None) == (None, True)
     await store.erase(user_id="ana")
     assert await store.sessions.find("two") is None
