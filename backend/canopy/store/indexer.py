@@ -13,6 +13,9 @@ from canopy.store.writer import Writer
 
 _GATHER = 1.0  # seconds after a vote, so that many come into the index together
 _IDLE = 60.0  # seconds until a look for what other processes recorded
+# Votes in one step, which a vote that comes meanwhile waits for. Most of what a small step costs is its commit.
+_STEP = 64
+_STEP_WHILE_VOTING = 8
 # Pauses, as many times as long as a step took with its commit and its turn at the writer.
 _REST = 1  # half of the writer's time, when nobody votes
 _REST_WHILE_VOTING = 49
@@ -49,15 +52,16 @@ class Indexer:
         except StoreError:
             self.left += 1  # at least; how many is not known
         while True:
+            voting = self._woken.is_set()
             self._woken.clear()
             began = asyncio.get_running_loop().time()
             try:
-                votes = await self._writer.submit(self._trigrams.step, None)
+                votes = await self._writer.submit(self._trigrams.step, _STEP_WHILE_VOTING if voting else _STEP)
                 self.left = max(0, self.left - votes) if votes else 0
             except StoreError:
                 votes = 0
             if votes:
-                rest = _REST_WHILE_VOTING if self._woken.is_set() else _REST
+                rest = _REST_WHILE_VOTING if voting or self._woken.is_set() else _REST
                 await asyncio.sleep(rest * (asyncio.get_running_loop().time() - began))
                 continue
             try:

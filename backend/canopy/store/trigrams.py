@@ -14,8 +14,7 @@ from canopy.store.filters import INPUT, RESPONSE, WITH_TEXTS
 from canopy.store.folding import first_place, folded
 from canopy.store.schema import feedback
 
-_STEP = 8  # votes in one step, which other votes wait for
-_STEP_CHARS = 25_000  # unless their texts are long
+_CHARS = 3_000  # of texts that count as one vote in a step
 
 
 class Trigrams:
@@ -28,7 +27,7 @@ class Trigrams:
             select(f.id, f.updated_at, (f.input_length + f.response_length).label("chars"))
             .where(f.search_place.is_(None))
             .order_by(f.updated_at, f.id)
-            .limit(_STEP),
+            .limit(bindparam("most")),
             dialect,
         )
         self._texts = Prepared(
@@ -45,13 +44,14 @@ class Trigrams:
             update(feedback).where(f.id == bindparam("of")).values(search_place=bindparam("at")), dialect
         )
 
-    def step(self, conn: Connection, asked: Sequence[None]) -> list[int]:
-        """Put the oldest votes that are not in it into the index; how many."""
+    def step(self, conn: Connection, asked: Sequence[int]) -> list[int]:
+        """Put the oldest votes that are not in it into the index, as many as asked or fewer; how many."""
+        most = max(asked)
         rows: list[Any] = []
         chars = 0
-        for row in self._waiting.rows(conn):
+        for row in self._waiting.rows(conn, most=most):
             chars += row.chars
-            if rows and chars > _STEP_CHARS:
+            if rows and chars > most * _CHARS:
                 break
             rows.append(row)
         if rows:

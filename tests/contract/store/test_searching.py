@@ -32,7 +32,7 @@ NEEDLES = [
 async def indexed(store: Store) -> SqlStore:
     """The store, with every vote in its index."""
     assert isinstance(store, SqlStore)
-    while await store._writer.submit(store._indexer._trigrams.step, None):
+    while await store._writer.submit(store._indexer._trigrams.step, 8):
         pass
     return store
 
