@@ -40,6 +40,10 @@ POSTGRESQL = ("store.engine=postgresql", "store.existingSecret.name=db")
             ("ab_testing.enabled=true", "summarize.prompt_b=b", "feedback.enabled=false"),
             "it needs summarize.enabled and feedback.enabled as well. Set both to true",
         ),
+        (
+            ("route.enabled=true", "route.insecurePolicy=Allow", "auth.mode=token", "authTokens.existingSecret.name=t"),
+            "route.insecurePolicy is Allow, but auth.mode is token: tokens and cookies would cross the network",
+        ),
         (("mlflow.enabled=true",), "mlflow.url is not set. Set it to MLflow's address"),
         (("summarize.mlflow_prompt=summary",), "mlflow.enabled is false. Set mlflow.enabled to true"),
         (("feedback.labels[0].name=fine", "feedback.labels[1].name=fine"), "feedback.labels has fine twice."),

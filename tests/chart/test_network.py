@@ -52,6 +52,15 @@ def test_router_prometheus_and_the_own_namespace_get_in_and_nobody_else(helm: He
 
 
 @pytest.mark.parametrize("values", ["minimal", "proxy"])
+def test_namespaces_of_clients_get_in_where_the_router_does(helm: Helm, values: str) -> None:
+    clients = "networkPolicy.from.clients[0].matchLabels.kubernetes\\.io/metadata\\.name=canopy-pipelines"
+    before = policy(helm, values=values)["ingress"]
+    after = policy(helm, "--set", clients, values=values)["ingress"]
+    assert [one for one in after[0]["from"] if one not in before[0]["from"]] == [namespace("canopy-pipelines")]
+    assert after[1:] == before[1:]
+
+
+@pytest.mark.parametrize("values", ["minimal", "proxy"])
 def test_the_gateway_of_an_httproute_gets_in(helm: Helm, values: str) -> None:
     gateway = (
         "httpRoute.enabled=true",
@@ -171,6 +180,13 @@ def test_the_route_is_encrypted_and_waits_as_long_as_a_stream_may_take(helm: Hel
         "haproxy.router.openshift.io/timeout": "240s",
         "haproxy.router.openshift.io/balance": "leastconn",
     }
+
+
+@pytest.mark.parametrize("insecure", ["Allow", "None"])
+def test_unencrypted_requests_are_answered_only_where_the_values_say_so(helm: Helm, insecure: str) -> None:
+    setting = ("--set", f"route.insecurePolicy={insecure}")
+    route = find(helm.render("--values", MINIMAL.with_name("route.yaml"), *setting), "Route")
+    assert route["spec"]["tls"]["insecureEdgeTerminationPolicy"] == insecure
 
 
 def test_the_ingress_waits_as_long_and_takes_bodies_as_large_as_the_server(helm: Helm) -> None:

@@ -180,6 +180,7 @@ class Route(_Part):
 
     enabled: bool = False
     host: Host = ""
+    insecure_policy: Literal["Redirect", "Allow", "None"] = "Redirect"
     annotations: Texts = {}
 
 
@@ -209,6 +210,7 @@ class Sources(_Part):
         {"matchLabels": {"policy-group.network.openshift.io/ingress": ""}},
         {"matchLabels": {"kubernetes.io/metadata.name": "ingress-nginx"}},
     ]
+    clients: Objects = []
     prometheus: Objects = [
         {"matchLabels": {"network.openshift.io/policy-group": "monitoring"}},
         {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}},

@@ -131,6 +131,9 @@
 {{- if and (eq .auth.mode "proxy") (semverCompare "<1.29-0" $.Capabilities.KubeVersion.Version) }}
 {{- fail "auth.mode is proxy, which needs Kubernetes 1.29 or later: only there a proxy outlives the open streams behind it. Upgrade the cluster, or set auth.mode to token." }}
 {{- end }}
+{{- if and .route.enabled (eq .route.insecurePolicy "Allow") (ne .auth.mode "open") }}
+{{- fail (printf "route.insecurePolicy is Allow, but auth.mode is %s: tokens and cookies would cross the network unencrypted. Set it to Redirect or None." .auth.mode) }}
+{{- end }}
 {{- if and .ingress.enabled (not .ingress.hosts) }}
 {{- fail "ingress.enabled is true, but ingress.hosts is empty. Name at least one host there." }}
 {{- end }}
