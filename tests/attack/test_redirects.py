@@ -9,6 +9,7 @@ import httpx
 import pytest
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SpanExportResult
 
 from canopy.errors import ConfigError, ModelError, PublishError
 from canopy.evals.backend import Backend
@@ -130,19 +131,26 @@ async def test_a_storage_that_redirects(tmp_path: Path, monkeypatch: pytest.Monk
     assert not asked
 
 
-async def test_a_collector_of_traces_that_redirects() -> None:
-    """OpenTelemetry's exporter is not Canopy's own; a version that follows shall not come in unseen."""
+@pytest.mark.parametrize("status", [301, 302, 304, 307, 308])
+async def test_a_collector_of_traces_that_redirects(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, status: int
+) -> None:
+    """Spans go nowhere else, and that they are lost is told, without what an address may hide."""
+    monkeypatch.setenv("OTEL_PYTHON_EXPORTER_OTLP_HTTP_TRACES_CREDENTIAL_PROVIDER", "canopy")
     async with (
         answering(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") as (elsewhere, asked),
-        answering(moved(elsewhere)) as (url, first),
+        answering(moved(elsewhere.replace("//", "//user:hunter2@"), status)) as (url, first),
     ):
         exporter = OTLPSpanExporter(f"{url}/v1/traces", headers={"Authorization": "Bearer secret"})
         span = TracerProvider(shutdown_on_exit=False).get_tracer("x").start_span("x")
         assert isinstance(span, ReadableSpan)
         span.end()
-        await asyncio.to_thread(exporter.export, [span])
+        assert await asyncio.to_thread(exporter.export, [span]) is SpanExportResult.FAILURE
+        exporter.shutdown()  # type: ignore[no-untyped-call]  # the SDK's own omission
     assert first
     assert not asked
+    assert "hunter2" not in caplog.text
+    assert f"redirects to {elsewhere}" in caplog.text
 
 
 @pytest.mark.parametrize("location", ["http://[", "//", "http://a:b", "\x00", "javascript:alert(1)"])
