@@ -35,6 +35,7 @@
     │   ├── ModelUnreachable        503 model_unreachable
     │   ├── ModelBusy               503 model_busy
     │   ├── ModelNotFound           502 model_not_found
+    │   ├── MaxTokensRefused        502 model_error
     │   ├── ModelTimeout            504 model_timeout
     │   ├── ModelReplyEmpty         502 model_reply_empty
     │   └── ModelReplyTruncated     502 model_reply_truncated
@@ -45,7 +46,8 @@
     └── StoreError                  503 store_unavailable
 
 The message is a sentence for the person who made the request: what is wrong and, where there is one, the way out. It
-never holds a secret, a stack trace or what the client sent.
+never holds a secret, a stack trace or what the client sent. Another server's own words are an error's `reason`, which
+only the log and reviewers get.
 """
 
 from typing import ClassVar
@@ -54,16 +56,22 @@ from typing import ClassVar
 class CanopyError(Exception):
     """The root: an HTTP status, a stable code for programs and a sentence for people.
 
-    `retry_after` is in whole seconds and becomes the header `Retry-After`.
+    `retry_after` is in whole seconds and becomes the header `Retry-After`. `reason` is what another server said.
     """
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal_error"
 
-    def __init__(self, sentence: str, *, retry_after: int | None = None) -> None:
+    def __init__(self, sentence: str, *, retry_after: int | None = None, reason: str | None = None) -> None:
         super().__init__(sentence)
         self.sentence = sentence
         self.retry_after = retry_after
+        self.reason = reason
+
+    @property
+    def in_full(self) -> str:
+        """The sentence with what another server said, for people who may read that."""
+        return f"{self.sentence} The server said: “{self.reason}”." if self.reason else self.sentence
 
 
 class ConfigError(CanopyError):
@@ -281,6 +289,10 @@ class ModelNotFound(ModelError):
     """The model server doesn't have the configured model."""
 
     code = "model_not_found"
+
+
+class MaxTokensRefused(ModelError):
+    """The model server allows no answer of that length."""
 
 
 class ModelTimeout(ModelError):

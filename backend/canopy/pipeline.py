@@ -115,7 +115,7 @@ class Pipeline:
                         call.texts += item
                         yield item
             except CanopyError as error:
-                await self._finish(call, _record(call, "failed", code=error.code))
+                await self._finish(call, _record(call, "failed", code=error.code), error.reason)
                 raise
             except (asyncio.CancelledError, GeneratorExit) as error:
                 if self._interrupted and isinstance(error, asyncio.CancelledError):
@@ -186,6 +186,7 @@ class Pipeline:
             temperature=temperature,
             max_tokens=max_tokens,
             trace_headers=self._telemetry.traces.trace_headers(span, question.trace_id),
+            hide_thoughts=feature.hide_thoughts(values),
         )
         return _Call(
             id=generation_id,
@@ -199,24 +200,28 @@ class Pipeline:
             began=time.monotonic(),
         )
 
-    async def _finish(self, call: _Call, generation: Generation) -> bool:
-        """Record the generation even if the caller is cancelled meanwhile; whether that worked."""
+    async def _finish(self, call: _Call, generation: Generation, reason: str | None = None) -> bool:
+        """Record the generation even if the caller is cancelled meanwhile; whether that worked.
+
+        `reason` is what the model server said of a failure.
+        """
         self._telemetry.traces.generated(call.request_span, call.span, generation)
         _end_span(call.span, generation)
         self._budgets.spend(call.question.asker, len(generation.response_text.encode()))
         tell = call.question.finished or self._telemetry.emit
-        recording = asyncio.create_task(self._recorded(generation, tell))
+        recording = asyncio.create_task(self._recorded(GenerationFinished(generation, reason), tell))
         self._recordings.add(recording)
         recording.add_done_callback(self._recordings.discard)
         return await asyncio.shield(recording)
 
-    async def _recorded(self, generation: Generation, tell: Callable[[GenerationFinished], None]) -> bool:
+    async def _recorded(self, ended: GenerationFinished, tell: Callable[[GenerationFinished], None]) -> bool:
+        generation = ended.generation
         try:
             await self._store.record_generation(generation)
         except StoreError as error:
             self._telemetry.emit(StoreFailed(error=error.sentence, trace_id=generation.trace_id))
             return False
-        tell(GenerationFinished(generation))
+        tell(ended)
         self._tell_recorded(generation)
         return True
 

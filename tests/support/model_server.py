@@ -151,10 +151,10 @@ class _Connection(asyncio.Protocol):
             if not script.status:
                 self._transport.close()
                 return
-            if script.status != 200:
+            if script.body is not None:
+                self._respond(script.status, script.headers or _EVENT_STREAM, script.body)
+            elif script.status != 200:
                 self._respond(script.status, script.headers, json.dumps({"error": script.error}).encode())
-            elif script.body is not None:
-                self._respond(200, script.headers or _EVENT_STREAM, script.body)
             elif request.body.get("stream"):
                 await self._stream(script, request)
             else:

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from canopy.api.bodies import BallotBody, SummarizeBody, check_length, parse, read_body
 from canopy.api.context import route_of, trace_id_of
-from canopy.api.errors import UNEXPECTED, report
+from canopy.api.errors import UNEXPECTED, report, told
 from canopy.api.filters import Word
 from canopy.api.parts import Parts
 from canopy.api.routes import BodyRoute, ErrorBody, json_response, request_body
@@ -184,7 +184,7 @@ def _end(parts: Parts, request: Request, item: Finished | Failed) -> dict[str, A
         exception = "".join(traceback.format_exception(item.error))
         failed = RequestFailed(route_of(request.scope), error.code, type(item.error).__name__, trace_id, exception)
         parts.telemetry.emit(failed)
-    return {"type": "error", "error": error.sentence, "code": error.code, "request_id": trace_id}
+    return {"type": "error", "error": told(parts, request.scope, error), "code": error.code, "request_id": trace_id}
 
 
 def _revealed(receipt: BallotReceipt) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from canopy import jsonlines
 from canopy.api import pages
+from canopy.api.access import identity_of
 from canopy.api.bodies import BodyError, invalid
 from canopy.api.context import route_of, trace_id_of
 from canopy.api.parts import Parts
@@ -31,10 +32,18 @@ def report(telemetry: Telemetry, scope: MutableMapping[str, Any], error: CanopyE
             http_route=route_of(scope),
             code=error.code,
             error=error.sentence,
+            reason=error.reason,
             trace_id=trace_id_of(scope),
             exception=None,
         )
         telemetry.emit(event)
+
+
+def told(parts: Parts, scope: MutableMapping[str, Any], error: CanopyError) -> str:
+    """The sentence for whoever asks; those who may read everything also get what another server said."""
+    identity = identity_of(scope)
+    is_open = parts.config.current.values.auth.mode == "open"
+    return error.in_full if is_open or (identity is not None and identity.may("reviewer")) else error.sentence
 
 
 def add_error_handlers(app: FastAPI, parts: Parts) -> None:
@@ -67,7 +76,7 @@ def add_error_handlers(app: FastAPI, parts: Parts) -> None:
         return respond(request, CanopyError(UNEXPECTED))
 
     def respond(request: Request, error: CanopyError) -> Response:
-        body: dict[str, Any] = {"detail": error.sentence, "code": error.code}
+        body: dict[str, Any] = {"detail": told(parts, request.scope, error), "code": error.code}
         if isinstance(error, BodyError):
             body["errors"] = error.errors
         headers = {"retry-after": str(error.retry_after)} if error.retry_after is not None else {}

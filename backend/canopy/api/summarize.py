@@ -11,7 +11,7 @@ from starlette.responses import Response
 from canopy.api.access import asker_in
 from canopy.api.bodies import ChatBody, SummarizeBody, check_length, parse, read_body
 from canopy.api.context import trace_id_of
-from canopy.api.errors import UNEXPECTED, report
+from canopy.api.errors import UNEXPECTED, report, told
 from canopy.api.parts import Parts
 from canopy.api.routes import BodyRoute, ErrorBody, json_response, request_body
 from canopy.api.sessions import proof_in, session_id_of, user_id_of
@@ -104,7 +104,9 @@ def error_event(parts: Parts, request: Request, error: Exception) -> bytes:
     if known is error:
         report(parts.telemetry, request.scope, known)
     trace_id = trace_id_of(request.scope)
-    return event({"type": "error", "error": known.sentence, "code": known.code, "request_id": trace_id})
+    return event(
+        {"type": "error", "error": told(parts, request.scope, known), "code": known.code, "request_id": trace_id}
+    )
 
 
 async def _events(reply: AsyncGenerator[Deltas | Generation]) -> AsyncGenerator[bytes]:

@@ -102,7 +102,7 @@ def run(
     else:
         say("\n".join(_summary(judges, tally, spending, ended)))
     if failure:
-        raise click.ClickException(f"The run stopped, and the next one goes on from here. {failure.sentence}")
+        raise click.ClickException(f"The run stopped, and the next one goes on from here. {failure.in_full}")
 
 
 async def _run(

@@ -12,8 +12,9 @@ from canopy.prompts import Prompt
 class Feature:
     """A use of the model, with everything that differs from one feature to the next.
 
-    `name` stands in records, logs and metrics; `flag` switches it; `prompt`, `model`, `temperature` and `max_tokens`
-    read the values that are in force when a generation starts. `exported` features can become evaluation tests.
+    `name` stands in records, logs and metrics; `flag` switches it; `prompt`, `model`, `temperature`, `max_tokens`
+    and `hide_thoughts` read the values that are in force when a generation starts. `exported` features can become
+    evaluation tests.
     """
 
     name: str
@@ -25,3 +26,4 @@ class Feature:
     model: Callable[[Values], str]
     temperature: Callable[[Values], float]
     max_tokens: Callable[[Values], int]
+    hide_thoughts: Callable[[Values], bool]

@@ -13,4 +13,5 @@ FEATURE = Feature(
     model=lambda values: values.summarize.model,
     temperature=lambda values: values.summarize.temperature,
     max_tokens=lambda values: values.summarize.max_tokens,
+    hide_thoughts=lambda values: values.summarize.hide_thoughts,
 )

@@ -70,6 +70,9 @@ class SummarizeValues(Section):
     )
     temperature: float = Field(0.9, ge=0, le=2, allow_inf_nan=False, description="Sampling temperature.")
     max_tokens: int = Field(4096, ge=1, le=1_000_000, description="Longest answer in tokens.")
+    hide_thoughts: bool = Field(
+        True, description="Leave what a model thinks before it answers out of its answers: not shown, kept or judged."
+    )
 
 
 class Label(Section):

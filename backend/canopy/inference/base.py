@@ -25,6 +25,7 @@ class ChatRequest:
     temperature: float
     max_tokens: int
     trace_headers: tuple[tuple[str, str], ...] = ()  # `traceparent` for the model server
+    hide_thoughts: bool = True  # leave a model's thoughts out of the reply
 
 
 @dataclass(frozen=True, slots=True)

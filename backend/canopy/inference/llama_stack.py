@@ -8,8 +8,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from canopy.errors import ModelTimeout
+from canopy.errors import CanopyError, ModelTimeout
 from canopy.inference.base import ChatRequest, Completed, Deltas
+from canopy.inference.reasons import fit
 from canopy.inference.reply import Reply, truncated
 from canopy.inference.watchdog import Watchdog
 
@@ -64,7 +65,7 @@ class LlamaStackInference:
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Deltas | Completed]:
         """Ask, and hand on the reply as it arrives: all tokens of one read together."""
         upstream = await asyncio.shield(self._load())  # shielded: other callers wait for the same task
-        reply = Reply(request.model)
+        reply = Reply(request.model, hide_thoughts=request.hide_thoughts)
         watchdog = Watchdog(self._first_token_timeout)
         try:
             async with AsyncExitStack() as stack:
@@ -81,6 +82,8 @@ class LlamaStackInference:
                         watchdog.restart(self._token_timeout)
                     if deltas:
                         yield deltas
+                if deltas := reply.end():
+                    yield deltas
                 completed = reply.complete()
                 with suppress(TimeoutError, *upstream.FAILURES):  # the reply is complete, whatever follows
                     async with asyncio.timeout(_LINGER):
@@ -89,7 +92,9 @@ class LlamaStackInference:
             limit = self._token_timeout if reply.begun else self._first_token_timeout
             raise ModelTimeout(f"The model was silent for {limit:g} seconds.") from error
         except upstream.FAILURES as error:
-            raise upstream.translate(error, request.model) from error
+            raise _told(upstream.translate(error, request.model), request) from error
+        except CanopyError as error:
+            raise _told(error, request) from error.__cause__
         except RuntimeError as error:
             # What the transport raises for a read after its own close; any other RuntimeError is a bug.
             if not self._closed:
@@ -109,3 +114,10 @@ class LlamaStackInference:
         upstream: type[Upstream] = import_module("canopy.inference.upstream").Upstream
         gc.freeze()  # a hundred thousand objects that stay: the collector need not walk through them again
         return upstream(self._url, connect_timeout=self._connect_timeout, retries=self._retries)
+
+
+def _told(error: CanopyError, request: ChatRequest) -> CanopyError:
+    """The error with its reason made fit to be told."""
+    if error.reason:
+        error.reason = fit(error.reason, [turn.content for turn in request.messages])
+    return error

@@ -2,15 +2,18 @@
 
 This runs once per token of every generation, so it touches each byte as seldom as it can. What it expects is narrower
 than server-sent events in general: every `data:` line is a whole JSON value or `[DONE]`, as this API's servers send it.
+A server that doesn't stream answers with one completion, and that is read as well.
 """
 
-import re
+import json
 from typing import Any
 
 import orjson
 
-from canopy.errors import CanopyError, ModelError, ModelReplyEmpty, ModelReplyTruncated, PromptTooLong
+from canopy.errors import CanopyError, ModelError, ModelReplyEmpty, ModelReplyTruncated
 from canopy.inference.base import Completed, Deltas
+from canopy.inference.complaints import good_ending, is_complaint, reported
+from canopy.inference.thoughts import Thoughts
 
 # Far above any chunk of a completion; a line that never ends must not fill the memory.
 _LONGEST_LINE = 4_000_000
@@ -18,35 +21,36 @@ _LONGEST_LINE = 4_000_000
 # Characters. No `max_tokens` of a summary comes near it; a model that has lost its way must not fill the memory.
 _LONGEST_REPLY = 1_000_000
 
-# What an event stream holds besides data: comments, other fields, and (where lines end in CRLF) blank lines.
-_NO_DATA = (b":", b"event:", b"id:", b"retry:", b"\r")
+# What an event stream holds besides data and names of events: comments, other fields, the end of a line in CRLF.
+_NO_DATA = (b":", b"id:", b"retry:", b"\r")
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_SIGNS_OF_LIFE = {b"ping", b"heartbeat", b"keepalive", b"keep-alive"}
 
-_TOO_LONG = re.compile(r"(?is)context.{0,20}(length|size|window|limit)|(prompt|input|request) is too (long|large)")
-
-
-def says_too_long(error_text: str) -> bool:
-    """Whether a model server's error text means that the prompt does not fit: each server has another code for it."""
-    return _TOO_LONG.search(error_text) is not None
-
-
-def prompt_too_long() -> PromptTooLong:
-    """The error for a prompt that the model's context can't hold."""
-    return PromptTooLong("The text is too long for the model. Shorten it, or summarize it in parts.")
+# Ends of a turn in models' own languages, which some servers send as the last piece of the text.
+_END_MARKS = {"<|eot_id|>", "<|end_of_text|>", "<|im_end|>", "<|endoftext|>", "<|eom_id|>", "<end_of_turn>", "</s>"}
 
 
 class Reply:
     """One reply.
 
-    `feed` it what arrives, in pieces of any size, until it is `done` or the body ends; then let it `complete`.
+    `feed` it what arrives, in pieces of any size, until it is `done` or the body ends; then let it `end`, and
+    `complete`.
     """
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str, *, hide_thoughts: bool = True) -> None:
         self.done = False  # by `[DONE]` or by an error: nothing that matters follows
-        self.heard = False  # the last feed held a token, of the answer or of the reasoning before it
+        self.heard = False  # the last feed held a token, of the answer or of the thoughts before it
         self.begun = False  # any feed did
         self._model = model
+        self._hide_thoughts = hide_thoughts
+        self._thoughts = Thoughts() if hide_thoughts else None  # None: what comes is the answer
         self._rest = b""  # a line whose end is still to come
-        self._length = 0  # characters so far
+        self._event = b""  # the name of the event whose data is still to come
+        self._body: list[bytes] | None = None  # the lines of a completion that is no stream
+        self._any_object = False  # there was something that did not say of itself that it is data
+        self._odd = False  # there are halves of characters
+        self._half = ""  # of a character that two chunks share
+        self._length = 0  # characters so far, thoughts included
         self._any_event = False
         self._any_word = False
         self._finish_reason: str | None = None
@@ -61,57 +65,178 @@ class Reply:
         deltas: Deltas = []
         try:
             for line in lines:
-                if line.startswith(b"data:"):
+                if line.startswith(b"data:") and not self._event:
                     self._read_event(line[5:], deltas)
-                elif line and not line.startswith(_NO_DATA):
-                    raise _foreign()
+                elif line:
+                    self._read_line(line, deltas)
+                else:
+                    self._event = b""
             if len(self._rest) > _LONGEST_LINE:
-                raise _foreign()
+                raise _foreign(self._rest)
+        except _NotJson as odd:
+            self._fail(odd.failure())
         except CanopyError as failure:
-            self._failure = failure
-            self.done = True
+            self._fail(failure)
         return deltas
+
+    def end(self) -> Deltas:
+        """The texts that were held back until now. The body may have ended within a line."""
+        deltas: Deltas = []
+        line, self._rest = (b"" if self.done else self._rest), b""
+        try:
+            if line.strip():
+                self._read_line(line, deltas)
+            if self._body is not None:
+                self._read_event(b"\n".join(self._body), deltas)
+            if self._any_object and not (self.begun or self._finish_reason or self.done):
+                raise _foreign(line)
+        except _NotJson:  # it broke off; where the finish reason was there before, that changes nothing
+            if self._finish_reason is None:
+                self._fail(truncated())
+        except CanopyError as failure:
+            self._fail(failure)
+        held = self._half and "\ufffd"
+        if self._thoughts:
+            held = self._thoughts.feed(held) + self._thoughts.end()
+        if held and self._failure is None:
+            self._any_word = self._any_word or not held.isspace()
+            deltas.append(held)
+        return deltas
+
+    def _fail(self, failure: CanopyError) -> None:
+        self._failure = failure
+        self.done = True
+
+    def _read_line(self, line: bytes, deltas: Deltas) -> None:
+        """A line that is not just data: fields of events, and what servers send where they don't stream."""
+        if self._body is not None:
+            self._body.append(line)
+            self._length += len(line)
+            if self._length > _LONGEST_LINE:
+                raise _foreign(line)
+        elif line.startswith(b"data:"):
+            self._read_named(line[5:], deltas)
+        elif line.startswith(b"event:"):
+            self._event = line[6:].strip()
+        elif line == b"\r":
+            self._event = b""
+        elif line.startswith(b"error:"):
+            raise reported({"error": _value(line[6:])})
+        elif not self._any_event and line.startswith(_BYTE_ORDER_MARK):
+            self._read_line(line[3:] or b"\r", deltas)
+        elif line.lstrip().startswith(b"{"):
+            self._read_object(line, deltas)
+        elif not line.startswith(_NO_DATA):
+            raise _foreign(line)
+
+    def _read_object(self, line: bytes, deltas: Deltas) -> None:
+        """A line that begins a JSON object without saying that it is data."""
+        self._any_object = True
+        try:
+            self._read_event(line, deltas)
+        except _NotJson:
+            if self._any_event:
+                raise
+            self._body = [line]
+
+    def _read_named(self, data: bytes, deltas: Deltas) -> None:
+        if self._event == b"error":
+            raise reported({"error": _value(data)})
+        if self._event not in _SIGNS_OF_LIFE:
+            self._read_event(data, deltas)
 
     def _read_event(self, data: bytes, deltas: Deltas) -> None:
         # orjson skips the space in front and the CR behind.
         try:
             event = orjson.loads(data)
-        except orjson.JSONDecodeError as malformed:
-            if data.strip() == b"[DONE]":
-                self.done = True
+        except orjson.JSONDecodeError:
+            event = self._read_odd(data)
+            if event is None:
                 return
-            raise ModelError("The model server sent a chunk that is not JSON.") from malformed
         self._any_event = True
         try:
+            if event.get("error"):
+                raise reported(event)
             choices = event.get("choices")
             if choices:
                 self._read_choice(event, choices[0], deltas)
-            elif error := event.get("error"):
-                raise _reported(error)
-            elif usage := event.get("usage"):
+            elif choices is None and is_complaint(event):
+                raise reported(event)
+            if usage := event.get("usage"):
                 self._usage = usage
         except (AttributeError, IndexError, KeyError, TypeError) as odd:
             raise ModelError("The model server sent a chunk that is not a chat completion's.") from odd
 
+    def _read_odd(self, data: bytes) -> Any:
+        """Data that is no JSON to the letter. None where it is the end, or nothing at all."""
+        match data.strip():
+            case b"[DONE]":
+                self.done = True
+                return None
+            case b"":
+                return None
+        try:
+            # Takes halves of characters, which a server may spread over two chunks.
+            event = json.loads(data.decode(errors="replace"))
+        except (ValueError, RecursionError) as malformed:
+            raise _NotJson(data) from malformed
+        self._odd = True
+        return event
+
     def _read_choice(self, event: dict[str, Any], choice: dict[str, Any], deltas: Deltas) -> None:
-        delta = choice.get("delta") or {}
+        if choice.get("error"):
+            raise reported(choice)
+        delta = choice.get("delta") or ({} if "delta" in choice else choice.get("message")) or {}
         text = delta.get("content")
+        if text.__class__ is list:
+            text = self._joined(text)
+        if not text and (thought := _thought(delta)):
+            self.heard = self.begun = True
+            self._length += len(thought)
+            text = "" if self._hide_thoughts else thought
         if text:
-            if "\0" in text:
-                text = text.replace("\0", "\ufffd")  # no store can hold it, and what is shown is what is stored
-            if not self._any_word:
-                self._any_word = not text.isspace()
+            self.heard = self.begun = True
             self._length += len(text)
             if self._length > _LONGEST_REPLY:
                 raise ModelError(f"The model's answer is longer than {_LONGEST_REPLY:,} characters.")
-            deltas.append(text)
-            self.heard = self.begun = True
-        elif delta.get("reasoning_content") or delta.get("reasoning"):
-            self.heard = self.begun = True
+            if self._odd:
+                text = self._whole_characters(text)
+            if self._thoughts:
+                text = self._thoughts.feed(text)
+                if self._thoughts.plain:
+                    self._thoughts = None
+            if text and text not in _END_MARKS:
+                self._say(text, deltas)
         if reason := choice.get("finish_reason"):
-            self._finish_reason = reason
             self._model = event.get("model") or self._model
-            self._usage = event.get("usage") or self._usage
+            self._finish_reason = good_ending(reason)
+
+    def _say(self, text: str, deltas: Deltas) -> None:
+        if "\0" in text:
+            text = text.replace("\0", "\ufffd")  # no store can hold it, and what is shown is what is stored
+        if not self._any_word:
+            self._any_word = not text.isspace()
+        deltas.append(text)
+
+    def _joined(self, parts: list[Any]) -> str:
+        """The text of content in parts; thoughts may be some of them."""
+        texts = []
+        for part in parts:
+            if isinstance(part, str):
+                texts.append(part)
+            elif part.get("type") in {"text", "output_text", None}:
+                texts.append(part.get("text") or "")
+            else:
+                self.heard = self.begun = True
+        return "".join(texts)
+
+    def _whole_characters(self, text: str) -> str:
+        """The text with halves of characters joined; a half without its other one is replaced."""
+        text, self._half = self._half + text, ""
+        if "\ud800" <= text[-1] <= "\udbff":
+            self._half, text = text[-1], text[:-1]
+        self._odd = bool(self._half)
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
     def complete(self) -> Completed:
         """The verdict at the end.
@@ -122,10 +247,10 @@ class Reply:
             raise self._failure
         last_line = self._rest.strip()
         if last_line and not self._any_event and not last_line.startswith(b"data:"):
-            raise _foreign()
+            raise _foreign(last_line)
         if not self._any_word:
-            raise _empty(self._finish_reason)
-        # The reason is the one sign of an end that every server gives: Llama Stack and OGX send no `[DONE]`.
+            raise _empty(self._finish_reason, thought=self.begun)
+        # The reason is the one sign of an end that every server gives: OGX and Llama Stack send no `[DONE]`.
         if self._finish_reason is None:
             raise truncated()
         return Completed(
@@ -137,23 +262,61 @@ class Reply:
         return count if isinstance(count, int) else None
 
 
+class _NotJson(Exception):  # noqa: N818 - no error yet: more of it may follow
+    """Data that is no JSON, and may be the beginning of some."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__()
+        self._data = data
+
+    def failure(self) -> ModelError:
+        """The error, if nothing follows that makes it whole."""
+        return ModelError("The model server sent a chunk that is not JSON.", reason=_excerpt(self._data))
+
+
 def truncated() -> ModelReplyTruncated:
     """The error for a reply that broke off."""
     return ModelReplyTruncated("The model's reply broke off before its end.")
 
 
-def _empty(finish_reason: str | None) -> ModelReplyEmpty:
+def _empty(finish_reason: str | None, *, thought: bool) -> ModelReplyEmpty:
     if finish_reason == "length":
         return ModelReplyEmpty("The model used up `summarize.max_tokens` before its first word: raise it.")
+    if thought:
+        return ModelReplyEmpty("The model thought, and then answered without a word.")
     return ModelReplyEmpty("The model answered without a word.")
 
 
-def _foreign() -> ModelError:
-    return ModelError("The model server answered with something other than an event stream.")
+def _foreign(line: bytes) -> ModelError:
+    if line.lstrip().startswith(b"<"):
+        return web_page(200)
+    sentence = "The model server answered with something other than an event stream."
+    return ModelError(sentence, reason=_excerpt(line))
 
 
-def _reported(error: object) -> ModelError | PromptTooLong:
-    # The server's own text stays out of the sentence: it may quote the request or hold a secret.
-    if says_too_long(orjson.dumps(error).decode()):
-        return prompt_too_long()
-    return ModelError("The model server reported an error while it answered.")
+def _excerpt(data: bytes) -> str:
+    return " ".join(data[:1000].decode(errors="replace").split())
+
+
+def web_page(status: int) -> ModelError:
+    """The error where a web page answers: a proxy, a sign-in, another program."""
+    return ModelError(
+        f"What answers at the model server's address is a web page ({status}): check `LLAMA_STACK_URL`, and what "
+        "stands between it and Canopy."
+    )
+
+
+def _value(data: bytes) -> object:
+    """JSON, or else the text as it is."""
+    try:
+        return orjson.loads(data) or "an error without words"
+    except orjson.JSONDecodeError:
+        return data.decode(errors="replace").strip() or "an error without words"
+
+
+def _thought(delta: dict[str, Any]) -> str:
+    """What a server that knows its model sends beside the answer."""
+    for key in ("reasoning_content", "reasoning", "thinking"):
+        if thought := delta.get(key):
+            return thought if isinstance(thought, str) else "…"
+    return ""

@@ -15,7 +15,8 @@ import httpx
 
 from canopy.errors import CanopyError, ModelBusy, ModelError, ModelNotFound, ModelTimeout, ModelUnreachable
 from canopy.inference.base import ChatRequest
-from canopy.inference.reply import prompt_too_long, says_too_long, truncated
+from canopy.inference.complaints import prompt_too_long, says_too_long
+from canopy.inference.reply import truncated
 from canopy.outgoing import bound_async, redirection
 from canopy.retry_after import seconds_in
 

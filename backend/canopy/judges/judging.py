@@ -43,6 +43,7 @@ class _Unusable(NamedTuple):
 
     code: str
     sentence: str
+    reason: str | None = None  # what the model server said
 
 
 class Judging:
@@ -114,7 +115,7 @@ class Judging:
             answer = await self._ask(judge, generation, headers, budget)
             if isinstance(answer, _Unusable):
                 await self._store.end_turn(turn, None)
-                self._failed(judge, generation, answer.code, answer.sentence, trace.trace_id, span)
+                self._failed(judge, generation, answer, trace.trace_id, span)
                 return "unusable"
             receipt = await self._store.end_turn(turn, _vote(judge, generation, answer))
             if receipt is None:  # the lease ran out, and somebody else was faster
@@ -123,7 +124,8 @@ class Judging:
             self._traces.judged(span, _result(judge, answer, receipt))
             return "labelled"
         except CanopyError as error:
-            self._failed(judge, generation, error.code, error.sentence, trace.trace_id, span)
+            why = _Unusable(error.code, error.sentence, error.reason)
+            self._failed(judge, generation, why, trace.trace_id, span)
             if isinstance(error, StoreError):
                 raise
             raise Unanswered(turn, error) from error
@@ -143,7 +145,8 @@ class Judging:
             except ModelReplyEmpty as error:
                 return _Unusable(error.code, "The judge's model answered without a word.")
             except PromptTooLong as error:
-                return _Unusable(error.code, "The response and its text are too long for the judge's model.")
+                too_long = "The response and its text are too long for the judge's model."
+                return _Unusable(error.code, too_long, error.reason)
             except BaseException:
                 budget.refund()
                 raise
@@ -168,12 +171,10 @@ class Judging:
             raise ModelTimeout(f"The judge's model took longer than {self._timeout:g} seconds.") from error
         return "".join(texts)
 
-    def _failed(
-        self, judge: Judge, generation: Generation, code: str, sentence: str, trace_id: str, span: Span
-    ) -> None:
-        self._tell(JudgementFailed(judge.name, judge.version, judge.model, generation.id, code, sentence, trace_id))
+    def _failed(self, judge: Judge, generation: Generation, why: _Unusable, trace_id: str, span: Span) -> None:
+        self._tell(JudgementFailed(judge.name, judge.version, judge.model, generation.id, *why, trace_id))
         if span.is_recording():
-            span.set_attribute("error.type", code)
+            span.set_attribute("error.type", why.code)
             span.set_status(Status(StatusCode.ERROR))
 
 

@@ -99,6 +99,7 @@ class RequestFailed(Event):
     error: str
     trace_id: str
     exception: str | None
+    reason: str | None = None  # what another server said
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,7 @@ class GenerationFinished(Event):
 
     name: ClassVar[str] = "generation_finished"
     generation: Generation
+    reason: str | None = None  # what the model server said of a failure
 
     def payload(self) -> dict[str, Any]:
         """The record without its texts."""
@@ -116,6 +118,7 @@ class GenerationFinished(Event):
             "feature": it.feature,
             "status": it.status,
             "code": it.error_code,
+            "reason": self.reason,
             "finish_reason": it.finish_reason,
             "trace_id": it.trace_id,
             "prompt_id": it.prompt_id,
@@ -240,6 +243,7 @@ class JudgementFailed(Event):
     generation_id: str
     code: str
     error: str
+    reason: str | None  # what the model server said
     trace_id: str
 
 

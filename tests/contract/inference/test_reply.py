@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from canopy.errors import CanopyError, ModelReplyTruncated
-from canopy.inference.reply import Reply, says_too_long
+from canopy.inference.complaints import says_too_long
+from canopy.inference.reply import Reply
 
 # What a model can write, empty deltas included; the last word keeps the reply from being blank.
 words = st.lists(st.text(), max_size=8).map(lambda texts: [*texts, "end"])

@@ -95,7 +95,7 @@ class Judge(OnServer):
                 "set `judge_model` in the suite's `scoring_params`, or give another with --judge-model."
             ) from error
         except ModelError as error:
-            raise ConfigError(f"The judge does not answer ({inference.description}): {error.sentence}") from error
+            raise ConfigError(f"The judge does not answer ({inference.description}): {error.in_full}") from error
 
     def _patterns(self) -> list[Pattern]:
         return [Pattern(pattern) for pattern in self.judge_score_regexes]

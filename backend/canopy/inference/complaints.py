@@ -1,0 +1,173 @@
+"""What a model server says where something is wrong, in its many shapes, and which of Canopy's errors that is."""
+
+import re
+from typing import NamedTuple
+
+import orjson
+
+from canopy.errors import MaxTokensRefused, ModelError, PromptTooLong
+
+# Ends of a complete answer, as OpenAI, TGI, Llama Stack, Ollama, Anthropic, Cohere, Mistral and Gemini name them.
+_WHOLE = {
+    *("stop", "eos", "eos_token", "stop_sequence", "end_turn", "end_of_turn", "end_of_message", "end_of_text"),
+    *("tool_calls", "tool_call", "tool_use", "function_call", "complete", "completed", "done", "end", "finished"),
+}
+_CUT = {"length", "max_tokens", "max_output_tokens", "model_length", "out_of_tokens", "max_length"}
+_FILTERED = {"content_filter", "content_filtered", "safety", "recitation", "prohibited_content", "blocklist", "refusal"}
+_GAVE_UP = {"error", "abort", "aborted", "cancelled", "canceled", "failed", "timeout", "insufficient_system_resource"}
+_NAME = re.compile(r"[\w .:-]{1,40}")
+
+_TOO_LONG = re.compile(
+    r"""(?isx) context .{0,20} (length|size|window|limit)
+    | (prompt|input|request|message|conversation)s? \s is \s too \s (long|large)
+    | reduce \s the \s length \s of \s the \s (messages|input|prompt)
+    | (input|prompt) .{0,40} (exceed|longer \s than|must \s have \s less)
+    | token \s count .{0,30} exceed | too \s many \s (input \s)? tokens"""
+)
+_PARAMETER = re.compile(r"(?i)max_(completion_|new_|output_)?tokens")
+_ANSWER = re.compile(r"(?i)maximum (number of )?tokens|(completion|output) tokens|in the (completion|output)")
+_NUMBER = r"[`(]*(\d[\d,]*)"
+_CONTEXT = re.compile(
+    rf"(?i)(?:context (?:length|size|window)\W{{0,3}}(?:is|of)?\s*(?:only )?|max_new_tokens\W+must be <=\s*){_NUMBER}"
+)
+_INPUT = re.compile(
+    rf"(?i){_NUMBER}`? (?:in the (?:messages|prompt)|of text input|input tokens|prompt tokens|`?inputs`? tokens"
+    r"|tokens (?:in|from|of) (?:the|your) (?:input|prompt|messages))"
+)
+_CAP = re.compile(
+    rf"""(?ix) (?: at\smost\s | less\sthan\sor\sequal\sto\s | \[\s*1\s*,\s* | between\s1\sand\s | limit\sof\s
+    | (?:exceed|greater\sthan|larger\sthan|maximum\sis|maximum\sof|<=?)\s | \d\s>\s ) {_NUMBER}"""
+)
+_DEEPEST = 5  # levels of an error inside others
+_ANY = 1 << 62  # more tokens than anybody asks for
+_LEAST = 16  # tokens; with less room than this there is no answer, and the text is what is too long
+
+
+class Complaint(NamedTuple):
+    """What a server said: its sentence, and the words for programs beside it."""
+
+    words: str
+    codes: str = ""
+
+    @property
+    def text(self) -> str:
+        """Both."""
+        return f"{self.words} {self.codes}"
+
+
+def complaint_in(body: object) -> Complaint:
+    """What an error says, whichever of the usual shapes it has. What it quotes of the request is left out."""
+    parts = body if isinstance(body, dict) else {}
+    inner = parts.get("error")
+    parts = inner if isinstance(inner, dict) else parts
+    codes = [str(value) for key in ("type", "code", "param", "error_type") if (value := parts.get(key))]
+    return Complaint(_words(body), " ".join(codes))
+
+
+def complaint_of(data: bytes) -> Complaint:
+    """The same for a body that may be no JSON."""
+    try:
+        return complaint_in(orjson.loads(data))
+    except orjson.JSONDecodeError:
+        return Complaint(" ".join(data[:4000].decode(errors="replace").split()))
+
+
+def is_complaint(event: dict[str, object]) -> bool:
+    """Whether an object without choices tells of an error: with the key `error`, flat, or as web frameworks do."""
+    return "error" in (event.get("object"), event.get("type")) or any(
+        event.get(key) for key in ("error", "errors", "detail", "message")
+    )
+
+
+def says_too_long(error_text: str) -> bool:
+    """Whether a model server's error text means that the prompt does not fit: each server has another code for it."""
+    return _TOO_LONG.search(error_text) is not None
+
+
+def room_for_answer(text: str, asked: int) -> int | None:
+    """How many tokens an answer may have, where a server refuses `max_tokens` and says enough to tell.
+
+    0 where the prompt leaves no room; None where the text is about something else or tells no figure below `asked`.
+    """
+    context, taken = _CONTEXT.search(text), _INPUT.search(text)
+    if context and taken:
+        room = _count(context) - _count(taken)
+        return room if _LEAST <= room < asked else 0 if room < _LEAST else None
+    if context or not (_PARAMETER.search(text) or _ANSWER.search(text)):
+        return None
+    caps = [cap for found in _CAP.finditer(text) if 0 < (cap := _count(found)) < asked]
+    return min(caps, default=None)
+
+
+def refused(complaint: Complaint, otherwise: str) -> ModelError | PromptTooLong:
+    """The error for a request that a server refused; `otherwise` is the sentence where no cause is known."""
+    text, reason = complaint.text, complaint.words
+    if _CONTEXT.search(text) and _INPUT.search(text):  # the figures know better than the words
+        return max_tokens_refused(reason) if room_for_answer(text, _ANY) else prompt_too_long(reason)
+    if _PARAMETER.search(text):
+        return max_tokens_refused(reason)
+    if says_too_long(text):
+        return prompt_too_long(reason)
+    return max_tokens_refused(reason) if _ANSWER.search(text) else ModelError(otherwise, reason=reason)
+
+
+def max_tokens_refused(reason: str) -> MaxTokensRefused:
+    """The error for an answer that may not be as long as was asked for."""
+    return MaxTokensRefused(
+        "The model server allows no answer of `summarize.max_tokens` tokens: lower that value.", reason=reason
+    )
+
+
+def prompt_too_long(reason: str | None = None) -> PromptTooLong:
+    """The error for a prompt that the model's context can't hold."""
+    sentence = "The text is too long for the model. Shorten it, or summarize it in parts."
+    return PromptTooLong(sentence, reason=reason)
+
+
+def reported(error: object) -> ModelError | PromptTooLong:
+    """The error for one that a server reports instead of, or inside, an answer."""
+    return refused(complaint_in(error), "The model server reported an error while it answered.")
+
+
+def good_ending(reason: object) -> str:
+    """A finish reason that ends a complete answer; whatever cut it at `max_tokens` is `length`.
+
+    Raises ModelError for any other reason.
+    """
+    name = str(reason)
+    known = name.lower()
+    if known in _WHOLE:
+        return known
+    if known in _CUT:
+        return "length"
+    if known in _FILTERED:
+        raise ModelError(f"The model server's filter stopped the answer (`{known}`).", reason=f"finish_reason: {known}")
+    if known in _GAVE_UP:
+        raise ModelError(f"The model server gave up on the answer (`{known}`).", reason=f"finish_reason: {known}")
+    shown = f"`{name}`" if _NAME.fullmatch(name) else "a reason"
+    raise ModelError(
+        f"The model's answer ended for {shown}, which Canopy doesn't know, so that it does not count as complete.",
+        reason=f"finish_reason: {name[:40]}",
+    )
+
+
+def _count(found: re.Match[str]) -> int:
+    return int(found[1].replace(",", "")[:12])
+
+
+def _words(body: object, depth: int = 0) -> str:
+    if isinstance(body, str):
+        return " ".join(body[:4000].split())
+    if isinstance(body, list) and depth < _DEEPEST:
+        return "; ".join(filter(None, (_words(each, depth + 1) for each in body[:3])))
+    return _words_in(body, depth) if isinstance(body, dict) and depth < _DEEPEST else ""
+
+
+def _words_in(body: dict[str, object], depth: int) -> str:
+    loc = body.get("loc")
+    if "msg" in body and isinstance(loc, list):  # a web framework's complaint about a field
+        return f"{'.'.join(map(str, loc[:6]))}: {_words(body['msg'], depth + 1)}"
+    for key in ("error", "message", "detail", "errors", "msg", "error_message"):
+        if words := _words(body.get(key), depth + 1):
+            return words
+    return " ".join(str(value) for key in ("type", "code") if (value := body.get(key)))

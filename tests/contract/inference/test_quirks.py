@@ -1,0 +1,162 @@
+"""What real servers send is read for what it means, however the network cuts it; what is no answer is none."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from canopy.errors import CanopyError, ModelError
+from canopy.inference.base import Completed
+from canopy.inference.reasons import fit
+from canopy.inference.reply import Reply
+from canopy.inference.thoughts import Thoughts
+from tests.support.model_quirks import ANSWER, ANSWERS, DONE, FAILURES, START, STOP, TEXT, USAGES, chunk, data, say
+
+SIZES = (1, 2, 7, 64, 1 << 20)  # bytes of each read
+
+
+def read(body: bytes, size: int = 1 << 20, *, hide_thoughts: bool = True) -> tuple[str, Completed | CanopyError]:
+    """The text of a body that comes in reads of this size, and the verdict."""
+    reply, texts = Reply("asked", hide_thoughts=hide_thoughts), []
+    for start in range(0, len(body), size):
+        texts += reply.feed(body[start : start + size])
+        if reply.done:
+            break
+    texts += reply.end()
+    assert all(texts)
+    try:
+        return "".join(texts), reply.complete()
+    except CanopyError as error:
+        return "".join(texts), error
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", ANSWERS)
+def test_an_answer_in_any_form_is_its_text(name: str, size: int) -> None:
+    text, end = read(ANSWERS[name], size)
+    assert isinstance(end, Completed), end
+    assert (text, end.finish_reason) == (ANSWER, "stop")
+
+
+@pytest.mark.parametrize("name", USAGES)
+def test_tokens_are_counted_wherever_they_stand(name: str) -> None:
+    text, end = read(USAGES[name])
+    assert isinstance(end, Completed), end
+    assert (text, end.input_tokens, end.output_tokens) == (ANSWER, 31, 8)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", FAILURES)
+def test_no_failure_in_any_form_passes_for_an_answer(name: str, size: int) -> None:
+    failure = FAILURES[name]
+    text, end = read(failure.body, size)
+    assert isinstance(end, CanopyError)
+    assert end.code == failure.code
+    assert failure.told.lower() in (end.reason or "").lower()
+    assert text in ("", ANSWER)
+
+
+@pytest.mark.parametrize("reason", ["stop", "STOP", "eos_token", "end_turn", "tool_calls", "function_call", "COMPLETE"])
+def test_good_ends_are_good_under_every_servers_name(reason: str) -> None:
+    _, end = read(TEXT + data(chunk({}, reason), DONE))
+    assert isinstance(end, Completed)
+    assert end.finish_reason == reason.lower()
+
+
+@pytest.mark.parametrize("reason", ["length", "MAX_TOKENS", "model_length", "out_of_tokens"])
+def test_an_answer_that_was_cut_is_called_that_under_every_servers_name(reason: str) -> None:
+    _, end = read(TEXT + data(chunk({}, reason), DONE))
+    assert isinstance(end, Completed)
+    assert end.finish_reason == "length"
+
+
+def test_an_unknown_end_is_a_failure_that_names_it() -> None:
+    _, end = read(TEXT + data(chunk({}, "moonphase"), DONE))
+    assert isinstance(end, ModelError)
+    assert "`moonphase`" in end.sentence
+
+
+@pytest.mark.parametrize("reason", ["<b>" * 40, {"type": "x" * 100}, 7])
+def test_an_unknown_end_that_is_no_name_is_not_repeated_to_people(reason: object) -> None:
+    _, end = read(TEXT + data(chunk({}, reason), DONE))
+    assert isinstance(end, ModelError)
+    assert "<b>" not in end.sentence
+    assert len(end.sentence) < 200
+
+
+def test_a_web_page_is_called_that_and_the_setting_named() -> None:
+    _, end = read(FAILURES["a web page"].body)
+    assert isinstance(end, ModelError)
+    assert "web page" in end.sentence
+    assert "`LLAMA_STACK_URL`" in end.sentence
+
+
+def test_thoughts_can_be_shown() -> None:
+    body = data(chunk({"reasoning_content": "Hm. "}), START, say("<think>Well.</think> "), say("Yes."), STOP)
+    assert read(body, hide_thoughts=False)[0] == "Hm. <think>Well.</think> Yes."
+    assert read(body)[0] == "Yes."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The tag <think> opens a thought, </think> ends it.",
+        "<b>Bold</b>",
+        "<",
+        "< 3 is less than 3",
+        "[THIN] ice",
+        " x",
+    ],
+)
+@pytest.mark.parametrize("size", [1, 3, 100])
+def test_an_answer_about_tags_is_left_as_it_is(text: str, size: int) -> None:
+    pieces = [text[start : start + size] for start in range(0, len(text), size)]
+    assert read(data(START, *map(say, pieces)) + data(STOP))[0] == text
+
+
+_markers = st.sampled_from(["<think>", "</think>", "<|channel|>", "final", "<|message|>", "<|end|>", "[THINK]", "\n"])
+_pieces = st.lists(st.one_of(_markers, st.text(max_size=6)), max_size=12)
+
+
+@given(_pieces, st.lists(st.integers(min_value=0, max_value=80)))
+def test_where_a_text_is_cut_changes_nothing_about_its_thoughts(pieces: list[str], cuts: list[int]) -> None:
+    def answer(parts: list[str]) -> str:
+        thoughts = Thoughts()
+        said = ""
+        for part in parts:
+            said += part if thoughts.plain else thoughts.feed(part)
+        return said + thoughts.end()
+
+    text = "".join(pieces)
+    bounds = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
+    assert answer([text[a:b] for a, b in pairwise(bounds)]) == answer([text])
+
+
+def test_a_reason_quotes_no_prompt_and_holds_no_secret() -> None:
+    prompt = "Dear doctor, my knee hurts whenever I climb the stairs to the attic. " * 3
+    said = (
+        "Bad input: 'my knee hurts whenever I climb the stairs' near token 7; key sk-abcdef123456 "
+        "(Bearer abc.def) https://ana:hunter2@models.example/v1?key=1234 api_key=tops3cret"
+    )
+    reason = fit(said, [prompt])
+    assert reason.startswith("Bad input: '…' near token 7")
+    for private in ("knee", "sk-abc", "abc.def", "hunter2", "tops3cret", "1234"):
+        assert private not in reason
+
+
+def test_a_short_prompt_and_a_known_secret_are_not_quoted_either() -> None:
+    assert fit("cannot parse 'my secret' with k1ey", ["my secret"], ["k1ey"]) == "cannot parse '…' with …"
+
+
+def test_a_reason_is_short_and_one_line() -> None:
+    reason = fit("no\nway \x1b[31m" + "so " * 10_000, [])
+    assert len(reason) <= 300
+    assert reason.startswith("no way ")
+    assert reason.isprintable()
+    assert reason.endswith("…")
+
+
+def test_models_names_survive() -> None:
+    said = "The model `meta-llama/Llama-3.2-3B-Instruct` does not exist; maximum context length is 4096 tokens."
+    assert fit(said, ["Summarize the text."]) == said

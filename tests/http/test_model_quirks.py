@@ -1,0 +1,168 @@
+"""What real model servers send, seen by clients: an answer is an answer everywhere, and a failure is one everywhere."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.http.conftest import ENVIRONMENT, events, values
+from tests.http.signing_in import credentials, guarded_server
+from tests.support.judging import JUDGE
+from tests.support.model_quirks import ANSWER, ANSWERS, FAILURES, Failure, data, say, thinking
+from tests.support.model_scripts import Script
+from tests.support.model_server import FakeModelServer
+from tests.support.server import Server, running_server
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+CHAT = {"messages": [{"role": "user", "content": "And toads?"}]}
+TEXT = {"prompt": "A long text."}
+
+
+def finished(server: Server, trace_id: str) -> list[dict[str, Any]]:
+    return [line for line in server.events("generation_finished") if line["trace_id"] == trace_id]
+
+
+def check_failed(server: Server, trace_id: str, failure: Failure) -> None:
+    """The generation is recorded as failed, and the log has the server's words."""
+    lines = finished(server, trace_id)
+    assert lines
+    for line in lines:
+        assert (line["status"], line["code"]) == ("failed", failure.code)
+        assert failure.told.lower() in (line["reason"] or "").lower()
+        assert "A long text." not in (line["reason"] or "")
+
+
+@pytest.mark.parametrize("name", FAILURES)
+async def test_a_failure_is_a_status_or_an_error_event_and_recorded_with_the_servers_words(
+    client: httpx.AsyncClient, model: FakeModelServer, server: Server, name: str
+) -> None:
+    failure = FAILURES[name]
+    model.scripts["llama32"] = Script(body=failure.body)
+    asked: list[tuple[str, dict[str, Any]]] = [("/summarize", TEXT), ("/summarize/chat", CHAT)]
+    for response in await asyncio.gather(*(client.post(path, json={**body, "stream": False}) for path, body in asked)):
+        assert response.status_code == (422 if failure.code == "prompt_too_long" else 502), response.text
+        assert response.json()["code"] == failure.code
+        check_failed(server, response.json()["request_id"], failure)
+    for response in await asyncio.gather(*(client.post(path, json=body) for path, body in asked)):
+        if response.status_code == 200:
+            *deltas, error, _ = events(response.text)
+            assert "".join(event["delta"] for event in deltas) == ANSWER
+            assert (error["type"], error["code"]) == ("error", failure.code)
+        check_failed(server, response.headers["x-request-id"], failure)
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+async def test_an_answer_in_any_form_is_shown_and_kept(
+    client: httpx.AsyncClient, model: FakeModelServer, name: str
+) -> None:
+    model.scripts["llama32"] = Script(body=ANSWERS[name])
+    whole = await client.post("/summarize", json={**TEXT, "stream": False})
+    assert (whole.status_code, whole.json()["response"]) == (200, ANSWER)
+    *deltas, done, _ = events((await client.post("/summarize/chat", json=CHAT)).text)
+    assert ("".join(event["delta"] for event in deltas), done["type"]) == (ANSWER, "done")
+
+
+async def test_a_web_page_instead_of_a_model_is_told_with_the_setting(
+    client: httpx.AsyncClient, model: FakeModelServer
+) -> None:
+    model.scripts["llama32"] = Script(body=FAILURES["a web page"].body, headers=(("Content-Type", "text/html"),))
+    response = await client.post("/summarize", json=TEXT)
+    assert response.status_code == 502
+    assert "`LLAMA_STACK_URL`" in response.json()["detail"]
+
+
+@asynccontextmanager
+async def comparing(folder: Path, model: FakeModelServer) -> AsyncGenerator[tuple[Server, httpx.AsyncClient]]:
+    """A server that compares the prompts `First:` and `Second:`."""
+    prompts = {"prompt": "First:", "prompt_b": "Second:"}
+    config = values(model, summarize=prompts, ab_testing={"enabled": True})
+    async with (
+        running_server(folder, config, env=ENVIRONMENT | {"CANOPY_KEEPALIVE_INTERVAL": "15"}) as server,
+        httpx.AsyncClient(base_url=server.url, timeout=20) as client,
+    ):
+        yield server, client
+
+
+async def test_a_comparison_with_a_failed_side_shows_the_error_and_takes_no_ballot(
+    model: FakeModelServer, tmp_path: Path
+) -> None:
+    async with comparing(tmp_path, model) as (server, client):
+        for failure in FAILURES.values():
+            model.scripts = {"First:": Script(), "Second:": Script(body=failure.body)}
+            session = {"x-session-id": "one"}
+            begun, *rest = events((await client.post("/summarize/ab", json=TEXT, headers=session)).text)
+            ends = {event["variant"]: event for event in rest[:-1] if "type" in event}
+            assert sorted(end["type"] for end in ends.values()) == ["done", "error"]
+            assert [end["code"] for end in ends.values() if end["type"] == "error"] == [failure.code]
+            ballot = {"comparison_id": begun["comparison_id"], "preference": "a"}
+            refused = await client.post("/feedback/ab", json=ballot, headers=session)
+            assert (refused.status_code, refused.json()["code"]) == (404, "comparison_not_found")
+            whole = await client.post("/summarize/ab", json={**TEXT, "stream": False}, headers=session)
+            sides = [whole.json()["a"], whole.json()["b"]]
+            assert sorted(side["type"] for side in sides) == ["done", "error"]
+        assert (await client.get("/feedback/ab")).json()["total"] == 0
+        failed = [line for line in server.events("generation_finished") if line["status"] == "failed"]
+        assert len(failed) == 2 * len(FAILURES)
+
+
+async def test_thoughts_are_shown_where_the_values_say_so(model: FakeModelServer, tmp_path: Path) -> None:
+    config = values(model, summarize={"hide_thoughts": False})
+    async with (
+        running_server(tmp_path, config, env=ENVIRONMENT) as server,
+        httpx.AsyncClient(base_url=server.url, timeout=20) as client,
+    ):
+        model.scripts["llama32"] = Script(body=thinking("<think>", "Hm.", "</think>", "Yes."))
+        shown = await client.post("/summarize", json={**TEXT, "stream": False})
+        assert shown.json()["response"] == "<think>Hm.</think>Yes."
+        server.write_values(values(model, summarize={"hide_thoughts": True}))
+        await server.event("config_reloaded")
+        hidden = await client.post("/summarize", json={**TEXT, "stream": False})
+        assert hidden.json()["response"] == "Yes."
+
+
+async def test_a_judge_is_asked_without_thoughts_and_its_own_are_none_of_its_answer(
+    model: FakeModelServer, tmp_path: Path
+) -> None:
+    label = '{"rationale": "It fits.", "label": "%s"}'
+    model.scripts["judge"] = Script(body=thinking("<think>", label % "wrong", "</think>", label % "accurate"))
+    model.scripts["llama32"] = Script(body=thinking("<think>", "SECRET THOUGHT", "</think>", "An answer."))
+    config = values(model, judging={"online": True}) | {"judges": [JUDGE]}
+    async with (
+        running_server(tmp_path, config, env=ENVIRONMENT) as server,
+        httpx.AsyncClient(base_url=server.url, timeout=20) as client,
+    ):
+        await client.post("/summarize", json={**TEXT, "stream": False})
+        (line,) = await server.event("judgement_recorded")
+        assert line["label"] == "accurate"
+        (asked,) = [it for it in model.requests if it.body.get("model") == "judge"]
+        assert "An answer." in str(asked.body)
+        assert "SECRET THOUGHT" not in str(asked.body)
+        model.scripts["judge"] = Script(body=FAILURES["an error beside the choices"].body)
+        await client.post("/summarize", json={**TEXT, "stream": False})
+        (failed,) = await server.event("judgement_failed")
+        assert failed["reason"] == "backend pod left"
+
+
+@pytest.mark.parametrize("mode", ["token", "proxy"])
+async def test_only_reviewers_are_told_what_the_server_said(model: FakeModelServer, tmp_path: Path, mode: str) -> None:
+    async with (
+        guarded_server(tmp_path, model, mode) as (server, _),
+        httpx.AsyncClient(base_url=server.url, timeout=20) as client,
+    ):
+        said = {"error": {"message": "shard 7 of sk-abcdef123456 lost, asked to summarize A LONG TEXT OF SOMEBODY"}}
+        text = {"prompt": "A LONG TEXT OF SOMEBODY"}
+        for script in (Script(body=data(said)), Script(body=data(say("Hello"), said))):
+            model.scripts["llama32"] = script
+            for name in ("ana", "ben"):
+                response = await client.post("/summarize", json=text, headers=credentials(mode, name))
+                assert ("shard 7" in response.text) == (name == "ana"), response.text
+                assert "sk-abc" not in response.text
+                assert "SOMEBODY" not in response.text
+            lines = server.events("request_failed")[-2:]
+            assert all(line["reason"].startswith("shard 7 of … lost") for line in lines)
+            assert "SOMEBODY" not in str(server.log)
