@@ -18,7 +18,11 @@ _OTHERS_EVERY = 0.02  # seconds between two requests of the other client
 _VOTE = orjson.dumps({"input_text": "x" * 700, "response_text": "y" * 700, "rating": "thumbs_up"})
 # What the other client does meanwhile, in turns.
 _OTHERS = (request("GET", "/feature-flags"), request("POST", "/feedback", _VOTE), request("GET", "/feedback?limit=20"))
-_PAGES = {"newest": "/feedback", "filtered": "/feedback?rating=thumbs_down", "deep": "/feedback?cursor={cursor}"}
+_PAGES = {
+    "newest": "/feedback?limit=50",
+    "filtered": "/feedback?limit=50&rating=thumbs_down",
+    "deep": "/feedback?limit=50&cursor={cursor}",
+}
 
 
 def measure(folder: Path, *, quick: bool) -> list[Figure]:

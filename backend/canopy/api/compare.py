@@ -12,10 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from canopy import jsonlines
 from canopy.api.bodies import BallotBody, SummarizeBody, check_length, parse, read_body
 from canopy.api.context import route_of, trace_id_of
 from canopy.api.errors import UNEXPECTED, report, told
 from canopy.api.filters import Word
+from canopy.api.paging import Piece, awaited, one_page, page_response
 from canopy.api.parts import Parts
 from canopy.api.routes import BodyRoute, ErrorBody, json_response, request_body
 from canopy.api.sessions import owning_session_id_of, proof_in, user_id_of
@@ -28,6 +30,7 @@ from canopy.feedback.ab_report import chosen, payload, report_on
 from canopy.feedback.times import iso
 from canopy.inference.base import Message
 from canopy.store.ab import Ballot, BallotEntry, BallotReceipt
+from canopy.store.base import Store
 from canopy.telemetry.events import RequestFailed
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
@@ -101,33 +104,40 @@ def comparison_review_routes(parts: Parts) -> APIRouter:
     router = APIRouter(route_class=APIRoute, tags=["a/b testing"], responses=_ERRORS)
 
     @router.get("/feedback/ab", response_model=None)
-    async def results(query: Annotated[BallotsQuery, Query()]) -> Response:
+    async def results(request: Request, query: Annotated[BallotsQuery, Query()]) -> Response:
         """Counts and ballots; statistics and the decision for one experiment."""
         parts.ballots.check()
         store = parts.store
         experiments = await store.experiments()
         experiment = chosen(experiments, query.experiment)
         counts = await store.ballot_counts(query.experiment)
-        page = await store.ballots(query.experiment, query.limit, query.cursor)
+        page = await awaited(request.receive, one_page(parts, _ballots(store, query)))
         found: dict[str, Any] = {"experiment": None, "statistics": None, "decision": None}
         if experiment is not None:
             own = counts if query.experiment else await store.ballot_counts(experiment.id)
             found = payload(report_on(experiment, own, await store.first_ballots(experiment.id)))
-        return json_response(
-            {
-                "total": counts.ballots,
-                "prompt_a_wins": counts.wins_prompt,
-                "prompt_b_wins": counts.wins_prompt_b,
-                "ties": counts.ties,
-                "both_bad": counts.both_bad,
-                **found,
-                "experiments": [{"id": it.id, "created_at": iso(it.created_at)} for it in experiments],
-                "entries": [entry(it) for it in page.entries],
-                "next": page.next,
-            }
-        )
+        head = {
+            "total": counts.ballots,
+            "prompt_a_wins": counts.wins_prompt,
+            "prompt_b_wins": counts.wins_prompt_b,
+            "ties": counts.ties,
+            "both_bad": counts.both_bad,
+            **found,
+            "experiments": [{"id": it.id, "created_at": iso(it.created_at)} for it in experiments],
+        }
+        return page_response(head, "entries", page)
 
     return router
+
+
+async def _ballots(store: Store, query: BallotsQuery) -> AsyncGenerator[Piece]:
+    left, cursor = query.limit, query.cursor
+    while left:
+        page = await store.ballots(query.experiment, left, cursor)
+        yield Piece([jsonlines.dump(entry(it)) for it in page.entries], page.next)
+        if page.next is None:
+            return
+        left, cursor = left - len(page.entries), page.next
 
 
 def _mapping(comparison_id: str) -> dict[str, str]:

@@ -73,7 +73,9 @@ class PageQuery(FeedbackQuery):
     order: Literal["newest", "worst"] = Field(
         "newest", description="`worst`: the responses that a person or a judge finds bad and that wait for a review."
     )
-    limit: int = Field(50, ge=1, le=200, description="Entries on a page.")
+    limit: int | None = Field(
+        None, ge=1, le=200, description="Entries on a page; without it all, up to 10,000 entries or 8 MB."
+    )
     cursor: Word = Field(None, max_length=200, description="The `next` of the page before.")
     experiment: Word = Field(None, max_length=200, description="The A/B experiment that the dashboard shows.")
     ab_cursor: Word = Field(None, max_length=200, description="Which page of its ballots the dashboard shows.")

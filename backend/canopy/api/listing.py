@@ -1,22 +1,24 @@
 """One page of feedback with what stands beside it: judges' labels and people's votes on the same responses."""
 
-import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from starlette.types import Receive
-
+from canopy import jsonlines
 from canopy.api.filters import PageQuery
+from canopy.api.paging import Piece, one_page
 from canopy.api.parts import Parts
-from canopy.api.streams import unless_gone
-from canopy.errors import ClientGone
-from canopy.store.base import Filter, Page, Store
+from canopy.store.base import Feedback, Filter, Page, Store
+from canopy.store.cursors import Found
 from canopy.store.labels import JudgeLabel, PersonVote
+
+MOST = 10_000  # entries, for a client that names no limit
+
+type Entry = Callable[[Feedback, Sequence[JudgeLabel]], dict[str, Any]]
 
 
 class Listing(NamedTuple):
-    """A page. `total` is None where to count would be to look at everything: in the order of the worst, and where a
-    search finds more than are counted or looks at much.
+    """A page of excerpts, for people. `total` is None where to count would be to look at everything: in the order of
+    the worst, and where a search finds more than are counted or looks at much.
     """
 
     page: Page
@@ -25,40 +27,64 @@ class Listing(NamedTuple):
     votes: Mapping[str, Sequence[PersonVote]]
 
 
-async def listing(
-    parts: Parts, where: Filter, query: PageQuery, limit: int, receive: Receive, excerpt: int | None = None
-) -> Listing:
-    """Read it, with `excerpt` so many characters of each text; a page of whole texts when it is its turn.
+async def listing(parts: Parts, where: Filter, query: PageQuery, limit: int, excerpt: int) -> Listing:
+    """Read it, so many characters of each text.
 
-    Raises InputError for a cursor that is none, ClientGone when nobody waits for the page any more, and what the store
-    raises.
+    Raises InputError for a cursor that is none, and what the store raises.
     """
-    reading = _read(parts.store, where, query, limit, excerpt)
-    if excerpt is None and where.search is None and where.label is None:  # searches take turns by themselves
-        reading = _in_turn(parts.pages, reading)
-    found = await unless_gone(receive, reading)
-    if found is None:
-        raise ClientGone("The client went away before its answer was there.")
-    return found
+    store = parts.store
+    found = await _find(store, where, query, limit)
+    total = await _total(store, where, query, found)
+    if not found.ids:
+        return Listing(Page([], found.next, found.searched_to), total, {}, {})
+    async with parts.pages:
+        feedback, _ = await store.feedback(found.ids, excerpt)
+        ids = _generations(feedback)
+        labels = await store.judge_labels(ids) if ids else {}
+        votes = await store.person_votes(ids) if ids else {}
+    return Listing(Page(feedback, found.next, found.searched_to), total, labels, votes)
 
 
-async def _in_turn(places: asyncio.Semaphore, reading: Coroutine[Any, Any, Listing]) -> Listing:
-    try:
-        async with places:
-            return await reading
-    finally:
-        reading.close()
+class Entries(NamedTuple):
+    """A page of whole texts, for programs."""
+
+    page: Piece
+    total: int | None
+    searched_to: int | None
 
 
-async def _read(store: Store, where: Filter, query: PageQuery, limit: int, excerpt: int | None) -> Listing:
-    total = None
+async def whole_entries(parts: Parts, where: Filter, query: PageQuery, entry: Entry) -> Entries:
+    """Read it, each entry as `entry` has it. Raises as `listing`."""
+    found = await _find(parts.store, where, query, query.limit or MOST)
+    total = await _total(parts.store, where, query, found)
+    page = await one_page(parts, _pieces(parts.store, found, entry))
+    return Entries(page, total, found.searched_to if page.next == found.next else None)
+
+
+async def _pieces(store: Store, found: Found, entry: Entry) -> AsyncGenerator[Piece]:
+    read = 0
+    while read < len(found.ids):
+        feedback, taken = await store.feedback(found.ids[read:])
+        read += taken
+        ids = _generations(feedback)
+        labels = await store.judge_labels(ids) if ids else {}
+        rows = [jsonlines.dump(entry(it, labels.get(it.generation_id or "", []))) for it in feedback]
+        yield Piece(rows, found.next if read == len(found.ids) else found.cursors[read - 1])
+    if not found.ids:
+        yield Piece([], found.next)
+
+
+async def _find(store: Store, where: Filter, query: PageQuery, limit: int) -> Found:
+    find = store.find_worst if query.order == "worst" else store.find
+    return await find(where, limit, query.cursor)
+
+
+async def _total(store: Store, where: Filter, query: PageQuery, found: Found) -> int | None:
     if query.order == "worst":
-        page = await store.worst(where, limit, query.cursor, excerpt)
-    else:
-        page = await store.page(where, limit, query.cursor, excerpt)
-        whole = query.cursor is None and page.next is None
-        total = len(page.feedback) if whole else await store.count(where)
-    ids = list(dict.fromkeys(it.generation_id for it in page.feedback if it.generation_id is not None))
-    if not ids:
-        return Listing(page, total, {}, {})
-    return Listing(page, total, await store.judge_labels(ids), await store.person_votes(ids))
+        return None
+    whole = query.cursor is None and found.next is None
+    return len(found.ids) if whole else await store.count(where)
+
+
+def _generations(feedback: Sequence[Feedback]) -> list[str]:
+    return list(dict.fromkeys(it.generation_id for it in feedback if it.generation_id is not None))

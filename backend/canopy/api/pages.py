@@ -17,6 +17,7 @@ from canopy.api.access import identity_of
 from canopy.api.context import trace_id_of
 from canopy.api.filters import PageQuery
 from canopy.api.listing import listing
+from canopy.api.paging import awaited
 from canopy.api.parts import Parts
 from canopy.api.routes import PlainRoute
 from canopy.features import FEATURES
@@ -64,7 +65,7 @@ async def dashboard(parts: Parts, request: Request, where: Filter, query: PageQu
     counts = await parts.store.counts(scope)
     hours = await parts.store.hours(own(replace(scope, prompt_id=where.prompt_id)))
     texts = await parts.store.prompt_texts(shown_prompts(counts))
-    shown = await listing(parts, where, query, _ENTRIES, request.receive, EXCERPT)
+    shown = await awaited(request.receive, listing(parts, where, query, _ENTRIES, EXCERPT))
     judges = await parts.agreements.current()
     compared = await _compared(parts, request.query_params)
 
@@ -116,7 +117,8 @@ async def _compared(parts: Parts, params: Mapping[str, str]) -> Gathered | None:
     ids = worth_counting(experiments, shown)
     counts = await asyncio.gather(*(store.ballot_counts(experiment_id) for experiment_id in ids))
     ballots = await asyncio.gather(*(store.first_ballots(experiment_id) for experiment_id in ids))
-    page = await store.ballots(shown.id, _COMPARISONS, params.get("ab_cursor") or None)
+    async with parts.pages:
+        page = await store.ballots(shown.id, _COMPARISONS, params.get("ab_cursor") or None)
     return Gathered(experiments, shown, dict(zip(ids, counts, strict=True)), dict(zip(ids, ballots, strict=True)), page)
 
 

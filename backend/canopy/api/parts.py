@@ -24,7 +24,7 @@ from canopy.settings import Settings
 from canopy.store.base import Store
 from canopy.telemetry import Telemetry
 
-_PAGES = 4  # pages of feedback that are read at once: each may hold eight million characters until it is sent
+_PAGES = 4  # pages with texts that are read at once
 
 
 @dataclass(frozen=True, slots=True)

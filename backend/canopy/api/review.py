@@ -1,5 +1,6 @@
 """GET and PUT /feedback/review: what a good answer would be, from people who know."""
 
+from collections.abc import AsyncGenerator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -8,15 +9,18 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from canopy import jsonlines
 from canopy.api.bodies import ReviewBody, check_length, parse, read_body
 from canopy.api.context import trace_id_of
 from canopy.api.filters import CountsQuery, Word
+from canopy.api.paging import Piece, awaited, one_page, page_response
 from canopy.api.parts import Parts
 from canopy.api.routes import BodyRoute, ErrorBody, json_response, request_body
 from canopy.errors import InputError
 from canopy.feedback.dataset import exported_feature, selection
 from canopy.feedback.ratings import shown_rating
 from canopy.feedback.times import iso
+from canopy.store.base import Filter, Store
 from canopy.store.review import Review, ReviewCase, ReviewState
 
 _ERRORS: dict[int | str, dict[str, Any]] = {status: {"model": ErrorBody} for status in (404, 408, 413, 422, 503)}
@@ -35,20 +39,25 @@ def case_routes(parts: Parts) -> APIRouter:
     router = APIRouter(route_class=APIRoute, tags=["feedback"], responses=_ERRORS)
 
     @router.get("/feedback/review", response_model=None)
-    async def cases(query: Annotated[ReviewQuery, Query()]) -> Response:
+    async def cases(request: Request, query: Annotated[ReviewQuery, Query()]) -> Response:
         """The texts that the export makes tests of, oldest first, with the answers that were bad."""
         parts.reviews.check()
-        page = await parts.store.review_page(selection(query.where()), query.state, query.limit, query.after)
-        return json_response(
-            {
-                "total": page.total,
-                "reviewed": page.reviewed,
-                "cases": [_case(it) for it in page.cases],
-                "next": page.next,
-            }
-        )
+        where = selection(query.where())
+        total, reviewed = await parts.store.review_progress(where)
+        page = await awaited(request.receive, one_page(parts, _cases(parts.store, where, query)))
+        return page_response({"total": total, "reviewed": reviewed}, "cases", page)
 
     return router
+
+
+async def _cases(store: Store, where: Filter, query: ReviewQuery) -> AsyncGenerator[Piece]:
+    left, after = query.limit, query.after
+    while left:
+        page = await store.review_page(where, query.state, left, after)
+        yield Piece([jsonlines.dump(_case(it)) for it in page.cases], page.next)
+        if page.next is None:
+            return
+        left, after = left - len(page.cases), page.next
 
 
 def expected_result_routes(parts: Parts) -> APIRouter:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 from canopy.errors import CanopyError
 from canopy.flags.registered import PromptSource, RegisteredPrompt
 from canopy.store.ab import Ballot, BallotCounts, BallotPage, BallotReceipt, Comparison, Experiment, FirstBallot
+from canopy.store.cursors import Found
 from canopy.store.erased import Erased
 from canopy.store.labels import Agreement, JudgeLabel, PersonVote
 from canopy.store.receipts import Kind, Receipt
@@ -281,6 +282,15 @@ class Store(Protocol):
         Raises InputError for a cursor not its own; a search also ScansBusy and ScanTimeout.
         """
 
+    async def find(self, where: Filter, limit: int, cursor: str | None) -> Found:
+        """Find what `page` reads. Raises as `page`."""
+
+    async def find_worst(self, where: Filter, limit: int, cursor: str | None) -> Found:
+        """Find what `worst` reads. Raises as `worst`."""
+
+    async def feedback(self, ids: Sequence[str], excerpt: int | None = None) -> tuple[list[Feedback], int]:
+        """Read the first of these, as many as are few together; and how many those were, deleted ones included."""
+
     async def entry(self, feedback_id: str) -> Feedback | None:
         """Read one vote."""
 
@@ -293,7 +303,6 @@ class Store(Protocol):
 
     def unindexed(self) -> int:
         """About how many votes are not in the index of the searches yet, which takes no asking."""
-        ...
 
     async def count(self, where: Filter) -> int | None:
         """Count feedback; the cost does not grow with the table. A search may raise as `page`.
@@ -315,7 +324,6 @@ class Store(Protocol):
 
     async def exchange_counts(self, counted: "Sequence[Counted]") -> "Exchanged":
         """Add what this replica counted of its clients' requests; what all replicas together did."""
-        ...
 
     async def remember_prompts(self, prompts: Mapping[PromptSource, RegisteredPrompt]) -> None:
         """Keep what the prompt registry gave, for a start while it is away."""
@@ -331,6 +339,9 @@ class Store(Protocol):
 
     async def review_page(self, where: Filter, state: ReviewState, limit: int, after: str | None) -> ReviewPage:
         """Read one page of the texts behind matching feedback. `where` names a feature, and nothing to search."""
+
+    async def review_progress(self, where: Filter) -> tuple[int, int]:
+        """How many texts are behind this feedback, and how many of them are reviewed. `where` is as above."""
 
     async def prune(self, before: int) -> Erased:
         """Delete what was recorded before a time, and everything derived from it."""

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import re
+from typing import NamedTuple
 
 from canopy.errors import InputError
 
@@ -11,6 +12,15 @@ type Place = tuple[int, str]  # (time, id): where a record stands in its list
 LOWEST = f"fb_{0:032x}"  # no vote's id is lower
 
 _CURSOR = re.compile(r"(\d{1,18}):([a-z]+_[0-9a-f]{32})")
+
+
+class Found(NamedTuple):
+    """What a page is to hold, its texts unread: ids, the cursor after each, and that after all (None: the end)."""
+
+    ids: list[str]
+    cursors: list[str]
+    next: str | None = None
+    searched_to: int | None = None  # where a search stopped before it had found enough
 
 
 def encode_cursor(place: Place) -> str:

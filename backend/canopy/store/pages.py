@@ -1,8 +1,8 @@
 """Pages of feedback, newest first.
 
 The cost of a page doesn't depend on the size of the table: with labels in the filter, the newest of each matching
-series are read from the index and merged; without, the newest of all. A page ends where its texts are too many for
-one answer; texts are read only when their lengths are known to fit.
+series are read from the index and merged; without, the newest of all. Texts are read in pieces, and only when their
+lengths are known to fit.
 """
 
 import functools
@@ -14,13 +14,14 @@ from typing import Any
 import orjson
 from sqlalchemy import ColumnElement, Connection, Engine, Select, case, func, select, tuple_, union_all
 
-from canopy.store.base import Feedback, Filter, Generation, Page
-from canopy.store.cursors import Place, decode_cursor, encode_cursor
+from canopy.store.base import Feedback, Filter, Generation
+from canopy.store.cursors import Found, Place, decode_cursor, encode_cursor
 from canopy.store.database import Database
 from canopy.store.filters import INPUT, RESPONSE, matching_series, time_conditions
 from canopy.store.schema import feedback, generations, prompts, series
 
-PAGE_CHARS = 8_000_000  # of texts on a page
+PIECE_CHARS = 1_000_000  # of texts that are read at once
+_PIECE = 200  # entries that are read, or places that are looked for, at once
 _TOGETHER = 100  # series in one statement; SQLite takes 500
 
 TIME, ID = feedback.c.updated_at, feedback.c.id
@@ -53,24 +54,23 @@ class Pages:
         self._generation = select(generations, p.text.label("prompt_text")).join_from(generations, prompts)
         self._prompts = select(prompts).where(database.member(p.prompt_id, "ids"))
 
-    def page(self, where: Filter, limit: int, cursor: str | None, excerpt: int | None = None) -> Page:
-        """Read one page; with `excerpt` so many characters of each text."""
+    def find(self, where: Filter, limit: int, cursor: str | None) -> Found:
+        """Find one page."""
         before = decode_cursor(cursor, "fb") if cursor is not None else None
-        return self.shown(self.places(where, limit + 1, before), limit, excerpt)
-
-    def shown(self, places: Sequence[Place], limit: int, excerpt: int | None, stopped: Place | None = None) -> Page:
-        """The page that these places begin: the first `limit` of them, or as many as a page may be large.
-
-        `stopped` is where to go on after the last of them.
-        """
-        fitting = self.fitting(places[:limit], excerpt)
-        more = len(places) > len(fitting) > 0
-        end = fitting[-1] if more else stopped
-        following = None if end is None else encode_cursor(end)
-        return Page(self.read(fitting, excerpt), following, None if more or stopped is None else stopped[0])
+        return found(self.places(where, limit + 1, before), limit)
 
     def places(self, where: Filter, limit: int, before: Place | None) -> list[Place]:
         """The newest places that match, at most `limit` of them. Nothing is searched."""
+        places: list[Place] = []
+        while len(places) < limit:  # in steps: each is looked for in every series
+            wanted = min(limit - len(places), _PIECE + 1)
+            places += (some := self._newest(where, wanted, before))
+            if len(some) < wanted:
+                break
+            before = some[-1]
+        return places
+
+    def _newest(self, where: Filter, limit: int, before: Place | None) -> list[Place]:
         with self._engine.connect() as conn:
             ids = matching_series(conn, where)
             newest = ordered(select(TIME, ID).where(*time_conditions(where)), before).limit(limit)
@@ -98,27 +98,24 @@ class Pages:
             heads = [head for head in heads if head[0] >= oldest]
         return [number for _, number in heads]
 
-    def fitting(self, places: Sequence[Place], excerpt: int | None) -> Sequence[Place]:
-        """As many of these as a page may be large, by their lengths alone; at least one, and all where they are cut."""
-        if excerpt is not None or not places:
-            return places
-        with self._engine.connect() as conn:
-            rows = conn.execute(self._lengths, {"ids": self._database.values([key for _, key in places])}).all()
-        lengths = {row.id: row.length for row in rows}
-        total = 0
-        for number, (_, key) in enumerate(places):
-            total += lengths.get(key, 0)
-            if number and total > PAGE_CHARS:
-                return places[:number]
-        return places
+    def read(self, ids: Sequence[str], excerpt: int | None = None) -> tuple[list[Feedback], int]:
+        """The first of this feedback, as much as is read at once, and how many ids that took.
 
-    def read(self, places: Sequence[Place], excerpt: int | None = None) -> list[Feedback]:
-        """The feedback at these places; what was deleted since a place was read is left out."""
+        What was deleted since is left out.
+        """
+        taken = self._fitting(ids[:_PIECE]) if excerpt is None else ids
         statement = self._whole if excerpt is None else self._excerpts(excerpt)
         with self._engine.connect() as conn:
-            rows = conn.execute(statement, {"ids": self._database.values([key for _, key in places])}).all()
+            rows = conn.execute(statement, {"ids": self._database.values(taken)}).all()
         by_id = {row.id: _feedback(row) for row in rows}
-        return [by_id[key] for _, key in places if key in by_id]
+        return [by_id[key] for key in taken if key in by_id], len(taken)
+
+    def _fitting(self, ids: Sequence[str]) -> Sequence[str]:
+        """As many of these as are few characters, at least one."""
+        with self._engine.connect() as conn:
+            rows = conn.execute(self._lengths, {"ids": self._database.values(ids)}).all()
+        lengths = {row.id: row.length for row in rows}
+        return ids[: fitting([lengths.get(key, 0) for key in ids])]
 
     def generation(self, generation_id: str) -> Generation | None:
         """Read one generation."""
@@ -152,6 +149,21 @@ class Pages:
         messages = self._columns["messages"]
         short = case((func.length(messages) <= 2 * chars, messages))
         return self._entries({**self._columns, **cut, "prompt_text": prompt, "messages": short})
+
+
+def found(places: Sequence[Place], limit: int, stopped: Place | None = None) -> Found:
+    """The page that these places begin: the first `limit` of them. `stopped` is where to go on after the last."""
+    cursors = [encode_cursor(place) for place in places[:limit]]
+    ids = [key for _, key in places[:limit]]
+    if len(places) > limit:
+        return Found(ids, cursors, cursors[-1])
+    return Found(ids, cursors) if stopped is None else Found(ids, cursors, encode_cursor(stopped), stopped[0])
+
+
+def fitting(lengths: Sequence[int]) -> int:
+    """How many of the first texts with these lengths are read at once; at least one."""
+    together = itertools.accumulate(lengths)
+    return max(sum(1 for _ in itertools.takewhile(lambda chars: chars <= PIECE_CHARS, together)), 1)
 
 
 def ordered(statement: Select[Any], before: Place | None) -> Select[Any]:

@@ -10,8 +10,8 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, exists, select, tuple_
 
 from canopy.errors import InputError
-from canopy.store.base import JUDGEMENT, Filter, Page, Sources
-from canopy.store.cursors import Place, decode_cursor, encode_cursor
+from canopy.store.base import JUDGEMENT, Filter, Sources
+from canopy.store.cursors import Found, Place, decode_cursor, encode_cursor
 from canopy.store.database import Database
 from canopy.store.pages import Pages
 from canopy.store.reviewing import OF_VOTE
@@ -45,29 +45,22 @@ class Queue:
         self._database = database
         self._pages = pages
 
-    def page(self, where: Filter, limit: int, cursor: str | None, excerpt: int | None = None) -> Page:
-        """Read one page; with `excerpt` so many characters of each text."""
+    def find(self, where: Filter, limit: int, cursor: str | None) -> Found:
+        """Find one page."""
         at = _decode(cursor)
         found: list[_Position] = []
         for _ in range(_LOOKS):
             looked_at, kept = self._look(where, at)
             found += [_Position(at.rank, place) for place in kept]
             if len(found) > limit:
-                return self._page(found[:limit], found[limit - 1], excerpt)
+                return _found(found[:limit], found[limit - 1])
             if len(looked_at) == _WINDOW:
                 at = _Position(at.rank, looked_at[-1])
             elif at.rank + 1 < len(_RANKS):
                 at = _Position(at.rank + 1, None)
             else:
-                return self._page(found, None, excerpt)
-        return self._page(found, at, excerpt)
-
-    def _page(self, found: list[_Position], end: _Position | None, excerpt: int | None) -> Page:
-        places = [it.before for it in found if it.before is not None]
-        fitting = self._pages.fitting(places, excerpt)
-        if len(fitting) < len(places):
-            end = found[len(fitting) - 1]
-        return Page(self._pages.read(fitting, excerpt), None if end is None else _encode(end))
+                return _found(found, None)
+        return _found(found, at)
 
     def _look(self, where: Filter, at: _Position) -> tuple[list[Place], list[Place]]:
         """The next verdicts of a rank's source, and those of them that belong to the rank."""
@@ -87,6 +80,11 @@ class Queue:
             ids = self._database.values([key for _, key in places])
             kept = set(conn.execute(statement, {"ids": ids}).scalars())
         return places, [place for place in places if place[1] in kept]
+
+
+def _found(positions: list[_Position], end: _Position | None) -> Found:
+    ids = [it.before[1] for it in positions if it.before is not None]
+    return Found(ids, [_encode(it) for it in positions], None if end is None else _encode(end))
 
 
 def _waits(bad: Filter, rank: _Rank) -> list[ColumnElement[bool]]:

@@ -9,6 +9,7 @@ from canopy.experiments import Rule
 from canopy.store.ab import BallotCounts, BallotEntry, BallotPage, Experiment, FirstBallot, winner
 from canopy.store.cursors import decode_cursor, encode_cursor
 from canopy.store.database import Database
+from canopy.store.pages import fitting
 from canopy.store.schema import comparisons, experiments, generations, prompts
 
 
@@ -55,6 +56,15 @@ class Results:
                 c.config_revision,
             )
             .select_from(comparisons.join(experiments))
+            .join(left, left.c.id == c.generation_a)
+            .join(right, right.c.id == c.generation_b)
+            .where(database.member(c.id, "ids"))
+            .order_by(c.updated_at.desc(), c.id.desc())
+        )
+        chars = left.c.input_length + left.c.response_length + right.c.response_length
+        self._places = (
+            select(c.updated_at, c.id, (chars + func.coalesce(func.length(c.comment), 0)).label("chars"))
+            .select_from(comparisons)
             .join(left, left.c.id == c.generation_a)
             .join(right, right.c.id == c.generation_b)
             .where(c.preference.is_not(None))
@@ -119,16 +129,17 @@ class Results:
         ]
 
     def ballots(self, experiment_id: str | None, limit: int, cursor: str | None) -> BallotPage:
-        """Read one page of ballots with their texts."""
-        statement = self._ballots.where(*_in(experiment_id)).limit(limit + 1)
+        """Read one page of ballots with their texts, fewer where these are long."""
+        statement = self._places.where(*_in(experiment_id)).limit(limit + 1)
         if cursor is not None:
             place = tuple_(comparisons.c.updated_at, comparisons.c.id)
             statement = statement.where(place < tuple_(*decode_cursor(cursor, "cmp")))
         with self._database.reader.connect() as conn:
-            rows = conn.execute(statement).all()
-        entries = [_entry(row) for row in rows[:limit]]
-        last = (entries[-1].timestamp, entries[-1].comparison_id) if len(rows) > limit and entries else None
-        return BallotPage(entries, None if last is None else encode_cursor(last))
+            places = conn.execute(statement).all()
+            shown = places[: fitting([it.chars for it in places[:limit]])]
+            rows = conn.execute(self._ballots, {"ids": self._database.values([it.id for it in shown])}).all()
+        last = (shown[-1].updated_at, shown[-1].id) if len(places) > len(shown) else None
+        return BallotPage([_entry(row) for row in rows], None if last is None else encode_cursor(last))
 
 
 def _in(experiment_id: str | None) -> list[ColumnElement[bool]]:

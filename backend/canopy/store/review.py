@@ -51,11 +51,15 @@ class ReviewCase(NamedTuple):
     expected_result: str
     answers: list[BadAnswer]
 
+    @property
+    def chars(self) -> int:
+        """Of all its texts."""
+        of_answers = sum(len(it.response_text) + len(it.comment or "") for it in self.answers)
+        return len(self.input_text) + len(self.expected_result) + of_answers
+
 
 class ReviewPage(NamedTuple):
-    """Cases by the time of their first vote; the cursor of the next page (None: this is the last); and the progress."""
+    """Cases by the time of their first vote, and the cursor of the next page (None: this is the last)."""
 
     cases: list[ReviewCase]
     next: str | None
-    total: int  # texts, reviewed or not
-    reviewed: int

@@ -10,6 +10,7 @@ from canopy.store.base import Filter
 from canopy.store.database import Database
 from canopy.store.digests import digests
 from canopy.store.filters import INPUT, RESPONSE, WITH_TEXTS, series_conditions, time_conditions
+from canopy.store.pages import PIECE_CHARS
 from canopy.store.review import BadAnswer, Review, ReviewCase, ReviewReceipt, ReviewState
 from canopy.store.schema import feedback, reviews, series
 
@@ -54,17 +55,27 @@ class Reviewing:
         """Record reviews, one by one: people write them."""
         return [self._record(conn, review) for review in batch]
 
-    def cases(self, where: Filter, ids: list[str], state: ReviewState, limit: int) -> list[ReviewCase]:
-        """At most `limit` of the texts behind these votes, with the votes on them that match."""
+    def cases(
+        self, where: Filter, ids: list[str], state: ReviewState, limit: int, before: list[ReviewCase]
+    ) -> list[ReviewCase]:
+        """The cases before, and those of the texts behind these votes, each with the votes on it that match.
+
+        They end with the first that is too many for the limit, or for what is read at once.
+        """
         statement = self._cases
         if state == "waiting":
             statement = statement.where(reviews.c.expected_result.is_(None))
         matching = [*series_conditions(where), *time_conditions(where)]
         with self._database.reader.connect() as conn:
-            rows = conn.execute(statement.limit(limit), {"ids": self._database.values(ids)}).all()
-            return [
-                ReviewCase(row[0], row[2], row[3], self._answers_to(conn, row.input_digest, matching)) for row in rows
-            ]
+            found, chars = list(before), sum(it.chars for it in before)
+            wanted = statement.limit(limit + 1 - len(found))
+            for row in conn.execute(wanted, {"ids": self._database.values(ids)}).all():
+                case = ReviewCase(row[0], row[2], row[3], self._answers_to(conn, row.input_digest, matching))
+                found.append(case)
+                chars += case.chars
+                if chars > PIECE_CHARS and len(found) > 1:
+                    break
+            return found
 
     def progress(self, where: Filter) -> tuple[int, int]:
         """How many distinct texts match, and how many of them are reviewed."""

@@ -10,12 +10,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, select, tuple_
 
-from canopy.store.base import Filter, Page
-from canopy.store.cursors import LOWEST, Place, decode_cursor
+from canopy.store.base import Filter
+from canopy.store.cursors import LOWEST, Found, Place, decode_cursor
 from canopy.store.database import Database
 from canopy.store.filters import Search, labelled, matching_series, time_conditions
 from canopy.store.folding import began, first_place, time_of, trigrams
-from canopy.store.pages import ID, TIME, Pages, ordered
+from canopy.store.pages import ID, TIME, found, ordered
 from canopy.store.schema import feedback
 
 _LOOKS = 100  # of one search: at a window of rows, or at candidates of the index
@@ -33,18 +33,17 @@ class Searches:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._pages = Pages(database, database.scanner)
 
-    def page(self, where: Filter, limit: int, cursor: str | None, excerpt: int | None = None) -> Page:
-        """Read one page; with `excerpt` so many characters of each text."""
+    def find(self, where: Filter, limit: int, cursor: str | None) -> Found:
+        """Find one page."""
         before = decode_cursor(cursor, "fb") if cursor is not None else None
-        end, found = self._search(where, limit + 1, before)
-        return self._pages.shown(found, limit, excerpt, end)
+        end, places = self._search(where, limit + 1, before)
+        return found(places, limit, end)
 
     def count(self, where: Filter) -> int | None:
         """How many votes match; None for more than a thousand, or where that takes too many looks to know."""
-        end, found = self._search(where, _COUNTED + 1, None)
-        return len(found) if end is None and len(found) <= _COUNTED else None
+        end, places = self._search(where, _COUNTED + 1, None)
+        return len(places) if end is None and len(places) <= _COUNTED else None
 
     def _search(self, where: Filter, limit: int, before: Place | None) -> Look:
         """What is found, and where this stopped before it had found so much."""
@@ -53,8 +52,8 @@ class Searches:
         if ids == []:
             return None, []
         places: list[Place] = []
-        for looks, (end, found) in enumerate(self._looks(where, ids, before), 1):
-            places += found
+        for looks, (end, some) in enumerate(self._looks(where, ids, before), 1):
+            places += some
             if len(places) >= limit:
                 break
             if looks >= _LOOKS:
@@ -64,20 +63,20 @@ class Searches:
     def _looks(self, where: Filter, ids: list[int] | None, before: Place | None) -> Generator[Look]:
         """Look further and further back."""
         # What is common is found among the newest; then the index leads to what is rare.
-        end, found = self._window(where, ids, before)
-        yield end, found
+        end, some = self._window(where, ids, before)
+        yield end, some
         needle = trigrams((where.search or "").casefold())[:_TRIGRAMS]
         while end is not None:
             if not needle:
-                end, found = self._window(where, ids, end)
-                yield end, found
+                end, some = self._window(where, ids, end)
+                yield end, some
                 continue
             # The index is asked after the votes that it doesn't have: one that came into it between is in both.
             start, waiting = self._window(where, ids, end, waiting=True)
             for reached, candidates in self._indexed(where, ids, start, end, needle):
-                found = [place for place in waiting if reached is None or place >= reached]
-                waiting = waiting[len(found) :]
-                yield reached, sorted({*found, *candidates}, reverse=True)
+                some = [place for place in waiting if reached is None or place >= reached]
+                waiting = waiting[len(some) :]
+                yield reached, sorted({*some, *candidates}, reverse=True)
             end = start
 
     def _indexed(
@@ -89,13 +88,13 @@ class Searches:
         while end > oldest:
             with self._database.scanner.connect() as conn:
                 candidates, end = self._database.candidates(conn, needle, oldest, end)
-            for some, down_to in _batches(candidates, end):
-                found = self._matching(where, ids, start, before, some) if some else []
+            for batch, down_to in _batches(candidates, end):
+                some = self._matching(where, ids, start, before, batch) if batch else []
                 if down_to > oldest:
                     reached = (time_of(down_to), LOWEST)
-                    yield reached if start is None else max(reached, start), found
+                    yield reached if start is None else max(reached, start), some
                 else:
-                    yield start, found
+                    yield start, some
 
     def _matching(
         self, where: Filter, ids: list[int] | None, start: Place | None, before: Place, places: Sequence[int]

@@ -14,6 +14,7 @@ from canopy.store.base import Count, Feedback, Filter, Generation, HourCount, Pa
 from canopy.store.comparisons import Comparisons
 from canopy.store.counted import Counted, Exchanged
 from canopy.store.counting import Counts
+from canopy.store.cursors import Found
 from canopy.store.database import Database, lost, store_error
 from canopy.store.deletion import Before, Deletion, Owned, Scope, Taken
 from canopy.store.erased import Erased
@@ -26,7 +27,7 @@ from canopy.store.labelling import Labelling
 from canopy.store.labels import Agreement, JudgeLabel, PersonVote
 from canopy.store.migrate import upgrade
 from canopy.store.outbox import Outbox
-from canopy.store.pages import Pages
+from canopy.store.pages import PIECE_CHARS, Pages
 from canopy.store.probe import Probe
 from canopy.store.queue import Queue
 from canopy.store.rates import RateCounts
@@ -183,18 +184,30 @@ class SqlStore:
 
     async def page(self, where: Filter, limit: int, cursor: str | None, excerpt: int | None = None) -> Page:
         """Read one page."""
+        return await self._page(await self.find(where, limit, cursor), excerpt)
+
+    async def find(self, where: Filter, limit: int, cursor: str | None) -> Found:
+        """Find one page."""
         if scans(where):
-            return await self._scan(self._searches.page, where, limit, cursor, excerpt)
-        return await self._read(self._pages.page, where, limit, cursor, excerpt)
+            return await self._scan(self._searches.find, where, limit, cursor)
+        return await self._read(self._pages.find, where, limit, cursor)
+
+    async def find_worst(self, where: Filter, limit: int, cursor: str | None) -> Found:
+        """Find one page of what is bad."""
+        return await self._read(self._queue.find, where, limit, cursor)
+
+    async def feedback(self, ids: Sequence[str], excerpt: int | None = None) -> tuple[list[Feedback], int]:
+        """Read the first of these."""
+        return await self._read(self._pages.read, ids, excerpt)
 
     async def entry(self, feedback_id: str) -> Feedback | None:
         """Read one vote."""
-        found = await self._read(self._pages.read, [(0, feedback_id)])
+        found, _ = await self.feedback([feedback_id])
         return found[0] if found else None
 
     async def worst(self, where: Filter, limit: int, cursor: str | None, excerpt: int | None = None) -> Page:
         """Read one page of what is bad."""
-        return await self._read(self._queue.page, where, limit, cursor, excerpt)
+        return await self._page(await self.find_worst(where, limit, cursor), excerpt)
 
     def unindexed(self) -> int:
         """How much is left to index."""
@@ -245,13 +258,18 @@ class SqlStore:
         """Read one page of cases."""
         position = Position(after or "")
         cases: list[ReviewCase] = []
-        while not position.done and len(cases) <= limit:
+        more = False  # one more case was read than the page has
+        while not position.done and not more:
             for ids in await self._step(where, position):
-                if (wanted := limit + 1 - len(cases)) > 0:
-                    cases += await self._read(self._reviewing.cases, where, ids, state, wanted)
-        total, reviewed = await self._read(self._reviewing.progress, where)
-        more = len(cases) > limit
-        return ReviewPage(cases[:limit], cases[limit - 1].feedback_id if more else None, total, reviewed)
+                if not more:
+                    cases = await self._read(self._reviewing.cases, where, ids, state, limit, cases)
+                    more = len(cases) > limit or (len(cases) > 1 and sum(it.chars for it in cases) > PIECE_CHARS)
+        shown = cases[:-1] if more else cases
+        return ReviewPage(shown, shown[-1].feedback_id if more else None)
+
+    async def review_progress(self, where: Filter) -> tuple[int, int]:
+        """Count cases."""
+        return await self._read(self._reviewing.progress, where)
 
     async def prune(self, before: int) -> Erased:
         """Delete what is older."""
@@ -279,6 +297,15 @@ class SqlStore:
             await self._writer.submit(self._deletion.finish, scope)
         await self._read(self._database.scrub)
         return Erased(generations, feedback, comparisons)
+
+    async def _page(self, found: Found, excerpt: int | None) -> Page:
+        """The first of what was found, as much as is read at once."""
+        if not found.ids:
+            return Page([], found.next, found.searched_to)
+        entries, taken = await self.feedback(found.ids, excerpt)
+        if taken < len(found.ids):
+            return Page(entries, found.cursors[taken - 1])
+        return Page(entries, found.next, found.searched_to)
 
     def _open(self) -> None:
         self._database.prepare()

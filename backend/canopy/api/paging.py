@@ -1,0 +1,57 @@
+"""Pages of whole texts: read and encoded in pieces, so that the texts of one piece alone are in memory as objects.
+
+A page ends at as many rows as were asked for, or before it is larger than a page may be; `next` goes on from there.
+Pages are read at few places, so that their number is bounded as well; nobody holds one while something is searched.
+"""
+
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import aclosing
+from typing import Any, NamedTuple
+
+from starlette.responses import Response
+from starlette.types import Receive
+
+from canopy import jsonlines
+from canopy.api.parts import Parts
+from canopy.api.routes import encoded_response
+from canopy.api.streams import unless_gone
+from canopy.errors import ClientGone
+
+PAGE_BYTES = 8_000_000  # of encoded rows
+
+
+class Piece(NamedTuple):
+    """Some rows as JSON, and the cursor after them (None: nothing is left)."""
+
+    rows: list[bytes]
+    next: str | None
+
+
+async def one_page(parts: Parts, pieces: AsyncGenerator[Piece]) -> Piece:
+    """Put a page together from its pieces: as many as are small enough, but the first in any case."""
+    page = Piece([], None)
+    size = 0
+    async with parts.pages, aclosing(pieces) as arriving:
+        async for piece in arriving:
+            size += sum(map(len, piece.rows)) + len(piece.rows)
+            if page.rows and size > PAGE_BYTES:
+                break
+            page = Piece(page.rows + piece.rows, piece.next)
+    return page
+
+
+def page_response(head: dict[str, Any], name: str, page: Piece) -> Response:
+    """The answer: `head`, the rows under this name, and `next`."""
+    before, after = jsonlines.dump(head)[:-1], jsonlines.dump({"next": page.next})[1:]
+    return encoded_response(b"".join((before, b',"', name.encode(), b'":[', b",".join(page.rows), b"],", after)))
+
+
+async def awaited[T](receive: Receive, reading: Coroutine[Any, Any, T]) -> T:
+    """What is read. Raises ClientGone when nobody waits for it any more, and then reads no further."""
+    try:
+        found = await unless_gone(receive, reading)
+    finally:
+        reading.close()
+    if found is None:
+        raise ClientGone("The client went away before its answer was there.")
+    return found
