@@ -69,28 +69,6 @@ async def test_a_page_of_long_texts_ends_early(
     assert len(seen) == len(set(seen)) == count
 
 
-async def test_asking_for_everything_many_times_at_once(long_texts: Server) -> None:
-    """Pages of all routes together, sixteen at once, hold a few pages in memory and no more."""
-    process = psutil.Process(long_texts.process.pid)
-    async with httpx.AsyncClient(base_url=long_texts.url, timeout=240) as client:
-        for route, *_ in ROUTES:
-            await client.get(route)
-        before = grown = process.memory_info().rss
-
-        async def watch() -> None:
-            nonlocal grown
-            while True:
-                grown = max(grown, process.memory_info().rss)
-                await asyncio.sleep(0.01)
-
-        watching = asyncio.create_task(watch())
-        urls = [route for route, *_ in ROUTES if "q=" not in route] * 4
-        answers = await asyncio.gather(*(client.get(url) for url in urls))
-        watching.cancel()
-    assert all(answer.status_code == 200 for answer in answers)
-    assert grown - before < 200 * CHARS
-
-
 async def test_a_client_that_names_no_limit_gets_everything(model: FakeModelServer, tmp_path: Path) -> None:
     """Up to ten thousand entries, with where to go on; and none of it twice."""
     await asyncio.to_thread(fill, tmp_path / "canopy.db", 10_143, text_size=400, share_down=0.5)
