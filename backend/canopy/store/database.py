@@ -89,8 +89,15 @@ class Database(abc.ABC):
         """Whether the column is one of the values of a list parameter, which `values` makes."""
 
     @abc.abstractmethod
+    def newest(self, column: Column[Any], parameter: str, most: int) -> ColumnElement[bool]:
+        """Whether a row is one of the `most` newest with its value of the column, which is one of a list parameter.
+
+        It costs the same however many rows have the value, given an index on the column and `created_at`.
+        """
+
+    @abc.abstractmethod
     def values(self, values: Sequence[Any]) -> Any:
-        """A list parameter for `member`."""
+        """A list parameter for `member` and `newest`."""
 
     @abc.abstractmethod
     def contains(self, column: ColumnElement[Any], needle: str) -> ColumnElement[bool]:

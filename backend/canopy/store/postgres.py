@@ -22,6 +22,7 @@ from sqlalchemy import (
     func,
     select,
     text,
+    true,
 )
 from sqlalchemy.dialects.postgresql import insert
 
@@ -142,6 +143,15 @@ class Postgres(Database):
     @override
     def member(self, column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
         return column == any_(bindparam(parameter, type_=ARRAY(column.type)))
+
+    @override
+    def newest(self, column: Column[Any], parameter: str, most: int) -> ColumnElement[bool]:
+        rows = column.table.alias("rows")
+        values = func.unnest(bindparam(parameter, type_=ARRAY(column.type)))
+        wanted = values.table_valued("value", name="wanted").render_derived()
+        same = rows.c[column.name] == collate(wanted.c.value, "C")
+        ids = select(rows.c.id).where(same).order_by(rows.c.created_at.desc()).limit(most).lateral("ids")
+        return column.table.c.id.in_(select(ids.c.id).select_from(wanted.join(ids, true())))
 
     @override
     def values(self, values: Sequence[Any]) -> list[Any]:

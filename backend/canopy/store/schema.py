@@ -45,7 +45,7 @@ generations = Table(
     "generations",
     metadata,
     Column("id", KEY, primary_key=True),
-    Column("trace_id", KEY, nullable=False, index=True),
+    Column("trace_id", KEY, nullable=False),
     Column("created_at", BigInteger, nullable=False, index=True),
     Column("feature", Text, nullable=False),
     Column("status", Text, nullable=False),
@@ -56,7 +56,7 @@ generations = Table(
     Column("model", Text, nullable=False),
     Column("config_revision", Text, nullable=False),
     Column("input_digest", KEY, nullable=False),
-    Column("texts_digest", KEY, nullable=False, index=True),  # of input and response, to find it by them
+    Column("texts_digest", KEY, nullable=False),  # of input and response, to find it by them
     Column("input_length", Integer, nullable=False),  # characters, so that a vote needs no texts
     Column("response_length", Integer, nullable=False),
     Column("finish_reason", Text),
@@ -71,6 +71,8 @@ generations = Table(
     Column("span_id", Text),
     Column("comparison_id", KEY),  # which it is one side of
     Column("user_proof", Text),  # what vouches for the user; NULL: the client alone
+    Index("ix_generations_trace_time", "trace_id", "created_at"),
+    Index("ix_generations_texts_time", "texts_digest", "created_at"),
 )
 
 series = Table(

@@ -122,6 +122,14 @@ class SQLite(Database):
         return column.in_(select(func.json_each(bindparam(parameter)).table_valued("value").c.value))
 
     @override
+    def newest(self, column: Column[Any], parameter: str, most: int) -> ColumnElement[bool]:
+        rows, found = column.table.alias("rows"), column.table.alias("found")
+        wanted = func.json_each(bindparam(parameter)).table_valued("value", name="wanted")
+        ids = select(rows.c.id).where(rows.c[column.name] == wanted.c.value).order_by(rows.c.created_at.desc())
+        one = found.c.id.in_(ids.limit(most).correlate(wanted))
+        return column.table.c.id.in_(select(found.c.id).select_from(wanted.join(found, one)))
+
+    @override
     def values(self, values: Sequence[Any]) -> str:
         return orjson.dumps(values).decode()
 

@@ -31,6 +31,9 @@ _COLUMNS = (
     # True for one side of a comparison that has no ballot yet.
     and_(generations.c.comparison_id.is_not(None), comparisons.c.preference.is_(None)).label("blind"),
 )
+# Clients choose the id of a trace and may ask the same as often as they like, so that any number of responses may share
+# one or the other. Votes come soon after their response: the newest are looked at.
+_MOST = 200
 _TABLES = generations.outerjoin(comparisons, comparisons.c.id == generations.c.comparison_id)
 
 
@@ -55,10 +58,12 @@ class Subjects:
     def __init__(self, database: Database) -> None:
         self._values = database.values
         self._by_id, self._by_trace, self._by_texts = (
-            Prepared(
-                select(*_COLUMNS).select_from(_TABLES).where(database.member(column, "keys")), database.writer.dialect
+            Prepared(select(*_COLUMNS).select_from(_TABLES).where(among), database.writer.dialect)
+            for among in (
+                database.member(generations.c.id, "keys"),
+                database.newest(generations.c.trace_id, "keys", _MOST),
+                database.newest(generations.c.texts_digest, "keys", _MOST),
             )
-            for column in (generations.c.id, generations.c.trace_id, generations.c.texts_digest)
         )
 
     def find(self, conn: Connection, votes: Sequence[Vote]) -> list[Subject | CanopyError]:
