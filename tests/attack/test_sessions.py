@@ -55,10 +55,12 @@ def sessions_in(folder: Path) -> int:
     return count
 
 
-async def who(server: Server, cookie: str, **headers: str) -> str | None:
+async def who(server: Server, cookie: str | bytes, **headers: str) -> str | None:
     """Whom a cookie header makes one."""
-    async with httpx.AsyncClient(base_url=server.url, headers={"Cookie": cookie} | headers) as it:
-        user: str | None = (await it.get("/identity")).json()["user"]
+    raw = cookie if isinstance(cookie, bytes) else cookie.encode()
+    sent = {b"cookie": raw} | {name.encode(): value.encode() for name, value in headers.items()}
+    async with httpx.AsyncClient(base_url=server.url) as it:
+        user: str | None = (await it.get("/identity", headers=sent)).json()["user"]
         return user
 
 
@@ -173,6 +175,21 @@ async def test_planting_a_session_or_a_second_cookie(guarded: Guarded) -> None:
     assert await who(server, f"{SECURE}={chosen}; {NAME}={own}") is None
     for strange in ("", "x" * 8_000, f"{own}x", f'"{own}"'):
         assert await who(server, f"{NAME}={strange}") is None
+
+
+@pytest.mark.parametrize("blank", [b"\xa0", b"\x85", b"\xc2\xa0", b"\xe2\x80\x80"])
+async def test_planting_a_session_by_a_name_that_only_looks_like_the_hosts(guarded: Guarded, blank: bytes) -> None:
+    """A blank that browsers don't know makes another name: any host of the domain may set it, prefix and all.
+
+    Chromium takes the byte A0 and `__Host-canopy_session=…; Domain=example` from a neighbour's answer and sends it.
+    """
+    server, _ = guarded
+    async with browser(server) as of_victim, browser(server) as of_attacker:
+        own, planted = await sign_in(of_victim), await sign_in(of_attacker)
+    lookalike = blank + f"{SECURE}={planted}".encode()
+    assert await who(server, lookalike, **HTTPS) is None
+    assert await who(server, f"{SECURE}={own}; ".encode() + lookalike, **HTTPS) == "ana"
+    assert await who(server, SECURE.encode() + blank + f"={planted}".encode(), **HTTPS) is None
 
 
 async def test_reading_the_cookie_with_a_script_or_without_tls(guarded: Guarded) -> None:

@@ -10,6 +10,9 @@ from canopy.auth.sessions import LIFETIME
 
 _SECURE = "__Host-canopy_session"
 _PLAIN = "canopy_session"
+# What browsers take for blanks, and no more: of another kind, such as the byte A0, one makes a name of its own, to which
+# the rules for `__Host-` don't apply, so that any host of the domain may set it.
+_BLANKS = " \t"
 _FORMER = "canopy_token"  # held the token itself; it is good for nothing any more
 
 
@@ -38,7 +41,7 @@ def clear(request: Request, response: Response, *, but: str = "") -> None:
 
 def _cookies(request: Request) -> list[tuple[str, str]]:
     pairs = [pair.partition("=") for header in request.headers.getlist("cookie") for pair in header.split(";")]
-    return [(name.strip(), value.strip()) for name, _, value in pairs]
+    return [(name.strip(_BLANKS), value.strip(_BLANKS)) for name, _, value in pairs]
 
 
 def _on_https(request: Request) -> bool:
