@@ -57,6 +57,7 @@ from canopy.telemetry.events import (
 
 MOUNTED_VALUES = Path("/canopy/canopy-config.yaml")
 _HOUR = 3600.0
+_AFTER_A_FAILURE = 5.0  # seconds
 _DAY_MICROSECONDS = 86_400_000_000
 
 
@@ -171,6 +172,7 @@ async def running(application: Application) -> AsyncGenerator[None]:
         for work in (
             _watch_config(parts, registry, mlflow),
             _watch_secrets(parts),
+            _end_sessions(parts),
             _retain(parts),
             registry.run(),
             parts.agreements.run(),
@@ -222,26 +224,35 @@ async def _watch_config(parts: Parts, registry: PromptRegistry, mlflow: MlflowLi
 
 
 async def _watch_secrets(parts: Parts) -> None:
-    """Take up changes of the files with tokens and with the proxy's secret: what was removed soon lets nobody in."""
+    """Take up changes of the files with tokens and with the proxy's secret: what was removed soon lets nobody in.
+
+    Nothing else is waited for here, lest a database that hangs keep a removed token in force.
+    """
     emit = parts.telemetry.emit
     while parts.tokens or parts.proxy_secret:
         if tokens := parts.tokens:
             try:
-                reloaded = await asyncio.to_thread(tokens.reload)
-                if parts.sessions:
-                    await parts.sessions.end_removed()
-                if reloaded:
+                if await asyncio.to_thread(tokens.reload):
                     emit(TokensReloaded(tokens.count))
             except ConfigError as error:
                 emit(TokensRejected(error.sentence))
-            except StoreError as error:  # they are ended at the next look, and let nobody in until then either
-                emit(StoreFailed(error.sentence, None))
         if secret := parts.proxy_secret:
             try:
                 if await asyncio.to_thread(secret.reload):
                     emit(ProxySecretReloaded(secret.count))
             except ConfigError as error:
                 emit(ProxySecretRejected(error.sentence))
+        await asyncio.sleep(parts.settings.config_poll_interval)
+
+
+async def _end_sessions(parts: Parts) -> None:
+    """End the sessions of removed tokens, which let nobody in until then either."""
+    while parts.sessions:
+        try:
+            await parts.sessions.end_removed()
+        except StoreError as error:
+            parts.telemetry.emit(StoreFailed(error.sentence, None))
+            await asyncio.sleep(_AFTER_A_FAILURE)
         await asyncio.sleep(parts.settings.config_poll_interval)
 
 

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from canopy.auth.limits import RateLimits
+from canopy.errors import RateLimited
 from canopy.flags.access import RateLimitValues
 from tests.http.conftest import ENVIRONMENT, lab_vote, values
 from tests.http.signing_in import AUTH, ENTRIES, people
@@ -32,6 +33,23 @@ def test_making_counting_dear_by_a_hundred_thousand_clients() -> None:
     _count(many, 100_000, 100_000)
     ratio = min(_count(many, 100, 5_000) for _ in range(5)) / min(_count(few, 100, 5_000) for _ in range(5))
     assert ratio < 5
+
+
+def test_locking_everybody_out_by_a_clock_that_was_wrong() -> None:
+    """The database's clock goes a year ahead and is set right: who is at a limit waits for two windows, not a year."""
+    now = 1_000.0
+    limits = RateLimits(lambda: now)
+    values = RateLimitValues(feedback="5/minute")
+    limits.set_clock(now + 365 * 86_400)
+    for _ in range(5):
+        limits.count("feedback", "user:ana", values)
+    limits.set_clock(now)
+    for _ in range(5):
+        limits.count("feedback", "user:ana", values)
+    with pytest.raises(RateLimited):
+        limits.count("feedback", "user:ana", values)
+    now += 121
+    limits.count("feedback", "user:ana", values)
 
 
 @pytest.mark.asyncio(loop_scope="session")

@@ -4,7 +4,7 @@ import asyncio
 import re
 import sqlite3
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import httpx
@@ -141,6 +141,34 @@ async def test_using_a_cookie_whose_token_was_away_while_no_process_ran(model: F
         await server.event("tokens_reloaded")
         assert await who(server, f"{NAME}={gone}") is None
         assert await who(server, f"{NAME}={kept}") == "ben"
+
+
+async def test_using_a_removed_token_while_the_database_hangs(model: FakeModelServer, tmp_path: Path) -> None:
+    """Nobody's removal waits for the store, in which the sessions end."""
+    async with guarded_server(tmp_path, model, "token") as (server, tokens), browser(server) as it:
+        with closing(sqlite3.connect(tmp_path / "canopy.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")  # no write of the server's gets through
+            for number, name in enumerate(("cem", "ben"), 1):
+                assert (await it.get("/", headers={"Authorization": f"Bearer {TOKENS[name]}"})).status_code == 200
+                tokens.write_text(yaml.safe_dump(ENTRIES[: len(ENTRIES) - number]))
+                await server.event("tokens_reloaded", number)
+            for name, status in (("ana", 200), ("ben", 401), ("cem", 401)):
+                answer = await it.get("/", headers={"Authorization": f"Bearer {TOKENS[name]}"})
+                assert answer.status_code == status, name
+            other.execute("ROLLBACK")
+
+
+async def test_staying_signed_in_by_a_clock_that_was_wrong(model: FakeModelServer, tmp_path: Path) -> None:
+    """A session that began under a clock far ahead ends when the clock is set right, not later than any other."""
+    async with guarded_server(tmp_path, model, "token") as (server, _), browser(server) as it:
+        cookie = f"{NAME}={await sign_in(it)}"
+        assert await who(server, cookie) == "ana"
+        with closing(sqlite3.connect(tmp_path / "canopy.db")) as database, database:
+            ahead = 10 * 86_400 * 1_000_000
+            database.execute(
+                "UPDATE sessions SET created_at = created_at + ?, expires_at = expires_at + ?", [ahead] * 2
+            )
+        assert await who(server, cookie) is None
 
 
 async def test_using_a_cookie_at_another_replica_after_signing_out(

@@ -10,8 +10,8 @@ from canopy.auth.sessions import LIFETIME
 
 _SECURE = "__Host-canopy_session"
 _PLAIN = "canopy_session"
-# What browsers take for blanks, and no more: of another kind, such as the byte A0, one makes a name of its own, to which
-# the rules for `__Host-` don't apply, so that any host of the domain may set it.
+# What browsers take for blanks, and no more. With another one, such as the byte A0, it is a different name, which any
+# host of the domain may set: the rules for `__Host-` don't apply to it.
 _BLANKS = " \t"
 _FORMER = "canopy_token"  # held the token itself; it is good for nothing any more
 

@@ -16,7 +16,9 @@ from canopy.errors import RateLimited
 _BY_CLIENT = Limit(20, 60)
 _BY_PEER = Limit(200, 60)
 _IN_ALL = Limit(600, 60)
-_REMEMBERED = 10_000  # tokens with their clients, of each kind
+_WRONG = 10_000  # wrong tokens that are remembered, each with its client
+_RIGHT = 10_000  # right ones, and so many clients of each: nobody makes Canopy forget the clients of another's token
+_CLIENTS = 100
 
 
 class Client(NamedTuple):
@@ -37,20 +39,43 @@ class Client(NamedTuple):
         return cls(place, place)
 
 
+class _Lately[K, V]:
+    """The things that were used last, so many and no more."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._found: OrderedDict[K, V] = OrderedDict()
+
+    def get(self, key: K) -> V | None:
+        """What is known of a thing, which is used by that."""
+        if key in self._found:
+            self._found.move_to_end(key)
+        return self._found.get(key)
+
+    def put(self, key: K, value: V) -> V:
+        """Know a thing, and forget the one that was used longest ago where there are too many."""
+        self._found[key] = value
+        if len(self._found) > self._most:
+            self._found.popitem(last=False)
+        return value
+
+
 class Guesses:
     """Counts wrong tokens."""
 
     def __init__(self, limits: RateLimits) -> None:
         self._limits = limits
-        self._right: OrderedDict[tuple[str, str], None] = OrderedDict()
-        self._wrong: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._right: _Lately[str, _Lately[str, bool]] = _Lately(_RIGHT)  # by token the clients
+        self._wrong: _Lately[tuple[str, str], bool] = _Lately(_WRONG)
 
     def judge(self, client: Client, fingerprint: str, *, right: bool) -> None:
         """Take note of a token that a client sent. Raises RateLimited, whether or not it is right, when that is due."""
-        seen = self._right if right else self._wrong
-        key = (client.key, fingerprint)
-        if key in seen:
-            seen.move_to_end(key)
+        if right:
+            clients = self._right.get(fingerprint)
+            known = clients is not None and clients.get(client.key)
+        else:
+            known = self._wrong.get((client.key, fingerprint))
+        if known:
             return
         bounds = (
             ("wrong_tokens", client.key, _BY_CLIENT),
@@ -59,12 +84,12 @@ class Guesses:
         )
         if wait := max(self._limits.wait(*bound) for bound in bounds):
             raise RateLimited(f"Too many wrong tokens came lately. {again(wait)}", retry_after=whole(wait))
-        if not right:
+        if right:
+            (self._right.get(fingerprint) or self._right.put(fingerprint, _Lately(_CLIENTS))).put(client.key, True)
+        else:
             for bound in bounds:
                 self._limits.add(*bound)
-        seen[key] = None
-        if len(seen) > _REMEMBERED:
-            seen.popitem(last=False)
+            self._wrong.put((client.key, fingerprint), True)
 
 
 def _private(peer: str | None) -> bool:

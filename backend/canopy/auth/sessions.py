@@ -11,6 +11,7 @@ from canopy.store.sessions import Session
 from canopy.store.sessions import Sessions as Stored
 
 LIFETIME = 12 * 3_600  # seconds: a working day, so that a browser somebody walks away from doesn't stay signed in
+_APART = 3_600  # seconds between the clocks of two replicas, at most
 _MOST = 1_000  # sessions of one token, which a workshop may share; the oldest makes room
 _ID = re.compile(r"[A-Za-z0-9_-]{43}")
 
@@ -26,7 +27,7 @@ class Sessions:
     async def begin(self, user: str, token: str) -> str:
         """Begin a session with a token, and return its id, which is nowhere else."""
         session_id = secrets.token_urlsafe(32)
-        now = time.time_ns() // 1_000
+        now = _now()
         session = Session(_digest(session_id), user, fingerprint(token), now, now + LIFETIME * 1_000_000)
         await self._stored.begin(session, _MOST)
         return session_id
@@ -36,7 +37,8 @@ class Sessions:
         if not _ID.fullmatch(session_id):
             return None
         session = await self._stored.find(_digest(session_id))
-        if session is None:
+        # A clock that was wrong and is set back must not make the session longer than it may be.
+        if session is None or session.created_at > _now() + _APART * 1_000_000:
             return None
         identity = self._tokens.holder(session.token)
         if identity is None:  # for good: the same token may come back into the file
@@ -54,6 +56,10 @@ class Sessions:
         if known != self._known:
             await self._stored.end_of_other_tokens(known)
             self._known = known
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000
 
 
 def _digest(session_id: str) -> str:

@@ -104,7 +104,9 @@ class Windows:
     def _move(self, now: float) -> float:
         """Begin another window when it is time; the share of the window under way that has passed."""
         index, rest = divmod(now, self.seconds)
-        if index > self._current.index:
+        if index < self._current.index - 1:  # the clock was far ahead: waiting for it would lock everybody out
+            self._before, self._current = _Window(int(index) - 1), _Window(int(index))
+        elif index > self._current.index:
             adjacent = index == self._current.index + 1
             self._before = self._current if adjacent else _Window(int(index) - 1)
             self._current = _Window(int(index))
