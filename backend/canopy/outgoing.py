@@ -61,6 +61,7 @@ class _Bounded(httpx.AsyncByteStream, httpx.SyncByteStream):
 def bound(response: httpx.Response) -> None:
     """Let reading the body fail beyond a bound. A hook of `httpx.Client`, before it reads."""
     encoded = response.headers.get("content-encoding", "identity") != "identity"
+    response.encoding = "utf-8"  # and not what the server names, which may be a codec that unpacks or never ends
     response.stream = _Bounded(response.stream, _LARGEST_ENCODED if encoded else LARGEST_BODY)
 
 

@@ -51,6 +51,7 @@ class Settings(BaseSettings):
     model_connect_timeout: float = Field(5, gt=0, description="Seconds to connect to the model server.")
     model_first_token_timeout: float = Field(60, gt=0, description="Seconds to the model's first token.")
     model_token_timeout: float = Field(30, gt=0, description="Seconds of silence between two tokens.")
+    model_reply_timeout: float = Field(3600, gt=0, description="Seconds to the end of the model's reply.")
     model_retries: int = Field(2, ge=0, description="Retries of a model call, only before its first token.")
     max_generations: int = Field(256, ge=1, description="Generations at once.")
     max_generations_per_user: int | None = Field(

@@ -18,5 +18,6 @@ def open_inference(llama_stack_url: str | None, settings: Settings) -> Inference
         first_token_timeout=settings.model_first_token_timeout,
         token_timeout=settings.model_token_timeout,
         retries=settings.model_retries,
+        reply_timeout=settings.model_reply_timeout,
     )
     return connect(llama_stack_url) if llama_stack_url else EmbeddedInference(connect)

@@ -26,17 +26,26 @@ class LlamaStackInference:
 
     A token is a delta with text, of the answer or of the reasoning before it. `first_token_timeout` runs from the
     call, retries included, to the first one; `token_timeout` from each to the next. Comment lines, role announcements
-    and empty deltas are none: a stuck server behind a lively proxy sends those too. `retries` happen before the first
+    and empty deltas are none: a stuck server behind a lively proxy sends those too. `reply_timeout` runs from
+    the call to the reply's end: a token now and then must not hold a place for days. `retries` happen before the first
     byte only.
     """
 
     def __init__(
-        self, url: str, *, connect_timeout: float, first_token_timeout: float, token_timeout: float, retries: int
+        self,
+        url: str,
+        *,
+        connect_timeout: float,
+        first_token_timeout: float,
+        token_timeout: float,
+        retries: int,
+        reply_timeout: float = 3600,
     ) -> None:
         self._url = url.rstrip("/").removesuffix("/v1").rstrip("/")
         self._connect_timeout = connect_timeout
         self._first_token_timeout = first_token_timeout
         self._token_timeout = token_timeout
+        self._reply_timeout = reply_timeout
         self._retries = retries
         self._loading: asyncio.Task[Upstream] | None = None
         self._closed = False
@@ -66,7 +75,7 @@ class LlamaStackInference:
         """Ask, and hand on the reply as it arrives: all tokens of one read together."""
         upstream = await asyncio.shield(self._load())  # shielded: other callers wait for the same task
         reply = Reply(request.model, hide_thoughts=request.hide_thoughts)
-        watchdog = Watchdog(self._first_token_timeout)
+        watchdog = Watchdog(self._first_token_timeout, self._reply_timeout)
         try:
             async with AsyncExitStack() as stack:
                 with watchdog:
@@ -89,6 +98,8 @@ class LlamaStackInference:
                     async with asyncio.timeout(_LINGER):
                         await anext(chunks, None)
         except TimeoutError as error:
+            if watchdog.ended:
+                raise ModelTimeout(f"The model's reply took longer than {self._reply_timeout:g} seconds.") from error
             limit = self._token_timeout if reply.begun else self._first_token_timeout
             raise ModelTimeout(f"The model was silent for {limit:g} seconds.") from error
         except upstream.FAILURES as error:

@@ -18,8 +18,15 @@ from canopy.inference.thoughts import Thoughts
 # Far above any chunk of a completion; a line that never ends must not fill the memory.
 _LONGEST_LINE = 4_000_000
 
-# Characters. No `max_tokens` of a summary comes near it; a model that has lost its way must not fill the memory.
+# Characters, of thoughts too. No `max_tokens` of a summary comes near it; a model that has lost its way must neither
+# fill the memory nor hold its place for ever.
 _LONGEST_REPLY = 1_000_000
+
+# Bytes of everything, with what is no text: the longest reply in chunks of 500 bytes for four characters.
+_LARGEST_BODY = 128_000_000
+
+_LONGEST_MODEL = 200  # characters of a model's name, as in the values
+_LARGEST_COUNT = 2**31 - 1  # tokens; what the stores hold
 
 # What an event stream holds besides data and names of events: comments, other fields, the end of a line in CRLF.
 _NO_DATA = (b":", b"id:", b"retry:", b"\r")
@@ -44,13 +51,14 @@ class Reply:
         self._model = model
         self._hide_thoughts = hide_thoughts
         self._thoughts = Thoughts() if hide_thoughts else None  # None: what comes is the answer
-        self._rest = b""  # a line whose end is still to come
+        self._rest = bytearray()  # a line whose end is still to come
         self._event = b""  # the name of the event whose data is still to come
         self._body: list[bytes] | None = None  # the lines of a completion that is no stream
         self._any_object = False  # there was something that did not say of itself that it is data
         self._odd = False  # there are halves of characters
         self._half = ""  # of a character that two chunks share
         self._length = 0  # characters so far, thoughts included
+        self._size = 0  # bytes so far
         self._any_event = False
         self._any_word = False
         self._finish_reason: str | None = None
@@ -59,8 +67,13 @@ class Reply:
 
     def feed(self, data: bytes) -> Deltas:
         """The texts in these bytes. What is wrong with them waits for `complete`, behind the texts that came before."""
-        lines = (self._rest + data).split(b"\n")
-        self._rest = lines.pop()
+        lines = data.split(b"\n")
+        rest = lines.pop()
+        if lines and self._rest:
+            lines[0] = bytes(self._rest + lines[0])
+            self._rest.clear()
+        self._rest += rest  # and not looked at again before its end: that would take time in the square of its length
+        self._size += len(data)
         self.heard = False
         deltas: Deltas = []
         try:
@@ -72,7 +85,9 @@ class Reply:
                 else:
                     self._event = b""
             if len(self._rest) > _LONGEST_LINE:
-                raise _foreign(self._rest)
+                raise _foreign(bytes(self._rest))
+            if self._size > _LARGEST_BODY:
+                raise ModelError(f"The model server sent more than {_LARGEST_BODY:,} bytes for one answer.")
         except _NotJson as odd:
             self._fail(odd.failure())
         except CanopyError as failure:
@@ -82,7 +97,7 @@ class Reply:
     def end(self) -> Deltas:
         """The texts that were held back until now. The body may have ended within a line."""
         deltas: Deltas = []
-        line, self._rest = (b"" if self.done else self._rest), b""
+        line, self._rest = (b"" if self.done else bytes(self._rest)), bytearray()
         try:
             if line.strip():
                 self._read_line(line, deltas)
@@ -163,8 +178,8 @@ class Reply:
             elif choices is None and is_complaint(event):
                 raise reported(event)
             if usage := event.get("usage"):
-                self._usage = usage
-        except (AttributeError, IndexError, KeyError, TypeError) as odd:
+                self._usage = dict(usage)
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as odd:
             raise ModelError("The model server sent a chunk that is not a chat completion's.") from odd
 
     def _read_odd(self, data: bytes) -> Any:
@@ -191,14 +206,11 @@ class Reply:
         if text.__class__ is list:
             text = self._joined(text)
         if not text and (thought := _thought(delta)):
-            self.heard = self.begun = True
-            self._length += len(thought)
+            self._grow(thought)
             text = "" if self._hide_thoughts else thought
+        elif text:
+            self._grow(text)
         if text:
-            self.heard = self.begun = True
-            self._length += len(text)
-            if self._length > _LONGEST_REPLY:
-                raise ModelError(f"The model's answer is longer than {_LONGEST_REPLY:,} characters.")
             if self._odd:
                 text = self._whole_characters(text)
             if self._thoughts:
@@ -208,8 +220,17 @@ class Reply:
             if text and text not in _END_MARKS:
                 self._say(text, deltas)
         if reason := choice.get("finish_reason"):
-            self._model = event.get("model") or self._model
             self._finish_reason = good_ending(reason)
+            if isinstance(model := event.get("model"), str) and 0 < len(model) <= _LONGEST_MODEL and "\0" not in model:
+                self._model = model
+
+    def _grow(self, text: object) -> None:
+        if not isinstance(text, str):
+            raise TypeError("a text")
+        self._length += len(text)
+        if self._length > _LONGEST_REPLY:
+            raise ModelError(f"The model's answer, with its thoughts, is longer than {_LONGEST_REPLY:,} characters.")
+        self.heard = self.begun = True
 
     def _say(self, text: str, deltas: Deltas) -> None:
         if "\0" in text:
@@ -245,7 +266,7 @@ class Reply:
         """
         if self._failure is not None:
             raise self._failure
-        last_line = self._rest.strip()
+        last_line = bytes(self._rest.strip())
         if last_line and not self._any_event and not last_line.startswith(b"data:"):
             raise _foreign(last_line)
         if not self._any_word:
@@ -259,7 +280,7 @@ class Reply:
 
     def _count(self, key: str) -> int | None:
         count = self._usage.get(key)
-        return count if isinstance(count, int) else None
+        return count if type(count) is int and 0 <= count <= _LARGEST_COUNT else None
 
 
 class _NotJson(Exception):  # noqa: N818 - no error yet: more of it may follow

@@ -1,6 +1,7 @@
 """A limit on silence that costs almost nothing while there is none."""
 
 import asyncio
+import math
 from types import TracebackType
 from typing import Self
 
@@ -15,12 +16,15 @@ class Watchdog:
     A wait past the deadline is cancelled and raises TimeoutError; `stop` it when there is nothing to wait for any more.
     `asyncio.timeout` does the same, but arms and disarms a timer of the event loop around every wait, which costs more
     than reading a token. This one lets its timer ring at a deadline that has since moved, and then sets it anew.
+
+    No sign of life moves the deadline beyond `total` seconds from the beginning.
     """
 
-    def __init__(self, limit: float) -> None:
+    def __init__(self, limit: float, total: float = math.inf) -> None:
         self._loop = asyncio.get_running_loop()
         self._limit = limit
-        self._deadline = self._loop.time() + limit
+        self._end = self._loop.time() + total
+        self._deadline = min(self._loop.time() + limit, self._end)
         self._timer: asyncio.Handle | None = None
         self._set_timer()
         self._waiting: asyncio.Task[object] | None = None
@@ -30,9 +34,14 @@ class Watchdog:
     def restart(self, limit: float) -> None:
         """Allow `limit` seconds from now."""
         self._limit = limit
-        self._deadline = self._loop.time() + limit
+        self._deadline = min(self._loop.time() + limit, self._end)
         if self._deadline < self._rings_at:
             self._set_timer()
+
+    @property
+    def ended(self) -> bool:
+        """Whether the time is over in which there may be signs of life."""
+        return self._loop.time() >= self._end
 
     def stop(self) -> None:
         """Let go of the timer."""
@@ -43,7 +52,7 @@ class Watchdog:
     def __enter__(self) -> Self:
         if self._timer is None:
             # It rang while nobody was waiting: that silence was the reader's, not the model's.
-            self._deadline = self._loop.time() + self._limit
+            self._deadline = min(self._loop.time() + self._limit, self._end)
             self._set_timer()
         self._waiting = task = asyncio.current_task()
         self._cancelling = task.cancelling() if task else 0

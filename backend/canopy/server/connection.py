@@ -68,7 +68,8 @@ class Connection(HttpToolsProtocol):
         self._connections.opened(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the connection."""
+        """Forget the connection, and tell the request in progress: uvicorn would tell the last one that came."""
+        self.cycle = self._running or self.cycle
         super().connection_lost(exc)
         self._connections.closed(self)
 
