@@ -64,7 +64,6 @@ BUSY = b'{"detail": "The model is busy.", "code": "model_busy"}'
         (Answer((BUSY,), 502), "", "The backend answered with status 502 (model_busy): The model is busy."),
         (Answer((b"<html>",), 500), "", "The backend answered with status 500."),
         (Answer((b'{"detail": [{"input": "text"}]}',), 422), "", "The backend answered with status 422."),
-        (Answer((), 401), "", "The backend answered with status 401. Set CANOPY_EVALS_TOKEN"),
         (Answer((), 307, (("Location", "/login"),)), "", "The backend answered with status 307."),
         (
             Answer((b'{"response": "x"}',), 200, (), "application/json"),
@@ -94,6 +93,95 @@ async def test_a_busy_backend_is_asked_again_when_it_said(status: int) -> None:
         attempt = await asked(fake, Answer((), status, (("Retry-After", "0"),)), Answer((delta("Here."), DONE)))
         assert (attempt.answer, attempt.error) == ("Here.", None)
         assert fake.asked == ["text", "text"]
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_backend_is_waited_for_as_long_as_it_says_and_however_often(status: int) -> None:
+    told: list[str] = []
+    wait = Answer((BUSY,), status, (("Retry-After", "1"),))
+    async with FakeBackend() as fake:
+        fake.answers["text"] = [wait, wait, wait, Answer((delta("Here."), DONE))]
+        async with Backend(fake.url, token=None, timeout=0.9, retries=1, tell=told.append) as backend:
+            attempt = await backend.ask("/summarize", "text")
+        assert (attempt.answer, attempt.error, attempt.unanswered) == ("Here.", None, False)
+    assert len(told) == 3
+    assert told[0].startswith("Waiting 1 s, as the backend asks, and going on then. The backend answered with status")
+
+
+async def test_all_questions_wait_when_one_is_told_to() -> None:
+    async with FakeBackend() as fake:
+        fake.answers["first"] = [Answer((BUSY,), 429, (("Retry-After", "2"),)), Answer((delta("1"), DONE))]
+        async with Backend(fake.url, token=None, timeout=10) as backend:
+            first = asyncio.create_task(backend.ask("/summarize", "first"))
+            async with asyncio.timeout(10):
+                while not backend.waits:
+                    await asyncio.sleep(0.01)
+            await asyncio.gather(first, *(backend.ask("/summarize", f"{n}") for n in range(3)))
+        assert fake.asked[0] == "first"
+        assert sorted(fake.asked[1:]) == ["0", "1", "2", "first"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "unanswered"),
+    [
+        (Answer((BUSY,), 429), True),
+        (Answer((BUSY,), 503), True),
+        (Answer((), 0, cut=True), True),
+        (Answer((event(type="error", error="The server ends.", code="shutting_down"),)), True),
+        (Answer((event(type="error", error="The model failed.", code="model_error"),)), False),
+        (Answer((BUSY,), 502), False),
+        (Answer((BUSY,), 422), False),
+        (Answer((DONE,)), False),
+    ],
+)
+async def test_no_answer_for_a_reason_that_is_not_the_answers_is_told_apart(answer: Answer, unanswered: bool) -> None:
+    async with FakeBackend() as fake:
+        assert (await asked(fake, answer)).unanswered is unanswered
+
+
+_FORBIDDEN = b'{"detail": "Only reviewers may.", "code": "forbidden"}'
+_UNKNOWN = b'{"detail": "This token is unknown.", "code": "unauthenticated"}'
+_SIGN_IN = b'{"detail": "Sign in first. Use the address of the proxy, which asks you to.", "code": "unauthenticated"}'
+_DIRECT = b'{"detail": "This is the way in of the proxy alone.", "code": "identity_refused"}'
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "token", "advice"),
+    [
+        (
+            401,
+            _UNKNOWN,
+            "old",
+            "This token is unknown. Set CANOPY_EVALS_TOKEN to another token, one that may summarize.",
+        ),
+        (401, _UNKNOWN, None, "Set CANOPY_EVALS_TOKEN to a token that may summarize."),
+        (403, _FORBIDDEN, "t", "Only reviewers may. Set CANOPY_EVALS_TOKEN to another token"),
+        (
+            401,
+            _SIGN_IN,
+            None,
+            "Give --backend the proxy's address, and CANOPY_EVALS_TOKEN a bearer token that the proxy",
+        ),
+        (
+            403,
+            _DIRECT,
+            None,
+            "Give --backend the proxy's address, and CANOPY_EVALS_TOKEN a bearer token that the proxy",
+        ),
+        (403, b"<html>Sign in</html>", None, "a proxy in front of it wants to know who asks."),
+        (401, b"", "t", "a proxy in front of it took no notice of the token."),
+    ],
+)
+async def test_a_backend_that_lets_nobody_in_ends_the_run_with_what_to_do(
+    status: int, body: bytes, token: str | None, advice: str
+) -> None:
+    async with FakeBackend() as fake, Backend(fake.url, token=token, timeout=10) as backend:
+        fake.default = Answer((body,), status)
+        with pytest.raises(ConfigError) as refused:
+            await backend.ask("/summarize", "text")
+        assert refused.value.sentence.startswith(f"The backend answered with status {status}")
+        assert advice in refused.value.sentence
+        assert fake.asked == ["text"]
 
 
 async def test_a_backend_that_wants_too_long_a_pause_is_not_waited_for() -> None:

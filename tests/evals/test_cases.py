@@ -103,7 +103,7 @@ def test_a_large_suite_is_read(tmp_path: Path) -> None:
         ("endpoint:", "endpont:", "Line 2: `endpont` is not a known key"),
         ("expected_result: 1st", "expected: 1st", "Line 7: `tests.0.expected` is not a known key"),
         ("1st", "1", "Line 7: `tests.0.expected_result` should be a valid string"),
-        ("prompt: two", "prompt: ' '", "Line 8: `tests.1.prompt`: is blank"),
+        ("expected_result: 1st", "expected_result: 1st\n- prompt: ''\n  expected_result: x", "`prompt` is blank, and"),
         ("- prompt: two\n  e", "- e", "Line 8: `tests.1.prompt` is missing"),
         ("prompt: two", "prompt: one", "the prompt on line 8 stands on line 6 as well"),
         ("name: some_tests", "name: some_tests\nname: more", "line 2, column 1: `name` stands twice"),

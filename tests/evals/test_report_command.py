@@ -28,7 +28,7 @@ def test_another_folder_is_made_where_it_is_missing(tmp_path: Path) -> None:
 
 def test_results_that_can_not_be_read_are_a_sentence(tmp_path: Path) -> None:
     results = tmp_path / "results.json"
-    results.write_text('{"schema_version": 2}')
+    results.write_text('{"schema_version": 3}')
     done = CliRunner().invoke(main, ["evals", "report", str(results)])
     assert done.exit_code == 1
-    assert "is of version 2, and this Canopy reads up to version 1." in done.output
+    assert "is of version 3, and this Canopy reads up to version 2." in done.output

@@ -38,7 +38,7 @@ def test_a_report_is_read_back_whole(tmp_path: Path) -> None:
 
 def test_a_report_of_a_newer_version_is_refused_with_a_way_out(tmp_path: Path) -> None:
     file = written(tmp_path, RUN, schema_version=SCHEMA_VERSION + 1, something_new=[])
-    with pytest.raises(ConfigError, match="is of version 2, and this Canopy reads up to version 1"):
+    with pytest.raises(ConfigError, match="is of version 3, and this Canopy reads up to version 2"):
         load(file)
 
 

@@ -9,16 +9,11 @@ from hypothesis import strategies as st
 
 from canopy.errors import ConfigError
 from canopy.evals.scorers import SCORERS, Row
+from canopy.evals.scorers.grades import read_grade
 from canopy.evals.scorers.kinds import Formula
 from canopy.evals.scorers.patterns import Pattern
-from canopy.evals.scorers.rubric import (
-    GRADES,
-    PLACEHOLDERS,
-    check_template,
-    fill_in,
-    read_grade,
-    read_template,
-)
+from canopy.evals.scorers.rubric import LADDER
+from canopy.evals.scorers.template import PLACEHOLDERS, check_template, fill_in, read_template
 from tests.support.docs import code, table
 
 TEXTS = st.text(max_size=200)
@@ -147,7 +142,7 @@ def test_a_template_is_refused_or_can_be_filled_in(template: str) -> None:
     assert "{got}" in fill_in(template, Row("{query}", "{expected}", "{got}"))
 
 
-@pytest.mark.parametrize(("grade", "worth"), GRADES.items())
+@pytest.mark.parametrize(("grade", "worth"), LADDER.values.items())
 def test_a_letter_is_worth_a_value(grade: str, worth: float) -> None:
     found = read_grade(f"It is fine.\nAnswer: {grade}", LAB)
     assert (found.value, found.grade, found.error) == (worth, grade, None)
@@ -176,7 +171,7 @@ def test_the_first_expression_that_matches_decides() -> None:
 
 
 def test_a_group_that_took_no_part_in_the_match_is_no_grade() -> None:
-    assert read_grade("Answer: none", [Pattern("Answer: (?:none|(A|B))"), Pattern("(n)one")]).grade == "N"
+    assert read_grade("Answer: none.", [Pattern("Answer: (?:none|(A|B))"), Pattern("(none)")]).grade == "NONE"
 
 
 @given(st.text().filter(lambda text: "Answer: " not in text))

@@ -19,13 +19,14 @@ def list_suites(folder: Path) -> None:
 
     Reads all of them and calls nobody, so it tells early that a file is wrong.
     """
-    from canopy.evals.cases import find, load
+    from canopy.evals.plan import read_parts
 
-    for path in find(folder):
-        suite = load(path)
+    for part in read_parts(folder):
+        suite = part.suite
         waiting = sum(not case.reviewed for case in suite.cases)
         note = f", {waiting:,} awaiting review" if waiting else ""
-        say(f"{path}: {suite.name}, {counted(len(suite.cases), 'case')}{note}")
+        note += f", {suite.placeholders:,} without a prompt left out" if suite.placeholders else ""
+        say(f"{part.path}: {suite.name}, {counted(len(suite.cases), 'case')}{note}")
 
 
 @click.command()

@@ -21,6 +21,13 @@ _STATUS = {"passed": 0, "failed": 1, "undecided": 2}
 _COULD_NOT_RUN = 2
 
 
+def at_most_one(_: click.Context, param: click.Parameter, given: tuple[Path, ...]) -> Path | None:
+    """The value of an option that may be given once. Of two, one would be left out without a word."""
+    if len(given) > 1:
+        raise click.BadParameter("Give one: a run is compared with one earlier run.", param=param)
+    return given[0] if given else None
+
+
 @click.command()
 @click.argument("folder", type=click.Path(exists=True, path_type=Path))
 @click.option("--backend", required=True, metavar="URL", help="The backend that is tested.")
@@ -42,7 +49,11 @@ _COULD_NOT_RUN = 2
     help="Attempts per case, for models that vary; a case passes when more than half of them do.",
 )
 @click.option(
-    "--baseline", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The results.json to compare with."
+    "--baseline",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    callback=at_most_one,
+    help="The results.json to compare with.",
 )
 @click.option(
     "-o",
@@ -53,6 +64,18 @@ _COULD_NOT_RUN = 2
     help="Folder for results.json, junit.xml and report.html.",
 )
 @click.option("--resume", is_flag=True, help="Go on with the run whose results.json is in the output folder.")
+@click.option(
+    "--retry-unusable",
+    is_flag=True,
+    help="Ask a judge again whose grade can't be read; with --resume also where it couldn't be read before.",
+)
+@click.option(
+    "--patience",
+    type=click.FloatRange(0),
+    default=900,
+    show_default=True,
+    help="Seconds that a question may wait for a backend that says when to ask again (Retry-After).",
+)
 @click.option(
     "--timeout",
     type=click.FloatRange(0, min_open=True),
@@ -77,7 +100,7 @@ def run(**options: Any) -> None:
     Exit status:
       0    the gate passed
       1    the gate failed
-      2    it could not run, or too many cases have no score
+      2    it could not run, the backend refused, too many cases have no score, or one was not answered
       130  ended by Ctrl-C; --resume goes on
 
     CANOPY_EVALS_TOKEN is the bearer token for a backend that wants one. docs/evaluations.md has the formats.

@@ -7,6 +7,7 @@ import rich.box
 from rich.table import Table
 
 from canopy.cli.console import Console
+from canopy.evals.checkpoint import unusable
 from canopy.evals.results import CaseResult, CaseStatus, Run
 from canopy.evals.text import excerpt
 
@@ -34,7 +35,7 @@ def print_summary(run: Run, output: Path) -> None:
     for status, title in (("failed", "Failed"), ("unscored", "No score"), ("awaiting_review", "Awaiting review")):
         for line in _listed(title, [case for case in run.cases if case.status == status]):
             console.print(line)
-    for line in _changes(run):
+    for line in (*_changes(run), *_unusable(run)):
         console.print(line)
     if run.gate is not None:
         console.print(f"\n{run.gate.sentence}")
@@ -50,6 +51,12 @@ def _listed(title: str, cases: Sequence[CaseResult]) -> Iterable[str]:
             yield f"    {case.reason}"
     if len(cases) > _LISTED:
         yield f"  and {len(cases) - _LISTED:,} more"
+
+
+def _unusable(run: Run) -> Iterable[str]:
+    if n := sum(map(unusable, run.cases)):
+        times = "once" if n == 1 else f"{n:,} times"
+        yield f"\nA scorer gave no value {times}. `--resume --retry-unusable` asks a judge again that couldn't be read."
 
 
 def _changes(run: Run) -> Iterable[str]:

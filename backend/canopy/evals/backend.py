@@ -1,8 +1,9 @@
 """The backend under test, called as its clients call it."""
 
 import asyncio
+import random
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -13,6 +14,7 @@ import orjson
 
 from canopy import __version__
 from canopy.errors import ConfigError
+from canopy.evals.refusals import PASSING, Refusal
 from canopy.evals.results import Attempt, Target
 from canopy.outgoing import bound_async, redirection
 from canopy.retry_after import seconds_in
@@ -20,7 +22,8 @@ from canopy.retry_after import seconds_in
 _CONNECT_TIMEOUT = 10.0  # seconds
 _LAST_PORT = 65_535  # httpx takes any number
 _FIRST_PAUSE = 0.5  # seconds before the first retry; each further pause is twice as long
-_TOKEN_HINT = "Set CANOPY_EVALS_TOKEN to a token that may summarize."  # noqa: S105 - tells which one, holds none
+_LONGEST_PAUSE = 30.0
+PATIENCE = 900.0  # seconds that one question may wait in all for a backend that says how long
 
 
 def checked_url(url: str, option: str) -> str:
@@ -49,6 +52,7 @@ class _Reply:
     generation_id: str | None = None
     output_tokens: int | None = None
     done: bool = False
+    unanswered: bool = False  # for a reason that isn't the answer's
 
     def finish(self, event: dict[str, Any]) -> None:
         """Take in the `done` event."""
@@ -58,10 +62,11 @@ class _Reply:
         usage = event.get("usage")
         self.output_tokens = usage.get("output_tokens") if isinstance(usage, dict) else None
 
-    def attempt(self, error: str | None) -> Attempt:
+    def attempt(self, error: str | None, *, unanswered: bool = False) -> Attempt:
         return Attempt(
             answer="".join(self.texts),
             error=error,
+            unanswered=unanswered,
             request_id=self.request_id,
             generation_id=self.generation_id,
             time_to_first_token=None if self.first_token is None else self.first_token - self.began,
@@ -80,13 +85,38 @@ class _BusyError(Exception):
         self.unreachable = unreachable
 
 
-class Backend:
-    """A client of one backend. `timeout` is for a whole answer, in seconds; `retries` are per question."""
+class RefusedError(ConfigError):
+    """The backend doesn't let this client in: no question would be answered."""
 
-    def __init__(self, url: str, *, token: str | None, timeout: float, retries: int = 4) -> None:
+
+def _say_nothing(_sentence: str) -> None:
+    """Nobody wants to hear of it."""
+
+
+class Backend:
+    """A client of one backend.
+
+    `timeout` is for a whole answer, in seconds. A question is asked again `retries` times where the backend doesn't say
+    when, and for `patience` seconds where it does; `tell` hears of such waits.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: str | None,
+        timeout: float,
+        retries: int = 4,
+        patience: float = PATIENCE,
+        tell: Callable[[str], None] = _say_nothing,
+    ) -> None:
         self.url = url
         self._timeout = timeout
         self._retries = retries
+        self._patience = patience
+        self._tell = tell
+        self._has_token = bool(token)
+        self._open_at = 0.0  # on the monotonic clock: until then nobody asks, since one was told to wait
         headers = {"User-Agent": f"canopy-evals/{__version__}"}
         if token:
             headers["Authorization"] = f"Bearer {token}"
@@ -124,22 +154,47 @@ class Backend:
     async def ask(self, endpoint: str, prompt: str) -> Attempt:
         """The answer to a prompt, or why there is none.
 
-        Asks again when the backend is busy (429, 503) or the connection fails before an answer began. Raises
-        ConfigError when the backend still can't be reached then: that says nothing of the case.
+        Asks again when the backend is busy (429, 503) or the connection fails before an answer began. What still isn't
+        answered then for such a reason is `unanswered`. Raises RefusedError at a 401 or 403, and ConfigError when the
+        backend can't be reached: both say nothing of the case.
         """
-        pause = _FIRST_PAUSE
-        for retry in range(self._retries + 1):
+        pause, tries, given_up_at = _FIRST_PAUSE, 0, time.monotonic() + self._patience
+        while True:
+            if self._retries:
+                await self._turn()
             try:
                 return await self._ask_once(endpoint, prompt)
             except _BusyError as later:
-                after = pause if later.after is None else later.after
-                if retry == self._retries or after > self._timeout:
+                tries += 1
+                told = bool(later.after)
+                after = max(pause, later.after or 0)
+                late = time.monotonic() + after > given_up_at
+                if not self._retries or late or (tries > self._retries and not told):
                     if later.unreachable:
                         raise self._unreachable() from later
                     return later.attempt
+                if told:
+                    self._hold(after, later.attempt.error or "")
+                    continue
             await asyncio.sleep(after)
-            pause *= 2
-        raise AssertionError("the last round returns or raises")
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    @property
+    def waits(self) -> bool:
+        """Whether nobody asks for now, since the backend said so."""
+        return self._open_at > time.monotonic()
+
+    async def _turn(self) -> None:
+        """Wait until the backend wants to be asked again. Not all who waited ask in the same moment."""
+        while (left := self._open_at - time.monotonic()) > 0:  # noqa: ASYNC110 - a time, no event, ends it
+            await asyncio.sleep(left + random.uniform(0, min(1.0, left / 10)))  # noqa: S311 - no secret
+
+    def _hold(self, seconds: float, reason: str) -> None:
+        """Let nobody ask for so long, and say so once."""
+        until = time.monotonic() + seconds
+        if not self.waits:
+            self._tell(f"Waiting {seconds:,.0f} s, as the backend asks, and going on then. {reason}")
+        self._open_at = max(self._open_at, until)
 
     async def _ask_once(self, endpoint: str, prompt: str) -> Attempt:
         reply = _Reply()
@@ -152,10 +207,10 @@ class Backend:
                     response = await self._client.send(request, stream=True)
                 except httpx.RequestError as error:
                     unreachable = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
-                    broken = reply.attempt("The backend closed the connection without an answer.")
+                    broken = reply.attempt("The backend closed the connection without an answer.", unanswered=True)
                     raise _BusyError(broken, unreachable=unreachable) from error
                 try:
-                    return reply.attempt(await self._read(response, reply))
+                    return reply.attempt(await self._read(response, reply), unanswered=reply.unanswered)
                 finally:
                     await response.aclose()
         except TimeoutError:
@@ -168,17 +223,22 @@ class Backend:
         reply.request_id = response.headers.get("X-Request-Id")
         location = response.headers.get("location")
         if moved := redirection(response.status_code, location, str(response.url), "--backend"):
+            reply.unanswered = True
             return f"The backend answered with status {response.status_code}. {moved}"
         if response.status_code != 200:
-            reason = _refusal(response.status_code, await response.aread())
+            refusal = Refusal.of(response.status_code, await response.aread())
+            if response.status_code in (401, 403):
+                raise RefusedError(f"{refusal.sentence} {refusal.advice(token=self._has_token)}")
             if response.status_code in (429, 503):
-                raise _BusyError(reply.attempt(reason), seconds_in(response.headers.get("Retry-After", "")))
-            return reason
+                busy = reply.attempt(refusal.sentence, unanswered=True)
+                raise _BusyError(busy, seconds_in(response.headers.get("Retry-After", "")))
+            return refusal.sentence
         kind = response.headers.get("Content-Type", "").partition(";")[0]
         if kind != "text/event-stream":
             return f"The backend answered with {kind or 'no content type'} instead of text/event-stream."
         async for event in _events(response):
             if event.get("type") == "error":
+                reply.unanswered = event.get("code") in PASSING
                 return f"The backend broke off: {event.get('error')} ({event.get('code', 'no code')})"
             if event.get("type") == "done":
                 reply.finish(event)
@@ -208,14 +268,3 @@ async def _events(response: httpx.Response) -> AsyncGenerator[dict[str, Any]]:
                     event = orjson.loads(line.removeprefix(b"data:").strip())
                     if isinstance(event, dict):
                         yield event
-
-
-def _refusal(status: int, body: bytes) -> str:
-    """What a status other than 200 says, with the backend's own sentence if it has one."""
-    sentence = f"The backend answered with status {status}"
-    with suppress(orjson.JSONDecodeError):
-        answer = orjson.loads(body)
-        if isinstance(answer, dict) and isinstance(answer.get("detail"), str):
-            sentence += f" ({answer['code']})" if isinstance(answer.get("code"), str) else ""
-            sentence += f": {answer['detail']}"
-    return f"{sentence.removesuffix('.')}." + (f" {_TOKEN_HINT}" if status in (401, 403) else "")

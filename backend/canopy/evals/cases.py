@@ -4,9 +4,9 @@ import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from canopy import yamlloader
 from canopy.errors import ConfigError
@@ -40,6 +40,7 @@ class Suite:
     endpoint: str
     scoring_params: dict[str, dict[str, Any] | None]
     cases: list[Case]
+    placeholders: int = 0  # tests without prompt and expected result, which are left out
 
 
 def _not_blank(text: str) -> str:
@@ -61,15 +62,30 @@ class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+# A key without anything behind it is null.
+type _Text = Annotated[str, BeforeValidator(lambda value: "" if value is None else value)]
+
+
 class _Test(_Entry):
-    prompt: _Name
-    # A key without anything behind it is null.
-    expected_result: Annotated[str, BeforeValidator(lambda value: "" if value is None else value)] = ""
+    prompt: _Text
+    expected_result: _Text = ""
+
+    @property
+    def is_placeholder(self) -> bool:
+        """Whether it only shows where a test would stand, as in the workshop's suites."""
+        return not self.prompt.strip() and not self.expected_result.strip()
+
+    @model_validator(mode="after")
+    def _has_a_prompt(self) -> Self:
+        if self.expected_result.strip() and not self.prompt.strip():
+            raise ValueError("`prompt` is blank, and `expected_result` isn't")
+        return self
 
 
 class _File(_Entry):
     name: _Name
     description: str = ""
+    model: Any = None  # the workshop's suites name the model that the backend has; what it has is its own affair
     endpoint: Annotated[str, AfterValidator(_path)]
     scoring_params: dict[_Name, dict[str, Any] | None] = Field(min_length=1)
     tests: list[_Test]
@@ -118,10 +134,13 @@ def load(path: Path) -> Suite:
     cases: dict[str, Case] = {}
     lines: dict[str, int] = {}
     for number, test in enumerate(file.tests):
+        if test.is_placeholder:
+            continue
         identifier, line = case_id(file.endpoint, test.prompt), line_of(root, "tests", number)
         if identifier in cases:
             raise ConfigError(
                 f"{path}: the prompt on line {line} stands on line {lines[identifier]} as well; keep one of the two."
             )
         cases[identifier], lines[identifier] = Case(identifier, test.prompt, test.expected_result), line
-    return Suite(file.name, file.description, file.endpoint, file.scoring_params, list(cases.values()))
+    placeholders = sum(test.is_placeholder for test in file.tests)
+    return Suite(file.name, file.description, file.endpoint, file.scoring_params, list(cases.values()), placeholders)

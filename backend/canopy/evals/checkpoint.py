@@ -59,11 +59,18 @@ def write(path: Path, content: bytes) -> None:
     new.replace(path)
 
 
-def kept(previous: Run, now: Run, cases: Sequence[tuple[str, Case]]) -> list[CaseResult]:
+def unusable(case: CaseResult) -> int:
+    """How many answers of a case a scorer failed at."""
+    return sum(score.value is None for attempt in case.attempts for score in attempt.scores)
+
+
+def kept(
+    previous: Run, now: Run, cases: Sequence[tuple[str, Case]], *, retry_unusable: bool = False
+) -> list[CaseResult]:
     """The results of an earlier run that still hold: of the cases (with their files) that are as they were then.
 
-    Cases without a score are done again. Raises ConfigError when the two runs can't be one, because something else
-    was asked, or it is scored differently.
+    Cases without a score are done again, and with `retry_unusable` all that any scorer failed at. Raises ConfigError
+    when the two runs can't be one, because something else was asked, or it is scored differently.
     """
     differing = [
         name
@@ -82,7 +89,11 @@ def kept(previous: Run, now: Run, cases: Sequence[tuple[str, Case]]) -> list[Cas
             f"This run can't go on: {' and '.join(differing)} changed since it began, and a report must not mix the "
             "two. Run without --resume."
         )
-    known = {case.id: case for case in previous.cases if case.status in ("passed", "failed")}
+    known = {
+        case.id: case
+        for case in previous.cases
+        if case.status in ("passed", "failed") and not (retry_unusable and unusable(case))
+    }
     return [
         known[case.id].model_copy(update={"file": file})
         for file, case in cases

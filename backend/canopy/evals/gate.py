@@ -6,10 +6,15 @@ from itertools import groupby
 from canopy.evals.plan import Plan
 from canopy.evals.results import CaseResult, Check, Comparison, Gate
 from canopy.evals.thresholds import Thresholds
+from canopy.evals.verdict import is_unanswered
 
 
 def gate(plan: Plan, results: Sequence[CaseResult], comparison: Comparison | None) -> Gate:
-    """The verdict. Nobody can say yes to a run without scores, nor to one where more are missing than is allowed."""
+    """The verdict.
+
+    Nobody can say yes to a run without scores, nor to one where more are missing than is allowed, nor to one where a
+    question was not answered at all.
+    """
     lost = _lost(comparison) if comparison else None
     by_file = {part.file: part for part in plan.parts}
     checks: list[Check] = []
@@ -18,7 +23,7 @@ def gate(plan: Plan, results: Sequence[CaseResult], comparison: Comparison | Non
         cases = list(group)
         checks += _checks(file, by_file[cases[0].file].thresholds, cases, lost)
     scored = sum(case.status in ("passed", "failed") for case in results)
-    missing = [check for check in checks if not check.passed and check.name == "max_unscored"]
+    missing = [check for check in checks if not check.passed and check.name in ("unanswered", "max_unscored")]
     failed = [check for check in checks if not check.passed]
     if missing:
         return Gate(verdict="undecided", checks=checks, sentence=f"The gate is undecided: {missing[0].sentence}")
@@ -31,7 +36,9 @@ def gate(plan: Plan, results: Sequence[CaseResult], comparison: Comparison | Non
         sentences = " ".join(check.sentence for check in failed)
         return Gate(verdict="failed", checks=checks, sentence=f"The gate failed: {sentences}")
     passed = sum(case.status == "passed" for case in results)
-    return Gate(verdict="passed", checks=checks, sentence=f"The gate passed: {passed} of {scored} cases pass.")
+    unscored = sum(case.status == "unscored" for case in results)
+    without = f", and {unscored} have no score" if unscored else ""
+    return Gate(verdict="passed", checks=checks, sentence=f"The gate passed: {passed} of {scored} cases pass{without}.")
 
 
 def _lost(comparison: Comparison) -> set[str]:
@@ -44,7 +51,17 @@ def _checks(
 ) -> Iterable[Check]:
     passed = sum(case.status == "passed" for case in cases)
     scored = passed + sum(case.status == "failed" for case in cases)
-    unscored = sum(case.status == "unscored" for case in cases)
+    unanswered = sum(map(is_unanswered, cases))
+    unscored = sum(case.status == "unscored" for case in cases) - unanswered
+    if unanswered:
+        yield Check(
+            thresholds=file,
+            name="unanswered",
+            required=0,
+            found=unanswered,
+            passed=False,
+            sentence=f"{unanswered} have no answer for a reason that isn't the answer's; `--resume` asks again.",
+        )
     if scored:
         rate = passed / scored
         yield Check(

@@ -12,7 +12,7 @@ import orjson
 from canopy.errors import ConfigError
 from canopy.evals.cases import Case, Suite, find, load
 from canopy.evals.scorers import SCORERS
-from canopy.evals.scorers.rubric import read_template
+from canopy.evals.scorers.template import is_template, read_template
 from canopy.evals.text import excerpt
 from canopy.evals.thresholds import Thresholds, nearest
 
@@ -42,8 +42,8 @@ class Plan:
 
     def rules(self, judge_model: str | None) -> str:
         """A hash of what scores: scorers, parameters, the files that these name, what passes. Not of the cases."""
-        rules = [
-            [part.file, part.suite.scoring_params, _named_files(part), part.thresholds.model_dump()["scorers"]]
+        rules: list[list[object]] = [
+            [part.file, part.suite.scoring_params, _named_files(part), _scorer_rules(part.thresholds)]
             for part in self.parts
         ]
         rules.append([judge_model])
@@ -52,21 +52,36 @@ class Plan:
 
 def make_plan(folder: Path) -> Plan:
     """Read every suite below a folder (or one file). Raises ConfigError for whatever is wrong with them."""
+    parts = list(read_parts(folder))
+    for part in parts:
+        _check_deciding(part.path, part.suite, part.thresholds)
+    blank = [
+        f"{part.file}: left out {counted_cases(part.suite.placeholders)} without a prompt."
+        for part in parts
+        if part.suite.placeholders
+    ]
+    plan = _each_prompt_once(parts)
+    return replace(plan, notes=blank + plan.notes)
+
+
+def read_parts(folder: Path) -> Iterable[Part]:
+    """Every suite below a folder (or one file) as it stands. Raises ConfigError for whatever is wrong with it."""
     root = folder.parent if folder.is_file() else folder
-    parts = []
     for path in find(folder):
         suite = load(path)
         source, thresholds = nearest(path, root)
-        _check_scorers(path, suite, thresholds)
-        parts.append(Part(path, _relative(path, root), suite, thresholds, _relative(source, root) if source else None))
-    return _each_prompt_once(parts)
+        _check_known(path, suite)
+        yield Part(path, _relative(path, root), suite, thresholds, _relative(source, root) if source else None)
 
 
-def _check_scorers(path: Path, suite: Suite, thresholds: Thresholds) -> None:
+def _check_known(path: Path, suite: Suite) -> None:
     for name in suite.scoring_params:
         if name not in SCORERS:
             known = ", ".join(f"`{each}`" for each in SCORERS)
             raise ConfigError(f"{path}: `scoring_params` names `{name}`, which is no scorer. There are {known}.")
+
+
+def _check_deciding(path: Path, suite: Suite, thresholds: Thresholds) -> None:
     if not any(thresholds.decides(name) for name in suite.scoring_params):
         name = next(iter(suite.scoring_params))
         deciding = ", ".join(f"`{each}`" for each in SCORERS if Thresholds().decides(each))
@@ -105,8 +120,21 @@ def _each_prompt_once(parts: list[Part]) -> Plan:
 def _notes(left_out: Counter[str]) -> Iterable[str]:
     for file, n in left_out.items():
         if n:
-            which = "1 case" if n == 1 else f"{n:,} cases"
-            yield f"{file}: left out {which} whose prompt stands in another suite as well."
+            yield f"{file}: left out {counted_cases(n)} whose prompt stands in another suite as well."
+
+
+def _scorer_rules(thresholds: Thresholds) -> dict[str, dict[str, object]]:
+    """What thresholds say of scorers. Keys that are newer than others are left out unset: equal rules, equal hash."""
+    newer = ("rubric", "scale")
+    return {
+        name: {key: value for key, value in rules.model_dump().items() if key not in newer or value is not None}
+        for name, rules in thresholds.scorers.items()
+    }
+
+
+def counted_cases(n: int) -> str:
+    """A number of cases, in words."""
+    return "1 case" if n == 1 else f"{n:,} cases"
 
 
 def _named_files(part: Part) -> dict[str, str]:
@@ -114,7 +142,7 @@ def _named_files(part: Part) -> dict[str, str]:
     files = {}
     for params in part.suite.scoring_params.values():
         name = (params or {}).get("prompt_template")
-        if isinstance(name, str):
+        if isinstance(name, str) and not is_template(name):
             with suppress(ValueError):  # the scorer says what is wrong with it
                 template = read_template(part.path.parent, name)
                 files[name] = hashlib.sha256(template.encode()).hexdigest()

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from canopy.errors import ConfigError
 
-SCHEMA_VERSION: Literal[1] = 1
+SCHEMA_VERSION: Literal[2] = 2
 
 type CaseStatus = Literal["passed", "failed", "awaiting_review", "unscored"]
 
@@ -44,6 +44,9 @@ class Attempt(_Record):
 
     answer: str = Field(description="What the backend answered; empty or partial where `error` is set.")
     error: str | None = Field(None, description="Why this is no answer: the status, the error event, empty, truncated.")
+    unanswered: bool = Field(
+        False, description="Whether the reason in `error` isn't the answer's: busy, refused, no connection."
+    )
     request_id: str | None = Field(None, description="Under which operators find the call.")
     generation_id: str | None = None
     time_to_first_token: float | None = Field(None, description="Seconds.")
@@ -112,7 +115,7 @@ class Check(_Record):
 
     thresholds: str | None = Field(description="The file, relative to the folder that was run; null: the defaults.")
     name: str = Field(
-        description="`pass_rate`, `max_regressions`, `max_unscored`, or a scorer whose mean is asked for."
+        description="`pass_rate`, `max_regressions`, `max_unscored`, `unanswered`, or a scorer whose mean is asked for."
     )
     required: float
     found: float | None = Field(description="Null where there was nothing to measure.")
@@ -133,7 +136,7 @@ class Gate(_Record):
 class Run(_Record):
     """A whole run. `finished_at` is null in the report of one that was interrupted; `--resume` goes on with it."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1, 2] = SCHEMA_VERSION
     id: str
     started_at: Moment = Field(description="RFC 3339, UTC.")
     finished_at: Moment | None = None

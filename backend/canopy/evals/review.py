@@ -36,7 +36,7 @@ class Sitting:
     @classmethod
     def begin(cls, path: Path) -> "Sitting":
         """Look for what to review. Raises ConfigError for a file that is no suite."""
-        cases = Document.read(path).cases
+        cases = [case for case in Document.read(path).cases if case.prompt.strip()]  # the others are placeholders
         return cls(path, list(dict.fromkeys(case.prompt for case in cases if case.awaits_review)))
 
     @property

@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 from canopy import __version__
 from canopy.errors import ConfigError
 from canopy.evals import junit, page, results
-from canopy.evals.backend import Backend, checked_url
+from canopy.evals.backend import PATIENCE, Backend, checked_url
 from canopy.evals.checkpoint import Checkpoint, kept, write
 from canopy.evals.comparison import compare
 from canopy.evals.evaluation import Evaluation
@@ -39,6 +39,8 @@ class Options:
     timeout: float = 120
     baseline: Path | None = None
     resume: bool = False
+    retry_unusable: bool = False
+    patience: float = PATIENCE
 
 
 class Watcher(Protocol):
@@ -70,10 +72,14 @@ async def run(options: Options, settings: Settings, watcher: Watcher) -> Run:
         watcher.note(note)
     async with AsyncExitStack() as stack:
         token = settings.evals_token.get_secret_value() if settings.evals_token else None
-        backend = await stack.enter_async_context(Backend(backend_url, token=token, timeout=options.timeout))
+        client = Backend(
+            backend_url, token=token, timeout=options.timeout, patience=options.patience, tell=watcher.note
+        )
+        backend = await stack.enter_async_context(client)
         parts = [part for part in plan.parts if any(case.reviewed for case in part.suite.cases)]
         opened = {part.file: await _open(stack, part, judge_url, options, settings) for part in parts}
-        for notice in dict.fromkeys(each.notice for each in opened.values() if each.notice):
+        notices = (notice for each in opened.values() for notice in (each.notice, *each.told) if notice)
+        for notice in dict.fromkeys(notices):
             watcher.note(notice)
         target = await backend.target()
         if options.resume and not (options.output / RESULTS).exists():
@@ -124,6 +130,9 @@ async def _open(
         scoring=options.scoring,
         minimums=part.thresholds.minimums,
         settings=settings,
+        rubrics=part.thresholds.rubrics,
+        scales=part.thresholds.scales,
+        retry_unusable=options.retry_unusable,
     )
     try:
         return await stack.enter_async_context(opening)
@@ -150,7 +159,8 @@ def _begin(
     path = options.output / RESULTS
     if options.resume and path.exists():
         previous = results.load(path)
-        cases = kept(previous, run, [(part.file, case) for part, case in plan.cases])
+        asked = [(part.file, case) for part, case in plan.cases]
+        cases = kept(previous, run, asked, retry_unusable=options.retry_unusable)
         run = run.model_copy(update={"id": previous.id, "started_at": previous.started_at, "cases": cases})
     options.output.mkdir(parents=True, exist_ok=True)
     return Checkpoint(path, run, [case.id for _, case in plan.cases])

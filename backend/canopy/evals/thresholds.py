@@ -1,13 +1,14 @@
 """What is good enough: `thresholds.yaml`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from canopy.errors import ConfigError
 from canopy.evals.documents import line_of, read
 from canopy.evals.scorers import SCORERS
+from canopy.evals.scorers.judge import Judge
 
 NAME = "thresholds.yaml"
 
@@ -24,6 +25,14 @@ class ScorerThresholds(_Entry):
     minimum: _Share | None = Field(None, description="The value with which an answer passes.")
     decides: bool | None = Field(None, description="Whether an answer below the minimum fails its case.")
     mean: _Share | None = Field(None, description="The mean over all cases with which the gate passes.")
+    rubric: dict[str, _Share] | None = Field(None, min_length=1, description="What a judge's grades are worth.")
+    scale: tuple[float, float] | None = Field(None, description="A judge's worst and best number.")
+
+    @model_validator(mode="after")
+    def _two_ends(self) -> Self:
+        if self.scale is not None and self.scale[0] == self.scale[1]:
+            raise ValueError("`scale` must be the worst and the best number, such as `[1, 5]`")
+        return self
 
 
 class Thresholds(_Entry):
@@ -40,6 +49,16 @@ class Thresholds(_Entry):
     def minimums(self) -> dict[str, float]:
         """By scorer; those that are not set are missing."""
         return {name: each.minimum for name, each in self.scorers.items() if each.minimum is not None}
+
+    @property
+    def rubrics(self) -> dict[str, dict[str, float]]:
+        """By scorer; those that are not set are missing."""
+        return {name: each.rubric for name, each in self.scorers.items() if each.rubric}
+
+    @property
+    def scales(self) -> dict[str, tuple[float, float]]:
+        """By scorer; those that are not set are missing."""
+        return {name: each.scale for name, each in self.scorers.items() if each.scale}
 
     def minimum(self, scorer: str) -> float:
         """The value with which an answer passes."""
@@ -68,4 +87,7 @@ def nearest(suite: Path, folder: Path) -> tuple[Path | None, Thresholds]:
             known = ", ".join(f"`{each}`" for each in SCORERS)
             line = line_of(root, "scorers", name)
             raise ConfigError(f"{path}: Line {line}: `{name}` is no scorer. There are {known}.")
+        if not issubclass(SCORERS[name], Judge) and (name in thresholds.rubrics or name in thresholds.scales):
+            line = line_of(root, "scorers", name)
+            raise ConfigError(f"{path}: Line {line}: `{name}` gives no grades; `rubric` and `scale` are a judge's.")
     return path, thresholds

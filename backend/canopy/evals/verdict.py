@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from canopy.evals.results import Attempt, CaseStatus, Score
+from canopy.evals.results import Attempt, CaseResult, CaseStatus, Score
 from canopy.evals.thresholds import Thresholds
 
 AWAITING_REVIEW = "Nobody has written an expected result yet."
@@ -32,9 +32,12 @@ _DID = {"failed": "failed", "unscored": "has no score"}
 
 
 def _finding(attempt: Attempt, thresholds: Thresholds) -> tuple[CaseStatus, str | None]:
-    """A wrong answer is wrong whatever else can't be told, so failures come before scorers that failed."""
+    """A wrong answer is wrong whatever else can't be told, so failures come before scorers that failed.
+
+    No answer at all for a reason that isn't the answer's is neither right nor wrong.
+    """
     if attempt.error:
-        return "failed", attempt.error
+        return "unscored" if attempt.unanswered else "failed", attempt.error
     for score in attempt.scores:
         if score.passed is False:
             grade = f" ({score.grade})" if score.grade else ""
@@ -44,3 +47,8 @@ def _finding(attempt: Attempt, thresholds: Thresholds) -> tuple[CaseStatus, str 
         if score.value is None and thresholds.decides(score.scorer):
             return "unscored", f"{score.scorer} failed: {score.error}"
     return "passed", None
+
+
+def is_unanswered(case: CaseResult) -> bool:
+    """Whether a case has no verdict because the backend was busy, refused or wasn't there."""
+    return case.status == "unscored" and any(attempt.unanswered for attempt in case.attempts)

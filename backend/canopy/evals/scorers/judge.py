@@ -1,28 +1,45 @@
 """A language model as the judge: `llm-as-judge::base`, as Llama Stack 0.7 has it."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self, override
 
-from pydantic import AfterValidator, Field, ValidationInfo
+from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo
 
 from canopy.errors import ConfigError, ModelError, ModelNotFound, ModelReplyEmpty, ModelReplyTruncated
 from canopy.evals.scorers.base import Row
+from canopy.evals.scorers.grades import read_grade
 from canopy.evals.scorers.kinds import Finding, Measure, OnServer
 from canopy.evals.scorers.patterns import Pattern
-from canopy.evals.scorers.rubric import fill_in, read_grade, read_template
+from canopy.evals.scorers.rubric import LADDER, Rubric, recognized
+from canopy.evals.scorers.template import check_template, fill_in, is_template, read_template
 from canopy.inference.base import ChatRequest, Completed, Inference, Message
 from canopy.inference.scoring import ScoringApi
 
 _MAX_TOKENS = 2048  # room for reasons before the grade
 _CHECK_TOKENS = 16
+_ATTEMPTS = 3  # at a grade that can be read, where asking again is wanted
+_AGAIN = "No grade can be read in that. Repeat your grade alone, in exactly the form that you were asked for."
+
+type _Share = Annotated[float, Field(ge=0, le=1)]
 
 
-def _template(name: str, info: ValidationInfo) -> str:
+def _template(given: str, info: ValidationInfo) -> str:
+    """A template's text, given as it is or by the name of its file."""
+    if is_template(given):
+        check_template(given)
+        return given
     folder: Path = (info.context or {})["folder"]
-    return read_template(folder, name)
+    return read_template(folder, given)
+
+
+def _scale(ends: tuple[float, float]) -> tuple[float, float]:
+    if ends[0] == ends[1]:
+        raise ValueError("must be the worst and the best number, such as `[1, 5]`")
+    return ends
 
 
 def _checked(pattern: str) -> str:
@@ -30,40 +47,71 @@ def _checked(pattern: str) -> str:
 
 
 class Judge(OnServer):
-    """Asks a model for a grade. A to E are worth 1, 0.75, 0.5, 0.25 and 0; a number from 0 to 1 is worth itself."""
+    """Asks a model for a grade.
+
+    What it is worth stands in `rubric` (by grade, from 0 to 1) and `scale` (the worst and the best number), or is told
+    by the prompt's words. Else A to E are worth 1, 0.75, 0.5, 0.25 and 0, and a number from 0 to 1 is worth itself.
+    """
 
     minimum: ClassVar[float] = 0.75
     decides: ClassVar[bool] = True
     function: ClassVar[str] = "llm-as-judge::base"
 
     judge_model: str = Field(min_length=1)
-    prompt_template: Annotated[str, AfterValidator(_template)]  # a file's name; here its text
+    prompt_template: Annotated[str, AfterValidator(_template)]  # a file's name, or the text; here the text
     judge_score_regexes: list[Annotated[str, AfterValidator(_checked)]] = Field(min_length=1)
+    rubric: dict[str, _Share] | None = Field(None, min_length=1)
+    scale: Annotated[tuple[float, float], AfterValidator(_scale)] | None = None
     type: Literal["llm_as_judge"] = "llm_as_judge"
     aggregation_functions: tuple[str, ...] = ()  # Llama Stack's; a single row has nothing to aggregate
+
+    _attempts: int = PrivateAttr(1)
+    _worth: Rubric = PrivateAttr(LADDER)
 
     def asking(self, model: str | None) -> Self:
         """The same with another model, if one is given."""
         return self.model_copy(update={"judge_model": model}) if model else self
+
+    def settled(
+        self, rubric: Mapping[str, float] | None, scale: tuple[float, float] | None, *, ask_again: bool
+    ) -> tuple[Self, str | None]:
+        """The judge with what its grades are worth, and a sentence where its prompt's words told that.
+
+        What is given counts before the suite's own. Raises ValueError with a sentence where nothing tells.
+        """
+        rubric, scale, told = rubric or self.rubric, scale or self.scale, None
+        if rubric is not None:
+            worth = Rubric({grade.strip().upper(): value for grade, value in rubric.items()}, scale)
+        elif scale is not None:
+            worth = Rubric(LADDER.values, scale)
+        else:
+            worth, told = recognized(self.prompt_template, self._patterns())
+        settled = self.model_copy()
+        settled._worth = worth
+        settled._attempts = _ATTEMPTS if ask_again else 1
+        return settled, told
 
     @override
     def local(self, inference: Inference | None) -> Measure:
         """Ask the model from here, at temperature 0."""
         if inference is None:
             raise ConfigError("A judge was opened without a model server.")
-        patterns = self._patterns()
+        read = self._reader()
 
-        async def measure(row: Row) -> Finding:
+        async def ask(row: Row, before: Finding | None) -> Finding:
+            messages = [Message("user", fill_in(self.prompt_template, row))]
+            if before is not None and before.text:
+                messages += [Message("assistant", before.text), Message("user", _AGAIN)]
             try:
-                said, end = await _ask(inference, self.judge_model, fill_in(self.prompt_template, row), _MAX_TOKENS)
+                said, end = await _ask(inference, self.judge_model, messages, _MAX_TOKENS)
             except ModelReplyEmpty:
                 return Finding(error="The judge answered without a word.")
-            found = await asyncio.to_thread(read_grade, said, patterns)
+            found = await read(said)
             if found.value is None and end == "length":
                 return replace(found, error=f"The judge gave no clear grade within {_MAX_TOKENS:,} tokens.")
             return found
 
-        return measure
+        return self._persistent(ask)
 
     @override
     def remote(self, api: ScoringApi) -> Measure:
@@ -72,21 +120,38 @@ class Judge(OnServer):
         The grade is read here, from what the judge said: the server reads its regular expressions from a place that all
         calls share, and after the model has answered, so that two suites at once would get each other's.
         """
-        params = self.model_dump() | {"aggregation_functions": []}
-        patterns = self._patterns()
+        params = self.model_dump(exclude={"rubric", "scale"}) | {"aggregation_functions": []}
+        read = self._reader()
 
-        async def measure(row: Row) -> Finding:
+        async def ask(row: Row, _before: Finding | None) -> Finding:
             said = (await api.score(self.function, params, asdict(row))).get("judge_feedback")
             if not isinstance(said, str):
                 return Finding(error="The server's score doesn't hold what the judge said.")
-            return await asyncio.to_thread(read_grade, said, patterns)
+            return await read(said)
+
+        return self._persistent(ask)
+
+    def _persistent(self, ask: Callable[[Row, Finding | None], Awaitable[Finding]]) -> Measure:
+        """Ask until the answer can be read, as often as is wanted."""
+
+        async def measure(row: Row) -> Finding:
+            found = await ask(row, None)
+            for _ in range(self._attempts - 1):
+                if found.value is not None:
+                    break
+                found = await ask(row, found)
+            return found
 
         return measure
+
+    def _reader(self) -> Callable[[str], Awaitable[Finding]]:
+        patterns = self._patterns()
+        return lambda said: asyncio.to_thread(read_grade, said, patterns, self._worth)
 
     async def check(self, inference: Inference) -> None:
         """Ask the model for a word. Raises ConfigError when it doesn't answer."""
         try:
-            await _ask(inference, self.judge_model, "Say yes.", _CHECK_TOKENS)
+            await _ask(inference, self.judge_model, [Message("user", "Say yes.")], _CHECK_TOKENS)
         except (ModelReplyEmpty, ModelReplyTruncated):
             pass  # an odd answer, but the judge is there: it may think longer than this allows
         except ModelNotFound as error:
@@ -101,11 +166,11 @@ class Judge(OnServer):
         return [Pattern(pattern) for pattern in self.judge_score_regexes]
 
 
-async def _ask(inference: Inference, model: str, prompt: str, max_tokens: int) -> tuple[str, str]:
+async def _ask(inference: Inference, model: str, messages: Sequence[Message], max_tokens: int) -> tuple[str, str]:
     """What the model says, and how it ended. Raises ModelError and PromptTooLong."""
     said: list[str] = []
     end = ""
-    request = ChatRequest(model, (Message("user", prompt),), temperature=0, max_tokens=max_tokens)
+    request = ChatRequest(model, tuple(messages), temperature=0, max_tokens=max_tokens)
     async with aclosing(inference.stream(request)) as reply:
         async for part in reply:
             if isinstance(part, Completed):

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 from canopy.errors import CanopyError, ConfigError
@@ -25,6 +26,7 @@ class OpenScorers:
     scorers: list[Scorer]
     scoring: Literal["local", "llama-stack"]
     notice: str | None = None  # why `auto` didn't take the server, in a sentence
+    told: tuple[str, ...] = ()  # what a judge's prompt told of its grades, in sentences
 
 
 @asynccontextmanager
@@ -37,16 +39,27 @@ async def open_scorers(
     scoring: Literal["auto", "local", "llama-stack"],
     minimums: Mapping[str, float],
     settings: Settings,
+    rubrics: Mapping[str, Mapping[str, float]] = MappingProxyType({}),
+    scales: Mapping[str, tuple[float, float]] = MappingProxyType({}),
+    retry_unusable: bool = False,
 ) -> AsyncGenerator[OpenScorers]:
     """The scorers that a suite in `folder` names, open as long as the context is.
 
-    `judge_model` overrides the suite's. `minimums` are the values that pass, by scorer, instead of each scorer's own.
-    Scorers that Llama Stack doesn't have run in this process, whatever `scoring` says.
+    `judge_model` overrides the suite's. `minimums` are the values that pass, by scorer, instead of each scorer's own;
+    `rubrics` and `scales` say what a judge's grades are worth, before the suite does. With `retry_unusable` a judge
+    whose grade can't be read is asked again. Scorers that Llama Stack doesn't have run in this process, whatever
+    `scoring` says.
 
     Raises ConfigError for an unknown scorer, parameters that are wrong, and a judge or scoring API that isn't there.
     """
     kinds = {name: _known(name).read(name, params, folder) for name, params in scoring_params.items()}
-    kinds = {name: kind.asking(judge_model) if isinstance(kind, Judge) else kind for name, kind in kinds.items()}
+    told: list[str] = []
+    for name, kind in kinds.items():
+        if isinstance(kind, Judge):
+            kinds[name], sentence = _settled(
+                name, kind.asking(judge_model), rubrics.get(name), scales.get(name), ask_again=retry_unusable
+            )
+            told += [sentence] if sentence else []
     judges = [kind for kind in kinds.values() if isinstance(kind, Judge)]
     if judges and judge_url is None:
         raise ConfigError("The suite wants a judge, and none is given: name its server with --judge URL.")
@@ -70,7 +83,22 @@ async def open_scorers(
             ],
             "local" if api is None else "llama-stack",
             notice,
+            tuple(told),
         )
+
+
+def _settled(
+    name: str,
+    judge: Judge,
+    rubric: Mapping[str, float] | None,
+    scale: tuple[float, float] | None,
+    *,
+    ask_again: bool,
+) -> tuple[Judge, str | None]:
+    try:
+        return judge.settled(rubric, scale, ask_again=ask_again)
+    except ValueError as error:
+        raise ConfigError(f"`scoring_params` of `{name}`: {error}.") from error
 
 
 def _known(name: str) -> type[Kind]:

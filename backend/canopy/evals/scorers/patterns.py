@@ -1,11 +1,25 @@
 """Regular expressions that suites bring, which may be such that no text is searched to its end."""
 
+from typing import NamedTuple
+
 import regex  # type: ignore[import-untyped]  # it comes without types
 
 from canopy.errors import ConfigError
 
 _LONGEST = 1_000  # characters of an expression
 _PATIENCE = 2.0  # seconds for one text; a sound expression takes milliseconds
+_BEHIND = 16  # characters
+_FIRST_GROUP = regex.compile(
+    r"(?<!\\)\((?:\?P?<\w+>|(?!\?))(?P<inner>(?:\\.|[^()\\]|(?P<pair>\((?:\\.|[^()\\]|(?&pair))*\)))*)\)"
+)
+
+
+class Found(NamedTuple):
+    """What the first group holds, the character before it and the characters behind it."""
+
+    text: str
+    before: str
+    behind: str
 
 
 class Pattern:
@@ -19,22 +33,50 @@ class Pattern:
         if len(source) > _LONGEST:
             raise ValueError(f"an expression is longer than {_LONGEST:,} characters")
         try:
-            self._compiled = regex.compile(source, regex.VERSION0)
+            self._exact = regex.compile(source, regex.VERSION0)
+            self._any_case = regex.compile(source, regex.VERSION0 | regex.IGNORECASE)
         except (regex.error, RecursionError, OverflowError) as error:
             raise ValueError(f"`{source}` is not a regular expression: {error}") from error
-        if not self._compiled.groups:
+        if not self._exact.groups:
             raise ValueError(f"`{source}` needs a group in parentheses around the grade, such as `Answer: (A|B|C|D|E)`")
 
-    def find(self, text: str) -> set[str]:
-        """The texts in the first group of every match. Raises ConfigError when the search takes too long.
+    def find(self, text: str) -> list[Found]:
+        """The first group of every match. Raises ConfigError when the search takes too long.
 
-        It lets other threads run meanwhile.
+        A match in other letters, such as `answer: b`, counts where the expression has words around its group: without
+        any, every `a` would be an A. Other threads run meanwhile.
         """
         try:
-            matches = self._compiled.finditer(text, timeout=_PATIENCE, concurrent=True)
-            return {found for match in matches if (found := (match[1] or "").strip())}
+            found = [_found(match) for match in self._matches(self._exact, text)]
+            loose = [match for match in self._matches(self._any_case, text) if _has_words_around(match)]
         except TimeoutError as error:
             raise ConfigError(
                 f"The regular expression `{self.source}` searched for {_PATIENCE:g} seconds without an end: "
                 "it repeats something that repeats, as in `(a+)+`. Write it without."
             ) from error
+        return list(dict.fromkeys([*found, *map(_found, loose)]))
+
+    def _matches(self, compiled: regex.Pattern[str], text: str) -> list[regex.Match[str]]:
+        matches = compiled.finditer(text, timeout=_PATIENCE, concurrent=True)
+        return [match for match in matches if (match[1] or "").strip()]
+
+    def takes(self, grade: str) -> bool:
+        """Whether its group could hold this grade: tried with what the group itself says, where that can be told."""
+        group = _FIRST_GROUP.search(self.source)
+        if group is None:
+            return False
+        try:
+            return regex.fullmatch(group["inner"], grade, timeout=_PATIENCE) is not None
+        except (regex.error, TimeoutError):
+            return False
+
+
+def _found(match: regex.Match[str]) -> Found:
+    start, end = match.span(1)
+    text: str = match.string
+    return Found(text[start:end].strip(), text[start - 1 : start] if start else "", text[end : end + _BEHIND])
+
+
+def _has_words_around(match: regex.Match[str]) -> bool:
+    whole, (start, end), first = match[0], match.span(1), match.start()
+    return any(map(str.isalnum, whole[: start - first] + whole[end - first :]))

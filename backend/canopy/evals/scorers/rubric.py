@@ -1,104 +1,109 @@
-"""What a judge is asked, and how its grade is read."""
+"""What a judge's grades are worth: by what the suite says, or by what the judge's own prompt says of them."""
 
-import string
-from collections.abc import Mapping
-from dataclasses import asdict
-from pathlib import Path
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from canopy.errors import ConfigError
-from canopy.evals.scorers.base import Row
-from canopy.evals.scorers.kinds import Finding
 from canopy.evals.scorers.patterns import Pattern
-from canopy.yamlloader import read_bytes
 
-_LARGEST_TEMPLATE = 256_000  # bytes
-PLACEHOLDERS = ("input_query", "generated_answer", "expected_answer")
-_FIELDS = {(name, "", None) for name in PLACEHOLDERS}  # without the conversions and formats that Python knows
-GRADES: Mapping[str, float] = {"A": 1.0, "B": 0.75, "C": 0.5, "D": 0.25, "E": 0.0}
+_LETTERS = "ABCDE"
 
 
-def find_template(folder: Path, name: str) -> Path:
-    """The file of this name in a suite's folder. Raises ValueError with a sentence for one that isn't in there."""
-    try:
-        path = (folder / name).resolve()
-        inside = path.is_relative_to(folder.resolve())
-        known = inside and path.is_file()
-    except (OSError, ValueError, RuntimeError) as error:  # a name that is too long, a NUL, a circle of links
-        raise ValueError(f"there is no readable file `{name}` beside the suite") from error
-    if not inside:
-        raise ValueError(f"`{name}` is outside the suite's folder; put the file beside the suite")
-    if not known:
-        raise ValueError(f"there is no readable file `{name}` beside the suite")
-    return path
+@dataclass(frozen=True, slots=True)
+class Rubric:
+    """`values` are by grade, in upper case, from 0 to 1; a number is worth its place on the scale, (worst, best)."""
+
+    values: Mapping[str, float]
+    scale: tuple[float, float] | None = None
+
+    @property
+    def takes(self) -> str:
+        """The grades there are, in words."""
+        names = sorted(self.values)
+        letters = "one of A to E" if names == [*_LETTERS] else f"one of {', '.join(names)}" if names else ""
+        low, high = sorted(self.scale or (0, 1))
+        number = f"a number from {low:g} to {high:g}"
+        return f"neither {letters} nor {number}" if letters else f"not {number}"
 
 
-def read_template(folder: Path, name: str) -> str:
-    """The judge's template in a file. Raises ValueError with a sentence for one that can't be used."""
-    path = find_template(folder, name)
-    try:
-        template = read_bytes(path, _LARGEST_TEMPLATE).decode("utf-8-sig")
-    except OSError as error:
-        raise ValueError(f"there is no readable file `{name}` beside the suite") from error
-    except UnicodeDecodeError as error:
-        raise ValueError(f"`{name}` is not UTF-8 text") from error
-    except ConfigError as error:
-        raise ValueError(f"`{name}` is larger than {_LARGEST_TEMPLATE:,} bytes") from error
-    try:
-        check_template(template)
-    except ValueError as error:
-        raise ValueError(f"`{name}` {error}") from error
-    return template
+LADDER = Rubric({"A": 1.0, "B": 0.75, "C": 0.5, "D": 0.25, "E": 0.0})
+
+# What a prompt says of one of its grades, and what that grade then is worth. The first that fits counts.
+_AGREEMENT = (
+    (r"\bsuperset\b", 1.0),
+    (r"\bsubset\b", 1.0),
+    (r"\b(?:same|identical|equal)\b.*\b(?:details?|content|facts?|information)\b", 1.0),
+    (r"\bdiffer(?:s|ent|ences?)?\b.*\b(?:don.?t|do not|doesn.?t|does not|not)\s+matter\b|\bimmaterial\b", 1.0),
+    (r"\bdisagree(?:s|ment)?\b|\bcontradict(?:s|ion)?\b|\bconflict(?:s|ing)?\b", 0.0),
+)
+_CORRECTNESS = (
+    (r"\bpartial(?:ly)?[ _]correct\b", 0.5),
+    (r"\bincorrect\b|\bwrong\b|\bnot[ _](?:correct|attempted)\b", 0.0),
+    (r"\bcorrect\b|\bright\b", 1.0),
+)
+_BEST = re.compile(r"\b(?:excellent|perfect|best|outstanding|flawless|very good|true|fully|complete(?:ly)?)\b", re.I)
+_WORST = re.compile(
+    r"\b(?:poor|worst|very bad|bad|useless|unusable|unacceptable|fail(?:s|ed|ure)?|wrong|off[- ]topic|no summary"
+    r"|completely|terrible|irrelevant)\b",
+    re.I,
+)
+_OPTION = re.compile(  # `(A) words`, `A: words`, `- **A** - words` and the like, each on a line of its own
+    r"^[ \t>*_-]*[(\[]?(?P<letter>[A-E])(?:[)\].:]|[*_]{2}|[ \t]+[-\u2013\u2014=:])"
+    r"[ \t*_:.)\u2013\u2014-]*(?P<words>\S.*)$",
+    re.MULTILINE,
+)
+_SCALE = re.compile(
+    r"\b(?:scale|between|from|rat(?:e|ing)|scor(?:e|ing)|integer|number|float|grade)\b[^\n]{0,40}?"
+    r"(?<![\d.])(?P<low>\d{1,3})\s*(?:to|-|\u2013|and|through|\.\.)\s*(?P<high>\d{1,3})(?![\d.]*\d)",
+    re.IGNORECASE,
+)
 
 
-def check_template(template: str) -> None:
-    """See that a template has the placeholders it needs and no others. Raises ValueError that says what is wrong."""
-    try:
-        fields = [tuple(part[1:]) for part in string.Formatter().parse(template) if part[1] is not None]
-    except ValueError as error:
-        raise ValueError("has a brace without its partner: as text write `{{` or `}}`") from error
-    if any(field not in _FIELDS for field in fields):
-        known = ", ".join(f"`{{{name}}}`" for name in PLACEHOLDERS)
-        raise ValueError(f"may hold only {known} in braces: as text write `{{{{` or `}}}}`")
-    if "generated_answer" not in (name for name, *_ in fields):
-        raise ValueError("must hold `{generated_answer}`, or the judge doesn't see what it judges")
+def recognized(prompt: str, patterns: Sequence[Pattern]) -> tuple[Rubric, str | None]:
+    """What the grades that these patterns find are worth, and in a sentence how that was told where it isn't usual.
 
-
-def fill_in(template: str, row: Row) -> str:
-    """The judge's prompt. What stands in the row's texts is never read as a placeholder."""
-    return template.format(**asdict(row))
-
-
-def read_grade(said: str, patterns: list[Pattern]) -> Finding:
-    """The grade that the first matching pattern finds in what the judge said.
-
-    A judge that quotes the text it judges may quote a grade that stands there. So several different grades are none.
-    Raises ConfigError for a pattern that searches too long.
+    Raises ValueError with a sentence when the prompt's words don't tell.
     """
-    for pattern in patterns:
-        found = {grade.upper() for grade in pattern.find(said)}
-        if len(found) > 1:
-            named = " and ".join(sorted(_shortened(grade) for grade in found))
-            return Finding(text=said, error=f"The judge named several grades: {named}.")
-        if found:
-            return _graded(found.pop(), said)
-    return Finding(text=said, error="The judge named no grade: no regular expression of `judge_score_regexes` matches.")
-
-
-def _graded(grade: str, said: str) -> Finding:
-    value = GRADES.get(grade)
-    if value is None:
-        try:
-            value = float(grade)
-        except ValueError:
-            value = -1
-    if 0 <= value <= 1:
-        return Finding(value, grade, said)
-    return Finding(
-        grade=grade,
-        text=said,
-        error=f"The judge's grade `{_shortened(grade)}` is neither one of A to E nor a number from 0 to 1.",
+    options = {match["letter"]: match["words"] for match in _OPTION.finditer(prompt)}
+    scale, told_scale = _scale(prompt, patterns)
+    if len(options) < 2 or not any(pattern.takes(letter) for letter in options for pattern in patterns):
+        return Rubric(LADDER.values, scale), told_scale
+    for name, kinds in (("kinds of agreement", _AGREEMENT), ("right or wrong", _CORRECTNESS)):
+        values = {letter: _worth(words, kinds) for letter, words in options.items()}
+        known = {letter: value for letter, value in values.items() if value is not None}
+        if len(known) == len(options) and len(set(known.values())) > 1:
+            good = ", ".join(sorted(letter for letter, value in known.items() if value == 1))
+            bad = ", ".join(sorted(letter for letter, value in known.items() if value < 1))
+            return Rubric(known, scale), f"The judge's letters are {name} by its prompt: {good} pass, {bad} don't."
+    first, *_, last = sorted(options)
+    if len(options) == len(_LETTERS):
+        if _BEST.search(options[first]) and _WORST.search(options[last]):
+            return Rubric(LADDER.values, scale), told_scale
+        if _WORST.search(options[first]) and _BEST.search(options[last]):
+            turned = dict(zip(LADDER.values, reversed([*LADDER.values.values()]), strict=True))
+            return Rubric(turned, scale), "The judge's letters go from A, the worst, to E, the best, by its prompt."
+    named = ", ".join(sorted(options))
+    raise ValueError(
+        f"what the grades {named} are worth can't be told from the judge's prompt; say it beside `prompt_template`, "
+        "from 0 to 1, such as `rubric: {A: 1, B: 0}`, or below the scorer's name in thresholds.yaml"
     )
 
 
-def _shortened(grade: str) -> str:
-    return grade if len(grade) <= 20 else grade[:20] + "…"
+def _scale(prompt: str, patterns: Sequence[Pattern]) -> tuple[tuple[float, float] | None, str | None]:
+    if not any(pattern.takes(number) for pattern in patterns for number in ("3", "10", "50")):
+        return None, None
+    scales = {(float(it["low"]), float(it["high"])) for it in _SCALE.finditer(prompt) if it["low"] != it["high"]}
+    usual = {(low, high) for low, high in scales if low in (0, 1) and low < high}
+    if len(usual) == 1:
+        (found,) = usual
+        return found, f"The judge's numbers go from {found[0]:g} to {found[1]:g} by its prompt."
+    if any(pattern.takes(letter) for pattern in patterns for letter in _LETTERS):
+        return None, None  # the expression takes anything, and the prompt speaks of no numbers
+    raise ValueError(
+        "`judge_score_regexes` finds numbers, and the judge's prompt doesn't say on which scale; say the worst and the "
+        "best beside `prompt_template`, such as `scale: [1, 5]`, or below the scorer's name in thresholds.yaml"
+    )
+
+
+def _worth(words: str, kinds: Sequence[tuple[str, float]]) -> float | None:
+    return next((value for pattern, value in kinds if re.search(pattern, words, re.IGNORECASE)), None)

@@ -1,0 +1,102 @@
+"""Reading a judge's grade: lenient about how it is dressed, strict about what it is."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+from canopy.evals.scorers.kinds import Finding
+from canopy.evals.scorers.patterns import Found, Pattern
+from canopy.evals.scorers.rubric import LADDER, Rubric
+from canopy.thoughts import without_thoughts
+
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+_EMPHASIS = re.compile(r"\*+|`+|~~|\$+|(?<!\w)_+|_+(?!\w)|</?(?:b|i|u|em|strong|code|mark)>|\\(?:boxed|text|textbf)")
+_BRACKETED = re.compile(r"""[(\[{<"'\u2018\u201c\u00ab]\s*([\w.+-]{1,12})\s*[)\]}>"'\u2019\u201d\u00bb]""")
+_COLON = re.compile(r"[ \t]*:\s*")
+_BLANKS = re.compile(r"\s+")
+
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d+)?|\.\d+)")
+_OF = re.compile(r"\s*(?:/|\bout of\b|\bof\b)\s*(\d+(?:\.\d+)?)", re.IGNORECASE)
+# Behind an A that is no article but the grade; an article has a noun or an adjective behind it.
+_AFTER_GRADE = re.compile(r"\s+(?:because|since|as|is|for|with|and|or|the|this|it|in|explanation|reasons?)\b")
+
+
+def read_grade(said: str, patterns: Sequence[Pattern], rubric: Rubric = LADDER) -> Finding:
+    """The grade that the first matching pattern finds in what the judge said behind its thoughts.
+
+    A judge that quotes the text it judges may quote a grade that stands there. So several different grades are none,
+    and a letter or a digit that is part of a word or a number is none either. Raises ConfigError for a pattern that
+    searches too long.
+    """
+    forms = list(dict.fromkeys(_forms(without_thoughts(said))))
+    for pattern in patterns:
+        found = {grade for form in forms for it in pattern.find(form) if (grade := _grade(it))}
+        if len(found) > 1:
+            named = " and ".join(sorted({_shortened(grade) for grade, _ in found}))
+            return Finding(text=said, error=f"The judge named several grades: {named}.")
+        if found:
+            return _graded(*found.pop(), said, rubric)
+    return Finding(text=said, error="The judge named no grade: no regular expression of `judge_score_regexes` matches.")
+
+
+def _forms(said: str) -> Iterable[str]:
+    """The answer as it is and with ever less of its dress: an expression may ask for what stands around a grade."""
+    plain = "".join(" " if unicodedata.category(sign) == "Zs" else sign for sign in _INVISIBLE.sub("", said))
+    yield plain
+    plain = _EMPHASIS.sub("", unicodedata.normalize("NFKC", plain))
+    yield plain
+    for _ in range(2):  # as in `[[5]]`
+        plain = _BRACKETED.sub(r"\1", plain)
+    yield plain
+    yield _BLANKS.sub(" ", _COLON.sub(": ", plain))
+
+
+def _grade(found: Found) -> tuple[str, str] | None:
+    """The grade in upper case and what it is out of, such as `10` or `%`, if anything; None where it is none."""
+    grade = re.sub(r"^[^\w.+-]+|[^\w%+]+$", "", found.text).upper()
+    if not grade or _part_of_more(grade, found):
+        return None
+    number = _NUMBER.match(grade)
+    if number is None:
+        return grade.removesuffix("+") if len(grade) == 2 else grade, ""
+    behind = grade[number.end() :] + found.behind
+    of = _OF.match(behind)
+    rest = behind.lstrip()
+    known = of[1] if of else "%" if rest.startswith(("%", "percent")) else ""
+    return (number[0] if known or number.end() == len(grade) else grade), known
+
+
+def _part_of_more(grade: str, found: Found) -> bool:
+    """Whether what was found is a piece of a word, of an abbreviation or of a number, or an article."""
+    before, behind = found.before, found.behind
+    if grade[-1].isdigit():
+        return bool(before.isdigit() or before == "." or re.match(r"[.,]?\d|[^\W\d_]", behind))
+    if before.isalnum() or before == "_" or re.match(r"\w|[.'\u2019-]\w", behind):
+        return True
+    if behind and unicodedata.combining(behind[0]):
+        return True
+    return grade == "A" and re.match(r"\s+[a-z]", behind) is not None and _AFTER_GRADE.match(behind) is None
+
+
+def _graded(grade: str, of: str, said: str, rubric: Rubric) -> Finding:
+    value = rubric.values.get(grade)
+    if value is None and _NUMBER.fullmatch(grade):
+        value = _share(float(grade), of, rubric.scale)
+    if value is not None and 0 <= value <= 1:
+        return Finding(value, grade, said)
+    hint = " Say the judge's `scale` in the suite." if value is not None and rubric.scale is None and not of else ""
+    return Finding(grade=grade, text=said, error=f"The judge's grade `{_shortened(grade)}` is {rubric.takes}.{hint}")
+
+
+def _share(number: float, of: str, scale: tuple[float, float] | None) -> float:
+    """A number as its place between the worst and the best; what it is out of counts before the scale."""
+    if of == "%":
+        return number / 100
+    if of and (scale is None or float(of) not in scale):
+        return number / float(of) if float(of) else -1
+    worst, best = scale or (0, 1)
+    return (number - worst) / (best - worst)
+
+
+def _shortened(grade: str) -> str:
+    return grade if len(grade) <= 20 else grade[:20] + "…"

@@ -1,0 +1,42 @@
+"""What a model thinks before it answers, which many servers leave in the answer."""
+
+import re
+
+# The marks of the usual families of models: DeepSeek, Qwen and many more; Magistral; Kimi.
+_NAMES = r"(?:think|thinking|thoughts?|reasoning|reflection)"
+_MARK = re.compile(rf"<\s*(/?)\s*{_NAMES}\s*>|\[(/?)THINK\]|◁(/?)think▷", re.IGNORECASE)
+_LINE_START = re.compile(r"(?:\A|\n)[ \t]*\Z")
+_LINE_END = re.compile(r"[ \t]*(?:\r?\n|\Z)")
+
+# OpenAI's harmony format: `<|channel|>analysis<|message|>…<|end|><|start|>assistant<|channel|>final<|message|>…`.
+_FINAL = re.compile(r"<\|channel\|>\s*final\b.*?<\|message\|>", re.DOTALL)
+_CHANNEL = re.compile(r"<\|channel\|>")
+_SIGN = re.compile(r"<\|[a-z_]+\|>")
+
+
+def without_thoughts(text: str) -> str:
+    """The answer alone.
+
+    Thoughts that never end leave nothing behind them. A mark that closes where none opened, at either end of a line,
+    means that all before it was thought: the opening one was part of the prompt. Elsewhere it may be a quotation.
+    """
+    if _CHANNEL.search(text):
+        *_, last = _FINAL.split(text)
+        text = _SIGN.sub("", last) if _FINAL.search(text) else ""
+    kept: list[str] = []
+    depth = position = 0
+    for mark in _MARK.finditer(text):
+        if not any(mark.groups()):
+            if not depth:
+                kept.append(text[position : mark.start()])
+            depth += 1
+        elif depth:
+            depth -= 1
+        elif _LINE_START.search(text[: mark.start()][-80:]) or _LINE_END.match(text, mark.end()):
+            kept.clear()
+        else:
+            continue
+        position = mark.end()
+    if not depth:
+        kept.append(text[position:])
+    return "".join(kept)
