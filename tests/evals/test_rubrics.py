@@ -187,10 +187,15 @@ async def test_a_judge_that_cannot_be_read_is_counted_shown_and_asked_again_on_r
     assert "5 cases could not be scored" in page
     async with FakeBackend() as backend, FakeModelServer() as model:
         model.scripts["grader"] = Script(tokens=("Excellent.",))
-        model.scripts[_AGAIN] = Script(tokens=("Answer: A",))
         output = tmp_path / "again"
         arguments = ("evals", "run", folder, "--backend", backend.url, "--judge", model.url, "--scoring", "local")
         assert (await canopy(*arguments, "--output", output))[0] == 2
+        assert len(model.requests) == 1 + 5
+        assert (await canopy(*arguments, "--output", output, "--resume", "--retry-unusable"))[0] == 2
+        assert len(model.requests) == 1 + 5 + 1 + 3 * 5
+        _, said, again = model.requests[-1].body["messages"]
+        assert (said["content"], again["content"]) == ("Excellent.", _AGAIN)
+        model.scripts["grader"] = Script(tokens=("Answer: A",))
         status, _, errors = await canopy(*arguments, "--output", output, "--resume", "--retry-unusable")
     assert status == 0, errors
     assert {judge_of(case).grade for case in report(output).cases} == {"A"}

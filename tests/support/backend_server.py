@@ -88,9 +88,14 @@ class FakeBackend:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         try:
-            head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+            await self._respond(reader, writer)
         except (asyncio.IncompleteReadError, ConnectionResetError):
-            return
+            pass  # the client left before it had asked
+        finally:
+            writer.close()
+
+    async def _respond(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
         _, path, _ = head[0].split(" ", 2)
         self.headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:])}
         body = await reader.readexactly(int(self.headers.get("content-length", 0)))
@@ -107,7 +112,6 @@ class FakeBackend:
             pass  # the server is closed: this connection is over, and that is all
         finally:
             self.at_once -= 1
-            writer.close()
 
     def _answer_to(self, prompt: str) -> Answer:
         self.asked.append(prompt)
