@@ -1,0 +1,62 @@
+"""A run against a backend that is busy or lets nobody in, and one that is asked for in a way that can't be meant."""
+
+import asyncio
+from pathlib import Path
+
+from tests.evals.test_run import GOOD, TEXT, evaluated, suite
+from tests.support.backend_server import Answer, FakeBackend, canopy
+
+
+async def test_what_was_not_answered_leaves_the_run_undecided_and_is_asked_again(tmp_path: Path) -> None:
+    folder = suite(tmp_path / "evals", ["x", "x", "x"])
+    (folder / "thresholds.yaml").write_text("max_unscored: 3")
+    async with FakeBackend() as backend:
+        backend.default = GOOD
+        backend.answers = {f"{TEXT}1": [Answer(status=429, headers=(("Retry-After", "3600"),))]}
+        status, _, errors, run = await evaluated(folder, backend)
+        assert status == 2
+        assert "1 have no answer for a reason that isn't the answer's; `--resume` asks again." in errors
+        assert [case.status for case in run.cases] == ["passed", "unscored", "passed"]
+        backend.asked.clear()
+        backend.answers = {}
+        status, _, errors, run = await evaluated(folder, backend, "--resume")
+        assert (status, backend.asked) == (0, [f"{TEXT}1"]), errors
+
+
+async def test_a_backend_that_lets_nobody_in_ends_the_run_and_it_goes_on_with_a_token(tmp_path: Path) -> None:
+    folder = suite(tmp_path / "evals", ["x"] * 20)
+    async with FakeBackend() as backend:
+        backend.default = Answer((b'{"detail": "This token is unknown.", "code": "unauthenticated"}',), 401)
+        status, _, errors, run = await evaluated(folder, backend, "--concurrency", "2")
+        assert status == 2
+        assert "This token is unknown. Set CANOPY_EVALS_TOKEN to a token that may summarize." in errors
+        assert len(backend.asked) <= 4
+        assert run.cases == []
+        backend.default = GOOD
+        assert (await evaluated(folder, backend, "--resume"))[0] == 0
+
+
+async def test_a_run_waits_for_a_backend_that_says_how_long_and_says_so(tmp_path: Path) -> None:
+    async with FakeBackend() as backend:
+        backend.default = GOOD
+        backend.answers = {f"{TEXT}0": [Answer(status=429, headers=(("Retry-After", "1"),)), GOOD]}
+        status, _, errors, _ = await evaluated(suite(tmp_path / "evals", ["x"]), backend)
+    assert status == 0, errors
+    assert "Waiting 1 s, as the backend asks, and going on then." in errors
+
+
+async def test_a_second_baseline_is_refused(tmp_path: Path) -> None:
+    folder, one = suite(tmp_path / "evals", ["x"]), tmp_path / "one.json"
+    await asyncio.to_thread(one.write_text, "{}")
+    status, _, errors = await canopy(
+        "evals", "run", folder, "--backend", "http://127.0.0.1:1", "--baseline", one, "--baseline", one
+    )
+    assert status == 2
+    assert "Give one: a run is compared with one earlier run." in errors
+
+
+async def test_an_unknown_scorer_is_refused_by_list_too(tmp_path: Path) -> None:
+    folder = suite(tmp_path / "evals", ["x"], scoring_params={"lenght": None})
+    status, _, errors = await canopy("evals", "list", folder)
+    assert status == 2
+    assert "names `lenght`, which is no scorer. There are" in errors
