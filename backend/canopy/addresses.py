@@ -4,6 +4,7 @@ import re
 from urllib.parse import urlsplit
 
 _SCHEME = re.compile(r"\w:/{1,2}")
+_NO_SCHEME = re.compile(r"[^\s:'\"<>()]+:\S*@")  # a user and a password where somebody forgot the scheme
 _QUERY = re.compile(r"\?[^\s?'\"<>()]{3,}")  # no prose has a question mark inside a word
 
 
@@ -29,4 +30,4 @@ def _without_userinfo(line: str) -> str:
     before, at, after = line.rpartition("@")
     if at and (scheme := _SCHEME.search(before)):
         return f"{before[: scheme.end()]}…@{after}"
-    return line
+    return _NO_SCHEME.sub("…@", line)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from pydantic import SecretStr
 
 from canopy.errors import ConfigError
@@ -139,6 +140,23 @@ def test_what_libraries_log_of_addresses(password: str, sentence: str) -> None:
     said = stream.getvalue().decode()
     assert "otel.internal:4318" in said
     assert not [piece for piece in pieces(password) if piece in said]
+
+
+@pytest.mark.parametrize("endpoint", ["canopy:{}@otel.internal:4318", "http:/canopy:{}@otel.internal"])
+def test_what_the_exporter_of_spans_logs_of_a_malformed_address(
+    caplog: pytest.LogCaptureFixture, endpoint: str
+) -> None:
+    """OpenTelemetry's own exporter says it; the log has it without the password."""
+    exporter = OTLPSpanExporter(f"{endpoint.format('QX74ZJ49/XQ@84')}/v1/traces", timeout=1)
+    exporter.export([])
+    exporter.shutdown()  # type: ignore[no-untyped-call]  # the SDK's own omission
+    assert caplog.records
+    stream = BytesIO()
+    for record in caplog.records:
+        Logs(stream=stream).library(record)
+    said = stream.getvalue().decode()
+    assert "Failed to export" in said
+    assert not [piece for piece in pieces("QX74ZJ49/XQ@84") if piece in said]
 
 
 def test_what_libraries_log_of_queries() -> None:
