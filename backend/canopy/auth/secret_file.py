@@ -19,21 +19,27 @@ class SecretFile[T]:
         self._path = path
         self._setting = setting
         self._parse = parse
-        self._found: bytes | None = self._read()
-        self.value = parse(self._found)
+        content = self._read()
+        self._judged: bytes | None = content
+        self._found: bytes | None = content
+        self.value = parse(content)
 
     def reload(self) -> bool:
-        """Take up the file when it has changed, and say whether it has. Raises ConfigError once per wrong content."""
+        """Take up the file when it has changed, and say whether it has. Raises ConfigError once per wrong content.
+
+        New content counts when two looks in a row find the same: half a list of tokens may be a list as well.
+        """
         try:
             content = self._read()
         except ConfigError:
-            known, self._found = self._found, None
+            known, self._judged, self._found = self._judged, None, None
             if known is None:
                 return False
             raise
-        if content == self._found:
+        before, self._found = self._found, content
+        if content == self._judged or content != before:
             return False
-        self._found = content
+        self._judged = content
         self.value = self._parse(content)
         return True
 

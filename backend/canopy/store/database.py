@@ -136,12 +136,12 @@ class Database(abc.ABC):
             engine.dispose()
 
 
-def lost(error: Exception) -> bool:
+def lost(error: BaseException) -> bool:
     """Whether the database, rather than what was asked of it, is the trouble: gone, locked, or out of space."""
     return isinstance(error, OperationalError) or (isinstance(error, DBAPIError) and error.connection_invalidated)
 
 
-def store_error(error: Exception) -> StoreError:
+def store_error(error: BaseException) -> StoreError:
     """What to tell a person. Neither SQL nor credentials are in the sentence."""
     if lost(error):
         return StoreError("The database does not answer. Please try again in a moment.", retry_after=5)

@@ -107,7 +107,7 @@ class Writer:
             return self._transaction(jobs)
         except _CommitError as error:
             return [_uncertain(error)] * len(jobs)
-        except Exception:  # noqa: BLE001  # whatever it is, it comes again for the job whose fault it is
+        except BaseException:  # noqa: BLE001  # whatever it is, it comes again for the job whose fault it is
             return self._one_by_one(jobs)
 
     def _one_by_one(self, jobs: Sequence[_Job]) -> list[Any]:
@@ -118,7 +118,7 @@ class Writer:
                 outcomes += self._transaction([job])
             except _CommitError as error:
                 outcomes.append(_uncertain(error))
-            except Exception as error:  # noqa: BLE001  # whatever it is, the callers wait for an answer
+            except BaseException as error:  # noqa: BLE001  # a library's panic too: the callers wait for an answer
                 outcomes.append(_caused(error))
                 if lost(error):  # the others need not wait for the same time-out, one after the other
                     break
@@ -170,7 +170,7 @@ def _settle(jobs: Sequence[_Job], outcomes: Sequence[Any]) -> None:
             job.future.set_result(outcome)
 
 
-def _caused(error: Exception) -> StoreError:
+def _caused(error: BaseException) -> StoreError:
     outcome = store_error(error)
     outcome.__cause__ = error
     return outcome
