@@ -12,6 +12,7 @@ from canopy.api.cookies import session_id_in
 from canopy.api.door import came_through_proxy
 from canopy.api.origin import check_origin
 from canopy.api.parts import Parts
+from canopy.api.streams import while_somebody_waits
 from canopy.auth import proxy
 from canopy.auth.askers import NOBODY, Asker, asker_of
 from canopy.auth.guesses import Client
@@ -96,7 +97,11 @@ class Access:
         rule, app = rule_of(route), route.app
 
         async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
-            await app(scope, await self.admit(Request(scope, receive), rule), send)
+            receive = await self.admit(Request(scope, receive), rule)
+            if rule.limit == "read":  # what it costs grows with what is stored
+                await while_somebody_waits(app, scope, receive, send)
+            else:
+                await app(scope, receive, send)
 
         guarded_app: ASGIApp = guarded
         route.app = guarded_app

@@ -17,7 +17,7 @@ from canopy.api.bodies import BallotBody, SummarizeBody, check_length, parse, re
 from canopy.api.context import route_of, trace_id_of
 from canopy.api.errors import UNEXPECTED, report, told
 from canopy.api.filters import Word
-from canopy.api.paging import Piece, awaited, one_page, page_response
+from canopy.api.paging import Piece, one_page, page_response
 from canopy.api.parts import Parts
 from canopy.api.routes import BodyRoute, ErrorBody, json_response, request_body
 from canopy.api.sessions import owning_session_id_of, proof_in, user_id_of
@@ -104,14 +104,14 @@ def comparison_review_routes(parts: Parts) -> APIRouter:
     router = APIRouter(route_class=APIRoute, tags=["a/b testing"], responses=_ERRORS)
 
     @router.get("/feedback/ab", response_model=None)
-    async def results(request: Request, query: Annotated[BallotsQuery, Query()]) -> Response:
+    async def results(query: Annotated[BallotsQuery, Query()]) -> Response:
         """Counts and ballots; statistics and the decision for one experiment."""
         parts.ballots.check()
         store = parts.store
         experiments = await store.experiments()
         experiment = chosen(experiments, query.experiment)
         counts = await store.ballot_counts(query.experiment)
-        page = await awaited(request.receive, one_page(parts, _ballots(store, query)))
+        page = await one_page(parts, _ballots(store, query))
         found: dict[str, Any] = {"experiment": None, "statistics": None, "decision": None}
         if experiment is not None:
             own = counts if query.experiment else await store.ballot_counts(experiment.id)

@@ -17,7 +17,7 @@ from canopy.api.bodies import VoteBody, check_length, parse, read_body
 from canopy.api.context import trace_id_of
 from canopy.api.filters import CountsQuery, FeedbackQuery, PageQuery
 from canopy.api.listing import whole_entries
-from canopy.api.paging import awaited, page_response
+from canopy.api.paging import page_response
 from canopy.api.parts import Parts
 from canopy.api.routes import BodyRoute, ErrorBody, json_response, request_body
 from canopy.api.sessions import header_id, proof_in, session_id_of, user_id_of
@@ -92,7 +92,7 @@ def review_routes(parts: Parts) -> APIRouter:
         if query.experiment or query.ab_cursor:
             raise InputError("`experiment` and `ab_cursor` are the dashboard's; programs ask GET /feedback/ab.")
         parts.votes.check()
-        shown = await awaited(request.receive, whole_entries(parts, where, query, entry))
+        shown = await whole_entries(parts, where, query, entry)
         reached = None if shown.searched_to is None else iso(shown.searched_to)
         answer = page_response({"total": shown.total, "searched_to": reached}, "feedback", shown.page)
         answer.headers["vary"] = "Accept"

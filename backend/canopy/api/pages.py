@@ -17,7 +17,6 @@ from canopy.api.access import identity_of
 from canopy.api.context import trace_id_of
 from canopy.api.filters import PageQuery
 from canopy.api.listing import listing
-from canopy.api.paging import awaited
 from canopy.api.parts import Parts
 from canopy.api.routes import PlainRoute
 from canopy.features import FEATURES
@@ -65,7 +64,7 @@ async def dashboard(parts: Parts, request: Request, where: Filter, query: PageQu
     counts = await parts.store.counts(scope)
     hours = await parts.store.hours(own(replace(scope, prompt_id=where.prompt_id)))
     texts = await parts.store.prompt_texts(shown_prompts(counts))
-    shown = await awaited(request.receive, listing(parts, where, query, _ENTRIES, EXCERPT))
+    shown = await listing(parts, where, query, _ENTRIES, EXCERPT)
     judges = await parts.agreements.current()
     compared = await _compared(parts, request.query_params)
 

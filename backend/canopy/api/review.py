@@ -13,7 +13,7 @@ from canopy import jsonlines
 from canopy.api.bodies import ReviewBody, check_length, parse, read_body
 from canopy.api.context import trace_id_of
 from canopy.api.filters import CountsQuery, Word
-from canopy.api.paging import Piece, awaited, one_page, page_response
+from canopy.api.paging import Piece, one_page, page_response
 from canopy.api.parts import Parts
 from canopy.api.routes import BodyRoute, ErrorBody, json_response, request_body
 from canopy.errors import InputError
@@ -39,12 +39,12 @@ def case_routes(parts: Parts) -> APIRouter:
     router = APIRouter(route_class=APIRoute, tags=["feedback"], responses=_ERRORS)
 
     @router.get("/feedback/review", response_model=None)
-    async def cases(request: Request, query: Annotated[ReviewQuery, Query()]) -> Response:
+    async def cases(query: Annotated[ReviewQuery, Query()]) -> Response:
         """The texts that the export makes tests of, oldest first, with the answers that were bad."""
         parts.reviews.check()
         where = selection(query.where())
         total, reviewed = await parts.store.review_progress(where)
-        page = await awaited(request.receive, one_page(parts, _cases(parts.store, where, query)))
+        page = await one_page(parts, _cases(parts.store, where, query))
         return page_response({"total": total, "reviewed": reviewed}, "cases", page)
 
     return router

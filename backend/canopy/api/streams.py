@@ -1,12 +1,12 @@
 """Server-sent events that keep proxies awake, notice when the client goes, and never end in silence."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import aclosing
 from typing import Any
 
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from canopy import jsonlines
 from canopy.errors import CanopyError
@@ -80,9 +80,7 @@ class EventStream(Response):
         if not pump.cancelled():
             pump.result()
         elif not self._started:
-            # Nobody reads it, but the log and the metrics say what became of the request.
-            await send({"type": "http.response.start", "status": CLIENT_GONE, "headers": []})
-            await send({"type": "http.response.body", "body": b""})
+            await tell_gone(send)
 
     async def _pump(self, send: Send) -> None:
         try:
@@ -124,6 +122,31 @@ async def unless_gone[T](receive: Receive, work: Coroutine[Any, Any, T]) -> T | 
         for pending in (task, gone):
             pending.cancel()
         await asyncio.wait({task, gone})
+
+
+async def while_somebody_waits(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Serve a request without a body; when its client goes away, end what it costs."""
+    answered = begun = False
+
+    def sending(message: Message) -> Awaitable[None]:
+        nonlocal begun
+        begun = True
+        return send(message)
+
+    async def serve() -> None:
+        nonlocal answered
+        await app(scope, receive, sending)
+        answered = True
+
+    await unless_gone(receive, serve())
+    if not (answered or begun):
+        await tell_gone(send)
+
+
+async def tell_gone(send: Send) -> None:
+    """Nobody reads this answer, but the log and the metrics say what became of the request."""
+    await send({"type": "http.response.start", "status": CLIENT_GONE, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
 
 
 async def _disconnected(receive: Receive) -> None:

@@ -2,8 +2,9 @@
 
 import asyncio
 import resource
+import select
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from canopy.errors import CanopyError
 from canopy.settings import Settings
@@ -27,6 +28,9 @@ class Bounds:
 
 class Connected(Protocol):
     """A connection, as far as it has to be kept within bounds."""
+
+    transport: Any
+    flow: Any  # uvicorn's
 
     def check(self, now: float) -> None:
         """End what has waited for too long; `now` is the loop's time."""
@@ -147,8 +151,18 @@ class Connections:
     def _look(self) -> None:
         now = asyncio.get_running_loop().time()
         for connection in tuple(self._open):
-            connection.check(now)
+            if connection.flow.read_paused and _hung_up(connection.transport):
+                connection.transport.abort()
+            else:
+                connection.check(now)
         self._look_later()
+
+
+def _hung_up(transport: Any) -> bool:
+    """Whether the client has gone: while nothing is read from it, since more of it waits already, nobody is told."""
+    look = select.poll()
+    look.register(transport.get_extra_info("socket").fileno(), select.POLLRDHUP)
+    return bool(look.poll(0))
 
 
 def _within_open_files(settings: Settings, telemetry: Telemetry) -> int:

@@ -78,12 +78,12 @@ class Reviewing:
             return found
 
     def progress(self, where: Filter) -> tuple[int, int]:
-        """How many distinct texts match, and how many of them are reviewed."""
+        """How many distinct texts match, and how many of them are reviewed. It is a scan."""
         f, r = feedback.c, reviews.c
         votes = (
             select(f.input_digest).join_from(feedback, series).where(*series_conditions(where), *time_conditions(where))
         )
-        with self._database.reader.connect() as conn:
+        with self._database.scanner.connect() as conn:
             total = conn.execute(select(func.count()).select_from(votes.distinct().subquery())).scalar_one()
             voted = votes.where(f.input_digest == r.input_digest).correlate(reviews).exists()
             done = conn.execute(select(func.count()).where(r.feature == where.feature, voted)).scalar_one()

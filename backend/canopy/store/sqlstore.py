@@ -269,7 +269,7 @@ class SqlStore:
 
     async def review_progress(self, where: Filter) -> tuple[int, int]:
         """Count cases."""
-        return await self._read(self._reviewing.progress, where)
+        return await self._in_turn(self._reviewing.progress, where)
 
     async def prune(self, before: int) -> Erased:
         """Delete what is older."""
@@ -315,9 +315,12 @@ class SqlStore:
         return await _answered(self._scans.run(functools.partial(_reading, read, *args, **kwargs)))
 
     async def _step(self, where: Filter, position: Position) -> list[list[str]]:
-        """A step of a walk waits for its place as long as it takes: an export that has begun can't be refused."""
-        step = functools.partial(_reading, self._inputs.step, where, position)
-        return await _answered(self._scans.run(step, patience=None))
+        return await self._in_turn(self._inputs.step, where, position)
+
+    async def _in_turn[**P, R](self, read: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """A scan that waits for its place as long as it takes: an export that has begun can't be refused."""
+        call = functools.partial(_reading, read, *args, **kwargs)
+        return await _answered(self._scans.run(call, patience=None))
 
     async def _read[**P, R](self, read: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         call = functools.partial(_reading, read, *args, **kwargs)
