@@ -36,6 +36,7 @@ class Question:
     session_id: str | None = None
     user_id: str | None = None
     user_proof: Proof | None = None
+    conversation: bool = False  # asked as a list of turns, and recorded as one, even if it has one turn
     arm: Arm = "prompt"
     config: Config | None = None  # to run under; None: the one that is in force when it starts
     comparison_id: str | None = None  # which it is one side of
@@ -234,7 +235,6 @@ def _record(
     call: _Call, status: GenerationStatus, *, completed: Completed | None = None, code: str | None = None
 ) -> Generation:
     question = call.question
-    chat = len(question.messages) > 1
     registered = call.config.registered.get(question.arm)
     return Generation(
         id=call.id,
@@ -255,7 +255,9 @@ def _record(
         },
         config_revision=call.config.revision,
         input_text=question.messages[-1].content,
-        messages=[{"role": turn.role, "content": turn.content} for turn in question.messages] if chat else None,
+        messages=[{"role": turn.role, "content": turn.content} for turn in question.messages]
+        if question.conversation
+        else None,
         response_text="".join(call.texts),
         finish_reason=completed.finish_reason if completed else None,
         time_to_first_token=call.first_token - call.began if call.first_token is not None else None,

@@ -53,7 +53,7 @@ class SummarizeBody(Body):
     """A text to summarize."""
 
     prompt: Question = Field(description="The text.")
-    stream: bool = Field(True, description="False: one JSON object instead of events.")
+    stream: bool | None = Field(None, description="False: one JSON object, not events; without it `Accept` decides.")
     session_id: Id | None = Field(None, description="Groups requests of one person; also the header X-Session-Id.")
     user_id: Id | None = Field(None, description="Who asks.")
 
@@ -69,7 +69,7 @@ class ChatBody(Body):
     """A conversation about a summary, which ends with the user's question."""
 
     messages: list[Turn] = Field(min_length=1, max_length=200, description="The conversation so far, oldest first.")
-    stream: bool = Field(True, description="False: one JSON object instead of events.")
+    stream: bool | None = Field(None, description="False: one JSON object, not events; without it `Accept` decides.")
     session_id: Id | None = Field(None, description="Groups requests of one person; also the header X-Session-Id.")
     user_id: Id | None = Field(None, description="Who asks.")
 

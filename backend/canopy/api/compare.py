@@ -52,9 +52,10 @@ def comparison_routes(parts: Parts) -> APIRouter:
         asked = question(request, FEATURES["summarize"], (Message("user", body.prompt),), body)
         asked = replace(asked, session_id=owning_session_id_of(request, body.session_id))
         if not parts.comparisons.chosen(asked, config):
-            return await answer(parts, request, asked, body)
+            # A client that knows nothing but comparisons shows it as the first of two.
+            return await answer(parts, request, asked, body, with_deltas={"variant": SIDES[0]})
         items = parts.comparisons.compare(asked, config)
-        if not body.stream or wants_json(request):
+        if wants_json(request, body):
             outcome = await unless_gone(request.receive, _whole(parts, request, items))
             return json_response(outcome, 200 if outcome else CLIENT_GONE)
         return EventStream(

@@ -1,6 +1,6 @@
 """POST /summarize and POST /summarize/chat."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -64,7 +64,9 @@ def summarize_routes(parts: Parts) -> APIRouter:
         if body.messages[-1].role != "user":
             raise InputError("The last of `messages` must be the user's question.")
         turns = tuple(Message(turn.role, turn.content) for turn in body.messages)
-        return await answer(parts, request, question(request, FEATURES["summarize_chat"], turns, body), body)
+        # The model is asked for a first turn what it is asked for a summary, so that this is one.
+        feature = FEATURES["summarize" if len(turns) == 1 else "summarize_chat"]
+        return await answer(parts, request, question(request, feature, turns, body), body)
 
     return router
 
@@ -80,18 +82,24 @@ def question(
         session_id=session_id_of(request, body.session_id),
         user_id=user_id_of(request, body.user_id),
         user_proof=proof_in(request),
+        conversation=isinstance(body, ChatBody),
         asker=asker_in(request.scope),
     )
 
 
-async def answer(parts: Parts, request: Request, asked: Question, body: SummarizeBody | ChatBody) -> Response:
-    """One generation, as events or, where the client wants that, as one JSON object."""
+async def answer(
+    parts: Parts, request: Request, asked: Question, body: SummarizeBody | ChatBody, with_deltas: Mapping[str, str] = {}
+) -> Response:
+    """One generation, as events or, where the client wants that, as one JSON object.
+
+    `with_deltas` goes into each event that has a delta.
+    """
     reply = parts.pipeline.generate(asked)
-    if not body.stream or wants_json(request):
+    if wants_json(request, body):
         outcome = await unless_gone(request.receive, _whole(reply))
         return json_response(outcome, 200 if outcome else CLIENT_GONE)
     return EventStream(
-        _events(reply),
+        _events(reply, with_deltas),
         keepalive=parts.settings.keepalive_interval,
         unread_for=parts.settings.model_token_timeout,
         on_error=lambda error: error_event(parts, request, error),
@@ -109,11 +117,11 @@ def error_event(parts: Parts, request: Request, error: Exception) -> bytes:
     )
 
 
-async def _events(reply: AsyncGenerator[Deltas | Generation]) -> AsyncGenerator[bytes]:
+async def _events(reply: AsyncGenerator[Deltas | Generation], with_deltas: Mapping[str, str]) -> AsyncGenerator[bytes]:
     async with aclosing(reply) as items:
         async for item in items:
             if isinstance(item, list):
-                yield b"".join([event({"delta": text}) for text in item])
+                yield b"".join([event({**with_deltas, "delta": text}) for text in item])
             else:
                 yield event({"type": "done", **_outcome(item)})
 
@@ -136,7 +144,9 @@ def _outcome(generation: Generation) -> dict[str, Any]:
     }
 
 
-def wants_json(request: Request) -> bool:
-    """Whether the client asks for one JSON object."""
+def wants_json(request: Request, body: SummarizeBody | ChatBody) -> bool:
+    """Whether the client asks for one JSON object: in the body or, where that doesn't say, by what it accepts."""
+    if body.stream is not None:
+        return not body.stream
     accept = request.headers.get("accept", "")
     return "application/json" in accept and "text/event-stream" not in accept

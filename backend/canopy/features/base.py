@@ -14,7 +14,7 @@ class Feature:
 
     `name` stands in records, logs and metrics; `flag` switches it; `prompt`, `model`, `temperature`, `max_tokens`
     and `hide_thoughts` read the values that are in force when a generation starts. `exported` features can become
-    evaluation tests.
+    evaluation tests. Features under one flag are one to clients, which may name either in a vote on its responses.
     """
 
     name: str

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from canopy.auth.askers import Asker
 from canopy.auth.budgets import Budgets
 from canopy.errors import FeedbackNotFound, InputError, RateLimited, StoreError
-from canopy.features import FEATURES
+from canopy.features import FEATURES, same_to_clients
 from canopy.feedback.ratings import parse_rating
 from canopy.flags import Config, ConfigSource
 from canopy.flags.values import FeedbackValues
@@ -105,6 +105,7 @@ def _vote(ballot: Ballot, config: Config, unless_known: RateLimited | None) -> V
         value=rating.value,
         sentiment=rating.sentiment,
         feature=ballot.feature or (None if by_id else "summarize"),
+        or_features=same_to_clients(ballot.feature or "summarize"),
         generation_id=ballot.generation_id,
         request_id=ballot.request_id,
         input_text=ballot.input_text,

@@ -34,7 +34,7 @@ def question(instructions: str, labels: Iterable[str], generation: Generation) -
     boundary = f"=== {secrets.token_hex(8)}"
     form = _form(labels)
     parts = {"the task that the model was given": generation.prompt_text}
-    if generation.messages is None:
+    if generation.messages is None or len(generation.messages) == 1:
         parts["the text that it was given"] = generation.input_text
     else:
         turns = (f"[{turn['role']}] {turn['content']}" for turn in generation.messages)

@@ -85,6 +85,7 @@ class Vote(NamedTuple):
     comment: str | None
     reasons: tuple[str, ...]
     config_revision: str  # in force when the vote came; a generation's own wins
+    or_features: frozenset[str] = frozenset()  # that clients may mean by `feature` as well
     source: Source = "HUMAN"
     source_id: str | None = None
     user_proof: Proof | None = None  # None: the user is only claimed

@@ -132,7 +132,7 @@ def _recorded(vote: Vote, generation: Row[Any] | None) -> Subject:
         raise GenerationNotFound(f"No response is recorded under this `{named}`.")
     if generation.blind and vote.name != AB_PREFERENCE:
         raise StillBlind("This response is one side of a comparison: it can be rated after the comparison's own vote.")
-    if vote.feature is not None and vote.feature != generation.feature:
+    if not _may_be_on(vote, generation):
         raise InputError(
             f"This response came from the feature `{generation.feature}`; leave `feature` out or send that."
         )
@@ -148,15 +148,17 @@ def _recorded(vote: Vote, generation: Row[Any] | None) -> Subject:
     )
 
 
+def _may_be_on(vote: Vote, generation: Row[Any]) -> bool:
+    return vote.feature in (None, generation.feature) or generation.feature in vote.or_features
+
+
 def _pair_of_texts(vote: Vote, input_digest: str, both: str, candidates: list[Row[Any]]) -> Subject:
     # One side of a blind comparison is passed over: tied to it, the vote would tell its prompt.
-    same = [row for row in candidates if not row.blind and vote.feature in (None, row.feature)]
-    generation = _own(vote, same)
+    same = [row for row in candidates if not row.blind and _may_be_on(vote, row)]
+    generation = _own(vote, same) or _own(vote, [row for row in same if row.feature == vote.feature])
     if generation is None and vote.unless_known is not None:
         raise vote.unless_known
-    feature = generation.feature if generation is not None else vote.feature
-    if feature is None:
-        raise InputError("`feature` is needed with texts that Canopy has not recorded.")
+    feature = generation.feature if generation is not None else _feature_of(vote, same)
     input_text, response_text = vote.input_text or "", vote.response_text or ""
     known = generation is not None
     return Subject(
@@ -169,3 +171,11 @@ def _pair_of_texts(vote: Vote, input_digest: str, both: str, candidates: list[Ro
         None if known else input_text,
         None if known else response_text,
     )
+
+
+def _feature_of(vote: Vote, candidates: list[Row[Any]]) -> str:
+    """The feature of texts that are no one generation's: the vote's, unless they came from others alone."""
+    made_by = {row.feature for row in candidates}
+    if vote.feature is None:
+        raise InputError("`feature` is needed with texts that Canopy has not recorded.")
+    return vote.feature if not made_by or vote.feature in made_by else min(made_by)
