@@ -139,28 +139,6 @@ async def test_a_vote_on_texts_that_several_generations_share_names_none(store: 
     assert receipt.generation_id is receipt.prompt_id is receipt.model is None
 
 
-EITHER = {"feature": "summarize", "or_features": frozenset({"summarize", "chat"})}
-
-
-async def test_a_vote_finds_the_generation_whichever_of_the_features_that_it_may_mean_made_it(store: Store) -> None:
-    answer = a_generation(input_text="Why?", response_text="Because.", feature="chat")
-    await store.record_generation(answer)
-    for vote in (on_texts("Why?", "Because.", voter="v", **EITHER), a_vote(answer, voter="v", **EITHER)):
-        receipt = await store.record_vote(vote)
-        assert (receipt.generation_id, receipt.feature) == (answer.id, "chat")
-    summary = a_generation(input_text="Why?", response_text="Because.", feature="summarize")
-    await store.record_generation(summary)
-    receipt = await store.record_vote(on_texts("Why?", "Because.", **EITHER))
-    assert receipt.generation_id == summary.id  # the one of the feature that the vote names
-
-
-async def test_texts_of_several_generations_are_of_the_feature_that_made_them(store: Store) -> None:
-    for _ in range(2):
-        await store.record_generation(a_generation(input_text="Thanks!", response_text="Welcome.", feature="chat"))
-    receipt = await store.record_vote(on_texts("Thanks!", "Welcome.", **EITHER))
-    assert (receipt.generation_id, receipt.feature) == (None, "chat")
-
-
 async def test_the_border_between_two_texts_matters(store: Store) -> None:
     await store.record_generation(a_generation(input_text="ab", response_text="c"))
     receipt = await store.record_vote(on_texts("a", "bc"))
