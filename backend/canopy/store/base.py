@@ -65,9 +65,9 @@ class Generation:
 class Vote(NamedTuple):
     """A person's, a judge's or a program's verdict, before the store has found what it judges.
 
-    `generation_id`, `request_id` or both texts are set. Another vote of the same `voter` under the same name on the same
-    subject (the generation, or a pair of texts that none has) replaces this one. Without a voter it is anonymous: all
-    anonymous votes on a generation are one voter's, and on other texts they replace nothing.
+    Either `generation_id`, or `request_id`, or both texts are set. With a `voter`, another vote under the same name on
+    the same subject (the generation, or the pair of texts that no generation has) replaces this one. Without one it
+    is anonymous: all anonymous votes on a generation are one voter's, and on other texts they replace nothing.
     """
 
     name: str  # what is assessed, mostly `user_satisfaction`
@@ -212,7 +212,7 @@ class Store(Protocol):
     async def record_vote(self, vote: Vote) -> Receipt:
         """Store a vote, replace the voter's earlier one, or recognise a retry.
 
-        Raises GenerationNotFound, AmbiguousRequestId, TooManyVoters, IdempotencyConflict or `unless_known`, for it alone.
+        Raises GenerationNotFound, AmbiguousRequestId, TooManyVoters, IdempotencyConflict, `unless_known`, each for it.
         """
 
     async def delete_feedback(self, feedback_id: str, owner: str | None = None) -> Receipt | None:
