@@ -10,9 +10,15 @@ from tests.support.metadata import METADATA_ADDRESSES
 
 OWN: Object = {"podSelector": {}}
 METADATA = {
-    "0.0.0.0/0": ["169.254.0.0/16", "100.100.100.200/32", "168.63.129.16/32"],
-    "::/0": ["fe80::/10", "fd00:ec2::254/128", "fd20:ce::254/128"],
+    "0.0.0.0/0": ["169.254.0.0/16", "100.100.100.200/32", "168.63.129.16/32", "192.0.0.192/32"],
+    "::/0": [
+        "fe80::/10",
+        *("fd00:ec2::254/128", "fd20:ce::254/128", "fd00:c1::a9fe:a9fe/128", "fd00:42::42/128"),
+        *("64:ff9b::a9fe:0/112", "64:ff9b::6464:64c8/128", "64:ff9b::a83f:8110/128", "64:ff9b::c000:c0/128"),
+    ],
 }
+PRIVATE = [block for block in METADATA["::/0"] if block.startswith("fd")]
+TRANSLATED = [block for block in METADATA["::/0"] if block.startswith("64:")]
 ANYWHERE = [{"ipBlock": {"cidr": cidr, "except": without}} for cidr, without in METADATA.items()]
 
 
@@ -131,9 +137,18 @@ def test_rules_of_ones_own_are_added(helm: Helm) -> None:
     [
         *METADATA.items(),
         ("169.0.0.0/8", ["169.254.0.0/16"]),
-        ("128.0.0.0/1", ["169.254.0.0/16", "168.63.129.16/32"]),
+        ("128.0.0.0/2", ["169.254.0.0/16", "168.63.129.16/32"]),
+        ("160.0.0.0/3", ["169.254.0.0/16", "168.63.129.16/32"]),
         ("100.64.0.0/10", ["100.100.100.200/32"]),
-        ("fd00::/8", ["fd00:ec2::254/128", "fd20:ce::254/128"]),
+        ("fd00::/8", PRIVATE),
+        ("FC00::/7", PRIVATE),
+        ("fd00:0ec2::/32", ["fd00:ec2::254/128"]),
+        ("fd00:ec2:0:0::/64", ["fd00:ec2::254/128"]),
+        ("fd20::/16", ["fd20:ce::254/128"]),
+        ("8000::/1", ["fe80::/10", *PRIVATE]),
+        ("fe00::/8", ["fe80::/10"]),
+        ("::/1", TRANSLATED),
+        ("64:ff9b::/96", TRANSLATED),
         ("10.0.0.0/8", None),
         ("2001:db8::/32", None),
     ],
@@ -163,12 +178,30 @@ def test_a_server_at_the_metadata_service_is_refused(helm: Helm, value: str, add
 @pytest.mark.parametrize(
     "setting",
     [
-        "networkPolicy.extraEgress[0].to[0].ipBlock.cidr=169.254.169.254/32",
+        *(
+            f"networkPolicy.extraEgress[0].to[0].ipBlock.cidr={cidr}"
+            for cidr in (
+                *("169.254.169.254/32", "169.254.128.0/17", "fd00:ec2:0:0:0:0:0:254/128", "FD20:CE::254/128"),
+                *("febf::/16", "FE80::1/64", "64:ff9b::a9fe:a9fe/128"),
+            )
+        ),
     ],
 )
 def test_the_metadata_service_itself_is_refused(helm: Helm, setting: str) -> None:
     with pytest.raises(HelmError, match="where clouds give out credentials"):
         policy(helm, "--set", setting)
+
+
+@pytest.mark.parametrize(
+    "cidr",
+    [
+        *("169.0254.169.254/32", "0169.254.0.0/16"),
+        *("::ffff:169.254.169.254/128", "::ffff:a9fe:a9fe/128", "::ffff:0:0/96", "::a9fe:a9fe/128"),
+    ],
+)
+def test_a_block_in_a_form_that_hides_the_metadata_service_is_refused(helm: Helm, cidr: str) -> None:
+    with pytest.raises(HelmError, match=r"which is (no address of IPv4|no address of IPv6|IPv4 written as IPv6)"):
+        policy(helm, "--set", f"networkPolicy.extraEgress[0].to[0].ipBlock.cidr={cidr}")
 
 
 def test_the_route_is_encrypted_and_waits_as_long_as_a_stream_may_take(helm: Helm) -> None:

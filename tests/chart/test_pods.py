@@ -264,7 +264,7 @@ HEADERS = {"oauth2-proxy": ("X-Forwarded-Email", "X-Forwarded-Groups"), "openshi
 
 @pytest.mark.parametrize("kind", ARGUMENTS)
 def test_a_proxy_gets_its_secret_and_leaves_no_header_that_is_read_to_whoever_asks(each_helm: Helm, kind: str) -> None:
-    own = ["--http-address=:4180", "--upstream=http://127.0.0.1:8000"]
+    own = ["--http-address=:4180", "--", "--upstream=http://127.0.0.1:8000"]  # what follows `--` is no flag
     settings = [
         *("auth.mode=proxy", f"authProxy.kind={kind}", "authProxy.image=proxy", "networkPolicy.enabled=false"),
         *("authProxy.existingSecret.name=oauth", *(f"authProxy.args[{n}]={one}" for n, one in enumerate(own))),
@@ -272,7 +272,7 @@ def test_a_proxy_gets_its_secret_and_leaves_no_header_that_is_read_to_whoever_as
     objects = each_helm.render("--values", MINIMAL, *(part for one in settings for part in ("--set", one)))
     spec = find(objects, "Deployment")["spec"]["template"]["spec"]
     (proxy,) = spec["initContainers"]
-    assert proxy["args"] == own + ARGUMENTS[kind]
+    assert proxy["args"] == ARGUMENTS[kind] + own
     variable = "OAUTH2_PROXY_BASIC_AUTH_PASSWORD" if kind == "oauth2-proxy" else "PROXY_SECRET"
     reference = {"secretKeyRef": {"name": "oauth", "key": "proxy-secret"}}
     assert proxy["env"] == [{"name": variable, "valueFrom": reference}]

@@ -141,8 +141,8 @@
 {{- fail "httpRoute.enabled is true, but httpRoute.parentRefs is empty. Name the Gateway there." }}
 {{- end }}
 {{- range .extraEnv }}
-{{- if hasPrefix "CANOPY_" .name }}
-{{- fail (printf "extraEnv has %s, which the chart sets. Use settings.%s instead; secrets come from Secrets: store.existingSecret, authTokens.existingSecret, mlflowToken.existingSecret." .name (.name | trimPrefix "CANOPY_" | lower)) }}
+{{- if hasPrefix "CANOPY_" (upper .name) }}
+{{- fail (printf "extraEnv has %s, which the chart sets. Use settings.%s instead; secrets come from Secrets: store.existingSecret, authTokens.existingSecret, mlflowToken.existingSecret." .name (.name | lower | trimPrefix "canopy_")) }}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -110,47 +110,64 @@ runAsNonRoot: true
 {{- end }}
 
 {{/*
-What egress never includes: link-local addresses, among them the metadata service that gives out a cloud's credentials, and
-the addresses of such services elsewhere. DNS on a node's own address has a rule of its own.
+What egress never includes: link-local addresses, among them the metadata service that gives out a cloud's credentials, the
+addresses of such services elsewhere, and what a translator (NAT64) takes for one of these. DNS on a node's own address has a rule of its own.
 */}}
 {{- define "canopy.metadataV4" -}}
-169.254.0.0/16 100.100.100.200/32 168.63.129.16/32
+169.254.0.0/16 100.100.100.200/32 168.63.129.16/32 192.0.0.192/32
 {{- end }}
 {{- define "canopy.metadataV6" -}}
-fe80::/10 fd00:ec2::254/128 fd20:ce::254/128
+fe80::/10 fd00:ec2::254/128 fd20:ce::254/128 fd00:c1::a9fe:a9fe/128 fd00:42::42/128 64:ff9b::a9fe:0/112 64:ff9b::6464:64c8/128 64:ff9b::a83f:8110/128 64:ff9b::c000:c0/128
 {{- end }}
 
-{{/* The first bits of an IPv4 address, as a number: (list ADDRESS BITS). */}}
-{{- define "canopy.firstBits" -}}
-{{- $sum := 0 -}}
-{{- range splitList "." (index . 0) }}{{ $sum = add (mul $sum 256) (int .) }}{{ end -}}
-{{- range until (sub 32 (index . 1) | int) }}{{ $sum = div $sum 2 }}{{ end -}}
-{{- $sum -}}
+{{/*
+An address as its bits, 32 or 128 of 0 and 1, however it is written. It fails for what is no address, and for an IPv4 address
+that is written as one of IPv6: no packet ever has one, so that a rule for it would let out to nowhere.
+*/}}
+{{- define "canopy.bits" -}}
+{{- $address := lower . -}}
+{{- $groups := list -}}
+{{- if contains ":" $address -}}
+{{- $halves := splitList "::" $address -}}
+{{- range $place, $half := $halves -}}
+{{- if $place }}{{ $groups = append $groups "" }}{{ end -}}
+{{- $groups = concat $groups (without (splitList ":" $half) "") -}}
+{{- end -}}
+{{- $missing := sub 9 (len $groups) | int -}}
+{{- if or (gt (len $halves) 2) (and (eq (len $halves) 1) (ne (len $groups) 8)) (lt $missing 1) (not (regexMatch "^([0-9a-f]{0,4}:)+[0-9a-f]{0,4}$" $address)) -}}
+{{- fail (printf "networkPolicy has %s, which is no address of IPv6. Write IPv4 addresses as such." .) -}}
+{{- end -}}
+{{- range $groups -}}
+{{- if . }}{{ printf "0x%s" . | int64 | printf "%016b" }}{{ else }}{{ repeat (mul 16 $missing | int) "0" }}{{ end -}}
+{{- end -}}
+{{- else -}}
+{{- if not (regexMatch "^(0|[1-9][0-9]{0,2})([.](0|[1-9][0-9]{0,2})){3}$" $address) -}}
+{{- fail (printf "networkPolicy has %s, which is no address of IPv4. Write it as four numbers, without zeros before them." .) -}}
+{{- end -}}
+{{- range splitList "." $address }}{{ int64 . | printf "%08b" }}{{ end -}}
+{{- end -}}
+{{- end }}
+
+{{/* A block's first bits, which all its addresses have in common. */}}
+{{- define "canopy.blockBits" -}}
+{{- $parts := splitList "/" . -}}
+{{- $bits := include "canopy.bits" (first $parts) -}}
+{{- trunc (eq (len $parts) 1 | ternary (len $bits) (last $parts | int)) $bits -}}
 {{- end }}
 
 {{/* An ipBlock without what egress never includes. It fails for a block that is nothing else. */}}
 {{- define "canopy.ipBlock" -}}
 {{- $block := deepCopy . -}}
-{{- $cidr := splitList "/" .cidr -}}
-{{- $six := contains ":" .cidr -}}
-{{- $bits := int (index $cidr 1) -}}
-{{- range splitList " " (include ($six | ternary "canopy.metadataV6" "canopy.metadataV4") nil) }}
-{{- $its := splitList "/" . -}}
-{{- $itsBits := int (index $its 1) -}}
-{{- $least := min $bits $itsBits -}}
-{{- $same := false -}}
-{{- if $six -}}
-{{- /* Exact where the blocks begin alike or one is the whole of private addresses; others hold no such service. */ -}}
-{{- $same = or (eq $bits 0) (eq (index $its 0) (index $cidr 0)) (and (has $block.cidr (list "fc00::/7" "fd00::/8")) (hasPrefix "fd" .)) -}}
-{{- if and (hasPrefix "fe80:" .) (hasPrefix "fe80:" $block.cidr) }}{{ $same = true }}{{ end -}}
-{{- if and (hasPrefix "fd00:ec2:" .) (hasPrefix "fd00:ec2::/" $block.cidr) }}{{ $same = true }}{{ end -}}
-{{- else -}}
-{{- $same = eq (include "canopy.firstBits" (list (index $its 0) $least)) (include "canopy.firstBits" (list (index $cidr 0) $least)) -}}
+{{- $bits := include "canopy.blockBits" .cidr -}}
+{{- if and (contains ":" .cidr) (or (hasPrefix (repeat 96 "0") $bits) (hasPrefix (print (repeat 80 "0") (repeat 16 "1")) $bits)) -}}
+{{- fail (printf "networkPolicy has %s, which is IPv4 written as IPv6. Write IPv4 addresses as such." .cidr) -}}
 {{- end -}}
-{{- if $same }}
-{{- if ge $bits $itsBits }}
+{{- range splitList " " (include (contains ":" .cidr | ternary "canopy.metadataV6" "canopy.metadataV4") nil) }}
+{{- $its := include "canopy.blockBits" . -}}
+{{- if hasPrefix $its $bits }}
 {{- fail (printf "networkPolicy lets nobody out to %s: %s is where clouds give out credentials. Name another address." $block.cidr .) }}
 {{- end }}
+{{- if hasPrefix $bits $its }}
 {{- $_ := set $block "except" (append ($block.except | default list) . | uniq) }}
 {{- end }}
 {{- end }}

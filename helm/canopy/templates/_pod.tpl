@@ -103,14 +103,14 @@ cuts no stream. Its Secret is there as variables, for oauth2-proxy, and as files
   image: {{ .Values.authProxy.image | quote }}
   imagePullPolicy: IfNotPresent
   restartPolicy: Always
-  {{- $args := .Values.authProxy.args }}
+  {{- $args := list }}{{/* the chart's own first: a word that is no flag ends the reading of flags */}}
   {{- range $name, $value := fromJson (include "canopy.proxyArguments" .) }}
   {{- $args = append $args (printf "--%s=%s" $name $value) }}
   {{- end }}
   {{- if eq .Values.authProxy.kind "openshift" }}{{/* which reads the password from nowhere else */}}
   {{- $args = append $args "--basic-auth-password=$(PROXY_SECRET)" }}
   {{- end }}
-  {{- with $args }}
+  {{- with concat $args .Values.authProxy.args }}
   args:
     {{- toYaml . | nindent 4 }}
   {{- end }}
