@@ -1,4 +1,4 @@
-"""Answers from servers that Canopy asks: a redirect is not followed, and a body is not endless.
+"""Servers that Canopy asks: a redirect is not followed, a body is not endless, and a proxy has a proper address.
 
 A redirect would carry texts, and tokens, to an address that nobody has configured.
 """
@@ -26,6 +26,16 @@ def redirection(status: int, location: str | None, asked: str, setting: str) -> 
         f"It redirects to {target or 'elsewhere'} ({status}), which Canopy doesn't follow: put the right address into "
         f"{setting}."
     )
+
+
+def is_proxy(address: str) -> bool:
+    """Whether this can be a proxy's address. Without a scheme, clients take it for one of HTTP."""
+    try:
+        url = httpx.Proxy(address if "://" in address else f"http://{address}").url
+    except (ValueError, httpx.InvalidURL):
+        return False
+    # Of a `/` in a password clients make the path, and of what stands before it the host.
+    return bool(url.host) and (url.port or 0) < 65_536 and url.raw_path in (b"", b"/") and not url.fragment
 
 
 class _Bounded(httpx.AsyncByteStream, httpx.SyncByteStream):

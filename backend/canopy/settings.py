@@ -1,11 +1,27 @@
 """What the process is told by its environment. Nothing else in Canopy reads the environment."""
 
+import os
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_HOLD_ADDRESSES = ("_URL", "_URI", "_DSN", "_PROXY", "_ENDPOINT")  # how the names of such variables end
+
+
+def addresses() -> list[str]:
+    """The addresses in the environment, of Canopy's own variables and of those that libraries read by themselves."""
+    return [value for name, value in os.environ.items() if name.upper().endswith(_HOLD_ADDRESSES)]
+
+
+def proxies() -> dict[str, str]:
+    """The proxies through which libraries reach other servers, by variable. As for them, lower case comes first."""
+    found = {name.upper(): os.environ[name] for name in sorted(os.environ)}
+    if found.get("NO_PROXY", "").strip() == "*":
+        return {}
+    return {name: found[name] for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY") if found.get(name)}
 
 
 class Settings(BaseSettings):

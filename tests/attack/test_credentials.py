@@ -5,15 +5,28 @@ import logging
 import os
 import subprocess
 import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from unittest import mock
+from urllib.parse import urlsplit
 
+import httpx
 import pytest
+import requests
+import urllib3
+import yarl
 from hypothesis import example, given
 from hypothesis import strategies as st
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr
+from sqlalchemy import make_url
 
+from canopy import addresses
+from canopy.addresses import keep_secret, without_credentials
 from canopy.errors import ConfigError
 from canopy.evals.backend import checked_url
 from canopy.evals.upload import upload
@@ -142,21 +155,122 @@ def test_what_libraries_log_of_addresses(password: str, sentence: str) -> None:
     assert not [piece for piece in pieces(password) if piece in said]
 
 
-@pytest.mark.parametrize("endpoint", ["canopy:{}@otel.internal:4318", "http:/canopy:{}@otel.internal"])
+@contextmanager
+def told(address: str) -> Iterator[None]:
+    """As in a process whose environment has the address, and no other."""
+    with mock.patch.object(addresses, "_known", set()):
+        keep_secret(address)
+        yield
+
+
+LIBRARIES = (
+    str,
+    repr,
+    lambda address: urlsplit(address).port,
+    lambda address: httpx.URL(address).host,
+    httpx.Proxy,
+    yarl.URL,
+    urllib3.util.parse_url,
+    lambda address: requests.Request("GET", address).prepare().url,
+    lambda address: requests.Session().get_adapter(address),
+    conninfo_to_dict,
+    lambda address: make_url(address).host,
+)
+FORMS = (
+    "http://canopy:{}@otel.internal:4318/v1",
+    "postgresql://canopy:{}@db.internal/canopy",
+    "http:/canopy:{}@otel.internal",
+    "//canopy:{}@otel.internal:4318",
+    "canopy:{}@otel.internal:4318",
+    "http://:{}@otel.internal",
+)
+ANY = st.text(st.characters(exclude_characters="\0…", exclude_categories=["Cs"]), min_size=4, max_size=24)
+
+
+@given(PASSWORDS | ANY, st.sampled_from(FORMS))
+@example(EXAMPLES[0], FORMS[0])
+@example(EXAMPLES[5], FORMS[0])
+@example(EXAMPLES[1], FORMS[4])
+def test_what_any_library_says_of_an_address_that_the_process_was_told(password: str, form: str) -> None:
+    """Whatever the password is, and whatever part of it the library takes for a host, a port or a path."""
+    address = form.format(password)
+    said = []
+    for library in LIBRARIES:
+        try:
+            said.append(f"{library(address)}")
+        except Exception as error:  # noqa: BLE001 - what it says is the point, whichever it is
+            said.append("".join(traceback.format_exception(error)))
+    with told(address):
+        clean = without_credentials("\n".join(said))
+    left = [password[at : at + 4] for at in range(len(password) - 3)]
+    assert not [piece for piece in left if piece in clean and any(map(str.isalnum, piece))]
+
+
+@pytest.mark.parametrize("password", ["QX74ZJ49/XQ@84", "12345/QX74ZJ49", "QX74?ZJ49", "QX74#ZJ49", "QX74ZJ49"])
+@pytest.mark.parametrize("form", ["http://{}@otel.internal:4318", "{}@otel.internal:4318", "http:/{}@otel.internal"])
+@pytest.mark.parametrize("session", ["the SDK's", "Canopy's"])
 def test_what_the_exporter_of_spans_logs_of_a_malformed_address(
-    caplog: pytest.LogCaptureFixture, endpoint: str
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, session: str, form: str, password: str
 ) -> None:
-    """OpenTelemetry's own exporter says it; the log has it without the password."""
-    exporter = OTLPSpanExporter(f"{endpoint.format('QX74ZJ49/XQ@84')}/v1/traces", timeout=1)
+    """OpenTelemetry's own exporter says it; the log has it without the password, as has what the session raises."""
+    if session == "Canopy's":
+        monkeypatch.setenv("OTEL_PYTHON_EXPORTER_OTLP_HTTP_TRACES_CREDENTIAL_PROVIDER", "canopy")
+    monkeypatch.setattr("socket.getaddrinfo", mock.Mock(side_effect=OSError("no such name")))
+    endpoint = f"{form.format(f'canopy:{password}')}/v1/traces"
+    exporter = OTLPSpanExporter(endpoint, timeout=0.2)
     exporter.export([])
     exporter.shutdown()  # type: ignore[no-untyped-call]  # the SDK's own omission
     assert caplog.records
     stream = BytesIO()
-    for record in caplog.records:
-        Logs(stream=stream).library(record)
+    with told(endpoint):
+        for record in caplog.records:
+            Logs(stream=stream).library(record)
     said = stream.getvalue().decode()
     assert "Failed to export" in said
-    assert not [piece for piece in pieces("QX74ZJ49/XQ@84") if piece in said]
+    assert not [piece for piece in pieces(password) if piece in said]
+
+
+def test_what_canopys_session_says_of_a_malformed_address(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A sentence that names the variable, before anything has cleaned it."""
+    monkeypatch.setenv("OTEL_PYTHON_EXPORTER_OTLP_HTTP_TRACES_CREDENTIAL_PROVIDER", "canopy")
+    exporter = OTLPSpanExporter("http://canopy:QX74ZJ49/XQ84@otel.internal:4318/v1/traces", timeout=0.2)
+    exporter.export([])
+    exporter.shutdown()  # type: ignore[no-untyped-call]  # as above
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT" in caplog.text
+    assert not [piece for piece in pieces("QX74ZJ49/XQ84") if piece in caplog.text]
+
+
+@pytest.mark.parametrize(
+    ("variable", "address"),
+    [
+        ("HTTPS_PROXY", "http://canopy:QX74ZJ49/XQ84@127.0.0.1:9"),
+        ("http_proxy", "canopy:12345/QX74ZJ49XQ84@127.0.0.1:9"),
+        ("ALL_PROXY", "http://canopy:QX74ZJ49?XQ84@127.0.0.1:9"),
+    ],
+)
+@pytest.mark.parametrize(
+    "command", [("serve",), ("export",), ("judge", "run"), ("evals", "run", ".", "--backend", "http://127.0.0.1:9")]
+)
+def test_a_malformed_address_of_a_proxy(tmp_path: Path, command: tuple[str, ...], variable: str, address: str) -> None:
+    """Every command ends with a sentence that names the variable, and the server before it listens."""
+    environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    done = subprocess.run(
+        [sys.executable, "-m", "canopy", *command],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env=environment | {variable: address, "CANOPY_PORT": "0"},
+        timeout=120,
+    )
+    said = done.stdout + done.stderr
+    assert done.returncode
+    assert variable.upper() in said
+    assert "Traceback" not in said
+    assert "canopy_started" not in said
+    assert not [piece for piece in pieces("QX74ZJ49XQ84") if piece in said]
 
 
 def test_what_libraries_log_of_queries() -> None:

@@ -11,9 +11,10 @@ from typing import Any
 import click
 from pydantic import ValidationError
 
+from canopy.addresses import without_credentials
 from canopy.cli.terminal import say_error, say_traceback
 from canopy.errors import CanopyError, ConfigError
-from canopy.settings import Settings
+from canopy.settings import Settings, proxies
 
 _UNITS = {"h": 3_600_000_000, "d": 86_400_000_000, "w": 604_800_000_000}  # microseconds
 
@@ -35,9 +36,11 @@ def says_why[**P, R](command: Callable[P, R], status: int = 1) -> Callable[P, R]
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
+            check_proxies()
             return command(*args, **kwargs)
         except (CanopyError, OSError) as error:
-            say_error(click.ClickException(error.sentence if isinstance(error, CanopyError) else str(error)))
+            sentence = error.sentence if isinstance(error, CanopyError) else without_credentials(str(error))
+            say_error(click.ClickException(sentence))
             sys.exit(status)
         except KeyboardInterrupt:  # click would make 1 of it, which may be a verdict
             sys.exit(128 + signal.SIGINT)
@@ -48,6 +51,18 @@ def says_why[**P, R](command: Callable[P, R], status: int = 1) -> Callable[P, R]
             sys.exit(status)
 
     return run
+
+
+def check_proxies() -> None:
+    """Raise ConfigError where clients couldn't read a proxy's address, which they do when they are first needed."""
+    if found := proxies():
+        from canopy.outgoing import is_proxy
+
+        if wrong := [name for name, address in found.items() if not is_proxy(address)]:
+            raise ConfigError(
+                f"{' and '.join(wrong)}, in upper or lower case: no address of a proxy. Give `http://HOST:PORT`, or "
+                "`http://USER:PASSWORD@HOST:PORT` with `%2F`, `%3F`, `%23` and `%40` for `/`, `?`, `#` and `@`."
+            )
 
 
 def read_settings() -> Settings:
