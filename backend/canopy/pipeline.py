@@ -252,6 +252,7 @@ def _record(
             "temperature": call.request.temperature,
             "max_tokens": call.request.max_tokens,
             **({"mlflow_prompt": registered.reference} if registered else {}),
+            **({"adapted": dict(completed.adapted)} if completed and completed.adapted else {}),
         },
         config_revision=call.config.revision,
         input_text=question.messages[-1].content,

@@ -1,6 +1,7 @@
 """What real model servers send, seen by clients: an answer is an answer everywhere, and a failure is one everywhere."""
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.http.conftest import ENVIRONMENT, events, values
+from tests.http.conftest import ENVIRONMENT, entries, events, values
 from tests.http.signing_in import credentials, guarded_server
 from tests.support.judging import JUDGE
 from tests.support.model_quirks import ANSWER, ANSWERS, FAILURES, Failure, data, say, thinking
@@ -166,3 +167,37 @@ async def test_only_reviewers_are_told_what_the_server_said(model: FakeModelServ
             lines = server.events("request_failed")[-2:]
             assert all(line["reason"].startswith("shard 7 of … lost") for line in lines)
             assert "SOMEBODY" not in str(server.log)
+
+
+async def test_what_a_server_refuses_is_left_out_and_recorded(
+    client: httpx.AsyncClient, model: FakeModelServer, server: Server
+) -> None:
+    said = {"error": {"message": "max_tokens is too large: 200. This model supports at most 150 completion tokens."}}
+    refusal = json.dumps(said).encode()
+    model.forget()
+    for path, body in (("/summarize", TEXT), ("/summarize/chat", CHAT)):
+        model.scripts["llama32"] = Script(status=400, body=refusal, times=1)
+        response = await client.post(path, json={**body, "stream": False})
+        assert response.status_code == 200, response.text
+        assert model.requests[-1].body["max_tokens"] == 150
+    lines = [line for line in server.events("library_log") if "asks for 150 instead" in line["message"]]
+    assert len(lines) == 1
+    vote = {"generation_id": response.json()["generation_id"], "rating": "thumbs_down"}
+    await client.post("/feedback", json=vote)
+    (entry,) = [it for it in await entries(client) if it["generation_id"] == vote["generation_id"]]
+    assert entry["parameters"]["adapted"] == {"max_tokens": 150}
+
+
+async def test_a_closed_port_is_told_with_what_to_change(model: FakeModelServer, tmp_path: Path) -> None:
+    async with FakeModelServer() as gone:
+        url = gone.url
+    env = ENVIRONMENT | {"CANOPY_KEEPALIVE_INTERVAL": "15"}
+    async with (
+        running_server(tmp_path, values(model, LLAMA_STACK_URL=url), env=env) as server,
+        httpx.AsyncClient(base_url=server.url, timeout=20) as client,
+    ):
+        response = await client.post("/summarize", json=TEXT)
+        assert response.status_code == 503
+        assert "Nothing listens" in response.json()["detail"]
+        (line,) = server.events("request_failed")
+        assert url.removeprefix("http://") in line["reason"]

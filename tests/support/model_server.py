@@ -19,6 +19,7 @@ import dataclasses
 import functools
 import itertools
 import json
+import ssl
 import sys
 from collections import deque
 from typing import Any, Self, cast
@@ -44,7 +45,8 @@ class Request:
 class FakeModelServer:
     """The server on a free port of 127.0.0.1. Closing it cuts what is still open."""
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self.scripts: dict[str, Script] = {}
         self.requests: deque[Request] = deque(maxlen=10_000)
         self.connections: set[_Connection] = set()
@@ -55,7 +57,9 @@ class FakeModelServer:
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Connection(self), "127.0.0.1", self._port, backlog=1024)
+        self._server = await loop.create_server(
+            lambda: _Connection(self), "127.0.0.1", self._port, backlog=1024, ssl=self._tls
+        )
         self._port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -70,7 +74,7 @@ class FakeModelServer:
     @property
     def url(self) -> str:
         """The base URL, without `/v1`."""
-        return f"http://127.0.0.1:{self._port}"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self._port}"
 
     async def next_request(self) -> Request:
         """The oldest request that no earlier call returned, as soon as there is one."""

@@ -1,8 +1,8 @@
 """What Canopy asks of a model server and what it gets back."""
 
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
 
 # The texts of the tokens that arrived in one read, in order, none of them empty.
 type Deltas = list[str]
@@ -36,6 +36,7 @@ class Completed:
     model: str  # the model that answered, as the server names it
     input_tokens: int | None
     output_tokens: int | None
+    adapted: Mapping[str, Any] = field(default_factory=dict)  # what was asked otherwise, as the server refuses it
 
 
 class Inference(Protocol):

@@ -84,6 +84,11 @@ def says_too_long(error_text: str) -> bool:
     return _TOO_LONG.search(error_text) is not None
 
 
+def says_room(text: str) -> bool:
+    """Whether a text says how much room a context has, and how much of it a prompt takes."""
+    return _CONTEXT.search(text) is not None and _INPUT.search(text) is not None
+
+
 def room_for_answer(text: str, asked: int) -> int | None:
     """How many tokens an answer may have, where a server refuses `max_tokens` and says enough to tell.
 
@@ -102,7 +107,7 @@ def room_for_answer(text: str, asked: int) -> int | None:
 def refused(complaint: Complaint, otherwise: str) -> ModelError | PromptTooLong:
     """The error for a request that a server refused; `otherwise` is the sentence where no cause is known."""
     text, reason = complaint.text, complaint.words
-    if _CONTEXT.search(text) and _INPUT.search(text):  # the figures know better than the words
+    if says_room(text):  # the figures know better than the words
         return max_tokens_refused(reason) if room_for_answer(text, _ANY) else prompt_too_long(reason)
     if _PARAMETER.search(text):
         return max_tokens_refused(reason)

@@ -1,20 +1,25 @@
-"""Llama Stack, OGX, vLLM: any server that speaks OpenAI's chat completions."""
+"""OGX, Llama Stack, vLLM: any server that speaks OpenAI's chat completions."""
 
 import asyncio
 import gc
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from canopy.errors import CanopyError, ModelTimeout
 from canopy.inference.base import ChatRequest, Completed, Deltas
+from canopy.inference.dialect import Attempt, Dialect
+from canopy.inference.endpoints import root
 from canopy.inference.reasons import fit
 from canopy.inference.reply import Reply, truncated
 from canopy.inference.watchdog import Watchdog
 
 if TYPE_CHECKING:
+    import httpx
+
     from canopy.inference.upstream import Upstream
 
 # Seconds between `[DONE]` and the end of the body, within which the connection can still be used again.
@@ -22,7 +27,7 @@ _LINGER = 0.1
 
 
 class LlamaStackInference:
-    """A model server at a URL, with or without `/v1`. Timeouts in seconds.
+    """A model server at a URL, however that was pasted. Timeouts in seconds.
 
     A token is a delta with text, of the answer or of the reasoning before it. `first_token_timeout` runs from the
     call, retries included, to the first one; `token_timeout` from each to the next. Comment lines, role announcements
@@ -41,19 +46,21 @@ class LlamaStackInference:
         retries: int,
         reply_timeout: float = 3600,
     ) -> None:
-        self._url = url.rstrip("/").removesuffix("/v1").rstrip("/")
+        self._url = url
         self._connect_timeout = connect_timeout
         self._first_token_timeout = first_token_timeout
         self._token_timeout = token_timeout
         self._reply_timeout = reply_timeout
         self._retries = retries
+        self._dialects: dict[str, Dialect] = {}
+        self._endpoint: str | None = None  # the one of the server's possible addresses that answered last
         self._loading: asyncio.Task[Upstream] | None = None
         self._closed = False
 
     @property
     def description(self) -> str:
         """The server's address, without the credentials that a URL may hold."""
-        url = urlsplit(self._url)
+        url = urlsplit(root(self._url))
         return f"the model server at {url._replace(netloc=url.netloc.rpartition('@')[2]).geturl()}"
 
     def model_name(self, configured: str) -> str:
@@ -75,11 +82,11 @@ class LlamaStackInference:
         """Ask, and hand on the reply as it arrives: all tokens of one read together."""
         upstream = await asyncio.shield(self._load())  # shielded: other callers wait for the same task
         reply = Reply(request.model, hide_thoughts=request.hide_thoughts)
+        attempt = Attempt(request, self._dialect(request.model))
         watchdog = Watchdog(self._first_token_timeout, self._reply_timeout)
         try:
             async with AsyncExitStack() as stack:
-                with watchdog:
-                    response = await stack.enter_async_context(upstream.ask(request))
+                response = await self._open(stack, upstream, attempt, watchdog)
                 chunks = upstream.read(response)
                 while not reply.done:
                     with watchdog:
@@ -103,9 +110,9 @@ class LlamaStackInference:
             limit = self._token_timeout if reply.begun else self._first_token_timeout
             raise ModelTimeout(f"The model was silent for {limit:g} seconds.") from error
         except upstream.FAILURES as error:
-            raise _told(upstream.translate(error, request.model), request) from error
+            raise _told(upstream.translate(error, request.model), request, upstream.secret) from error
         except CanopyError as error:
-            raise _told(error, request) from error.__cause__
+            raise _told(error, request, upstream.secret) from error.__cause__
         except RuntimeError as error:
             # What the transport raises for a read after its own close; any other RuntimeError is a bug.
             if not self._closed:
@@ -113,7 +120,39 @@ class LlamaStackInference:
             raise truncated() from error
         finally:
             watchdog.stop()
-        yield completed
+        yield replace(completed, adapted=attempt.changes) if attempt.changes else completed
+
+    async def _open(
+        self, stack: AsyncExitStack, upstream: "Upstream", attempt: Attempt, watchdog: Watchdog
+    ) -> "httpx.Response":
+        """The response to a request that the server takes: what it refuses is changed, as far as there is a way."""
+        left = [it for it in upstream.endpoints if it != self._endpoint]
+        endpoint = self._endpoint or left.pop(0)
+        nowhere: Exception | None = None  # what the likeliest address said, if nothing is there
+        while True:
+            try:
+                with watchdog:
+                    response = await stack.enter_async_context(
+                        upstream.ask(endpoint, attempt.body(), attempt.trace_headers)
+                    )
+            except upstream.FAILURES as error:
+                refusal = upstream.refusal(error)
+                if refusal is None:
+                    raise
+                if refusal.is_about_path:
+                    nowhere = nowhere or error
+                    if not left:
+                        raise nowhere from None
+                    endpoint = left.pop(0)
+                elif not attempt.adapt(refusal):
+                    raise
+            else:
+                self._endpoint = endpoint
+                attempt.taken()
+                return response
+
+    def _dialect(self, model: str) -> Dialect:
+        return self._dialects.setdefault(model, Dialect(self.description))
 
     def _load(self) -> "asyncio.Task[Upstream]":
         if self._loading is None:
@@ -127,8 +166,8 @@ class LlamaStackInference:
         return upstream(self._url, connect_timeout=self._connect_timeout, retries=self._retries)
 
 
-def _told(error: CanopyError, request: ChatRequest) -> CanopyError:
+def _told(error: CanopyError, request: ChatRequest, secret: str) -> CanopyError:
     """The error with its reason made fit to be told."""
     if error.reason:
-        error.reason = fit(error.reason, [turn.content for turn in request.messages])
+        error.reason = fit(error.reason, [turn.content for turn in request.messages], [secret])
     return error

@@ -1,4 +1,4 @@
-"""Llama Stack's scoring API, which its successor OGX and other model servers don't have."""
+"""Llama Stack's scoring API, which OGX, its successor, and other model servers don't have."""
 
 import asyncio
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from importlib import import_module
 from json import JSONDecodeError
 from typing import TYPE_CHECKING, Any, Self
 
-from canopy.errors import ModelError, ModelNotFound, ModelTimeout
+from canopy.errors import ModelError, ModelTimeout
 from canopy.settings import Settings
 
 if TYPE_CHECKING:
@@ -17,10 +17,10 @@ _SCORE_TIMEOUT = 300
 
 
 class ScoringApi:
-    """The scoring API of the server at a URL, with or without `/v1`. Use it as an asynchronous context manager."""
+    """The scoring API of the server at a URL, however that was pasted. Use it as an asynchronous context manager."""
 
     def __init__(self, url: str, settings: Settings) -> None:
-        self._url = url.rstrip("/").removesuffix("/v1").rstrip("/")
+        self._url = url
         self._settings = settings
         self._upstream: Upstream
 
@@ -40,8 +40,10 @@ class ScoringApi:
         except TimeoutError as error:
             raise ModelTimeout("The server did not list its scoring functions in time.") from error
         except self._upstream.FAILURES as error:
-            failure = self._upstream.translate(error, "")
-            raise ModelError("It has no scoring API.") if isinstance(failure, ModelNotFound) else failure from error
+            refusal = self._upstream.refusal(error)
+            if refusal and refusal.status in (404, 405):
+                raise ModelError("It has no scoring API.") from error
+            raise self._upstream.translate(error, "") from error
         except (KeyError, TypeError, JSONDecodeError) as error:
             raise ModelError("It has no scoring API.") from error
 

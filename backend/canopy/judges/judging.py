@@ -8,7 +8,16 @@ from typing import Literal, NamedTuple
 
 from opentelemetry.trace import Span, Status, StatusCode
 
-from canopy.errors import CanopyError, ModelNotFound, ModelReplyEmpty, ModelTimeout, PromptTooLong, StoreError
+from canopy.errors import (
+    CanopyError,
+    MaxTokensRefused,
+    ModelError,
+    ModelNotFound,
+    ModelReplyEmpty,
+    ModelTimeout,
+    PromptTooLong,
+    StoreError,
+)
 from canopy.inference.base import ChatRequest, Completed, Inference
 from canopy.judges.answer import Answer, read_answer
 from canopy.judges.budget import Budget
@@ -165,8 +174,12 @@ class Judging:
                     texts += item
         except ModelNotFound as error:
             raise ModelNotFound(
-                f"The model server has no model `{request.model}`: set the judge's `model` to one that it lists."
+                f"The model server has no model `{request.model}`: set the judge's `model` to one that it lists.",
+                reason=error.reason,
             ) from error
+        except MaxTokensRefused as error:
+            sentence = f"The judge's model allows no answer of {request.max_tokens:,} tokens."
+            raise ModelError(sentence, reason=error.reason) from error
         except TimeoutError as error:
             raise ModelTimeout(f"The judge's model took longer than {self._timeout:g} seconds.") from error
         return "".join(texts)

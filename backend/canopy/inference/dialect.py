@@ -1,0 +1,141 @@
+"""Asking as a model's server wants to be asked: without what it refuses, which is told once and remembered."""
+
+import logging
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from canopy.inference.base import ChatRequest
+from canopy.inference.complaints import room_for_answer
+
+if TYPE_CHECKING:
+    from canopy.inference.refusals import Refusal
+
+_log = logging.getLogger(__name__)
+
+_MAX_TOKENS, _SYSTEM, _STREAM_OPTIONS, _TEMPERATURE = "max_tokens", "system", "stream_options", "temperature"
+
+# What a server says of each part that it does not take, and what is done instead.
+_OBJECTIONS = {
+    _MAX_TOKENS: re.compile(
+        r"(?is)(?=.*max_completion_tokens)(?=.*\bmax_tokens).*(unsupported|not supported|instead|deprecated)"
+    ),
+    _STREAM_OPTIONS: re.compile(r"(?i)stream_options|include_usage"),
+    _SYSTEM: re.compile(
+        r"""(?isx) system.{0,15}\brole | \brole.{0,15}system | roles? .{0,20} alternate | system \s (message|prompt)s?
+        \s .{0,20} (not|unsupported) | only \s user \s and \s assistant"""
+    ),
+    _TEMPERATURE: re.compile(r"(?i)temperature"),
+}
+_INSTEAD = {
+    _MAX_TOKENS: "asks with `max_completion_tokens`",
+    _STREAM_OPTIONS: "asks for no token counts",
+    _SYSTEM: "puts the system prompt in front of the user's text",
+    _TEMPERATURE: "asks without `temperature`",
+}
+_REFUSING = {400, 422, 500, 501}
+
+
+class Dialect:
+    """What one server refuses for one model, as far as its refusals have told."""
+
+    def __init__(self, server: str) -> None:
+        self.server = server  # as the log names it
+        self.avoided: set[tuple[str, float | None]] = set()
+        self.longest: int | None = None  # tokens of an answer, where the server allows fewer than is asked for
+        self.told_of_room = False
+
+
+class Attempt:
+    """One request in a dialect: what to send, and after a refusal what to send instead."""
+
+    def __init__(self, request: ChatRequest, dialect: Dialect) -> None:
+        self._request = request
+        self._dialect = dialect
+        self._avoided = {key for key in dialect.avoided if self._concerns(key)}
+        self._max_tokens = min(request.max_tokens, dialect.longest or request.max_tokens)
+        self._shortened = False
+        self._for_every_text = False
+
+    @property
+    def trace_headers(self) -> tuple[tuple[str, str], ...]:
+        """The request's, whatever else is changed."""
+        return self._request.trace_headers
+
+    @property
+    def changes(self) -> Mapping[str, Any]:
+        """What was sent otherwise than asked; None for what was left out."""
+        changes: dict[str, Any] = {name: None for name, _ in self._avoided if name != _MAX_TOKENS}
+        if self._max_tokens != self._request.max_tokens:
+            changes[_MAX_TOKENS] = self._max_tokens
+        return changes
+
+    def body(self) -> dict[str, Any]:
+        """The request as JSON."""
+        request, avoided = self._request, {name for name, _ in self._avoided}
+        turns = [{"role": turn.role, "content": turn.content} for turn in request.messages]
+        body = {"model": request.model, "messages": _merged(turns) if _SYSTEM in avoided else turns, "stream": True}
+        body["max_completion_tokens" if _MAX_TOKENS in avoided else "max_tokens"] = self._max_tokens
+        if _TEMPERATURE not in avoided:
+            body["temperature"] = request.temperature
+        if _STREAM_OPTIONS not in avoided:
+            body["stream_options"] = {"include_usage": True}
+        return body
+
+    def adapt(self, refusal: "Refusal") -> bool:
+        """Change what is sent so that it avoids what was refused. False where there is nothing left to change."""
+        if refusal.status not in _REFUSING:
+            return False
+        text = refusal.complaint.text
+        for name, objection in _OBJECTIONS.items():
+            # Which temperature a server takes says nothing of others: a judge asks for 0.
+            key = (name, self._request.temperature if name == _TEMPERATURE else None)
+            if key not in self._avoided and self._concerns(key) and objection.search(text):
+                self._avoided.add(key)
+                return True
+        room = None if self._shortened else room_for_answer(text, self._max_tokens)
+        if not room:
+            return False
+        self._shortened, self._max_tokens, self._for_every_text = True, room, refusal.is_about_model
+        return True
+
+    def taken(self) -> None:
+        """Remember, and tell once, what it took until the server took the request."""
+        for name, value in sorted(self._avoided - self._dialect.avoided, key=str):
+            self._dialect.avoided.add((name, value))
+            _log.warning(
+                "%s refuses `%s` for the model %s: Canopy %s from now on.",
+                *(self._dialect.server, name, self._request.model, _INSTEAD[name]),
+            )
+        if self._shortened:
+            self._tell_of_room()
+
+    def _concerns(self, key: tuple[str, float | None]) -> bool:
+        name, temperature = key
+        if name == _SYSTEM:
+            return any(turn.role == "system" for turn in self._request.messages)
+        return name != _TEMPERATURE or temperature == self._request.temperature
+
+    def _tell_of_room(self) -> None:
+        """Say it once; remember what holds for every text, and not what one text leaves."""
+        dialect = self._dialect
+        if self._for_every_text:
+            dialect.longest = self._max_tokens
+        if not dialect.told_of_room:
+            dialect.told_of_room = True
+            _log.warning(
+                "%s refuses `max_tokens` (%d) for the model %s: Canopy asks for %d instead%s. Lower the value.",
+                *(dialect.server, self._request.max_tokens, self._request.model, self._max_tokens),
+                "" if self._for_every_text else ", which is what this text leaves",
+            )
+
+
+def _merged(turns: list[dict[str, str]]) -> list[dict[str, str]]:
+    """The turns with the system prompt at the head of the first user's."""
+    system = "\n\n".join(turn["content"] for turn in turns if turn["role"] == "system")
+    others = [turn for turn in turns if turn["role"] != "system"]
+    for number, turn in enumerate(others):
+        if turn["role"] == "user":
+            others[number] = {"role": "user", "content": f"{system}\n\n{turn['content']}"}
+            break
+    return others

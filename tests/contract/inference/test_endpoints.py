@@ -1,0 +1,35 @@
+"""A model server's address, however people paste it; and figures that shorten no answer."""
+
+import pytest
+
+from canopy.inference.complaints import room_for_answer
+from canopy.inference.endpoints import endpoints, root
+
+PASTED = {
+    "": "/v1",
+    "/": "/v1",
+    "/v1": "/v1",
+    "/v1/": "/v1",
+    "//v1//": "/v1",
+    "/v1/openai/v1": "/v1",
+    "/v1/openai/v1/": "/v1",
+    "/v1/chat/completions": "/v1",
+    "/v1/chat/completions/?stream=true": "/v1",
+    "/v1/models": "/v1",
+    "/v1?api-version=1": "/v1",
+    "/openai/v1": "/openai/v1",
+    "/api/v1/chat/completions": "/api/v1",
+    "/proxy": "/proxy/v1",
+    "/v4/chat/completions": "/v4",
+}
+
+
+@pytest.mark.parametrize(("pasted", "base"), PASTED.items())
+def test_an_address_may_be_pasted_with_more_than_the_server(pasted: str, base: str) -> None:
+    assert endpoints(f"http://models:8321{pasted}")[0] == f"http://models:8321{base}/chat/completions"
+    assert root("http://models:8321/v1/openai/v1/chat/completions") == "http://models:8321"
+
+
+def test_numbers_that_are_about_something_else_shorten_no_answer() -> None:
+    assert room_for_answer("temperature must be less than or equal to 2", 100) is None
+    assert room_for_answer("at most 4 stop sequences", 100) is None
