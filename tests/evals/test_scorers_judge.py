@@ -124,7 +124,7 @@ async def test_a_judge_that_is_cut_off_says_so(folder: Path, model: FakeModelSer
         (Script(ending="cut"), "broke off"),
         (Script(tokens=(), finish_reason="length"), "The judge answered without a word."),
         (Script(status=400, error={"message": "the context length is 8192 tokens"}), "too long for the model"),
-        (Script(body=b"<html>"), "other than an event stream"),
+        (Script(body=b"<html>"), "web page (200)"),
     ],
 )
 async def test_one_row_that_the_judge_fails_on_leaves_the_others(
@@ -144,7 +144,7 @@ async def test_a_judge_that_goes_down_is_an_error_of_each_row(folder: Path) -> N
         scorers = await opening.__aenter__()
     scores = await scorers.scorers[0].score([Row("q", "e", "a")] * 6)
     await opening.__aexit__(None, None, None)
-    assert [score.error for score in scores] == ["The model server can't be reached. Try again in a moment."] * 6
+    assert [score.error for score in scores] == ["Nothing listens at the model server's address: start it, or check the port in `LLAMA_STACK_URL`."] * 6
 
 
 async def test_a_text_that_cannot_be_sent_is_an_error_of_its_row(folder: Path, model: FakeModelServer) -> None:
