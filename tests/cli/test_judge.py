@@ -86,7 +86,7 @@ async def test_a_model_that_is_down_is_said_and_ends_with_a_status(place: Place)
     status, out, err = await place.run()
     assert status == 1
     assert "0 questions of a budget of 200." in out
-    assert "The run stopped, and the next one goes on from here. The model server can't be reached." in err
+    assert "The run stopped, and the next one goes on from here. The model server hung up" in err
 
 
 async def test_after_a_kill_the_next_runs_do_what_is_missing(place: Place) -> None:

@@ -144,7 +144,8 @@ async def test_a_judge_that_goes_down_is_an_error_of_each_row(folder: Path) -> N
         scorers = await opening.__aenter__()
     scores = await scorers.scorers[0].score([Row("q", "e", "a")] * 6)
     await opening.__aexit__(None, None, None)
-    assert [score.error for score in scores] == ["Nothing listens at the model server's address: start it, or check the port in `LLAMA_STACK_URL`."] * 6
+    assert len(scores) == 6
+    assert all("Nothing listens at the model server's address" in str(score.error) for score in scores)
 
 
 async def test_a_text_that_cannot_be_sent_is_an_error_of_its_row(folder: Path, model: FakeModelServer) -> None:
