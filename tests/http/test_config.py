@@ -83,6 +83,7 @@ async def test_a_feature_that_is_off_answers_404_with_its_sentence(
     ):
         assert (await client.get("/feature-flags")).json() == {
             "summarize": False,
+            "summarization": False,
             "feedback": False,
             "ab_testing": False,
         }

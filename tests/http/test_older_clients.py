@@ -7,7 +7,7 @@ import httpx
 import pytest
 import yaml
 
-from tests.http.conftest import entries, events, vote
+from tests.http.conftest import entries, events, lab_vote, summarize, vote
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -93,3 +93,98 @@ async def test_the_bodys_stream_beats_the_accept_header(
     response = await client.post(route, json=body | said, headers={"accept": accept})
     kind = "text/event-stream" if streams else "application/json"
     assert (response.status_code, response.headers["content-type"].partition(";")[0]) == (200, kind)
+
+
+BLOG_RATINGS = [
+    (5, 5),
+    (5.0, 5),
+    ("5", 5),
+    ("1.0", 1),
+    (True, "thumbs_up"),
+    (False, "thumbs_down"),
+    ("thumbs_up", "thumbs_up"),
+    ("brilliant", "brilliant"),
+]
+
+
+@pytest.mark.parametrize(("sent", "kept"), BLOG_RATINGS)
+async def test_a_rating_is_what_it_means_however_it_is_written(empty: httpx.AsyncClient, sent: Any, kept: Any) -> None:
+    answer = await summarize(empty)
+    await vote(empty, {"requestId": answer["request_id"], "rating": sent})
+    (entry,) = await entries(empty)
+    assert (entry["rating"], type(entry["rating"])) == (kept, type(kept))
+
+
+@pytest.mark.parametrize("rating", [0, 6, 4.5, "4.5", "five", "", None, "0x5", "\u0665", 1e300, -1, [5], {"value": 5}])
+async def test_what_is_no_rating_is_refused_with_those_that_there_are(empty: httpx.AsyncClient, rating: Any) -> None:
+    response = await empty.post("/feedback", json=lab_vote(rating=rating))
+    assert (response.status_code, response.json()["detail"][:8]) == (422, "`rating`")
+    assert "thumbs_up" in response.json()["detail"]
+
+
+@pytest.mark.parametrize("missing", [{}, {"rating": None}])
+async def test_a_reason_alone_is_no_vote(empty: httpx.AsyncClient, missing: dict[str, Any]) -> None:
+    answer = await summarize(empty)
+    body = {"requestId": answer["request_id"], "clientId": "c1", "reason": "It was wrong."} | missing
+    response = await empty.post("/feedback", json=body)
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_input")
+    assert "`rating`" in response.json()["detail"]
+    assert await entries(empty) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "prefix"),
+    [
+        ("requestId", ""),
+        ("requestId", "tr-"),
+        ("request_id", "tr-"),
+        ("trace_id", ""),
+        ("trace_id", "tr-"),
+        ("traceId", ""),
+    ],
+)
+async def test_a_response_is_found_by_its_id_under_each_of_its_names(
+    empty: httpx.AsyncClient, key: str, prefix: str
+) -> None:
+    answer = await summarize(empty)
+    await vote(empty, {key: prefix + answer["request_id"], "rating": True, "reason": "Short."})
+    (entry,) = await entries(empty)
+    assert (entry["generation_id"], entry["comment"]) == (answer["generation_id"], "Short.")
+
+
+@pytest.mark.parametrize("key", ["clientId", "client_id", "sessionId", "session_id"])
+async def test_a_clients_id_is_its_session(empty: httpx.AsyncClient, key: str) -> None:
+    answer = await summarize(empty)
+    one = await vote(empty, {"trace_id": answer["request_id"], "rating": True, key: f"one {key}"})
+    again = await vote(empty, {"trace_id": answer["request_id"], "rating": False}, **{"X-Session-Id": f"one {key}"})
+    other = await vote(empty, {"trace_id": answer["request_id"], "rating": False, key: f"two {key}"})
+    assert one == again != other
+
+
+async def test_a_client_without_an_id_is_anonymous(empty: httpx.AsyncClient) -> None:
+    answer = await summarize(empty)
+    for nothing in (None, ""):
+        await vote(empty, {"requestId": answer["request_id"], "clientId": nothing, "reason": nothing, "rating": 4})
+    assert [entry["comment"] for entry in await entries(empty)] == [None]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"request_id": "a" * 32, "trace_id": f"tr-{'b' * 32}"},
+        {"clientId": "one", "session_id": "two", "request_id": "a" * 32},
+        {"reason": "Too long.", "comment": "Too short.", "request_id": "a" * 32},
+    ],
+)
+async def test_what_is_said_twice_and_differs_is_refused(client: httpx.AsyncClient, said: dict[str, str]) -> None:
+    response = await client.post("/feedback", json={"rating": True, **said})
+    assert (response.status_code, "under two names" in response.json()["detail"]) == (422, True)
+
+
+async def test_a_field_of_nobodys_is_still_refused(client: httpx.AsyncClient) -> None:
+    for key in ("ratings", "Comment Text", "comparisonId", "trace_id_a", "__proto__", "é"):
+        response = await client.post("/feedback", json=lab_vote(**{key: "x"}))
+        assert (response.status_code, response.json()["detail"]) == (
+            422,
+            f"`{key}` is not a field of this request; check its spelling.",
+        )

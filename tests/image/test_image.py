@@ -105,7 +105,12 @@ async def test_it_serves_a_user_without_a_name_or_a_home_who_may_write_nothing_b
     ):
         assert (await client.get("/healthz")).status_code == 200
         assert (await client.get("/readyz")).status_code == 200
-        assert (await client.get("/feature-flags")).json() == {"summarize": True, "feedback": True, "ab_testing": False}
+        assert (await client.get("/feature-flags")).json() == {
+            "summarize": True,
+            "summarization": True,
+            "feedback": True,
+            "ab_testing": False,
+        }
 
         # What isn't Python is in the wheel as well: pages, their script, the reference.
         page = await client.get("/", headers={"Accept": "text/html"})

@@ -22,6 +22,7 @@ from canopy.api.review import case_routes, expected_result_routes
 from canopy.api.routes import Answer
 from canopy.api.signin import sign_in_page, sign_in_routes
 from canopy.api.summarize import summarize_routes
+from canopy.api.workshop import workshop_routes
 from canopy.errors import CanopyError
 
 __all__ = ["Parts", "build_api", "build_operations", "with_context"]
@@ -58,8 +59,11 @@ def build_api(parts: Parts) -> FastAPI:
     # Not `include_router`, which puts a router of its own between the application and each route.
     for router in _ROUTERS:
         app.router.routes.extend(router(parts).routes)
+    app.router.routes.extend(workshop_routes(app.router.routes))
     for route in app.router.routes:
-        if isinstance(route, APIRoute) and route.endpoint.__doc__:  # it says more than the function's name
+        if (
+            isinstance(route, APIRoute) and not route.summary and route.endpoint.__doc__
+        ):  # it says more than the function's name
             route.summary = route.endpoint.__doc__.splitlines()[0].rstrip(".")
     app.router.routes.extend([*page_routes(parts), sign_in_page(parts), *reference_routes(app)])
     access = Access(parts)

@@ -35,6 +35,9 @@ RULES = {
     "POST /summarize": Rule("user", "summarize"),
     "POST /summarize/chat": Rule("user", "summarize"),
     "POST /summarize/ab": Rule("user", "summarize"),
+    "POST /summarization": Rule("user", "summarize"),  # today's workshop's names of the three
+    "POST /summarization/chat": Rule("user", "summarize"),
+    "POST /summarization/ab": Rule("user", "summarize"),
     "POST /feedback": Rule("user", "feedback"),
     "POST /feedback/ab": Rule("user", "feedback"),
     "DELETE /feedback/{feedback_id}": Rule("user", "feedback"),  # one's own; a reviewer anybody's

@@ -7,6 +7,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from pydantic_core import PydanticCustomError
 from starlette.requests import Request
 
+from canopy.api import workshop
+from canopy.api.spellings import as_meant
 from canopy.errors import BodyTimeout, BodyTooLarge, ClientGone, InputError
 from canopy.flags.values import SATISFACTION, Assessment
 from canopy.settings import Settings
@@ -74,21 +76,13 @@ class ChatBody(Body):
     user_id: Id | None = Field(None, description="Who asks.")
 
 
-def reason_is_comment(data: Any) -> Any:
-    """Take `reason` for `comment`: older clients send it so."""
-    if isinstance(data, dict) and "reason" in data:
-        data = dict(data)
-        reason = data.pop("reason")
-        if data.setdefault("comment", reason) != reason:
-            raise PydanticCustomError("two_comments", "send `comment` or `reason`, not both")
-    return data
-
-
 class VoteBody(Body):
     """A vote on a response, named by id or by its two texts."""
 
-    rating: int | str = Field(description="`thumbs_up`, `thumbs_down`, 1 to 5, or a configured label.")
-    request_id: Id | None = Field(None, description="`X-Request-Id` of the response.")
+    rating: int | str = Field(description="`thumbs_up` or true, `thumbs_down` or false, 1 to 5, or a configured label.")
+    request_id: Id | None = Field(
+        None, description="`X-Request-Id` of the response; also `requestId`, and `trace_id` with or without `tr-`."
+    )
     generation_id: Id | None = Field(None, description="`generation_id` of the response.")
     input_text: FullText | None = Field(None, description="The text that was summarized, where no id is known.")
     response_text: FullText | None = Field(None, description="The summary, where no id is known.")
@@ -96,10 +90,15 @@ class VoteBody(Body):
     reasons: list[Id] = Field(default_factory=list, max_length=20, description="Configured categories.")
     feature: Id | None = Field(None, description="What was rated.")
     user_id: Id | None = Field(None, description="Who votes.")
-    session_id: Id | None = Field(None, description="The voter's session; also the header X-Session-Id.")
+    session_id: Id | None = Field(
+        None, description="The voter's session; also `client_id`, `clientId` or the header X-Session-Id."
+    )
     name: Assessment = Field(SATISFACTION, description="What is assessed: one of the configured names.")
 
-    _reason = model_validator(mode="before")(reason_is_comment)
+    @model_validator(mode="before")
+    @classmethod
+    def _as_meant(cls, data: Any) -> Any:
+        return workshop.vote(as_meant(data, cls.model_fields.keys()))
 
 
 class BallotBody(Body):
@@ -119,7 +118,10 @@ class BallotBody(Body):
     response_a: Text | None = Field(None, description="Ignored: the comparison knows.")
     response_b: Text | None = Field(None, description="Ignored: the comparison knows.")
 
-    _reason = model_validator(mode="before")(reason_is_comment)
+    @model_validator(mode="before")
+    @classmethod
+    def _as_meant(cls, data: Any) -> Any:
+        return workshop.ballot(as_meant(data, cls.model_fields.keys()))
 
 
 class ReviewBody(Body):
@@ -191,6 +193,8 @@ def _sentence(item: dict[str, Any]) -> str:
         message = item["msg"].removeprefix("Input ")
         return "The body must be a JSON object." if "object" in message else f"{message[0].upper()}{message[1:]}."
     if path == "rating":
-        return "`rating` must be a string such as `thumbs_up` or an integer from 1 to 5."
+        return (
+            "`rating` must be `thumbs_up` or `thumbs_down` (or true or false), a label, or a whole number from 1 to 5."
+        )
     message = item["msg"].removeprefix("Input ").removeprefix("String ")
     return f"`{path}` {message[0].lower()}{message[1:]}."

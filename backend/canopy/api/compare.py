@@ -51,6 +51,7 @@ def comparison_routes(parts: Parts) -> APIRouter:
         check_length("prompt", body.prompt, settings.max_prompt_chars)
         asked = question(request, FEATURES["summarize"], (Message("user", body.prompt),), body)
         asked = replace(asked, session_id=owning_session_id_of(request, body.session_id))
+        request.state.session_id = asked.session_id
         if not parts.comparisons.chosen(asked, config):
             # A client that knows nothing but comparisons shows it as the first of two.
             return await answer(parts, request, asked, body, with_deltas={"variant": SIDES[0]})

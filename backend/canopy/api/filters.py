@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from canopy.api import workshop
 from canopy.api.bodies import storable
 from canopy.errors import InputError
 from canopy.features import FEATURES
@@ -40,12 +41,13 @@ class CountsQuery(BaseModel):
         sentiment = SENTIMENTS.get(self.rating or "")
         if self.rating is not None and not _RATING.fullmatch(self.rating):
             raise InputError("`rating` must be `thumbs_up`, `thumbs_down`, 1 to 5, a label, or one like `negative`.")
-        if self.feature is not None and self.feature not in FEATURES:
+        feature = workshop.feature(self.feature)
+        if feature is not None and feature not in FEATURES:
             raise InputError(f"`feature` must be one of {', '.join(f'`{name}`' for name in FEATURES)}.")
         return Filter(
             value=self.rating if sentiment is None else None,
             sentiment=sentiment,
-            feature=self.feature,
+            feature=feature,
             prompt_id=self.prompt_id,
             since=_moment("since", self.since, end=False),
             until=_moment("until", self.until, end=True),

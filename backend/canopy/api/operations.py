@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from canopy.api import workshop
 from canopy.api.context import trace_id_of
 from canopy.api.parts import Parts
 from canopy.api.routes import PlainRoute, json_response
@@ -27,9 +28,9 @@ def operations_routes(parts: Parts) -> APIRouter:
         """Which features work here."""
         config = parts.config.current
         if not details:
-            return json_response({name: flag.on for name, flag in config.flags.items()})
+            return json_response(workshop.flags({name: flag.on for name, flag in config.flags.items()}))
         flags = {name: {"enabled": flag.on, "reason": flag.reason} for name, flag in config.flags.items()}
-        return json_response({"config_revision": config.revision, "flags": flags})
+        return json_response({"config_revision": config.revision, "flags": workshop.flags(flags)})
 
     answers = _answers(parts)
     answers["/metrics"] = _where_allowed(parts, answers["/metrics"])

@@ -52,6 +52,10 @@ class EventStream(Response):
         self._sending = 0  # the stream's and a comment's may wait for the reader at once
         self._last_sent = 0.0
 
+    def pass_through(self, change: Callable[[AsyncGenerator[bytes]], AsyncGenerator[bytes]]) -> None:
+        """Send what `change` makes of the chunks, which closes them when it is closed."""
+        self._chunks = change(self._chunks)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the stream."""
         del scope
