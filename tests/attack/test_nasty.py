@@ -194,6 +194,8 @@ async def test_requests_made_up_from_the_api_description(client: httpx.AsyncClie
 @pytest.mark.filterwarnings("ignore")  # as above
 async def test_walks_through_the_api_from_one_answer_to_the_next(client: httpx.AsyncClient, server: Server) -> None:
     described = (await client.get("/openapi.json")).json()
+    for path in [path for path in described["paths"] if path.startswith("/summarization")]:
+        del described["paths"][path]  # other names of what is there; with them a walk this long gets less far
     for operation, links in LINKS.items():
         method, path = operation.split(" ")
         answer = described["paths"][path][method.lower()]["responses"]["200"]
