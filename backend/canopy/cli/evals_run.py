@@ -31,7 +31,7 @@ def at_most_one(_: click.Context, param: click.Parameter, given: tuple[Path, ...
 @click.command()
 @click.argument("folder", type=click.Path(exists=True, path_type=Path))
 @click.option("--backend", required=True, metavar="URL", help="The backend that is tested.")
-@click.option("--judge", metavar="URL", help="The model server that judges (Llama Stack, OGX, vLLM), without /v1.")
+@click.option("--judge", metavar="URL", help="The model server that judges (OGX, Llama Stack, vLLM).")
 @click.option("--judge-model", metavar="NAME", help="The model that judges, instead of the suites' own.")
 @click.option(
     "--scoring",

@@ -81,7 +81,7 @@ def _is_secret(field: Mapping[str, Any]) -> bool:
 def _sharpen(properties: dict[str, Any]) -> None:
     """Add what `canopy.flags.values` checks in Python."""
     url = {"type": "string", "pattern": r"^https?://[^/?#@\s]+(/[^?#\s]*)?$"}
-    properties["LLAMA_STACK_URL"]["anyOf"] = [url, {"type": "null"}]
+    properties["LLAMA_STACK_URL"]["anyOf"] = properties["MODEL_URL"]["anyOf"] = [url, {"type": "null"}]
     properties["summarize"]["properties"]["prompt"]["pattern"] = r"\S"
     properties["mlflow"]["properties"]["url"]["anyOf"] = [url, {"type": "null"}]
     feedback = properties["feedback"]["properties"]

@@ -1,6 +1,6 @@
 """The typed Helm values: the one source of names, types, bounds and defaults."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
@@ -266,8 +266,9 @@ class Values(Section):
     """Everything the values file may hold; a key that isn't here is an error."""
 
     LLAMA_STACK_URL: ServerUrl | None = Field(
-        None, strict=False, description="The model server, without /v1. Unset: the embedded model."
+        None, strict=False, description="The model server: OGX, Llama Stack or another. Unset: the embedded model."
     )
+    MODEL_URL: ServerUrl | None = Field(None, strict=False, description="Another name of `LLAMA_STACK_URL`.")
     summarize: SummarizeValues = SummarizeValues()
     feedback: FeedbackValues = FeedbackValues()
     ab_testing: AbTestingValues = AbTestingValues()
@@ -282,6 +283,17 @@ class Values(Section):
     repo_url: str | None = Field(None, description="Argo CD's; Canopy ignores it.")
     chart_path: str | None = Field(None, description="Argo CD's; Canopy ignores it.")
     target_revision: str | None = Field(None, description="Argo CD's; Canopy ignores it.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_model_server(cls, values: Any) -> Any:
+        """Take the model server's address by either of its names."""
+        if not isinstance(values, dict) or not values.get("MODEL_URL"):
+            return values
+        url = values.get("LLAMA_STACK_URL") or values["MODEL_URL"]
+        if url != values["MODEL_URL"]:
+            raise ValueError("`LLAMA_STACK_URL` and `MODEL_URL` are two names of one address: keep one of them")
+        return {**values, "LLAMA_STACK_URL": url}
 
     @model_validator(mode="after")
     def _registry(self) -> Self:

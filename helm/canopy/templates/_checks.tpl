@@ -16,8 +16,11 @@
 {{- if and .autoscaling.enabled (gt (int .autoscaling.minReplicas) (int .autoscaling.maxReplicas)) }}
 {{- fail "autoscaling.minReplicas is larger than autoscaling.maxReplicas. Swap them." }}
 {{- end }}
-{{- if not (or .LLAMA_STACK_URL .image.embeddedModel) }}
-{{- fail "LLAMA_STACK_URL is not set. Set it to the model server's address, such as http://llama-stack-service:8321, or image.embeddedModel to true where the image brings the embedded model." }}
+{{- if and .LLAMA_STACK_URL .MODEL_URL (ne .LLAMA_STACK_URL .MODEL_URL) }}
+{{- fail "LLAMA_STACK_URL and MODEL_URL are two names of one address. Keep one of them." }}
+{{- end }}
+{{- if not (or .LLAMA_STACK_URL .MODEL_URL .image.embeddedModel) }}
+{{- fail "LLAMA_STACK_URL is not set. Set it to the model server's address, such as http://ogx-service:8321 or http://llama-stack-service:8321, or image.embeddedModel to true where the image brings the embedded model." }}
 {{- end }}
 {{- if .ab_testing.enabled }}
 {{- if not (or (trim .summarize.prompt_b) .summarize.mlflow_prompt) }}{{/* the registry may have Prompt B */}}

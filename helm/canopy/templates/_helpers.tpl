@@ -42,7 +42,7 @@ What the server's values file holds: each value as JSON, which every YAML loader
 their way: it writes 0.000001 as 1e-06, which is text for the server's loader, and a next-line character as it is.
 */}}
 {{- define "canopy.config" -}}
-{{- with .Values.LLAMA_STACK_URL }}
+{{- with .Values.LLAMA_STACK_URL | default .Values.MODEL_URL }}
 LLAMA_STACK_URL: {{ include "canopy.json" . }}
 {{- end }}
 judges: {{ include "canopy.json" .Values.judges }}
@@ -179,7 +179,7 @@ Refuses values that name a cloud's metadata service as a server, in any form of 
 same (`canopy.flags.servers`), but of the collector it isn't told.
 */}}
 {{- define "canopy.checkServers" -}}
-{{- range $name, $url := dict "LLAMA_STACK_URL" .LLAMA_STACK_URL "mlflow.url" .mlflow.url "opentelemetry.endpoint" .opentelemetry.endpoint }}
+{{- range $name, $url := dict "LLAMA_STACK_URL" .LLAMA_STACK_URL "MODEL_URL" .MODEL_URL "mlflow.url" .mlflow.url "opentelemetry.endpoint" .opentelemetry.endpoint }}
 {{- with $url }}
 {{- $host := (urlParse .).hostname | lower | trimSuffix "." -}}
 {{- $numeric := regexMatch "^(0x[0-9a-f]*|[0-9]+)([.](0x[0-9a-f]*|[0-9]+)){0,3}$" $host -}}
