@@ -5,12 +5,14 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
 import pytest_asyncio
 
 from bench.fill import fill
 from tests.http.conftest import values
 from tests.support.model_server import FakeModelServer
+from tests.support.postgres import PostgresServer
 from tests.support.raw import connection
 from tests.support.server import Server, running_server
 
@@ -64,15 +66,39 @@ async def test_searches_whose_client_goes_away_end(full: Server, accept: str) ->
 
 
 async def test_a_search_ends_in_time(full: Server, model: FakeModelServer, tmp_path: Path) -> None:
-    """Also inside a statement, with a sentence that says how to ask for less."""
+    """A search of everything says how far it came, and the client goes on from there."""
     folder = Path(str(full.config_path)).parent
-    env = {"CANOPY_SCAN_TIMEOUT": "0.05", "CANOPY_STORE_URL": f"sqlite:///{folder / 'canopy.db'}"}
+    env = {"CANOPY_SCAN_TIMEOUT": "0.5", "CANOPY_STORE_URL": f"sqlite:///{folder / 'canopy.db'}"}
     async with (
         running_server(tmp_path, values(model), env=env) as server,
         httpx.AsyncClient(base_url=server.url, timeout=60) as client,
     ):
         answer = await client.get(f"/feedback?q={NOWHERE}")
+        assert answer.status_code == 200
+        page = answer.json()
+        assert (page["feedback"], page["total"]) == ([], None)
+        while page["next"] is not None:
+            reached = page["searched_to"]
+            answer = await client.get("/feedback", params={"q": "\u00f1\u00e9", "cursor": page["next"]})
+            assert answer.status_code == 200
+            page = answer.json()
+            assert page["searched_to"] is None or page["searched_to"] < reached
+
+
+async def test_a_search_that_has_nothing_yet_ends_in_time(
+    model: FakeModelServer, tmp_path: Path, postgres: PostgresServer
+) -> None:
+    """Its first statement does not end, as somebody holds the table. A sentence says how to ask for less."""
+    url = postgres.create_database()
+    env = {"CANOPY_SCAN_TIMEOUT": "1", "CANOPY_STORE_URL": url}
+    async with (
+        running_server(tmp_path, values(model), env=env) as server,
+        httpx.AsyncClient(base_url=server.url, timeout=60) as client,
+    ):
+        with psycopg.connect(url) as holder:
+            holder.execute("LOCK TABLE feedback")
+            answer = await client.get(f"/feedback?q={NOWHERE}")
         assert answer.status_code == 503
         assert answer.json()["code"] == "scan_timeout"
         assert "Narrow it" in answer.json()["detail"]
-        assert (await client.get("/feedback?limit=1")).status_code == 200
+        assert (await client.get(f"/feedback?q={NOWHERE}")).status_code == 200

@@ -82,6 +82,8 @@ async def _find(store: Store, where: Filter, query: PageQuery, limit: int) -> Fo
 async def _total(store: Store, where: Filter, query: PageQuery, found: Found) -> int | None:
     if query.order == "worst":
         return None
+    if found.searched_to is not None:  # a count would not be through either
+        return None
     whole = query.cursor is None and found.next is None
     return len(found.ids) if whole else await store.count(where)
 

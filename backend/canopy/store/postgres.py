@@ -1,6 +1,7 @@
 """PostgreSQL: for several replicas."""
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any, override
 from zlib import crc32
 
@@ -69,13 +70,26 @@ _BLOCKS = """
         WHERE nth < %(limit)s AND block > %(first)s
     ) SELECT block FROM b WHERE block IS NOT NULL
 """
-# The inner question has no order and no range, which would lead the planner along the places instead of the trigrams.
+# One block after the other, until there are enough. What asks a block for trigrams has no order and no range, which
+# would lead the planner along the places instead.
 _CANDIDATES = """
-    SELECT place FROM unnest(%(blocks)s::bigint[], %(needles)s::text[]) AS asked (name, needle)
-    CROSS JOIN LATERAL (SELECT place, block FROM search WHERE trigrams @> asked.needle::int[] OFFSET 0) found
-    WHERE block = name AND place >= %(first)s AND place < %(end)s ORDER BY place DESC
+    WITH RECURSIVE walk (nth, total, places) AS (
+        SELECT 0, 0, '{}'::bigint[]
+        UNION ALL
+        SELECT nth + 1, total + cardinality(found.places), found.places FROM walk CROSS JOIN LATERAL (
+            SELECT ARRAY(
+                SELECT place FROM (
+                    SELECT place, block FROM search
+                    WHERE trigrams @> (%(needles)s::text[])[walk.nth + 1]::int[] OFFSET 0
+                ) asked
+                WHERE block = (%(blocks)s::bigint[])[walk.nth + 1] AND place >= %(first)s AND place < %(end)s
+                ORDER BY place DESC
+            ) AS places OFFSET 0
+        ) found
+        WHERE nth < cardinality(%(blocks)s::bigint[]) AND total < %(enough)s
+    ) SELECT places FROM walk ORDER BY nth OFFSET 1
 """
-_PARTS = (1, 2, 4, 8, 16)  # blocks asked at once, more for what is rare
+_BLOCKS_AT_MOST = 31
 _ENOUGH = 100  # candidates; then no more blocks are asked
 
 
@@ -199,18 +213,14 @@ class Postgres(Database):
 
     @override
     def candidates(self, conn: Connection, needle: Sequence[str], first: int, end: int) -> Candidates:
-        places: list[int] = []
-        for limit in _PARTS:
-            asked = {"first": first, "end": end, "limit": limit}
-            blocks = list(conn.exec_driver_sql(_BLOCKS, asked).scalars())
-            needles = ["{" + ",".join(map(str, _numbers(needle, block))) + "}" for block in blocks]
-            places += conn.exec_driver_sql(_CANDIDATES, {**asked, "blocks": blocks, "needles": needles}).scalars()
-            if len(blocks) < limit or blocks[-1] <= first:
-                return Candidates(places, first)
-            end = blocks[-1]
-            if len(places) >= _ENOUGH:
-                break
-        return Candidates(places, end)
+        asked = {"first": first, "end": end, "limit": _BLOCKS_AT_MOST, "enough": _ENOUGH}
+        blocks = list(conn.exec_driver_sql(_BLOCKS, asked).scalars())
+        needles = ["{" + ",".join(map(str, _numbers(needle, block))) + "}" for block in blocks]
+        found = conn.exec_driver_sql(_CANDIDATES, {**asked, "blocks": blocks, "needles": needles}).scalars().all()
+        places = list(chain.from_iterable(found))
+        if len(found) == len(blocks) < _BLOCKS_AT_MOST:
+            return Candidates(places, first)
+        return Candidates(places, max(blocks[len(found) - 1], first))
 
     @override
     def interrupt(self, connection: psycopg.Connection[Any]) -> None:

@@ -2,7 +2,7 @@
 
 They look at rows, newest first, a window in each transaction, and for a text of three characters or more at what the
 index of trigrams has of it. A search that has not found enough after so many looks says where it stopped, so that what
-one costs has a bound; who calls sees to it that it ends in time, too.
+one costs has a bound; nor does it begin another look, or end one, when too much of its time is used.
 """
 
 from collections.abc import Generator, Sequence
@@ -16,9 +16,11 @@ from canopy.store.database import Database
 from canopy.store.filters import Search, labelled, matching_series, time_conditions
 from canopy.store.folding import began, first_place, time_of, trigrams
 from canopy.store.pages import ID, TIME, found, ordered
+from canopy.store.scans import Scans
 from canopy.store.schema import feedback
 
 _LOOKS = 100  # of one search: at a window of rows, or at candidates of the index
+_TIME = 0.5  # of what a search may take: no look begins after that
 _WINDOW = 500  # rows in one transaction
 _WINDOW_CHARS = 4_000_000  # unless their texts are long
 _CANDIDATES = 100  # of the index, in one transaction
@@ -29,10 +31,11 @@ type Look = tuple[Place | None, list[Place]]  # down to where (None: to the end)
 
 
 class Searches:
-    """Reads in whatever thread calls, with connections of `Database.scanner`."""
+    """Reads in a thread of `Scans`, with connections of `Database.scanner`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, scans: Scans) -> None:
         self._database = database
+        self._scans = scans
 
     def find(self, where: Filter, limit: int, cursor: str | None) -> Found:
         """Find one page."""
@@ -51,14 +54,15 @@ class Searches:
             ids = matching_series(conn, where)
         if ids == []:
             return None, []
-        places: list[Place] = []
-        for looks, (end, some) in enumerate(self._looks(where, ids, before), 1):
-            places += some
-            if len(places) >= limit:
-                break
-            if looks >= _LOOKS:
-                return end, places
-        return None, places[:limit]
+        looks = self._looks(where, ids, before)
+        end, places = next(looks)
+        left = _LOOKS - 1
+        with self._scans.cutting():
+            while end is not None and len(places) < limit and left and self._scans.used() < _TIME:
+                end, some = next(looks)
+                places += some
+                left -= 1
+        return (None if len(places) >= limit else end), places[:limit]
 
     def _looks(self, where: Filter, ids: list[int] | None, before: Place | None) -> Generator[Look]:
         """Look further and further back."""

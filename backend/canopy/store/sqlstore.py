@@ -65,7 +65,7 @@ class SqlStore:
         self._probe = Probe(database)
         self._scans = Scans(database, scan_timeout)
         self._pages = Pages(database, database.reader)
-        self._searches = Searches(database)
+        self._searches = Searches(database, self._scans)
         self._queue = Queue(database, self._pages)
         self._totals = Totals(database)
         self._inputs = Inputs(database)

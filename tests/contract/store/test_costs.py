@@ -84,7 +84,7 @@ def _rows_of_postgres(store: SqlStore, engine: Engine | None = None) -> Generato
 
     def explain(conn: Any, cursor: Any, statement: str, parameters: Any, *_: object) -> None:
         del conn
-        if statement.lstrip().startswith("SELECT"):
+        if statement.lstrip().startswith(("SELECT", "WITH")):
             plan = cursor.connection.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters).fetchone()[0]
             rows[0] += _rows(json.loads(plan)[0]["Plan"] if isinstance(plan, str) else plan[0]["Plan"])
 

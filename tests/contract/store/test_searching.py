@@ -1,14 +1,20 @@
 """The index of the searches: it changes what a search costs, and never what it finds."""
 
 import asyncio
+import itertools
 import sqlite3
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from canopy.errors import ScansBusy, ScanTimeout
 from canopy.store import Store, open_store, postgres, searching
 from canopy.store.base import Filter
+from canopy.store.folding import first_place, trigrams
+from canopy.store.scans import Scans
+from canopy.store.searching import Searches
 from canopy.store.sqlstore import SqlStore
 from tests.contract.store.records import HOUR, NOON, Clock, a_generation, a_vote, on_texts
 from tests.contract.store.test_costs import _rows_of_postgres, _steps_of_sqlite
@@ -203,16 +209,89 @@ async def test_what_is_erased_is_not_in_the_index(store: Store, clock: Clock, st
             assert conn_.exec_driver_sql("SELECT count(*) FROM search").scalar() == 300
 
 
-def _endless(store: SqlStore) -> Callable[[], None]:
-    """A scan that doesn't end by itself."""
-    statement = {
+async def test_what_was_rare_until_now_is_read_a_block_at_a_time(
+    store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing in the newest fifteen blocks, and every vote of those before is a candidate."""
+    assert isinstance(store, SqlStore)
+    monkeypatch.setattr(postgres, "_BLOCK", 20)
+    _fill(store, clock, 320, "reading betw {number} g between rea {number} een reading be {number} n re")
+    _fill(store, clock, 300)
+    await indexed(store)
+    needle = trigrams("reading between")
+    with store._database.scanner.connect() as conn:
+        places, since = store._database.candidates(conn, needle, 0, first_place(clock.now + 1_000))
+        most = 500 if store.description.startswith("SQLite") else 100 + 20
+        assert 0 < len(places) <= most
+        seen = len(places)
+        while since > 0:
+            places, since = store._database.candidates(conn, needle, 0, since)
+            seen += len(places)
+        assert seen == 320 - 1  # one is the rare text's
+
+
+async def test_a_search_stops_between_looks(store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When half of its time is used, whatever that was used for; what was found until then is its answer."""
+    assert isinstance(store, SqlStore)
+    monkeypatch.setattr(searching, "_WINDOW", 50)
+    _fill(store, clock, 600)
+    where = Filter(label="none")
+    now = itertools.count(0.0, 10.0)  # each look at the clock is ten seconds later
+    scans = Scans(store._database, 100, lambda: next(now))
+    try:
+        page = await scans.run(lambda: Searches(store._database, scans).page(where, 20, None))
+        assert page.feedback == []
+        assert page.next is not None
+        newest = (await store.page(Filter(), 500, None)).feedback
+        assert page.searched_to == newest[5 * 50 - 1].timestamp  # the fifth look ended at half of the time
+        assert await scans.run(lambda: Searches(store._database, scans).count(Filter(search="co"))) is None
+    finally:
+        scans.close()
+    assert await store.count(Filter(search="co")) == 599
+
+
+async def test_a_look_that_does_not_end_costs_no_more_than_itself(store_url: str, clock: Clock) -> None:
+    """The looks before it are the answer; without any, there is none."""
+    store = open_store(store_url, clock=clock, scan_timeout=6)
+    await store.start()
+    assert isinstance(store, SqlStore)
+    _fill(store, clock, 1_200)
+    looks = itertools.count(1)
+    endless_from = 2
+
+    def replaced(conn: Any, cursor: Any, statement: str, parameters: Any, *_: object) -> tuple[str, Any]:
+        del conn, cursor
+        if "LIMIT" in statement and next(looks) >= endless_from:  # it finds the edge of a window
+            return _endless_statement(store), ()
+        return statement, parameters
+
+    event.listen(store._database.scanner, "before_cursor_execute", replaced, retval=True)
+    page = await store.page(Filter(search="qz"), 20, None)
+    assert page.feedback == []
+    assert page.searched_to is not None
+    endless_from = 1
+    with pytest.raises(ScanTimeout):
+        await store.page(Filter(search="qz"), 20, None)
+    event.remove(store._database.scanner, "before_cursor_execute", replaced)
+    while page.next is not None:
+        page = await store.page(Filter(search="qz"), 20, page.next)
+    assert page.searched_to is None
+    await store.close()
+
+
+def _endless_statement(store: SqlStore) -> str:
+    return {
         "SQLite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n",
         "PostgreSQL": "SELECT pg_sleep(3600)",
     }[store.description.partition(",")[0]]
 
+
+def _endless(store: SqlStore) -> Callable[[], None]:
+    """A scan that doesn't end by itself."""
+
     def scan() -> None:
         with store._database.scanner.connect() as conn:
-            conn.exec_driver_sql(statement)
+            conn.exec_driver_sql(_endless_statement(store))
 
     return scan
 
