@@ -116,7 +116,7 @@ class Settings(BaseSettings):
     )
     config_poll_interval: float = Field(0.25, gt=0, description="Seconds between two looks at the values file.")
     retention_days: int = Field(0, ge=0, description="Days after which records are deleted; 0 keeps them.")
-    scan_timeout: float = Field(10, gt=0, description="Seconds that a search of the feedback may take; then 503.")
+    scan_timeout: float = Field(10, gt=0, description="Seconds that a search may take; 503 if it has no answer then.")
     mlflow_token: SecretStr | None = Field(None, description="Bearer token for MLflow.")
     prompt_refresh_interval: float = Field(
         15, gt=0, description="Seconds between two looks at MLflow's prompt registry, where the values name a prompt."

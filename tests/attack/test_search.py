@@ -26,7 +26,7 @@ VOTES = 60_000
 async def full(model: FakeModelServer, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Server]:
     """A server with so many votes that to read all takes a while."""
     folder: Path = tmp_path_factory.mktemp("full")
-    await asyncio.to_thread(fill, folder / "canopy.db", VOTES, text_size=2_000, share_down=0.1)
+    await asyncio.to_thread(fill, folder / "canopy.db", VOTES, text_size=4_000, share_down=0.1)
     async with running_server(folder, values(model), env={"CANOPY_SCAN_TIMEOUT": "600"}) as server:
         yield server
 
@@ -68,7 +68,7 @@ async def test_searches_whose_client_goes_away_end(full: Server, accept: str) ->
 async def test_a_search_ends_in_time(full: Server, model: FakeModelServer, tmp_path: Path) -> None:
     """A search of everything says how far it came, and the client goes on from there."""
     folder = Path(str(full.config_path)).parent
-    env = {"CANOPY_SCAN_TIMEOUT": "0.5", "CANOPY_STORE_URL": f"sqlite:///{folder / 'canopy.db'}"}
+    env = {"CANOPY_SCAN_TIMEOUT": "1", "CANOPY_STORE_URL": f"sqlite:///{folder / 'canopy.db'}"}
     async with (
         running_server(tmp_path, values(model), env=env) as server,
         httpx.AsyncClient(base_url=server.url, timeout=60) as client,
@@ -77,12 +77,10 @@ async def test_a_search_ends_in_time(full: Server, model: FakeModelServer, tmp_p
         assert answer.status_code == 200
         page = answer.json()
         assert (page["feedback"], page["total"]) == ([], None)
-        while page["next"] is not None:
-            reached = page["searched_to"]
-            answer = await client.get("/feedback", params={"q": "\u00f1\u00e9", "cursor": page["next"]})
-            assert answer.status_code == 200
-            page = answer.json()
-            assert page["searched_to"] is None or page["searched_to"] < reached
+        answer = await client.get(f"/feedback?q={NOWHERE}&cursor={page['next']}")
+        assert answer.status_code == 200
+        following = answer.json()
+        assert following["searched_to"] is None or following["searched_to"] < page["searched_to"]
 
 
 async def test_a_search_that_has_nothing_yet_ends_in_time(

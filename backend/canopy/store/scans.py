@@ -17,7 +17,7 @@ from canopy.store.database import PLACES, Database
 from canopy.store.threads import in_thread
 
 PATIENCE = 5.0  # seconds that a search waits for a place
-_CUT = 0.75  # of its time, after which a scan is cut short; the rest is for what it answers with
+_CUT = 0.75  # of its time, after which a scan is cut short; the rest is for its end
 
 
 class _Stopped(Exception):  # noqa: N818  # no error: nobody waits for the scan that it ends

@@ -239,8 +239,8 @@ async def test_a_search_stops_between_looks(store: Store, clock: Clock, monkeypa
     now = itertools.count(0.0, 10.0)  # each look at the clock is ten seconds later
     scans = Scans(store._database, 100, lambda: next(now))
     try:
-        page = await scans.run(lambda: Searches(store._database, scans).page(where, 20, None))
-        assert page.feedback == []
+        page = await scans.run(lambda: Searches(store._database, scans).find(where, 20, None))
+        assert page.ids == []
         assert page.next is not None
         newest = (await store.page(Filter(), 500, None)).feedback
         assert page.searched_to == newest[5 * 50 - 1].timestamp  # the fifth look ended at half of the time
