@@ -68,7 +68,7 @@ async def test_searches_whose_client_goes_away_end(full: Server, accept: str) ->
 async def test_a_search_ends_in_time(full: Server, model: FakeModelServer, tmp_path: Path) -> None:
     """A search of everything says how far it came, and the client goes on from there."""
     folder = Path(str(full.config_path)).parent
-    env = {"CANOPY_SCAN_TIMEOUT": "1", "CANOPY_STORE_URL": f"sqlite:///{folder / 'canopy.db'}"}
+    env = {"CANOPY_SCAN_TIMEOUT": "4", "CANOPY_STORE_URL": f"sqlite:///{folder / 'canopy.db'}"}
     async with (
         running_server(tmp_path, values(model), env=env) as server,
         httpx.AsyncClient(base_url=server.url, timeout=60) as client,
