@@ -278,8 +278,7 @@ class Store(Protocol):
     async def page(self, where: Filter, limit: int, cursor: str | None, excerpt: int | None = None) -> Page:
         """Read one page of `limit` entries, or fewer where texts are long; `excerpt` cuts these instead.
 
-        A search that looked at much, or for long, and found little ends with a short page, even an empty one, that
-        has a next one.
+        A search that looked at much, or for long, and found little ends with a short or empty page that has a next one.
         Raises InputError for a cursor not its own; a search also ScansBusy and ScanTimeout.
         """
 
