@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from starlette.types import ASGIApp
@@ -274,5 +274,5 @@ async def _retain(parts: Parts) -> None:
             parts.telemetry.emit(StoreFailed(error.sentence, None))
         else:
             if erased.generations or erased.feedback or erased.comparisons:
-                parts.telemetry.emit(RecordsDeleted(erased.generations, erased.feedback, erased.comparisons))
+                parts.telemetry.emit(RecordsDeleted(**asdict(erased)))
         await asyncio.sleep(_HOUR)

@@ -41,6 +41,7 @@ class Question:
     config: Config | None = None  # to run under; None: the one that is in force when it starts
     comparison_id: str | None = None  # which it is one side of
     asker: Asker = NOBODY
+    evaluation: bool = False  # nobody's own question: it counts for nothing that is told of users
     placed: bool = False  # whoever asks holds the place for it already
     finished: Callable[[GenerationFinished], None] | None = None  # who tells the log and the metrics; None: at once
 
@@ -179,6 +180,7 @@ class Pipeline:
                 "canopy.prompt_id": prompt.id,
                 **({"canopy.prompt_version": registered.reference} if registered else {}),
                 "canopy.config_revision": config.revision,
+                **({"canopy.evaluation": True} if question.evaluation else {}),
             }
         )
         request = ChatRequest(
@@ -268,6 +270,7 @@ def _record(
         span_id=span_id_of(call.span),
         comparison_id=question.comparison_id,
         user_proof=question.user_proof,
+        evaluation=question.evaluation,
     )
 
 

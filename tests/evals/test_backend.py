@@ -101,11 +101,29 @@ async def test_a_backend_is_waited_for_as_long_as_it_says_and_however_often(stat
     wait = Answer((BUSY,), status, (("Retry-After", "1"),))
     async with FakeBackend() as fake:
         fake.answers["text"] = [wait, wait, wait, Answer((delta("Here."), DONE))]
-        async with Backend(fake.url, token=None, timeout=0.9, retries=1, tell=told.append) as backend:
+        async with Backend(fake.url, token=None, timeout=30, retries=1, tell=told.append) as backend:
             attempt = await backend.ask("/summarize", "text")
         assert (attempt.answer, attempt.error, attempt.unanswered) == ("Here.", None, False)
-    assert len(told) == 3
-    assert told[0].startswith("Waiting 1 s, as the backend asks, and going on then. The backend answered with status")
+    waits = [sentence for sentence in told if sentence.startswith("Waiting 1 s, as the backend asks")]
+    assert len(waits) == 3
+    assert "and going on then. The backend answered with status" in waits[0]
+
+
+async def test_a_backend_that_takes_evaluations_for_users_is_told_of_once() -> None:
+    told: list[str] = []
+    tested = {"prompt_id": "sha256:one", "model": "llama32", "parameters": {"temperature": 0}, "config_revision": "r"}
+    async with FakeBackend() as fake, Backend(fake.url, token=None, timeout=30, tell=told.append) as backend:
+        fake.answers["marked"] = [
+            Answer((delta("Here."), event(type="done", generation_id="gen_1", evaluation=tested))),
+        ]
+        marked = await backend.ask("/summarize", "marked")
+        assert fake.headers["x-canopy-purpose"] == "evaluation"
+        assert marked.tested is not None
+        assert marked.tested.model_dump() == tested
+        assert told == []
+        for _ in range(2):
+            assert (await backend.ask("/summarize", "unmarked")).tested is None
+    assert [sentence.partition(":")[0] for sentence in told] == ["The backend counts these questions as a user's"]
 
 
 async def test_all_questions_wait_when_one_is_told_to() -> None:

@@ -1,8 +1,10 @@
 """How sure a share is."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from canopy.experiments.intervals import percent, wilson
+from canopy.experiments.intervals import percent, percent_bounds, wilson
 
 
 @pytest.mark.parametrize(
@@ -22,3 +24,20 @@ def test_without_anything_counted_there_is_no_interval() -> None:
 )
 def test_only_none_is_0_percent_and_only_all_100(share: float, words: str) -> None:
     assert percent(share) == words
+
+
+def test_none_of_28_has_an_interval_that_holds_none() -> None:
+    interval = wilson(0, 28)
+    assert interval is not None
+    assert interval[0] == 0
+    assert percent_bounds(0, interval) == ("0 %", "12 %")
+
+
+@given(st.integers(1, 2_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_an_interval_holds_its_own_rate_as_people_read_it(counts: tuple[int, int]) -> None:
+    part, n = counts
+    interval = wilson(part, n)
+    assert interval is not None
+    assert interval[0] <= part / n <= interval[1]
+    low, high = percent_bounds(part / n, interval)
+    assert int(low.split()[0]) <= int(percent(part / n).split()[0]) <= int(high.split()[0])

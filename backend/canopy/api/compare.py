@@ -45,14 +45,17 @@ def comparison_routes(parts: Parts) -> APIRouter:
 
     @router.post("/summarize/ab", responses=ANSWERS, openapi_extra=request_body(SummarizeBody), response_model=None)
     async def compare(request: Request) -> Response:
-        """Summarize a text with both prompts at once; outside the share of sessions that compare, with one."""
+        """Summarize a text with both prompts at once; outside the share of sessions that compare, with one.
+
+        An evaluation is in no experiment: it gets Prompt A's answer.
+        """
         config = parts.comparisons.check()
         body = parse(SummarizeBody, await read_body(request, settings))
         check_length("prompt", body.prompt, settings.max_prompt_chars)
         asked = question(request, FEATURES["summarize"], (Message("user", body.prompt),), body)
         asked = replace(asked, session_id=owning_session_id_of(request, body.session_id))
         request.state.session_id = asked.session_id
-        if not parts.comparisons.chosen(asked, config):
+        if asked.evaluation or not parts.comparisons.chosen(asked, config):
             # A client that knows nothing but comparisons shows it as the first of two.
             return await answer(parts, request, asked, body, with_deltas={"variant": SIDES[0]})
         items = parts.comparisons.compare(asked, config)

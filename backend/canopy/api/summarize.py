@@ -13,6 +13,7 @@ from canopy.api.bodies import ChatBody, SummarizeBody, check_length, parse, read
 from canopy.api.context import trace_id_of
 from canopy.api.errors import UNEXPECTED, report, told
 from canopy.api.parts import Parts
+from canopy.api.purpose import is_evaluation
 from canopy.api.routes import BodyRoute, ErrorBody, json_response, request_body
 from canopy.api.sessions import proof_in, session_id_of, user_id_of
 from canopy.api.streams import CLIENT_GONE, EventStream, event, unless_gone
@@ -84,6 +85,7 @@ def question(
         user_proof=proof_in(request),
         conversation=isinstance(body, ChatBody),
         asker=asker_in(request.scope),
+        evaluation=is_evaluation(request),
     )
 
 
@@ -141,6 +143,17 @@ def _outcome(generation: Generation) -> dict[str, Any]:
         "finish_reason": generation.finish_reason,
         "model": generation.model,
         "usage": {"input_tokens": generation.input_tokens, "output_tokens": generation.output_tokens},
+        **({"evaluation": _tested(generation)} if generation.evaluation else {}),
+    }
+
+
+def _tested(generation: Generation) -> dict[str, Any]:
+    """What an evaluation wants to know of what it tests. Not the prompt's text, which is the operators'."""
+    return {
+        "prompt_id": generation.prompt_id,
+        "model": generation.model,
+        "parameters": generation.parameters,
+        "config_revision": generation.config_revision,
     }
 
 

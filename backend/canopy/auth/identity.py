@@ -5,7 +5,9 @@ from typing import Literal
 
 from canopy.store.voters import Proof, voter_of
 
-type Role = Literal["user", "reviewer"]
+type Role = Literal["user", "evaluator", "reviewer"]
+
+_ROLES: tuple[Role, ...] = ("user", "evaluator", "reviewer")  # each may what those before it may
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,5 +24,5 @@ class Identity:
         return voter_of(self.user, self.proof, None)
 
     def may(self, role: Role) -> bool:
-        """Whether they have a role. A reviewer may do what users may."""
-        return role in {"user", self.role}
+        """Whether they have a role. A reviewer may do what evaluators may, and these what users may."""
+        return _ROLES.index(role) <= _ROLES.index(self.role)

@@ -93,4 +93,5 @@ def erase(user_id: str | None, session_id: str | None) -> None:
 
 def _report(erased: Any) -> None:
     generations, votes = counted(erased.generations, "generation"), counted(erased.feedback, "vote")
-    say(f"Deleted {generations}, {votes} and {counted(erased.comparisons, 'comparison')}.")
+    tested = f" Evaluations had {counted(erased.evaluations, 'generation')} more." if erased.evaluations else ""
+    say(f"Deleted {generations}, {votes} and {counted(erased.comparisons, 'comparison')}.{tested}")

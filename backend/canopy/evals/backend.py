@@ -11,11 +11,12 @@ from typing import Any, Self
 
 import httpx
 import orjson
+from pydantic import ValidationError
 
 from canopy import __version__
 from canopy.errors import ConfigError
 from canopy.evals.refusals import PASSING, Refusal
-from canopy.evals.results import Attempt, Target
+from canopy.evals.results import Attempt, Target, Tested
 from canopy.outgoing import bound_async, redirection
 from canopy.retry_after import seconds_in
 
@@ -23,6 +24,7 @@ _CONNECT_TIMEOUT = 10.0  # seconds
 _LAST_PORT = 65_535  # httpx takes any number
 _FIRST_PAUSE = 0.5  # seconds before the first retry; each further pause is twice as long
 _LONGEST_PAUSE = 30.0
+_PURPOSE = {"X-Canopy-Purpose": "evaluation"}  # so that nothing of it counts as a user's
 PATIENCE = 900.0  # seconds that one question may wait in all for a backend that says how long
 
 
@@ -51,6 +53,7 @@ class _Reply:
     request_id: str | None = None
     generation_id: str | None = None
     output_tokens: int | None = None
+    tested: Tested | None = None
     done: bool = False
     unanswered: bool = False  # for a reason that isn't the answer's
 
@@ -59,6 +62,8 @@ class _Reply:
         self.done = True
         self.request_id = event.get("request_id") or self.request_id
         self.generation_id = event.get("generation_id")
+        with suppress(ValidationError):  # another backend's word, or a newer Canopy's
+            self.tested = Tested.model_validate(event["evaluation"]) if "evaluation" in event else None
         usage = event.get("usage")
         self.output_tokens = usage.get("output_tokens") if isinstance(usage, dict) else None
 
@@ -72,6 +77,7 @@ class _Reply:
             time_to_first_token=None if self.first_token is None else self.first_token - self.began,
             duration=time.monotonic() - self.began,
             output_tokens=self.output_tokens,
+            tested=self.tested,
         )
 
 
@@ -116,8 +122,9 @@ class Backend:
         self._patience = patience
         self._tell = tell
         self._has_token = bool(token)
+        self._warned = False  # whether it has been told that the backend doesn't take these for evaluations
         self._open_at = 0.0  # on the monotonic clock: until then nobody asks, since one was told to wait
-        headers = {"User-Agent": f"canopy-evals/{__version__}"}
+        headers = {"User-Agent": f"canopy-evals/{__version__}", **_PURPOSE}
         if token:
             headers["Authorization"] = f"Bearer {token}"
         self._client = httpx.AsyncClient(
@@ -242,6 +249,7 @@ class Backend:
                 return f"The backend broke off: {event.get('error')} ({event.get('code', 'no code')})"
             if event.get("type") == "done":
                 reply.finish(event)
+                self._check_marked(reply)
             elif isinstance(delta := event.get("delta"), str) and delta:
                 if reply.first_token is None:
                     reply.first_token = time.monotonic()
@@ -249,6 +257,16 @@ class Backend:
         if not reply.done:
             return "The answer broke off: the stream ended without its `done` event."
         return None if "".join(reply.texts).strip() else "The answer is empty."
+
+    def _check_marked(self, reply: _Reply) -> None:
+        """Say once where a Canopy takes these questions for a user's: judges, alerts and statistics count them then."""
+        if self._warned or reply.tested is not None or not reply.generation_id:
+            return
+        self._warned = True
+        self._tell(
+            "The backend counts these questions as a user's: give CANOPY_EVALS_TOKEN a token with the role `evaluator` "
+            "or `reviewer`, and a Canopy that knows it."
+        )
 
     def _unreachable(self) -> ConfigError:
         return ConfigError(f"The backend at {self.url} can't be reached. Is it running, and is --backend right?")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from canopy.errors import ConfigError
 from canopy.evals.cases import Case
-from canopy.evals.results import CaseResult, Run
+from canopy.evals.results import CaseResult, Run, Tested
 
 _SHARE = 9  # a save waits until this many times the duration of the last one have passed
 
@@ -28,7 +28,8 @@ class Checkpoint:
     def run(self) -> Run:
         """What is known by now."""
         cases = sorted(self._results.values(), key=lambda case: self._order[case.id])
-        return self._run.model_copy(update={"cases": cases})
+        target = self._run.target.model_copy(update={"tested": _tested(cases)})
+        return self._run.model_copy(update={"cases": cases, "target": target})
 
     def add(self, result: CaseResult) -> None:
         """Take a result in, and save at once or soon.
@@ -50,6 +51,15 @@ class Checkpoint:
         write(self.path, run.model_dump_json(indent=1).encode() + b"\n")
         ended = time.monotonic()
         self._next_save = ended + _SHARE * (ended - began)
+
+
+def _tested(cases: Sequence[CaseResult]) -> list[Tested]:
+    """What gave the answers, each once."""
+    found: list[Tested] = []
+    for attempt in (attempt for case in cases for attempt in case.attempts):
+        if attempt.tested is not None and attempt.tested not in found:
+            found.append(attempt.tested)
+    return found
 
 
 def write(path: Path, content: bytes) -> None:

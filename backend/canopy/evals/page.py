@@ -21,7 +21,7 @@ from canopy.evals.headline import headline
 from canopy.evals.overview import overview
 from canopy.evals.results import CaseResult, CaseStatus, Change, Run
 from canopy.evals.text import excerpt, visible
-from canopy.experiments.intervals import percent
+from canopy.experiments.intervals import percent, percent_bounds
 
 _ORDER: tuple[CaseStatus, ...] = ("failed", "unscored", "awaiting_review", "passed")
 # The pages' look, read as data: there is one, and nothing here depends on the pages' code.
@@ -51,6 +51,9 @@ def render(run: Run) -> str:
             run=run,
             headline=headline(run, numbers),
             numbers=numbers,
+            bounds=percent_bounds(numbers.pass_rate, numbers.interval)
+            if numbers.pass_rate is not None and numbers.interval
+            else None,
             entries=entries,
             changes=Counter(entry.change.change for entry in entries if entry.change),
             files=sorted({case.file for case in run.cases}),

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -39,6 +39,15 @@ class Score(_Record):
     error: str | None = Field(None, description="Why the scorer has no value, in a sentence.")
 
 
+class Tested(_Record):
+    """What gave an answer, as the backend told. A prompt's id is a hash of its text."""
+
+    prompt_id: str | None = None
+    model: str | None = None
+    parameters: dict[str, Any] = Field({}, description="Such as `temperature` and `max_tokens`.")
+    config_revision: str | None = None
+
+
 class Attempt(_Record):
     """One call of the backend for a case, and its scores. With `--repeat` a case has several."""
 
@@ -52,6 +61,7 @@ class Attempt(_Record):
     time_to_first_token: float | None = Field(None, description="Seconds.")
     duration: float | None = Field(None, description="Seconds.")
     output_tokens: int | None = Field(None, description="Of the answer, as the model counted them.")
+    tested: Tested | None = Field(None, description="What gave the answer; null where the backend doesn't tell.")
     scores: list[Score] = []
 
 
@@ -74,6 +84,7 @@ class Target(_Record):
     url: str
     config_revision: str | None = None
     flags: dict[str, bool] = {}
+    tested: list[Tested] = Field([], description="What gave the answers: one, unless suites have several endpoints.")
 
 
 class Change(_Record):

@@ -15,7 +15,8 @@ def wilson(part: int, n: int) -> tuple[float, float] | None:
     share = part / n
     centre = (share + _Z * _Z / (2 * n)) / (1 + _Z * _Z / n)
     spread = _Z / (1 + _Z * _Z / n) * sqrt(share * (1 - share) / n + _Z * _Z / (4 * n * n))
-    return max(0.0, centre - spread), min(1.0, centre + spread)
+    # Rounding must not leave the share itself outside.
+    return (max(0.0, centre - spread) if part else 0.0), (min(1.0, centre + spread) if part < n else 1.0)
 
 
 def percent(share: float) -> str:
@@ -23,3 +24,10 @@ def percent(share: float) -> str:
     if 0 < share < 1:
         return f"{min(max(round(share * 100), 1), 99)} %"
     return f"{share * 100:.0f} %"
+
+
+def percent_bounds(share: float, interval: tuple[float, float]) -> tuple[str, str]:
+    """The ends of a share's interval in whole percent, such that the share as people read it lies between them."""
+    read = int(percent(share).split()[0])
+    low, high = (round(end * 100) for end in interval)
+    return f"{min(low, read)} %", f"{max(high, read)} %"

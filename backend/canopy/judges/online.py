@@ -35,14 +35,14 @@ class OnlineJudging:
         self._closed = False
 
     def offer(self, generation: Generation) -> None:
-        """Take a generation that has just been recorded. Returns at once.
+        """Take a generation that has just been recorded. Returns at once. Evaluations have scorers of their own.
 
         One side of a comparison is left to a later run: a label could tell its prompt before the ballot.
         """
         values = self._config.current.values
         if self._closed or not values.judging.online:
             return
-        if generation.status != "completed" or generation.comparison_id is not None:
+        if generation.status != "completed" or generation.comparison_id is not None or generation.evaluation:
             return
         for judge in judges_of(values, self._inference.model_name):
             if chosen(generation.id, judge.sample):

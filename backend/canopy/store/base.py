@@ -60,6 +60,7 @@ class Generation:
     span_id: str | None = None  # 16 hex digits; None where no SDK made a span
     comparison_id: str | None = None  # which it is one side of; until its ballot nobody may vote on it alone
     user_proof: Proof | None = None  # None: the user is only claimed
+    evaluation: bool = False  # asked to measure the answer: no judge sees it, and nobody votes on it
 
 
 class Vote(NamedTuple):

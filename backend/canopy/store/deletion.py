@@ -59,6 +59,7 @@ class Step(NamedTuple):
     generations: int
     feedback: int
     comparisons: int
+    evaluations: int = 0  # generations that are no users'; not among the others
 
 
 class Deletion:
@@ -139,7 +140,7 @@ class Deletion:
         if n := self._delete(conn, own_feedback, keys=keys):
             return Step(0, n, 0)
         g = generations.c
-        doomed = conn.execute(select(g.id, g.input_digest).where(own_generations).limit(_STEP)).all()
+        doomed = conn.execute(select(g.id, g.input_digest, g.evaluation).where(own_generations).limit(_STEP)).all()
         if not doomed:
             return Step(0, 0, 0)
         ids = {"ids": self._values([row.id for row in doomed])}
@@ -151,7 +152,8 @@ class Deletion:
         conn.execute(delete(judgements).where(self._member(judgements.c.generation_id, "ids")), ids)
         conn.execute(delete(generations).where(self._member(generations.c.id, "ids")), ids)
         forget(conn, self._database, {row.input_digest for row in doomed}, whoever_else_voted=keys)
-        return Step(len(doomed), 0, 0)
+        evaluations = sum(row.evaluation is True for row in doomed)
+        return Step(len(doomed) - evaluations, 0, 0, evaluations)
 
     def _delete_comparisons(
         self, conn: Connection, condition: ColumnElement[bool], parameters: dict[str, Any] | None = None

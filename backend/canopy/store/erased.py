@@ -10,3 +10,4 @@ class Erased:
     generations: int
     feedback: int
     comparisons: int
+    evaluations: int = 0  # generations that evaluations asked for; not among the others

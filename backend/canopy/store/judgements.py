@@ -45,7 +45,13 @@ class Judgements:
         revealed = exists().where(c.id == g.comparison_id, c.preference.is_not(None))
         statement = (
             select(g.created_at, g.id)
-            .where(g.created_at >= since, g.status == "completed", ~taken, or_(g.comparison_id.is_(None), revealed))
+            .where(
+                g.created_at >= since,
+                g.status == "completed",
+                g.evaluation.is_not(True),
+                ~taken,
+                or_(g.comparison_id.is_(None), revealed),
+            )
             .order_by(g.created_at, g.id)
             .limit(limit)
         )

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, inspect, text
 from canopy.errors import StoreError
 from canopy.store.database import Database
 
-HEAD = "0013"  # the newest revision in migrations/versions
+HEAD = "0014"  # the newest revision in migrations/versions
 
 
 def upgrade(database: Database) -> None:

@@ -126,6 +126,7 @@ class Pages:
         values = {name: getattr(row, name) for name in Generation.__dataclass_fields__}
         values["parameters"] = _json(row.parameters)
         values["messages"] = _json(row.messages)
+        values["evaluation"] = bool(row.evaluation)
         return Generation(**values)
 
     def prompt_texts(self, prompt_ids: list[str]) -> dict[str, str]:

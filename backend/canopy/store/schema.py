@@ -9,6 +9,7 @@ Large texts come last in a row: SQLite then reads the other columns without foll
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Float,
     ForeignKey,
@@ -71,6 +72,7 @@ generations = Table(
     Column("span_id", Text),
     Column("comparison_id", KEY),  # which it is one side of
     Column("user_proof", Text),  # what vouches for the user; NULL: the client alone
+    Column("evaluation", Boolean),  # NULL: no, as before there was the column
     Index("ix_generations_trace_time", "trace_id", "created_at"),
     Index("ix_generations_texts_time", "texts_digest", "created_at"),
 )

@@ -288,15 +288,16 @@ class SqlStore:
         return await self._delete(*scopes)
 
     async def _delete(self, *scopes: Scope) -> Erased:
-        generations = feedback = comparisons = 0
+        generations = feedback = comparisons = evaluations = 0
         for scope in scopes:
             while any(step := await self._writer.submit(self._deletion.steps, scope)):
                 generations += step.generations
                 feedback += step.feedback
                 comparisons += step.comparisons
+                evaluations += step.evaluations
             await self._writer.submit(self._deletion.finish, scope)
         await self._read(self._database.scrub)
-        return Erased(generations, feedback, comparisons)
+        return Erased(generations, feedback, comparisons, evaluations)
 
     async def _page(self, found: Found, excerpt: int | None) -> Page:
         """The first of what was found, as much as is read at once."""

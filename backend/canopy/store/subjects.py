@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, and_, select
 
-from canopy.errors import AmbiguousRequestId, CanopyError, GenerationNotFound, InputError, StillBlind
+from canopy.errors import AmbiguousRequestId, CanopyError, GenerationNotFound, InputError, NoUsersResponse, StillBlind
 from canopy.store.ab import AB_PREFERENCE
 from canopy.store.base import Vote
 from canopy.store.database import Database, Prepared
@@ -28,6 +28,7 @@ _COLUMNS = (
     generations.c.texts_digest,
     generations.c.input_length,
     generations.c.response_length,
+    generations.c.evaluation,
     # True for one side of a comparison that has no ballot yet.
     and_(generations.c.comparison_id.is_not(None), comparisons.c.preference.is_(None)).label("blind"),
 )
@@ -132,6 +133,8 @@ def _recorded(vote: Vote, generation: Row[Any] | None) -> Subject:
         raise GenerationNotFound(f"No response is recorded under this `{named}`.")
     if generation.blind and vote.name != AB_PREFERENCE:
         raise StillBlind("This response is one side of a comparison: it can be rated after the comparison's own vote.")
+    if generation.evaluation:
+        raise NoUsersResponse("This response was asked for by an evaluation, so that no vote on it counts.")
     if not _may_be_on(vote, generation):
         raise InputError(
             f"This response came from the feature `{generation.feature}`; leave `feature` out or send that."
@@ -153,8 +156,8 @@ def _may_be_on(vote: Vote, generation: Row[Any]) -> bool:
 
 
 def _pair_of_texts(vote: Vote, input_digest: str, both: str, candidates: list[Row[Any]]) -> Subject:
-    # One side of a blind comparison is passed over: tied to it, the vote would tell its prompt.
-    same = [row for row in candidates if not row.blind and _may_be_on(vote, row)]
+    # One side of a blind comparison is passed over: tied to it, the vote would tell its prompt. So is what nobody saw.
+    same = [row for row in candidates if not row.blind and not row.evaluation and _may_be_on(vote, row)]
     generation = _own(vote, same) or _own(vote, [row for row in same if row.feature == vote.feature])
     if generation is None and vote.unless_known is not None:
         raise vote.unless_known

@@ -130,6 +130,7 @@ class GenerationFinished(Event):
             "output_tokens": it.output_tokens,
             "time_to_first_token_seconds": it.time_to_first_token,
             "duration_seconds": it.duration,
+            "evaluation": it.evaluation,
         }
 
 
@@ -262,12 +263,13 @@ class JudgeRunFinished(Event):
 
 @dataclass(frozen=True, slots=True)
 class RecordsDeleted(Event):
-    """Retention deleted old records."""
+    """Retention deleted old records. Generations of evaluations are counted apart."""
 
     name: ClassVar[str] = "records_deleted"
     generations: int
     feedback: int
     comparisons: int
+    evaluations: int
 
 
 @dataclass(frozen=True, slots=True)

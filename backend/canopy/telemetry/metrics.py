@@ -110,7 +110,13 @@ class Metrics:
         )
         self._agreeing: set[str] = set()
         self._generations = Counter(
-            "canopy_generations", "Model calls that ended.", ("feature", "status", "code"), registry=registry
+            "canopy_generations", "Users' model calls that ended.", ("feature", "status", "code"), registry=registry
+        )
+        self._evaluations = Counter(
+            "canopy_evaluation_generations",
+            "Model calls for evaluations that ended.",
+            ("feature", "status", "code"),
+            registry=registry,
         )
         self.generations_in_flight = Gauge("canopy_generations_in_flight", "Model calls under way.", registry=registry)
         self.generations_queued = Gauge(
@@ -228,13 +234,19 @@ class Metrics:
 
     def _on_generation(self, event: GenerationFinished) -> None:
         it: Generation = event.generation
-        self._generations.labels(it.feature, it.status, it.error_code or "").inc()
+        ended = self._evaluations if it.evaluation else self._generations
+        ended.labels(it.feature, it.status, it.error_code or "").inc()
+        self._count_tokens(it)
+        if it.evaluation:
+            return
         exemplar = {"trace_id": it.trace_id}
         if it.time_to_first_token is not None:
             self._first_token.labels(it.feature).observe(it.time_to_first_token, exemplar)
             if it.output_tokens and it.output_tokens > 1:
                 spent = it.duration - it.time_to_first_token
                 self._per_token.labels(it.feature).observe(spent / (it.output_tokens - 1), exemplar)
+
+    def _count_tokens(self, it: Generation) -> None:
         for kind, tokens in (("input", it.input_tokens), ("output", it.output_tokens)):
             if tokens:
                 self._tokens.labels(it.feature, kind).inc(tokens)

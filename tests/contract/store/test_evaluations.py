@@ -1,0 +1,28 @@
+"""What evaluations asked for is left out by judges and votes, and retention counts it apart."""
+
+import pytest
+
+from canopy.errors import NoUsersResponse
+from canopy.store import Store
+from canopy.store.erased import Erased
+from tests.contract.store.records import NOON, a_generation, a_vote
+
+
+async def test_no_judge_has_a_turn_on_an_evaluation(store: Store) -> None:
+    users, tested = a_generation(), a_generation(evaluation=True)
+    for each in (users, tested):
+        await store.record_generation(each)
+    assert [it.generation_id for it in await store.unjudged("accuracy", "v1", 0, None, 10)] == [users.id]
+
+
+async def test_nobody_votes_on_an_evaluation(store: Store) -> None:
+    tested = a_generation(evaluation=True)
+    await store.record_generation(tested)
+    with pytest.raises(NoUsersResponse):
+        await store.record_vote(a_vote(tested))
+
+
+async def test_retention_deletes_evaluations_and_counts_them_apart(store: Store) -> None:
+    for each in (a_generation(), a_generation(evaluation=True), a_generation(evaluation=True)):
+        await store.record_generation(each)
+    assert await store.prune(NOON + 1) == Erased(generations=1, feedback=0, comparisons=0, evaluations=2)
