@@ -13,7 +13,6 @@
     │   ├── IdempotencyConflict     422 idempotency_key_reused
     │   ├── AmbiguousRequestId      422 request_id_ambiguous
     │   ├── StillBlind              422 still_blind
-    │   ├── NoUsersResponse         422 no_users_response
     │   ├── TooManyVoters           422 too_many_voters
     │   └── PromptTooLong           422 prompt_too_long
     ├── NotFound                    404 not_found
@@ -150,12 +149,6 @@ class StillBlind(InputError):
     """A vote on one side of a comparison before the comparison has its ballot would tell which prompt it is."""
 
     code = "still_blind"
-
-
-class NoUsersResponse(InputError):
-    """A vote on a response that an evaluation asked for."""
-
-    code = "no_users_response"
 
 
 class TooManyVoters(InputError):

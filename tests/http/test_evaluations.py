@@ -61,7 +61,7 @@ async def test_an_evaluation_is_marked_counted_apart_and_told_what_it_tested(
         assert "comparison_id" not in compared
         vote = {"generation_id": tested["generation_id"], "rating": "thumbs_down"}
         refused = await client.post("/feedback", json=vote)
-        assert (refused.status_code, refused.json()["code"]) == (422, "no_users_response")
+        assert (refused.status_code, refused.json()["code"]) == (422, "invalid_input")
         # By its texts a vote finds the user's generation, which is older.
         texts = {"input_text": "A text.", "response_text": users["response"], "rating": "thumbs_up"}
         assert (await client.post("/feedback", json={**texts, "feature": "summarize"})).status_code == 200

@@ -1,7 +1,7 @@
 """The records, and what a store can do with them.
 
-Times are integers: microseconds since the epoch, UTC. Ids sort by the time they were made (`canopy.ids`).
-What is made anew for each vote is a named tuple: a frozen dataclass takes five times as long to make.
+Times are integers: microseconds since the epoch, UTC. Ids sort by the time they were made (`canopy.ids`). What is made
+for each vote is a named tuple: a frozen dataclass takes five times as long.
 """
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -28,7 +28,6 @@ type Status = Literal["completed", "cancelled", "failed"]
 type Source = Literal["HUMAN", "LLM_JUDGE", "CODE"]
 type Sources = Literal["human", "judge", "any"]
 type Origin = Literal["own", "other"]
-
 JUDGEMENT: Kind = "judgement"
 
 

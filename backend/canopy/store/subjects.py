@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, and_, select
 
-from canopy.errors import AmbiguousRequestId, CanopyError, GenerationNotFound, InputError, NoUsersResponse, StillBlind
+from canopy.errors import AmbiguousRequestId, CanopyError, GenerationNotFound, InputError, StillBlind
 from canopy.store.ab import AB_PREFERENCE
 from canopy.store.base import Vote
 from canopy.store.database import Database, Prepared
@@ -134,7 +134,7 @@ def _recorded(vote: Vote, generation: Row[Any] | None) -> Subject:
     if generation.blind and vote.name != AB_PREFERENCE:
         raise StillBlind("This response is one side of a comparison: it can be rated after the comparison's own vote.")
     if generation.evaluation:
-        raise NoUsersResponse("This response was asked for by an evaluation, so that no vote on it counts.")
+        raise InputError("This response was asked for by an evaluation, so that no vote on it counts.")
     if not _may_be_on(vote, generation):
         raise InputError(
             f"This response came from the feature `{generation.feature}`; leave `feature` out or send that."

@@ -10,7 +10,6 @@ from prometheus_client.registry import Collector
 
 from canopy import __version__
 from canopy.flags.values import SATISFACTION
-from canopy.store.base import Generation
 from canopy.store.deliveries import Outcome
 from canopy.telemetry.access_events import (
     ProxySecretRejected,
@@ -45,6 +44,7 @@ _FIRST_TOKEN_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 6
 _PER_TOKEN_BUCKETS = (0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.2, 0.5, 1)
 
 OTHER = "_OTHER"  # OpenTelemetry's label for what is not told apart
+_ENDED = ("feature", "status", "code")  # labels of model calls
 _MOST_PROMPTS = 100
 _NOT_TAKEN = 405
 
@@ -109,14 +109,9 @@ class Metrics:
             registry=registry,
         )
         self._agreeing: set[str] = set()
-        self._generations = Counter(
-            "canopy_generations", "Users' model calls that ended.", ("feature", "status", "code"), registry=registry
-        )
+        self._generations = Counter("canopy_generations", "Users' model calls that ended.", _ENDED, registry=registry)
         self._evaluations = Counter(
-            "canopy_evaluation_generations",
-            "Model calls for evaluations that ended.",
-            ("feature", "status", "code"),
-            registry=registry,
+            "canopy_evaluation_generations", "Evaluations' calls ended.", _ENDED, registry=registry
         )
         self.generations_in_flight = Gauge("canopy_generations_in_flight", "Model calls under way.", registry=registry)
         self.generations_queued = Gauge(
@@ -233,20 +228,15 @@ class Metrics:
         return prompt_id
 
     def _on_generation(self, event: GenerationFinished) -> None:
-        it: Generation = event.generation
+        it = event.generation
         ended = self._evaluations if it.evaluation else self._generations
         ended.labels(it.feature, it.status, it.error_code or "").inc()
-        self._count_tokens(it)
-        if it.evaluation:
-            return
         exemplar = {"trace_id": it.trace_id}
-        if it.time_to_first_token is not None:
+        if it.time_to_first_token is not None and not it.evaluation:
             self._first_token.labels(it.feature).observe(it.time_to_first_token, exemplar)
             if it.output_tokens and it.output_tokens > 1:
                 spent = it.duration - it.time_to_first_token
                 self._per_token.labels(it.feature).observe(spent / (it.output_tokens - 1), exemplar)
-
-    def _count_tokens(self, it: Generation) -> None:
         for kind, tokens in (("input", it.input_tokens), ("output", it.output_tokens)):
             if tokens:
                 self._tokens.labels(it.feature, kind).inc(tokens)

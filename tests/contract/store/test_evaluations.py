@@ -2,7 +2,7 @@
 
 import pytest
 
-from canopy.errors import NoUsersResponse
+from canopy.errors import InputError
 from canopy.store import Store
 from canopy.store.erased import Erased
 from tests.contract.store.records import NOON, a_generation, a_vote
@@ -18,7 +18,7 @@ async def test_no_judge_has_a_turn_on_an_evaluation(store: Store) -> None:
 async def test_nobody_votes_on_an_evaluation(store: Store) -> None:
     tested = a_generation(evaluation=True)
     await store.record_generation(tested)
-    with pytest.raises(NoUsersResponse):
+    with pytest.raises(InputError, match="asked for by an evaluation"):
         await store.record_vote(a_vote(tested))
 
 
