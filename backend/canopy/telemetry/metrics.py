@@ -111,7 +111,7 @@ class Metrics:
         self._agreeing: set[str] = set()
         self._generations = Counter("canopy_generations", "Users' model calls that ended.", _ENDED, registry=registry)
         self._evaluations = Counter(
-            "canopy_evaluation_generations", "Evaluations' calls ended.", _ENDED, registry=registry
+            "canopy_evaluation_generations", "Calls for evaluations.", _ENDED, registry=registry
         )
         self.generations_in_flight = Gauge("canopy_generations_in_flight", "Model calls under way.", registry=registry)
         self.generations_queued = Gauge(
