@@ -110,9 +110,7 @@ class Metrics:
         )
         self._agreeing: set[str] = set()
         self._generations = Counter("canopy_generations", "Users' model calls that ended.", _ENDED, registry=registry)
-        self._evaluations = Counter(
-            "canopy_evaluation_generations", "Calls for evaluations.", _ENDED, registry=registry
-        )
+        self._tested = Counter("canopy_evaluation_generations", "Calls for evaluations.", _ENDED, registry=registry)
         self.generations_in_flight = Gauge("canopy_generations_in_flight", "Model calls under way.", registry=registry)
         self.generations_queued = Gauge(
             "canopy_generations_queued", "Requests waiting for a free place at the model.", registry=registry
@@ -229,7 +227,7 @@ class Metrics:
 
     def _on_generation(self, event: GenerationFinished) -> None:
         it = event.generation
-        ended = self._evaluations if it.evaluation else self._generations
+        ended = self._tested if it.evaluation else self._generations
         ended.labels(it.feature, it.status, it.error_code or "").inc()
         exemplar = {"trace_id": it.trace_id}
         if it.time_to_first_token is not None and not it.evaluation:
