@@ -221,7 +221,7 @@ class Forbidden(CanopyError):
 
 
 class CrossOrigin(Forbidden):
-    """A page of another origin asked for a change in the name of whoever looks at it."""
+    """A page of another origin asked in the name of whoever looks at it, or had its own name point here to do so."""
 
     code = "cross_origin"
 

@@ -31,6 +31,10 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on; `::` takes IPv4 and IPv6.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    allowed_hosts: str | None = Field(
+        None,
+        description="Further names, with commas between them, under which a server on loopback that is open answers.",
+    )
     operations_host: str | None = Field(
         None, description="Address on which probes and metrics have their port. Unset: that of `CANOPY_HOST`."
     )
