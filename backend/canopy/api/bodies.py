@@ -13,6 +13,9 @@ from canopy.errors import BodyTimeout, BodyTooLarge, ClientGone, InputError
 from canopy.flags.values import SATISFACTION, Assessment
 from canopy.settings import Settings
 
+_MOST_FINDINGS = 50  # that are told: each costs more than the client's bytes that made it
+_LONGEST_PART = 100  # characters of a name that the client made up
+
 
 class BodyError(InputError):
     """A body of the wrong shape.
@@ -166,12 +169,17 @@ def parse[B: Body](kind: type[B], body: bytes) -> B:
     try:
         return kind.model_validate_json(body)
     except ValidationError as error:
+        if (count := error.error_count()) > _MOST_FINDINGS:
+            raise BodyError(f"The body has {count:,} mistakes. Is it meant for this address?", []) from None
         raise invalid(error.errors(include_url=False, include_context=False, include_input=False)) from None
 
 
 def invalid(findings: Any) -> BodyError:
     """pydantic's findings as an error, without what the client sent."""
-    errors = [{"loc": list(item["loc"]), "msg": item["msg"], "type": item["type"]} for item in findings]
+    errors = [
+        {"loc": list(map(_short, item["loc"])), "msg": item["msg"], "type": item["type"]}
+        for item in findings[:_MOST_FINDINGS]
+    ]
     return BodyError(" ".join(dict.fromkeys(_sentence(item) for item in errors)), errors)
 
 
@@ -179,6 +187,10 @@ def check_length(name: str, text: str | None, limit: int) -> None:
     """Raise InputError when `text` has more than `limit` characters."""
     if text is not None and len(text) > limit:
         raise InputError(f"`{name}` has {len(text):,} characters; the limit is {limit:,}.")
+
+
+def _short(part: int | str) -> int | str:
+    return part[:_LONGEST_PART] + "…" if isinstance(part, str) and len(part) > _LONGEST_PART else part
 
 
 def _sentence(item: dict[str, Any]) -> str:
