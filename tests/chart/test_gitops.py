@@ -196,3 +196,14 @@ def test_links_in_the_readme_lead_somewhere() -> None:
     assert [link for link in links if not (GITOPS / link).exists()] == []
     named = re.findall(r"\|? `((?:\w+-)?[\w/-]+\.yaml)`", README.read_text().partition("## 1")[0])
     assert [name for name in named if not (GITOPS / name).exists()] == []
+
+
+def test_the_checker_says_what_the_readme_shows(tmp_path: Path) -> None:
+    (shown,) = (block for block in fenced(README, "console") if "canopy check-values" in block)
+    command, _, said = shown.partition("\n")
+    shutil.copytree(GITOPS, tmp_path / "gitops")
+    values = tmp_path / "gitops/canopy/test/backend/config.yaml"
+    values.write_text(values.read_text().replace("feedback:\n  enabled: false", "feedback:\n  enabled: true"))
+    check = [sys.executable, "-m", *command.removeprefix("$ ").split()]
+    done = subprocess.run(check, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == said.strip()

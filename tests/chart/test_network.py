@@ -170,7 +170,7 @@ def test_a_rule_to_everywhere_leaves_the_metadata_service_out(helm: Helm) -> Non
 @pytest.mark.parametrize("address", METADATA_ADDRESSES)
 def test_a_server_at_the_metadata_service_is_refused(helm: Helm, value: str, address: str) -> None:
     with pytest.raises(
-        HelmError, match=rf"{value} (leads to where clouds give out|has its address in a form that hides)"
+        HelmError, match=rf"`{value}`: (leads to where clouds give out|has its address in a form that hides)"
     ):
         policy(helm, "--set", f"{value}={address}", "--set", "networkPolicy.enabled=false")
 

@@ -60,6 +60,51 @@ def test_check_values_refuses_a_wrong_file_with_the_servers_sentence(tmp_path: P
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("text", "whose", "flags"),
+    [
+        ("feedback: {enabled: false}", "It holds values of the server.", "feedback     off"),
+        ("LLAMA_STACK_URL: http://a:1\nimage: {tag: v1}", "It holds values of the chart.", "feedback     on "),
+        (
+            "repo_url: a\nchart_path: b\ntarget_revision: c\nLLAMA_STACK_URL: http://a:1",
+            "It holds values of the chart, and tells Argo CD where the chart is.",
+            "ab_testing   off",
+        ),
+    ],
+)
+def test_check_values_says_whose_a_file_is(tmp_path: Path, text: str, whose: str, flags: str) -> None:
+    file = tmp_path / "values.yaml"
+    file.write_text(text)
+    result = canopy("check-values", str(file))
+    assert result.returncode == 0, result.stderr
+    assert whose in result.stdout
+    assert flags in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("LLAMA_STACK_URL: http://a:1\nreplicas: 2", "replicas is 2, but SQLite takes one."),
+        ("image: {tag: v1}", "LLAMA_STACK_URL is not set."),
+        ("LLAMA_STACK_URL: http://a:1\nsettings: {log_level: loud}", "`settings`: `log_level`"),
+        ("LLAMA_STACK_URL: http://a:1\nrepo_url: a", "chart_path and target_revision is missing."),
+    ],
+)
+def test_check_values_refuses_what_the_chart_or_argo_cd_would_refuse(tmp_path: Path, text: str, sentence: str) -> None:
+    file = tmp_path / "values.yaml"
+    file.write_text(text)
+    result = canopy("check-values", str(file))
+    assert result.returncode == 1
+    assert sentence in result.stderr
+
+
+def test_check_values_says_what_keeps_a_file_of_the_server_from_being_the_charts(tmp_path: Path) -> None:
+    file = tmp_path / "values.yaml"
+    file.write_text("feedback: {enabled: true}")
+    said = canopy("check-values", str(file)).stdout
+    assert "The chart would not take it as its values: LLAMA_STACK_URL is not set." in said
+
+
 async def test_export_writes_the_dataset_from_the_store(tmp_path: Path) -> None:
     store, url = await filled(tmp_path)
     await store.close()

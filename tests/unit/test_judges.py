@@ -1,9 +1,12 @@
 """What a judge is asked, how its answer is read, and which responses it gets."""
 
+import json
+
 import pytest
 from pydantic import ValidationError
 
-from canopy.flags import Values
+from canopy.errors import ConfigError
+from canopy.flags import Values, load_config
 from canopy.ids import new_id
 from canopy.judges.answer import Answer, read_answer
 from canopy.judges.budget import Budget
@@ -158,7 +161,6 @@ def test_the_usual_judges_are_there_and_ask_the_model_that_summarizes() -> None:
     ("changes", "sentence"),
     [
         ({"labels": [{"name": "kind"}]}, "at least 2"),
-        ({"labels": [{"name": "kind"}, {"name": "kind"}]}, "labels: each name may stand once"),
         ({"name": "user_satisfaction"}, "is what people's feedback is called"),
         ({"name": "a b"}, "pattern"),
         ({"instructions": " "}, "white space"),
@@ -172,10 +174,10 @@ def test_a_wrong_definition_is_refused(changes: dict[str, object], sentence: str
         version(**changes)
 
 
-def test_two_judges_have_two_names() -> None:
-    same = [{"name": "tone", "instructions": "?", "labels": [{"name": "a"}, {"name": "b"}]}] * 2
-    with pytest.raises(ValidationError, match="judges: each name may stand once"):
-        Values.model_validate({"judges": same})
+def test_two_judges_and_two_labels_have_two_names() -> None:
+    same = [{"name": "tone", "instructions": "?", "labels": [{"name": "a"}, {"name": "a"}]}] * 2
+    with pytest.raises(ConfigError, match=r"judges has tone twice.* judges\.tone\.labels has a twice"):
+        load_config(json.dumps({"judges": same}).encode())
 
 
 def test_a_budget_is_a_hard_limit() -> None:

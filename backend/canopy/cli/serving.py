@@ -11,6 +11,7 @@ import click
 from canopy import __version__
 from canopy.cli.common import read_settings, says_why
 from canopy.cli.terminal import say, style
+from canopy.errors import ConfigError
 
 if TYPE_CHECKING:  # what a command doesn't use would take a third of its start
     from canopy.telemetry.events import Started
@@ -71,17 +72,33 @@ def _welcome(parts: Any, started: "Started") -> str:
     return "\n".join([*lines, ""])
 
 
+_WHOSE = {
+    "server": "It holds values of the server.",
+    "chart": "It holds values of the chart.",
+    "gitops": "It holds values of the chart, and tells Argo CD where the chart is.",
+}
+
+
 @click.command("check-values")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @says_why
 def check_values(file: Path) -> None:
-    """Say whether Canopy would take a values FILE, and which flags it turns on.
+    """Say whether Canopy would take a values FILE, whose it is, and which flags it turns on.
+
+    The file may be the server's, the chart's, or one of `gitops/`. What depends on the cluster only Helm can tell.
 
     Exit status 0 when it would, 1 when it wouldn't, with a sentence for each thing that is wrong.
     """
-    from canopy.flags import ConfigSource
+    from canopy.flags.files import check
+    from canopy.flags.source import content_of
 
-    config = ConfigSource(file).current
-    say(f"{file} is fine (revision {config.revision}).")
-    for flag in config.flags.values():
+    content = content_of(file)
+    try:
+        checked = check(content)
+    except ConfigError as error:
+        raise ConfigError(f"{file}: {error.sentence}") from error
+    say(f"{file} is fine{f' (revision {checked.revision})' * bool(checked.revision)}. {_WHOSE[checked.kind]}")
+    if checked.not_for_the_chart:
+        say(f"The chart would not take it as its values: {checked.not_for_the_chart}")
+    for flag in checked.flags.values():
         say(f"  {flag.name:<12} {'on ' if flag.on else 'off'}  {flag.reason}")

@@ -2,9 +2,9 @@
 
 import re
 from ipaddress import ip_network
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints
 
 from canopy.flags.section import Section
 
@@ -74,35 +74,6 @@ class AuthValues(Section):
         "", description="What stands between two groups in that header. Empty: it holds a JSON list."
     )
     sign_out_path: OwnPath = Field("", description="Where the proxy signs people out, such as `/oauth2/sign_out`.")
-
-    @model_validator(mode="after")
-    def _headers(self) -> Self:
-        """Refuse what contradicts itself. The chart refuses it with the same sentences (`templates/_checks.tpl`)."""
-        names = [self.user_header, self.email_header, self.groups_header, self.secret_header]
-        named = [name.lower() for name in names if name]
-        if len(set(named)) < len(named):
-            raise ValueError(
-                "auth.user_header, auth.email_header, auth.groups_header and auth.secret_header name one header twice. "
-                "Give each a header of its own"
-            )
-        if self.mode != "proxy":
-            return self
-        if self.reviewer_groups and not self.groups_header:
-            raise ValueError(
-                "auth.reviewer_groups is set, but auth.groups_header is empty, so that nobody's groups are known. Name "
-                "the header there if the proxy sets it on every request, or leave auth.reviewer_groups empty"
-            )
-        if self.reviewer_emails and not self.email_header:
-            raise ValueError(
-                "auth.reviewer_emails is set, but auth.email_header is empty, so that nobody's address is known. Name "
-                "the header there if the proxy sets it on every request, or leave auth.reviewer_emails empty"
-            )
-        if self.email_header and any("@" in user for user in self.reviewer_users):
-            raise ValueError(
-                "auth.reviewer_users holds an e-mail address, which would count for a user of that name. Move it to "
-                "auth.reviewer_emails"
-            )
-        return self
 
 
 class RateLimitValues(Section):

@@ -1,14 +1,15 @@
 """The Helm chart's values: the server's own, and what only the chart reads.
 
-Nothing here is read while Canopy serves. `canopy.flags.schema` makes the chart's schema from it; what each key means
-stands in the chart's values.yaml, and the defaults stand in both, which a test compares.
+Nothing here is read while Canopy serves; `canopy check-values` reads it. `canopy.flags.schema` makes the chart's schema
+from it; what each key means stands in the chart's values.yaml, and the defaults stand in both, which a test compares.
 """
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
+from canopy.flags.chart_settings import refuse_wrong_settings
 from canopy.flags.chart_types import (
     Address,
     Digest,
@@ -306,8 +307,8 @@ class ChartValues(Values):
     model_config = ConfigDict(alias_generator=_key)
 
     config: ConfigPart = ConfigPart()
-    # Typed in the schema, where `canopy.settings` gives the types.
-    settings: dict[str, Any] = Field(
+    # The schema has the types of `canopy.settings` here.
+    settings: Annotated[dict[str, Any], AfterValidator(refuse_wrong_settings)] = Field(
         {"host": "0.0.0.0", "drain_delay": 5, "grace_period": 240}  # noqa: S104 - a pod is reached at its own address
     )
     image: Image = Image()

@@ -9,20 +9,8 @@ from typing import Any
 
 from canopy.flags.access import RESERVED_HEADERS
 from canopy.flags.chart import ChartValues
-from canopy.flags.values import TAKEN_RATINGS
-from canopy.settings import Settings
-
-# What the chart decides itself: its Service's port, and where the files are.
-_DECIDED = {
-    "port",
-    "operations_port",
-    "operations_host",
-    "config_path",
-    "store_url",
-    "auth_tokens_file",
-    "auth_proxy_secret_file",
-    "banner",
-}
+from canopy.flags.chart_settings import ChartSettings
+from canopy.flags.values import OWN_ASSESSMENTS, SATISFACTION, TAKEN_RATINGS
 
 # An address, or a network whose prefix is no longer than an address.
 _OCTET = "(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
@@ -64,18 +52,12 @@ def _is_title(name: str, child: Any) -> bool:
 
 
 def _settings() -> dict[str, Any]:
-    properties = Settings.model_json_schema()["properties"]
-    settings: dict[str, Any] = {}
-    for name, field in properties.items():
-        if name not in _DECIDED and not _is_secret(field):
-            # The chart has defaults of its own.
-            settings[name] = {key: value for key, value in field.items() if key not in {"default", "title"}}
+    # The chart has defaults of its own.
+    settings = {
+        name: {key: value for key, value in field.items() if key not in {"default", "title"}}
+        for name, field in ChartSettings.model_json_schema()["properties"].items()
+    }
     return {"type": "object", "additionalProperties": False, "properties": settings}
-
-
-def _is_secret(field: Mapping[str, Any]) -> bool:
-    """Whether a setting belongs into a Secret and never into the values."""
-    return any(kind.get("writeOnly") for kind in (field, *field.get("anyOf", ())))
 
 
 def _sharpen(properties: dict[str, Any]) -> None:
@@ -85,7 +67,9 @@ def _sharpen(properties: dict[str, Any]) -> None:
     properties["summarize"]["properties"]["prompt"]["pattern"] = r"\S"
     properties["mlflow"]["properties"]["url"]["anyOf"] = [url, {"type": "null"}]
     feedback = properties["feedback"]["properties"]
-    feedback["reasons"]["uniqueItems"] = True
+    feedback["reasons"]["uniqueItems"] = feedback["names"]["uniqueItems"] = True
+    feedback["names"]["items"]["not"] = {"enum": sorted(OWN_ASSESSMENTS)}
+    properties["judges"]["items"]["properties"]["name"]["not"] = {"enum": sorted({SATISFACTION, *OWN_ASSESSMENTS})}
     feedback["labels"]["items"]["properties"]["name"]["not"] = {
         "anyOf": [{"enum": sorted(TAKEN_RATINGS)}, {"pattern": "^[0-9]+$"}]
     }

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, AnyHttpUrl
 
 # Links and clouds' metadata services. The chart leaves the same out of egress, and refuses it (`canopy.checkServers`).
-_METADATA = [
+METADATA = [
     ip_network(network)
     for network in (
         "169.254.0.0/16",  # link-local, with the service of most clouds
@@ -39,19 +39,22 @@ def _without_credentials(url: AnyHttpUrl) -> AnyHttpUrl:
 
 def _no_metadata(url: AnyHttpUrl) -> AnyHttpUrl:
     """Refuse addresses at which clouds give out credentials. Pydantic has made numbers of any base a usual address."""
-    host = (url.host or "").strip("[]").rstrip(".").lower()
-    try:
-        address = ip_address(host)
-    except ValueError:
-        refused = host in _METADATA_NAMES
-    else:
-        reached = {address, _inside(address) if isinstance(address, IPv6Address) else None} - {None}
-        refused = any(one in network for one in reached for network in _METADATA)
-    if refused:
+    if gives_out_credentials(url.host or ""):
         raise ValueError(
             "leads to where clouds give out credentials, or to no farther than a link; name the server itself"
         )
     return url
+
+
+def gives_out_credentials(host: str) -> bool:
+    """Whether this host is a metadata service's, or none but neighbours on a link reach it."""
+    host = host.strip("[]").rstrip(".").lower()
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host in _METADATA_NAMES
+    reached = {address, _inside(address) if isinstance(address, IPv6Address) else None} - {None}
+    return any(one in network for one in reached for network in METADATA)
 
 
 def _inside(address: IPv6Address) -> IPv4Address | None:

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from canopy import yamlloader
 from canopy.documents import findings_of, problem_of
 from canopy.errors import ConfigError, FeatureDisabled
+from canopy.flags.contradictions import OF_THE_SERVER, refuse
 from canopy.flags.decisions import Flag, decide
 from canopy.flags.registered import PromptSource, RegisteredPrompt, with_texts
 from canopy.flags.values import Arm, Values
@@ -41,15 +42,30 @@ type Check = Callable[[Config, Config | None], None]
 
 def load_config(content: bytes) -> Config:
     """Check the bytes of a values file. Raises ConfigError with a sentence for each of the first findings."""
-    document = _document(content)
-    try:
-        values = Values.model_validate(document)
-    except ValidationError as error:
-        raise ConfigError(findings_of(error)) from error
+    values = validated(Values, parsed(content))
+    refuse(values, OF_THE_SERVER)
     return Config(values, hashlib.sha256(content).hexdigest()[:12])
 
 
-def _document(content: bytes) -> dict[str, Any]:
+def content_of(path: Path) -> bytes:
+    """The bytes of a values file, or more of them than one may hold. Raises ConfigError when it can't be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(_LARGEST + 1)  # one more tells that it is too large
+    except OSError as error:
+        raise ConfigError(f"{path}: the values file can't be read ({error.strerror}).") from error
+
+
+def validated[V: Values](model: type[V], document: Mapping[str, Any]) -> V:
+    """The document as values of this kind. Raises ConfigError."""
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        raise ConfigError(findings_of(error)) from error
+
+
+def parsed(content: bytes) -> dict[str, Any]:
+    """The keys of a values file. Raises ConfigError."""
     if len(content) > _LARGEST:
         raise ConfigError(f"The values are larger than {_LARGEST:,} bytes.")
     try:
@@ -111,7 +127,7 @@ class ConfigSource:
             return None
         self._judged = content
         try:
-            if not _document(content):
+            if not parsed(content):
                 raise ConfigError("the values file is empty; delete keys, not the file's content.")
             config = self._load(content, self._of_file)
         except ConfigError as error:
@@ -160,10 +176,4 @@ class ConfigSource:
         return config
 
     def _read(self) -> bytes:
-        if self.path is None:
-            return b""
-        try:
-            with self.path.open("rb") as file:
-                return file.read(_LARGEST + 1)  # one more tells that it is too large
-        except OSError as error:
-            raise ConfigError(f"{self.path}: the values file can't be read ({error.strerror}).") from error
+        return b"" if self.path is None else content_of(self.path)

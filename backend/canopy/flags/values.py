@@ -39,7 +39,7 @@ TAKEN_RATINGS = {"thumbs_up", "thumbs_down", "positive", "neutral", "negative"}
 # What a vote assesses unless it says otherwise, and the one name whose votes are satisfaction.
 SATISFACTION = "user_satisfaction"
 # The names that Canopy gives to people's verdicts itself, in its store and in MLflow: nothing else may have them.
-_OWN_ASSESSMENTS = {"satisfaction_score", "satisfaction_label", "ab_preference"}
+OWN_ASSESSMENTS = {"satisfaction_score", "satisfaction_label", "ab_preference"}
 
 
 def _refuse_repeated(names: list[str], where: str) -> None:
@@ -114,21 +114,17 @@ class FeedbackValues(Section):
 
     @model_validator(mode="after")
     def _names(self) -> Self:
-        if SATISFACTION not in self.names:
-            raise ValueError(f"names: `{SATISFACTION}` has to be among them, as votes without a `name` have it")
         for name in self.names:
-            if name in _OWN_ASSESSMENTS:
+            if name in OWN_ASSESSMENTS:
                 raise ValueError(f"names: `{name}` means something else already")
         _refuse_repeated(self.names, "names")
         return self
 
     @model_validator(mode="after")
     def _distinct_labels(self) -> Self:
-        names = [label.name for label in self.labels]
-        for name in names:
+        for name in (label.name for label in self.labels):
             if name in TAKEN_RATINGS or name.isdigit():
                 raise ValueError(f"labels: `{name}` means something else already")
-        _refuse_repeated(names, "labels")
         _refuse_repeated(self.reasons, "reasons")
         return self
 
@@ -173,12 +169,6 @@ class MlflowValues(Section):
     )
     experiment: str = Field("canopy", min_length=1, max_length=200, description="The experiment that the traces go to.")
 
-    @model_validator(mode="after")
-    def _reachable(self) -> Self:
-        if self.enabled and self.url is None:
-            raise ValueError("`enabled` needs the server's `url`")
-        return self
-
 
 class JudgeLabel(Section):
     """One of the answers that a judge may give."""
@@ -207,10 +197,9 @@ class JudgeValues(Section):
     )
 
     @model_validator(mode="after")
-    def _distinct_labels(self) -> Self:
-        if self.name in {SATISFACTION, *_OWN_ASSESSMENTS}:
+    def _own_name(self) -> Self:
+        if self.name in {SATISFACTION, *OWN_ASSESSMENTS}:
             raise ValueError(f"name: `{self.name}` is what people's feedback is called")
-        _refuse_repeated([label.name for label in self.labels], "labels")
         return self
 
 
@@ -292,19 +281,5 @@ class Values(Section):
             return values
         url = values.get("LLAMA_STACK_URL") or values["MODEL_URL"]
         if url != values["MODEL_URL"]:
-            raise ValueError("`LLAMA_STACK_URL` and `MODEL_URL` are two names of one address: keep one of them")
+            raise ValueError("LLAMA_STACK_URL and MODEL_URL are two names of one address. Keep one of them")
         return {**values, "LLAMA_STACK_URL": url}
-
-    @model_validator(mode="after")
-    def _registry(self) -> Self:
-        if self.summarize.mlflow_prompt and not self.mlflow.enabled:
-            raise ValueError("`summarize.mlflow_prompt` needs `mlflow.enabled: true` and `mlflow.url`")
-        return self
-
-    @model_validator(mode="after")
-    def _distinct_judges(self) -> Self:
-        _refuse_repeated([judge.name for judge in self.judges], "judges")
-        for judge in self.judges:
-            if judge.name in self.feedback.names:
-                raise ValueError(f"judges: `{judge.name}` is what people's feedback is called (`feedback.names`)")
-        return self

@@ -1,6 +1,10 @@
-{{/* Values that contradict each other end here, each with the sentence that says the way out. */}}
+{{/*
+Values that contradict each other end here, each with the sentence that says the way out. `canopy.flags.contradictions` and
+`canopy.flags.chart_contradictions` have the same in the same order, but for what only a cluster tells.
+*/}}
 {{- define "canopy.checks" -}}
 {{- with .Values }}
+{{- include "canopy.checkServers" . }}
 {{- if and (eq .store.engine "sqlite") .autoscaling.enabled }}
 {{- fail "autoscaling.enabled is true, but SQLite takes one replica. Set store.engine to postgresql and store.existingSecret.name, or autoscaling.enabled to false." }}
 {{- end }}
@@ -22,41 +26,6 @@
 {{- if not (or .LLAMA_STACK_URL .MODEL_URL .image.embeddedModel) }}
 {{- fail "LLAMA_STACK_URL is not set. Set it to the model server's address, such as http://ogx-service:8321 or http://llama-stack-service:8321, or image.embeddedModel to true where the image brings the embedded model." }}
 {{- end }}
-{{- if .ab_testing.enabled }}
-{{- if not (or (trim .summarize.prompt_b) .summarize.mlflow_prompt) }}{{/* the registry may have Prompt B */}}
-{{- fail "ab_testing.enabled is true, but summarize.prompt_b is empty. Give it the prompt to compare with, or set ab_testing.enabled to false." }}
-{{- end }}
-{{- if eq .summarize.prompt .summarize.prompt_b }}
-{{- fail "ab_testing.enabled is true, but summarize.prompt and summarize.prompt_b are the same text. Change one, or set ab_testing.enabled to false." }}
-{{- end }}
-{{- if not (and .summarize.enabled .feedback.enabled) }}
-{{- fail "ab_testing.enabled is true, but it needs summarize.enabled and feedback.enabled as well. Set both to true, or ab_testing.enabled to false." }}
-{{- end }}
-{{- end }}
-{{- include "canopy.checkServers" . }}
-{{- if and .mlflow.enabled (not .mlflow.url) }}
-{{- fail "mlflow.enabled is true, but mlflow.url is not set. Set it to MLflow's address, or mlflow.enabled to false." }}
-{{- end }}
-{{- if and .summarize.mlflow_prompt (not .mlflow.enabled) }}
-{{- fail "summarize.mlflow_prompt is set, but mlflow.enabled is false. Set mlflow.enabled to true and mlflow.url, or leave the prompt's name empty." }}
-{{- end }}
-{{- if not (has "user_satisfaction" .feedback.names) }}
-{{- fail "feedback.names lacks user_satisfaction, which votes without a name have. Add it." }}
-{{- end }}
-{{- range .judges }}
-{{- if has .name $.Values.feedback.names }}
-{{- fail (printf "feedback.names and judges both have %s. Give the judge a name of its own." .name) }}
-{{- end }}
-{{- end }}
-{{- range $list, $named := dict "feedback.labels" .feedback.labels "judges" .judges }}
-{{- $names := list }}
-{{- range $named }}
-{{- if has .name $names }}
-{{- fail (printf "%s has %s twice. Give each a name of its own." $list .name) }}
-{{- end }}
-{{- $names = append $names .name }}
-{{- end }}
-{{- end }}
 {{- if and .judgeRuns.enabled (eq .store.engine "sqlite") }}
 {{- fail "judgeRuns.enabled is true, but SQLite's file is for the server's pod alone. Set judging.online to true instead, or store.engine to postgresql." }}
 {{- end }}
@@ -76,13 +45,6 @@
 {{- fail "auth.mode is proxy, but authProxy.kind is empty. Say which proxy the image is: oauth2-proxy, openshift (OpenShift's oauth-proxy) or other." }}
 {{- end }}
 {{- $auth := fromJson (include "canopy.auth" $) }}
-{{- $named := list }}
-{{- range list $auth.user_header $auth.email_header $auth.groups_header $auth.secret_header }}
-{{- if . }}{{ $named = append $named (lower .) }}{{ end }}
-{{- end }}
-{{- if ne (len $named) (len (uniq $named)) }}
-{{- fail "auth.user_header, auth.email_header, auth.groups_header and auth.secret_header name one header twice. Give each a header of its own." }}
-{{- end }}
 {{- if eq $auth.mode "proxy" }}
 {{- if eq .authProxy.kind "openshift" }}
 {{- if or $auth.reviewer_groups $auth.groups_header }}
@@ -100,15 +62,6 @@
 {{- end }}
 {{- if and (eq .authProxy.kind "oauth2-proxy") $auth.reviewer_groups (not $auth.groups_separator) }}
 {{- fail "auth.reviewer_groups is set, but auth.groups_separator is empty, and oauth2-proxy puts commas between groups. Set it to \",\" where nobody can be in a group with a comma in its name, or list people in auth.reviewer_emails." }}
-{{- end }}
-{{- if and $auth.reviewer_groups (not $auth.groups_header) }}
-{{- fail "auth.reviewer_groups is set, but auth.groups_header is empty, so that nobody's groups are known. Name the header there if the proxy sets it on every request, or leave auth.reviewer_groups empty." }}
-{{- end }}
-{{- if and $auth.reviewer_emails (not $auth.email_header) }}
-{{- fail "auth.reviewer_emails is set, but auth.email_header is empty, so that nobody's address is known. Name the header there if the proxy sets it on every request, or leave auth.reviewer_emails empty." }}
-{{- end }}
-{{- if and $auth.email_header (contains "@" (join "" $auth.reviewer_users)) }}
-{{- fail "auth.reviewer_users holds an e-mail address, which would count for a user of that name. Move it to auth.reviewer_emails." }}
 {{- end }}
 {{- $decided := fromJson (include "canopy.proxyArguments" $) }}
 {{- range .authProxy.args }}
@@ -146,6 +99,59 @@
 {{- range .extraEnv }}
 {{- if hasPrefix "CANOPY_" (upper .name) }}
 {{- fail (printf "extraEnv has %s, which the chart sets. Use settings.%s instead; secrets come from Secrets: store.existingSecret, authTokens.existingSecret, mlflowToken.existingSecret." .name (.name | lower | trimPrefix "canopy_")) }}
+{{- end }}
+{{- end }}
+{{- include "canopy.checkServed" $ }}
+{{- end }}
+{{- end }}
+
+{{/* What the server refuses as well (`canopy.flags.contradictions`): the chart's own checks come first. */}}
+{{- define "canopy.checkServed" -}}
+{{- $auth := fromJson (include "canopy.auth" .) }}
+{{- with .Values }}
+{{- if and .mlflow.enabled (not .mlflow.url) }}
+{{- fail "mlflow.enabled is true, but mlflow.url is not set. Set it to MLflow's address, or mlflow.enabled to false." }}
+{{- end }}
+{{- if and .summarize.mlflow_prompt (not .mlflow.enabled) }}
+{{- fail "summarize.mlflow_prompt is set, but mlflow.enabled is false. Set mlflow.enabled to true and mlflow.url, or leave the prompt's name empty." }}
+{{- end }}
+{{- if not (has "user_satisfaction" .feedback.names) }}
+{{- fail "feedback.names lacks user_satisfaction, which votes without a name have. Add it." }}
+{{- end }}
+{{- range .judges }}
+{{- if has .name $.Values.feedback.names }}
+{{- fail (printf "feedback.names and judges both have %s. Give the judge a name of its own." .name) }}
+{{- end }}
+{{- end }}
+{{- $lists := dict "feedback.labels" .feedback.labels "judges" .judges }}
+{{- range .judges }}
+{{- $_ := set $lists (printf "judges.%s.labels" .name) .labels }}
+{{- end }}
+{{- range $list, $named := $lists }}
+{{- $names := list }}
+{{- range $named }}
+{{- if has .name $names }}
+{{- fail (printf "%s has %s twice. Give each a name of its own." $list .name) }}
+{{- end }}
+{{- $names = append $names .name }}
+{{- end }}
+{{- end }}
+{{- $named := list }}
+{{- range list $auth.user_header $auth.email_header $auth.groups_header $auth.secret_header }}
+{{- if . }}{{ $named = append $named (lower .) }}{{ end }}
+{{- end }}
+{{- if ne (len $named) (len (uniq $named)) }}
+{{- fail "auth.user_header, auth.email_header, auth.groups_header and auth.secret_header name one header twice. Give each a header of its own." }}
+{{- end }}
+{{- if eq $auth.mode "proxy" }}
+{{- if and $auth.reviewer_groups (not $auth.groups_header) }}
+{{- fail "auth.reviewer_groups is set, but auth.groups_header is empty, so that nobody's groups are known. Name the header there if the proxy sets it on every request, or leave auth.reviewer_groups empty." }}
+{{- end }}
+{{- if and $auth.reviewer_emails (not $auth.email_header) }}
+{{- fail "auth.reviewer_emails is set, but auth.email_header is empty, so that nobody's address is known. Name the header there if the proxy sets it on every request, or leave auth.reviewer_emails empty." }}
+{{- end }}
+{{- if and $auth.email_header (contains "@" (join "" $auth.reviewer_users)) }}
+{{- fail "auth.reviewer_users holds an e-mail address, which would count for a user of that name. Move it to auth.reviewer_emails." }}
 {{- end }}
 {{- end }}
 {{- end }}

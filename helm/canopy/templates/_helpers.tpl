@@ -189,10 +189,10 @@ same (`canopy.flags.servers`), but of the collector it isn't told.
 {{- $inside := regexMatch "^(0*:.*|64:ff9b:.*|2002:.*)(a9fe|169[.]254|6464:0?64c8|100[.]100[.]100[.]200|a83f:8110|168[.]63[.]129[.]16)" $host -}}
 {{- $named := regexMatch "^(instance-data|instance-data[.]ec2[.]internal|metadata|metadata[.]goog|metadata[.]google[.]internal|metadata[.]tencentyun[.]com)$" $host -}}
 {{- if or $four $six $inside $named }}
-{{- fail (printf "%s leads to where clouds give out credentials, or to no farther than a link. Name the server itself." $name) }}
+{{- fail (printf "`%s`: leads to where clouds give out credentials, or to no farther than a link; name the server itself." $name) }}
 {{- end }}
 {{- if $unusual }}
-{{- fail (printf "%s has its address in a form that hides where it leads. Write it as four decimal numbers." $name) }}
+{{- fail (printf "`%s`: has its address in a form that hides where it leads; write it as four decimal numbers." $name) }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -240,4 +240,21 @@ anything else is outside the cluster; `name.namespace` could be either, so it is
   - ipBlock: {{ include "canopy.ipBlock" (dict "cidr" "::/0") }}
   {{- end }}
   {{- end }}
+{{- end }}
+
+{{/* Why A/B testing is off although the values enable it, as the server says it (`canopy.flags.decisions`); else nothing. */}}
+{{- define "canopy.abTestingOff" -}}
+{{- with .Values }}
+{{- if .ab_testing.enabled }}
+{{- $missing := list }}
+{{- if not .summarize.enabled }}{{ $missing = append $missing "`summarize.enabled: true`" }}{{ end }}
+{{- if not .feedback.enabled }}{{ $missing = append $missing "`feedback.enabled: true`" }}{{ end }}
+{{- if not (trim .summarize.prompt_b) }}{{ $missing = append $missing "a prompt in `summarize.prompt_b`" }}{{ end }}
+{{- if $missing }}
+{{- printf "`ab_testing.enabled` is true, but it needs %s as well." (join " and " $missing) }}
+{{- else if eq .summarize.prompt .summarize.prompt_b }}
+{{- print "`summarize.prompt` and `summarize.prompt_b` are the same text." }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- end }}

@@ -1,0 +1,257 @@
+"""The chart, `canopy check-values` and the server say the same of the same values: verdict, sentence and flags."""
+
+import random
+import re
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from canopy.cli.serving import check_values
+from canopy.errors import ConfigError
+from canopy.flags import Values, load_config
+from canopy.flags.chart_contradictions import OF_THE_CHART
+from canopy.flags.contradictions import OF_THE_SERVER
+from canopy.flags.files import chart_values
+from tests.chart.conftest import find
+from tests.support.helm import CHART, Helm, HelmError
+
+type Document = dict[str, Any]
+
+POSTGRESQL = {"store": {"engine": "postgresql", "existingSecret": {"name": "db"}}}
+PROXY = {
+    "auth": {"mode": "proxy"},
+    "authProxy": {"image": "proxy", "kind": "oauth2-proxy", "existingSecret": {"name": "proxy"}},
+    "networkPolicy": {"to": {"identityProvider": "https://sso.example.com"}},
+}
+GRADES = [{"name": "good", "sentiment": "positive"}, {"name": "poor"}]
+
+
+def judges(*names: str) -> Document:
+    return {"judges": [{"name": name, "instructions": "Judge.", "labels": GRADES} for name in names]}
+
+
+# What a file may say of each thing. One of a row goes into a combination, most often the first, which is nothing.
+ROWS: list[list[Document]] = [
+    [{}, POSTGRESQL, {"store": {"engine": "postgresql"}}, {"store": {"existingSecret": {"name": "db"}}}],
+    [
+        {},
+        {"replicas": 2},
+        {"replicas": 0},
+        {"autoscaling": {"enabled": True}},
+        {"autoscaling": {"enabled": True, "minReplicas": 9}},
+    ],
+    [{}, {"LLAMA_STACK_URL": None}, {"LLAMA_STACK_URL": None, "image": {"embeddedModel": True}}],
+    [{}, {"LLAMA_STACK_URL": "http://169.254.169.254/latest"}, {"LLAMA_STACK_URL": "https://models.example.com:8443"}],
+    [{}, {"summarize": {"enabled": False}}, {"summarize": {"enabled": True}}, {"summarize": {"model": "granite"}}],
+    [
+        {},
+        {"summarize": {"prompt_b": "Briefly:"}},
+        {"summarize": {"prompt": "One", "prompt_b": "One"}},
+        {"summarize": {"prompt_b": "  "}},
+    ],
+    [{}, {"feedback": {"enabled": False}}, {"feedback": {"enabled": True}}],
+    [{}, {"ab_testing": {"enabled": True}}, {"ab_testing": {"enabled": True}}, {"ab_testing": {"enabled": False}}],
+    [
+        {},
+        {"mlflow": {"enabled": True}},
+        {"mlflow": {"enabled": True, "url": "http://mlflow:5000"}},
+        {"mlflow": {"url": "http://metadata.google.internal"}},
+    ],
+    [{}, {"summarize": {"mlflow_prompt": "summary"}}],
+    [
+        {},
+        {"feedback": {"names": ["tone"]}},
+        {"feedback": {"names": ["user_satisfaction", "quality"]}},
+        {"feedback": {"names": ["user_satisfaction", "user_satisfaction"]}},
+        {"feedback": {"names": ["user_satisfaction", "ab_preference"]}},
+    ],
+    [{}, {"feedback": {"labels": [{"name": "fine"}, {"name": "fine"}]}}, {"feedback": {"labels": [{"name": "fine"}]}}],
+    [
+        {},
+        judges("tone", "tone"),
+        judges("tone"),
+        judges("satisfaction_score"),
+        {"judges": []},
+        {"judges": [{"name": "tone", "instructions": "Judge.", "labels": GRADES[:1] * 2}]},
+    ],
+    [{}, {"judgeRuns": {"enabled": True}}, {"judging": {"online": True}}],
+    [
+        {},
+        {"opentelemetry": {"enabled": True}},
+        {"opentelemetry": {"endpoint": "http://169.254.169.254:4317"}},
+        {"opentelemetry": {"enabled": True, "endpoint": "http://collector.tracing.svc:4317"}},
+    ],
+    [
+        {},
+        {"networkPolicy": {"enabled": False}},
+        {"networkPolicy": {"extraEgress": [{"to": [{"ipBlock": {"cidr": "169.254.169.254/32"}}]}]}},
+    ],
+    [
+        {},
+        PROXY,
+        PROXY,
+        {"auth": {"mode": "proxy"}},
+        {"authProxy": {"existingSecret": {"name": "proxy"}}},
+        {"auth": {"mode": "token"}},
+        {"auth": {"mode": "token"}, "authTokens": {"existingSecret": {"name": "tokens"}}},
+        {"authTokens": {"existingSecret": {"name": "tokens"}}},
+        {"auth": {"mode": "open"}},
+    ],
+    [{}, {"authProxy": {"kind": "openshift"}}, {"authProxy": {"kind": "other"}}, {"authProxy": {"image": "another"}}],
+    [
+        {},
+        {"auth": {"reviewer_groups": ["a"]}},
+        {"auth": {"reviewer_groups": ["a"], "groups_separator": ","}},
+        {"auth": {"reviewer_emails": ["a@b"]}},
+        {"auth": {"reviewer_users": ["a@b"]}},
+    ],
+    [
+        {},
+        {"auth": {"user_header": "Remote-User"}},
+        {"auth": {"email_header": "X-Forwarded-User"}},
+        {"auth": {"groups_header": "X-Forwarded-Groups"}},
+        {"auth": {"user_header": "X-Forwarded-Email"}},
+    ],
+    [
+        {},
+        {"authProxy": {"args": ["--proxy-websockets"]}},
+        {"authProxy": {"args": ["-basic-auth-password=x"]}},
+        {"authProxy": {"args": ["--pass-basic-auth=true", "plain"]}},
+    ],
+    [{}, {"route": {"enabled": True}}, {"route": {"enabled": True, "insecurePolicy": "Allow"}}],
+    [{}, {"ingress": {"enabled": True}}, {"ingress": {"enabled": True, "hosts": ["canopy.example.com"]}}],
+    [{}, {"httpRoute": {"enabled": True}}, {"httpRoute": {"enabled": True, "parentRefs": [{"name": "gateway"}]}}],
+    [{}, {"extraEnv": [{"name": "CANOPY_LOG_LEVEL", "value": "debug"}]}, {"extraEnv": [{"name": "A", "value": "b"}]}],
+    [{}, {"settings": {"log_level": "loud"}}, {"settings": {"log_level": "debug"}}, {"settings": {"grace": 1}}],
+    [{}, {"image": {"tag": None}}, {"image": {"tag": 1}}, {"sumarize": {"enabled": True}}, {"networkPolicy": None}],
+]
+ARGO_CD = {"repo_url": "https://git.example.com/a.git", "chart_path": "helm/canopy", "target_revision": "main"}
+
+
+def over(document: Document, given: Mapping[str, Any]) -> Document:
+    merged = dict(document)
+    for key, value in given.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = over(merged[key], value) if both else value
+    return merged
+
+
+def combinations() -> list[Document]:
+    """Everything that a row has, alone; each way to name people with it; and some hundreds drawn by a fixed seed."""
+    base: Document = ARGO_CD | {"LLAMA_STACK_URL": "http://llama-stack-service:8321"}
+    alone = [over(base, part) for row in ROWS for part in row[1:]]
+    openshift = over(PROXY, {"authProxy": {"kind": "openshift"}})
+    other = over(PROXY, {"authProxy": {"kind": "other"}})
+    behind = [
+        over(over(base, proxy), part) for proxy in (PROXY, openshift, other) for row in ROWS[16:21] for part in row
+    ]
+    draw = random.Random(12)
+    drawn = []
+    for _ in range(260):
+        parts: Document = base
+        for row in draw.sample(ROWS, draw.randint(2, 9)):
+            parts = over(parts, draw.choice(row))
+        drawn.append(parts)
+    return alone + behind + drawn
+
+
+def by_helm(helm: Helm, file: Path) -> tuple[str, str]:
+    """What the chart makes for the server, and why it makes nothing."""
+    try:
+        rendered = helm.run("template", "canopy", CHART, "--values", file)
+    except HelmError as error:
+        return "", str(error)
+    objects = tuple(filter(None, yaml.load_all(rendered, yaml.CSafeLoader)))
+    return find(objects, "ConfigMap")["data"]["canopy-config.yaml"], ""
+
+
+def by_checker(file: Path) -> tuple[int, str]:
+    result = CliRunner().invoke(check_values, [str(file)])
+    return result.exit_code, result.output
+
+
+def servers_own(document: Document) -> bytes:
+    """The part of a file that the server would read, if it got it without the chart."""
+    return yaml.safe_dump({key: value for key, value in document.items() if key in Values.model_fields}).encode()
+
+
+def sentence(refusal: str) -> str:
+    """What `fail` said, without where."""
+    said = re.search(r"execution error at \(.*?\): (.*)$", refusal, re.MULTILINE)
+    assert said, refusal
+    return said[1]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Document, Path]]:
+    folder = tmp_path_factory.mktemp("values")
+    made = []
+    for number, document in enumerate(combinations()):
+        file = folder / f"{number}.yaml"
+        file.write_text(yaml.safe_dump(document))
+        made.append((document, file))
+    return made
+
+
+def test_chart_checker_and_server_agree_on_hundreds_of_values(
+    each_helm: Helm, files: list[tuple[Document, Path]]
+) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        rendered = list(pool.map(lambda one: by_helm(each_helm, one[1]), files))
+    disagreed = []
+    verdicts = {"taken": 0, "contradiction": 0, "schema": 0}
+    for (document, file), (config, refusal) in zip(files, rendered, strict=True):
+        status, said = by_checker(file)
+        if not refusal:
+            verdicts["taken"] += 1
+            flags = load_config(config.encode()).flags
+            lines = [f"  {flag.name:<12} {'on ' if flag.on else 'off'}  {flag.reason}" for flag in flags.values()]
+            right = status == 0 and all(line in said for line in lines)
+        elif "specifications of the schema" in refusal:
+            verdicts["schema"] += 1
+            right = status == 1
+        else:
+            verdicts["contradiction"] += 1
+            right = status == 1 and sentence(refusal) in said
+        if not right:
+            disagreed.append((document, refusal, said))
+    assert disagreed == []
+    assert len(files) > 400
+    assert min(verdicts.values()) > 40, verdicts
+
+
+def test_the_server_refuses_alone_what_the_chart_refuses_of_its_values(files: list[tuple[Document, Path]]) -> None:
+    compared = 0
+    for document, _ in files:
+        if "proxy" in str(document.get("auth", "")):
+            continue  # the chart completes the headers
+        try:
+            values = chart_values(document)
+        except ConfigError as error:
+            refusal = error.sentence
+        else:
+            assert load_config(servers_own(document)).flags.keys() <= set(vars(values)), document
+            continue
+        try:
+            load_config(servers_own(document))
+        except ConfigError as error:
+            wrong_types = refusal.startswith("`")  # those are told before any contradiction
+            assert wrong_types or error.sentence in refusal, document
+            compared += 1
+    assert compared > 40
+
+
+def test_every_contradiction_of_the_tables_was_tried(files: list[tuple[Document, Path]]) -> None:
+    tried: set[str] = set()
+    for document, _ in files:
+        try:
+            chart_values(document)
+        except ConfigError as error:
+            tried.add(error.sentence)
+    patterns = [re.escape(one.sentence).replace(r"\{\}", ".+") for one in (*OF_THE_CHART, *OF_THE_SERVER)]
+    assert [pattern for pattern in patterns if not any(re.search(pattern, text) for text in tried)] == []
