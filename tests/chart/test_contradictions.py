@@ -1,5 +1,7 @@
 """Values that contradict each other end the render with a sentence that says the way out."""
 
+from pathlib import Path
+
 import pytest
 
 from canopy.flags import load_config
@@ -136,7 +138,7 @@ def test_the_ways_out_are_ways_out(each_helm: Helm, settings: tuple[str, ...]) -
 def test_a_flag_that_can_not_work_is_off_and_the_notes_say_why(helm: Helm, settings: tuple[str, ...]) -> None:
     """Helm 4's notes: Helm 3 shows none without a cluster. `test_agreement` has the flags of both."""
     given = [part for one in ("ab_testing.enabled=true", *settings) for part in ("--set", one)]
-    values = ("--values", MINIMAL, *given)
+    values: list[str | Path] = ["--values", MINIMAL, *given]
     config = find(helm.render(*values), "ConfigMap")["data"]["canopy-config.yaml"]
     flag = load_config(config.encode()).flags["ab_testing"]
     _, _, notes = helm.run("install", "--dry-run=client", "canopy", CHART, *values).partition("NOTES:")

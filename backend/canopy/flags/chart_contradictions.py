@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from ipaddress import ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from urllib.parse import urlsplit
 
 from canopy.flags.chart import ChartValues
@@ -71,23 +71,49 @@ def _decided_arguments(values: ChartValues) -> _Named:
     return [(name, value, name, decided[name]) for name, value in given if decided.get(name, value) != value]
 
 
-def _ways_to_credentials(values: ChartValues) -> _Named:
-    """Networks that the NetworkPolicy would open, and the one of a metadata service that each is in."""
+def _opened(values: ChartValues) -> list[str]:
+    """The addresses and networks that the NetworkPolicy would let the pods out to."""
     policy = values.network_policy
     if not policy.enabled:
         return []
-    blocks = [to.get("ipBlock") or {} for rule in policy.extra_egress for to in rule.get("to") or []]
     addresses = [policy.to.mlflow, *[policy.to.postgresql] * (values.store.engine == "postgresql")]
     addresses += [policy.to.identity_provider] * (values.auth.mode == "proxy")
     hosts = [urlsplit(address).hostname or "" for address in addresses]
-    networks = [f"{host}/{128 if ':' in host else 32}" for host in hosts if re.fullmatch(r"[0-9.]+|.*:.*", host)]
-    networks += [block["cidr"] for block in blocks if block.get("cidr")]
-    return [
-        (text, outer)
-        for text in networks
-        for outer in METADATA
-        if (inner := ip_network(text, strict=False)).version == outer.version and inner.subnet_of(outer)  # type: ignore[arg-type]  # of one version
-    ]
+    blocks = [to.get("ipBlock") or {} for rule in policy.extra_egress for to in rule.get("to") or []]
+    own = [f"{host}/{128 if ':' in host else 32}" for host in hosts if re.fullmatch(r"[0-9.]+|.*:.*", host)]
+    return own + [str(block["cidr"]) for block in blocks if block.get("cidr")]
+
+
+def _network(text: str) -> IPv4Network | IPv6Network | None:
+    try:
+        return ip_network(text, strict=False)
+    except ValueError:
+        return None
+
+
+def _no_addresses(version: int) -> Callable[[ChartValues], _Named]:
+    def found(values: ChartValues) -> _Named:
+        those = [text for text in _opened(values) if (6 if ":" in text else 4) == version]
+        dotted = [text for text in those if version == 6 and "." in text]
+        return [(text.partition("/")[0],) for text in those if text in dotted or _network(text) is None]
+
+    return found
+
+
+def _ipv4_in_ipv6(values: ChartValues) -> _Named:
+    outer = [IPv6Network("::/96"), IPv6Network("::ffff:0:0/96")]
+    networks = [(text, _network(text)) for text in _opened(values)]
+    return [(text,) for text, one in networks if isinstance(one, IPv6Network) and any(map(one.subnet_of, outer))]
+
+
+def _ways_to_credentials(values: ChartValues) -> _Named:
+    """Networks that the NetworkPolicy would open, and the one of a metadata service that each is in."""
+    networks = [(text, network) for text in _opened(values) if (network := _network(text))]
+    return [(text, outer) for text, inner in networks for outer in METADATA if _within(inner, outer)]
+
+
+def _within(inner: IPv4Network | IPv6Network, outer: IPv4Network | IPv6Network) -> bool:
+    return inner.version == outer.version and inner.network_address in outer and inner.prefixlen >= outer.prefixlen
 
 
 _SQLITE = "sqlite"
@@ -224,13 +250,19 @@ OF_THE_CHART: tuple[Contradiction[ChartValues], ...] = (
     ),
     Contradiction(
         lambda values: [
-            (name, name.removeprefix("CANOPY_").lower())
+            (name, name.lower().removeprefix("canopy_"))
             for name in (str(variable.get("name", "")) for variable in values.extra_env)
-            if name.startswith("CANOPY_")
+            if name.upper().startswith("CANOPY_")
         ],
         "extraEnv has {}, which the chart sets. Use settings.{} instead; secrets come from Secrets: "
         "store.existingSecret, authTokens.existingSecret, mlflowToken.existingSecret.",
     ),
+    Contradiction(_no_addresses(6), "networkPolicy has {}, which is no address of IPv6. Write IPv4 addresses as such."),
+    Contradiction(
+        _no_addresses(4),
+        "networkPolicy has {}, which is no address of IPv4. Write it as four numbers, without zeros before them.",
+    ),
+    Contradiction(_ipv4_in_ipv6, "networkPolicy has {}, which is IPv4 written as IPv6. Write IPv4 addresses as such."),
     Contradiction(
         _ways_to_credentials,
         "networkPolicy lets nobody out to {}: {} is where clouds give out credentials. Name another address.",

@@ -15,6 +15,13 @@ METADATA = [
         "168.63.129.16/32",  # Azure's
         "fd00:ec2::254/128",  # Amazon's
         "fd20:ce::254/128",  # Google's
+        "192.0.0.192/32",  # Oracle's, and on IPv6
+        "fd00:c1::a9fe:a9fe/128",
+        "fd00:42::42/128",  # Scaleway's
+        "64:ff9b::a9fe:0/112",  # what a translator (NAT64) takes for one of those above
+        "64:ff9b::6464:64c8/128",
+        "64:ff9b::a83f:8110/128",
+        "64:ff9b::c000:c0/128",
     )
 ]
 _METADATA_NAMES = {

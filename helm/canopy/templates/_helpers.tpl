@@ -141,7 +141,7 @@ that is written as one of IPv6: no packet ever has one, so that a rule for it wo
 {{- if . }}{{ printf "0x%s" . | int64 | printf "%016b" }}{{ else }}{{ repeat (mul 16 $missing | int) "0" }}{{ end -}}
 {{- end -}}
 {{- else -}}
-{{- if not (regexMatch "^(0|[1-9][0-9]{0,2})([.](0|[1-9][0-9]{0,2})){3}$" $address) -}}
+{{- if not (regexMatch "^(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])([.](25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])){3}$" $address) -}}
 {{- fail (printf "networkPolicy has %s, which is no address of IPv4. Write it as four numbers, without zeros before them." .) -}}
 {{- end -}}
 {{- range splitList "." $address }}{{ int64 . | printf "%08b" }}{{ end -}}
