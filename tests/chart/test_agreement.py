@@ -49,7 +49,13 @@ ROWS: list[list[Document]] = [
         {"autoscaling": {"enabled": True}},
         {"autoscaling": {"enabled": True, "minReplicas": 9}},
     ],
-    [{}, {"LLAMA_STACK_URL": None}, {"LLAMA_STACK_URL": None, "image": {"embeddedModel": True}}],
+    [
+        {},
+        {"LLAMA_STACK_URL": None},
+        {"LLAMA_STACK_URL": None, "image": {"embeddedModel": True}},
+        {"LLAMA_STACK_URL": None, "MODEL_URL": "http://ogx-service:8321"},
+        {"MODEL_URL": "http://ogx-service:8321"},
+    ],
     [{}, {"LLAMA_STACK_URL": "http://169.254.169.254/latest"}, {"LLAMA_STACK_URL": "https://models.example.com:8443"}],
     [{}, {"summarize": {"enabled": False}}, {"summarize": {"enabled": True}}, {"summarize": {"model": "granite"}}],
     [

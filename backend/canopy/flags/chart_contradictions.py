@@ -149,8 +149,8 @@ OF_THE_CHART: tuple[Contradiction[ChartValues], ...] = (
     ),
     Contradiction(
         lambda values: not (values.LLAMA_STACK_URL or values.image.embedded_model),
-        "LLAMA_STACK_URL is not set. Set it to the model server's address, such as http://llama-stack-service:8321, or "
-        "image.embeddedModel to true where the image brings the embedded model.",
+        "LLAMA_STACK_URL is not set. Set it to the model server's address, such as http://ogx-service:8321 or "
+        "http://llama-stack-service:8321, or image.embeddedModel to true where the image brings the embedded model.",
     ),
     Contradiction(
         lambda values: values.judge_runs.enabled and values.store.engine == _SQLITE,
