@@ -142,4 +142,9 @@ DOWN: dict[str, Any] = {"value": "thumbs_down", "sentiment": -1}
 
 async def everything(store: Store) -> list[Feedback]:
     """All votes, newest first."""
-    return (await store.page(Filter(), 1000, None)).feedback
+    page = await store.page(Filter(), 1000, None)
+    feedback = page.feedback
+    while page.next:  # a page ends by what is read at once, too
+        page = await store.page(Filter(), 1000, page.next)
+        feedback += page.feedback
+    return feedback
