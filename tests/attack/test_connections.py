@@ -182,7 +182,10 @@ async def test_taking_all_connections_with_requests_in_progress(tmp_path: Path) 
 
 @pytest.mark.own_server
 async def test_a_reader_that_does_not_read(model: FakeModelServer, tmp_path: Path) -> None:
-    """Answers that nobody takes are held for the idle time, a bounded part of each, and then dropped."""
+    """Answers that nobody takes are held for the idle time, a bounded part of each, and then dropped.
+
+    Held before as well: this keeps it so.
+    """
     async with running_server(tmp_path, values(model), env=SHORT | {"CANOPY_MAX_CONNECTIONS": "200"}) as server:
         async with httpx.AsyncClient(base_url=server.url, timeout=30) as http:
             page = len((await http.get("/openapi.json")).content)

@@ -160,7 +160,7 @@ async def test_judging_names_that_the_values_list_as_satisfaction(model: FakeMod
 async def test_deciding_an_experiment_and_a_response_alone_with_many_sessions(
     model: FakeModelServer, tmp_path: Path, mode: str
 ) -> None:
-    """Where Canopy knows who asks, sessions make nobody a second voter."""
+    """Where Canopy knows who asks, sessions make nobody a second voter. Held before as well: this keeps it so."""
     async with guarded_server(tmp_path, model, mode) as (server, _), people(server, mode) as (ana, ben, _, _):
         answer = await summarize(ben)
         for number in range(20):
