@@ -249,7 +249,7 @@ async def test_an_unknown_address_answers_in_the_common_shape(client: httpx.Asyn
     assert (missing.status_code, missing.json()["code"]) == (404, "not_found")
     wrong = await client.put("/feedback", json={})
     assert (wrong.status_code, wrong.json()["code"]) == (405, "method_not_allowed")
-    assert wrong.headers["allow"] == "GET, POST"
+    assert wrong.headers["allow"] == "GET, HEAD, POST"
 
 
 async def test_the_log_knows_pages_by_their_route(client: httpx.AsyncClient, server: Server) -> None:

@@ -66,8 +66,11 @@ def build_api(parts: Parts) -> FastAPI:
         ):  # it says more than the function's name
             route.summary = route.endpoint.__doc__.splitlines()[0].rstrip(".")
     app.router.routes.extend([*page_routes(parts), sign_in_page(parts), *reference_routes(app)])
+    app.openapi()  # is kept from here on, and so doesn't describe each GET a second time as a HEAD
     access = Access(parts)
     for route in app.router.routes:
+        if isinstance(route, APIRoute) and route.methods and "GET" in route.methods:
+            route.methods.add("HEAD")  # FastAPI's routes take GET alone
         access.guard(route)
     return app
 

@@ -53,8 +53,6 @@ def operations_routes(parts: Parts) -> APIRouter:
         """
         return await answers["/metrics"](request)
 
-    # FastAPI's routes take GET alone; these take HEAD too, which some load balancers ask.
-    router.routes.extend(PlainRoute(path, answer) for path, answer in answers.items())
     return router
 
 
