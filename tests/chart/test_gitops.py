@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from canopy.api import workshop
 from canopy.flags import load_config
 from tests.chart.conftest import Object, Objects, find
 from tests.support.argocd import MissingKey, application, generated, rendered
@@ -163,7 +164,7 @@ def test_the_readme_leads_from_a_fork_to_the_first_flag(helm: Helm, tmp_path: Pa
         (container,) = find(objects, "Deployment")["spec"]["template"]["spec"]["containers"]
         assert container["image"] == f"{image}:0.1.0"
         config = load_config(find(objects, "ConfigMap")["data"]["canopy-config.yaml"].encode())
-        return {name: flag.on for name, flag in config.flags.items()}
+        return workshop.flags({name: flag.on for name, flag in config.flags.items()})
 
     run("git init --quiet && git add gitops && git commit --quiet --message 'The upstream'")
     make_it_yours, flip = fenced(README, "sh")

@@ -31,7 +31,6 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("two ids", {"generation_id": "g", "request_id": "r", "rating": 5}, "not both"),
     ("no rating", {"input_text": "a", "response_text": "b"}, "`rating` is missing"),
     ("rating null", lab_vote(rating=None), "`rating` must be"),
-    ("rating true", lab_vote(rating=True), "`rating` must be"),
     ("rating 4.5", lab_vote(rating=4.5), "`rating` must be"),
     ("rating 6", lab_vote(rating=6), "an integer from 1 to 5"),
     ("rating huge", lab_vote(rating=10**40), "`rating` must be"),
@@ -51,7 +50,7 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("response too long", lab_vote(response_text="x" * LONG), "`response_text` has 100,001 characters"),
     ("name of ballots", lab_vote(name="ab_preference"), "they go to POST /feedback/ab"),
     ("session id too long", lab_vote(session_id="x" * 201), "`session_id` should have at most 200 characters"),
-    ("two comments", lab_vote(comment="a", reason="b"), "`comment` or `reason`, not both"),
+    ("two comments", lab_vote(comment="a", reason="b"), "Send `comment` once: it is here under two names"),
 ]
 
 

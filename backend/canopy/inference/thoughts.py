@@ -79,7 +79,7 @@ class Thoughts:
             if head.startswith(opening):
                 self._end, self._thought = end, True
                 return self.feed(start[len(opening) :])
-        if head.startswith((_CHANNEL, _START)):
+        if start.startswith((_CHANNEL, _START)):  # a model's own tokens, not words that it spells in its way
             self._channel = ""
             return self._in_channels(start)
         if not start or any(opening.startswith(head) for opening in _OPENINGS):
