@@ -169,23 +169,27 @@ async def test_only_reviewers_are_told_what_the_server_said(model: FakeModelServ
             assert "SOMEBODY" not in str(server.log)
 
 
-async def test_what_a_server_refuses_is_left_out_and_recorded(
-    client: httpx.AsyncClient, model: FakeModelServer, server: Server
-) -> None:
+async def test_what_a_server_refuses_is_left_out_and_recorded(model: FakeModelServer, tmp_path: Path) -> None:
     said = {"error": {"message": "max_tokens is too large: 200. This model supports at most 150 completion tokens."}}
     refusal = json.dumps(said).encode()
+    model.scripts.clear()
     model.forget()
-    for path, body in (("/summarize", TEXT), ("/summarize/chat", CHAT)):
-        model.scripts["llama32"] = Script(status=400, body=refusal, times=1)
-        response = await client.post(path, json={**body, "stream": False})
-        assert response.status_code == 200, response.text
-        assert model.requests[-1].body["max_tokens"] == 150
-    lines = [line for line in server.events("library_log") if "asks for 150 instead" in line["message"]]
-    assert len(lines) == 1
-    vote = {"generation_id": response.json()["generation_id"], "rating": "thumbs_down"}
-    await client.post("/feedback", json=vote)
-    (entry,) = [it for it in await entries(client) if it["generation_id"] == vote["generation_id"]]
-    assert entry["parameters"]["adapted"] == {"max_tokens": 150}
+    # A server of its own, as it remembers what was refused.
+    async with (
+        running_server(tmp_path, values(model), env=ENVIRONMENT) as server,
+        httpx.AsyncClient(base_url=server.url, timeout=20) as client,
+    ):
+        for path, body in (("/summarize", TEXT), ("/summarize/chat", CHAT)):
+            model.scripts["llama32"] = Script(status=400, body=refusal, times=1)
+            response = await client.post(path, json={**body, "stream": False})
+            assert response.status_code == 200, response.text
+            assert model.requests[-1].body["max_tokens"] == 150
+        lines = [line for line in server.events("library_log") if "asks for 150 instead" in line["message"]]
+        assert len(lines) == 1
+        vote = {"generation_id": response.json()["generation_id"], "rating": "thumbs_down"}
+        await client.post("/feedback", json=vote)
+        (entry,) = [it for it in await entries(client) if it["generation_id"] == vote["generation_id"]]
+        assert entry["parameters"]["adapted"] == {"max_tokens": 150}
 
 
 async def test_a_closed_port_is_told_with_what_to_change(model: FakeModelServer, tmp_path: Path) -> None:

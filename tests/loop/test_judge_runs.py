@@ -112,7 +112,7 @@ async def test_a_second_question_finds_an_answer(store: Store, model: FakeModelS
 @pytest.mark.parametrize(
     ("script", "sentence"),
     [
-        ("hang_up", "can't be reached"),
+        ("hang_up", "hung up without an answer"),
         ("busy_for_an_hour", "too much to do"),
         ("unauthorized", "LLAMA_STACK_CLIENT_API_KEY"),
         ("not_found", "set the judge's `model`"),
