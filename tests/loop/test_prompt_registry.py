@@ -187,6 +187,6 @@ async def test_whatever_else_answers_is_a_sentence_and_the_token_goes_nowhere_bu
 
 
 async def test_a_prompt_from_the_registry_without_a_registry_is_refused_at_the_start(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError, match=r"needs `mlflow.enabled: true` and `mlflow.url`"):
+    with pytest.raises(RuntimeError, match=r"Set mlflow.enabled to true and mlflow.url"):
         async with running_server(tmp_path, {"summarize": {"mlflow_prompt": "p"}}):
             pass
