@@ -12,12 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from canopy import jsonlines
 from canopy.api.bodies import BallotBody, SummarizeBody, check_length, parse, read_body
 from canopy.api.context import route_of, trace_id_of
 from canopy.api.errors import UNEXPECTED, report, told
 from canopy.api.filters import Word
-from canopy.api.paging import Piece, one_page, page_response
+from canopy.api.paging import Piece, one_page, page_response, piece_of
 from canopy.api.parts import Parts
 from canopy.api.routes import BodyRoute, ErrorBody, json_response, request_body
 from canopy.api.sessions import owning_session_id_of, proof_in, user_id_of
@@ -139,7 +138,7 @@ async def _ballots(store: Store, query: BallotsQuery) -> AsyncGenerator[Piece]:
     left, cursor = query.limit, query.cursor
     while left:
         page = await store.ballots(query.experiment, left, cursor)
-        yield Piece([jsonlines.dump(entry(it)) for it in page.entries], page.next)
+        yield piece_of(map(entry, page.entries), page.next)
         if page.next is None:
             return
         left, cursor = left - len(page.entries), page.next

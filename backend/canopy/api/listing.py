@@ -3,9 +3,8 @@
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from canopy import jsonlines
 from canopy.api.filters import PageQuery
-from canopy.api.paging import Piece, one_page
+from canopy.api.paging import Piece, one_page, piece_of
 from canopy.api.parts import Parts
 from canopy.store.base import Feedback, Filter, Page, Store
 from canopy.store.cursors import Found
@@ -68,10 +67,10 @@ async def _pieces(store: Store, found: Found, entry: Entry) -> AsyncGenerator[Pi
         read += taken
         ids = _generations(feedback)
         labels = await store.judge_labels(ids) if ids else {}
-        rows = [jsonlines.dump(entry(it, labels.get(it.generation_id or "", []))) for it in feedback]
-        yield Piece(rows, found.next if read == len(found.ids) else found.cursors[read - 1])
+        rows = (entry(it, labels.get(it.generation_id or "", [])) for it in feedback)
+        yield piece_of(rows, found.next if read == len(found.ids) else found.cursors[read - 1])
     if not found.ids:
-        yield Piece([], found.next)
+        yield Piece(b"", found.next)
 
 
 async def _find(store: Store, where: Filter, query: PageQuery, limit: int) -> Found:

@@ -4,7 +4,7 @@ A page ends at as many rows as were asked for, or before it is larger than a pag
 Pages are read at few places, so that their number is bounded as well; nobody holds one while something is searched.
 """
 
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Coroutine, Iterable
 from contextlib import aclosing
 from typing import Any, NamedTuple
 
@@ -21,29 +21,37 @@ PAGE_BYTES = 8_000_000  # of encoded rows
 
 
 class Piece(NamedTuple):
-    """Some rows as JSON, and the cursor after them (None: nothing is left)."""
+    """Some rows as JSON, with commas between them, and the cursor after them (None: nothing is left)."""
 
-    rows: list[bytes]
+    rows: bytes
     next: str | None
+
+
+def piece_of(rows: Iterable[dict[str, Any]], after: str | None) -> Piece:
+    """Encode rows."""
+    return Piece(b",".join(map(jsonlines.dump, rows)), after)
 
 
 async def one_page(parts: Parts, pieces: AsyncGenerator[Piece]) -> Piece:
     """Put a page together from its pieces: as many as are small enough, but the first in any case."""
-    page = Piece([], None)
-    size = 0
+    # One buffer that grows: hundreds of rows that stay until the page is sent would leave holes in the heap.
+    rows = bytearray()
+    after: str | None = None
     async with parts.pages, aclosing(pieces) as arriving:
         async for piece in arriving:
-            size += sum(map(len, piece.rows)) + len(piece.rows)
-            if page.rows and size > PAGE_BYTES:
+            if rows and len(rows) + len(piece.rows) >= PAGE_BYTES:
                 break
-            page = Piece(page.rows + piece.rows, piece.next)
-    return page
+            if rows and piece.rows:
+                rows += b","
+            rows += piece.rows
+            after = piece.next
+    return Piece(bytes(rows), after)
 
 
 def page_response(head: dict[str, Any], name: str, page: Piece) -> Response:
     """The answer: `head`, the rows under this name, and `next`."""
     before, after = jsonlines.dump(head)[:-1], jsonlines.dump({"next": page.next})[1:]
-    return encoded_response(b"".join((before, b',"', name.encode(), b'":[', b",".join(page.rows), b"],", after)))
+    return encoded_response(b"".join((before, b',"', name.encode(), b'":[', page.rows, b"],", after)))
 
 
 async def awaited[T](receive: Receive, reading: Coroutine[Any, Any, T]) -> T:

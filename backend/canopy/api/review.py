@@ -9,11 +9,10 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from canopy import jsonlines
 from canopy.api.bodies import ReviewBody, check_length, parse, read_body
 from canopy.api.context import trace_id_of
 from canopy.api.filters import CountsQuery, Word
-from canopy.api.paging import Piece, one_page, page_response
+from canopy.api.paging import Piece, one_page, page_response, piece_of
 from canopy.api.parts import Parts
 from canopy.api.routes import BodyRoute, ErrorBody, json_response, request_body
 from canopy.errors import InputError
@@ -54,7 +53,7 @@ async def _cases(store: Store, where: Filter, query: ReviewQuery) -> AsyncGenera
     left, after = query.limit, query.after
     while left:
         page = await store.review_page(where, query.state, left, after)
-        yield Piece([jsonlines.dump(_case(it)) for it in page.cases], page.next)
+        yield piece_of(map(_case, page.cases), page.next)
         if page.next is None:
             return
         left, after = left - len(page.cases), page.next
