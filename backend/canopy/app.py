@@ -273,6 +273,7 @@ async def _retain(parts: Parts) -> None:
         except StoreError as error:
             parts.telemetry.emit(StoreFailed(error.sentence, None))
         else:
-            if erased.generations or erased.feedback or erased.comparisons:
-                parts.telemetry.emit(RecordsDeleted(**asdict(erased)))
+            counts = asdict(erased)
+            if any(counts.values()):
+                parts.telemetry.emit(RecordsDeleted(**counts))
         await asyncio.sleep(_HOUR)

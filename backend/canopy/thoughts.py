@@ -1,10 +1,20 @@
-"""What a model thinks before it answers, which many servers leave in the answer."""
+"""What a model thinks before it answers, which many servers leave in the answer.
+
+The marks are those of the usual families of models; `canopy.inference.thoughts` knows the same while an answer streams.
+"""
 
 import re
 
-# The marks of the usual families of models: DeepSeek, Qwen and many more; Magistral; Kimi.
-_NAMES = r"(?:think|thinking|thoughts?|reasoning|reflection)"
-_MARK = re.compile(rf"<\s*(/?)\s*{_NAMES}\s*>|\[(/?)THINK\]|◁(/?)think▷", re.IGNORECASE)
+_NAMES = ("think", "thinking", "thought", "thoughts", "reasoning", "reflection", "seed:think")
+# How thoughts begin, in lower case, and how they end: the tags of most, then Magistral's, Kimi's and OpenThinker's.
+MARKS = {f"<{name}>": f"</{name}>" for name in _NAMES} | {
+    "[think]": "[/think]",
+    "◁think▷": "◁/think▷",
+    "<|begin_of_thought|>": "<|end_of_thought|>",
+}
+_MARK = re.compile(
+    rf"<\s*(/?)\s*(?:{'|'.join(_NAMES)})\s*>|\[(/?)think\]|◁(/?)think▷|<\|(?:begin|(end))_of_thought\|>", re.IGNORECASE
+)
 _LINE_START = re.compile(r"(?:\A|\n)[ \t]*\Z")
 _LINE_END = re.compile(r"[ \t]*(?:\r?\n|\Z)")
 

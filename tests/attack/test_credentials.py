@@ -3,8 +3,6 @@
 import json
 import logging
 import os
-import subprocess
-import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,6 +32,7 @@ from canopy.flags.source import load_config
 from canopy.settings import Settings
 from canopy.store import open_store
 from canopy.telemetry import Logs
+from tests.support.commands import run_canopy
 
 pytestmark = pytest.mark.own_server
 
@@ -95,15 +94,7 @@ def test_commands_with_such_an_address(tmp_path: Path, command: tuple[str, ...],
     quoted = json.dumps(address)
     (tmp_path / "values.yaml").write_text(f"LLAMA_STACK_URL: {quoted}\nmlflow: {{url: {quoted}}}")
     environment = os.environ | {"CANOPY_STORE_URL": address.replace("http", "postgresql", 1), "CANOPY_PORT": "0"}
-    done = subprocess.run(
-        [sys.executable, "-m", "canopy", *command, *more],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-        env=environment,
-        timeout=120,
-    )
+    done = run_canopy(*command, *more, cwd=tmp_path, env=environment)
     said = done.stdout + done.stderr
     assert done.returncode
     assert "Traceback" not in said
@@ -125,15 +116,7 @@ def test_a_database_that_does_not_answer(tmp_path: Path, command: tuple[str, ...
     """What psycopg and SQLAlchemy say of a connection that fails reaches neither people nor the log with it."""
     password = "QX74ZJ49XQ84"
     environment = os.environ | {"CANOPY_STORE_URL": url.format(password), "CANOPY_PORT": "0"}
-    done = subprocess.run(
-        [sys.executable, "-m", "canopy", *command],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-        env=environment | {"CANOPY_LOG_LEVEL": "debug"},
-        timeout=120,
-    )
+    done = run_canopy(*command, cwd=tmp_path, env=environment | {"CANOPY_LOG_LEVEL": "debug"})
     said = done.stdout + done.stderr
     assert done.returncode
     assert said
@@ -256,15 +239,7 @@ def test_what_canopys_session_says_of_a_malformed_address(
 def test_a_malformed_address_of_a_proxy(tmp_path: Path, command: tuple[str, ...], variable: str, address: str) -> None:
     """Every command ends with a sentence that names the variable, and the server before it listens."""
     environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-    done = subprocess.run(
-        [sys.executable, "-m", "canopy", *command],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-        env=environment | {variable: address, "CANOPY_PORT": "0"},
-        timeout=120,
-    )
+    done = run_canopy(*command, cwd=tmp_path, env=environment | {variable: address, "CANOPY_PORT": "0"})
     said = done.stdout + done.stderr
     assert done.returncode
     assert variable.upper() in said

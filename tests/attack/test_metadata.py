@@ -1,13 +1,12 @@
 """A values file that points Canopy at its cloud's metadata service, whose answers are credentials."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from canopy.errors import ConfigError
 from canopy.flags.source import load_config
+from tests.support.commands import run_canopy
 from tests.support.metadata import METADATA_ADDRESSES
 
 pytestmark = pytest.mark.own_server
@@ -38,15 +37,7 @@ def test_checking_and_serving_such_values(tmp_path: Path) -> None:
     """Both commands end with the sentence."""
     (tmp_path / "values.yaml").write_text("LLAMA_STACK_URL: http://2852039166/")
     for arguments in (["check-values", "values.yaml"], ["serve"]):
-        done = subprocess.run(
-            [sys.executable, "-m", "canopy", *arguments],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=tmp_path,
-            env={"CANOPY_CONFIG_PATH": "values.yaml", "CANOPY_PORT": "0"},
-            timeout=120,
-        )
+        done = run_canopy(*arguments, cwd=tmp_path, env={"CANOPY_CONFIG_PATH": "values.yaml", "CANOPY_PORT": "0"})
         assert done.returncode
         assert SENTENCE in done.stdout + done.stderr
         assert "Traceback" not in done.stderr

@@ -2,7 +2,6 @@
 
 import asyncio
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from canopy.evals.scorers.base import Row
 from canopy.evals.scorers.patterns import Pattern
 from canopy.evals.scorers.rouge import Rouge
 from canopy.evals.scorers.template import read_template
+from tests.support.commands import run_canopy
 
 ADDRESSES = ("--backend", "http://127.0.0.1:9", "--judge", "http://127.0.0.1:9")
 
@@ -95,11 +95,6 @@ def test_a_run_with_such_a_suite(tmp_path: Path) -> None:
         "    prompt_template: ../secret.txt\n    judge_score_regexes: ['(A)']\n"
         "tests:\n- prompt: one\n  expected_result: two\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-m", "canopy", "evals", "run", str(suite), "-o", str(tmp_path / "out"), *ADDRESSES],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_canopy("evals", "run", suite, "-o", tmp_path / "out", *ADDRESSES)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr

@@ -1,6 +1,5 @@
 """Files of YAML that are small and cost much, or that mean something else than they say."""
 
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from canopy.evals.cases import find, load
 from canopy.evals.editing import Document
 from canopy.flags.source import ConfigSource
 from canopy.yamlloader import load as load_yaml
+from tests.support.commands import run_canopy
 
 pytestmark = pytest.mark.own_server
 
@@ -125,9 +125,7 @@ def test_commands_on_such_files(tmp_path: Path, command: tuple[str, ...]) -> Non
         path.write_bytes(content)
     for path in [tmp_path / "0_tests.yaml", tmp_path / "4_tests.yaml"]:
         arguments = [str(path)] if command[-1] != "merge" else [str(path), "into", str(path)]
-        done = subprocess.run(
-            [sys.executable, "-m", "canopy", *command, *arguments], capture_output=True, text=True, check=False
-        )
+        done = run_canopy(*command, *arguments)
         assert done.returncode != 0
         assert "Traceback" not in done.stderr
         assert done.stderr.startswith(("Error:", "Usage:"))

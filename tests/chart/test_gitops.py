@@ -14,6 +14,7 @@ from canopy.api import workshop
 from canopy.flags import load_config
 from tests.chart.conftest import Object, Objects, find
 from tests.support.argocd import MissingKey, application, generated, rendered
+from tests.support.commands import run_canopy
 from tests.support.docs import ROOT, fenced
 from tests.support.helm import CHART, Helm
 from tests.support.kubernetes import VERSIONS, finding, findings, is_custom
@@ -96,8 +97,7 @@ def test_the_server_takes_the_values(deployed: Objects, environment: str, tmp_pa
     assert load_config(text.encode()).flags["feedback"].on is (environment == "prod")
     file = tmp_path / "values.yaml"
     file.write_text(text)
-    check = [sys.executable, "-m", "canopy", "check-values", str(file)]
-    said = subprocess.run(check, capture_output=True, text=True, check=False)
+    said = run_canopy("check-values", file)
     assert (said.returncode, "is fine" in said.stdout) == (0, True), said.stdout + said.stderr
 
 

@@ -3,7 +3,6 @@
 import os
 import socket
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,13 +11,12 @@ import yaml
 from canopy.store import Store, open_store
 from canopy.store.base import Filter
 from tests.contract.store.records import DOWN, a_generation, on_texts
+from tests.support.commands import run_canopy
 
 
 def canopy(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CANOPY_")} | env
-    return subprocess.run(
-        [sys.executable, "-m", "canopy", *arguments], env=environment, capture_output=True, text=True, check=False
-    )
+    return run_canopy(*arguments, env=environment)
 
 
 async def filled(folder: Path) -> tuple[Store, str]:

@@ -8,6 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
+from canopy.store import open_store
+from tests.contract.store.records import a_generation
 from tests.http.conftest import values
 from tests.http.signing_in import credentials, guarded_server
 from tests.support.model_server import FakeModelServer
@@ -92,8 +94,16 @@ async def test_an_evaluator_may_evaluate_and_read_no_texts(model: FakeModelServe
         httpx.AsyncClient(base_url=server.url, headers={"Authorization": f"Bearer {token}"}) as client,
     ):
         tokens.write_text(json.dumps([{"name": "nightly", "role": "evaluator", "token": token}]))
-        for _ in range(100):
-            if (await client.get("/")).status_code == 200:
-                break
+        await server.event("tokens_reloaded")
         assert "evaluation" in await asked(client, **MARK)
         assert (await client.get("/feedback", headers={"Accept": "application/json"})).status_code == 403
+
+
+async def test_retention_tells_of_old_evaluations_alone(model: FakeModelServer, tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path / 'canopy.db'}")
+    await store.start()
+    await store.record_generation(a_generation(created_at=1_000_000, evaluation=True))
+    await store.close()
+    async with running_server(tmp_path, values(model), env={"CANOPY_RETENTION_DAYS": "1"}) as server:
+        (event,) = await server.event("records_deleted")
+    assert (event["generations"], event["evaluations"]) == (0, 1)

@@ -209,6 +209,16 @@ async def test_stats_know_no_search(client: httpx.AsyncClient) -> None:
     assert (await client.get("/feedback/stats?q=x")).status_code == 422
 
 
+async def test_the_dashboard_leads_to_a_conversation_that_it_leaves_out(empty: httpx.AsyncClient) -> None:
+    for length, left_out in ((10, False), (2_000, True)):
+        turns = [{"role": role, "content": "x" * length} for role in ("user", "assistant")]
+        messages = [*turns, {"role": "user", "content": "Shorter?"}]
+        answer = (await empty.post("/summarize/chat", json={"messages": messages, "stream": False})).json()
+        feedback_id = await vote(empty, {"generation_id": answer["generation_id"], "rating": "thumbs_down"})
+        page = (await empty.get("/feedback", headers={"accept": "text/html"})).text
+        assert (f'<a href="/feedback/{feedback_id}">' in page) is left_out
+
+
 async def test_stats_count_per_rating_hour_and_prompt(empty: httpx.AsyncClient) -> None:
     answer = await summarize(empty)
     await vote(empty, {"generation_id": answer["generation_id"], "rating": "thumbs_up"})

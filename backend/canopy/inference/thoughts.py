@@ -7,21 +7,11 @@ field of their own; one that doesn't sends them as the answer's text, cut anywhe
 
 import re
 
-# How thoughts begin, in lower case, and how they end. Looked for where an answer may begin and nowhere else: further on
-# they are what the model writes about.
-_TAGS = {
-    "<think>": "</think>",
-    "<thinking>": "</thinking>",
-    "<thought>": "</thought>",
-    "<thoughts>": "</thoughts>",
-    "<reasoning>": "</reasoning>",
-    "<seed:think>": "</seed:think>",
-    "<|begin_of_thought|>": "<|end_of_thought|>",
-    "[think]": "[/think]",
-    "◁think▷": "◁/think▷",
-}
+from canopy.thoughts import MARKS
+
+# Looked for where an answer may begin and nowhere else: further on they are what the model writes about.
 _CHANNEL, _START = "<|channel|>", "<|start|>"
-_OPENINGS = (*_TAGS, _CHANNEL, _START)
+_OPENINGS = (*MARKS, _CHANNEL, _START)
 _LONGEST_OPENING = max(map(len, _OPENINGS))
 _MARKER = re.compile(r"<\|[a-z_]{1,20}\|>")
 _PART_OF_MARKER = re.compile(r"<(\|[a-z_]{0,20}\|?)?\Z")
@@ -75,7 +65,7 @@ class Thoughts:
     def _at_beginning(self, text: str) -> str:
         start = text.lstrip()
         head = start[:_LONGEST_OPENING].lower()
-        for opening, end in _TAGS.items():
+        for opening, end in MARKS.items():
             if head.startswith(opening):
                 self._end, self._thought = end, True
                 return self.feed(start[len(opening) :])

@@ -9,8 +9,8 @@ import aiohttp
 import httpx
 
 from canopy.errors import CanopyError, ModelTimeout, ModelUnreachable
+from canopy.inference.refusals import RETRY_AFTER
 
-_RETRY_AFTER = 5  # seconds
 _EXPIRED = {9, 10}  # X.509: not yet, or no longer valid
 _OTHER_NAME = {62, 64}  # X.509: for another host, for another address
 _NO_WAY = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTDOWN, errno.EPERM, errno.EACCES}
@@ -23,7 +23,7 @@ def unreachable(error: Exception) -> CanopyError:
     sentence = next(filter(None, map(_certificate, chain)), None) or next(filter(None, map(_connection, chain)), None)
     reason = next((str(it) for it in chain if isinstance(it, aiohttp.ClientError | OSError) and str(it)), None)
     if sentence:
-        return ModelUnreachable(sentence, retry_after=_RETRY_AFTER, reason=reason)
+        return ModelUnreachable(sentence, retry_after=RETRY_AFTER, reason=reason)
     if any(isinstance(it, TimeoutError) for it in chain):
         return ModelTimeout(
             "The model server did not accept a connection in time: check the port in `LLAMA_STACK_URL`, and firewalls "
@@ -31,7 +31,7 @@ def unreachable(error: Exception) -> CanopyError:
             reason=reason,
         )
     return ModelUnreachable(
-        "The model server can't be reached. Try again in a moment.", retry_after=_RETRY_AFTER, reason=reason
+        "The model server can't be reached. Try again in a moment.", retry_after=RETRY_AFTER, reason=reason
     )
 
 

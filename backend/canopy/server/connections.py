@@ -16,6 +16,9 @@ _OTHER_FILES = 128
 # Always answered, or a process that is merely busy would be taken for a dead one and ended with all its streams.
 _PROBES = frozenset({b"/healthz", b"/readyz"})
 
+# Linux tells when a client has ended its side; elsewhere only when the connection is gone as a whole.
+_HANG_UP = getattr(select, "POLLRDHUP", select.POLLHUP)
+
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
@@ -161,7 +164,7 @@ class Connections:
 def _hung_up(transport: Any) -> bool:
     """Whether the client has gone: while nothing is read from it, since more of it waits already, nobody is told."""
     look = select.poll()
-    look.register(transport.get_extra_info("socket").fileno(), select.POLLRDHUP)
+    look.register(transport.get_extra_info("socket").fileno(), _HANG_UP)
     return bool(look.poll(0))
 
 

@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from canopy.experiments.intervals import percent
+from canopy.features.chat import FEATURE as CHAT
 from canopy.feedback.times import iso
 from canopy.store.base import Feedback
 from canopy.store.labels import PersonVote
@@ -132,7 +133,7 @@ def _rating(feedback: Feedback | PersonVote) -> str:
 
 def _whole(feedback: Feedback) -> bool:
     """Whether the texts of an entry are all there, rather than their beginnings."""
-    conversation = feedback.messages is not None or feedback.feature != "chat" or feedback.generation_id is None
+    conversation = feedback.messages is not None or feedback.feature != CHAT.name or feedback.generation_id is None
     return (
         conversation
         and len(feedback.input_text) == feedback.input_length
