@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from bench.fill import fill
-from tests.http.conftest import ENVIRONMENT, values
+from tests.http.conftest import ENVIRONMENT, drain, values
 from tests.support.model_scripts import Script
 from tests.support.model_server import FakeModelServer
 from tests.support.raw import connection
@@ -67,6 +67,7 @@ async def test_reads_whose_client_goes_away_end(full: Server, path: str, accept:
 async def test_going_away_with_another_request_behind(full: Server, model: FakeModelServer) -> None:
     """The request in progress hears of it, also where the last one that came is another."""
     model.scripts["llama32"] = Script(tokens=("word ",), count=100_000, rate=5)
+    await drain(model)
     failures = len(full.events("request_failed"))
     for stream in (True, False):
         body = json.dumps({"prompt": "A text.", "stream": stream}).encode()

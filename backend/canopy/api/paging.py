@@ -4,18 +4,15 @@ A page ends at as many rows as were asked for, or before it is larger than a pag
 Pages are read at few places, so that their number is bounded as well; nobody holds one while something is searched.
 """
 
-from collections.abc import AsyncGenerator, Coroutine, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from typing import Any, NamedTuple
 
 from starlette.responses import Response
-from starlette.types import Receive
 
 from canopy import jsonlines
 from canopy.api.parts import Parts
 from canopy.api.routes import encoded_response
-from canopy.api.streams import unless_gone
-from canopy.errors import ClientGone
 
 PAGE_BYTES = 8_000_000  # of encoded rows
 
@@ -52,14 +49,3 @@ def page_response(head: dict[str, Any], name: str, page: Piece) -> Response:
     """The answer: `head`, the rows under this name, and `next`."""
     before, after = jsonlines.dump(head)[:-1], jsonlines.dump({"next": page.next})[1:]
     return encoded_response(b"".join((before, b',"', name.encode(), b'":[', page.rows, b"],", after)))
-
-
-async def awaited[T](receive: Receive, reading: Coroutine[Any, Any, T]) -> T:
-    """What is read. Raises ClientGone when nobody waits for it any more, and then reads no further."""
-    try:
-        found = await unless_gone(receive, reading)
-    finally:
-        reading.close()
-    if found is None:
-        raise ClientGone("The client went away before its answer was there.")
-    return found
