@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from canopy.cli.serving import check_values
 from canopy.errors import ConfigError
 from canopy.flags import Values, load_config
-from canopy.flags.chart_contradictions import OF_THE_CHART
+from canopy.flags.chart.contradictions import OF_THE_CHART
 from canopy.flags.contradictions import OF_THE_SERVER
 from canopy.flags.files import chart_values
 from tests.chart.conftest import find

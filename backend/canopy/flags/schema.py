@@ -9,7 +9,7 @@ from typing import Any
 
 from canopy.flags.access import RESERVED_HEADERS
 from canopy.flags.chart import ChartValues
-from canopy.flags.chart_settings import ChartSettings
+from canopy.flags.chart.settings import ChartSettings
 from canopy.flags.values import OWN_ASSESSMENTS, SATISFACTION, TAKEN_RATINGS
 
 # An address, or a network whose prefix is no longer than an address.

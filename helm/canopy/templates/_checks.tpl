@@ -1,6 +1,6 @@
 {{/*
 Values that contradict each other end here, each with the sentence that says the way out. `canopy.flags.contradictions` and
-`canopy.flags.chart_contradictions` have the same in the same order, but for what only a cluster tells.
+`canopy.flags.chart.contradictions` have the same in the same order, but for what only a cluster tells.
 */}}
 {{- define "canopy.checks" -}}
 {{- with .Values }}

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from urllib.parse import urlsplit
 
-from canopy.flags.chart import ChartValues
+from canopy.flags.chart.values import ChartValues
 from canopy.flags.contradictions import Contradiction
 from canopy.flags.servers import METADATA, gives_out_credentials
 

@@ -1,0 +1,56 @@
+"""What watches the pods: metrics, alerts, dashboards and traces."""
+
+from typing import Any
+
+from pydantic import Field
+
+from canopy.flags.chart.types import Address, Duration, Part, Texts
+
+
+class ServiceMonitor(Part):
+    """Prometheus' scrape."""
+
+    enabled: bool = False
+    interval: Duration = "30s"
+    labels: Texts = Field({})
+
+
+class PrometheusRules(Part):
+    """Recording rules and alerts on metrics."""
+
+    enabled: bool = False
+    labels: Texts = Field({})
+
+
+class LokiRules(Part):
+    """Alerts on log lines."""
+
+    enabled: bool = False
+    tenant: str = Field("application", min_length=1)
+    labels: Texts = Field({"openshift.io/log-alerting": "true"})
+
+
+class Dashboards(Part):
+    """Grafana's dashboards."""
+
+    enabled: bool = False
+    labels: Texts = Field({"grafana_dashboard": "1"})
+    operator: bool = False
+    instance_selector: dict[str, Any] = Field({"matchLabels": {"dashboards": "grafana"}})
+
+
+class Monitoring(Part):
+    """What watches the metrics, the log and the traces."""
+
+    runbooks: str = Field("docs/operations.md", min_length=1)
+    prometheus_rule: PrometheusRules = PrometheusRules()
+    loki_rule: LokiRules = LokiRules()
+    dashboards: Dashboards = Dashboards()
+
+
+class OpenTelemetry(Part):
+    """The SDK that the OpenTelemetry operator injects."""
+
+    enabled: bool = False
+    instrumentation: str = Field("true", min_length=1)
+    endpoint: Address = ""

@@ -1,0 +1,71 @@
+"""The ways in, and what the NetworkPolicy lets in and out."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from canopy.flags.chart.types import Address, DnsName, Host, Objects, Part, Texts
+
+
+class Route(Part):
+    """OpenShift's way in."""
+
+    enabled: bool = False
+    host: Host = ""
+    insecure_policy: Literal["Redirect", "Allow", "None"] = "Redirect"
+    annotations: Texts = Field({})
+
+
+class Ingress(Part):
+    """Kubernetes' way in."""
+
+    enabled: bool = False
+    class_name: DnsName = ""
+    hosts: list[Host] = Field([])
+    tls_secret: DnsName = ""
+    annotations: Texts = Field({})
+
+
+class HttpRoute(Part):
+    """The Gateway API's way in."""
+
+    enabled: bool = False
+    parent_refs: Objects = Field([])
+    hostnames: list[Host] = Field([])
+    annotations: Texts = Field({})
+
+
+class Sources(Part):
+    """Namespaces that may connect, beside the own one."""
+
+    router: Objects = Field(
+        [
+            {"matchLabels": {"policy-group.network.openshift.io/ingress": ""}},
+            {"matchLabels": {"kubernetes.io/metadata.name": "ingress-nginx"}},
+        ]
+    )
+    clients: Objects = Field([])
+    prometheus: Objects = Field(
+        [
+            {"matchLabels": {"network.openshift.io/policy-group": "monitoring"}},
+            {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}},
+        ]
+    )
+
+
+class Destinations(Part):
+    """Addresses that may be connected to, beside LLAMA_STACK_URL and the collector."""
+
+    postgresql: Address = "postgresql://postgresql:5432"
+    mlflow: Address = ""
+    identity_provider: Address = ""
+
+
+class NetworkPolicy(Part):
+    """Who may connect to the pods, and where they may connect to."""
+
+    enabled: bool = True
+    from_: Sources = Field(Sources(), alias="from")
+    to: Destinations = Destinations()
+    extra_ingress: Objects = Field([])
+    extra_egress: Objects = Field([])

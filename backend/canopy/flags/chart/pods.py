@@ -1,0 +1,81 @@
+"""The server's image, its Secrets, and how its pods run."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from canopy.flags.chart.types import Digest, DnsName, Part, Repository, Resources, Tag, Texts
+
+
+class Image(Part):
+    """The server's image."""
+
+    repository: Repository = "canopy-backend"
+    tag: Tag = ""
+    digest: Digest = ""
+    pull_policy: Literal["IfNotPresent", "Always", "Never"] = "IfNotPresent"
+    embedded_model: bool = False
+
+
+class NamedObject(Part):
+    """A reference to an object of the same namespace, as Kubernetes writes it."""
+
+    name: DnsName = Field(min_length=1)
+
+
+class ServerSecret(Part):
+    """The Secret with the key for a server: the model's, or MLflow's."""
+
+    name: DnsName = ""
+    key: str = Field("LLAMA_STACK_CLIENT_API_KEY", min_length=1)
+
+
+class MlflowToken(Part):
+    """Access to MLflow."""
+
+    existing_secret: ServerSecret = ServerSecret(key="CANOPY_MLFLOW_TOKEN")
+
+
+class LlamaStack(Part):
+    """Access to the model server."""
+
+    existing_secret: ServerSecret = ServerSecret()
+
+
+class Autoscaling(Part):
+    """The HorizontalPodAutoscaler."""
+
+    enabled: bool = False
+    min_replicas: int = Field(2, ge=1)
+    max_replicas: int = Field(6, ge=1)
+    target_cpu: int = Field(70, ge=1, le=1000)
+
+
+class PodSecurityContext(Part):
+    """Who the processes run as. Nothing here can weaken what the chart sets."""
+
+    run_as_user: int | None = Field(None, ge=1)
+    run_as_group: int | None = Field(None, ge=0)
+    fs_group: int | None = Field(None, ge=0)
+    fs_group_change_policy: Literal["Always", "OnRootMismatch"] | None = None
+    supplemental_groups: list[int] | None = None
+    se_linux_options: Texts | None = None
+
+
+class ServiceAccount(Part):
+    """The identity of the pods; they get no token for it."""
+
+    create: bool = True
+    name: DnsName = "canopy-backend"
+    annotations: Texts = Field({})
+
+
+class JudgeRuns(Part):
+    """The CronJob that judges a batch."""
+
+    enabled: bool = False
+    schedule: Annotated[str, StringConstraints(pattern=r"^(@[a-z]+|\S+( \S+){4})$")] = "17 * * * *"
+    since: Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,5}[hdw]$")] = "2h"
+    sample: float | None = Field(None, ge=0.01, le=100)
+    budget: int = Field(200, ge=1)
+    resources: Resources = Resources()

@@ -1,0 +1,82 @@
+"""Everything that a values file of the chart may hold."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from canopy.flags.chart.access import AuthProxy, AuthTokens
+from canopy.flags.chart.monitoring import Monitoring, OpenTelemetry, ServiceMonitor
+from canopy.flags.chart.network import HttpRoute, Ingress, NetworkPolicy, Route
+from canopy.flags.chart.pods import (
+    Autoscaling,
+    Image,
+    JudgeRuns,
+    LlamaStack,
+    MlflowToken,
+    NamedObject,
+    PodSecurityContext,
+    ServiceAccount,
+)
+from canopy.flags.chart.settings import refuse_wrong_settings
+from canopy.flags.chart.store import StorePart
+from canopy.flags.chart.types import DnsName, Objects, Part, Resources, Switch, Texts
+from canopy.flags.values import Values
+
+
+class ConfigPart(Part):
+    """What a change of the values does to the pods."""
+
+    rollout: Literal["hot", "restart"] = "hot"
+
+
+def _key(name: str) -> str:
+    """The server's keys keep their names; the chart's are written as Kubernetes writes its own."""
+    return name if name in Values.model_fields else to_camel(name)
+
+
+class ChartValues(Values):
+    """Everything that a values file of the chart may hold."""
+
+    model_config = ConfigDict(alias_generator=_key)
+
+    config: ConfigPart = ConfigPart()
+    # The schema has the types of `canopy.settings` here.
+    settings: Annotated[dict[str, Any], AfterValidator(refuse_wrong_settings)] = Field(
+        {"host": "0.0.0.0", "drain_delay": 5, "grace_period": 240}  # noqa: S104 - a pod is reached at its own address
+    )
+    image: Image = Image()
+    image_pull_secrets: list[NamedObject] = Field([])
+    llama_stack: LlamaStack = LlamaStack()
+    mlflow_token: MlflowToken = MlflowToken()
+    auth_tokens: AuthTokens = AuthTokens()
+    auth_proxy: AuthProxy = AuthProxy()
+    store: StorePart = StorePart()
+    replicas: int = Field(1, ge=0)
+    autoscaling: Autoscaling = Autoscaling()
+    pod_disruption_budget: Switch = Switch()
+    topology_spread: Switch = Switch()
+    resources: Resources = Resources()
+    platform: Literal["auto", "openshift", "kubernetes"] = "auto"
+    pod_security_context: PodSecurityContext = PodSecurityContext()
+    service_account: ServiceAccount = ServiceAccount()
+    route: Route = Route()
+    ingress: Ingress = Ingress()
+    http_route: HttpRoute = HttpRoute()
+    network_policy: NetworkPolicy = NetworkPolicy()
+    judge_runs: JudgeRuns = JudgeRuns()
+    service_monitor: ServiceMonitor = ServiceMonitor()
+    opentelemetry: OpenTelemetry = OpenTelemetry()
+    monitoring: Monitoring = Monitoring()
+    test: Switch = Switch()
+    labels: Texts = Field({})
+    annotations: Texts = Field({})
+    pod_labels: Texts = Field({})
+    pod_annotations: Texts = Field({})
+    node_selector: Texts = Field({})
+    tolerations: Objects = Field([])
+    affinity: dict[str, Any] = Field({})
+    priority_class_name: DnsName = ""
+    extra_env: Objects = Field([])
+    extra_volumes: Objects = Field([])
+    extra_volume_mounts: Objects = Field([])
