@@ -56,6 +56,13 @@ async def parameters(server: Server) -> dict[str, Any]:
         return recorded
 
 
+async def compared(server: Server, model: FakeModelServer) -> set[str]:
+    """The prompts of both sides of a comparison."""
+    async with httpx.AsyncClient(base_url=server.url, timeout=20) as client:
+        assert (await client.post("/summarize/ab", json={"prompt": "A text."})).status_code == 200
+    return {request.body["messages"][0]["content"] for request in list(model.requests)[-2:]}
+
+
 async def get(server: Server, path: str) -> str:
     async with httpx.AsyncClient(base_url=server.url, timeout=20) as client:
         return (await client.get(path)).text
@@ -82,6 +89,57 @@ async def test_the_champions_text_serves_and_its_version_is_recorded(
         assert "mlflow_prompt" not in await parameters(server)
 
 
+async def test_a_version_is_a_number_or_the_latest_or_an_aliass_for_either_prompt(
+    tmp_path: Path, mlflow: MlflowServer, model: FakeModelServer, name: str
+) -> None:
+    first, second = mlflow.add_prompt(name, "First text."), mlflow.add_prompt(name, "Second text.")
+    mlflow.set_alias(name, "candidate", first)
+    newest = values(mlflow, model, name, mlflow_prompt_version="latest", mlflow_prompt_b_version="candidate")
+    async with running_server(tmp_path, newest, env=ENV) as server:
+        assert await system_prompt(server, model) == "Second text."
+        assert (await parameters(server))["mlflow_prompt"] == f"{name}/{second}"
+        assert await compared(server, model) == {"Second text.", "First text."}
+        third = mlflow.add_prompt(name, "Third text.")
+        await server.event("prompts_loaded", count=2)
+        assert await system_prompt(server, model) == "Third text."
+        mlflow.set_alias(name, "candidate", second)
+        await server.event("prompts_loaded", count=3)
+        assert await compared(server, model) == {"Third text.", "Second text."}
+        server.write_values(
+            values(mlflow, model, name, mlflow_prompt_version=str(first), mlflow_prompt_b_version="Latest")
+        )
+        await server.event("prompts_loaded", count=4)
+        assert await compared(server, model) == {"First text.", "Third text."}
+        server.write_values(
+            values(mlflow, model, name, mlflow_prompt_version="candidate", mlflow_prompt_b_version=third)
+        )
+        loaded = (await server.event("prompts_loaded", count=5))[-1]
+        assert (loaded["prompt"], loaded["prompt_b"]) == (f"{name}/{second}", f"{name}/{third}")
+        assert await compared(server, model) == {"Second text.", "Third text."}
+
+
+async def test_a_challenger_that_is_named_and_missing_is_told_and_holds_up_nothing(
+    tmp_path: Path, mlflow: MlflowServer, model: FakeModelServer, name: str
+) -> None:
+    mlflow.add_prompt(name, "First text.")
+    wanted = values(mlflow, model, name, mlflow_prompt_version="latest", mlflow_prompt_b_version="nobodys")
+    async with running_server(tmp_path, wanted, env=ENV) as server:
+        (failure,) = await server.event("prompt_registry_failed")
+        assert (failure["prompt"], failure["version"]) == (f"{name}@nobodys", None)
+        assert "has no alias `nobodys`" in failure["error"]
+        assert await system_prompt(server, model) == "First text."
+        mlflow.add_prompt(name, "Second text.")
+        await server.event("prompts_loaded", count=2)
+        assert await system_prompt(server, model) == "Second text."
+        server.write_values(values(mlflow, model, name, mlflow_prompt_version="latest", mlflow_prompt_b_version=99))
+        failure = (await server.event("prompt_registry_failed", count=2))[-1]
+        assert f"no prompt `{name}`/`99`" in failure["error"]
+        server.write_values(values(mlflow, model, name, mlflow_prompt_version="latest", mlflow_prompt_b_version=1))
+        await server.event("prompts_loaded", count=3)
+        assert await compared(server, model) == {"Second text.", "First text."}
+        assert "canopy_prompt_registry_up 1.0" in await get(server, "/metrics")
+
+
 async def test_the_challenger_is_prompt_b_for_as_long_as_there_is_one(
     tmp_path: Path, mlflow: MlflowServer, model: FakeModelServer, name: str
 ) -> None:
@@ -92,10 +150,7 @@ async def test_the_challenger_is_prompt_b_for_as_long_as_there_is_one(
         await server.event("prompts_loaded", count=2)
         assert '"ab_testing":true' in await get(server, "/feature-flags")
         assert 'canopy_flag{flag="ab_testing"} 1.0' in await get(server, "/metrics")
-        async with httpx.AsyncClient(base_url=server.url, timeout=20) as client:
-            assert (await client.post("/summarize/ab", json={"prompt": "A text."})).status_code == 200
-        asked = {request.body["messages"][0]["content"] for request in model.requests}
-        assert asked == {"The champion.", "The challenger."}
+        assert await compared(server, model) == {"The champion.", "The challenger."}
         mlflow.delete_alias(name, "challenger")
         await server.event("prompts_loaded", count=3)
         assert '"ab_testing":false' in await get(server, "/feature-flags")

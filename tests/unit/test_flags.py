@@ -81,6 +81,8 @@ def test_an_empty_file_means_the_defaults() -> None:
         ("summarize: {temperature: true}", ["`summarize.temperature` should be a valid number"]),
         ("summarize: {prompt: '  '}", ["`summarize.prompt`: must hold more than white space"]),
         ("summarize: true", ["`summarize` must be a mapping of keys"]),
+        ("summarize: {mlflow_prompt_version: 0}", ["`summarize.mlflow_prompt_version`: must be a version's number"]),
+        ("summarize: {mlflow_prompt_b_version: '@new'}", ["must be a version's number, `latest` or an alias."]),
         ("LLAMA_STACK_URL: http://user:s3cret@host:8321", ["`LLAMA_STACK_URL`: must hold no credentials"]),
         ("target_revision: !!bool x", ["The values are not valid YAML"]),
         ("target_revision: !!timestamp x", ["The values are not valid YAML"]),

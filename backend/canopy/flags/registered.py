@@ -18,6 +18,11 @@ class PromptSource(NamedTuple):
         """As MLflow writes it: `summary/3` or `summary@champion`."""
         return f"{self.name}/{self.version}" if self.version is not None else f"{self.name}@{self.alias}"
 
+    @property
+    def newest(self) -> bool:
+        """Whether it is the newest version, by the one alias that nobody sets in MLflow."""
+        return self.alias is not None and self.alias.lower() == "latest"
+
 
 class RegisteredPrompt(NamedTuple):
     """One version of a prompt, with its text."""
@@ -34,14 +39,22 @@ class RegisteredPrompt(NamedTuple):
 
 def sources(values: Values) -> dict[Arm, PromptSource]:
     """Where the texts of both arms come from; empty where the values hold the texts themselves."""
-    summarize = values.summarize
-    if not summarize.mlflow_prompt:
+    its = values.summarize
+    if not its.mlflow_prompt:
         return {}
-    alias = summarize.mlflow_prompt_alias if summarize.mlflow_prompt_version is None else None
     return {
-        "prompt": PromptSource(summarize.mlflow_prompt, summarize.mlflow_prompt_version, alias),
-        "prompt_b": PromptSource(summarize.mlflow_prompt, None, summarize.mlflow_prompt_b_alias),
+        "prompt": _source(its.mlflow_prompt, its.mlflow_prompt_version, its.mlflow_prompt_alias),
+        "prompt_b": _source(its.mlflow_prompt, its.mlflow_prompt_b_version, its.mlflow_prompt_b_alias),
     }
+
+
+def _source(name: str, version: int | str | None, otherwise: str) -> PromptSource:
+    """What a version names: a number or an alias; without one it is that of the alias `otherwise`."""
+    if isinstance(version, str) and version.isdecimal():
+        version = int(version)
+    if isinstance(version, int):
+        return PromptSource(name, version, None)
+    return PromptSource(name, None, version or otherwise)
 
 
 def with_texts(

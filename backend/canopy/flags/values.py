@@ -2,7 +2,15 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
 from canopy.flags.access import AuthValues, RateLimitValues
 from canopy.flags.section import Section
@@ -28,6 +36,22 @@ ARMS: tuple[Arm, Arm] = ("prompt", "prompt_b")
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
 Assessment = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Alias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,99}$")]
+
+
+def _numbered_or_named(value: Any, check: ValidatorFunctionWrapHandler) -> int | str:
+    try:
+        version: int | str = check(value)
+    except ValidationError as error:
+        raise ValueError("must be a version's number, `latest` or an alias") from error
+    return version
+
+
+# A version's number, also in quotes, or whatever version has the alias; MLflow gives `latest` to the newest by itself.
+Version = Annotated[
+    Annotated[int, Field(ge=1)]
+    | Annotated[str, StringConstraints(pattern=r"^([1-9][0-9]{0,8}|[A-Za-z][A-Za-z0-9_-]{0,99})$")],
+    WrapValidator(_numbered_or_named),
+]
 Prompt = Annotated[str, StringConstraints(strip_whitespace=False, max_length=20_000), AfterValidator(_storable)]
 SystemPrompt = Annotated[Prompt, AfterValidator(_not_blank)]
 
@@ -63,8 +87,15 @@ class SummarizeValues(Section):
         pattern=r"^[A-Za-z0-9_.-]{0,250}$",
         description="A prompt in MLflow's registry that replaces `prompt`.",
     )
-    mlflow_prompt_version: int | None = Field(None, ge=1, description="Its version; null takes the alias's.")
+    mlflow_prompt_version: Version | None = Field(
+        None, description="Its version: a number, `latest` or an alias; null takes that of `mlflow_prompt_alias`."
+    )
     mlflow_prompt_alias: Alias = Field("champion", description="Whose version it is, where no version is named.")
+    mlflow_prompt_b_version: Version | None = Field(
+        None,
+        description="The version that is Prompt B: a number, `latest` or an alias; null takes that of "
+        "`mlflow_prompt_b_alias`.",
+    )
     mlflow_prompt_b_alias: Alias = Field(
         "challenger", description="Whose version is Prompt B, where the registry has one by this alias."
     )

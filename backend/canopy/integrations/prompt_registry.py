@@ -15,7 +15,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from canopy.errors import StoreError
 from canopy.flags import ConfigSource
 from canopy.flags.registered import PromptSource, RegisteredPrompt, sources
-from canopy.flags.values import ARMS, SystemPrompt
+from canopy.flags.values import ARMS, Arm, SystemPrompt, Values
 from canopy.outgoing import bound_async, redirection
 from canopy.store.base import Store
 from canopy.telemetry import Telemetry
@@ -49,6 +49,7 @@ class _Tag(BaseModel):
 
 
 class _Version(BaseModel):
+    version: int
     tags: list[_Tag] = []
 
 
@@ -69,7 +70,7 @@ class PromptRegistry:
         self._headers = {"authorization": f"Bearer {token}"} if token else {}
         self._interval = interval
         self._known: dict[PromptSource, RegisteredPrompt] = {}
-        self._failure: str | None = None
+        self._failures: dict[PromptSource, str] = {}
         self._changed = asyncio.Event()
 
     async def start(self) -> None:
@@ -91,7 +92,7 @@ class PromptRegistry:
             await self.refresh()
 
     async def refresh(self) -> None:
-        """Look once. Where the registry fails, the texts that it gave last stay in force, and that is reported once."""
+        """Look once. What the registry doesn't give stays in force as it gave it last, and that is reported once."""
         values = self._config.current.values
         wanted = sources(values)
         if not wanted or values.mlflow.url is None:
@@ -103,14 +104,13 @@ class PromptRegistry:
                 timeout=_TIMEOUT,
                 event_hooks={"response": [bound_async]},
             ) as client:
-                found = await _fetch(client, wanted["prompt"], wanted["prompt_b"], self._known)
+                found, failures = await _look(client, wanted, self._known, optional=_optional(values))
         except RegistryError as error:
-            self._failed(str(error), wanted["prompt"])
+            self._told({wanted["prompt"]: str(error)})
             return
-        self._failure = None
-        self._telemetry.metrics.prompt_registry_up.set(1)
+        self._told(failures)
         new = {source: text for source, text in found.items() if self._known.get(source) != text}
-        gone = [source for source in wanted.values() if source in self._known and source not in found]
+        gone = [it for it in wanted.values() if it in self._known and it not in found and it not in failures]
         if not new and not gone:
             return
         self._known = {**{source: text for source, text in self._known.items() if source not in gone}, **new}
@@ -133,38 +133,53 @@ class PromptRegistry:
             )
         )
 
-    def _failed(self, sentence: str, source: PromptSource) -> None:
-        self._telemetry.metrics.prompt_registry_up.set(0)
-        if sentence != self._failure:  # not every few seconds for as long as it lasts
-            self._failure = sentence
-            known = self._known.get(source)
-            self._telemetry.emit(PromptRegistryFailed(source.reference, sentence, known.version if known else None))
+    def _told(self, failures: dict[PromptSource, str]) -> None:
+        self._telemetry.metrics.prompt_registry_up.set(not failures)
+        before, self._failures = self._failures, failures
+        for source, sentence in failures.items():
+            if before.get(source) != sentence:  # not every few seconds for as long as it lasts
+                known = self._known.get(source)
+                self._telemetry.emit(PromptRegistryFailed(source.reference, sentence, known.version if known else None))
 
 
-async def _fetch(
+def _optional(values: Values) -> Arm | None:
+    """The arm that the registry needn't have: the challenger, unless the values name its version."""
+    return "prompt_b" if values.summarize.mlflow_prompt_b_version is None else None
+
+
+async def _look(
     client: httpx.AsyncClient,
-    source: PromptSource,
-    challenger: PromptSource,
+    wanted: Mapping[Arm, PromptSource],
     known: Mapping[PromptSource, RegisteredPrompt],
-) -> dict[PromptSource, RegisteredPrompt]:
-    """The prompt and, where the registry has its alias, the challenger. Raises RegistryError."""
-    model = await _get(client, _FoundModel, "registered-models/get", name=source.name)
+    *,
+    optional: Arm | None,
+) -> tuple[dict[PromptSource, RegisteredPrompt], dict[PromptSource, str]]:
+    """The texts that the registry gives, and why others not. Raises RegistryError where it doesn't know the prompt."""
+    name = wanted["prompt"].name
+    model = await _get(client, _FoundModel, "registered-models/get", name=name)
     versions = {item.alias: item.version for item in model.registered_model.aliases}
     texts = {(text.name, text.version): text for text in known.values()}
-    found = {}
-    for each in (source, challenger):
-        version = each.version if each.version is not None else versions.get(each.alias or "")
-        if version is not None:
-            found[each] = texts.get((each.name, version)) or await _version(client, each.name, version)
-    if source not in found:
-        raise RegistryError(f"The registry's prompt `{source.name}` has no alias `{source.alias}`; set it in MLflow.")
-    return found
+    found, failures = {}, {}
+    for arm, source in wanted.items():
+        version = source.version or versions.get(source.alias or "")
+        try:
+            if source.newest:
+                found[source] = await _text(client, name, "registered-models/alias", alias="latest")
+            elif version is not None:
+                text = texts.get((name, version))
+                found[source] = text or await _text(client, name, "model-versions/get", version=str(version))
+            elif arm != optional:
+                failures[source] = f"The registry's prompt `{name}` has no alias `{source.alias}`; set it in MLflow."
+        except RegistryError as error:
+            failures[source] = str(error)
+    return found, failures
 
 
-async def _version(client: httpx.AsyncClient, name: str, version: int) -> RegisteredPrompt:
-    given = await _get(client, _FoundVersion, "model-versions/get", name=name, version=str(version))
-    tags = {tag.key: tag.value for tag in given.model_version.tags}
-    reference = f"`{name}/{version}`"
+async def _text(client: httpx.AsyncClient, name: str, call: str, **which: str) -> RegisteredPrompt:
+    """The version that a call of MLflow's gives. Raises RegistryError, also for what can't be a system prompt."""
+    given = (await _get(client, _FoundVersion, call, name=name, **which)).model_version
+    tags = {tag.key: tag.value for tag in given.tags}
+    reference = f"`{name}/{given.version}`"
     if tags.get("mlflow.prompt.is_prompt") != "true" or "mlflow.prompt.text" not in tags:
         raise RegistryError(f"{reference} in the registry is a model and not a prompt.")
     if tags.get("_mlflow_prompt_type", "text") != "text":
@@ -175,7 +190,7 @@ async def _version(client: httpx.AsyncClient, name: str, version: int) -> Regist
             "summarize follows the prompt as a message of its own."
         )
     try:
-        return RegisteredPrompt(name, version, _TEXT.validate_python(tags["mlflow.prompt.text"]))
+        return RegisteredPrompt(name, given.version, _TEXT.validate_python(tags["mlflow.prompt.text"]))
     except ValidationError as error:
         raise RegistryError(f"{reference} in the registry can't be used: {error.errors()[0]['msg']}.") from error
 
