@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from canopy.flags.chart.access import AuthProxy
 
 from canopy.flags import load_config
+from canopy.flags.chart.access import AuthProxy
 from canopy.settings import Settings
 from tests.chart.conftest import MATRIX, MINIMAL, Object, Objects, container, environment, find
 from tests.support.helm import Helm
