@@ -73,14 +73,17 @@ class Pages:
     def _newest(self, where: Filter, limit: int, before: Place | None) -> list[Place]:
         with self._engine.connect() as conn:
             ids = matching_series(conn, where)
-            newest = ordered(select(TIME, ID).where(*time_conditions(where)), before).limit(limit)
             if ids is None:
+                newest = newest_first(select(TIME, ID).where(*time_conditions(where)), (TIME, ID), before).limit(limit)
                 return [(row[0], row[1]) for row in conn.execute(newest)]
             if len(ids) > _TOGETHER:
                 ids = self._with_newest(conn, where, ids, limit, before)
             places: list[Place] = []
             for together in itertools.batched(ids, _TOGETHER):
-                parts = (select(newest.where(feedback.c.series_id == number).subquery()) for number in together)
+                parts = (
+                    select(_of_series(select(TIME, ID), number, where, before).limit(limit).subquery())
+                    for number in together
+                )
                 places += [(row[0], row[1]) for row in conn.execute(union_all(*parts))]
         return sorted(places, reverse=True)[:limit]
 
@@ -88,8 +91,8 @@ class Pages:
         self, conn: Connection, where: Filter, ids: list[int], limit: int, before: Place | None
     ) -> list[int]:
         """The series in which the newest `limit` places of all these series are: one look into the index for each."""
-        own = select(TIME).where(feedback.c.series_id == series.c.id, *time_conditions(where))
-        head = ordered(own, before).limit(1).correlate(series).scalar_subquery().label("head")
+        newest = _of_series(select(TIME), series.c.id, where, before)
+        head = newest.limit(1).correlate(series).scalar_subquery().label("head")
         statement = select(series.c.id, head).where(self._database.member(series.c.id, "series"))
         rows = conn.execute(statement, {"series": self._database.values(ids)}).all()
         heads = sorted(((row.head, row.id) for row in rows if row.head is not None), reverse=True)
@@ -167,11 +170,32 @@ def fitting(lengths: Sequence[int]) -> int:
     return max(sum(1 for _ in itertools.takewhile(lambda chars: chars <= PIECE_CHARS, together)), 1)
 
 
-def ordered(statement: Select[Any], before: Place | None) -> Select[Any]:
-    """Newest first, from a place on."""
+def newest_first(
+    statement: Select[Any], columns: Sequence[ColumnElement[Any]], before: tuple[Any, ...] | None
+) -> Select[Any]:
+    """From the highest values of an index's columns down, from some on."""
     if before is not None:
-        statement = statement.where(tuple_(TIME, ID) < tuple_(*before))
-    return statement.order_by(TIME.desc(), ID.desc())
+        statement = statement.where(tuple_(*columns) < tuple_(*before))
+    return statement.order_by(*(column.desc() for column in columns))
+
+
+def _of_series(
+    statement: Select[Any], number: int | ColumnElement[int], where: Filter, before: Place | None
+) -> Select[Any]:
+    """Newest first, from a place on, of one series along its index.
+
+    The series is a range from itself to itself. Where a column equals something, a planner may take the order from
+    any index of the times, and with that of all times it walks past every vote since the last one of a rare series.
+    """
+    its = feedback.c.series_id
+    statement = statement.where(
+        its >= number if where.since is None else tuple_(its, TIME) >= tuple_(number, where.since)
+    )
+    if where.until is not None:
+        statement = statement.where(tuple_(its, TIME) < tuple_(number, where.until))
+    elif before is None:
+        statement = statement.where(its <= number)
+    return newest_first(statement, (its, TIME, ID), None if before is None else (number, *before))
 
 
 def _feedback(row: Any) -> Feedback:

@@ -3,13 +3,13 @@
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, func, select, tuple_
+from sqlalchemy import ColumnElement, Select, func, select
 
 from canopy.experiments import Rule
 from canopy.store.ab import BallotCounts, BallotEntry, BallotPage, Experiment, FirstBallot, winner
-from canopy.store.cursors import decode_cursor, encode_cursor
+from canopy.store.cursors import Place, decode_cursor, encode_cursor
 from canopy.store.database import Database
-from canopy.store.pages import fitting
+from canopy.store.pages import fitting, newest_first
 from canopy.store.schema import comparisons, experiments, generations, prompts
 
 
@@ -68,7 +68,6 @@ class Results:
             .join(left, left.c.id == c.generation_a)
             .join(right, right.c.id == c.generation_b)
             .where(c.preference.is_not(None))
-            .order_by(c.updated_at.desc(), c.id.desc())
         )
 
     def experiments(self) -> list[Experiment]:
@@ -130,16 +129,27 @@ class Results:
 
     def ballots(self, experiment_id: str | None, limit: int, cursor: str | None) -> BallotPage:
         """Read one page of ballots with their texts, fewer where these are long."""
-        statement = self._places.where(*_in(experiment_id)).limit(limit + 1)
-        if cursor is not None:
-            place = tuple_(comparisons.c.updated_at, comparisons.c.id)
-            statement = statement.where(place < tuple_(*decode_cursor(cursor, "cmp")))
+        before = None if cursor is None else decode_cursor(cursor, "cmp")
+        statement = _newest(self._places, experiment_id, before).limit(limit + 1)
         with self._database.reader.connect() as conn:
             places = conn.execute(statement).all()
             shown = places[: fitting([it.chars for it in places[:limit]])]
             rows = conn.execute(self._ballots, {"ids": self._database.values([it.id for it in shown])}).all()
         last = (shown[-1].updated_at, shown[-1].id) if len(places) > len(shown) else None
         return BallotPage([_entry(row) for row in rows], None if last is None else encode_cursor(last))
+
+
+def _newest(statement: Select[Any], experiment_id: str | None, before: Place | None) -> Select[Any]:
+    """Newest first, from a place on, of one experiment along its index: as a range, as in `canopy.store.pages`."""
+    place = (comparisons.c.updated_at, comparisons.c.id)
+    if experiment_id is None:
+        return newest_first(statement, place, before)
+    its = comparisons.c.experiment_id
+    if before is None:
+        statement = statement.where(its <= experiment_id)
+    return newest_first(
+        statement.where(its >= experiment_id), (its, *place), None if before is None else (experiment_id, *before)
+    )
 
 
 def _in(experiment_id: str | None) -> list[ColumnElement[bool]]:

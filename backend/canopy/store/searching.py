@@ -15,7 +15,7 @@ from canopy.store.cursors import LOWEST, Found, Place, decode_cursor
 from canopy.store.database import Database
 from canopy.store.filters import Search, labelled, matching_series, time_conditions
 from canopy.store.folding import began, first_place, time_of, trigrams
-from canopy.store.pages import ID, TIME, found, ordered
+from canopy.store.pages import ID, TIME, found, newest_first
 from canopy.store.scans import Scans
 from canopy.store.schema import feedback
 
@@ -140,7 +140,7 @@ class Searches:
         with self._database.scanner.connect() as conn:
             rows = [feedback.c.search_place.is_(None)] if waiting else []
             edge = self._edge(conn, where, before, rows)
-            statement = ordered(search.select(TIME, ID).where(*rows), before)
+            statement = newest_first(search.select(TIME, ID).where(*rows), (TIME, ID), before)
             if edge is not None:
                 statement = statement.where(tuple_(TIME, ID) >= tuple_(*edge))
             return edge, self._accepted(conn, where, ids, search, statement, {})
@@ -150,7 +150,8 @@ class Searches:
     ) -> Place | None:
         """The last place of the window; None where there is no more."""
         columns = (TIME, ID, feedback.c.input_length + feedback.c.response_length)
-        window = ordered(select(*columns).where(*rows, *time_conditions(where)), before).limit(_WINDOW)
+        statement = select(*columns).where(*rows, *time_conditions(where))
+        window = newest_first(statement, (TIME, ID), before).limit(_WINDOW)
         seen = conn.execute(window).all()
         chars = 0
         for time, key, length in seen:
