@@ -28,6 +28,7 @@ PROXY = {
     "authProxy": {"image": "proxy", "kind": "oauth2-proxy", "existingSecret": {"name": "proxy"}},
     "networkPolicy": {"to": {"identityProvider": "https://sso.example.com"}},
 }
+TOKENS = {"auth": {"mode": "token"}, "authTokens": {"existingSecret": {"name": "tokens"}}}
 GRADES = [{"name": "good", "sentiment": "positive"}, {"name": "poor"}]
 
 
@@ -37,6 +38,10 @@ def judges(*names: str) -> Document:
 
 def egress(cidr: str) -> Document:
     return {"networkPolicy": {"extraEgress": [{"to": [{"ipBlock": {"cidr": cidr}}]}]}}
+
+
+def trusted(*networks: str) -> list[Document]:
+    return [{"auth": {"trusted_proxies": [network]}} for network in networks]
 
 
 # What a file may say of each thing. One of a row goes into a combination, most often the first, which is nothing.
@@ -114,7 +119,7 @@ ROWS: list[list[Document]] = [
         {"auth": {"mode": "proxy"}},
         {"authProxy": {"existingSecret": {"name": "proxy"}}},
         {"auth": {"mode": "token"}},
-        {"auth": {"mode": "token"}, "authTokens": {"existingSecret": {"name": "tokens"}}},
+        TOKENS,
         {"authTokens": {"existingSecret": {"name": "tokens"}}},
         {"auth": {"mode": "open"}},
     ],
@@ -138,8 +143,26 @@ ROWS: list[list[Document]] = [
         {"authProxy": {"args": ["--proxy-websockets"]}},
         {"authProxy": {"args": ["-basic-auth-password=x"]}},
         {"authProxy": {"args": ["--pass-basic-auth=true", "plain"]}},
+        {"authProxy": {"args": ["--htpasswd-file=/etc/auth-proxy/people"]}},
+        {
+            "authProxy": {"args": ["-htpasswd-file", "/etc/auth-proxy/people"]},
+            "auth": {"user_header": "x-forwarded-EMAIL"},
+        },
+        {"authProxy": {"port": 8000}},
+        {"authProxy": {"port": 8001}},
     ],
-    [{}, {"route": {"enabled": True}}, {"route": {"enabled": True, "insecurePolicy": "Allow"}}],
+    [
+        {},
+        *trusted("10.1.2.3/8", "10.1.2.3/32", "10.0.0.0/8", "0.0.0.0/0", "10.0.0.04", "10.0.0.0/0"),
+        *trusted("fd00::/8", "fd00::1/8", "::1", "::", "1:2", "::1::", ":::", "1:2:3:4:5:6:7::", "1:2:3:4:5:6:7:8:"),
+        *trusted("::ffff:10.0.0.0/104", "::ffff:a00:0/104", "::10.1.2.3", "FD00:0:0::/48", "::/0", "1:2:3:4:5:6:7:8::"),
+    ],
+    [
+        {},
+        {"route": {"enabled": True}},
+        {"route": {"enabled": True, "insecurePolicy": "Allow"}},
+        {"route": {"enabled": True, "insecurePolicy": "Allow"}} | TOKENS,
+    ],
     [{}, {"ingress": {"enabled": True}}, {"ingress": {"enabled": True, "hosts": ["canopy.example.com"]}}],
     [{}, {"httpRoute": {"enabled": True}}, {"httpRoute": {"enabled": True, "parentRefs": [{"name": "gateway"}]}}],
     [{}, {"extraEnv": [{"name": "CANOPY_LOG_LEVEL", "value": "debug"}]}, {"extraEnv": [{"name": "A", "value": "b"}]}],
@@ -168,7 +191,7 @@ def combinations() -> list[Document]:
     ]
     draw = random.Random(12)
     drawn = []
-    for _ in range(260):
+    for _ in range(220):
         parts: Document = base
         for row in draw.sample(ROWS, draw.randint(2, 9)):
             parts = over(parts, draw.choice(row))

@@ -1,19 +1,32 @@
 """The values that say who may do what, and how often."""
 
 import re
-from ipaddress import ip_network
+from ipaddress import IPv6Network, ip_address, ip_network
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
 from canopy.flags.section import Section
 
+_IPV4_IN_IPV6 = IPv6Network("::ffff:0:0/96")
+
 
 def _network(text: str) -> str:
+    """Refuse what is no network, in the chart's words (`canopy.checkTrustedProxies`)."""
+    mapped = "is IPv4 written as IPv6; write it as IPv4, which counts for both"
+    if ":" in text and "." in text:
+        raise ValueError(mapped)
     try:
-        ip_network(text)
+        network = ip_network(text, strict=False)
     except ValueError as error:
         raise ValueError("must be a network such as `10.0.0.0/8` or an address such as `10.1.2.3`") from error
+    if isinstance(network, IPv6Network) and network.subnet_of(_IPV4_IN_IPV6):
+        raise ValueError(mapped)
+    if network.network_address != ip_address(text.partition("/")[0]):
+        raise ValueError(
+            "is an address within its network; write the network's own, such as `10.0.0.0/8` for `10.1.2.3/8`, or the "
+            "address without a prefix"
+        )
     return text
 
 

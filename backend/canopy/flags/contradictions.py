@@ -12,6 +12,9 @@ from canopy.errors import ConfigError
 from canopy.flags.access import AuthValues
 from canopy.flags.values import SATISFACTION, Values
 
+type Named = list[tuple[object, ...]]
+"""What each sentence names, for each time that values have a contradiction."""
+
 
 @dataclass(frozen=True, slots=True)
 class Contradiction[V: Values]:
@@ -34,11 +37,11 @@ def refuse[V: Values](values: V, *tables: Iterable[Contradiction[V]]) -> None:
         raise ConfigError(" ".join(sentences))
 
 
-def _judges_named_like_votes(values: Values) -> list[tuple[object, ...]]:
+def _judges_named_like_votes(values: Values) -> Named:
     return [(judge.name,) for judge in values.judges if judge.name in values.feedback.names]
 
 
-def _named_twice(values: Values) -> list[tuple[object, ...]]:
+def _named_twice(values: Values) -> Named:
     lists = {
         "feedback.labels": [label.name for label in values.feedback.labels],
         "judges": [judge.name for judge in values.judges],

@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 from canopy.errors import ConfigError
 from canopy.flags.chart import ChartValues
-from canopy.flags.chart.contradictions import OF_THE_CHART, with_headers_of_the_proxy
+from canopy.flags.chart.access_contradictions import with_headers_of_the_proxy
+from canopy.flags.chart.contradictions import OF_THE_CHART
 from canopy.flags.contradictions import OF_THE_SERVER, refuse
 from canopy.flags.decisions import Flag, decide
 from canopy.flags.source import load_config, parsed, validated

@@ -8,6 +8,7 @@ Values that contradict each other end here, each with the sentence that says the
 {{- fail "LLAMA_STACK_URL and MODEL_URL are two names of one address. Keep one of them." }}
 {{- end }}
 {{- include "canopy.checkServers" . }}
+{{- include "canopy.checkTrustedProxies" .auth.trusted_proxies }}
 {{- if and (eq .store.engine "sqlite") .autoscaling.enabled }}
 {{- fail "autoscaling.enabled is true, but SQLite takes one replica. Set store.engine to postgresql and store.existingSecret.name, or autoscaling.enabled to false." }}
 {{- end }}
@@ -75,6 +76,16 @@ Values that contradict each other end here, each with the sentence that says the
 {{- end }}
 {{- end }}
 {{- end }}
+{{- if and (eq .auth.mode "proxy") (eq .authProxy.kind "openshift") (eq (lower .auth.user_header) "x-forwarded-email") }}
+{{- range .authProxy.args }}
+{{- if regexMatch "^--?htpasswd-file" . }}
+{{- fail (printf "authProxy.args has --htpasswd-file, but auth.user_header is %s: whoever signs in by that file has no address, and the proxy would let through the one that the client sends. Set auth.user_header to X-Forwarded-User, or leave the file out." $.Values.auth.user_header) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- if and (eq .auth.mode "proxy") (has (int .authProxy.port) (list 8000 8001)) }}
+{{- fail (printf "authProxy.port is %d, where the server itself listens in the same pod. Give the proxy another, such as 4180." (int .authProxy.port)) }}
+{{- end }}
 {{- if and (eq .auth.mode "proxy") .networkPolicy.enabled (not .networkPolicy.to.identityProvider) }}
 {{- fail "auth.mode is proxy, but the NetworkPolicy would not let the proxy ask who people are. Set networkPolicy.to.identityProvider to the address of the identity provider, or networkPolicy.enabled to false." }}
 {{- end }}
@@ -102,6 +113,25 @@ Values that contradict each other end here, each with the sentence that says the
 {{- end }}
 {{- end }}
 {{- include "canopy.checkServed" $ }}
+{{- end }}
+{{- end }}
+
+{{/* Networks that the server takes for none, in its own words (`canopy.flags.access`): a pattern can't tell. */}}
+{{- define "canopy.checkTrustedProxies" -}}
+{{- range $place, $network := . }}
+{{- $address := first (splitList "/" $network) }}
+{{- $bits := include "canopy.bits" $address }}
+{{- $prefix := include "canopy.prefixBits" $network }}
+{{- $mapped := print (repeat 80 "0") (repeat 16 "1") }}
+{{- if or (and (contains ":" $network) (contains "." $network)) (and (contains ":" $network) (hasPrefix $mapped $prefix)) }}
+{{- fail (printf "`auth.trusted_proxies.%d`: is IPv4 written as IPv6; write it as IPv4, which counts for both." $place) }}
+{{- end }}
+{{- if not $bits }}
+{{- fail (printf "`auth.trusted_proxies.%d`: must be a network such as `10.0.0.0/8` or an address such as `10.1.2.3`." $place) }}
+{{- end }}
+{{- if contains "1" (trimPrefix $prefix $bits) }}
+{{- fail (printf "`auth.trusted_proxies.%d`: is an address within its network; write the network's own, such as `10.0.0.0/8` for `10.1.2.3/8`, or the address without a prefix." $place) }}
+{{- end }}
 {{- end }}
 {{- end }}
 

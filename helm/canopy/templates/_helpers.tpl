@@ -120,39 +120,48 @@ addresses of such services elsewhere, and what a translator (NAT64) takes for on
 fe80::/10 fd00:ec2::254/128 fd20:ce::254/128 fd00:c1::a9fe:a9fe/128 fd00:42::42/128 64:ff9b::a9fe:0/112 64:ff9b::6464:64c8/128 64:ff9b::a83f:8110/128 64:ff9b::c000:c0/128
 {{- end }}
 
-{{/*
-An address as its bits, 32 or 128 of 0 and 1, however it is written. It fails for what is no address, and for an IPv4 address
-that is written as one of IPv6: no packet ever has one, so that a rule for it would let out to nowhere.
-*/}}
+{{/* An address as its bits, 32 or 128 of 0 and 1, however it is written. Nothing for what is no address. */}}
 {{- define "canopy.bits" -}}
 {{- $address := lower . -}}
-{{- $groups := list -}}
-{{- if contains ":" $address -}}
+{{- $hex := "[0-9a-f]{1,4}(:[0-9a-f]{1,4})*" -}}
+{{- $octet := "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])" -}}
+{{- if regexMatch (printf "^(%s)?(::(%s)?)?$" $hex $hex) $address -}}
 {{- $halves := splitList "::" $address -}}
-{{- range $place, $half := $halves -}}
-{{- if $place }}{{ $groups = append $groups "" }}{{ end -}}
-{{- $groups = concat $groups (without (splitList ":" $half) "") -}}
+{{- $groups := without (splitList ":" (first $halves)) "" -}}
+{{- if gt (len $halves) 1 -}}
+{{- $groups = concat (append $groups "") (without (splitList ":" (last $halves)) "") -}}
 {{- end -}}
 {{- $missing := sub 9 (len $groups) | int -}}
-{{- if or (gt (len $halves) 2) (and (eq (len $halves) 1) (ne (len $groups) 8)) (lt $missing 1) (not (regexMatch "^([0-9a-f]{0,4}:)+[0-9a-f]{0,4}$" $address)) -}}
-{{- fail (printf "networkPolicy has %s, which is no address of IPv6. Write IPv4 addresses as such." .) -}}
-{{- end -}}
+{{- if eq (len $groups) 8 | or (and (gt (len $halves) 1) (gt $missing 0)) -}}
 {{- range $groups -}}
 {{- if . }}{{ printf "0x%s" . | int64 | printf "%016b" }}{{ else }}{{ repeat (mul 16 $missing | int) "0" }}{{ end -}}
 {{- end -}}
-{{- else -}}
-{{- if not (regexMatch "^(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])([.](25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])){3}$" $address) -}}
-{{- fail (printf "networkPolicy has %s, which is no address of IPv4. Write it as four numbers, without zeros before them." .) -}}
 {{- end -}}
+{{- else if regexMatch (printf "^%s([.]%s){3}$" $octet $octet) $address -}}
 {{- range splitList "." $address }}{{ int64 . | printf "%08b" }}{{ end -}}
 {{- end -}}
 {{- end }}
 
-{{/* A block's first bits, which all its addresses have in common. */}}
-{{- define "canopy.blockBits" -}}
+{{/* The bits of a block that its prefix counts, which all its addresses have in common. Nothing for what is no block. */}}
+{{- define "canopy.prefixBits" -}}
 {{- $parts := splitList "/" . -}}
 {{- $bits := include "canopy.bits" (first $parts) -}}
 {{- trunc (eq (len $parts) 1 | ternary (len $bits) (last $parts | int)) $bits -}}
+{{- end }}
+
+{{/*
+The same of a block that the NetworkPolicy is to have. It fails for what is no address, and for an IPv4 address that is
+written as one of IPv6: no packet ever has one, so that a rule for it would let out to nowhere.
+*/}}
+{{- define "canopy.blockBits" -}}
+{{- $address := first (splitList "/" .) -}}
+{{- if not (include "canopy.bits" $address) -}}
+{{- if contains ":" $address -}}
+{{- fail (printf "networkPolicy has %s, which is no address of IPv6. Write IPv4 addresses as such." $address) -}}
+{{- end -}}
+{{- fail (printf "networkPolicy has %s, which is no address of IPv4. Write it as four numbers, without zeros before them." $address) -}}
+{{- end -}}
+{{- include "canopy.prefixBits" . -}}
 {{- end }}
 
 {{/* An ipBlock without what egress never includes. It fails for a block that is nothing else. */}}
