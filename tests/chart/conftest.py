@@ -51,8 +51,12 @@ def objects(helm: Helm, values: Path) -> Objects:
 
 def find(objects: Objects, kind: str) -> Object:
     """The one object of a kind, hooks and dashboards left out."""
-    (found,) = (one for one in objects if one["kind"] == kind and not is_dashboard(one))
+    (found,) = (one for one in objects if one["kind"] == kind and not is_hook(one) and not is_dashboard(one))
     return found
+
+
+def is_hook(item: Object) -> bool:
+    return "helm.sh/hook" in item["metadata"].get("annotations", {})
 
 
 def is_dashboard(item: Object) -> bool:

@@ -74,6 +74,13 @@ POSTGRESQL = ("store.engine=postgresql", "store.existingSecret.name=db")
         ((*OAUTH2, "authProxy.args[0]=--prefer-email-to-user"), "has to pass --prefer-email-to-user=false"),
         ((*OAUTH2, "authProxy.args[0]=--skip-auth-strip-headers=false"), "has to pass --skip-auth-strip-headers=true"),
         ((*OPENSHIFT, "authProxy.args[0]=--basic-auth-password=x"), "which the chart passes from the Secret"),
+        ((*OAUTH2, "authProxy.port=8000"), "authProxy.port is 8000, where the server itself listens"),
+        ((*OTHER, "authProxy.port=8001"), "Give the proxy another, such as 4180."),
+        (
+            (*OPENSHIFT, "auth.user_header=X-Forwarded-Email", "authProxy.args[0]=--htpasswd-file=/people"),
+            "whoever signs in by that file has no address, and the proxy would let through the one that the client",
+        ),
+        (("auth.trusted_proxies[0]=10.1.2.3/8",), "`auth.trusted_proxies.0`: is an address within its network"),
         (
             ("auth.mode=proxy", PROXY_SECRET, "authProxy.image=oauth2-proxy", "authProxy.kind=oauth2-proxy"),
             "would not let the proxy ask who people are. Set networkPolicy.to.identityProvider",
@@ -117,6 +124,9 @@ def test_a_contradiction_is_refused_with_the_way_out(each_helm: Helm, settings: 
         (*OAUTH2, "auth.user_header=X-Forwarded-Email"),
         (*OPENSHIFT, "auth.user_header=x-forwarded-Email"),
         (*OTHER, "auth.user_header=Remote-User"),
+        (*OPENSHIFT, "authProxy.args[0]=--htpasswd-file=/people"),
+        (*OAUTH2, "auth.user_header=X-Forwarded-Email", "authProxy.args[0]=--htpasswd-file=/people"),
+        ("authProxy.port=8000",),  # there is none
         (*OTHER, "authProxy.args[0]=--proxy-websockets"),
     ],
 )

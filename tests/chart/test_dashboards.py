@@ -8,6 +8,7 @@ import pytest
 from tests.chart.conftest import MINIMAL, Objects, is_dashboard, kinds
 from tests.chart.shipped import dashboards
 from tests.support.helm import Helm
+from tests.support.kubernetes import findings
 from tools.dashboards.__main__ import FOLDER, files
 
 ON = MINIMAL.with_name("everything-on.yaml")
@@ -63,3 +64,12 @@ def test_every_panel_has_a_title_and_takes_its_data_source_from_a_variable(path:
 
 def configs(objects: Objects) -> Objects:
     return tuple(one for one in objects if one["kind"] == "ConfigMap" and is_dashboard(one))
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_grafanas_of_other_namespaces_get_them_where_the_values_say_so(helm: Helm, allowed: bool) -> None:
+    setting = ("--set", f"monitoring.dashboards.allowCrossNamespaceImport={str(allowed).lower()}")
+    custom = [one for one in helm.render("--values", ON, *setting) if one["kind"] == "GrafanaDashboard"]
+    assert custom
+    assert [one["spec"].get("allowCrossNamespaceImport", False) for one in custom] == [allowed] * len(custom)
+    assert [found for one in custom for found in findings(one)] == []

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.chart.conftest import MINIMAL
+from tests.chart.conftest import MINIMAL, find, is_hook
 from tests.support.helm import Helm
 from tests.support.model_scripts import SCRIPTS
 from tests.support.model_server import FakeModelServer
@@ -67,6 +67,33 @@ async def test_what_is_off_is_not_asked_for(helm: Helm, values: dict[str, Any], 
     ):
         status, output = await run(helm, server.url)
         assert (status, output.splitlines()[-1]) == (0, last)
+
+
+@pytest.mark.parametrize("values", ["minimal", "token", "proxy"])
+def test_its_pod_gets_out_to_the_backend_and_dns_alone_and_the_backend_lets_it_in(each_helm: Helm, values: str) -> None:
+    """Also in a namespace whose own policy lets nothing out."""
+    objects = each_helm.render("--values", MINIMAL.with_name(f"{values}.yaml"))
+    pod, policy = (one for kind in ("Pod", "NetworkPolicy") for one in objects if is_hook(one) and one["kind"] == kind)
+    assert policy["metadata"]["annotations"].items() >= {"helm.sh/hook": "test", "helm.sh/hook-weight": "-1"}.items()
+    spec = policy["spec"]
+    assert spec["podSelector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+    assert (spec["policyTypes"], spec["ingress"]) == (["Ingress", "Egress"], [])
+    dns, backend = spec["egress"]
+    assert dns == find(objects, "NetworkPolicy")["spec"]["egress"][0]
+    (to,) = backend["to"]
+    assert to["podSelector"]["matchLabels"] == find(objects, "Service")["spec"]["selector"]
+    pods = find(objects, "Deployment")["spec"]["template"]["spec"]
+    ports = [port for one in [*pods.get("initContainers", []), *pods["containers"]] for port in one["ports"]]
+    assert {port["port"] for port in backend["ports"]} == {port["containerPort"] for port in ports}
+    admitted = [rule["ports"][0]["port"] for rule in find(objects, "NetworkPolicy")["spec"]["ingress"]]
+    assert sorted(admitted) == sorted(port["name"] for port in ports)
+
+
+def test_its_pod_takes_what_the_values_say(helm: Helm) -> None:
+    set_ = ("--set", "test.resources.requests.memory=64Mi", "--set", "test.resources.limits.memory=256Mi")
+    (pod,) = (one for one in helm.render("--values", MINIMAL, *set_) if one["kind"] == "Pod")
+    (container,) = pod["spec"]["containers"]
+    assert container["resources"] == {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}}
 
 
 async def test_a_server_that_is_not_there_is_said(helm: Helm) -> None:

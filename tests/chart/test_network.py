@@ -124,6 +124,30 @@ def test_the_address_of_llama_stack_decides_where_it_is_let_out_to(
     assert let_out(policy(helm, "--set", f"LLAMA_STACK_URL={url}")) == {port: to}
 
 
+@pytest.mark.parametrize(
+    ("value", "address", "port", "to"),
+    [
+        ("identityProvider", "https://sso.example.com/realms/canopy", 443, ANYWHERE),
+        ("identityProvider", "https://sso.example.com:8443/realms/canopy/", 8443, ANYWHERE),
+        ("identityProvider", "http://keycloak.sso.svc:8080/auth/realms/a%20b", 8080, [namespace("sso")]),
+        ("mlflow", "http://mlflow:5000/mlflow", 5000, [OWN]),
+        ("postgresql", "postgresql://db.data.svc/canopy", 5432, [namespace("data")]),
+    ],
+)
+def test_the_path_of_a_copied_address_says_nothing_of_where_it_is(
+    each_helm: Helm, value: str, address: str, port: int, to: list[Object]
+) -> None:
+    assert let_out(policy(each_helm, "--set", f"networkPolicy.to.{value}={address}", values="proxy"))[port] == to
+
+
+@pytest.mark.parametrize(
+    "address", ["https://user:s3cret@sso.example.com/realms", "https://sso.example.com/?key=s3cret", "sso.example.com"]
+)
+def test_an_address_with_credentials_or_without_a_scheme_is_refused(each_helm: Helm, address: str) -> None:
+    with pytest.raises(HelmError, match="values don't meet the specifications of the schema"):
+        policy(each_helm, "--set", f"networkPolicy.to.identityProvider={address}", values="proxy")
+
+
 def test_rules_of_ones_own_are_added(helm: Helm) -> None:
     spec = policy(helm, values="everything-on")
     assert spec["ingress"][2:] == [
@@ -222,17 +246,58 @@ def test_unencrypted_requests_are_answered_only_where_the_values_say_so(helm: He
     assert route["spec"]["tls"]["insecureEdgeTerminationPolicy"] == insecure
 
 
-def test_the_ingress_waits_as_long_and_takes_bodies_as_large_as_the_server(helm: Helm) -> None:
+def test_the_ingress_has_its_class_hosts_and_certificate(helm: Helm) -> None:
     ingress = find(helm.render("--values", MINIMAL.with_name("ingress.yaml")), "Ingress")
-    assert ingress["metadata"]["annotations"] == {
-        "nginx.ingress.kubernetes.io/proxy-read-timeout": "240",
-        "nginx.ingress.kubernetes.io/proxy-body-size": "20000000",
-    }
     assert ingress["spec"]["ingressClassName"] == "nginx"
     assert [rule["host"] for rule in ingress["spec"]["rules"]] == ["canopy.example.com", "*.canopy.example.com"]
     assert ingress["spec"]["tls"] == [
         {"secretName": "canopy-tls", "hosts": ["canopy.example.com", "*.canopy.example.com"]}
     ]
+
+
+NGINX = {
+    "nginx.ingress.kubernetes.io/proxy-read-timeout": "240",
+    "nginx.ingress.kubernetes.io/proxy-body-size": "20000000",
+    "nginx.org/proxy-read-timeout": "240s",
+    "nginx.org/client-max-body-size": "20000000",
+}
+ALB = {
+    "alb.ingress.kubernetes.io/load-balancer-attributes": "idle_timeout.timeout_seconds=240",
+    "alb.ingress.kubernetes.io/target-type": "ip",
+}
+AZURE = {"appgw.ingress.kubernetes.io/request-timeout": "240"}
+
+
+@pytest.mark.parametrize(
+    ("name", "controller", "annotations"),
+    [
+        ("nginx", "", NGINX),
+        ("internal", "", NGINX),  # a name of one's own, most often for nginx
+        ("", "", NGINX),
+        ("openshift-default", "", {"haproxy.router.openshift.io/timeout": "240s"}),
+        ("haproxy", "", {"haproxy.org/timeout-server": "240s", "haproxy-ingress.github.io/timeout-server": "240s"}),
+        ("alb", "", ALB),
+        ("azure-application-gateway", "", AZURE),
+        ("webapprouting.kubernetes.azure.com", "nginx", NGINX),
+        ("contour", "", {"projectcontour.io/response-timeout": "240s"}),
+        ("traefik", "", {}),
+        ("internal", "alb", ALB),
+        ("nginx", "none", {}),
+    ],
+)
+def test_the_ingress_tells_its_controller_to_wait_as_long_as_a_stream_and_no_other(
+    helm: Helm, name: str, controller: str, annotations: dict[str, str]
+) -> None:
+    """And, where a controller bounds bodies, to take those that the server takes."""
+    own = ("--set", f"ingress.className={name}", "--set", f"ingress.controller={controller}")
+    ingress = find(helm.render("--values", MINIMAL.with_name("ingress.yaml"), *own), "Ingress")
+    assert ingress["metadata"].get("annotations", {}) == annotations
+
+
+def test_annotations_of_ones_own_win_over_the_controllers(helm: Helm) -> None:
+    own = ("--set-string", r"ingress.annotations.nginx\.ingress\.kubernetes\.io/proxy-read-timeout=30")
+    ingress = find(helm.render("--values", MINIMAL.with_name("ingress.yaml"), *own), "Ingress")
+    assert ingress["metadata"]["annotations"] == NGINX | {"nginx.ingress.kubernetes.io/proxy-read-timeout": "30"}
 
 
 def test_the_http_route_cuts_no_stream(helm: Helm) -> None:

@@ -67,6 +67,7 @@ def test_llama_stack_url_alone_is_enough(each_helm: Helm) -> None:
         "ConfigMap",
         "Deployment",
         "NetworkPolicy",
+        "NetworkPolicy",  # of the test's pod
         "PersistentVolumeClaim",
         "Pod",
         "PodDisruptionBudget",

@@ -207,6 +207,20 @@ same (`canopy.flags.servers`), but of the collector it isn't told.
 {{- end }}
 {{- end }}
 
+{{/* An egress rule to DNS: kube-dns listens on 53, OpenShift's pods on 5353, and a node's own cache on an address of the node. */}}
+{{- define "canopy.egressToDns" -}}
+- ports:
+  {{- range list 53 5353 }}
+  - {protocol: UDP, port: {{ . }}}
+  - {protocol: TCP, port: {{ . }}}
+  {{- end }}
+  to:
+  - namespaceSelector:
+      matchExpressions:
+      - {key: kubernetes.io/metadata.name, operator: In, values: [kube-system, openshift-dns]}
+  - ipBlock: {cidr: 169.254.20.10/32}
+{{- end }}
+
 {{/* Egress rules as Kubernetes writes them, without what egress never includes; a rule without `to` would be to everywhere. */}}
 {{- define "canopy.extraEgress" -}}
 {{- $rules := list -}}

@@ -36,6 +36,7 @@ class Dashboards(Part):
     enabled: bool = False
     labels: Texts = Field({"grafana_dashboard": "1"})
     operator: bool = False
+    allow_cross_namespace_import: bool = False
     instance_selector: dict[str, Any] = Field({"matchLabels": {"dashboards": "grafana"}})
 
 

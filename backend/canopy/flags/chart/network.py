@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from canopy.flags.chart.types import Address, DnsName, Host, Objects, Part, Texts
+from canopy.flags.chart.types import Destination, DnsName, Host, Objects, Part, Texts
 
 
 class Route(Part):
@@ -21,6 +21,7 @@ class Ingress(Part):
 
     enabled: bool = False
     class_name: DnsName = ""
+    controller: Literal["", "nginx", "openshift", "haproxy", "alb", "azure", "contour", "none"] = ""
     hosts: list[Host] = Field([])
     tls_secret: DnsName = ""
     annotations: Texts = Field({})
@@ -56,9 +57,9 @@ class Sources(Part):
 class Destinations(Part):
     """Addresses that may be connected to, beside LLAMA_STACK_URL and the collector."""
 
-    postgresql: Address = "postgresql://postgresql:5432"
-    mlflow: Address = ""
-    identity_provider: Address = ""
+    postgresql: Destination = "postgresql://postgresql:5432"
+    mlflow: Destination = ""
+    identity_provider: Destination = ""
 
 
 class NetworkPolicy(Part):

@@ -79,3 +79,10 @@ class JudgeRuns(Part):
     sample: float | None = Field(None, ge=0.01, le=100)
     budget: int = Field(200, ge=1)
     resources: Resources = Resources()
+
+
+class TestPod(Part):
+    """The pod that `helm test` runs."""
+
+    enabled: bool = True
+    resources: Resources = Resources(requests={"cpu": "10m", "memory": "32Mi"}, limits={"memory": "128Mi"})

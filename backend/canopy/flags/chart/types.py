@@ -16,6 +16,8 @@ Digest = Annotated[str, StringConstraints(pattern=r"^(sha256:[0-9a-f]{64})?$")]
 Tag = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?$")]
 Repository = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][A-Za-z0-9._/:-]*$")]
 Address = Annotated[str, StringConstraints(pattern=r"^((https?|postgresql)://[^/?#@\s]+/?)?$")]
+# An address of which the host and the port count, as people copy it: with the path of a realm, an API or a database.
+Destination = Annotated[str, StringConstraints(pattern=r"^((https?|postgresql)://[^/?#@\s]+(/[^?#@\s]*)?)?$")]
 Duration = Annotated[str, StringConstraints(pattern=r"^[0-9]+(ms|s|m)$")]
 
 

@@ -17,6 +17,7 @@ from canopy.flags.chart.pods import (
     NamedObject,
     PodSecurityContext,
     ServiceAccount,
+    TestPod,
 )
 from canopy.flags.chart.settings import refuse_wrong_settings
 from canopy.flags.chart.store import StorePart
@@ -68,7 +69,7 @@ class ChartValues(Values):
     service_monitor: ServiceMonitor = ServiceMonitor()
     opentelemetry: OpenTelemetry = OpenTelemetry()
     monitoring: Monitoring = Monitoring()
-    test: Switch = Switch()
+    test: TestPod = TestPod()
     labels: Texts = Field({})
     annotations: Texts = Field({})
     pod_labels: Texts = Field({})
