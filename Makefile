@@ -73,7 +73,7 @@ bench: install $(STAMPS)/dev  ## Measure streams, votes and export against their
 	@$(BIN)/python -m bench
 
 .PHONY: install-dev
-install-dev: install $(STAMPS)/dev $(CACHE)/logql/.stamp $(CACHE)/kubernetes/.stamp $(CACHE)/hadolint/.stamp $(CACHE)/traceql/.stamp $(CACHE)/tekton/.stamp model-servers mlflow-server pipeline-tools helm image-packages debian-tools  ## Add test tools, Chromium, Prometheus, Helm, model servers
+install-dev: install $(STAMPS)/dev $(CACHE)/logql/.stamp $(CACHE)/kubernetes/.stamp $(CACHE)/hadolint/.stamp $(CACHE)/traceql/.stamp $(CACHE)/tekton/.stamp model-servers mlflow-server pipeline-tools client-tools helm image-packages debian-tools  ## Add test tools, Chromium, Prometheus, Helm, model servers
 
 .PHONY: model-servers
 model-servers: $(STAMPS)/dev $(STAMPS)/project
@@ -85,7 +85,11 @@ mlflow-server: $(STAMPS)/dev
 
 .PHONY: pipeline-tools
 pipeline-tools: $(STAMPS)/dev
-	@$(BIN)/python -m tests.support.pipelines
+	@$(BIN)/python -m tests.support.tools kfp s3
+
+.PHONY: client-tools
+client-tools: $(STAMPS)/dev
+	@$(BIN)/python -m tests.support.tools openapi-client streamlit
 
 .PHONY: helm
 helm: $(STAMPS)/dev
@@ -115,6 +119,8 @@ lock: $(CACHE)/lock/.stamp  ## Remake the locks from pyproject.toml; UPGRADE=1 t
 	@$(COMPILE) requirements/kfp.in -o requirements/kfp.lock
 	@$(COMPILE) --no-deps --no-annotate requirements/kfp-runtime.in -o requirements/kfp-runtime.lock
 	@$(COMPILE) requirements/s3.in -o requirements/s3.lock
+	@$(COMPILE) requirements/openapi-client.in -o requirements/openapi-client.lock
+	@$(COMPILE) requirements/streamlit.in -o requirements/streamlit.lock
 	@$(COMPILE) --no-deps --no-annotate requirements/helm.in -o requirements/helm.lock
 	@$(COMPILE) --no-deps --no-annotate requirements/kubernetes.in -o requirements/kubernetes.lock
 	@$(COMPILE) --no-deps --no-annotate requirements/hadolint.in -o requirements/hadolint.lock

@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 from canopy.errors import StoreError
 from canopy.experiments.assignment import compares, prompt_b_side
@@ -218,6 +218,13 @@ def _experiment(config: Config, generation: Generation, created_at: int) -> Expe
     )
 
 
-def prompts_by_side(b_side: Side) -> dict[Side, Arm]:
+class ArmBySide(TypedDict):
+    """The key in the values of each side's prompt."""
+
+    a: Arm
+    b: Arm
+
+
+def prompts_by_side(b_side: Side) -> ArmBySide:
     """Which arm stands on which side: what nobody is told before the vote."""
-    return {side: _arm(side, b_side) for side in SIDES}
+    return {"a": _arm("a", b_side), "b": _arm("b", b_side)}

@@ -206,9 +206,7 @@ async def test_walks_through_the_api_from_one_answer_to_the_next(client: httpx.A
 
     class Walk(schema.as_state_machine()):  # type: ignore[misc]  # made at run time
         def before_call(self, case: Any) -> None:
-            if isinstance(case.body, dict) and "stream" in case.operation.body[0].definition.get("schema", {}).get(
-                "properties", {}
-            ):
+            if isinstance(case.body, dict) and case.operation.path.startswith("/summarize"):
                 case.body["stream"] = False  # what a link reads is JSON
 
         def validate_response(self, response: Any, case: Any, additional_checks: Any = (), **_: Any) -> None:

@@ -14,7 +14,8 @@ import yaml
 
 from tests.evals.pipelines import SUITES, Target, serving
 from tests.support.kubernetes import VERSIONS, finding, findings, is_custom
-from tests.support.pipelines import PIPELINE, ROOT, run_task, tekton
+from tests.support.pipelines import PIPELINE, run_task, tekton
+from tests.support.tools import ROOT
 
 FILES = [*sorted(PIPELINE.glob("tekton/*.yaml")), PIPELINE / "pipelinerun.yaml", PIPELINE / "argocd.yaml"]
 OBJECTS = [one for file in FILES for one in yaml.safe_load_all(file.read_text())]

@@ -1,16 +1,13 @@
 """What runs the pipelines without a cluster: Kubeflow's local runner, a shell for Tekton's scripts, an S3 server.
 
-Kubeflow and the S3 server have virtual environments of their own under `.cache/`. `python -m tests.support.pipelines`
-makes them ahead of time; a test makes what it doesn't find. One is made again when its lock has changed.
+Kubeflow and the S3 server have virtual environments of their own: tests/support/tools.py.
 """
 
-import hashlib
 import os
 import socket
 import subprocess
 import sys
 import time
-import venv
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,24 +16,12 @@ from typing import Any
 import httpx
 import yaml
 
-ROOT = Path(__file__).parents[2]
+from tests.support.tools import ROOT, install
+
 PIPELINE = ROOT / "canopy-evals/pipeline"
 _KFP, _S3 = ROOT / ".cache/kfp", ROOT / ".cache/s3"
 _RUNNER = Path(__file__).with_name("kubeflow_runner.py")
 _S3_TIMEOUT = 60  # seconds; it takes one on a machine with nothing else to do
-
-
-def install(folder: Path) -> None:
-    """Make the environment `.cache/NAME` from `requirements/NAME.lock` unless it is there and of this lock."""
-    lock, stamp = ROOT / f"requirements/{folder.name}.lock", folder / "lock.sha256"
-    digest = hashlib.sha256(lock.read_bytes()).hexdigest()
-    if stamp.exists() and stamp.read_text() == digest:
-        return
-    venv.create(folder, clear=True, symlinks=True)
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", str(folder / "bin/python")]
-    locked = ["--no-deps", "--require-hashes", "--requirement", str(lock)]
-    subprocess.run([*pip, "install", "--quiet", "--no-compile", *locked], check=True)
-    stamp.write_text(digest)
 
 
 def environment(**ours: str) -> dict[str, str]:
@@ -49,7 +34,7 @@ def run_kubeflow(
     pipeline: Path, arguments: Mapping[str, str], folder: Path, **env: str
 ) -> subprocess.CompletedProcess[str]:
     """Run a compiled pipeline by Kubeflow's local runner: each component a process, its artifacts in `folder`."""
-    install(_KFP)
+    install("kfp")
     # -P: the runner's folder has modules with the names of Kubeflow's own.
     command = [str(_KFP / "bin/python"), "-P", str(_RUNNER), str(pipeline), str(folder)]
     command += [f"{name}={value}" for name, value in arguments.items()]
@@ -61,7 +46,7 @@ def run_kubeflow(
 
 def compile_kubeflow(output: Path) -> None:
     """Compile the pipeline as `make pipeline` does."""
-    install(_KFP)
+    install("kfp")
     subprocess.run([_KFP / "bin/python", PIPELINE / "kubeflow.py", output], check=True, capture_output=True)
 
 
@@ -120,7 +105,7 @@ def _filled(text: str, known: Mapping[str, str]) -> str:
 @contextmanager
 def s3_server(bucket: str, port: int) -> Iterator[dict[str, str]]:
     """A server that speaks S3 and has a bucket; gives the variables under which clients find it."""
-    install(_S3)
+    install("s3")
     url = f"http://127.0.0.1:{port}"
     command = [str(_S3 / "bin/moto_server"), "--host", "127.0.0.1", "--port", str(port)]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -148,8 +133,3 @@ def _made(bucket: str) -> bool:
         return httpx.put(bucket).is_success
     except httpx.TransportError:
         return False
-
-
-if __name__ == "__main__":
-    install(_KFP)
-    install(_S3)

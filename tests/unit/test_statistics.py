@@ -18,7 +18,7 @@ def test_neutral_votes_count_but_do_not_move_satisfaction() -> None:
     got = statistics([count("thumbs_up", 1, 3), count("thumbs_down", -1, 1), count("3", 0, 6, kind="score")], [])
     assert (got["total"], got["positive"], got["neutral"], got["negative"]) == (10, 3, 6, 1)
     assert got["satisfaction"] == 0.75
-    assert got["ratings"] == {"thumbs_up": 3, "thumbs_down": 1, 3: 6}
+    assert got["ratings"] == {"thumbs_up": 3, "thumbs_down": 1, "3": 6}
 
 
 def test_without_a_decided_vote_there_is_no_satisfaction() -> None:

@@ -1,5 +1,6 @@
 """HTTP: the only folder that knows the web framework."""
 
+import re
 from typing import cast
 
 from fastapi import FastAPI
@@ -8,6 +9,7 @@ from starlette.types import ASGIApp
 
 from canopy import __version__
 from canopy.api.access import Access
+from canopy.api.bodies import body_schemas
 from canopy.api.compare import comparison_review_routes, comparison_routes
 from canopy.api.context import RequestContext
 from canopy.api.direct import DirectRoutes
@@ -61,18 +63,25 @@ def build_api(parts: Parts) -> FastAPI:
         app.router.routes.extend(router(parts).routes)
     app.router.routes.extend(workshop_routes(app.router.routes))
     for route in app.router.routes:
-        if (
-            isinstance(route, APIRoute) and not route.summary and route.endpoint.__doc__
-        ):  # it says more than the function's name
-            route.summary = route.endpoint.__doc__.splitlines()[0].rstrip(".")
+        if isinstance(route, APIRoute):
+            _describe(route)
     app.router.routes.extend([*page_routes(parts), sign_in_page(parts), *reference_routes(app)])
-    app.openapi()  # is kept from here on, and so doesn't describe each GET a second time as a HEAD
+    described = app.openapi()  # is kept from here on, and so doesn't describe each GET a second time as a HEAD
+    described["components"]["schemas"] |= body_schemas()
     access = Access(parts)
     for route in app.router.routes:
         if isinstance(route, APIRoute) and route.methods and "GET" in route.methods:
             route.methods.add("HEAD")  # FastAPI's routes take GET alone
         access.guard(route)
     return app
+
+
+def _describe(route: APIRoute) -> None:
+    """Name the route's operation after its address, and sum it up as its function does: generated clients show both."""
+    (method,) = route.methods or set()
+    route.operation_id = "_".join([method.lower(), *re.findall(r"\w+", route.path)]).replace("-", "_")
+    if not route.summary and route.endpoint.__doc__:
+        route.summary = route.endpoint.__doc__.splitlines()[0].rstrip(".")
 
 
 def with_context(app: FastAPI, parts: Parts) -> ASGIApp:

@@ -4,6 +4,7 @@ import asyncio
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic.json_schema import models_json_schema
 from pydantic_core import PydanticCustomError
 from starlette.requests import Request
 
@@ -134,6 +135,14 @@ class ReviewBody(Body):
     feedback_id: Id | None = Field(None, description="A vote on the text.")
     prompt: FullText | None = Field(None, description="The text itself, where no vote is known.")
     feature: Id | None = Field(None, description="What was rated; a summary, unless it says otherwise.")
+
+
+def body_schemas() -> dict[str, Any]:
+    """The JSON schemas of all bodies and of what is in them, by name, for the API's description."""
+    kinds: list[type[BaseModel]] = [Body, *Body.__subclasses__()]
+    _, found = models_json_schema([(kind, "validation") for kind in kinds], ref_template="#/components/schemas/{model}")
+    schemas: dict[str, Any] = found["$defs"]
+    return schemas
 
 
 async def read_body(request: Request, settings: Settings) -> bytes:

@@ -12,29 +12,36 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from canopy.api import answers
 from canopy.api.bodies import BallotBody, SummarizeBody, check_length, parse, read_body
 from canopy.api.context import route_of, trace_id_of
 from canopy.api.errors import UNEXPECTED, report, told
 from canopy.api.filters import Word
 from canopy.api.paging import Piece, one_page, page_response, piece_of
 from canopy.api.parts import Parts
-from canopy.api.routes import BodyRoute, ErrorBody, json_response, request_body
+from canopy.api.routes import BodyRoute, errors, json_response, of_type, request_body, streamed
 from canopy.api.sessions import owning_session_id_of, proof_in, user_id_of
 from canopy.api.streams import CLIENT_GONE, EventStream, event, unless_gone
-from canopy.api.summarize import ANSWERS, answer, error_event, question, wants_json
+from canopy.api.summarize import ERRORS, answer, error_event, question, wants_json
 from canopy.comparison import SIDES, Begun, Failed, Finished, Item, Said, prompts_by_side
 from canopy.errors import CanopyError, InputError
 from canopy.features import FEATURES
-from canopy.feedback.ab_report import chosen, payload, report_on
+from canopy.feedback.ab_report import PromptPayload, chosen, payload, report_on
 from canopy.feedback.times import iso
+from canopy.flags.values import Arm
 from canopy.inference.base import Message
 from canopy.store.ab import Ballot, BallotEntry, BallotReceipt
 from canopy.store.base import Store
 from canopy.telemetry.events import RequestFailed
 
-_ERRORS: dict[int | str, dict[str, Any]] = {
-    status: {"model": ErrorBody} for status in (403, 404, 408, 410, 413, 422, 503)
-}
+_ERRORS = errors(403, 404, 408, 410, 413, 422, 503)
+_COMPARED = (
+    streamed(
+        answers.Compared | answers.Summary,
+        *(answers.Begun, answers.Delta, answers.SideDone, answers.Done, answers.Failed),
+    )
+    | ERRORS
+)
 
 
 def comparison_routes(parts: Parts) -> APIRouter:
@@ -42,7 +49,7 @@ def comparison_routes(parts: Parts) -> APIRouter:
     router = APIRouter(route_class=BodyRoute, tags=["a/b testing"])
     settings = parts.settings
 
-    @router.post("/summarize/ab", responses=ANSWERS, openapi_extra=request_body(SummarizeBody), response_model=None)
+    @router.post("/summarize/ab", responses=_COMPARED, openapi_extra=request_body(SummarizeBody), response_model=None)
     async def compare(request: Request) -> Response:
         """Summarize a text with both prompts at once; outside the share of sessions that compare, with one.
 
@@ -70,7 +77,7 @@ def comparison_routes(parts: Parts) -> APIRouter:
 
     @router.post(
         "/feedback/ab",
-        responses={200: {"description": "Committed.", "content": {"application/json": {}}}, **_ERRORS},
+        responses=of_type(answers.BallotKept, "Committed.") | _ERRORS,
         openapi_extra=request_body(BallotBody),
         response_model=None,
     )
@@ -107,7 +114,7 @@ def comparison_review_routes(parts: Parts) -> APIRouter:
     """The route that shows what the ballots say."""
     router = APIRouter(route_class=APIRoute, tags=["a/b testing"], responses=_ERRORS)
 
-    @router.get("/feedback/ab", response_model=None)
+    @router.get("/feedback/ab", response_model=None, responses=of_type(answers.Ballots))
     async def results(query: Annotated[BallotsQuery, Query()]) -> Response:
         """Counts and ballots; statistics and the decision for one experiment."""
         parts.ballots.check()
@@ -119,7 +126,7 @@ def comparison_review_routes(parts: Parts) -> APIRouter:
         found: dict[str, Any] = {"experiment": None, "statistics": None, "decision": None}
         if experiment is not None:
             own = counts if query.experiment else await store.ballot_counts(experiment.id)
-            found = payload(report_on(experiment, own, await store.first_ballots(experiment.id)))
+            found |= payload(report_on(experiment, own, await store.first_ballots(experiment.id)))
         head = {
             "total": counts.ballots,
             "prompt_a_wins": counts.wins_prompt,
@@ -144,9 +151,9 @@ async def _ballots(store: Store, query: BallotsQuery) -> AsyncGenerator[Piece]:
         left, cursor = left - len(page.entries), page.next
 
 
-def _mapping(comparison_id: str) -> dict[str, str]:
+def _mapping(comparison_id: str) -> answers.NameBySide:
     """What stands for each side's prompt before the vote: a name for the place, which says nothing of the prompt."""
-    return {side: f"{comparison_id}:{side}" for side in SIDES}
+    return {"a": f"{comparison_id}:a", "b": f"{comparison_id}:b"}
 
 
 def _comparison_id(body: BallotBody) -> str:
@@ -185,7 +192,7 @@ async def _whole(parts: Parts, request: Request, items: AsyncGenerator[Item]) ->
     return whole
 
 
-def _end(parts: Parts, request: Request, item: Finished | Failed) -> dict[str, Any]:
+def _end(parts: Parts, request: Request, item: Finished | Failed) -> answers.SideDone | answers.Failed:
     """How a side ended. No usage: the number of input tokens would tell the longer prompt."""
     if isinstance(item, Finished):
         it = item.generation
@@ -201,9 +208,9 @@ def _end(parts: Parts, request: Request, item: Finished | Failed) -> dict[str, A
     return {"type": "error", "error": told(parts, request.scope, error), "code": error.code, "request_id": trace_id}
 
 
-def _revealed(receipt: BallotReceipt) -> dict[str, Any]:
+def _revealed(receipt: BallotReceipt) -> answers.BallotKept:
     arms = prompts_by_side(receipt.prompt_b_side)
-    prompts = {
+    prompts: dict[Arm, PromptPayload] = {
         "prompt": {"id": receipt.prompt_id, "text": receipt.prompt_text},
         "prompt_b": {"id": receipt.prompt_b_id, "text": receipt.prompt_b_text},
     }
@@ -213,11 +220,11 @@ def _revealed(receipt: BallotReceipt) -> dict[str, Any]:
         "preference": receipt.preference,
         "winning_prompt": receipt.winner,
         "prompt_mapping": arms,
-        "prompts": {side: prompts[arm] for side, arm in arms.items()},
+        "prompts": {"a": prompts[arms["a"]], "b": prompts[arms["b"]]},
     }
 
 
-def entry(it: BallotEntry) -> dict[str, Any]:
+def entry(it: BallotEntry) -> answers.BallotEntry:
     """A ballot as clients see it."""
     return {
         "id": it.comparison_id,

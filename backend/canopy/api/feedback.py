@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from typing import Annotated, Any
+from typing import Annotated, cast
 
 from fastapi import APIRouter, Query
 from fastapi.routing import APIRoute
@@ -13,27 +13,30 @@ from starlette.responses import Response, StreamingResponse
 
 from canopy.api import pages
 from canopy.api.access import asker_in, identity_of
+from canopy.api.answers import Entries, Entry, Parameters, Said, SentimentName, VoteKept
 from canopy.api.bodies import VoteBody, check_length, parse, read_body
 from canopy.api.context import trace_id_of
 from canopy.api.filters import CountsQuery, FeedbackQuery, PageQuery
 from canopy.api.listing import whole_entries
 from canopy.api.paging import page_response
 from canopy.api.parts import Parts
-from canopy.api.routes import BodyRoute, ErrorBody, json_response, request_body
+from canopy.api.routes import BodyRoute, errors, json_response, of_text, of_type, request_body, with_page
 from canopy.api.sessions import header_id, proof_in, session_id_of, user_id_of
 from canopy.errors import FeedbackNotFound, InputError
 from canopy.feedback import dataset
 from canopy.feedback.ratings import shown_rating
-from canopy.feedback.statistics import own, statistics
+from canopy.feedback.statistics import StatisticsPayload, own, statistics
 from canopy.feedback.times import iso
 from canopy.feedback.votes import Ballot
 from canopy.flags.values import SENTIMENTS
 from canopy.store.base import Feedback
 from canopy.store.labels import JudgeLabel
 
-_SENTIMENT_NAMES: dict[int, str] = {sentiment: name for name, sentiment in SENTIMENTS.items()}
+_SENTIMENT_NAMES: dict[int, SentimentName] = {
+    sentiment: cast(SentimentName, name) for name, sentiment in SENTIMENTS.items()
+}
 DATASET_NAME = "feedback-eval-dataset.yaml"
-_ERRORS: dict[int | str, dict[str, Any]] = {status: {"model": ErrorBody} for status in (404, 408, 413, 422, 503)}
+_ERRORS = errors(404, 408, 413, 422, 503)
 
 
 def vote_routes(parts: Parts) -> APIRouter:
@@ -43,7 +46,7 @@ def vote_routes(parts: Parts) -> APIRouter:
 
     @router.post(
         "/feedback",
-        responses={200: {"description": "Committed.", "content": {"application/json": {}}}, **_ERRORS},
+        responses=of_type(VoteKept, "Committed.") | _ERRORS,
         openapi_extra=request_body(VoteBody),
         response_model=None,
     )
@@ -83,7 +86,7 @@ def review_routes(parts: Parts) -> APIRouter:
     """The routes that show votes."""
     router = APIRouter(route_class=APIRoute, tags=["feedback"], responses=_ERRORS)
 
-    @router.get("/feedback", response_model=None)
+    @router.get("/feedback", response_model=None, responses=with_page(Entries))
     async def entries(request: Request, query: Annotated[PageQuery, Query()]) -> Response:
         """Votes, newest first, or what needs a reviewer most; with `Accept: text/html` the dashboard."""
         where = query.where()
@@ -98,7 +101,7 @@ def review_routes(parts: Parts) -> APIRouter:
         answer.headers["vary"] = "Accept"
         return answer
 
-    @router.get("/feedback/stats", response_model=None)
+    @router.get("/feedback/stats", response_model=None, responses=of_type(StatisticsPayload))
     async def stats(query: Annotated[CountsQuery, Query()]) -> Response:
         """Counts and satisfaction over time, per prompt version and per model."""
         parts.votes.check()
@@ -107,7 +110,7 @@ def review_routes(parts: Parts) -> APIRouter:
         # The hours of years take a while to write down, which must not hold up the streams.
         return json_response(await asyncio.to_thread(statistics, counts, hours))
 
-    @router.get("/feedback/export", response_model=None)
+    @router.get("/feedback/export", response_model=None, response_class=Response, responses=of_text("application/yaml"))
     async def export(query: Annotated[FeedbackQuery, Query()]) -> Response:
         """Negative feedback as an evaluation dataset in YAML."""
         values = parts.votes.check().values
@@ -119,7 +122,7 @@ def review_routes(parts: Parts) -> APIRouter:
             headers={"content-disposition": f'attachment; filename="{DATASET_NAME}"', "cache-control": "no-store"},
         )
 
-    @router.delete("/feedback/{feedback_id}", response_model=None)
+    @router.delete("/feedback/{feedback_id}", response_model=None, responses=of_type(VoteKept))
     async def take_back(request: Request, feedback_id: str) -> Response:
         """Take a vote back: one's own, or as a reviewer anybody's."""
         who = identity_of(request.scope)
@@ -134,7 +137,7 @@ def entry_routes(parts: Parts) -> APIRouter:
     """The route that shows one vote. Its address takes any word, so that it comes after those that are words."""
     router = APIRouter(route_class=APIRoute, tags=["feedback"], responses=_ERRORS)
 
-    @router.get("/feedback/{feedback_id}", response_model=None)
+    @router.get("/feedback/{feedback_id}", response_model=None, responses=with_page(Entry))
     async def one(request: Request, feedback_id: str) -> Response:
         """One vote with its whole texts; with `Accept: text/html` as a page."""
         parts.votes.check()
@@ -161,7 +164,7 @@ async def _chain(first: bytes, rest: AsyncGenerator[bytes]) -> AsyncGenerator[by
             yield chunk
 
 
-def entry(it: Feedback, labels: Sequence[JudgeLabel]) -> dict[str, Any]:
+def entry(it: Feedback, labels: Sequence[JudgeLabel]) -> Entry:
     """A vote as clients see it, with what judges said about the response."""
     return {
         "id": it.id,
@@ -183,8 +186,8 @@ def entry(it: Feedback, labels: Sequence[JudgeLabel]) -> dict[str, Any]:
         "prompt_id": it.prompt_id,
         "prompt": it.prompt_text,
         "model": it.model,
-        "parameters": it.parameters,
-        "messages": it.messages,
+        "parameters": cast(Parameters | None, it.parameters),
+        "messages": cast(list[Said] | None, it.messages),
         "usage": {"input_tokens": it.input_tokens, "output_tokens": it.output_tokens} if it.generation_id else None,
         "time_to_first_token_seconds": it.time_to_first_token,
         "duration_seconds": it.duration,

@@ -1,7 +1,7 @@
 """One page of feedback with what stands beside it: judges' labels and people's votes on the same responses."""
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from canopy.api.filters import PageQuery
 from canopy.api.paging import Piece, one_page, piece_of
@@ -12,7 +12,7 @@ from canopy.store.labels import JudgeLabel, PersonVote
 
 MOST = 10_000  # entries, for a client that names no limit
 
-type Entry = Callable[[Feedback, Sequence[JudgeLabel]], dict[str, Any]]
+type Entry = Callable[[Feedback, Sequence[JudgeLabel]], Mapping[str, object]]
 
 
 class Listing(NamedTuple):

@@ -9,9 +9,10 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from canopy.api import workshop
+from canopy.api.answers import FlagDetails, Ok, Ready
 from canopy.api.context import trace_id_of
 from canopy.api.parts import Parts
-from canopy.api.routes import PlainRoute, json_response
+from canopy.api.routes import PlainRoute, errors, json_response, of_text, of_type
 from canopy.errors import MetricsElsewhere, NotFound
 
 type Answer = Callable[[Request], Awaitable[Response]]
@@ -21,7 +22,7 @@ def operations_routes(parts: Parts) -> APIRouter:
     """The routes for operators."""
     router = APIRouter(tags=["operations"])
 
-    @router.get("/feature-flags", response_model=None)
+    @router.get("/feature-flags", response_model=None, responses=of_type(FlagDetails | dict[str, bool]) | errors())
     async def feature_flags(
         details: Annotated[bool, Query(description="Add each flag's reason and the config revision.")] = False,
     ) -> Response:
@@ -35,17 +36,17 @@ def operations_routes(parts: Parts) -> APIRouter:
     answers = _answers(parts)
     answers["/metrics"] = _where_allowed(parts, answers["/metrics"])
 
-    @router.get("/healthz", response_model=None)
+    @router.get("/healthz", response_model=None, responses=of_type(Ok))
     async def healthz(request: Request) -> Response:
         """Liveness: the process answers, also while it drains."""
         return await answers["/healthz"](request)
 
-    @router.get("/readyz", response_model=None)
+    @router.get("/readyz", response_model=None, responses=of_type(Ready) | {503: {"model": Ready}})
     async def readyz(request: Request) -> Response:
         """Readiness: send work here. 503 while starting or draining, or when the store doesn't answer."""
         return await answers["/readyz"](request)
 
-    @router.get("/metrics", response_model=None)
+    @router.get("/metrics", response_model=None, response_class=Response, responses=of_text("text/plain") | errors(404))
     async def metrics(request: Request) -> Response:
         """Prometheus metrics; OpenMetrics with exemplars for clients that accept it.
 

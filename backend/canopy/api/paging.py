@@ -4,7 +4,7 @@ A page ends at as many rows as were asked for, or before it is larger than a pag
 Pages are read at few places, so that their number is bounded as well; nobody holds one while something is searched.
 """
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
 from typing import Any, NamedTuple
 
@@ -24,7 +24,7 @@ class Piece(NamedTuple):
     next: str | None
 
 
-def piece_of(rows: Iterable[dict[str, Any]], after: str | None) -> Piece:
+def piece_of(rows: Iterable[Mapping[str, object]], after: str | None) -> Piece:
     """Encode rows."""
     return Piece(b",".join(map(jsonlines.dump, rows)), after)
 

@@ -1,7 +1,7 @@
 """GET and PUT /feedback/review: what a good answer would be, from people who know."""
 
 from collections.abc import AsyncGenerator
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from fastapi.routing import APIRoute
@@ -9,12 +9,13 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from canopy.api.answers import Case, Cases, ReviewKept
 from canopy.api.bodies import ReviewBody, check_length, parse, read_body
 from canopy.api.context import trace_id_of
 from canopy.api.filters import CountsQuery, Word
 from canopy.api.paging import Piece, one_page, page_response, piece_of
 from canopy.api.parts import Parts
-from canopy.api.routes import BodyRoute, ErrorBody, json_response, request_body
+from canopy.api.routes import BodyRoute, errors, json_response, of_type, request_body
 from canopy.errors import InputError
 from canopy.feedback.dataset import exported_feature, selection
 from canopy.feedback.ratings import shown_rating
@@ -22,7 +23,7 @@ from canopy.feedback.times import iso
 from canopy.store.base import Filter, Store
 from canopy.store.review import Review, ReviewCase, ReviewState
 
-_ERRORS: dict[int | str, dict[str, Any]] = {status: {"model": ErrorBody} for status in (404, 408, 413, 422, 503)}
+_ERRORS = errors(404, 408, 413, 422, 503)
 
 
 class ReviewQuery(CountsQuery):
@@ -37,7 +38,7 @@ def case_routes(parts: Parts) -> APIRouter:
     """The route that shows what to review."""
     router = APIRouter(route_class=APIRoute, tags=["feedback"], responses=_ERRORS)
 
-    @router.get("/feedback/review", response_model=None)
+    @router.get("/feedback/review", response_model=None, responses=of_type(Cases))
     async def cases(query: Annotated[ReviewQuery, Query()]) -> Response:
         """The texts that the export makes tests of, oldest first, with the answers that were bad."""
         parts.reviews.check()
@@ -66,7 +67,7 @@ def expected_result_routes(parts: Parts) -> APIRouter:
 
     @router.put(
         "/feedback/review",
-        responses={200: {"description": "Committed.", "content": {"application/json": {}}}, **_ERRORS},
+        responses=of_type(ReviewKept, "Committed.") | _ERRORS,
         openapi_extra=request_body(ReviewBody),
         response_model=None,
     )
@@ -87,7 +88,7 @@ def expected_result_routes(parts: Parts) -> APIRouter:
     return router
 
 
-def _case(it: ReviewCase) -> dict[str, Any]:
+def _case(it: ReviewCase) -> Case:
     return {
         "feedback_id": it.feedback_id,
         "prompt": it.input_text,

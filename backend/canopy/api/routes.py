@@ -1,17 +1,20 @@
 """How routes are declared: with FastAPI for the documentation, without its per-request work where that counts."""
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from copy import deepcopy
 from typing import Any
 
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, TypeAdapter
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
 from canopy import jsonlines
+from canopy.api.answers import Failure
 
+type Responses = dict[int | str, dict[str, Any]]  # what a route's `responses` are
 type Answer = Callable[[Request, Exception], Awaitable[Response]]  # an error's
 
 
@@ -40,12 +43,7 @@ class PlainRoute(Route):
         return match, {**child_scope, "route": self}
 
 
-class ErrorBody(BaseModel):
-    """Every error's shape."""
-
-    detail: str = Field(description="What is wrong and how to fix it, in a sentence.")
-    code: str = Field(description="Stable, for programs.")
-    request_id: str = Field(description="Under which the operators find the request.")
+_TEXT = {"schema": {"type": "string"}}
 
 
 def json_response(payload: Any, status: int = 200) -> Response:
@@ -58,13 +56,55 @@ def encoded_response(body: bytes, status: int = 200) -> Response:
     return Response(body, status, {"cache-control": "no-store"}, "application/json")
 
 
+def of_type(answer: Any, description: str = "The answer.") -> Responses:
+    """The `responses` that document a JSON answer."""
+    return {200: {"model": answer, "description": description}}
+
+
+def with_page(answer: Any) -> Responses:
+    """The same for an answer that browsers get as a page."""
+    described = of_type(answer)
+    described[200]["content"] = {"text/html": _TEXT}
+    return described
+
+
+def of_text(media_type: str) -> Responses:
+    """The same for an answer that is a text."""
+    return {200: {"description": "The text.", "content": {media_type: _TEXT}}}
+
+
+def streamed(answer: Any, *events: Any) -> Responses:
+    """The same for an answer that is a stream of such events or, where the client wants that, one JSON object."""
+    data = {"type": "string", "contentMediaType": "application/json", "contentSchema": {"anyOf": _schemas(events)}}
+    item = {"type": "object", "required": ["data"], "properties": {"data": data}}
+    described = of_type(answer, "Events, the last of them `[DONE]`; or one JSON object.")
+    described[200]["content"] = {"text/event-stream": _TEXT | {"itemSchema": item}}
+    return described
+
+
+def also_streamed(described: Responses, event: Any) -> Responses:
+    """The same for a stream that has such events, too."""
+    described = deepcopy(described)
+    item = described[200]["content"]["text/event-stream"]["itemSchema"]
+    item["properties"]["data"]["contentSchema"]["anyOf"] += _schemas([event])
+    return described
+
+
+def errors(*statuses: int) -> Responses:
+    """The same for errors: those that a route is known for, and any other."""
+    other: Responses = {"default": {"model": Failure, "description": "Any other error."}}
+    return {status: {"model": Failure} for status in statuses} | other
+
+
 def request_body(model: type[BaseModel]) -> dict[str, Any]:
-    """The `openapi_extra` that documents a JSON body."""
-    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
-    definitions = schema.pop("$defs", {})
-    return {
-        "requestBody": {"required": True, "content": {"application/json": {"schema": _inlined(schema, definitions)}}}
-    }
+    """The `openapi_extra` that documents a JSON body, by its name among `canopy.api.bodies.body_schemas`."""
+    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def _schemas(types: Iterable[Any]) -> list[Any]:
+    found = [TypeAdapter(it).json_schema(mode="serialization") for it in types]
+    return [_inlined(schema, schema.pop("$defs", {})) for schema in found]
 
 
 def _inlined(node: Any, definitions: dict[str, Any]) -> Any:

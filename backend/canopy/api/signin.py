@@ -1,7 +1,6 @@
 """Signing in with a browser: a token goes once to POST /sign-in, and a session stands for it from then on."""
 
 import re
-from typing import Any
 
 from fastapi import APIRouter
 from pydantic import Field
@@ -11,18 +10,17 @@ from starlette.routing import BaseRoute
 
 from canopy.api import pages
 from canopy.api.access import Access
+from canopy.api.answers import Ok, SignedIn, Who
 from canopy.api.bodies import Body, Text, parse, read_body
 from canopy.api.cookies import clear, session_id_in, set_session
 from canopy.api.origin import check_origin
 from canopy.api.parts import Parts
-from canopy.api.routes import BodyRoute, ErrorBody, PlainRoute, json_response, request_body
+from canopy.api.routes import BodyRoute, PlainRoute, errors, json_response, of_type, request_body
 from canopy.auth.sessions import Sessions
 from canopy.errors import NotFound, Unauthenticated
 
 _OWN_PATH = re.compile(r"/(?![/\\])[^\s\\\x00-\x1f]*")  # what a browser can't take for another host
-_ERRORS: dict[int | str, dict[str, Any]] = {
-    status: {"model": ErrorBody} for status in (401, 403, 404, 413, 422, 429, 503)
-}
+_ERRORS = errors(401, 403, 404, 413, 422, 429, 503)
 
 
 class SignInBody(Body):
@@ -36,7 +34,7 @@ def sign_in_routes(parts: Parts) -> APIRouter:
     router = APIRouter(tags=["access"])
     access = Access(parts)
 
-    @router.get("/identity", response_model=None)
+    @router.get("/identity", response_model=None, responses=of_type(Who) | errors())
     async def identity(request: Request) -> Response:
         """Who one is here: the mode, and the user and the role where somebody is known."""
         mode = parts.config.current.values.auth.mode
@@ -73,16 +71,16 @@ def sign_in_routes(parts: Parts) -> APIRouter:
         clear(request, response)
         return response
 
-    for path, endpoint, extra in (
-        ("/sign-in", sign_in, request_body(SignInBody)),
-        ("/sign-out", sign_out, request_body(Body)),
+    for path, endpoint, extra, answers in (
+        ("/sign-in", sign_in, request_body(SignInBody), of_type(SignedIn)),
+        ("/sign-out", sign_out, request_body(Body), of_type(Ok)),
     ):
         router.add_api_route(
             path,
             endpoint,
             methods=["POST"],
             route_class_override=BodyRoute,
-            responses=_ERRORS,
+            responses=answers | _ERRORS,
             openapi_extra=extra,
             response_model=None,
         )

@@ -2,19 +2,20 @@
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from typing import Any
+from typing import cast
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from canopy.api.access import asker_in
+from canopy.api.answers import Delta, Done, Failed, Outcome, Parameters, Summary, Tested
 from canopy.api.bodies import ChatBody, SummarizeBody, check_length, parse, read_body
 from canopy.api.context import trace_id_of
 from canopy.api.errors import UNEXPECTED, report, told
 from canopy.api.parts import Parts
 from canopy.api.purpose import is_evaluation
-from canopy.api.routes import BodyRoute, ErrorBody, json_response, request_body
+from canopy.api.routes import BodyRoute, errors, json_response, request_body, streamed
 from canopy.api.sessions import proof_in, session_id_of, user_id_of
 from canopy.api.streams import CLIENT_GONE, EventStream, event, unless_gone
 from canopy.errors import CanopyError, InputError
@@ -23,19 +24,8 @@ from canopy.inference.base import Deltas, Message
 from canopy.pipeline import Question
 from canopy.store.base import Generation
 
-ANSWERS: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "Events: `delta`s, then `done`; or one JSON object.",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}, "application/json": {}},
-    },
-    404: {"model": ErrorBody},
-    408: {"model": ErrorBody},
-    413: {"model": ErrorBody},
-    422: {"model": ErrorBody},
-    502: {"model": ErrorBody},
-    503: {"model": ErrorBody},
-    504: {"model": ErrorBody},
-}
+ERRORS = errors(404, 408, 413, 422, 502, 503, 504)
+_ANSWERS = streamed(Summary, Delta, Done, Failed) | ERRORS
 
 
 def summarize_routes(parts: Parts) -> APIRouter:
@@ -43,7 +33,7 @@ def summarize_routes(parts: Parts) -> APIRouter:
     router = APIRouter(route_class=BodyRoute, tags=["summarize"])
     limit = parts.settings.max_prompt_chars
 
-    @router.post("/summarize", responses=ANSWERS, openapi_extra=request_body(SummarizeBody), response_model=None)
+    @router.post("/summarize", responses=_ANSWERS, openapi_extra=request_body(SummarizeBody), response_model=None)
     async def summarize(request: Request) -> Response:
         """Summarize a text."""
         parts.pipeline.check(FEATURES["summarize"])
@@ -52,7 +42,7 @@ def summarize_routes(parts: Parts) -> APIRouter:
         asked = question(request, FEATURES["summarize"], (Message("user", body.prompt),), body)
         return await answer(parts, request, asked, body)
 
-    @router.post("/summarize/chat", responses=ANSWERS, openapi_extra=request_body(ChatBody), response_model=None)
+    @router.post("/summarize/chat", responses=_ANSWERS, openapi_extra=request_body(ChatBody), response_model=None)
     async def chat(request: Request) -> Response:
         """Ask a follow-up question on a summary."""
         parts.pipeline.check(FEATURES["summarize_chat"])
@@ -128,7 +118,7 @@ async def _events(reply: AsyncGenerator[Deltas | Generation], with_deltas: Mappi
                 yield event({"type": "done", **_outcome(item)})
 
 
-async def _whole(reply: AsyncGenerator[Deltas | Generation]) -> dict[str, Any]:
+async def _whole(reply: AsyncGenerator[Deltas | Generation]) -> Summary:
     async with aclosing(reply) as items:
         async for item in items:
             if isinstance(item, Generation):
@@ -136,23 +126,25 @@ async def _whole(reply: AsyncGenerator[Deltas | Generation]) -> dict[str, Any]:
     raise CanopyError(UNEXPECTED)
 
 
-def _outcome(generation: Generation) -> dict[str, Any]:
-    return {
+def _outcome(generation: Generation) -> Outcome:
+    outcome: Outcome = {
         "request_id": generation.trace_id,
         "generation_id": generation.id,
         "finish_reason": generation.finish_reason,
         "model": generation.model,
         "usage": {"input_tokens": generation.input_tokens, "output_tokens": generation.output_tokens},
-        **({"evaluation": _tested(generation)} if generation.evaluation else {}),
     }
+    if generation.evaluation:
+        outcome["evaluation"] = _tested(generation)
+    return outcome
 
 
-def _tested(generation: Generation) -> dict[str, Any]:
+def _tested(generation: Generation) -> Tested:
     """What an evaluation wants to know of what it tests. Not the prompt's text, which is the operators'."""
     return {
         "prompt_id": generation.prompt_id,
         "model": generation.model,
-        "parameters": generation.parameters,
+        "parameters": cast(Parameters, generation.parameters),
         "config_revision": generation.config_revision,
     }
 

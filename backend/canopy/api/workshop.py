@@ -18,8 +18,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from canopy.api.answers import TraceOf
 from canopy.api.context import trace_id_of
-from canopy.api.routes import BodyRoute
+from canopy.api.routes import BodyRoute, also_streamed
 from canopy.api.spellings import MLFLOW_PREFIX
 from canopy.api.streams import EventStream, event
 
@@ -47,7 +48,7 @@ def workshop_routes(routes: Iterable[BaseRoute]) -> list[BaseRoute]:
             name=path.strip("/").replace("/", "_"),
             summary=f"`POST {ours}` as today's workshop asks it",
             description=f"The same, with the events that today's workshop expects beside those of `{ours}`.",
-            responses=original.responses,
+            responses=also_streamed(original.responses, TraceOf),
             openapi_extra=original.openapi_extra,
             response_model=None,
         )

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict, cast
 
 from canopy.errors import ExperimentNotFound
-from canopy.experiments.decision import Decision, decide
+from canopy.experiments.decision import Decision, Status, decide
 from canopy.experiments.statistics import confidence_sequence
 from canopy.feedback.times import iso
 from canopy.store.ab import BallotCounts, Experiment, FirstBallot
@@ -23,6 +23,72 @@ class Point(NamedTuple):
     win_rate: float
     low: float
     high: float
+
+
+class PromptPayload(TypedDict):
+    """A prompt's text and its content hash."""
+
+    id: str
+    text: str
+
+
+class RulePayload(TypedDict):
+    """How the experiment is decided, frozen when it began."""
+
+    alpha: float
+    prior: float
+    delta: float
+    n_max: int
+
+
+class ExperimentPayload(TypedDict):
+    """What is compared."""
+
+    id: str
+    created_at: str
+    prompt: PromptPayload
+    prompt_b: PromptPayload
+    model: str
+    temperature: float
+    max_tokens: int
+    rule: RulePayload
+
+
+class BallotStatisticsPayload(TypedDict):
+    """The first ballot of each voter; `n` is the number of decisive ones. Shares are null without any."""
+
+    voters: int
+    n: int
+    wins_a: int
+    wins_b: int
+    ties: int
+    both_bad: int
+    win_rate_b: float | None
+    interval: list[float]
+    e_value: float
+    e_a: float
+    e_b: float
+    left_share: float | None
+    prompt_b_left: int
+
+
+class DecisionPayload(TypedDict):
+    """What to do, given the votes so far; `values` is what to write in the values file, null where that is nothing."""
+
+    status: Status
+    sentence: str
+    statistician: str
+    more_votes: int | None
+    next_step: str
+    values: str | None
+
+
+class ReportPayload(TypedDict):
+    """One experiment's report."""
+
+    experiment: ExperimentPayload
+    statistics: BallotStatisticsPayload
+    decision: DecisionPayload
 
 
 class NextStep(NamedTuple):
@@ -93,7 +159,7 @@ def report_on(experiment: Experiment, counts: BallotCounts, ballots: Sequence[Fi
     )
 
 
-def payload(report: Report) -> dict[str, Any]:
+def payload(report: Report) -> ReportPayload:
     """The report for programs."""
     it, decision = report.experiment, report.decision
     return {
@@ -105,7 +171,7 @@ def payload(report: Report) -> dict[str, Any]:
             "model": it.model,
             "temperature": it.temperature,
             "max_tokens": it.max_tokens,
-            "rule": it.rule._asdict(),
+            "rule": cast(RulePayload, it.rule._asdict()),
         },
         "statistics": {
             "voters": report.voters,

@@ -8,9 +8,8 @@ else. Preferences between two responses are no part of any: they say which is be
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol, TypedDict
 
-from canopy.feedback.ratings import shown_rating
 from canopy.feedback.times import iso
 from canopy.flags.values import SATISFACTION
 from canopy.store.ab import AB_PREFERENCE
@@ -27,6 +26,39 @@ class Counted(Protocol):
     @property
     def n(self) -> int:
         """How many they are."""
+
+
+class TallyPayload(TypedDict):
+    """So many votes, and the share of positive ones among those that speak for or against; null without either."""
+
+    total: int
+    positive: int
+    neutral: int
+    negative: int
+    satisfaction: float | None
+
+
+class HourPayload(TallyPayload):
+    """An hour's votes."""
+
+    hour: str
+
+
+class ProducerPayload(TallyPayload):
+    """The votes on what a prompt and a model made together."""
+
+    prompt_id: str | None
+    model: str | None
+
+
+class StatisticsPayload(TallyPayload):
+    """Votes on satisfaction with Canopy's responses and, apart from them, all others."""
+
+    ratings: dict[str, int]
+    over_time: list[HourPayload]
+    by_prompt: list[ProducerPayload]
+    other_texts: TallyPayload
+    other_names: dict[str, TallyPayload]
 
 
 @dataclass(slots=True)
@@ -57,7 +89,7 @@ class Tally:
         decided = self.positive + self.negative
         return self.positive / decided if decided else None
 
-    def payload(self) -> dict[str, Any]:
+    def payload(self) -> TallyPayload:
         """For clients."""
         return {
             "total": self.total,
@@ -106,16 +138,15 @@ def total(counts: Iterable[Counted]) -> Tally:
     return tally(counts, lambda _: None).get(None, Tally())
 
 
-def statistics(counts: Iterable[Count], hours: Iterable[HourCount]) -> dict[str, Any]:
+def statistics(counts: Iterable[Count], hours: Iterable[HourCount]) -> StatisticsPayload:
     """What GET /feedback/stats answers: satisfaction, per rating, hour (UTC), prompt and model; and the rest.
 
     `hours` are those of the votes that are `own`.
     """
     sorted_out = rated(counts)
-    ratings: dict[int | str, int] = {}
+    ratings: dict[str, int] = {}
     for count in sorted_out.own:
-        rating = shown_rating(count.kind, count.value)
-        ratings[rating] = ratings.get(rating, 0) + count.n
+        ratings[count.value] = ratings.get(count.value, 0) + count.n
     over_time = tally(hours, lambda it: it.hour)
     by_producer = tally(sorted_out.own, lambda it: (it.prompt_id, it.model))
     by_name = tally(sorted_out.other_names, lambda it: it.name)

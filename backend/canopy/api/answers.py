@@ -1,0 +1,349 @@
+"""What is answered, as types: mypy holds the code to them, and the API's description shows them with these docstrings.
+
+Nothing is checked against them at run time, which would cost more than a vote does; the test of a generated client
+compares them with what a running server answers.
+"""
+
+from typing import Any, Literal, NotRequired, TypedDict
+
+from canopy.auth.identity import Role
+from canopy.comparison import ArmBySide
+from canopy.feedback.ab_report import BallotStatisticsPayload, DecisionPayload, ExperimentPayload, PromptPayload
+from canopy.flags.values import Arm
+from canopy.store.ab import Preference, Side
+from canopy.store.base import Source
+
+type SentimentName = Literal["positive", "neutral", "negative"]
+
+
+class Finding(TypedDict):
+    """One thing that is wrong with a request."""
+
+    loc: list[str | int]
+    msg: str
+    type: str
+
+
+class Failure(TypedDict):
+    """Every error: what is wrong and how to fix it, a code for programs, and under which id operators find it."""
+
+    detail: str
+    code: str
+    request_id: str
+    errors: NotRequired[list[Finding]]
+
+
+class Ok(TypedDict):
+    """It is so."""
+
+    status: Literal["ok"]
+
+
+class VoteKept(Ok):
+    """The vote is committed, or taken back."""
+
+    feedback_id: str
+
+
+class ReviewKept(Ok):
+    """The expected result is committed. `repeated`: it was so already."""
+
+    outcome: Literal["created", "replaced", "repeated", "deleted"]
+
+
+class Usage(TypedDict):
+    """Tokens as the model server counted them."""
+
+    input_tokens: int | None
+    output_tokens: int | None
+
+
+class Parameters(TypedDict):
+    """How the model was asked."""
+
+    temperature: float
+    max_tokens: int
+    mlflow_prompt: NotRequired[str]
+    adapted: NotRequired[dict[str, Any]]
+
+
+class Tested(TypedDict):
+    """What an evaluation tests."""
+
+    prompt_id: str
+    model: str
+    parameters: Parameters
+    config_revision: str
+
+
+class Outcome(TypedDict):
+    """How a generation ended. `evaluation` is for requests that say they are one."""
+
+    request_id: str
+    generation_id: str
+    finish_reason: str | None
+    model: str
+    usage: Usage
+    evaluation: NotRequired[Tested]
+
+
+class Summary(Outcome):
+    """A whole response."""
+
+    response: str
+
+
+class Delta(TypedDict):
+    """The next piece of a response; `variant` in comparisons."""
+
+    delta: str
+    variant: NotRequired[Side]
+
+
+class Done(Outcome):
+    """The response is whole."""
+
+    type: Literal["done"]
+
+
+class Failed(TypedDict):
+    """The stream, or with `variant` one side of a comparison, failed after it had begun."""
+
+    type: Literal["error"]
+    error: str
+    code: str
+    request_id: str
+    variant: NotRequired[Side]
+
+
+class NameBySide(TypedDict):
+    """A name for what stands on each side."""
+
+    a: str
+    b: str
+
+
+class Begun(TypedDict):
+    """A comparison begins. `mapping` tells nothing of which prompt is which."""
+
+    type: Literal["ab_config"]
+    comparison_id: str
+    mapping: NameBySide
+
+
+class SideDone(TypedDict):
+    """One side of a comparison is whole."""
+
+    type: Literal["done"]
+    generation_id: str
+    finish_reason: str | None
+    variant: NotRequired[Side]
+
+
+class SideResponse(SideDone):
+    """One side's whole response."""
+
+    response: str
+
+
+class Compared(TypedDict):
+    """Both sides of a comparison."""
+
+    request_id: str
+    comparison_id: str
+    mapping: NameBySide
+    a: SideResponse | Failed
+    b: SideResponse | Failed
+
+
+class TraceOf(TypedDict):
+    """The id that today's workshop votes by."""
+
+    type: Literal["trace_id", "trace_id_a", "trace_id_b"]
+    trace_id: str
+
+
+class PromptBySide(TypedDict):
+    """A prompt for each side."""
+
+    a: PromptPayload
+    b: PromptPayload
+
+
+class BallotKept(Ok):
+    """The ballot is committed, and which prompt was which is no secret any more. No winner: a tie, or both bad."""
+
+    comparison_id: str
+    preference: Preference
+    winning_prompt: Arm | None
+    prompt_mapping: ArmBySide
+    prompts: PromptBySide
+
+
+class BallotEntry(TypedDict):
+    """A ballot and what it is about."""
+
+    id: str
+    experiment: str
+    timestamp: str
+    preference: Preference
+    winning_prompt: Arm | None
+    prompt_mapping: ArmBySide
+    prompt_id: str
+    prompt_b_id: str
+    input_text: str
+    response_a: str
+    response_b: str
+    generation_ids: NameBySide
+    comment: str | None
+    reasons: list[str]
+    user_id: str | None
+    request_id: str
+    model: str
+    config_revision: str
+
+
+class ExperimentId(TypedDict):
+    """An experiment in a list."""
+
+    id: str
+    created_at: str
+
+
+class Ballots(TypedDict):
+    """What all ballots say, a page of them, and the statistics and the decision of one experiment."""
+
+    total: int
+    prompt_a_wins: int
+    prompt_b_wins: int
+    ties: int
+    both_bad: int
+    experiment: ExperimentPayload | None
+    statistics: BallotStatisticsPayload | None
+    decision: DecisionPayload | None
+    experiments: list[ExperimentId]
+    entries: list[BallotEntry]
+    next: str | None
+
+
+class Said(TypedDict):
+    """One turn of a conversation."""
+
+    role: str
+    content: str
+
+
+class Judgement(TypedDict):
+    """What a judge said about a response."""
+
+    id: str
+    judge: str
+    label: str
+    sentiment: SentimentName
+    model: str | None
+    rationale: str | None
+
+
+class Entry(TypedDict):
+    """A vote, and what produced the response: all of that is null where Canopy didn't."""
+
+    id: str
+    timestamp: str
+    feature: str
+    rating: int | str
+    name: str
+    input_text: str
+    response_text: str
+    comment: str | None
+    reasons: list[str]
+    user_id: str | None
+    source: Source
+    source_id: str | None
+    created_at: str
+    config_revision: str
+    generation_id: str | None
+    request_id: str | None
+    prompt_id: str | None
+    prompt: str | None
+    model: str | None
+    parameters: Parameters | None
+    messages: list[Said] | None
+    usage: Usage | None
+    time_to_first_token_seconds: float | None
+    duration_seconds: float | None
+    judgements: list[Judgement]
+
+
+class Entries(TypedDict):
+    """A page of votes. No `total`: there are more than are counted. `next` leads to the next page."""
+
+    total: int | None
+    searched_to: str | None
+    feedback: list[Entry]
+    next: str | None
+
+
+class BadAnswer(TypedDict):
+    """A vote that made a text one to review."""
+
+    feedback_id: str
+    timestamp: str
+    rating: int | str
+    reasons: list[str]
+    comment: str | None
+    response_text: str
+
+
+class Case(TypedDict):
+    """A text to review."""
+
+    feedback_id: str
+    prompt: str
+    expected_result: str
+    answers: list[BadAnswer]
+
+
+class Cases(TypedDict):
+    """A page of texts to review, and how many there are in all."""
+
+    total: int
+    reviewed: int
+    cases: list[Case]
+    next: str | None
+
+
+class Flag(TypedDict):
+    """A flag and why it is so."""
+
+    enabled: bool
+    reason: str
+
+
+class FlagDetails(TypedDict):
+    """All flags with their reasons."""
+
+    config_revision: str
+    flags: dict[str, Flag]
+
+
+class Ready(TypedDict):
+    """Whether work should be sent here, and what that rests on."""
+
+    status: Literal["ok", "unavailable"]
+    state: str
+    store: str
+
+
+class SignedIn(TypedDict):
+    """Who signed in."""
+
+    user: str
+    role: Role
+
+
+class Who(TypedDict):
+    """Who one is here; null where nobody is known."""
+
+    mode: Literal["open", "token", "proxy"]
+    user: str | None
+    role: Role | None
