@@ -67,7 +67,8 @@ ENV PATH=/opt/app-root/canopy/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     CANOPY_HOST=0.0.0.0 \
     CANOPY_OPERATIONS_PORT=8001 \
-    CANOPY_STORE_URL=sqlite:////data/canopy.db
+    CANOPY_STORE_URL=sqlite:////data/canopy.db \
+    OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=aiohttp-client,aiohttp-server,asgi,asyncio,aws-lambda,click,exceptions,fastapi,httpx,httpx2,jinja2,logging,psycopg,requests,sqlalchemy,sqlite3,starlette,structlog,system_metrics,threading,urllib,urllib3
 # OpenShift gives each namespace a user id of its own, in the group 0: SQLite's folder is that group's, all else is root's.
 USER 0
 RUN install -d -o 1001 -g 0 -m 0770 /data

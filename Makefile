@@ -73,7 +73,7 @@ bench: install $(STAMPS)/dev  ## Measure streams, votes and export against their
 	@$(BIN)/python -m bench
 
 .PHONY: install-dev
-install-dev: install $(STAMPS)/dev $(CACHE)/logql/.stamp $(CACHE)/kubernetes/.stamp $(CACHE)/hadolint/.stamp $(CACHE)/traceql/.stamp $(CACHE)/tekton/.stamp model-servers mlflow-server pipeline-tools client-tools helm image-packages debian-tools  ## Add test tools, Chromium, Prometheus, Helm, model servers
+install-dev: install $(STAMPS)/dev $(CACHE)/logql/.stamp $(CACHE)/kubernetes/.stamp $(CACHE)/hadolint/.stamp $(CACHE)/traceql/.stamp $(CACHE)/tekton/.stamp model-servers mlflow-server injected-sdk pipeline-tools client-tools helm image-packages debian-tools  ## Add test tools, Chromium, Prometheus, Helm, model servers
 
 .PHONY: model-servers
 model-servers: $(STAMPS)/dev $(STAMPS)/project
@@ -82,6 +82,10 @@ model-servers: $(STAMPS)/dev $(STAMPS)/project
 .PHONY: mlflow-server
 mlflow-server: $(STAMPS)/dev
 	@$(BIN)/python -m tests.support.mlflow
+
+.PHONY: injected-sdk
+injected-sdk: $(STAMPS)/dev
+	@$(BIN)/python -m tests.support.injected
 
 .PHONY: pipeline-tools
 pipeline-tools: $(STAMPS)/dev
@@ -121,6 +125,7 @@ lock: $(CACHE)/lock/.stamp  ## Remake the locks from pyproject.toml; UPGRADE=1 t
 	@$(COMPILE) requirements/s3.in -o requirements/s3.lock
 	@$(COMPILE) requirements/openapi-client.in -o requirements/openapi-client.lock
 	@$(COMPILE) requirements/streamlit.in -o requirements/streamlit.lock
+	@$(COMPILE) requirements/injected.in -o requirements/injected.lock
 	@$(COMPILE) --no-deps --no-annotate requirements/helm.in -o requirements/helm.lock
 	@$(COMPILE) --no-deps --no-annotate requirements/kubernetes.in -o requirements/kubernetes.lock
 	@$(COMPILE) --no-deps --no-annotate requirements/hadolint.in -o requirements/hadolint.lock

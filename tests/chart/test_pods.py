@@ -10,6 +10,7 @@ from canopy.flags import load_config
 from canopy.flags.chart.access import AuthProxy
 from canopy.settings import Settings
 from tests.chart.conftest import MATRIX, MINIMAL, Object, Objects, container, environment, find
+from tests.support import image
 from tests.support.helm import Helm
 
 PROD = MINIMAL.with_name("prod.yaml")
@@ -127,6 +128,11 @@ def test_ones_own_variable_and_annotation_win(helm: Helm) -> None:
     assert environment(objects)["OTEL_METRICS_EXPORTER"] == "otlp"
     annotations = find(objects, "Deployment")["spec"]["template"]["metadata"]["annotations"]
     assert annotations["instrumentation.opentelemetry.io/inject-python"] == "false"
+
+
+def test_an_injected_sdk_loads_as_little_in_a_pod_as_in_the_image(helm: Helm) -> None:
+    disabled = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
+    assert environment(helm.render("--values", ON))[disabled] == image.pairs("base", "ENV")[disabled]
 
 
 def test_no_service_of_the_namespace_can_set_a_variable(objects: Objects) -> None:

@@ -5,7 +5,7 @@ A command imports the parts that it needs when it runs: `canopy --help` answers 
 
 import click
 
-from canopy import __version__
+from canopy import __version__, injected
 from canopy.cli.ab import ab
 from canopy.cli.evals import evals
 from canopy.cli.judge import judge
@@ -22,6 +22,7 @@ def main() -> None:
 
     The process is set by CANOPY_* environment variables, what it does by the values file (CANOPY_CONFIG_PATH).
     """
+    injected.take_back()
 
 
 for _command in (serve, check_values, export, prune, erase, ab, evals, judge, outbox):

@@ -60,7 +60,8 @@
 {{- end }}
 {{- with .Values.opentelemetry }}
 {{- if .enabled }}
-{{- /* The server makes its own spans and has its own /metrics; a library's would stand beside them. */}}
+{{- /* The server makes its own spans and has its own /metrics. What the operator's image would put around libraries,
+the server takes off again; named here, it isn't even loaded. */}}
 {{- $variables := dict
     "OTEL_SERVICE_NAME" "canopy-backend"
     "OTEL_EXPORTER_OTLP_PROTOCOL" "http/protobuf"
@@ -68,7 +69,7 @@
     "OTEL_PYTHON_EXPORTER_OTLP_HTTP_TRACES_CREDENTIAL_PROVIDER" "canopy"
     "OTEL_METRICS_EXPORTER" "none"
     "OTEL_LOGS_EXPORTER" "none"
-    "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS" "fastapi,asgi,starlette" }}
+    "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS" "aiohttp-client,aiohttp-server,asgi,asyncio,aws-lambda,click,exceptions,fastapi,httpx,httpx2,jinja2,logging,psycopg,requests,sqlalchemy,sqlite3,starlette,structlog,system_metrics,threading,urllib,urllib3" }}
 {{- range $name, $value := $variables }}
 {{- if and $value (not (has $name $own)) }}
 - name: {{ $name }}
