@@ -44,6 +44,10 @@ def trusted(*networks: str) -> list[Document]:
     return [{"auth": {"trusted_proxies": [network]}} for network in networks]
 
 
+def extra_object(kind: str, name: str) -> Document:
+    return {"apiVersion": "v1", "kind": kind, "metadata": {"name": name}}
+
+
 # What a file may say of each thing. One of a row goes into a combination, most often the first, which is nothing.
 ROWS: list[list[Document]] = [
     [{}, POSTGRESQL, {"store": {"engine": "postgresql"}}, {"store": {"existingSecret": {"name": "db"}}}],
@@ -166,6 +170,21 @@ ROWS: list[list[Document]] = [
     [{}, {"ingress": {"enabled": True}}, {"ingress": {"enabled": True, "hosts": ["canopy.example.com"]}}],
     [{}, {"httpRoute": {"enabled": True}}, {"httpRoute": {"enabled": True, "parentRefs": [{"name": "gateway"}]}}],
     [{}, {"extraEnv": [{"name": "CANOPY_LOG_LEVEL", "value": "debug"}]}, {"extraEnv": [{"name": "A", "value": "b"}]}],
+    [
+        {},
+        {"initContainers": [{"name": "wait", "image": "busybox"}], "extraContainers": [{"name": "wait", "image": "b"}]},
+        {"extraContainers": [{"name": "canopy", "image": "b"}]},
+        {"extraContainers": [{"name": "logs", "image": "b", "securityContext": {"privileged": True}}]},
+        {"extraContainers": [{"name": "logs", "image": "b", "securityContext": {"readOnlyRootFilesystem": False}}]},
+        {"extraObjects": [extra_object("ConfigMap", "canopy-config")]},
+        {"extraObjects": [extra_object("Secret", "db") | {"stringData": {"password": "s3cret"}}]},
+        {"extraObjects": [extra_object("Secret", "db"), extra_object("Service", "mine")]},
+        {"extraObjects": [{"kind": "ConfigMap"}]},
+        {"envFrom": [{"secretRef": {"name": "more"}}]},
+        {"envFrom": [{"secretRef": {"name": "more"}, "configMapRef": {"name": "more"}}]},
+        {"metadata": {"Service/canopy-backend": {"annotations": {"a": "b"}}}},
+        {"metadata": {"Node": {"annotations": {"a": "b"}}}},
+    ],
     [{}, {"settings": {"log_level": "loud"}}, {"settings": {"log_level": "debug"}}, {"settings": {"grace": 1}}],
     [{}, {"image": {"tag": None}}, {"image": {"tag": 1}}, {"sumarize": {"enabled": True}}, {"networkPolicy": None}],
 ]

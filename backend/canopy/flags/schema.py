@@ -73,6 +73,7 @@ def _sharpen(properties: dict[str, Any]) -> None:
     feedback["labels"]["items"]["properties"]["name"]["not"] = {
         "anyOf": [{"enum": sorted(TAKEN_RATINGS)}, {"pattern": "^[0-9]+$"}]
     }
+    properties["metadata"]["additionalProperties"] = False
     auth = properties["auth"]["properties"]
     auth["trusted_proxies"]["items"]["pattern"] = _NETWORK
     for name in ("user_header", "email_header", "groups_header", "secret_header"):

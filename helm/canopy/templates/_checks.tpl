@@ -4,11 +4,11 @@ Values that contradict each other end here, each with the sentence that says the
 */}}
 {{- define "canopy.checks" -}}
 {{- with .Values }}
+{{- include "canopy.checkTrustedProxies" .auth.trusted_proxies }}
 {{- if and .LLAMA_STACK_URL .MODEL_URL (ne .LLAMA_STACK_URL .MODEL_URL) }}
 {{- fail "LLAMA_STACK_URL and MODEL_URL are two names of one address. Keep one of them." }}
 {{- end }}
 {{- include "canopy.checkServers" . }}
-{{- include "canopy.checkTrustedProxies" .auth.trusted_proxies }}
 {{- if and (eq .store.engine "sqlite") .autoscaling.enabled }}
 {{- fail "autoscaling.enabled is true, but SQLite takes one replica. Set store.engine to postgresql and store.existingSecret.name, or autoscaling.enabled to false." }}
 {{- end }}
@@ -112,7 +112,29 @@ Values that contradict each other end here, each with the sentence that says the
 {{- fail (printf "extraEnv has %s, which the chart sets. Use settings.%s instead; secrets come from Secrets: store.existingSecret, authTokens.existingSecret, mlflowToken.existingSecret." .name (.name | lower | trimPrefix "canopy_")) }}
 {{- end }}
 {{- end }}
+{{- include "canopy.checkExtras" . }}
 {{- include "canopy.checkServed" $ }}
+{{- end }}
+{{- end }}
+
+{{/* What may not be added to the chart's pods and objects. */}}
+{{- define "canopy.checkExtras" -}}
+{{- $names := list "canopy" "auth-proxy" "ca-bundle" }}
+{{- range concat .initContainers .extraContainers }}
+{{- if has .name $names }}
+{{- fail (printf "extraContainers and initContainers: %s is the name of two containers. Give each a name of its own; the chart's are canopy, auth-proxy and ca-bundle." .name) }}
+{{- end }}
+{{- $names = append $names .name }}
+{{- end }}
+{{- $kinds := splitList "|" "AlertingRule|ConfigMap|CronJob|Deployment|GrafanaDashboard|HTTPRoute|HorizontalPodAutoscaler|Ingress|NetworkPolicy|PersistentVolumeClaim|Pod|PodDisruptionBudget|PodMonitor|PrometheusRule|Route|Service|ServiceAccount|ServiceMonitor" }}
+{{- $own := list "canopy-backend" "canopy-config" "canopy-data" "canopy-backups" "canopy-backend-judges" "canopy-backend-backup" "canopy-backend-test" }}
+{{- range .extraObjects }}
+{{- if and (has .kind $kinds) (has .metadata.name $own) }}
+{{- fail (printf "extraObjects has a %s called %s, which is a name of the chart's own. Call it otherwise." .kind .metadata.name) }}
+{{- end }}
+{{- if and (eq .kind "Secret") (or .data .stringData) }}
+{{- fail (printf "extraObjects has the Secret %s with what it holds, which everybody could read who reads the values. Make it in the cluster, or add an object that fetches it, such as an ExternalSecret." .metadata.name) }}
+{{- end }}
 {{- end }}
 {{- end }}
 

@@ -1,9 +1,10 @@
-{{/* The metadata of an object. Takes root, name and, optionally, labels and annotations of the object alone. */}}
+{{/* The metadata of an object. Takes root, kind, name and, optionally, labels and annotations of the object alone. */}}
 {{- define "canopy.metadata" -}}
+{{- $own := merge (dict) (get .root.Values.metadata (printf "%s/%s" .kind .name) | default dict) (get .root.Values.metadata .kind | default dict) -}}
 name: {{ .name }}
 labels:
-  {{- include "canopy.labels" (dict "root" .root "labels" .labels "pod" false) | nindent 2 }}
-{{- with merge (dict) (.annotations | default dict) .root.Values.annotations }}
+  {{- include "canopy.labels" (dict "root" .root "fixed" .fixed "labels" (merge (dict) (.labels | default dict) ($own.labels | default dict)) "pod" false) | nindent 2 }}
+{{- with merge (dict) (.annotations | default dict) ($own.annotations | default dict) .root.Values.annotations }}
 annotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}

@@ -1,11 +1,33 @@
 """Contradictions among the chart's own values. What depends on the cluster (Kubernetes' version) only Helm can tell."""
 
+from collections import Counter
+
 from canopy.flags.chart.access_contradictions import OF_ACCESS
+from canopy.flags.chart.extras import OWN_KINDS, secrets_in
 from canopy.flags.chart.network_contradictions import OF_THE_NETWORK
 from canopy.flags.chart.values import ChartValues
-from canopy.flags.contradictions import Contradiction
+from canopy.flags.contradictions import Contradiction, Named
 
 _SQLITE = "sqlite"
+_CONTAINERS = ["canopy", "auth-proxy", "ca-bundle"]
+_OBJECTS = {
+    *("canopy-backend", "canopy-config", "canopy-data", "canopy-backups"),
+    *("canopy-backend-judges", "canopy-backend-backup", "canopy-backend-test"),
+}
+
+
+def _containers_named_twice(values: ChartValues) -> Named:
+    """Names that two containers of a pod would have."""
+    added = [one.name for one in (*values.init_containers, *values.extra_containers)]
+    return [(name,) for name, times in Counter([*added, *_CONTAINERS]).items() if times > 1]
+
+
+def _objects_of_the_chart(values: ChartValues) -> Named:
+    """Kinds and names of added objects that are the chart's own."""
+    added = [(one.kind, one.metadata.name) for one in values.extra_objects]
+    return [one for one in added if one[0] in OWN_KINDS.split("|") and one[1] in _OBJECTS]
+
+
 OF_THE_CHART: tuple[Contradiction[ChartValues], ...] = (
     Contradiction(
         lambda values: values.store.engine == _SQLITE and values.autoscaling.enabled,
@@ -49,6 +71,19 @@ OF_THE_CHART: tuple[Contradiction[ChartValues], ...] = (
         ],
         "extraEnv has {}, which the chart sets. Use settings.{} instead; secrets come from Secrets: "
         "store.existingSecret, authTokens.existingSecret, mlflowToken.existingSecret.",
+    ),
+    Contradiction(
+        _containers_named_twice,
+        "extraContainers and initContainers: {} is the name of two containers. Give each a name of its own; the "
+        "chart's are canopy, auth-proxy and ca-bundle.",
+    ),
+    Contradiction(
+        _objects_of_the_chart, "extraObjects has a {} called {}, which is a name of the chart's own. Call it otherwise."
+    ),
+    Contradiction(
+        lambda values: [(name,) for name in secrets_in(values.extra_objects)],
+        "extraObjects has the Secret {} with what it holds, which everybody could read who reads the values. Make it "
+        "in the cluster, or add an object that fetches it, such as an ExternalSecret.",
     ),
     *OF_ACCESS,
     *OF_THE_NETWORK,

@@ -6,6 +6,7 @@ from pydantic import AfterValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from canopy.flags.chart.access import AuthProxy, AuthTokens
+from canopy.flags.chart.extras import Containers, EnvFrom, Extras, Metadata
 from canopy.flags.chart.monitoring import Monitoring, OpenTelemetry, ServiceMonitor
 from canopy.flags.chart.network import HttpRoute, Ingress, NetworkPolicy, Route
 from canopy.flags.chart.pods import (
@@ -70,6 +71,7 @@ class ChartValues(Values):
     opentelemetry: OpenTelemetry = OpenTelemetry()
     monitoring: Monitoring = Monitoring()
     test: TestPod = TestPod()
+    metadata: Metadata = Field({})
     labels: Texts = Field({})
     annotations: Texts = Field({})
     pod_labels: Texts = Field({})
@@ -79,5 +81,9 @@ class ChartValues(Values):
     affinity: dict[str, Any] = Field({})
     priority_class_name: DnsName = ""
     extra_env: Objects = Field([])
+    env_from: EnvFrom = Field([])
     extra_volumes: Objects = Field([])
     extra_volume_mounts: Objects = Field([])
+    init_containers: Containers = Field([])
+    extra_containers: Containers = Field([])
+    extra_objects: Extras = Field([])

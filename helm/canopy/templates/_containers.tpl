@@ -1,0 +1,22 @@
+{{/*
+Containers of one's own, as restricted as the chart's: what the values may say of it (`canopy.flags.chart.extras`) makes none less
+restricted, so that it counts more. Only their root file system may be one that they write.
+*/}}
+{{- define "canopy.containers" -}}
+{{- $restricted := fromYaml (include "canopy.containerSecurityContext" .) -}}
+{{- $containers := list -}}
+{{- range . -}}
+{{- $containers = append $containers (merge (dict "securityContext" (mergeOverwrite (dict) $restricted (.securityContext | default dict))) .) -}}
+{{- end -}}
+{{ toYaml $containers }}
+{{- end }}
+
+{{/* What runs before the server, or beside it: the containers of one's own, then the proxy. Takes root and proxy. */}}
+{{- define "canopy.initContainers" -}}
+{{- with .root.Values.initContainers }}
+{{ include "canopy.containers" . }}
+{{- end }}
+{{- if .proxy }}
+{{ include "canopy.authProxy" .root }}
+{{- end }}
+{{- end }}
