@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Get what the tests take from Debian: Chromium (installed, needs root), and Prometheus, HAProxy and nginx (unpacked under
-# $1, needs nobody).
+# Get what the tests take from Debian: Chromium (installed, needs root), and Prometheus, HAProxy, nginx and PgBouncer
+# (unpacked under $1, needs nobody).
 # What can't be had is said loudly and is no failure: the tests that need it say so again when they are skipped.
 set -euo pipefail
 
@@ -52,5 +52,14 @@ if [ ! -x "$cache/proxies/usr/sbin/haproxy" ] || [ ! -x "$cache/proxies/usr/sbin
     if ! { has apt-get && has dpkg && twice unpack proxies "${proxies[@]}"; }; then
         missing "There is no HAProxy and no nginx, and Debian's could not be fetched: attacks through them will be skipped." \
             "Let apt-get download ${proxies[*]}."
+    fi
+fi
+
+pooler=(pgbouncer libc-ares2 libevent-2.1-7)
+if [ ! -x "$cache/pgbouncer/usr/sbin/pgbouncer" ]; then
+    echo "Unpacking PgBouncer (about 2 s, once) …"
+    if ! { has apt-get && has dpkg && twice unpack pgbouncer "${pooler[@]}"; }; then
+        missing "There is no PgBouncer, and Debian's could not be fetched: the tests behind it will be skipped." \
+            "Let apt-get download ${pooler[*]}."
     fi
 fi

@@ -17,6 +17,7 @@ import subprocess
 import tarfile
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
@@ -32,10 +33,24 @@ class PostgresUnavailable(Exception):  # noqa: N818  # reads as what it says
 
 
 class PostgresServer:
-    """One server in a temporary folder, listening on loopback only. `fsync=False` is faster and as good for tests."""
+    """One server in a temporary folder, listening on loopback only. `fsync=False` is faster and as good for tests.
 
-    def __init__(self, *, fsync: bool) -> None:
+    `settings` are more of the server's, `access` the lines of its pg_hba.conf, and `certificate` is a file with its key
+    and certificate.
+    """
+
+    def __init__(
+        self,
+        *,
+        fsync: bool,
+        settings: Mapping[str, str] | None = None,
+        access: str | None = None,
+        certificate: Path | None = None,
+    ) -> None:
         self._fsync = fsync
+        self._more = settings or {}
+        self._access = access
+        self._certificate = certificate
         self._folder = Path()
         self._process: subprocess.Popen[bytes] | None = None
         self._names = itertools.count(1)
@@ -46,7 +61,7 @@ class PostgresServer:
         try:
             self._bin = _unpack(self._folder)
             self._folder.chmod(0o755)
-            data = self._folder / "data"
+            data = self.data
             data.mkdir()
             if os.geteuid() == 0:
                 user = pwd.getpwnam(_UNPRIVILEGED)
@@ -54,6 +69,13 @@ class PostgresServer:
             self.call(
                 "initdb", "-D", data, "-U", "canopy", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"
             )
+            if self._access is not None:
+                (data / "pg_hba.conf").write_text(self._access)
+            if self._certificate is not None:
+                own = Path(shutil.copy(self._certificate, data / "server.pem"))
+                own.chmod(0o600)
+                if os.geteuid() == 0:
+                    os.chown(own, user.pw_uid, user.pw_gid)
             self.start()
         except BaseException:
             self.__exit__()
@@ -64,18 +86,26 @@ class PostgresServer:
         self.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    @property
+    def data(self) -> Path:
+        """The folder of its data."""
+        return self._folder / "data"
+
     def start(self) -> None:
         """Start it, on the same port as before."""
         self.port = self.port or _free_port()
         durable = "on" if self._fsync else "off"
-        settings = {
+        settings: dict[str, str] = {
             "fsync": durable,
             "full_page_writes": durable,
             "synchronous_commit": durable,
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": "",
             "max_connections": "200",
+            **self._more,
         }
+        if self._certificate is not None:
+            settings |= {"ssl": "on", "ssl_cert_file": "server.pem", "ssl_key_file": "server.pem"}
         arguments = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         command: list[str | Path] = [
             self._bin / "postgres",
