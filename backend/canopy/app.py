@@ -159,7 +159,7 @@ async def running(application: Application) -> AsyncGenerator[None]:
             await parts.store.start()
         except StoreError as error:
             place = parts.store.description
-            raise ConfigError(f"CANOPY_STORE_URL: {place} can't be used. {error.sentence}") from error
+            raise ConfigError(f"CANOPY_STORE_URL: {place} can't be used. {error.reason or error.sentence}") from error
         stack.push_async_callback(parts.store.close)
         mlflow = MlflowLink(parts.settings, parts.config, parts.store, parts.telemetry)
         mlflow.start().add_done_callback(_tell_if_failed)
@@ -251,7 +251,7 @@ async def _end_sessions(parts: Parts) -> None:
         try:
             await parts.sessions.end_removed()
         except StoreError as error:
-            parts.telemetry.emit(StoreFailed(error.sentence, None))
+            parts.telemetry.emit(StoreFailed(error.in_full, None))
             await asyncio.sleep(_AFTER_A_FAILURE)
         await asyncio.sleep(parts.settings.config_poll_interval)
 
@@ -260,7 +260,7 @@ async def _share_counts(parts: Parts) -> None:
     """Make limits hold over all replicas."""
 
     def failed(error: StoreError) -> None:
-        parts.telemetry.emit(StoreFailed(error.sentence, None))
+        parts.telemetry.emit(StoreFailed(error.in_full, None))
 
     await Sharing(parts.limits, parts.store.exchange_counts, failed).run()
 
@@ -271,7 +271,7 @@ async def _retain(parts: Parts) -> None:
         try:
             erased = await parts.store.prune(time.time_ns() // 1000 - days * _DAY_MICROSECONDS)
         except StoreError as error:
-            parts.telemetry.emit(StoreFailed(error.sentence, None))
+            parts.telemetry.emit(StoreFailed(error.in_full, None))
         else:
             counts = asdict(erased)
             if any(counts.values()):

@@ -191,7 +191,7 @@ class Comparisons:
         try:
             await self._store.record_comparison(comparison)
         except StoreError as error:
-            self._telemetry.emit(StoreFailed(error=error.sentence, trace_id=question.trace_id))
+            self._telemetry.emit(StoreFailed(error=error.in_full, trace_id=question.trace_id))
             return False
         return True
 

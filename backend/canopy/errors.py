@@ -46,8 +46,7 @@
     └── StoreError                  503 store_unavailable
 
 The message is a sentence for the person who made the request: what is wrong and, where there is one, the way out. It
-never holds a secret, a stack trace or what the client sent. Another server's own words are an error's `reason`, which
-only the log and reviewers get.
+never holds a secret, a stack trace or what the client sent. `reason`, of another server, is for the log and reviewers.
 """
 
 from typing import ClassVar
@@ -61,6 +60,7 @@ class CanopyError(Exception):
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal_error"
+    told: ClassVar[str] = "The server said: “{}”."  # how the reason is
 
     def __init__(self, sentence: str, *, retry_after: int | None = None, reason: str | None = None) -> None:
         super().__init__(sentence)
@@ -71,7 +71,7 @@ class CanopyError(Exception):
     @property
     def in_full(self) -> str:
         """The sentence with what another server said, for people who may read that."""
-        return f"{self.sentence} The server said: “{self.reason}”." if self.reason else self.sentence
+        return f"{self.sentence} {self.told.format(self.reason)}" if self.reason else self.sentence
 
 
 class ConfigError(CanopyError):
@@ -343,7 +343,8 @@ class ScanTimeout(CanopyError):
 
 
 class StoreError(CanopyError):
-    """The store can't commit or read."""
+    """The store can't commit or read; the reason is a sentence that says why, and what to do."""
 
     status = 503
     code = "store_unavailable"
+    told = "{}"

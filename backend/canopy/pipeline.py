@@ -222,7 +222,7 @@ class Pipeline:
         try:
             await self._store.record_generation(generation)
         except StoreError as error:
-            self._telemetry.emit(StoreFailed(error=error.sentence, trace_id=generation.trace_id))
+            self._telemetry.emit(StoreFailed(error=error.in_full, trace_id=generation.trace_id))
             return False
         tell(ended)
         self._tell_recorded(generation)

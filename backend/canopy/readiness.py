@@ -35,5 +35,5 @@ class Readiness:
         try:
             await self._ping()
         except StoreError as error:
-            return error.sentence
+            return error.reason or error.sentence
         return "ok"

@@ -39,7 +39,7 @@ def says_why[**P, R](command: Callable[P, R], status: int = 1) -> Callable[P, R]
             check_proxies()
             return command(*args, **kwargs)
         except (CanopyError, OSError) as error:
-            sentence = error.sentence if isinstance(error, CanopyError) else without_credentials(str(error))
+            sentence = error.in_full if isinstance(error, CanopyError) else without_credentials(str(error))
             say_error(click.ClickException(sentence))
             sys.exit(status)
         except KeyboardInterrupt:  # click would make 1 of it, which may be a verdict

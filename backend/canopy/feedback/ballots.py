@@ -30,7 +30,7 @@ class Ballots:
         try:
             receipt = await self._store.record_ballot(ballot)
         except StoreError as error:
-            self._telemetry.emit(StoreFailed(error=error.sentence, trace_id=trace_id))
+            self._telemetry.emit(StoreFailed(error=error.in_full, trace_id=trace_id))
             raise
         if receipt.outcome != "repeated":
             self._telemetry.emit(AbPreferenceSubmitted(receipt, trace_id))

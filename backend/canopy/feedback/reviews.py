@@ -26,7 +26,7 @@ class Reviews:
         try:
             receipt = await self._store.record_review(review)
         except StoreError as error:
-            self._telemetry.emit(StoreFailed(error=error.sentence, trace_id=trace_id))
+            self._telemetry.emit(StoreFailed(error=error.in_full, trace_id=trace_id))
             raise
         if receipt.outcome != "repeated":
             self._telemetry.emit(ReviewSaved(receipt, trace_id))

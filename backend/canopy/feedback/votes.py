@@ -56,7 +56,7 @@ class Votes:
         try:
             receipt = await self._store.record_vote(vote)
         except StoreError as error:
-            self._telemetry.emit(StoreFailed(error=error.sentence, trace_id=trace_id))
+            self._telemetry.emit(StoreFailed(error=error.in_full, trace_id=trace_id))
             raise
         if receipt.generation_id is None and receipt.outcome == "created":
             self._budgets.spend_foreign_vote(asker)

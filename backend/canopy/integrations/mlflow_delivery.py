@@ -70,7 +70,7 @@ class DeliveryWorker:
             try:
                 pause = await self._round()
             except StoreError as error:
-                self._telemetry.emit(StoreFailed(error.sentence, None))
+                self._telemetry.emit(StoreFailed(error.in_full, None))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ending.wait(), pause)
 

@@ -119,7 +119,7 @@ class PromptRegistry:
         try:
             await self._store.remember_prompts(new)
         except StoreError as error:
-            self._telemetry.emit(StoreFailed(error.sentence, None))
+            self._telemetry.emit(StoreFailed(error.in_full, None))
 
     def _tell(self) -> None:
         config = self._config.current

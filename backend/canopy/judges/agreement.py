@@ -133,7 +133,7 @@ class Agreements:
             try:
                 await self.current()
             except StoreError as error:
-                self._telemetry.emit(StoreFailed(error.sentence, None))
+                self._telemetry.emit(StoreFailed(error.in_full, None))
             await asyncio.sleep(self._interval)
 
 

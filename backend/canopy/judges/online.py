@@ -77,4 +77,4 @@ class OnlineJudging:
         except Unanswered as unanswered:
             await self._judging.give_back(unanswered.turn)
         except StoreError as error:
-            self._telemetry.emit(StoreFailed(error.sentence, None))
+            self._telemetry.emit(StoreFailed(error.in_full, None))

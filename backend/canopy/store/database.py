@@ -4,13 +4,16 @@ import abc
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, ColumnElement, Connection, Engine, Executable, Row, Table
+from sqlalchemy import Column, ColumnElement, Connection, Engine, Executable, Row, Table, text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from canopy.errors import StoreError
+from canopy.store.causes import cause
 
 PLACES = 2  # scans at once
+UNAVAILABLE = "The database does not answer. Please try again in a moment."
+_READ_ONLY = "25006"  # SQLSTATE read_only_sql_transaction
 
 # The columns of a row that already exists, from the row that was to be inserted.
 type Replace = Callable[[Any], Mapping[str, Any]]
@@ -54,6 +57,7 @@ class Database(abc.ABC):
     """One engine: its connections, and the few expressions that it spells in its own way."""
 
     writer: Engine
+    migrator: Engine  # for the schema: a change to it takes as long as it takes
     reader: Engine
     scanner: Engine  # for `canopy.store.scans`
     prober: Engine  # for `canopy.store.probe`
@@ -71,6 +75,11 @@ class Database(abc.ABC):
     @abc.abstractmethod
     def prepare(self) -> None:
         """Make the place where the database is, if that takes anything."""
+
+    def look(self, conn: Connection) -> None:
+        """Return when the database works. Raises StoreError where it only seems to."""
+        # A table's page, not a constant: a database file that is gone or broken must not look alive.
+        conn.execute(text("SELECT version_num FROM alembic_version"))
 
     @abc.abstractmethod
     def lock(self, conn: Connection) -> None:
@@ -132,19 +141,27 @@ class Database(abc.ABC):
 
     def dispose(self) -> None:
         """Close every connection."""
-        for engine in (self.prober, self.scanner, self.reader, self.writer):
+        for engine in (self.prober, self.scanner, self.reader, self.migrator, self.writer):
             engine.dispose()
 
 
 def lost(error: BaseException) -> bool:
-    """Whether the database, rather than what was asked of it, is the trouble: gone, locked, or out of space."""
-    return isinstance(error, OperationalError) or (isinstance(error, DBAPIError) and error.connection_invalidated)
+    """Whether the database, rather than what was asked of it, is the trouble: gone, locked, full or read-only."""
+    return isinstance(error, OperationalError) or (
+        isinstance(error, DBAPIError) and (error.connection_invalidated or read_only(error))
+    )
+
+
+def read_only(error: BaseException) -> bool:
+    """Whether the server takes no writes: after a failover a connection may lead to what was the primary."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == _READ_ONLY
 
 
 def store_error(error: BaseException) -> StoreError:
-    """What to tell a person. Neither SQL nor credentials are in the sentence."""
+    """What to tell a person, with the cause as its reason. Neither SQL nor credentials are in it."""
+    why = cause(error)
     if lost(error):
-        return StoreError("The database does not answer. Please try again in a moment.", retry_after=5)
+        return StoreError(UNAVAILABLE, retry_after=5, reason=why)
     if isinstance(error, SQLAlchemyError | UnicodeError | TypeError | ValueError):
-        return StoreError("The database can't hold this text or answer this question.")
+        return StoreError("The database can't hold this text or answer this question.", reason=why)
     return StoreError("The store failed in an unexpected way.")

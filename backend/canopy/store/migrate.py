@@ -15,10 +15,10 @@ HEAD = "0014"  # the newest revision in migrations/versions
 
 def upgrade(database: Database) -> None:
     """Apply the migrations that are missing, all or none. Processes that start at the same time take turns."""
-    with database.writer.connect() as conn:
+    with database.migrator.connect() as conn:
         if revision(conn) == HEAD:
             return
-    with database.writer.begin() as conn:
+    with database.migrator.begin() as conn:
         database.lock_schema(conn)
         found = revision(conn)
         if found != HEAD:

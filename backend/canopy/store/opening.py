@@ -1,5 +1,6 @@
 """Choosing the engine by the URL."""
 
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from canopy.store.base import Store
 from canopy.store.database import Database
 
 _READERS = 4
-_LAST_PORT = 65_535
+_POSTGRES = re.compile(r"postgres(ql)?(\+\w+)?://")  # whichever driver it was written for
 _SHAPES = "`sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST/DATABASE`"
 
 
@@ -32,21 +33,23 @@ def open_store(url: str, *, clock: Callable[[], int] = _now, scan_timeout: float
 
 
 def _database(url: str) -> Database:
+    url = _pasted(url)
+    if _POSTGRES.match(url):
+        from canopy.store.postgres import Postgres  # noqa: PLC0415 - as above
+
+        return Postgres(url, _READERS)
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
         raise ConfigError(f"`CANOPY_STORE_URL` must be {_SHAPES}.") from None  # their texts hold the URL
-    if parsed.drivername != "sqlite" and (url.count("@") > 1 or (parsed.port or 0) > _LAST_PORT):
-        # A part of the password would count as the host, the port or the database, which logs name.
-        raise ConfigError(
-            f"`CANOPY_STORE_URL` must be {_SHAPES}; write `@`, `:` and `/` in a password as %40, %3A, %2F."
-        )
     if parsed.drivername == "sqlite" and parsed.database and not (parsed.host or parsed.query):
         from canopy.store.sqlite import SQLite  # noqa: PLC0415 - as above
 
         return SQLite(Path(parsed.database), _READERS)
-    if parsed.drivername in {"postgresql", "postgres", "postgresql+psycopg"} and parsed.database:
-        from canopy.store.postgres import Postgres  # noqa: PLC0415 - as above
-
-        return Postgres(parsed, _READERS)
     raise ConfigError(f"`CANOPY_STORE_URL` must be {_SHAPES}.")
+
+
+def _pasted(url: str) -> str:
+    """The address alone, without a line's end, quotes and a `psql` that it was copied with."""
+    url = url.strip().removeprefix("psql ").strip()
+    return url[1:-1] if len(url) > 1 and url[0] == url[-1] and url[0] in "'\"" else url

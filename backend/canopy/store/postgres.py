@@ -1,5 +1,6 @@
 """PostgreSQL: for several replicas."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any, override
@@ -9,7 +10,6 @@ import orjson
 import psycopg
 from sqlalchemy import (
     ARRAY,
-    URL,
     Column,
     ColumnElement,
     Connection,
@@ -18,7 +18,6 @@ from sqlalchemy import (
     bindparam,
     collate,
     column,
-    create_engine,
     extract,
     func,
     select,
@@ -27,33 +26,35 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert
 
-from canopy.store.database import PLACES, Bulk, Candidates, Database, Prepared, Replace
+from canopy.errors import StoreError
+from canopy.store.causes import REPLICA
+from canopy.store.database import PLACES, UNAVAILABLE, Bulk, Candidates, Database, Prepared, Replace
 from canopy.store.folding import began, trigrams
+from canopy.store.postgres_connections import connect, engine
+from canopy.store.postgres_url import read
 
 # Advisory locks are numbers; these two are Canopy's.
 _WRITE_LOCK = 4_126_001
 _SCHEMA_LOCK = 4_126_002
 
-_OPTIONS = " ".join(
-    f"-c {setting}"
-    for setting in (
-        "lock_timeout=10s",  # a replica that hangs with the write lock makes the others fail rather than hang
-        "idle_in_transaction_session_timeout=10s",  # and loses its lock
-        # Everything has its index. A plan made while a table was small must not stay in use when it has grown.
-        "plan_cache_mode=force_custom_plan",
-        "enable_seqscan=off",
-        "enable_bitmapscan=off",  # the newest rows come from the index in their order, never by sorting all
-        "enable_hashjoin=off",  # few rows look up their few partners
-        "enable_mergejoin=off",
-        "jit=off",
-        "client_encoding=UTF8",
-        "timezone=UTC",
-    )
-)
-
-
+_SETTINGS = {
+    "lock_timeout": "10s",  # a replica that hangs with the write lock makes the others fail rather than hang
+    "idle_in_transaction_session_timeout": "10s",  # and loses its lock
+    # Everything has its index. A plan made while a table was small must not stay in use when it has grown.
+    "plan_cache_mode": "force_custom_plan",
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",  # the newest rows come from the index in their order, never by sorting all
+    "enable_hashjoin": "off",  # few rows look up their few partners
+    "enable_mergejoin": "off",
+    "jit": "off",
+}
 # What finds trigrams makes bitmaps; all else that scans goes along an index in its order, a window at a time.
-_SCANNING = _OPTIONS.replace("enable_bitmapscan=off", "enable_bitmapscan=on")
+_SCANNING = _SETTINGS | {"enable_bitmapscan": "on"}
+
+# Seconds of silence after which a statement has failed and its connection is given up. A write takes far less; a count
+# over millions of records may take its time.
+_WRITING = 15
+_READING = 60
 
 # The index is in blocks of so many votes that follow each other in time. A block's name, its lowest place, is part of
 # the number of each trigram in it. So what is common has a list in each block, and a search reads those of the blocks
@@ -96,50 +97,31 @@ _ENOUGH = 100  # candidates; then no more blocks are asked
 class Postgres(Database):
     """One writer at a time among all replicas, as in SQLite: no lost update, no deadlock; commits are shared anyway."""
 
-    def __init__(self, url: URL, readers: int) -> None:
-        self._url = url.set(drivername="postgresql+psycopg")
-        arguments = {
-            "connect_timeout": 5,
-            "options": _OPTIONS,
-            "application_name": "canopy",
-            # A server that vanished without a word is noticed within half a minute.
-            "keepalives_idle": 10,
-            "keepalives_interval": 5,
-            "keepalives_count": 3,
-            "tcp_user_timeout": 20_000,
-        }
-        self.writer = create_engine(
-            self._url,
-            connect_args=arguments,
-            pool_size=1,
-            max_overflow=1,
-            pool_reset_on_return=None,
-            use_insertmanyvalues=False,
-        )
-        self.reader, self.scanner, self.prober = (
-            create_engine(
-                self._url,
-                connect_args={**arguments, "options": options},
-                pool_size=connections,
-                max_overflow=0,
-                pool_reset_on_return=None,
-                isolation_level="AUTOCOMMIT",
-            )
-            for connections, options in ((readers, _OPTIONS), (PLACES, _SCANNING), (1, _OPTIONS))
-        )
+    def __init__(self, url: str, readers: int) -> None:
+        """Raises ConfigError for an address that can't be read."""
+        self._address = address = read(url)
+        self.writer = engine(address, _SETTINGS, connections=1, silence=_WRITING, reading=False)
+        self.migrator = engine(address, _SETTINGS, connections=0, silence=None, reading=False)
+        self.reader = engine(address, _SETTINGS, connections=readers, silence=_READING, reading=True)
+        self.scanner = engine(address, _SCANNING, connections=PLACES, silence=_READING, reading=True)
+        self.prober = engine(address, _SETTINGS, connections=1, silence=_WRITING, reading=True)
         self._take_lock = Prepared(select(func.pg_advisory_xact_lock(_WRITE_LOCK)), self.writer.dialect)
         self._clock = Prepared(select(extract("epoch", func.clock_timestamp())), self.writer.dialect)
 
     @property
     @override
     def description(self) -> str:
-        place = self._url.host or "local socket"
-        port = f":{self._url.port}" if self._url.port else ""
-        return f"PostgreSQL, {self._url.database} on {place}{port}"
+        return f"PostgreSQL, {self._address.place}"
 
     @override
     def prepare(self) -> None:
         """The database exists already."""
+
+    @override
+    def look(self, conn: Connection) -> None:
+        super().look(conn)
+        if conn.execute(text("SELECT current_setting('transaction_read_only')")).scalar() == "on":
+            raise StoreError(UNAVAILABLE, retry_after=5, reason=REPLICA)
 
     @override
     def lock(self, conn: Connection) -> None:
@@ -229,8 +211,9 @@ class Postgres(Database):
     @override
     def scrub(self) -> None:
         # Deleted rows stay in the files until they are vacuumed; autovacuum would get there in its own time.
-        with self.writer.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
-            conn.execute(text("VACUUM (SKIP_LOCKED) generations, feedback, comparisons, prompts, reviews, search"))
+        # No transaction may have it, so that it has a connection of its own, where nothing begins one.
+        with contextlib.closing(connect(self._address, "1", None, reading=True)) as raw:
+            raw.execute("VACUUM (SKIP_LOCKED) generations, feedback, comparisons, prompts, reviews, search")
 
 
 def _numbers(texts: Sequence[str], block: int) -> list[int]:

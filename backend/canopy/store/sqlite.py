@@ -53,6 +53,7 @@ class SQLite(Database):
             pool_reset_on_return=None,
         )
         self.reader, self.scanner, self.prober = (self._reading(size) for size in (readers, PLACES, 1))
+        self.migrator = self.writer
         # Take the write lock at once: a transaction that reads first could find the database changed when it writes.
         event.listen(self.writer, "begin", lambda conn: conn.exec_driver_sql("BEGIN IMMEDIATE"))
 

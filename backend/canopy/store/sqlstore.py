@@ -28,7 +28,7 @@ from canopy.store.labels import Agreement, JudgeLabel, PersonVote
 from canopy.store.migrate import upgrade
 from canopy.store.outbox import Outbox
 from canopy.store.pages import PIECE_CHARS, Pages
-from canopy.store.probe import Probe
+from canopy.store.probe import Look, Probe
 from canopy.store.queue import Queue
 from canopy.store.rates import RateCounts
 from canopy.store.receipts import Receipt
@@ -74,6 +74,7 @@ class SqlStore:
         self._rates = RateCounts(database)
         self._reviewing = Reviewing(database, clock)
         self._writer = Writer(database, undone=ids.forget)
+        self._writes = Look(self._writer.check)
         self._indexer = Indexer(database, self._writer)
         self._indexing: asyncio.Task[None] | None = None
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="canopy-store-reader")
@@ -110,6 +111,7 @@ class SqlStore:
     async def ping(self) -> None:
         """Return when the database answers."""
         await _answered(self._probe.ping())
+        await self._writes()
 
     async def record_generation(self, generation: Generation) -> None:
         """Store a generation."""

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import threading
+import time
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple
@@ -11,9 +12,14 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 
 from canopy.errors import CanopyError, StoreError
-from canopy.store.database import Database, lost, store_error
+from canopy.store.causes import cause
+from canopy.store.database import UNAVAILABLE, Database, lost, read_only, store_error
 
 _BATCH = 256  # writes in one transaction, or somewhat more
+_PATIENCE = 15.0  # seconds in which a transaction is over, longer than replicas wait for each other
+_LOOK = 1.0  # seconds between two looks whether it is
+_SLOW = 4.0  # seconds after which a failure was one of waiting
+_HANGS = "The database doesn't finish a write: is its disk or its volume stuck, or does another process hold a lock?"
 
 # Does the writes of one kind that follow each other, in one transaction with others. Answers for each with its result,
 # or with the error that is its own and has written nothing. Raises what the database raises; then nothing is written.
@@ -41,6 +47,10 @@ class Writer:
         self._submitted: list[_Job] = []  # in this turn of the event loop
         self._thread = threading.Thread(target=self._run, name="canopy-store-writer", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._watching: asyncio.Task[None] | None = None
+        self._jobs: list[_Job] = []  # that the thread does now
+        self._began = 0.0  # its transaction, by `time.monotonic`
+        self._hung = False  # since a write took too long, until one has gone through
         self._open = False
 
     def start(self) -> None:
@@ -48,6 +58,7 @@ class Writer:
         self._loop = asyncio.get_running_loop()
         self._open = True
         self._thread.start()
+        self._watching = asyncio.create_task(self._watch())
 
     async def close(self) -> None:
         """Commit what waits, and end."""
@@ -56,17 +67,45 @@ class Writer:
             self._open = False
             self._queue.put(None)
         if self._loop is not None:
-            await asyncio.to_thread(self._thread.join)
+            await asyncio.to_thread(self._end)
+        if self._watching is not None:
+            self._watching.cancel()
 
     async def submit[T, R](self, handler: Handler[T, R], item: T) -> R:
         """The handler's answer for this item, after the commit. Cancelling stops the waiting, not the write."""
         if self._loop is None or not self._open:
             raise StoreError("The store is closed.")
+        if self._hangs:
+            raise StoreError(UNAVAILABLE, retry_after=5, reason=_HANGS)
         future: asyncio.Future[R] = self._loop.create_future()
         if not self._submitted:
             self._loop.call_soon(self._hand_over)
         self._submitted.append(_Job(handler, item, future))
         return await future
+
+    async def check(self) -> None:
+        """Write nothing, if a write hung and none has gone through since. Raises StoreError while that is so."""
+        if self._hung:
+            await self.submit(_nothing, None)
+
+    @property
+    def _hangs(self) -> bool:
+        return bool(self._jobs) and time.monotonic() - self._began > _PATIENCE
+
+    async def _watch(self) -> None:
+        """Answer whoever waits for a transaction that doesn't end. The thread itself can't be helped."""
+        while True:
+            await asyncio.sleep(_LOOK)
+            if self._hangs:
+                self._hung = True
+                jobs = self._jobs
+                _settle(jobs, [_uncertain(None)] * len(jobs))
+                self._abandon([], StoreError(UNAVAILABLE, retry_after=5, reason=_HANGS))
+
+    def _end(self) -> None:
+        """Wait for the thread, but not for a transaction that hangs."""
+        while self._thread.is_alive() and not self._hangs:
+            self._thread.join(_LOOK)
 
     def _hand_over(self) -> None:
         """Give the thread what was submitted in one turn of the loop together: waking it costs more than one write."""
@@ -75,18 +114,20 @@ class Writer:
         self._queue.put(self._submitted)
         self._submitted = []
         if not self._open:  # the thread has just died, perhaps too early to see these jobs
-            self._abandon([])
+            self._abandon([], StoreError("The store has stopped."))
 
     def _run(self) -> None:
         jobs: list[_Job] = []
         try:
             while jobs := self._take():
+                self._began, self._jobs = time.monotonic(), jobs
                 outcomes = self._write(jobs)
+                self._jobs = []
                 self._resolve(jobs, outcomes)
         finally:
             # Empty unless the thread dies of something that no transaction can be blamed for.
             self._open = False
-            self._abandon(jobs)
+            self._abandon(jobs, StoreError("The store has stopped."))
 
     def _take(self) -> list[_Job]:
         """What waits, at least one job; nothing when it's time to end."""
@@ -120,23 +161,27 @@ class Writer:
                 outcomes.append(_uncertain(error))
             except BaseException as error:  # noqa: BLE001  # a library's panic too: the callers wait for an answer
                 outcomes.append(_caused(error))
-                if lost(error):  # the others need not wait for the same time-out, one after the other
-                    break
+                if lost(error):
+                    self._hung = self._hung or time.monotonic() - self._began > _SLOW
+                    break  # the others need not wait for the same time-out, one after the other
         return outcomes + outcomes[-1:] * (len(jobs) - len(outcomes))
 
     def _transaction(self, jobs: Sequence[_Job]) -> list[Any]:
         outcomes: list[Any] = []
+        self._began = time.monotonic()
         with self._database.writer.connect() as conn:
             transaction = conn.begin()
             try:
                 self._database.lock(conn)
                 for handler, group in itertools.groupby(jobs, key=lambda job: job.handler):
                     outcomes += handler(conn, [job.item for job in group])
-            except BaseException:
+            except BaseException as error:
                 self._undone()
                 # The first error counts. A connection that is lost can't roll back, and needn't.
                 with contextlib.suppress(Exception):
                     transaction.rollback()
+                if read_only(error):
+                    conn.invalidate()  # the next one may lead to the primary
                 raise
             try:
                 transaction.commit()
@@ -144,6 +189,7 @@ class Writer:
                 self._undone()
                 conn.invalidate()
                 raise _CommitError from error
+        self._hung = False
         return outcomes
 
     def _resolve(self, jobs: Sequence[_Job], outcomes: Sequence[Any]) -> None:
@@ -152,12 +198,22 @@ class Writer:
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(_settle, jobs, outcomes)
 
-    def _abandon(self, jobs: list[_Job]) -> None:
+    def _abandon(self, jobs: list[_Job], why: StoreError) -> None:
+        """Fail what was taken and what waits."""
+        ends = False
         with contextlib.suppress(Empty):
             while True:
-                jobs += self._queue.get_nowait() or ()
+                more = self._queue.get_nowait()
+                ends = ends or more is None
+                jobs += more or ()
+        if ends:
+            self._queue.put(None)
         if jobs:
-            self._resolve(jobs, [StoreError("The store has stopped.")] * len(jobs))
+            self._resolve(jobs, [why] * len(jobs))
+
+
+def _nothing(_: Connection, items: Sequence[None]) -> Sequence[None]:
+    return items
 
 
 def _settle(jobs: Sequence[_Job], outcomes: Sequence[Any]) -> None:
@@ -176,9 +232,11 @@ def _caused(error: BaseException) -> StoreError:
     return outcome
 
 
-def _uncertain(error: _CommitError) -> StoreError:
+def _uncertain(error: _CommitError | None) -> StoreError:
     outcome = StoreError(
-        "The database broke off while it was saving. Please try again with the same `Idempotency-Key`."
+        "The database broke off while it was saving. Please try again with the same `Idempotency-Key`.",
+        retry_after=5,
+        reason=cause(error.__cause__) if error and error.__cause__ else _HANGS,
     )
-    outcome.__cause__ = error.__cause__
+    outcome.__cause__ = error.__cause__ if error else None
     return outcome

@@ -20,6 +20,8 @@ from canopy.errors import ConfigError, StoreError
 from canopy.store import Store, open_store
 from canopy.store.base import Filter
 from canopy.store.migrate import HEAD
+from canopy.store.opening import _database
+from canopy.store.postgres import Postgres
 from canopy.store.schema import metadata
 from tests.contract.store.records import a_ballot, a_comparison, a_generation, a_vote
 
@@ -42,6 +44,14 @@ _COMPARED = {"compare_type": True, "include_name": _compared}
         "mysql://alice:hunter2@host/db",
         "postgresql://alice:hunter2@host",
         "postgresql://alice:hunter2@host:port/db",
+        "postgresql://alice:hunter2@host:65536/db",
+        "postgresql://alice:hunt/er2@host/db",
+        "postgresql://alice:1/hunter2@host/db",
+        "postgresql://alice:a@hunter2@host/db",
+        "postgresql://alice:a?hunter2@host/db",
+        "postgresql://alice:a?hunter2=1@host/db",
+        "postgresql://alice:a:hunter2@host/db?sslmod=require",
+        "postgresql://alice:a@host/db?hunter2-is-no-name=1",
         "sqlite://",
         "sqlite:///:memory:",
         "sqlite://alice:hunter2@host/file.db",
@@ -58,12 +68,57 @@ def test_a_description_names_the_place_without_credentials(tmp_path: Path) -> No
     assert open_store("postgresql://alice:hunter2@db:5433/votes").description == "PostgreSQL, votes on db:5433"
 
 
+_PLACE = {
+    "sslmode": "require",
+    "host": "ep-cool-1.eu.example",
+    "user": "ana.project",
+    "password": "p@s:/?%+#",
+    "dbname": "votes",
+}
+
+
+@pytest.mark.parametrize(
+    ("pasted", "differs", "pooled"),
+    [
+        ("{scheme}", {}, False),
+        ("postgres://", {}, False),
+        ("postgresql+asyncpg://", {}, False),
+        (" '{scheme}'\n", {}, False),
+        ("psql '{scheme}'", {}, False),
+        ("{scheme}&pgbouncer=true&connection_limit=1&pool_timeout=20", {}, True),
+        ("{scheme}&channel_binding=require", {"channel_binding": "require"}, False),
+        ("{scheme}&options=endpoint%3Dep-cool-1", {"options": "endpoint=ep-cool-1"}, False),
+        ("{scheme}&options=-c%20search_path%3Da+b", {"options": "-c search_path=a+b"}, False),
+        ("{scheme}&sslmode=no-verify", {}, False),
+        ("{scheme}&ssl=true&schema=public&supa=base-pooler.x", {}, False),
+        ("{scheme}&connect_timeout=15&target_session_attrs=read-write",
+         {"connect_timeout": "15", "target_session_attrs": "read-write"}, False),
+    ],
+)  # fmt: skip
+def test_an_address_is_taken_as_people_paste_it(pasted: str, differs: dict[str, str], pooled: bool) -> None:
+    rest = "ana.project:p%40s%3A%2F%3F%+%23@ep-cool-1.eu.example/votes?sslmode=require"
+    url = pasted.format(scheme=f"postgresql://{rest}") if "{scheme}" in pasted else pasted + rest
+    postgres = _database(url)
+    assert isinstance(postgres, Postgres)
+    assert postgres._address.parameters == _PLACE | differs
+    assert postgres._address.pooled == pooled
+    assert postgres.description == "PostgreSQL, votes on ep-cool-1.eu.example"
+
+
+def test_several_hosts_and_a_socket_are_places() -> None:
+    hosts = open_store("postgresql://ana:hunter2@one:5432,two:5433/votes?target_session_attrs=read-write")
+    assert hosts.description == "PostgreSQL, votes on one:5432, two:5433"
+    assert open_store("postgresql:///votes?host=/run/postgresql").description == "PostgreSQL, votes on local socket"
+
+
 async def test_a_server_that_is_not_there_is_a_sentence_without_credentials() -> None:
     store = open_store("postgresql://alice:hunter2@127.0.0.1:1/votes")
     with pytest.raises(StoreError) as caught:
         await store.start()
     await store.close()
     assert caught.value.sentence == "The database does not answer. Please try again in a moment."
+    assert caught.value.reason is not None
+    assert caught.value.reason.startswith("Nothing listens at that host and port")
     assert caught.value.__cause__ is not None
 
 

@@ -1,17 +1,25 @@
 """Several replicas on one PostgreSQL, and a database that goes away."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+import os
+import signal
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 
+import psycopg
 import pytest
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import OperationalError
 
 from canopy.errors import StoreError
-from canopy.store import Store, open_store
+from canopy.store import Store, open_store, writer
+from canopy.store import postgres as postgres_engine
 from canopy.store.ab import BallotReceipt, Preference
 from canopy.store.base import Filter
+from canopy.store.causes import cause
 from canopy.store.opening import _database
 from canopy.store.receipts import Receipt
+from canopy.store.sqlstore import SqlStore
 from canopy.store.writer import Writer
 from tests.contract.store.records import (
     DOWN,
@@ -23,6 +31,7 @@ from tests.contract.store.records import (
     everything,
     on_texts,
 )
+from tests.support.pgbouncer import PgBouncer
 from tests.support.postgres import PostgresServer
 
 
@@ -121,6 +130,81 @@ async def test_an_outage_fails_votes_with_a_sentence_and_ends_with_it() -> None:
         assert (await store.record_vote(on_texts(voter="after"))).outcome == "created"
         assert await store.count(Filter()) == 2
         await store.close()
+
+
+@contextmanager
+def _stopped(store: Store, url: str) -> Generator[None]:
+    """The server's process for writes is there, and does nothing."""
+    del url
+    assert isinstance(store, SqlStore)
+    with store._database.writer.connect() as conn:
+        pid = conn.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+@contextmanager
+def _locked(store: Store, url: str) -> Generator[None]:
+    """Another process has the lock that every write needs, and keeps it."""
+    del store
+    with psycopg.connect(url) as other:
+        other.execute("SELECT pg_advisory_xact_lock(%s)", (postgres_engine._WRITE_LOCK,))
+        yield
+
+
+@pytest.mark.parametrize(("pooled", "hanging"), [(False, _stopped), (True, _locked)])
+async def test_a_write_that_hangs_is_answered_and_told_until_one_goes_through(
+    postgres: PostgresServer,
+    postgres_url: str,
+    pooled: bool,
+    hanging: Callable[[Store, str], AbstractContextManager[None]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(writer, "_PATIENCE", 2.0)
+    monkeypatch.setattr(postgres_engine, "_WRITING", 6)
+    with PgBouncer(postgres.port, pool=8) if pooled else nullcontext() as pooler:
+        store = open_store(pooler.url(postgres_url) if pooler else postgres_url)
+        await store.start()
+        await store.record_vote(on_texts(voter="before"))
+        with hanging(store, postgres_url):
+            votes = [asyncio.create_task(store.record_vote(on_texts(voter="first")))]
+            await asyncio.sleep(0.2)
+            votes.append(asyncio.create_task(store.record_vote(on_texts(voter="second"))))
+            for vote in votes:
+                with pytest.raises(StoreError, match=r"same `Idempotency-Key`|does not answer"):
+                    await vote
+            with pytest.raises(StoreError, match="does not answer"):  # at once: it needs no patience
+                await store.record_vote(on_texts(voter="third"))
+            assert await store.count(Filter()) == 1  # reads go on
+            with pytest.raises(StoreError) as unready:
+                await store.ping()
+            assert unready.value.reason is not None
+            assert "doesn't finish a write" in unready.value.reason
+        async with asyncio.timeout(60):
+            while True:
+                with suppress(StoreError):
+                    await store.ping()
+                    break
+        assert (await store.record_vote(on_texts(voter="after"))).outcome == "created"
+        assert await store.count(Filter()) in {2, 3}  # nobody was told whether the first is there
+        await store.close()
+
+
+async def test_a_read_that_hangs_is_given_up_and_its_connection_with_it(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_engine, "_READING", 1)
+    store = open_store(postgres_url)
+    await store.start()
+    assert isinstance(store, SqlStore)
+    with store._database.reader.connect() as conn, pytest.raises(OperationalError) as given_up:
+        conn.exec_driver_sql("SELECT pg_sleep(3600)")
+    assert "gave no answer" in (cause(given_up.value) or "")
+    assert await store.count(Filter()) == 0
+    await store.close()
 
 
 async def test_a_write_that_ends_its_thread_elsewhere_fails_alone(store_url: str) -> None:
