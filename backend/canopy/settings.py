@@ -17,11 +17,26 @@ def addresses() -> list[str]:
 
 
 def proxies() -> dict[str, str]:
-    """The proxies through which libraries reach other servers, by variable. As for them, lower case comes first."""
+    """The variables that name proxies, and `NO_PROXY`, as far as they are set. Lower case comes first, as usual."""
     found = {name.upper(): os.environ[name] for name in sorted(os.environ)}
-    if found.get("NO_PROXY", "").strip() == "*":
-        return {}
-    return {name: found[name] for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY") if found.get(name)}
+    return {name: found[name] for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY") if found.get(name)}
+
+
+def authorities() -> dict[str, str]:
+    """The variables that say whose certificates are trusted, as far as they are set; the first ones come first."""
+    names = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_DIR")
+    return {name: os.environ[name] for name in names if os.environ.get(name)}
+
+
+def key_log() -> str | None:
+    """The file into which Python writes the keys of TLS connections, for people who look into them."""
+    return os.environ.get("SSLKEYLOGFILE") or None
+
+
+def storage_address() -> str:
+    """Where object storage is: the address that its library takes from the environment, or else Amazon's."""
+    names = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+    return next(filter(None, map(os.environ.get, names)), "https://s3.amazonaws.com")
 
 
 class Settings(BaseSettings):

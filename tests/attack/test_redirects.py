@@ -18,7 +18,8 @@ from canopy.evals.upload import upload
 from canopy.inference import open_inference
 from canopy.inference.base import ChatRequest, Message
 from canopy.integrations.mlflow import MlflowClient
-from canopy.outgoing import LARGEST_BODY, bound, redirection
+from canopy.outgoing import redirection
+from canopy.outgoing.bodies import LARGEST_BODY, bound
 from canopy.settings import Settings
 
 pytestmark = pytest.mark.own_server

@@ -1,5 +1,6 @@
 """Rules about the source that no linter has."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -80,6 +81,64 @@ def test_nothing_writes_to_a_terminal_past_the_module_that_cleans() -> None:
         if _WRITES.search(line)
     ]
     assert [place.partition(":")[0] for place in past] == others
+
+
+# What opens connections over HTTP, by library.
+_CLIENTS = {
+    "httpx": "Client AsyncClient HTTPTransport AsyncHTTPTransport get post put patch delete head request stream",
+    "httpx_aiohttp": "HttpxAiohttpClient AiohttpTransport",
+    "aiohttp": "ClientSession request TCPConnector",
+    "requests": "Session session get post put patch delete head options request",
+    "urllib.request": "urlopen build_opener Request",
+    "http.client": "HTTPConnection HTTPSConnection",
+    "urllib3": "PoolManager ProxyManager request",
+    "llama_stack_client": "DefaultAioHttpClient DefaultAsyncHttpxClient LlamaStackClient",
+}
+
+
+def made_in(source: str) -> set[str]:
+    """The clients that a module makes or derives from, as `LIBRARY.NAME`."""
+    tree = ast.parse(source)
+    annotations = [
+        annotation
+        for node in ast.walk(tree)
+        for annotation in (getattr(node, "annotation", None), getattr(node, "returns", None))
+        if annotation is not None
+    ]
+    types = {id(part) for annotation in annotations for part in ast.walk(annotation)}  # which make nothing
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            found |= {f"{node.module}.{name.name}" for name in node.names}
+        elif isinstance(node, ast.Attribute) and id(node) not in types:
+            found.add(ast.unparse(node))
+    return found & {f"{library}.{name}" for library, names in _CLIENTS.items() for name in names.split()}
+
+
+def test_one_place_makes_clients_of_http() -> None:
+    """A client made elsewhere would have its own idea of proxies, certificates and redirects."""
+    made = {
+        path.relative_to(ROOT / "backend" / "canopy"): made_in(path.read_text())
+        for path in sources(".py")
+        if path.is_relative_to(ROOT / "backend")
+    }
+    assert {str(path): clients for path, clients in made.items() if clients and path.parts[0] != "outgoing"} == {}
+    assert {"httpx.Client", "httpx.AsyncClient", "requests.Session"} <= set().union(*made.values())
+
+
+@pytest.mark.parametrize(
+    ("source", "clients"),
+    [
+        ("import httpx\nwith httpx.Client() as c: pass", {"httpx.Client"}),
+        ("import httpx\nclass C(httpx.AsyncClient): pass", {"httpx.AsyncClient"}),
+        ("from httpx import AsyncClient as A", {"httpx.AsyncClient"}),
+        ("import requests\nrequests.get('http://x')", {"requests.get"}),
+        ("import urllib.request\nurllib.request.urlopen('http://x')", {"urllib.request.urlopen"}),
+        ("import httpx\nasync def f(c: httpx.AsyncClient) -> httpx.Client: ...", set()),
+    ],
+)
+def test_a_client_is_recognised(source: str, clients: set[str]) -> None:
+    assert made_in(source) == clients
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from canopy.addresses import without_credentials
 from canopy.cli.terminal import say_error, say_traceback
 from canopy.errors import CanopyError, ConfigError
-from canopy.settings import Settings, proxies
+from canopy.settings import Settings, authorities, key_log, proxies
 
 _UNITS = {"h": 3_600_000_000, "d": 86_400_000_000, "w": 604_800_000_000}  # microseconds
 
@@ -36,7 +36,7 @@ def says_why[**P, R](command: Callable[P, R], status: int = 1) -> Callable[P, R]
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            check_proxies()
+            check_surroundings()
             return command(*args, **kwargs)
         except (CanopyError, OSError) as error:
             sentence = error.in_full if isinstance(error, CanopyError) else without_credentials(str(error))
@@ -53,16 +53,16 @@ def says_why[**P, R](command: Callable[P, R], status: int = 1) -> Callable[P, R]
     return run
 
 
-def check_proxies() -> None:
-    """Raise ConfigError where clients couldn't read a proxy's address, which they do when they are first needed."""
-    if found := proxies():
-        from canopy.outgoing import is_proxy
+def check_surroundings() -> None:
+    """Raise ConfigError where clients couldn't use what the machine says of proxies and certificates."""
+    if proxies():
+        from canopy.outgoing.proxies import check_proxies
 
-        if wrong := [name for name, address in found.items() if not is_proxy(address)]:
-            raise ConfigError(
-                f"{' and '.join(wrong)}, in upper or lower case: no address of a proxy. Give `http://HOST:PORT`, or "
-                "`http://USER:PASSWORD@HOST:PORT` with `%2F`, `%3F`, `%23` and `%40` for `/`, `?`, `#` and `@`."
-            )
+        check_proxies()
+    if authorities() or key_log():
+        from canopy.outgoing.certificates import trust
+
+        trust()
 
 
 def read_settings() -> Settings:

@@ -56,16 +56,12 @@ def review(file: Path, backend: str | None) -> None:
 
 
 def _known(backend: str) -> dict[str, list["Answer"]]:
-    import httpx
-
     from canopy.evals.review import bad_answers
-    from canopy.outgoing import bound
+    from canopy.outgoing.clients import client
 
     token = read_settings().evals_token
-    headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}
-    hooks = {"response": [bound]}
-    with httpx.Client(base_url=backend, headers=headers, timeout=30, event_hooks=hooks) as client:
-        return bad_answers(client)
+    with client(backend, token=token.get_secret_value() if token else None, timeout=30) as http:
+        return bad_answers(http)
 
 
 def _walk(sitting: "Sitting", answers: dict[str, list["Answer"]]) -> None:

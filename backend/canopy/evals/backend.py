@@ -17,9 +17,12 @@ from canopy import __version__
 from canopy.errors import ConfigError
 from canopy.evals.refusals import PASSING, Refusal
 from canopy.evals.results import Attempt, Target, Tested
-from canopy.outgoing import bound_async, redirection
+from canopy.outgoing import redirection
+from canopy.outgoing.causes import Peer, why
+from canopy.outgoing.clients import async_client
 from canopy.retry_after import seconds_in
 
+_PEER = Peer("the backend", "--backend")
 _CONNECT_TIMEOUT = 10.0  # seconds
 _LAST_PORT = 65_535  # httpx takes any number
 _FIRST_PAUSE = 0.5  # seconds before the first retry; each further pause is twice as long
@@ -124,14 +127,11 @@ class Backend:
         self._has_token = bool(token)
         self._warned = False  # whether it has been told that the backend doesn't take these for evaluations
         self._open_at = 0.0  # on the monotonic clock: until then nobody asks, since one was told to wait
-        headers = {"User-Agent": f"canopy-evals/{__version__}", **_PURPOSE}
-        if token:
-            headers["Authorization"] = f"Bearer {token}"
-        self._client = httpx.AsyncClient(
-            base_url=url,
-            headers=headers,
+        self._client = async_client(
+            url,
+            token=token,
             timeout=httpx.Timeout(None, connect=_CONNECT_TIMEOUT),
-            event_hooks={"response": [bound_async]},
+            headers={"User-Agent": f"canopy-evals/{__version__}", **_PURPOSE},
         )
 
     async def __aenter__(self) -> Self:
@@ -148,7 +148,7 @@ class Backend:
             async with asyncio.timeout(self._timeout):
                 response = await self._client.get("/feature-flags", params={"details": "true"})
         except (httpx.RequestError, TimeoutError) as error:
-            raise self._unreachable() from error
+            raise self._unreachable(error) from error
         location = response.headers.get("location")
         if moved := redirection(response.status_code, location, str(response.url), "--backend"):
             raise ConfigError(f"The backend at {self.url} answers elsewhere. {moved}")
@@ -178,7 +178,7 @@ class Backend:
                 late = time.monotonic() + after > given_up_at
                 if not self._retries or late or (tries > self._retries and not told):
                     if later.unreachable:
-                        raise self._unreachable() from later
+                        raise self._unreachable(later) from later
                     return later.attempt
                 if told:
                     self._hold(after, later.attempt.error or "")
@@ -268,8 +268,10 @@ class Backend:
             "or `reviewer`, and a Canopy that knows it."
         )
 
-    def _unreachable(self) -> ConfigError:
-        return ConfigError(f"The backend at {self.url} can't be reached. Is it running, and is --backend right?")
+    def _unreachable(self, error: Exception) -> ConfigError:
+        late = isinstance(error, TimeoutError)
+        reason = f"It did not answer within {self._timeout:g} s." if late else why(error, _PEER, self.url)
+        return ConfigError(f"The backend at {self.url} can't be reached. {reason}")
 
 
 async def _events(response: httpx.Response) -> AsyncGenerator[dict[str, Any]]:

@@ -15,7 +15,9 @@ from pydantic import SecretStr
 from canopy.errors import PublishError
 from canopy.evals.figures import figures
 from canopy.evals.results import Run
-from canopy.outgoing import bound, redirection
+from canopy.outgoing import redirection
+from canopy.outgoing.causes import Peer, why
+from canopy.outgoing.clients import client
 
 _PROXIED = "mlflow-artifacts:/"  # artifacts that the server itself takes; others would need the storage's own client
 _RUN_TAG = "canopy.run_id"
@@ -29,16 +31,14 @@ def publish(run: Run, folder: Path, *, url: str, experiment: str, token: SecretS
     The same run again is logged to the same MLflow run, so that a step may be repeated. Raises PublishError when MLflow
     refuses or can't be reached.
     """
-    headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}
-    with httpx.Client(
-        base_url=url.rstrip("/"), headers=headers, timeout=30, event_hooks={"response": [bound]}
-    ) as client:
+    with client(url.rstrip("/"), token=token.get_secret_value() if token else None, timeout=30) as http:
         try:
-            return f"{url.rstrip('/')}/{_log(_Server(client), run, folder, experiment)}"
+            return f"{url.rstrip('/')}/{_log(_Server(http), run, folder, experiment)}"
         except httpx.HTTPStatusError as error:
             raise PublishError(f"MLflow at {url}: {_said(error.response)}") from error
         except httpx.HTTPError as error:
-            raise PublishError(f"MLflow at {url} can't be reached ({type(error).__name__}).") from error
+            reason = why(error, Peer("MLflow", "--mlflow"), url)
+            raise PublishError(f"MLflow at {url} can't be reached. {reason}") from error
 
 
 class _Server:

@@ -10,6 +10,7 @@ import httpx
 from canopy.errors import ConfigError
 from canopy.evals.editing import Document, save
 from canopy.outgoing import redirection
+from canopy.outgoing.causes import Peer, why
 
 _PAGE = 50
 
@@ -86,7 +87,8 @@ def _page(client: httpx.Client, after: str) -> Any:
     try:
         response = client.get("/feedback/review", params={"state": "all", "limit": _PAGE, "after": after})
     except httpx.HTTPError as error:
-        raise ConfigError(f"The backend at {client.base_url} can't be reached. Is it running there?") from error
+        reason = why(error, Peer("the backend", "--backend"), str(client.base_url))
+        raise ConfigError(f"The backend at {client.base_url} can't be reached. {reason}") from error
     location = response.headers.get("location")
     if moved := redirection(response.status_code, location, str(response.url), "--backend"):
         raise ConfigError(f"The backend at {client.base_url} answers elsewhere. {moved}")

@@ -8,12 +8,18 @@ import mimetypes
 import re
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import obstore
 from obstore.exceptions import BaseError, NotFoundError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import from_url
 
 from canopy.errors import ConfigError, PublishError
+from canopy.outgoing.proxies import passed_by, proxy_for
+from canopy.settings import storage_address
+
+if TYPE_CHECKING:  # a type of its stubs, which isn't there at run time
+    from obstore.store import ClientConfig
 
 _ADDRESS = re.compile(r"s3://[a-z0-9.-]+(/[^\s?#@]*)?")
 _ATTEMPT = timedelta(seconds=30)
@@ -33,10 +39,8 @@ def upload(folder: Path, address: str, run_id: str) -> str:
     place = f"{address.rstrip('/')}/{run_id}"
     store = from_url(
         place,
-        client_options={
-            "allow_http": True,
-            "timeout": _ATTEMPT,
-        },  # an http:// endpoint is one that the operator has set
+        # An http:// endpoint is one that the operator has set.
+        client_options={"allow_http": True, "timeout": _ATTEMPT, **_proxies()},
         retry_config={"max_retries": 5, "retry_timeout": _PATIENCE},
     )
     for file in sorted(path for path in folder.rglob("*") if path.is_file()):
@@ -51,6 +55,15 @@ def upload(folder: Path, address: str, run_id: str) -> str:
         except (BaseError, OSError) as error:
             raise PublishError(f"{place}: {_said(error)}") from error
     return place
+
+
+def _proxies() -> "ClientConfig":
+    """What the library doesn't find by itself. Raises PublishError for a proxy that it can't use."""
+    address = storage_address()
+    if (proxy_for(address) or "").startswith("socks"):
+        raise PublishError("Uploads can't go through a SOCKS proxy (ALL_PROXY): name the storage's host in NO_PROXY.")
+    passed = passed_by(address)
+    return {"proxy_url": passed[0], "proxy_excludes": passed[1]} if passed else {}
 
 
 def _said(error: Exception) -> str:

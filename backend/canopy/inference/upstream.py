@@ -12,28 +12,23 @@ from typing import Any, ClassVar
 import aiohttp
 import httpx
 
-from canopy.errors import CanopyError, ModelError
+from canopy.errors import CanopyError, ModelError, ModelTimeout, ModelUnreachable
 from canopy.inference.endpoints import endpoints, root
-from canopy.inference.refusals import Refusal, error_of, refusal_of
+from canopy.inference.refusals import RETRY_AFTER, Refusal, error_of, refusal_of
 from canopy.inference.reply import truncated
-from canopy.inference.unreachable import unreachable
-from canopy.outgoing import bound_async
+from canopy.outgoing.causes import Peer, cause_of
+from canopy.outgoing.clients import streaming_client
 from canopy.retry_after import seconds_in
 
 # Importing the library configures the root logger, unless that has a handler.
 _keep_out = logging.NullHandler()
 logging.getLogger().addHandler(_keep_out)
 try:
-    from llama_stack_client import (
-        APIConnectionError,
-        APIStatusError,
-        AsyncLlamaStackClient,
-        AsyncStream,
-        DefaultAioHttpClient,
-    )
+    from llama_stack_client import APIConnectionError, APIStatusError, AsyncLlamaStackClient, AsyncStream
 finally:
     logging.getLogger().removeHandler(_keep_out)
 
+_PEER = Peer("the model server", "`LLAMA_STACK_URL`")
 _LONGEST_WAIT = 5  # seconds that a request waits for a busy server; beyond it the person is told instead
 
 
@@ -56,12 +51,7 @@ class Upstream:
     def __init__(self, url: str, *, connect_timeout: float, retries: int) -> None:
         # `pool` bounds the look-up of the name too. There is no read timeout: the caller has its own, on tokens.
         timeout = httpx.Timeout(None, connect=connect_timeout, pool=connect_timeout)
-        self._http = DefaultAioHttpClient(
-            timeout=timeout,
-            limits=httpx.Limits(max_connections=0, max_keepalive_connections=None, keepalive_expiry=15),
-            event_hooks={"response": [bound_async, _retry_soon_or_never]},
-            follow_redirects=False,
-        )
+        self._http = streaming_client(url, timeout=timeout, hooks=[_retry_soon_or_never])
         self.endpoints = endpoints(url)
         self._client = AsyncLlamaStackClient(
             base_url=root(url), http_client=self._http, timeout=timeout, max_retries=retries
@@ -126,7 +116,7 @@ class Upstream:
             return error_of(refusal, model)
         match error:
             case APIConnectionError():
-                return unreachable(error)
+                return _unreachable(error)
             case httpx.DecodingError():
                 return ModelError("The model server's answer is not encoded as it says.")
             case _:
@@ -135,6 +125,15 @@ class Upstream:
     async def close(self) -> None:
         """Close all connections."""
         await self._http.aclose()
+
+
+def _unreachable(error: APIConnectionError) -> CanopyError:
+    sentence, timed_out, reason = cause_of(error, _PEER, str(error.request.url))
+    if sentence and timed_out:
+        return ModelTimeout(sentence, reason=reason)
+    return ModelUnreachable(
+        sentence or "The model server can't be reached. Try again in a moment.", retry_after=RETRY_AFTER, reason=reason
+    )
 
 
 async def _retry_soon_or_never(response: httpx.Response) -> None:

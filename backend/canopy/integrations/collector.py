@@ -5,30 +5,19 @@ this session by the entry point `canopy`, which the chart names in
 `OTEL_PYTHON_EXPORTER_OTLP_HTTP_TRACES_CREDENTIAL_PROVIDER`.
 """
 
-from typing import Any, override
+from typing import Any
 
 import requests
 
 from canopy.outgoing import redirection
+from canopy.outgoing.sessions import Session
 
 _SETTING = "OTEL_EXPORTER_OTLP_ENDPOINT"
 
 
-class _Session(requests.Session):
-    @override
-    def request(self, *args: Any, **kwargs: Any) -> requests.Response:
-        try:
-            return super().request(*args, **kwargs)
-        except ValueError:  # of an address that can't be read, with a part of it that may be the password's
-            raise requests.RequestException(
-                f"{_SETTING}, or the address of a proxy, is malformed: give `http://HOST:PORT`, with signs of a "
-                "password as `%2F` and the like."
-            ) from None
-
-
 def collector_session() -> requests.Session:
     """A session whose redirects are failures, which the exporter logs and counts."""
-    session = _Session()
+    session = Session(_SETTING)
     session.hooks["response"].append(_refuse_redirect)
     return session
 

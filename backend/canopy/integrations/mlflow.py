@@ -12,9 +12,12 @@ from typing import Any, Literal, NamedTuple
 import httpx
 
 from canopy.flags.values import SATISFACTION
-from canopy.outgoing import bound_async, redirection
+from canopy.outgoing import redirection
+from canopy.outgoing.causes import Peer, why
+from canopy.outgoing.clients import async_client
 from canopy.store.deliveries import Stated
 
+MLFLOW = Peer("MLflow", "`mlflow.url`")
 TIMEOUT = 10.0  # seconds for one request
 _LONGEST_WAIT = 3600.0  # seconds that a `Retry-After` is believed
 _AWAY = {
@@ -46,10 +49,7 @@ class MlflowClient:
     """One MLflow server. `token`, where it wants one, is sent as a bearer token."""
 
     def __init__(self, url: str, token: str | None) -> None:
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._client = httpx.AsyncClient(
-            base_url=url, headers=headers, timeout=TIMEOUT, event_hooks={"response": [bound_async]}
-        )
+        self._client = async_client(url, token=token, timeout=TIMEOUT)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -75,7 +75,7 @@ class MlflowClient:
         try:
             response = await self._client.request(method, path, json=body)
         except httpx.RequestError as error:
-            return Answer("away", f"MLflow does not answer ({type(error).__name__}).")
+            return Answer("away", f"MLflow does not answer. {why(error, MLFLOW, str(self._client.base_url))}")
         return _read(response)
 
 

@@ -17,8 +17,11 @@ from opentelemetry.sdk.trace import Span as SdkSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.trace import Span
 
+from canopy.integrations.mlflow import MLFLOW
 from canopy.integrations.mlflow_spans import of_call, of_request
-from canopy.outgoing import bound, redirection
+from canopy.outgoing import redirection
+from canopy.outgoing.causes import why
+from canopy.outgoing.clients import client
 from canopy.store.base import Generation
 
 _TIMEOUT = 10.0  # seconds for one request
@@ -110,8 +113,7 @@ class MlflowExporter(SpanExporter):
     """Posts spans to `/v1/traces`, again and again while MLflow is away, in smaller batches where it refuses one."""
 
     def __init__(self, url: str, experiment: str, token: str | None, lost: Callable[[int, str], None]) -> None:
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._client = httpx.Client(base_url=url, headers=headers, timeout=_TIMEOUT, event_hooks={"response": [bound]})
+        self._client = client(url, token=token, timeout=_TIMEOUT)
         self._experiment = experiment
         self._experiment_id: str | None = None
         self._lost = lost
@@ -163,7 +165,7 @@ class MlflowExporter(SpanExporter):
             moved = redirection(response.status_code, location, str(response.url), "`mlflow.url`")
             return moved or f"MLflow answers with status {response.status_code}."
         except httpx.RequestError as error:
-            return f"MLflow does not answer ({type(error).__name__})."
+            return f"MLflow does not answer. {why(error, MLFLOW, str(self._client.base_url))}"
         except (ValueError, KeyError, TypeError):  # a page to sign in at, say
             return "What answers at `mlflow.url` is not MLflow."
         return None

@@ -16,7 +16,10 @@ from canopy.errors import StoreError
 from canopy.flags import ConfigSource
 from canopy.flags.registered import PromptSource, RegisteredPrompt, sources
 from canopy.flags.values import ARMS, Arm, SystemPrompt, Values
-from canopy.outgoing import bound_async, redirection
+from canopy.integrations.mlflow import MLFLOW
+from canopy.outgoing import redirection
+from canopy.outgoing.causes import why
+from canopy.outgoing.clients import async_client
 from canopy.store.base import Store
 from canopy.telemetry import Telemetry
 from canopy.telemetry.events import PromptRegistryFailed, PromptsLoaded, StoreFailed
@@ -67,7 +70,7 @@ class PromptRegistry:
         self._config = config
         self._store = store
         self._telemetry = telemetry
-        self._headers = {"authorization": f"Bearer {token}"} if token else {}
+        self._token = token
         self._interval = interval
         self._known: dict[PromptSource, RegisteredPrompt] = {}
         self._failures: dict[PromptSource, str] = {}
@@ -98,12 +101,7 @@ class PromptRegistry:
         if not wanted or values.mlflow.url is None:
             return
         try:
-            async with httpx.AsyncClient(
-                base_url=str(values.mlflow.url),
-                headers=self._headers,
-                timeout=_TIMEOUT,
-                event_hooks={"response": [bound_async]},
-            ) as client:
+            async with async_client(str(values.mlflow.url), token=self._token, timeout=_TIMEOUT) as client:
                 found, failures = await _look(client, wanted, self._known, optional=_optional(values))
         except RegistryError as error:
             self._told({wanted["prompt"]: str(error)})
@@ -199,7 +197,9 @@ async def _get[T: BaseModel](client: httpx.AsyncClient, answer: type[T], call: s
     try:
         response = await client.get(f"/api/2.0/mlflow/{call}", params=params)
     except httpx.HTTPError as error:
-        raise RegistryError(f"MLflow's prompt registry doesn't answer ({type(error).__name__}).") from error
+        raise RegistryError(
+            f"MLflow's prompt registry doesn't answer. {why(error, MLFLOW, str(client.base_url))}"
+        ) from error
     if response.status_code == 404:
         raise RegistryError(f"MLflow's registry has no prompt {'/'.join(f'`{value}`' for value in params.values())}.")
     location = response.headers.get("location")

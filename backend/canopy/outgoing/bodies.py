@@ -1,41 +1,11 @@
-"""Servers that Canopy asks: a redirect is not followed, a body is not endless, and a proxy has a proper address.
-
-A redirect would carry texts, and tokens, to an address that nobody has configured.
-"""
+"""Bodies of other servers' answers, which are not endless."""
 
 from collections.abc import AsyncIterator, Iterator
-from urllib.parse import urljoin
 
 import httpx
 
-from canopy.addresses import origin
-
 LARGEST_BODY = 16_000_000  # bytes
 _LARGEST_ENCODED = 64_000  # bytes of a compressed body, which may be a thousand times as much
-
-
-def redirection(status: int, location: str | None, asked: str, setting: str) -> str | None:
-    """What to tell people where an answer is a redirect: the target's origin alone, as the rest may hold secrets."""
-    if not (300 <= status < 400 and location):
-        return None
-    try:
-        target = origin(urljoin(asked, location))
-    except ValueError:
-        target = None
-    return (
-        f"It redirects to {target or 'elsewhere'} ({status}), which Canopy doesn't follow: put the right address into "
-        f"{setting}."
-    )
-
-
-def is_proxy(address: str) -> bool:
-    """Whether this can be a proxy's address. Without a scheme, clients take it for one of HTTP."""
-    try:
-        url = httpx.Proxy(address if "://" in address else f"http://{address}").url
-    except (ValueError, httpx.InvalidURL):
-        return False
-    # Of a `/` in a password clients make the path, and of what stands before it the host.
-    return bool(url.host) and (url.port or 0) < 65_536 and url.raw_path in (b"", b"/") and not url.fragment
 
 
 class _Bounded(httpx.AsyncByteStream, httpx.SyncByteStream):
