@@ -108,6 +108,8 @@ async def test_a_summary_is_a_trace_and_its_votes_are_assessments_on_it(loop: Lo
     assert search("feedback.user_satisfaction = 'true'") == [f"tr-{trace_id}"]
     assert search("feedback.user_satisfaction = 'false'") == []
     assert search("metadata.`mlflow.trace.session` = 'session-1'") == [f"tr-{trace_id}"]
+    assert search(f"metadata.`request.id` = '{trace_id}'") == [f"tr-{trace_id}"] == [summary["mlflow_trace_id"]]
+    assert search("metadata.`client.id` = 'session-1'") == [f"tr-{trace_id}"]
 
     trace = loop.mlflow.trace(trace_id)
     assert trace is not None
@@ -130,29 +132,69 @@ async def test_a_summary_is_a_trace_and_its_votes_are_assessments_on_it(loop: Lo
     assert (await loop.assessments(trace_id, 2)).keys() == {"satisfaction_score", "satisfaction_label"}
 
 
-async def test_a_ballot_is_an_assessment_on_each_side_of_the_comparison(loop: Loop) -> None:
-    answer = await loop.client.post("/summarize/ab", json={"prompt": "A text about trees."})
+async def test_a_first_turn_is_a_conversation_of_one_message(loop: Loop) -> None:
+    turn = {"role": "user", "content": "A text about trees."}
+    asked = {"messages": [turn], "stream": False}
+    answer = (await loop.client.post("/summarize/chat", json=asked)).raise_for_status().json()
+    trace_id = answer["request_id"]
+    trace = await eventually(lambda: loop.mlflow.trace(trace_id))
+    assert trace["request_preview"] == turn["content"]
+    (request,) = [span for span in loop.mlflow.spans(trace_id) if span["name"] == "POST /summarize/chat"]
+    inputs = {item["key"]: str(item["value"]) for item in request["attributes"]}["mlflow.spanInputs"]
+    assert all(word in inputs for word in ("messages", "role", "user", turn["content"])), inputs
+
+
+async def test_each_side_of_a_comparison_is_a_trace_that_is_found_by_what_was_said_of_it(loop: Loop) -> None:
+    who = {"X-Session-Id": "session-ab"}
+    answer = await loop.client.post("/summarize/ab", json={"prompt": "A text about trees."}, headers=who)
     events = [orjson.loads(line[6:]) for line in answer.text.splitlines() if line.startswith("data: {")]
     comparison = events[0]["comparison_id"]
-    sides = {event["variant"]: event["generation_id"] for event in events if event.get("type") == "done"}
-    ballot = {"comparison_id": comparison, "preference": "a", "comment": "Shorter."}
-    trace_id = answer.headers["x-request-id"]
-
-    def verdicts() -> dict[str, Any] | None:
-        there = loop.mlflow.assessments(trace_id)
-        found = {it["metadata"]["canopy.generation_id"]: it["feedback"].get("value") for it in there}
-        return found if len(found) == 2 else None
-
+    ended = {event["variant"]: event for event in events if event.get("type") == "done"}
+    traces = {side: done["mlflow_trace_id"] for side, done in ended.items()}
+    ballot = {"comparison_id": comparison, "preference": "a", "comment": "Shorter.", "session_id": "session-ab"}
     assert (await loop.client.post("/feedback/ab", json=ballot)).is_success
-    assert await eventually(verdicts) == {sides["a"]: True, sides["b"]: False}
-    assert {it["assessment_name"] for it in loop.mlflow.assessments(trace_id)} == {"ab_preference"}
-    spans = {it["span_id"] for it in loop.mlflow.assessments(trace_id)}
-    assert len(spans) == 2
+    found = await eventually(lambda: loop.mlflow.experiment_id(loop.experiment))
+
+    def search(where: str) -> list[str]:
+        return sorted(trace["trace_id"] for trace in loop.mlflow.search(found, where))
+
+    await eventually(lambda: search("feedback.ab_preference = 'true'") or None)
+    await eventually(lambda: search("feedback.ab_preference = 'false'") or None)
+    assert search("feedback.ab_preference = 'true'") == [traces["a"]]
+    assert search("feedback.ab_preference = 'false'") == [traces["b"]]
+    both = sorted(traces.values())
+    assert search("") == both  # and no third one, of the request
+    assert search(f"metadata.`request.id` = '{answer.headers['x-request-id']}'") == both
+    assert search("metadata.`client.id` = 'session-ab'") == both
+    assert search(f"tags.`canopy.comparison_id` = '{comparison}'") == both
+
+    for side, done in ended.items():
+        trace_id = traces[side].removeprefix("tr-")
+        trace = loop.mlflow.trace(trace_id)
+        assert trace is not None
+        assert trace["tags"]["canopy.generation_id"] == done["generation_id"]
+        assert '"input_tokens"' in trace["trace_metadata"]["mlflow.trace.tokenUsage"]
+        (only,) = loop.mlflow.spans(trace_id)
+        assert only["name"] == "chat llama32"
+        (said,) = loop.mlflow.assessments(trace_id)
+        assert (said["assessment_name"], said["rationale"]) == ("ab_preference", "Shorter.")
+        assert said["metadata"]["canopy.generation_id"] == done["generation_id"]
+
+    # A vote finds the response by that id as by any other, and goes to the same trace.
+    vote = {"trace_id": traces["b"], "rating": "thumbs_down"}
+    assert (await loop.client.post("/feedback", json=vote)).raise_for_status()
+    await eventually(lambda: search("feedback.user_satisfaction = 'false'") or None)
+    assert search("feedback.user_satisfaction = 'false'") == [traces["b"]]
+
+    def verdicts() -> list[Any] | None:
+        there = [it for trace in both for it in loop.mlflow.assessments(trace.removeprefix("tr-"))]
+        values = [it["feedback"].get("value") for it in there if it["assessment_name"] == "ab_preference"]
+        return values if values == [None, None] else None
+
     for preference in ("tie", "both_bad"):
-        assert (await loop.client.post("/feedback/ab", json=ballot | {"preference": preference})).is_success
-        neither = {sides["a"]: None, sides["b"]: None}
-        await eventually(lambda: True if verdicts() == neither else None)  # noqa: B023  # it is awaited here
-    assert len(loop.mlflow.assessments(trace_id)) == 2
+        changed = ballot | {"preference": preference}
+        assert (await loop.client.post("/feedback/ab", json=changed)).is_success
+        await eventually(verdicts)
 
 
 async def test_a_vote_is_answered_while_mlflow_hangs_and_delivered_once_when_it_goes_on(loop: Loop) -> None:

@@ -77,9 +77,10 @@ class Tested(TypedDict):
 
 
 class Outcome(TypedDict):
-    """How a generation ended. `evaluation` is for requests that say they are one."""
+    """How a generation ended. `mlflow_trace_id` is there where MLflow gets it, `evaluation` where a request says so."""
 
     request_id: str
+    mlflow_trace_id: NotRequired[str]
     generation_id: str
     finish_reason: str | None
     model: str
@@ -136,6 +137,7 @@ class SideDone(TypedDict):
 
     type: Literal["done"]
     generation_id: str
+    mlflow_trace_id: NotRequired[str]
     finish_reason: str | None
     variant: NotRequired[Side]
 

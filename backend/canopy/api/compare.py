@@ -22,7 +22,7 @@ from canopy.api.parts import Parts
 from canopy.api.routes import BodyRoute, errors, json_response, of_type, request_body, streamed
 from canopy.api.sessions import owning_session_id_of, proof_in, user_id_of
 from canopy.api.streams import CLIENT_GONE, EventStream, event, unless_gone
-from canopy.api.summarize import ERRORS, answer, error_event, question, wants_json
+from canopy.api.summarize import ERRORS, answer, error_event, mlflow_trace_id, question, wants_json
 from canopy.comparison import SIDES, Begun, Failed, Finished, Item, Said, prompts_by_side
 from canopy.errors import CanopyError, InputError
 from canopy.features import FEATURES
@@ -196,7 +196,10 @@ def _end(parts: Parts, request: Request, item: Finished | Failed) -> answers.Sid
     """How a side ended. No usage: the number of input tokens would tell the longer prompt."""
     if isinstance(item, Finished):
         it = item.generation
-        return {"type": "done", "generation_id": it.id, "finish_reason": it.finish_reason}
+        done: answers.SideDone = {"type": "done", "generation_id": it.id, "finish_reason": it.finish_reason}
+        if trace_id := mlflow_trace_id(parts, it):
+            done["mlflow_trace_id"] = trace_id
+        return done
     error = item.error if isinstance(item.error, CanopyError) else CanopyError(UNEXPECTED)
     trace_id = trace_id_of(request.scope)
     if error is item.error:

@@ -17,9 +17,11 @@ from canopy.api.parts import Parts
 from canopy.api.purpose import is_evaluation
 from canopy.api.routes import BodyRoute, errors, json_response, request_body, streamed
 from canopy.api.sessions import proof_in, session_id_of, user_id_of
+from canopy.api.spellings import MLFLOW_PREFIX
 from canopy.api.streams import CLIENT_GONE, EventStream, event, unless_gone
 from canopy.errors import CanopyError, InputError
 from canopy.features import FEATURES, Feature
+from canopy.ids import mlflow_trace
 from canopy.inference.base import Deltas, Message
 from canopy.pipeline import Question
 from canopy.store.base import Generation
@@ -88,10 +90,10 @@ async def answer(
     """
     reply = parts.pipeline.generate(asked)
     if wants_json(request, body):
-        outcome = await unless_gone(request.receive, _whole(reply))
+        outcome = await unless_gone(request.receive, _whole(parts, reply))
         return json_response(outcome, 200 if outcome else CLIENT_GONE)
     return EventStream(
-        _events(reply, with_deltas),
+        _events(parts, reply, with_deltas),
         keepalive=parts.settings.keepalive_interval,
         unread_for=parts.settings.model_token_timeout,
         on_error=lambda error: error_event(parts, request, error),
@@ -109,24 +111,26 @@ def error_event(parts: Parts, request: Request, error: Exception) -> bytes:
     )
 
 
-async def _events(reply: AsyncGenerator[Deltas | Generation], with_deltas: Mapping[str, str]) -> AsyncGenerator[bytes]:
+async def _events(
+    parts: Parts, reply: AsyncGenerator[Deltas | Generation], with_deltas: Mapping[str, str]
+) -> AsyncGenerator[bytes]:
     async with aclosing(reply) as items:
         async for item in items:
             if isinstance(item, list):
                 yield b"".join([event({**with_deltas, "delta": text}) for text in item])
             else:
-                yield event({"type": "done", **_outcome(item)})
+                yield event({"type": "done", **_outcome(parts, item)})
 
 
-async def _whole(reply: AsyncGenerator[Deltas | Generation]) -> Summary:
+async def _whole(parts: Parts, reply: AsyncGenerator[Deltas | Generation]) -> Summary:
     async with aclosing(reply) as items:
         async for item in items:
             if isinstance(item, Generation):
-                return {"response": item.response_text, **_outcome(item)}
+                return {"response": item.response_text, **_outcome(parts, item)}
     raise CanopyError(UNEXPECTED)
 
 
-def _outcome(generation: Generation) -> Outcome:
+def _outcome(parts: Parts, generation: Generation) -> Outcome:
     outcome: Outcome = {
         "request_id": generation.trace_id,
         "generation_id": generation.id,
@@ -134,9 +138,18 @@ def _outcome(generation: Generation) -> Outcome:
         "model": generation.model,
         "usage": {"input_tokens": generation.input_tokens, "output_tokens": generation.output_tokens},
     }
+    if trace_id := mlflow_trace_id(parts, generation):
+        outcome["mlflow_trace_id"] = trace_id
     if generation.evaluation:
         outcome["evaluation"] = _tested(generation)
     return outcome
+
+
+def mlflow_trace_id(parts: Parts, generation: Generation) -> str | None:
+    """What MLflow calls the trace of a generation; None where it gets none."""
+    if not parts.store.deliveries.on or generation.span_id is None:
+        return None
+    return MLFLOW_PREFIX + mlflow_trace(generation.trace_id, generation.id, generation.comparison_id)
 
 
 def _tested(generation: Generation) -> Tested:

@@ -1,11 +1,11 @@
 """Sends the spans of generations to MLflow, with texts that no other receiver of spans gets.
 
 A processor beside those of the injected SDK. What it adds is on copies of the spans, and it passes on nothing but
-requests that made a generation and their model calls.
+requests that made a generation and their model calls. Those of a comparison are passed on alone, each as a trace.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from threading import Event
 from typing import override
 
@@ -18,7 +18,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 from opentelemetry.trace import Span
 
 from canopy.integrations.mlflow import MLFLOW
-from canopy.integrations.mlflow_spans import of_call, of_request
+from canopy.integrations.mlflow_spans import alone, copy, described, of_call, of_request
 from canopy.outgoing import redirection
 from canopy.outgoing.causes import why
 from canopy.outgoing.clients import client
@@ -42,7 +42,7 @@ class MlflowTraces(SpanProcessor):
         self._token = token
         self._lost = lost
         self._calls: dict[int, Generation] = {}  # by span id, until the span ends
-        self._requests: dict[int, list[Generation]] = {}
+        self._requests: dict[int, Generation] = {}
         self._target: tuple[str, str] | None = None
         self._export: _Export | None = None
 
@@ -58,8 +58,8 @@ class MlflowTraces(SpanProcessor):
         """Remember what the two spans, which have not ended yet, are about."""
         if self._export is not None and call.is_recording():
             self._calls[call.get_span_context().span_id] = generation
-            if request.is_recording():
-                self._requests.setdefault(request.get_span_context().span_id, []).append(generation)
+            if request.is_recording() and generation.comparison_id is None:
+                self._requests[request.get_span_context().span_id] = generation
 
     @override
     def on_start(self, span: SdkSpan, parent_context: Context | None = None) -> None:
@@ -71,13 +71,13 @@ class MlflowTraces(SpanProcessor):
         if context is None:
             return
         if generation := self._calls.pop(context.span_id, None):
-            added = of_call(generation)
-        elif generations := self._requests.pop(context.span_id, None):
-            added = of_request(generations)
+            told = alone(span, generation) if generation.comparison_id else copy(span, of_call(generation))
+        elif generation := self._requests.pop(context.span_id, None):
+            told = copy(span, of_request(generation))
         else:
             return
         if self._export is not None:
-            self._export.batches.on_end(_with(span, added))
+            self._export.batches.on_end(told)
 
     @override
     def shutdown(self) -> None:
@@ -128,7 +128,7 @@ class MlflowExporter(SpanExporter):
         content = encode_spans(spans).SerializeToString()
         deadline = time.monotonic() + _PATIENCE
         wait = _FIRST_WAIT
-        while problem := self._post(content):
+        while problem := self._post(content, spans):
             if isinstance(problem, _Refusal):
                 return self._in_halves(spans, problem)
             if self._ending.wait(wait) or time.monotonic() > deadline:
@@ -149,7 +149,7 @@ class MlflowExporter(SpanExporter):
         middle = len(spans) // 2
         return max(self.export(spans[:middle]), self.export(spans[middle:]), key=lambda result: result.value)
 
-    def _post(self, content: bytes) -> str | None:
+    def _post(self, content: bytes, spans: Sequence[ReadableSpan]) -> str | None:
         """Why MLflow did not take it; None when it did."""
         try:
             experiment = self._find()
@@ -158,6 +158,9 @@ class MlflowExporter(SpanExporter):
             if answer.status_code in _REFUSED:
                 return _Refusal(f"MLflow refuses the span with status {answer.status_code}.")
             answer.raise_for_status()
+            for trace in filter(None, (described(span, experiment) for span in spans)):
+                said = self._client.post("/api/3.0/mlflow/traces", json={"trace": {"trace_info": trace}})
+                said.raise_for_status()
         except httpx.HTTPStatusError as error:
             self._experiment_id = None  # it may have been deleted
             response = error.response
@@ -183,22 +186,3 @@ class MlflowExporter(SpanExporter):
 
     def _by_name(self) -> httpx.Response:
         return self._client.get("/api/2.0/mlflow/experiments/get-by-name", params={"experiment_name": self._experiment})
-
-
-def _with(span: ReadableSpan, added: Mapping[str, str]) -> ReadableSpan:
-    """A copy with more attributes. A caller's span is no parent in MLflow, which has never heard of it."""
-    parent = span.parent
-    return ReadableSpan(
-        name=span.name,
-        context=span.get_span_context(),
-        parent=None if parent is None or parent.is_remote else parent,
-        resource=span.resource,
-        attributes={**(span.attributes or {}), **added},
-        events=span.events,
-        links=span.links,
-        kind=span.kind,
-        status=span.status,
-        start_time=span.start_time,
-        end_time=span.end_time,
-        instrumentation_scope=span.instrumentation_scope,
-    )

@@ -12,6 +12,7 @@ from canopy.errors import (
     ComparisonForeign,
     ComparisonNotFound,
 )
+from canopy.ids import mlflow_trace
 from canopy.store import both_bad
 from canopy.store.ab import Ballot, BallotReceipt, Comparison, Experiment, winner
 from canopy.store.database import Database, Prepared
@@ -128,7 +129,7 @@ class Comparisons:
         """Note for MLflow that both sides have another verdict; without a span it knows nothing of them."""
         sides = (row.generation_a, row.generation_b)
         if self._outbox.on and row.span_id is not None:
-            self._outbox.put(conn, dict.fromkeys(sides, row.trace_id))
+            self._outbox.put(conn, {side: mlflow_trace(row.trace_id, side, row.id) for side in sides})
         else:
             self._outbox.touch(conn, sides)
 

@@ -29,6 +29,7 @@ _COLUMNS = (
     generations.c.input_length,
     generations.c.response_length,
     generations.c.evaluation,
+    generations.c.comparison_id,
     # True for one side of a comparison that has no ballot yet.
     and_(generations.c.comparison_id.is_not(None), comparisons.c.preference.is_(None)).label("blind"),
 )
@@ -79,8 +80,11 @@ class Subjects:
                 traces.add(vote.request_id)
             else:
                 texts[position] = digests(vote.input_text or "", vote.response_text or "")
-        by_id = {row.id: row for row in self._read(conn, self._by_id, ids)}
         by_trace = _grouped(self._read(conn, self._by_trace, traces), "trace_id")
+        # One side of a comparison has a trace of its own in MLflow, by the generation's id.
+        sides = {f"gen_{trace_id}": trace_id for trace_id in traces - by_trace.keys()}
+        by_id = {row.id: row for row in self._read(conn, self._by_id, ids | sides.keys())}
+        by_trace |= {trace: [by_id[key]] for key, trace in sides.items() if key in by_id and by_id[key].comparison_id}
         by_texts = _grouped(self._read(conn, self._by_texts, {both for _, both in texts.values()}), "texts_digest")
 
         found: list[Subject | CanopyError] = []

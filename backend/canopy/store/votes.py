@@ -10,7 +10,7 @@ import orjson
 from sqlalchemy import Connection, Row, bindparam, delete, func, select
 
 from canopy.errors import CanopyError, IdempotencyConflict, TooManyVoters
-from canopy.ids import new_id
+from canopy.ids import mlflow_trace, new_id
 from canopy.store.ab import AB_PREFERENCE
 from canopy.store.base import JUDGEMENT, Vote
 from canopy.store.counting import Counts, hour_of
@@ -201,7 +201,7 @@ class Votes:
             batch.held[slot] = held
         # A ballot's own feedback is told of with the ballot; without a span there is no trace to tell it of.
         if generation is not None and generation.span_id is not None and vote.name != AB_PREFERENCE:
-            batch.traced[held.id] = generation.trace_id
+            batch.traced[held.id] = mlflow_trace(generation.trace_id, generation.id, generation.comparison_id)
         batch.rows[held.id] = {
             "id": held.id,
             "slot": slot,

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from canopy.errors import GenerationNotFound
 from canopy.ids import new_trace_id
 from canopy.store import Store, open_store
 from canopy.store.base import Generation
@@ -168,13 +169,36 @@ async def test_erasing_a_user_and_pruning_take_everything_back_at_mlflow(store: 
 async def test_a_ballot_is_a_delivery_for_each_side(store: Store, preference: Any, of_a: str, of_b: str) -> None:
     comparison = await a_comparison(store, user_id="ann", span_id=SPAN)
     await store.record_ballot(a_ballot(comparison, preference, comment="Because."))
-    found = {it.subject: it.stated for it in await store.deliveries.claim(10, LEASE)}
+    claimed = await store.deliveries.claim(10, LEASE)
+    found = {it.subject: it.stated for it in claimed}
     assert found.keys() == {comparison.generation_a, comparison.generation_b}
+    assert [f"gen_{it.trace_id}" for it in claimed] == [it.subject for it in claimed]
     for generation, verdict in ((comparison.generation_a, of_a), (comparison.generation_b, of_b)):
         stated = found[generation]
         assert stated is not None
         assert (stated.name, stated.kind, stated.value) == ("ab_preference", None, verdict)
         assert (stated.source_id, stated.comment, stated.span_id) == ("ann", "Because.", SPAN)
+
+
+async def test_a_vote_on_one_side_of_a_comparison_goes_to_the_trace_of_that_side_and_may_name_it(store: Store) -> None:
+    comparison = await a_comparison(store, span_id=SPAN)
+    store.deliveries.on = False
+    await store.record_ballot(a_ballot(comparison, "a"))
+    store.deliveries.on = True
+    trace_id = comparison.generation_b.removeprefix("gen_")
+    receipt = await store.record_vote(a_vote(request_id=trace_id, voter="v"))
+    it = await one(store)
+    assert (it.subject, it.trace_id) == (receipt.feedback_id, trace_id)
+    assert receipt.generation_id == comparison.generation_b
+    by_id = await store.record_vote(a_vote(generation_id=comparison.generation_b, voter="w"))
+    again = {found.subject: found.trace_id for found in await store.deliveries.claim(10, LEASE)}
+    assert again == {by_id.feedback_id: trace_id}
+
+
+async def test_no_other_generations_id_stands_for_a_trace(store: Store) -> None:
+    generation = await traced(store)
+    with pytest.raises(GenerationNotFound):
+        await store.record_vote(a_vote(request_id=generation.id.removeprefix("gen_"), voter="v"))
 
 
 async def test_a_failed_delivery_is_due_when_it_says_so(store: Store, clock: Clock) -> None:
