@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from canopy.api import answers
+from canopy.api import answers, generations
 from canopy.api.bodies import BallotBody, SummarizeBody, check_length, parse, read_body
 from canopy.api.context import route_of, trace_id_of
 from canopy.api.errors import UNEXPECTED, report, told
@@ -37,8 +37,8 @@ from canopy.telemetry.events import RequestFailed
 _ERRORS = errors(403, 404, 408, 410, 413, 422, 503)
 _COMPARED = (
     streamed(
-        answers.Compared | answers.Summary,
-        *(answers.Begun, answers.Delta, answers.SideDone, answers.Done, answers.Failed),
+        generations.Compared | generations.Summary,
+        *(generations.Begun, generations.Delta, generations.SideDone, generations.Done, generations.Failed),
     )
     | ERRORS
 )
@@ -151,7 +151,7 @@ async def _ballots(store: Store, query: BallotsQuery) -> AsyncGenerator[Piece]:
         left, cursor = left - len(page.entries), page.next
 
 
-def _mapping(comparison_id: str) -> answers.NameBySide:
+def _mapping(comparison_id: str) -> generations.NameBySide:
     """What stands for each side's prompt before the vote: a name for the place, which says nothing of the prompt."""
     return {"a": f"{comparison_id}:a", "b": f"{comparison_id}:b"}
 
@@ -192,11 +192,11 @@ async def _whole(parts: Parts, request: Request, items: AsyncGenerator[Item]) ->
     return whole
 
 
-def _end(parts: Parts, request: Request, item: Finished | Failed) -> answers.SideDone | answers.Failed:
+def _end(parts: Parts, request: Request, item: Finished | Failed) -> generations.SideDone | generations.Failed:
     """How a side ended. No usage: the number of input tokens would tell the longer prompt."""
     if isinstance(item, Finished):
         it = item.generation
-        done: answers.SideDone = {"type": "done", "generation_id": it.id, "finish_reason": it.finish_reason}
+        done: generations.SideDone = {"type": "done", "generation_id": it.id, "finish_reason": it.finish_reason}
         if trace_id := mlflow_trace_id(parts, it):
             done["mlflow_trace_id"] = trace_id
         return done

@@ -13,10 +13,11 @@ from starlette.responses import Response, StreamingResponse
 
 from canopy.api import pages
 from canopy.api.access import asker_in, identity_of
-from canopy.api.answers import Entries, Entry, Parameters, Said, SentimentName, VoteKept
+from canopy.api.answers import Entries, Entry, Said, SentimentName, VoteKept
 from canopy.api.bodies import VoteBody, check_length, parse, read_body
 from canopy.api.context import trace_id_of
 from canopy.api.filters import CountsQuery, FeedbackQuery, PageQuery
+from canopy.api.generations import Parameters
 from canopy.api.listing import whole_entries
 from canopy.api.paging import page_response
 from canopy.api.parts import Parts

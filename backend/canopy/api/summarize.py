@@ -9,10 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from canopy.api.access import asker_in
-from canopy.api.answers import Delta, Done, Failed, Outcome, Parameters, Summary, Tested
 from canopy.api.bodies import ChatBody, SummarizeBody, check_length, parse, read_body
 from canopy.api.context import trace_id_of
 from canopy.api.errors import UNEXPECTED, report, told
+from canopy.api.generations import Delta, Done, Failed, Outcome, Parameters, Summary, Tested
 from canopy.api.parts import Parts
 from canopy.api.purpose import is_evaluation
 from canopy.api.routes import BodyRoute, errors, json_response, request_body, streamed
