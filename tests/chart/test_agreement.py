@@ -32,6 +32,18 @@ TOKENS = {"auth": {"mode": "token"}, "authTokens": {"existingSecret": {"name": "
 GRADES = [{"name": "good", "sentiment": "positive"}, {"name": "poor"}]
 
 
+def over(document: Document, given: Mapping[str, Any]) -> Document:
+    merged = dict(document)
+    for key, value in given.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = over(merged[key], value) if both else value
+    return merged
+
+
+def parts(host: str) -> Document:
+    return {"store": {"engine": "postgresql", "postgresql": {"host": host}}}
+
+
 def judges(*names: str) -> Document:
     return {"judges": [{"name": name, "instructions": "Judge.", "labels": GRADES} for name in names]}
 
@@ -51,6 +63,26 @@ def extra_object(kind: str, name: str) -> Document:
 # What a file may say of each thing. One of a row goes into a combination, most often the first, which is nothing.
 ROWS: list[list[Document]] = [
     [{}, POSTGRESQL, {"store": {"engine": "postgresql"}}, {"store": {"existingSecret": {"name": "db"}}}],
+    [
+        {},
+        parts("db.data.svc"),
+        {"store": {"postgresql": {"host": "db"}}},
+        over(POSTGRESQL, parts("db")),
+        parts("169.254.169.254"),
+        parts("fd00::1::2"),
+        parts("http://db"),
+    ],
+    [
+        {},
+        {"proxy": {"https": "http://proxy.example.com:3128", "no": [".example.org"]}},
+        {"proxy": {"https": "http://[fd00::1::2]:3128"}},
+        {"networkPolicy": {"to": {"mlflow": "http://[fd00::7]:5000"}}},
+        {"proxy": {"http": "http://169.254.169.254:3128"}},
+        {"proxy": {"https": "http://0xa9fea9fe"}},
+        {"proxy": {"https": "http://user:password@proxy:3128"}},
+        {"proxy": {"no": ["a,b"]}},
+        {"caBundle": {"configMap": "company-ca"}},
+    ],
     [
         {},
         {"replicas": 2},
@@ -191,14 +223,6 @@ ROWS: list[list[Document]] = [
 ARGO_CD = {"repo_url": "https://git.example.com/a.git", "chart_path": "helm/canopy", "target_revision": "main"}
 
 
-def over(document: Document, given: Mapping[str, Any]) -> Document:
-    merged = dict(document)
-    for key, value in given.items():
-        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = over(merged[key], value) if both else value
-    return merged
-
-
 def combinations() -> list[Document]:
     """Everything that a row has, alone; each way to name people with it; and some hundreds drawn by a fixed seed."""
     base: Document = ARGO_CD | {"LLAMA_STACK_URL": "http://llama-stack-service:8321"}
@@ -206,7 +230,7 @@ def combinations() -> list[Document]:
     openshift = over(PROXY, {"authProxy": {"kind": "openshift"}})
     other = over(PROXY, {"authProxy": {"kind": "other"}})
     behind = [
-        over(over(base, proxy), part) for proxy in (PROXY, openshift, other) for row in ROWS[16:21] for part in row
+        over(over(base, proxy), part) for proxy in (PROXY, openshift, other) for row in ROWS[18:23] for part in row
     ]
     draw = random.Random(12)
     drawn = []

@@ -74,6 +74,8 @@ def _sharpen(properties: dict[str, Any]) -> None:
         "anyOf": [{"enum": sorted(TAKEN_RATINGS)}, {"pattern": "^[0-9]+$"}]
     }
     properties["metadata"]["additionalProperties"] = False
+    proxy = properties["proxy"]["properties"]
+    proxy["false"] = {**proxy["no"], "description": "`no`, which YAML reads so where it stands without quotes."}
     auth = properties["auth"]["properties"]
     auth["trusted_proxies"]["items"]["pattern"] = _NETWORK
     for name in ("user_header", "email_header", "groups_header", "secret_header"):

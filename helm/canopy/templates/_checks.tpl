@@ -4,6 +4,7 @@ Values that contradict each other end here, each with the sentence that says the
 */}}
 {{- define "canopy.checks" -}}
 {{- with .Values }}
+{{- include "canopy.checkAddresses" . }}
 {{- include "canopy.checkTrustedProxies" .auth.trusted_proxies }}
 {{- if and .LLAMA_STACK_URL .MODEL_URL (ne .LLAMA_STACK_URL .MODEL_URL) }}
 {{- fail "LLAMA_STACK_URL and MODEL_URL are two names of one address. Keep one of them." }}
@@ -15,8 +16,14 @@ Values that contradict each other end here, each with the sentence that says the
 {{- if and (eq .store.engine "sqlite") (gt (int .replicas) 1) }}
 {{- fail (printf "replicas is %d, but SQLite takes one. Set store.engine to postgresql and store.existingSecret.name, or replicas to 1." (int .replicas)) }}
 {{- end }}
-{{- if and (eq .store.engine "postgresql") (not .store.existingSecret.name) }}
-{{- fail "store.engine is postgresql, but store.existingSecret.name is empty. Make a Secret that holds PostgreSQL's URL and name it there." }}
+{{- if and (eq .store.engine "postgresql") (not (or .store.existingSecret.name .store.postgresql.host)) }}
+{{- fail "store.engine is postgresql, but store.existingSecret.name is empty. Make a Secret that holds PostgreSQL's URL and name it there, or set store.postgresql.host." }}
+{{- end }}
+{{- if and .store.existingSecret.name .store.postgresql.host }}
+{{- fail "store.existingSecret.name and store.postgresql.host both say where PostgreSQL is. Keep one of them." }}
+{{- end }}
+{{- if and (eq .store.engine "sqlite") .store.postgresql.host }}
+{{- fail "store.postgresql.host is set, but store.engine is sqlite. Set store.engine to postgresql, or leave the host empty." }}
 {{- end }}
 {{- if and (eq .store.engine "sqlite") .store.existingSecret.name }}
 {{- fail "store.existingSecret.name is set, but store.engine is sqlite. Set store.engine to postgresql, or leave the name empty." }}
@@ -134,6 +141,24 @@ Values that contradict each other end here, each with the sentence that says the
 {{- end }}
 {{- if and (eq .kind "Secret") (or .data .stringData) }}
 {{- fail (printf "extraObjects has the Secret %s with what it holds, which everybody could read who reads the values. Make it in the cluster, or add an object that fetches it, such as an ExternalSecret." .metadata.name) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* What stands in an address where one of IPv6 should: no program could make an address of it. */}}
+{{- define "canopy.checkAddresses" -}}
+{{- range $name, $address := dict
+    "opentelemetry.endpoint" .opentelemetry.endpoint "proxy.http" .proxy.http "proxy.https" .proxy.https
+    "networkPolicy.to.postgresql" .networkPolicy.to.postgresql "networkPolicy.to.mlflow" .networkPolicy.to.mlflow
+    "networkPolicy.to.identityProvider" .networkPolicy.to.identityProvider }}
+{{- $inside := regexFind "//\\[[^/]*\\]" ($address | default "") | trimPrefix "//[" | trimSuffix "]" }}
+{{- if and $inside (not (include "canopy.bits" $inside)) }}
+{{- fail (printf "`%s`: has no address of IPv6 in its brackets; write one, such as `http://[fd00::7]:8080`." $name) }}
+{{- end }}
+{{- end }}
+{{- with .store.postgresql.host }}
+{{- if and (contains ":" .) (not (include "canopy.bits" .)) }}
+{{- fail (printf "`store.postgresql.host`: has %s, which is no address of IPv6." .) }}
 {{- end }}
 {{- end }}
 {{- end }}

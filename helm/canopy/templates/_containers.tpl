@@ -11,8 +11,11 @@ restricted, so that it counts more. Only their root file system may be one that 
 {{ toYaml $containers }}
 {{- end }}
 
-{{/* What runs before the server, or beside it: the containers of one's own, then the proxy. Takes root and proxy. */}}
+{{/* What runs before a container, or beside it: what makes the certificates, the containers of one's own, then the proxy. */}}
 {{- define "canopy.initContainers" -}}
+{{- if include "canopy.caBundle" .root }}
+{{ include "canopy.caContainer" .root }}
+{{- end }}
 {{- with .root.Values.initContainers }}
 {{ include "canopy.containers" . }}
 {{- end }}

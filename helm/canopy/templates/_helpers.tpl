@@ -189,7 +189,7 @@ Refuses values that name a cloud's metadata service as a server, in any form of 
 same (`canopy.flags.servers`), but of the collector it isn't told.
 */}}
 {{- define "canopy.checkServers" -}}
-{{- range $name, $url := dict "LLAMA_STACK_URL" .LLAMA_STACK_URL "MODEL_URL" .MODEL_URL "mlflow.url" .mlflow.url "opentelemetry.endpoint" .opentelemetry.endpoint }}
+{{- range $name, $url := dict "LLAMA_STACK_URL" .LLAMA_STACK_URL "MODEL_URL" .MODEL_URL "mlflow.url" .mlflow.url "opentelemetry.endpoint" .opentelemetry.endpoint "proxy.http" .proxy.http "proxy.https" .proxy.https }}
 {{- with $url }}
 {{- $host := (urlParse .).hostname | lower | trimSuffix "." -}}
 {{- $numeric := regexMatch "^(0x[0-9a-f]*|[0-9]+)([.](0x[0-9a-f]*|[0-9]+)){0,3}$" $host -}}

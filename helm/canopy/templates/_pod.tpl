@@ -23,15 +23,7 @@
   value: {{ $value | toJson | trimAll "\"" | quote }}{{/* toJson: a large number would become 1e+06 */}}
 {{- end }}
 {{- end }}
-- name: CANOPY_STORE_URL
-{{- if eq .Values.store.engine "sqlite" }}
-  value: sqlite:////data/canopy.db
-{{- else }}
-  valueFrom:
-    secretKeyRef:
-      name: {{ .Values.store.existingSecret.name }}
-      key: {{ .Values.store.existingSecret.key }}
-{{- end }}
+{{- include "canopy.storeEnv" . }}
 {{- if eq .Values.auth.mode "token" }}
 - name: CANOPY_AUTH_TOKENS_FILE
   value: /canopy-tokens/tokens.yaml
@@ -40,6 +32,7 @@
 - name: CANOPY_AUTH_PROXY_SECRET_FILE
   value: /canopy-proxy
 {{- end }}
+{{- include "canopy.outwardEnv" (dict "root" . "own" $own) }}
 {{- with .Values.llamaStack.existingSecret }}
 {{- if and .name (not (has "LLAMA_STACK_CLIENT_API_KEY" $own)) }}
 - name: LLAMA_STACK_CLIENT_API_KEY
@@ -125,6 +118,7 @@ cuts no stream. Its Secret is there as variables, for oauth2-proxy, and as files
       secretKeyRef:
         name: {{ .Values.authProxy.existingSecret.name }}
         key: {{ .Values.authProxy.existingSecret.secretKey }}
+  {{- include "canopy.outwardEnv" (dict "root" . "own" list) | nindent 2 }}
   readinessProbe:
     tcpSocket: {port: proxy}
     periodSeconds: 5
@@ -136,6 +130,7 @@ cuts no stream. Its Secret is there as variables, for oauth2-proxy, and as files
     {{- include "canopy.containerSecurityContext" . | nindent 4 }}
   volumeMounts:
   - {name: auth-proxy, mountPath: /etc/auth-proxy, readOnly: true}
+  {{- include "canopy.caMount" . | nindent 2 }}
   {{- with .Values.authProxy.extraVolumeMounts }}
   {{- toYaml . | nindent 2 }}
   {{- end }}

@@ -9,6 +9,12 @@ from canopy.flags.chart.values import ChartValues
 from canopy.flags.contradictions import Contradiction, Named
 
 _SQLITE = "sqlite"
+
+
+def _database(values: ChartValues) -> str:
+    return values.store.existing_secret.name or values.store.postgresql.host
+
+
 _CONTAINERS = ["canopy", "auth-proxy", "ca-bundle"]
 _OBJECTS = {
     *("canopy-backend", "canopy-config", "canopy-data", "canopy-backups"),
@@ -40,9 +46,18 @@ OF_THE_CHART: tuple[Contradiction[ChartValues], ...] = (
         "replicas to 1.",
     ),
     Contradiction(
-        lambda values: values.store.engine == "postgresql" and not values.store.existing_secret.name,
+        lambda values: values.store.engine == "postgresql" and not _database(values),
         "store.engine is postgresql, but store.existingSecret.name is empty. Make a Secret that holds PostgreSQL's URL "
-        "and name it there.",
+        "and name it there, or set store.postgresql.host.",
+    ),
+    Contradiction(
+        lambda values: bool(values.store.existing_secret.name and values.store.postgresql.host),
+        "store.existingSecret.name and store.postgresql.host both say where PostgreSQL is. Keep one of them.",
+    ),
+    Contradiction(
+        lambda values: values.store.engine == _SQLITE and bool(values.store.postgresql.host),
+        "store.postgresql.host is set, but store.engine is sqlite. Set store.engine to postgresql, or leave the host "
+        "empty.",
     ),
     Contradiction(
         lambda values: values.store.engine == _SQLITE and bool(values.store.existing_secret.name),

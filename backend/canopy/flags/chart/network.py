@@ -1,10 +1,13 @@
 """The ways in, and what the NetworkPolicy lets in and out."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
-from canopy.flags.chart.types import Destination, DnsName, Host, Objects, Part, Texts
+from canopy.flags.chart.types import Address, Destination, DnsName, Host, Objects, Part, Texts
+
+# A name, an address or a network: what stands between two of them in NO_PROXY is in none.
+NoProxy = Annotated[str, StringConstraints(pattern=r"^[^,\s/]+(/[0-9]{1,3})?$")]
 
 
 class Route(Part):
@@ -34,6 +37,21 @@ class HttpRoute(Part):
     parent_refs: Objects = Field([])
     hostnames: list[Host] = Field([])
     annotations: Texts = Field({})
+
+
+class Proxy(Part):
+    """The way out, where there is none but through a proxy."""
+
+    http: Address = ""
+    https: Address = ""
+    no: list[NoProxy] = Field([])
+
+
+class CaBundle(Part):
+    """A ConfigMap with certificates of authorities to trust beside the image's own."""
+
+    config_map: DnsName = ""
+    key: str = Field("ca-bundle.crt", min_length=1)
 
 
 class Sources(Part):

@@ -9,9 +9,28 @@ from canopy.flags.chart.values import ChartValues
 from canopy.flags.contradictions import Contradiction, Named
 from canopy.flags.servers import METADATA, gives_out_credentials
 
+# An address of IPv4 as any program might read it, and as all of them do (`canopy.checkServers`).
+_NUMERIC = re.compile(r"(0x[0-9a-f]*|[0-9]+)([.](0x[0-9a-f]*|[0-9]+)){0,3}")
+_DECIMAL = re.compile(r"(0|[1-9][0-9]{0,2})([.](0|[1-9][0-9]{0,2})){3}")
 
-def _metadata_as_collector(values: ChartValues) -> bool:
-    return gives_out_credentials(urlsplit(values.opentelemetry.endpoint).hostname or "")
+
+def _servers(values: ChartValues) -> dict[str, str]:
+    """The hosts of servers that the application itself isn't told of, by the value."""
+    addresses = {
+        "opentelemetry.endpoint": values.opentelemetry.endpoint,
+        "proxy.http": values.proxy.http,
+        "proxy.https": values.proxy.https,
+    }
+    return {name: (urlsplit(address).hostname or "").removesuffix(".") for name, address in addresses.items()}
+
+
+def _metadata_as_server(values: ChartValues) -> Named:
+    return [(name,) for name, host in _servers(values).items() if gives_out_credentials(host)]
+
+
+def _hidden_addresses(values: ChartValues) -> Named:
+    servers = _servers(values).items()
+    return [(name,) for name, host in servers if _NUMERIC.fullmatch(host) and not _DECIMAL.fullmatch(host)]
 
 
 def _opened(values: ChartValues) -> list[str]:
@@ -19,9 +38,11 @@ def _opened(values: ChartValues) -> list[str]:
     policy = values.network_policy
     if not policy.enabled:
         return []
-    addresses = [policy.to.mlflow, *[policy.to.postgresql] * (values.store.engine == "postgresql")]
+    database = values.store.postgresql.host
+    addresses = [policy.to.mlflow, *[policy.to.postgresql] * (values.store.engine == "postgresql" and not database)]
     addresses += [policy.to.identity_provider] * (values.auth.mode == "proxy")
     hosts = [urlsplit(address).hostname or "" for address in addresses]
+    hosts += [database] * (values.store.engine == "postgresql")
     blocks = [to.get("ipBlock") or {} for rule in policy.extra_egress for to in rule.get("to") or []]
     own = [f"{host}/{128 if ':' in host else 32}" for host in hosts if re.fullmatch(r"[0-9.]+|.*:.*", host)]
     return own + [str(block["cidr"]) for block in blocks if block.get("cidr")]
@@ -61,9 +82,12 @@ def _within(inner: IPv4Network | IPv6Network, outer: IPv4Network | IPv6Network) 
 
 OF_THE_NETWORK: tuple[Contradiction[ChartValues], ...] = (
     Contradiction(
-        _metadata_as_collector,
-        "`opentelemetry.endpoint`: leads to where clouds give out credentials, or to no farther than a link; name the "
-        "server itself.",
+        _metadata_as_server,
+        "`{}`: leads to where clouds give out credentials, or to no farther than a link; name the server itself.",
+    ),
+    Contradiction(
+        _hidden_addresses,
+        "`{}`: has its address in a form that hides where it leads; write it as four decimal numbers.",
     ),
     Contradiction(
         lambda values: (

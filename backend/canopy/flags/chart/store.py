@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from canopy.flags.chart.types import DnsName, Part, Size
+from canopy.flags.chart.types import DatabaseHost, DatabaseName, DatabaseUser, DnsName, Part, Size
 
 
 class StoreSecret(Part):
@@ -25,9 +25,28 @@ class Persistence(Part):
     keep: bool = True
 
 
+class PasswordSecret(Part):
+    """The Secret with the password of PostgreSQL's user."""
+
+    name: DnsName = ""
+    key: str = Field("password", min_length=1)
+
+
+class Postgresql(Part):
+    """Where PostgreSQL is, and as whom to connect, where no Secret has all of it as a URL."""
+
+    host: DatabaseHost = ""
+    port: int = Field(5432, ge=1, le=65535)
+    database: DatabaseName = "canopy"
+    user: DatabaseUser = "canopy"
+    existing_secret: PasswordSecret = PasswordSecret()
+    ssl_mode: Literal["disable", "prefer", "require", "verify-ca", "verify-full"] = "require"
+
+
 class StorePart(Part):
     """Where votes are kept."""
 
     engine: Literal["sqlite", "postgresql"] = "sqlite"
     existing_secret: StoreSecret = StoreSecret()
+    postgresql: Postgresql = Postgresql()
     persistence: Persistence = Persistence()

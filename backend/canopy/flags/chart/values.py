@@ -8,7 +8,7 @@ from pydantic.alias_generators import to_camel
 from canopy.flags.chart.access import AuthProxy, AuthTokens
 from canopy.flags.chart.extras import Containers, EnvFrom, Extras, Metadata
 from canopy.flags.chart.monitoring import Monitoring, OpenTelemetry, ServiceMonitor
-from canopy.flags.chart.network import HttpRoute, Ingress, NetworkPolicy, Route
+from canopy.flags.chart.network import CaBundle, HttpRoute, Ingress, NetworkPolicy, Proxy, Route
 from canopy.flags.chart.pods import (
     Autoscaling,
     Image,
@@ -65,6 +65,8 @@ class ChartValues(Values):
     route: Route = Route()
     ingress: Ingress = Ingress()
     http_route: HttpRoute = HttpRoute()
+    proxy: Proxy = Proxy()
+    ca_bundle: CaBundle = CaBundle()
     network_policy: NetworkPolicy = NetworkPolicy()
     judge_runs: JudgeRuns = JudgeRuns()
     service_monitor: ServiceMonitor = ServiceMonitor()
