@@ -133,8 +133,9 @@ def create_app(settings: Settings, logs: Logs) -> Application:
         sessions=Sessions(store.sessions, tokens) if tokens else None,
         guesses=Guesses(limits),
     )
-    token = settings.mlflow_token.get_secret_value() if settings.mlflow_token else None
-    registry = PromptRegistry(config, store, telemetry, token=token, interval=settings.prompt_refresh_interval)
+    registry = PromptRegistry(
+        config, store, telemetry, headers=settings.mlflow_headers, interval=settings.prompt_refresh_interval
+    )
     return Application(with_context(build_api(parts), parts), build_operations(parts), parts, registry)
 
 

@@ -5,7 +5,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _HOLD_ADDRESSES = ("_URL", "_URI", "_DSN", "_PROXY", "_ENDPOINT")  # how the names of such variables end
@@ -137,12 +137,32 @@ class Settings(BaseSettings):
     retention_days: int = Field(0, ge=0, description="Days after which records are deleted; 0 keeps them.")
     scan_timeout: float = Field(10, gt=0, description="Seconds that a search may take; 503 if it has no answer then.")
     mlflow_token: SecretStr | None = Field(None, description="Bearer token for MLflow.")
+    mlflow_workspace: str | None = Field(
+        None,
+        validate_default=True,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$",
+        description="The workspace at MLflow, where it has any. Unset: what MLflow's own `MLFLOW_WORKSPACE` says.",
+    )
     prompt_refresh_interval: float = Field(
         15, gt=0, description="Seconds between two looks at MLflow's prompt registry, where the values name a prompt."
     )
     evals_token: SecretStr | None = Field(
         None, description="Bearer token with which `canopy evals` asks the backend. Unset: it asks without."
     )
+
+    @field_validator("mlflow_workspace", mode="before")
+    @classmethod
+    def _as_for_mlflows_client(cls, workspace: str | None) -> str | None:
+        return workspace or os.environ.get("MLFLOW_WORKSPACE") or None
+
+    @property
+    def mlflow_headers(self) -> dict[str, str]:
+        """What every request to MLflow carries, by the names that MLflow's own client has for it."""
+        token, workspace = self.mlflow_token, self.mlflow_workspace
+        return {
+            **({"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}),
+            **({"X-MLFLOW-WORKSPACE": workspace} if workspace else {}),
+        }
 
     @property
     def others_reach_it(self) -> bool:

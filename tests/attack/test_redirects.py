@@ -79,7 +79,7 @@ async def test_an_mlflow_that_redirects() -> None:
         answering(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}") as (elsewhere, asked),
         answering(moved(elsewhere)) as (url, _),
     ):
-        client = MlflowClient(url, "secret-token")
+        client = MlflowClient(url, {"Authorization": "Bearer secret-token"})
         answer = await client.delete("0" * 32, "fb_1")
         await client.close()
     assert not asked
@@ -164,7 +164,7 @@ async def test_an_answer_without_an_end(head: str) -> None:
     """Reading ends at a bound, whatever the body claims to be."""
     answer = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n{head}\r\n".encode()
     async with answering(answer, b"x" * 65_536) as (url, _):
-        client = MlflowClient(url, None)
+        client = MlflowClient(url, {})
         assert (await client.delete("0" * 32, "fb_1")).result == "away"
         await client.close()
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from io import BytesIO
 from pathlib import Path
 
+import orjson
 import pytest
 import yaml
 
@@ -87,7 +88,7 @@ def deliver(tmp_path: Path, store: Store, clock: Clock, mlflow_answers: Answers)
 
     async def one_round() -> Backlog:
         mlflow_answers.arrived.clear()
-        worker = DeliveryWorker(ConfigSource(values), store.deliveries, telemetry, None, clock)
+        worker = DeliveryWorker(ConfigSource(values), store.deliveries, telemetry, {}, clock)
         worker.start()
         async with asyncio.timeout(10):
             await mlflow_answers.arrived.wait()
@@ -123,6 +124,25 @@ async def test_whatever_else_answers_takes_nothing_and_parks_nothing(
     assert (backlog.depth, backlog.parked, backlog.due) == (1, 0, True)
     (waiting,) = await store.deliveries.waiting(10, parked=False)
     assert waiting.problem == f"What answers at `mlflow.url`, with status {status}, is not MLflow."
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (404, "Workspace 'nobodys' not found"),
+        (500, "Workspace APIs are not available: workspaces are not enabled on this server"),
+        (400, "Workspace name 'No_Name' must match the pattern"),
+        (400, "Active workspace is required."),
+    ],
+)
+async def test_what_mlflow_says_of_the_workspace_is_told_and_leaves_everything_due(
+    deliver: Round, store: Store, mlflow_answers: Answers, status: int, message: str
+) -> None:
+    mlflow_answers.status, mlflow_answers.body = status, orjson.dumps({"error_code": "X", "message": message}).decode()
+    backlog = await deliver()
+    assert (backlog.depth, backlog.parked, backlog.due) == (1, 0, True)
+    (waiting,) = await store.deliveries.waiting(10, parked=False)
+    assert waiting.problem == f"MLflow does not take the workspace that CANOPY_MLFLOW_WORKSPACE names: {message}"
 
 
 @pytest.mark.parametrize("status", [400, 413, 422])

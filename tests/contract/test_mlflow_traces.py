@@ -66,7 +66,7 @@ def export(receiver: Receiver, *names: str, hurry: bool = False) -> tuple[SpanEx
     tracer = TracerProvider(shutdown_on_exit=False).get_tracer("test")
     spans = [tracer.start_span(name) for name in names]
     lost: list[tuple[int, str]] = []
-    exporter = MlflowExporter(receiver.url, "canopy", None, lambda count, problem: lost.append((count, problem)))
+    exporter = MlflowExporter(receiver.url, "canopy", {}, lambda count, problem: lost.append((count, problem)))
     if hurry:
         exporter.hurry()
     try:

@@ -5,7 +5,6 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
 from canopy.errors import CanopyError, ConfigError, PublishError
 from canopy.evals.backend import Backend
@@ -44,7 +43,7 @@ async def ask_model(url: str) -> None:
 
 
 async def ask_mlflow(url: str) -> None:
-    mlflow = MlflowClient(url, "token")
+    mlflow = MlflowClient(url, {"Authorization": "Bearer token"})
     answer = await mlflow.delete("tr-1", "fb_1")
     await mlflow.close()
     if "is not MLflow" not in answer.problem:  # what it says of the model server, which answers there
@@ -53,7 +52,7 @@ async def ask_mlflow(url: str) -> None:
 
 async def export_to_mlflow(url: str) -> None:
     lost: list[str] = []
-    exporter = MlflowExporter(url, "Default", None, lambda _, problem: lost.append(problem))
+    exporter = MlflowExporter(url, "Default", {}, lambda _, problem: lost.append(problem))
     exporter.hurry()
     await asyncio.to_thread(exporter.export, [])
     exporter.shutdown()
@@ -259,4 +258,4 @@ def test_publishing_through_a_proxy_that_is_not_there(
     monkeypatch.setenv("HTTP_PROXY", f"127.0.0.1:{unused_tcp_port}")
     run: Run = Run.__new__(Run)  # nothing of it is asked for before the server is
     with pytest.raises(PublishError, match="The proxy before MLflow"):
-        publish(run, tmp_path, url="http://mlflow.example:5000", experiment="x", token=SecretStr("t"))
+        publish(run, tmp_path, url="http://mlflow.example:5000", experiment="x", headers={"Authorization": "Bearer t"})

@@ -154,6 +154,16 @@ def test_a_run_is_one_run_in_mlflow_with_its_figures_and_its_reports(reports: Pa
     assert page.text == "<!doctype html>"
 
 
+def test_a_run_is_in_the_workspace_that_is_named(reports: Path, mlflow: MlflowServer) -> None:
+    with mlflow.workspace("evaluators"):
+        said = canopy(
+            "publish", reports, "--mlflow", mlflow.url, "--experiment", "a-teams", MLFLOW_WORKSPACE="evaluators"
+        )
+        assert (said.exit_code, said.stderr) == (0, "")
+        assert f"/experiments/{mlflow.experiment_id('a-teams')}/" in said.stdout
+    assert mlflow.experiment_id("a-teams") is None
+
+
 def test_an_mlflow_that_is_not_there_is_told_in_a_sentence_without_the_token(reports: Path) -> None:
     said = canopy("publish", reports, "--mlflow", "http://127.0.0.1:9", CANOPY_MLFLOW_TOKEN="s3cret")
     assert said.exit_code == 1

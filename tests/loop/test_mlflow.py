@@ -197,6 +197,44 @@ async def test_each_side_of_a_comparison_is_a_trace_that_is_found_by_what_was_sa
         await eventually(verdicts)
 
 
+async def test_texts_votes_and_prompts_are_in_the_workspace_that_is_named(tmp_path: Path, mlflow: MlflowServer) -> None:
+    team = f"team-{uuid4().hex[:12]}"
+    with mlflow.workspace(team):
+        mlflow.set_alias("summary", "champion", mlflow.add_prompt("summary", "The team's own prompt."))
+    async with FakeModelServer() as model:
+        wanted = values(model, mlflow, "canopy", summarize={"mlflow_prompt": "summary"})
+        env = SDK | {"MLFLOW_WORKSPACE": team}  # as MLflow's own client has it
+        async with (
+            running_server(tmp_path, wanted, env=env, launcher=LAUNCHER) as server,
+            httpx.AsyncClient(base_url=server.url, timeout=20) as client,
+        ):
+            loop = Loop(server, client, mlflow, "canopy")
+            summary = await loop.summary()
+            await loop.vote(summary, "thumbs_up")
+            with mlflow.workspace(team):
+                assert await loop.assessments(summary["request_id"], 1)
+    assert mlflow.trace(summary["request_id"]) is None  # in the default one
+    assert model.requests[-1].body["messages"][0]["content"] == "The team's own prompt."
+
+
+async def test_a_workspace_that_is_none_is_named_by_whatever_asks_mlflow(tmp_path: Path, mlflow: MlflowServer) -> None:
+    async with FakeModelServer() as model:
+        wanted = values(model, mlflow, "canopy", summarize={"mlflow_prompt": "summary"})
+        env = SDK | {"CANOPY_MLFLOW_WORKSPACE": "nobodys", "MLFLOW_WORKSPACE": "default"}
+        async with (
+            running_server(tmp_path, wanted, env=env, launcher=LAUNCHER) as server,
+            httpx.AsyncClient(base_url=server.url, timeout=20) as client,
+        ):
+            loop = Loop(server, client, mlflow, "canopy")
+            await loop.vote(await loop.summary(), "thumbs_up")
+            (prompt,) = await server.event("prompt_registry_failed")
+            (votes,) = await server.event("mlflow_away")
+            assert await server.stop() == 0
+            (spans,) = server.events("mlflow_spans_lost")
+    told = "MLflow does not take the workspace that CANOPY_MLFLOW_WORKSPACE names: Workspace 'nobodys' not found"
+    assert (prompt["error"], votes["problem"], spans["problem"]) == (told, told, told)
+
+
 async def test_a_vote_is_answered_while_mlflow_hangs_and_delivered_once_when_it_goes_on(loop: Loop) -> None:
     summary = await loop.summary()
     trace_id = summary["request_id"]

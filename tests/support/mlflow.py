@@ -13,6 +13,8 @@ import subprocess
 import sys
 import time
 import venv
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / ".cache" / "mlflow"
 LOCK = ROOT / "requirements" / "mlflow.lock"
 TEMPLATE = FOLDER / "template.db"
+WORKSPACE = "X-MLFLOW-WORKSPACE"
 START_TIMEOUT = 90  # seconds; it takes eight on a machine with nothing else to do
 
 
@@ -49,6 +52,7 @@ def _environment(state: Path) -> dict[str, str]:
         "HOME": str(state),
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_ENABLE_WORKSPACES": "true",  # without a workspace, requests are for its default one
     }
 
 
@@ -121,6 +125,15 @@ class MlflowServer:
         """End it, and the connections to it."""
         self.stop()
         self._client.close()
+
+    @contextmanager
+    def workspace(self, name: str) -> Generator[None]:
+        """Make a workspace, unless it is there, and ask for what is in it until the block ends."""
+        made = self._client.post("/api/3.0/mlflow/workspaces", json={"name": name})
+        assert made.is_success or made.json()["error_code"] == "RESOURCE_ALREADY_EXISTS", made.text
+        self._client.headers[WORKSPACE] = name
+        yield
+        del self._client.headers[WORKSPACE]
 
     def create_experiment(self, name: str) -> str:
         """Make an experiment; its id."""

@@ -76,7 +76,8 @@ def publish(results: Path, address: str | None, url: str | None, experiment: str
 
     RESULTS is the folder that `canopy evals run --output` wrote. The storage's credentials are in AWS_ACCESS_KEY_ID and
     AWS_SECRET_ACCESS_KEY, its address in AWS_ENDPOINT_URL when it isn't Amazon's; MLflow's token is in
-    CANOPY_MLFLOW_TOKEN. The same run can be published again: it replaces itself.
+    CANOPY_MLFLOW_TOKEN, its workspace in CANOPY_MLFLOW_WORKSPACE or MLFLOW_WORKSPACE. The same run can be published
+    again: it replaces itself.
 
     \b
     Examples:
@@ -94,8 +95,8 @@ def publish(results: Path, address: str | None, url: str | None, experiment: str
     if address:
         say(upload(file.parent, address, run.id))
     if url:
-        token = read_settings().mlflow_token
-        say(mlflow.publish(run, file.parent, url=url, experiment=experiment, token=token))
+        headers = read_settings().mlflow_headers
+        say(mlflow.publish(run, file.parent, url=url, experiment=experiment, headers=headers))
 
 
 def _file(results: Path) -> Path:

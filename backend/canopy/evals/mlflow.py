@@ -5,12 +5,12 @@ https://mlflow.org/docs/latest/api_reference/rest-api.html
 
 import re
 import time
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
-from pydantic import SecretStr
 
 from canopy.errors import PublishError
 from canopy.evals.figures import figures
@@ -25,13 +25,15 @@ _ODD = re.compile(r"[^\w.-]+")  # in a name: MLflow takes letters, digits and a 
 _KEPT_TEXT = 500  # characters of a parameter, as MLflow's oldest servers still take
 
 
-def publish(run: Run, folder: Path, *, url: str, experiment: str, token: SecretStr | None) -> str:
+def publish(run: Run, folder: Path, *, url: str, experiment: str, headers: Mapping[str, str]) -> str:
     """Log the run to an experiment, which is made when it isn't there; the address of the page that shows it.
+
+    `headers` go with each request.
 
     The same run again is logged to the same MLflow run, so that a step may be repeated. Raises PublishError when MLflow
     refuses or can't be reached.
     """
-    with client(url.rstrip("/"), token=token.get_secret_value() if token else None, timeout=30) as http:
+    with client(url.rstrip("/"), headers=headers, timeout=30) as http:
         try:
             return f"{url.rstrip('/')}/{_log(_Server(http), run, folder, experiment)}"
         except httpx.HTTPStatusError as error:

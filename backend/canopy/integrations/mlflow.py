@@ -19,6 +19,8 @@ from canopy.store.deliveries import Stated
 
 MLFLOW = Peer("MLflow", "`mlflow.url`")
 TIMEOUT = 10.0  # seconds for one request
+_OF_WORKSPACES = ("Workspace ", "Active workspace ")  # how MLflow's sentences about them begin
+_LONGEST_MESSAGE = 200  # characters
 _LONGEST_WAIT = 3600.0  # seconds that a `Retry-After` is believed
 _AWAY = {
     HTTPStatus.UNAUTHORIZED,  # a token can be put right, and nothing is wrong with what it was to deliver
@@ -46,10 +48,10 @@ class Answer(NamedTuple):
 
 
 class MlflowClient:
-    """One MLflow server. `token`, where it wants one, is sent as a bearer token."""
+    """One MLflow server. `headers` go with each request."""
 
-    def __init__(self, url: str, token: str | None) -> None:
-        self._client = async_client(url, token=token, timeout=TIMEOUT)
+    def __init__(self, url: str, headers: Mapping[str, str]) -> None:
+        self._client = async_client(url, headers=headers, timeout=TIMEOUT)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -77,6 +79,19 @@ class MlflowClient:
         except httpx.RequestError as error:
             return Answer("away", f"MLflow does not answer. {why(error, MLFLOW, str(self._client.base_url))}")
         return _read(response)
+
+
+def workspace_problem(response: httpx.Response) -> str | None:
+    """What MLflow says of the workspace, where that is why it answers with an error."""
+    if not response.is_error:
+        return None
+    try:
+        message = response.json()["message"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    if not isinstance(message, str) or not message.startswith(_OF_WORKSPACES):
+        return None
+    return f"MLflow does not take the workspace that CANOPY_MLFLOW_WORKSPACE names: {message[:_LONGEST_MESSAGE]}"
 
 
 def assessment(subject: str, stated: Stated) -> dict[str, Any]:
@@ -128,6 +143,8 @@ def _read(response: httpx.Response) -> Answer:  # noqa: PLR0911 - a table, one r
     moved = redirection(status, response.headers.get("location"), str(response.url), "`mlflow.url`")
     if moved:
         return Answer("away", f"What answers at `mlflow.url` is not MLflow. {moved}")
+    if problem := workspace_problem(response):
+        return Answer("away", problem)
     if status in _AWAY:
         return Answer("away", f"MLflow answers with status {status}.", _retry_after(response))
     if not _is_mlflows(response):

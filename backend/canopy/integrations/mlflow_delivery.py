@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from canopy.errors import StoreError
 from canopy.flags import ConfigSource
@@ -37,13 +37,13 @@ class DeliveryWorker:
         config: ConfigSource,
         deliveries: Deliveries,
         telemetry: Telemetry,
-        token: str | None,
+        headers: Mapping[str, str],
         clock: Callable[[], int] = _now,
     ) -> None:
         self._config = config
         self._deliveries = deliveries
         self._telemetry = telemetry
-        self._token = token
+        self._headers = headers
         self._clock = clock
         self._client: tuple[str, MlflowClient] | None = None  # with its address
         self._pauses = 0  # in a row
@@ -131,7 +131,7 @@ class DeliveryWorker:
             return client
         if client is not None:
             await client.close()
-        self._client = (url, MlflowClient(url, self._token)) if url is not None else None
+        self._client = (url, MlflowClient(url, self._headers)) if url is not None else None
         return self._client[1] if self._client else None
 
 

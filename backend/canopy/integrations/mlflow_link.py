@@ -21,11 +21,11 @@ class MlflowLink:
     """Follows the values: what `use` says last is in force."""
 
     def __init__(self, settings: Settings, config: ConfigSource, store: Store, telemetry: Telemetry) -> None:
-        self._token = settings.mlflow_token.get_secret_value() if settings.mlflow_token is not None else None
+        self._headers = settings.mlflow_headers
         self._config = config
         self._deliveries = store.deliveries
         self._telemetry = telemetry
-        self._worker = DeliveryWorker(config, store.deliveries, telemetry, self._token)
+        self._worker = DeliveryWorker(config, store.deliveries, telemetry, self._headers)
         self._traces: MlflowTraces | None = None  # one for good: the SDK's processors can't be taken out again
 
     def start(self) -> asyncio.Task[None]:
@@ -57,7 +57,7 @@ class MlflowLink:
         if self._traces is None:
             from canopy.integrations.mlflow_traces import MlflowTraces  # noqa: PLC0415  # the SDK is there to import
 
-            self._traces = MlflowTraces(self._token, self._lost)
+            self._traces = MlflowTraces(self._headers, self._lost)
             # The provider's class is the SDK's that was injected; what counts is that it has this method.
             trace.get_tracer_provider().add_span_processor(self._traces)  # type: ignore[attr-defined]  # as said
             self._telemetry.traces.witness = self._traces.generated

@@ -5,7 +5,7 @@ requests that made a generation and their model calls. Those of a comparison are
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from threading import Event
 from typing import override
 
@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace import Span as SdkSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.trace import Span
 
-from canopy.integrations.mlflow import MLFLOW
+from canopy.integrations.mlflow import MLFLOW, workspace_problem
 from canopy.integrations.mlflow_spans import alone, copy, described, of_call, of_request
 from canopy.outgoing import redirection
 from canopy.outgoing.causes import why
@@ -37,9 +37,9 @@ _DELAY = 1000  # milliseconds until a batch that isn't full is sent
 class MlflowTraces(SpanProcessor):
     """A span processor that exports what `generated` was called for, to the server that is set."""
 
-    def __init__(self, token: str | None, lost: Callable[[int, str], None]) -> None:
-        """`lost` is told how many spans were given up, and why; from a thread of the exporter's."""
-        self._token = token
+    def __init__(self, headers: Mapping[str, str], lost: Callable[[int, str], None]) -> None:
+        """`headers` go with each request. `lost` is told how many spans were given up, and why; from another thread."""
+        self._headers = headers
         self._lost = lost
         self._calls: dict[int, Generation] = {}  # by span id, until the span ends
         self._requests: dict[int, Generation] = {}
@@ -52,7 +52,7 @@ class MlflowTraces(SpanProcessor):
             return
         self.shutdown()
         self._target = (url, experiment)
-        self._export = _Export(MlflowExporter(url, experiment, self._token, self._lost))
+        self._export = _Export(MlflowExporter(url, experiment, self._headers, self._lost))
 
     def generated(self, request: Span, call: Span, generation: Generation) -> None:
         """Remember what the two spans, which have not ended yet, are about."""
@@ -112,8 +112,8 @@ class _Refusal(str):
 class MlflowExporter(SpanExporter):
     """Posts spans to `/v1/traces`, again and again while MLflow is away, in smaller batches where it refuses one."""
 
-    def __init__(self, url: str, experiment: str, token: str | None, lost: Callable[[int, str], None]) -> None:
-        self._client = client(url, token=token, timeout=_TIMEOUT)
+    def __init__(self, url: str, experiment: str, headers: Mapping[str, str], lost: Callable[[int, str], None]) -> None:
+        self._client = client(url, headers=headers, timeout=_TIMEOUT)
         self._experiment = experiment
         self._experiment_id: str | None = None
         self._lost = lost
@@ -166,7 +166,7 @@ class MlflowExporter(SpanExporter):
             response = error.response
             location = response.headers.get("location")
             moved = redirection(response.status_code, location, str(response.url), "`mlflow.url`")
-            return moved or f"MLflow answers with status {response.status_code}."
+            return moved or workspace_problem(response) or f"MLflow answers with status {response.status_code}."
         except httpx.RequestError as error:
             return f"MLflow does not answer. {why(error, MLFLOW, str(self._client.base_url))}"
         except (ValueError, KeyError, TypeError):  # a page to sign in at, say

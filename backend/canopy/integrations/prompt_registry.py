@@ -16,7 +16,7 @@ from canopy.errors import StoreError
 from canopy.flags import ConfigSource
 from canopy.flags.registered import PromptSource, RegisteredPrompt, sources
 from canopy.flags.values import ARMS, Arm, SystemPrompt, Values
-from canopy.integrations.mlflow import MLFLOW
+from canopy.integrations.mlflow import MLFLOW, workspace_problem
 from canopy.outgoing import redirection
 from canopy.outgoing.causes import why
 from canopy.outgoing.clients import async_client
@@ -64,13 +64,13 @@ class PromptRegistry:
     """Keeps the registry's texts in force. `run` belongs in a task; `start` comes before the first request."""
 
     def __init__(
-        self, config: ConfigSource, store: Store, telemetry: Telemetry, *, token: str | None, interval: float
+        self, config: ConfigSource, store: Store, telemetry: Telemetry, *, headers: Mapping[str, str], interval: float
     ) -> None:
-        """`interval` is how many seconds lie between two looks."""
+        """`headers` go with each request, `interval` is how many seconds lie between two looks."""
         self._config = config
         self._store = store
         self._telemetry = telemetry
-        self._token = token
+        self._headers = headers
         self._interval = interval
         self._known: dict[PromptSource, RegisteredPrompt] = {}
         self._failures: dict[PromptSource, str] = {}
@@ -101,7 +101,7 @@ class PromptRegistry:
         if not wanted or values.mlflow.url is None:
             return
         try:
-            async with async_client(str(values.mlflow.url), token=self._token, timeout=_TIMEOUT) as client:
+            async with async_client(str(values.mlflow.url), headers=self._headers, timeout=_TIMEOUT) as client:
                 found, failures = await _look(client, wanted, self._known, optional=_optional(values))
         except RegistryError as error:
             self._told({wanted["prompt"]: str(error)})
@@ -200,6 +200,8 @@ async def _get[T: BaseModel](client: httpx.AsyncClient, answer: type[T], call: s
         raise RegistryError(
             f"MLflow's prompt registry doesn't answer. {why(error, MLFLOW, str(client.base_url))}"
         ) from error
+    if problem := workspace_problem(response):
+        raise RegistryError(problem)
     if response.status_code == 404:
         raise RegistryError(f"MLflow's registry has no prompt {'/'.join(f'`{value}`' for value in params.values())}.")
     location = response.headers.get("location")

@@ -16,11 +16,16 @@ from canopy.outgoing.proxies import proxy_for
 _IDLE = 15  # seconds that a connection is kept for the next request
 
 
-def client(url: str, *, token: str | None, timeout: float) -> httpx.Client:
-    """A client of the server at `url`. `token`, where it wants one, is sent as a bearer token; `timeout` in seconds."""
+def client(
+    url: str, *, token: str | None = None, timeout: float, headers: Mapping[str, str] | None = None
+) -> httpx.Client:
+    """A client of the server at `url`. `token`, where it wants one, is sent as a bearer token; `timeout` in seconds.
+
+    `headers` are further ones for every request.
+    """
     return httpx.Client(
         base_url=url,
-        headers=_authorization(token),
+        headers={**(headers or {}), **_authorization(token)},
         timeout=timeout,
         event_hooks={"response": [bound]},
         verify=trust(),
@@ -30,9 +35,9 @@ def client(url: str, *, token: str | None, timeout: float) -> httpx.Client:
 
 
 def async_client(
-    url: str, *, token: str | None, timeout: float | httpx.Timeout, headers: Mapping[str, str] | None = None
+    url: str, *, token: str | None = None, timeout: float | httpx.Timeout, headers: Mapping[str, str] | None = None
 ) -> httpx.AsyncClient:
-    """The same, asynchronous, with further headers for every request."""
+    """The same, asynchronous."""
     return httpx.AsyncClient(
         base_url=url,
         headers={**(headers or {}), **_authorization(token)},
