@@ -1,4 +1,5 @@
-"""Writes what is made from the chart's values.yaml: README.md's table of values, and values.schema.json.
+"""Writes what is made from the chart's values.yaml: README.md's table of values, values.schema.json, and a section's
+defaults.
 
 `make chart` runs it; a test compares what is there with what it would write. The comment right above a key is what the
 key means, and a line that begins with `##` is a heading. A key without a comment is a group of the keys below it.
@@ -54,6 +55,12 @@ def schema() -> str:
     return json.dumps(chart_schema(descriptions), indent=2, ensure_ascii=False) + "\n"
 
 
+def summarize() -> str:
+    """files/summarize.json: the defaults of the section `summarize`, which Helm mixes with what people write."""
+    defaults = yaml.safe_load((CHART / "values.yaml").read_text())["summarize"]
+    return json.dumps(defaults, indent=2, ensure_ascii=False) + "\n"
+
+
 def _keys(node: yaml.Node | None, prefix: str, lines: list[str]) -> Iterator[Value]:
     for key, child in node.value if isinstance(node, yaml.MappingNode) else []:
         path = f"{prefix}{key.value}"
@@ -99,3 +106,4 @@ def _parts(node: yaml.Node) -> Iterator[yaml.Node]:
 if __name__ == "__main__":
     (CHART / "README.md").write_text(readme())
     (CHART / "values.schema.json").write_text(schema())
+    (CHART / "files/summarize.json").write_text(summarize())

@@ -16,7 +16,11 @@ from tests.support.helm import CHART, Helm
 from tests.support.server import running_server
 
 LAB = MINIMAL.with_name("lab.yaml")
-SERVERS = set(Values.model_fields) - {"repo_url", "chart_path", "target_revision"}
+SERVERS = {field.alias or name for name, field in Values.model_fields.items()} - {
+    "repo_url",
+    "chart_path",
+    "target_revision",
+}
 DECIDED_HERE = {
     "CANOPY_HOST",
     "CANOPY_PORT",

@@ -25,6 +25,10 @@ def test_the_readme_is_up_to_date() -> None:
     assert (CHART / "README.md").read_text() == chart.readme(), "`make chart` makes it anew"
 
 
+def test_the_defaults_that_the_templates_compare_with_are_up_to_date() -> None:
+    assert (CHART / "files/summarize.json").read_text() == chart.summarize(), "`make chart` makes it anew"
+
+
 def test_every_key_has_a_comment() -> None:
     assert [value.path for value in chart.values() if not value.text or not value.heading] == []
 

@@ -46,6 +46,59 @@ def test_the_labs_values_are_accepted_and_turn_on_every_flag() -> None:
     assert config.values.summarize.model == "llama32"
 
 
+WORKSHOP = values("""
+    repo_url: https://example.com/repo.git
+    chart_path: chart
+    MLFLOW_TRACKING_URI: https://mlflow.example.com
+    summarization:
+      enabled: true
+      model: llama32
+      endpoint: http://llama-32-predictor.models.svc.cluster.local:8080/v1
+      prompt_b: "Provide a brief, concise summary:"
+    information-search:
+      enabled: true
+      vector_db_id: genaiops_2026_05_25_21_39
+    student-assistant:
+      enabled: true
+      mcp_calendar_url: http://canopy-mcp-calendar-mcp-server:8080/sse
+    shields:
+      enabled: true
+      input_shields: [hap, prompt_injection]
+    socratic-tutor:
+      enabled: true
+    feedback:
+      enabled: true
+    ab_testing:
+      enabled: true
+""")
+
+
+def test_todays_workshops_values_are_accepted_and_say_what_nothing_follows() -> None:
+    config = load_config(WORKSHOP)
+    on = {name for name, flag in config.flags.items() if flag.on}
+    off = {name: flag.reason for name, flag in config.flags.items() if not flag.on}
+    assert on == {"summarize", "feedback", "ab_testing"}
+    assert off.keys() == {
+        "information-search",
+        "student-assistant",
+        "socratic-tutor",
+        "shields",
+        "MLFLOW_TRACKING_URI",
+    }
+    assert all(f"`{name}` is for " in reason for name, reason in off.items())
+    assert config.values.summarize.prompt_b.startswith("Provide")
+    assert str(config.values.LLAMA_STACK_URL) == "http://llama-32-predictor.models.svc.cluster.local:8080/v1"
+
+
+def test_the_other_name_of_a_section_is_that_section() -> None:
+    other, own = (
+        load_config(f"{name}: {{model: granite, temperature: 0}}".encode()).values
+        for name in ("summarization", "summarize")
+    )
+    assert other == own
+    assert load_config(b"summarization: {}\nsummarize: {model: granite}").values.summarize.model == "granite"
+
+
 def test_an_empty_file_means_the_defaults() -> None:
     assert load_config(b"").values.summarize.enabled
     assert load_config(b"# nothing yet\n").values.summarize.model == "llama32"
@@ -54,8 +107,19 @@ def test_an_empty_file_means_the_defaults() -> None:
 @pytest.mark.parametrize(
     ("text", "sentences"),
     [
-        ("sumarize: {enabled: true}", ["`sumarize` is not a known key; check its spelling and indentation."]),
-        ("summarize: {temprature: 1}", ["`summarize.temprature` is not a known key; check its spelling"]),
+        ("sumarize: {enabled: true}", ["`sumarize` is not a known key. Did you mean `summarize`?"]),
+        ("summarize: {temprature: 1}", ["`summarize.temprature` is not a known key. Did you mean `summarize.temper"]),
+        ("information_search: {}", ["`information_search` is not a known key. Did you mean `information-search`?"]),
+        ("abTesting: {enabled: true}", ["`abTesting` is not a known key. Did you mean `ab_testing`?"]),
+        ("prompt_b: Briefly", ["`prompt_b` is not a known key. Did you mean `summarize.prompt_b`?"]),
+        ("ab_testing: {mlflow_prompt_b_version: 2}", ["known key. Did you mean `summarize.mlflow_prompt_b_version`?"]),
+        ("judges: [{nam: a}]", ["`judges.0.nam` is not a known key. Did you mean `judges.0.name`?"]),
+        (
+            "summarization: {modle: a}",
+            ["a known key. Did you mean `summarization.model`?"],
+        ),
+        ("vector_db_id: latest", ["`vector_db_id` is not a known key; check its spelling and indentation."]),
+        ("summarization: {model: a}\nsummarize: {model: b}", ["are two names of one section. Keep one of them."]),
         ("summarize: {temperature: 2.5}", ["`summarize.temperature` should be less than or equal to 2."]),
         ("summarize: {temperature: .nan}", ["`summarize.temperature` should be a finite number."]),
         ("summarize: {max_tokens: 0}", ["`summarize.max_tokens` should be greater than or equal to 1."]),

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from canopy.flags.values import Values
+from canopy.flags.values import OTHER_COMPONENTS, Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +20,21 @@ def decide(values: Values) -> dict[str, Flag]:
         _plain("summarize", values.summarize.enabled),
         _plain("feedback", values.feedback.enabled),
         _ab_testing(values),
+        *_of_others(values),
     ]
     return {flag.name: flag for flag in flags}
+
+
+def _of_others(values: Values) -> list[Flag]:
+    """What the file has for other components: whoever reads the flags sees that nothing here follows it."""
+    given = [(field.alias or name, getattr(values, name)) for name, field in Values.model_fields.items()]
+    reasons = {
+        name: f"`{name}` is for another component, and nothing in Canopy follows it." for name in OTHER_COMPONENTS
+    }
+    reasons["MLFLOW_TRACKING_URI"] = (
+        "`MLFLOW_TRACKING_URI` is for other components; Canopy goes by `mlflow.enabled` and `mlflow.url`."
+    )
+    return [Flag(name, False, reasons[name]) for name, value in given if name in reasons and value is not None]
 
 
 def _plain(name: str, enabled: bool) -> Flag:

@@ -64,7 +64,10 @@ def _sharpen(properties: dict[str, Any]) -> None:
     """Add what `canopy.flags.values` checks in Python."""
     url = {"type": "string", "pattern": r"^https?://[^/?#@\s]+(/[^?#\s]*)?$"}
     properties["LLAMA_STACK_URL"]["anyOf"] = properties["MODEL_URL"]["anyOf"] = [url, {"type": "null"}]
-    properties["summarize"]["properties"]["prompt"]["pattern"] = r"\S"
+    summarization = properties["summarization"]["anyOf"][0]["properties"]
+    summarization["endpoint"]["anyOf"] = [url, {"type": "null"}]
+    for summaries in (properties["summarize"]["properties"], summarization):
+        summaries["prompt"]["pattern"] = r"\S"
     properties["mlflow"]["properties"]["url"]["anyOf"] = [url, {"type": "null"}]
     feedback = properties["feedback"]["properties"]
     feedback["reasons"]["uniqueItems"] = feedback["names"]["uniqueItems"] = True

@@ -18,6 +18,7 @@ from canopy.errors import ConfigError, FeatureDisabled
 from canopy.flags.contradictions import OF_THE_SERVER, refuse
 from canopy.flags.decisions import Flag, decide
 from canopy.flags.registered import PromptSource, RegisteredPrompt, with_texts
+from canopy.flags.spelling import describing
 from canopy.flags.values import Arm, Values
 
 _LARGEST = 256_000  # bytes; a ConfigMap may hold four times as much, no set of values needs it
@@ -61,7 +62,7 @@ def validated[V: Values](model: type[V], document: Mapping[str, Any]) -> V:
     try:
         return model.model_validate(document)
     except ValidationError as error:
-        raise ConfigError(findings_of(error)) from error
+        raise ConfigError(findings_of(error, describing(model))) from error
 
 
 def parsed(content: bytes) -> dict[str, Any]:

@@ -106,6 +106,12 @@ class SummarizeValues(Section):
     )
 
 
+class SummarizationValues(SummarizeValues):
+    """The section `summarize` as today's workshop writes it, with the model server's address in it."""
+
+    endpoint: ServerUrl | None = Field(None, strict=False, description="Another name of `LLAMA_STACK_URL`.")
+
+
 class Label(Section):
     """A rating of one's own beside thumbs and scores."""
 
@@ -282,6 +288,11 @@ class MetricsValues(Section):
     )
 
 
+_OTHERS = "Another component's of the workshop; Canopy ignores it and shows a flag that is off."
+# What today's workshop has in the file for its other components, by key.
+OTHER_COMPONENTS = ("information-search", "student-assistant", "socratic-tutor", "shields", "MLFLOW_TRACKING_URI")
+
+
 class Values(Section):
     """Everything the values file may hold; a key that isn't here is an error."""
 
@@ -290,6 +301,9 @@ class Values(Section):
     )
     MODEL_URL: ServerUrl | None = Field(None, strict=False, description="Another name of `LLAMA_STACK_URL`.")
     summarize: SummarizeValues = SummarizeValues()
+    summarization: SummarizationValues | None = Field(
+        None, description="Today's workshop's name of `summarize`; its `endpoint` is `LLAMA_STACK_URL`."
+    )
     feedback: FeedbackValues = FeedbackValues()
     ab_testing: AbTestingValues = AbTestingValues()
     mlflow: MlflowValues = MlflowValues()
@@ -303,14 +317,43 @@ class Values(Section):
     repo_url: str | None = Field(None, description="Argo CD's; Canopy ignores it.")
     chart_path: str | None = Field(None, description="Argo CD's; Canopy ignores it.")
     target_revision: str | None = Field(None, description="Argo CD's; Canopy ignores it.")
+    information_search: Any = Field(None, alias="information-search", description=_OTHERS)
+    student_assistant: Any = Field(None, alias="student-assistant", description=_OTHERS)
+    socratic_tutor: Any = Field(None, alias="socratic-tutor", description=_OTHERS)
+    shields: Any = Field(None, description=_OTHERS)
+    MLFLOW_TRACKING_URI: Any = Field(None, description=_OTHERS)
 
     @model_validator(mode="before")
     @classmethod
-    def _one_model_server(cls, values: Any) -> Any:
-        """Take the model server's address by either of its names."""
-        if not isinstance(values, dict) or not values.get("MODEL_URL"):
+    def _one_name_each(cls, values: Any) -> Any:
+        """Refuse two names of one thing, and take the model server's address by any of its names."""
+        if not isinstance(values, dict):
             return values
-        url = values.get("LLAMA_STACK_URL") or values["MODEL_URL"]
-        if url != values["MODEL_URL"]:
-            raise ValueError("LLAMA_STACK_URL and MODEL_URL are two names of one address. Keep one of them")
-        return {**values, "LLAMA_STACK_URL": url}
+        section = values.get("summarization")
+        endpoint = section.get("endpoint") if isinstance(section, dict) else None
+        names = {name: values.get(name) for name in ("LLAMA_STACK_URL", "MODEL_URL")}
+        given = [(name, url) for name, url in {**names, "summarization.endpoint": endpoint}.items() if url]
+        for name, url in given[1:]:
+            if url != given[0][1]:
+                raise ValueError(f"{given[0][0]} and {name} are two names of one address. Keep one of them")
+        if section and _says_something(values.get("summarize")):
+            raise ValueError("summarize and summarization are two names of one section. Keep one of them")
+        return {**values, "LLAMA_STACK_URL": given[0][1]} if given else values
+
+    @model_validator(mode="after")
+    def _under_own_name(self) -> Self:
+        """Take the section on summaries by either of its names."""
+        if self.summarization is None:
+            return self
+        own: dict[str, Any] = {"summarization": None}
+        if said := self.summarization.model_dump(exclude={"endpoint"}, exclude_unset=True):
+            own["summarize"] = SummarizeValues(**said)
+        return self.model_copy(update=own)
+
+
+def _says_something(section: Any) -> bool:
+    """Whether a section `summarize` has more than defaults, which Helm puts into every file."""
+    if not isinstance(section, dict):
+        return section is not None
+    defaults = SummarizeValues().model_dump(mode="json")
+    return any(value is not None and value != defaults.get(key) for key, value in section.items())

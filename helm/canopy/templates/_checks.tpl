@@ -3,12 +3,10 @@ Values that contradict each other end here, each with the sentence that says the
 `canopy.flags.chart.contradictions` have the same in the same order, but for what only a cluster tells.
 */}}
 {{- define "canopy.checks" -}}
+{{- include "canopy.ownNames" . }}
 {{- with .Values }}
 {{- include "canopy.checkAddresses" . }}
 {{- include "canopy.checkTrustedProxies" .auth.trusted_proxies }}
-{{- if and .LLAMA_STACK_URL .MODEL_URL (ne .LLAMA_STACK_URL .MODEL_URL) }}
-{{- fail "LLAMA_STACK_URL and MODEL_URL are two names of one address. Keep one of them." }}
-{{- end }}
 {{- include "canopy.checkServers" . }}
 {{- if and (eq .store.engine "sqlite") .autoscaling.enabled }}
 {{- fail "autoscaling.enabled is true, but SQLite takes one replica. Set store.engine to postgresql and store.existingSecret.name, or autoscaling.enabled to false." }}
@@ -31,7 +29,7 @@ Values that contradict each other end here, each with the sentence that says the
 {{- if and .autoscaling.enabled (gt (int .autoscaling.minReplicas) (int .autoscaling.maxReplicas)) }}
 {{- fail "autoscaling.minReplicas is larger than autoscaling.maxReplicas. Swap them." }}
 {{- end }}
-{{- if not (or .LLAMA_STACK_URL .MODEL_URL .image.embeddedModel) }}
+{{- if not (or .LLAMA_STACK_URL .image.embeddedModel) }}
 {{- fail "LLAMA_STACK_URL is not set. Set it to the model server's address, such as http://ogx-service:8321 or http://llama-stack-service:8321, or image.embeddedModel to true where the image brings the embedded model." }}
 {{- end }}
 {{- if and .judgeRuns.enabled (eq .store.engine "sqlite") }}

@@ -43,10 +43,16 @@ What the server's values file holds: each value as JSON, which every YAML loader
 their way: it writes 0.000001 as 1e-06, which is text for the server's loader, and a next-line character as it is.
 */}}
 {{- define "canopy.config" -}}
-{{- with .Values.LLAMA_STACK_URL | default .Values.MODEL_URL }}
+{{- include "canopy.ownNames" . }}
+{{- with .Values.LLAMA_STACK_URL }}
 LLAMA_STACK_URL: {{ include "canopy.json" . }}
 {{- end }}
 judges: {{ include "canopy.json" .Values.judges }}
+{{- range $name := list "information-search" "student-assistant" "socratic-tutor" "shields" "MLFLOW_TRACKING_URI" }}
+{{- if not (kindIs "invalid" (index $.Values $name)) }}{{/* what is in it is for others, and may be secret */}}
+{{ $name }}: {}
+{{- end }}
+{{- end }}
 {{- range $section := list "summarize" "feedback" "ab_testing" "mlflow" "judging" "auth" "rate_limits" "metrics" }}
 {{ $section }}:
 {{- range $key, $value := eq $section "auth" | ternary (fromJson (include "canopy.auth" $)) (get $.Values $section) }}
@@ -189,7 +195,7 @@ Refuses values that name a cloud's metadata service as a server, in any form of 
 same (`canopy.flags.servers`), but of the collector it isn't told.
 */}}
 {{- define "canopy.checkServers" -}}
-{{- range $name, $url := dict "LLAMA_STACK_URL" .LLAMA_STACK_URL "MODEL_URL" .MODEL_URL "mlflow.url" .mlflow.url "opentelemetry.endpoint" .opentelemetry.endpoint "proxy.http" .proxy.http "proxy.https" .proxy.https }}
+{{- range $name, $url := dict "LLAMA_STACK_URL" .LLAMA_STACK_URL "MODEL_URL" .MODEL_URL "summarization.endpoint" (.summarization | default dict).endpoint "mlflow.url" .mlflow.url "opentelemetry.endpoint" .opentelemetry.endpoint "proxy.http" .proxy.http "proxy.https" .proxy.https }}
 {{- with $url }}
 {{- $host := (urlParse .).hostname | lower | trimSuffix "." -}}
 {{- $numeric := regexMatch "^(0x[0-9a-f]*|[0-9]+)([.](0x[0-9a-f]*|[0-9]+)){0,3}$" $host -}}

@@ -1,0 +1,28 @@
+{{/*
+Puts what values have under other names under Canopy's own, for every template that comes after: the model server's address, and
+the section on summaries, which today's workshop calls `summarization`. Helm puts defaults into `summarize` before anybody can
+tell who wrote it, so that both at once are told by what isn't a default; `make chart` writes the defaults down.
+*/}}
+{{- define "canopy.ownNames" -}}
+{{- if not (hasKey .Values "ownNames") }}
+{{- $_ := set .Values "ownNames" true }}
+{{- $workshops := .Values.summarization | default dict }}
+{{- $first := list }}
+{{- range list (list "LLAMA_STACK_URL" .Values.LLAMA_STACK_URL) (list "MODEL_URL" .Values.MODEL_URL) (list "summarization.endpoint" $workshops.endpoint) }}
+{{- if and $first (last .) (ne (last $first) (last .)) }}
+{{- fail (printf "%s and %s are two names of one address. Keep one of them." (first $first) (first .)) }}
+{{- end }}
+{{- $first = $first | default (ternary . list (not (empty (last .)))) }}
+{{- end }}
+{{- with $first }}{{ $_ := set $.Values "LLAMA_STACK_URL" (last .) }}{{ end }}
+{{- if $workshops }}
+{{- $defaults := .Files.Get "files/summarize.json" | fromJson }}
+{{- range $key, $value := .Values.summarize }}
+{{- if not (or (kindIs "invalid" $value) (eq (toJson $value) (toJson (get $defaults $key)))) }}
+{{- fail "summarize and summarization are two names of one section. Keep one of them." }}
+{{- end }}
+{{- end }}
+{{- range $key, $value := omit $workshops "endpoint" }}{{ $_ := set $.Values.summarize $key $value }}{{ end }}
+{{- end }}
+{{- end }}
+{{- end }}
