@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from canopy.flags.values import OTHER_COMPONENTS, Values
+from canopy.flags.others import OTHER_COMPONENTS
+from canopy.flags.values import Values
 
 
 @dataclass(frozen=True, slots=True)

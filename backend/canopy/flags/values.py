@@ -13,6 +13,7 @@ from pydantic import (
 )
 
 from canopy.flags.access import AuthValues, RateLimitValues
+from canopy.flags.others import OthersValues
 from canopy.flags.section import Section
 from canopy.flags.servers import ServerUrl
 
@@ -288,12 +289,7 @@ class MetricsValues(Section):
     )
 
 
-_OTHERS = "Another component's of the workshop; Canopy ignores it and shows a flag that is off."
-# What today's workshop has in the file for its other components, by key.
-OTHER_COMPONENTS = ("information-search", "student-assistant", "socratic-tutor", "shields", "MLFLOW_TRACKING_URI")
-
-
-class Values(Section):
+class Values(OthersValues):
     """Everything the values file may hold; a key that isn't here is an error."""
 
     LLAMA_STACK_URL: ServerUrl | None = Field(
@@ -314,14 +310,6 @@ class Values(Section):
     auth: AuthValues = AuthValues()
     rate_limits: RateLimitValues = RateLimitValues()
     metrics: MetricsValues = MetricsValues()
-    repo_url: str | None = Field(None, description="Argo CD's; Canopy ignores it.")
-    chart_path: str | None = Field(None, description="Argo CD's; Canopy ignores it.")
-    target_revision: str | None = Field(None, description="Argo CD's; Canopy ignores it.")
-    information_search: Any = Field(None, alias="information-search", description=_OTHERS)
-    student_assistant: Any = Field(None, alias="student-assistant", description=_OTHERS)
-    socratic_tutor: Any = Field(None, alias="socratic-tutor", description=_OTHERS)
-    shields: Any = Field(None, description=_OTHERS)
-    MLFLOW_TRACKING_URI: Any = Field(None, description=_OTHERS)
 
     @model_validator(mode="before")
     @classmethod
