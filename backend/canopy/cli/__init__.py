@@ -9,6 +9,7 @@ from canopy import __version__, injected
 from canopy.cli.ab import ab
 from canopy.cli.evals import evals
 from canopy.cli.judge import judge
+from canopy.cli.migrate import migrate
 from canopy.cli.outbox import outbox
 from canopy.cli.records import erase, export, prune
 from canopy.cli.serving import check_values, serve
@@ -25,5 +26,5 @@ def main() -> None:
     injected.take_back()
 
 
-for _command in (serve, check_values, export, prune, erase, ab, evals, judge, outbox):
+for _command in (serve, check_values, migrate, export, prune, erase, ab, evals, judge, outbox):
     main.add_command(_command)

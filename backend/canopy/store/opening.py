@@ -6,11 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from canopy.errors import ConfigError
 from canopy.store.base import Store
-from canopy.store.database import Database
+from canopy.store.database import Database, store_error
+from canopy.store.migrate import Schema, look, upgrade
 
 _READERS = 4
 _POSTGRES = re.compile(r"postgres(ql)?(\+\w+)?://")  # whichever driver it was written for
@@ -30,6 +31,31 @@ def open_store(url: str, *, clock: Callable[[], int] = _now, scan_timeout: float
     from canopy.store.sqlstore import SqlStore  # noqa: PLC0415 - as said
 
     return SqlStore(_database(url), _READERS, clock, scan_timeout)
+
+
+def schema_of(url: str) -> Schema:
+    """The schema of the database at this URL. Raises ConfigError and StoreError, and changes nothing."""
+    return _with_database(url, look)
+
+
+def migrated(url: str) -> Schema:
+    """The schema of the database at this URL after bringing it up to date. Raises ConfigError and StoreError."""
+
+    def up_to_date(database: Database) -> Schema:
+        database.prepare()
+        return upgrade(database)
+
+    return _with_database(url, up_to_date)
+
+
+def _with_database(url: str, work: Callable[[Database], Schema]) -> Schema:
+    database = _database(url)
+    try:
+        return work(database)
+    except SQLAlchemyError as error:
+        raise store_error(error) from error
+    finally:
+        database.dispose()
 
 
 def _database(url: str) -> Database:

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Integer,
     MetaData,
     SmallInteger,
+    String,
     Table,
     Text,
     UniqueConstraint,
@@ -34,6 +35,9 @@ metadata = MetaData(
 
 # Ids and digests compare byte by byte on both engines, whatever the database's locale.
 KEY = Text().with_variant(Text(collation="C"), "postgresql")
+
+# The oldest revision of the schema whose code runs on this one: a single row. See `canopy.store.migrate`.
+schema_floor = Table("schema_floor", metadata, Column("floor", String(4), primary_key=True))
 
 prompts = Table(
     "prompts",

@@ -25,7 +25,7 @@ from canopy.store.inputs import Inputs, Position
 from canopy.store.judgements import Judgements, Verdict
 from canopy.store.labelling import Labelling
 from canopy.store.labels import Agreement, JudgeLabel, PersonVote
-from canopy.store.migrate import upgrade
+from canopy.store.migrate import Schema, upgrade
 from canopy.store.outbox import Outbox
 from canopy.store.pages import PIECE_CHARS, Pages
 from canopy.store.probe import Look, Probe
@@ -62,6 +62,7 @@ class SqlStore:
         self._comparisons = Comparisons(database, self._votes, self._deletion, outbox, clock)
         self._judgements = Judgements(database, self._votes, clock)
         self._labelling = Labelling(database)
+        self._schema: Schema | None = None
         self._probe = Probe(database)
         self._scans = Scans(database, scan_timeout)
         self._pages = Pages(database, database.reader)
@@ -84,7 +85,7 @@ class SqlStore:
     @property
     def description(self) -> str:
         """The engine and the place."""
-        return self._database.description
+        return f"{self._database.description}{self._schema or ''}"
 
     @property
     def exists(self) -> bool:
@@ -312,7 +313,7 @@ class SqlStore:
 
     def _open(self) -> None:
         self._database.prepare()
-        upgrade(self._database)
+        self._schema = upgrade(self._database)
 
     async def _scan[**P, R](self, read: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         return await _answered(self._scans.run(functools.partial(_reading, read, *args, **kwargs)))

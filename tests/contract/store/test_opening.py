@@ -227,6 +227,7 @@ async def test_a_database_of_a_newer_version_is_refused_and_left_alone(store_url
     engine = create_engine(_engine_url(store_url))
     with engine.begin() as conn:
         conn.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        conn.execute(text("UPDATE schema_floor SET floor = '9999'"))
     store = open_store(store_url)
     with pytest.raises(StoreError, match="newer version"):
         await store.start()

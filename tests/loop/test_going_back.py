@@ -1,0 +1,116 @@
+"""The version before runs on the schema of the next: real code of both, on both engines.
+
+The next one is this tree with a migration more, that adds of every kind. The one before is the commit that brought the
+oldest revision which the database says may run on it; this tree, where no commit has that yet.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+from io import BytesIO
+from pathlib import Path
+
+import httpx
+import pytest
+
+from canopy.store import migrate
+from tests.http.conftest import summarize, values
+from tests.support.model_server import FakeModelServer
+from tests.support.postgres import PostgresServer
+from tests.support.server import running_server
+
+ROOT = Path(__file__).parents[2]
+_NEXT = '''
+"""Everything that a migration may add."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "9998"
+down_revision = "{head}"
+
+
+def upgrade() -> None:
+    op.add_column("generations", sa.Column("novel", sa.Text(), nullable=True))
+    op.add_column("generations", sa.Column("counted", sa.Integer(), nullable=False, server_default="0"))
+    op.add_column("feedback", sa.Column("novel", sa.Text(), nullable=False, server_default="none"))
+    op.create_index("ix_feedback_novel", "feedback", ["novel"])
+    op.create_table(
+        "novelties",
+        sa.Column("id", sa.Integer(), primary_key=True),
+        sa.Column("generation_id", sa.Text(), sa.ForeignKey("generations.id", ondelete="CASCADE"), nullable=False),
+    )
+'''
+
+
+def _next(folder: Path) -> Path:
+    """This tree's package with one more migration."""
+    shutil.copytree(ROOT / "backend" / "canopy", folder / "canopy")
+    store = folder / "canopy" / "store"
+    (store / "migrations" / "versions" / "9998_next.py").write_text(_NEXT.format(head=migrate.HEAD))
+    code = (store / "migrate.py").read_text()
+    (store / "migrate.py").write_text(re.sub(r'^HEAD = "\d+"', 'HEAD = "9998"', code, flags=re.MULTILINE))
+    return folder
+
+
+def _floor() -> Path:
+    """The newest migration that says that no older code runs on it."""
+    versions = ROOT / "backend" / "canopy" / "store" / "migrations" / "versions"
+    return max(path for path in versions.glob("*.py") if "schema_floor" in path.read_text())
+
+
+def _before(folder: Path) -> Path:
+    git = ["git", "-C", str(ROOT), "log", "--diff-filter=A", "--format=%H", "--", str(_floor())]
+    commits = subprocess.run(git, capture_output=True, text=True, check=False).stdout.split()
+    if not commits:
+        return ROOT / "backend"
+    archive = ["git", "-C", str(ROOT), "archive", "--format=tar", commits[0], "backend/canopy"]
+    with tarfile.open(fileobj=BytesIO(subprocess.run(archive, capture_output=True, check=True).stdout)) as tar:
+        tar.extractall(folder, filter="data")
+    return folder / "backend"
+
+
+def _canopy(code: Path, url: str, *command: str) -> subprocess.CompletedProcess[str]:
+    env = {name: value for name, value in os.environ.items() if not name.startswith("CANOPY_")}
+    env |= {"PYTHONPATH": str(code), "CANOPY_STORE_URL": url}
+    run = [sys.executable, "-m", "canopy", *command]
+    return subprocess.run(run, env=env, cwd=code.parent, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/canopy.db"
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.create_database()
+
+
+async def test_the_version_before_runs_on_the_schema_of_the_next(url: str, tmp_path: Path) -> None:
+    before, following = _before(tmp_path / "before"), _next(tmp_path / "next")
+    migrated = _canopy(following, url, "migrate")
+    assert migrated.stdout.startswith("Up to date: the schema is 9998"), migrated.stderr
+    ahead = _canopy(before, url, "migrate", "--check")
+    assert (ahead.returncode, ahead.stdout.partition(":")[0]) == (4, "Ahead")
+    env = {"CANOPY_STORE_URL": url, "PYTHONPATH": str(before)}
+    async with (
+        FakeModelServer() as model,
+        running_server(tmp_path, values(model), env=env) as server,
+        httpx.AsyncClient(base_url=server.url, timeout=60) as client,
+    ):
+        (started,) = server.events("canopy_started")
+        assert "its schema 9998 is newer than this version's" in started["store"]
+        assert (await client.get("/readyz")).json()["store"] == "ok"
+        for person in ("ana", "ben"):
+            answer = await summarize(client, f"A text of {person}.")
+            vote = {"generation_id": answer["generation_id"], "session_id": person, "comment": "rare"}
+            for rating in ("thumbs_up", "thumbs_down"):  # one replaces the other
+                assert (await client.post("/feedback", json=vote | {"rating": rating})).status_code == 200
+        assert len((await client.get("/feedback?q=rare")).json()["feedback"]) == 2
+        assert "A text of ben." in (await client.get("/feedback/export")).text
+        assert not [line for line in server.log if line["level"] in {"error", "critical"}]
+    erased = _canopy(before, url, "erase", "--session", "ana")
+    assert erased.returncode == 0, erased.stderr
+    assert _canopy(following, url, "export").stdout.count("A text of") == 1  # which finds nothing to migrate
