@@ -57,9 +57,13 @@ class _Loader(Composer, CParser, SafeConstructor, _Resolver):
         self._nodes = 0  # so far, with those that aliases repeat
         self._copies = 0
         self._sizes: dict[str, int] = {}  # nodes below each anchor
+        self._end: Any = None  # the mark behind what was composed last
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        """Compose with a count, since what an alias repeats costs whoever walks through the document each time."""
+        """Compose with a count, since what an alias repeats costs whoever walks through the document each time.
+
+        A block of lines ends where its last item does, and not behind blank lines and comments, as libyaml has it.
+        """
         event: Any = self.peek_event()  # of libyaml's own types, which have no stubs
         if isinstance(event, yaml.AliasEvent):
             self._repeat(event.anchor, event.start_mark)
@@ -70,8 +74,15 @@ class _Loader(Composer, CParser, SafeConstructor, _Resolver):
         node = super().compose_node(parent, index)
         self._nodes += 1
         self._depth -= 1
-        if not isinstance(event, yaml.AliasEvent) and event.anchor is not None:
+        if isinstance(event, yaml.AliasEvent):
+            self._end = event.end_mark
+            return node
+        if event.anchor is not None:
             self._sizes[event.anchor] = self._nodes - before
+        if isinstance(node, yaml.CollectionNode) and not node.flow_style:
+            node.end_mark = self._end
+        elif node is not None:
+            self._end = node.end_mark
         return node
 
     def _repeat(self, anchor: Any, place: Any) -> None:

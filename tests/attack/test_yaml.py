@@ -71,7 +71,8 @@ def test_yaml_that_costs_more_than_it_holds(tmp_path: Path, content: bytes, read
     except ConfigError as error:
         refused = error
     else:
-        assert (content, read) == (SHAPES["lines that end in CR"], load), "it is a suite, if one that nobody edits"
+        assert content == SHAPES["lines that end in CR"]
+        assert read in (load, Document.read), "it is a suite"
         return
     finally:
         sys.setprofile(None)

@@ -1,5 +1,7 @@
 """YAML files of evaluations: read strictly, and what is wrong is said with the line where it stands."""
 
+from collections.abc import Iterable
+from hashlib import blake2b
 from pathlib import Path
 
 import yaml
@@ -36,6 +38,20 @@ def compose(content: bytes, name: str) -> yaml.Node | None:
         return yamlloader.compose(content)
     except yaml.YAMLError as error:
         raise ConfigError(f"{name} is not valid YAML{problem_of(error)}.") from error
+
+
+def content_of(nodes: Iterable[yaml.Node]) -> str:
+    """A digest of what the nodes say, in their order, however it is written."""
+    known: dict[int, bytes] = {}  # each node once, as aliases repeat them
+
+    def digest(node: yaml.Node) -> bytes:
+        if (found := known.get(id(node))) is None:
+            items = [it for pair in node.value for it in pair] if isinstance(node, yaml.MappingNode) else node.value
+            said = items.encode() if isinstance(items, str) else b"".join(map(digest, items))
+            found = known[id(node)] = blake2b(node.tag.encode() + b"\0" + said, digest_size=16).digest()
+        return found
+
+    return blake2b(b"".join(map(digest, nodes)), digest_size=16).hexdigest()
 
 
 def line_of(root: yaml.Node | None, *keys: str | int) -> int:

@@ -3,6 +3,8 @@
 import os
 import re
 import tempfile
+from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -13,11 +15,15 @@ import yaml
 
 from canopy import yamlloader
 from canopy.errors import ConfigError
-from canopy.evals.documents import compose
+from canopy.evals.documents import compose, content_of
 from canopy.yamltext import case_lines, scalar
 
 _BOM = "\ufeff"
-_MARK = re.compile(r"[ \t]*# from feedback ([0-9a-f]{12})(?: ([0-9a-f]{12}))?[ \t]*\r?\n?")
+_BREAKS = "\r\n\x85\u2028\u2029"  # what ends a line of YAML, beside CR and LF together
+_BREAK = re.compile(f"\r\n|[{_BREAKS}]")
+_NEWLINES = ("\n", "\r\n", "\r")  # that are written
+_DASH = re.compile(f" *-(?=[ \t{_BREAKS}])")  # an item's, at the start of its line
+_MARK = re.compile(rf"[ \t]*# from feedback ([0-9a-f]{{12}})(?: ([0-9a-f]{{12}}))?[ \t]*(?:\r\n|[{_BREAKS}])")
 
 
 class Edit(NamedTuple):
@@ -63,14 +69,22 @@ class Document:
     def __init__(self, text: str, name: str) -> None:
         self.text = text
         self._name = name  # of the file, for errors
-        self._newline = "\r\n" if "\r\n" in text else "\n"
+        breaks = list(_BREAK.finditer(text))
+        counts = Counter(each[0] for each in breaks)
+        self._newline = max(_NEWLINES, key=lambda each: counts[each])  # of equals the first
+        self._lines = [0, *(each.end() for each in breaks)]  # where they begin
         self._offset = len(_BOM) if text.startswith(_BOM) else 0
         root = self._composed()
         self.suite = next((value.value for key, value in root.value if key.value == "name"), None)
         self._key, self._tests = self._found_tests(root)
-        self._column = self._tests.start_mark.column if self._tests.value else 0
+        self._column = 0
         if len({id(node) for node in self._tests.value}) < len(self._tests.value):
             raise self._unusual("Write it without aliases.")
+        if self._tests.value:
+            first = self._dash(self._tests.value[0])
+            self._column = first.end() - first.start() - 1
+        # What the document says beside prompts and expected results: that of each case, and the document's own.
+        self._rest = {("", content_of(it for pair in root.value if pair[1] is not self._tests for it in pair))}
         self.cases = [self._case(number, node) for number, node in enumerate(self._tests.value, start=1)]
 
     @classmethod
@@ -102,6 +116,10 @@ class Document:
             edited = None
         if edited is None or [(case.prompt, case.expected) for case in edited.cases] != list(outcome):
             raise self._unusual("Write it without aliases.")
+        prompts = {case.prompt for case in self.cases}
+        new = {(prompt, content_of([])) for prompt, _ in outcome if prompt not in prompts}
+        if not edited._rest <= self._rest | new:  # as where a comment falls into a block of text before it
+            raise self._unusual("Let its comments begin where the lines around them do.")
         return edited
 
     def expecting(self, case: Entry, expected: str) -> Edit:
@@ -145,7 +163,9 @@ class Document:
     def _found_tests(self, root: yaml.MappingNode) -> tuple[int, yaml.SequenceNode | yaml.ScalarNode]:
         for key, node in root.value:
             if key.value == "tests":
-                colon = self.text.index(":", key.end_mark.index + self._offset) + 1
+                colon = self.text.find(":", key.end_mark.index + self._offset) + 1
+                if not colon:
+                    raise self._unusual("Write `tests:` with its colon.")
                 if isinstance(node, yaml.SequenceNode) and not (node.flow_style and node.value):
                     return colon, node
                 if isinstance(node, yaml.ScalarNode) and not node.value:
@@ -156,15 +176,19 @@ class Document:
         raise ConfigError(f"{self._name} has no `tests`, so it is no evaluation suite.")
 
     def _case(self, number: int, node: yaml.Node) -> Entry:
-        fields = {key.value: value for key, value in node.value} if isinstance(node, yaml.MappingNode) else {}
-        prompt, expected = fields.get("prompt"), fields.get("expected_result")
-        if not isinstance(prompt, yaml.ScalarNode):
+        pairs = node.value if isinstance(node, yaml.MappingNode) else []
+        fields = {key.value: (key, value) for key, value in pairs if isinstance(key, yaml.ScalarNode)}
+        key, prompt = fields.get("prompt", (None, None))
+        _, expected = fields.get("expected_result", (None, None))
+        if key is None or not isinstance(prompt, yaml.ScalarNode):
             raise ConfigError(f"{self._name}: test {number} has no `prompt`.")
-        start = self._dash(node.start_mark.index + self._offset)
-        end = self._line_end(max(value.end_mark.index for value in fields.values()) + self._offset)
-        above = self.text.rfind("\n", 0, max(start - 1, 0)) + 1
+        others = [it for pair in pairs if pair[1] not in (prompt, expected) for it in pair]
+        self._rest.add((prompt.value, content_of(others)))
+        start = self._dash(node).start()
+        end = self._line_end(node.end_mark.index + self._offset)
+        above = self._lines[max(self._line_of(start) - 1, 0)]
         found = _MARK.fullmatch(self.text, above, start)
-        slot, lead = self._slot(prompt, expected)
+        slot, lead = self._slot(key, prompt, expected)
         text = "" if expected is None else self._text(expected)
         own = "".join(f"{' ' * self._column}{line}\n" for line in case_lines(prompt.value, text).splitlines())
         return Entry(
@@ -175,7 +199,7 @@ class Document:
             mark_lines=(above if found else start, start),
             slot=slot,
             lead=lead,
-            as_exported=self.text[start:end].replace("\r\n", "\n") == own,
+            as_exported=_BREAK.sub("\n", self.text[start:end]) == own,
         )
 
     def _text(self, node: yaml.Node) -> str:
@@ -185,10 +209,10 @@ class Document:
         null = node.tag == "tag:yaml.org,2002:null"
         return "" if null else node.value
 
-    def _slot(self, prompt: yaml.ScalarNode, expected: yaml.Node | None) -> tuple[tuple[int, int], str]:
+    def _slot(self, key: yaml.Node, prompt: yaml.ScalarNode, expected: yaml.Node | None) -> tuple[tuple[int, int], str]:
         if expected is None:
             end = self._last(prompt)
-            return (end, end), f"{self._newline}{' ' * (self._column + 2)}expected_result: "
+            return (end, end), f"{self._newline}{' ' * key.start_mark.column}expected_result: "
         start = expected.start_mark.index + self._offset
         return (start, max(start, self._last(expected))), " " if self.text[start - 1] == ":" else ""
 
@@ -196,27 +220,29 @@ class Document:
         """Where a value's own characters end: a block's marks take in the line breaks behind it."""
         end = node.end_mark.index + self._offset
         if isinstance(node, yaml.ScalarNode) and node.style in {"|", ">"}:
-            while self.text[end - 1] in " \t\r\n":
-                end -= 1
+            start = node.start_mark.index + self._offset
+            return start + len(self.text[start:end].rstrip(f" \t{_BREAKS}"))
         return end
 
-    def _dash(self, position: int) -> int:
-        """The start of the line on which an item's dash stands."""
-        start = self.text.rfind("\n", 0, position) + 1
-        while not self.text.startswith("-", start + self._column):
-            if not start:
-                raise self._unusual("Let its lines end as usual, in LF or CRLF.")
-            start = self.text.rfind("\n", 0, start - 1) + 1
-        return start
+    def _dash(self, item: yaml.Node) -> re.Match[str]:
+        """An item's dash, with the spaces before it. Only comments and blank lines can stand between the two."""
+        line = self._line_of(item.start_mark.index + self._offset)
+        for number in range(line, -1, -1):
+            if dash := _DASH.match(self.text, self._lines[number]):
+                return dash
+        raise self._unusual("Let each test begin with a dash.")
+
+    def _line_of(self, position: int) -> int:
+        """The number of the line, from 0, on which a position is."""
+        return bisect_right(self._lines, position) - 1
 
     def _line_end(self, position: int) -> int:
-        if self._ends_line(position):
-            return position
-        newline = self.text.find("\n", position)
-        return len(self.text) if newline < 0 else newline + 1
+        """Where the next line begins, or the text ends; the position itself where a line begins there."""
+        line = bisect_left(self._lines, position)
+        return self._lines[line] if line < len(self._lines) else len(self.text)
 
     def _ends_line(self, position: int) -> bool:
-        return position == 0 or self.text[position - 1] == "\n"
+        return self._lines[self._line_of(position)] == position
 
 
 def save(path: Path, text: str) -> None:
