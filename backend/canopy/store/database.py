@@ -85,6 +85,15 @@ class Database(abc.ABC):
     def lock(self, conn: Connection) -> None:
         """Make this transaction the only writer, among all processes, until it ends."""
 
+    def changed_by_others(self, conn: Connection) -> bool:
+        """Whether ids that this process knows may name other rows since the last time that this was asked.
+
+        Only within the lock is the answer worth something. An engine that never gives an id twice need not tell: what
+        refers to a row that is gone fails there.
+        """
+        del conn
+        return False
+
     @abc.abstractmethod
     def now(self, conn: Connection) -> float:
         """Seconds since the epoch, by the clock that all processes on this database share."""

@@ -25,7 +25,7 @@ _KEPT = 4_096  # ids in memory; others are looked up again
 
 
 class SeriesIds:
-    """Only for the writer's thread. `forget` after a rollback and after series were deleted."""
+    """Only for the writer's thread. `forget` after a rollback, and after series were deleted, by whomever."""
 
     def __init__(self, database: Database) -> None:
         labels = [series.c[name] for name in Labels._fields]

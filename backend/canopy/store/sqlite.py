@@ -43,6 +43,7 @@ class SQLite(Database):
         if not path.name or str(path) == ":memory:":
             raise ConfigError("`CANOPY_STORE_URL` must name a file: `sqlite:///PATH`.")
         self._path = path.absolute()
+        self._seen: tuple[object, int] | None = None  # the writer's connection, and the changes of others that it saw
         self.writer = create_engine(
             "sqlite://",
             creator=lambda: self._connect("rwc"),
@@ -109,6 +110,14 @@ class SQLite(Database):
     @override
     def lock(self, conn: Connection) -> None:
         """`BEGIN IMMEDIATE` has done it."""
+
+    @override
+    def changed_by_others(self, conn: Connection) -> bool:
+        """SQLite gives the id of the last row to the next one when that row was deleted."""
+        raw = conn.connection.driver_connection
+        version: int = conn.exec_driver_sql("PRAGMA data_version").scalar_one()
+        before, self._seen = self._seen, (raw, version)
+        return before != self._seen
 
     @override
     def now(self, conn: Connection) -> float:

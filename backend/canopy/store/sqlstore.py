@@ -74,7 +74,7 @@ class SqlStore:
         self._registered = Registered(database)
         self._rates = RateCounts(database)
         self._reviewing = Reviewing(database, clock)
-        self._writer = Writer(database, undone=ids.forget)
+        self._writer = Writer(database, forget=ids.forget)
         self._writes = Look(self._writer.check)
         self._indexer = Indexer(database, self._writer)
         self._indexing: asyncio.Task[None] | None = None

@@ -39,10 +39,13 @@ class _CommitError(Exception):
 class Writer:
     """First come, first served. `submit` and `close` belong to the event loop in which `start` was called."""
 
-    def __init__(self, database: Database, undone: Callable[[], None]) -> None:
-        """`undone` is called in the writer's thread when what handlers did has been rolled back."""
+    def __init__(self, database: Database, forget: Callable[[], None]) -> None:
+        """`forget` is called in the writer's thread when what handlers remember may not be so.
+
+        That is when what they did has been rolled back, and when another process wrote.
+        """
         self._database = database
-        self._undone = undone
+        self._forget = forget
         self._queue: SimpleQueue[list[_Job] | None] = SimpleQueue()
         self._submitted: list[_Job] = []  # in this turn of the event loop
         self._thread = threading.Thread(target=self._run, name="canopy-store-writer", daemon=True)
@@ -173,10 +176,12 @@ class Writer:
             transaction = conn.begin()
             try:
                 self._database.lock(conn)
+                if self._database.changed_by_others(conn):
+                    self._forget()
                 for handler, group in itertools.groupby(jobs, key=lambda job: job.handler):
                     outcomes += handler(conn, [job.item for job in group])
             except BaseException as error:
-                self._undone()
+                self._forget()
                 # The first error counts. A connection that is lost can't roll back, and needn't.
                 with contextlib.suppress(Exception):
                     transaction.rollback()
@@ -186,7 +191,7 @@ class Writer:
             try:
                 transaction.commit()
             except Exception as error:
-                self._undone()
+                self._forget()
                 conn.invalidate()
                 raise _CommitError from error
         self._hung = False

@@ -119,6 +119,28 @@ async def test_erasure_takes_all_of_a_user_and_nothing_else(store: Store) -> Non
     assert [count.n for count in await store.counts(Filter())] == [1]
 
 
+async def test_votes_keep_their_rating_after_another_process_erased(store: Store, store_url: str) -> None:
+    await store.record_vote(on_texts("first", voter="zoe"))
+    await store.record_vote(on_texts("second", voter="me", user_id="me", **DOWN))
+    command = open_store(store_url)
+    await command.start()
+    await command.erase(user_id="me")
+    await command.close()
+    await store.record_vote(on_texts("third", voter="ben", kind="score", value="5", sentiment=1))
+    await store.record_vote(on_texts("fourth", voter="cem", **DOWN))
+    page = await store.page(Filter(), 10, None)
+    assert {entry.input_text: entry.value for entry in page.feedback} == {
+        "first": "thumbs_up",
+        "third": "5",
+        "fourth": "thumbs_down",
+    }
+    assert {count.value: count.n for count in await store.counts(Filter())} == {
+        "thumbs_up": 1,
+        "5": 1,
+        "thumbs_down": 1,
+    }
+
+
 async def test_erasure_takes_all_of_a_session(store: Store) -> None:
     generation = a_generation(session_id="mine")
     await store.record_generation(generation)

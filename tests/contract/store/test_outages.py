@@ -210,7 +210,7 @@ async def test_a_read_that_hangs_is_given_up_and_its_connection_with_it(
 async def test_a_write_that_ends_its_thread_elsewhere_fails_alone(store_url: str) -> None:
     database = _database(store_url)
     database.prepare()
-    writer = Writer(database, undone=lambda: None)
+    writer = Writer(database, forget=lambda: None)
     writer.start()
 
     def panic(conn: Connection, items: object) -> list[None]:
