@@ -5,7 +5,8 @@ from urllib.parse import quote, unquote, urlsplit
 
 _SCHEME = re.compile(r"\w:/{1,2}")
 _USERINFO = re.compile(r"(?:\w+:/{1,2})?[^:@]*:(.+)@", re.DOTALL)  # a password goes to the last `@`, as it may hold any
-_NO_SCHEME = re.compile(r"[^\s:'\"<>()]+:\S*@")  # a user and a password where somebody forgot the scheme
+_USER = re.compile(r"[^:'\"<>()]:")  # the end of a user's name, where somebody forgot the scheme
+_AROUND = ":'\"<>()"  # what may stand before such a name
 _QUERY = re.compile(r"\?[^\s?'\"<>()]{3,}")  # no prose has a question mark inside a word
 _PIECE = 4  # letters of a password that nobody may see together
 
@@ -46,7 +47,15 @@ def _without_userinfo(line: str) -> str:
     before, at, after = line.rpartition("@")
     if at and (scheme := _SCHEME.search(before)):
         return f"{before[: scheme.end()]}…@{after}"
-    return _NO_SCHEME.sub("…@", line)
+    return re.sub(r"\S+", _without_user, line) if at else line
+
+
+def _without_user(word: re.Match[str]) -> str:
+    before, _, after = word[0].rpartition("@")
+    if not (end := _USER.search(before)):
+        return word[0]
+    begin = max(before.rfind(sign, 0, end.start()) for sign in _AROUND) + 1
+    return f"{before[:begin]}…@{after}"
 
 
 def _without_known(text: str) -> str:

@@ -3,10 +3,12 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from starlette.types import ASGIApp
 
@@ -57,6 +59,7 @@ from canopy.telemetry.events import (
 
 MOUNTED_VALUES = Path("/canopy/canopy-config.yaml")
 _HOUR = 3600.0
+_log = logging.getLogger(__name__)
 _AFTER_A_FAILURE = 5.0  # seconds
 _DAY_MICROSECONDS = 86_400_000_000
 
@@ -171,18 +174,16 @@ async def running(application: Application) -> AsyncGenerator[None]:
         stack.push_async_callback(parts.judging.close)
         stack.push_async_callback(parts.pipeline.close)
         for work in (
-            _watch_config(parts, registry, mlflow),
-            _watch_secrets(parts),
-            _end_sessions(parts),
-            _retain(parts),
-            registry.run(),
-            parts.agreements.run(),
-            _share_counts(parts),
-            IndexWatch(parts.store, parts.telemetry).run(),
+            partial(_watch_config, parts, registry, mlflow),
+            partial(_watch_secrets, parts),
+            partial(_end_sessions, parts),
+            partial(_retain, parts),
+            registry.run,
+            parts.agreements.run,
+            partial(_share_counts, parts),
+            IndexWatch(parts.store, parts.telemetry).run,
         ):
-            task = asyncio.create_task(work)
-            task.add_done_callback(_tell_if_failed)
-            stack.callback(task.cancel)
+            stack.callback(asyncio.create_task(_lasting(work)).cancel)
         parts.lifecycle.ready()
         yield
 
@@ -198,10 +199,23 @@ def tell_who_gets_in(parts: Parts) -> None:
         parts.telemetry.emit(TrustedProxiesWide(networks))
 
 
+async def _lasting(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Do work that ends with the process; after an error that it doesn't know, again.
+
+    Some of it keeps people out, such as those whose token was removed: it must not end unseen.
+    """
+    while True:
+        try:
+            return await work()
+        except Exception:  # noqa: BLE001  # whatever it is; it is logged
+            _log.exception("A background task failed, and begins again.")
+        await asyncio.sleep(_AFTER_A_FAILURE)
+
+
 def _tell_if_failed(task: asyncio.Task[None]) -> None:
     """A background task that dies must not die in silence."""
     if not task.cancelled() and (error := task.exception()):
-        logging.getLogger(__name__).error("A background task ended; restart the process.", exc_info=error)
+        _log.error("A background task ended; restart the process.", exc_info=error)
 
 
 async def _watch_config(parts: Parts, registry: PromptRegistry, mlflow: MlflowLink) -> None:

@@ -99,6 +99,7 @@ def run(
         error = failure.sentence if failure else None
         left = budget - spending.spent
         logs.emit(JudgeRunFinished(tally.labels, tally.failures, spending.spent, left, ended.taken, error))
+        logs.close(None)
     else:
         say("\n".join(_summary(judges, tally, spending, ended)))
     if failure:

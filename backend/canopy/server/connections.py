@@ -73,7 +73,7 @@ class Connections:
     def opened(self, connection: Connected) -> None:
         """Take a new connection in, which waits for its first request."""
         self._open.add(connection)
-        self._telemetry.metrics.connections.inc()  # each listener has its own connections, and the metric all
+        self._telemetry.metrics.process.connections.inc()  # each listener has its own connections, and the metric all
         self._waiting[connection] = None
         if len(self._open) > self._limit:
             longest = next(iter(self._waiting))
@@ -90,7 +90,7 @@ class Connections:
         self._let_go(connection)
         if connection in self._open:
             self._open.remove(connection)
-            self._telemetry.metrics.connections.dec()
+            self._telemetry.metrics.process.connections.dec()
 
     def waits(self, connection: Connected) -> None:
         """Note that no request is in progress on the connection."""
@@ -143,7 +143,7 @@ class Connections:
 
     def count(self, reason: str) -> None:
         """Count a connection that was ended without an answer; `reason` is one of a few words."""
-        self._telemetry.metrics.connections_ended.labels(reason).inc()
+        self._telemetry.metrics.process.connections_ended.labels(reason).inc()
 
     def _let_go(self, connection: Connected) -> None:
         self._held -= self._holding.pop(connection, 0)

@@ -21,7 +21,7 @@ from canopy.server.listening import address_of, listen
 from canopy.server.operations import operations_listener
 from canopy.telemetry.events import Draining, Started, Stopped
 
-_LAST_WORDS = 2  # seconds for an interrupted stream to end with its error event
+_LAST_WORDS = 2  # seconds for an interrupted stream to end with its error event, and for the log's reader
 
 
 def serve(application: Application, on_started: Callable[[Started], None]) -> None:
@@ -37,6 +37,7 @@ def serve(application: Application, on_started: Callable[[Started], None]) -> No
             async with operations_listener(application) as server.operations_address, running(application):
                 await server.serve([listener])
         application.parts.telemetry.emit(Stopped())
+        application.parts.telemetry.logs.close(_LAST_WORDS)
 
     with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
         runner.run(run())

@@ -17,6 +17,7 @@ class Telemetry:
 
     def __init__(self, logs: Logs, metrics: Metrics, traces: Traces) -> None:
         self.logs = logs
+        logs.lost = metrics.process.log_lines_lost.inc
         self.metrics = metrics
         self.exposition = Exposition(metrics.registry)
         self.traces = traces

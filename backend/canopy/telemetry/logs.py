@@ -2,17 +2,18 @@
 
 import logging
 import sys
+import time
 import traceback
+from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, BinaryIO
 
-import structlog
-
 from canopy import jsonlines
 from canopy.addresses import without_credentials
 from canopy.telemetry.events import Event, Level
+from canopy.telemetry.lines import Lines
 
 # The trace of the request that is being served, for the lines of libraries that don't know it.
 current_trace_id: ContextVar[str | None] = ContextVar("current_trace_id", default=None)
@@ -20,27 +21,38 @@ current_trace_id: ContextVar[str | None] = ContextVar("current_trace_id", defaul
 _LEVELS: dict[Level, int] = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 # They tell of every request at `info`; Canopy's own events say it once.
 _CHATTY = ("httpx", "httpcore", "aiohttp.access", "uvicorn.access", "uvicorn.error", "alembic", "llama_stack_client")
+_LONGEST = 8_000  # characters of a library's message, and of a traceback
+_MOST_LINES = 50  # of one logger in a second
 
 
 class Logs:
-    """The lines at and above a level, each written with one call to a binary stream.
+    """The lines at and above a level, to a binary stream. To tell never fails and never waits: see `Lines`.
 
     `capture` sends the standard library's logging, warnings and uncaught exceptions through the same stream.
     """
 
     def __init__(self, level: Level = "info", stream: BinaryIO | None = None) -> None:
         self._threshold = _LEVELS[level]
-        self._output = structlog.BytesLogger(stream or sys.stdout.buffer)
+        # Python has no standard output where the process was started without one.
+        self._lines = Lines(stream or (sys.stdout.buffer if sys.stdout else None), self._lost)
+        self._share = _Share()
+        self.lost: Callable[[], None] = lambda: None  # is called for each line that could not be written
 
     def emit(self, event: Event) -> None:
         """Write the event's line."""
         self._line(event.level, event.name, event.payload())
 
     def _line(self, level: Level, name: str, fields: dict[str, Any]) -> None:
-        # structlog's bound loggers and processors would cost three times the rest, and there is nothing to bind.
         if _LEVELS[level] >= self._threshold:
             line = {"timestamp": datetime.now(UTC), "level": level, "event": name, **fields}
-            self._output.msg(jsonlines.dump(line))
+            self._lines.write(jsonlines.dump(line))
+
+    def _lost(self) -> None:
+        self.lost()
+
+    def close(self, seconds: float | None) -> None:
+        """Wait for a slow reader to get the last lines, so long at most; None for as long as it takes."""
+        self._lines.close(seconds)
 
     def capture(self) -> None:
         """Take over the process's logging."""
@@ -57,25 +69,56 @@ class Logs:
         sys.excepthook = self._uncaught
 
     def library(self, record: logging.LogRecord) -> None:
-        """Write a library's record under the static event name `library_log`."""
+        """Write a library's record under the static event name `library_log`.
+
+        Libraries quote what clients send: a line has a longest length, and a logger so many lines in a second.
+        """
+        left_out = self._share.take(record.name)
+        if left_out is None:
+            return
         fields: dict[str, Any] = {"logger": record.name, "message": _storable(record.getMessage())}
+        if left_out:
+            fields["left_out"] = left_out
         if trace_id := current_trace_id.get():
             fields["trace_id"] = trace_id
         if record.exc_info and record.exc_info[0]:
-            fields["exception"] = _storable("".join(traceback.format_exception(*record.exc_info)))
+            fields["exception"] = _storable("".join(traceback.format_exception(*record.exc_info)), keep_end=True)
         level: Level = "error" if record.levelno >= 40 else "warning" if record.levelno >= 30 else "info"
         self._line(level, "library_log", fields)
 
     def _uncaught(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         if issubclass(kind, KeyboardInterrupt):
             return
-        text = _storable("".join(traceback.format_exception(kind, error, trace)))
+        text = _storable("".join(traceback.format_exception(kind, error, trace)), keep_end=True)
         self._line("error", "process_crashed", {"error": kind.__name__, "exception": text})
 
 
-def _storable(text: str) -> str:
-    """A library's text without passwords in addresses, with escapes for halves of characters: JSON can't hold them."""
-    return without_credentials(text.encode("utf-8", "backslashreplace").decode())
+class _Share:
+    """How many lines each logger may write: `_MOST_LINES` in a second."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, tuple[int, int]] = {}  # of each logger: which second it is, and the lines in it
+
+    def take(self, logger: str) -> int | None:
+        """None where the line is one too many; else how many were, in the second in which it last wrote."""
+        now = int(time.monotonic())
+        second, lines = self._seconds.get(logger, (now, 0))
+        left_out = 0
+        if second != now:
+            left_out, lines = max(lines - _MOST_LINES, 0), 0
+        self._seconds[logger] = (now, lines + 1)
+        return None if lines >= _MOST_LINES else left_out
+
+
+def _storable(text: str, *, keep_end: bool = False) -> str:
+    """A library's text without passwords in addresses, with escapes for halves of characters: JSON can't hold them.
+
+    It is shortened after that, lest half of an address be left; the last of a traceback says the most.
+    """
+    text = without_credentials(text.encode("utf-8", "backslashreplace").decode())
+    if len(text) <= _LONGEST:
+        return text
+    return f"…{text[1 - _LONGEST :]}" if keep_end else f"{text[: _LONGEST - 1]}…"
 
 
 class _Handler(logging.Handler):

@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, get_args
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.metrics_core import Metric, SummaryMetricFamily
 from prometheus_client.registry import Collector
 
-from canopy import __version__
 from canopy.flags.values import SATISFACTION
 from canopy.store.deliveries import Outcome
 from canopy.telemetry.access_events import (
@@ -37,6 +36,7 @@ from canopy.telemetry.events import (
     StoreFailed,
 )
 from canopy.telemetry.mlflow_events import DeliveryEnded, MlflowSpansLost
+from canopy.telemetry.process_metrics import ProcessMetrics
 
 # OpenTelemetry's advice for http.server.request.duration, in seconds.
 _HTTP_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60)
@@ -88,10 +88,7 @@ class Metrics:
             registry=registry,
         )
         self._judgements = Counter(
-            "canopy_judgements",
-            "Labels that judges gave, those of new versions included.",
-            ("judge", "label"),
-            registry=registry,
+            "canopy_judgements", "Labels that judges gave, by new versions too.", ("judge", "label"), registry=registry
         )
         self._judgement_failures = Counter(
             "canopy_judgement_failures", "Questions to judges without a label.", ("judge", "code"), registry=registry
@@ -167,10 +164,6 @@ class Metrics:
         self._failures = Counter(
             "canopy_request_failures", "Requests not served by Canopy's fault.", ("code",), registry=registry
         )
-        self.connections = Gauge("canopy_connections", "Connections of clients that are open.", registry=registry)
-        self.connections_ended = Counter(
-            "canopy_connections_ended", "Connections that were ended without an answer.", ("reason",), registry=registry
-        )
         self._refusals = Counter(
             "canopy_requests_refused", "Requests refused for their head or framing.", ("code",), registry=registry
         )
@@ -184,8 +177,7 @@ class Metrics:
         for outcome in get_args(Outcome.__value__):  # a rate needs the zero before the first
             self._deliveries.labels(outcome)
         self._spans_lost = Counter("canopy_mlflow_spans_lost", "Spans that did not reach MLflow.", registry=registry)
-        Gauge("canopy_build_info", "The version that runs.", ("version",), registry=registry).labels(__version__).set(1)
-        ProcessCollector(registry=registry)
+        self.process = ProcessMetrics(registry)
         self._prompt_ids: set[str] = set()
         # Looking a child up costs more than counting; the sets of label values are small.
         self._vote_child = lru_cache(1024)(self._votes.labels)

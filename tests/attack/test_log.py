@@ -1,0 +1,93 @@
+"""Through the log: a reader that stops or goes away, and clients that have libraries write for them."""
+
+import asyncio
+import logging
+import signal
+from io import BytesIO
+from pathlib import Path
+
+import httpx
+import pytest
+
+from canopy.addresses import without_credentials
+from canopy.telemetry import Logs
+from tests.http.conftest import ENVIRONMENT, values
+from tests.support.model_server import FakeModelServer
+from tests.support.scraping import scrape
+from tests.support.server import Server, running_server
+
+pytestmark = pytest.mark.own_server
+
+VOTE = {"input_text": "x", "response_text": "y", "rating": "thumbs_up"}
+
+
+def log_pipe(server: Server) -> asyncio.ReadTransport:
+    """The end of the server's standard output that the test reads."""
+    transport = server.process._transport.get_pipe_transport(1)  # type: ignore[attr-defined]  # asyncio shows it to nobody
+    assert isinstance(transport, asyncio.ReadTransport)
+    return transport
+
+
+async def test_a_log_whose_reader_stops_holds_up_nobody(tmp_path: Path) -> None:
+    async with (
+        FakeModelServer() as model,
+        running_server(tmp_path, values(model), env=ENVIRONMENT) as server,
+        httpx.AsyncClient(base_url=server.url, timeout=20) as http,
+    ):
+        log_pipe(server).pause_reading()
+        for _ in range(1_000):  # lines of some hundred bytes: several times what a pipe holds
+            assert (await http.get("/no-such-address")).status_code == 404
+        assert (await http.post("/feedback", json=VOTE)).status_code == 200
+        assert (await http.get("/readyz")).status_code == 200
+        log_pipe(server).resume_reading()
+        await server.event("feedback_submitted")
+        log_pipe(server).pause_reading()
+        for _ in range(1_000):
+            assert (await http.get("/no-such-address")).status_code == 404
+        server.process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(30):
+            while server.process.returncode is None:  # `wait` would wait for the end of the log as well
+                await asyncio.sleep(0.05)
+        assert server.process.returncode == 0
+        log_pipe(server).resume_reading()
+
+
+async def test_a_log_that_cannot_be_written_costs_no_vote_and_no_reload(tmp_path: Path) -> None:
+    async with (
+        FakeModelServer() as model,
+        running_server(tmp_path, values(model), env=ENVIRONMENT) as server,
+        httpx.AsyncClient(base_url=server.url, timeout=20) as http,
+    ):
+        log_pipe(server).close()
+        assert (await http.post("/feedback", json=VOTE)).status_code == 200
+        for enabled in (False, True, False):  # each is taken up: who watches has survived the one before
+            server.write_values(values(model, feedback={"enabled": enabled}))
+            async with asyncio.timeout(20):
+                while (await http.get("/feature-flags")).json()["feedback"] is not enabled:
+                    await asyncio.sleep(0.05)
+        assert "\ncanopy_log_lines_lost_total 0.0" not in await scrape(http)
+        assert await server.stop() == 0
+
+
+def written(stream: BytesIO) -> list[bytes]:
+    return stream.getvalue().splitlines()
+
+
+def test_a_library_writes_so_many_lines_in_a_second_and_no_longer_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    stream = BytesIO()
+    logs = Logs(stream=stream)
+    for _ in range(200):
+        logs.library(logging.LogRecord("x", logging.WARNING, "x", 1, "bad" * 30_000, None, None))
+    assert len(written(stream)) == 50
+    assert max(map(len, written(stream))) < 9_000
+    now += 1
+    logs.library(logging.LogRecord("x", logging.WARNING, "x", 1, "more", None, None))
+    assert b'"left_out":150' in written(stream)[-1]
+
+
+@pytest.mark.parametrize("piece", ["bad", "a:", "@a:", "a@", ":", "http:/", "?", " a:@", "a: "])
+def test_to_look_for_passwords_does_not_cost_the_square_of_a_text(piece: str) -> None:
+    """A million characters, which would take hours."""
+    without_credentials(piece * (1_000_000 // len(piece)))
