@@ -1,4 +1,4 @@
-"""A log whose reader is slow, stopped or gone: whoever writes a line neither waits nor fails, and what is lost counts."""
+"""A log whose reader is slow, stopped or gone: who writes a line neither waits nor fails, and what is lost counts."""
 
 import fcntl
 import os
