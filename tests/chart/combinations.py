@@ -117,6 +117,15 @@ ROWS: list[list[Document]] = [
     [{}, {"judgeRuns": {"enabled": True}}, {"judging": {"online": True}}],
     [
         {},
+        {"backup": {"enabled": True}},
+        POSTGRESQL | {"backup": {"enabled": True}},
+        POSTGRESQL | {"backup": {"enabled": True, "image": "postgresql:18"}},
+        {"backup": {"enabled": True}, "store": {"persistence": {"enabled": False}}},
+        {"backup": {"enabled": True}, "store": {"persistence": {"accessMode": "ReadWriteOncePod"}}},
+        {"backup": {"enabled": True, "copies": 0}},
+    ],
+    [
+        {},
         {"opentelemetry": {"enabled": True}},
         {"opentelemetry": {"endpoint": "http://169.254.169.254:4317"}},
         {"opentelemetry": {"enabled": True, "endpoint": "http://collector.tracing.svc:4317"}},
@@ -234,8 +243,9 @@ def combinations() -> list[Document]:
     alone = [over(base, part) for row in ROWS for part in row[1:]]
     openshift = over(PROXY, {"authProxy": {"kind": "openshift"}})
     other = over(PROXY, {"authProxy": {"kind": "other"}})
+    signing_in = [row for row in ROWS if "trusted_proxies" not in str(row) and any("auth" in part for part in row)]
     behind = [
-        over(over(base, proxy), part) for proxy in (PROXY, openshift, other) for row in ROWS[18:23] for part in row
+        over(over(base, proxy), part) for proxy in (PROXY, openshift, other) for row in signing_in for part in row
     ]
     draw = random.Random(12)
     drawn = []

@@ -33,7 +33,10 @@ def test_every_pod_is_restricted(objects: Objects) -> None:
         assert not {"hostNetwork", "hostPID", "hostIPC"} & spec.keys()
         assert all("hostPath" not in volume for volume in spec.get("volumes", []))
         for one in [*spec.get("initContainers", []), *spec["containers"]]:
-            assert one["securityContext"] == {
+            user = one["securityContext"].get("runAsUser", 1001)
+            assert user > 0
+            assert one["securityContext"] | {"runAsUser": user} == {
+                "runAsUser": user,
                 "allowPrivilegeEscalation": False,
                 "capabilities": {"drop": ["ALL"]},
                 "readOnlyRootFilesystem": True,

@@ -1,19 +1,23 @@
-"""The backup and the restore of docs/operations.md, by its own commands, on a server that goes on taking votes."""
+"""Backups and restores of docs/operations.md and of the chart's CronJob, on a server that goes on taking votes."""
 
 import asyncio
+import os
 import re
 import shlex
 import sqlite3
+import subprocess
 import sys
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 import yaml
 
 from tests.support.docs import ROOT, fenced
+from tests.support.helm import CHART, HELMS, require
 from tests.support.kubernetes import VERSIONS, finding
 from tests.support.postgres import PostgresServer
 from tests.support.server import Server, running_server
@@ -26,6 +30,43 @@ def documented(pattern: str) -> list[str]:
     commands = "".join(fenced(ROOT / "docs/operations.md", "sh"))
     (found,) = re.findall(rf"{pattern} .*", commands)
     return shlex.split(found)
+
+
+def job(*settings: str) -> dict[str, Any]:
+    """The CronJob of the backup, as Helm renders it, as the Job that `kubectl create job --from` makes of it."""
+    given = ("LLAMA_STACK_URL=http://127.0.0.1:1", "backup.enabled=true", *settings)
+    text = require(HELMS[0]).run("template", "canopy", CHART, *(part for one in given for part in ("--set", one)))
+    (found,) = [one for one in yaml.safe_load_all(text) if one and one["kind"] == "CronJob"]
+    return {"apiVersion": "batch/v1", "kind": "Job", "spec": found["spec"]["jobTemplate"]["spec"]}
+
+
+def restoring(made: dict[str, Any], copy: str) -> dict[str, Any]:
+    """The same Job after the documented `sed`."""
+    (sed,) = re.findall(r"sed .*\$COPY.*(?= \|)", "".join(fenced(ROOT / "docs/operations.md", "sh")))
+    command = ["bash", "-euc", sed]
+    done = subprocess.run(
+        command,
+        input=yaml.safe_dump(made),
+        env={"COPY": copy, **os.environ},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    changed: dict[str, Any] = yaml.safe_load(done.stdout)
+    return changed
+
+
+def run_job(made: dict[str, Any], backups: Path, url: str, programs: Path) -> tuple[int, str]:
+    """Run the Job's command in a shell, with the volume of the copies in this folder."""
+    (container,) = made["spec"]["template"]["spec"]["containers"]
+    script, *arguments = container["args"]
+    assert script.count("folder=/backup\n") == 1
+    script = script.replace("folder=/backup\n", f"folder={shlex.quote(str(backups))}\n")
+    told = {one["name"]: one["value"] for one in container["env"] if "value" in one}
+    env = told | {"PATH": f"{programs}:{os.environ['PATH']}", "CANOPY_STORE_URL": url}
+    command = [*container["command"], script, *arguments]
+    done = subprocess.run(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    return done.returncode, done.stdout
 
 
 async def vote(server: Server, text: str) -> None:
@@ -99,3 +140,79 @@ async def test_postgresql_is_backed_up_and_restored_by_the_documented_commands(
     async with running_server(tmp_path, VALUES, env={"CANOPY_STORE_URL": urls["$NEW_STORE_URL"]}) as server:
         assert await texts(server) == ["before"]
         await vote(server, "after the restore")
+
+
+@pytest.mark.own_server
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
+async def test_the_charts_job_copies_the_store_of_a_server_at_work_and_puts_it_back(
+    engine: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    backups = tmp_path / "backups"
+    backups.mkdir()
+    url, programs, settings = f"sqlite:///{tmp_path / 'canopy.db'}", Path(sys.executable).parent, ["backup.copies=2"]
+    if engine == "postgresql":
+        postgres: PostgresServer = request.getfixturevalue("postgres")
+        url, programs = postgres.create_database(), postgres.programs
+        settings += ["store.engine=postgresql", "store.existingSecret.name=db", "backup.image=postgresql:18"]
+    made = await asyncio.to_thread(job, *settings)
+    for day in ("20200101", "20200102"):
+        (backups / f"canopy-{day}T024100Z.{'db' if engine == 'sqlite' else 'dump'}").touch()
+    (backups / "notes.txt").write_text("My own.")
+
+    async with running_server(tmp_path, VALUES, env={"CANOPY_STORE_URL": url}) as server:
+        await vote(server, "before")
+        status, said = await asyncio.to_thread(run_job, made, backups, url, programs)
+        assert (status, said[:15]) == (0, "ok      canopy-"), said
+        await vote(server, "after")
+        if engine == "sqlite":
+            server.process.kill()  # leaves a write-ahead log, which must not be read into the copy
+            await server.process.wait()
+    left = sorted(path.name for path in backups.iterdir())
+    assert [name[:15] for name in left] == ["canopy-20200102", left[1][:15], "notes.txt"]  # the oldest went
+
+    status, said = await asyncio.to_thread(run_job, restoring(made, left[1]), backups, url, programs)
+    assert (status, said) == (0, f"ok      {left[1]} is the store\n")
+    async with running_server(tmp_path, VALUES, env={"CANOPY_STORE_URL": url}) as server:
+        assert await texts(server) == ["before"]
+        await vote(server, "after the restore")
+    if engine == "sqlite":
+        with sqlite3.connect(tmp_path / "canopy.db.before") as database:
+            assert database.execute("SELECT count(*) FROM feedback").fetchone() == (2,)
+        database.close()
+
+
+@pytest.mark.parametrize(
+    ("copy", "sentence"),
+    [
+        ("", "FAILED  Name one of the copies: canopy-20200101T024100Z.db"),
+        ("../canopy.db", "FAILED  Name one of the copies"),
+        ("canopy-20200101T024100Z.dump", "FAILED  canopy-20200101T024100Z.dump is no copy of sqlite"),
+        ("canopy-20200102T024100Z.db", "FAILED  There is no canopy-20200102T024100Z.db. There are: canopy-20200101T"),
+    ],
+)
+def test_what_is_no_copy_is_not_put_back(tmp_path: Path, copy: str, sentence: str) -> None:
+    (tmp_path / "backups").mkdir()
+    (tmp_path / "backups/canopy-20200101T024100Z.db").touch()
+    (tmp_path / "canopy.db").write_text("The store.")
+    made = job()
+    (container,) = made["spec"]["template"]["spec"]["containers"]
+    container["args"][-1] = f"restore {copy}"
+    url = f"sqlite:///{tmp_path / 'canopy.db'}"
+    status, said = run_job(made, tmp_path / "backups", url, Path(sys.executable).parent)
+    assert (status, said[: len(sentence)]) == (1, sentence)
+    assert (tmp_path / "canopy.db").read_text() == "The store."
+
+
+@pytest.mark.parametrize("store", [None, b"no database at all, but a text"])
+def test_no_copy_is_made_of_what_is_no_store_and_the_former_ones_stay(tmp_path: Path, store: bytes | None) -> None:
+    backups = tmp_path / "backups"
+    backups.mkdir()
+    for day in range(10, 20):
+        (backups / f"canopy-202001{day}T024100Z.db").touch()
+    if store is not None:
+        (tmp_path / "canopy.db").write_bytes(store)
+    url = f"sqlite:///{tmp_path / 'canopy.db'}"
+    status, said = run_job(job(), backups, url, Path(sys.executable).parent)
+    assert status == 1, said
+    assert len(list(backups.glob("canopy-*.db"))) == 10
+    assert store is not None or not (tmp_path / "canopy.db").exists()

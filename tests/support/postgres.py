@@ -119,6 +119,11 @@ class PostgresServer:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, user=_user(), group=_group(), cwd="/")
         self._wait()
 
+    @property
+    def programs(self) -> Path:
+        """The folder of the programs that come with the server."""
+        return self._bin
+
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """Stop it: SIGINT drops the connections, SIGQUIT is a crash."""
         if self._process is not None:

@@ -117,17 +117,34 @@ Values that contradict each other end here, each with the sentence that says the
 {{- fail (printf "extraEnv has %s, which the chart sets. Use settings.%s instead; secrets come from Secrets: store.existingSecret, authTokens.existingSecret, mlflowToken.existingSecret." .name (.name | lower | trimPrefix "canopy_")) }}
 {{- end }}
 {{- end }}
+{{- include "canopy.checkBackup" . }}
 {{- include "canopy.checkExtras" . }}
 {{- include "canopy.checkServed" $ }}
 {{- end }}
 {{- end }}
 
+{{/* Stores of which the chart's CronJob could make no copy. */}}
+{{- define "canopy.checkBackup" -}}
+{{- $sqlite := eq .store.engine "sqlite" }}
+{{- if .backup.enabled }}
+{{- if not (or $sqlite .backup.image) }}
+{{- fail "backup.enabled is true, but backup.image is empty, and Canopy's own has no pg_dump. Name an image with PostgreSQL's programs, as new as the server or newer." }}
+{{- end }}
+{{- if and $sqlite (not .store.persistence.enabled) }}
+{{- fail "backup.enabled is true, but store.persistence.enabled is false, so that the store is in the server's pod alone. Set store.persistence.enabled to true, or backup.enabled to false." }}
+{{- end }}
+{{- if and $sqlite (eq .store.persistence.accessMode "ReadWriteOncePod") (not .store.persistence.existingClaim) }}
+{{- fail "backup.enabled is true, but store.persistence.accessMode is ReadWriteOncePod, so that no other pod gets at the store. Set it to ReadWriteOnce, or backup.enabled to false." }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{/* What may not be added to the chart's pods and objects. */}}
 {{- define "canopy.checkExtras" -}}
-{{- $names := list "canopy" "auth-proxy" "ca-bundle" }}
+{{- $names := list "canopy" "auth-proxy" "ca-bundle" "backup" }}
 {{- range concat .initContainers .extraContainers }}
 {{- if has .name $names }}
-{{- fail (printf "extraContainers and initContainers: %s is the name of two containers. Give each a name of its own; the chart's are canopy, auth-proxy and ca-bundle." .name) }}
+{{- fail (printf "extraContainers and initContainers: %s is the name of two containers. Give each a name of its own; the chart's are canopy, auth-proxy, ca-bundle and backup." .name) }}
 {{- end }}
 {{- $names = append $names .name }}
 {{- end }}
@@ -150,7 +167,7 @@ Values that contradict each other end here, each with the sentence that says the
     "networkPolicy.to.postgresql" .networkPolicy.to.postgresql "networkPolicy.to.mlflow" .networkPolicy.to.mlflow
     "networkPolicy.to.identityProvider" .networkPolicy.to.identityProvider }}
 {{- $inside := regexFind "//\\[[^/]*\\]" ($address | default "") | trimPrefix "//[" | trimSuffix "]" }}
-{{- if and $inside (not (include "canopy.bits" $inside)) }}
+{{- if and $inside (not (contains "." $inside)) (not (include "canopy.bits" $inside)) }}
 {{- fail (printf "`%s`: has no address of IPv6 in its brackets; write one, such as `http://[fd00::7]:8080`." $name) }}
 {{- end }}
 {{- end }}

@@ -23,3 +23,25 @@ restricted, so that it counts more. Only their root file system may be one that 
 {{ include "canopy.authProxy" .root }}
 {{- end }}
 {{- end }}
+
+{{/* What the pods of all jobs have alike, beside their containers and volumes. */}}
+{{- define "canopy.jobPod" -}}
+restartPolicy: Never
+serviceAccountName: {{ .Values.serviceAccount.name | default "default" }}
+automountServiceAccountToken: false
+enableServiceLinks: false
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+securityContext:
+  {{- include "canopy.podSecurityContext" . | nindent 2 }}
+{{- with .Values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}

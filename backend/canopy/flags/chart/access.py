@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from canopy.flags.chart.types import DnsName, Objects, Part, Resources
+from canopy.flags.chart.types import DnsName, ImageName, Objects, Part, Resources
 
 
 class TokensSecret(Part):
@@ -31,7 +31,7 @@ class AuthProxy(Part):
     """The proxy of `auth.mode: proxy`, in front of the server in each pod."""
 
     kind: Literal["", "oauth2-proxy", "openshift", "other"] = ""
-    image: Annotated[str, StringConstraints(pattern=r"^([a-z0-9][A-Za-z0-9._/:@-]*)?$")] = ""
+    image: ImageName = ""
     args: list[str] = Field(
         [
             "--http-address=0.0.0.0:4180",

@@ -15,7 +15,7 @@ def _database(values: ChartValues) -> str:
     return values.store.existing_secret.name or values.store.postgresql.host
 
 
-_CONTAINERS = ["canopy", "auth-proxy", "ca-bundle"]
+_CONTAINERS = ["canopy", "auth-proxy", "ca-bundle", "backup"]
 _OBJECTS = {
     *("canopy-backend", "canopy-config", "canopy-data", "canopy-backups"),
     *("canopy-backend-judges", "canopy-backend-backup", "canopy-backend-test"),
@@ -32,6 +32,11 @@ def _objects_of_the_chart(values: ChartValues) -> Named:
     """Kinds and names of added objects that are the chart's own."""
     added = [(one.kind, one.metadata.name) for one in values.extra_objects]
     return [one for one in added if one[0] in OWN_KINDS.split("|") and one[1] in _OBJECTS]
+
+
+def _volume_of_one_pod(values: ChartValues) -> bool:
+    volume = values.store.persistence
+    return volume.access_mode == "ReadWriteOncePod" and not volume.existing_claim
 
 
 OF_THE_CHART: tuple[Contradiction[ChartValues], ...] = (
@@ -88,9 +93,26 @@ OF_THE_CHART: tuple[Contradiction[ChartValues], ...] = (
         "store.existingSecret, authTokens.existingSecret, mlflowToken.existingSecret.",
     ),
     Contradiction(
+        lambda values: values.backup.enabled and values.store.engine == "postgresql" and not values.backup.image,
+        "backup.enabled is true, but backup.image is empty, and Canopy's own has no pg_dump. Name an image with "
+        "PostgreSQL's programs, as new as the server or newer.",
+    ),
+    Contradiction(
+        lambda values: (
+            values.backup.enabled and values.store.engine == _SQLITE and not values.store.persistence.enabled
+        ),
+        "backup.enabled is true, but store.persistence.enabled is false, so that the store is in the server's pod "
+        "alone. Set store.persistence.enabled to true, or backup.enabled to false.",
+    ),
+    Contradiction(
+        lambda values: values.backup.enabled and values.store.engine == _SQLITE and _volume_of_one_pod(values),
+        "backup.enabled is true, but store.persistence.accessMode is ReadWriteOncePod, so that no other pod gets at "
+        "the store. Set it to ReadWriteOnce, or backup.enabled to false.",
+    ),
+    Contradiction(
         _containers_named_twice,
         "extraContainers and initContainers: {} is the name of two containers. Give each a name of its own; the "
-        "chart's are canopy, auth-proxy and ca-bundle.",
+        "chart's are canopy, auth-proxy, ca-bundle and backup.",
     ),
     Contradiction(
         _objects_of_the_chart, "extraObjects has a {} called {}, which is a name of the chart's own. Call it otherwise."

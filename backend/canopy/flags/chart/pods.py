@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from canopy.flags.chart.types import Digest, DnsName, Part, Repository, Resources, Tag, Texts
+from canopy.flags.chart.types import Digest, DnsName, Part, Repository, Resources, Schedule, Tag, Texts
 
 
 class Image(Part):
@@ -74,7 +74,7 @@ class JudgeRuns(Part):
     """The CronJob that judges a batch."""
 
     enabled: bool = False
-    schedule: Annotated[str, StringConstraints(pattern=r"^(@[a-z]+|\S+( \S+){4})$")] = "17 * * * *"
+    schedule: Schedule = "17 * * * *"
     since: Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,5}[hdw]$")] = "2h"
     sample: float | None = Field(None, ge=0.01, le=100)
     budget: int = Field(200, ge=1)

@@ -4,7 +4,17 @@ from typing import Literal
 
 from pydantic import Field
 
-from canopy.flags.chart.types import DatabaseHost, DatabaseName, DatabaseUser, DnsName, Part, Size
+from canopy.flags.chart.types import (
+    DatabaseHost,
+    DatabaseName,
+    DatabaseUser,
+    DnsName,
+    ImageName,
+    Part,
+    Resources,
+    Schedule,
+    Size,
+)
 
 
 class StoreSecret(Part):
@@ -50,3 +60,24 @@ class StorePart(Part):
     existing_secret: StoreSecret = StoreSecret()
     postgresql: Postgresql = Postgresql()
     persistence: Persistence = Persistence()
+
+
+class BackupVolume(Part):
+    """Where the copies lie."""
+
+    size: Size = "5Gi"
+    storage_class: DnsName = ""
+    existing_claim: DnsName = ""
+    keep: bool = True
+
+
+class Backup(Part):
+    """The CronJob that copies the store."""
+
+    enabled: bool = False
+    schedule: Schedule = "41 2 * * *"
+    copies: int = Field(7, ge=1, le=1000)
+    image: ImageName = ""
+    run_as_user: int | None = Field(None, ge=1)
+    persistence: BackupVolume = BackupVolume()
+    resources: Resources = Resources()

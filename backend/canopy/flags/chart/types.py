@@ -16,10 +16,12 @@ Quantity = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?([munkKM
 Size = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?([kMGTPE]|[KMGTPE]i)?$")]
 Digest = Annotated[str, StringConstraints(pattern=r"^(sha256:[0-9a-f]{64})?$")]
 Tag = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?$")]
+ImageName = Annotated[str, StringConstraints(pattern=r"^([a-z0-9][A-Za-z0-9._/:@-]*)?$")]
+Schedule = Annotated[str, StringConstraints(pattern=r"^(@[a-z]+|\S+( \S+){4})$")]
 Repository = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][A-Za-z0-9._/:-]*$")]
 
 # A name, an address of IPv4 or, in brackets, one of IPv6; with or without a port.
-_HOST = r"(\[[0-9A-Fa-f:]{2,45}\]|[^/?#@\s\[\]:]+)(:[0-9]{1,5})?"
+_HOST = r"(\[[0-9A-Fa-f:.]{2,45}\]|[^/?#@\s\[\]:]+)(:[0-9]{1,5})?"
 
 
 def _with_a_host(address: str) -> str:

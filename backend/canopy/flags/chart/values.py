@@ -21,7 +21,7 @@ from canopy.flags.chart.pods import (
     TestPod,
 )
 from canopy.flags.chart.settings import refuse_wrong_settings
-from canopy.flags.chart.store import StorePart
+from canopy.flags.chart.store import Backup, StorePart
 from canopy.flags.chart.types import DnsName, Objects, Part, Resources, Switch, Texts
 from canopy.flags.values import Values
 
@@ -54,6 +54,7 @@ class ChartValues(Values):
     auth_tokens: AuthTokens = AuthTokens()
     auth_proxy: AuthProxy = AuthProxy()
     store: StorePart = StorePart()
+    backup: Backup = Backup()
     replicas: int = Field(1, ge=0)
     autoscaling: Autoscaling = Autoscaling()
     pod_disruption_budget: Switch = Switch()
