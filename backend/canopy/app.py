@@ -40,7 +40,7 @@ from canopy.lifecycle import Lifecycle
 from canopy.pipeline import Pipeline
 from canopy.readiness import Readiness
 from canopy.settings import Settings
-from canopy.store import open_store
+from canopy.store import open_store, risk_of
 from canopy.telemetry import Logs, Metrics, Telemetry, Traces
 from canopy.telemetry.access_events import (
     AccessOpen,
@@ -56,6 +56,7 @@ from canopy.telemetry.events import (
     RecordsDeleted,
     StoreFailed,
 )
+from canopy.telemetry.store_events import StoreAtRisk
 
 MOUNTED_VALUES = Path("/canopy/canopy-config.yaml")
 _HOUR = 3600.0
@@ -165,6 +166,8 @@ async def running(application: Application) -> AsyncGenerator[None]:
             place = parts.store.description
             raise ConfigError(f"CANOPY_STORE_URL: {place} can't be used. {error.reason or error.sentence}") from error
         stack.push_async_callback(parts.store.close)
+        if risk := risk_of(parts.settings.store_url.get_secret_value()):
+            parts.telemetry.emit(StoreAtRisk(risk))
         mlflow = MlflowLink(parts.settings, parts.config, parts.store, parts.telemetry)
         mlflow.start().add_done_callback(_tell_if_failed)
         stack.push_async_callback(mlflow.close)

@@ -68,6 +68,11 @@ class Database(abc.ABC):
         """The engine and the place, without credentials."""
 
     @property
+    def risk(self) -> str | None:
+        """A sentence on what the place puts at risk, with what to do."""
+        return None
+
+    @property
     def exists(self) -> bool:
         """False where `prepare` would make the database first."""
         return True

@@ -33,6 +33,13 @@ def open_store(url: str, *, clock: Callable[[], int] = _now, scan_timeout: float
     return SqlStore(_database(url), _READERS, clock, scan_timeout)
 
 
+def risk_of(url: str) -> str | None:
+    """A sentence on what the place of the database puts at risk. Raises ConfigError."""
+    database = _database(url)
+    database.dispose()
+    return database.risk
+
+
 def schema_of(url: str) -> Schema:
     """The schema of the database at this URL. Raises ConfigError and StoreError, and changes nothing."""
     return _with_database(url, look)

@@ -16,9 +16,11 @@ from sqlalchemy.pool import QueuePool
 from canopy.errors import ConfigError, StoreError
 from canopy.store.database import PLACES, Bulk, Candidates, Database, Replace
 from canopy.store.folding import began
+from canopy.store.volumes import locks_hold, network_volume
 
 _BUSY_TIMEOUT = 5  # seconds
 _SCRUB_ATTEMPTS = 6
+_BETTER = "Use a volume of block storage (on Kubernetes with `ReadWriteOnce`), or PostgreSQL."
 _ROWS = 100  # in one statement: of 20 columns, well below the limit of 32,766 parameters
 
 
@@ -76,6 +78,16 @@ class SQLite(Database):
 
     @property
     @override
+    def risk(self) -> str | None:
+        if (network := network_volume(self._path)) is None:
+            return None
+        return (
+            f"{self._path} is on {network}. SQLite needs memory that one machine shares, and locks that the volume "
+            f"keeps: a connection that breaks off, or another machine, may damage the database. {_BETTER}"
+        )
+
+    @property
+    @override
     def exists(self) -> bool:
         return self._path.exists()
 
@@ -90,8 +102,11 @@ class SQLite(Database):
         pragmas = ["foreign_keys = ON"]
         if mode == "rwc":
             raw.create_function("folded", 1, str.casefold, deterministic=True)
+            (mode,) = raw.execute("PRAGMA journal_mode = WAL").fetchone()
+            if mode != "wal":
+                raw.close()
+                raise StoreError(f"The volume can't share the memory that SQLite's log needs. {_BETTER}")
             pragmas += [
-                "journal_mode = WAL",
                 "synchronous = FULL",
                 "secure_delete = ON",  # overwrites what is deleted or replaced with zeros
                 "cache_size = -16000",  # KiB
@@ -106,6 +121,18 @@ class SQLite(Database):
             self._path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(f"The folder {self._path.parent} for the database can't be made.") from error
+        if network := network_volume(self._path):
+            self._refuse_without_locks(network)
+
+    def _refuse_without_locks(self, network: str) -> None:
+        try:
+            held = locks_hold(self._path.parent)
+        except OSError as error:
+            raise StoreError(f"The folder {self._path.parent} for the database can't be written.") from error
+        if not held:
+            raise StoreError(
+                f"It is on {network}, where a lock keeps no other process out, and two would destroy it. {_BETTER}"
+            )
 
     @override
     def lock(self, conn: Connection) -> None:
