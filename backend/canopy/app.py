@@ -100,7 +100,7 @@ def create_app(settings: Settings, logs: Logs) -> Application:
             raise ConfigError(str(error)) from error
 
     config = ConfigSource(values_path(settings), check)
-    telemetry = Telemetry(logs, Metrics(), Traces())
+    telemetry = Telemetry(logs, Metrics(), Traces(span_events=settings.span_events))
     store = open_store(settings.store_url.get_secret_value(), scan_timeout=settings.scan_timeout)
     inference = SwitchingInference(_model_url(config.current), lambda url: open_inference(url, settings))
     admission = Admission(

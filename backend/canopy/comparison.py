@@ -7,6 +7,8 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import NamedTuple, TypedDict
 
+from opentelemetry.trace import get_current_span
+
 from canopy.errors import StoreError
 from canopy.experiments.assignment import compares, prompt_b_side
 from canopy.experiments.identity import experiment_id
@@ -17,12 +19,11 @@ from canopy.ids import new_id
 from canopy.inference.base import Deltas
 from canopy.pipeline import Pipeline, Question
 from canopy.prompts import prompt
-from canopy.store.ab import Comparison, Experiment, Side
+from canopy.store.ab import SIDES, Comparison, Experiment, Side
 from canopy.store.base import Generation, Store
 from canopy.telemetry import Telemetry
 from canopy.telemetry.events import GenerationFinished, StoreFailed
 
-SIDES: tuple[Side, Side] = ("a", "b")
 _AHEAD = 16  # pieces of the replies that wait for the reader; then both sides do
 
 
@@ -98,8 +99,11 @@ class Comparisons:
         return self._config.having("ab_testing", "A/B testing")
 
     def chosen(self, question: Question, config: Config) -> bool:
-        """Whether this session is in the share that gets comparisons."""
-        return compares(question.session_id or question.user_id, config.values.ab_testing.percentage)
+        """Whether this session is in the share that gets comparisons. One that isn't is assigned to the prompt."""
+        chosen = compares(question.session_id or question.user_id, config.values.ab_testing.percentage)
+        if not chosen:
+            self._telemetry.traces.assigned(get_current_span(), question.arm, config.revision, None, {})
+        return chosen
 
     async def compare(self, question: Question, config: Config) -> AsyncGenerator[Item]:
         """Yield both replies as they arrive, mixed.

@@ -183,6 +183,9 @@ class Pipeline:
                 **({"canopy.evaluation": True} if question.evaluation else {}),
             }
         )
+        if question.comparison_id is not None:
+            its = {"canopy.generation_id": generation_id, "canopy.prompt_id": prompt.id}
+            self._telemetry.traces.assigned(span, question.arm, config.revision, question.comparison_id, its)
         request = ChatRequest(
             model=model,
             messages=(Message("system", prompt.text), *question.messages),

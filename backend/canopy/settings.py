@@ -136,6 +136,11 @@ class Settings(BaseSettings):
     config_poll_interval: float = Field(0.25, gt=0, description="Seconds between two looks at the values file.")
     retention_days: int = Field(0, ge=0, description="Days after which records are deleted; 0 keeps them.")
     scan_timeout: float = Field(10, gt=0, description="Seconds that a search may take; 503 if it has no answer then.")
+    span_events: bool | None = Field(
+        None,
+        description="Make votes, judgements and assignments events of spans as well as OpenTelemetry's log records. "
+        "Unset: where nobody takes log records.",
+    )
     mlflow_token: SecretStr | None = Field(None, description="Bearer token for MLflow.")
     mlflow_workspace: str | None = Field(
         None,

@@ -138,6 +138,13 @@ def test_an_injected_sdk_loads_as_little_in_a_pod_as_in_the_image(helm: Helm) ->
     assert environment(helm.render("--values", ON))[disabled] == image.pairs("base", "ENV")[disabled]
 
 
+def test_log_records_are_sent_where_the_values_say_so(helm: Helm) -> None:
+    names = ("OTEL_LOGS_EXPORTER", "OTEL_PYTHON_EXPORTER_OTLP_HTTP_LOGS_CREDENTIAL_PROVIDER")
+    for logs, exporter in (("false", "none"), ("true", "otlp")):
+        there = environment(helm.render("--values", ON, "--set", f"opentelemetry.logs={logs}"))
+        assert [there[name] for name in names] == [exporter, "canopy"]
+
+
 def test_no_service_of_the_namespace_can_set_a_variable(objects: Objects) -> None:
     """Kubernetes would set CANOPY_PORT to `tcp://…` for a Service that is called `canopy`."""
     assert [spec["enableServiceLinks"] for spec in pod_specs(objects)] == [False for _ in pod_specs(objects)]

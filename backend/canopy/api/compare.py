@@ -23,14 +23,14 @@ from canopy.api.routes import BodyRoute, errors, json_response, of_type, request
 from canopy.api.sessions import owning_session_id_of, proof_in, user_id_of
 from canopy.api.streams import CLIENT_GONE, EventStream, event, unless_gone
 from canopy.api.summarize import ERRORS, answer, error_event, mlflow_trace_id, question, wants_json
-from canopy.comparison import SIDES, Begun, Failed, Finished, Item, Said, prompts_by_side
+from canopy.comparison import Begun, Failed, Finished, Item, Said, prompts_by_side
 from canopy.errors import CanopyError, InputError
 from canopy.features import FEATURES
 from canopy.feedback.ab_report import PromptPayload, chosen, payload, report_on
 from canopy.feedback.times import iso
 from canopy.flags.values import Arm
 from canopy.inference.base import Message
-from canopy.store.ab import Ballot, BallotEntry, BallotReceipt
+from canopy.store.ab import SIDES, Ballot, BallotEntry, BallotReceipt
 from canopy.store.base import Store
 from canopy.telemetry.events import RequestFailed
 

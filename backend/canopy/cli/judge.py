@@ -133,7 +133,7 @@ async def _run(
     store.deliveries.on = values.mlflow.enabled
     await inference.start()
     try:
-        judging = Judging(store, inference, Traces(), tell, settings.judge_timeout)
+        judging = Judging(store, inference, Traces(span_events=settings.span_events), tell, settings.judge_timeout)
         return judges, await Run(store, judging, judges, budget, **options)()
     finally:
         await inference.close()

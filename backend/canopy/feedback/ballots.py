@@ -3,10 +3,12 @@
 from canopy.errors import StoreError
 from canopy.feedback.votes import check_reasons
 from canopy.flags import Config, ConfigSource
-from canopy.store.ab import Ballot, BallotReceipt
+from canopy.store.ab import AB_PREFERENCE, SIDES, Ballot, BallotReceipt, Side
 from canopy.store.base import Store
 from canopy.telemetry import Telemetry
 from canopy.telemetry.events import AbPreferenceSubmitted, StoreFailed
+
+_VERDICTS = {"tie": ("tie", 0), "both_bad": ("both_bad", -1)}  # of either side, whatever the prompts
 
 
 class Ballots:
@@ -34,4 +36,25 @@ class Ballots:
             raise
         if receipt.outcome != "repeated":
             self._telemetry.emit(AbPreferenceSubmitted(receipt, trace_id))
+            for side in SIDES:
+                call, result = _result(side, receipt)
+                self._telemetry.traces.evaluated(call, result)
         return receipt
+
+
+def _result(side: Side, receipt: BallotReceipt) -> tuple[tuple[str, str | None], dict[str, str | int]]:
+    """The model call of one side (its trace and its span), and what the ballot says of it.
+
+    That is by OpenTelemetry's conventions for `gen_ai.evaluation.result`, without the comment's text.
+    """
+    position = SIDES.index(side)
+    chosen = ("preferred", 1) if receipt.preference == side else ("rejected", -1)
+    label, score = _VERDICTS.get(receipt.preference, chosen)
+    result: dict[str, str | int] = {
+        "gen_ai.evaluation.name": AB_PREFERENCE,
+        "gen_ai.evaluation.score.label": label,
+        "gen_ai.evaluation.score.value": score,
+        "canopy.comparison_id": receipt.comparison_id,
+        "canopy.generation_id": receipt.generation_ids[position],
+    }
+    return (receipt.trace_id, receipt.span_ids[position]), result

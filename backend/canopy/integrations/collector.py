@@ -1,8 +1,8 @@
-"""The session in which OpenTelemetry's exporter sends spans, where the environment names it.
+"""The session in which OpenTelemetry's exporters send spans and log records, where the environment names it.
 
-The exporter follows no redirect and takes one for success, so that its spans would be lost without a word. It finds
-this session by the entry point `canopy`, which the chart names in
-`OTEL_PYTHON_EXPORTER_OTLP_HTTP_TRACES_CREDENTIAL_PROVIDER`.
+They follow no redirect and take one for success, so that what they send would be lost without a word. They find this
+session by the entry point `canopy`, which the chart names in
+`OTEL_PYTHON_EXPORTER_OTLP_HTTP_TRACES_CREDENTIAL_PROVIDER` and the same for `LOGS`.
 """
 
 from typing import Any

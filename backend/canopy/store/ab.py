@@ -13,6 +13,7 @@ from canopy.flags.values import Arm
 from canopy.store.voters import Proof
 
 type Side = Literal["a", "b"]
+SIDES: tuple[Side, Side] = ("a", "b")
 type Preference = Literal["a", "b", "tie", "both_bad"]
 
 # The name of the assessment that a ballot is, beside `user_satisfaction`.
@@ -90,6 +91,8 @@ class BallotReceipt(NamedTuple):
     model: str
     config_revision: str
     trace_id: str  # of the comparison
+    generation_ids: tuple[str, str]  # of both sides
+    span_ids: tuple[str | None, str | None]
 
     @property
     def winning_prompt_id(self) -> str | None:

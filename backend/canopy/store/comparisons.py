@@ -51,6 +51,7 @@ class Comparisons:
         self._put = database.bulk(comparisons, (comparisons.c.id,), None)
         c, e = comparisons.c, experiments.c
         prompt, prompt_b = prompts.alias("prompt"), prompts.alias("other_prompt")
+        of_a, of_b = generations.alias("of_a"), generations.alias("of_b")
         self._find = Prepared(
             select(
                 comparisons,
@@ -59,12 +60,14 @@ class Comparisons:
                 e.prompt_b_id,
                 prompt_b.c.text.label("prompt_b_text"),
                 e.model,
-                generations.c.span_id,
+                of_a.c.span_id,
+                of_b.c.span_id.label("span_b_id"),
             )
             .select_from(comparisons.join(experiments))
             .join(prompt, prompt.c.prompt_id == e.prompt_id)
             .join(prompt_b, prompt_b.c.prompt_id == e.prompt_b_id)
-            .join(generations, generations.c.id == c.generation_a)
+            .join(of_a, of_a.c.id == c.generation_a)
+            .join(of_b, of_b.c.id == c.generation_b)
             .where(c.id == bindparam("wanted")),
             database.writer.dialect,
         )
@@ -178,6 +181,8 @@ def _receipt(row: Any, ballot: Ballot, outcome: Any, timestamp: int) -> BallotRe
         model=row.model,
         config_revision=row.config_revision,
         trace_id=row.trace_id,
+        generation_ids=(row.generation_a, row.generation_b),
+        span_ids=(row.span_id, row.span_b_id),
     )
 
 

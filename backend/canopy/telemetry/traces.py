@@ -8,12 +8,13 @@ from opentelemetry import propagate, trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
+from canopy.flags.values import Arm
 from canopy.ids import new_trace_id
 from canopy.store.base import Generation
+from canopy.telemetry.otel_events import ASSIGNMENT, EVALUATION, Attributes, OtelEvents
 
 _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
 _NO_TRACE = b"0" * 32
-_RESULT = "gen_ai.evaluation.result"
 
 
 class RequestTrace(NamedTuple):
@@ -28,12 +29,18 @@ class JudgementTrace(NamedTuple):
 
     trace_id: str
     span: Span
+    judged: SpanContext | None  # the model call
 
 
 class Traces:
-    """Spans for requests, model calls and judgements."""
+    """Spans for requests, model calls and judgements, and the events about them.
 
-    def __init__(self) -> None:
+    `span_events` says whether an event is one of a span as well as a log record. None: where nobody takes log records.
+    """
+
+    def __init__(self, *, span_events: bool | None = None) -> None:
+        self._events = OtelEvents()
+        self._span_events = span_events
         provider = trace.get_tracer_provider()
         # Without an SDK the API hands out spans that record nothing; asking it each time would only cost time.
         self.enabled = not isinstance(provider, trace.ProxyTracerProvider | trace.NoOpTracerProvider)
@@ -83,27 +90,54 @@ class Traces:
         self, judge: str, attributes: Mapping[str, str], generation: tuple[str, str | None]
     ) -> JudgementTrace:
         """A client span in a trace of its own, linked to the model call that is judged (its trace and its span)."""
-        links = [Link(context)] if (context := _recorded(*generation)) is not None else []
+        judged = _recorded(*generation)
+        links = [Link(judged)] if judged is not None else []
         span = self._tracer.start_span(
             f"judge {judge}", context=Context(), kind=SpanKind.CLIENT, attributes=attributes, links=links
         )
         context = span.get_span_context()
-        return JudgementTrace(trace.format_trace_id(context.trace_id) if context.is_valid else new_trace_id(), span)
+        trace_id = trace.format_trace_id(context.trace_id) if context.is_valid else new_trace_id()
+        return JudgementTrace(trace_id, span, judged)
 
-    def judged(self, span: Span, result: Mapping[str, str | int]) -> None:
-        """Put a judge's label on its span."""
-        span.add_event(_RESULT, dict(result))
+    def judged(self, judgement: JudgementTrace, result: Attributes) -> None:
+        """Tell of a judge's label, as an event of the model call that it judges."""
+        self._tell(EVALUATION, result, judgement.judged, judgement.span)
 
-    def evaluated(self, generation: tuple[str | None, str | None], result: Mapping[str, str | int | float]) -> None:
-        """Put a vote on the current span: an event with its `result`, and a link to the model call that it judges.
+    def evaluated(self, generation: tuple[str | None, str | None], result: Attributes) -> None:
+        """Tell of a vote, as an event of the model call that it judges, to which the current span is linked.
 
         `generation` is the trace id and the span id of that call, as far as they are known.
         """
-        span = trace.get_current_span()
-        if self.enabled and span.is_recording():
-            span.add_event(_RESULT, dict(result))
-            if (judged := _recorded(*generation)) is not None:
-                span.add_link(judged)
+        span, judged = trace.get_current_span(), _recorded(*generation)
+        self._tell(EVALUATION, result, judged, span)
+        if self.enabled and span.is_recording() and judged is not None:
+            span.add_link(judged)
+
+    def assigned(
+        self, span: Span, variant: Arm, config_revision: str, comparison_id: str | None, more: Attributes
+    ) -> None:
+        """Tell the operators which prompt somebody gets, as an event of the span in which they get it.
+
+        It is in no baggage and no header, so that neither voters nor the model server hear of it.
+        """
+        context = span.get_span_context()
+        flag = {
+            "feature_flag.key": "ab_testing",
+            "feature_flag.provider.name": "canopy",
+            "feature_flag.result.variant": variant,
+            "feature_flag.result.reason": "split",
+            "feature_flag.version": config_revision,
+            **({"feature_flag.context.id": comparison_id} if comparison_id is not None else {}),
+            **more,
+        }
+        self._tell(ASSIGNMENT, flag, context if context.is_valid else None, span)
+
+    def _tell(self, name: str, attributes: Attributes, about: SpanContext | None, span: Span) -> None:
+        """Send a log record about one span, or put a span event on another, or both."""
+        sent = self._events.emit(name, attributes, about)
+        wanted = self._span_events or (self._span_events is None and not sent)
+        if wanted and span.is_recording():
+            span.add_event(name, dict(attributes))
 
     def generated(self, request: Span, call: Span, generation: Generation) -> None:
         """Tell the witness, if there is one."""

@@ -61,7 +61,8 @@ the server takes off again; named here, it isn't even loaded. */}}
     "OTEL_EXPORTER_OTLP_ENDPOINT" .endpoint
     "OTEL_PYTHON_EXPORTER_OTLP_HTTP_TRACES_CREDENTIAL_PROVIDER" "canopy"
     "OTEL_METRICS_EXPORTER" "none"
-    "OTEL_LOGS_EXPORTER" "none"
+    "OTEL_PYTHON_EXPORTER_OTLP_HTTP_LOGS_CREDENTIAL_PROVIDER" "canopy"
+    "OTEL_LOGS_EXPORTER" (.logs | ternary "otlp" "none")
     "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS" "aiohttp-client,aiohttp-server,asgi,asyncio,aws-lambda,click,exceptions,fastapi,httpx,httpx2,jinja2,logging,psycopg,requests,sqlalchemy,sqlite3,starlette,structlog,system_metrics,threading,urllib,urllib3" }}
 {{- range $name, $value := $variables }}
 {{- if and $value (not (has $name $own)) }}

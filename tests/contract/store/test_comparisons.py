@@ -100,6 +100,8 @@ async def test_a_preference_is_for_the_prompt_on_that_side(store: Store) -> None
             model="llama32",
             config_revision="revision-1",
             trace_id=comparison.trace_id,
+            generation_ids=(comparison.generation_a, comparison.generation_b),
+            span_ids=(None, None),
         )
         assert receipt.winning_prompt_id == {"prompt": "sha256:one", "prompt_b": "sha256:two", None: None}[winner]
         assert await store.ballot_counts(comparison.experiment.id) == BallotCounts(

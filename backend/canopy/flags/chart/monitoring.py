@@ -55,3 +55,4 @@ class OpenTelemetry(Part):
     enabled: bool = False
     instrumentation: str = Field("true", min_length=1)
     endpoint: Address = ""
+    logs: bool = False
