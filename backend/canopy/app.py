@@ -227,7 +227,7 @@ async def _watch_config(parts: Parts, registry: PromptRegistry, mlflow: MlflowLi
     async def changed(config: Config) -> None:
         tell_who_gets_in(parts)  # first: the values are in force, and what follows may wait for other servers
         registry.look_again()
-        await mlflow.use(config.values.mlflow)
+        mlflow.use(config.values.mlflow)
         try:
             await parts.inference.use(_model_url(config))
         except ConfigError as error:

@@ -213,7 +213,7 @@ class Pipeline:
         """
         self._telemetry.traces.generated(call.request_span, call.span, generation)
         _end_span(call.span, generation)
-        self._budgets.spend(call.question.asker, len(generation.response_text.encode()))
+        self._budgets.spend(call.question.asker, _size(generation))
         tell = call.question.finished or self._telemetry.emit
         recording = asyncio.create_task(self._recorded(GenerationFinished(generation, reason), tell))
         self._recordings.add(recording)
@@ -230,6 +230,12 @@ class Pipeline:
         tell(ended)
         self._tell_recorded(generation)
         return True
+
+
+def _size(generation: Generation) -> int:
+    """The bytes of the texts that are stored with it."""
+    turns = [turn["content"] for turn in generation.messages or ()]
+    return sum(len(text.encode()) for text in (generation.input_text, *turns, generation.response_text))
 
 
 def _shutting_down() -> ShuttingDown:

@@ -37,6 +37,26 @@ async def test_filling_the_disk_with_texts(
         assert (await ben.get("/")).status_code == 200
 
 
+async def test_spending_everybodys_budget_by_what_is_refused(
+    model: FakeModelServer, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    async with (
+        guarded_server(
+            tmp_path_factory.mktemp("refused"), model, "open", rate_limits={"open_bytes_per_day": 100_000}
+        ) as (server, _),
+        people(server, "open") as (_, ben, cem, _),
+    ):
+        for path in ("/feedback", "/feedback/ab", "/summarize", "/summarize/chat", "/summarize/ab"):
+            for _ in range(20):  # each twice what the budget has, and more requests than it has records
+                assert (await ben.post(path, content=b"[" * 10_000)).status_code == 422
+        refused = {"input_text": "x", "response_text": "y" * 50_000, "rating": "no rating"}
+        for _ in range(5):
+            assert (await ben.post("/feedback", json=refused)).status_code == 422
+            assert (await ben.put("/feedback/review", json=refused)).status_code == 422
+        assert (await cem.post("/feedback", json=lab_vote())).status_code == 200
+        assert (await cem.post("/summarize", json={"prompt": "A text."})).status_code == 200
+
+
 async def test_what_the_model_writes_counts_also_for_a_client_that_goes_away(
     model: FakeModelServer, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

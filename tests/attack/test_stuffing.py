@@ -80,6 +80,19 @@ async def test_voting_on_one_response_in_many_sessions(target: Target) -> None:
 
 
 @pytest.mark.own_server
+async def test_voting_on_ones_own_response_under_many_users(alone: httpx.AsyncClient) -> None:
+    """Who asked in a session may vote in it, and is one of many once more when they call themselves something else."""
+    asked = {"prompt": f"A text {uuid.uuid4()}", "stream": False, "session_id": "mine"}
+    generation = (await alone.post("/summarize", json=asked)).json()["generation_id"]
+    vote = {"generation_id": generation, "rating": "thumbs_down", "session_id": "mine"}
+    statuses = await vote_at_once(alone, [vote | {"user_id": f"user{n}"} for n in range(MANY)])
+    assert 1 <= statuses.count(200) <= 10
+    assert set(statuses) == {200, 422}
+    assert set(await vote_at_once(alone, [vote])) == {200}
+    assert (await stats(alone))["total"] <= 11
+
+
+@pytest.mark.own_server
 async def test_voting_on_one_response_by_its_id_its_request_and_its_texts(alone: httpx.AsyncClient) -> None:
     """It is the same response, however it is named, and has one vote of each voter."""
     text = f"A text {uuid.uuid4()}"

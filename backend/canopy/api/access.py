@@ -1,6 +1,8 @@
 """Who may use which route. Every route has its rule in one table, and a route without one can't be served."""
 
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
+from functools import partial
+from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from starlette.requests import Request
@@ -87,6 +89,26 @@ def asker_in(scope: MutableMapping[str, Any]) -> Asker:
     return asker
 
 
+class Admitted:
+    """A request that is let in: `receive` its body with this, and say when it was `stored`."""
+
+    def __init__(self, receive: Receive, spend: Callable[[int], None] | None) -> None:
+        self._receive = receive
+        self._spend = spend
+        self._received = 0
+
+    async def receive(self) -> Message:
+        """The next message, whose bytes count."""
+        message = await self._receive()
+        self._received += len(message.get("body", b""))
+        return message
+
+    def stored(self) -> None:
+        """Put what was received on the asker's budget."""
+        if self._spend is not None:
+            self._spend(self._received)
+
+
 class Access:
     """Lets in who may."""
 
@@ -100,34 +122,28 @@ class Access:
         rule, app = rule_of(route), route.app
 
         async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
-            receive = await self.admit(Request(scope, receive), rule)
+            admitted = await self.admit(Request(scope, receive), rule)
             if rule.limit == "read":  # what it costs grows with what is stored
                 await while_somebody_waits(app, scope, receive, send)
-            else:
-                await app(scope, receive, send)
+                return
+
+            async def sending(message: Message) -> None:
+                if message["type"] == "http.response.start" and message["status"] < HTTPStatus.BAD_REQUEST:
+                    admitted.stored()
+                await send(message)
+
+            await app(scope, admitted.receive, sending)
 
         guarded_app: ASGIApp = guarded
         route.app = guarded_app
 
-    def _charged(self, asker: Asker, receive: Receive) -> Receive:
-        """What is received, on the asker's budget. Raises RateLimited when nothing is left of it."""
-        budgets = self._parts.budgets
-        budgets.begin(asker)
-
-        async def charged() -> Message:
-            message = await receive()
-            budgets.spend(asker, len(message.get("body", b"")))
-            return message
-
-        return charged
-
-    async def admit(self, request: Request, rule: Rule) -> Receive:
-        """Find out who asks and count the request; what to receive its body with, which counts that too.
+    async def admit(self, request: Request, rule: Rule) -> "Admitted":
+        """Find out who asks and count the request.
 
         Raises Unauthenticated, Forbidden or one of its kinds, or RateLimited.
         """
         if rule.role is None:
-            return request.receive
+            return Admitted(request.receive, None)
         values = self._parts.config.current.values
         user = None
         if values.auth.mode != "open":
@@ -142,7 +158,11 @@ class Access:
         if rule.limit is not None and asker.known:
             self._parts.limits.count(rule.limit, asker.key, values.rate_limits)
         stores = rule.limit in {"summarize", "feedback"} and request.method != "DELETE"
-        return self._charged(asker, request.receive) if stores else request.receive
+        if stores:
+            self._parts.budgets.check(asker)
+        # What an answer takes to store is known, and counted, where it is recorded.
+        spend = partial(self._parts.budgets.spend, asker) if stores and rule.limit == "feedback" else None
+        return Admitted(request.receive, spend)
 
     async def identify(self, request: Request) -> Identity:
         """Who asks: by the token in the header or, without one, by what a browser sends of itself.

@@ -44,8 +44,10 @@ class DirectRoutes:
             return send(message)
 
         try:
-            receive = await self._access.admit(request, rule)
+            admitted = await self._access.admit(request, rule)
+            receive = admitted.receive
             response = await route.endpoint(Request(scope, receive, send))
+            admitted.stored()  # what is refused has raised
             await response(scope, receive, sending)
         except Exception as error:
             known = isinstance(error, CanopyError)

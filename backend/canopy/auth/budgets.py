@@ -13,14 +13,17 @@ _TOGETHER = "everybody"  # whom Canopy doesn't know have one budget, which prote
 
 
 class Budgets:
-    """Spent as it is stored, and asked before: whoever has something left may store one thing more, however long."""
+    """Spent when something is stored, and asked before: who has something left may store one thing more, however long.
+
+    What is refused costs nothing: a budget that many share would be spent by whoever sends what can't be stored.
+    """
 
     def __init__(self, limits: RateLimits, values: Callable[[], RateLimitValues]) -> None:
         self._limits = limits
         self._values = values
 
-    def begin(self, asker: Asker) -> None:
-        """Count a request that stores something. Raises RateLimited when nothing is left of the asker's bytes."""
+    def check(self, asker: Asker) -> None:
+        """Raises RateLimited when nothing is left of the asker's bytes."""
         limit, client = self._bytes(asker)
         if not limit.number:
             return
@@ -30,15 +33,12 @@ class Budgets:
                 f"That is as much text as {who} may have kept in a day ({limit.number:,} bytes). {again(wait)}",
                 retry_after=whole(wait),
             )
-        self._limits.add("bytes", client, limit, _RECORD)
 
     def spend(self, asker: Asker, size: int) -> None:
-        """Count bytes that are stored."""
-        if not size:
-            return
+        """Count a record that is stored, with so many bytes of texts."""
         limit, client = self._bytes(asker)
         if limit.number:
-            self._limits.add("bytes", client, limit, size)
+            self._limits.add("bytes", client, limit, _RECORD + size)
 
     def foreign_vote(self, asker: Asker) -> RateLimited | None:
         """What to answer to a vote on texts that Canopy didn't make: None while the asker may give one."""

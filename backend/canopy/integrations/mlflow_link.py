@@ -26,6 +26,8 @@ class MlflowLink:
         self._deliveries = store.deliveries
         self._telemetry = telemetry
         self._worker = DeliveryWorker(config, store.deliveries, telemetry, self._headers)
+        self._wanted: MlflowValues | None = None
+        self._following: asyncio.Task[None] | None = None
         self._traces: MlflowTraces | None = None  # one for good: the SDK's processors can't be taken out again
 
     def start(self) -> asyncio.Task[None]:
@@ -33,13 +35,22 @@ class MlflowLink:
         self._follow(self._config.current.values.mlflow)
         return self._worker.start()
 
-    async def use(self, values: MlflowValues) -> None:
-        """Follow new values. In a thread: the spans for the target of before may take a moment."""
-        await asyncio.to_thread(self._follow, values)
+    def use(self, values: MlflowValues) -> None:
+        """Follow new values, the newest last. Nobody waits: the spans for a target that hangs take half a minute."""
+        self._wanted = values
+        if self._following is None or self._following.done():
+            self._following = asyncio.create_task(self._catch_up())
+
+    async def _catch_up(self) -> None:
+        while (wanted := self._wanted) is not None:
+            self._wanted = None
+            await asyncio.to_thread(self._follow, wanted)
 
     async def close(self) -> None:
         """Finish or release the deliveries under way, and send the spans that wait."""
         await self._worker.close()
+        if self._following is not None:
+            await self._following
         if self._traces is not None:
             await asyncio.to_thread(self._traces.shutdown)
 

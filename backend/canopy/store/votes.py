@@ -22,7 +22,7 @@ from canopy.store.schema import feedback, idempotency_keys, series
 from canopy.store.series import Labels, SeriesIds
 from canopy.store.subjects import Subject, Subjects
 from canopy.store.trigrams import Trigrams
-from canopy.store.voters import ANONYMOUS
+from canopy.store.voters import ANONYMOUS, voter_of
 
 KEY_LIFETIME = 24 * 3_600_000_000  # microseconds
 _PURGE_INTERVAL = 60.0  # seconds between two looks for expired keys
@@ -271,9 +271,9 @@ def _most_voters(vote: Vote, generation: Row[Any] | None) -> int | None:
     """
     if generation is None or vote.voters_per_response is None:
         return None
-    asked, votes = (generation.session_id, generation.user_id), (vote.session_id, vote.user_id)
-    own = asked == votes or any(mine is not None and mine == theirs for mine, theirs in zip(votes, asked, strict=True))
-    return None if own else vote.voters_per_response
+    asked = voter_of(generation.user_id, generation.user_proof, generation.session_id)
+    own = {asked, voter_of(None, None, generation.session_id)}  # not whoever else comes in the asker's session
+    return None if (vote.voter or ANONYMOUS) in own else vote.voters_per_response
 
 
 def _repeated(vote: Vote, known: tuple[str, Receipt | bytes] | None) -> Receipt | None:
