@@ -114,6 +114,15 @@ ROWS: list[list[Document]] = [
         {"judges": []},
         {"judges": [{"name": "tone", "instructions": "Judge.", "labels": GRADES[:1] * 2}]},
     ],
+    [
+        {},
+        POSTGRESQL | {"autoscaling": {"enabled": True, "targetCpu": 0}},
+        POSTGRESQL | {"autoscaling": {"enabled": True, "targetCpu": 0, "targetQueued": 1}},
+        {"autoscaling": {"behavior": {"scaleSideways": {}}}},
+        {"serviceMonitor": {"enabled": True}, "podMonitor": {"enabled": True}},
+        {"podMonitor": {"enabled": True, "limits": {"sampleLimit": 5000}}},
+        {"serviceMonitor": {"enabled": True, "limits": {"sampleLimits": 5000}}},
+    ],
     [{}, {"judgeRuns": {"enabled": True}}, {"judging": {"online": True}}],
     [
         {},

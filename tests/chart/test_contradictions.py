@@ -32,6 +32,11 @@ POSTGRESQL = ("store.engine=postgresql", "store.existingSecret.name=db")
             (*POSTGRESQL, "autoscaling.enabled=true", "autoscaling.minReplicas=9"),
             "autoscaling.minReplicas is larger than autoscaling.maxReplicas. Swap them.",
         ),
+        ((*POSTGRESQL, "autoscaling.enabled=true", "autoscaling.targetCpu=0"), "there is nothing to scale by. Set"),
+        (
+            ("serviceMonitor.enabled=true", "podMonitor.enabled=true"),
+            "Prometheus would count all twice. Keep one of them.",
+        ),
         (("LLAMA_STACK_URL=null",), "LLAMA_STACK_URL is not set. Set it to the model server's address"),
         (
             ("route.enabled=true", "route.insecurePolicy=Allow", "auth.mode=token", "authTokens.existingSecret.name=t"),

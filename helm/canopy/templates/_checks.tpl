@@ -29,6 +29,14 @@ Values that contradict each other end here, each with the sentence that says the
 {{- if and .autoscaling.enabled (gt (int .autoscaling.minReplicas) (int .autoscaling.maxReplicas)) }}
 {{- fail "autoscaling.minReplicas is larger than autoscaling.maxReplicas. Swap them." }}
 {{- end }}
+{{- with .autoscaling }}
+{{- if and .enabled (not (or (include "canopy.targetCpu" .) .targetInFlight .targetQueued .metrics)) }}
+{{- fail "autoscaling.enabled is true, but there is nothing to scale by. Set autoscaling.targetCpu, or targetInFlight and targetQueued where a metrics adapter serves them." }}
+{{- end }}
+{{- end }}
+{{- if and .serviceMonitor.enabled .podMonitor.enabled }}
+{{- fail "serviceMonitor.enabled and podMonitor.enabled are both true, so that Prometheus would count all twice. Keep one of them." }}
+{{- end }}
 {{- if not (or .LLAMA_STACK_URL .image.embeddedModel) }}
 {{- fail "LLAMA_STACK_URL is not set. Set it to the model server's address, such as http://ogx-service:8321 or http://llama-stack-service:8321, or image.embeddedModel to true where the image brings the embedded model." }}
 {{- end }}

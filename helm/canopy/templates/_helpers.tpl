@@ -288,3 +288,8 @@ anything else is outside the cluster; `name.namespace` could be either, so it is
 {{- end }}
 {{- end }}
 {{- end }}
+
+{{/* The use of CPU that a HorizontalPodAutoscaler aims at; nothing where CPU decides nothing. Null takes the default. */}}
+{{- define "canopy.targetCpu" -}}
+{{- with .targetCpu | kindIs "invalid" | ternary 70 .targetCpu }}{{ int . }}{{ end }}
+{{- end }}

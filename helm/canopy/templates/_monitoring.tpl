@@ -7,3 +7,20 @@
 {{- define "canopy.dashboard" -}}
 canopy-dashboard-{{ base . | trimSuffix ".json" }}
 {{- end }}
+
+{{/* What a scrape is like, by whichever resource. */}}
+{{- define "canopy.scrape" -}}
+path: /metrics
+interval: {{ .interval }}
+{{- with .scrapeTimeout }}
+scrapeTimeout: {{ . }}
+{{- end }}
+{{- with .relabelings }}
+relabelings:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .metricRelabelings }}
+metricRelabelings:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}

@@ -138,17 +138,22 @@ cuts no stream. Its Secret is there as variables, for oauth2-proxy, and as files
 {{- end }}
 
 {{/*
-Environment, image and volumes stand in the pod template, so a change of them rolls out by itself. What is in the
+Takes root and, for the server's pods, scraped. Environment, image and volumes stand in the pod template, so a change of them rolls out by itself. What is in the
 ConfigMap the server reloads; a hash of it would only restart pods that don't need it.
 */}}
 {{- define "canopy.podAnnotations" -}}
 {{- $annotations := dict "kubectl.kubernetes.io/default-container" "canopy" -}}
-{{- if eq .Values.config.rollout "restart" -}}
-{{- $_ := set $annotations "checksum/config" (include "canopy.config" . | sha256sum) -}}
+{{- if eq .root.Values.config.rollout "restart" -}}
+{{- $_ := set $annotations "checksum/config" (include "canopy.config" .root | sha256sum) -}}
 {{- end -}}
-{{- if .Values.opentelemetry.enabled -}}
-{{- $_ := set $annotations "instrumentation.opentelemetry.io/inject-python" .Values.opentelemetry.instrumentation -}}
+{{- if .root.Values.opentelemetry.enabled -}}
+{{- $_ := set $annotations "instrumentation.opentelemetry.io/inject-python" .root.Values.opentelemetry.instrumentation -}}
 {{- $_ := set $annotations "instrumentation.opentelemetry.io/container-names" "canopy" -}}
 {{- end -}}
-{{ toYaml (merge (dict) .Values.podAnnotations .Values.annotations $annotations) }}
+{{- if and .scraped .root.Values.scrapeAnnotations.enabled -}}
+{{- $_ := set $annotations "prometheus.io/scrape" "true" -}}
+{{- $_ := set $annotations "prometheus.io/port" "8001" -}}
+{{- $_ := set $annotations "prometheus.io/path" "/metrics" -}}
+{{- end -}}
+{{ toYaml (merge (dict) .root.Values.podAnnotations .root.Values.annotations $annotations) }}
 {{- end }}

@@ -74,6 +74,16 @@ OF_THE_CHART: tuple[Contradiction[ChartValues], ...] = (
         "autoscaling.minReplicas is larger than autoscaling.maxReplicas. Swap them.",
     ),
     Contradiction(
+        lambda values: values.autoscaling.enabled and values.autoscaling.scales_by_nothing,
+        "autoscaling.enabled is true, but there is nothing to scale by. Set autoscaling.targetCpu, or targetInFlight "
+        "and targetQueued where a metrics adapter serves them.",
+    ),
+    Contradiction(
+        lambda values: values.service_monitor.enabled and values.pod_monitor.enabled,
+        "serviceMonitor.enabled and podMonitor.enabled are both true, so that Prometheus would count all twice. Keep "
+        "one of them.",
+    ),
+    Contradiction(
         lambda values: not (values.LLAMA_STACK_URL or values.image.embedded_model),
         "LLAMA_STACK_URL is not set. Set it to the model server's address, such as http://ogx-service:8321 or "
         "http://llama-stack-service:8321, or image.embeddedModel to true where the image brings the embedded model.",

@@ -1,18 +1,31 @@
 """What watches the pods: metrics, alerts, dashboards and traces."""
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from canopy.flags.chart.types import Address, Duration, Part, Texts
+from canopy.flags.chart.types import Address, Duration, Objects, OptionalDuration, Part, Texts
+
+type Limit = Literal["sampleLimit", "targetLimit", "labelLimit", "labelNameLengthLimit", "labelValueLengthLimit"]
+type Limits = dict[Limit, Annotated[int, Field(ge=1)]]
 
 
-class ServiceMonitor(Part):
-    """Prometheus' scrape."""
+class Monitor(Part):
+    """A scrape by the Prometheus operator."""
 
     enabled: bool = False
     interval: Duration = "30s"
+    scrape_timeout: OptionalDuration = ""
     labels: Texts = Field({})
+    relabelings: Objects = Field([])
+    metric_relabelings: Objects = Field([])
+    limits: Limits = Field({})
+
+
+class ScrapeAnnotations(Part):
+    """Annotations by which a Prometheus without the operator finds pods."""
+
+    enabled: bool = False
 
 
 class PrometheusRules(Part):

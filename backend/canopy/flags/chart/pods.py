@@ -1,10 +1,10 @@
 """The server's image, its Secrets, and how its pods run."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from canopy.flags.chart.types import Digest, DnsName, Part, Repository, Resources, Schedule, Tag, Texts
+from canopy.flags.chart.types import Digest, DnsName, Objects, Part, Repository, Resources, Schedule, Tag, Texts
 
 
 class Image(Part):
@@ -48,7 +48,23 @@ class Autoscaling(Part):
     enabled: bool = False
     min_replicas: int = Field(2, ge=1)
     max_replicas: int = Field(6, ge=1)
-    target_cpu: int = Field(70, ge=1, le=1000)
+    target_cpu: int = Field(70, ge=0, le=1000)
+    target_in_flight: int | None = Field(None, ge=1)
+    target_queued: int | None = Field(None, ge=1)
+    metrics: Objects = Field([])
+    behavior: dict[Literal["scaleUp", "scaleDown"], dict[str, Any]] = Field(
+        {
+            "scaleDown": {
+                "stabilizationWindowSeconds": 300,
+                "policies": [{"type": "Pods", "value": 1, "periodSeconds": 60}],
+            }
+        }
+    )
+
+    @property
+    def scales_by_nothing(self) -> bool:
+        """Whether no number decides how many pods there are."""
+        return not (self.target_cpu or self.target_in_flight or self.target_queued or self.metrics)
 
 
 class PodSecurityContext(Part):

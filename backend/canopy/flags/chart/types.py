@@ -54,6 +54,7 @@ DatabaseHost = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:_-]*$", m
 DatabaseName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}$")]
 DatabaseUser = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,199}$")]
 Duration = Annotated[str, StringConstraints(pattern=r"^[0-9]+(ms|s|m)$")]
+OptionalDuration = Annotated[str, StringConstraints(pattern=r"^([0-9]+(ms|s|m))?$")]
 
 
 class Part(BaseModel):

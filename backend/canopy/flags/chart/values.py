@@ -7,7 +7,7 @@ from pydantic.alias_generators import to_camel
 
 from canopy.flags.chart.access import AuthProxy, AuthTokens
 from canopy.flags.chart.extras import Containers, EnvFrom, Extras, Metadata
-from canopy.flags.chart.monitoring import Monitoring, OpenTelemetry, ServiceMonitor
+from canopy.flags.chart.monitoring import Monitor, Monitoring, OpenTelemetry, ScrapeAnnotations
 from canopy.flags.chart.network import CaBundle, HttpRoute, Ingress, NetworkPolicy, Proxy, Route
 from canopy.flags.chart.pods import (
     Autoscaling,
@@ -70,7 +70,9 @@ class ChartValues(Values):
     ca_bundle: CaBundle = CaBundle()
     network_policy: NetworkPolicy = NetworkPolicy()
     judge_runs: JudgeRuns = JudgeRuns()
-    service_monitor: ServiceMonitor = ServiceMonitor()
+    service_monitor: Monitor = Monitor()
+    pod_monitor: Monitor = Monitor()
+    scrape_annotations: ScrapeAnnotations = ScrapeAnnotations()
     opentelemetry: OpenTelemetry = OpenTelemetry()
     monitoring: Monitoring = Monitoring()
     test: TestPod = TestPod()
