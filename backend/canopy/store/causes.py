@@ -38,11 +38,11 @@ _POSTGRES = [
         r'role ".*" does not exist|no such user|role ".*" is not permitted to log in',
         f"The database has no such user (role), or none that may log in: create it, or correct the user in {_URL}.",
     ),
-    (r"no password supplied", f"The server wants a password, and {_URL} has none."),
+    (r"no password supplied", f"The server wants a password, and neither {_URL} nor `PGPASSWORD` has one."),
     (
         r"authentication failed|wrong password|invalid SCRAM|error received from server in SCRAM",
-        f"The server refused the password: correct user and password in {_URL} (`@`, `:`, `/`, `?` and `%` in one are "
-        "written %40, %3A, %2F, %3F and %25).",
+        f"The server refused the password: correct user and password in {_URL} or `PGPASSWORD` (in the address `@`, "
+        "`:`, `/`, `?` and `%` are written %40, %3A, %2F, %3F and %25).",
     ),
     (
         r'database ".*" does not exist|no such database|database not found',

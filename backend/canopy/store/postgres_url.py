@@ -39,11 +39,14 @@ class Address(NamedTuple):
         ports = self.parameters.get("port", "").split(",")
         if len(ports) < len(hosts):
             ports = ports * len(hosts)
-        places = [
-            f"{host if host and not host.startswith('/') else 'local socket'}{f':{port}' if port else ''}"
-            for host, port in zip(hosts, ports, strict=False)
-        ]
+        places = map(_place, hosts, ports)
         return f"{self.parameters['dbname']} on {', '.join(places)}"
+
+
+def _place(host: str, port: str) -> str:
+    if not host or host.startswith("/"):
+        return "local socket"
+    return f"[{host}]:{port}" if ":" in host and port else f"{host}:{port}" if port else host
 
 
 def read(url: str) -> Address:

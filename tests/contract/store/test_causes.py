@@ -1,9 +1,11 @@
-"""Whatever keeps a real PostgreSQL from being used is named, with what to do, and without the password."""
+"""Whatever keeps a real PostgreSQL or a file of SQLite from being used is named, with what to do and no password."""
 
 import asyncio
 import contextlib
 import socket
+import sqlite3
 from collections.abc import AsyncGenerator, Generator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,8 +13,9 @@ from psycopg import sql
 from sqlalchemy.exc import OperationalError
 
 from canopy.errors import StoreError
-from canopy.store import Store, open_store
+from canopy.store import Store, open_store, sqlite
 from canopy.store.causes import cause
+from canopy.store.sqlstore import SqlStore
 from tests.contract.store.records import on_texts
 from tests.support.certificates import certificate
 from tests.support.pgbouncer import PgBouncer
@@ -107,11 +110,16 @@ async def test_a_failure_to_connect_names_its_cause(
             assert named in await _why(f"postgresql://{url}")
 
 
-async def test_the_right_password_over_tls_gets_in(guarded: PostgresServer) -> None:
+@pytest.mark.parametrize("password", [":hunter2-%2F", ""])
+async def test_the_right_password_over_tls_gets_in(
+    guarded: PostgresServer, password: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """So that it's the cause, and nothing else, that keeps the others out."""
     with guarded.connect("votes") as conn:
-        conn.execute("CREATE SCHEMA secured AUTHORIZATION secured")
-    store = open_store(f"postgresql://secured:hunter2-%2F@127.0.0.1:{guarded.port}/votes?sslmode=require")
+        conn.execute("CREATE SCHEMA IF NOT EXISTS secured AUTHORIZATION secured")
+    if not password:
+        monkeypatch.setenv("PGPASSWORD", "hunter2-/")  # as the chart hands it over
+    store = open_store(f"postgresql://secured{password}@127.0.0.1:{guarded.port}/votes?sslmode=require")
     await store.start()
     await store.ping()
     await store.close()
@@ -228,3 +236,53 @@ def test_what_poolers_say_names_its_cause(words: str, named: str) -> None:
     assert why is not None
     assert named in why
     assert "hunter2" not in why
+
+
+async def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
+    (tmp_path / "canopy.db").write_text("This is a letter, and a long one. " * 100)
+    assert "is no SQLite database, or is damaged" in await _why(f"sqlite:///{tmp_path}/canopy.db")
+
+
+async def test_a_folder_in_place_of_the_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "canopy.db").mkdir()
+    assert "can't be opened" in await _why(f"sqlite:///{tmp_path}/canopy.db")
+
+
+async def test_a_full_volume_is_told_with_the_vote_that_it_refuses(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/canopy.db")
+    await store.start()
+    assert isinstance(store, SqlStore)
+    with store._database.writer.connect() as conn:  # its one connection: a file that may not grow
+        pages = conn.exec_driver_sql("PRAGMA page_count").scalar_one()
+        conn.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(StoreError) as refused:
+        for i in range(1_000):
+            await store.record_vote(on_texts(voter=f"v{i}", input_text="long " * 10_000))
+    assert refused.value.reason == "The volume is full."
+    await store.close()
+
+
+async def test_a_file_that_another_process_keeps_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "_BUSY_TIMEOUT", 0.2)
+    store = open_store(f"sqlite:///{tmp_path}/canopy.db")
+    await store.start()
+    with closing(sqlite3.connect(tmp_path / "canopy.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError) as refused:
+            await store.record_vote(on_texts(voter="v"))
+    assert refused.value.reason is not None
+    assert "Another process has had the file locked" in refused.value.reason
+    assert (await store.record_vote(on_texts(voter="v"))).outcome == "created"
+    await store.close()
+
+
+async def test_a_file_whose_tables_are_gone_is_told(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/canopy.db")
+    await store.start()
+    with closing(sqlite3.connect(tmp_path / "canopy.db")) as other:
+        other.execute("DROP TABLE alembic_version")
+    with pytest.raises(StoreError) as refused:
+        await store.ping()
+    assert refused.value.reason is not None
+    assert "tables are gone from the file" in refused.value.reason
+    await store.close()

@@ -108,6 +108,7 @@ def test_an_address_is_taken_as_people_paste_it(pasted: str, differs: dict[str, 
 def test_several_hosts_and_a_socket_are_places() -> None:
     hosts = open_store("postgresql://ana:hunter2@one:5432,two:5433/votes?target_session_attrs=read-write")
     assert hosts.description == "PostgreSQL, votes on one:5432, two:5433"
+    assert open_store("postgresql://[::1]:5433/votes").description == "PostgreSQL, votes on [::1]:5433"
     assert open_store("postgresql:///votes?host=/run/postgresql").description == "PostgreSQL, votes on local socket"
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import threading
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 
@@ -205,6 +206,30 @@ async def test_a_read_that_hangs_is_given_up_and_its_connection_with_it(
     assert "gave no answer" in (cause(given_up.value) or "")
     assert await store.count(Filter()) == 0
     await store.close()
+
+
+async def test_a_store_whose_volume_hangs_answers_and_ends(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a file on a network volume does: nobody can help the thread, and nobody waits for it."""
+    monkeypatch.setattr(writer, "_PATIENCE", 0.5)
+    store = open_store(store_url)
+    await store.start()
+    assert isinstance(store, SqlStore)
+    released = threading.Event()
+
+    def hang(conn: Connection, items: Sequence[None]) -> Sequence[None]:
+        del conn
+        released.wait(60)
+        return items
+
+    try:
+        for vote in (store._writer.submit(hang, None), store.record_vote(on_texts(voter="v")), store.ping()):
+            with pytest.raises(StoreError):
+                await vote
+        async with asyncio.timeout(30):
+            await store.close()
+        assert not released.is_set()
+    finally:
+        released.set()
 
 
 async def test_a_write_that_ends_its_thread_elsewhere_fails_alone(store_url: str) -> None:
