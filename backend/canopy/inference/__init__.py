@@ -20,4 +20,6 @@ def open_inference(llama_stack_url: str | None, settings: Settings) -> Inference
         retries=settings.model_retries,
         reply_timeout=settings.model_reply_timeout,
     )
-    return connect(llama_stack_url) if llama_stack_url else EmbeddedInference(connect)
+    return (
+        connect(llama_stack_url) if llama_stack_url else EmbeddedInference(lambda url, key: connect(url, api_key=key))
+    )

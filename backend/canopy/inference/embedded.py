@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
 from importlib.util import find_spec
 from pathlib import Path
+from secrets import token_urlsafe
 from typing import Self, cast
 
 from canopy.errors import ConfigError, ModelUnreachable
@@ -31,11 +32,12 @@ _log = logging.getLogger(__name__)
 class EmbeddedInference:
     """A small model server that starts and ends with Canopy, reached like any other one.
 
-    `connect` makes the client for the server's URL. A server that crashes is started again, after a pause that grows;
+    `connect` makes the client for the server's URL and its key: any page in a browser on this machine may ask a port
+    of it, and the key is what tells them apart. A server that crashes is started again, after a pause that grows;
     until it is back, calls are ModelUnreachable.
     """
 
-    def __init__(self, connect: Callable[[str], Inference]) -> None:
+    def __init__(self, connect: Callable[[str, str], Inference]) -> None:
         self._connect = connect
         self._server: _Server | None = None
         self._client: Inference | None = None
@@ -79,9 +81,10 @@ class EmbeddedInference:
         await self._end()
 
     async def _launch(self) -> "_Server":
-        self._server = server = await _Server.spawn(_model_file())
+        key = token_urlsafe()
+        self._server = server = await _Server.spawn(_model_file(), key)
         self._url = await server.url()
-        self._client = self._connect(self._url)
+        self._client = self._connect(self._url, key)
         await self._client.start()
         return server
 
@@ -129,15 +132,21 @@ class _Server:
         self._reader = asyncio.create_task(self._read_errors())
 
     @classmethod
-    async def spawn(cls, model_file: Path) -> Self:
-        """Start the process in Canopy's process group. Raises _StartError."""
+    async def spawn(cls, model_file: Path, key: str) -> Self:
+        """Start the process in Canopy's process group. The key isn't among its arguments, which anybody may read.
+
+        Raises _StartError.
+        """
         program = Path(__file__).with_name("embedded_server.py")
         # -P: the folder of the program is no place to import from.
         command = (sys.executable, "-P", str(program), str(model_file), MODEL, str(_CONTEXT), str(_SLOTS))
         try:
-            return cls(await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=PIPE))
+            process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=PIPE)
         except OSError as error:
             raise _StartError(str(error)) from error
+        server = cls(process)
+        server._stdin.write(f"{key}\n".encode())
+        return server
 
     @property
     def last_words(self) -> str:

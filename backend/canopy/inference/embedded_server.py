@@ -1,8 +1,9 @@
 """The embedded model's own process: `python embedded_server.py MODEL_FILE ALIAS CONTEXT SLOTS`.
 
-Serves the model on a free port of 127.0.0.1, prints the address as the only line on standard output, and ends when
-standard input does. That is when the parent lets go of it or dies, however it dies. Signals that reach the whole
-process group are the parent's business: streams that are open when it shuts down must be able to finish.
+Reads a key from standard input, serves the model on a free port of 127.0.0.1 to whoever has that key, prints the
+address as the only line on standard output, and ends when standard input does. That is when the parent lets go of it or
+dies, however it dies. Signals that reach the whole process group are the parent's business: streams that are open when
+it shuts down must be able to finish.
 
 Run as a file and not as a module, so that the process loads nothing of Canopy.
 """
@@ -16,6 +17,7 @@ def main(model_file: str, alias: str, context: int, slots: int) -> None:
     """Serve until standard input ends. Sizes in tokens; the slots share the context."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    key = os.read(0, 4096).decode().strip()  # the parent writes it in one piece, which a pipe keeps together
     answer = os.dup(1)
     os.dup2(2, 1)  # whatever the libraries print is noise
 
@@ -29,6 +31,7 @@ def main(model_file: str, alias: str, context: int, slots: int) -> None:
     params.model_alias = {alias}  # a set; of a string it would take the letters
     params.hostnames = ["127.0.0.1"]
     params.port = 0
+    params.api_keys = [key]
     params.n_ctx = context
     params.n_parallel = slots
     params.kv_unified = True

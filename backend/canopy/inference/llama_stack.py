@@ -45,6 +45,7 @@ class LlamaStackInference:
         token_timeout: float,
         retries: int,
         reply_timeout: float = 3600,
+        api_key: str | None = None,
     ) -> None:
         self._url = url
         self._connect_timeout = connect_timeout
@@ -52,6 +53,7 @@ class LlamaStackInference:
         self._token_timeout = token_timeout
         self._reply_timeout = reply_timeout
         self._retries = retries
+        self._api_key = api_key
         self._dialects: dict[str, Dialect] = {}
         self._endpoint: str | None = None  # the one of the server's possible addresses that answered last
         self._loading: asyncio.Task[Upstream] | None = None
@@ -163,7 +165,7 @@ class LlamaStackInference:
         # Imported late and in a thread: the client library takes half a second that nobody should wait for.
         upstream: type[Upstream] = import_module("canopy.inference.upstream").Upstream
         gc.freeze()  # a hundred thousand objects that stay: the collector need not walk through them again
-        return upstream(self._url, connect_timeout=self._connect_timeout, retries=self._retries)
+        return upstream(self._url, connect_timeout=self._connect_timeout, retries=self._retries, api_key=self._api_key)
 
 
 def _told(error: CanopyError, request: ChatRequest, secret: str) -> CanopyError:

@@ -35,7 +35,7 @@ _LONGEST_WAIT = 5  # seconds that a request waits for a busy server; beyond it t
 class Upstream:
     """A model server behind `llama_stack_client`. May be made in a thread, is used in the event loop.
 
-    `endpoints` are the addresses where its chat completions may be.
+    `endpoints` are the addresses where its chat completions may be. Without an `api_key` the environment's is sent.
     """
 
     # What a call can raise: the client's own errors before the headers, the transport's raw ones in the body.
@@ -48,13 +48,13 @@ class Upstream:
         OSError,
     )
 
-    def __init__(self, url: str, *, connect_timeout: float, retries: int) -> None:
+    def __init__(self, url: str, *, connect_timeout: float, retries: int, api_key: str | None = None) -> None:
         # `pool` bounds the look-up of the name too. There is no read timeout: the caller has its own, on tokens.
         timeout = httpx.Timeout(None, connect=connect_timeout, pool=connect_timeout)
         self._http = streaming_client(url, timeout=timeout, hooks=[_retry_soon_or_never])
         self.endpoints = endpoints(url)
         self._client = AsyncLlamaStackClient(
-            base_url=root(url), http_client=self._http, timeout=timeout, max_retries=retries
+            base_url=root(url), api_key=api_key, http_client=self._http, timeout=timeout, max_retries=retries
         )
 
     @property

@@ -8,6 +8,7 @@ import sys
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncGenerator
 from pathlib import Path
+from unittest import mock
 from urllib.parse import urlsplit
 
 import httpx
@@ -22,6 +23,8 @@ from canopy.settings import Settings
 from tests.contract.inference.conftest import read, request, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+KEY = "known-to-these-tests"
 
 PARENT = """
 import asyncio
@@ -41,13 +44,27 @@ asyncio.run(main())
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def small_model() -> AsyncGenerator[Inference]:
     inference = open_inference(None, Settings())
-    await inference.start()
-    yield inference
-    await inference.close()
+    with mock.patch("canopy.inference.embedded.token_urlsafe", return_value=KEY):
+        await inference.start()
+        yield inference
+        await inference.close()
 
 
 def url_in(description: str) -> str:
     return next(word.strip(",") for word in description.split() if word.startswith("http://127.0.0.1:"))
+
+
+async def test_only_who_has_the_key_of_this_run_may_ask(small_model: Inference) -> None:
+    """Such as no page of a stranger in a browser on this machine has, and no other account."""
+    async with httpx.AsyncClient(base_url=url_in(small_model.description), timeout=30) as stranger:
+        for key in ("", "no-key", "none"):
+            headers = {"Origin": "http://elsewhere.example", **({"Authorization": f"Bearer {key}"} if key else {})}
+            asked = await stranger.post(
+                "/v1/chat/completions", json={"messages": [{"role": "user", "content": "Hi"}]}, headers=headers
+            )
+            assert asked.status_code == 401
+            for path in ("/slots", "/props", "/metrics"):
+                assert (await stranger.get(path, headers=headers)).status_code in {401, 403, 404, 501}
 
 
 def server_process(inference: Inference) -> psutil.Process:
@@ -90,7 +107,9 @@ async def test_closing_a_stream_ends_its_generation(small_model: Inference) -> N
     async def busy(http: httpx.AsyncClient) -> bool:
         return any(slot["is_processing"] for slot in (await http.get("/slots")).json())
 
-    async with httpx.AsyncClient(base_url=url_in(small_model.description)) as http:
+    async with httpx.AsyncClient(
+        base_url=url_in(small_model.description), headers={"Authorization": f"Bearer {KEY}"}
+    ) as http:
         stream = small_model.stream(request("llama32", "Count from one to one thousand, and leave nothing out."))
         await anext(stream)
         assert await busy(http)
