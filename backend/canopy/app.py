@@ -2,10 +2,9 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from canopy.comparison import Comparisons
 from canopy.errors import ConfigError, StoreError
 from canopy.feedback.ballots import Ballots
 from canopy.feedback.indexing import IndexWatch
+from canopy.feedback.retention import Retention
 from canopy.feedback.reviews import Reviews
 from canopy.feedback.votes import Votes
 from canopy.flags import Config, ConfigSource
@@ -53,16 +53,13 @@ from canopy.telemetry.access_events import (
 from canopy.telemetry.events import (
     ConfigRejected,
     ConfigReloaded,
-    RecordsDeleted,
     StoreFailed,
 )
 from canopy.telemetry.store_events import StoreAtRisk
 
 MOUNTED_VALUES = Path("/canopy/canopy-config.yaml")
-_HOUR = 3600.0
 _log = logging.getLogger(__name__)
 _AFTER_A_FAILURE = 5.0  # seconds
-_DAY_MICROSECONDS = 86_400_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +177,7 @@ async def running(application: Application) -> AsyncGenerator[None]:
             partial(_watch_config, parts, registry, mlflow),
             partial(_watch_secrets, parts),
             partial(_end_sessions, parts),
-            partial(_retain, parts),
+            Retention(parts.store, parts.telemetry, parts.settings.retention_days).run,
             registry.run,
             parts.agreements.run,
             partial(_share_counts, parts),
@@ -281,17 +278,3 @@ async def _share_counts(parts: Parts) -> None:
         parts.telemetry.emit(StoreFailed(error.in_full, None))
 
     await Sharing(parts.limits, parts.store.exchange_counts, failed).run()
-
-
-async def _retain(parts: Parts) -> None:
-    """Delete what is older than the retention, once an hour."""
-    while days := parts.settings.retention_days:
-        try:
-            erased = await parts.store.prune(time.time_ns() // 1000 - days * _DAY_MICROSECONDS)
-        except StoreError as error:
-            parts.telemetry.emit(StoreFailed(error.in_full, None))
-        else:
-            counts = asdict(erased)
-            if any(counts.values()):
-                parts.telemetry.emit(RecordsDeleted(**counts))
-        await asyncio.sleep(_HOUR)

@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import os
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
@@ -117,10 +118,14 @@ class SQLite(Database):
 
     @override
     def prepare(self) -> None:
+        """A new folder and a new file are the account's and its group's alone; SQLite's other files take after it."""
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.parent.mkdir(mode=0o770, parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(f"The folder {self._path.parent} for the database can't be made.") from error
+        # What stands in the way of the file is told when it is opened.
+        with contextlib.suppress(OSError):
+            os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o660))
         if network := network_volume(self._path):
             self._refuse_without_locks(network)
 

@@ -273,6 +273,15 @@ class RecordsDeleted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class RetentionPostponed(Event):
+    """Nothing is deleted for an hour, because the clock is so many days ahead of what was to be expected."""
+
+    level: ClassVar[Level] = "warning"
+    name: ClassVar[str] = "retention_postponed"
+    ahead_days: float
+
+
+@dataclass(frozen=True, slots=True)
 class SearchIndexFilling(Event):
     """The index of the searches lacks so many of the `votes` that it lacked when the filling began."""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -23,7 +24,7 @@ from canopy.store.migrate import HEAD
 from canopy.store.opening import _database
 from canopy.store.postgres import Postgres
 from canopy.store.schema import metadata
-from tests.contract.store.records import a_ballot, a_comparison, a_generation, a_vote
+from tests.contract.store.records import a_ballot, a_comparison, a_generation, a_vote, on_texts
 
 MIGRATIONS = Path(canopy.store.__file__).with_name("migrations")
 
@@ -279,3 +280,17 @@ print(sorted({{"alembic", "psycopg"}} & set(sys.modules)))
 """
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)  # noqa: ASYNC221  # nothing else runs here
     assert result.stdout == "[]\n"
+
+
+async def test_a_new_file_and_its_folder_are_closed_to_other_accounts(tmp_path: Path) -> None:
+    """Texts stand there as they are, and a process may have no umask that keeps others out."""
+    before = os.umask(0)
+    try:
+        store = open_store(f"sqlite:///{tmp_path}/var/canopy.db")
+        await store.start()
+        await store.record_vote(on_texts(voter="v"))
+        modes = {path.name: path.stat().st_mode & 0o007 for path in [tmp_path / "var", *(tmp_path / "var").iterdir()]}
+        await store.close()
+    finally:
+        os.umask(before)
+    assert modes == {"var": 0, "canopy.db": 0, "canopy.db-wal": 0, "canopy.db-shm": 0}
