@@ -85,7 +85,7 @@ mlflow-server: $(STAMPS)/dev
 
 .PHONY: injected-sdk
 injected-sdk: $(STAMPS)/dev
-	@$(BIN)/python -m tests.support.injected
+	@$(BIN)/python -m tests.support.tools injected-sdk
 
 .PHONY: pipeline-tools
 pipeline-tools: $(STAMPS)/dev
@@ -125,7 +125,7 @@ lock: $(CACHE)/lock/.stamp  ## Remake the locks from pyproject.toml; UPGRADE=1 t
 	@$(COMPILE) requirements/s3.in -o requirements/s3.lock
 	@$(COMPILE) requirements/openapi-client.in -o requirements/openapi-client.lock
 	@$(COMPILE) requirements/streamlit.in -o requirements/streamlit.lock
-	@$(COMPILE) requirements/injected.in -o requirements/injected.lock
+	@$(COMPILE) requirements/injected-sdk.in -o requirements/injected-sdk.lock
 	@$(COMPILE) --no-deps --no-annotate requirements/helm.in -o requirements/helm.lock
 	@$(COMPILE) --no-deps --no-annotate requirements/kubernetes.in -o requirements/kubernetes.lock
 	@$(COMPILE) --no-deps --no-annotate requirements/hadolint.in -o requirements/hadolint.lock

@@ -53,6 +53,15 @@ class Loop:
 
         return {it["assessment_name"]: it for it in await eventually(found)}
 
+    async def trace(self, trace_id: str) -> dict[str, Any]:
+        """What is known of a trace when its spans are there, which assessments may come before."""
+
+        def found() -> dict[str, Any] | None:
+            there = self.mlflow.trace(trace_id)
+            return there if there and "response_preview" in there else None
+
+        return await eventually(found)
+
 
 async def eventually[T](look: Callable[[], T | None], within: float = 30) -> T:
     """What `look` finds, as soon as it finds something."""
@@ -92,6 +101,7 @@ async def test_a_summary_is_a_trace_and_its_votes_are_assessments_on_it(loop: Lo
     await loop.vote(summary, "brilliant", user_id="cleo")
 
     said = await loop.assessments(trace_id, 3)
+    trace = await loop.trace(trace_id)
     vote = said["user_satisfaction"]
     assert (vote["feedback"]["value"], vote["rationale"]) == (True, "Clear.")
     assert vote["source"] == {"source_type": "HUMAN", "source_id": "ann"}
@@ -111,8 +121,6 @@ async def test_a_summary_is_a_trace_and_its_votes_are_assessments_on_it(loop: Lo
     assert search(f"metadata.`request.id` = '{trace_id}'") == [f"tr-{trace_id}"] == [summary["mlflow_trace_id"]]
     assert search("metadata.`client.id` = 'session-1'") == [f"tr-{trace_id}"]
 
-    trace = loop.mlflow.trace(trace_id)
-    assert trace is not None
     assert trace["state"] == "OK"
     assert "A text about trees." in trace["request_preview"]
     assert summary["response"][:20] in trace["response_preview"]
@@ -137,7 +145,7 @@ async def test_a_first_turn_is_a_conversation_of_one_message(loop: Loop) -> None
     asked = {"messages": [turn], "stream": False}
     answer = (await loop.client.post("/summarize/chat", json=asked)).raise_for_status().json()
     trace_id = answer["request_id"]
-    trace = await eventually(lambda: loop.mlflow.trace(trace_id))
+    trace = await loop.trace(trace_id)
     assert trace["request_preview"] == turn["content"]
     (request,) = [span for span in loop.mlflow.spans(trace_id) if span["name"] == "POST /summarize/chat"]
     inputs = {item["key"]: str(item["value"]) for item in request["attributes"]}["mlflow.spanInputs"]
@@ -160,6 +168,7 @@ async def test_each_side_of_a_comparison_is_a_trace_that_is_found_by_what_was_sa
 
     await eventually(lambda: search("feedback.ab_preference = 'true'") or None)
     await eventually(lambda: search("feedback.ab_preference = 'false'") or None)
+    known = {side: await loop.trace(trace_id.removeprefix("tr-")) for side, trace_id in traces.items()}
     assert search("feedback.ab_preference = 'true'") == [traces["a"]]
     assert search("feedback.ab_preference = 'false'") == [traces["b"]]
     both = sorted(traces.values())
@@ -170,8 +179,7 @@ async def test_each_side_of_a_comparison_is_a_trace_that_is_found_by_what_was_sa
 
     for side, done in ended.items():
         trace_id = traces[side].removeprefix("tr-")
-        trace = loop.mlflow.trace(trace_id)
-        assert trace is not None
+        trace = known[side]
         assert trace["tags"]["canopy.generation_id"] == done["generation_id"]
         assert '"input_tokens"' in trace["trace_metadata"]["mlflow.trace.tokenUsage"]
         (only,) = loop.mlflow.spans(trace_id)
@@ -238,7 +246,7 @@ async def test_a_workspace_that_is_none_is_named_by_whatever_asks_mlflow(tmp_pat
 async def test_a_vote_is_answered_while_mlflow_hangs_and_delivered_once_when_it_goes_on(loop: Loop) -> None:
     summary = await loop.summary()
     trace_id = summary["request_id"]
-    await eventually(lambda: loop.mlflow.trace(trace_id))
+    await loop.trace(trace_id)
     loop.mlflow.freeze()
     try:
         await loop.vote(summary, "thumbs_down")
