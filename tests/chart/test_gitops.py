@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from canopy import __version__
 from canopy.api import workshop
 from canopy.flags import load_config
 from tests.chart.conftest import Object, Objects, find
@@ -209,3 +210,16 @@ def test_the_checker_says_what_the_readme_shows(tmp_path: Path) -> None:
     check = [sys.executable, "-m", *command.removeprefix("$ ").split()]
     done = subprocess.run(check, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == said.strip()
+
+
+def test_every_tag_of_an_image_is_the_version() -> None:
+    """In files that people run as they are; a tag of another release would deploy another program."""
+    named = re.compile(r"(?:(?<!//)canopy-(?:backend|evals):|\$IMAGE:|^ARG VERSION=)(v?\d[\w.-]*)", re.MULTILINE)
+    files = [ROOT / "Dockerfile", *ROOT.glob("docs/*.md")]
+    files += [path for folder in ("gitops", "canopy-evals", "helm") for path in (ROOT / folder).rglob("*.*")]
+    texts = {path: path.read_text() for path in files if path.suffix in {".md", ".yaml", ".py", ".sh", ""}}
+    tags = {(path.name, tag) for path, text in texts.items() for tag in named.findall(text)}
+    assert {tag for _, tag in tags} == {__version__}
+    assert {"Dockerfile", "kubeflow.py", "pipeline.yaml"} <= {name for name, _ in tags}
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    assert (chart["version"], chart["appVersion"]) == (__version__, __version__)

@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# From test to prod by one commit: the image that test runs, by its digest, the tag of the chart, and the values that were
+# evaluated. Nothing is committed where the gate didn't pass, or where test has changed since.
+#
+#   gitops/promote.sh TAG REPORTS BACKEND
+#
+# TAG is the Git tag of the release, such as v0.1.0; REPORTS is the folder that `canopy evals run` wrote, and BACKEND is the
+# address of test, which it asked. BLOCKS names what goes over beside the tag, `summarize image` unless you say otherwise;
+# CANOPY_EVALS_TOKEN is the bearer token for a backend that wants one.
+set -euo pipefail
+
+failed() {
+  echo "$1" >&2
+  exit 1
+}
+
+[ $# = 3 ] || failed "Usage: gitops/promote.sh TAG REPORTS BACKEND"
+tag=$1 backend=$3
+reports=$(realpath -- "$2")
+cd "$(git rev-parse --show-toplevel)"
+test=gitops/canopy/test/backend/config.yaml
+prod=gitops/canopy/prod/backend/config.yaml
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+# What a block holds, without the comments and empty lines behind it, which belong to the next.
+block() {
+  awk -v key="$2:" '
+    index($0, key) == 1 { on = 1; print; next }
+    on && /^ / { printf "%s", held; held = ""; print; next }
+    on && (/^$/ || /^#/) { held = held $0 "\n"; next }
+    on { exit }' "$1"
+}
+
+# The file with a block of another in the place of its own.
+with_block() {
+  awk -v key="$2:" -v other="$3" '
+    index($0, key) == 1 { while ((getline line < other) > 0) print line; gone = 1; next }
+    gone && /^ / { held = ""; next }
+    gone && (/^$/ || /^#/) { held = held $0 "\n"; next }
+    gone { printf "%s", held; held = ""; gone = 0 }
+    { print }
+    END { printf "%s", held }' "$1"
+}
+
+git diff --quiet HEAD -- gitops || failed "There are changes in gitops/ that no commit has. Commit them first: test runs what is committed."
+git rev-parse --quiet --verify "refs/tags/$tag^{commit}" > "$scratch/commit" || failed "There is no Git tag $tag."
+version=$(git show "$tag:helm/canopy/Chart.yaml" | sed -n 's/^appVersion: "\(.*\)"$/\1/p')
+[ "$tag" = "v$version" ] || failed "The chart of $tag is that of version $version. Tag a release as its version, v$version."
+git diff --quiet "$tag" HEAD -- helm/canopy || failed "The chart has changed since $tag, so test tried another. Tag what test runs."
+digest=$(block "$test" image | grep -o 'sha256:[0-9a-f]\{64\}') ||
+  failed "$test names its image by no digest. Set image.digest to what the push printed, and evaluate that."
+
+canopy evals gate "$reports" || failed "The gate didn't pass, so prod stays as it is."
+canopy evals gate "$reports" --json > "$scratch/gate.json"
+evaluated=$(jq -r '.target.config_revision // ""' "$reports/results.json")
+live=$(curl -fsS ${CANOPY_EVALS_TOKEN:+-H "Authorization: Bearer $CANOPY_EVALS_TOKEN"} "$backend/feature-flags?details=true" |
+  jq -r '.config_revision')
+[ -n "$evaluated" ] && [ "$evaluated" = "$live" ] ||
+  failed "What was evaluated (${evaluated:-unknown}) is not what $backend serves now ($live). Evaluate test again."
+
+cp "$prod" "$scratch/new"
+for key in ${BLOCKS:-summarize image}; do
+  block "$test" "$key" > "$scratch/block"
+  [ -s "$scratch/block" ] || failed "$test has no block $key."
+  [ -n "$(block "$prod" "$key")" ] || failed "$prod has no block $key. Write one, such as $key: {}, where it should stand."
+  with_block "$scratch/new" "$key" "$scratch/block" > "$scratch/next"
+  mv "$scratch/next" "$scratch/new"
+done
+sed -i "s/^target_revision: *[^ #]*/target_revision: $tag/" "$scratch/new"
+canopy check-values "$scratch/new" > "$scratch/checked" || failed "The values would not be taken in prod; $prod stays as it is."
+! cmp -s "$scratch/new" "$prod" || failed "Prod has all of that already."
+
+cat "$scratch/new" > "$prod"
+git commit --quiet --message "Bring $tag to prod" --message "Image $digest, evaluated at config revision $live:
+$(jq -r '"\(.verdict), pass rate \(.pass_rate)"' "$scratch/gate.json")." -- "$prod"
+echo "$(git rev-parse --short HEAD) brings $tag to prod once it is pushed; git revert takes it back."
