@@ -94,7 +94,10 @@ async def test_reading_metrics_on_a_port_that_others_reach(server: Server, model
         assert {(await main.get(path)).status_code for path in ("/healthz", "/readyz")} == {200}
         server.write_values(values(model, metrics={"public": True}))
         await server.event("config_reloaded")
-        assert (await main.get("/metrics")).status_code == 200
+        await main.post("/summarize", json={"prompt": "A text.", "stream": False})
+        public = await main.get("/metrics", headers={"Accept": "application/openmetrics-text"})
+        assert public.status_code == 200
+        assert "trace_id" not in public.text  # by which others could vote on that summary
 
 
 async def test_metrics_stay_on_loopback_and_are_off_where_others_reach_the_only_port(

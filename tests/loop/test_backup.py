@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -30,6 +30,30 @@ def documented(pattern: str) -> list[str]:
     commands = "".join(fenced(ROOT / "docs/operations.md", "sh"))
     (found,) = re.findall(rf"{pattern} .*", commands)
     return shlex.split(found)
+
+
+def sign_in(url: str, postgres: PostgresServer | None = None) -> None:
+    """A session of the store's."""
+    row = "INSERT INTO sessions (digest, user_id, token, created_at, expires_at) VALUES ('d', 'ana', 't', 1, 2)"
+    if postgres is not None:
+        with postgres.connect(url.rpartition("/")[2]) as conn:
+            conn.execute(row)
+        return
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as database:
+        database.execute(row)
+    database.close()
+
+
+def sessions(url: str, postgres: PostgresServer | None = None) -> int:
+    """How many there are."""
+    count = "SELECT count(*) FROM sessions"
+    if postgres is not None:
+        with postgres.connect(url.rpartition("/")[2]) as conn:
+            return int(str(conn.execute(count).fetchall()[0][0]))
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as database:
+        found: int = database.execute(count).fetchone()[0]
+    database.close()
+    return found
 
 
 def job(*settings: str) -> dict[str, Any]:
@@ -97,8 +121,10 @@ def exchange() -> Generator[Path]:
 async def test_sqlite_is_backed_up_and_restored_by_the_documented_commands(tmp_path: Path) -> None:
     async with running_server(tmp_path, VALUES) as server:
         await vote(server, "before")
-        command = [part.replace("/data/", f"{tmp_path}/") for part in documented("python -m sqlite3")]
-        await run(sys.executable, *command[1:])
+        sign_in(f"sqlite:///{tmp_path}/canopy.db")
+        for statement in ("/data/canopy.db", "/data/backup.db"):
+            command = documented(f"python -m sqlite3 {statement}")
+            await run(sys.executable, *(part.replace("/data/", f"{tmp_path}/") for part in command[1:]))
         await vote(server, "after")
         server.process.kill()  # leaves a write-ahead log, which must not be read into the copy
         await server.process.wait()
@@ -107,6 +133,7 @@ async def test_sqlite_is_backed_up_and_restored_by_the_documented_commands(tmp_p
     restore = next(part for part in documented("kubectl exec -i canopy-restore") if part.startswith("cat"))
     script = restore.replace("/data/", f"{tmp_path}/")
     await run("sh", "-c", f"({script}) < {shlex.quote(str(tmp_path / 'backup.db'))}")
+    assert sessions(f"sqlite:///{tmp_path}/canopy.db") == 0
     async with running_server(tmp_path, VALUES) as server:
         assert await texts(server) == ["before"]
         await vote(server, "after the restore")
@@ -134,9 +161,11 @@ async def test_postgresql_is_backed_up_and_restored_by_the_documented_commands(
 
     async with running_server(tmp_path, VALUES, env={"CANOPY_STORE_URL": urls["$CANOPY_STORE_URL"]}) as server:
         await vote(server, "before")
+        sign_in(urls["$CANOPY_STORE_URL"], postgres)
         await call("pg_dump")
         await vote(server, "after")
     await call("pg_restore")
+    assert sessions(urls["$NEW_STORE_URL"], postgres) == 0
     async with running_server(tmp_path, VALUES, env={"CANOPY_STORE_URL": urls["$NEW_STORE_URL"]}) as server:
         assert await texts(server) == ["before"]
         await vote(server, "after the restore")
@@ -150,8 +179,9 @@ async def test_the_charts_job_copies_the_store_of_a_server_at_work_and_puts_it_b
     backups = tmp_path / "backups"
     backups.mkdir()
     url, programs, settings = f"sqlite:///{tmp_path / 'canopy.db'}", Path(sys.executable).parent, ["backup.copies=2"]
+    postgres: PostgresServer | None = None
     if engine == "postgresql":
-        postgres: PostgresServer = request.getfixturevalue("postgres")
+        postgres = cast(PostgresServer, request.getfixturevalue("postgres"))
         url, programs = postgres.create_database(), postgres.programs
         settings += ["store.engine=postgresql", "store.existingSecret.name=db", "backup.image=postgresql:18"]
     made = await asyncio.to_thread(job, *settings)
@@ -161,6 +191,7 @@ async def test_the_charts_job_copies_the_store_of_a_server_at_work_and_puts_it_b
 
     async with running_server(tmp_path, VALUES, env={"CANOPY_STORE_URL": url}) as server:
         await vote(server, "before")
+        sign_in(url, postgres)
         status, said = await asyncio.to_thread(run_job, made, backups, url, programs)
         assert (status, said[:15]) == (0, "ok      canopy-"), said
         await vote(server, "after")
@@ -172,6 +203,7 @@ async def test_the_charts_job_copies_the_store_of_a_server_at_work_and_puts_it_b
 
     status, said = await asyncio.to_thread(run_job, restoring(made, left[1]), backups, url, programs)
     assert (status, said) == (0, f"ok      {left[1]} is the store\n")
+    assert sessions(url, postgres) == 0
     async with running_server(tmp_path, VALUES, env={"CANOPY_STORE_URL": url}) as server:
         assert await texts(server) == ["before"]
         await vote(server, "after the restore")

@@ -20,11 +20,14 @@ copy_sqlite() {
   [ -f "$store" ] || failed "There is no store at $store, so nothing was copied."
   # Whole also while the server writes, and with what is in its log alone.
   python3 -m sqlite3 "$store" "VACUUM INTO '$unfinished'"
+  # Put back, they would let in whoever has signed out since.
+  python3 -m sqlite3 "$unfinished" "DELETE FROM sessions"
   python3 -m sqlite3 "$unfinished" "PRAGMA integrity_check" | grep -q "^('ok',)" || failed "The copy is damaged: look at the store."
 }
 
 copy_postgresql() {
-  pg_dump --format=custom --no-owner --file="$unfinished" "$database"
+  # Without the sessions: put back, they would let in whoever has signed out since.
+  pg_dump --format=custom --no-owner --exclude-table-data='*.sessions' --file="$unfinished" "$database"
   pg_restore --list "$unfinished" > /dev/null
 }
 
