@@ -30,6 +30,9 @@ EVALS = "tests/evals/test_"
 WHOLE_WAY = f"{EVALS}whole_way.py::test_a_complaint_becomes_a_test_that_the_better_prompt_passes"
 MERGE = "tests/cli/test_evals_merge.py::test_"
 BACKUP = "tests/loop/test_backup.py::test_"
+SCRAPING = "tests/chart/test_scraping.py::test_"
+SCALED = f"{SCRAPING}the_documented_scaling_by_generations_asks_for_what_the_documented_adapter_serves"
+COPIED = f"{BACKUP}the_charts_job_copies_the_store_of_a_server_at_work_and_puts_it_back"
 # By its place and its text, the first that fits.
 EXECUTED = {
     r"README.md: (curl|summary=|generation=|mkdir|cat|ls|.venv/bin/canopy)": README,
@@ -41,6 +44,7 @@ EXECUTED = {
     r"\S+: pg_": f"{BACKUP}postgresql_is_backed_up_and_restored_by_the_documented_commands",
     r"\S+: kubectl exec .*(sqlite3|cat )": f"{BACKUP}sqlite_is_backed_up_and_restored_by_the_documented_commands",
     r"\S+: kubectl apply -f - ": f"{BACKUP}the_documented_pod_for_a_restore_is_one_that_kubernetes_takes",
+    r"docs/operations.md: (COPY=|kubectl create job .* \| sed)": COPIED,
     r"\S+: kubectl ": CLUSTER,
     r"\S+: helm ": HELM,
     r"gitops/README.md: (sed|git (add|commit)|export) ": FORK,
@@ -51,6 +55,7 @@ EXECUTED = {
     r"gitops/README.md: yaml ": "tests/chart/test_gitops.py::test_what_the_readme_shows_to_add_is_taken",
     r"docs/evaluations.md: yaml ": f"{EVALS}advice.py::test_what_the_page_shows_is_read",
     r"docs/operations.md: yaml - \{name: ana": f"{HERE}test_the_file_of_tokens_that_is_shown_is_read",
+    r"docs/operations.md: yaml rules:": SCALED,
     r"\S+: yaml ": SHOWN,
     r"\S+: logql ": "tests/loop/test_logs.py::test_the_queries_find_each_vote_once_and_nothing_else",
     r"\S+: python ": f"{EVALS}advice.py::test_a_run_of_the_pipeline_is_asked_for_as_it_is_shown",

@@ -68,8 +68,8 @@ def commands(block: str) -> Iterator[str]:
         command = line.removeprefix("$ ").strip()
         if not command or command.startswith("#"):
             continue
-        while command.endswith("\\"):
-            command = command[:-1] + next(lines).strip()
+        while command.endswith(("\\", "|")):
+            command = f"{command.removesuffix('\\')}{' ' * command.endswith('|')}{next(lines).strip()}"
         if heredoc := _HEREDOC.search(command):
             for inside in lines:
                 if inside == heredoc[1]:
