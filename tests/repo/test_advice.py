@@ -32,6 +32,7 @@ MERGE = "tests/cli/test_evals_merge.py::test_"
 BACKUP = "tests/loop/test_backup.py::test_"
 SCRAPING = "tests/chart/test_scraping.py::test_"
 SCALED = f"{SCRAPING}the_documented_scaling_by_generations_asks_for_what_the_documented_adapter_serves"
+PROMOTED = "tests/chart/test_promote.py::test_one_commit_brings_image_chart_and_values_to_prod_and_leaves_the_rest"
 COPIED = f"{BACKUP}the_charts_job_copies_the_store_of_a_server_at_work_and_puts_it_back"
 # By its place and its text, the first that fits.
 EXECUTED = {
@@ -48,6 +49,7 @@ EXECUTED = {
     r"\S+: kubectl ": CLUSTER,
     r"\S+: helm ": HELM,
     r"gitops/README.md: (sed|git (add|commit)|export) ": FORK,
+    r"gitops/README.md: (VERSION=|\$EDITOR |git tag |gitops/promote.sh )": PROMOTED,
     r"canopy-evals/pipeline/README.md: (sed|export) ": f"{HERE}test_the_pipelines_become_ones_own",
     r"\S+: curl .*/feature-flags": FLAGS,
     r"\S+: curl .*/feedback/export \| canopy evals merge": WHOLE_WAY,
