@@ -92,7 +92,7 @@ async def model() -> AsyncGenerator[FakeModelServer]:
 async def test_votes_and_judgements_are_records_in_the_model_call_that_they_judge(
     tmp_path: Path, model: FakeModelServer
 ) -> None:
-    judging = {"judging": {"online": True}, "judges": [JUDGE | {"sample": 100}]}
+    judging = {"judging": {"online": True}, "judges": [JUDGE]}
     async with telling(tmp_path, model, LOGS, **judging) as told:
         asked = (await told.client.post("/summarize", json={"prompt": "A text.", "stream": False})).json()
         vote = {"request_id": asked["request_id"], "rating": "thumbs_down", "comment": "A secret of mine."}
@@ -169,6 +169,19 @@ async def test_assignments_and_ballots_are_records_and_no_voter_is_told(tmp_path
     assert not [word for word in ("prompt_b", "feature_flag", "baggage", "sha256:", "tracestate") if word in shown]
     sent = {name.lower() for one in model.requests for name in one.headers}
     assert sent & {"baggage", "tracestate"} == set()
+
+
+async def test_records_do_not_depend_on_what_is_sampled(tmp_path: Path, model: FakeModelServer) -> None:
+    judging = {"judging": {"online": True}, "judges": [JUDGE]}
+    async with telling(tmp_path, model, LOGS | {"OTEL_TRACES_SAMPLER": "always_off"}, **judging) as told:
+        asked = (await told.client.post("/summarize", json={"prompt": "A text.", "stream": False})).json()
+        voted = await told.client.post("/feedback", json={"request_id": asked["request_id"], "rating": "thumbs_up"})
+        (judged,) = await told.server.event("judgement_recorded")
+    assert told.spans == []
+    vote = told.record("gen_ai.evaluation.result", gen_ai__evaluation__name="user_satisfaction")
+    assert vote.trace_id.hex() == voted.headers["x-request-id"]
+    label = told.record("gen_ai.evaluation.result", gen_ai__evaluation__name="accuracy")
+    assert label.trace_id.hex() == judged["trace_id"]
 
 
 @pytest.mark.parametrize(

@@ -100,8 +100,8 @@ class Traces:
         return JudgementTrace(trace_id, span, judged)
 
     def judged(self, judgement: JudgementTrace, result: Attributes) -> None:
-        """Tell of a judge's label, as an event of the model call that it judges."""
-        self._tell(EVALUATION, result, judgement.judged, judgement.span)
+        """Tell of a judge's label, as an event of the model call that it judges or, unknown, of the judge's own."""
+        self._tell(EVALUATION, result, judgement.judged or judgement.span.get_span_context(), judgement.span)
 
     def evaluated(self, generation: tuple[str | None, str | None], result: Attributes) -> None:
         """Tell of a vote, as an event of the model call that it judges, to which the current span is linked.
@@ -120,7 +120,6 @@ class Traces:
 
         It is in no baggage and no header, so that neither voters nor the model server hear of it.
         """
-        context = span.get_span_context()
         flag = {
             "feature_flag.key": "ab_testing",
             "feature_flag.provider.name": "canopy",
@@ -130,11 +129,11 @@ class Traces:
             **({"feature_flag.context.id": comparison_id} if comparison_id is not None else {}),
             **more,
         }
-        self._tell(ASSIGNMENT, flag, context if context.is_valid else None, span)
+        self._tell(ASSIGNMENT, flag, span.get_span_context(), span)
 
     def _tell(self, name: str, attributes: Attributes, about: SpanContext | None, span: Span) -> None:
         """Send a log record about one span, or put a span event on another, or both."""
-        sent = self._events.emit(name, attributes, about)
+        sent = self._events.emit(name, attributes, about if about is not None and about.is_valid else None)
         wanted = self._span_events or (self._span_events is None and not sent)
         if wanted and span.is_recording():
             span.add_event(name, dict(attributes))
