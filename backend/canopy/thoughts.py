@@ -13,14 +13,15 @@ MARKS = {f"<{name}>": f"</{name}>" for name in _NAMES} | {
     "<|begin_of_thought|>": "<|end_of_thought|>",
 }
 _MARK = re.compile(
-    rf"<\s*(/?)\s*(?:{'|'.join(_NAMES)})\s*>|\[(/?)think\]|◁(/?)think▷|<\|(?:begin|(end))_of_thought\|>", re.IGNORECASE
+    rf"<\s*+(?:(/)\s*+)?(?:{'|'.join(_NAMES)})\s*+>|\[(/?)think\]|◁(/?)think▷|<\|(?:begin|(end))_of_thought\|>",
+    re.IGNORECASE,
 )
 _LINE_START = re.compile(r"(?:\A|\n)[ \t]*\Z")
 _LINE_END = re.compile(r"[ \t]*(?:\r?\n|\Z)")
 
 # OpenAI's harmony format: `<|channel|>analysis<|message|>…<|end|><|start|>assistant<|channel|>final<|message|>…`.
-_FINAL = re.compile(r"<\|channel\|>\s*final\b.*?<\|message\|>", re.DOTALL)
-_CHANNEL = re.compile(r"<\|channel\|>")
+_FINAL = re.compile(r"<\|channel\|>\s*+final\b")
+_CHANNEL, _MESSAGE = "<|channel|>", "<|message|>"
 _SIGN = re.compile(r"<\|[a-z_]+\|>")
 
 
@@ -30,9 +31,8 @@ def without_thoughts(text: str) -> str:
     Thoughts that never end leave nothing behind them. A mark that closes where none opened, at either end of a line,
     means that all before it was thought: the opening one was part of the prompt. Elsewhere it may be a quotation.
     """
-    if _CHANNEL.search(text):
-        *_, last = _FINAL.split(text)
-        text = _SIGN.sub("", last) if _FINAL.search(text) else ""
+    if _CHANNEL in text:
+        text = _SIGN.sub("", _last_message(text))
     kept: list[str] = []
     depth = position = 0
     for mark in _MARK.finditer(text):
@@ -42,7 +42,7 @@ def without_thoughts(text: str) -> str:
             depth += 1
         elif depth:
             depth -= 1
-        elif _LINE_START.search(text[: mark.start()][-80:]) or _LINE_END.match(text, mark.end()):
+        elif _LINE_START.search(text[max(0, mark.start() - 80) : mark.start()]) or _LINE_END.match(text, mark.end()):
             kept.clear()
         else:
             continue
@@ -50,3 +50,14 @@ def without_thoughts(text: str) -> str:
     if not depth:
         kept.append(text[position:])
     return "".join(kept)
+
+
+def _last_message(text: str) -> str:
+    """What stands behind the head of the last message in the channel `final`; nothing where there is none."""
+    begin = None
+    while final := _FINAL.search(text, begin or 0):
+        head = text.find(_MESSAGE, final.end())
+        if head < 0:
+            break
+        begin = head + len(_MESSAGE)
+    return "" if begin is None else text[begin:]

@@ -1,6 +1,7 @@
 """What a model server says where something is wrong, in its many shapes, and which of Canopy's errors that is."""
 
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import orjson
@@ -26,19 +27,22 @@ _TOO_LONG = re.compile(
 )
 _PARAMETER = re.compile(r"(?i)max_(completion_|new_|output_)?tokens")
 _ANSWER = re.compile(r"(?i)maximum (number of )?tokens|(completion|output) tokens|in the (completion|output)")
-_NUMBER = r"[`(]*(\d[\d,]*)"
+_NUMBER = r"(\d[\d,]*+)"
 _CONTEXT = re.compile(
-    rf"(?i)(?:context (?:length|size|window)\W{{0,3}}(?:is|of)?\s*(?:only )?|max_new_tokens\W+must be <=\s*){_NUMBER}"
+    rf"(?i)(?:context (?:length|size|window)\W{{0,3}}(?:is|of)?\s*(?:only )?|max_new_tokens\W+must be <=\s*)"
+    rf"[`(]*{_NUMBER}"
 )
 _INPUT = re.compile(
-    rf"(?i){_NUMBER}`? (?:in the (?:messages|prompt)|of text input|input tokens|prompt tokens|`?inputs`? tokens"
-    r"|tokens (?:in|from|of) (?:the|your) (?:input|prompt|messages))"
+    rf"(?i)(?<![\d,]),*+{_NUMBER}`? (?:in the (?:messages|prompt)|of text input|input tokens|prompt tokens"
+    r"|`?inputs`? tokens|tokens (?:in|from|of) (?:the|your) (?:input|prompt|messages))"
 )
 _CAP = re.compile(
     rf"""(?ix) (?: at\smost\s | less\sthan\sor\sequal\sto\s | \[\s*1\s*,\s* | between\s1\sand\s | limit\sof\s
-    | (?:exceed|greater\sthan|larger\sthan|maximum\sis|maximum\sof|<=?)\s | \d\s>\s ) {_NUMBER}"""
+    | (?:exceed|greater\sthan|larger\sthan|maximum\sis|maximum\sof|<=?)\s | \d\s>\s ) [`(]*{_NUMBER}"""
 )
 _DEEPEST = 5  # levels of an error inside others
+_LONGEST = 4_000  # characters of a complaint that are looked at
+_LONGEST_CODE = 200  # characters of a word for programs
 _ANY = 1 << 62  # more tokens than anybody asks for
 _LEAST = 16  # tokens; with less room than this there is no answer, and the text is what is too long
 
@@ -60,8 +64,7 @@ def complaint_in(body: object) -> Complaint:
     parts = body if isinstance(body, dict) else {}
     inner = parts.get("error")
     parts = inner if isinstance(inner, dict) else parts
-    codes = [str(value) for key in ("type", "code", "param", "error_type") if (value := parts.get(key))]
-    return Complaint(_words(body), " ".join(codes))
+    return Complaint(_words(body)[:_LONGEST], _codes(parts, "type", "code", "param", "error_type"))
 
 
 def complaint_of(data: bytes) -> Complaint:
@@ -69,7 +72,7 @@ def complaint_of(data: bytes) -> Complaint:
     try:
         return complaint_in(orjson.loads(data))
     except orjson.JSONDecodeError:
-        return Complaint(" ".join(data[:4000].decode(errors="replace").split()))
+        return Complaint(" ".join(data[:_LONGEST].decode(errors="replace").split()))
 
 
 def is_complaint(event: dict[str, object]) -> bool:
@@ -162,7 +165,7 @@ def _count(found: re.Match[str]) -> int:
 
 def _words(body: object, depth: int = 0) -> str:
     if isinstance(body, str):
-        return " ".join(body[:4000].split())
+        return " ".join(body[:_LONGEST].split())
     if isinstance(body, list) and depth < _DEEPEST:
         return "; ".join(filter(None, (_words(each, depth + 1) for each in body[:3])))
     return _words_in(body, depth) if isinstance(body, dict) and depth < _DEEPEST else ""
@@ -171,8 +174,17 @@ def _words(body: object, depth: int = 0) -> str:
 def _words_in(body: dict[str, object], depth: int) -> str:
     loc = body.get("loc")
     if "msg" in body and isinstance(loc, list):  # a web framework's complaint about a field
-        return f"{'.'.join(map(str, loc[:6]))}: {_words(body['msg'], depth + 1)}"
+        return f"{'.'.join(map(_code, loc[:6]))}: {_words(body['msg'], depth + 1)}"
     for key in ("error", "message", "detail", "errors", "msg", "error_message"):
         if words := _words(body.get(key), depth + 1):
             return words
-    return " ".join(str(value) for key in ("type", "code") if (value := body.get(key)))
+    return _codes(body, "type", "code")
+
+
+def _codes(parts: Mapping[str, object], *keys: str) -> str:
+    return " ".join(_code(value) for key in keys if (value := parts.get(key)))
+
+
+def _code(value: object) -> str:
+    """A word or a number for programs, which is short; nothing for anything else."""
+    return str(value)[:_LONGEST_CODE] if isinstance(value, str | int | float) else ""

@@ -18,7 +18,7 @@ _MAX_TOKENS, _SYSTEM, _STREAM_OPTIONS, _TEMPERATURE = "max_tokens", "system", "s
 # What a server says of each part that it does not take, and what is done instead.
 _OBJECTIONS = {
     _MAX_TOKENS: re.compile(
-        r"(?is)(?=.*max_completion_tokens)(?=.*\bmax_tokens).*(unsupported|not supported|instead|deprecated)"
+        r"(?is)\A(?=.*max_completion_tokens)(?=.*\bmax_tokens).*(unsupported|not supported|instead|deprecated)"
     ),
     _STREAM_OPTIONS: re.compile(r"(?i)stream_options|include_usage"),
     _SYSTEM: re.compile(

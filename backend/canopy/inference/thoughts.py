@@ -6,6 +6,7 @@ field of their own; one that doesn't sends them as the answer's text, cut anywhe
 """
 
 import re
+from typing import cast
 
 from canopy.thoughts import MARKS
 
@@ -15,6 +16,7 @@ _OPENINGS = (*MARKS, _CHANNEL, _START)
 _LONGEST_OPENING = max(map(len, _OPENINGS))
 _MARKER = re.compile(r"<\|[a-z_]{1,20}\|>")
 _PART_OF_MARKER = re.compile(r"<(\|[a-z_]{0,20}\|?)?\Z")
+_BLANKS = re.compile(r"\s*")  # matches anywhere
 _SHOWN_CHANNEL = "final"
 
 
@@ -26,6 +28,7 @@ class Thoughts:
 
     def __init__(self) -> None:
         self.plain = False
+        self._blanks: list[str] = []  # in front of what may be an answer
         self._held = ""  # may be the beginning of an opening, an end or a marker
         self._end: str | None = None  # of the thoughts that we are in
         self._channel: str | None = None  # the name so far, or what came after; None: there are no channels
@@ -35,21 +38,25 @@ class Thoughts:
     def feed(self, text: str) -> str:
         """The part of this piece, and of what was held back before, that belongs to the answer."""
         text, self._held = self._held + text, ""
-        while text:
+        lower = text.lower() if text.isascii() else text
+        at = 0
+        while at < len(text):
             if self._channel is not None:
-                return self._in_channels(text)
+                return self._in_channels(text[at:])
             if self._end is None:
-                return self._at_beginning(text)
-            before, end, text = self._split(text, self._end)
-            if not end:
-                self._held = before[-len(self._end) :]
-                return ""
-            self._end = None
+                at = self._behind_opening(text, at)
+                if self.plain:
+                    return self._leading() + text[at:]
+            elif (found := lower.find(self._end, at)) >= 0:
+                at, self._end = found + len(self._end), None
+            else:
+                self._held = text[max(at, len(text) - len(self._end)) :]
+                break
         return ""
 
     def end(self) -> str:
         """What was held back and turns out to belong to the answer, now that nothing follows."""
-        held, self._held = self._held, ""
+        held, self._held = self._leading() + self._held, ""
         inside = self._end is not None or (self._channel is not None and not self._shown)
         return "" if inside else held
 
@@ -57,31 +64,34 @@ class Thoughts:
     def _shown(self) -> bool:
         return self._named and self._channel == _SHOWN_CHANNEL
 
-    @staticmethod
-    def _split(text: str, end: str) -> tuple[str, str, str]:
-        at = text.lower().find(end) if text.isascii() else text.find(end)
-        return (text, "", "") if at < 0 else (text[:at], end, text[at + len(end) :])
+    def _leading(self) -> str:
+        """The white space in front of the answer, once."""
+        blanks = "" if self._thought else "".join(self._blanks)
+        self._blanks.clear()
+        return blanks
 
-    def _at_beginning(self, text: str) -> str:
-        start = text.lstrip()
-        head = start[:_LONGEST_OPENING].lower()
+    def _behind_opening(self, text: str, at: int) -> int:
+        """Where to read on, from a place where an answer may begin, or thoughts."""
+        begin = cast(re.Match[str], _BLANKS.match(text, at)).end()
+        self._blanks.append(text[at:begin])
+        head = text[begin : begin + _LONGEST_OPENING].lower()
         for opening, end in MARKS.items():
             if head.startswith(opening):
                 self._end, self._thought = end, True
-                return self.feed(start[len(opening) :])
-        if start.startswith((_CHANNEL, _START)):  # a model's own tokens, not words that it spells in its way
-            self._channel = ""
-            return self._in_channels(start)
-        if not start or any(opening.startswith(head) for opening in _OPENINGS):
-            self._held = text
-            return ""
-        self.plain = True
-        return start if self._thought else text
+                return begin + len(opening)
+        if text.startswith((_CHANNEL, _START), begin):  # a model's own tokens, not words that it spells in its way
+            self._channel, self._thought = "", True
+        elif any(opening.startswith(head) for opening in _OPENINGS):
+            self._held = text[begin:]
+            return len(text)
+        else:
+            self.plain = True
+        return begin
 
     def _in_channels(self, text: str) -> str:
-        answer = ""
-        while marker := _MARKER.search(text):
-            answer += self._say(text[: marker.start()])
+        answer, at = [], 0
+        for marker in _MARKER.finditer(text):
+            answer.append(self._say(text[at : marker.start()]))
             match marker.group():
                 case "<|channel|>":
                     self._channel, self._named = "", False
@@ -89,10 +99,11 @@ class Thoughts:
                     self._named = True
                 case _:  # a message ends, or another begins
                     self._channel, self._named = "", True
-            text = text[marker.end() :]
-        if part := _PART_OF_MARKER.search(text):
-            text, self._held = text[: part.start()], part.group()
-        return answer + self._say(text)
+            at = marker.end()
+        part = _PART_OF_MARKER.search(text, at)
+        end = part.start() if part else len(text)
+        self._held = text[end:]
+        return "".join([*answer, self._say(text[at:end])])
 
     def _say(self, text: str) -> str:
         if self._shown:

@@ -8,6 +8,9 @@ from typing import Any, NamedTuple
 _LONGEST_REPLY = 20_000  # characters that are looked at
 _LONGEST_RATIONALE = 2_000  # characters that are kept
 _THOUGHTS = re.compile(r"<think>.*?(</think>|\Z)", re.DOTALL)
+_OBJECT = re.compile(r"\{(?=\s*+\")")
+_PATIENCE = 10  # times the length of a reply: characters of objects that break off
+_LEAST = 100  # characters that an object counts for, however soon it breaks off
 _decoder = json.JSONDecoder()
 
 
@@ -25,28 +28,44 @@ def read_answer(reply: str, labels: Collection[str]) -> Answer | None:
     an object that stood there, so objects that disagree are no answer.
     """
     found: list[Answer] = []
-    for candidate in _objects(_THOUGHTS.sub("", reply[:_LONGEST_REPLY])):
-        if "label" in candidate:
-            label = candidate["label"]
-            if not isinstance(label, str) or label not in labels:
-                return None
-            found.append(Answer(label, _rationale(candidate.get("rationale"))))
+    try:
+        for candidate in _objects(_THOUGHTS.sub("", reply[:_LONGEST_REPLY])):
+            if "label" in candidate:
+                label = candidate["label"]
+                if not isinstance(label, str) or label not in labels:
+                    return None
+                found.append(Answer(label, _rationale(candidate.get("rationale"))))
+    except _TooManyError:
+        return None
     if len({answer.label for answer in found}) != 1:
         return None
     return found[-1]
 
 
+class _TooManyError(Exception):
+    """A reply is full of objects that break off: nobody knows what else stands there."""
+
+
 def _objects(text: str) -> Iterator[dict[str, Any]]:
-    """The JSON objects in a text, those inside others left out."""
-    position = text.find("{")
-    while position != -1:
+    """The JSON objects in a text that aren't empty, those inside others left out.
+
+    Raises _TooManyError where reading on would take more than a time in proportion to the text.
+    """
+    left = _PATIENCE * len(text)
+    begin = _OBJECT.search(text)
+    while begin:
+        position = begin.start()
         try:
             value, end = _decoder.raw_decode(text, position)
-        except (ValueError, RecursionError):
+        except (ValueError, RecursionError) as error:
+            read = error.pos - position if isinstance(error, json.JSONDecodeError) else len(text)
+            left -= max(read, _LEAST)
             end = position + 1
         else:
             yield value
-        position = text.find("{", end)
+        if left < 0:
+            raise _TooManyError
+        begin = _OBJECT.search(text, end)
 
 
 def _rationale(value: object) -> str | None:

@@ -11,8 +11,9 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from canopy.addresses import without_credentials
 
 _URL = "CANOPY_STORE_URL"
-_LONGEST = 200  # characters of what a server says
-_WHERE = re.compile(r'connection (?:to server )?at "[^"]*"(?: \([^)]*\))?, port \d+ failed: |connection failed: ')
+_LONGEST = 200  # characters of what a server says that are shown
+_LOOKED_AT = 4_000  # characters of it that are searched
+_WHERE = re.compile(r'connection (?:to server )?at "[^"]*"(?: \([^()]*\))?, port \d+ failed: |connection failed: ')
 _NAMED = re.compile(r'"[^"]*"')
 
 REPLICA = (
@@ -31,11 +32,11 @@ _POSTGRES = [
         f"The name of the host in {_URL} can't be resolved: correct it, or see to the DNS.",
     ),
     (
-        r"tenant.*not found|no tenant identifier|ENOIDENTIFIER",
+        r"tenant.{0,80}not found|no tenant identifier|ENOIDENTIFIER",
         f"The pooler doesn't know the user in {_URL}: a shared pooler, such as Supabase's, wants `USER.PROJECT`.",
     ),
     (
-        r'role ".*" does not exist|no such user|role ".*" is not permitted to log in',
+        r'role ".{0,80}" does not exist|no such user|role ".{0,80}" is not permitted to log in',
         f"The database has no such user (role), or none that may log in: create it, or correct the user in {_URL}.",
     ),
     (r"no password supplied", f"The server wants a password, and neither {_URL} nor `PGPASSWORD` has one."),
@@ -45,7 +46,7 @@ _POSTGRES = [
         "`:`, `/`, `?` and `%` are written %40, %3A, %2F, %3F and %25).",
     ),
     (
-        r'database ".*" does not exist|no such database|database not found',
+        r'database ".{0,80}" does not exist|no such database|database not found',
         f"The server has no such database: create it (`createdb NAME`), or correct its name in {_URL}.",
     ),
     (
@@ -59,7 +60,7 @@ _POSTGRES = [
         f"it with `sslrootcert=FILE` in {_URL} (`sslrootcert=system` for those that the system trusts).",
     ),
     (
-        r"server certificate for .* does not match host name",
+        r"server certificate for .{0,300} does not match host name",
         f"The server's certificate is for another name: use that name as the host in {_URL}.",
     ),
     (
@@ -67,7 +68,7 @@ _POSTGRES = [
         f"The server has no TLS, which `sslmode` in {_URL} asks for: turn it on there, or take `sslmode` out where "
         "nobody listens in between.",
     ),
-    (r"pg_hba\.conf (?:rejects|.*SSL encryption)", _NOT_LET_IN),
+    (r"pg_hba\.conf (?:rejects|.{0,300}SSL encryption)", _NOT_LET_IN),
     (
         r"no encryption|SSL off|connection is insecure|(?:SSL|TLS)(?:/TLS)?(?: connection)?s?(?: is| are)? required|"
         r"requires? (?:an? )?(?:SSL|TLS)|without SSL",
@@ -85,7 +86,7 @@ _POSTGRES = [
         "The pooler had no connection to the server free in time: raise its pool (PgBouncer's `default_pool_size`).",
     ),
     (
-        r"server.login.*fail|server_login_retry|cannot connect to server|server conn crashed|connect timeout|"
+        r"server.login.{0,80}fail|server_login_retry|cannot connect to server|server conn crashed|connect timeout|"
         r"server_connect_timeout|pgbouncer database is|is paused",
         "The pooler answers, and the server behind it doesn't: look at the pooler's log.",
     ),
@@ -95,7 +96,7 @@ _POSTGRES = [
     ),
     (r"statement pool", "The pooler is in statement mode: Canopy needs transaction or session mode."),
     (
-        r"prepared statement .* (?:does not exist|already exists)",
+        r"prepared statement .{0,80} (?:does not exist|already exists)",
         f"A pooler in transaction mode is in between and looks like the server itself: add `pgbouncer=true` to {_URL}.",
     ),
     (r"read-only|hot standby", REPLICA),
@@ -108,7 +109,7 @@ _POSTGRES = [
         "The user may not use or make tables here: `GRANT USAGE, CREATE ON SCHEMA public TO` it, or make it the owner.",
     ),
     (
-        r"relation .* does not exist",
+        r"relation .{0,200} does not exist",
         "The tables are gone from the database: restore a backup, or restart Canopy, which makes empty ones.",
     ),
     (
@@ -142,7 +143,7 @@ _SQLITE = [
     (r"CANTOPEN|PERM|AUTH", "The file can't be opened: let this process read and write it, and its folder."),
     (r"NOTADB|CORRUPT", "The file is no SQLite database, or is damaged: restore a backup."),
     (r"BUSY|LOCKED", "Another process has had the file locked for too long: one server at a time has it."),
-    (r"PROTOCOL|IOERR.*LOCK|NOLFS", "The volume's locks don't work, as on some network volumes: use another one."),
+    (r"PROTOCOL|IOERR.{0,80}LOCK|NOLFS", "The volume's locks don't work, as on some network volumes: use another one."),
     (r"IOERR", "The volume can't be read or written."),
 ]
 _NO_TABLE = "The tables are gone from the file: restore a backup, or restart Canopy, which makes empty ones."
@@ -152,7 +153,7 @@ def cause(error: BaseException) -> str | None:
     """The sentence; the server's own words, without names, for what is not known; None for what isn't a database's."""
     if not isinstance(error, DBAPIError) or error.orig is None:
         return None
-    words = str(error.orig)
+    words = str(error.orig)[:_LOOKED_AT]
     if name := getattr(error.orig, "sqlite_errorname", None):
         if words.startswith("no such table"):
             return _NO_TABLE

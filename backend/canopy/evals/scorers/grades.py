@@ -10,10 +10,14 @@ from canopy.evals.scorers.rubric import LADDER, Rubric
 from canopy.thoughts import without_thoughts
 
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
-_EMPHASIS = re.compile(r"\*+|`+|~~|\$+|(?<!\w)_+|_+(?!\w)|</?(?:b|i|u|em|strong|code|mark)>|\\(?:boxed|text|textbf)")
+_EMPHASIS = re.compile(
+    r"\*+|`+|~~|\$+|(?<!\w)_++|(?<!_)_++(?!\w)|</?(?:b|i|u|em|strong|code|mark)>|\\(?:boxed|text|textbf)"
+)
 _BRACKETED = re.compile(r"""[(\[{<"'\u2018\u201c\u00ab]\s*([\w.+-]{1,12})\s*[)\]}>"'\u2019\u201d\u00bb]""")
-_COLON = re.compile(r"[ \t]*:\s*")
+_COLON = re.compile(r"(?<![ \t])[ \t]*+:\s*")
 _BLANKS = re.compile(r"\s+")
+_BEFORE = re.compile(r"\A[^\w.+-]+")
+_BEHIND = re.compile(r"(?<![^\w%+])[^\w%+]++\Z")
 
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d+)?|\.\d+)")
 _OF = re.compile(r"\s*(?:/|\bout of\b|\bof\b)\s*(\d+(?:\.\d+)?)", re.IGNORECASE)
@@ -53,7 +57,7 @@ def _forms(said: str) -> Iterable[str]:
 
 def _grade(found: Found) -> tuple[str, str] | None:
     """The grade in upper case and what it is out of, such as `10` or `%`, if anything; None where it is none."""
-    grade = re.sub(r"^[^\w.+-]+|[^\w%+]+$", "", found.text).upper()
+    grade = _BEHIND.sub("", _BEFORE.sub("", found.text)).upper()
     if not grade or _part_of_more(grade, found):
         return None
     number = _NUMBER.match(grade)

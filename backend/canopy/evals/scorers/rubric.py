@@ -30,16 +30,23 @@ LADDER = Rubric({"A": 1.0, "B": 0.75, "C": 0.5, "D": 0.25, "E": 0.0})
 
 # What a prompt says of one of its grades, and what that grade then is worth. The first that fits counts.
 _AGREEMENT = (
-    (r"\bsuperset\b", 1.0),
-    (r"\bsubset\b", 1.0),
-    (r"\b(?:same|identical|equal)\b.*\b(?:details?|content|facts?|information)\b", 1.0),
-    (r"\bdiffer(?:s|ent|ences?)?\b.*\b(?:don.?t|do not|doesn.?t|does not|not)\s+matter\b|\bimmaterial\b", 1.0),
-    (r"\bdisagree(?:s|ment)?\b|\bcontradict(?:s|ion)?\b|\bconflict(?:s|ing)?\b", 0.0),
+    (re.compile(r"\bsuperset\b", re.I), 1.0),
+    (re.compile(r"\bsubset\b", re.I), 1.0),
+    (re.compile(r"\A(?>.*?\b(?:same|identical|equal)\b).*\b(?:details?|content|facts?|information)\b", re.I), 1.0),
+    (
+        re.compile(
+            r"\A(?>.*?\bdiffer(?:s|ent|ences?)?\b).*\b(?:don.?t|do not|doesn.?t|does not|not)\s+matter\b"
+            r"|\bimmaterial\b",
+            re.I,
+        ),
+        1.0,
+    ),
+    (re.compile(r"\bdisagree(?:s|ment)?\b|\bcontradict(?:s|ion)?\b|\bconflict(?:s|ing)?\b", re.I), 0.0),
 )
 _CORRECTNESS = (
-    (r"\bpartial(?:ly)?[ _]correct\b", 0.5),
-    (r"\bincorrect\b|\bwrong\b|\bnot[ _](?:correct|attempted)\b", 0.0),
-    (r"\bcorrect\b|\bright\b", 1.0),
+    (re.compile(r"\bpartial(?:ly)?[ _]correct\b", re.I), 0.5),
+    (re.compile(r"\bincorrect\b|\bwrong\b|\bnot[ _](?:correct|attempted)\b", re.I), 0.0),
+    (re.compile(r"\bcorrect\b|\bright\b", re.I), 1.0),
 )
 _BEST = re.compile(r"\b(?:excellent|perfect|best|outstanding|flawless|very good|true|fully|complete(?:ly)?)\b", re.I)
 _WORST = re.compile(
@@ -105,5 +112,5 @@ def _scale(prompt: str, patterns: Sequence[Pattern]) -> tuple[tuple[float, float
     )
 
 
-def _worth(words: str, kinds: Sequence[tuple[str, float]]) -> float | None:
-    return next((value for pattern, value in kinds if re.search(pattern, words, re.IGNORECASE)), None)
+def _worth(words: str, kinds: Sequence[tuple[re.Pattern[str], float]]) -> float | None:
+    return next((value for pattern, value in kinds if pattern.search(words)), None)

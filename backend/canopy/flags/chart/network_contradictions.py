@@ -44,7 +44,7 @@ def _opened(values: ChartValues) -> list[str]:
     hosts = [urlsplit(address).hostname or "" for address in addresses]
     hosts += [database] * (values.store.engine == "postgresql")
     blocks = [to.get("ipBlock") or {} for rule in policy.extra_egress for to in rule.get("to") or []]
-    own = [f"{host}/{128 if ':' in host else 32}" for host in hosts if re.fullmatch(r"[0-9.]+|.*:.*", host)]
+    own = [f"{host}/{128 if ':' in host else 32}" for host in hosts if ":" in host or re.fullmatch(r"[0-9.]+", host)]
     return own + [str(block["cidr"]) for block in blocks if block.get("cidr")]
 
 
