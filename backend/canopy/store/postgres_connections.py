@@ -52,14 +52,18 @@ def connect(address: Address, settings: str, silence: float | None, *, reading: 
     told: a pooler has to give its clients numbers of its own, by which they cancel.
     """
     connection = _Connection.connect(make_conninfo(**{**_CONNECTING, **address.parameters}), autocommit=True)
-    connection.silence = silence
-    row = connection.execute("SELECT pg_backend_pid()").fetchone()
-    connection.pooled = address.pooled or row is None or row[0] != connection.info.backend_pid
-    if connection.pooled:
-        connection.prepare_threshold = None  # `_begin` does what is left
-    else:
-        connection.execute(f"SELECT {settings.format(local='false')}")
-        connection.autocommit = reading
+    try:
+        connection.silence = silence
+        row = connection.execute("SELECT pg_backend_pid()").fetchone()
+        connection.pooled = address.pooled or row is None or row[0] != connection.info.backend_pid
+        if connection.pooled:
+            connection.prepare_threshold = None  # what is left is done when a transaction begins
+        else:
+            connection.execute(f"SELECT {settings.format(local='false')}")
+            connection.autocommit = reading
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 

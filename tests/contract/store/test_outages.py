@@ -217,8 +217,8 @@ async def test_a_store_whose_volume_hangs_answers_and_ends(store_url: str, monke
     released = threading.Event()
 
     def hang(conn: Connection, items: Sequence[None]) -> Sequence[None]:
-        del conn
         released.wait(60)
+        conn.invalidate()  # nobody takes it back
         return items
 
     try:
