@@ -118,7 +118,7 @@ async def test_an_interrupted_run_gives_back_what_is_under_way(place: Place) -> 
     process.send_signal(signal.SIGINT)
     _, err = await process.communicate()
     assert (process.returncode, b"Traceback" in err) == (130, False)
-    assert len(await place.store.unjudged("accuracy", "any", 0, None, 10)) == 4
+    assert len(await place.store.turns.unjudged("accuracy", "any", 0, None, 10)) == 4
     place.model.scripts["judge"] = ACCURATE
     assert "accuracy: 3 labels" in (await place.run())[1]
 

@@ -46,9 +46,9 @@ async def test_the_model_gets_task_text_and_response(store: Store, model: FakeMo
 
 async def test_a_judgement_is_no_generation(store: Store, model: FakeModelServer) -> None:
     await responses(store, 2)
-    before = await store.unjudged("another", "v1", 0, None, 10)
+    before = await store.turns.unjudged("another", "v1", 0, None, 10)
     await judged(store, model)
-    assert await store.unjudged("another", "v1", 0, None, 10) == before
+    assert await store.turns.unjudged("another", "v1", 0, None, 10) == before
 
 
 async def test_a_changed_judge_judges_anew_and_its_label_takes_the_place_of_the_one_before(

@@ -80,7 +80,7 @@ async def labels(store: Store) -> list[Feedback]:
 async def labelled(store: Store, judge: Judge, on: Generation, label: str, rationale: str | None = None) -> None:
     """A judge's label, as a run stores it."""
     turn = Turn(on.id, judge.name, judge.version, "test", 60_000_000)
-    assert await store.take_turn(turn)
+    assert await store.turns.take(turn)
     vote = a_vote(
         on,
         name=judge.name,
@@ -92,7 +92,7 @@ async def labelled(store: Store, judge: Judge, on: Generation, label: str, ratio
         source_id=judge.model,
         comment=rationale,
     )
-    assert await store.end_turn(turn, vote) is not None
+    assert await store.turns.end(turn, vote) is not None
 
 
 async def voted(store: Store, on: Generation, *, good: bool, comment: str | None = None) -> None:

@@ -82,7 +82,7 @@ class Judging:
         lease = int(self._timeout * (_QUESTIONS + 1) * 1_000_000)
         turn = Turn(generation_id, judge.name, judge.version, self._owner, lease)
         try:
-            generation = await self._store.generation(generation_id) if await self._store.take_turn(turn) else None
+            generation = await self._store.generation(generation_id) if await self._store.turns.take(turn) else None
         except BaseException:
             budget.refund()
             raise
@@ -94,16 +94,16 @@ class Judging:
         except Unanswered:
             raise
         except BaseException:
-            await asyncio.shield(self._store.give_turn_back(turn))
+            await asyncio.shield(self._store.turns.give_back(turn))
             raise
 
     async def give_back(self, turn: Turn) -> None:
         """Leave a turn to a later run: the model server is down."""
-        await self._store.give_turn_back(turn)
+        await self._store.turns.give_back(turn)
 
     async def give_up(self, turn: Turn) -> None:
         """End a turn without a label: the model server is well, and yet doesn't answer on this generation."""
-        await self._store.end_turn(turn, None)
+        await self._store.turns.end(turn, None)
 
     async def _judge(self, judge: Judge, generation: Generation, turn: Turn, budget: Budget) -> Outcome:
         trace = self._traces.begin_judgement(
@@ -123,10 +123,10 @@ class Judging:
             headers = self._traces.trace_headers(span, trace.trace_id)
             answer = await self._ask(judge, generation, headers, budget)
             if isinstance(answer, _Unusable):
-                await self._store.end_turn(turn, None)
+                await self._store.turns.end(turn, None)
                 self._failed(judge, generation, answer, trace.trace_id, span)
                 return "unusable"
-            receipt = await self._store.end_turn(turn, _vote(judge, generation, answer))
+            receipt = await self._store.turns.end(turn, _vote(judge, generation, answer))
             if receipt is None:  # the lease ran out, and somebody else was faster
                 return "taken"
             self._tell(JudgementRecorded(receipt, judge.name, judge.version, judge.model, trace.trace_id))

@@ -109,7 +109,7 @@ class Run:
     async def _unjudged(self, judge: Judge) -> AsyncGenerator[Unjudged]:
         sample = judge.sample if self._sample is None else self._sample
         last: Unjudged | None = None
-        while page := await self._store.unjudged(judge.name, judge.version, self._since, last, _PAGE):
+        while page := await self._store.turns.unjudged(judge.name, judge.version, self._since, last, _PAGE):
             for last in page:
                 if chosen(last.generation_id, sample):
                     yield last

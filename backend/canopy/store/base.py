@@ -16,13 +16,13 @@ from canopy.store.erased import Erased
 from canopy.store.labels import Agreement, JudgeLabel, PersonVote
 from canopy.store.receipts import Kind, Receipt
 from canopy.store.review import Input, Review, ReviewPage, ReviewReceipt, ReviewState
-from canopy.store.turns import Turn, Unjudged
 from canopy.store.voters import Proof
 
 if TYPE_CHECKING:
     from canopy.store.counted import Counted, Exchanged
     from canopy.store.deliveries import Deliveries
     from canopy.store.sessions import Sessions
+    from canopy.store.turns import Turns
 
 type Status = Literal["completed", "cancelled", "failed"]
 type Source = Literal["HUMAN", "LLM_JUDGE", "CODE"]
@@ -194,6 +194,10 @@ class Store(Protocol):
         """Browsers that have signed in."""
 
     @property
+    def turns(self) -> "Turns":
+        """Judges' turns on generations."""
+
+    @property
     def exists(self) -> bool:
         """False where `start` would make the database first, as with a SQLite file that isn't there."""
 
@@ -242,26 +246,6 @@ class Store(Protocol):
 
     async def ballots(self, experiment_id: str | None, limit: int, cursor: str | None) -> BallotPage:
         """Read one page of an experiment's ballots, or of all. Raises InputError for a cursor that isn't its own."""
-
-    async def unjudged(
-        self, judge: str, version: str, since: int, after: Unjudged | None, limit: int
-    ) -> list[Unjudged]:
-        """The next complete generations since a time, oldest first, on which nobody has this judge's turn.
-
-        Those of a comparison are among them once it has its ballot.
-        """
-
-    async def take_turn(self, turn: Turn) -> bool:
-        """Whether the turn could be taken: nobody has it, its last lease has run out, and it has not ended."""
-
-    async def end_turn(self, turn: Turn, vote: Vote | None) -> Receipt | None:
-        """End a turn for good: with a label, which is stored, or without, where no answer could be used.
-
-        None without a label, and where the turn is somebody else's by now; then nothing is stored.
-        """
-
-    async def give_turn_back(self, turn: Turn) -> None:
-        """Let anybody take a turn that has not ended."""
 
     async def judge_labels(self, generation_ids: Sequence[str]) -> dict[str, list[JudgeLabel]]:
         """The judges' labels by generation; none for one that no judge has labelled."""

@@ -3,8 +3,8 @@
 Every write is in the one writer's transaction, so that what is read there holds until it is written.
 """
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, insert, or_, select, tuple_, update
 
@@ -15,6 +15,7 @@ from canopy.store.receipts import Receipt
 from canopy.store.schema import comparisons, generations, judgements
 from canopy.store.turns import Turn, Unjudged
 from canopy.store.votes import Votes
+from canopy.store.writer import Writer
 
 
 class Verdict(NamedTuple):
@@ -102,6 +103,34 @@ class Judgements:
         ended = {"finished_at": self._clock(), "feedback_id": receipt.feedback_id if receipt is not None else None}
         conn.execute(update(judgements).where(own).values(ended))
         return receipt
+
+
+class SqlTurns:
+    """See `canopy.store.turns.Turns` for what each method promises."""
+
+    def __init__(self, judgements: Judgements, writer: Writer, read: Callable[..., Awaitable[Any]]) -> None:
+        self._judgements = judgements
+        self._writer = writer
+        self._read = read
+
+    async def unjudged(
+        self, judge: str, version: str, since: int, after: Unjudged | None, limit: int
+    ) -> list[Unjudged]:
+        """Read what a judge has not looked at."""
+        found: list[Unjudged] = await self._read(self._judgements.unjudged, judge, version, since, after, limit)
+        return found
+
+    async def take(self, turn: Turn) -> bool:
+        """Take a turn."""
+        return await self._writer.submit(self._judgements.take, turn)
+
+    async def end(self, turn: Turn, vote: Vote | None) -> Receipt | None:
+        """End a turn, with or without a label."""
+        return await self._writer.submit(self._judgements.end, Verdict(turn, vote))
+
+    async def give_back(self, turn: Turn) -> None:
+        """Let anybody take a turn."""
+        await self._writer.submit(self._judgements.give_back, turn)
 
 
 def _of(turn: Turn) -> ColumnElement[bool]:

@@ -22,7 +22,7 @@ from canopy.store.filters import scans
 from canopy.store.generations import Generations
 from canopy.store.indexer import Indexer
 from canopy.store.inputs import Inputs, Position
-from canopy.store.judgements import Judgements, Verdict
+from canopy.store.judgements import Judgements, SqlTurns
 from canopy.store.labelling import Labelling
 from canopy.store.labels import Agreement, JudgeLabel, PersonVote
 from canopy.store.migrate import Schema, upgrade
@@ -43,7 +43,6 @@ from canopy.store.sqldeliveries import SqlDeliveries
 from canopy.store.sqlsessions import SqlSessions
 from canopy.store.threads import in_thread
 from canopy.store.totals import Totals
-from canopy.store.turns import Turn, Unjudged
 from canopy.store.votes import Votes
 from canopy.store.writer import Writer
 
@@ -60,7 +59,6 @@ class SqlStore:
         self._generations = Generations(database)
         self._deletion = Deletion(database, ids, counts, outbox)
         self._comparisons = Comparisons(database, self._votes, self._deletion, outbox, clock)
-        self._judgements = Judgements(database, self._votes, clock)
         self._labelling = Labelling(database)
         self._schema: Schema | None = None
         self._probe = Probe(database)
@@ -80,6 +78,7 @@ class SqlStore:
         self._indexing: asyncio.Task[None] | None = None
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="canopy-store-reader")
         self.deliveries = SqlDeliveries(outbox, self._writer, self._read)
+        self.turns = SqlTurns(Judgements(database, self._votes, clock), self._writer, self._read)
         self.sessions = SqlSessions(database, self._writer, self._read, clock)
 
     @property
@@ -150,24 +149,6 @@ class SqlStore:
     async def ballots(self, experiment_id: str | None, limit: int, cursor: str | None) -> BallotPage:
         """Read one page of ballots."""
         return await self._read(self._results.ballots, experiment_id, limit, cursor)
-
-    async def unjudged(
-        self, judge: str, version: str, since: int, after: Unjudged | None, limit: int
-    ) -> list[Unjudged]:
-        """Find what a judge has not judged."""
-        return await self._read(self._judgements.unjudged, judge, version, since, after, limit)
-
-    async def take_turn(self, turn: Turn) -> bool:
-        """Take a judge's turn."""
-        return await self._writer.submit(self._judgements.take, turn)
-
-    async def end_turn(self, turn: Turn, vote: Vote | None) -> Receipt | None:
-        """End a turn, with or without a label."""
-        return await self._writer.submit(self._judgements.end, Verdict(turn, vote))
-
-    async def give_turn_back(self, turn: Turn) -> None:
-        """Let anybody take a turn."""
-        await self._writer.submit(self._judgements.give_back, turn)
 
     async def judge_labels(self, generation_ids: Sequence[str]) -> dict[str, list[JudgeLabel]]:
         """Read judges' labels."""

@@ -4,7 +4,11 @@ A turn is taken before the model is asked, so that two processes never ask the s
 is given back, or its lease runs out, after which somebody else may take it.
 """
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from canopy.store.base import Vote
+    from canopy.store.receipts import Receipt
 
 
 class Unjudged(NamedTuple):
@@ -26,3 +30,27 @@ class Turn(NamedTuple):
     version: str
     owner: str
     lease: int  # microseconds
+
+
+class Turns(Protocol):
+    """What is done here holds for every process at once."""
+
+    async def unjudged(
+        self, judge: str, version: str, since: int, after: Unjudged | None, limit: int
+    ) -> list[Unjudged]:
+        """The next complete generations since a time, oldest first, on which nobody has this judge's turn.
+
+        `after` is the last one of the page before. Sides of comparisons without a ballot and evaluations are left out.
+        """
+
+    async def take(self, turn: Turn) -> bool:
+        """Whether the turn could be taken: nobody has it, its last lease has run out, and it has not ended."""
+
+    async def end(self, turn: Turn, vote: "Vote | None") -> "Receipt | None":
+        """End a turn for good: with a label, which is stored, or without, where no answer could be used.
+
+        None without a label, and where the turn is somebody else's by now; then nothing is stored.
+        """
+
+    async def give_back(self, turn: Turn) -> None:
+        """Let anybody take a turn that has not ended."""

@@ -12,7 +12,7 @@ async def test_no_judge_has_a_turn_on_an_evaluation(store: Store) -> None:
     users, tested = a_generation(), a_generation(evaluation=True)
     for each in (users, tested):
         await store.record_generation(each)
-    assert [it.generation_id for it in await store.unjudged("accuracy", "v1", 0, None, 10)] == [users.id]
+    assert [it.generation_id for it in await store.turns.unjudged("accuracy", "v1", 0, None, 10)] == [users.id]
 
 
 async def test_nobody_votes_on_an_evaluation(store: Store) -> None:

@@ -35,8 +35,8 @@ async def recorded(store: Store, **fields: Any) -> Generation:
 
 async def labelled(store: Store, on: Generation, version: str = "v1", **fields: Any) -> None:
     turn = a_turn(on, version=version)
-    assert await store.take_turn(turn)
-    assert await store.end_turn(turn, a_label(on, **fields)) is not None
+    assert await store.turns.take(turn)
+    assert await store.turns.end(turn, a_label(on, **fields)) is not None
 
 
 async def found(store: Store, where: Filter) -> list[Feedback]:
@@ -46,14 +46,14 @@ async def found(store: Store, where: Filter) -> list[Feedback]:
 
 
 async def unjudged(store: Store, version: str = "v1", since: int = 0) -> list[str]:
-    return [it.generation_id for it in await store.unjudged("accuracy", version, since, None, 100)]
+    return [it.generation_id for it in await store.turns.unjudged("accuracy", version, since, None, 100)]
 
 
 async def test_only_one_of_those_who_want_a_turn_gets_it(store: Store, store_url: str) -> None:
     generation = await recorded(store)
     other = open_store(store_url, clock=Clock())
     await other.start()
-    wanted = [it.take_turn(a_turn(generation, owner=f"{n}")) for n in range(20) for it in (store, other)]
+    wanted = [it.turns.take(a_turn(generation, owner=f"{n}")) for n in range(20) for it in (store, other)]
     assert sorted(await asyncio.gather(*wanted)) == [False] * 39 + [True]
     await other.close()
 
@@ -62,30 +62,30 @@ async def test_a_turn_that_ended_never_comes_again_but_another_versions_does(sto
     generation = await recorded(store)
     await labelled(store, generation)
     clock.now += 2 * LEASE
-    assert not await store.take_turn(a_turn(generation, owner="another"))
+    assert not await store.turns.take(a_turn(generation, owner="another"))
     assert await unjudged(store) == []
     assert await unjudged(store, "v2") == [generation.id]
-    assert await store.take_turn(a_turn(generation, version="v2"))
-    assert await store.take_turn(a_turn(generation, judge="quality"))
+    assert await store.turns.take(a_turn(generation, version="v2"))
+    assert await store.turns.take(a_turn(generation, judge="quality"))
 
 
 async def test_a_turn_that_ended_without_a_label_does_not_come_again_either(store: Store) -> None:
     generation = await recorded(store)
-    await store.take_turn(a_turn(generation))
-    assert await store.end_turn(a_turn(generation), None) is None
+    await store.turns.take(a_turn(generation))
+    assert await store.turns.end(a_turn(generation), None) is None
     assert await unjudged(store) == []
     assert await found(store, ALL) == []
 
 
 async def test_a_turn_that_is_given_back_is_anybodys(store: Store) -> None:
     generation = await recorded(store)
-    await store.take_turn(a_turn(generation))
+    await store.turns.take(a_turn(generation))
     assert await unjudged(store) == []
-    await store.give_turn_back(a_turn(generation, owner="another"))
+    await store.turns.give_back(a_turn(generation, owner="another"))
     assert await unjudged(store) == []
-    await store.give_turn_back(a_turn(generation))
+    await store.turns.give_back(a_turn(generation))
     assert await unjudged(store) == [generation.id]
-    assert await store.take_turn(a_turn(generation, owner="another"))
+    assert await store.turns.take(a_turn(generation, owner="another"))
 
 
 async def test_after_its_lease_a_turn_is_anybodys_and_what_its_first_owner_says_is_nothing(
@@ -93,22 +93,22 @@ async def test_after_its_lease_a_turn_is_anybodys_and_what_its_first_owner_says_
 ) -> None:
     generation = await recorded(store)
     mine, theirs = a_turn(generation), a_turn(generation, owner="another")
-    assert await store.take_turn(mine)
-    assert not await store.take_turn(theirs)
+    assert await store.turns.take(mine)
+    assert not await store.turns.take(theirs)
     clock.now += LEASE
     assert await unjudged(store) == [generation.id]
-    assert await store.take_turn(theirs)
-    assert await store.end_turn(mine, a_label(generation)) is None
+    assert await store.turns.take(theirs)
+    assert await store.turns.end(mine, a_label(generation)) is None
     assert await found(store, ALL) == []
-    assert await store.end_turn(theirs, a_label(generation, "minor_issues", 0)) is not None
+    assert await store.turns.end(theirs, a_label(generation, "minor_issues", 0)) is not None
     assert [entry.value for entry in await found(store, LABELS)] == ["minor_issues"]
 
 
 async def test_a_late_answer_counts_as_long_as_nobody_else_took_the_turn(store: Store, clock: Clock) -> None:
     generation = await recorded(store)
-    await store.take_turn(a_turn(generation))
+    await store.turns.take(a_turn(generation))
     clock.now += 2 * LEASE
-    assert await store.end_turn(a_turn(generation), a_label(generation)) is not None
+    assert await store.turns.end(a_turn(generation), a_label(generation)) is not None
 
 
 async def test_what_is_unjudged_comes_oldest_first_and_in_pages(store: Store) -> None:
@@ -116,7 +116,7 @@ async def test_what_is_unjudged_comes_oldest_first_and_in_pages(store: Store) ->
     in_order = sorted(generations, key=lambda it: (it.created_at, it.id))
     await recorded(store, status="failed", error_code="model_error", created_at=NOON)
     pages: list[Unjudged] = []
-    while page := await store.unjudged("accuracy", "v1", NOON + 1, pages[-1] if pages else None, 2):
+    while page := await store.turns.unjudged("accuracy", "v1", NOON + 1, pages[-1] if pages else None, 2):
         pages += page
     assert [it.generation_id for it in pages] == [it.id for it in in_order[1:]]
 
@@ -167,8 +167,8 @@ async def test_labels_can_be_asked_for_by_judge(store: Store) -> None:
     generation = await recorded(store)
     await labelled(store, generation)
     turn = a_turn(generation, judge="quality")
-    await store.take_turn(turn)
-    await store.end_turn(turn, a_label(generation, "good", name="quality", voter="judge:quality"))
+    await store.turns.take(turn)
+    await store.turns.end(turn, a_label(generation, "good", name="quality", voter="judge:quality"))
     assert [entry.value for entry in await found(store, Filter(source="judge", name="quality"))] == ["good"]
     assert await found(store, Filter(name="quality")) == []
 
@@ -177,8 +177,8 @@ async def test_a_response_shows_the_label_of_each_judge(store: Store) -> None:
     one, two = await recorded(store), await recorded(store)
     await labelled(store, one)
     turn = a_turn(one, judge="quality")
-    await store.take_turn(turn)
-    await store.end_turn(turn, a_label(one, "poor", -1, name="quality", voter="judge:quality", comment=None))
+    await store.turns.take(turn)
+    await store.turns.end(turn, a_label(one, "poor", -1, name="quality", voter="judge:quality", comment=None))
     await store.record_vote(a_vote(one, voter="session:s"))
     shown = await store.judge_labels([one.id, two.id, "gen_unknown"])
     assert {key: [label[1:] for label in labels] for key, labels in shown.items()} == {
@@ -253,25 +253,25 @@ async def test_erasure_and_retention_reach_labels_and_turns(store: Store) -> Non
     await labelled(store, one)
     await labelled(store, two)
     waiting = await recorded(store, user_id="ada")
-    await store.take_turn(a_turn(waiting))
+    await store.turns.take(a_turn(waiting))
     assert (await store.erase(session_id="s")).generations == 1
     assert (await store.erase(user_id="ada")).generations == 1
     assert (await store.prune(NOON)).generations == 1
     assert await found(store, ALL) == []
-    assert not await store.take_turn(a_turn(one))
+    assert not await store.turns.take(a_turn(one))
 
 
 async def test_a_label_on_a_generation_that_is_gone_is_nothing(store: Store) -> None:
     generation = await recorded(store, session_id="s")
-    await store.take_turn(a_turn(generation))
+    await store.turns.take(a_turn(generation))
     await store.erase(session_id="s")
-    assert await store.end_turn(a_turn(generation), a_label(generation)) is None
-    assert not await store.take_turn(a_turn(generation))
+    assert await store.turns.end(a_turn(generation), a_label(generation)) is None
+    assert not await store.turns.take(a_turn(generation))
 
 
 async def test_a_refused_label_leaves_the_turn_open(store: Store) -> None:
     generation = await recorded(store)
-    await store.take_turn(a_turn(generation))
+    await store.turns.take(a_turn(generation))
     with pytest.raises(GenerationNotFound):
-        await store.end_turn(a_turn(generation), a_label(replace(generation, id="gen_unknown")))
-    assert await store.end_turn(a_turn(generation), a_label(generation)) is not None
+        await store.turns.end(a_turn(generation), a_label(replace(generation, id="gen_unknown")))
+    assert await store.turns.end(a_turn(generation), a_label(generation)) is not None
