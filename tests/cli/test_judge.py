@@ -70,6 +70,18 @@ async def test_it_labels_recent_responses_and_says_what_it_did(place: Place) -> 
     assert "\x1b" not in out + err
 
 
+async def test_what_no_answer_could_be_used_of_is_asked_again_on_request_alone(place: Place) -> None:
+    await responses(place.store, 2)
+    place.model.scripts["judge"] = Script(tokens=("I would rather not say.",))
+    everything = ("--since", "1h", "--sample", "100%")
+    status, out, err = await place.run(*everything)
+    assert (status, "2 responses without a label: answer_unusable" in out) == (0, True), out + err
+    place.model.scripts["judge"] = ACCURATE
+    assert "accuracy: 0 labels" in (await place.run(*everything))[1]
+    assert "accuracy: 2 labels" in (await place.run(*everything, "--retry-unusable"))[1]
+    assert len(await labels(place.store)) == 2
+
+
 async def test_for_programs_each_line_is_json_and_the_last_one_is_the_summary(place: Place) -> None:
     await responses(place.store, 3)
     status, out, _ = await place.run("--json", "--budget", "2")

@@ -48,10 +48,20 @@ def judge() -> None:
 )
 @click.option("--judge", "names", multiple=True, help="Only this judge; may be given more than once.  [all]")
 @click.option("--concurrency", type=click.IntRange(1, 64), help="Questions at once.  [`judging.concurrency`]")
+@click.option(
+    "--retry-unusable", is_flag=True, help="Ask again where an answer couldn't be used, which is final otherwise."
+)
 @click.option("--json", "as_json", is_flag=True, help="For programs: log lines as the server's, the summary the last.")
 @says_why
 def run(
-    since: str, sample: float | None, budget: int, names: tuple[str, ...], concurrency: int | None, *, as_json: bool
+    since: str,
+    sample: float | None,
+    budget: int,
+    names: tuple[str, ...],
+    concurrency: int | None,
+    *,
+    retry_unusable: bool,
+    as_json: bool,
 ) -> None:
     """Judge a share of the recent responses.
 
@@ -66,6 +76,7 @@ def run(
     Examples:
       canopy judge run --since 1h --sample 10% --budget 200
       canopy judge run --since 7d --sample 100% --judge accuracy
+      canopy judge run --since 7d --retry-unusable          after a model or a prompt was mended
     """
     from canopy.app import values_path
     from canopy.flags import ConfigSource
@@ -92,7 +103,8 @@ def run(
 
         options = {"since": begin, "sample": sample, "concurrency": concurrency or values.judging.concurrency}
         judges, ended = with_store(
-            settings, lambda store: _run(store, settings, values, names, spending, tell, options)
+            settings,
+            lambda store: _run(store, settings, values, names, spending, tell, options, again=retry_unusable),
         )
     failure = ended.failure
     if logs:
@@ -114,6 +126,8 @@ async def _run(
     budget: "Budget",
     tell: "Callable[[Event], None]",
     options: dict[str, Any],
+    *,
+    again: bool,
 ) -> "tuple[Sequence[Judge], Ended]":
     from canopy.errors import ConfigError
     from canopy.inference import open_inference
@@ -130,6 +144,9 @@ async def _run(
     url = values.LLAMA_STACK_URL
     inference = open_inference(str(url) if url else None, settings)
     judges = [it for it in judges_of(values, inference.model_name) if not names or it.name in names]
+    if again:
+        for it in judges:
+            await store.turns.reopen_unlabelled(it.name, it.version, options["since"])
     store.deliveries.on = values.mlflow.enabled
     await inference.start()
     try:

@@ -25,6 +25,14 @@ class Verdict(NamedTuple):
     vote: Vote | None
 
 
+class Unlabelled(NamedTuple):
+    """Which ended turns without a label are meant."""
+
+    judge: str
+    version: str
+    since: int  # the generations', microseconds
+
+
 class Judgements:
     """Handles turns in the writer's thread; `unjudged` reads in whatever thread calls."""
 
@@ -74,6 +82,16 @@ class Judgements:
         for turn in turns:
             conn.execute(delete(judgements).where(_own(turn)))
         return [None] * len(turns)
+
+    def reopen_unlabelled(self, conn: Connection, requests: Sequence[Unlabelled]) -> list[int]:
+        """Forget the turns that ended without a label."""
+        j, g = judgements.c, generations.c
+        counts = []
+        for judge, version, since in requests:
+            ended = and_(j.judge == judge, j.version == version, j.finished_at.is_not(None), j.feedback_id.is_(None))
+            recent = exists().where(g.id == j.generation_id, g.created_at >= since)
+            counts.append(conn.execute(delete(judgements).where(ended, recent)).rowcount)
+        return counts
 
     def _take(self, conn: Connection, turn: Turn) -> bool:
         j, now = judgements.c, self._clock()
@@ -131,6 +149,10 @@ class SqlTurns:
     async def give_back(self, turn: Turn) -> None:
         """Let anybody take a turn."""
         await self._writer.submit(self._judgements.give_back, turn)
+
+    async def reopen_unlabelled(self, judge: str, version: str, since: int) -> int:
+        """Let turns be taken again that ended without a label."""
+        return await self._writer.submit(self._judgements.reopen_unlabelled, Unlabelled(judge, version, since))
 
 
 def _of(turn: Turn) -> ColumnElement[bool]:

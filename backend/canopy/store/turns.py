@@ -54,3 +54,6 @@ class Turns(Protocol):
 
     async def give_back(self, turn: Turn) -> None:
         """Let anybody take a turn that has not ended."""
+
+    async def reopen_unlabelled(self, judge: str, version: str, since: int) -> int:
+        """Let turns be taken again that ended without a label, on generations since a time; how many there were."""

@@ -77,6 +77,21 @@ async def test_a_turn_that_ended_without_a_label_does_not_come_again_either(stor
     assert await found(store, ALL) == []
 
 
+async def test_a_turn_that_ended_without_a_label_is_taken_again_on_request_and_no_other(store: Store) -> None:
+    unusable, other, old = [await recorded(store, created_at=NOON + n) for n in (2, 1, 0)]
+    for generation in (unusable, old):
+        await store.turns.take(a_turn(generation))
+        await store.turns.end(a_turn(generation), None)
+    await labelled(store, other)
+    await store.turns.take(a_turn(unusable, version="v2"))
+    await store.turns.end(a_turn(unusable, version="v2"), None)
+    assert await store.turns.reopen_unlabelled("accuracy", "v1", NOON + 1) == 1
+    assert await unjudged(store) == [unusable.id]
+    assert await unjudged(store, "v2") == [old.id, other.id]
+    assert await store.turns.take(a_turn(unusable, owner="another"))
+    assert await store.turns.reopen_unlabelled("accuracy", "v1", 0) == 1  # the old one; no turn that somebody has
+
+
 async def test_a_turn_that_is_given_back_is_anybodys(store: Store) -> None:
     generation = await recorded(store)
     await store.turns.take(a_turn(generation))
