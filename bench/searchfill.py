@@ -55,26 +55,27 @@ def fill(url: str, votes: int) -> None:
     assert isinstance(store, SqlStore)
     database = store._database
     lite = url.startswith("sqlite")
-    with database.writer.begin() as conn:
+    engine = database.migrator  # which waits for a statement for as long as it takes
+    with engine.begin() as conn:
         conn.execute(insert(series), [_label(number) for number in (1, 2)])
         if lite:
             conn.exec_driver_sql("PRAGMA cache_size = -400000")
         else:
             conn.execute(text("DROP INDEX ix_search_trigrams"))
     for some in batched(_rows(votes), _TOGETHER):
-        with database.writer.begin() as conn:
+        with engine.begin() as conn:
             _insert(conn, some)
             database.index(
                 conn, {row["search_place"]: folded(row["input_text"], row["response_text"], None) for row in some}
             )
-    with database.writer.begin() as conn:
+    with engine.begin() as conn:
         counted = "SELECT series_id, updated_at - updated_at % :hour, count(*) FROM feedback GROUP BY 1, 2"
         conn.execute(text(f"INSERT INTO {feedback_counts.name} (series_id, hour, n) {counted}"), {"hour": _HOUR})
         if not lite:
             conn.execute(text("SET LOCAL maintenance_work_mem = '512MB'"))
             conn.execute(text("CREATE INDEX ix_search_trigrams ON search USING gin (trigrams)"))
     if not lite:
-        with database.writer.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
             conn.execute(text("VACUUM ANALYZE"))
     database.dispose()
 

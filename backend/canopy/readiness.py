@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from canopy.cached_call import CachedCall
 from canopy.errors import StoreError
 from canopy.lifecycle import Lifecycle
+from canopy.store.quoted import Quoted
 
 _KEPT = 1.0  # seconds that the store's answer stands: anybody may ask, and each question would cost a query
 
@@ -35,5 +36,5 @@ class Readiness:
         try:
             await self._ping()
         except StoreError as error:
-            return error.reason or error.sentence
+            return error.sentence if error.reason is None or isinstance(error.reason, Quoted) else error.reason
         return "ok"

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import secrets
 import sqlite3
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, closing
@@ -156,6 +157,23 @@ async def test_using_a_removed_token_while_the_database_hangs(model: FakeModelSe
                 answer = await it.get("/", headers={"Authorization": f"Bearer {TOKENS[name]}"})
                 assert answer.status_code == status, name
             other.execute("ROLLBACK")
+
+
+async def test_holding_places_with_made_up_cookies_while_the_database_hangs(
+    model: FakeModelServer, tmp_path: Path, postgres: PostgresServer
+) -> None:
+    """Each costs a look into the store, which ends; whoever has a token needs none."""
+    url = postgres.create_database()
+    async with guarded_server(tmp_path, model, "token", env={"CANOPY_STORE_URL": url}) as (server, _):
+        with postgres.connect(url.rpartition("/")[2]) as other, other.transaction():
+            other.execute("LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE")
+            async with httpx.AsyncClient(base_url=server.url, timeout=40) as it:
+                guesses = [{"Cookie": f"{NAME}={secrets.token_urlsafe(32)}"} for _ in range(20)]
+                answers = await asyncio.gather(*(it.get("/identity", headers=guess) for guess in guesses))
+                assert {answer.status_code for answer in answers} == {503}
+                assert all(answer.headers["retry-after"] for answer in answers)
+                known = await it.get("/", headers={"Authorization": f"Bearer {TOKENS['ana']}"})
+                assert known.status_code == 200
 
 
 async def test_staying_signed_in_by_a_clock_that_was_wrong(model: FakeModelServer, tmp_path: Path) -> None:

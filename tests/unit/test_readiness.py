@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from canopy.errors import StoreError
 from canopy.lifecycle import Lifecycle
 from canopy.readiness import Readiness
 from canopy.store import Store, open_store
+from canopy.store.quoted import Quoted
 
 
 @pytest.fixture
@@ -47,3 +49,21 @@ async def test_who_goes_away_while_asking_leaves_the_others_their_answer(store: 
     await asyncio.sleep(0)
     first.cancel()
     assert (await second).ready
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        (None, "The database does not answer."),
+        ("The server's disk is full.", "The server's disk is full."),
+        (Quoted("The server said: “no route to pg-0.internal for ana”."), "The database does not answer."),
+    ],
+    ids=["unknown", "known", "in the server's words"],
+)
+async def test_whoever_asks_reads_known_causes_and_no_words_of_the_servers(reason: str | None, told: str) -> None:
+    async def ping() -> None:
+        raise StoreError("The database does not answer.", reason=reason)
+
+    lifecycle = Lifecycle()
+    lifecycle.ready()
+    assert await Readiness(lifecycle, ping).report() == (False, {"state": "ready", "store": told})

@@ -82,10 +82,13 @@ def _where_allowed(parts: Parts, scrape: Answer) -> Answer:
     elif settings.others_reach_it:
         elsewhere = "Others reach this port, so it serves no metrics: give them one with CANOPY_OPERATIONS_PORT."
     else:
-        return scrape
+        elsewhere = ""
 
-    async def metrics(_: Request) -> Response:
-        if parts.config.current.values.metrics.public:
+    async def metrics(request: Request) -> Response:
+        values = parts.config.current.values
+        if not elsewhere and values.auth.mode == "open":
+            return await scrape(request)
+        if not elsewhere or values.metrics.public:
             # Without exemplars: their trace ids are the ids of other people's requests, by which one may vote.
             body, content_type = await parts.telemetry.exposition.read("text/plain")
             return Response(body, headers={"content-type": content_type})

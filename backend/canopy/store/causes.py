@@ -1,7 +1,7 @@
 """Why a database can't be used: a sentence with what to do, for what PostgreSQL, SQLite and poolers say.
 
 A connection that fails has no code, only words, and poolers have words of their own. Sentences name neither user nor
-host: whoever asks for readiness may read them.
+host: whoever asks for readiness may read them, but not words that are only `Quoted`.
 """
 
 import re
@@ -9,6 +9,7 @@ import re
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from canopy.addresses import without_credentials
+from canopy.store.quoted import Quoted
 
 _URL = "CANOPY_STORE_URL"
 _LONGEST = 200  # characters of what a server says that are shown
@@ -161,7 +162,7 @@ def cause(error: BaseException) -> str | None:
     if found := _first(_POSTGRES, words):
         return found
     # Others than this kind may quote what people wrote.
-    return f"The server said: “{_shortened(words)}”." if isinstance(error, OperationalError) else None
+    return Quoted(f"The server said: “{_shortened(words)}”.") if isinstance(error, OperationalError) else None
 
 
 def _first(causes: list[tuple[str, str]], words: str) -> str | None:

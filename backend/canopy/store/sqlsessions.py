@@ -1,14 +1,18 @@
 """Sessions of browsers in SQL."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, insert, select
 
-from canopy.store.database import Database
+from canopy.errors import StoreError
+from canopy.store.database import UNAVAILABLE, Database
 from canopy.store.schema import sessions
 from canopy.store.sessions import Session
 from canopy.store.writer import Writer
+
+_PATIENCE = 3.0  # seconds: anybody may send a cookie, and each holds a place while it is looked up
 
 
 class SqlSessions:
@@ -28,7 +32,11 @@ class SqlSessions:
 
     async def find(self, digest: str) -> Session | None:
         """Read a session."""
-        found: Session | None = await self._read(self._find, digest)
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                found: Session | None = await self._read(self._find, digest)
+        except TimeoutError as error:
+            raise StoreError(UNAVAILABLE, retry_after=5) from error
         return found
 
     async def end(self, digest: str) -> None:

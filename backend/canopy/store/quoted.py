@@ -1,0 +1,7 @@
+"""What a database says of itself."""
+
+
+class Quoted(str):
+    """A cause in the server's own words, which may name hosts and users: for the log and reviewers alone."""
+
+    __slots__ = ()
