@@ -22,6 +22,7 @@ from tests.chart.conftest import MINIMAL, Object, Objects, container, environmen
 from tests.chart.test_network import ANYWHERE, OWN, let_out, namespace, policy
 from tests.support.certificates import certificate, server_context
 from tests.support.helm import CHART, Helm, HelmError
+from tests.support.model_server import FakeModelServer
 from tests.support.postgres import PostgresServer
 from tests.support.server import running_server
 
@@ -117,6 +118,23 @@ IMAGES = [
 ]
 
 
+@pytest.mark.own_server
+async def test_the_server_summarizes_with_a_model_that_the_companys_authority_vouches_for(
+    helm: Helm, tmp_path: Path, authority: Path
+) -> None:
+    status, said, bundle = make_bundle(helm, tmp_path, authority.read_bytes())
+    assert status == 0, said
+    variables = told(container(helm.render("--values", MINIMAL, *CA)))
+    env = {name: str(bundle) for name, value in variables.items() if value == BUNDLE}
+    async with (
+        FakeModelServer(tls=server_context(authority)) as model,
+        running_server(tmp_path, {"LLAMA_STACK_URL": model.url}, env=env) as server,
+        httpx.AsyncClient(base_url=server.url) as client,
+    ):
+        answer = await client.post("/summarize", json={"prompt": "A text.", "stream": False})
+    assert answer.status_code == 200, answer.text
+
+
 @pytest.mark.parametrize(
     ("own", "sentence"),
     [
@@ -187,6 +205,25 @@ def test_server_jobs_and_proxy_ask_through_the_proxy_but_for_what_is_near(
                 assert variables[letters("no_proxy")] == f"{near},{services},.example.org,10.0.0.0/8,fd00::/8"
     out = let_out(find(objects, "NetworkPolicy")["spec"])
     assert (out[3128], out[8080]) == (ANYWHERE, [namespace("corp")])
+
+
+def test_canopy_reads_the_charts_variables_as_they_are_meant(helm: Helm, tmp_path: Path) -> None:
+    asking = (
+        "import sys; from canopy.outgoing.proxies import proxy_for; print(*map(proxy_for, sys.argv[1:]), sep='\\n')"
+    )
+    proxied = ["http://models.example.com", "https://api.example.com/v1"]
+    near = ["http://llama-stack-service:8321", "http://ogx.models.svc:8321", "https://a.example.org", "http://10.1.2.3"]
+    near += ["http://ogx.models.svc.cluster.local:8321", "http://[fd00::7]:8321", "http://127.0.0.1:8000"]
+    env = told(container(rendered(helm, tmp_path, OUT)))
+    own = {name: value for name, value in env.items() if name.lower().endswith("_proxy")}
+    command = [sys.executable, "-c", asking, *proxied, *near]
+    done = subprocess.run(command, env=own, capture_output=True, text=True, check=True)
+    answers = done.stdout.splitlines()
+    assert [answer.rstrip("/") for answer in answers[:2]] == [
+        "http://proxy.example.com:3128",
+        "http://proxy.corp.svc:8080",
+    ]
+    assert answers[2:] == ["None"] * len(near)
 
 
 def test_without_a_proxy_no_variable_says_so(helm: Helm) -> None:
