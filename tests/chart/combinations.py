@@ -210,6 +210,12 @@ ROWS: list[list[Document]] = [
         {"extraContainers": [{"name": "canopy", "image": "b"}]},
         {"extraContainers": [{"name": "logs", "image": "b", "securityContext": {"privileged": True}}]},
         {"extraContainers": [{"name": "logs", "image": "b", "securityContext": {"readOnlyRootFilesystem": False}}]},
+        {"extraVolumes": [{"name": "config", "emptyDir": {}}]},
+        {"extraVolumeMounts": [{"name": "mine", "mountPath": "/tmp/"}]},  # noqa: S108 - in a container
+        {
+            "extraVolumes": [{"name": "mine", "emptyDir": {}}],
+            "extraVolumeMounts": [{"name": "mine", "mountPath": "/m"}],
+        },
         {"extraObjects": [extra_object("ConfigMap", "canopy-config")]},
         {"extraObjects": [extra_object("Secret", "db") | {"stringData": {"password": "s3cret"}}]},
         {"extraObjects": [extra_object("Secret", "db"), extra_object("Service", "mine")]},
@@ -258,7 +264,7 @@ def combinations() -> list[Document]:
     ]
     draw = random.Random(12)
     drawn = []
-    for _ in range(220):
+    for _ in range(160):
         parts: Document = base
         for row in draw.sample(ROWS, draw.randint(2, 9)):
             parts = over(parts, draw.choice(row))

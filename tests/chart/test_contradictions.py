@@ -94,6 +94,8 @@ POSTGRESQL = ("store.engine=postgresql", "store.existingSecret.name=db")
         (("auth.mode=token", "authTokens.existingSecret.name=tokens", PROXY_SECRET), "Set auth.mode to proxy"),
         (("ingress.enabled=true",), "ingress.hosts is empty. Name at least one host there."),
         (("httpRoute.enabled=true",), "httpRoute.parentRefs is empty. Name the Gateway there."),
+        (("extraVolumes[0].name=tmp",), "extraVolumes: tmp is the name of two volumes. Give each a name of its own"),
+        (("extraVolumeMounts[0].mountPath=/canopy",), "where the chart mounts a volume itself. Mount yours elsewhere."),
         (("extraEnv[0].name=canopy_host",), "canopy_host, which the chart sets. Use settings.host"),
         (("extraEnv[0].name=CANOPY_LOG_LEVEL",), "CANOPY_LOG_LEVEL, which the chart sets. Use settings.log_level"),
     ],

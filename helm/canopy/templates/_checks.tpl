@@ -156,6 +156,18 @@ Values that contradict each other end here, each with the sentence that says the
 {{- end }}
 {{- $names = append $names .name }}
 {{- end }}
+{{- $volumes := list "config" "tmp" "data" "tokens" "auth-proxy" "proxy-secret" "canopy-ca" "canopy-ca-own" "backup" }}
+{{- range .extraVolumes }}
+{{- if has .name $volumes }}
+{{- fail (printf "extraVolumes: %s is the name of two volumes. Give each a name of its own; the chart's are config, tmp, data, tokens, auth-proxy, proxy-secret, canopy-ca, canopy-ca-own and backup." .name) }}
+{{- end }}
+{{- $volumes = append $volumes .name }}
+{{- end }}
+{{- range .extraVolumeMounts }}
+{{- if has (.mountPath | default "" | trimSuffix "/") (list "/canopy" "/tmp") }}
+{{- fail (printf "extraVolumeMounts has %s, where the chart mounts a volume itself. Mount yours elsewhere." .mountPath) }}
+{{- end }}
+{{- end }}
 {{- $kinds := splitList "|" "AlertingRule|ConfigMap|CronJob|Deployment|GrafanaDashboard|HTTPRoute|HorizontalPodAutoscaler|Ingress|NetworkPolicy|PersistentVolumeClaim|Pod|PodDisruptionBudget|PodMonitor|PrometheusRule|Route|Service|ServiceAccount|ServiceMonitor" }}
 {{- $own := list "canopy-backend" "canopy-config" "canopy-data" "canopy-backups" "canopy-backend-judges" "canopy-backend-backup" "canopy-backend-test" }}
 {{- range .extraObjects }}

@@ -16,6 +16,7 @@ def _database(values: ChartValues) -> str:
 
 
 _CONTAINERS = ["canopy", "auth-proxy", "ca-bundle", "backup"]
+_VOLUMES = ["config", "tmp", "data", "tokens", "auth-proxy", "proxy-secret", "canopy-ca", "canopy-ca-own", "backup"]
 _OBJECTS = {
     *("canopy-backend", "canopy-config", "canopy-data", "canopy-backups"),
     *("canopy-backend-judges", "canopy-backend-backup", "canopy-backend-test"),
@@ -26,6 +27,12 @@ def _containers_named_twice(values: ChartValues) -> Named:
     """Names that two containers of a pod would have."""
     added = [one.name for one in (*values.init_containers, *values.extra_containers)]
     return [(name,) for name, times in Counter([*added, *_CONTAINERS]).items() if times > 1]
+
+
+def _volumes_named_twice(values: ChartValues) -> Named:
+    """Names that two volumes of a pod would have."""
+    added = [str(one.get("name", "")) for one in values.extra_volumes]
+    return [(name,) for name, times in Counter([*added, *_VOLUMES]).items() if times > 1]
 
 
 def _objects_of_the_chart(values: ChartValues) -> Named:
@@ -123,6 +130,19 @@ OF_THE_CHART: tuple[Contradiction[ChartValues], ...] = (
         _containers_named_twice,
         "extraContainers and initContainers: {} is the name of two containers. Give each a name of its own; the "
         "chart's are canopy, auth-proxy, ca-bundle and backup.",
+    ),
+    Contradiction(
+        _volumes_named_twice,
+        "extraVolumes: {} is the name of two volumes. Give each a name of its own; the chart's are config, tmp, data, "
+        "tokens, auth-proxy, proxy-secret, canopy-ca, canopy-ca-own and backup.",
+    ),
+    Contradiction(
+        lambda values: [
+            (one["mountPath"],)
+            for one in values.extra_volume_mounts
+            if str(one.get("mountPath", "")).rstrip("/") in {"/canopy", "/tmp"}  # noqa: S108 - in a container
+        ],
+        "extraVolumeMounts has {}, where the chart mounts a volume itself. Mount yours elsewhere.",
     ),
     Contradiction(
         _objects_of_the_chart, "extraObjects has a {} called {}, which is a name of the chart's own. Call it otherwise."
