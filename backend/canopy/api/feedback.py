@@ -30,6 +30,7 @@ from canopy.feedback.statistics import StatisticsPayload, own, statistics
 from canopy.feedback.times import iso
 from canopy.feedback.votes import Ballot
 from canopy.flags.values import SENTIMENTS
+from canopy.settings import Settings
 from canopy.store.base import Feedback
 from canopy.store.labels import JudgeLabel
 
@@ -54,33 +55,36 @@ def vote_routes(parts: Parts) -> APIRouter:
     async def submit(request: Request) -> Response:
         """Vote on a response. The header Idempotency-Key makes a retry harmless."""
         votes.check()
-        content = await read_body(request, settings)
-        body = parse(VoteBody, content)
-        check_length("input_text", body.input_text, settings.max_prompt_chars)
-        check_length("response_text", body.response_text, settings.max_prompt_chars)
-        check_length("comment", body.comment, settings.max_comment_chars)
-        session_id = session_id_of(request, body.session_id)
-        key = header_id(request, "idempotency-key")
-        ballot = Ballot(
-            rating=body.rating,
-            name=body.name,
-            request_id=body.request_id,
-            generation_id=body.generation_id,
-            input_text=body.input_text,
-            response_text=body.response_text,
-            feature=body.feature,
-            comment=body.comment,
-            reasons=tuple(body.reasons),
-            user_id=user_id_of(request, body.user_id),
-            user_proof=proof_in(request),
-            session_id=session_id,
-            idempotency_key=key,
-            body_digest=hashlib.sha256(content).digest() if key is not None else b"",
-        )
+        ballot = _ballot(request, await read_body(request, settings), settings)  # the bytes are not kept
         receipt = await votes.submit(ballot, trace_id_of(request.scope), asker_in(request.scope))
         return json_response({"status": "ok", "feedback_id": receipt.feedback_id})
 
     return router
+
+
+def _ballot(request: Request, content: bytes, settings: Settings) -> Ballot:
+    body = parse(VoteBody, content)
+    check_length("input_text", body.input_text, settings.max_prompt_chars)
+    check_length("response_text", body.response_text, settings.max_prompt_chars)
+    check_length("comment", body.comment, settings.max_comment_chars)
+    session_id = session_id_of(request, body.session_id)
+    key = header_id(request, "idempotency-key")
+    return Ballot(
+        rating=body.rating,
+        name=body.name,
+        request_id=body.request_id,
+        generation_id=body.generation_id,
+        input_text=body.input_text,
+        response_text=body.response_text,
+        feature=body.feature,
+        comment=body.comment,
+        reasons=tuple(body.reasons),
+        user_id=user_id_of(request, body.user_id),
+        user_proof=proof_in(request),
+        session_id=session_id,
+        idempotency_key=key,
+        body_digest=hashlib.sha256(content).digest() if key is not None else b"",
+    )
 
 
 def review_routes(parts: Parts) -> APIRouter:

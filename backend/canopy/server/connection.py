@@ -9,12 +9,12 @@ from typing import Any
 
 import httptools
 from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, Scope
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from canopy import jsonlines
 from canopy.errors import CanopyError, HeadTimeout, HeadTooLarge, MalformedRequest, Overloaded
 from canopy.ids import new_trace_id
 from canopy.server.connections import Connections
+from canopy.server.refusals import answer_of
 
 _PIECE = 16_384  # bytes that the parser gets at once, so that a head is measured before it has grown far past its bound
 _WRITE_BUFFER = 65_536  # bytes that may wait for a slow reader before the application waits instead
@@ -40,10 +40,9 @@ class Connection(HttpToolsProtocol):
     def __init__(self, connections: Connections, **uvicorn: Any) -> None:
         super().__init__(**uvicorn)
         self.parser = httptools.HttpRequestParser(self)  # without the leniencies that uvicorn gives its own
-        self._connections = connections
-        self._bounds = connections.bounds
+        self._connections, self._bounds = connections, connections.bounds
         self.timeout_keep_alive = self._bounds.idle_timeout
-        self._running: RequestResponseCycle | None = None
+        self.running: RequestResponseCycle | None = None  # until the application has ended it
         self._refusal: CanopyError | None = None
         self._head_since: float | None = None  # since when a head is awaited; None between requests and while serving
         self._in_head = False
@@ -69,7 +68,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection, and tell the request in progress: uvicorn would tell the last one that came."""
-        self.cycle = self._running or self.cycle
+        self.cycle = self.running or self.cycle
         super().connection_lost(exc)
         self._connections.closed(self)
 
@@ -104,9 +103,8 @@ class Connection(HttpToolsProtocol):
         if self._last:
             raise _Drop
         super().on_message_begin()
-        self._in_head = True
+        self._in_head, self._chunked = True, False
         self._head_size = self._hosts = 0
-        self._chunked = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header. What comes after the head is a trailer, which nothing may take for a header."""
@@ -159,12 +157,12 @@ class Connection(HttpToolsProtocol):
         if self._in_progress:
             self._bodies += len(body)
             if not self._connections.holds(self, self._bodies):
-                raise self._refused(_slow())
+                raise self._refused(Overloaded("Canopy has all the bytes of requests that it may have.", retry_after=5))
 
     def on_message_complete(self) -> None:
         """End the request, and with the last one the reading."""
         super().on_message_complete()
-        if self.cycle is self._running:
+        if self.cycle is self.running:
             self._connections.arrived(self)
         self._overhead = 0
         self._deaf = self._last
@@ -172,7 +170,7 @@ class Connection(HttpToolsProtocol):
     # What uvicorn's cycle calls
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        self._running = cycle
+        self.running = cycle
         if cycle.more_body:
             self._connections.arrives(self)
         super()._start_asgi_task(cycle, partial(self._serve, cycle, app))
@@ -186,8 +184,6 @@ class Connection(HttpToolsProtocol):
         send: ASGISendCallable,
     ) -> None:
         """Run the application, and end the connection after an answer to a request that is not whole by then."""
-        if cycle.disconnected:  # the body was refused before anything began
-            return
 
         def answer(message: ASGISendEvent) -> Any:
             if cycle.more_body and not cycle.disconnected:
@@ -197,7 +193,13 @@ class Connection(HttpToolsProtocol):
                     cycle.keep_alive = self._unread = True  # closed here, when the client has had time to read
             return send(message)
 
-        await app(scope, receive, answer if cycle.more_body else send)  # most requests are whole by now
+        try:
+            if not cycle.disconnected:  # else the body was refused before anything began
+                await app(scope, receive, answer if cycle.more_body else send)  # most requests are whole by now
+        finally:
+            if cycle is self.running:
+                self.running = None
+                self._connections.ended(self)
 
     def on_response_complete(self) -> None:
         """Go on with the next request, wait for one, or end."""
@@ -256,10 +258,10 @@ class Connection(HttpToolsProtocol):
 
     def _hold_unsent(self) -> bool:
         """Account for what the client has yet to read. False when the connection was ended for it."""
-        fits = self._connections.holds(self, self.transport.get_write_buffer_size())
-        if not fits:
-            self.make_room()
-        return fits
+        if self._connections.holds(self, self.transport.get_write_buffer_size()):
+            return True
+        self.make_room()
+        return False
 
     @property
     def _in_progress(self) -> bool:
@@ -294,7 +296,7 @@ class Connection(HttpToolsProtocol):
         if self._in_progress and (self._in_head or not cycle.more_body):
             self._stop_after_last()  # the requests before the wrong one get their answers
             return
-        if self._in_progress and cycle is not self._running:
+        if self._in_progress and cycle is not self.running:
             self.pipeline.popleft()  # a body that is wrong, behind others
             self._stop_after_last()
             return
@@ -304,14 +306,14 @@ class Connection(HttpToolsProtocol):
             cycle.disconnected = True
             cycle.message_event.set()
         if not answered:
-            self.transport.write(self._error(error, request_id))
+            self.transport.write(answer_of(error, request_id, self.server_state.default_headers))
         self._linger()
 
     def _stop_after_last(self) -> None:
         """Read no more, and end the connection after the answers that are due."""
         self._deaf = True
         self._last = True
-        cycle = self.pipeline[0][0] if self.pipeline else self._running
+        cycle = self.pipeline[0][0] if self.pipeline else self.running
         if cycle is not None and not cycle.response_complete:
             cycle.keep_alive = False
         elif not self.transport.is_closing():
@@ -329,21 +331,6 @@ class Connection(HttpToolsProtocol):
                 self.transport.write_eof()
             except OSError:  # the client has reset the connection, which the event loop has yet to tell
                 self.transport.abort()
-
-    def _error(self, error: CanopyError, request_id: str) -> bytes:
-        body = jsonlines.dump({"detail": error.sentence, "code": error.code, "request_id": request_id})
-        headers = [
-            *self.server_state.default_headers,
-            (b"content-type", b"application/json"),
-            (b"content-length", str(len(body)).encode()),
-            (b"cache-control", b"no-store"),
-            (b"x-content-type-options", b"nosniff"),
-            (b"x-request-id", request_id.encode()),
-            (b"connection", b"close"),
-        ]
-        if error.retry_after is not None:
-            headers.append((b"retry-after", str(error.retry_after).encode()))
-        return b"".join([STATUS_LINE[error.status], *(b"%s: %s\r\n" % header for header in headers), b"\r\n", body])
 
 
 def _slow() -> Overloaded:

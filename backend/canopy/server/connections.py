@@ -13,6 +13,7 @@ from canopy.telemetry.connection_events import ConnectionsLimited, RequestRefuse
 
 # What the process opens besides its clients' connections: the store, log, libraries, and one connection per generation.
 _OTHER_FILES = 128
+_SHORT = 16_384  # bytes of a body that finds room where long ones have used up theirs
 # Always answered, or a process that is merely busy would be taken for a dead one and ended with all its streams.
 _PROBES = frozenset({b"/healthz", b"/readyz"})
 
@@ -34,6 +35,7 @@ class Connected(Protocol):
 
     transport: Any
     flow: Any  # uvicorn's
+    running: Any  # the request in progress, also one whose client has gone
 
     def check(self, now: float) -> None:
         """End what has waited for too long; `now` is the loop's time."""
@@ -53,7 +55,8 @@ class Connections:
     body has been on its way for longest, and is refused where every body has arrived; probes are not.
 
     Bodies, and answers that wait for their readers, have a bound in bytes, all together. What would go beyond it ends
-    whoever has been slowest to send or to read.
+    whoever has been slowest to send or to read. A body counts until its request has ended, whether its client stays or
+    goes; what is short finds some room behind what is long.
     """
 
     def __init__(self, settings: Settings, telemetry: Telemetry) -> None:
@@ -66,6 +69,7 @@ class Connections:
         self._waiting: dict[Connected, None] = {}
         self._arriving: dict[Connected, None] = {}  # with a request in progress whose body isn't whole
         self._most_held = max(settings.max_held_bytes, 2 * settings.max_body_bytes)
+        self._most_long = max(self._most_held * 7 // 8, 2 * settings.max_body_bytes)
         self._held = 0  # bytes, the sum of what follows
         self._holding: dict[Connected, int] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -87,7 +91,8 @@ class Connections:
         """Forget a connection; one that is forgotten already may end again."""
         self._waiting.pop(connection, None)
         self._arriving.pop(connection, None)
-        self._let_go(connection)
+        if connection.running is None:
+            self._let_go(connection)
         if connection in self._open:
             self._open.remove(connection)
             self._telemetry.metrics.process.connections.dec()
@@ -101,6 +106,11 @@ class Connections:
     def works(self, connection: Connected) -> None:
         """Note that a request is in progress on the connection."""
         self._waiting.pop(connection, None)
+
+    def ended(self, connection: Connected) -> None:
+        """Note that the application has ended the request in progress: what a client that has gone left is free."""
+        if connection not in self._open:
+            self._let_go(connection)
 
     def arrives(self, connection: Connected) -> None:
         """Note that the request in progress isn't whole: the connection waits for its client."""
@@ -117,7 +127,8 @@ class Connections:
             return True
         self._held += size - self._holding.get(connection, 0)
         self._holding[connection] = size
-        while self._held > self._most_held:
+        most = self._most_held if size <= _SHORT else self._most_long
+        while self._held > most:
             waited_for = (it for it in self._holding if it in self._arriving or it in self._waiting)
             longest = next(waited_for, connection)
             self._let_go(longest)

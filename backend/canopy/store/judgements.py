@@ -144,7 +144,7 @@ class SqlTurns:
 
     async def end(self, turn: Turn, vote: Vote | None) -> Receipt | None:
         """End a turn, with or without a label."""
-        return await self._writer.submit(self._judgements.end, Verdict(turn, vote))
+        return await self._writer.submit(self._judgements.end, Verdict(turn, vote), due=True)
 
     async def give_back(self, turn: Turn) -> None:
         """Let anybody take a turn."""

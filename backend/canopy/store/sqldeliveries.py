@@ -37,7 +37,7 @@ class SqlDeliveries:
 
     async def settle(self, settled: Settled) -> None:
         """Say how a delivery ended, also when the caller is cancelled meanwhile."""
-        await asyncio.shield(asyncio.ensure_future(self._writer.submit(self._outbox.settle, settled)))
+        await asyncio.shield(asyncio.ensure_future(self._writer.submit(self._outbox.settle, settled, due=True)))
 
     async def waiting(self, limit: int, *, parked: bool) -> list[Waiting]:
         """What waits, or what is parked."""

@@ -41,15 +41,15 @@ class SqlSessions:
 
     async def end(self, digest: str) -> None:
         """End a session."""
-        await self._writer.submit(self._end, sessions.c.digest == digest)
+        await self._writer.submit(self._end, sessions.c.digest == digest, due=True)
 
     async def end_of_other_tokens(self, tokens: frozenset[str]) -> None:
         """End the sessions of all but these tokens."""
-        await self._writer.submit(self._end, sessions.c.token.not_in(sorted(tokens)))
+        await self._writer.submit(self._end, sessions.c.token.not_in(sorted(tokens)), due=True)
 
     async def end_of_user(self, user_id: str) -> None:
         """End the sessions of a user."""
-        await self._writer.submit(self._end, sessions.c.user_id == user_id)
+        await self._writer.submit(self._end, sessions.c.user_id == user_id, due=True)
 
     def _begin(self, conn: Connection, begun: Sequence[tuple[Session, int]]) -> list[None]:
         s = sessions.c

@@ -39,6 +39,7 @@ from canopy.store.reviewing import Reviewing
 from canopy.store.scans import Scans
 from canopy.store.searching import Searches
 from canopy.store.series import SeriesIds
+from canopy.store.sizes import ballot_size, generation_size, review_size, vote_size
 from canopy.store.sqldeliveries import SqlDeliveries
 from canopy.store.sqlsessions import SqlSessions
 from canopy.store.threads import in_thread
@@ -115,12 +116,12 @@ class SqlStore:
 
     async def record_generation(self, generation: Generation) -> None:
         """Store a generation."""
-        await self._writer.submit(self._generations.record, generation)
+        await self._writer.submit(self._generations.record, generation, generation_size(generation), due=True)
 
     async def record_vote(self, vote: Vote) -> Receipt:
         """Store a vote, replace an earlier one or recognise a retry."""
         self._indexer.wake()
-        return await self._writer.submit(self._votes.record, vote)
+        return await self._writer.submit(self._votes.record, vote, vote_size(vote))
 
     async def delete_feedback(self, feedback_id: str, owner: str | None = None) -> Receipt | None:
         """Take a vote back."""
@@ -128,11 +129,11 @@ class SqlStore:
 
     async def record_comparison(self, comparison: Comparison) -> None:
         """Store a comparison and its experiment."""
-        await self._writer.submit(self._comparisons.record, comparison)
+        await self._writer.submit(self._comparisons.record, comparison, due=True)
 
     async def record_ballot(self, ballot: Ballot) -> BallotReceipt:
         """Store a ballot, change an earlier one or recognise it as the same."""
-        return await self._writer.submit(self._comparisons.vote, ballot)
+        return await self._writer.submit(self._comparisons.vote, ballot, ballot_size(ballot))
 
     async def experiments(self) -> list[Experiment]:
         """Read every experiment."""
@@ -236,7 +237,7 @@ class SqlStore:
 
     async def record_review(self, review: Review) -> ReviewReceipt:
         """Store or take back an expected result."""
-        return await self._writer.submit(self._reviewing.record, review)
+        return await self._writer.submit(self._reviewing.record, review, review_size(review))
 
     async def review_page(self, where: Filter, state: ReviewState, limit: int, after: str | None) -> ReviewPage:
         """Read one page of cases."""

@@ -1,4 +1,4 @@
-"""Group commit: one thread writes, and everything that waits shares a transaction."""
+"""Group commit: one thread writes, and what waits shares transactions. How much may wait has a bound."""
 
 import asyncio
 import contextlib
@@ -16,9 +16,15 @@ from canopy.store.causes import cause
 from canopy.store.database import UNAVAILABLE, Database, lost, read_only, store_error
 
 _BATCH = 256  # writes in one transaction, or somewhat more
+_BATCH_BYTES = 4 * 2**20  # of memory, or at most about twice as many; a slow database has them within its patience
+_WAITING_BYTES = 32 * 2**20  # of memory, of everything that waits and is written
+_EACH = 16_384  # bytes that a write takes beside its texts, with the request that waits for it
+_SHARE = 4  # one write takes at most this part of the room that is left, so that short ones find some behind long ones
 _PATIENCE = 15.0  # seconds in which a transaction is over, longer than replicas wait for each other
 _LOOK = 1.0  # seconds between two looks whether it is
 _SLOW = 4.0  # seconds after which a failure was one of waiting
+_FULL = "Too much waits to be saved already. Please try again in a moment."
+_SLOWER = "Clients send more than the database takes in: is it slow, or does one of them send far more than the others?"
 _HANGS = "The database doesn't finish a write: is its disk or its volume stuck, or does another process hold a lock?"
 
 # Does the writes of one kind that follow each other, in one transaction with others. Answers for each with its result,
@@ -29,6 +35,7 @@ type Handler[T, R] = Callable[[Connection, Sequence[T]], Sequence[R | CanopyErro
 class _Job(NamedTuple):
     handler: Handler[Any, Any]
     item: Any
+    size: int
     future: asyncio.Future[Any]
 
 
@@ -48,6 +55,8 @@ class Writer:
         self._forget = forget
         self._queue: SimpleQueue[list[_Job] | None] = SimpleQueue()
         self._submitted: list[_Job] = []  # in this turn of the event loop
+        self._submitted_bytes = 0
+        self._held = 0  # bytes of all jobs that are not over
         self._thread = threading.Thread(target=self._run, name="canopy-store-writer", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._watching: asyncio.Task[None] | None = None
@@ -74,22 +83,34 @@ class Writer:
         if self._watching is not None:
             self._watching.cancel()
 
-    async def submit[T, R](self, handler: Handler[T, R], item: T) -> R:
-        """The handler's answer for this item, after the commit. Cancelling stops the waiting, not the write."""
+    async def submit[T, R](self, handler: Handler[T, R], item: T, size: int = 0, *, due: bool = False) -> R:
+        """The handler's answer for this item, after the commit. Cancelling stops the waiting, not the write.
+
+        `size` is what the item's texts take of the memory, in bytes. Raises StoreError at once where too much waits
+        already. What is `due`, since work was done for it that would be lost, has as much room again.
+        """
         if self._loop is None or not self._open:
             raise StoreError("The store is closed.")
         if self._hangs:
             raise StoreError(UNAVAILABLE, retry_after=5, reason=_HANGS)
+        size += _EACH
+        room = _WAITING_BYTES - self._held
+        if self._held and size > (room + _WAITING_BYTES if due else room // _SHARE):
+            raise StoreError(_FULL, retry_after=5, reason=_SLOWER)
         future: asyncio.Future[R] = self._loop.create_future()
         if not self._submitted:
             self._loop.call_soon(self._hand_over)
-        self._submitted.append(_Job(handler, item, future))
+        self._submitted.append(_Job(handler, item, size, future))
+        self._held += size
+        self._submitted_bytes += size
+        if self._submitted_bytes >= _BATCH_BYTES:
+            self._hand_over()
         return await future
 
     async def check(self) -> None:
         """Write nothing, if a write hung and none has gone through since. Raises StoreError while that is so."""
         if self._hung:
-            await self.submit(_nothing, None)
+            await self.submit(_nothing, None, due=True)
 
     @property
     def _hangs(self) -> bool:
@@ -115,7 +136,7 @@ class Writer:
         if not self._submitted:  # `close` was faster
             return
         self._queue.put(self._submitted)
-        self._submitted = []
+        self._submitted, self._submitted_bytes = [], 0
         if not self._open:  # the thread has just died, perhaps too early to see these jobs
             self._abandon([], StoreError("The store has stopped."))
 
@@ -137,13 +158,15 @@ class Writer:
         jobs = self._queue.get()
         if jobs is None:
             return []
+        size = _sum(jobs)
         with contextlib.suppress(Empty):
-            while len(jobs) < _BATCH:
+            while len(jobs) < _BATCH and size < _BATCH_BYTES:
                 more = self._queue.get_nowait()
                 if more is None:
                     self._queue.put(None)  # the last thing in the queue stays the last
                     break
                 jobs += more
+                size += _sum(more)
         return jobs
 
     def _write(self, jobs: Sequence[_Job]) -> Sequence[Any]:
@@ -201,7 +224,11 @@ class Writer:
         assert self._loop is not None  # noqa: S101  # for the type checker: the thread starts after it is set
         # A loop that is closed has nobody left who waits.
         with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(_settle, jobs, outcomes)
+            self._loop.call_soon_threadsafe(self._over, jobs, outcomes)
+
+    def _over(self, jobs: Sequence[_Job], outcomes: Sequence[Any]) -> None:
+        self._held -= _sum(jobs)
+        _settle(jobs, outcomes)
 
     def _abandon(self, jobs: list[_Job], why: StoreError) -> None:
         """Fail what was taken and what waits."""
@@ -215,6 +242,10 @@ class Writer:
             self._queue.put(None)
         if jobs:
             self._resolve(jobs, [why] * len(jobs))
+
+
+def _sum(jobs: Sequence[_Job]) -> int:
+    return sum(job.size for job in jobs)
 
 
 def _nothing(_: Connection, items: Sequence[None]) -> Sequence[None]:
