@@ -12,6 +12,7 @@ from canopy.store import open_store
 from tests.contract.store.records import a_generation
 from tests.http.conftest import values
 from tests.http.signing_in import credentials, guarded_server
+from tests.support.model_scripts import SCRIPTS
 from tests.support.model_server import FakeModelServer
 from tests.support.server import running_server
 
@@ -25,6 +26,9 @@ def metric(text: str, name: str) -> float:
     return sum(
         float(line.rpartition(" ")[2]) for line in text.splitlines() if line.startswith((f"{name}{{", f"{name} "))
     )
+
+
+ERRORS = "canopy_evaluation_request_errors_total"
 
 
 async def counted(client: httpx.AsyncClient) -> tuple[float, float]:
@@ -74,6 +78,18 @@ async def test_an_evaluation_is_marked_counted_apart_and_told_what_it_tested(
         async with asyncio.timeout(30):  # metrics are kept for a second
             while await counted(client) != (1, 3):
                 await asyncio.sleep(0.1)
+
+
+async def test_errors_of_evaluations_are_counted_apart(client: httpx.AsyncClient, model: FakeModelServer) -> None:
+    model.scripts["llama32"] = SCRIPTS["broken"]
+    before = metric((await client.get("/metrics")).text, ERRORS)
+    for headers in (MARK, {}):
+        response = await client.post("/summarize", json={"prompt": "A text.", "stream": False}, headers=headers)
+        assert response.status_code == 502
+    async with asyncio.timeout(30):  # metrics are kept for a second
+        while (now := metric((await client.get("/metrics")).text, ERRORS)) == before:
+            await asyncio.sleep(0.1)
+    assert now == before + 1
 
 
 @pytest.mark.parametrize("mode", ["token", "proxy"])

@@ -6,7 +6,7 @@ import json
 import httpx
 import pytest
 
-from tests.http.conftest import ENVIRONMENT, drain, events, values
+from tests.http.conftest import ENVIRONMENT, drain, entries, events, values, vote
 from tests.support.model_scripts import SCRIPTS, TOKENS, Script
 from tests.support.model_server import FakeModelServer
 from tests.support.scraping import scrape
@@ -38,6 +38,23 @@ INSIDE_THE_STREAM = [
     ("no_done", "model_reply_truncated"),
     ("no_finish_reason", "model_reply_truncated"),
 ]
+
+
+async def test_an_answer_that_broke_may_be_called_bad_and_its_text_becomes_a_test(
+    empty: httpx.AsyncClient, model: FakeModelServer
+) -> None:
+    """A failed side can't be voted on: in a comparison it would lose for no reason of its own.
+
+    A vote on one response says what its reader thinks of it, and of half an answer people think little.
+    """
+    model.scripts["llama32"] = SCRIPTS["cut"]
+    found = events((await empty.post("/summarize", json={"prompt": "A text that broke."})).text)
+    assert found[-2]["type"] == "error"
+    await vote(empty, {"request_id": found[-2]["request_id"], "rating": "thumbs_down"})
+    (entry,) = await entries(empty)
+    assert (entry["input_text"], entry["rating"]) == ("A text that broke.", "thumbs_down")
+    assert entry["response_text"] == "".join(event["delta"] for event in found if "delta" in event)
+    assert "A text that broke." in (await empty.get("/feedback/export")).text
 
 
 @pytest.mark.parametrize(("script", "status", "code"), BEFORE_THE_STREAM)

@@ -87,6 +87,8 @@ class RequestContext:
             )
         finally:
             telemetry.metrics.active_requests.dec()
+            if status >= 500 and scope.get("canopy.evaluation"):  # alerts are about users
+                telemetry.metrics.evaluation_errors.inc()
             route = route_of(scope)
             telemetry.traces.end_request(request, method, route, status)
             event = HttpRequest(method, route, status, time.perf_counter() - began, request.trace_id)

@@ -16,4 +16,6 @@ def is_evaluation(request: Request) -> bool:
     if request.headers.get(PURPOSE_HEADER, "").strip().lower() != _EVALUATION:
         return False
     identity = identity_of(request.scope)
-    return identity is None or identity.may("evaluator")
+    evaluation = identity is None or identity.may("evaluator")
+    request.scope["canopy.evaluation"] = evaluation
+    return evaluation

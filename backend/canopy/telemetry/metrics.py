@@ -108,6 +108,11 @@ class Metrics:
         self._agreeing: set[str] = set()
         self._generations = Counter("canopy_generations", "Users' model calls that ended.", _ENDED, registry=registry)
         self._tested = Counter("canopy_evaluation_generations", "Calls for evaluations.", _ENDED, registry=registry)
+        self.evaluation_errors = Counter(
+            "canopy_evaluation_request_errors",
+            "Requests of evaluations that got a status of 500 or above.",
+            registry=registry,
+        )
         self.generations_in_flight = Gauge("canopy_generations_in_flight", "Model calls under way.", registry=registry)
         self.generations_queued = Gauge(
             "canopy_generations_queued", "Requests waiting for a free place at the model.", registry=registry
