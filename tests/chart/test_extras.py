@@ -223,3 +223,23 @@ def test_what_the_readme_adds_is_taken_by_kubernetes(each_helm: Helm, tmp_path: 
     assert right(objects)
     (own,) = [one for one in objects if one["kind"] == "ExternalSecret"]
     assert findings(own) == []
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *(
+            "extraObjects",
+            "initContainers",
+            "extraContainers",
+            "envFrom",
+            "metadata",
+            "extraVolumes",
+            "extraVolumeMounts",
+        ),
+        *("extraEnv", "proxy.no", "autoscaling.metrics", "autoscaling.behavior", "labels", "annotations", "podLabels"),
+    ],
+)
+def test_null_takes_away_what_was_added_and_breaks_nothing(each_helm: Helm, key: str) -> None:
+    """As people write it in a file that goes over another."""
+    assert find(each_helm.render("--values", ON, "--set", f"{key}=null"), "Deployment")

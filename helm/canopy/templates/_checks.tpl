@@ -150,7 +150,7 @@ Values that contradict each other end here, each with the sentence that says the
 {{/* What may not be added to the chart's pods and objects. */}}
 {{- define "canopy.checkExtras" -}}
 {{- $names := list "canopy" "auth-proxy" "ca-bundle" "backup" }}
-{{- range concat .initContainers .extraContainers }}
+{{- range concat (.initContainers | default list) (.extraContainers | default list) }}
 {{- if has .name $names }}
 {{- fail (printf "extraContainers and initContainers: %s is the name of two containers. Give each a name of its own; the chart's are canopy, auth-proxy, ca-bundle and backup." .name) }}
 {{- end }}

@@ -1,10 +1,11 @@
 {{/* The metadata of an object. Takes root, kind, name and, optionally, labels and annotations of the object alone. */}}
 {{- define "canopy.metadata" -}}
-{{- $own := merge (dict) (get .root.Values.metadata (printf "%s/%s" .kind .name) | default dict) (get .root.Values.metadata .kind | default dict) -}}
+{{- $all := .root.Values.metadata | default dict -}}
+{{- $own := merge (dict) (get $all (printf "%s/%s" .kind .name) | default dict) (get $all .kind | default dict) -}}
 name: {{ .name }}
 labels:
   {{- include "canopy.labels" (dict "root" .root "fixed" .fixed "labels" (merge (dict) (.labels | default dict) ($own.labels | default dict)) "pod" false) | nindent 2 }}
-{{- with merge (dict) (.annotations | default dict) ($own.annotations | default dict) .root.Values.annotations }}
+{{- with merge (dict) (.annotations | default dict) ($own.annotations | default dict) (.root.Values.annotations | default dict) }}
 annotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -25,7 +26,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- $usual = .pod | ternary (dict) $usual -}}{{/* a new version of the chart alone restarts no pod */}}
 {{- $_ := set $usual "app.kubernetes.io/part-of" "canopy" -}}
 {{- $selector := fromYaml (include "canopy.selector" .root) -}}
-{{ toYaml (merge (dict) (.fixed | default $selector) (.labels | default dict) .root.Values.labels $usual) }}
+{{ toYaml (merge (dict) (.fixed | default $selector) (.labels | default dict) (.root.Values.labels | default dict) $usual) }}
 {{- end }}
 
 {{- define "canopy.image" -}}

@@ -105,7 +105,7 @@ cuts no stream. Its Secret is there as variables, for oauth2-proxy, and as files
   {{- if eq .Values.authProxy.kind "openshift" }}{{/* which reads the password from nowhere else */}}
   {{- $args = append $args "--basic-auth-password=$(PROXY_SECRET)" }}
   {{- end }}
-  {{- with concat $args .Values.authProxy.args }}
+  {{- with concat $args (.Values.authProxy.args | default list) }}
   args:
     {{- toYaml . | nindent 4 }}
   {{- end }}
@@ -155,5 +155,5 @@ ConfigMap the server reloads; a hash of it would only restart pods that don't ne
 {{- $_ := set $annotations "prometheus.io/port" "8001" -}}
 {{- $_ := set $annotations "prometheus.io/path" "/metrics" -}}
 {{- end -}}
-{{ toYaml (merge (dict) .root.Values.podAnnotations .root.Values.annotations $annotations) }}
+{{ toYaml (merge (dict) (.root.Values.podAnnotations | default dict) (.root.Values.annotations | default dict) $annotations) }}
 {{- end }}
