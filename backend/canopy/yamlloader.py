@@ -7,7 +7,7 @@ crashes the process on a document that nests too deeply.
 import re
 from collections.abc import Hashable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
 import yaml
 from yaml.composer import Composer, ComposerError
@@ -159,7 +159,12 @@ def compose(content: bytes) -> yaml.Node | None:
 def read_bytes(path: Path, largest: int = LARGEST) -> bytes:
     """A file's bytes. Raises ConfigError for one that is larger than so many, and OSError."""
     with path.open("rb") as file:
-        content = file.read(largest + 1)
+        return read_open(file, str(path), largest)
+
+
+def read_open(file: BinaryIO, name: str, largest: int = LARGEST) -> bytes:
+    """The same for a file that is open, such as standard input; `name` is for errors."""
+    content = file.read(largest + 1)  # one more tells that it is too large
     if len(content) > largest:
-        raise ConfigError(f"{path} is larger than {largest:,} bytes.")
+        raise ConfigError(f"{name} is larger than {largest:,} bytes.")
     return content

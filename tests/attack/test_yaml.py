@@ -1,5 +1,6 @@
 """Files of YAML that are small and cost much, or that mean something else than they say."""
 
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -103,6 +104,33 @@ def test_a_file_without_an_end() -> None:
         ConfigSource(Path("/dev/zero"))
     with pytest.raises(ConfigError, match="larger than"):
         load(Path("/dev/zero"))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("merge", "/dev/zero", "into", "merged.yaml"),
+        ("report", "/dev/zero"),
+        ("run", "suite.yaml", *("--backend", "http://127.0.0.1:9"), "--baseline", "/dev/zero"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_file_without_an_end_for_a_command(tmp_path: Path, command: tuple[str, ...]) -> None:
+    """The command ends with a sentence long before the memory does."""
+    (tmp_path / "suite.yaml").write_text(
+        "name: x\nendpoint: /summarize\nscoring_params: {rouge: null}\ntests: [{prompt: one, expected_result: two}]\n"
+    )
+    done = subprocess.run(
+        ["bash", "-c", 'ulimit -v 3000000; exec "$@"', "-", sys.executable, "-m", "canopy", "evals", *command],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        timeout=120,
+    )
+    assert done.returncode in (1, 2)
+    assert "/dev/zero is larger than" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_keys_and_scalars_mean_what_stands_there() -> None:

@@ -31,12 +31,13 @@ def merge(export: BinaryIO, into: tuple[str, ...]) -> None:
     from canopy.evals.merge import created
     from canopy.evals.merge import merge as merged
     from canopy.evals.text import excerpt
+    from canopy.yamlloader import read_open
 
     *word, name = into
     if word not in ([], ["into"], ["INTO"]):
         raise click.UsageError("Name one file to merge into: canopy evals merge EXPORT into FILE.")
     path = Path(name)
-    new = Document.of(export.read(), export.name)
+    new = Document.of(read_open(export, export.name), export.name)
     document = Document.read(path) if path.exists() else None
     result = created(new) if document is None else merged(document, new)
     if document is None or result.text != document.text:

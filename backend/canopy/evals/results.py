@@ -7,9 +7,11 @@ from typing import Annotated, Any, Literal
 import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from canopy import yamlloader
 from canopy.errors import ConfigError
 
 SCHEMA_VERSION: Literal[2] = 2
+_LARGEST = 256_000_000  # bytes of a report: thousands of cases, each with long texts
 
 type CaseStatus = Literal["passed", "failed", "awaiting_review", "unscored"]
 
@@ -167,7 +169,7 @@ class Run(_Record):
 def load(path: Path) -> Run:
     """Read a `results.json`. Raises ConfigError where there is none, and where a newer Canopy wrote it."""
     try:
-        content = orjson.loads(path.read_bytes())
+        content = orjson.loads(yamlloader.read_bytes(path, _LARGEST))
     except OSError as error:
         raise ConfigError(f"{path} can't be read: {error.strerror}.") from error
     except orjson.JSONDecodeError as error:
