@@ -1,13 +1,11 @@
 """The composition root: the only place that knows every part."""
 
 import asyncio
-import logging
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from starlette.types import ASGIApp
 
@@ -21,6 +19,7 @@ from canopy.auth.proxy_secret import ProxySecret
 from canopy.auth.sessions import Sessions
 from canopy.auth.sharing import Sharing
 from canopy.auth.tokens import Tokens
+from canopy.background import lasting
 from canopy.comparison import Comparisons
 from canopy.errors import ConfigError, StoreError
 from canopy.feedback.ballots import Ballots
@@ -58,7 +57,6 @@ from canopy.telemetry.events import (
 from canopy.telemetry.store_events import StoreAtRisk
 
 MOUNTED_VALUES = Path("/canopy/canopy-config.yaml")
-_log = logging.getLogger(__name__)
 _AFTER_A_FAILURE = 5.0  # seconds
 
 
@@ -166,7 +164,7 @@ async def running(application: Application) -> AsyncGenerator[None]:
         if risk := risk_of(parts.settings.store_url.get_secret_value()):
             parts.telemetry.emit(StoreAtRisk(risk))
         mlflow = MlflowLink(parts.settings, parts.config, parts.store, parts.telemetry)
-        mlflow.start().add_done_callback(_tell_if_failed)
+        mlflow.start()
         stack.push_async_callback(mlflow.close)
         await registry.start()
         await parts.inference.start()
@@ -183,7 +181,7 @@ async def running(application: Application) -> AsyncGenerator[None]:
             partial(_share_counts, parts),
             IndexWatch(parts.store, parts.telemetry).run,
         ):
-            stack.callback(asyncio.create_task(_lasting(work)).cancel)
+            stack.callback(asyncio.create_task(lasting(work)).cancel)
         parts.lifecycle.ready()
         yield
 
@@ -197,25 +195,6 @@ def tell_who_gets_in(parts: Parts) -> None:
         parts.telemetry.emit(AccessOpen(parts.lifecycle.address))
     if auth.mode == "proxy" and (networks := wide_networks(auth)):
         parts.telemetry.emit(TrustedProxiesWide(networks))
-
-
-async def _lasting(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Do work that ends with the process; after an error that it doesn't know, again.
-
-    Some of it keeps people out, such as those whose token was removed: it must not end unseen.
-    """
-    while True:
-        try:
-            return await work()
-        except Exception:  # noqa: BLE001  # whatever it is; it is logged
-            _log.exception("A background task failed, and begins again.")
-        await asyncio.sleep(_AFTER_A_FAILURE)
-
-
-def _tell_if_failed(task: asyncio.Task[None]) -> None:
-    """A background task that dies must not die in silence."""
-    if not task.cancelled() and (error := task.exception()):
-        _log.error("A background task ended; restart the process.", exc_info=error)
 
 
 async def _watch_config(parts: Parts, registry: PromptRegistry, mlflow: MlflowLink) -> None:

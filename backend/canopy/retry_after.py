@@ -4,16 +4,20 @@ import datetime
 import email.utils
 import math
 
+_LONGEST = 100  # characters
 
-def seconds_in(value: str) -> float | None:
-    """Seconds from now, 0 for a date that is past; None for what is neither a number nor a date."""
+
+def seconds_in(value: str | None) -> float | None:
+    """Seconds from now, 0 for a date that is past; None for no header and for what is neither a number nor a date."""
+    if value is None or len(value) > _LONGEST:
+        return None
     try:
         seconds = float(value)
     except ValueError:
         try:
             when = email.utils.parsedate_to_datetime(value)
             seconds = (when.replace(tzinfo=when.tzinfo or datetime.UTC) - _now()).total_seconds()
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
     return max(0.0, seconds) if math.isfinite(seconds) else None
 

@@ -238,7 +238,7 @@ class Backend:
                 raise RefusedError(f"{refusal.sentence} {refusal.advice(token=self._has_token)}")
             if response.status_code in (429, 503):
                 busy = reply.attempt(refusal.sentence, unanswered=True)
-                raise _BusyError(busy, seconds_in(response.headers.get("Retry-After", "")))
+                raise _BusyError(busy, seconds_in(response.headers.get("Retry-After")))
             return refusal.sentence
         kind = response.headers.get("Content-Type", "").partition(";")[0]
         if kind != "text/event-stream":

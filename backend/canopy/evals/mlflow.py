@@ -16,6 +16,7 @@ from canopy.errors import PublishError
 from canopy.evals.figures import figures
 from canopy.evals.results import Run
 from canopy.outgoing import redirection
+from canopy.outgoing.answers import json_of
 from canopy.outgoing.causes import Peer, why
 from canopy.outgoing.clients import client
 
@@ -41,6 +42,8 @@ def publish(run: Run, folder: Path, *, url: str, experiment: str, headers: Mappi
         except httpx.HTTPError as error:
             reason = why(error, Peer("MLflow", "--mlflow"), url)
             raise PublishError(f"MLflow at {url} can't be reached. {reason}") from error
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise PublishError(f"What answers at {url} is not MLflow.") from error
 
 
 class _Server:
@@ -125,7 +128,7 @@ def _milliseconds(moment: str) -> int:
 
 
 def _content(answer: httpx.Response) -> dict[str, Any]:
-    found: dict[str, Any] = answer.raise_for_status().json()
+    found: dict[str, Any] = json_of(answer.raise_for_status())
     return found
 
 
@@ -134,6 +137,6 @@ def _said(answer: httpx.Response) -> str:
     if moved := redirection(answer.status_code, answer.headers.get("location"), str(answer.url), "--mlflow"):
         return moved
     try:
-        return str(answer.json()["message"])
+        return str(json_of(answer)["message"])
     except (ValueError, KeyError, TypeError):
         return f"it answers {answer.status_code}."

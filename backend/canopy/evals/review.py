@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import httpx
 
 from canopy.errors import ConfigError
 from canopy.evals.editing import Document, save
 from canopy.outgoing import redirection
+from canopy.outgoing.answers import json_of
 from canopy.outgoing.causes import Peer, why
 
 _PAGE = 50
@@ -73,17 +73,23 @@ def bad_answers(client: httpx.Client) -> dict[str, list[Answer]]:
     found: dict[str, list[Answer]] = {}
     after = ""
     while True:
-        page = _page(client, after)
-        for case in page["cases"]:
-            found[case["prompt"]] = [
-                Answer(it["response_text"], str(it["rating"]), it["reasons"], it["comment"]) for it in case["answers"]
-            ]
-        if page["next"] is None:
+        response = _page(client, after)
+        try:
+            page = json_of(response)
+            for case in page["cases"]:
+                found[case["prompt"]] = [
+                    Answer(it["response_text"], str(it["rating"]), it["reasons"], it["comment"])
+                    for it in case["answers"]
+                ]
+            following = page["next"]
+        except (ValueError, LookupError, TypeError):
+            raise ConfigError(f"The backend at {client.base_url} answers something else than Canopy does.") from None
+        if following is None:
             return found
-        after = page["next"]
+        after = following
 
 
-def _page(client: httpx.Client, after: str) -> Any:
+def _page(client: httpx.Client, after: str) -> httpx.Response:
     try:
         response = client.get("/feedback/review", params={"state": "all", "limit": _PAGE, "after": after})
     except httpx.HTTPError as error:
@@ -96,7 +102,4 @@ def _page(client: httpx.Client, after: str) -> Any:
         raise ConfigError(
             f"The backend at {client.base_url} doesn't show its feedback (status {response.status_code})."
         )
-    try:
-        return response.json()
-    except ValueError:
-        raise ConfigError(f"The backend at {client.base_url} answers something else than Canopy does.") from None
+    return response

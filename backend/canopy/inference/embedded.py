@@ -13,6 +13,7 @@ from pathlib import Path
 from secrets import token_urlsafe
 from typing import Self, cast
 
+from canopy.background import lasting
 from canopy.errors import ConfigError, ModelUnreachable
 from canopy.inference.base import ChatRequest, Completed, Deltas, Inference
 
@@ -62,7 +63,7 @@ class EmbeddedInference:
         except _StartError as error:
             await self._end()
             raise ConfigError(f"The embedded model does not start: {error}") from error
-        self._supervisor = asyncio.create_task(self._supervise())
+        self._supervisor = asyncio.create_task(lasting(self._supervise))
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Deltas | Completed]:
         """Ask the embedded server."""

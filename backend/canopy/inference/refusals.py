@@ -121,7 +121,7 @@ def _by_status(refusal: Refusal, model: str) -> CanopyError | None:  # noqa: PLR
         case 408 | 504:
             return ModelTimeout(f"The model server, or what stands before it, gave up waiting ({status}).")
         case 429 | 503:
-            wait = seconds_in(refusal.headers.get("retry-after", ""))
+            wait = seconds_in(refusal.headers.get("retry-after"))
             seconds = RETRY_AFTER if wait is None or wait > _LONGEST_RETRY_AFTER else max(1, math.ceil(wait))
             return ModelBusy("The model server has too much to do. Try again in a moment.", retry_after=seconds)
         case _:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Mapping
 from importlib import import_module
-from json import JSONDecodeError
 from typing import TYPE_CHECKING, Any, Self
 
 from canopy.errors import ModelError, ModelTimeout
@@ -44,7 +43,7 @@ class ScoringApi:
             if refusal and refusal.status in (404, 405):
                 raise ModelError("It has no scoring API.") from error
             raise self._upstream.translate(error, "") from error
-        except (KeyError, TypeError, JSONDecodeError) as error:
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise ModelError("It has no scoring API.") from error
 
     async def score(self, function: str, params: Mapping[str, Any], row: Mapping[str, str]) -> dict[str, Any]:
@@ -61,7 +60,7 @@ class ScoringApi:
             raise ModelTimeout(f"The server gave no score within {_SCORE_TIMEOUT} seconds.") from error
         except self._upstream.FAILURES as error:
             raise self._upstream.translate(error, str(params.get("judge_model"))) from error
-        except (IndexError, KeyError, TypeError, JSONDecodeError) as error:
+        except (IndexError, KeyError, TypeError, ValueError, RecursionError) as error:
             raise ModelError("The server's answer doesn't hold a score.") from error
 
     def _connect(self) -> "Upstream":

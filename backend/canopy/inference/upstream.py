@@ -142,9 +142,14 @@ async def _retry_soon_or_never(response: httpx.Response) -> None:
     That is where the server asks for a long wait, which would take the whole time for the first token, and where the
     account behind the key has nothing left.
     """
+    wait = seconds_in(response.headers.get("retry-after"))
+    if wait is not None:
+        response.headers["retry-after"] = f"{wait:g}"
+    else:  # the client fails with what is no time
+        response.headers.pop("retry-after", None)
     if response.status_code not in (429, 503):
         return
     await response.aread()
     refusal = refusal_of(response.status_code, response.content, response.headers, str(response.url))
-    if refusal.is_about_quota or (seconds_in(response.headers.get("retry-after", "")) or 0) > _LONGEST_WAIT:
+    if refusal.is_about_quota or (wait or 0) > _LONGEST_WAIT:
         response.headers["x-should-retry"] = "false"

@@ -13,8 +13,10 @@ import httpx
 
 from canopy.flags.values import SATISFACTION
 from canopy.outgoing import redirection
+from canopy.outgoing.answers import json_of
 from canopy.outgoing.causes import Peer, why
 from canopy.outgoing.clients import async_client
+from canopy.retry_after import seconds_in
 from canopy.store.deliveries import Stated
 
 MLFLOW = Peer("MLflow", "`mlflow.url`")
@@ -86,7 +88,7 @@ def workspace_problem(response: httpx.Response) -> str | None:
     if not response.is_error:
         return None
     try:
-        message = response.json()["message"]
+        message = json_of(response)["message"]
     except (ValueError, KeyError, TypeError):
         return None
     if not isinstance(message, str) or not message.startswith(_OF_WORKSPACES):
@@ -146,7 +148,7 @@ def _read(response: httpx.Response) -> Answer:  # noqa: PLR0911 - a table, one r
     if problem := workspace_problem(response):
         return Answer("away", problem)
     if status in _AWAY:
-        return Answer("away", f"MLflow answers with status {status}.", _retry_after(response))
+        return Answer("away", f"MLflow answers with status {status}.", _wait(response))
     if not _is_mlflows(response):
         return Answer("away", f"What answers at `mlflow.url`, with status {status}, is not MLflow.")
     if response.is_success:
@@ -166,7 +168,7 @@ def _is_mlflows(response: httpx.Response) -> bool:
     if not (response.is_success or response.is_redirect or response.status_code == HTTPStatus.NOT_FOUND):
         return True
     try:
-        said = response.json()
+        said = json_of(response)
     except ValueError:
         return False
     return isinstance(said, dict) and (response.is_success or "error_code" in said)
@@ -177,7 +179,6 @@ def _path(trace_id: str, subject: str | None = None) -> str:
     return f"{path}/{subject}" if subject is not None else path
 
 
-def _retry_after(response: httpx.Response) -> float | None:
-    """In seconds; the header's form with a date is passed over, as hardly any server sends it."""
-    value = response.headers.get("Retry-After", "")
-    return min(float(value), _LONGEST_WAIT) if value.isdigit() else None
+def _wait(response: httpx.Response) -> float | None:
+    seconds = seconds_in(response.headers.get("Retry-After"))
+    return None if seconds is None else min(seconds, _LONGEST_WAIT)

@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import logging
 import random
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from canopy.errors import StoreError
 from canopy.flags import ConfigSource
@@ -14,6 +16,8 @@ from canopy.telemetry import Telemetry
 from canopy.telemetry.events import StoreFailed
 from canopy.telemetry.mlflow_events import DeliveryEnded, DeliveryParked, MlflowAway
 
+_log = logging.getLogger(__name__)
+
 _AT_ONCE = 16  # deliveries
 _LEASE = 60.0  # seconds; longer than a delivery with its two requests can take
 _POLL = 1.0  # seconds between two looks at the outbox
@@ -22,6 +26,7 @@ _FIRST_WAIT = 1.0  # seconds after the first failure, doubled with each
 _LONGEST_PAUSE = 60.0  # seconds that MLflow is left alone when it does not answer
 _LONGEST_WAIT = 900.0  # seconds between two tries for a trace that MLflow does not have
 _PATIENCE = 86_400_000_000  # microseconds after which a delivery that always fails is parked
+_AFTER_A_FAILURE = 5.0  # seconds
 _LAST_WORDS = 5.0  # seconds for what is under way when the process ends
 
 
@@ -50,10 +55,9 @@ class DeliveryWorker:
         self._ending = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    def start(self) -> asyncio.Task[None]:
-        """Begin; the task is for whoever watches over background work."""
+    def start(self) -> None:
+        """Begin."""
         self._task = asyncio.create_task(self._run())
-        return self._task
 
     async def close(self) -> None:
         """Finish what is under way or, if that takes long, release it for another replica."""
@@ -71,16 +75,18 @@ class DeliveryWorker:
                 pause = await self._round()
             except StoreError as error:
                 self._telemetry.emit(StoreFailed(error.in_full, None))
+            except Exception:  # noqa: BLE001  # whatever it is, what waits is tried again; it is logged
+                _log.exception("A round of deliveries to MLflow failed; another follows.")
+                pause = _AFTER_A_FAILURE
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ending.wait(), pause)
 
     async def _round(self) -> float:
         """Deliver what is due, up to a bound; the seconds until the next round."""
+        backlog = await self._deliveries.backlog()
+        self._telemetry.metrics.outbox(backlog.depth, partial(self._age, backlog.oldest), backlog.parked)
         values = self._config.current.values.mlflow
         client = await self._use(str(values.url) if values.enabled else None)
-        backlog = await self._deliveries.backlog()
-        age = (self._clock() - backlog.oldest) / 1e6 if backlog.oldest is not None else 0.0
-        self._telemetry.metrics.outbox(backlog.depth, max(age, 0.0), backlog.parked)
         if client is None:
             return _IDLE_POLL
         if not backlog.due:
@@ -97,11 +103,18 @@ class DeliveryWorker:
         self._pauses += 1
         return pause
 
+    def _age(self, oldest: int | None) -> float:
+        """Seconds that it has waited by now, also when no round has come to an end since."""
+        return max((self._clock() - oldest) / 1e6, 0.0) if oldest is not None else 0.0
+
     async def _deliver(self, client: MlflowClient, it: Delivery) -> Answer:
         """One delivery, settled however it ends."""
         answer = Answer("away", "The process ended.")
         try:
             answer = await _send(client, it)
+        except Exception:  # noqa: BLE001  # whatever it is, it is this delivery's alone; it is logged
+            _log.exception("A delivery to MLflow failed in a way that nobody thought of.")
+            answer = Answer("failed", "The delivery failed in a way that nobody thought of; the log has it.")
         finally:
             settled = self._judge(it, answer)
             await self._deliveries.settle(settled)

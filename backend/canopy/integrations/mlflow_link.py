@@ -30,10 +30,10 @@ class MlflowLink:
         self._following: asyncio.Task[None] | None = None
         self._traces: MlflowTraces | None = None  # one for good: the SDK's processors can't be taken out again
 
-    def start(self) -> asyncio.Task[None]:
-        """Begin; the task is for whoever watches over background work."""
+    def start(self) -> None:
+        """Begin."""
         self._follow(self._config.current.values.mlflow)
-        return self._worker.start()
+        self._worker.start()
 
     def use(self, values: MlflowValues) -> None:
         """Follow new values, the newest last. Nobody waits: the spans for a target that hangs take half a minute."""

@@ -20,6 +20,7 @@ from opentelemetry.trace import Span
 from canopy.integrations.mlflow import MLFLOW, workspace_problem
 from canopy.integrations.mlflow_spans import alone, copy, described, of_call, of_request
 from canopy.outgoing import redirection
+from canopy.outgoing.answers import json_of
 from canopy.outgoing.causes import why
 from canopy.outgoing.clients import client
 from canopy.store.base import Generation
@@ -181,7 +182,7 @@ class MlflowExporter(SpanExporter):
                 # Another replica may be faster, which is an error here and no harm.
                 self._client.post("/api/2.0/mlflow/experiments/create", json={"name": self._experiment})
                 found = self._by_name()
-            self._experiment_id = str(found.raise_for_status().json()["experiment"]["experiment_id"])
+            self._experiment_id = str(json_of(found.raise_for_status())["experiment"]["experiment_id"])
         return self._experiment_id
 
     def _by_name(self) -> httpx.Response:

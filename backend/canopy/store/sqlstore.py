@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from canopy.background import lasting
 from canopy.errors import InputError
 from canopy.flags.registered import PromptSource, RegisteredPrompt
 from canopy.store.ab import Ballot, BallotCounts, BallotPage, BallotReceipt, Comparison, Experiment, FirstBallot
@@ -96,7 +97,8 @@ class SqlStore:
         """Connect, bring the schema up to date, begin to write."""
         await self._read(self._open)
         self._writer.start()
-        self._indexing = asyncio.create_task(self._indexer.run(functools.partial(self._read, self._indexer.waiting)))
+        waiting = functools.partial(self._read, self._indexer.waiting)
+        self._indexing = asyncio.create_task(lasting(lambda: self._indexer.run(waiting)))
 
     async def close(self) -> None:
         """Commit what waits and disconnect."""

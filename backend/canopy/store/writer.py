@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
+from canopy.background import lasting
 from canopy.errors import CanopyError, StoreError
 from canopy.store.causes import cause
 from canopy.store.database import UNAVAILABLE, Database, lost, read_only, store_error
@@ -70,7 +71,7 @@ class Writer:
         self._loop = asyncio.get_running_loop()
         self._open = True
         self._thread.start()
-        self._watching = asyncio.create_task(self._watch())
+        self._watching = asyncio.create_task(lasting(self._watch))
 
     async def close(self) -> None:
         """Commit what waits, and end."""

@@ -193,10 +193,10 @@ class Metrics:
         if count := _COUNTERS.get(type(event)):
             count(self, event)
 
-    def outbox(self, depth: int, age: float, parked: int) -> None:
-        """What the outbox holds, the same from every replica; `age` in seconds."""
+    def outbox(self, depth: int, age: Callable[[], float], parked: int) -> None:
+        """What the outbox holds, the same from every replica; `age` in seconds, asked for whenever it is shown."""
         self._outbox_depth.set(depth)
-        self._outbox_age.set(age)
+        self._outbox_age.set_function(age)
         self._outbox_parked.set(parked)
 
     def show_agreement(self, kappas: Mapping[str, float]) -> None:
