@@ -1,5 +1,6 @@
 """Attacks on the disk and on what votes say: more text than a person writes, votes on texts that nobody asked for."""
 
+import asyncio
 import uuid
 
 import pytest
@@ -55,6 +56,23 @@ async def test_spending_everybodys_budget_by_what_is_refused(
             assert (await ben.put("/feedback/review", json=refused)).status_code == 422
         assert (await cem.post("/feedback", json=lab_vote())).status_code == 200
         assert (await cem.post("/summarize", json={"prompt": "A text."})).status_code == 200
+
+
+async def test_sending_many_things_at_once_as_the_one_thing_more(
+    model: FakeModelServer, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    async with (
+        guarded_server(tmp_path_factory.mktemp("at_once"), model, "token", rate_limits={"bytes_per_day": 300_000}) as (
+            server,
+            _,
+        ),
+        people(server, "token") as (_, ben, _, _),
+    ):
+        bodies = [lab_vote(response_text=f"{number:03}" * 8_000) for number in range(60)]
+        answers = await asyncio.gather(*(ben.post("/feedback", json=body) for body in bodies))
+        statuses = [answer.status_code for answer in answers]
+        assert set(statuses) == {200, 429}
+        assert statuses.count(200) <= 300_000 // 24_000 + 1
 
 
 async def test_what_the_model_writes_counts_also_for_a_client_that_goes_away(

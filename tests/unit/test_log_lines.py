@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import termios
 from collections.abc import Generator
 from io import BytesIO
 from pathlib import Path
@@ -120,4 +121,19 @@ def test_a_buffer_takes_lines_too(lost: Lost) -> None:
     buffer = BytesIO()
     Lines(buffer, lost).write(b"one")
     assert buffer.getvalue() == b"one\n"
+    assert lost.count == 0
+
+
+def test_a_terminal_that_was_stopped_keeps_nobody_waiting(lost: Lost) -> None:
+    master, terminal = os.openpty()
+    with os.fdopen(master, "rb", buffering=0) as reader, os.fdopen(terminal, "wb", buffering=0) as writer:
+        termios.tcflow(writer, termios.TCOOFF)  # as Ctrl-S does
+        lines = Lines(writer, lost)
+        for line in MORE_THAN_A_PIPE[:50]:
+            lines.write(line)
+        lines.close(0.1)
+        termios.tcflow(writer, termios.TCOON)
+        assert reader.read(5) == MORE_THAN_A_PIPE[0][:5]
+        while lines._bytes:
+            reader.read(100_000)
     assert lost.count == 0

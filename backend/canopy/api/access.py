@@ -89,12 +89,17 @@ def asker_in(scope: MutableMapping[str, Any]) -> Asker:
     return asker
 
 
-class Admitted:
-    """A request that is let in: `receive` its body with this, and say when it was `stored`."""
+def _nothing() -> None:
+    """What there is to do at the end of a request that stores nothing."""
 
-    def __init__(self, receive: Receive, spend: Callable[[int], None] | None) -> None:
+
+class Admitted:
+    """A request that is let in: `receive` its body with this, and say when it was `stored` and when it has `ended`."""
+
+    def __init__(self, receive: Receive, spend: Callable[[int], None] | None, ended: Callable[[], None]) -> None:
         self._receive = receive
         self._spend = spend
+        self.ended = ended
         self._received = 0
 
     async def receive(self) -> Message:
@@ -132,7 +137,10 @@ class Access:
                     admitted.stored()
                 await send(message)
 
-            await app(scope, admitted.receive, sending)
+            try:
+                await app(scope, admitted.receive, sending)
+            finally:
+                admitted.ended()
 
         guarded_app: ASGIApp = guarded
         route.app = guarded_app
@@ -143,7 +151,7 @@ class Access:
         Raises Unauthenticated, Forbidden or one of its kinds, or RateLimited.
         """
         if rule.role is None:
-            return Admitted(request.receive, None)
+            return Admitted(request.receive, None, _nothing)
         values = self._parts.config.current.values
         user = None
         if values.auth.mode != "open":
@@ -158,11 +166,16 @@ class Access:
         if rule.limit is not None and asker.known:
             self._parts.limits.count(rule.limit, asker.key, values.rate_limits)
         stores = rule.limit in {"summarize", "feedback"} and request.method != "DELETE"
-        if stores:
-            self._parts.budgets.check(asker)
+        ended = self._parts.budgets.begin(asker, self._size(request)) if stores else _nothing
         # What an answer takes to store is known, and counted, where it is recorded.
         spend = partial(self._parts.budgets.spend, asker) if stores and rule.limit == "feedback" else None
-        return Admitted(request.receive, spend)
+        return Admitted(request.receive, spend, ended)
+
+    def _size(self, request: Request) -> int:
+        """The bytes that the body may have."""
+        length = request.headers.get("content-length", "")
+        most = self._parts.settings.max_body_bytes
+        return min(int(length), most) if length.isascii() and length.isdigit() else most
 
     async def identify(self, request: Request) -> Identity:
         """Who asks: by the token in the header or, without one, by what a browser sends of itself.

@@ -36,7 +36,7 @@ class DirectRoutes:
         route, rule = found
         scope["route"] = route
         request = Request(scope, receive, send)
-        begun = False
+        begun, admitted = False, None
 
         def sending(message: Message) -> Awaitable[None]:
             nonlocal begun
@@ -56,3 +56,6 @@ class DirectRoutes:
                 await answer(scope, receive, send)
             if begun or not known:
                 raise
+        finally:
+            if admitted is not None:
+                admitted.ended()

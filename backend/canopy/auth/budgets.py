@@ -1,5 +1,6 @@
 """What one asker may have stored in a day: bytes, and votes on texts that Canopy didn't make."""
 
+from collections import Counter
 from collections.abc import Callable
 
 from canopy.auth.askers import Asker
@@ -15,24 +16,44 @@ _TOGETHER = "everybody"  # whom Canopy doesn't know have one budget, which prote
 class Budgets:
     """Spent when something is stored, and asked before: who has something left may store one thing more, however long.
 
-    What is refused costs nothing: a budget that many share would be spent by whoever sends what can't be stored.
+    What is refused costs nothing: a budget that many share would be spent by whoever sends what can't be stored. What
+    is under way counts meanwhile, lest many things at once be the one thing more.
     """
 
     def __init__(self, limits: RateLimits, values: Callable[[], RateLimitValues]) -> None:
         self._limits = limits
         self._values = values
+        self._under_way: Counter[str] = Counter()
 
-    def check(self, asker: Asker) -> None:
-        """Raises RateLimited when nothing is left of the asker's bytes."""
+    def begin(self, asker: Asker, size: int) -> Callable[[], None]:
+        """A request that may store so many bytes begins; what to call when it has ended, stored or not.
+
+        Raises RateLimited when nothing is left of the asker's bytes.
+        """
         limit, client = self._bytes(asker)
         if not limit.number:
-            return
+            return lambda: None
         if wait := self._limits.wait("bytes", client, limit):
             who = "one person" if asker.known else "everybody together"
             raise RateLimited(
                 f"That is as much text as {who} may have kept in a day ({limit.number:,} bytes). {again(wait)}",
                 retry_after=whole(wait),
             )
+        left = limit.number - self._under_way[client]
+        if left < limit.number and (left <= 0 or self._limits.wait("bytes", client, limit._replace(number=left))):
+            raise RateLimited(
+                "What is being sent at this moment may be all that is left of the day's bytes. Try again when it has "
+                "been taken.",
+                retry_after=1,
+            )
+        self._under_way[client] += size
+
+        def ended() -> None:
+            self._under_way[client] -= size
+            if self._under_way[client] <= 0:
+                del self._under_way[client]
+
+        return ended
 
     def spend(self, asker: Asker, size: int) -> None:
         """Count a record that is stored, with so many bytes of texts."""

@@ -33,6 +33,8 @@ class Lines:
         self._descriptor: int | None = None
         with contextlib.suppress(UnsupportedOperation):
             self._descriptor = None if stream is None else stream.fileno()
+        # A terminal that somebody has stopped takes nothing, and doesn't say so before.
+        self._at_once = self._descriptor is None or not os.isatty(self._descriptor)
         if self._descriptor is not None:
             self._takes = select.poll()
             self._takes.register(self._descriptor, select.POLLOUT)
@@ -68,7 +70,7 @@ class Lines:
         """What is left of the line: nothing, where it was written or can't be."""
         try:
             if self._descriptor is not None:
-                if len(line) > _AT_ONCE or not self._takes.poll(0):
+                if not self._at_once or len(line) > _AT_ONCE or not self._takes.poll(0):
                     return line
                 return line[os.write(self._descriptor, line) :]
             if self._stream is None:
