@@ -19,7 +19,7 @@ _FIRST = 1_760_000_000_000_000  # when the first vote came, microseconds since t
 _APART = 2_000_000  # microseconds between two votes
 _VOCABULARY = 24_000
 _SYLLABLES = [a + b for a in (*"bcdfghklmnprstvw", "st", "tr") for b in "aeiouä"]
-_TOGETHER = 5_000  # votes in one transaction
+_TOGETHER = 1_000  # votes in one transaction, in which the server waits for no more than half a minute
 
 RARE, MEDIUM, SPLIT = "zanzibar", "quagmire", "reading between"
 SPECIAL = {"mixed case": "GröẞENWAHN Umlaut", "CJK": "要約は短い文章", "emoji": "🙂🚀🎉 well done"}
