@@ -5,8 +5,10 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from click.testing import CliRunner, Result
+
+from canopy.cli import main
 from canopy.store import open_store
-from tests.cli.test_cli import canopy
 from tests.contract.store.records import DOWN, a_generation, a_vote
 
 
@@ -27,12 +29,16 @@ async def parked(url: str) -> None:
 def test_what_is_parked_is_listed_and_sent_again(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'canopy.db'}"
     asyncio.run(parked(url))
-    listed = canopy("outbox", "list", CANOPY_STORE_URL=url)
-    assert (listed.returncode, "3 failures  refused" in listed.stdout) == (0, True), listed.stdout + listed.stderr
+
+    def outbox(*words: str) -> Result:
+        return CliRunner().invoke(main, ["outbox", *words], env={"CANOPY_STORE_URL": url})
+
+    listed = outbox("list")
+    assert (listed.exit_code, "3 failures  refused" in listed.stdout) == (0, True), listed.output
     subject = listed.stdout.split()[0]
-    other = canopy("outbox", "retry", "none", CANOPY_STORE_URL=url)
-    assert (other.returncode, "`canopy outbox list` shows what is" in other.stderr) == (1, True)
-    assert canopy("outbox", "retry", subject, CANOPY_STORE_URL=url).stdout == "1 subject will be sent again.\n"
-    assert canopy("outbox", "list", CANOPY_STORE_URL=url).stdout == ""
-    assert subject in canopy("outbox", "list", "--waiting", CANOPY_STORE_URL=url).stdout
-    assert canopy("outbox", "retry", "--all", CANOPY_STORE_URL=url).stdout == "0 subjects will be sent again.\n"
+    other = outbox("retry", "none")
+    assert (other.exit_code, "`canopy outbox list` shows what is" in other.stderr) == (1, True), other.output
+    assert outbox("retry", subject).stdout == "1 subject will be sent again.\n"
+    assert outbox("list").stdout == ""
+    assert subject in outbox("list", "--waiting").stdout
+    assert outbox("retry", "--all").stdout == "0 subjects will be sent again.\n"
