@@ -93,6 +93,7 @@ class StackServer:
     providers: dict[str, str]
     state: Path
     scoring: bool = False
+    keys: dict[str, str] = field(default_factory=dict)  # of the providers that ask for one
     url: str = field(init=False)
     _process: asyncio.subprocess.Process | None = None
 
@@ -146,7 +147,7 @@ class StackServer:
             {
                 "provider_id": name,
                 "provider_type": "remote::vllm",
-                "config": {"base_url": f"{url}/v1", "max_tokens": 4096, "api_token": "none"},
+                "config": {"base_url": f"{url}/v1", "max_tokens": 4096, "api_token": self.keys.get(name, "none")},
             }
             for name, url in self.providers.items()
         ]

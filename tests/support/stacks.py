@@ -6,8 +6,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from canopy.inference import open_inference
-from canopy.settings import Settings
+from canopy.inference.base import Inference
+from canopy.inference.embedded import EmbeddedInference
+from canopy.inference.llama_stack import LlamaStackInference
 from tests.support.llama_stack import LLAMA_STACK, OGX, StackServer
 from tests.support.model_server import FakeModelServer
 
@@ -18,6 +19,7 @@ class Stacks:
 
     urls: dict[str, str]  # by the distribution's name
     embedded_url: str
+    embedded_key: str  # which the embedded model asks for
     judge: FakeModelServer  # tests register what it says
 
 
@@ -26,16 +28,26 @@ async def open_stacks(state: Path) -> AsyncGenerator[Stacks]:
     """Start all of it, with its state in folders below `state`."""
     async with AsyncExitStack() as ends:
         fake, judge = [await ends.enter_async_context(FakeModelServer()) for _ in range(2)]
-        embedded = open_inference(None, Settings())
+        told: list[str] = []
+
+        def connect(url: str, key: str) -> Inference:
+            told[:] = url, key
+            return LlamaStackInference(
+                url, connect_timeout=5, first_token_timeout=60, token_timeout=60, retries=0, api_key=key
+            )
+
+        embedded = EmbeddedInference(connect)
         ends.push_async_callback(embedded.close)
         await embedded.start()
-        embedded_url = next(word.strip(",") for word in embedded.description.split() if word.startswith("http"))
+        embedded_url, embedded_key = told
         providers = {"embedded": embedded_url, "fake": fake.url, "judge": judge.url}
         servers = []
         for kind in (LLAMA_STACK, OGX):
             folder = state / kind.name
             folder.mkdir()
-            servers.append(StackServer(kind, providers, folder, scoring=kind is LLAMA_STACK))
+            servers.append(
+                StackServer(kind, providers, folder, scoring=kind is LLAMA_STACK, keys={"embedded": embedded_key})
+            )
             ends.push_async_callback(servers[-1].stop)
         await asyncio.gather(*(server.start() for server in servers))
-        yield Stacks({server.distribution.name: server.url for server in servers}, embedded_url, judge)
+        yield Stacks({server.distribution.name: server.url for server in servers}, embedded_url, embedded_key, judge)

@@ -33,10 +33,10 @@ SMALL = f"embedded/{MODEL}"  # how both servers name a model: provider, slash, t
 
 @dataclass(frozen=True)
 class Behind:
-    """A client of a real server, and the address of the embedded model that is behind it."""
+    """A client of a real server, and the embedded model that is behind it."""
 
     inference: LlamaStackInference
-    embedded_url: str
+    stacks: Stacks
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -46,7 +46,7 @@ async def behind(stacks: Stacks) -> AsyncGenerator[dict[str, Behind]]:
         name: LlamaStackInference(url, connect_timeout=5, first_token_timeout=60, token_timeout=5, retries=1)
         for name, url in stacks.urls.items()
     }
-    yield {name: Behind(client, stacks.embedded_url) for name, client in clients.items()}
+    yield {name: Behind(client, stacks) for name, client in clients.items()}
     for client in clients.values():
         await client.close()
 
@@ -96,7 +96,8 @@ async def test_a_disconnect_stops_the_generation_at_the_model_within_a_second(st
         return any(slot["is_processing"] for slot in (await http.get("/slots")).json())
 
     asked = request(SMALL, "Count from one to one thousand, and leave nothing out.", max_tokens=2000)
-    async with httpx.AsyncClient(base_url=stack.embedded_url) as http:
+    key = {"Authorization": f"Bearer {stack.stacks.embedded_key}"}
+    async with httpx.AsyncClient(base_url=stack.stacks.embedded_url, headers=key) as http:
         stream = stack.inference.stream(asked)
         await anext(stream)
         assert await busy(http)
