@@ -147,3 +147,22 @@ async def test_leaving_bodies_that_are_longer_than_their_texts(
             "/feedback", content=escaped_vote("last "), headers={"Content-Type": "application/json"}
         )
         assert answer.status_code == 200
+
+
+async def test_leaving_more_requests_than_there_are_places(
+    model: FakeModelServer, tmp_path: Path, postgres: PostgresServer
+) -> None:
+    """A request keeps its place until it has ended, also where its client has gone. Probes are answered beside them."""
+    database = postgres.create_database()
+    async with attacked(model, tmp_path, database, env={"CANOPY_MAX_CONNECTIONS": "32"}) as (server, bystander):
+        with stopped(postgres, database):
+            for i in range(100):
+                await leave(server, json.dumps(lab_vote(input_text=f"left {i}")).encode())
+            assert (await bystander.get("/healthz")).status_code == 200
+            refused = await server.event("request_refused", 60)
+        assert {each["code"] for each in refused} == {"overloaded"}
+        async with asyncio.timeout(60):  # in which those that were left end
+            while (await bystander.post("/feedback", json=lab_vote(input_text="after"))).status_code != 200:
+                await asyncio.sleep(0.2)
+        stored = (await bystander.get("/feedback/stats")).json()["other_texts"]["total"]
+        assert stored <= 32 + 2

@@ -52,7 +52,8 @@ class Connections:
 
     There are never more than the settings allow. A new one ends the one that has waited longest. A sixteenth of all
     places is kept from requests in progress, so that there is one that waits. A request beyond that ends the one whose
-    body has been on its way for longest, and is refused where every body has arrived; probes are not.
+    body has been on its way for longest, and is refused where every body has arrived; probes are not. A request keeps
+    its place until it has ended, also where its client has gone.
 
     Bodies, and answers that wait for their readers, have a bound in bytes, all together. What would go beyond it ends
     whoever has been slowest to send or to read. A body counts until its request has ended, whether its client stays or
@@ -68,6 +69,7 @@ class Connections:
         self._open: set[Connected] = set()
         self._waiting: dict[Connected, None] = {}
         self._arriving: dict[Connected, None] = {}  # with a request in progress whose body isn't whole
+        self._left: set[Connected] = set()  # gone, with a request that the application has yet to end
         self._most_held = max(settings.max_held_bytes, 2 * settings.max_body_bytes)
         self._most_long = max(self._most_held * 7 // 8, 2 * settings.max_body_bytes)
         self._held = 0  # bytes, the sum of what follows
@@ -93,6 +95,8 @@ class Connections:
         self._arriving.pop(connection, None)
         if connection.running is None:
             self._let_go(connection)
+        else:
+            self._left.add(connection)
         if connection in self._open:
             self._open.remove(connection)
             self._telemetry.metrics.process.connections.dec()
@@ -109,6 +113,7 @@ class Connections:
 
     def ended(self, connection: Connected) -> None:
         """Note that the application has ended the request in progress: what a client that has gone left is free."""
+        self._left.discard(connection)
         if connection not in self._open:
             self._let_go(connection)
 
@@ -140,7 +145,7 @@ class Connections:
 
     def may_work(self, connection: Connected, path: bytes) -> bool:
         """Whether a request for the path may begin on the connection."""
-        in_progress = len(self._open) - len(self._waiting) + (connection in self._waiting)
+        in_progress = len(self._open) - len(self._waiting) + (connection in self._waiting) + len(self._left)
         if in_progress <= self._most_in_progress or path in _PROBES:
             return True
         longest = next(iter(self._arriving), None)
