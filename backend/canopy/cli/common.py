@@ -11,8 +11,8 @@ from typing import Any
 import click
 from pydantic import ValidationError
 
-from canopy.addresses import without_credentials
-from canopy.cli.terminal import say_error, say_traceback
+from canopy.cli.streams import drop_the_rest
+from canopy.cli.terminal import os_sentence, say_error, say_traceback
 from canopy.errors import CanopyError, ConfigError
 from canopy.settings import Settings, authorities, key_log, proxies
 
@@ -39,10 +39,11 @@ def says_why[**P, R](command: Callable[P, R], status: int = 1) -> Callable[P, R]
             check_surroundings()
             return command(*args, **kwargs)
         except (CanopyError, OSError) as error:
-            sentence = error.in_full if isinstance(error, CanopyError) else without_credentials(str(error))
+            sentence = error.in_full if isinstance(error, CanopyError) else os_sentence(error)
             say_error(click.ClickException(sentence))
             sys.exit(status)
         except KeyboardInterrupt:  # click would make 1 of it, which may be a verdict
+            drop_the_rest()
             sys.exit(128 + signal.SIGINT)
         except Exception as error:
             if status == 1 or isinstance(error, (click.ClickException, click.exceptions.Exit, click.Abort)):

@@ -10,6 +10,7 @@ import click
 
 from canopy import __version__
 from canopy.cli.common import read_settings, says_why
+from canopy.cli.streams import lose_what_is_not_written
 from canopy.cli.terminal import say, style
 from canopy.errors import ConfigError
 
@@ -39,6 +40,7 @@ def serve() -> None:
     from canopy.telemetry import Logs
 
     settings = read_settings()
+    lose_what_is_not_written()
     logs = Logs(settings.log_level)
     logs.capture()
     application = create_app(settings, logs)

@@ -7,7 +7,9 @@ visible signs, also in what Click and the standard library say, and only `style`
 
 import io
 import logging
+import os
 import re
+import signal
 import sys
 import traceback
 from collections.abc import Iterable
@@ -20,6 +22,7 @@ import click
 
 from canopy import jsonlines
 from canopy.addresses import keep_secret, without_credentials
+from canopy.cli.streams import drop_the_rest, finish, take_over
 from canopy.settings import addresses
 
 # Control characters but newline and tab, marks of direction, line and paragraph separators, and halves of characters.
@@ -62,6 +65,14 @@ def say_error(error: click.ClickException) -> None:
     say(shown.getvalue(), err=True, nl=False)
 
 
+def os_sentence(error: OSError) -> str:
+    """What the system says of a file, or of whatever else it can't do."""
+    if not error.strerror:
+        return without_credentials(str(error))
+    place = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+    return without_credentials(f"{place}{error.strerror}.")
+
+
 def say_traceback(_kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
     """Show where a mistake in Canopy itself is. Takes what `sys.excepthook` takes."""
     say(without_credentials("".join(traceback.format_exception(error))), err=True, nl=False)
@@ -102,16 +113,25 @@ class Commands(click.Group):
     @override
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run what the arguments name, and end the process with its status."""
+        take_over()
         sys.excepthook = say_traceback
         logging.lastResort = _Libraries(logging.WARNING)  # what libraries say while no log is kept
         logging.captureWarnings(True)
         for address in addresses():
             keep_secret(address)
         try:
-            sys.exit(super().main(*args, **{**kwargs, "standalone_mode": False}))
+            try:
+                sys.exit(super().main(*args, **{**kwargs, "standalone_mode": False}))
+            finally:
+                finish()
         except click.ClickException as error:
             say_error(error)
             sys.exit(error.exit_code)
-        except click.Abort:
+        except (click.Abort, KeyboardInterrupt) as error:
+            drop_the_rest()
             say("Aborted!", err=True)
+            pressed = isinstance(error, KeyboardInterrupt) or isinstance(error.__cause__, KeyboardInterrupt)
+            sys.exit(128 + signal.SIGINT if pressed else 1)
+        except OSError as error:  # of `--help` itself, as where there is no room for it
+            say_error(click.ClickException(os_sentence(error)))
             sys.exit(1)

@@ -23,6 +23,7 @@ class Checkpoint:
         self._results = {case.id: case for case in run.cases}
         self._next_save = 0.0  # on the event loop's clock, which is the monotonic one
         self._due: asyncio.TimerHandle | None = None
+        self._failure: OSError | None = None  # of a save that nobody waited for
 
     @property
     def run(self) -> Run:
@@ -35,12 +36,20 @@ class Checkpoint:
         """Take a result in, and save at once or soon.
 
         The file is written whole, which takes long once it holds thousands of cases: a run never spends more than a
-        tenth of its time on it.
+        tenth of its time on it. Raises OSError once the file could not be written: what is asked then would be lost.
         """
+        if self._failure is not None:
+            raise self._failure
         self._results[result.id] = result
         if self._due is None:
             loop = asyncio.get_running_loop()
-            self._due = loop.call_at(self._next_save, lambda: self.save(self.run))
+            self._due = loop.call_at(self._next_save, self._save_in_passing)
+
+    def _save_in_passing(self) -> None:
+        try:
+            self.save(self.run)
+        except OSError as error:
+            self._failure = error
 
     def save(self, run: Run) -> None:
         """Write the file in one step: whoever reads it, or is killed, finds the former or the new one."""
@@ -63,10 +72,14 @@ def _tested(cases: Sequence[CaseResult]) -> list[Tested]:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write a file in one step."""
+    """Write a file in one step. Raises OSError, which names it, and leaves nothing behind then."""
     new = path.with_name(f".{path.name}.{os.getpid()}")
-    new.write_bytes(content)
-    new.replace(path)
+    try:
+        new.write_bytes(content)
+        new.replace(path)
+    except OSError as error:
+        new.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def unusable(case: CaseResult) -> int:
