@@ -133,7 +133,7 @@ async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Plac
     for inside in ("suites", "folder"):
         (folder / inside).mkdir(parents=True)
     (folder / "binary").write_bytes(b"name: \xff\xfe\x80\n" * 10)
-    case = "- prompt: A text that is longer than the answer to it.\n  expected_result: An answer of the backend.\n"
+    case = f"- prompt: {30 * 'A long text. '}\n  expected_result: An answer of the backend.\n"
     (folder / "suites" / "x_tests.yaml").write_text(SUITE + case)
     (folder / "export.yaml").write_text(SUITE + case.replace("An answer of the backend.", "''"))
     (folder / "results.json").write_text(a_run(passed()).model_dump_json())
