@@ -108,7 +108,9 @@ async def test_a_removed_token_soon_lets_nobody_in_and_a_wrong_file_changes_noth
         guarded_server(tmp_path_factory.mktemp("rotation"), model, "token") as (server, tokens),
         people(server, "token") as (ana, ben, _, _),
     ):
-        tokens.write_text("- {name: ana, token: x}")
+        wrong = tokens.with_suffix(".new")
+        wrong.write_text("- {name: ana, token: x}")
+        wrong.replace(tokens)  # a file that is half written is wrong as well, and not what this is about
         (rejected,) = await server.event("tokens_rejected")
         assert "`token` of entry 1" in rejected["error"]
         assert (await ana.get("/feedback")).status_code == 200
