@@ -123,11 +123,11 @@ class SQLite(Database):
             self._path.parent.mkdir(mode=0o770, parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(f"The folder {self._path.parent} for the database can't be made.") from error
+        if network := network_volume(self._path):
+            self._refuse_without_locks(network)
         # What stands in the way of the file is told when it is opened.
         with contextlib.suppress(OSError):
             os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o660))
-        if network := network_volume(self._path):
-            self._refuse_without_locks(network)
 
     def _refuse_without_locks(self, network: str) -> None:
         try:
