@@ -18,7 +18,6 @@ import yaml
 
 from tests.support.docs import ROOT, fenced
 from tests.support.helm import CHART, HELMS, require
-from tests.support.kubernetes import VERSIONS, finding
 from tests.support.postgres import PostgresServer
 from tests.support.server import Server, running_server
 
@@ -141,11 +140,6 @@ async def test_sqlite_is_backed_up_and_restored_by_the_documented_commands(tmp_p
     with sqlite3.connect(tmp_path / "canopy.db") as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     database.close()
-
-
-def test_the_documented_pod_for_a_restore_is_one_that_kubernetes_takes() -> None:
-    (pod,) = re.findall(r"<<EOF\n(.*?)\nEOF", "".join(fenced(ROOT / "docs/operations.md", "sh")), re.DOTALL)
-    assert [finding(yaml.safe_load(pod), version) for version in VERSIONS] == [None] * len(VERSIONS)
 
 
 async def test_postgresql_is_backed_up_and_restored_by_the_documented_commands(
