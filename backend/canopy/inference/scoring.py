@@ -60,6 +60,8 @@ class ScoringApi:
             raise ModelTimeout(f"The server gave no score within {_SCORE_TIMEOUT} seconds.") from error
         except self._upstream.FAILURES as error:
             raise self._upstream.translate(error, str(params.get("judge_model"))) from error
+        except UnicodeEncodeError:  # the row's own, which can't be sent: the server is not to blame
+            raise
         except (IndexError, KeyError, TypeError, ValueError, RecursionError) as error:
             raise ModelError("The server's answer doesn't hold a score.") from error
 

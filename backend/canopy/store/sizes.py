@@ -12,7 +12,11 @@ from canopy.store.review import Review
 
 def generation_size(it: Generation) -> int:
     """In bytes."""
-    asked = getsizeof(it.input_text) if it.messages is None else sum(getsizeof(each["content"]) for each in it.messages)
+    asked = (
+        getsizeof(it.input_text)
+        if it.messages is None
+        else sum(getsizeof(text) for each in it.messages for text in each.values())
+    )
     return asked + getsizeof(it.response_text)
 
 
