@@ -33,6 +33,7 @@ BACKUP = "tests/loop/test_backup.py::test_"
 SCRAPING = "tests/chart/test_scraping.py::test_"
 SCALED = f"{SCRAPING}the_documented_scaling_by_generations_asks_for_what_the_documented_adapter_serves"
 PROMOTED = "tests/chart/test_promote.py::test_one_commit_brings_image_chart_and_values_to_prod_and_leaves_the_rest"
+PODS = "tests/chart/test_runbook_pods.py::test_the_pods_of_the_runbooks_are_kubernetes_own_and_restricted"
 COPIED = f"{BACKUP}the_charts_job_copies_the_store_of_a_server_at_work_and_puts_it_back"
 # By its place and its text, the first that fits.
 EXECUTED = {
@@ -44,7 +45,7 @@ EXECUTED = {
     r"\S+: openssl ": f"{HERE}test_openssl_does_what_it_is_advised_for",
     r"\S+: pg_": f"{BACKUP}postgresql_is_backed_up_and_restored_by_the_documented_commands",
     r"\S+: kubectl exec .*(sqlite3|cat )": f"{BACKUP}sqlite_is_backed_up_and_restored_by_the_documented_commands",
-    r"\S+: kubectl apply -f - ": f"{BACKUP}the_documented_pod_for_a_restore_is_one_that_kubernetes_takes",
+    r"\S+: kubectl apply -f - ": PODS,
     r"docs/operations.md: (COPY=|kubectl create job .* \| sed)": COPIED,
     r"\S+: kubectl ": CLUSTER,
     r"\S+: helm ": HELM,
