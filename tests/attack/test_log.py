@@ -3,11 +3,13 @@
 import asyncio
 import logging
 import signal
+from collections.abc import AsyncGenerator
 from io import BytesIO
 from pathlib import Path
 
 import httpx
 import pytest
+import pytest_asyncio
 
 from canopy.addresses import without_credentials
 from canopy.telemetry import Logs
@@ -21,6 +23,18 @@ pytestmark = pytest.mark.own_server
 VOTE = {"input_text": "x", "response_text": "y", "rating": "thumbs_up"}
 
 
+@pytest_asyncio.fixture(loop_scope="session")
+async def server(model: FakeModelServer, tmp_path: Path) -> AsyncGenerator[Server]:
+    async with running_server(tmp_path, values(model), env=ENVIRONMENT) as server:
+        yield server
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def http(server: Server) -> AsyncGenerator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=server.url, timeout=20) as http:
+        yield http
+
+
 def log_pipe(server: Server) -> asyncio.ReadTransport:
     """The end of the server's standard output that the test reads."""
     transport = server.process._transport.get_pipe_transport(1)  # type: ignore[attr-defined]  # asyncio shows it to nobody
@@ -28,45 +42,39 @@ def log_pipe(server: Server) -> asyncio.ReadTransport:
     return transport
 
 
-async def test_a_log_whose_reader_stops_holds_up_nobody(tmp_path: Path) -> None:
-    async with (
-        FakeModelServer() as model,
-        running_server(tmp_path, values(model), env=ENVIRONMENT) as server,
-        httpx.AsyncClient(base_url=server.url, timeout=20) as http,
-    ):
-        log_pipe(server).pause_reading()
-        for _ in range(1_000):  # lines of some hundred bytes: several times what a pipe holds
-            assert (await http.get("/no-such-address")).status_code == 404
-        assert (await http.post("/feedback", json=VOTE)).status_code == 200
-        assert (await http.get("/readyz")).status_code == 200
-        log_pipe(server).resume_reading()
-        await server.event("feedback_submitted")
-        log_pipe(server).pause_reading()
-        for _ in range(1_000):
-            assert (await http.get("/no-such-address")).status_code == 404
-        server.process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(30):
-            while server.process.returncode is None:  # `wait` would wait for the end of the log as well
+@pytest.mark.asyncio(loop_scope="session")
+async def test_a_log_whose_reader_stops_holds_up_nobody(server: Server, http: httpx.AsyncClient) -> None:
+    log_pipe(server).pause_reading()
+    for _ in range(1_000):  # lines of some hundred bytes: several times what a pipe holds
+        assert (await http.get("/no-such-address")).status_code == 404
+    assert (await http.post("/feedback", json=VOTE)).status_code == 200
+    assert (await http.get("/readyz")).status_code == 200
+    log_pipe(server).resume_reading()
+    await server.event("feedback_submitted")
+    log_pipe(server).pause_reading()
+    for _ in range(1_000):
+        assert (await http.get("/no-such-address")).status_code == 404
+    server.process.send_signal(signal.SIGTERM)
+    async with asyncio.timeout(30):
+        while server.process.returncode is None:  # `wait` would wait for the end of the log as well
+            await asyncio.sleep(0.05)
+    assert server.process.returncode == 0
+    log_pipe(server).resume_reading()
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_a_log_that_cannot_be_written_costs_no_vote_and_no_reload(
+    model: FakeModelServer, server: Server, http: httpx.AsyncClient
+) -> None:
+    log_pipe(server).close()
+    assert (await http.post("/feedback", json=VOTE)).status_code == 200
+    for enabled in (False, True, False):  # each is taken up: who watches has survived the one before
+        server.write_values(values(model, feedback={"enabled": enabled}))
+        async with asyncio.timeout(20):
+            while (await http.get("/feature-flags")).json()["feedback"] is not enabled:
                 await asyncio.sleep(0.05)
-        assert server.process.returncode == 0
-        log_pipe(server).resume_reading()
-
-
-async def test_a_log_that_cannot_be_written_costs_no_vote_and_no_reload(tmp_path: Path) -> None:
-    async with (
-        FakeModelServer() as model,
-        running_server(tmp_path, values(model), env=ENVIRONMENT) as server,
-        httpx.AsyncClient(base_url=server.url, timeout=20) as http,
-    ):
-        log_pipe(server).close()
-        assert (await http.post("/feedback", json=VOTE)).status_code == 200
-        for enabled in (False, True, False):  # each is taken up: who watches has survived the one before
-            server.write_values(values(model, feedback={"enabled": enabled}))
-            async with asyncio.timeout(20):
-                while (await http.get("/feature-flags")).json()["feedback"] is not enabled:
-                    await asyncio.sleep(0.05)
-        assert "\ncanopy_log_lines_lost_total 0.0" not in await scrape(http)
-        assert await server.stop() == 0
+    assert "\ncanopy_log_lines_lost_total 0.0" not in await scrape(http)
+    assert await server.stop() == 0
 
 
 def written(stream: BytesIO) -> list[bytes]:
