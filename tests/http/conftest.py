@@ -43,6 +43,12 @@ async def model() -> AsyncGenerator[FakeModelServer]:
         yield server
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="session", autouse=True)
+async def _every_file_begins_with_a_model_that_behaves(model: FakeModelServer) -> None:
+    """Another file's misbehaviour would make this one's summaries wait, in whatever order files come."""
+    model.scripts.clear()
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def server(model: FakeModelServer, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Server]:
     folder: Path = tmp_path_factory.mktemp("canopy")
