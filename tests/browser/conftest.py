@@ -37,9 +37,12 @@ async def model_server() -> AsyncGenerator[FakeModelServer]:
         yield server
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def model(model_server: FakeModelServer) -> FakeModelServer:
-    """The model server as new: it answers everything with `SUMMARY` and has seen nothing."""
+    """The model server as new, for every test: it answers everything with `SUMMARY` and has seen nothing.
+
+    All files share it, so what one told it to say would otherwise be another's answer.
+    """
     model_server.scripts.clear()
     model_server.requests.clear()
     return model_server
@@ -99,8 +102,7 @@ async def opened(browser: Browser, server: Server, **options: Any) -> AsyncGener
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def tab(browser: Browser, server: Server, model: FakeModelServer) -> AsyncGenerator[Tab]:
-    del model  # as new, also for a test that tells it nothing
+async def tab(browser: Browser, server: Server) -> AsyncGenerator[Tab]:
     async with opened(browser, server) as it:
         yield it
 

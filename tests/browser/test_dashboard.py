@@ -57,7 +57,6 @@ async def metrics(tab: Tab) -> dict[str, str]:
 async def test_the_whole_way_from_a_text_to_a_test_case(
     browser: Browser, model_server: FakeModelServer, tmp_path: Path
 ) -> None:
-    model_server.scripts.clear()
     async with running_server(tmp_path, values(model_server)) as server, opened(browser, server) as tab:
         page = await tab.open()
         await summarize(page, "The council voted to build a park.")

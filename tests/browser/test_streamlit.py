@@ -31,7 +31,7 @@ async def comparing(model_server: FakeModelServer, tmp_path_factory: pytest.Temp
 @asynccontextmanager
 async def streamlit(page: str, backend: Server, folder: Path) -> AsyncGenerator[str]:
     """One of the pages, served by the real Streamlit; where it listens."""
-    program = installed("streamlit") / "bin/streamlit"
+    python = installed("streamlit") / "bin/python"
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     options = {"server.port": port, "server.address": "127.0.0.1", "server.headless": "true"}
@@ -42,7 +42,8 @@ async def streamlit(page: str, backend: Server, folder: Path) -> AsyncGenerator[
     }
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "BACKEND_ENDPOINT": backend.url}
     process = await asyncio.create_subprocess_exec(
-        *(str(program), "run", str(PAGES / page), *(f"--{name}={value}" for name, value in options.items())),
+        *(str(python), "-m", "streamlit", "run", str(PAGES / page)),
+        *(f"--{name}={value}" for name, value in options.items()),
         cwd=folder,
         env=environment | {"NO_PROXY": "127.0.0.1"},
         stdout=asyncio.subprocess.DEVNULL,
