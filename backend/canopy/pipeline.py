@@ -270,7 +270,7 @@ def _record(
         messages=[{"role": turn.role, "content": turn.content} for turn in question.messages]
         if question.conversation
         else None,
-        response_text="".join(call.texts),
+        response_text=completed.answer(call.texts) if completed else "".join(call.texts),
         finish_reason=completed.finish_reason if completed else None,
         time_to_first_token=call.first_token - call.began if call.first_token is not None else None,
         duration=time.monotonic() - call.began,

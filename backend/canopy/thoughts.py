@@ -42,7 +42,7 @@ def without_thoughts(text: str) -> str:
             depth += 1
         elif depth:
             depth -= 1
-        elif _LINE_START.search(text[max(0, mark.start() - 80) : mark.start()]) or _LINE_END.match(text, mark.end()):
+        elif _at_an_edge(text, mark):
             kept.clear()
         else:
             continue
@@ -50,6 +50,27 @@ def without_thoughts(text: str) -> str:
     if not depth:
         kept.append(text[position:])
     return "".join(kept)
+
+
+def lone_end(text: str) -> re.Match[str] | None:
+    """The first mark, at either end of a line, that closes thoughts which nothing in the text opened.
+
+    The prompt did: many templates end with the opening mark, and what the model writes begins within the thoughts.
+    """
+    depth = 0
+    for mark in _MARK.finditer(text):
+        if not any(mark.groups()):
+            depth += 1
+        elif depth:
+            depth -= 1
+        elif _at_an_edge(text, mark):
+            return mark
+    return None
+
+
+def _at_an_edge(text: str, mark: re.Match[str]) -> bool:
+    before = text[max(0, mark.start() - 80) : mark.start()]
+    return bool(_LINE_START.search(before) or _LINE_END.match(text, mark.end()))
 
 
 def _last_message(text: str) -> str:

@@ -167,7 +167,7 @@ def streamed(text: str) -> None:
 
 def replied(text: str) -> None:
     """As one chunk of a stream, whose lines may be this long."""
-    reply = Reply("m")
+    reply = Reply("m", Thoughts())
     reply.feed(b"data: " + json.dumps({"choices": [{"delta": {"content": text}}]}).encode() + b"\n\n")
     reply.feed(b"data: " + json.dumps({"choices": [{"delta": {}, "finish_reason": text}]}).encode() + b"\n\n")
     reply.end()

@@ -77,6 +77,17 @@ async def test_what_the_model_writes_is_text_whatever_it_looks_like(tab: Tab, mo
     assert await page.title() == "Summarization · Canopy"
 
 
+async def test_thoughts_that_only_their_end_gives_away_are_taken_back(tab: Tab, model: FakeModelServer) -> None:
+    model.scripts["llama32"] = Script(tokens=("Let me see.", "\n</think>\n\n", "A park."))
+    page = await tab.open()
+    await summarize(page)
+    await expect(page.locator("[data-output]")).to_have_text("A park.")
+    await page.get_by_label("Ask a follow-up question").fill("When?")
+    await page.get_by_role("button", name="Ask").click()
+    await page.get_by_role("group", name="Was this answer helpful?").wait_for()
+    assert {"role": "assistant", "content": "A park."} in model.requests[-1].body["messages"]
+
+
 async def test_copy_takes_the_summary_as_it_is(tab: Tab) -> None:
     await tab.page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=tab.origin)
     page = await tab.open()

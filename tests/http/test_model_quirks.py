@@ -13,7 +13,19 @@ import pytest
 from tests.http.conftest import ENVIRONMENT, entries, events, values
 from tests.http.signing_in import credentials, guarded_server
 from tests.support.judging import JUDGE
-from tests.support.model_quirks import ANSWER, ANSWERS, FAILURES, Failure, data, say, thinking
+from tests.support.model_quirks import (
+    ANSWER,
+    ANSWERS,
+    DONE,
+    FAILURES,
+    PIECES,
+    START,
+    Failure,
+    chunk,
+    data,
+    say,
+    thinking,
+)
 from tests.support.model_scripts import Script
 from tests.support.model_server import FakeModelServer
 from tests.support.server import Server, running_server
@@ -22,6 +34,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 CHAT = {"messages": [{"role": "user", "content": "And toads?"}]}
 TEXT = {"prompt": "A long text."}
+THOUGHT = "They want frogs."
+UNOPENED = thinking(THOUGHT, "\n</think>", "\n\n", *PIECES)  # the prompt's template ends with `<think>`
 
 
 def finished(server: Server, trace_id: str) -> list[dict[str, Any]]:
@@ -68,6 +82,42 @@ async def test_an_answer_in_any_form_is_shown_and_kept(
     assert ("".join(event["delta"] for event in deltas), done["type"]) == (ANSWER, "done")
 
 
+async def test_thoughts_that_the_prompt_opens_are_taken_back_once_and_then_waited_for(
+    client: httpx.AsyncClient, model: FakeModelServer, server: Server
+) -> None:
+    async def asked(text: str = "A long text.") -> tuple[str, str | None, str]:
+        """What was shown, what the end says instead, and what was kept."""
+        *deltas, done, _ = events((await client.post("/summarize", json={"prompt": text})).text)
+        vote = {"generation_id": done["generation_id"], "rating": "thumbs_down"}
+        await client.post("/feedback", json=vote)
+        (kept,) = [it for it in await entries(client) if it["generation_id"] == vote["generation_id"]]
+        return "".join(it["delta"] for it in deltas), done.get("response"), kept["response_text"]
+
+    both = f"{THOUGHT}\n</think>\n\n{ANSWER}"
+    model.scripts["llama32"] = Script(body=UNOPENED)
+    # Somebody who writes the mark may get it back, and it proves nothing.
+    assert await asked("What does </think> mean?") == (both, None, both)
+    assert await asked() == (both, ANSWER, ANSWER)
+    for text in ("A long text.", "What does </think> mean?"):
+        assert await asked(text) == (ANSWER, None, ANSWER)
+    lines = [line for line in server.events("library_log") if "waits for that mark" in line["message"]]
+    assert len(lines) == 1
+    for _ in range(2):  # a model that answers at once: held until its end the first time
+        model.scripts["llama32"] = Script(body=thinking(*PIECES))
+        assert await asked() == (ANSWER, None, ANSWER)
+    model.scripts["llama32"] = Script(body=UNOPENED)
+    whole = await client.post("/summarize", json={**TEXT, "stream": False})
+    assert whole.json()["response"] == ANSWER
+    model.scripts["llama32"] = Script(body=data(START, say(THOUGHT), chunk({}, "length"), DONE))
+    cut = await client.post("/summarize", json={**TEXT, "stream": False})
+    assert (cut.status_code, cut.json()["code"]) == (502, "model_reply_empty")
+    model.scripts["llama32"] = Script(body=thinking(*PIECES))
+    assert await asked() == (ANSWER, None, ANSWER)
+    model.scripts["llama32"] = Script(body=thinking(THOUGHT, "\n</think>\n"))
+    nothing = await client.post("/summarize", json={**TEXT, "stream": False})
+    assert (nothing.status_code, nothing.json()["code"]) == (502, "model_reply_empty")
+
+
 async def test_a_web_page_instead_of_a_model_is_told_with_the_setting(
     client: httpx.AsyncClient, model: FakeModelServer
 ) -> None:
@@ -107,6 +157,9 @@ async def test_a_comparison_with_a_failed_side_shows_the_error_and_takes_no_ball
             sides = [whole.json()["a"], whole.json()["b"]]
             assert sorted(side["type"] for side in sides) == ["done", "error"]
         assert (await client.get("/feedback/ab")).json()["total"] == 0
+        model.scripts = {"First:": Script(body=UNOPENED), "Second:": Script()}
+        *_, one, two, _ = events((await client.post("/summarize/ab", json=TEXT, headers=session)).text)
+        assert [end["response"] for end in (one, two) if "response" in end] == [ANSWER]
         failed = [line for line in server.events("generation_finished") if line["status"] == "failed"]
         assert len(failed) == 2 * len(FAILURES)
 
@@ -143,6 +196,9 @@ async def test_a_judge_is_asked_without_thoughts_and_its_own_are_none_of_its_ans
         (asked,) = [it for it in model.requests if it.body.get("model") == "judge"]
         assert "An answer." in str(asked.body)
         assert "SECRET THOUGHT" not in str(asked.body)
+        model.scripts["judge"] = Script(body=thinking(label % "wrong", "\n</think>\n", label % "accurate"))
+        await client.post("/summarize", json={**TEXT, "stream": False})
+        assert [line["label"] for line in await server.event("judgement_recorded", count=2)] == ["accurate"] * 2
         model.scripts["judge"] = Script(body=FAILURES["an error beside the choices"].body)
         await client.post("/summarize", json={**TEXT, "stream": False})
         (failed,) = await server.event("judgement_failed")

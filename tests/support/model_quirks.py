@@ -7,7 +7,7 @@ import json
 from typing import Any, NamedTuple
 
 ANSWER = "Frogs sing at night 🌧 in June."
-_PIECES = ("Frogs", " sing", " at night", " 🌧", " in June.")
+PIECES = ("Frogs", " sing", " at night", " 🌧", " in June.")
 _SPLIT = ("Frogs sing at night \ud83c", "\udf27 in June.")  # the emoji's two halves
 
 
@@ -41,7 +41,7 @@ def completion(text: str, **more: Any) -> dict[str, Any]:
 
 USAGE = {"prompt_tokens": 31, "completion_tokens": 8, "total_tokens": 39}
 START, STOP, DONE = chunk({"role": "assistant", "content": ""}), chunk({}, "stop"), "[DONE]"
-WORDS = [say(piece) for piece in _PIECES]
+WORDS = [say(piece) for piece in PIECES]
 TEXT = data(START, *WORDS)
 END = data(STOP, DONE)
 
@@ -64,12 +64,12 @@ ANSWERS: dict[str, bytes] = {
     "choices that are null": TEXT + data({"choices": None, "usage": None}) + END,
     "a delta that is null": TEXT + data(chunk(None, "stop"), DONE),
     "no delta at the end": TEXT + data({"choices": [{"index": 0, "finish_reason": "stop"}]}),
-    "an empty finish reason": data(START, *(chunk({"content": it}, "") for it in _PIECES)) + END,
+    "an empty finish reason": data(START, *(chunk({"content": it}, "") for it in PIECES)) + END,
     "errors that are null": data(*(it | {"error": None} for it in WORDS), chunk({}, "stop", choice={"error": None})),
     "half a character in each of two chunks": data(*map(say, _SPLIT)) + END,
     "content in parts": data(
         say([{"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]}]),
-        *(say([{"type": "text", "text": piece}]) for piece in _PIECES),
+        *(say([{"type": "text", "text": piece}]) for piece in PIECES),
     )
     + END,
     "the model's mark of its end": TEXT + data(say("<|im_end|>")) + END,
@@ -77,15 +77,15 @@ ANSWERS: dict[str, bytes] = {
     "a completion that is no stream": json.dumps(completion(ANSWER)).encode(),
     "a completion over many lines": json.dumps(completion(ANSWER, reasoning_content="Hm."), indent=2).encode() + b"\n",
     "thoughts in a field": data(chunk({"reasoning_content": "Hm."}), chunk({"reasoning": "Well."})) + TEXT + END,
-    "thoughts between tags": thinking("<think>", "Answer: C? ", "</think>\n\n", *_PIECES),
-    "tags in pieces": thinking("\n<", "thi", "nk>Let me", " see </th", "ink", ">", "\n", *_PIECES),
+    "thoughts between tags": thinking("<think>", "Answer: C? ", "</think>\n\n", *PIECES),
+    "tags in pieces": thinking("\n<", "thi", "nk>Let me", " see </th", "ink", ">", "\n", *PIECES),
     "tags and the answer in one piece": thinking(f"<think>\nHm.\n</think>\n\n{ANSWER}"),
-    "two thoughts": thinking("<thinking>a</thinking> ", "<think>b</think>", *_PIECES),
-    "empty thoughts": thinking("<think>\n\n</think>\n\n", *_PIECES),
-    "thoughts in brackets": thinking("[THINK]Hm", ".[/THINK]", *_PIECES),
+    "two thoughts": thinking("<thinking>a</thinking> ", "<think>b</think>", *PIECES),
+    "empty thoughts": thinking("<think>\n\n</think>\n\n", *PIECES),
+    "thoughts in brackets": thinking("[THINK]Hm", ".[/THINK]", *PIECES),
     "harmony in pieces": thinking(
         *("<|chan", "nel|>", "analysis", "<|message|>", "Hm <", "b> <|end|>", "<|start|>assistant<|channel|>"),
-        *("fi", "nal<|message|>", *_PIECES, "<|return|>"),
+        *("fi", "nal<|message|>", *PIECES, "<|return|>"),
     ),
     "harmony with commentary": thinking(
         "<|start|>assistant<|channel|>commentary to=functions.x <|constrain|>json<|message|>{}<|call|>"
@@ -154,8 +154,8 @@ FAILURES: dict[str, Failure] = {
     "a web page": Failure(b"<!DOCTYPE html><html><body>Log in</body></html>", "model_error"),
     "a web page in the stream": Failure(TEXT + b"<html>504</html>\n", "model_error"),
     "only thoughts in a field": Failure(data(chunk({"reasoning_content": ANSWER})) + END, "model_reply_empty"),
-    "only thoughts between tags": Failure(thinking("<think>", *_PIECES, "</think>"), "model_reply_empty"),
-    "thoughts without an end": Failure(thinking("<think>", *_PIECES), "model_reply_empty"),
+    "only thoughts between tags": Failure(thinking("<think>", *PIECES, "</think>"), "model_reply_empty"),
+    "thoughts without an end": Failure(thinking("<think>", *PIECES), "model_reply_empty"),
     "only harmony's analysis": Failure(thinking(f"<|channel|>analysis<|message|>{ANSWER}<|end|>"), "model_reply_empty"),
     "usage and no word": Failure(data(START, STOP, {"choices": [], "usage": USAGE}, DONE), "model_reply_empty"),
     "nothing but the end": Failure(data(DONE), "model_reply_empty"),

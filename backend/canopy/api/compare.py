@@ -22,7 +22,7 @@ from canopy.api.parts import Parts
 from canopy.api.routes import BodyRoute, errors, json_response, of_type, request_body, streamed
 from canopy.api.sessions import owning_session_id_of, proof_in, user_id_of
 from canopy.api.streams import CLIENT_GONE, EventStream, event, unless_gone
-from canopy.api.summarize import ERRORS, answer, error_event, mlflow_trace_id, question, wants_json
+from canopy.api.summarize import ERRORS, answer, correction, error_event, mlflow_trace_id, question, wants_json
 from canopy.comparison import Begun, Failed, Finished, Item, Said, prompts_by_side
 from canopy.errors import CanopyError, InputError
 from canopy.features import FEATURES
@@ -168,13 +168,18 @@ def _comparison_id(body: BallotBody) -> str:
 
 
 async def _events(parts: Parts, request: Request, items: AsyncGenerator[Item]) -> AsyncGenerator[bytes]:
+    shown = dict.fromkeys(SIDES, 0)
     async with aclosing(items) as arriving:
         async for item in arriving:
             if isinstance(item, Said):
+                shown[item.side] += sum(map(len, item.deltas))
                 yield b"".join([event({"variant": item.side, "delta": text}) for text in item.deltas])
             elif isinstance(item, Begun):
                 mapping = _mapping(item.comparison_id)
                 yield event({"type": "ab_config", "comparison_id": item.comparison_id, "mapping": mapping})
+            elif isinstance(item, Finished):
+                corrected = correction(item.generation, shown[item.side])
+                yield event({"variant": item.side, **_end(parts, request, item), **corrected})
             else:
                 yield event({"variant": item.side, **_end(parts, request, item)})
 

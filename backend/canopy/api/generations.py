@@ -56,9 +56,10 @@ class Delta(TypedDict):
 
 
 class Done(Outcome):
-    """The response is whole."""
+    """The response is whole. `response` is there where that is not what the deltas say: some of them were thoughts."""
 
     type: Literal["done"]
+    response: NotRequired[str]
 
 
 class Failed(TypedDict):
@@ -86,8 +87,8 @@ class Begun(TypedDict):
     mapping: NameBySide
 
 
-class SideDone(TypedDict):
-    """One side of a comparison is whole."""
+class SideEnd(TypedDict):
+    """How one side of a comparison ended."""
 
     type: Literal["done"]
     generation_id: str
@@ -96,7 +97,13 @@ class SideDone(TypedDict):
     variant: NotRequired[Side]
 
 
-class SideResponse(SideDone):
+class SideDone(SideEnd):
+    """One side of a comparison is whole; `response` as in `Done`."""
+
+    response: NotRequired[str]
+
+
+class SideResponse(SideEnd):
     """One side's whole response."""
 
     response: str

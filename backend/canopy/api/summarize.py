@@ -114,12 +114,14 @@ def error_event(parts: Parts, request: Request, error: Exception) -> bytes:
 async def _events(
     parts: Parts, reply: AsyncGenerator[Deltas | Generation], with_deltas: Mapping[str, str]
 ) -> AsyncGenerator[bytes]:
+    shown = 0
     async with aclosing(reply) as items:
         async for item in items:
             if isinstance(item, list):
+                shown += sum(map(len, item))
                 yield b"".join([event({**with_deltas, "delta": text}) for text in item])
             else:
-                yield event({"type": "done", **_outcome(parts, item)})
+                yield event({"type": "done", **_outcome(parts, item), **correction(item, shown)})
 
 
 async def _whole(parts: Parts, reply: AsyncGenerator[Deltas | Generation]) -> Summary:
@@ -143,6 +145,11 @@ def _outcome(parts: Parts, generation: Generation) -> Outcome:
     if generation.evaluation:
         outcome["evaluation"] = _tested(generation)
     return outcome
+
+
+def correction(generation: Generation, shown: int) -> dict[str, str]:
+    """The response for a client that was shown so many characters, where some of them were none of it."""
+    return {} if len(generation.response_text) == shown else {"response": generation.response_text}
 
 
 def mlflow_trace_id(parts: Parts, generation: Generation) -> str | None:

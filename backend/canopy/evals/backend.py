@@ -65,6 +65,8 @@ class _Reply:
         self.done = True
         self.request_id = event.get("request_id") or self.request_id
         self.generation_id = event.get("generation_id")
+        if isinstance(response := event.get("response"), str):  # some of the deltas were the model's thoughts
+            self.texts = [response]
         with suppress(ValidationError):  # another backend's word, or a newer Canopy's
             self.tested = Tested.model_validate(event["evaluation"]) if "evaluation" in event else None
         usage = event.get("usage")

@@ -37,6 +37,11 @@ class Completed:
     input_tokens: int | None
     output_tokens: int | None
     adapted: Mapping[str, Any] = field(default_factory=dict)  # what was asked otherwise, as the server refuses it
+    thoughts: int = 0  # characters at the head of the texts that turned out to be no part of the answer
+
+    def answer(self, texts: Deltas) -> str:
+        """What the texts of the whole reply say."""
+        return "".join(texts)[self.thoughts :]
 
 
 class Inference(Protocol):

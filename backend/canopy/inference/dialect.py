@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from canopy.inference.base import ChatRequest
 from canopy.inference.complaints import room_for_answer
+from canopy.inference.unopened import Unopened
 
 if TYPE_CHECKING:
     from canopy.inference.refusals import Refusal
@@ -37,13 +38,14 @@ _REFUSING = {400, 422, 500, 501}
 
 
 class Dialect:
-    """What one server refuses for one model, as far as its refusals have told."""
+    """What one server refuses for one model, and how its answers begin, as far as both have told."""
 
     def __init__(self, server: str) -> None:
         self.server = server  # as the log names it
         self.avoided: set[tuple[str, float | None]] = set()
         self.longest: int | None = None  # tokens of an answer, where the server allows fewer than is asked for
         self.told_of_room = False
+        self.unopened = Unopened(server)
 
 
 class Attempt:

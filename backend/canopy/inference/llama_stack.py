@@ -83,8 +83,10 @@ class LlamaStackInference:
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Deltas | Completed]:
         """Ask, and hand on the reply as it arrives: all tokens of one read together."""
         upstream = await asyncio.shield(self._load())  # shielded: other callers wait for the same task
-        reply = Reply(request.model, hide_thoughts=request.hide_thoughts)
-        attempt = Attempt(request, self._dialect(request.model))
+        dialect = self._dialect(request.model)
+        thoughts = dialect.unopened.thoughts() if request.hide_thoughts else None
+        reply, texts = Reply(request.model, thoughts), list[str]()
+        attempt = Attempt(request, dialect)
         watchdog = Watchdog(self._first_token_timeout, self._reply_timeout)
         try:
             async with AsyncExitStack() as stack:
@@ -99,10 +101,12 @@ class LlamaStackInference:
                     if reply.heard:
                         watchdog.restart(self._token_timeout)
                     if deltas:
+                        texts += deltas
                         yield deltas
                 if deltas := reply.end():
+                    texts += deltas
                     yield deltas
-                completed = reply.complete()
+                completed = dialect.unopened.learn(thoughts, request, texts, reply.complete())
                 with suppress(TimeoutError, *upstream.FAILURES):  # the reply is complete, whatever follows
                     async with asyncio.timeout(_LINGER):
                         await anext(chunks, None)

@@ -44,13 +44,14 @@ class Reply:
     `complete`.
     """
 
-    def __init__(self, model: str, *, hide_thoughts: bool = True) -> None:
+    def __init__(self, model: str, thoughts: Thoughts | None) -> None:
+        """`thoughts` leaves them out; without it all that comes is the answer."""
         self.done = False  # by `[DONE]` or by an error: nothing that matters follows
         self.heard = False  # the last feed held a token, of the answer or of the thoughts before it
         self.begun = False  # any feed did
         self._model = model
-        self._hide_thoughts = hide_thoughts
-        self._thoughts = Thoughts() if hide_thoughts else None  # None: what comes is the answer
+        self._hide_thoughts = thoughts is not None
+        self._thoughts = thoughts  # None: what comes is the answer
         self._rest = bytearray()  # a line whose end is still to come
         self._event = b""  # the name of the event whose data is still to come
         self._body: list[bytes] | None = None  # the lines of a completion that is no stream
@@ -112,7 +113,7 @@ class Reply:
             self._fail(failure)
         held = self._half and "\ufffd"
         if self._thoughts:
-            held = self._thoughts.feed(held) + self._thoughts.end()
+            held = self._thoughts.feed(held) + self._thoughts.end(cut_short=self._finish_reason == "length")
         if held and self._failure is None:
             self._any_word = self._any_word or not held.isspace()
             deltas.append(held)
@@ -270,7 +271,7 @@ class Reply:
         if last_line and not self._any_event and not last_line.startswith(b"data:"):
             raise _foreign(last_line)
         if not self._any_word:
-            raise _empty(self._finish_reason, thought=self.begun)
+            raise empty(self._finish_reason, thought=self.begun)
         # The reason is the one sign of an end that every server gives: OGX and Llama Stack send no `[DONE]`.
         if self._finish_reason is None:
             raise truncated()
@@ -300,7 +301,8 @@ def truncated() -> ModelReplyTruncated:
     return ModelReplyTruncated("The model's reply broke off before its end.")
 
 
-def _empty(finish_reason: str | None, *, thought: bool) -> ModelReplyEmpty:
+def empty(finish_reason: str | None, *, thought: bool) -> ModelReplyEmpty:
+    """The error for a reply without a word of an answer."""
     if finish_reason == "length":
         return ModelReplyEmpty("The model used up `summarize.max_tokens` before its first word: raise it.")
     if thought:

@@ -24,19 +24,29 @@ class Thoughts:
     """What is no thought in the pieces of one answer.
 
     Once an answer has begun outside of any channel, it is `plain`: nothing that follows needs to come through here.
+    `expected` is the mark at which the thoughts of a model end that its prompt opens. Everything waits for it; where
+    it never comes, all of it was an answer.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, expected: str | None = None) -> None:
         self.plain = False
+        self._unopened: list[str] | None = [] if expected else None  # thoughts, if the mark comes
         self._blanks: list[str] = []  # in front of what may be an answer
         self._held = ""  # may be the beginning of an opening, an end or a marker
-        self._end: str | None = None  # of the thoughts that we are in
+        self._end = expected  # of the thoughts that we are in
         self._channel: str | None = None  # the name so far, or what came after; None: there are no channels
         self._named = False  # the channel's name is complete
-        self._thought = False  # there were thoughts: the white space behind them is theirs
+        self._thought = bool(expected)  # there were thoughts: the white space behind them is theirs
+
+    @property
+    def missing(self) -> bool:
+        """Whether the expected mark has not come yet."""
+        return self._unopened is not None
 
     def feed(self, text: str) -> str:
         """The part of this piece, and of what was held back before, that belongs to the answer."""
+        if self._unopened is not None:
+            self._unopened.append(text)
         text, self._held = self._held + text, ""
         lower = text.lower() if text.isascii() else text
         at = 0
@@ -48,14 +58,17 @@ class Thoughts:
                 if self.plain:
                     return self._leading() + text[at:]
             elif (found := lower.find(self._end, at)) >= 0:
-                at, self._end = found + len(self._end), None
+                at, self._end, self._unopened = found + len(self._end), None, None
             else:
                 self._held = text[max(at, len(text) - len(self._end)) :]
                 break
         return ""
 
-    def end(self) -> str:
+    def end(self, *, cut_short: bool = False) -> str:
         """What was held back and turns out to belong to the answer, now that nothing follows."""
+        if self._unopened is not None and not cut_short:
+            usual = Thoughts()
+            return usual.feed("".join(self._unopened)) + usual.end()
         held, self._held = self._leading() + self._held, ""
         inside = self._end is not None or (self._channel is not None and not self._shown)
         return "" if inside else held

@@ -170,7 +170,7 @@ class Judging:
             async with asyncio.timeout(self._timeout), aclosing(self._inference.stream(request)) as reply:
                 async for item in reply:
                     if isinstance(item, Completed):
-                        break
+                        return item.answer(texts)
                     texts += item
         except ModelNotFound as error:
             raise ModelNotFound(

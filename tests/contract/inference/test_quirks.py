@@ -18,7 +18,7 @@ SIZES = (1, 2, 7, 64, 1 << 20)  # bytes of each read
 
 def read(body: bytes, size: int = 1 << 20, *, hide_thoughts: bool = True) -> tuple[str, Completed | CanopyError]:
     """The text of a body that comes in reads of this size, and the verdict."""
-    reply, texts = Reply("asked", hide_thoughts=hide_thoughts), []
+    reply, texts = Reply("asked", Thoughts() if hide_thoughts else None), []
     for start in range(0, len(body), size):
         texts += reply.feed(body[start : start + size])
         if reply.done:

@@ -169,12 +169,12 @@ class Judge(OnServer):
 async def _ask(inference: Inference, model: str, messages: Sequence[Message], max_tokens: int) -> tuple[str, str]:
     """What the model says, and how it ended. Raises ModelError and PromptTooLong."""
     said: list[str] = []
-    end = ""
+    answer = "", ""
     request = ChatRequest(model, tuple(messages), temperature=0, max_tokens=max_tokens)
     async with aclosing(inference.stream(request)) as reply:
         async for part in reply:
             if isinstance(part, Completed):
-                end = part.finish_reason
+                answer = part.answer(said), part.finish_reason
             else:
                 said += part
-    return "".join(said), end
+    return answer

@@ -34,6 +34,12 @@ export class Answer {
     if (event.type === "done") this.finish(event);
   }
 
+  // Some of what was shown turned out to be the model's thoughts.
+  correct(response) {
+    this.flush();
+    this.text = this.output.data = response;
+  }
+
   // Tokens come faster than frames: they are painted once per frame.
   append(delta) {
     this.first ??= performance.now();
@@ -57,6 +63,7 @@ export class Answer {
   }
 
   finish(event) {
+    if (event.response !== undefined) this.correct(event.response);
     this.end("complete");
     this.facts.textContent = this.blind ? "" : this.figures(event);
     if (event.finish_reason === "length") {
