@@ -78,13 +78,13 @@ def test_values_that_are_shown_are_taken(each_helm: Helm, block: str, tmp_path: 
     each_helm.run("template", "canopy", CHART, "--values", file)
 
 
-def decided(wins_a: int, wins_b: int, n_max: int) -> tuple[str, str | None]:
+def decided(wins_a: int, wins_b: int, n_max: int, section: str) -> tuple[str, str | None]:
     """The decision on so many votes, and what it says to write."""
     prompts: dict[str, Any] = {"prompt_id": "a", "prompt_text": "Long: 1\n2", "prompt_b_id": "b", "prompt_b_text": "#B"}
     rule = Rule(alpha=0.05, prior=10, delta=0.05, n_max=n_max)
     experiment = Experiment("exp", 0, **prompts, model="llama32", temperature=0.9, max_tokens=10, rule=rule)
     ballots = [FirstBallot("cmp", 0, "a", "prompt")] * wins_a + [FirstBallot("cmp", 0, "b", "prompt_b")] * wins_b
-    report = report_on(experiment, BallotCounts(len(ballots), wins_a, wins_b, 0, 0, 0), ballots)
+    report = report_on(experiment, BallotCounts(len(ballots), wins_a, wins_b, 0, 0, 0), ballots, section)
     return report.decision.status, report.next_step.snippet
 
 
@@ -97,22 +97,26 @@ def decided(wins_a: int, wins_b: int, n_max: int) -> tuple[str, str | None]:
         ((20, 20, 40), "inconclusive"),
     ],
 )
+@pytest.mark.parametrize("section", ["summarize", "summarization"])
 def test_what_a_decision_says_to_write_is_taken_by_chart_checker_and_server(
-    helm: Helm, votes: tuple[int, int, int], status: str, tmp_path: Path
+    helm: Helm, votes: tuple[int, int, int], status: str, section: str, tmp_path: Path
 ) -> None:
     """Comparisons are still enabled then, and merely off: nothing has to be changed in the same commit."""
-    reached, snippet = decided(*votes)
-    assert (reached, bool(snippet)) == (status, True)
     values = yaml.safe_load(LAB.read_text())
-    values["summarize"] |= yaml.safe_load(snippet or "")["summarize"]
-    file = tmp_path / "config.yaml"
+    values[section] = values.pop("summarize")
+    former, file = tmp_path / "former.yaml", tmp_path / "config.yaml"
+    former.write_text(yaml.safe_dump(values))
+    before = load_config(find(helm.render("--values", former), "ConfigMap")["data"]["canopy-config.yaml"].encode())
+    reached, snippet = decided(*votes, before.section)
+    assert (reached, bool(snippet)) == (status, True)
+    values[section] |= yaml.safe_load(snippet or "")[section]
     file.write_text(yaml.safe_dump(values))
     checked = check(file.read_bytes())
     served = load_config(find(helm.render("--values", file), "ConfigMap")["data"]["canopy-config.yaml"].encode())
     assert checked.kind == "gitops"
     assert served.flags == checked.flags
     assert not served.flags["ab_testing"].on
-    assert served.values.summarize.prompt == ("#B" if status == "promote_b" else values["summarize"]["prompt"])
+    assert served.values.summarize.prompt == ("#B" if status == "promote_b" else values[section]["prompt"])
 
 
 def test_ogx_is_told_whom_to_let_in(helm: Helm) -> None:

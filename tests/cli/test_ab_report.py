@@ -35,13 +35,16 @@ def store_url(tmp_path_factory: pytest.TempPathFactory) -> str:
     return url
 
 
-def test_the_report_says_the_decision_the_evidence_and_the_change(store_url: str) -> None:
-    result = canopy("ab", "report", CANOPY_STORE_URL=store_url)
+def test_the_report_says_the_decision_the_evidence_and_the_change(store_url: str, tmp_path: Path) -> None:
+    values = tmp_path / "values.yaml"
+    values.write_text("summarization: {prompt_b: 'Be brief.'}")  # as today's workshop spells it
+    result = canopy("ab", "report", CANOPY_STORE_URL=store_url, CANOPY_CONFIG_PATH=str(values))
     assert result.returncode == 0, result.stderr
     for part in (
         "Experiment exp_new",
         "50 voters behind 50 ballots",
         "Prompt B is better",
+        "    summarization:\n",
         'prompt: "Be brief & kind."',
         "E⁺",
         "The left column was chosen in 11 %",

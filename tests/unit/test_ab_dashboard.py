@@ -204,6 +204,13 @@ def test_without_an_experiment_the_section_says_how_to_begin() -> None:
     assert "Compare two responses" in html(section({}, ON, True, None))
 
 
+def test_what_to_write_names_the_section_as_the_values_do() -> None:
+    begins = section({}, OFF, False, None, prompts_in="summarization")
+    assert yaml.safe_load(begins.snippet).keys() == {"summarization", "ab_testing"}
+    ends = shown(section({}, ON, True, gathered({1: first_ballots(30, 90)}), prompts_in="summarization"))
+    assert yaml.safe_load(ends.report.next_step.snippet or "").keys() == {"summarization"}
+
+
 def test_one_person_and_one_ballot_are_not_several() -> None:
     page = html(section({}, ON, True, gathered({1: first_ballots(0, 1)})))
     assert "<strong>1 person</strong> stands behind 1 ballot." in page

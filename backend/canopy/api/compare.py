@@ -126,7 +126,8 @@ def comparison_review_routes(parts: Parts) -> APIRouter:
         found: dict[str, Any] = {"experiment": None, "statistics": None, "decision": None}
         if experiment is not None:
             own = counts if query.experiment else await store.ballot_counts(experiment.id)
-            found |= payload(report_on(experiment, own, await store.first_ballots(experiment.id)))
+            section = parts.config.current.section
+            found |= payload(report_on(experiment, own, await store.first_ballots(experiment.id), section))
         head = {
             "total": counts.ballots,
             "prompt_a_wins": counts.wins_prompt,

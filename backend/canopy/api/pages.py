@@ -83,7 +83,13 @@ async def dashboard(parts: Parts, request: Request, where: Filter, query: PageQu
             origin=str(request.base_url).rstrip("/"),
             review_limit=parts.settings.max_prompt_chars,
         )
-        ab = section(request.query_params, config.flags["ab_testing"], config.values.ab_testing.enabled, compared)
+        ab = section(
+            request.query_params,
+            config.flags["ab_testing"],
+            config.values.ab_testing.enabled,
+            compared,
+            prompts_in=config.section,
+        )
         return _html(
             parts,
             request,
@@ -197,7 +203,7 @@ def _disabled(parts: Parts, request: Request, flag: str, title: str) -> Response
         title=f"{title} is switched off",
         sentence=f"{'Everything else works. ' if other_on else ''}To switch it on, set this in the Helm values:",
         hint="It is live within seconds of the values file changing. Nothing needs a restart.",
-        snippet=f"{flag}:\n  enabled: true",
+        snippet=f"{parts.config.current.section if flag == 'summarize' else flag}:\n  enabled: true",
         link=link if other_on else None,
         link_text=link_text,
         code=None,

@@ -1,6 +1,8 @@
 """`canopy ab`: comparing two prompts, in the terminal."""
 
 from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -8,6 +10,7 @@ import click
 from canopy.cli.ab_simulate import simulate
 from canopy.cli.common import counted, read_settings, says_why, with_store
 from canopy.cli.terminal import say, say_json, style
+from canopy.errors import ConfigError
 
 if TYPE_CHECKING:
     from canopy.feedback.ab_report import Report
@@ -47,9 +50,11 @@ def report(experiment_id: str | None, *, as_json: bool) -> None:
         if experiment is None:
             return None, experiments
         counts = await store.ballot_counts(experiment.id)
-        return report_on(experiment, counts, await store.first_ballots(experiment.id)), experiments
+        return report_on(experiment, counts, await store.first_ballots(experiment.id), section), experiments
 
-    found, experiments = with_store(read_settings(), read)
+    settings = read_settings()
+    section = _section(settings.config_path)
+    found, experiments = with_store(settings, read)
     if as_json:
         votes = [
             {
@@ -70,6 +75,16 @@ def report(experiment_id: str | None, *, as_json: bool) -> None:
     else:
         others = [it.id for it in experiments if it.id != found.experiment.id]
         say("\n".join([*_lines(found), *_others(others)]))
+
+
+def _section(values: Path | None) -> str:
+    """Where the values have the prompts. What the votes prove can be read without values, too."""
+    from canopy.flags.source import Config, content_of, load_config
+
+    if values is not None:
+        with suppress(ConfigError):
+            return load_config(content_of(values)).section
+    return Config.section
 
 
 def _lines(report: "Report") -> Iterable[str]:

@@ -133,8 +133,13 @@ def chosen(experiments: Sequence[Experiment], wanted: str | None) -> Experiment 
     raise ExperimentNotFound("There is no experiment with this id.")
 
 
-def report_on(experiment: Experiment, counts: BallotCounts, ballots: Sequence[FirstBallot]) -> Report:
-    """Put the report together from every voter's first ballot, in the order in which they came."""
+def report_on(
+    experiment: Experiment, counts: BallotCounts, ballots: Sequence[FirstBallot], section: str = "summarize"
+) -> Report:
+    """Put the report together from every voter's first ballot, in the order in which they came.
+
+    `section` is where the values file has the prompts.
+    """
     wins_a = sum(ballot.winner == "prompt" for ballot in ballots)
     wins_b = sum(ballot.winner == "prompt_b" for ballot in ballots)
     n = wins_a + wins_b
@@ -154,7 +159,7 @@ def report_on(experiment: Experiment, counts: BallotCounts, ballots: Sequence[Fi
         decision=decision,
         left_share=left / n if n else None,
         trajectory=_trajectory(experiment, ballots, n),
-        next_step=_next_step(experiment, decision),
+        next_step=_next_step(experiment, decision, section),
         ballots=ballots,
     )
 
@@ -216,13 +221,13 @@ def _trajectory(experiment: Experiment, ballots: Sequence[FirstBallot], n: int) 
     return points
 
 
-def _next_step(experiment: Experiment, decision: Decision) -> NextStep:
-    end_comparison = _snippet({"prompt_b": ""})
+def _next_step(experiment: Experiment, decision: Decision, section: str) -> NextStep:
+    end_comparison = _snippet(section, {"prompt_b": ""})
     match decision.status:
         case "promote_b":
             return NextStep(
                 "Make Prompt B the prompt of everybody, and test the next candidate when you have one.",
-                _snippet({"prompt": experiment.prompt_b_text, "prompt_b": ""}),
+                _snippet(section, {"prompt": experiment.prompt_b_text, "prompt_b": ""}),
             )
         case "keep_a":
             return NextStep("Keep Prompt A and take Prompt B out, or put a new candidate in its place.", end_comparison)
@@ -242,6 +247,6 @@ def _next_step(experiment: Experiment, decision: Decision) -> NextStep:
             return NextStep(f"Let it run: it may take {more}. Looking at it meanwhile does no harm.", None)
 
 
-def _snippet(summarize: dict[str, str]) -> str:
+def _snippet(section: str, texts: dict[str, str]) -> str:
     """The change in the values file, each text on one line and exact."""
-    return "\n".join(["summarize:", *(f"  {key}: {scalar(text)}" for key, text in summarize.items())]) + "\n"
+    return "\n".join([f"{section}:", *(f"  {key}: {scalar(text)}" for key, text in texts.items())]) + "\n"

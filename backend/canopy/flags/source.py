@@ -31,6 +31,7 @@ class Config:
     values: Values
     revision: str
     registered: Mapping[Arm, RegisteredPrompt] = field(default_factory=dict)  # which texts came from the registry
+    section: str = "summarize"  # the name under which the file has what is said of summaries
 
     @cached_property
     def flags(self) -> dict[str, Flag]:
@@ -43,9 +44,11 @@ type Check = Callable[[Config, Config | None], None]
 
 def load_config(content: bytes) -> Config:
     """Check the bytes of a values file. Raises ConfigError with a sentence for each of the first findings."""
-    values = validated(Values, parsed(content))
+    document = parsed(content)
+    values = validated(Values, document)
     refuse(values, OF_THE_SERVER)
-    return Config(values, hashlib.sha256(content).hexdigest()[:12])
+    section = "summarization" if document.get("summarization") else "summarize"
+    return Config(values, hashlib.sha256(content).hexdigest()[:12], section=section)
 
 
 def content_of(path: Path) -> bytes:

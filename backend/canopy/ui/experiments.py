@@ -17,7 +17,7 @@ from canopy.ui.dashboard import QUERY, address
 _DECIDED_PAST = 8  # other experiments whose decision is worked out for the list
 _ARMS: dict[Arm, str] = {"prompt": "Prompt A", "prompt_b": "Prompt B"}
 _SNIPPET = """\
-summarize:
+{section}:
   enabled: true
   prompt_b: "Provide a brief, concise summary:"
 ab_testing:
@@ -128,25 +128,27 @@ def worth_counting(experiments: Sequence[Experiment], shown: Experiment) -> list
     return [shown.id, *[it.id for it in experiments if it.id != shown.id][:_DECIDED_PAST]]
 
 
-def section(params: Mapping[str, str], flag: Flag, asked_for: bool, gathered: Gathered | None) -> Section:
-    """Put the section together; `params` are the address's."""
+def section(
+    params: Mapping[str, str], flag: Flag, asked_for: bool, gathered: Gathered | None, *, prompts_in: str = "summarize"
+) -> Section:
+    """Put the section together; `params` are the address's, and the values have the prompts in `prompts_in`."""
     shown, past = None, []
     if gathered:
-        shown = _shown(params, gathered)
+        shown = _shown(params, gathered, prompts_in)
         past = [_past(params, it, gathered) for it in gathered.experiments if it.id != gathered.shown.id]
     return Section(
         flag=flag,
         asked_for=asked_for,
-        snippet=_SNIPPET,
+        snippet=_SNIPPET.format(section=prompts_in),
         shown=shown,
         past=[it for it in past if it.decision],
         older=[it for it in past if not it.decision],
     )
 
 
-def _shown(params: Mapping[str, str], gathered: Gathered) -> Shown:
+def _shown(params: Mapping[str, str], gathered: Gathered, prompts_in: str) -> Shown:
     experiment, counts = gathered.shown, gathered.counts[gathered.shown.id]
-    report = report_on(experiment, counts, gathered.ballots[experiment.id])
+    report = report_on(experiment, counts, gathered.ballots[experiment.id], prompts_in)
     left = sum(ballot.preference == "a" for ballot in report.ballots)
     newest = experiment is gathered.experiments[0]
     cursor = gathered.page.next

@@ -55,7 +55,8 @@ judges: {{ include "canopy.json" .Values.judges }}
 {{- end }}
 {{- end }}
 {{- range $section := list "summarize" "feedback" "ab_testing" "mlflow" "judging" "auth" "rate_limits" "metrics" }}
-{{ $section }}:
+{{- /* The server says what to write in the file, and names the section as the file does. */}}
+{{ and (eq $section "summarize") (not (empty $.Values.summarization)) | ternary "summarization" $section }}:
 {{- range $key, $value := eq $section "auth" | ternary (fromJson (include "canopy.auth" $)) (get $.Values $section) }}
 {{- if not (kindIs "invalid" $value) }}{{/* Helm 3 leaves keys without a value out, Helm 4 doesn't */}}
   {{ $key }}: {{ include "canopy.json" $value }}
