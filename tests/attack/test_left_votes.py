@@ -133,12 +133,12 @@ async def test_leaving_bodies_that_are_longer_than_their_texts(
     room = {"CANOPY_MAX_HELD_BYTES": "4000000"}
     async with attacked(model, tmp_path, database, env=room) as (server, bystander):
         with stopped(postgres, database):
-            for i in range(4):
+            for i in range(8):  # four fill the room; on a busy machine some are gone before they were read
                 await leave(server, escaped_vote(f"{i} "))
             answer = await bystander.post(
                 "/feedback", content=escaped_vote("next "), headers={"Content-Type": "application/json"}
             )
-            assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")
+            assert (answer.status_code, answer.json().get("code")) == (503, "overloaded"), answer.text
             assert int(answer.headers["Retry-After"]) > 0
             short = asyncio.create_task(bystander.post("/feedback", json=lab_vote(input_text="short")))
             await asyncio.sleep(0.5)

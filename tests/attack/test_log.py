@@ -35,38 +35,29 @@ async def http(server: Server) -> AsyncGenerator[httpx.AsyncClient]:
         yield http
 
 
-def log_pipe(server: Server) -> asyncio.ReadTransport:
-    """The end of the server's standard output that the test reads."""
-    transport = server.process._transport.get_pipe_transport(1)  # type: ignore[attr-defined]  # asyncio shows it to nobody
-    assert isinstance(transport, asyncio.ReadTransport)
-    return transport
-
-
 @pytest.mark.asyncio(loop_scope="session")
 async def test_a_log_whose_reader_stops_holds_up_nobody(server: Server, http: httpx.AsyncClient) -> None:
-    log_pipe(server).pause_reading()
+    server.output.pause_reading()
     for _ in range(1_000):  # lines of some hundred bytes: several times what a pipe holds
         assert (await http.get("/no-such-address")).status_code == 404
     assert (await http.post("/feedback", json=VOTE)).status_code == 200
     assert (await http.get("/readyz")).status_code == 200
-    log_pipe(server).resume_reading()
+    server.output.resume_reading()
     await server.event("feedback_submitted")
-    log_pipe(server).pause_reading()
+    server.output.pause_reading()
     for _ in range(1_000):
         assert (await http.get("/no-such-address")).status_code == 404
     server.process.send_signal(signal.SIGTERM)
     async with asyncio.timeout(30):
-        while server.process.returncode is None:  # `wait` would wait for the end of the log as well
-            await asyncio.sleep(0.05)
-    assert server.process.returncode == 0
-    log_pipe(server).resume_reading()
+        assert await server.process.wait() == 0
+    server.output.resume_reading()
 
 
 @pytest.mark.asyncio(loop_scope="session")
 async def test_a_log_that_cannot_be_written_costs_no_vote_and_no_reload(
     model: FakeModelServer, server: Server, http: httpx.AsyncClient
 ) -> None:
-    log_pipe(server).close()
+    server.output.close()
     assert (await http.post("/feedback", json=VOTE)).status_code == 200
     for enabled in (False, True, False):  # each is taken up: who watches has survived the one before
         server.write_values(values(model, feedback={"enabled": enabled}))
