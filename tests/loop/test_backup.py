@@ -16,6 +16,7 @@ import httpx
 import pytest
 import yaml
 
+from canopy.store.postgres_url import OTHERS, read
 from tests.support.docs import ROOT, fenced
 from tests.support.helm import CHART, HELMS, require
 from tests.support.postgres import PostgresServer
@@ -205,6 +206,34 @@ async def test_the_charts_job_copies_the_store_of_a_server_at_work_and_puts_it_b
         with sqlite3.connect(tmp_path / "canopy.db.before") as database:
             assert database.execute("SELECT count(*) FROM feedback").fetchone() == (2,)
         database.close()
+
+
+def test_the_charts_job_takes_the_address_that_the_server_takes(tmp_path: Path, postgres: PostgresServer) -> None:
+    """Each parameter that the server leaves out, or spells in its own way, is none that stops PostgreSQL's programs."""
+    made = job("store.engine=postgresql", "store.existingSecret.name=db", "backup.image=postgresql:18")
+    address = postgres.create_database()
+    address += "&" if "?" in address else "?"
+    others = "&".join(f"{name}=1" for name in sorted(OTHERS))
+    spelled = "connect_timeout=9&ssl=false&schema=public&pgbouncer=false"
+    for scheme in ("postgresql", "postgresql+psycopg"):
+        url = f"{scheme}://{address.partition('://')[2]}{spelled}&{others}&application_name=a%26b"
+        read(url)  # takes it
+        status, said = run_job(made, tmp_path, url, postgres.programs)
+        assert (status, said[:15]) == (0, "ok      canopy-"), said
+    (copy, *_) = (path.name for path in tmp_path.glob("canopy-*.dump"))
+    status, said = run_job(restoring(made, copy), tmp_path, f"{address}{others}", postgres.programs)
+    assert (status, said) == (0, f"ok      {copy} is the store\n")
+    status, said = run_job(made, tmp_path, f"{address}ssl=true&sslmode=disable", postgres.programs)
+    assert status == 0, said
+    for wrong, sentence in (
+        ("pgbouncer=true", "FAILED  The address has pgbouncer=true"),
+        ("ssl=true", "server does not support SSL"),
+        ("sslmode=no-verify", "server does not support SSL"),
+        ("polsize=3", 'invalid URI query parameter: "polsize"'),
+    ):
+        status, said = run_job(made, tmp_path, f"{address}{wrong}", postgres.programs)
+        assert status != 0
+        assert sentence in said
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ set -- $1
 folder=/backup
 unfinished=$folder/.unfinished
 store=${CANOPY_STORE_URL#sqlite:///}
-database=postgresql://${CANOPY_STORE_URL#*://}
 case $CANOPY_STORE_URL in
   sqlite:*) engine=sqlite end=db ;;
   *) engine=postgresql end=dump ;;
@@ -14,6 +13,41 @@ esac
 failed() {
   echo "FAILED  $1"
   exit 1
+}
+
+# PostgreSQL's programs refuse the parameters of an address that only pools and other drivers read. The server leaves the
+# same out, and reads the same spellings.
+address_for_programs() {
+  rest=${CANOPY_STORE_URL#*://}
+  kept=
+  tls=
+  case $rest in
+    *\?*)
+      set -f
+      IFS='&'
+      for pair in ${rest#*\?}; do
+        case $pair in
+          pgbouncer | pgbouncer= | pgbouncer=1 | pgbouncer=[Tt][Rr][Uu][Ee])
+            failed "The address has pgbouncer=true, and a copy through a pooler may not be whole: give the server's own address." ;;
+          ssl=1 | ssl=[Tt][Rr][Uu][Ee] | ssl=[Rr][Ee][Qq][Uu][Ii][Rr][Ee]) tls=sslmode=require ;;
+          ssl=0 | ssl=[Ff][Aa][Ll][Ss][Ee] | schema=public) ;;
+          sslmode=no-verify) kept="$kept&sslmode=require" ;;
+          *)
+            case ${pair%%=*} in
+              pgbouncer | pool | pool_max_conns | pool_min_conns | pool_mode | pool_size | pool_timeout | connection_limit) ;;
+              max_overflow | statement_cache_size | prepared_statement_cache_size | prepareThreshold) ;;
+              preparedStatementCacheQueries | socket_timeout | supa | workaround | uselibpqcompat | serverVersion | charset) ;;
+              *) kept="$kept&$pair" ;;
+            esac
+            ;;
+        esac
+      done
+      unset IFS
+      set +f
+      ;;
+  esac
+  kept=$tls$kept  # the last of two counts, and `sslmode` says more than `ssl`
+  database=postgresql://${rest%%\?*}?${kept#&}
 }
 
 copy_sqlite() {
@@ -69,6 +103,7 @@ restore() {
   echo "ok      $1 is the store"
 }
 
+[ $engine = sqlite ] || address_for_programs
 case $1 in
   backup) backup ;;
   restore) restore "${2:-}" ;;
