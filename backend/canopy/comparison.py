@@ -14,7 +14,7 @@ from canopy.experiments.assignment import compares, prompt_b_side
 from canopy.experiments.identity import experiment_id
 from canopy.experiments.rule import Rule
 from canopy.flags import Config, ConfigSource
-from canopy.flags.values import Arm
+from canopy.flags.summaries import Arm
 from canopy.ids import new_id
 from canopy.inference.base import Deltas
 from canopy.pipeline import Pipeline, Question

@@ -14,7 +14,7 @@ from canopy.auth.budgets import Budgets
 from canopy.errors import CanopyError, ShuttingDown, StoreError
 from canopy.features import Feature
 from canopy.flags import Config, ConfigSource
-from canopy.flags.values import Arm
+from canopy.flags.summaries import Arm
 from canopy.ids import new_id
 from canopy.inference.base import ChatRequest, Completed, Deltas, Inference, Message
 from canopy.prompts import Prompt

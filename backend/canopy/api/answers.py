@@ -10,7 +10,7 @@ from canopy.api.generations import NameBySide, Parameters, Usage
 from canopy.auth.identity import Role
 from canopy.comparison import ArmBySide
 from canopy.feedback.ab_report import BallotStatisticsPayload, DecisionPayload, ExperimentPayload, PromptPayload
-from canopy.flags.values import Arm
+from canopy.flags.summaries import Arm
 from canopy.store.ab import Preference
 from canopy.store.base import Source
 

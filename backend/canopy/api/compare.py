@@ -28,7 +28,7 @@ from canopy.errors import CanopyError, InputError
 from canopy.features import FEATURES
 from canopy.feedback.ab_report import PromptPayload, chosen, payload, report_on
 from canopy.feedback.times import iso
-from canopy.flags.values import Arm
+from canopy.flags.summaries import Arm
 from canopy.inference.base import Message
 from canopy.store.ab import SIDES, Ballot, BallotEntry, BallotReceipt
 from canopy.store.base import Store

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from canopy.flags import Values
-from canopy.flags.values import Arm
+from canopy.flags.summaries import Arm
 from canopy.prompts import Prompt
 
 

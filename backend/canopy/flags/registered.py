@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from canopy.flags.values import Arm, Values
+from canopy.flags.summaries import Arm
+from canopy.flags.values import Values
 
 
 class PromptSource(NamedTuple):

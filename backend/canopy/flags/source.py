@@ -19,7 +19,8 @@ from canopy.flags.contradictions import OF_THE_SERVER, refuse
 from canopy.flags.decisions import Flag, decide
 from canopy.flags.registered import PromptSource, RegisteredPrompt, with_texts
 from canopy.flags.spelling import describing
-from canopy.flags.values import Arm, Values
+from canopy.flags.summaries import Arm
+from canopy.flags.values import Values
 
 _LARGEST = 256_000  # bytes; a ConfigMap may hold four times as much, no set of values needs it
 

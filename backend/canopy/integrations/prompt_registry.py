@@ -15,7 +15,8 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from canopy.errors import StoreError
 from canopy.flags import ConfigSource
 from canopy.flags.registered import PromptSource, RegisteredPrompt, sources
-from canopy.flags.values import ARMS, Arm, SystemPrompt, Values
+from canopy.flags.summaries import ARMS, Arm, SystemPrompt
+from canopy.flags.values import Values
 from canopy.integrations.mlflow import MLFLOW, workspace_problem
 from canopy.outgoing import redirection
 from canopy.outgoing.causes import why

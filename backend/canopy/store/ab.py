@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from canopy.experiments import Rule
-from canopy.flags.values import Arm
+from canopy.flags.summaries import Arm
 from canopy.store.voters import Proof
 
 type Side = Literal["a", "b"]

@@ -8,7 +8,7 @@ from opentelemetry import propagate, trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
-from canopy.flags.values import Arm
+from canopy.flags.summaries import Arm
 from canopy.ids import new_trace_id
 from canopy.store.base import Generation
 from canopy.telemetry.otel_events import ASSIGNMENT, EVALUATION, Attributes, OtelEvents

@@ -9,7 +9,7 @@ from canopy.experiments.decision import Decision, Status, decide
 from canopy.experiments.intervals import wilson
 from canopy.feedback.ab_report import Report, report_on
 from canopy.flags import Flag
-from canopy.flags.values import Arm
+from canopy.flags.summaries import Arm
 from canopy.store.ab import BallotCounts, BallotEntry, BallotPage, Experiment, FirstBallot, Side
 from canopy.ui.ab_chart import WinRateChart, win_rate_chart
 from canopy.ui.dashboard import QUERY, address

@@ -14,7 +14,7 @@ from canopy.errors import (
     StoreError,
 )
 from canopy.experiments import Rule
-from canopy.flags.values import Arm
+from canopy.flags.summaries import Arm
 from canopy.store import Store
 from canopy.store.ab import (
     Ballot,
