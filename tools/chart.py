@@ -8,12 +8,13 @@ key means, and a line that begins with `##` is a heading. A key without a commen
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import yaml
 
 from canopy.flags.schema import chart_schema
+from canopy.flags.summaries import OF_A_SERVER, OF_THE_EMBEDDED_MODEL
 
 CHART = Path(__file__).parents[1] / "helm/canopy"
 _TABLE = re.compile(r"(<!-- values: made by `make chart` -->\n).*?(<!-- values end -->)", re.DOTALL)
@@ -56,9 +57,14 @@ def schema() -> str:
 
 
 def summarize() -> str:
-    """files/summarize.json: the defaults of the section `summarize`, which Helm mixes with what people write."""
+    """files/summarize.json: the defaults of the section `summarize`, which Helm mixes with what people write.
+
+    With them what the server takes where they are null, of a model server and of the embedded model.
+    """
     defaults = yaml.safe_load((CHART / "values.yaml").read_text())["summarize"]
-    return json.dumps(defaults, indent=2, ensure_ascii=False) + "\n"
+    of_a_server = defaults | asdict(OF_A_SERVER)
+    found = {"server": of_a_server, "embedded": of_a_server | asdict(OF_THE_EMBEDDED_MODEL)}
+    return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
 
 
 def _keys(node: yaml.Node | None, prefix: str, lines: list[str]) -> Iterator[Value]:

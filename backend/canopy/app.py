@@ -30,6 +30,7 @@ from canopy.feedback.votes import Votes
 from canopy.flags import Config, ConfigSource
 from canopy.flags.access import refuse_silent_opening
 from canopy.inference import open_inference
+from canopy.inference.embedded import require_installed
 from canopy.inference.switching import SwitchingInference
 from canopy.integrations.mlflow_link import MlflowLink
 from canopy.integrations.prompt_registry import PromptRegistry
@@ -79,6 +80,8 @@ def create_app(settings: Settings, logs: Logs) -> Application:
     secret = ProxySecret(settings.auth_proxy_secret_file) if settings.auth_proxy_secret_file else None
 
     def check(config: Config, before: Config | None) -> None:
+        if _model_url(config) is None:
+            require_installed()  # before the values are in force: they would ask another server what this one is asked
         auth = config.values.auth
         if auth.mode == "token" and tokens is None:
             raise ConfigError("`auth.mode` is `token`, but CANOPY_AUTH_TOKENS_FILE names no file with tokens.")

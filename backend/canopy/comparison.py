@@ -205,19 +205,19 @@ def _arm(side: Side, b_side: Side) -> Arm:
 
 
 def _experiment(config: Config, generation: Generation, created_at: int) -> Experiment:
-    values = config.values.summarize
+    asked = config.values.asked
     ab = config.values.ab_testing
-    a, b = prompt(values.prompt), prompt(values.prompt_b)
+    a, b = prompt(asked.prompt), prompt(asked.prompt_b)
     return Experiment(
-        id=experiment_id(a.id, b.id, generation.model, values.temperature, values.max_tokens),
+        id=experiment_id(a.id, b.id, generation.model, asked.temperature, asked.max_tokens),
         created_at=created_at,
         prompt_id=a.id,
         prompt_text=a.text,
         prompt_b_id=b.id,
         prompt_b_text=b.text,
         model=generation.model,
-        temperature=values.temperature,
-        max_tokens=values.max_tokens,
+        temperature=asked.temperature,
+        max_tokens=asked.max_tokens,
         rule=Rule(ab.alpha, ab.prior, ab.delta, ab.n_max),
     )
 

@@ -160,12 +160,21 @@ async def test_a_text_over_the_limit_is_not_sent(tab: Tab, model: FakeModelServe
     assert not model.requests
 
 
-async def test_an_example_is_at_hand(tab: Tab) -> None:
+async def test_one_key_on_the_empty_page_summarizes_a_sample_text(tab: Tab, model: FakeModelServer) -> None:
     page = await tab.open()
-    await page.get_by_role("button", name="Example").click()
-    await expect(page.get_by_label("Text to summarize")).to_have_value(re.compile("lighthouse"))
+    sample = page.get_by_role("button", name="Try a sample text")
+    await sample.focus()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("article", name="Summary")).to_be_focused()
+    await expect(page.locator("[data-output]")).to_have_text(SUMMARY)
+    await expect(page.get_by_role("status").last).to_contain_text("Summary complete")
+    text = page.get_by_label("Text to summarize")
+    await expect(text).to_have_value(re.compile("lighthouse"))
+    assert [turn["content"] for turn in model.requests[-1].body["messages"][1:]] == [await text.input_value()]
+    await expect(sample).to_be_hidden()
     await page.get_by_role("button", name="Clear").click()
-    await expect(page.get_by_label("Text to summarize")).to_have_value("")
+    await expect(text).to_have_value("")
+    await expect(sample).to_be_visible()
 
 
 async def test_events_are_read_right_wherever_the_network_cuts_them(tab: Tab) -> None:

@@ -4,6 +4,8 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
+from canopy.flags.summaries import OF_A_SERVER, OF_THE_EMBEDDED_MODEL
+
 type Document = dict[str, Any]
 
 POSTGRESQL = {"store": {"engine": "postgresql", "existingSecret": {"name": "db"}}}
@@ -88,6 +90,8 @@ ROWS: list[list[Document]] = [
         {"summarize": {"prompt_b": "Briefly:"}},
         {"summarize": {"prompt": "One", "prompt_b": "One"}},
         {"summarize": {"prompt_b": "  "}},
+        {"summarize": {"prompt_b": OF_A_SERVER.prompt}},
+        {"summarize": {"prompt_b": OF_THE_EMBEDDED_MODEL.prompt}},
     ],
     [{}, {"feedback": {"enabled": False}}, {"feedback": {"enabled": True}}],
     [{}, {"ab_testing": {"enabled": True}}, {"ab_testing": {"enabled": True}}, {"ab_testing": {"enabled": False}}],

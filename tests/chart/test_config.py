@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import yaml
 
 from canopy.flags import Values, load_config
+from canopy.flags.summaries import OF_A_SERVER, OF_THE_EMBEDDED_MODEL, Asked
 from tests.chart.conftest import MINIMAL, Objects, container, environment, find
 from tests.http.signing_in import credentials, secret_file
 from tests.support.helm import CHART, Helm
@@ -89,6 +91,18 @@ def test_no_text_is_changed_on_its_way_to_the_server(each_helm: Helm, tmp_path: 
         rendered = each_helm.run("template", "canopy", CHART, "--values", MINIMAL, "--values", path)
         loaded = load_config(config(tuple(filter(None, yaml.safe_load_all(rendered)))).encode()).values.summarize
         assert {name: getattr(loaded, name) for name in texts} == texts
+
+
+def test_the_embedded_model_gets_what_suits_it_unless_somebody_has_set_it(each_helm: Helm) -> None:
+    def asked(*more: str) -> Asked:
+        sets = [part for it in more for part in ("--set", it)]
+        rendered = each_helm.run("template", "canopy", CHART, *sets)
+        return load_config(config(tuple(filter(None, yaml.safe_load_all(rendered)))).encode()).values.asked
+
+    assert asked("LLAMA_STACK_URL=http://ogx-service:8321") == OF_A_SERVER
+    assert asked("image.embeddedModel=true") == OF_THE_EMBEDDED_MODEL
+    set_by_somebody = asked("image.embeddedModel=true", "summarize.temperature=0.9", "summarize.max_tokens=4096")
+    assert set_by_somebody == replace(OF_A_SERVER, prompt=OF_THE_EMBEDDED_MODEL.prompt)
 
 
 @pytest.mark.parametrize(

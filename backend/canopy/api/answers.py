@@ -208,11 +208,21 @@ class Flag(TypedDict):
     reason: str
 
 
+class InForce(TypedDict):
+    """What a feature asks of which model."""
+
+    model: str
+    prompt_id: str
+    temperature: float
+    max_tokens: int
+
+
 class FlagDetails(TypedDict):
-    """All flags with their reasons."""
+    """All flags with their reasons, and what each feature asks."""
 
     config_revision: str
     flags: dict[str, Flag]
+    features: dict[str, InForce]
 
 
 class Ready(TypedDict):

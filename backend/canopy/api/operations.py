@@ -1,7 +1,7 @@
 """What the platform asks: flags, probes and metrics."""
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from starlette.requests import Request
@@ -14,6 +14,8 @@ from canopy.api.context import trace_id_of
 from canopy.api.parts import Parts
 from canopy.api.routes import PlainRoute, errors, json_response, of_text, of_type
 from canopy.errors import MetricsElsewhere, NotFound
+from canopy.features import FEATURES
+from canopy.flags import Config
 
 type Answer = Callable[[Request], Awaitable[Response]]
 
@@ -24,14 +26,18 @@ def operations_routes(parts: Parts) -> APIRouter:
 
     @router.get("/feature-flags", response_model=None, responses=of_type(FlagDetails | dict[str, bool]) | errors())
     async def feature_flags(
-        details: Annotated[bool, Query(description="Add each flag's reason and the config revision.")] = False,
+        details: Annotated[
+            bool, Query(description="Add each flag's reason, the config revision, and what models are asked.")
+        ] = False,
     ) -> Response:
         """Which features work here."""
         config = parts.config.current
         if not details:
             return json_response(workshop.flags({name: flag.on for name, flag in config.flags.items()}))
         flags = {name: {"enabled": flag.on, "reason": flag.reason} for name, flag in config.flags.items()}
-        return json_response({"config_revision": config.revision, "flags": workshop.flags(flags)})
+        return json_response(
+            {"config_revision": config.revision, "flags": workshop.flags(flags), "features": _in_force(parts, config)}
+        )
 
     answers = _answers(parts)
     answers["/metrics"] = _where_allowed(parts, answers["/metrics"])
@@ -55,6 +61,20 @@ def operations_routes(parts: Parts) -> APIRouter:
         return await answers["/metrics"](request)
 
     return router
+
+
+def _in_force(parts: Parts, config: Config) -> dict[str, dict[str, Any]]:
+    """What each feature asks of which model. Its prompt is told by its id: who compares two must not know them."""
+    values = config.values
+    return {
+        name: {
+            "model": parts.inference.model_name(feature.model(values)),
+            "prompt_id": feature.prompt(values, "prompt").id,
+            "temperature": feature.temperature(values),
+            "max_tokens": feature.max_tokens(values),
+        }
+        for name, feature in FEATURES.items()
+    }
 
 
 def _answers(parts: Parts) -> dict[str, Answer]:

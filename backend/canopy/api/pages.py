@@ -181,7 +181,7 @@ def _summarization(parts: Parts, request: Request) -> Response:
         current="summarize",
         model=parts.inference.model_name(values.summarize.model),
         embedded=values.LLAMA_STACK_URL is None,
-        max_tokens=values.summarize.max_tokens,
+        asked=values.asked,
         limit=parts.settings.max_prompt_chars,
         feedback=config.flags["feedback"].on,
         ab_testing=config.flags["ab_testing"].on,

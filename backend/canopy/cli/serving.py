@@ -54,16 +54,16 @@ def serve() -> None:
 
 def _welcome(parts: Any, started: "Started") -> str:
     config = parts.config.current
-    summarize = config.values.summarize
+    asked = config.values.asked
     lines = [
         "",
         f"  Canopy {__version__} is ready at {style(started.address, bold=True)}  (Ctrl-C ends it)",
         "",
         f"  values   {parts.config.place}, revision {config.revision}",
         f"  server   {parts.inference.description}",
-        f"  model    {parts.inference.model_name(summarize.model)}, temperature {summarize.temperature:g}, "
-        f"at most {summarize.max_tokens} tokens",
-        f"  prompt   {shorten(summarize.prompt, 90, placeholder=' …')}",
+        f"  model    {parts.inference.model_name(config.values.summarize.model)}, temperature {asked.temperature:g}, "
+        f"at most {asked.max_tokens} tokens",
+        f"  prompt   {shorten(asked.prompt, 90, placeholder=' …')}",
         f"  store    {parts.store.description}",
     ]
     if started.operations_address:

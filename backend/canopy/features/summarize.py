@@ -9,9 +9,9 @@ FEATURE = Feature(
     title="Summarization",
     endpoint="/summarize",
     exported=True,
-    prompt=lambda values, arm: prompt(getattr(values.summarize, arm)),
+    prompt=lambda values, arm: prompt(getattr(values.asked, arm)),
     model=lambda values: values.summarize.model,
-    temperature=lambda values: values.summarize.temperature,
-    max_tokens=lambda values: values.summarize.max_tokens,
+    temperature=lambda values: values.asked.temperature,
+    max_tokens=lambda values: values.asked.max_tokens,
     hide_thoughts=lambda values: values.summarize.hide_thoughts,
 )

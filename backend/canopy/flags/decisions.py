@@ -50,6 +50,6 @@ def _ab_testing(values: Values) -> Flag:
         missing.append("a prompt in `summarize.prompt_b`")
     if missing:
         return Flag("ab_testing", False, f"`ab_testing.enabled` is true, but it needs {' and '.join(missing)} as well.")
-    if values.summarize.prompt_b == values.summarize.prompt:
+    if values.asked.prompt_b == values.asked.prompt:
         return Flag("ab_testing", False, "`summarize.prompt` and `summarize.prompt_b` are the same text.")
     return _plain("ab_testing", True)

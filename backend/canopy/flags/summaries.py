@@ -1,5 +1,6 @@
 """The section of the values on summaries, under both of its names: which model, which prompts, which parameters."""
 
+from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -49,7 +50,37 @@ Version = Annotated[
     WrapValidator(_numbered_or_named),
 ]
 Prompt = Annotated[str, StringConstraints(strip_whitespace=False, max_length=20_000), AfterValidator(_storable)]
-SystemPrompt = Annotated[Prompt, AfterValidator(_not_blank)]
+SystemPrompt = Annotated[
+    str,
+    StringConstraints(strip_whitespace=False, min_length=1, max_length=20_000),
+    AfterValidator(_storable),
+    AfterValidator(_not_blank),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a model is asked for a summary: with which prompts, and with which parameters."""
+
+    prompt: str
+    temperature: float
+    max_tokens: int
+    prompt_b: str = ""
+
+
+# Where the values leave it open. What a small model makes of a text has been measured (docs/decisions/0055).
+OF_A_SERVER = Asked(
+    prompt=(
+        "Summarize the text in a few clear sentences. Keep the facts, names and numbers, and add nothing of your own."
+    ),
+    temperature=0.9,
+    max_tokens=4096,
+)
+OF_THE_EMBEDDED_MODEL = Asked(
+    prompt="State the main point of the text in one short sentence, with the places and dates that matter.",
+    temperature=0,
+    max_tokens=100,
+)
 
 
 class SummarizeValues(Section):
@@ -57,10 +88,9 @@ class SummarizeValues(Section):
 
     enabled: bool = Field(True, description="Serve /summarize and the Summarization page.")
     model: str = Field("llama32", min_length=1, max_length=200, description="The model's id at the model server.")
-    prompt: SystemPrompt = Field(
-        "Summarize the text in a few clear sentences. Keep the facts, names and numbers, and add nothing of your own.",
-        min_length=1,
-        description="The system prompt; in A/B tests this is Prompt A.",
+    prompt: SystemPrompt | None = Field(
+        None,
+        description="The system prompt; in A/B tests this is Prompt A. Null: Canopy's own for the model server.",
     )
     prompt_b: Prompt = Field("", description="The prompt to compare with; A/B testing needs it.")
     mlflow_prompt: str = Field(
@@ -80,11 +110,29 @@ class SummarizeValues(Section):
     mlflow_prompt_b_alias: Alias = Field(
         "challenger", description="Whose version is Prompt B, where the registry has one by this alias."
     )
-    temperature: float = Field(0.9, ge=0, le=2, allow_inf_nan=False, description="Sampling temperature.")
-    max_tokens: int = Field(4096, ge=1, le=1_000_000, description="Longest answer in tokens.")
+    temperature: float | None = Field(
+        None,
+        ge=0,
+        le=2,
+        allow_inf_nan=False,
+        description=f"Sampling temperature. Null: {OF_A_SERVER.temperature}, and {OF_THE_EMBEDDED_MODEL.temperature} "
+        "with the embedded model.",
+    )
+    max_tokens: int | None = Field(
+        None,
+        ge=1,
+        le=1_000_000,
+        description=f"Longest answer in tokens. Null: {OF_A_SERVER.max_tokens}, and "
+        f"{OF_THE_EMBEDDED_MODEL.max_tokens} with the embedded model.",
+    )
     hide_thoughts: bool = Field(
         True, description="Leave what a model thinks before it answers out of its answers: not shown, kept or judged."
     )
+
+    def asked(self, otherwise: Asked) -> Asked:
+        """What these values ask, and `otherwise` where they leave it open."""
+        said = {name: getattr(self, name) for name in Asked.__slots__}
+        return replace(otherwise, **{name: value for name, value in said.items() if value is not None})
 
 
 class SummarizationValues(SummarizeValues):
@@ -97,5 +145,5 @@ def says_something(section: Any) -> bool:
     """Whether a section `summarize` has more than defaults, which Helm puts into every file."""
     if not isinstance(section, dict):
         return section is not None
-    defaults = SummarizeValues().model_dump(mode="json")
+    defaults = SummarizeValues().model_dump(mode="json") | asdict(OF_A_SERVER)  # which older charts wrote out
     return any(value is not None and value != defaults.get(key) for key, value in section.items())

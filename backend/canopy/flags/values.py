@@ -8,7 +8,15 @@ from canopy.flags.access import AuthValues, RateLimitValues
 from canopy.flags.others import OthersValues
 from canopy.flags.section import Section
 from canopy.flags.servers import ServerUrl
-from canopy.flags.summaries import SummarizationValues, SummarizeValues, SystemPrompt, says_something
+from canopy.flags.summaries import (
+    OF_A_SERVER,
+    OF_THE_EMBEDDED_MODEL,
+    Asked,
+    SummarizationValues,
+    SummarizeValues,
+    SystemPrompt,
+    says_something,
+)
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
 Assessment = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
@@ -223,6 +231,11 @@ class Values(OthersValues):
     auth: AuthValues = AuthValues()
     rate_limits: RateLimitValues = RateLimitValues()
     metrics: MetricsValues = MetricsValues()
+
+    @property
+    def asked(self) -> Asked:
+        """What a model is asked for a summary; what the values leave open depends on the model server."""
+        return self.summarize.asked(OF_A_SERVER if self.LLAMA_STACK_URL else OF_THE_EMBEDDED_MODEL)
 
     @model_validator(mode="before")
     @classmethod

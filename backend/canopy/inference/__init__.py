@@ -3,7 +3,7 @@
 from functools import partial
 
 from canopy.inference.base import Inference
-from canopy.inference.embedded import EmbeddedInference
+from canopy.inference.embedded import LEANING, EmbeddedInference
 from canopy.inference.llama_stack import LlamaStackInference
 from canopy.settings import Settings
 
@@ -20,6 +20,6 @@ def open_inference(llama_stack_url: str | None, settings: Settings) -> Inference
         retries=settings.model_retries,
         reply_timeout=settings.model_reply_timeout,
     )
-    return (
-        connect(llama_stack_url) if llama_stack_url else EmbeddedInference(lambda url, key: connect(url, api_key=key))
-    )
+    if llama_stack_url:
+        return connect(llama_stack_url)
+    return EmbeddedInference(lambda url, key: connect(url, api_key=key, besides=LEANING))

@@ -36,7 +36,7 @@ class Completed:
     model: str  # the model that answered, as the server names it
     input_tokens: int | None
     output_tokens: int | None
-    adapted: Mapping[str, Any] = field(default_factory=dict)  # what was asked otherwise, as the server refuses it
+    adapted: Mapping[str, Any] = field(default_factory=dict)  # what was asked otherwise or besides, to suit the server
     thoughts: int = 0  # characters at the head of the texts that turned out to be no part of the answer
 
     def answer(self, texts: Deltas) -> str:

@@ -2,11 +2,11 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from canopy.errors import CanopyError, ModelTimeout
@@ -46,7 +46,9 @@ class LlamaStackInference:
         retries: int,
         reply_timeout: float = 3600,
         api_key: str | None = None,
+        besides: Mapping[str, Any] | None = None,
     ) -> None:
+        """`besides` is what every request has beside its own: parameters that this server alone understands."""
         self._url = url
         self._connect_timeout = connect_timeout
         self._first_token_timeout = first_token_timeout
@@ -54,6 +56,7 @@ class LlamaStackInference:
         self._reply_timeout = reply_timeout
         self._retries = retries
         self._api_key = api_key
+        self._besides = dict(besides or {})
         self._dialects: dict[str, Dialect] = {}
         self._endpoint: str | None = None  # the one of the server's possible addresses that answered last
         self._loading: asyncio.Task[Upstream] | None = None
@@ -126,7 +129,8 @@ class LlamaStackInference:
             raise truncated() from error
         finally:
             watchdog.stop()
-        yield replace(completed, adapted=attempt.changes) if attempt.changes else completed
+        adapted = {**self._besides, **attempt.changes}
+        yield replace(completed, adapted=adapted) if adapted else completed
 
     async def _open(
         self, stack: AsyncExitStack, upstream: "Upstream", attempt: Attempt, watchdog: Watchdog
@@ -139,7 +143,7 @@ class LlamaStackInference:
             try:
                 with watchdog:
                     response = await stack.enter_async_context(
-                        upstream.ask(endpoint, attempt.body(), attempt.trace_headers)
+                        upstream.ask(endpoint, attempt.body() | self._besides, attempt.trace_headers)
                     )
             except upstream.FAILURES as error:
                 refusal = upstream.refusal(error)

@@ -284,8 +284,11 @@ anything else is outside the cluster; `name.namespace` could be either, so it is
 {{- if not (trim .summarize.prompt_b) }}{{ $missing = append $missing "a prompt in `summarize.prompt_b`" }}{{ end }}
 {{- if $missing }}
 {{- printf "`ab_testing.enabled` is true, but it needs %s as well." (join " and " $missing) }}
-{{- else if eq .summarize.prompt .summarize.prompt_b }}
+{{- else }}
+{{- $defaults := get ($.Files.Get "files/summarize.json" | fromJson) (.LLAMA_STACK_URL | empty | ternary "embedded" "server") }}
+{{- if eq (.summarize.prompt | default $defaults.prompt) .summarize.prompt_b }}
 {{- print "`summarize.prompt` and `summarize.prompt_b` are the same text." }}
+{{- end }}
 {{- end }}
 {{- end }}
 {{- end }}

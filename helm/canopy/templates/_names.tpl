@@ -16,7 +16,7 @@ tell who wrote it, so that both at once are told by what isn't a default; `make 
 {{- end }}
 {{- with $first }}{{ $_ := set $.Values "LLAMA_STACK_URL" (last .) }}{{ end }}
 {{- if $workshops }}
-{{- $defaults := .Files.Get "files/summarize.json" | fromJson }}
+{{- $defaults := get (.Files.Get "files/summarize.json" | fromJson) "server" }}
 {{- range $key, $value := .Values.summarize }}
 {{- if not (or (kindIs "invalid" $value) (eq (toJson $value) (toJson (get $defaults $key)))) }}
 {{- fail "summarize and summarization are two names of one section. Keep one of them." }}

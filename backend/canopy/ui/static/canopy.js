@@ -24,7 +24,10 @@ class Composer {
     });
     this.example = form.querySelector("[data-example]");
     this.clear.addEventListener("click", () => this.put(""));
-    this.example.addEventListener("click", () => this.put(fromTemplate("example-template").textContent));
+    this.example.addEventListener("click", () => {
+      this.put(fromTemplate("example-template").textContent);
+      form.requestSubmit();
+    });
     this.changed();
   }
 
