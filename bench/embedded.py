@@ -109,7 +109,7 @@ async def _ask(texts: list[str], asking: Asking) -> list[Reply]:
             connect_timeout=_PATIENCE,
             first_token_timeout=_PATIENCE,
             token_timeout=_PATIENCE,
-            retries=0,
+            retries=2,  # the server ends idle connections, also while they are taken up again
             api_key=key,
             besides={"logit_bias": [[_END, asking.leaning]]},
         )

@@ -95,13 +95,13 @@ def test_no_text_is_changed_on_its_way_to_the_server(each_helm: Helm, tmp_path: 
 
 def test_the_embedded_model_gets_what_suits_it_unless_somebody_has_set_it(each_helm: Helm) -> None:
     def asked(*more: str) -> Asked:
-        sets = [part for it in more for part in ("--set", it)]
+        sets = [part for it in more for part in ("--set-json", it)]
         rendered = each_helm.run("template", "canopy", CHART, *sets)
         return load_config(config(tuple(filter(None, yaml.safe_load_all(rendered)))).encode()).values.asked
 
-    assert asked("LLAMA_STACK_URL=http://ogx-service:8321") == OF_A_SERVER
+    assert asked('LLAMA_STACK_URL="http://ogx-service:8321"') == OF_A_SERVER
     assert asked("image.embeddedModel=true") == OF_THE_EMBEDDED_MODEL
-    set_by_somebody = asked("image.embeddedModel=true", "summarize.temperature=0.9", "summarize.max_tokens=4096")
+    set_by_somebody = asked("image.embeddedModel=true", 'summarize={"temperature": 0.9, "max_tokens": 4096}')
     assert set_by_somebody == replace(OF_A_SERVER, prompt=OF_THE_EMBEDDED_MODEL.prompt)
 
 
