@@ -14,10 +14,11 @@ from canopy.feedback.ab_report import report_on
 from canopy.flags import load_config
 from canopy.flags.files import check
 from canopy.store.ab import BallotCounts, Experiment, FirstBallot
-from tests.chart.conftest import MINIMAL, find
+from tests.chart.conftest import MINIMAL, Object, find
 from tests.support.advice import collected, spoken
 from tests.support.docs import ROOT
 from tests.support.helm import CHART, KUBECTL, Helm, HelmError, require
+from tests.support.kubernetes import VERSIONS, finding, findings, is_custom
 
 NOWHERE = "http://127.0.0.1:9"  # nobody listens there
 MODEL = {"LLAMA_STACK_URL": "http://llama-stack-service:8321"}
@@ -117,6 +118,24 @@ def test_what_a_decision_says_to_write_is_taken_by_chart_checker_and_server(
     assert served.flags == checked.flags
     assert not served.flags["ab_testing"].on
     assert served.values.summarize.prompt == ("#B" if status == "promote_b" else values[section]["prompt"])
+
+
+RESOURCES = [
+    resource
+    for advice in collected()
+    if advice.language in {"yml", "yaml"}
+    for resource in yaml.safe_load_all(advice.text)
+    if isinstance(resource, dict) and "apiVersion" in resource
+]
+
+
+@pytest.mark.parametrize("resource", RESOURCES, ids=lambda one: one["kind"])
+def test_a_resource_that_is_shown_fits_its_definition(resource: Object) -> None:
+    assert findings(resource) == [] if is_custom(resource) else finding(resource, VERSIONS[-1]) is None
+    if resource["kind"] == "OGXServer":
+        rules = {"podSelector": {}, "ingress": resource["spec"]["network"]["policy"]["ingress"]}
+        policy = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "of-ogx"}}
+        assert [finding(policy | {"spec": rules}, version) for version in VERSIONS] == [None] * len(VERSIONS)
 
 
 def test_ogx_is_told_whom_to_let_in(helm: Helm) -> None:
