@@ -1,4 +1,4 @@
-"""The version before runs on the schema of the next: real code of both, on both engines.
+"""The version before runs on the schema of the next: the wheel of the one, the code of the other, on both engines.
 
 The next one is this tree with a migration more, that adds of every kind. The one before is the commit that brought the
 oldest revision which the database says may run on it; this tree, where no commit has that yet.
@@ -62,15 +62,32 @@ def _floor() -> Path:
     return max(path for path in versions.glob("*.py") if "schema_floor" in path.read_text())
 
 
-def _before(folder: Path) -> Path:
+def _source(folder: Path) -> None:
+    """What the wheel of the version before is made of."""
     git = ["git", "-C", str(ROOT), "log", "--diff-filter=A", "--format=%H", "--", str(_floor())]
     commits = subprocess.run(git, capture_output=True, text=True, check=False).stdout.split()
     if not commits:
-        return ROOT / "backend"
-    archive = ["git", "-C", str(ROOT), "archive", "--format=tar", commits[0], "backend/canopy"]
-    with tarfile.open(fileobj=BytesIO(subprocess.run(archive, capture_output=True, check=True).stdout)) as tar:
+        shutil.copytree(ROOT / "backend" / "canopy", folder / "backend" / "canopy")
+        for name in ("pyproject.toml", "README.md"):
+            shutil.copy(ROOT / name, folder)
+        return
+    archive = ["git", "-C", str(ROOT), "archive", "--format=tar", commits[0], "backend/canopy", "pyproject.toml"]
+    done = subprocess.run([*archive, "README.md"], capture_output=True, check=True)
+    with tarfile.open(fileobj=BytesIO(done.stdout)) as tar:
         tar.extractall(folder, filter="data")
-    return folder / "backend"
+
+
+@pytest.fixture(scope="module")
+def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the version before is installed, from its wheel."""
+    source, installed = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("before") / "site"
+    _source(source)
+    build = f"from setuptools import build_meta; build_meta.build_wheel({str(installed.parent)!r})"
+    subprocess.run([sys.executable, "-c", build], cwd=source, capture_output=True, check=True)
+    (wheel,) = installed.parent.glob("canopy-*.whl")
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-compile"]
+    subprocess.run([*pip, "--no-index", "--no-deps", "--target", str(installed), str(wheel)], check=True)
+    return installed
 
 
 def _canopy(code: Path, url: str, *command: str) -> subprocess.CompletedProcess[str]:
@@ -88,8 +105,8 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return server.create_database()
 
 
-async def test_the_version_before_runs_on_the_schema_of_the_next(url: str, tmp_path: Path) -> None:
-    before, following = _before(tmp_path / "before"), _next(tmp_path / "next")
+async def test_the_version_before_runs_on_the_schema_of_the_next(url: str, before: Path, tmp_path: Path) -> None:
+    following = _next(tmp_path / "next")
     migrated = _canopy(following, url, "migrate")
     assert migrated.stdout.startswith("Up to date: the schema is 9998"), migrated.stderr
     ahead = _canopy(before, url, "migrate", "--check")
