@@ -9,7 +9,6 @@ from starlette.types import ASGIApp
 
 from canopy import __version__
 from canopy.api.access import Access
-from canopy.api.bodies import body_schemas
 from canopy.api.compare import comparison_review_routes, comparison_routes
 from canopy.api.context import RequestContext
 from canopy.api.direct import DirectRoutes
@@ -19,7 +18,7 @@ from canopy.api.feedback import entry_routes, review_routes, vote_routes
 from canopy.api.operations import OperationsPort, operations_routes
 from canopy.api.pages import page_routes
 from canopy.api.parts import Parts
-from canopy.api.reference import reference_routes
+from canopy.api.reference import Described, reference_routes
 from canopy.api.review import case_routes, expected_result_routes
 from canopy.api.routes import Answer
 from canopy.api.signin import sign_in_page, sign_in_routes
@@ -47,7 +46,7 @@ _ROUTERS = (
 
 def build_api(parts: Parts) -> FastAPI:
     """The application's routes and their documentation."""
-    app = FastAPI(
+    app = Described(
         title="Canopy",
         version=__version__,
         description="A summarization backend that learns from its users.",
@@ -66,8 +65,6 @@ def build_api(parts: Parts) -> FastAPI:
         if isinstance(route, APIRoute):
             _describe(route)
     app.router.routes.extend([*page_routes(parts), sign_in_page(parts), *reference_routes(app)])
-    described = app.openapi()  # is kept from here on, and so doesn't describe each GET a second time as a HEAD
-    described["components"]["schemas"] |= body_schemas()
     access = Access(parts)
     for route in app.router.routes:
         if isinstance(route, APIRoute) and route.methods and "GET" in route.methods:

@@ -3,14 +3,20 @@
 Swagger UI's files come from the package `fastapi-offline`, which holds them as they were released.
 """
 
+import asyncio
+from copy import copy
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute
 
+from canopy.api.bodies import body_schemas
 from canopy.api.routes import PlainRoute
 from canopy.errors import NotFound
 
@@ -35,11 +41,27 @@ _BEGIN = """SwaggerUIBundle({ url: "/openapi.json", dom_id: "#reference", deepLi
 _FILES = ("swagger-ui-bundle.js", "swagger-ui.css")
 
 
+class Described(FastAPI):
+    """An application whose description is made when it is first asked for: it takes as long as half a start."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The description, with the bodies that `request_body` names, and with no HEAD beside a GET."""
+        if not self.openapi_schema:
+            routes = [copy(route) for route in self.routes]
+            for route in routes:
+                if isinstance(route, APIRoute):
+                    route.methods = (route.methods or set()) - {"HEAD"}
+            described = get_openapi(title=self.title, version=self.version, description=self.description, routes=routes)
+            described["components"]["schemas"] |= body_schemas()
+            self.openapi_schema = described
+        return self.openapi_schema
+
+
 def reference_routes(app: FastAPI) -> list[BaseRoute]:
     """The page, what it loads, and the description that it shows."""
 
     async def description(_: Request) -> Response:
-        return JSONResponse(app.openapi())
+        return JSONResponse(await asyncio.to_thread(app.openapi))
 
     return [
         PlainRoute("/openapi.json", description),
