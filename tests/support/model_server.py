@@ -6,9 +6,9 @@
         request = await model.next_request()
         await request.disconnected.wait()
 
-What is answered depends on the model's name: a script registered under it, else one of
-`model_scripts.SCRIPTS` (each fault has a name there), else `SCRIPTS["fake"]`. Parameters go behind a question mark:
-`fake?count=200&rate=50&headers_after=0.1`.
+What is answered depends on the system prompt, the question, what the question holds (`about`) or the model's name: a
+script registered under it, else one of `model_scripts.SCRIPTS` (each fault has a name there), else `SCRIPTS["fake"]`.
+Parameters go behind a question mark: `fake?count=200&rate=50&headers_after=0.1`.
 
 `python -m tests.support.model_server --port 9000` serves the same from a process of its own, for benchmarks.
 """
@@ -48,6 +48,7 @@ class FakeModelServer:
     def __init__(self, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
         self._tls = tls
         self.scripts: dict[str, Script] = {}
+        self.about: dict[str, Script] = {}  # by a text that the question holds, as a judge's does
         self.requests: deque[Request] = deque(maxlen=10_000)
         self.connections: set[_Connection] = set()
         self.connections_made = 0
@@ -92,7 +93,10 @@ class FakeModelServer:
         name = str(request.body.get("model", ""))
         messages = request.body.get("messages") or [{}]
         prompt = str(messages[0].get("content"))
-        script = self.scripts.get(prompt) or self.scripts.get(name) or script_for(name)
+        asked = str(messages[-1].get("content"))
+        about = next((script for text, script in self.about.items() if text in asked), None)
+        script = self.scripts.get(prompt) or self.scripts.get(asked) or about or self.scripts.get(name)
+        script = script or script_for(name)
         if script.times is not None:
             self._seen[name] = self._seen.get(name, 0) + 1
             if self._seen[name] > script.times:
