@@ -78,6 +78,13 @@ async def at(browser: Browser, url: str) -> AsyncGenerator[Page]:
     await context.close()
 
 
+async def settled(page: Page) -> None:
+    """Wait until the script has run: what is clicked while elements still arrive may move away or be replaced."""
+    app = page.get_by_test_id("stApp")
+    await expect(app).to_have_attribute("data-test-connection-state", "CONNECTED")
+    await expect(app).to_have_attribute("data-test-script-state", "notRunning")
+
+
 async def metric(page: Page, name: str) -> str:
     found = page.get_by_test_id("stMetric").filter(has=page.get_by_text(name, exact=True))
     return (await found.get_by_test_id("stMetricValue").inner_text()).strip()
@@ -92,12 +99,16 @@ async def test_the_labs_pages_summarize_compare_count_and_filter(
             body = {"input_text": f"text {number}", "response_text": "a summary", "rating": rating}
             votes.create_task(http.post("/feedback", json=body))
     async with streamlit("lab.py", comparing, tmp_path) as url, at(browser, url) as page:
+        await settled(page)
         await page.get_by_label("Text").fill(TEXT)
         await page.get_by_role("button", name="Summarize").click()
+        await page.get_by_role("button", name="B is better").wait_for()
+        await settled(page)
         await page.get_by_role("button", name="B is better").click()
         await expect(page.get_by_text("Response A was prompt")).to_be_visible()
         await page.goto(f"{url}/feedback")
         await expect(page.get_by_text("143 shown")).to_be_visible()
+        await settled(page)
         assert [await metric(page, name) for name in ("Total", "Positive", "Negative")] == ["143", "95", "48"]
         await page.get_by_text("Negative", exact=True).last.click()
         await expect(page.get_by_text("48 shown")).to_be_visible()
@@ -111,15 +122,23 @@ async def test_todays_workshops_page_chats_rates_and_compares(
 ) -> None:
     async with streamlit("workshop.py", comparing, tmp_path) as url, at(browser, url) as page:
         for turn, (text, thumb) in enumerate(((TEXT, "👍"), ("Shorter?", "👎"))):
+            await settled(page)
             box = page.get_by_role("textbox", name="Message")
             await box.fill(text)
             await box.press("Enter")
             await expect(page.get_by_text(SUMMARY)).to_have_count(turn + 1)
+            await page.get_by_role("button", name=thumb).last.wait_for()
+            await settled(page)
             await page.get_by_role("button", name=thumb).last.click()
             await expect(page.get_by_text("Thank you!")).to_have_count(turn + 1)
+        await settled(page)
         await page.get_by_text("Compare two prompts").click()
+        await page.get_by_label("Text").wait_for()
+        await settled(page)
         await page.get_by_label("Text").fill(TEXT)
         await page.get_by_role("button", name="Compare", exact=True).click()
+        await page.get_by_role("button", name="A is better").wait_for()
+        await settled(page)
         await page.get_by_role("button", name="A is better").click()
         await expect(page.get_by_text("Your preference is recorded.")).to_be_visible()
     async with httpx.AsyncClient(base_url=comparing.url) as http:

@@ -51,6 +51,9 @@ def thinking(*pieces: str) -> bytes:
     return data(START, *map(say, pieces)) + END
 
 
+THOUGHT = "They want frogs."
+UNOPENED = thinking(THOUGHT, "\n</think>", "\n\n", *PIECES)  # the prompt's template ends with `<think>`
+
 # Bodies that say ANSWER, all of it and nothing else.
 ANSWERS: dict[str, bytes] = {
     "as OpenAI has it": TEXT + data(STOP, {"choices": [], "usage": USAGE}, DONE),
