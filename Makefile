@@ -21,6 +21,10 @@ CACHE := .cache
 CONFIG ?=
 # Tests wait for the servers they start more than they compute. A file's tests share servers, so a file stays whole.
 WORKERS ?= 2
+PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
+# A folder, a file, a test of one, or an expression over names and marks of tests.
+ONLY ?=
+SELECTED = $(if $(wildcard $(firstword $(subst ::, ,$(ONLY)))),$(ONLY),$(if $(ONLY),-k '$(ONLY)'))
 ADDRESS ?= http://127.0.0.1:8000
 
 # The locks are complete, so pip has nothing to resolve, and what builds the few packages that have no wheel is locked too.
@@ -49,8 +53,12 @@ help:  ## Show this list
 
 ##@ Develop
 .PHONY: test
-test: install-dev lint  ## Run everything: lint, format, types, import rules, all tests
-	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
+test: install-dev lint  ## Run everything: lint, format, types, import rules, all tests; ONLY=tests/http or ONLY='sign_in'
+	@$(PYTEST) $(SELECTED)
+
+.PHONY: check
+check: install $(STAMPS)/dev lint  ## For while one works: what `test` does but for slow tests and those of PostgreSQL
+	@$(PYTEST) --sqlite tests/unit tests/http
 
 .PHONY: attack
 attack: install-dev  ## Attack the running server at ADDRESS, with the token in ATTACK_TOKEN where it needs one

@@ -5,6 +5,7 @@ And the servers of which a test session has one each, because they take too long
 
 import logging
 import os
+from collections import defaultdict
 from collections.abc import AsyncGenerator, Generator
 from typing import Any
 
@@ -24,6 +25,28 @@ settings.load_profile("canopy")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--address` is for tests/attack alone, and is declared where pytest looks for options."""
     parser.addoption("--address", help="attack the server that runs at this address (tests/attack)")
+    parser.addoption("--sqlite", action="store_true", help="leave out what needs PostgreSQL")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep what `--sqlite` asks for."""
+    if config.getoption("sqlite"):
+        left_out = [item for item in items if "postgres" in getattr(item, "fixturenames", ())]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say where the time went."""
+    seconds: defaultdict[str, float] = defaultdict(float)
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                seconds["/".join(report.nodeid.split("/")[:2])] += report.duration
+    if len(seconds) > 1:
+        terminalreporter.write_sep("=", "seconds by folder")
+        for folder, spent in sorted(seconds.items(), key=lambda each: -each[1]):
+            terminalreporter.write_line(f"{spent:7.1f}s {folder}")
 
 
 PLATFORM = "platform: "  # a skip whose reason begins so can't be helped on this kind of machine

@@ -1,0 +1,75 @@
+"""How tests are run: what is chosen, what a skip means, and what is told in the end."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TESTS = """
+import pytest
+
+def test_fine(): pass
+
+def test_missing_tool(): pytest.skip("there is no chromium")
+
+@pytest.mark.skipif(True, reason="platform: only Linux has /proc")
+def test_other_platform(): pass
+
+@pytest.mark.xfail(reason="not yet", strict=True)
+def test_expected_failure(): raise AssertionError
+"""
+
+
+def run(folder: Path, ci: str = "") -> str:
+    """What pytest writes about the tests in a folder, with the project's own conftest and no settings."""
+    options = ["-q", "-p", "tests.conftest", "-p", "no:cacheprovider", "-c", "/dev/null", "--rootdir", str(folder)]
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, "--continue-on-collection-errors", str(folder)],
+        cwd=folder,
+        env={"CI": ci, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return result.stdout
+
+
+@pytest.mark.parametrize(
+    ("ci", "expected"),
+    [("", "1 passed, 3 skipped, 1 xfailed"), ("true", "1 failed, 1 passed, 1 skipped, 1 xfailed, 1 error")],
+)
+def test_a_missing_tool_fails_and_another_platform_does_not(tmp_path: Path, ci: str, expected: str) -> None:
+    (tmp_path / "test_each.py").write_text(TESTS)
+    (tmp_path / "test_module.py").write_text("import pytest\npytest.skip('no docker', allow_module_level=True)")
+    said = run(tmp_path, ci)
+    assert said.splitlines()[-1].rpartition(" in ")[0] == expected, said
+
+
+def test_where_the_time_went_is_told_by_folder(tmp_path: Path) -> None:
+    for folder, seconds in (("quick", 0), ("slow", 0.3)):
+        (tmp_path / "tests" / folder).mkdir(parents=True)
+        (tmp_path / "tests" / folder / f"test_{folder}.py").write_text(
+            f"import time\ndef test_it(): time.sleep({seconds})"
+        )
+    told = [line.split() for line in run(tmp_path).splitlines() if "tests/" in line]
+    assert told == [["0.3s", "tests/slow"], ["0.0s", "tests/quick"]]
+
+
+@pytest.mark.parametrize(
+    ("only", "chosen"),
+    [
+        ("", ""),
+        ("tests/unit", "tests/unit"),
+        ("tests/unit/test_limits.py::test_x", "tests/unit/test_limits.py::test_x"),
+        ("sign_in and not slow", "-k 'sign_in and not slow'"),
+    ],
+)
+def test_only_takes_a_place_or_an_expression(only: str, chosen: str) -> None:
+    make = shutil.which("make")
+    assert make
+    said = subprocess.run([make, "-n", "test", f"ONLY={only}"], cwd=ROOT, capture_output=True, text=True, check=True)
+    (command,) = [line for line in said.stdout.splitlines() if "-m pytest" in line]
+    assert command.partition(" --dist loadfile")[2].strip() == chosen
