@@ -116,6 +116,8 @@ async def test_thoughts_that_the_prompt_opens_are_taken_back_once_and_then_waite
     model.scripts["llama32"] = Script(body=thinking(THOUGHT, "\n</think>\n"))
     nothing = await client.post("/summarize", json={**TEXT, "stream": False})
     assert (nothing.status_code, nothing.json()["code"]) == (502, "model_reply_empty")
+    model.scripts["llama32"] = Script(body=thinking(*PIECES))  # and streams of other tests are shown as they come
+    assert await asked() == (ANSWER, None, ANSWER)
 
 
 async def test_a_web_page_instead_of_a_model_is_told_with_the_setting(
