@@ -41,7 +41,7 @@ WORD = chunk({"content": "word"})
         ("reasoning", chunk({"reasoning_content": "hmm " * 2_000}) * 8, "longer than"),
         ("other reasoning", chunk({"reasoning": "hmm " * 2_000}) * 8, "longer than"),
         ("tools", chunk({"tool_calls": [{"function": {"arguments": "x" * 60_000}}]}), "more than"),
-        ("choices", b'data: {"choices": [' + b"{}," * 20_000 + b"{}]}\n\n", "more than"),
+        ("choices", b'data: {"choices": [' + b"{}," * 20_000 + b"{}]}\n\n", "not a chat completion"),
         ("comments", b": still here\n" * 6_000, "more than"),
     ],
 )

@@ -20,10 +20,10 @@ from canopy.evals.scorers.grades import read_grade
 from canopy.evals.scorers.patterns import Pattern
 from canopy.evals.scorers.rubric import recognized
 from canopy.inference.base import ChatRequest, Message
-from canopy.inference.complaints import complaint_of, refused, reported
+from canopy.inference.complaints import complaint_of, refused
 from canopy.inference.dialect import Attempt, Dialect
 from canopy.inference.reasons import fit
-from canopy.inference.refusals import error_of, refusal_of
+from canopy.inference.refusals import error_of, refusal_of, reported
 from canopy.inference.reply import Reply
 from canopy.inference.thoughts import Thoughts
 from canopy.judges.answer import read_answer
@@ -153,7 +153,7 @@ def every_complaint(text: str) -> None:
     ):
         refusal(body)
         refused(complaint_of(body), "no")
-    reported({"error": {"code": f"context length is 5 {text}"}})
+    reported({"error": {"code": f"context length is 5 {text}", "message": text}}, "m")
 
 
 def streamed(text: str) -> None:

@@ -75,6 +75,24 @@ ANSWERS: dict[str, bytes] = {
         *(say([{"type": "text", "text": piece}]) for piece in PIECES),
     )
     + END,
+    "errors that say nothing": data(
+        *(it | {"error": {"message": "", "type": "", "code": None}, "base_resp": {"status_code": 0}} for it in WORDS),
+        chunk({"error": ""}, "stop", choice={"errors": [], "native_finish_reason": "STOP"}, usage={"errors": 0}),
+    ),
+    "a greeting beside the choices": data(*(it | {"code": 0, "message": "Success"} for it in WORDS))
+    + data(STOP, {"code": 0, "message": "Success", "choices": [], "usage": USAGE}),
+    "tokens that are called errors": data(
+        *(it | {"choices": [it["choices"][0] | {"logprobs": {"top_logprobs": [{"error": -1.5}]}}]} for it in WORDS)
+    )
+    + END,
+    "another choice beside": data(
+        *(it | {"choices": [{"index": 1, "delta": {"content": "No. "}}, *it["choices"]]} for it in WORDS)
+    )
+    + END,
+    "another choice before": data(chunk({"content": "No."}, choice={"index": 1})) + TEXT + END,
+    "a choice that is counted from 1": data(
+        *(it | {"choices": [it["choices"][0] | {"index": 1}]} for it in [*WORDS, STOP])
+    ),
     "the model's mark of its end": TEXT + data(say("<|im_end|>")) + END,
     "chunks that don't say that they are data": b"".join(json.dumps(it).encode() + b"\n" for it in [*WORDS, STOP]),
     "a completion that is no stream": json.dumps(completion(ANSWER)).encode(),
@@ -116,6 +134,44 @@ FAILURES: dict[str, Failure] = {
     "an error beside no choices": Failure(TEXT + data({"choices": [], "error": _BROKE}), "model_error", "backend pod"),
     "an error in a choice": Failure(
         TEXT + data(chunk({}, "stop", choice={"error": _BROKE}), DONE), "model_error", "backend pod"
+    ),
+    **{
+        f"an error under {place}": Failure(TEXT + data(broken, STOP, DONE), "model_error", "backend pod left")
+        for place, broken in {
+            "a delta": chunk({"content": "", "error": _BROKE}),
+            "a name of the gateway": START | {"x_groq": {"id": "r", "error": "backend pod left"}},
+            "the usage": {"choices": [], "usage": USAGE | {"error": _BROKE}},
+            "the second choice": START | {"choices": [*START["choices"], {"index": 1, "delta": {}, "error": _BROKE}]},
+            "no choice, flat": {"object": "error", "choices": [], "message": "backend pod left"},
+            "msg": {"code": 500, "msg": "backend pod left"},
+            "a status": START | {"status_code": 500, "message": "backend pod left"},
+            "a status of its own": START | {"base_resp": {"status_code": 1027, "status_msg": "backend pod left"}},
+            "success": {"success": False, "description": "backend pod left"},
+            **{
+                name: {name: "backend pod left"}
+                for name in ("error_message", "errorMessage", "exception", "fault", "Error", "ERROR", "errMsg")
+            },
+            "Fault": {"Fault": {"faultstring": "backend pod left"}},
+            "is_error": START | {"is_error": True, "message": "backend pod left"},
+            "a type": {"type": "Error", "choices": None, "Message": "backend pod left"},
+        }.items()
+    },
+    "an error in a whole answer": Failure(
+        json.dumps(completion(ANSWER, error=_BROKE)).encode(), "model_error", "backend pod left"
+    ),
+    "another choice that was filtered": Failure(
+        TEXT + data(START | {"choices": [{"index": 1, "finish_reason": "content_filter"}]}, STOP),
+        "model_error",
+        "filter",
+    ),
+    "a native error beside a good end": Failure(
+        TEXT + data(chunk({}, "stop", choice={"native_finish_reason": "error"}), DONE), "model_error", "error"
+    ),
+    "an error event in capitals": Failure(
+        TEXT + b'event: Error\ndata: {"message": "slot lost"}\n\n' + END, "model_error", "slot lost"
+    ),
+    "an error event of another name": Failure(
+        TEXT + b'event: response.failed\ndata: {"message": "slot lost"}\n\n' + END, "model_error", "slot lost"
     ),
     "an error after the end": Failure(TEXT + data(STOP, {"error": _BROKE}, DONE), "model_error", "backend pod"),
     "an error event in words": Failure(TEXT + b"event: error\ndata: too slow\n\n", "model_error", "too slow"),

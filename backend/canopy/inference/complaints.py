@@ -7,6 +7,7 @@ from typing import NamedTuple
 import orjson
 
 from canopy.errors import MaxTokensRefused, ModelError, PromptTooLong
+from canopy.inference.faults import folded
 
 # Ends of a complete answer, as OpenAI, TGI, Llama Stack, Ollama, Anthropic, Cohere, Mistral and Gemini name them.
 _WHOLE = {
@@ -17,6 +18,12 @@ _CUT = {"length", "max_tokens", "max_output_tokens", "model_length", "out_of_tok
 _FILTERED = {"content_filter", "content_filtered", "safety", "recitation", "prohibited_content", "blocklist", "refusal"}
 _GAVE_UP = {"error", "abort", "aborted", "cancelled", "canceled", "failed", "timeout", "insufficient_system_resource"}
 _NAME = re.compile(r"[\w .:-]{1,40}")
+
+# Keys of a complaint's sentence, as `folded` has them, the likeliest first.
+_SENTENCES = (
+    *("error", "message", "detail", "errors", "msg", "errormessage", "errormsg", "exception", "fault", "failure"),
+    *("faultstring", "errmsg", "statusmsg", "description", "title"),
+)
 
 _TOO_LONG = re.compile(
     r"""(?isx) context .{0,20} (length|size|window|limit)
@@ -61,10 +68,10 @@ class Complaint(NamedTuple):
 
 def complaint_in(body: object) -> Complaint:
     """What an error says, whichever of the usual shapes it has. What it quotes of the request is left out."""
-    parts = body if isinstance(body, dict) else {}
-    inner = parts.get("error")
-    parts = inner if isinstance(inner, dict) else parts
-    return Complaint(_words(body)[:_LONGEST], _codes(parts, "type", "code", "param", "error_type"))
+    parts = folded(body) if isinstance(body, dict) else {}
+    inner = next((parts[key] for key in ("error", "exception", "fault") if parts.get(key)), None)
+    parts = folded(inner) if isinstance(inner, dict) else parts
+    return Complaint(_words(body)[:_LONGEST], _codes(parts, "type", "code", "param", "errortype"))
 
 
 def complaint_of(data: bytes) -> Complaint:
@@ -73,13 +80,6 @@ def complaint_of(data: bytes) -> Complaint:
         return complaint_in(orjson.loads(data))
     except orjson.JSONDecodeError:
         return Complaint(" ".join(data[:_LONGEST].decode(errors="replace").split()))
-
-
-def is_complaint(event: dict[str, object]) -> bool:
-    """Whether an object without choices tells of an error: with the key `error`, flat, or as web frameworks do."""
-    return "error" in (event.get("object"), event.get("type")) or any(
-        event.get(key) for key in ("error", "errors", "detail", "message")
-    )
 
 
 def says_too_long(error_text: str) -> bool:
@@ -132,9 +132,12 @@ def prompt_too_long(reason: str | None = None) -> PromptTooLong:
     return PromptTooLong(sentence, reason=reason)
 
 
-def reported(error: object) -> ModelError | PromptTooLong:
-    """The error for one that a server reports instead of, or inside, an answer."""
-    return refused(complaint_in(error), "The model server reported an error while it answered.")
+def check_ending(known: str) -> None:
+    """Raise ModelError for a finish reason, in lower case, that is known to end no complete answer."""
+    if known in _FILTERED:
+        raise ModelError(f"The model server's filter stopped the answer (`{known}`).", reason=f"finish_reason: {known}")
+    if known in _GAVE_UP:
+        raise ModelError(f"The model server gave up on the answer (`{known}`).", reason=f"finish_reason: {known}")
 
 
 def good_ending(reason: object) -> str:
@@ -148,10 +151,7 @@ def good_ending(reason: object) -> str:
         return known
     if known in _CUT:
         return "length"
-    if known in _FILTERED:
-        raise ModelError(f"The model server's filter stopped the answer (`{known}`).", reason=f"finish_reason: {known}")
-    if known in _GAVE_UP:
-        raise ModelError(f"The model server gave up on the answer (`{known}`).", reason=f"finish_reason: {known}")
+    check_ending(known)
     shown = f"`{name}`" if _NAME.fullmatch(name) else "a reason"
     raise ModelError(
         f"The model's answer ended for {shown}, which Canopy doesn't know, so that it does not count as complete.",
@@ -172,13 +172,14 @@ def _words(body: object, depth: int = 0) -> str:
 
 
 def _words_in(body: dict[str, object], depth: int) -> str:
-    loc = body.get("loc")
-    if "msg" in body and isinstance(loc, list):  # a web framework's complaint about a field
-        return f"{'.'.join(map(_code, loc[:6]))}: {_words(body['msg'], depth + 1)}"
-    for key in ("error", "message", "detail", "errors", "msg", "error_message"):
-        if words := _words(body.get(key), depth + 1):
+    parts = folded(body)
+    loc = parts.get("loc")
+    if "msg" in parts and isinstance(loc, list):  # a web framework's complaint about a field
+        return f"{'.'.join(map(_code, loc[:6]))}: {_words(parts['msg'], depth + 1)}"
+    for key in _SENTENCES:
+        if words := _words(parts.get(key), depth + 1):
             return words
-    return _codes(body, "type", "code")
+    return _codes(parts, "type", "code")
 
 
 def _codes(parts: Mapping[str, object], *keys: str) -> str:

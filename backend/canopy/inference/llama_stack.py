@@ -14,7 +14,8 @@ from canopy.inference.base import ChatRequest, Completed, Deltas
 from canopy.inference.dialect import Attempt, Dialect
 from canopy.inference.endpoints import root
 from canopy.inference.reasons import fit
-from canopy.inference.reply import Reply, truncated
+from canopy.inference.reply import Reply
+from canopy.inference.verdicts import truncated
 from canopy.inference.watchdog import Watchdog
 
 if TYPE_CHECKING:

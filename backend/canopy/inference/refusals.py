@@ -3,11 +3,12 @@
 import math
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from canopy.errors import CanopyError, ModelBusy, ModelError, ModelNotFound, ModelTimeout, ModelUnreachable
-from canopy.inference.complaints import Complaint, complaint_of, prompt_too_long, refused, says_room
-from canopy.inference.reply import web_page
+from canopy.inference.complaints import Complaint, complaint_in, complaint_of, prompt_too_long, refused, says_room
+from canopy.inference.faults import status_of
+from canopy.inference.verdicts import web_page
 from canopy.outgoing import redirection
 from canopy.retry_after import seconds_in
 
@@ -26,6 +27,17 @@ _QUOTA = re.compile(
 )
 _PASSES = re.compile(r"(?i)(retry|try again) (in|after) \d|per (second|minute)|rate limit")
 _NEEDS_TLS = re.compile(r"(?i)plain HTTP request was sent to HTTPS port|sent an HTTP request to an HTTPS server")
+
+
+# The status that a complaint's words begin with, and those for which there are words for programs.
+_STATUS = re.compile(r"(?i)\A(?:[\w.]{1,60}: ?)?([45]\d\d)(?= *[:\-])|\b(?:error|status) code:? ([45]\d\d)\b")
+_CODES = {
+    429: re.compile(r"(?i)rate_?limit|too_?many_?requests|overloaded|insufficient_quota|resource_exhausted"),
+    404: re.compile(r"(?i)model_?not_?found|\bnot_?found_?error"),
+    401: re.compile(r"(?i)invalid_api_key|authentication|unauthori[sz]ed|permission_?denied"),
+    503: re.compile(r"(?i)service_?unavailable"),
+    504: re.compile(r"(?i)gateway_?timeout"),
+}
 
 
 class Refusal(NamedTuple):
@@ -79,6 +91,25 @@ def error_of(refusal: Refusal, model: str) -> CanopyError:
         error = refused(refusal.complaint, f"The model server {sentence}.")
     error.reason = reason
     return error
+
+
+def reported(error: Mapping[str, Any], model: str) -> CanopyError:
+    """The error to raise for one that a server reports instead of, or inside, an answer.
+
+    It means what the same status means that comes before an answer, but for the address, which was right.
+    """
+    complaint = complaint_in(error)
+    status = status_of(error) or _status_told(complaint)
+    found = _by_status(Refusal(status, complaint, False, {}, ""), model)
+    found = found or refused(complaint, "The model server reported an error while it answered.")
+    found.reason = complaint.words or None
+    return found
+
+
+def _status_told(complaint: Complaint) -> int:
+    if told := _STATUS.search(complaint.words):
+        return int(told[1] or told[2])
+    return next((status for status, code in _CODES.items() if code.search(complaint.codes)), 0)
 
 
 def _by_place(refusal: Refusal) -> CanopyError | None:  # noqa: PLR0911 - a table, one row per cause

@@ -10,10 +10,13 @@ from typing import Any
 
 import orjson
 
-from canopy.errors import CanopyError, ModelError, ModelReplyEmpty, ModelReplyTruncated
+from canopy.errors import CanopyError, ModelError
 from canopy.inference.base import Completed, Deltas
-from canopy.inference.complaints import good_ending, is_complaint, reported
+from canopy.inference.complaints import check_ending, good_ending
+from canopy.inference.faults import fault_in, is_name_of_error, is_ordinary, told_instead
+from canopy.inference.refusals import reported
 from canopy.inference.thoughts import Thoughts
+from canopy.inference.verdicts import NotJson, empty, foreign, truncated
 
 # Far above any chunk of a completion; a line that never ends must not fill the memory.
 _LONGEST_LINE = 4_000_000
@@ -25,6 +28,8 @@ _LONGEST_REPLY = 1_000_000
 # Bytes of everything, with what is no text: the longest reply in chunks of 500 bytes for four characters.
 _LARGEST_BODY = 128_000_000
 
+_MOST_CHOICES = 128  # in one chunk, of which one was asked for
+_MOST_OTHERS = 20_000  # chunks of another choice than the first that are kept, until that one comes
 _LONGEST_MODEL = 200  # characters of a model's name, as in the values
 _LARGEST_COUNT = 2**31 - 1  # tokens; what the stores hold
 
@@ -58,6 +63,7 @@ class Reply:
         self._any_object = False  # there was something that did not say of itself that it is data
         self._odd = False  # there are halves of characters
         self._half = ""  # of a character that two chunks share
+        self._others: list[tuple[dict[str, Any], dict[str, Any]]] = []  # as long as there is no first choice
         self._length = 0  # characters so far, thoughts included
         self._size = 0  # bytes so far
         self._any_event = False
@@ -86,10 +92,10 @@ class Reply:
                 else:
                     self._event = b""
             if len(self._rest) > _LONGEST_LINE:
-                raise _foreign(bytes(self._rest))
+                raise foreign(bytes(self._rest))
             if self._size > _LARGEST_BODY:
                 raise ModelError(f"The model server sent more than {_LARGEST_BODY:,} bytes for one answer.")
-        except _NotJson as odd:
+        except NotJson as odd:
             self._fail(odd.failure())
         except CanopyError as failure:
             self._fail(failure)
@@ -104,9 +110,12 @@ class Reply:
                 self._read_line(line, deltas)
             if self._body is not None:
                 self._read_event(b"\n".join(self._body), deltas)
+            if not self.begun and self._finish_reason is None:
+                for event, choice in self._others:  # a server that counts from 1
+                    self._read_choice(event, choice, deltas)
             if self._any_object and not (self.begun or self._finish_reason or self.done):
-                raise _foreign(line)
-        except _NotJson:  # it broke off; where the finish reason was there before, that changes nothing
+                raise foreign(line)
+        except NotJson:  # it broke off; where the finish reason was there before, that changes nothing
             if self._finish_reason is None:
                 self._fail(truncated())
         except CanopyError as failure:
@@ -129,7 +138,7 @@ class Reply:
             self._body.append(line)
             self._length += len(line)
             if self._length > _LONGEST_LINE:
-                raise _foreign(line)
+                raise foreign(line)
         elif line.startswith(b"data:"):
             self._read_named(line[5:], deltas)
         elif line.startswith(b"event:"):
@@ -137,27 +146,27 @@ class Reply:
         elif line == b"\r":
             self._event = b""
         elif line.startswith(b"error:"):
-            raise reported({"error": _value(line[6:])})
+            raise self._reported({"error": _value(line[6:])})
         elif not self._any_event and line.startswith(_BYTE_ORDER_MARK):
             self._read_line(line[3:] or b"\r", deltas)
         elif line.lstrip().startswith(b"{"):
             self._read_object(line, deltas)
         elif not line.startswith(_NO_DATA):
-            raise _foreign(line)
+            raise foreign(line)
 
     def _read_object(self, line: bytes, deltas: Deltas) -> None:
         """A line that begins a JSON object without saying that it is data."""
         self._any_object = True
         try:
             self._read_event(line, deltas)
-        except _NotJson:
+        except NotJson:
             if self._any_event:
                 raise
             self._body = [line]
 
     def _read_named(self, data: bytes, deltas: Deltas) -> None:
-        if self._event == b"error":
-            raise reported({"error": _value(data)})
+        if is_name_of_error(self._event.decode(errors="replace")):
+            raise self._reported({"error": _value(data)})
         if self._event not in _SIGNS_OF_LIFE:
             self._read_event(data, deltas)
 
@@ -171,13 +180,14 @@ class Reply:
                 return
         self._any_event = True
         try:
-            if event.get("error"):
-                raise reported(event)
-            choices = event.get("choices")
-            if choices:
-                self._read_choice(event, choices[0], deltas)
-            elif choices is None and is_complaint(event):
-                raise reported(event)
+            if is_ordinary(event):
+                self._read_choice(event, event["choices"][0], deltas)
+            elif fault := fault_in(event):
+                raise self._reported(fault)
+            elif choices := event.get("choices"):
+                self._read_choices(event, choices, deltas)
+            elif told := told_instead(event):
+                raise self._reported(told)
             if usage := event.get("usage"):
                 self._usage = dict(usage)
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as odd:
@@ -195,13 +205,30 @@ class Reply:
             # Takes halves of characters, which a server may spread over two chunks.
             event = json.loads(data.decode(errors="replace"))
         except (ValueError, RecursionError) as malformed:
-            raise _NotJson(data) from malformed
+            raise NotJson(data) from malformed
         self._odd = True
         return event
 
+    def _reported(self, error: dict[str, Any]) -> CanopyError:
+        return reported(error, self._model)
+
+    def _read_choices(self, event: dict[str, Any], choices: list[dict[str, Any]], deltas: Deltas) -> None:
+        """One choice was asked for, and that is the first. Of others, where there are any, the ends are looked at."""
+        if len(choices) > _MOST_CHOICES:
+            raise TypeError("a choice or two")
+        for choice in choices:
+            if not (index := choice.get("index")):
+                self._read_choice(event, choice, deltas)
+                continue
+            if reason := choice.get("finish_reason"):
+                good_ending(reason)
+            if not self.begun and (not self._others or self._others[0][1].get("index") == index):
+                self._others.append((event, choice))
+                self.heard = True
+                if len(self._others) > _MOST_OTHERS:
+                    raise ModelError("The model server's answer is none of the choice that was asked for.")
+
     def _read_choice(self, event: dict[str, Any], choice: dict[str, Any], deltas: Deltas) -> None:
-        if choice.get("error"):
-            raise reported(choice)
         delta = choice.get("delta") or ({} if "delta" in choice else choice.get("message")) or {}
         text = delta.get("content")
         if text.__class__ is list:
@@ -222,6 +249,7 @@ class Reply:
                 self._say(text, deltas)
         if reason := choice.get("finish_reason"):
             self._finish_reason = good_ending(reason)
+            check_ending(str(choice.get("native_finish_reason")).lower())
             if isinstance(model := event.get("model"), str) and 0 < len(model) <= _LONGEST_MODEL and "\0" not in model:
                 self._model = model
 
@@ -269,7 +297,7 @@ class Reply:
             raise self._failure
         last_line = bytes(self._rest.strip())
         if last_line and not self._any_event and not last_line.startswith(b"data:"):
-            raise _foreign(last_line)
+            raise foreign(last_line)
         if not self._any_word:
             raise empty(self._finish_reason, thought=self.begun)
         # The reason is the one sign of an end that every server gives: OGX and Llama Stack send no `[DONE]`.
@@ -282,51 +310,6 @@ class Reply:
     def _count(self, key: str) -> int | None:
         count = self._usage.get(key)
         return count if type(count) is int and 0 <= count <= _LARGEST_COUNT else None
-
-
-class _NotJson(Exception):  # noqa: N818 - no error yet: more of it may follow
-    """Data that is no JSON, and may be the beginning of some."""
-
-    def __init__(self, data: bytes) -> None:
-        super().__init__()
-        self._data = data
-
-    def failure(self) -> ModelError:
-        """The error, if nothing follows that makes it whole."""
-        return ModelError("The model server sent a chunk that is not JSON.", reason=_excerpt(self._data))
-
-
-def truncated() -> ModelReplyTruncated:
-    """The error for a reply that broke off."""
-    return ModelReplyTruncated("The model's reply broke off before its end.")
-
-
-def empty(finish_reason: str | None, *, thought: bool) -> ModelReplyEmpty:
-    """The error for a reply without a word of an answer."""
-    if finish_reason == "length":
-        return ModelReplyEmpty("The model used up `summarize.max_tokens` before its first word: raise it.")
-    if thought:
-        return ModelReplyEmpty("The model thought, and then answered without a word.")
-    return ModelReplyEmpty("The model answered without a word.")
-
-
-def _foreign(line: bytes) -> ModelError:
-    if line.lstrip().startswith(b"<"):
-        return web_page(200)
-    sentence = "The model server answered with something other than an event stream."
-    return ModelError(sentence, reason=_excerpt(line))
-
-
-def _excerpt(data: bytes) -> str:
-    return " ".join(data[:1000].decode(errors="replace").split())
-
-
-def web_page(status: int) -> ModelError:
-    """The error where a web page answers: a proxy, a sign-in, another program."""
-    return ModelError(
-        f"What answers at the model server's address is a web page ({status}): check `LLAMA_STACK_URL`, and what "
-        "stands between it and Canopy."
-    )
 
 
 def _value(data: bytes) -> object:

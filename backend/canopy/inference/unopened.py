@@ -8,8 +8,8 @@ import logging
 from dataclasses import replace
 
 from canopy.inference.base import ChatRequest, Completed, Deltas
-from canopy.inference.reply import empty
 from canopy.inference.thoughts import Thoughts
+from canopy.inference.verdicts import empty
 from canopy.thoughts import lone_end
 
 _log = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ import httpx
 from canopy.errors import CanopyError, ModelError, ModelTimeout, ModelUnreachable
 from canopy.inference.endpoints import endpoints, root
 from canopy.inference.refusals import RETRY_AFTER, Refusal, error_of, refusal_of
-from canopy.inference.reply import truncated
+from canopy.inference.verdicts import truncated
 from canopy.outgoing.causes import Peer, cause_of
 from canopy.outgoing.clients import streaming_client
 from canopy.retry_after import seconds_in

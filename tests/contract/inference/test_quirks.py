@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canopy.errors import CanopyError, ModelError
+from canopy.errors import CanopyError, ModelBusy, ModelError, ModelNotFound, ModelTimeout
 from canopy.inference.base import Completed
 from canopy.inference.reasons import fit
 from canopy.inference.reply import Reply
@@ -55,6 +55,32 @@ def test_no_failure_in_any_form_passes_for_an_answer(name: str, size: int) -> No
     assert end.code == failure.code
     assert failure.told.lower() in (end.reason or "").lower()
     assert text in ("", ANSWER)
+
+
+@pytest.mark.parametrize("before", [b"", TEXT])
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        ({"error": {"message": "Rate limit reached", "code": 429}}, ModelBusy),
+        ({"error": {"message": "Loading", "status": "503"}}, ModelBusy),
+        ({"object": "error", "message": "Slow down", "code": 429}, ModelBusy),
+        ({"error": {"message": "Overloaded", "type": "overloaded_error"}}, ModelBusy),
+        ({"error": {"message": "429: too many requests for this minute"}}, ModelBusy),
+        ({"error": "litellm.RateLimitError: Error code: 429 - {}"}, ModelBusy),
+        ({"error": {"message": "You exceeded your current quota", "code": "insufficient_quota"}}, ModelError),
+        ({"error": {"message": "The model `m` does not exist", "code": 404}}, ModelNotFound),
+        ({"error": {"message": "No such model", "code": "model_not_found"}}, ModelNotFound),
+        ({"error": {"message": "Wrong key", "code": 401}}, ModelError),
+        ({"detail": "Not in time", "status_code": 504}, ModelTimeout),
+    ],
+)
+def test_an_error_inside_a_stream_means_what_its_status_means_before_one(
+    before: bytes, error: dict[str, object], kind: type[CanopyError]
+) -> None:
+    _, end = read(before + data(error, DONE))
+    assert type(end) is kind, end
+    sentences = {"quota": "quota", "key": "credentials"}
+    assert all(told in end.sentence for word, told in sentences.items() if word in str(error))
 
 
 @pytest.mark.parametrize("reason", ["stop", "STOP", "eos_token", "end_turn", "tool_calls", "function_call", "COMPLETE"])
