@@ -38,6 +38,7 @@
     │   ├── MaxTokensRefused        502 model_error
     │   ├── ModelTimeout            504 model_timeout
     │   ├── ModelReplyEmpty         502 model_reply_empty
+    │   ├── ModelContentFiltered    502 model_content_filtered
     │   └── ModelReplyTruncated     502 model_reply_truncated
     ├── Overloaded                  503 overloaded
     ├── ShuttingDown                503 shutting_down
@@ -49,29 +50,66 @@ The message is a sentence for the person who made the request: what is wrong and
 never holds a secret, a stack trace or what the client sent. `reason`, of another server, is for the log and reviewers.
 """
 
-from typing import ClassVar
+from canopy.errors.base import CanopyError
+from canopy.errors.models import (
+    MaxTokensRefused,
+    ModelBusy,
+    ModelContentFiltered,
+    ModelError,
+    ModelNotFound,
+    ModelReplyEmpty,
+    ModelReplyTruncated,
+    ModelTimeout,
+    ModelUnreachable,
+)
 
-
-class CanopyError(Exception):
-    """The root: an HTTP status, a stable code for programs and a sentence for people.
-
-    `retry_after` is in whole seconds and becomes the header `Retry-After`. `reason` is what another server said.
-    """
-
-    status: ClassVar[int] = 500
-    code: ClassVar[str] = "internal_error"
-    told: ClassVar[str] = "The server said: “{}”."  # how the reason is
-
-    def __init__(self, sentence: str, *, retry_after: int | None = None, reason: str | None = None) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
-        self.retry_after = retry_after
-        self.reason = reason
-
-    @property
-    def in_full(self) -> str:
-        """The sentence with what another server said, for people who may read that."""
-        return f"{self.sentence} {self.told.format(self.reason)}" if self.reason else self.sentence
+__all__ = [
+    "AmbiguousRequestId",
+    "BodyTimeout",
+    "BodyTooLarge",
+    "CanopyError",
+    "ClientGone",
+    "ComparisonExpired",
+    "ComparisonForeign",
+    "ComparisonNotFound",
+    "ConfigError",
+    "CrossOrigin",
+    "ExperimentNotFound",
+    "FeatureDisabled",
+    "FeedbackForeign",
+    "FeedbackNotFound",
+    "Forbidden",
+    "GenerationNotFound",
+    "HeadTimeout",
+    "HeadTooLarge",
+    "IdempotencyConflict",
+    "IdentityRefused",
+    "InputError",
+    "MalformedRequest",
+    "MaxTokensRefused",
+    "MetricsElsewhere",
+    "ModelBusy",
+    "ModelContentFiltered",
+    "ModelError",
+    "ModelNotFound",
+    "ModelReplyEmpty",
+    "ModelReplyTruncated",
+    "ModelTimeout",
+    "ModelUnreachable",
+    "NotFound",
+    "Overloaded",
+    "PromptTooLong",
+    "PublishError",
+    "RateLimited",
+    "ScanTimeout",
+    "ScansBusy",
+    "ShuttingDown",
+    "StillBlind",
+    "StoreError",
+    "TooManyVoters",
+    "Unauthenticated",
+    "UserForeign",
+]
 
 
 class ConfigError(CanopyError):
@@ -262,56 +300,6 @@ class ComparisonExpired(CanopyError):
 
     status = 410
     code = "comparison_expired"
-
-
-class ModelError(CanopyError):
-    """The model server failed."""
-
-    status = 502
-    code = "model_error"
-
-
-class ModelUnreachable(ModelError):
-    """No connection to the model server."""
-
-    status = 503
-    code = "model_unreachable"
-
-
-class ModelBusy(ModelError):
-    """The model server refuses more work for now."""
-
-    status = 503
-    code = "model_busy"
-
-
-class ModelNotFound(ModelError):
-    """The model server doesn't have the configured model."""
-
-    code = "model_not_found"
-
-
-class MaxTokensRefused(ModelError):
-    """The model server allows no answer of that length."""
-
-
-class ModelTimeout(ModelError):
-    """The model server was silent for too long."""
-
-    status = 504
-    code = "model_timeout"
-
-
-class ModelReplyEmpty(ModelError):
-    """The model answered without a word."""
-
-    code = "model_reply_empty"
-
-
-class ModelReplyTruncated(ModelError):
-    """The model's reply broke off."""
-
-    code = "model_reply_truncated"
 
 
 class Overloaded(CanopyError):
