@@ -3,6 +3,7 @@
 import asyncio
 import socket
 
+import orjson
 import pytest
 
 from canopy.errors import ConfigError
@@ -62,7 +63,7 @@ BUSY = b'{"detail": "The model is busy.", "code": "model_busy"}'
             "The backend broke off: The model was silent. (model_timeout)",
         ),
         (Answer((BUSY,), 502), "", "The backend answered with status 502 (model_busy): The model is busy."),
-        (Answer((b"<html>",), 500), "", "The backend answered with status 500."),
+        (Answer((b"<html>",), 500, (), "text/html"), "", "The backend answered with status 500."),
         (Answer((b'{"detail": [{"input": "text"}]}',), 422), "", "The backend answered with status 422."),
         (Answer((), 307, (("Location", "/login"),)), "", "The backend answered with status 307."),
         (
@@ -139,22 +140,100 @@ async def test_all_questions_wait_when_one_is_told_to() -> None:
         assert sorted(fake.asked[1:]) == ["0", "1", "2", "first"]
 
 
+def failed_with(code: str, status: int = 502) -> Answer:
+    """Canopy's own account of why there is no answer."""
+    return Answer((orjson.dumps({"detail": "A sentence.", "code": code}),), status, (), "application/json")
+
+
+def broken_off(code: str) -> Answer:
+    return Answer((delta("Half"), event(type="error", error="A sentence.", code=code)))
+
+
 @pytest.mark.parametrize(
-    ("answer", "unanswered"),
+    "answer",
     [
-        (Answer((BUSY,), 429), True),
-        (Answer((BUSY,), 503), True),
-        (Answer((), 0, cut=True), True),
-        (Answer((event(type="error", error="The server ends.", code="shutting_down"),)), True),
-        (Answer((event(type="error", error="The model failed.", code="model_error"),)), False),
-        (Answer((BUSY,), 502), False),
-        (Answer((BUSY,), 422), False),
-        (Answer((DONE,)), False),
+        Answer((DONE,)),
+        failed_with("model_reply_empty"),
+        broken_off("model_reply_empty"),
+        failed_with("model_content_filtered"),
+        broken_off("model_content_filtered"),
+        failed_with("prompt_too_long", 422),
+        failed_with("invalid_input", 422),
+        failed_with("body_too_large", 413),
     ],
 )
-async def test_no_answer_for_a_reason_that_is_not_the_answers_is_told_apart(answer: Answer, unanswered: bool) -> None:
+async def test_what_the_model_made_of_the_text_is_its_answer(answer: Answer) -> None:
     async with FakeBackend() as fake:
-        assert (await asked(fake, answer)).unanswered is unanswered
+        attempt = await asked(fake, answer)
+        assert attempt.error
+        assert not attempt.unanswered
+
+
+PAGE = b"<!DOCTYPE html><html><title>Bad gateway</title></html>"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer((BUSY,), 429),
+        Answer((BUSY,), 503),
+        Answer((), 0, cut=True),
+        Answer((delta("Half"),), cut=True),
+        Answer((delta("Half"),)),
+        *(Answer((PAGE,), status, (), "text/html") for status in (400, 408, 413, 422, 500, 502, 504, 520, 529)),
+        Answer((), 302, (("Location", "/login"),)),
+        Answer((b'{"error": "Unexpected endpoint or method."}',), 200, (), "application/json"),
+        Answer((b'{"detail": [{"loc": ["body", "text"], "msg": "Field required"}]}',), 422, (), "application/json"),
+        failed_with("feature_disabled", 404),
+        *(failed_with(code) for code in ("model_error", "model_not_found", "model_reply_truncated", "of_a_later_one")),
+        *(broken_off(code) for code in ("model_error", "model_timeout", "model_reply_truncated", "shutting_down")),
+        failed_with("model_timeout", 504),
+        failed_with("internal_error", 500),
+    ],
+)
+async def test_whatever_stands_between_a_question_and_its_answer_says_nothing_of_it(answer: Answer) -> None:
+    async with FakeBackend() as fake:
+        assert (await asked(fake, answer)).unanswered
+
+
+async def test_an_answer_that_did_not_come_in_time_says_nothing_of_it() -> None:
+    async with FakeBackend() as fake:
+        assert (await asked(fake, Answer((delta("Half"),), hang=True), within=0.3)).unanswered
+
+
+async def test_a_gateway_without_a_backend_is_asked_again() -> None:
+    async with FakeBackend() as fake:
+        attempt = await asked(fake, Answer((PAGE,), 502, (), "text/html"), Answer((delta("Here."), DONE)))
+        assert (attempt.answer, attempt.error) == ("Here.", None)
+
+
+@pytest.mark.parametrize(
+    ("answer", "path", "advice"),
+    [
+        (Answer((b'{"detail":"Not Found"}',), 404), "", "and not the model server's."),
+        (Answer((b'{"error":{"message":"File Not Found","code":404}}',), 404), "", "and not the model server's."),
+        (failed_with("not_found", 404), "/summarize", "without /summarize, /docs or another route behind it"),
+        (failed_with("method_not_allowed", 405), "/docs", "without /summarize, /docs or another route behind it"),
+        (Answer((PAGE,), 404, (), "text/html"), "", "--backend takes the address of Canopy's page alone"),
+        (Answer((PAGE,), 200, (), "text/html"), "", "a proxy in front of it wants to know who asks."),
+        (Answer((PAGE,), 407, (), "text/html"), "", "Give the proxy on the way its user in HTTP_PROXY"),
+    ],
+)
+async def test_a_wrong_address_ends_the_run_at_once_with_the_right_one(answer: Answer, path: str, advice: str) -> None:
+    async with FakeBackend() as fake, Backend(fake.url + path, token=None, timeout=10) as backend:
+        fake.default = answer
+        with pytest.raises(ConfigError) as refused:
+            await backend.ask("/summarize", "text")
+        assert advice in refused.value.sentence
+        assert f"{path}/summarize" in refused.value.sentence or answer.status == 407
+        assert fake.asked == ["text"]
+
+
+async def test_a_backend_that_fails_to_say_what_it_is_ends_the_run() -> None:
+    async with FakeBackend() as fake, Backend(fake.url, token=None, timeout=10, retries=0) as backend:
+        fake.flags_answer = Answer((PAGE,), 502, (), "text/html")
+        with pytest.raises(ConfigError, match=r"can't say what it is\. The backend answered with status 502\."):
+            await backend.target()
 
 
 _FORBIDDEN = b'{"detail": "Only reviewers may.", "code": "forbidden"}'

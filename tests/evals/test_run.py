@@ -79,8 +79,8 @@ async def test_bad_answers_and_faults_close_it_with_their_reasons(tmp_path: Path
         backend.default = GOOD
         backend.answers = {
             f"{TEXT}1": [LONG],
-            f"{TEXT}2": [Answer((delta("Half"),))],
-            f"{TEXT}3": [Answer((event(type="error", error="The model was silent.", code="model_timeout"),))],
+            f"{TEXT}2": [Answer((DONE,))],
+            f"{TEXT}3": [Answer((event(type="error", error="The model said nothing.", code="model_reply_empty"),))],
         }
         folder = suite(tmp_path / "evals", ["x", "x", "x", "x", "  "])
         status, out, errors, run = await evaluated(folder, backend)
@@ -88,7 +88,7 @@ async def test_bad_answers_and_faults_close_it_with_their_reasons(tmp_path: Path
         assert f"{TEXT}4" not in backend.asked
     assert [case.status for case in run.cases] == ["passed", "failed", "failed", "failed", "awaiting_review"]
     assert "The gate failed: 1 of 4 cases pass (25.0%); 100.0% is needed." in errors
-    for reason in ("length gave 0", "without its `done` event", "The model was silent. (model_timeout)"):
+    for reason in ("length gave 0", "The answer is empty.", "The model said nothing. (model_reply_empty)"):
         assert reason in out
     assert "Awaiting review:\n  " in out
 

@@ -3,8 +3,10 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from tests.evals.test_run import GOOD, TEXT, evaluated, suite
-from tests.support.backend_server import Answer, FakeBackend, canopy
+from tests.support.backend_server import FLAGS, Answer, FakeBackend, canopy
 
 
 async def test_what_was_not_answered_leaves_the_run_undecided_and_is_asked_again(tmp_path: Path) -> None:
@@ -34,6 +36,29 @@ async def test_a_backend_that_lets_nobody_in_ends_the_run_and_it_goes_on_with_a_
         assert run.cases == []
         backend.default = GOOD
         assert (await evaluated(folder, backend, "--resume"))[0] == 0
+
+
+@pytest.mark.parametrize(
+    "outage",
+    [
+        Answer((b"<html>Bad gateway</html>",), 504, (), "text/html"),
+        Answer((b"<html>Sign in</html>",), 200, (), "text/html"),
+        Answer((b'{"detail": "The model server failed (529).", "code": "model_error"}',), 502),
+    ],
+)
+async def test_an_outage_is_no_wrong_answer_and_the_run_goes_on_behind_it(tmp_path: Path, outage: Answer) -> None:
+    folder = suite(tmp_path / "evals", ["x", "x"])
+    async with FakeBackend() as backend:
+        backend.default, backend.flags = outage, None
+        status, _, errors, run = await evaluated(folder, backend)
+        assert status == 2, errors
+        assert not [case for case in run.cases if case.status != "unscored"]
+        page = await asyncio.to_thread((tmp_path / "results" / "report.html").read_text)
+        assert "Not answered for a reason that isn" in page or not run.cases
+        backend.default, backend.flags = GOOD, FLAGS
+        status, _, errors, run = await evaluated(folder, backend, "--resume")
+    assert status == 0, errors
+    assert [case.status for case in run.cases] == ["passed", "passed"]
 
 
 async def test_a_run_waits_for_a_backend_that_says_how_long_and_says_so(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from canopy.evals.results import Score
 from canopy.evals.scorers import OpenScorers, Row, open_scorers
 from canopy.evals.scorers.kinds import Finding, MeasuringScorer
 from canopy.settings import Settings
+from tests.support.backend_server import Answer, FakeBackend
 from tests.support.model_scripts import Script
 from tests.support.model_server import FakeModelServer
 
@@ -228,6 +229,26 @@ async def test_a_judge_that_cannot_be_reached_is_found_before_the_first_row(fold
     sentence = await refusal(opened(folder, "http://user:sk-secret@127.0.0.1:9"))
     assert sentence.startswith("The judge does not answer (the model server at http://127.0.0.1:9): ")
     assert "sk-secret" not in sentence
+    sentence = await refusal(opened(folder, "http://127.0.0.1:9"))
+    assert "start it, or check the port in --judge." in sentence
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (Answer((b"<html>",), 200, (), "text/html"), "is a web page (200): check --judge,"),
+        (Answer((b"<html>",), 502, (), "text/html"), "is a web page (502): check --judge,"),
+        (Answer((b'{"detail": "Not Found"}',), 404), "check the path in --judge."),
+        (Answer((), 307, (("Location", "/v1"),)), "put the right address into --judge."),
+        (Answer((b"Client sent an HTTP request to an HTTPS server.",), 400), "begin --judge with https://."),
+    ],
+)
+async def test_a_judges_address_is_called_by_its_option(folder: Path, answer: Answer, told: str) -> None:
+    async with FakeBackend() as elsewhere:
+        elsewhere.fixed = answer
+        sentence = await refusal(opened(folder, elsewhere.url))
+    assert told in sentence
+    assert "LLAMA_STACK_URL" not in sentence
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from canopy.evals.speed import Speed
+from tests.support.backend_server import Answer, FakeBackend
 from tests.support.model_scripts import Script
 from tests.support.model_server import FakeModelServer
 from tests.support.server import running_server
@@ -66,12 +67,23 @@ async def test_a_backend_that_is_not_there_is_a_sentence(tmp_path: Path) -> None
 
 
 async def test_a_measurement_without_an_answer_is_none(tmp_path: Path) -> None:
-    (tmp_path / "a_tests.yaml").write_text(SUITE.replace("/summarize", "/nowhere"))
-    async with FakeModelServer() as model, running_server(tmp_path, {"LLAMA_STACK_URL": model.url}) as server:
-        status, out, err = await canopy(str(tmp_path), "--backend", server.url, "--requests", "2")
+    (tmp_path / "a_tests.yaml").write_text(SUITE)
+    async with FakeBackend() as backend:
+        backend.default = Answer((b'{"detail": "The model server failed (500).", "code": "model_error"}',), 502)
+        status, out, err = await canopy(str(tmp_path), "--backend", backend.url, "--requests", "2")
     assert status == 2
-    assert "2 failures: The backend answered with status 404" in out
+    assert "2 failures: The backend answered with status 502" in out
     assert "Nothing was answered" in err
+
+
+async def test_an_address_that_is_not_canopys_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "a_tests.yaml").write_text(SUITE)
+    async with FakeBackend() as backend:
+        backend.default = Answer((b'{"detail": "Not Found"}',), 404)
+        status, out, err = await canopy(str(tmp_path), "--backend", backend.url, "--requests", "2")
+    assert (status, out) == (2, "")
+    assert "--backend takes the address of Canopy's page alone" in err
+    assert "Traceback" not in err
 
 
 async def test_a_folder_without_suites_is_a_sentence(tmp_path: Path) -> None:

@@ -73,7 +73,9 @@ async def test_every_quirk_goes_through_an_evaluation_and_its_judge(
         if name not in FAILURES:
             assert (case.status, attempt.answer) == ("passed", ANSWER), (case.prompt, case.reason)
         elif case.prompt in told:
-            assert case.status == "failed", case.prompt
+            # What the model says is its answer; what breaks off, or comes from elsewhere, is none of it.
+            wrong = FAILURES[name].code in ("model_reply_empty", "model_content_filtered", "prompt_too_long")
+            assert case.status == ("failed" if wrong else "unscored"), (case.prompt, case.reason)
             assert attempt.error, case.prompt
         else:
             assert case.status == "unscored", case.prompt

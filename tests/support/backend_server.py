@@ -59,6 +59,8 @@ class FakeBackend:
         self.answers: dict[str, list[Answer]] = {}
         self.default = ECHO
         self.flags: dict[str, Any] | None = FLAGS
+        self.flags_answer: Answer | None = None  # instead of the flags
+        self.fixed: Answer | None = None  # to whatever is asked
         self.asked: list[str] = []
         self.headers: dict[str, str] = {}  # of the last request, names in lower case
         self.path = ""
@@ -99,8 +101,11 @@ class FakeBackend:
         _, path, _ = head[0].split(" ", 2)
         self.headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:])}
         body = await reader.readexactly(int(self.headers.get("content-length", 0)))
-        if path.startswith("/feature-flags"):
-            answer = Answer((json.dumps(self.flags).encode(),), 200 if self.flags else 404, (), "application/json")
+        if self.fixed:
+            answer = self.fixed
+        elif path.startswith("/feature-flags"):
+            flags = Answer((json.dumps(self.flags).encode(),), 200 if self.flags else 404, (), "application/json")
+            answer = self.flags_answer or flags
         else:
             self.path = path
             answer = self._answer_to(json.loads(body)["prompt"])

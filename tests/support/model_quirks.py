@@ -126,8 +126,14 @@ _BROKE = {"code": 502, "message": "backend pod left"}
 FAILURES: dict[str, Failure] = {
     **{
         f"the finish reason {reason}": Failure(TEXT + data(chunk({}, reason), DONE), "model_error", reason)
-        for reason in ("error", "abort", "content_filter", "ERROR", "insufficient_system_resource", "moonphase")
+        for reason in ("error", "abort", "ERROR", "insufficient_system_resource", "moonphase")
     },
+    "a filter at the end": Failure(TEXT + data(chunk({}, "content_filter"), DONE), "model_content_filtered", "filter"),
+    "a filter in an error": Failure(
+        data({"error": {"message": "The text breaks a rule.", "code": "content_filter"}}),
+        "model_content_filtered",
+        "breaks a rule",
+    ),
     "an error beside the choices": Failure(
         TEXT + data(chunk({"content": ""}, "error", error=_BROKE), DONE), "model_error", "backend pod left"
     ),
@@ -161,7 +167,7 @@ FAILURES: dict[str, Failure] = {
     ),
     "another choice that was filtered": Failure(
         TEXT + data(START | {"choices": [{"index": 1, "finish_reason": "content_filter"}]}, STOP),
-        "model_error",
+        "model_content_filtered",
         "filter",
     ),
     "a native error beside a good end": Failure(

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from canopy import __version__
 from canopy.errors import ConfigError
-from canopy.evals.refusals import PASSING, Refusal
+from canopy.evals.refusals import OF_THE_ANSWER, Refusal, web_page
 from canopy.evals.results import Attempt, Target, Tested
 from canopy.outgoing import redirection
 from canopy.outgoing.causes import Peer, why
@@ -58,7 +58,7 @@ class _Reply:
     output_tokens: int | None = None
     tested: Tested | None = None
     done: bool = False
-    unanswered: bool = False  # for a reason that isn't the answer's
+    of_the_answer: bool = False  # whether the reason why there is no good one is the text's or the answer's own
 
     def finish(self, event: dict[str, Any]) -> None:
         """Take in the `done` event."""
@@ -72,11 +72,11 @@ class _Reply:
         usage = event.get("usage")
         self.output_tokens = usage.get("output_tokens") if isinstance(usage, dict) else None
 
-    def attempt(self, error: str | None, *, unanswered: bool = False) -> Attempt:
+    def attempt(self, error: str | None) -> Attempt:
         return Attempt(
             answer="".join(self.texts),
             error=error,
-            unanswered=unanswered,
+            unanswered=error is not None and not self.of_the_answer,
             request_id=self.request_id,
             generation_id=self.generation_id,
             time_to_first_token=None if self.first_token is None else self.first_token - self.began,
@@ -145,7 +145,16 @@ class Backend:
         await self._client.aclose()
 
     async def target(self) -> Target:
-        """The backend's own account of itself, as far as it gives one. Raises ConfigError when it can't be reached."""
+        """The backend's own account of itself, as far as it gives one.
+
+        Raises ConfigError when it can't be reached, and where it fails to answer.
+        """
+        try:
+            return await self._patiently(self._target)
+        except _BusyError as busy:
+            raise ConfigError(f"The backend at {self.url} can't say what it is. {busy.attempt.error}") from busy
+
+    async def _target(self) -> Target:
         try:
             async with asyncio.timeout(self._timeout):
                 response = await self._client.get("/feature-flags", params={"details": "true"})
@@ -154,6 +163,9 @@ class Backend:
         location = response.headers.get("location")
         if moved := redirection(response.status_code, location, str(response.url), "--backend"):
             raise ConfigError(f"The backend at {self.url} answers elsewhere. {moved}")
+        refusal = Refusal.of(response.status_code, response.content)
+        if refusal.may_pass or refusal.status >= 500:
+            raise _busy(_Reply(), refusal, response)
         with suppress(orjson.JSONDecodeError, LookupError, TypeError, AttributeError):
             details = orjson.loads(response.content)
             flags = {str(name): bool(flag["enabled"]) for name, flag in details["flags"].items()}
@@ -163,25 +175,32 @@ class Backend:
     async def ask(self, endpoint: str, prompt: str) -> Attempt:
         """The answer to a prompt, or why there is none.
 
-        Asks again when the backend is busy (429, 503) or the connection fails before an answer began. What still isn't
-        answered then for such a reason is `unanswered`. Raises RefusedError at a 401 or 403, and ConfigError when the
-        backend can't be reached: both say nothing of the case.
+        Asks again when the backend is busy (429, 503, 502 of a proxy) or the connection fails before an answer began.
+        What isn't answered for a reason that is neither the text's nor the answer's is `unanswered`. Raises
+        RefusedError where nobody is let in or Canopy isn't there, and ConfigError when the backend can't be reached.
         """
+        try:
+            return await self._patiently(lambda: self._ask_once(endpoint, prompt))
+        except _BusyError as busy:
+            if busy.unreachable:
+                raise self._unreachable(busy) from busy
+            return busy.attempt
+
+    async def _patiently[T](self, ask: Callable[[], Awaitable[T]]) -> T:
+        """What asking gives, again and again as long as that may help. Raises _BusyError where it didn't."""
         pause, tries, given_up_at = _FIRST_PAUSE, 0, time.monotonic() + self._patience
         while True:
             if self._retries:
                 await self._turn()
             try:
-                return await self._ask_once(endpoint, prompt)
+                return await ask()
             except _BusyError as later:
                 tries += 1
                 told = bool(later.after)
                 after = max(pause, later.after or 0)
                 late = time.monotonic() + after > given_up_at
                 if not self._retries or late or (tries > self._retries and not told):
-                    if later.unreachable:
-                        raise self._unreachable(later) from later
-                    return later.attempt
+                    raise
                 if told:
                     self._hold(after, later.attempt.error or "")
                     continue
@@ -215,11 +234,11 @@ class Backend:
                 try:
                     response = await self._client.send(request, stream=True)
                 except httpx.RequestError as error:
-                    unreachable = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
-                    broken = reply.attempt("The backend closed the connection without an answer.", unanswered=True)
+                    unreachable = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError)
+                    broken = reply.attempt("The backend closed the connection without an answer.")
                     raise _BusyError(broken, unreachable=unreachable) from error
                 try:
-                    return reply.attempt(await self._read(response, reply), unanswered=reply.unanswered)
+                    return reply.attempt(await self._read(response, reply))
                 finally:
                     await response.aclose()
         except TimeoutError:
@@ -230,24 +249,25 @@ class Backend:
     async def _read(self, response: httpx.Response, reply: _Reply) -> str | None:
         """Take the answer in; the reason why it is none, if so."""
         reply.request_id = response.headers.get("X-Request-Id")
-        location = response.headers.get("location")
-        if moved := redirection(response.status_code, location, str(response.url), "--backend"):
-            reply.unanswered = True
+        location, asked = response.headers.get("location"), str(response.url)
+        if moved := redirection(response.status_code, location, asked, "--backend"):
             return f"The backend answered with status {response.status_code}. {moved}"
         if response.status_code != 200:
             refusal = Refusal.of(response.status_code, await response.aread())
-            if response.status_code in (401, 403):
-                raise RefusedError(f"{refusal.sentence} {refusal.advice(token=self._has_token)}")
-            if response.status_code in (429, 503):
-                busy = reply.attempt(refusal.sentence, unanswered=True)
-                raise _BusyError(busy, seconds_in(response.headers.get("Retry-After")))
+            if refusal.is_final:
+                raise RefusedError(f"{refusal.sentence} {refusal.advice(asked, token=self._has_token)}")
+            if refusal.may_pass:
+                raise _busy(reply, refusal, response)
+            reply.of_the_answer = refusal.is_of_the_answer
             return refusal.sentence
         kind = response.headers.get("Content-Type", "").partition(";")[0]
+        if kind == "text/html":
+            raise RefusedError(web_page(asked, token=self._has_token))
         if kind != "text/event-stream":
             return f"The backend answered with {kind or 'no content type'} instead of text/event-stream."
         async for event in _events(response):
             if event.get("type") == "error":
-                reply.unanswered = event.get("code") in PASSING
+                reply.of_the_answer = event.get("code") in OF_THE_ANSWER
                 return f"The backend broke off: {event.get('error')} ({event.get('code', 'no code')})"
             if event.get("type") == "done":
                 reply.finish(event)
@@ -258,6 +278,7 @@ class Backend:
                 reply.texts.append(delta)
         if not reply.done:
             return "The answer broke off: the stream ended without its `done` event."
+        reply.of_the_answer = True
         return None if "".join(reply.texts).strip() else "The answer is empty."
 
     def _check_marked(self, reply: _Reply) -> None:
@@ -274,6 +295,10 @@ class Backend:
         late = isinstance(error, TimeoutError)
         reason = f"It did not answer within {self._timeout:g} s." if late else why(error, _PEER, self.url)
         return ConfigError(f"The backend at {self.url} can't be reached. {reason}")
+
+
+def _busy(reply: _Reply, refusal: Refusal, response: httpx.Response) -> _BusyError:
+    return _BusyError(reply.attempt(refusal.sentence), seconds_in(response.headers.get("Retry-After")))
 
 
 async def _events(response: httpx.Response) -> AsyncGenerator[dict[str, Any]]:

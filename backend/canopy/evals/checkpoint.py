@@ -95,6 +95,11 @@ def kept(
     Cases without a score are done again, and with `retry_unusable` all that any scorer failed at. Raises ConfigError
     when the two runs can't be one, because something else was asked, or it is scored differently.
     """
+    known = {
+        case.id: case
+        for case in previous.cases
+        if case.status in ("passed", "failed") and not (retry_unusable and unusable(case))
+    }
     differing = [
         name
         for name, before, after in (
@@ -107,16 +112,11 @@ def kept(
         )
         if before != after
     ]
-    if differing:
+    if known and differing:  # of nothing there is nothing to be mixed
         raise ConfigError(
             f"This run can't go on: {' and '.join(differing)} changed since it began, and a report must not mix the "
             "two. Run without --resume."
         )
-    known = {
-        case.id: case
-        for case in previous.cases
-        if case.status in ("passed", "failed") and not (retry_unusable and unusable(case))
-    }
     return [
         known[case.id].model_copy(update={"file": file})
         for file, case in cases

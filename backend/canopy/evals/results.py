@@ -56,7 +56,7 @@ class Attempt(_Record):
     answer: str = Field(description="What the backend answered; empty or partial where `error` is set.")
     error: str | None = Field(None, description="Why this is no answer: the status, the error event, empty, truncated.")
     unanswered: bool = Field(
-        False, description="Whether the reason in `error` isn't the answer's: busy, refused, no connection."
+        False, description="Whether the reason in `error` isn't the answer's: busy, refused, failed, no connection."
     )
     request_id: str | None = Field(None, description="Under which operators find the call.")
     generation_id: str | None = None

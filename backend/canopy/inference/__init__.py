@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from canopy.inference.base import Inference
+from canopy.inference.base import ADDRESS, Inference
 from canopy.inference.embedded import LEANING, EmbeddedInference
 from canopy.inference.llama_stack import LlamaStackInference
 from canopy.settings import Settings
@@ -10,8 +10,8 @@ from canopy.settings import Settings
 __all__ = ["open_inference"]
 
 
-def open_inference(llama_stack_url: str | None, settings: Settings) -> Inference:
-    """The model server at a URL; without one, the embedded model."""
+def open_inference(llama_stack_url: str | None, settings: Settings, address: str = ADDRESS) -> Inference:
+    """The model server at a URL, which comes from the setting `address`; without one, the embedded model."""
     connect = partial(
         LlamaStackInference,
         connect_timeout=settings.model_connect_timeout,
@@ -21,5 +21,5 @@ def open_inference(llama_stack_url: str | None, settings: Settings) -> Inference
         reply_timeout=settings.model_reply_timeout,
     )
     if llama_stack_url:
-        return connect(llama_stack_url)
+        return connect(llama_stack_url, address=address)
     return EmbeddedInference(lambda url, key: connect(url, api_key=key, besides=LEANING))

@@ -8,6 +8,10 @@ from typing import Any, Literal, Protocol
 type Deltas = list[str]
 
 
+# The setting that a model server's address comes from, as sentences name it.
+ADDRESS = "`LLAMA_STACK_URL`"
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One turn of a conversation."""

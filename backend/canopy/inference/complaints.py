@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import orjson
 
-from canopy.errors import MaxTokensRefused, ModelError, PromptTooLong
+from canopy.errors import MaxTokensRefused, ModelContentFiltered, ModelError, PromptTooLong
 from canopy.inference.faults import folded
 
 # Ends of a complete answer, as OpenAI, TGI, Llama Stack, Ollama, Anthropic, Cohere, Mistral and Gemini name them.
@@ -15,7 +15,10 @@ _WHOLE = {
     *("tool_calls", "tool_call", "tool_use", "function_call", "complete", "completed", "done", "end", "finished"),
 }
 _CUT = {"length", "max_tokens", "max_output_tokens", "model_length", "out_of_tokens", "max_length"}
-_FILTERED = {"content_filter", "content_filtered", "safety", "recitation", "prohibited_content", "blocklist", "refusal"}
+_FILTERED = {
+    *("content_filter", "content_filtered", "safety", "recitation", "prohibited_content", "blocklist", "refusal"),
+    *("guardrail_intervened", "spii", "sensitive"),
+}
 _GAVE_UP = {"error", "abort", "aborted", "cancelled", "canceled", "failed", "timeout", "insufficient_system_resource"}
 _NAME = re.compile(r"[\w .:-]{1,40}")
 
@@ -31,6 +34,12 @@ _TOO_LONG = re.compile(
     | reduce \s the \s length \s of \s the \s (messages|input|prompt)
     | (input|prompt) .{0,40} (exceed|longer \s than|must \s have \s less)
     | token \s count .{0,30} exceed | too \s many \s (input \s)? tokens"""
+)
+# As Azure, OpenAI, LiteLLM, Alibaba, DeepSeek and Google say it; a filter that doesn't run says something else.
+_FILTER = re.compile(
+    r"""(?ix) \bcontent_(filter|policy_violation)\b | ContentPolicyViolation | ResponsibleAIPolicyViolation
+    | data_inspection_failed | \bprohibited_content\b | content \s exists \s risk
+    | (violat\w+|triggering) .{0,40} (content|usage|safety) .{0,20} polic"""
 )
 _PARAMETER = re.compile(r"(?i)max_(completion_|new_|output_)?tokens")
 _ANSWER = re.compile(r"(?i)maximum (number of )?tokens|(completion|output) tokens|in the (completion|output)")
@@ -132,10 +141,17 @@ def prompt_too_long(reason: str | None = None) -> PromptTooLong:
     return PromptTooLong(sentence, reason=reason)
 
 
+def filtered(complaint: Complaint) -> bool:
+    """Whether a filter for what texts say has refused one."""
+    return _FILTER.search(complaint.text) is not None
+
+
 def check_ending(known: str) -> None:
     """Raise ModelError for a finish reason, in lower case, that is known to end no complete answer."""
     if known in _FILTERED:
-        raise ModelError(f"The model server's filter stopped the answer (`{known}`).", reason=f"finish_reason: {known}")
+        raise ModelContentFiltered(
+            f"The model server's filter stopped the answer (`{known}`).", reason=f"finish_reason: {known}"
+        )
     if known in _GAVE_UP:
         raise ModelError(f"The model server gave up on the answer (`{known}`).", reason=f"finish_reason: {known}")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from canopy.errors import CanopyError, ModelTimeout
-from canopy.inference.base import ChatRequest, Completed, Deltas
+from canopy.inference.base import ADDRESS, ChatRequest, Completed, Deltas
 from canopy.inference.dialect import Attempt, Dialect
 from canopy.inference.endpoints import root
 from canopy.inference.reasons import fit
@@ -48,8 +48,12 @@ class LlamaStackInference:
         reply_timeout: float = 3600,
         api_key: str | None = None,
         besides: Mapping[str, Any] | None = None,
+        address: str = ADDRESS,
     ) -> None:
-        """`besides` is what every request has beside its own: parameters that this server alone understands."""
+        """`besides` is what every request has beside its own: parameters that this server alone understands.
+
+        `address` is the setting that the URL comes from, as sentences name it.
+        """
         self._url = url
         self._connect_timeout = connect_timeout
         self._first_token_timeout = first_token_timeout
@@ -58,6 +62,7 @@ class LlamaStackInference:
         self._retries = retries
         self._api_key = api_key
         self._besides = dict(besides or {})
+        self._address = address
         self._dialects: dict[str, Dialect] = {}
         self._endpoint: str | None = None  # the one of the server's possible addresses that answered last
         self._loading: asyncio.Task[Upstream] | None = None
@@ -89,7 +94,7 @@ class LlamaStackInference:
         upstream = await asyncio.shield(self._load())  # shielded: other callers wait for the same task
         dialect = self._dialect(request.model)
         thoughts = dialect.unopened.thoughts() if request.hide_thoughts else None
-        reply, texts = Reply(request.model, thoughts), list[str]()
+        reply, texts = Reply(request.model, thoughts, self._address), list[str]()
         attempt = Attempt(request, dialect)
         watchdog = Watchdog(self._first_token_timeout, self._reply_timeout)
         try:
@@ -174,7 +179,13 @@ class LlamaStackInference:
         # Imported late and in a thread: the client library takes half a second that nobody should wait for.
         upstream: type[Upstream] = import_module("canopy.inference.upstream").Upstream
         gc.freeze()  # a hundred thousand objects that stay: the collector need not walk through them again
-        return upstream(self._url, connect_timeout=self._connect_timeout, retries=self._retries, api_key=self._api_key)
+        return upstream(
+            self._url,
+            connect_timeout=self._connect_timeout,
+            retries=self._retries,
+            api_key=self._api_key,
+            address=self._address,
+        )
 
 
 def _told(error: CanopyError, request: ChatRequest, secret: str) -> CanopyError:

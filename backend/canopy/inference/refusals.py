@@ -5,8 +5,25 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from canopy.errors import CanopyError, ModelBusy, ModelError, ModelNotFound, ModelTimeout, ModelUnreachable
-from canopy.inference.complaints import Complaint, complaint_in, complaint_of, prompt_too_long, refused, says_room
+from canopy.errors import (
+    CanopyError,
+    ModelBusy,
+    ModelContentFiltered,
+    ModelError,
+    ModelNotFound,
+    ModelTimeout,
+    ModelUnreachable,
+)
+from canopy.inference.base import ADDRESS
+from canopy.inference.complaints import (
+    Complaint,
+    complaint_in,
+    complaint_of,
+    filtered,
+    prompt_too_long,
+    refused,
+    says_room,
+)
 from canopy.inference.faults import status_of
 from canopy.inference.verdicts import web_page
 from canopy.outgoing import redirection
@@ -82,10 +99,13 @@ def refusal_of(status: int, body: bytes, headers: Mapping[str, str], asked: str)
     return Refusal(status, _page_words(data) if is_page else complaint_of(data), is_page, headers, asked)
 
 
-def error_of(refusal: Refusal, model: str) -> CanopyError:
-    """The error to raise for a refusal. What the server wrote is its `reason` and no part of the sentence."""
+def error_of(refusal: Refusal, model: str, address: str = ADDRESS) -> CanopyError:
+    """The error to raise for a refusal. What the server wrote is its `reason` and no part of the sentence.
+
+    `address` is the setting that the server's address comes from.
+    """
     status, reason = refusal.status, refusal.complaint.words or None
-    error = _by_place(refusal) or _by_status(refusal, model)
+    error = _by_place(refusal, address) or _by_status(refusal, model)
     if error is None:
         sentence = f"failed ({status})" if status >= 500 else f"refused the request ({status})"
         error = refused(refusal.complaint, f"The model server {sentence}.")
@@ -112,28 +132,30 @@ def _status_told(complaint: Complaint) -> int:
     return next((status for status, code in _CODES.items() if code.search(complaint.codes)), 0)
 
 
-def _by_place(refusal: Refusal) -> CanopyError | None:  # noqa: PLR0911 - a table, one row per cause
+def _by_place(refusal: Refusal, address: str) -> CanopyError | None:  # noqa: PLR0911 - a table, one row per cause
     """Where something else than a model server's API answers."""
     status = refusal.status
-    if moved := redirection(status, refusal.headers.get("location"), refusal.asked, "`LLAMA_STACK_URL` (or --judge)"):
+    if moved := redirection(status, refusal.headers.get("location"), refusal.asked, address):
         return ModelError(f"The model server answers elsewhere. {moved}")
     if _NEEDS_TLS.search(refusal.complaint.words):
-        return ModelError("The model server speaks TLS alone: begin `LLAMA_STACK_URL` with https://.")
+        return ModelError(f"The model server speaks TLS alone: begin {address} with https://.")
     if status == 407:
         return ModelError("The proxy before the model server asks for a user: give it one, or use NO_PROXY.")
     if refusal.is_page and status == 503:
-        return ModelUnreachable(web_page(status).sentence, retry_after=RETRY_AFTER)
+        return ModelUnreachable(web_page(status, address).sentence, retry_after=RETRY_AFTER)
     if refusal.is_page and status not in (401, 413, 429):
-        return web_page(status)
+        return web_page(status, address)
     if refusal.is_about_path:
         return ModelError(
-            f"The model server has no chat completions at its address ({status}): check the path in `LLAMA_STACK_URL`."
+            f"The model server has no chat completions at its address ({status}): check the path in {address}."
         )
     return None
 
 
 def _by_status(refusal: Refusal, model: str) -> CanopyError | None:  # noqa: PLR0911 - a table, one row per status
     status = refusal.status
+    if status < 500 and filtered(refusal.complaint):
+        return ModelContentFiltered("The model server's filter refused the text, or the answer to it.")
     if refusal.is_about_quota:
         return ModelError(
             f"The quota at the model server is used up ({status}): look at the plan and the bills of the account whose "

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from canopy.errors import CanopyError, ModelError
-from canopy.inference.base import Completed, Deltas
+from canopy.inference.base import ADDRESS, Completed, Deltas
 from canopy.inference.complaints import check_ending, good_ending
 from canopy.inference.faults import fault_in, is_name_of_error, is_ordinary, told_instead
 from canopy.inference.refusals import reported
@@ -49,12 +49,13 @@ class Reply:
     `complete`.
     """
 
-    def __init__(self, model: str, thoughts: Thoughts | None) -> None:
-        """`thoughts` leaves them out; without it all that comes is the answer."""
+    def __init__(self, model: str, thoughts: Thoughts | None, address: str = ADDRESS) -> None:
+        """`thoughts` leaves them out; without it all that comes is the answer. `address` is where that was set."""
         self.done = False  # by `[DONE]` or by an error: nothing that matters follows
         self.heard = False  # the last feed held a token, of the answer or of the thoughts before it
         self.begun = False  # any feed did
         self._model = model
+        self._address = address
         self._hide_thoughts = thoughts is not None
         self._thoughts = thoughts  # None: what comes is the answer
         self._rest = bytearray()  # a line whose end is still to come
@@ -92,7 +93,7 @@ class Reply:
                 else:
                     self._event = b""
             if len(self._rest) > _LONGEST_LINE:
-                raise foreign(bytes(self._rest))
+                raise foreign(bytes(self._rest), self._address)
             if self._size > _LARGEST_BODY:
                 raise ModelError(f"The model server sent more than {_LARGEST_BODY:,} bytes for one answer.")
         except NotJson as odd:
@@ -114,7 +115,7 @@ class Reply:
                 for event, choice in self._others:  # a server that counts from 1
                     self._read_choice(event, choice, deltas)
             if self._any_object and not (self.begun or self._finish_reason or self.done):
-                raise foreign(line)
+                raise foreign(line, self._address)
         except NotJson:  # it broke off; where the finish reason was there before, that changes nothing
             if self._finish_reason is None:
                 self._fail(truncated())
@@ -138,7 +139,7 @@ class Reply:
             self._body.append(line)
             self._length += len(line)
             if self._length > _LONGEST_LINE:
-                raise foreign(line)
+                raise foreign(line, self._address)
         elif line.startswith(b"data:"):
             self._read_named(line[5:], deltas)
         elif line.startswith(b"event:"):
@@ -152,7 +153,7 @@ class Reply:
         elif line.lstrip().startswith(b"{"):
             self._read_object(line, deltas)
         elif not line.startswith(_NO_DATA):
-            raise foreign(line)
+            raise foreign(line, self._address)
 
     def _read_object(self, line: bytes, deltas: Deltas) -> None:
         """A line that begins a JSON object without saying that it is data."""
@@ -297,7 +298,7 @@ class Reply:
             raise self._failure
         last_line = bytes(self._rest.strip())
         if last_line and not self._any_event and not last_line.startswith(b"data:"):
-            raise foreign(last_line)
+            raise foreign(last_line, self._address)
         if not self._any_word:
             raise empty(self._finish_reason, thought=self.begun)
         # The reason is the one sign of an end that every server gives: OGX and Llama Stack send no `[DONE]`.

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Self
 
 from canopy.errors import ModelError, ModelTimeout
+from canopy.inference.base import ADDRESS
 from canopy.settings import Settings
 
 if TYPE_CHECKING:
@@ -16,11 +17,15 @@ _SCORE_TIMEOUT = 300
 
 
 class ScoringApi:
-    """The scoring API of the server at a URL, however that was pasted. Use it as an asynchronous context manager."""
+    """The scoring API of the server at a URL, however that was pasted. Use it as an asynchronous context manager.
 
-    def __init__(self, url: str, settings: Settings) -> None:
+    `address` is the setting that the URL comes from.
+    """
+
+    def __init__(self, url: str, settings: Settings, address: str = ADDRESS) -> None:
         self._url = url
         self._settings = settings
+        self._address = address
         self._upstream: Upstream
 
     async def __aenter__(self) -> Self:
@@ -69,5 +74,8 @@ class ScoringApi:
         # Imported late and in a thread, as `llama_stack.py` does and for its reason.
         upstream: type[Upstream] = import_module("canopy.inference.upstream").Upstream
         return upstream(
-            self._url, connect_timeout=self._settings.model_connect_timeout, retries=self._settings.model_retries
+            self._url,
+            connect_timeout=self._settings.model_connect_timeout,
+            retries=self._settings.model_retries,
+            address=self._address,
         )

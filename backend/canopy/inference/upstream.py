@@ -13,6 +13,7 @@ import aiohttp
 import httpx
 
 from canopy.errors import CanopyError, ModelError, ModelTimeout, ModelUnreachable
+from canopy.inference.base import ADDRESS
 from canopy.inference.endpoints import endpoints, root
 from canopy.inference.refusals import RETRY_AFTER, Refusal, error_of, refusal_of
 from canopy.inference.verdicts import truncated
@@ -28,7 +29,6 @@ try:
 finally:
     logging.getLogger().removeHandler(_keep_out)
 
-_PEER = Peer("the model server", "`LLAMA_STACK_URL`")
 _LONGEST_WAIT = 5  # seconds that a request waits for a busy server; beyond it the person is told instead
 
 
@@ -36,6 +36,7 @@ class Upstream:
     """A model server behind `llama_stack_client`. May be made in a thread, is used in the event loop.
 
     `endpoints` are the addresses where its chat completions may be. Without an `api_key` the environment's is sent.
+    `address` is the setting that the URL comes from.
     """
 
     # What a call can raise: the client's own errors before the headers, the transport's raw ones in the body.
@@ -48,10 +49,13 @@ class Upstream:
         OSError,
     )
 
-    def __init__(self, url: str, *, connect_timeout: float, retries: int, api_key: str | None = None) -> None:
+    def __init__(
+        self, url: str, *, connect_timeout: float, retries: int, api_key: str | None = None, address: str = ADDRESS
+    ) -> None:
         # `pool` bounds the look-up of the name too. There is no read timeout: the caller has its own, on tokens.
         timeout = httpx.Timeout(None, connect=connect_timeout, pool=connect_timeout)
         self._http = streaming_client(url, timeout=timeout, hooks=[_retry_soon_or_never])
+        self._peer = Peer("the model server", address)
         self.endpoints = endpoints(url)
         self._client = AsyncLlamaStackClient(
             base_url=root(url), api_key=api_key, http_client=self._http, timeout=timeout, max_retries=retries
@@ -109,14 +113,13 @@ class Upstream:
         response = error.response
         return refusal_of(response.status_code, response.content, response.headers, str(error.request.url))
 
-    @staticmethod
-    def translate(error: Exception, model: str) -> CanopyError:
+    def translate(self, error: Exception, model: str) -> CanopyError:
         """The error to raise for one of `FAILURES`."""
-        if refusal := Upstream.refusal(error):
-            return error_of(refusal, model)
+        if refusal := self.refusal(error):
+            return error_of(refusal, model, self._peer.setting)
         match error:
             case APIConnectionError():
-                return _unreachable(error)
+                return _unreachable(error, self._peer)
             case httpx.DecodingError():
                 return ModelError("The model server's answer is not encoded as it says.")
             case _:
@@ -127,8 +130,8 @@ class Upstream:
         await self._http.aclose()
 
 
-def _unreachable(error: APIConnectionError) -> CanopyError:
-    sentence, timed_out, reason = cause_of(error, _PEER, str(error.request.url))
+def _unreachable(error: APIConnectionError, peer: Peer) -> CanopyError:
+    sentence, timed_out, reason = cause_of(error, peer, str(error.request.url))
     if sentence and timed_out:
         return ModelTimeout(sentence, reason=reason)
     return ModelUnreachable(

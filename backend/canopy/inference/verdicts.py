@@ -29,10 +29,10 @@ def empty(finish_reason: str | None, *, thought: bool) -> ModelReplyEmpty:
     return ModelReplyEmpty("The model answered without a word.")
 
 
-def foreign(line: bytes) -> ModelError:
-    """The error for what is no event stream."""
+def foreign(line: bytes, address: str) -> ModelError:
+    """The error for what is no event stream; `address` is the setting that the server's address comes from."""
     if line.lstrip().startswith(b"<"):
-        return web_page(200)
+        return web_page(200, address)
     sentence = "The model server answered with something other than an event stream."
     return ModelError(sentence, reason=_excerpt(line))
 
@@ -41,9 +41,9 @@ def _excerpt(data: bytes) -> str:
     return " ".join(data[:1000].decode(errors="replace").split())
 
 
-def web_page(status: int) -> ModelError:
+def web_page(status: int, address: str) -> ModelError:
     """The error where a web page answers: a proxy, a sign-in, another program."""
     return ModelError(
-        f"What answers at the model server's address is a web page ({status}): check `LLAMA_STACK_URL`, and what "
-        "stands between it and Canopy."
+        f"What answers at the model server's address is a web page ({status}): check {address}, and what stands "
+        "between it and Canopy."
     )

@@ -16,6 +16,7 @@ from canopy.inference import open_inference
 from canopy.inference.scoring import ScoringApi
 from canopy.settings import Settings
 
+_JUDGE = "--judge"
 _AT_ONCE = 4  # rows per scorer; a judge is often the same small server that is being evaluated
 
 
@@ -66,7 +67,7 @@ async def open_scorers(
     async with AsyncExitStack() as stack:
         inference = None
         if judges:
-            inference = open_inference(judge_url, settings)
+            inference = open_inference(judge_url, settings, _JUDGE)
             stack.push_async_callback(inference.close)
             await inference.start()
             for judge in judges:
@@ -122,7 +123,7 @@ async def _server(
         return None, None
     if url is None:
         raise ConfigError("Scoring by Llama Stack needs its server: name it with --judge URL.")
-    api = await stack.enter_async_context(ScoringApi(url, settings))
+    api = await stack.enter_async_context(ScoringApi(url, settings, _JUDGE))
     try:
         missing = wanted - await api.functions()
         reason = f"It doesn't have {' and '.join(f'`{name}`' for name in sorted(missing))}." if missing else None
