@@ -125,9 +125,9 @@ class LlamaStackInference:
             limit = self._token_timeout if reply.begun else self._first_token_timeout
             raise ModelTimeout(f"The model was silent for {limit:g} seconds.") from error
         except upstream.FAILURES as error:
-            raise _told(upstream.translate(error, request.model), request, upstream.secret) from error
+            raise _told(upstream.translate(error, request.model), request, texts, upstream.secret) from error
         except CanopyError as error:
-            raise _told(error, request, upstream.secret) from error.__cause__
+            raise _told(error, request, texts, upstream.secret) from error.__cause__
         except RuntimeError as error:
             # What the transport raises for a read after its own close; any other RuntimeError is a bug.
             if not self._closed:
@@ -188,8 +188,9 @@ class LlamaStackInference:
         )
 
 
-def _told(error: CanopyError, request: ChatRequest, secret: str) -> CanopyError:
-    """The error with its reason made fit to be told."""
+def _told(error: CanopyError, request: ChatRequest, texts: Deltas, secret: str) -> CanopyError:
+    """The error with its reason made fit to be told: without what was sent, and without what was answered."""
     if error.reason:
-        error.reason = fit(error.reason, [turn.content for turn in request.messages], [secret])
+        private = [*(turn.content for turn in request.messages), "".join(texts)]
+        error.reason = fit(error.reason, private, [secret], [request.model])
     return error

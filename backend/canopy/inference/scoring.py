@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from canopy.errors import ModelError, ModelTimeout
 from canopy.inference.base import ADDRESS
+from canopy.inference.reasons import fit
 from canopy.settings import Settings
 
 if TYPE_CHECKING:
@@ -64,7 +65,9 @@ class ScoringApi:
         except TimeoutError as error:
             raise ModelTimeout(f"The server gave no score within {_SCORE_TIMEOUT} seconds.") from error
         except self._upstream.FAILURES as error:
-            raise self._upstream.translate(error, str(params.get("judge_model"))) from error
+            failure = self._upstream.translate(error, str(params.get("judge_model")))
+            failure.reason = fit(failure.reason or "", row.values(), [self._upstream.secret]) or None
+            raise failure from error
         except UnicodeEncodeError:  # the row's own, which can't be sent: the server is not to blame
             raise
         except (IndexError, KeyError, TypeError, ValueError, RecursionError) as error:

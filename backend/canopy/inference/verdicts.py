@@ -1,6 +1,7 @@
 """The errors for bodies that are no answer, or none that is complete."""
 
 from canopy.errors import ModelError, ModelReplyEmpty, ModelReplyTruncated
+from canopy.inference.reasons import in_known_words
 
 
 class NotJson(Exception):  # noqa: N818 - no error yet: more of it may follow
@@ -37,8 +38,10 @@ def foreign(line: bytes, address: str) -> ModelError:
     return ModelError(sentence, reason=_excerpt(line))
 
 
-def _excerpt(data: bytes) -> str:
-    return " ".join(data[:1000].decode(errors="replace").split())
+def _excerpt(data: bytes) -> str | None:
+    """What may be told of a body that is neither an answer nor a complaint. A piece of JSON may be either."""
+    start = data[:2_000].lstrip()
+    return None if start[:1] in (b"{", b"[") else in_known_words(start.decode(errors="replace"))
 
 
 def web_page(status: int, address: str) -> ModelError:

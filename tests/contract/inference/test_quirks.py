@@ -1,6 +1,8 @@
 """What real servers send is read for what it means, however the network cuts it; what is no answer is none."""
 
+import json
 from itertools import pairwise
+from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given
@@ -11,7 +13,7 @@ from canopy.inference.base import Completed
 from canopy.inference.reasons import fit
 from canopy.inference.reply import Reply
 from canopy.inference.thoughts import Thoughts
-from tests.support.model_quirks import ANSWER, ANSWERS, DONE, FAILURES, START, STOP, TEXT, USAGES, chunk, data, say
+from tests.support.model_quirks import ANSWER, ANSWERS, DONE, END, FAILURES, START, STOP, TEXT, USAGES, chunk, data, say
 
 SIZES = (1, 2, 7, 64, 1 << 20)  # bytes of each read
 
@@ -169,6 +171,95 @@ def test_a_reason_quotes_no_prompt_and_holds_no_secret() -> None:
     assert reason.startswith("Bad input: '…' near token 7")
     for private in ("knee", "sk-abc", "abc.def", "hunter2", "tops3cret", "1234"):
         assert private not in reason
+
+
+CLINIC = (
+    "Patient Anna Schmidt, 67, from Köln has Krebs\nand owes 4711 euros. Herr Meier aus Köln signs for 李小龍 and रमेश."
+)
+PRIVATE = ("anna", "schm", "köln", "koln", "ln ", "krebs", "4711", "meier", "herr", "李", "小龍", "रम", "owes", "euros")
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        (
+            "1 validation error for Body messages.1.content Input should be a valid list [type=list_type, "
+            "input_value='Patient Anna Schm...and owes 4711 euros.', input_type=str]",
+            "messages.1.content Input should be a valid list [type=list_type, input_value=… input_type=str]",
+        ),
+        ("Bad value input_value='Patient Anna Schm...and owes 4711 euros.' type=str", "input_value=… type=str"),
+        (f"Invalid JSON: {json.dumps([{'role': 'user', 'content': CLINIC}])}", "Invalid JSON:"),
+        (f"Cannot parse: {json.dumps(json.dumps(CLINIC))}", "Cannot parse:"),
+        (f"Cannot parse: {json.dumps(CLINIC)[:40]}", "Cannot parse:"),
+        (f"Blocked by policy: {CLINIC.upper()}", "Blocked by policy:"),
+        (f"Blocked by policy: {quote(CLINIC)} (code 7)", "(code 7)"),
+        (f"Blocked by policy: {quote_plus(CLINIC)}", "Blocked by policy:"),
+        ("Content flagged: words Herr, Meier, aus, Köln", "Content flagged: words …"),
+        ("Content flagged: Herr/Meier|K&ouml;ln &#75;rebs Koln", "Content flagged: …"),
+        ("Content flagged: " + "Köln".encode().decode("latin-1"), "Content flagged: …"),
+        ("Content flagged: \uff28\uff45\uff52\uff52 Mei\u200ber AnnaSchmidt anna_schmidt chmid", "Content flagged: …"),
+        ("请求被拒绝: 患者李小龍有病; रमेश है", "请求被拒绝"),
+        ("owed: 4,711 and 4.711", "owed: …"),
+    ],
+)
+def test_a_reason_has_no_word_of_the_text_however_it_is_quoted(said: str, kept: str) -> None:
+    reason = fit(said, ["Summarize the text.", CLINIC])
+    assert not [private for private in PRIVATE if private in reason.lower()], reason
+    assert kept in reason
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Authorization: Bearer abcdef.ghijk",
+        "headers: {'Authorization': 'Bearer abcdef.ghijk', 'Cookie': 'abcdef=ghijk'}",
+        "{'Authorization': 'Basic abcdefghijk'}",
+        'sent "Authorization": "abcdefghijk"',
+        "Proxy-Authorization=Token abcdef-ghijk",
+        "wrong credentials: Basic abcdefghijk=",
+        "got bearer abcdef.ghijk",
+        "X-Api-Key: abcdefghijk",
+        "Authorization%3A%20Bearer%20abcdef.ghijk",
+    ],
+)
+def test_a_reason_holds_no_credentials(said: str) -> None:
+    reason = fit(said, [])
+    assert "abcdef" not in reason
+    assert "ghijk" not in reason
+
+
+def test_harmless_words_of_a_reason_stay_though_the_text_has_them() -> None:
+    said = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
+    text = "My notes: max_completion_tokens is the parameter of the model, supported instead of max_tokens, 4096 of it."
+    assert fit(said, [text]) == said
+    room = "This model's maximum context length is 8192 tokens, however you requested 9000 tokens. (400)"
+    assert fit(room, [text, "A length of context, requested by the model; tokens."]) == room
+    assert fit("model `anna-7b` not found", ["Dear Anna"], known=["anna-7b"]) == "model `anna-7b` not found"
+
+
+def test_an_error_log_that_is_the_text_is_masked_where_it_is_quoted_at_length() -> None:
+    text = "The request failed because the model is not available on any node."
+    assert fit(f"Blocked: {text} (7)", [text]) == "Blocked: …. (7)"
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (TEXT + b'data: {"choices":[{"index":0,"delta":{"content":"Herr Meier hat Krebs"}}\n\n' + END, None),
+        (TEXT + b"data: Herr Meier hat Krebs.\n\n", None),
+        (b"Herr Meier hat Krebs.\n", None),
+        (
+            b"upstream connect error or disconnect/reset before headers. reset reason: overflow\n",
+            "upstream connect error",
+        ),
+        (TEXT + b"data: Internal Server Error\n\n", "Internal Server Error"),
+    ],
+)
+def test_a_body_that_may_be_an_answer_is_not_quoted(body: bytes, told: str | None) -> None:
+    _, end = read(body)
+    assert isinstance(end, ModelError)
+    assert "Meier" not in f"{end.sentence} {end.reason}"
+    assert (end.reason or "").startswith(told or "") and bool(end.reason) == bool(told)
 
 
 def test_a_short_prompt_and_a_known_secret_are_not_quoted_either() -> None:
