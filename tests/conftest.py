@@ -5,6 +5,7 @@ And the servers of which a test session has one each, because they take too long
 
 import logging
 import os
+import signal
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Generator
 from typing import Any
@@ -26,6 +27,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """`--address` is for tests/attack alone, and is declared where pytest looks for options."""
     parser.addoption("--address", help="attack the server that runs at this address (tests/attack)")
     parser.addoption("--sqlite", action="store_true", help="leave out what needs PostgreSQL")
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C reach the programs under test. What a shell runs in the background ignores it, with its children."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

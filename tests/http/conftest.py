@@ -43,9 +43,9 @@ async def model() -> AsyncGenerator[FakeModelServer]:
         yield server
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session", autouse=True)
-async def _every_file_begins_with_a_model_that_behaves(model: FakeModelServer) -> None:
-    """Another file's misbehaviour would make this one's summaries wait, in whatever order files come."""
+@pytest.fixture(autouse=True)
+def _every_test_begins_with_a_model_that_behaves(model: FakeModelServer) -> None:
+    """Another test's misbehaviour would make this one's summaries wait, in whatever order tests come."""
     model.scripts.clear()
 
 
