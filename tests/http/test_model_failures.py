@@ -40,21 +40,25 @@ INSIDE_THE_STREAM = [
 ]
 
 
-async def test_an_answer_that_broke_may_be_called_bad_and_its_text_becomes_a_test(
-    empty: httpx.AsyncClient, model: FakeModelServer
+@pytest.mark.parametrize("script", ["cut", "broken"])
+async def test_a_failure_takes_no_vote_and_becomes_no_test(
+    empty: httpx.AsyncClient, model: FakeModelServer, script: str
 ) -> None:
-    """A failed side can't be voted on: in a comparison it would lose for no reason of its own.
-
-    A vote on one response says what its reader thinks of it, and of half an answer people think little.
-    """
-    model.scripts["llama32"] = SCRIPTS["cut"]
-    found = events((await empty.post("/summarize", json={"prompt": "A text that broke."})).text)
-    assert found[-2]["type"] == "error"
-    await vote(empty, {"request_id": found[-2]["request_id"], "rating": "thumbs_down"})
+    """It says nothing of the prompt: satisfaction would fall, or a test begin, for a bad day of the model server."""
+    model.scripts["llama32"] = SCRIPTS[script]
+    response = await empty.post("/summarize", json={"prompt": "A text that broke."})
+    trace_id = response.headers["x-request-id"]
+    for named in ({"request_id": trace_id}, {"trace_id": f"tr-{trace_id}", "feature": "summarization"}):
+        for rating in ("thumbs_up", "thumbs_down"):
+            refused = await empty.post("/feedback", json={**named, "rating": rating})
+            assert (refused.status_code, refused.json()["code"]) == (422, "invalid_input")
+            assert "This response failed" in refused.json()["detail"]
+    assert await entries(empty) == []
+    # Texts are their sender's word, as those are that Canopy doesn't know.
+    said = "".join(TOKENS)
+    await vote(empty, {"input_text": "A text that broke.", "response_text": said, "rating": 5, "feature": "summarize"})
     (entry,) = await entries(empty)
-    assert (entry["input_text"], entry["rating"]) == ("A text that broke.", "thumbs_down")
-    assert entry["response_text"] == "".join(event["delta"] for event in found if "delta" in event)
-    assert "A text that broke." in (await empty.get("/feedback/export")).text
+    assert (entry["generation_id"], entry["prompt_id"]) == (None, None)
 
 
 @pytest.mark.parametrize(("script", "status", "code"), BEFORE_THE_STREAM)

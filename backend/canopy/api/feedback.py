@@ -53,7 +53,7 @@ def vote_routes(parts: Parts) -> APIRouter:
         response_model=None,
     )
     async def submit(request: Request) -> Response:
-        """Vote on a response. The header Idempotency-Key makes a retry harmless."""
+        """Vote on a response; one that failed takes no votes. The header Idempotency-Key makes a retry harmless."""
         votes.check()
         ballot = _ballot(request, await read_body(request, settings), settings)  # the bytes are not kept
         receipt = await votes.submit(ballot, trace_id_of(request.scope), asker_in(request.scope))

@@ -29,6 +29,7 @@ _COLUMNS = (
     generations.c.input_length,
     generations.c.response_length,
     generations.c.evaluation,
+    generations.c.status,
     generations.c.comparison_id,
     # True for one side of a comparison that has no ballot yet.
     and_(generations.c.comparison_id.is_not(None), comparisons.c.preference.is_(None)).label("blind"),
@@ -113,7 +114,8 @@ def _grouped(rows: Sequence[Row[Any]], column: str) -> dict[str, list[Row[Any]]]
 
 
 def _the_one(vote: Vote, candidates: list[Row[Any]]) -> Row[Any] | None:
-    found = _own(vote, candidates)
+    answered = [row for row in candidates if not _failed(row)]  # a client may try again in the same trace
+    found = _own(vote, answered or candidates)
     if found is None and candidates:
         raise AmbiguousRequestId("Several responses came under this `request_id`; send `generation_id` instead.")
     return found
@@ -139,6 +141,8 @@ def _recorded(vote: Vote, generation: Row[Any] | None) -> Subject:
         raise StillBlind("This response is one side of a comparison: it can be rated after the comparison's own vote.")
     if generation.evaluation:
         raise InputError("This response was asked for by an evaluation, so that no vote on it counts.")
+    if _failed(generation):
+        raise InputError("This response failed, so that there is nothing to vote on; ask again for one.")
     if not _may_be_on(vote, generation):
         raise InputError(
             f"This response came from the feature `{generation.feature}`; leave `feature` out or send that."
@@ -155,13 +159,20 @@ def _recorded(vote: Vote, generation: Row[Any] | None) -> Subject:
     )
 
 
+def _failed(generation: Row[Any]) -> bool:
+    """Whether there is no answer but an error; where its reader went away in the middle there is one."""
+    failed: bool = generation.status == "failed"
+    return failed
+
+
 def _may_be_on(vote: Vote, generation: Row[Any]) -> bool:
     return vote.feature in (None, generation.feature) or generation.feature in vote.or_features
 
 
 def _pair_of_texts(vote: Vote, input_digest: str, both: str, candidates: list[Row[Any]]) -> Subject:
-    # One side of a blind comparison is passed over: tied to it, the vote would tell its prompt. So is what nobody saw.
-    same = [row for row in candidates if not row.blind and not row.evaluation and _may_be_on(vote, row)]
+    # One side of a blind comparison is passed over: tied to it, the vote would tell its prompt. So are what nobody saw
+    # and what failed, which take no votes.
+    same = [row for row in candidates if not (row.blind or row.evaluation or _failed(row)) and _may_be_on(vote, row)]
     generation = _own(vote, same) or _own(vote, [row for row in same if row.feature == vote.feature])
     if generation is None and vote.unless_known is not None:
         raise vote.unless_known
