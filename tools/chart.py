@@ -13,6 +13,7 @@ from pathlib import Path
 
 import yaml
 
+from canopy.flags.chart.defaults import tree
 from canopy.flags.schema import chart_schema
 from canopy.flags.summaries import OF_A_SERVER, OF_THE_EMBEDDED_MODEL
 
@@ -67,6 +68,11 @@ def summarize() -> str:
     return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
 
 
+def defaults() -> str:
+    """files/defaults.json: what the chart puts where a key is null."""
+    return json.dumps(tree(), ensure_ascii=False) + "\n"
+
+
 def _keys(node: yaml.Node | None, prefix: str, lines: list[str]) -> Iterator[Value]:
     for key, child in node.value if isinstance(node, yaml.MappingNode) else []:
         path = f"{prefix}{key.value}"
@@ -113,3 +119,4 @@ if __name__ == "__main__":
     (CHART / "README.md").write_text(readme())
     (CHART / "values.schema.json").write_text(schema())
     (CHART / "files/summarize.json").write_text(summarize())
+    (CHART / "files/defaults.json").write_text(defaults())

@@ -7,7 +7,7 @@ crashes the process on a document that nests too deeply.
 import re
 from collections.abc import Hashable
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn
+from typing import Any, BinaryIO, ClassVar, NoReturn
 
 import yaml
 from yaml.composer import Composer, ComposerError
@@ -45,6 +45,24 @@ _Resolver.add_implicit_resolver(
     ),
     list("-+0123456789."),
 )
+
+
+class _HelmsResolver(_Resolver):
+    """As Helm's own loader reads plain words: `1e3`, `089` and `0o17` are numbers, too, and `y` and `N` are truths."""
+
+
+_HelmsResolver.yaml_implicit_resolvers = {
+    first: list(rules) for first, rules in _Resolver.yaml_implicit_resolvers.items()
+}
+_HelmsResolver.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(?:\.[0-9_]+|[0-9][0-9_]*(?:\.[0-9_]*)?)(?:[eE][-+]?[0-9]+)?\Z"),
+    list("-+0123456789."),
+)
+
+
+_HelmsResolver.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"[-+]?0o[0-7_]+\Z"), list("-+0"))
+_HelmsResolver.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"[yYnN]\Z"), list("yYnN"))
 
 
 class _Loader(Composer, CParser, SafeConstructor, _Resolver):
@@ -114,6 +132,8 @@ class _Loader(Composer, CParser, SafeConstructor, _Resolver):
         if len(text) > _LONGEST_NUMBER:
             raise ConstructorError(None, None, "a number is too long; put quotes around a text", node.start_mark)
         try:
+            if "0o" in text:
+                return int(text, 8)
             if node.tag.endswith(":float"):
                 return self.construct_yaml_float(node)
             return self.construct_yaml_int(node)
@@ -141,12 +161,18 @@ _Loader.yaml_constructors = {
 }
 
 
-def load(content: bytes) -> tuple[Any, yaml.Node | None]:
+class _HelmsLoader(_Loader):
+    yaml_implicit_resolvers = _HelmsResolver.yaml_implicit_resolvers
+    bool_values: ClassVar = {**SafeConstructor.bool_values, "y": True, "n": False}
+
+
+def load(content: bytes, *, as_helm: bool = False) -> tuple[Any, yaml.Node | None]:
     """The document as mappings, lists and scalars (None where there is none), and its nodes, which know their places.
 
+    `as_helm` reads plain scalars of digits as Helm does. Elsewhere `1e3` is a text, as PyYAML writes it without quotes.
     Raises yaml.YAMLError.
     """
-    loader = _Loader(content)
+    loader = (_HelmsLoader if as_helm else _Loader)(content)
     root = loader.get_single_node()
     return (None if root is None else loader.construct_document(root)), root
 

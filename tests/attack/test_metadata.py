@@ -11,7 +11,8 @@ from tests.support.metadata import METADATA_ADDRESSES
 
 pytestmark = pytest.mark.own_server
 
-SENTENCE = "leads to where clouds give out credentials"
+# What is no usual form of an address is refused as such, wherever it leads.
+REFUSED = "leads to where clouds give out credentials|hides where it leads|must be an address such as"
 
 
 @pytest.mark.parametrize(
@@ -20,7 +21,7 @@ SENTENCE = "leads to where clouds give out credentials"
 @pytest.mark.parametrize("key", ["LLAMA_STACK_URL: ", "mlflow:\n  enabled: true\n  url: "])
 def test_a_metadata_service_as_a_server(key: str, address: str) -> None:
     """It is refused in every form of its address."""
-    with pytest.raises(ConfigError, match=SENTENCE):
+    with pytest.raises(ConfigError, match=REFUSED):
         load_config(f"{key}'{address}'".encode())
 
 
@@ -39,5 +40,5 @@ def test_checking_and_serving_such_values(tmp_path: Path) -> None:
     for arguments in (["check-values", "values.yaml"], ["serve"]):
         done = run_canopy(*arguments, cwd=tmp_path, env={"CANOPY_CONFIG_PATH": "values.yaml", "CANOPY_PORT": "0"})
         assert done.returncode
-        assert SENTENCE in done.stdout + done.stderr
+        assert "hides where it leads" in done.stdout + done.stderr
         assert "Traceback" not in done.stderr

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from canopy.flags.summaries import OF_A_SERVER, OF_THE_EMBEDDED_MODEL
 
@@ -36,6 +36,12 @@ def judges(*names: str) -> Document:
 
 def egress(cidr: str) -> Document:
     return {"networkPolicy": {"extraEgress": [{"to": [{"ipBlock": {"cidr": cidr}}]}]}}
+
+
+def at(path: str, value: Any) -> Document:
+    for key in reversed(path.split(".")):
+        value = {key: value}
+    return cast(Document, value)
 
 
 def trusted(*networks: str) -> list[Document]:
@@ -253,13 +259,44 @@ ROWS: list[list[Document]] = [
     ],
     [{}, {"image": {"tag": None}}, {"image": {"tag": 1}}, {"sumarize": {"enabled": True}}, {"networkPolicy": None}],
 ]
+# Addresses that programs read differently, or not at all, and where addresses stand.
+ODD_ADDRESSES = [
+    *("http://x:99999", "http://x:0", "http://x:", "http://x:08", " http://x:1 ", "http://x:1\n", "HTTP://X:1/V1"),
+    *("http://010.0.0.1:1", "http://10.1", "http://10.0.0.256", "http://0x7f.1", "http://a.1", "http://10.0.0.1."),
+    *("http://x\\y:1", "http://x%41:1", "http://x:1/%zz", "http://x:1/%41", "http://x:1/a b", "http://x:1/ä", "x:1"),
+    *("http://[::1]:1", "http://[::]", "http://[1::2::3]", "http://[::ffff:10.0.0.1]", "http://[::ffff:a00:1]"),
+    *("http://[::a00:1]:1", "http://[FD00::7]:1/v1", "http://[fd00::7", "http://x:1/a@b", "http://X.Y:1", "http://"),
+    *("http://a..b", "http://ä", "http://x:1/\0"),
+]
+ADDRESSES = (
+    *("summarization.endpoint", "mlflow.url", "opentelemetry.endpoint", "proxy.https", "networkPolicy.to.mlflow"),
+    *("MODEL_URL", "networkPolicy.to.postgresql", "networkPolicy.to.identityProvider", "proxy.http"),
+)
+OTHER_NAMES: dict[str, Document] = {key: {"LLAMA_STACK_URL": None} for key in ("summarization.endpoint", "MODEL_URL")}
+NO_LISTS: list[Any] = [None, [], [None], {}, ""]
+NO_SECTIONS: list[Any] = [{"x": 1}, {}, []]
+ODD: list[Document] = [
+    *(at("LLAMA_STACK_URL", address) for address in ODD_ADDRESSES),
+    *(
+        over(OTHER_NAMES.get(path := ADDRESSES[number % len(ADDRESSES)], {}), at(path, address))
+        for number, address in enumerate(ODD_ADDRESSES)
+    ),
+    *(at("extraEnv", [{"name": "X", "value": value}]) for value in (9, True, 5e7, "9", None, [9], {"a": 9})),
+    *(at("extraEnv", [variable]) for variable in ({}, {"name": None}, {"name": 9}, {"name": "X", "valueFrom": {}})),
+    *({"judges": those} for those in NO_LISTS),
+    *({"global": those} for those in NO_SECTIONS),
+    at("resources.limits", None),
+    at("resources.limits.memory", None),
+    at("summarize.prompt", "a\0b"),
+    {"ab_testing": {"enabled": True}, "summarize": {"prompt_b": None}},
+]
 ARGO_CD = {"repo_url": "https://git.example.com/a.git", "chart_path": "helm/canopy", "target_revision": "main"}
 
 
 def combinations() -> list[Document]:
     """Everything that a row has, alone; each way to name people with it; and some hundreds drawn by a fixed seed."""
     base: Document = ARGO_CD | {"LLAMA_STACK_URL": "http://llama-stack-service:8321"}
-    alone = [over(base, part) for row in ROWS for part in row[1:]]
+    alone = [over(base, part) for row in [[{}, *ODD], *ROWS] for part in row[1:]]
     openshift = over(PROXY, {"authProxy": {"kind": "openshift"}})
     other = over(PROXY, {"authProxy": {"kind": "other"}})
     signing_in = [row for row in ROWS if "trusted_proxies" not in str(row) and any("auth" in part for part in row)]

@@ -11,7 +11,7 @@ import yaml
 from canopy.errors import ConfigError
 from canopy.flags import load_config
 from canopy.flags.chart import ChartValues
-from tests.chart.conftest import MINIMAL
+from tests.chart.conftest import MINIMAL, find
 from tests.support.docs import ROOT
 from tests.support.helm import CHART, Helm, HelmError
 from tools import chart
@@ -27,6 +27,15 @@ def test_the_readme_is_up_to_date() -> None:
 
 def test_the_defaults_that_the_templates_compare_with_are_up_to_date() -> None:
     assert (CHART / "files/summarize.json").read_text() == chart.summarize(), "`make chart` makes it anew"
+    assert (CHART / "files/defaults.json").read_text() == chart.defaults(), "`make chart` makes it anew"
+
+
+def test_every_template_begins_with_the_defaults() -> None:
+    """Helm renders them in an order that it doesn't promise."""
+    templates = [path for path in (CHART / "templates").iterdir() if not path.name.startswith("_")]
+    assert [
+        path.name for path in templates if not path.read_text().startswith('{{- include "canopy.defaults" . -}}')
+    ] == []
 
 
 def test_every_key_has_a_comment() -> None:
@@ -146,13 +155,12 @@ def test_a_wrong_value_of_the_charts_own_is_refused(each_helm: Helm, text: str, 
         each_helm.run("template", "canopy", CHART, "--values", MINIMAL, "--values", values)
 
 
-@pytest.mark.parametrize(
-    "section", ["networkPolicy", "networkPolicy.enabled", "summarize", "store.persistence", "image"]
-)
-def test_a_section_without_anything_is_refused_as_it_would_lose_its_defaults(each_helm: Helm, section: str) -> None:
-    with pytest.raises(HelmError, match="values don't meet the specifications of the schema") as caught:
-        each_helm.render("--values", MINIMAL, "--set", f"{section}=null")
-    assert section.rpartition(".")[2] in str(caught.value)
+@pytest.mark.parametrize("section", ["networkPolicy", "networkPolicy.enabled", "store.persistence"])
+def test_a_section_without_anything_has_its_defaults(each_helm: Helm, section: str) -> None:
+    """No `networkPolicy` never means no policy; `test_odd_values` has every key."""
+    objects = each_helm.render("--values", MINIMAL, "--set", f"{section}=null")
+    assert objects == each_helm.render("--values", MINIMAL)
+    assert find(objects, "NetworkPolicy")
 
 
 def test_a_chart_around_this_one_may_have_global_values(each_helm: Helm, tmp_path: Path) -> None:

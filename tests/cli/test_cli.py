@@ -12,6 +12,7 @@ from canopy.store import Store, open_store
 from canopy.store.base import Filter
 from tests.contract.store.records import DOWN, a_generation, on_texts
 from tests.support.commands import run_canopy
+from tests.support.docs import ROOT
 
 
 def canopy(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -68,6 +69,12 @@ def test_check_values_refuses_a_wrong_file_with_the_servers_sentence(tmp_path: P
             "It holds values of the chart, and tells Argo CD where the chart is.",
             "ab_testing   off",
         ),
+        (
+            "apiVersion: argoproj.io/v1alpha1\nkind: Application\n"
+            "spec: {source: {helm: {valuesObject: {LLAMA_STACK_URL: http://a:1}}}}",
+            "It is a resource of Argo CD's, with values of the chart in it.",
+            "feedback     on ",
+        ),
     ],
 )
 def test_check_values_says_whose_a_file_is(tmp_path: Path, text: str, whose: str, flags: str) -> None:
@@ -86,6 +93,11 @@ def test_check_values_says_whose_a_file_is(tmp_path: Path, text: str, whose: str
         ("image: {tag: v1}", "LLAMA_STACK_URL is not set."),
         ("LLAMA_STACK_URL: http://a:1\nsettings: {log_level: loud}", "`settings`: `log_level`"),
         ("LLAMA_STACK_URL: http://a:1\nrepo_url: a", "chart_path and target_revision is missing."),
+        ("apiVersion: argoproj.io/v1alpha1\nkind: AppProject", "This is Argo CD's AppProject, which holds no values."),
+        (
+            (ROOT / "gitops/appset-test.yaml").read_text(),
+            "values are in gitops/canopy/test/*/config.yaml: check those.",
+        ),
     ],
 )
 def test_check_values_refuses_what_the_chart_or_argo_cd_would_refuse(tmp_path: Path, text: str, sentence: str) -> None:

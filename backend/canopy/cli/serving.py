@@ -77,6 +77,7 @@ def _welcome(parts: Any, started: "Started") -> str:
 _WHOSE = {
     "server": "It holds values of the server.",
     "chart": "It holds values of the chart.",
+    "argocd": "It is a resource of Argo CD's, with values of the chart in it.",
     "gitops": "It holds values of the chart, and tells Argo CD where the chart is.",
 }
 
@@ -87,7 +88,8 @@ _WHOSE = {
 def check_values(file: Path) -> None:
     """Say whether Canopy would take a values FILE, whose it is, and which flags it turns on.
 
-    The file may be the server's, the chart's, or one of `gitops/`. What depends on the cluster only Helm can tell.
+    The file may be the server's, the chart's, one of `gitops/`, or Argo CD's Application with values in it. What
+    depends on the cluster only Helm can tell.
 
     Exit status 0 when it would, 1 when it wouldn't, with a sentence for each thing that is wrong.
     """

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from canopy.errors import ConfigError
+from canopy.flags.argocd import values_in
 from canopy.flags.chart import ChartValues
 from canopy.flags.chart.access_contradictions import with_headers_of_the_proxy
 from canopy.flags.chart.contradictions import OF_THE_CHART
+from canopy.flags.chart.defaults import over, tree
 from canopy.flags.contradictions import OF_THE_SERVER, refuse
 from canopy.flags.decisions import Flag, decide
 from canopy.flags.source import load_config, parsed, validated
@@ -16,12 +18,15 @@ from canopy.flags.values import Values
 # What the ApplicationSets' templates take from each file; a file that lacks one makes no Application.
 _ARGO_CD = ("repo_url", "chart_path", "target_revision")
 
+# Helm's own key, which the chart ignores.
+_HELMS = "global"
+
 
 @dataclass(frozen=True, slots=True)
 class Checked:
     """A values file that whoever reads it would take: whose it is, what they call it, and the flags it decides."""
 
-    kind: Literal["server", "chart", "gitops"]
+    kind: Literal["server", "chart", "gitops", "argocd"]
     flags: Mapping[str, Flag]
     revision: str = ""  # of a file of the server; Helm writes another from the chart's values
     not_for_the_chart: str = ""  # why the chart wouldn't take a file of the server
@@ -30,6 +35,8 @@ class Checked:
 def check(content: bytes) -> Checked:
     """Check a values file. Raises ConfigError with what is wrong."""
     document = parsed(content)
+    if (held := values_in(document)) is not None:
+        return Checked("argocd", decide(chart_values(held)))
     missing = [key for key in _ARGO_CD if key not in document]
     if len(missing) < len(_ARGO_CD):
         if missing:
@@ -38,7 +45,7 @@ def check(content: bytes) -> Checked:
                 f"{', '.join(_ARGO_CD)}."
             )
         return Checked("gitops", decide(chart_values(document)))
-    if document.keys() & _keys(ChartValues) - _keys(Values):
+    if document.keys() & (_keys(ChartValues) - _keys(Values) | {_HELMS}):
         return Checked("chart", decide(chart_values(document)))
     config = load_config(content)
     try:
@@ -54,24 +61,9 @@ def _keys(model: type[Values]) -> set[str]:
 
 def chart_values(document: Mapping[str, Any]) -> ChartValues:
     """A file's keys over the chart's defaults, as the chart hands them on. Raises ConfigError."""
-    defaults = ChartValues().model_dump(mode="json", by_alias=True)
-    values = with_headers_of_the_proxy(validated(ChartValues, _over(defaults, document)))
+    own = {key: value for key, value in document.items() if key != _HELMS}
+    if not isinstance(document.get(_HELMS, {}), Mapping | None):
+        raise ConfigError(f"`{_HELMS}` must be a mapping of keys: Helm hands it on to charts within a chart.")
+    values = with_headers_of_the_proxy(validated(ChartValues, over(tree(), own)))
     refuse(values, OF_THE_CHART, OF_THE_SERVER)
     return values
-
-
-def _over(defaults: Any, given: Any) -> Any:
-    """As Helm does: maps are merged, anything else is replaced, and null takes the chart's default away.
-
-    A section without its defaults, or a switch, the chart refuses: those stay null here.
-    """
-    if not (isinstance(defaults, dict) and isinstance(given, Mapping)):
-        return given
-    merged = dict(defaults)
-    for key, value in given.items():
-        default = defaults.get(key)
-        if value is None and not isinstance(default, dict) and key != "enabled":
-            merged.pop(key, None)
-        else:
-            merged[key] = _over(default, value)
-    return merged

@@ -16,6 +16,9 @@ from canopy.flags.values import OWN_ASSESSMENTS, SATISFACTION, TAKEN_RATINGS
 _OCTET = "(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
 _IPV4 = rf"{_OCTET}(\.{_OCTET}){{3}}(/(3[0-2]|[12]?[0-9]))?"
 _IPV6 = "[0-9a-fA-F:]*:[0-9a-fA-F:.]*(/(12[0-8]|1[01][0-9]|[1-9]?[0-9]))?"
+# More than what Python takes for white space, and no NUL.
+_SPACES = "".join(filter(str.isspace, map(chr, range(0x3001))))
+_SAYS_SOMETHING = rf"^[^\x00]*[^\x00{_SPACES}][^\x00]*$"
 _NETWORK = f"^({_IPV4}|{_IPV6})$"
 
 
@@ -28,7 +31,10 @@ def chart_schema(descriptions: Mapping[str, str]) -> dict[str, Any]:
     properties["settings"] = _settings()
     properties["global"] = {"type": "object", "description": "Helm's, for a chart that contains this one; ignored."}
     _sharpen(properties)
-    _require_sections(schema)
+    _refuse_nul(properties)
+    _take_null(schema)
+    settings = properties["settings"]["properties"]
+    settings |= {name: _or_null(part) for name, part in settings.items()}
     for path, text in descriptions.items():
         _describe(schema, path.split("."), text)
     return {"$schema": "http://json-schema.org/draft-07/schema#", "title": "Values of the chart canopy", **schema}
@@ -62,16 +68,13 @@ def _settings() -> dict[str, Any]:
 
 def _sharpen(properties: dict[str, Any]) -> None:
     """Add what `canopy.flags.values` checks in Python."""
-    url = {"type": "string", "pattern": r"^https?://[^/?#@\s]+(/[^?#\s]*)?$"}
-    properties["LLAMA_STACK_URL"]["anyOf"] = properties["MODEL_URL"]["anyOf"] = [url, {"type": "null"}]
     summarization = properties["summarization"]["anyOf"][0]["properties"]
-    summarization["endpoint"]["anyOf"] = [url, {"type": "null"}]
     for summaries in (properties["summarize"]["properties"], summarization):
-        summaries["prompt"]["pattern"] = r"\S"
-    properties["mlflow"]["properties"]["url"]["anyOf"] = [url, {"type": "null"}]
+        summaries["prompt"]["anyOf"][0]["pattern"] = _SAYS_SOMETHING
     feedback = properties["feedback"]["properties"]
     feedback["reasons"]["uniqueItems"] = feedback["names"]["uniqueItems"] = True
     feedback["names"]["items"]["not"] = {"enum": sorted(OWN_ASSESSMENTS)}
+    properties["judges"]["items"]["properties"]["instructions"]["pattern"] = _SAYS_SOMETHING
     properties["judges"]["items"]["properties"]["name"]["not"] = {"enum": sorted({SATISFACTION, *OWN_ASSESSMENTS})}
     feedback["labels"]["items"]["properties"]["name"]["not"] = {
         "anyOf": [{"enum": sorted(TAKEN_RATINGS)}, {"pattern": "^[0-9]+$"}]
@@ -85,14 +88,38 @@ def _sharpen(properties: dict[str, Any]) -> None:
         auth[name]["not"] = {"pattern": RESERVED_HEADERS}
 
 
-def _require_sections(schema: dict[str, Any]) -> None:
-    """Refuse a section that is null, as Helm takes its defaults away then: no `networkPolicy` would mean no policy."""
-    properties = schema.get("properties", {})
-    sections = [name for name, part in properties.items() if "properties" in part or name == "enabled"]
-    if sections:
-        schema["required"] = sections
-    for name in sections:
-        _require_sections(properties[name])
+def _take_null(schema: dict[str, Any], *, filled: bool = True) -> None:
+    """Let null stand for an optional key.
+
+    Helm takes keys away that are null and have a default, and the chart puts them back (`canopy.defaults`). What is in
+    a list or in an optional section has no default in the chart, so that Helm leaves its null there.
+    """
+    for name, part in schema.get("properties", {}).items():
+        inner = part.get("items")
+        if isinstance(inner, dict):
+            _take_null(inner, filled=False)
+        for option in part.get("anyOf", []):
+            _take_null(option, filled=False)
+        _take_null(part, filled=filled)
+        if not filled and name not in schema.get("required", []):
+            schema["properties"][name] = _or_null(part)
+
+
+def _or_null(part: dict[str, Any]) -> dict[str, Any]:
+    described = {"description": part["description"]} if "description" in part else {}
+    return described | {
+        "anyOf": [{key: value for key, value in part.items() if key not in described}, {"type": "null"}]
+    }
+
+
+def _refuse_nul(schema: Any) -> None:
+    """Refuse the one character that no store can hold, in every text that may hold any other."""
+    if isinstance(schema, dict):
+        if schema.get("type") == "string" and not schema.keys() & {"pattern", "enum", "const"}:
+            schema["pattern"] = r"^[^\x00]*$"
+        schema = list(schema.values())
+    for part in schema if isinstance(schema, list) else []:
+        _refuse_nul(part)
 
 
 def _describe(schema: dict[str, Any], path: list[str], text: str) -> None:

@@ -1,9 +1,22 @@
 """The addresses of other servers that values name."""
 
+import re
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import Annotated
+from typing import Annotated, Any
+from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator, AnyHttpUrl
+from pydantic import AnyHttpUrl, BeforeValidator, WithJsonSchema
+
+# Libraries read addresses differently: some take spaces away, a number of any base for an address, `\\` for `/`. Only
+# what they all read alike is taken, here and by the chart's schema, by these patterns.
+PORT = "(:(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3}))?"
+HOST = r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9_-]+([.][A-Za-z0-9_-]+)*[.]?)"
+PATH = r"""(/([^\x00-\x20"#%<>?@\\^`{|}\x7f]|%[0-9A-Fa-f]{2})*)?"""
+SERVER_URL = rf"^https?://{HOST}{PORT}{PATH}$"
+# A host that ends in a number is an address of IPv4, and this is how all programs read one (`canopy.checkServers`).
+_NUMERIC = re.compile(r"(.*[.])?(0x[0-9a-f]*|[0-9]+)[.]?")
+_OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_DECIMAL = re.compile(rf"{_OCTET}([.]{_OCTET}){{3}}")
 
 # Links and clouds' metadata services. The chart leaves the same out of egress, and refuses it (`canopy.checkServers`).
 METADATA = [
@@ -34,23 +47,57 @@ _METADATA_NAMES = {
 }
 _NAT64 = IPv6Network("64:ff9b::/96")
 _COMPATIBLE = IPv6Network("::/96")
+_THIS_MACHINE = IPv6Network("::/127")
 
 
-def _without_credentials(url: AnyHttpUrl) -> AnyHttpUrl:
-    if url.username or url.password or url.query or url.fragment or "@" in str(url):
-        raise ValueError(
-            "must hold no credentials and no query; the environment takes a key (docs/operations.md names the variable)"
-        )
-    return url
-
-
-def _no_metadata(url: AnyHttpUrl) -> AnyHttpUrl:
-    """Refuse addresses at which clouds give out credentials. Pydantic has made numbers of any base a usual address."""
-    if gives_out_credentials(url.host or ""):
+def _as_all_read_it(address: Any) -> Any:
+    """Refuse a text that programs would read differently, or not at all."""
+    if not isinstance(address, str):
+        return address
+    if not re.fullmatch(SERVER_URL, address):
+        raise ValueError(_what_is_wrong(address))
+    host = with_a_host(address).hostname or ""
+    if hides_where_it_leads(host):
+        raise ValueError("has its address in a form that hides where it leads; write it as four decimal numbers")
+    if gives_out_credentials(host):
         raise ValueError(
             "leads to where clouds give out credentials, or to no farther than a link; name the server itself"
         )
-    return url
+    if ":" in host and _is_ipv4(IPv6Address(host)):
+        raise ValueError("is IPv4 written as IPv6; write it as IPv4")
+    return address
+
+
+def _is_ipv4(address: IPv6Address) -> bool:
+    """Whether this is an address of IPv4 in the form of IPv6; `::1`, where a server in the same pod is, is none."""
+    return address not in _THIS_MACHINE and (address in _COMPATIBLE or address.ipv4_mapped is not None)
+
+
+def _what_is_wrong(address: str) -> str:
+    if address != address.strip():
+        return "has white space before or behind the address; take it away"
+    if set(address) & set("@?#"):
+        return (
+            "must hold no credentials and no query; the environment takes a key (docs/operations.md names the variable)"
+        )
+    return (
+        "must be an address such as `http://ogx-service:8321`: `http://` or `https://` in small letters, a name or an "
+        "address, of IPv6 in brackets, a port from 1 to 65535, and a path without spaces, backslashes and lone percent "
+        "signs"
+    )
+
+
+def with_a_host(address: str) -> SplitResult:
+    """The parts of an address. Raises ValueError for brackets around no address of IPv6 (`canopy.checkAddresses`)."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        raise ValueError("has no address of IPv6 in its brackets; write one, such as `http://[fd00::7]:8080`") from None
+
+
+def hides_where_it_leads(host: str) -> bool:
+    """Whether programs would take this host for different addresses of IPv4, or for none."""
+    return ":" not in host and bool(_NUMERIC.fullmatch(host.lower())) and not _DECIMAL.fullmatch(host)
 
 
 def gives_out_credentials(host: str) -> bool:
@@ -71,4 +118,6 @@ def _inside(address: IPv6Address) -> IPv4Address | None:
     return address.ipv4_mapped or address.sixtofour
 
 
-ServerUrl = Annotated[AnyHttpUrl, AfterValidator(_without_credentials), AfterValidator(_no_metadata)]
+ServerUrl = Annotated[
+    AnyHttpUrl, BeforeValidator(_as_all_read_it), WithJsonSchema({"type": "string", "pattern": SERVER_URL})
+]

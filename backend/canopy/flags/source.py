@@ -74,7 +74,7 @@ def parsed(content: bytes) -> dict[str, Any]:
     if len(content) > _LARGEST:
         raise ConfigError(f"The values are larger than {_LARGEST:,} bytes.")
     try:
-        document, _ = yamlloader.load(content)
+        document, _ = yamlloader.load(content, as_helm=True)
     except yaml.YAMLError as error:
         raise ConfigError(f"The values are not valid YAML{problem_of(error)}.") from error
     if document is None:

@@ -16,12 +16,6 @@ from canopy.flags.section import Section
 from canopy.flags.servers import ServerUrl
 
 
-def _storable(text: str) -> str:
-    if "\0" in text:
-        raise ValueError("has a NUL character, which no store can hold")
-    return text
-
-
 def _not_blank(text: str) -> str:
     if not text.strip():
         raise ValueError("must hold more than white space")
@@ -49,11 +43,10 @@ Version = Annotated[
     | Annotated[str, StringConstraints(pattern=r"^([1-9][0-9]{0,8}|[A-Za-z][A-Za-z0-9_-]{0,99})$")],
     WrapValidator(_numbered_or_named),
 ]
-Prompt = Annotated[str, StringConstraints(strip_whitespace=False, max_length=20_000), AfterValidator(_storable)]
+Prompt = Annotated[str, StringConstraints(strip_whitespace=False, max_length=20_000)]
 SystemPrompt = Annotated[
     str,
     StringConstraints(strip_whitespace=False, min_length=1, max_length=20_000),
-    AfterValidator(_storable),
     AfterValidator(_not_blank),
 ]
 

@@ -183,6 +183,8 @@ Values that contradict each other end here, each with the sentence that says the
 {{/* What stands in an address where one of IPv6 should: no program could make an address of it. */}}
 {{- define "canopy.checkAddresses" -}}
 {{- range $name, $address := dict
+    "LLAMA_STACK_URL" .LLAMA_STACK_URL "MODEL_URL" .MODEL_URL "mlflow.url" .mlflow.url
+    "summarization.endpoint" (.summarization | default dict).endpoint
     "opentelemetry.endpoint" .opentelemetry.endpoint "proxy.http" .proxy.http "proxy.https" .proxy.https
     "networkPolicy.to.postgresql" .networkPolicy.to.postgresql "networkPolicy.to.mlflow" .networkPolicy.to.mlflow
     "networkPolicy.to.identityProvider" .networkPolicy.to.identityProvider }}

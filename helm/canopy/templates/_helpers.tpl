@@ -177,7 +177,7 @@ written as one of IPv6: no packet ever has one, so that a rule for it would let 
 {{- define "canopy.ipBlock" -}}
 {{- $block := deepCopy . -}}
 {{- $bits := include "canopy.blockBits" .cidr -}}
-{{- if and (contains ":" .cidr) (or (hasPrefix (repeat 96 "0") $bits) (hasPrefix (print (repeat 80 "0") (repeat 16 "1")) $bits)) -}}
+{{- if and (contains ":" .cidr) (not (hasPrefix (repeat 127 "0") $bits)) (or (hasPrefix (repeat 96 "0") $bits) (hasPrefix (print (repeat 80 "0") (repeat 16 "1")) $bits)) -}}
 {{- fail (printf "networkPolicy has %s, which is IPv4 written as IPv6. Write IPv4 addresses as such." .cidr) -}}
 {{- end -}}
 {{- range splitList " " (include (contains ":" .cidr | ternary "canopy.metadataV6" "canopy.metadataV4") nil) }}
@@ -199,9 +199,13 @@ same (`canopy.flags.servers`), but of the collector it isn't told.
 {{- define "canopy.checkServers" -}}
 {{- range $name, $url := dict "LLAMA_STACK_URL" .LLAMA_STACK_URL "MODEL_URL" .MODEL_URL "summarization.endpoint" (.summarization | default dict).endpoint "mlflow.url" .mlflow.url "opentelemetry.endpoint" .opentelemetry.endpoint "proxy.http" .proxy.http "proxy.https" .proxy.https }}
 {{- with $url }}
-{{- $host := (urlParse .).hostname | lower | trimSuffix "." -}}
-{{- $numeric := regexMatch "^(0x[0-9a-f]*|[0-9]+)([.](0x[0-9a-f]*|[0-9]+)){0,3}$" $host -}}
-{{- $unusual := and $numeric (not (regexMatch "^(0|[1-9][0-9]{0,2})([.](0|[1-9][0-9]{0,2})){3}$" $host)) -}}
+{{- $host := (urlParse .).hostname | lower -}}
+{{- $numeric := regexMatch "^(.*[.])?(0x[0-9a-f]*|[0-9]+)[.]?$" $host -}}
+{{- $octet := "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])" -}}
+{{- if and $numeric (not (contains ":" $host)) (not (regexMatch (printf "^%s([.]%s){3}$" $octet $octet) $host)) }}
+{{- fail (printf "`%s`: has its address in a form that hides where it leads; write it as four decimal numbers." $name) }}
+{{- end }}
+{{- $host = trimSuffix "." $host -}}
 {{- $four := regexMatch "^(169[.]254[.].*|100[.]100[.]100[.]200|168[.]63[.]129[.]16)$" $host -}}
 {{- $six := regexMatch "^(fe[89ab][0-9a-f]:.*|fd00:0?ec2:.*:0?254|fd20:(00)?ce:.*:0?254)$" $host -}}
 {{- $inside := regexMatch "^(0*:.*|64:ff9b:.*|2002:.*)(a9fe|169[.]254|6464:0?64c8|100[.]100[.]100[.]200|a83f:8110|168[.]63[.]129[.]16)" $host -}}
@@ -209,8 +213,10 @@ same (`canopy.flags.servers`), but of the collector it isn't told.
 {{- if or $four $six $inside $named }}
 {{- fail (printf "`%s`: leads to where clouds give out credentials, or to no farther than a link; name the server itself." $name) }}
 {{- end }}
-{{- if $unusual }}
-{{- fail (printf "`%s`: has its address in a form that hides where it leads; write it as four decimal numbers." $name) }}
+{{- $bits := include "canopy.bits" $host -}}
+{{- $mapped := or (hasPrefix (repeat 96 "0") $bits) (hasPrefix (print (repeat 80 "0") (repeat 16 "1")) $bits) -}}
+{{- if and (contains ":" $host) (or (contains "." $host) (and $mapped (not (hasPrefix (repeat 127 "0") $bits)))) (has $name (list "LLAMA_STACK_URL" "MODEL_URL" "summarization.endpoint" "mlflow.url")) }}
+{{- fail (printf "`%s`: is IPv4 written as IPv6; write it as IPv4." $name) }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -294,7 +300,7 @@ anything else is outside the cluster; `name.namespace` could be either, so it is
 {{- end }}
 {{- end }}
 
-{{/* The use of CPU that a HorizontalPodAutoscaler aims at; nothing where CPU decides nothing. Null takes the default. */}}
+{{/* The use of CPU that a HorizontalPodAutoscaler aims at; nothing where CPU decides nothing. */}}
 {{- define "canopy.targetCpu" -}}
-{{- with .targetCpu | kindIs "invalid" | ternary 70 .targetCpu }}{{ int . }}{{ end }}
+{{- with .targetCpu }}{{ int . }}{{ end }}
 {{- end }}

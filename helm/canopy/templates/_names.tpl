@@ -22,7 +22,32 @@ tell who wrote it, so that both at once are told by what isn't a default; `make 
 {{- fail "summarize and summarization are two names of one section. Keep one of them." }}
 {{- end }}
 {{- end }}
-{{- range $key, $value := omit $workshops "endpoint" }}{{ $_ := set $.Values.summarize $key $value }}{{ end }}
+{{- range $key, $value := omit $workshops "endpoint" }}{{ if not (kindIs "invalid" $value) }}{{ $_ := set $.Values.summarize $key $value }}{{ end }}{{ end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/*
+Puts the chart's defaults where values are null, as Helm has taken them away there: each template begins with it, whichever comes
+first. In the file a section is a map, and any other default is in a list of one; `make chart` writes it.
+*/}}
+{{- define "canopy.defaults" -}}
+{{- if not (hasKey .Values "defaulted") }}
+{{- $_ := set .Values "defaulted" true }}
+{{- include "canopy.fill" (dict "values" .Values "defaults" (.Files.Get "files/defaults.json" | fromJson) "all" false) }}
+{{- end }}
+{{- end }}
+
+{{- define "canopy.fill" -}}
+{{- range $key, $default := .defaults }}
+{{- $null := kindIs "invalid" (index $.values $key) }}
+{{- if kindIs "map" $default }}
+{{- if $null }}{{ $_ := set $.values $key dict }}{{ end }}
+{{- include "canopy.fill" (dict "values" (index $.values $key) "defaults" $default "all" (or $.all $null)) }}
+{{- else if and $null (kindIs "map" (first $default)) (not $.all) }}{{/* people's own map, such as limits: null empties it */}}
+{{- $_ := set $.values $key dict }}
+{{- else if $null }}
+{{- $_ := set $.values $key (first $default) }}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -72,8 +72,12 @@ the server takes off again; named here, it isn't even loaded. */}}
 {{- end }}
 {{- end }}
 {{- end }}
-{{- with .Values.extraEnv }}
-{{ toYaml . }}
+{{- range .Values.extraEnv }}
+{{- $variable := deepCopy . }}
+{{- if not (or (kindIs "invalid" .value) (kindIs "string" .value)) }}{{/* a number or truth, which Kubernetes takes as text */}}
+{{- $_ := set $variable "value" (toJson .value) }}
+{{- end }}
+- {{ toYaml $variable | nindent 2 | trim }}
 {{- end }}
 {{- end }}
 

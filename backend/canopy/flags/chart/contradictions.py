@@ -103,7 +103,7 @@ OF_THE_CHART: tuple[Contradiction[ChartValues], ...] = (
     Contradiction(
         lambda values: [
             (name, name.lower().removeprefix("canopy_"))
-            for name in (str(variable.get("name", "")) for variable in values.extra_env)
+            for name in (variable.name for variable in values.extra_env)
             if name.upper().startswith("CANOPY_")
         ],
         "extraEnv has {}, which the chart sets. Use settings.{} instead; secrets come from Secrets: "

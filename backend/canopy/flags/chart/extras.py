@@ -2,10 +2,11 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
 from canopy.flags.chart.types import DnsName, Part, Texts
+from canopy.flags.section import Plain
 
 ContainerName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
 ObjectName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([-A-Za-z0-9._:]*[A-Za-z0-9])?$", max_length=253)]
@@ -20,7 +21,7 @@ OWN_KINDS = (
 OwnObject = Annotated[str, StringConstraints(pattern=rf"^({OWN_KINDS})(/[a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$")]
 
 
-class _Kubernetes(BaseModel):
+class _Kubernetes(Plain):
     """Something that Kubernetes defines: what the chart doesn't look at is Kubernetes' to check."""
 
     model_config = ConfigDict(extra="allow", frozen=True, strict=True, alias_generator=to_camel)
@@ -79,6 +80,13 @@ class Container(_Kubernetes):
     name: ContainerName
     image: str = Field(min_length=1)
     security_context: ContainerSecurity = ContainerSecurity()
+
+
+class EnvVariable(_Kubernetes):
+    """A variable of the server's container; the chart puts quotes around numbers and truths."""
+
+    name: str = Field(min_length=1)
+    value: str | int | float | bool | None = None
 
 
 class EnvSource(Part):

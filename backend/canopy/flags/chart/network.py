@@ -7,7 +7,7 @@ from pydantic import Field, StringConstraints
 from canopy.flags.chart.types import Address, Destination, DnsName, Host, Objects, Part, Texts
 
 # A name, an address or a network: what stands between two of them in NO_PROXY is in none.
-NoProxy = Annotated[str, StringConstraints(pattern=r"^[^,\s/]+(/[0-9]{1,3})?$")]
+NoProxy = Annotated[str, StringConstraints(pattern=r"^[!-+.0-~-]+(/[0-9]{1,3})?$")]
 
 
 class Route(Part):

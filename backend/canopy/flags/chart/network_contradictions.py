@@ -7,11 +7,9 @@ from urllib.parse import urlsplit
 
 from canopy.flags.chart.values import ChartValues
 from canopy.flags.contradictions import Contradiction, Named
-from canopy.flags.servers import METADATA, gives_out_credentials
+from canopy.flags.servers import METADATA, gives_out_credentials, hides_where_it_leads
 
-# An address of IPv4 as any program might read it, and as all of them do (`canopy.checkServers`).
-_NUMERIC = re.compile(r"(0x[0-9a-f]*|[0-9]+)([.](0x[0-9a-f]*|[0-9]+)){0,3}")
-_DECIMAL = re.compile(r"(0|[1-9][0-9]{0,2})([.](0|[1-9][0-9]{0,2})){3}")
+_THIS_MACHINE = IPv6Network("::/127")  # `::1`, where a server in the same pod is, and `::`
 
 
 def _servers(values: ChartValues) -> dict[str, str]:
@@ -21,7 +19,7 @@ def _servers(values: ChartValues) -> dict[str, str]:
         "proxy.http": values.proxy.http,
         "proxy.https": values.proxy.https,
     }
-    return {name: (urlsplit(address).hostname or "").removesuffix(".") for name, address in addresses.items()}
+    return {name: urlsplit(address).hostname or "" for name, address in addresses.items()}
 
 
 def _metadata_as_server(values: ChartValues) -> Named:
@@ -30,19 +28,25 @@ def _metadata_as_server(values: ChartValues) -> Named:
 
 def _hidden_addresses(values: ChartValues) -> Named:
     servers = _servers(values).items()
-    return [(name,) for name, host in servers if _NUMERIC.fullmatch(host) and not _DECIMAL.fullmatch(host)]
+    return [(name,) for name, host in servers if hides_where_it_leads(host)]
 
 
 def _opened(values: ChartValues) -> list[str]:
-    """The addresses and networks that the NetworkPolicy would let the pods out to."""
+    """The addresses and networks that the NetworkPolicy would let the pods out to, where nothing else checks them."""
     policy = values.network_policy
     if not policy.enabled:
         return []
     database = values.store.postgresql.host
-    addresses = [policy.to.mlflow, *[policy.to.postgresql] * (values.store.engine == "postgresql" and not database)]
-    addresses += [policy.to.identity_provider] * (values.auth.mode == "proxy")
-    hosts = [urlsplit(address).hostname or "" for address in addresses]
-    hosts += [database] * (values.store.engine == "postgresql")
+    postgresql = values.store.engine == "postgresql"
+    addresses = [
+        policy.to.postgresql if postgresql and not database else "",
+        values.opentelemetry.endpoint if values.opentelemetry.enabled else "",
+        policy.to.mlflow,
+        policy.to.identity_provider if values.auth.mode == "proxy" else "",
+        values.proxy.http,
+        values.proxy.https,
+    ]
+    hosts = [urlsplit(address).hostname or "" for address in addresses] + [database] * postgresql
     blocks = [to.get("ipBlock") or {} for rule in policy.extra_egress for to in rule.get("to") or []]
     own = [f"{host}/{128 if ':' in host else 32}" for host in hosts if ":" in host or re.fullmatch(r"[0-9.]+", host)]
     return own + [str(block["cidr"]) for block in blocks if block.get("cidr")]
@@ -67,7 +71,11 @@ def _no_addresses(version: int) -> Callable[[ChartValues], Named]:
 def _ipv4_in_ipv6(values: ChartValues) -> Named:
     outer = [IPv6Network("::/96"), IPv6Network("::ffff:0:0/96")]
     networks = [(text, _network(text)) for text in _opened(values)]
-    return [(text,) for text, one in networks if isinstance(one, IPv6Network) and any(map(one.subnet_of, outer))]
+    return [
+        (text,)
+        for text, one in networks
+        if isinstance(one, IPv6Network) and any(map(one.subnet_of, outer)) and not one.subnet_of(_THIS_MACHINE)
+    ]
 
 
 def _ways_to_credentials(values: ChartValues) -> Named:

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, create_m
 from pydantic.fields import FieldInfo
 
 from canopy.documents import findings_of
+from canopy.flags.section import whole
 from canopy.settings import Settings
 
 # What the chart decides itself: its Service's port, and where the files are.
@@ -38,9 +39,12 @@ ChartSettings: type[BaseModel] = create_model(
 
 
 def refuse_wrong_settings(settings: dict[str, Any]) -> dict[str, Any]:
-    """Raise ValueError where the process would not take these settings; they come back as they are."""
+    """Raise ValueError where the process would not take these settings; they come back without those that are null."""
+    given = {name: whole(value) for name, value in settings.items() if value is not None or name not in _FIELDS}
+    if nul := [name for name, value in given.items() if isinstance(value, str) and "\0" in value]:
+        raise ValueError(f"`{nul[0]}` has a NUL character, which no variable of a process can hold")
     try:
-        ChartSettings.model_validate_json(json.dumps(settings))
+        ChartSettings.model_validate_json(json.dumps(given))
     except ValidationError as error:
         raise ValueError(findings_of(error).removesuffix(".")) from error
-    return settings
+    return given

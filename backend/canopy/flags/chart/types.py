@@ -1,13 +1,17 @@
 """The texts, numbers and lists that the chart's own values are made of."""
 
+import re
+from collections.abc import Callable
 from ipaddress import IPv6Address
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
-type Texts = dict[str, str]
+from canopy.flags.section import Plain, storable
+from canopy.flags.servers import HOST, PATH, PORT, with_a_host
+
+type Texts = dict[str, Annotated[str, AfterValidator(storable)]]
 type Objects = list[dict[str, Any]]
 
 DnsName = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$", max_length=253)]
@@ -17,27 +21,32 @@ Size = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?([kMGTPE]|[K
 Digest = Annotated[str, StringConstraints(pattern=r"^(sha256:[0-9a-f]{64})?$")]
 Tag = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?$")]
 ImageName = Annotated[str, StringConstraints(pattern=r"^([a-z0-9][A-Za-z0-9._/:@-]*)?$")]
-Schedule = Annotated[str, StringConstraints(pattern=r"^(@[a-z]+|\S+( \S+){4})$")]
+Schedule = Annotated[str, StringConstraints(pattern=r"^(@[a-z]+|[!-~]+( [!-~]+){4})$")]
 Repository = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][A-Za-z0-9._/:-]*$")]
 
-# A name, an address of IPv4 or, in brackets, one of IPv6; with or without a port.
-_HOST = r"(\[[0-9A-Fa-f:.]{2,45}\]|[^/?#@\s\[\]:]+)(:[0-9]{1,5})?"
+
+def _matching(pattern: str, example: str) -> Callable[[str], str]:
+    def check(address: str) -> str:
+        if not re.fullmatch(pattern, address):
+            raise ValueError(f"must be an address such as `{example}`, without spaces, credentials and a query")
+        with_a_host(address)
+        return address
+
+    return check
 
 
-def _with_a_host(address: str) -> str:
-    """Refuse what stands in brackets and is no address, in the chart's words (`canopy.checkAddresses`)."""
-    try:
-        urlsplit(address)
-    except ValueError:
-        raise ValueError("has no address of IPv6 in its brackets; write one, such as `http://[fd00::7]:8080`") from None
-    return address
-
-
-_IS_ADDRESS = AfterValidator(_with_a_host)
-Address = Annotated[str, StringConstraints(pattern=rf"^(https?://{_HOST}/?)?$"), _IS_ADDRESS]
+_ADDRESS = rf"^(https?://{HOST}{PORT}/?)?$"
+_DESTINATION = rf"^((https?|postgresql)://{HOST}{PORT}{PATH})?$"
+Address = Annotated[
+    str,
+    AfterValidator(_matching(_ADDRESS, "http://collector.tracing.svc:4318")),
+    WithJsonSchema({"type": "string", "pattern": _ADDRESS}),
+]
 # Of these the host and the port count: people copy them with the path of a realm, an API or a database.
 Destination = Annotated[
-    str, StringConstraints(pattern=rf"^((https?|postgresql)://{_HOST}(/[^?#@\s]*)?)?$"), _IS_ADDRESS
+    str,
+    AfterValidator(_matching(_DESTINATION, "https://sso.example.com")),
+    WithJsonSchema({"type": "string", "pattern": _DESTINATION}),
 ]
 
 
@@ -57,7 +66,7 @@ Duration = Annotated[str, StringConstraints(pattern=r"^[0-9]+(ms|s|m)$")]
 OptionalDuration = Annotated[str, StringConstraints(pattern=r"^([0-9]+(ms|s|m))?$")]
 
 
-class Part(BaseModel):
+class Part(Plain):
     """A section of the values, written as Kubernetes writes its own."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, alias_generator=to_camel)
@@ -72,5 +81,5 @@ class Switch(Part):
 class Resources(Part):
     """What the container asks for and may use at most."""
 
-    requests: dict[str, Quantity] = {"cpu": "100m", "memory": "256Mi"}
-    limits: dict[str, Quantity] = {"memory": "512Mi"}
+    requests: dict[str, Quantity] = Field({"cpu": "100m", "memory": "256Mi"})
+    limits: dict[str, Quantity] = Field({"memory": "512Mi"})

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from canopy.flags.chart.access import AuthProxy, AuthTokens
-from canopy.flags.chart.extras import Containers, EnvFrom, Extras, Metadata
+from canopy.flags.chart.extras import Containers, EnvFrom, EnvVariable, Extras, Metadata
 from canopy.flags.chart.monitoring import Monitor, Monitoring, OpenTelemetry, ScrapeAnnotations
 from canopy.flags.chart.network import CaBundle, HttpRoute, Ingress, NetworkPolicy, Proxy, Route
 from canopy.flags.chart.pods import (
@@ -85,7 +85,7 @@ class ChartValues(Values):
     tolerations: Objects = Field([])
     affinity: dict[str, Any] = Field({})
     priority_class_name: DnsName = ""
-    extra_env: Objects = Field([])
+    extra_env: list[EnvVariable] = Field([])
     env_from: EnvFrom = Field([])
     extra_volumes: Objects = Field([])
     extra_volume_mounts: Objects = Field([])
