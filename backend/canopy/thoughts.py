@@ -6,14 +6,20 @@ The marks are those of the usual families of models; `canopy.inference.thoughts`
 import re
 
 _NAMES = ("think", "thinking", "thought", "thoughts", "reasoning", "reflection", "seed:think")
-# How thoughts begin, in lower case, and how they end: the tags of most, then Magistral's, Kimi's and OpenThinker's.
+# How thoughts begin, in lower case, and how they end: the tags of most, then those of Magistral, Kimi, OpenThinker and
+# Cohere.
 MARKS = {f"<{name}>": f"</{name}>" for name in _NAMES} | {
     "[think]": "[/think]",
     "◁think▷": "◁/think▷",
     "<|begin_of_thought|>": "<|end_of_thought|>",
+    "<|start_thinking|>": "<|end_thinking|>",
 }
+# How they begin where the tag has attributes, and the beginning of such a tag.
+WITH_ATTRIBUTES = re.compile(rf"<({'|'.join(_NAMES)})\s[^<>]{{0,200}}>", re.IGNORECASE)
+PART_WITH_ATTRIBUTES = re.compile(rf"<(?:{'|'.join(_NAMES)})\s[^<>]{{0,200}}\Z", re.IGNORECASE)
 _MARK = re.compile(
-    rf"<\s*+(?:(/)\s*+)?(?:{'|'.join(_NAMES)})\s*+>|\[(/?)think\]|◁(/?)think▷|<\|(?:begin|(end))_of_thought\|>",
+    rf"<\s*+(?:(/)\s*+)?(?:{'|'.join(_NAMES)})(?:\s[^<>]{{0,200}})?+>"
+    r"|\[(/?)think\]|◁(/?)think▷|<\|(?:begin|(end))_of_thought\|>|<\|(?:start|(end))_thinking\|>",
     re.IGNORECASE,
 )
 _LINE_START = re.compile(r"(?:\A|\n)[ \t]*\Z")

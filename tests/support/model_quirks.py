@@ -103,6 +103,18 @@ ANSWERS: dict[str, bytes] = {
     "tags and the answer in one piece": thinking(f"<think>\nHm.\n</think>\n\n{ANSWER}"),
     "two thoughts": thinking("<thinking>a</thinking> ", "<think>b</think>", *PIECES),
     "empty thoughts": thinking("<think>\n\n</think>\n\n", *PIECES),
+    "thoughts in thoughts": thinking(f"<think>a <think>b</think> c</think>{ANSWER}"),
+    "thoughts in thoughts, in pieces": thinking("<th", "ink>a <thi", "nk>b</thi", "nk> c</", "think>", *PIECES),
+    "thoughts about their tag": thinking("<think>The <think> tag ", "opens.</think>\n", *PIECES),
+    "a tag with attributes": thinking("<think ", "foo='1'", ">Hm.</think>", *PIECES),
+    "Cohere's thoughts": thinking("<|START_", "THINKING|>H\u00f6m <|END_THINK", "ING|>", *PIECES),
+    "marks of the end behind the text": thinking(f"{ANSWER}</s><|im_end|>\n"),
+    "a mark of the end in pieces": thinking(*PIECES, "<", "|eot", "_id|>"),
+    "a mark of the end in a whole answer": json.dumps(completion(f"{ANSWER}<|end|>")).encode(),
+    "lines that end in CR": (data(START, *WORDS) + END).replace(b"\n", b"\r"),
+    "data over several lines": b"".join(
+        b"data: " + json.dumps(it, indent=1).encode().replace(b"\n", b"\ndata: ") + b"\n\n" for it in [*WORDS, STOP]
+    ),
     "thoughts in brackets": thinking("[THINK]Hm", ".[/THINK]", *PIECES),
     "harmony in pieces": thinking(
         *("<|chan", "nel|>", "analysis", "<|message|>", "Hm <", "b> <|end|>", "<|start|>assistant<|channel|>"),
@@ -119,6 +131,8 @@ USAGES: dict[str, bytes] = {
     "usage beside an empty choice": TEXT + data(STOP, chunk({}, None, usage=USAGE), DONE),
     "usage with the text": data(*(it | {"usage": USAGE} for it in WORDS)) + END,
     "usage, then chunks without": TEXT + data(chunk({}, "stop", usage=USAGE), chunk({"content": ""}, usage=None), DONE),
+    "usage in fractions": TEXT + data(STOP, {"choices": [], "usage": {k: float(v) for k, v in USAGE.items()}}),
+    "usage in words": TEXT + data(STOP, {"choices": [], "usage": {k: str(v) for k, v in USAGE.items()}}),
     "usage of a completion": ANSWERS["a completion that is no stream"],
 }
 

@@ -39,7 +39,7 @@ _TOO_LONG = re.compile(
 _FILTER = re.compile(
     r"""(?ix) \bcontent_(filter|policy_violation)\b | ContentPolicyViolation | ResponsibleAIPolicyViolation
     | data_inspection_failed | \bprohibited_content\b | content \s exists \s risk
-    | (violat\w+|triggering) .{0,40} (content|usage|safety) .{0,20} polic"""
+    | (violat\w{1,6}|triggering) .{0,40} (content|usage|safety) .{0,20} polic"""
 )
 _PARAMETER = re.compile(r"(?i)max_(completion_|new_|output_)?tokens")
 _ANSWER = re.compile(r"(?i)maximum (number of )?tokens|(completion|output) tokens|in the (completion|output)")

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 # What people copy behind the address: the path of one of the API's routes.
 _ROUTE = re.compile(r"/(chat/completions|completions|responses|models|embeddings)\Z")
+_VERSION = re.compile(r"/v\d{1,3}(alpha|beta)?\d{0,3}(/|\Z)")
 _LLAMA_STACKS_FORMER = "/openai/v1"  # behind `/v1`: where Llama Stack had OpenAI's API before 0.3
 
 
@@ -24,6 +25,8 @@ def endpoints(url: str) -> tuple[str, ...]:
         bases = [path.removesuffix(_LLAMA_STACKS_FORMER), path]
     elif path.endswith("/v1"):
         bases = [path]
+    elif _VERSION.search(path):  # as Gemini's `/v1beta/openai`: the path is the API's
+        bases = [path, f"{path}/v1"]
     else:
         bases = [path, f"{path}/v1"] if route else [f"{path}/v1", path]
     return tuple(f"{_origin(url)}{base}/chat/completions" for base in bases)

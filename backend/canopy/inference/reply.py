@@ -1,7 +1,7 @@
 """Reading a streamed chat completion: bytes in, texts out, and the verdict on how it ended.
 
-This runs once per token of every generation, so it touches each byte as seldom as it can. What it expects is narrower
-than server-sent events in general: every `data:` line is a whole JSON value or `[DONE]`, as this API's servers send it.
+This runs once per token of every generation, so it touches each byte as seldom as it can. Every event is
+a JSON value or `[DONE]`; nearly always a `data:` line is a whole one.
 A server that doesn't stream answers with one completion, and that is read as well.
 """
 
@@ -13,7 +13,9 @@ import orjson
 from canopy.errors import CanopyError, ModelError
 from canopy.inference.base import ADDRESS, Completed, Deltas
 from canopy.inference.complaints import check_ending, good_ending
+from canopy.inference.endings import LineEnds, is_blank, is_end_mark, without_end_mark
 from canopy.inference.faults import fault_in, is_name_of_error, is_ordinary, told_instead
+from canopy.inference.fields import thought_in, tokens_in, value_of
 from canopy.inference.refusals import reported
 from canopy.inference.thoughts import Thoughts
 from canopy.inference.verdicts import NotJson, empty, foreign, truncated
@@ -31,15 +33,11 @@ _LARGEST_BODY = 128_000_000
 _MOST_CHOICES = 128  # in one chunk, of which one was asked for
 _MOST_OTHERS = 20_000  # chunks of another choice than the first that are kept, until that one comes
 _LONGEST_MODEL = 200  # characters of a model's name, as in the values
-_LARGEST_COUNT = 2**31 - 1  # tokens; what the stores hold
 
 # What an event stream holds besides data and names of events: comments, other fields, the end of a line in CRLF.
 _NO_DATA = (b":", b"id:", b"retry:", b"\r")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _SIGNS_OF_LIFE = {b"ping", b"heartbeat", b"keepalive", b"keep-alive"}
-
-# Ends of a turn in models' own languages, which some servers send as the last piece of the text.
-_END_MARKS = {"<|eot_id|>", "<|end_of_text|>", "<|im_end|>", "<|endoftext|>", "<|eom_id|>", "<end_of_turn>", "</s>"}
 
 
 class Reply:
@@ -60,38 +58,44 @@ class Reply:
         self._thoughts = thoughts  # None: what comes is the answer
         self._rest = bytearray()  # a line whose end is still to come
         self._event = b""  # the name of the event whose data is still to come
+        self._parts: list[bytes] = []  # lines of data that are JSON together, if at all
+        self._ends = LineEnds()
         self._body: list[bytes] | None = None  # the lines of a completion that is no stream
         self._any_object = False  # there was something that did not say of itself that it is data
         self._odd = False  # there are halves of characters
         self._half = ""  # of a character that two chunks share
+        self._ending = ""  # may be a mark of the model's own at the end of the text, or the beginning of one
         self._others: list[tuple[dict[str, Any], dict[str, Any]]] = []  # as long as there is no first choice
         self._length = 0  # characters so far, thoughts included
         self._size = 0  # bytes so far
         self._any_event = False
         self._any_word = False
+        self._any_thought = False
         self._finish_reason: str | None = None
         self._usage: dict[str, Any] = {}
         self._failure: CanopyError | None = None
 
     def feed(self, data: bytes) -> Deltas:
         """The texts in these bytes. What is wrong with them waits for `complete`, behind the texts that came before."""
+        self._size += len(data)
+        if self._ends.unusual:
+            data = self._ends.usual(data)
         lines = data.split(b"\n")
         rest = lines.pop()
         if lines and self._rest:
             lines[0] = bytes(self._rest + lines[0])
             self._rest.clear()
         self._rest += rest  # and not looked at again before its end: that would take time in the square of its length
-        self._size += len(data)
         self.heard = False
         deltas: Deltas = []
         try:
             for line in lines:
                 if line.startswith(b"data:") and not self._event:
-                    self._read_event(line[5:], deltas)
+                    self._read_data(line[5:], deltas)
                 elif line:
                     self._read_line(line, deltas)
                 else:
-                    self._event = b""
+                    self._end_event(deltas)
             if len(self._rest) > _LONGEST_LINE:
                 raise foreign(bytes(self._rest), self._address)
             if self._size > _LARGEST_BODY:
@@ -105,10 +109,11 @@ class Reply:
     def end(self) -> Deltas:
         """The texts that were held back until now. The body may have ended within a line."""
         deltas: Deltas = []
-        line, self._rest = (b"" if self.done else bytes(self._rest)), bytearray()
+        line, self._rest = (b"" if self.done else bytes(self._rest) + self._ends.held), bytearray()
         try:
             if line.strip():
                 self._read_line(line, deltas)
+            self._end_event(deltas)
             if self._body is not None:
                 self._read_event(b"\n".join(self._body), deltas)
             if not self.begun and self._finish_reason is None:
@@ -124,9 +129,10 @@ class Reply:
         held = self._half and "\ufffd"
         if self._thoughts:
             held = self._thoughts.feed(held) + self._thoughts.end(cut_short=self._finish_reason == "length")
+        said, ending = without_end_mark(self._ending + held)
+        held = said if is_end_mark(ending) else said + ending
         if held and self._failure is None:
-            self._any_word = self._any_word or not held.isspace()
-            deltas.append(held)
+            self._say(held, deltas)
         return deltas
 
     def _fail(self, failure: CanopyError) -> None:
@@ -145,9 +151,9 @@ class Reply:
         elif line.startswith(b"event:"):
             self._event = line[6:].strip()
         elif line == b"\r":
-            self._event = b""
+            self._end_event(deltas)
         elif line.startswith(b"error:"):
-            raise self._reported({"error": _value(line[6:])})
+            raise self._reported({"error": value_of(line[6:])})
         elif not self._any_event and line.startswith(_BYTE_ORDER_MARK):
             self._read_line(line[3:] or b"\r", deltas)
         elif line.lstrip().startswith(b"{"):
@@ -167,9 +173,25 @@ class Reply:
 
     def _read_named(self, data: bytes, deltas: Deltas) -> None:
         if is_name_of_error(self._event.decode(errors="replace")):
-            raise self._reported({"error": _value(data)})
+            raise self._reported({"error": value_of(data)})
         if self._event not in _SIGNS_OF_LIFE:
+            self._read_data(data, deltas)
+
+    def _read_data(self, data: bytes, deltas: Deltas) -> None:
+        """An event's data. What is no JSON by itself may be the first of several lines."""
+        if self._parts:
+            self._parts.append(data)
+            return
+        try:
             self._read_event(data, deltas)
+        except NotJson:
+            self._parts = [data]
+
+    def _end_event(self, deltas: Deltas) -> None:
+        self._event = b""
+        if self._parts:
+            parts, self._parts = self._parts, []
+            self._read_event(b"\n".join(parts), deltas)
 
     def _read_event(self, data: bytes, deltas: Deltas) -> None:
         # orjson skips the space in front and the CR behind.
@@ -234,8 +256,9 @@ class Reply:
         text = delta.get("content")
         if text.__class__ is list:
             text = self._joined(text)
-        if not text and (thought := _thought(delta)):
+        if not text and (thought := thought_in(delta)):
             self._grow(thought)
+            self._any_thought = True
             text = "" if self._hide_thoughts else thought
         elif text:
             self._grow(text)
@@ -244,9 +267,12 @@ class Reply:
                 text = self._whole_characters(text)
             if self._thoughts:
                 text = self._thoughts.feed(text)
+                self._any_thought = self._any_thought or self._thoughts.any
                 if self._thoughts.plain:
                     self._thoughts = None
-            if text and text not in _END_MARKS:
+            if self._ending or "<" in text:  # where a mark of the model's own may begin
+                text, self._ending = without_end_mark(self._ending + text)
+            if text:
                 self._say(text, deltas)
         if reason := choice.get("finish_reason"):
             self._finish_reason = good_ending(reason)
@@ -266,7 +292,7 @@ class Reply:
         if "\0" in text:
             text = text.replace("\0", "\ufffd")  # no store can hold it, and what is shown is what is stored
         if not self._any_word:
-            self._any_word = not text.isspace()
+            self._any_word = not is_blank(text)
         deltas.append(text)
 
     def _joined(self, parts: list[Any]) -> str:
@@ -278,7 +304,7 @@ class Reply:
             elif part.get("type") in {"text", "output_text", None}:
                 texts.append(part.get("text") or "")
             else:
-                self.heard = self.begun = True
+                self.heard = self.begun = self._any_thought = True
         return "".join(texts)
 
     def _whole_characters(self, text: str) -> str:
@@ -300,30 +326,13 @@ class Reply:
         if last_line and not self._any_event and not last_line.startswith(b"data:"):
             raise foreign(last_line, self._address)
         if not self._any_word:
-            raise empty(self._finish_reason, thought=self.begun)
+            raise empty(self._finish_reason, thought=self._any_thought)
         # The reason is the one sign of an end that every server gives: OGX and Llama Stack send no `[DONE]`.
         if self._finish_reason is None:
             raise truncated()
         return Completed(
-            self._finish_reason, self._model, self._count("prompt_tokens"), self._count("completion_tokens")
+            self._finish_reason,
+            self._model,
+            tokens_in(self._usage, "prompt_tokens"),
+            tokens_in(self._usage, "completion_tokens"),
         )
-
-    def _count(self, key: str) -> int | None:
-        count = self._usage.get(key)
-        return count if type(count) is int and 0 <= count <= _LARGEST_COUNT else None
-
-
-def _value(data: bytes) -> object:
-    """JSON, or else the text as it is."""
-    try:
-        return orjson.loads(data) or "an error without words"
-    except orjson.JSONDecodeError:
-        return data.decode(errors="replace").strip() or "an error without words"
-
-
-def _thought(delta: dict[str, Any]) -> str:
-    """What a server that knows its model sends beside the answer."""
-    for key in ("reasoning_content", "reasoning", "thinking"):
-        if thought := delta.get(key):
-            return thought if isinstance(thought, str) else "…"
-    return ""

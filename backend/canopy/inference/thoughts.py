@@ -8,12 +8,14 @@ field of their own; one that doesn't sends them as the answer's text, cut anywhe
 import re
 from typing import cast
 
-from canopy.thoughts import MARKS
+from canopy.thoughts import MARKS, PART_WITH_ATTRIBUTES, WITH_ATTRIBUTES
 
 # Looked for where an answer may begin and nowhere else: further on they are what the model writes about.
 _CHANNEL, _START = "<|channel|>", "<|start|>"
 _OPENINGS = (*MARKS, _CHANNEL, _START)
 _LONGEST_OPENING = max(map(len, _OPENINGS))
+# What is looked for within thoughts, by their end: that, or the beginning of others in them.
+_NEXT = {end: re.compile("|".join(map(re.escape, (end, opening)))) for opening, end in MARKS.items()}
 _MARKER = re.compile(r"<\|[a-z_]{1,20}\|>")
 _PART_OF_MARKER = re.compile(r"<(\|[a-z_]{0,20}\|?)?\Z")
 _BLANKS = re.compile(r"\s*")  # matches anywhere
@@ -34,9 +36,16 @@ class Thoughts:
         self._blanks: list[str] = []  # in front of what may be an answer
         self._held = ""  # may be the beginning of an opening, an end or a marker
         self._end = expected  # of the thoughts that we are in
+        self._depth = 1  # of thoughts in thoughts
+        self._behind: list[str] | None = None  # behind the last end of an inner one: the answer, if no other follows
         self._channel: str | None = None  # the name so far, or what came after; None: there are no channels
         self._named = False  # the channel's name is complete
         self._thought = bool(expected)  # there were thoughts: the white space behind them is theirs
+
+    @property
+    def any(self) -> bool:
+        """Whether there were thoughts so far."""
+        return self._thought
 
     @property
     def missing(self) -> bool:
@@ -48,7 +57,9 @@ class Thoughts:
         if self._unopened is not None:
             self._unopened.append(text)
         text, self._held = self._held + text, ""
-        lower = text.lower() if text.isascii() else text
+        lower = text.lower()
+        if len(lower) != len(text):  # there are capitals that have two small letters
+            lower = text
         at = 0
         while at < len(text):
             if self._channel is not None:
@@ -57,12 +68,27 @@ class Thoughts:
                 at = self._behind_opening(text, at)
                 if self.plain:
                     return self._leading() + text[at:]
-            elif (found := lower.find(self._end, at)) >= 0:
-                at, self._end, self._unopened = found + len(self._end), None, None
             else:
-                self._held = text[max(at, len(text) - len(self._end)) :]
-                break
+                at = self._inside(text, lower, at)
         return ""
+
+    def _inside(self, text: str, lower: str, at: int) -> int:
+        """Where to read on, from a place within thoughts."""
+        end = cast(str, self._end)
+        mark = _NEXT[end].search(lower, at)
+        to = mark.end() if mark else max(at, len(text) - len(end))
+        if self._behind is not None:
+            self._behind.append(text[at:to])
+        if mark is None:
+            self._held = text[to:]
+            return len(text)
+        if mark.group() != end:
+            self._depth += 1
+        elif self._depth > 1:
+            self._depth, self._behind, self._unopened = self._depth - 1, [], None
+        else:
+            self._end, self._behind, self._unopened = None, None, None
+        return to
 
     def end(self, *, cut_short: bool = False) -> str:
         """What was held back and turns out to belong to the answer, now that nothing follows."""
@@ -70,6 +96,8 @@ class Thoughts:
             usual = Thoughts()
             return usual.feed("".join(self._unopened)) + usual.end()
         held, self._held = self._leading() + self._held, ""
+        if self._behind is not None and not cut_short:
+            return ("".join(self._behind) + held).lstrip()
         inside = self._end is not None or (self._channel is not None and not self._shown)
         return "" if inside else held
 
@@ -92,9 +120,12 @@ class Thoughts:
             if head.startswith(opening):
                 self._end, self._thought = end, True
                 return begin + len(opening)
+        if tag := WITH_ATTRIBUTES.match(text, begin):
+            self._end, self._thought = f"</{tag[1].lower()}>", True
+            return tag.end()
         if text.startswith((_CHANNEL, _START), begin):  # a model's own tokens, not words that it spells in its way
             self._channel, self._thought = "", True
-        elif any(opening.startswith(head) for opening in _OPENINGS):
+        elif any(opening.startswith(head) for opening in _OPENINGS) or PART_WITH_ATTRIBUTES.match(text, begin):
             self._held = text[begin:]
             return len(text)
         else:

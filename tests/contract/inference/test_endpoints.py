@@ -20,6 +20,11 @@ PASTED = {
     "/openai/v1": "/openai/v1",
     "/api/v1/chat/completions": "/api/v1",
     "/proxy": "/proxy/v1",
+    "/v1beta/openai/": "/v1beta/openai",
+    "/v1beta/openai": "/v1beta/openai",
+    "/v1beta/openai/chat/completions": "/v1beta/openai",
+    "/compatible-mode/v1": "/compatible-mode/v1",
+    "/v2/gateway/openai": "/v2/gateway/openai",
     "/v4/chat/completions": "/v4",
 }
 

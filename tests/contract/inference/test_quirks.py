@@ -8,12 +8,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canopy.errors import CanopyError, ModelBusy, ModelError, ModelNotFound, ModelTimeout
+from canopy.errors import CanopyError, ModelBusy, ModelError, ModelNotFound, ModelReplyEmpty, ModelTimeout
 from canopy.inference.base import Completed
 from canopy.inference.reasons import fit
 from canopy.inference.reply import Reply
 from canopy.inference.thoughts import Thoughts
-from tests.support.model_quirks import ANSWER, ANSWERS, DONE, END, FAILURES, START, STOP, TEXT, USAGES, chunk, data, say
+from tests.support.model_quirks import (
+    ANSWER,
+    ANSWERS,
+    DONE,
+    END,
+    FAILURES,
+    START,
+    STOP,
+    TEXT,
+    USAGES,
+    chunk,
+    data,
+    say,
+    thinking,
+)
 
 SIZES = (1, 2, 7, 64, 1 << 20)  # bytes of each read
 
@@ -120,6 +134,21 @@ def test_a_web_page_is_called_that_and_the_setting_named() -> None:
     assert "`LLAMA_STACK_URL`" in end.sentence
 
 
+@pytest.mark.parametrize(
+    ("body", "thought"),
+    [
+        (data(say(" \n")), False),
+        (data(say("\u200b\ufeff"), say("\u2060 ")), False),
+        (data(chunk({"reasoning": "Hm."})), True),
+        (thinking("<think>"), True),
+    ],
+)
+def test_a_model_that_said_nothing_is_not_said_to_have_thought(body: bytes, thought: bool) -> None:
+    _, end = read(body + END)
+    assert isinstance(end, ModelReplyEmpty)
+    assert ("thought" in end.sentence) == thought
+
+
 def test_thoughts_can_be_shown() -> None:
     body = data(chunk({"reasoning_content": "Hm. "}), START, say("<think>Well.</think> "), say("Yes."), STOP)
     assert read(body, hide_thoughts=False)[0] == "Hm. <think>Well.</think> Yes."
@@ -129,6 +158,8 @@ def test_thoughts_can_be_shown() -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "It ends with </s>, or <|im_end|> in others",
+        "a <b",
         "The tag <think> opens a thought, </think> ends it.",
         "<b>Bold</b>",
         "<",
