@@ -37,6 +37,13 @@ NUMBERS = [Pattern(r"\[\[(\d+)\]\]"), Pattern(r"(?:Rating|Score): (\d+)")]
         "Answer\uff1a\uff23",  # full width, as Chinese and Japanese models write it
         "Answer: C+",
         "Answer: C, since it misses a point.",
+        "Answer: C, B is too good for it.",
+        "Answer: C (not B)",
+        "Answer: C and not B",
+        "Answer: C - a good start",
+        "Answer: C and a half",
+        "Answer: C\n- B is for better ones.",
+        "Answer: C or better",
         "Answer: C\u2014it misses a point.",
         "Answer: C. And again: Answer: C",
         "<think>Answer: A? No.</think>Answer: C",
@@ -63,6 +70,8 @@ def test_a_grade_is_read_in_whatever_dress(said: str) -> None:
         "Answer: C'est bien",
         "Answer: D\u2019accord",
         "Answer: A-level work",
+        "Answer: B-C",
+        "Answer: A+ work but B",
         "Answer: B2B",
         "Answer: E_1",
         "Answer: C\u0327a va",
@@ -89,6 +98,31 @@ def test_a_quoted_mark_of_thoughts_hides_no_grade() -> None:
     assert found.error == "The judge named several grades: A and E."
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Answer: B/C",
+        "Answer: B and C",
+        "Answer: B or C",
+        "Answer: B & C",
+        "Answer: B, C",
+        "Answer: B, C and D are right",
+        "Answer: B \u2013 C",
+        "Answer: B to C",
+        "Answer: **B** / **C**",
+        "**Answer:** (B) or (C)",
+        "Answer: B+/C",
+        "answer: b or c",
+        "Answer:B and C",
+        "Answer: B and A, since it is good.",
+    ],
+)
+def test_several_grades_side_by_side_are_none(said: str) -> None:
+    found = read_grade(said, LETTERS)
+    assert (found.grade, found.value) == (None, None)
+    assert (found.error or "").startswith("The judge named several grades: ")
+
+
 def test_a_grade_in_another_case_contradicts_one_that_is_quoted() -> None:
     assert read_grade('It says "Answer: A". answer: e', LETTERS).value is None
 
@@ -104,7 +138,17 @@ def test_a_grade_in_another_case_contradicts_one_that_is_quoted() -> None:
         ("Rating: 4 out of 5", 0.75),
         ("Score: 7/10", 0.7),
         ("Score: 85%", 0.85),
+        ("Rating: \uff14", 0.75),
+        ("Rating: 4, 2 facts are missing", 0.75),
+        ("Rating: 4\n- 2 facts are missing", 0.75),
         ("Rating: 4.5", None),
+        ("Rating: 3-4", None),
+        ("Rating: 3 \u2013 4", None),
+        ("Rating: 3 to 4", None),
+        ("Rating: 3 or 4", None),
+        ("Rating: **3**-**4**", None),
+        ("Rating: 3, 4", None),
+        ("Score: 80%-90%", None),
         ("Rating: 40", None),
         ("Rating: 0", None),
         ("Rating: 4th of May", None),

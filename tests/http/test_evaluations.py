@@ -80,6 +80,19 @@ async def test_an_evaluation_is_marked_counted_apart_and_told_what_it_tested(
                 await asyncio.sleep(0.1)
 
 
+@pytest.mark.parametrize("purpose", ["evaluation, x", "eval", "evaluations", '"evaluation"'])
+async def test_another_purpose_is_refused(client: httpx.AsyncClient, purpose: str) -> None:
+    refused = await client.post("/summarize", json={"prompt": "A text."}, headers={"X-Canopy-Purpose": purpose})
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid_input")
+    assert "`X-Canopy-Purpose` must be `evaluation`" in refused.json()["detail"]
+
+
+@pytest.mark.parametrize("purpose", ["Evaluation", "evaluation ,evaluation"])
+async def test_the_purpose_may_be_said_twice(client: httpx.AsyncClient, purpose: str) -> None:
+    assert "evaluation" in await asked(client, **{"X-Canopy-Purpose": purpose})
+    assert "evaluation" not in await asked(client, **{"X-Canopy-Purpose": ""})
+
+
 async def test_errors_of_evaluations_are_counted_apart(client: httpx.AsyncClient, model: FakeModelServer) -> None:
     model.scripts["llama32"] = SCRIPTS["broken"]
     before = metric((await client.get("/metrics")).text, ERRORS)

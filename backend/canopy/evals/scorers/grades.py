@@ -21,6 +21,14 @@ _BEHIND = re.compile(r"(?<![^\w%+])[^\w%+]++\Z")
 
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d+)?|\.\d+)")
 _OF = re.compile(r"\s*(?:/|\bout of\b|\bof\b)\s*(\d+(?:\.\d+)?)", re.IGNORECASE)
+# Between two grades, of which neither is then the judge's one; a comma alone only where the list ends.
+_BESIDE = re.compile(
+    r"""(?ix) [%+-]?[ \t]* (?: (?P<comma>,) | [/&|\u2010-\u2015\u2212~-]
+    | ,?[ \t]*\b(?:and|or|to|und|oder|bis|et|ou|y|o|vs\.?)\b ) [ \t]*
+    (?P<other>\d+(?:\.\d+)?|[a-z](?![\w'\u2019]))"""
+)
+_END_OF_LIST = re.compile(r"[ \t]*(?:[.,;!/)\]\n]|and\b|or\b|\Z)")
+_POINT_OF_LIST = re.compile(r"[ \t]*\n\s*[-\u2013\u2014\u2022*+][ \t]+")
 # Behind an A that is no article but the grade; an article has a noun or an adjective behind it.
 _AFTER_GRADE = re.compile(r"\s+(?:because|since|as|is|for|with|and|or|the|this|it|in|explanation|reasons?)\b")
 
@@ -34,7 +42,7 @@ def read_grade(said: str, patterns: Sequence[Pattern], rubric: Rubric = LADDER) 
     """
     forms = list(dict.fromkeys(_forms(without_thoughts(said))))
     for pattern in patterns:
-        found = {grade for form in forms for it in pattern.find(form) if (grade := _grade(it))}
+        found = {grade for form in forms for it in pattern.find(form) for grade in _grades(it, pattern, rubric)}
         if len(found) > 1:
             named = " and ".join(sorted({_shortened(grade) for grade, _ in found}))
             return Finding(text=said, error=f"The judge named several grades: {named}.")
@@ -52,12 +60,33 @@ def _forms(said: str) -> Iterable[str]:
     for _ in range(2):  # as in `[[5]]`
         plain = _BRACKETED.sub(r"\1", plain)
     yield plain
-    yield _BLANKS.sub(" ", _COLON.sub(": ", plain))
+    yield _BLANKS.sub(" ", _COLON.sub(": ", _POINT_OF_LIST.sub("\n", plain)))
+
+
+def _grades(found: Found, pattern: Pattern, rubric: Rubric) -> Iterable[tuple[str, str]]:
+    """The grade, and the one beside it where the judge names two: `B/C`, `B and C`, `3-4`."""
+    first = _grade(found)
+    if first is None:
+        return
+    yield first
+    beside = _BESIDE.match(found.behind)
+    if beside is None or (beside["comma"] and not _END_OF_LIST.match(found.behind, beside.end())):
+        return
+    other = beside["other"]
+    if first[0][-1].isdigit():
+        is_grade = other[0].isdigit() and not _OF.match(found.behind)
+    else:
+        written_alike = other.isupper() or found.text.islower()
+        is_grade = written_alike and (pattern.takes(other.upper()) or other.upper() in rubric.values)
+        is_grade = is_grade and not _is_article(other, found.behind[beside.end() :])
+    if is_grade:
+        yield other.upper(), first[1]
 
 
 def _grade(found: Found) -> tuple[str, str] | None:
     """The grade in upper case and what it is out of, such as `10` or `%`, if anything; None where it is none."""
-    grade = _BEHIND.sub("", _BEFORE.sub("", found.text)).upper()
+    text = unicodedata.normalize("NFKC", found.text)
+    grade = _BEHIND.sub("", _BEFORE.sub("", text)).upper()
     if not grade or _part_of_more(grade, found):
         return None
     number = _NUMBER.match(grade)
@@ -79,7 +108,12 @@ def _part_of_more(grade: str, found: Found) -> bool:
         return True
     if behind and unicodedata.combining(behind[0]):
         return True
-    return grade == "A" and re.match(r"\s+[a-z]", behind) is not None and _AFTER_GRADE.match(behind) is None
+    return _is_article(grade.removesuffix("+"), behind.removeprefix("+"))
+
+
+def _is_article(letter: str, behind: str) -> bool:
+    """Whether an A, or an A+, belongs to the words behind it: `A good summary`, `A+ work`."""
+    return letter in {"A", "a"} and re.match(r"\s+[a-z]", behind) is not None and _AFTER_GRADE.match(behind) is None
 
 
 def _graded(grade: str, of: str, said: str, rubric: Rubric) -> Finding:
