@@ -23,11 +23,12 @@ prod=gitops/canopy/prod/backend/config.yaml
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-# What a block holds, without the comments and empty lines behind it, which belong to the next.
+# What a block holds, without the comments and empty lines behind it, which belong to the next. Items of a list and closing
+# brackets may stand at the line's begin. What YAML has beyond that is told at the end, by what the files say then.
 block() {
   awk -v key="$2:" '
     index($0, key) == 1 { on = 1; print; next }
-    on && /^ / { printf "%s", held; held = ""; print; next }
+    on && /^([ \t]|-([ \t]|$)|[]}])/ { printf "%s", held; held = ""; print; next }
     on && (/^$/ || /^#/) { held = held $0 "\n"; next }
     on { exit }' "$1"
 }
@@ -36,7 +37,7 @@ block() {
 with_block() {
   awk -v key="$2:" -v other="$3" '
     index($0, key) == 1 { while ((getline line < other) > 0) print line; gone = 1; next }
-    gone && /^ / { held = ""; next }
+    gone && /^([ \t]|-([ \t]|$)|[]}])/ { held = ""; next }
     gone && (/^$/ || /^#/) { held = held $0 "\n"; next }
     gone { printf "%s", held; held = ""; gone = 0 }
     { print }
@@ -69,6 +70,9 @@ for key in ${BLOCKS:-summarize image}; do
 done
 sed -i "s/^target_revision: *[^ #]*/target_revision: $tag/" "$scratch/new"
 canopy check-values "$scratch/new" > "$scratch/checked" || failed "The values would not be taken in prod; $prod stays as it is."
+# shellcheck disable=SC2086  # a word each
+canopy check-values "$scratch/new" --against "$test" $(printf -- '--key %s ' ${BLOCKS:-summarize image}) > "$scratch/checked" ||
+  failed "The blocks could not be brought over as they are; $prod stays as it is. Copy them by hand."
 ! cmp -s "$scratch/new" "$prod" || failed "Prod has all of that already."
 
 cat "$scratch/new" > "$prod"

@@ -138,6 +138,63 @@ def test_blocks_that_are_named_go_over_too(fork: Fork) -> None:
     assert fork.values(PROD)["feedback"] == fork.values(TEST)["feedback"] == {"enabled": False}
 
 
+GRADES = "labels: [{name: good, sentiment: positive}, {name: poor, sentiment: negative}]"
+STRAIGHT = f"""\
+judges:
+# the tone
+
+- name: tone
+  instructions: |
+    Judge.
+
+    # no comment
+  {GRADES}
+-
+  name: length
+  instructions: &text Judge.
+  {GRADES}
+"""
+IN_BRACKETS = f"""\
+judges: [
+  {{name: tone, instructions: Judge., {GRADES}}},
+]
+"""
+
+
+@pytest.mark.parametrize("theirs", [STRAIGHT, IN_BRACKETS])
+@pytest.mark.parametrize("ours", [STRAIGHT, IN_BRACKETS])
+def test_a_list_goes_over_whole_however_it_is_written(fork: Fork, theirs: str, ours: str) -> None:
+    behind = "\n# what stands behind it\njudging: {online: false}\n"
+    with (fork.folder / TEST).open("a") as file:
+        file.write(ours + behind)
+    with (fork.folder / PROD).open("a") as file:
+        file.write(theirs.replace("tone", "form") + behind)
+    fork.git("commit", "--quiet", "--all", "--message", "Try judges")
+    status, said = fork.promote(BLOCKS="summarize image judges")
+    assert status == 0, said
+    assert fork.values(PROD)["judges"] == fork.values(TEST)["judges"]
+    assert (fork.folder / PROD).read_text().endswith(ours + behind)
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        "judges: [\n{name: tone, instructions: Judge., " + GRADES + "}\n]\n",  # nobody indented it
+        f"podLabels: &own {{a: test}}\njudges:\n- name: tone\n  instructions: J.\n  {GRADES}\nlabels: *own\n",
+    ],
+)
+def test_what_can_not_be_brought_over_is_refused(fork: Fork, block: str) -> None:
+    with (fork.folder / TEST).open("a") as file:
+        file.write(block)
+    with (fork.folder / PROD).open("a") as file:
+        file.write("podLabels: &own {a: prod}\njudges: []\nlabels: {}\n")
+    fork.git("commit", "--quiet", "--all", "--message", "Try judges")
+    status, said = fork.promote(BLOCKS="summarize image judges labels" if "own" in block else "summarize image judges")
+    assert status == 1, said
+    assert f"{PROD} stays as it is" in said
+    assert_untouched(fork)
+
+
 def test_nothing_goes_to_prod_where_the_gate_did_not_pass(fork: Fork) -> None:
     status, said = fork.promote(reports=fork.evaluated(FAILED))
     assert (status, "The gate didn't pass, so prod stays as it is." in said) == (1, True), said

@@ -84,8 +84,10 @@ _WHOSE = {
 
 @click.command("check-values")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--against", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Another values file.")
+@click.option("--key", "keys", multiple=True, help="A key that has to say the same as in that file. Repeat it.")
 @says_why
-def check_values(file: Path) -> None:
+def check_values(file: Path, against: Path | None, keys: tuple[str, ...]) -> None:
     """Say whether Canopy would take a values FILE, whose it is, and which flags it turns on.
 
     The file may be the server's, the chart's, one of `gitops/`, or Argo CD's Application with values in it. What
@@ -93,7 +95,7 @@ def check_values(file: Path) -> None:
 
     Exit status 0 when it would, 1 when it wouldn't, with a sentence for each thing that is wrong.
     """
-    from canopy.flags.files import check
+    from canopy.flags.files import check, differing
     from canopy.flags.source import content_of
 
     content = content_of(file)
@@ -101,6 +103,8 @@ def check_values(file: Path) -> None:
         checked = check(content)
     except ConfigError as error:
         raise ConfigError(f"{file}: {error.sentence}") from error
+    if against and (others := differing(content, content_of(against), keys)):
+        raise ConfigError(f"{file} and {against} differ in {' and '.join(others)}.")
     say(f"{file} is fine{f' (revision {checked.revision})' * bool(checked.revision)}. {_WHOSE[checked.kind]}")
     if checked.not_for_the_chart:
         say(f"The chart would not take it as its values: {checked.not_for_the_chart}")

@@ -1,6 +1,6 @@
 """Values files for people: of the server, of the chart or of `gitops/`, checked as whoever reads them would."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -53,6 +53,12 @@ def check(content: bytes) -> Checked:
     except ConfigError as error:
         return Checked("server", config.flags, config.revision, error.sentence)
     return Checked("server", config.flags, config.revision)
+
+
+def differing(content: bytes, other: bytes, keys: Iterable[str]) -> list[str]:
+    """Those of the keys that don't say the same in both files. Raises ConfigError."""
+    one, another = parsed(content), parsed(other)
+    return [key for key in keys if key not in one or key not in another or one[key] != another[key]]
 
 
 def _keys(model: type[Values]) -> set[str]:
