@@ -210,11 +210,15 @@ async def test_a_gateway_without_a_backend_is_asked_again() -> None:
 @pytest.mark.parametrize(
     ("answer", "path", "advice"),
     [
-        (Answer((b'{"detail":"Not Found"}',), 404), "", "and not the model server's."),
-        (Answer((b'{"error":{"message":"File Not Found","code":404}}',), 404), "", "and not the model server's."),
+        (Answer((b'{"detail":"Not Found"}',), 404), "", "page, not the model server's."),
+        (
+            Answer((b'{"error":{"message":"File Not Found","code":404}}',), 404),
+            "",
+            "page, not the model server's.",
+        ),
         (failed_with("not_found", 404), "/summarize", "without /summarize, /docs or another route behind it"),
         (failed_with("method_not_allowed", 405), "/docs", "without /summarize, /docs or another route behind it"),
-        (Answer((PAGE,), 404, (), "text/html"), "", "--backend takes the address of Canopy's page alone"),
+        (Answer((PAGE,), 404, (), "text/html"), "", "--backend takes the address of Canopy's page, not"),
         (Answer((PAGE,), 200, (), "text/html"), "", "a proxy in front of it wants to know who asks."),
         (Answer((PAGE,), 407, (), "text/html"), "", "Give the proxy on the way its user in HTTP_PROXY"),
     ],

@@ -82,7 +82,7 @@ async def test_an_address_that_is_not_canopys_is_a_sentence(tmp_path: Path) -> N
         backend.default = Answer((b'{"detail": "Not Found"}',), 404)
         status, out, err = await canopy(str(tmp_path), "--backend", backend.url, "--requests", "2")
     assert (status, out) == (2, "")
-    assert "--backend takes the address of Canopy's page alone" in err
+    assert "--backend takes the address of Canopy's page" in err
     assert "Traceback" not in err
 
 

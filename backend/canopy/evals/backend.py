@@ -255,7 +255,7 @@ class Backend:
         if response.status_code != 200:
             refusal = Refusal.of(response.status_code, await response.aread())
             if refusal.is_final:
-                raise RefusedError(f"{refusal.sentence} {refusal.advice(asked, token=self._has_token)}")
+                raise RefusedError(f"{refusal.sentence} {refusal.advice(asked, self.url, token=self._has_token)}")
             if refusal.may_pass:
                 raise _busy(reply, refusal, response)
             reply.of_the_answer = refusal.is_of_the_answer

@@ -70,10 +70,10 @@ class Refusal:
         detail = f": {self.detail}" if self.detail else ""
         return f"The backend answered with status {self.status}{code}{detail}".removesuffix(".") + "."
 
-    def advice(self, asked: str, *, token: bool) -> str:
-        """What to do where it is final; `asked` is the address, `token` says whether one was sent."""
+    def advice(self, asked: str, base: str, *, token: bool) -> str:
+        """What to do where it is final; `asked` is below `base`, the backend's. `token` says whether one was sent."""
         if self.is_about_address:
-            return wrong_address(asked)
+            return _wrong_address(asked, base)
         if self.status == 407:
             return "Give the proxy on the way its user in HTTP_PROXY or HTTPS_PROXY, or name the host in NO_PROXY."
         if self.code == "identity_refused" or (self.code == "unauthenticated" and "proxy" in (self.detail or "")):
@@ -86,11 +86,12 @@ class Refusal:
         return f"That is no answer of Canopy's: {_before(token=token)}"
 
 
-def wrong_address(asked: str) -> str:
-    """What to do where Canopy isn't at the address that was asked."""
+def _wrong_address(asked: str, base: str) -> str:
+    host = origin(base)
+    rest = f"such as {host}, without /summarize, /docs or another route behind it, and " if base != host else ""
     return (
-        f"There is no such route of Canopy at {asked}: --backend takes the address of Canopy's page alone, such as "
-        f"{origin(asked)}, without /summarize, /docs or another route behind it, and not the model server's."
+        f"There is no such route of Canopy at {asked}: --backend takes the address of Canopy's page, {rest}not the "
+        "model server's."
     )
 
 
