@@ -9,7 +9,7 @@ import re
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from canopy.addresses import without_credentials
-from canopy.store.quoted import Quoted
+from canopy.store.quoted import Lasting, Quoted
 
 _URL = "CANOPY_STORE_URL"
 _LONGEST = 200  # characters of what a server says that are shown
@@ -34,48 +34,60 @@ _POSTGRES = [
     ),
     (
         r"tenant.{0,80}not found|no tenant identifier|ENOIDENTIFIER",
-        f"The pooler doesn't know the user in {_URL}: a shared pooler, such as Supabase's, wants `USER.PROJECT`.",
+        Lasting(
+            f"The pooler doesn't know the user in {_URL}: a shared pooler, such as Supabase's, wants `USER.PROJECT`."
+        ),
     ),
     (
         r'role ".{0,80}" does not exist|no such user|role ".{0,80}" is not permitted to log in',
-        f"The database has no such user (role), or none that may log in: create it, or correct the user in {_URL}.",
+        Lasting(
+            f"The database has no such user (role), or none that may log in: create it, or correct the user in {_URL}."
+        ),
     ),
-    (r"no password supplied", f"The server wants a password, and neither {_URL} nor `PGPASSWORD` has one."),
+    (r"no password supplied", Lasting(f"The server wants a password, and neither {_URL} nor `PGPASSWORD` has one.")),
     (
         r"authentication failed|wrong password|invalid SCRAM|error received from server in SCRAM",
-        f"The server refused the password: correct user and password in {_URL} or `PGPASSWORD` (in the address `@`, "
-        "`:`, `/`, `?` and `%` are written %40, %3A, %2F, %3F and %25).",
+        Lasting(
+            f"The server refused the password: correct user and password in {_URL} or `PGPASSWORD` (in the address "
+            "`@`, `:`, `/`, `?` and `%` are written %40, %3A, %2F, %3F and %25)."
+        ),
     ),
     (
         r'database ".{0,80}" does not exist|no such database|database not found',
-        f"The server has no such database: create it (`createdb NAME`), or correct its name in {_URL}.",
+        Lasting(f"The server has no such database: create it (`createdb NAME`), or correct its name in {_URL}."),
     ),
     (
         r"certificate verify failed|self.signed certificate",
-        f"The server's certificate is not trusted: give its authority with `sslrootcert=FILE` in {_URL} "
-        "(`sslrootcert=system` for those that the system trusts).",
+        Lasting(
+            f"The server's certificate is not trusted: give its authority with `sslrootcert=FILE` in {_URL} "
+            "(`sslrootcert=system` for those that the system trusts)."
+        ),
     ),
     (
         r"root certificate file",
-        "`sslmode` asks for a check of the server's certificate, and the file with its authority can't be read: name "
-        f"it with `sslrootcert=FILE` in {_URL} (`sslrootcert=system` for those that the system trusts).",
+        Lasting(
+            "`sslmode` asks for a check of the server's certificate, and the file with its authority can't be read: "
+            f"name it with `sslrootcert=FILE` in {_URL} (`sslrootcert=system` for those that the system trusts)."
+        ),
     ),
     (
         r"server certificate for .{0,300} does not match host name",
-        f"The server's certificate is for another name: use that name as the host in {_URL}.",
+        Lasting(f"The server's certificate is for another name: use that name as the host in {_URL}."),
     ),
     (
         r"SSL was required|does not support SSL",
-        f"The server has no TLS, which `sslmode` in {_URL} asks for: turn it on there, or take `sslmode` out where "
-        "nobody listens in between.",
+        Lasting(
+            f"The server has no TLS, which `sslmode` in {_URL} asks for: turn it on there, or take `sslmode` out where "
+            "nobody listens in between."
+        ),
     ),
-    (r"pg_hba\.conf (?:rejects|.{0,300}SSL encryption)", _NOT_LET_IN),
+    (r"pg_hba\.conf (?:rejects|.{0,300}SSL encryption)", Lasting(_NOT_LET_IN)),
     (
         r"no encryption|SSL off|connection is insecure|(?:SSL|TLS)(?:/TLS)?(?: connection)?s?(?: is| are)? required|"
         r"requires? (?:an? )?(?:SSL|TLS)|without SSL",
-        f"The server takes connections with TLS alone: add `sslmode=verify-full` (or `require`) to {_URL}.",
+        Lasting(f"The server takes connections with TLS alone: add `sslmode=verify-full` (or `require`) to {_URL}."),
     ),
-    (r"pg_hba\.conf", _NOT_LET_IN),
+    (r"pg_hba\.conf", Lasting(_NOT_LET_IN)),
     (
         r"too many clients|too many connections|connection slots|no more connections allowed|max ?clients?|"
         r"max_client_conn|connection limit exceeded",
@@ -93,12 +105,22 @@ _POSTGRES = [
     ),
     (
         r"startup parameter|command-line options",
-        f"The pooler refuses a parameter of {_URL} (`options`, say): take it out.",
+        Lasting(f"The pooler refuses a parameter of {_URL} (`options`, say): take it out."),
     ),
-    (r"statement pool", "The pooler is in statement mode: Canopy needs transaction or session mode."),
+    (r"statement pool", Lasting("The pooler is in statement mode: Canopy needs transaction or session mode.")),
     (
         r"prepared statement .{0,80} (?:does not exist|already exists)",
-        f"A pooler in transaction mode is in between and looks like the server itself: add `pgbouncer=true` to {_URL}.",
+        Lasting(
+            f"A pooler in transaction mode is in between and looks like the server itself: add "
+            f"`pgbouncer=true` to {_URL}."
+        ),
+    ),
+    (
+        r"invalid \S{1,40} value|invalid integer value|invalid port number|bad value for",
+        Lasting(
+            f"A parameter in {_URL} has a value that means nothing there: correct it, such as `sslmode=require` and "
+            "`connect_timeout=5`, or take it out."
+        ),
     ),
     (r"read-only|hot standby", REPLICA),
     (
@@ -107,15 +129,18 @@ _POSTGRES = [
     ),
     (
         r"permission denied for",
-        "The user may not use or make tables here: `GRANT USAGE, CREATE ON SCHEMA public TO` it, or make it the owner.",
+        Lasting(
+            "The user may not use or make tables here: `GRANT USAGE, CREATE ON SCHEMA public TO` it, or make it "
+            "the owner."
+        ),
     ),
     (
         r"relation .{0,200} does not exist",
-        "The tables are gone from the database: restore a backup, or restart Canopy, which makes empty ones.",
+        Lasting("The tables are gone from the database: restore a backup, or restart Canopy, which makes empty ones."),
     ),
     (
         r"received invalid response|expected authentication request|unexpected response from server",
-        f"What answers there is no PostgreSQL: correct host and port in {_URL}.",
+        Lasting(f"What answers there is no PostgreSQL: correct host and port in {_URL}."),
     ),
     (r"refused", f"Nothing listens at that host and port: start the server, or correct the address in {_URL}."),
     (
@@ -140,11 +165,14 @@ _POSTGRES = [
 ]
 _SQLITE = [
     (r"FULL", "The volume is full."),
-    (r"READONLY", "The file or its volume is read-only: let this process write it, and its folder."),
-    (r"CANTOPEN|PERM|AUTH", "The file can't be opened: let this process read and write it, and its folder."),
-    (r"NOTADB|CORRUPT", "The file is no SQLite database, or is damaged: restore a backup."),
+    (r"READONLY", Lasting("The file or its volume is read-only: let this process write it, and its folder.")),
+    (r"CANTOPEN|PERM|AUTH", Lasting("The file can't be opened: let this process read and write it, and its folder.")),
+    (r"NOTADB|CORRUPT", Lasting("The file is no SQLite database, or is damaged: restore a backup.")),
     (r"BUSY|LOCKED", "Another process has had the file locked for too long: one server at a time has it."),
-    (r"PROTOCOL|IOERR.{0,80}LOCK|NOLFS", "The volume's locks don't work, as on some network volumes: use another one."),
+    (
+        r"PROTOCOL|IOERR.{0,80}LOCK|NOLFS",
+        Lasting("The volume's locks don't work, as on some network volumes: use another one."),
+    ),
     (r"IOERR", "The volume can't be read or written."),
 ]
 _NO_TABLE = "The tables are gone from the file: restore a backup, or restart Canopy, which makes empty ones."

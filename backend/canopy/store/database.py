@@ -10,9 +10,11 @@ from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from canopy.errors import StoreError
 from canopy.store.causes import cause
+from canopy.store.quoted import Lasting
 
 PLACES = 2  # scans at once
 UNAVAILABLE = "The database does not answer. Please try again in a moment."
+_SET_UP_WRONG = "The database can't be used as it is set up."
 _READ_ONLY = "25006"  # SQLSTATE read_only_sql_transaction
 
 # The columns of a row that already exists, from the row that was to be inserted.
@@ -174,6 +176,8 @@ def read_only(error: BaseException) -> bool:
 def store_error(error: BaseException) -> StoreError:
     """What to tell a person, with the cause as its reason. Neither SQL nor credentials are in it."""
     why = cause(error)
+    if isinstance(why, Lasting):
+        return StoreError(_SET_UP_WRONG, retry_after=5 if lost(error) else None, reason=why)
     if lost(error):
         return StoreError(UNAVAILABLE, retry_after=5, reason=why)
     if isinstance(error, SQLAlchemyError | UnicodeError | TypeError | ValueError):

@@ -46,6 +46,10 @@ class SQLite(Database):
         if not path.name or str(path) == ":memory:":
             raise ConfigError("`CANOPY_STORE_URL` must name a file: `sqlite:///PATH`.")
         self._path = path.absolute()
+        if os.path.isdir(self._path):  # noqa: PTH112 - Path's own raises where it may not look
+            raise ConfigError(
+                f"`CANOPY_STORE_URL` names the folder {self._path}. Name a file in it, such as canopy.db."
+            )
         self._seen: tuple[object, int] | None = None  # the writer's connection, and the changes of others that it saw
         self.writer = create_engine(
             "sqlite://",
