@@ -42,6 +42,10 @@ _FILTER = re.compile(
     | (violat\w{1,6}|triggering) .{0,40} (content|usage|safety) .{0,20} polic"""
 )
 _PARAMETER = re.compile(r"(?i)max_(completion_|new_|output_)?tokens")
+_REFUSES_PARAMETER = re.compile(
+    r"""(?ix) (unsupported|unrecognized|unknown|unexpected) \s (request \s )?(parameter|argument|field|input|keyword)
+    | \bextra (\s inputs|_forbidden) | not \s (supported|permitted|allowed|recognized)"""
+)
 _ANSWER = re.compile(r"(?i)maximum (number of )?tokens|(completion|output) tokens|in the (completion|output)")
 _NUMBER = r"(\d[\d,]*+)"
 _CONTEXT = re.compile(
@@ -121,6 +125,12 @@ def refused(complaint: Complaint, otherwise: str) -> ModelError | PromptTooLong:
     text, reason = complaint.text, complaint.words
     if says_room(text):  # the figures know better than the words
         return max_tokens_refused(reason) if room_for_answer(text, _ANY) else prompt_too_long(reason)
+    if _PARAMETER.search(text) and _REFUSES_PARAMETER.search(text):
+        return ModelError(
+            "The model server takes no limit of an answer's length by the names `max_tokens` and "
+            "`max_completion_tokens`: look at what it says, and let it take one of them.",
+            reason=reason,
+        )
     if _PARAMETER.search(text):
         return max_tokens_refused(reason)
     if says_too_long(text):

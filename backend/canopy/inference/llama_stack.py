@@ -95,12 +95,12 @@ class LlamaStackInference:
         dialect = self._dialect(request.model)
         thoughts = dialect.unopened.thoughts() if request.hide_thoughts else None
         reply, texts = Reply(request.model, thoughts, self._address), list[str]()
-        attempt = Attempt(request, dialect)
+        attempt, opened = Attempt(request, dialect), False
         watchdog = Watchdog(self._first_token_timeout, self._reply_timeout)
         try:
             async with AsyncExitStack() as stack:
                 response = await self._open(stack, upstream, attempt, watchdog)
-                chunks = upstream.read(response)
+                opened, chunks = True, upstream.read(response)
                 while not reply.done:
                     with watchdog:
                         data = await anext(chunks, None)
@@ -122,8 +122,7 @@ class LlamaStackInference:
         except TimeoutError as error:
             if watchdog.ended:
                 raise ModelTimeout(f"The model's reply took longer than {self._reply_timeout:g} seconds.") from error
-            limit = self._token_timeout if reply.begun else self._first_token_timeout
-            raise ModelTimeout(f"The model was silent for {limit:g} seconds.") from error
+            raise self._silent(reply, through_proxy=upstream.through_proxy and not opened) from error
         except upstream.FAILURES as error:
             raise _told(upstream.translate(error, request.model), request, texts, upstream.secret) from error
         except CanopyError as error:
@@ -166,6 +165,16 @@ class LlamaStackInference:
                 self._endpoint = endpoint
                 attempt.taken()
                 return response
+
+    def _silent(self, reply: Reply, *, through_proxy: bool) -> ModelTimeout:
+        """The error for silence; `through_proxy` where nothing at all has come yet, through one."""
+        limit = self._token_timeout if reply.begun else self._first_token_timeout
+        if not through_proxy:
+            return ModelTimeout(f"The model was silent for {limit:g} seconds.")
+        return ModelTimeout(  # a SOCKS proxy's handshake has no time limit of its own
+            f"Neither the model server nor the proxy before it answered within {limit:g} seconds: where the model "
+            "isn't slow, check HTTP_PROXY, HTTPS_PROXY and ALL_PROXY, or name its host in NO_PROXY."
+        )
 
     def _dialect(self, model: str) -> Dialect:
         return self._dialects.setdefault(model, Dialect(self.description))

@@ -19,6 +19,7 @@ from canopy.inference.refusals import RETRY_AFTER, Refusal, error_of, refusal_of
 from canopy.inference.verdicts import truncated
 from canopy.outgoing.causes import Peer, cause_of
 from canopy.outgoing.clients import streaming_client
+from canopy.outgoing.proxies import proxy_for
 from canopy.retry_after import seconds_in
 
 # Importing the library configures the root logger, unless that has a handler.
@@ -57,6 +58,7 @@ class Upstream:
         self._http = streaming_client(url, timeout=timeout, hooks=[_retry_soon_or_never])
         self._peer = Peer("the model server", address)
         self.endpoints = endpoints(url)
+        self.through_proxy = proxy_for(url) is not None
         self._client = AsyncLlamaStackClient(
             base_url=root(url), api_key=api_key, http_client=self._http, timeout=timeout, max_retries=retries
         )

@@ -12,6 +12,9 @@ from canopy.outgoing.proxies import proxy_for
 
 _EXPIRED = {9, 10}  # X.509: not yet, or no longer valid
 _OTHER_NAME = {62, 64}  # X.509: for another host, for another address
+_TOO_WEAK = {66, 67, 68}  # X.509: a server's key, an authority's, a signature's digest
+_NO_TLS = {"WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "HTTP_REQUEST", "HTTPS_PROXY_REQUEST", "PACKET_LENGTH_TOO_LONG"}
+_OLD_TLS = {"UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION", "WRONG_SSL_VERSION", "VERSION_TOO_LOW"}
 _NO_WAY = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTDOWN, errno.EPERM, errno.EACCES}
 
 
@@ -40,9 +43,9 @@ def cause_of(error: BaseException, peer: Peer, url: str) -> Cause:
     import aiohttp  # noqa: PLC0415 - a fifth of a second, which only those spend who use it or have a failure
 
     chain = list(_chain(error))
-    through_proxy = proxy_for(url) is not None
+    proxy = proxy_for(url)
     # Transports call nearly every failure a timeout; what they raise it from knows better.
-    found = (_certificate(each, peer) for each in chain), (_connection(each, peer, through_proxy) for each in chain)
+    found = (_tls(each, peer, proxy) for each in chain), (_connection(each, peer, proxy is not None) for each in chain)
     sentence = next((sentence for sentences in found for sentence in sentences if sentence), None)
     reason = next((str(it) for it in chain if isinstance(it, aiohttp.ClientError | OSError) and str(it)), None)
     if sentence or not any(isinstance(it, TimeoutError) for it in chain):
@@ -72,27 +75,52 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
             waiting += [it.__context__, *(it.exceptions if isinstance(it, BaseExceptionGroup) else ())]
 
 
-def _certificate(error: BaseException, peer: Peer) -> str | None:
+def _tls(  # noqa: PLR0911 - a table, one row per cause
+    error: BaseException, peer: Peer, proxy: str | None
+) -> str | None:
     if isinstance(error, ssl.SSLCertVerificationError):
         code = getattr(error, "verify_code", None)
-        if code is None:  # the transport's, which wraps the one that has it
-            return None
-        if code in _EXPIRED:
-            return f"{peer.first}'s certificate is not valid at this time: renew it, or set this machine's clock."
-        if code in _OTHER_NAME:
-            return (
-                f"{peer.first}'s certificate is for another name: use a name in {peer.setting} that the certificate "
-                "holds."
-            )
+        return None if code is None else _certificate(code, peer)  # None: the transport's, which wraps the one with it
+    reason = getattr(error, "reason", None)
+    if not isinstance(error, ssl.SSLError) or not reason:  # the transport's, which wraps the one that has it
+        return None
+    if reason in _NO_TLS and (proxy or "").startswith("https:"):
         return (
-            f"{peer.first}'s certificate is not trusted: let SSL_CERT_FILE name a file with the certificate of the "
-            "authority that signed it."
+            f"The proxy before {peer.name} speaks no TLS, though its address begins with https://: begin the address "
+            "in HTTPS_PROXY, HTTP_PROXY or ALL_PROXY with http://."
         )
-    if isinstance(error, ssl.SSLError):
+    if reason in _NO_TLS:
         return (
-            f"{peer.first} speaks no TLS that Canopy understands: where it has none, begin {peer.setting} with http://."
+            f"{peer.first} speaks no TLS that Canopy understands: begin {peer.setting} with http:// where it has none."
         )
-    return None
+    if "CERTIFICATE_REQUIRED" in reason or "ALERT_HANDSHAKE_FAILURE" in reason or "ALERT_BAD_CERTIFICATE" in reason:
+        return (
+            f"{peer.first} refuses Canopy in the TLS handshake: it may want a certificate of its clients, which Canopy "
+            "has none of, or ciphers that are out of use."
+        )
+    if reason in _OLD_TLS:
+        return f"{peer.first} speaks only outdated versions of TLS: let it speak TLS 1.2 or 1.3."
+    if "TOO_SMALL" in reason or "TOO_WEAK" in reason:
+        return _certificate(min(_TOO_WEAK), peer)
+    return f"{peer.first} and Canopy agree on no TLS: look at the TLS settings of it and of what stands between."
+
+
+def _certificate(code: int, peer: Peer) -> str:
+    if code in _EXPIRED:
+        return f"{peer.first}'s certificate is not valid at this time: renew it, or set this machine's clock."
+    if code in _OTHER_NAME:
+        return (
+            f"{peer.first}'s certificate is for another name: use a name in {peer.setting} that the certificate holds."
+        )
+    if code in _TOO_WEAK:
+        return (
+            f"{peer.first}'s certificate, or its authority's, is too weak: have it made anew with a key of 2048 bits "
+            "or more and SHA-256."
+        )
+    return (
+        f"{peer.first}'s certificate is not trusted: let SSL_CERT_FILE name a file with the certificate of the "
+        "authority that signed it."
+    )
 
 
 def _connection(  # noqa: PLR0911 - a table, one row per cause

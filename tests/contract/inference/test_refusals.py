@@ -313,3 +313,14 @@ async def test_a_completed_reply_says_nothing_where_nothing_was_changed(fresh: L
     _, completed = await read(fresh, "fake")
     assert isinstance(completed, Completed)
     assert completed.adapted == {}
+
+
+async def test_a_limit_that_is_refused_by_every_name_is_no_high_value(
+    fresh: LlamaStackInference, model: FakeModelServer
+) -> None:
+    model.scripts["m"] = refusing(
+        said("Unsupported parameter: 'max_completion_tokens' is not supported, nor is max_tokens."), times=None
+    )
+    error = await failure(fresh)
+    assert "`max_completion_tokens`" in error.sentence
+    assert "lower" not in error.sentence

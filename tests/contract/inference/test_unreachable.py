@@ -1,6 +1,7 @@
 """Each reason for which there is no connection has a sentence of its own, which says what to change."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from canopy.errors import CanopyError, ModelTimeout, ModelUnreachable
 from canopy.inference.llama_stack import LlamaStackInference
+from canopy.outgoing.causes import Peer, why
 from tests.contract.inference.conftest import read
 from tests.contract.inference.test_failures import deaf_port
 from tests.support.certificates import certificate, server_context
@@ -67,6 +69,53 @@ async def test_tls_where_there_is_none() -> None:
     async with proxy(b"HTTP/1.1 400 Bad Request\r\n\r\n", after=1) as address:
         error = await failure(address.replace("http://", "https://"))
     assert "begin `LLAMA_STACK_URL` with http://" in error.sentence
+
+
+async def test_a_proxy_whose_address_promises_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with proxy(b"HTTP/1.1 400 Bad Request\r\n\r\n", after=1) as address:
+        monkeypatch.setenv("HTTP_PROXY", address.replace("http://", "https://"))
+        error = await failure("http://models.example:8321")
+    assert "proxy before the model server speaks no TLS" in error.sentence
+    assert "`LLAMA_STACK_URL`" not in error.sentence
+
+
+async def test_a_proxy_that_takes_connections_and_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(3)
+        await tried.wait()
+        writer.close()
+
+    tried = asyncio.Event()
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        monkeypatch.setenv("ALL_PROXY", f"socks5://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        client = LlamaStackInference(
+            "http://models.example:8321", connect_timeout=2, first_token_timeout=0.5, token_timeout=20, retries=0
+        )
+        with pytest.raises(ModelTimeout, match="nor the proxy before it answered"):
+            await read(client, "fake")
+        tried.set()
+        await client.close()
+
+
+@pytest.mark.parametrize(
+    ("error", "part"),
+    [
+        (ssl.SSLError(1, "[SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED]"), "want a certificate of its clients"),
+        (ssl.SSLError(1, "[SSL: TLSV1_ALERT_PROTOCOL_VERSION]"), "speak TLS 1.2 or 1.3"),
+        (ssl.SSLError(1, "[SSL: UNSUPPORTED_PROTOCOL]"), "speak TLS 1.2 or 1.3"),
+        (ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER]"), "begin `URL` with http://"),
+        (ssl.SSLError(1, "[SSL: EE_KEY_TOO_SMALL]"), "too weak"),
+        (ssl.SSLError(1, "[SSL: DECRYPTION_FAILED]"), "TLS settings"),
+        (ssl.SSLCertVerificationError(1, "EE certificate key too weak"), "2048 bits"),
+    ],
+)
+async def test_tls_that_fails_is_told_with_what_to_change(error: ssl.SSLError, part: str) -> None:
+    """By what OpenSSL names it, which the standard library takes from its own errors alone."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        error.verify_code = 66
+    else:
+        error.reason = error.args[1].removeprefix("[SSL: ").rstrip("]")
+    assert part in why(error, Peer("the server", "`URL`"), "https://models.example")
 
 
 async def test_no_tls_where_there_is_some(tmp_path: Path) -> None:
