@@ -23,6 +23,7 @@ _MARK = re.compile(
     re.IGNORECASE,
 )
 _LINE_START = re.compile(r"(?:\A|\n)[ \t]*\Z")
+_SENTENCE_ENDS = {".", "!", "?", "\u2026", "\u3002"}
 _LINE_END = re.compile(r"[ \t]*(?:\r?\n|\Z)")
 
 # OpenAI's harmony format: `<|channel|>analysis<|message|>…<|end|><|start|>assistant<|channel|>final<|message|>…`.
@@ -34,8 +35,9 @@ _SIGN = re.compile(r"<\|[a-z_]+\|>")
 def without_thoughts(text: str) -> str:
     """The answer alone.
 
-    Thoughts that never end leave nothing behind them. A mark that closes where none opened, at either end of a line,
-    means that all before it was thought: the opening one was part of the prompt. Elsewhere it may be a quotation.
+    Thoughts that never end leave nothing behind them. A mark that closes where none opened, at either end of a line or
+    stuck between two sentences, means that all before it was thought: the opening one was part of the prompt. Elsewhere
+    it may be a quotation.
     """
     if _CHANNEL in text:
         text = _SIGN.sub("", _last_message(text))
@@ -76,7 +78,8 @@ def lone_end(text: str) -> re.Match[str] | None:
 
 def _at_an_edge(text: str, mark: re.Match[str]) -> bool:
     before = text[max(0, mark.start() - 80) : mark.start()]
-    return bool(_LINE_START.search(before) or _LINE_END.match(text, mark.end()))
+    stuck = before[-1:] in _SENTENCE_ENDS and text[mark.end() : mark.end() + 1].isalnum()  # nobody quotes it like that
+    return bool(stuck or _LINE_START.search(before) or _LINE_END.match(text, mark.end()))
 
 
 def _last_message(text: str) -> str:

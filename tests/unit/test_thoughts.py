@@ -29,10 +29,16 @@ def test_an_expected_end_is_waited_for(end: str, size: int) -> None:
 def test_an_end_that_nothing_opened_is_none_where_it_is_quoted() -> None:
     for text in ("It ends with </think>, as", "<think>a\n</think>\nb", "Write `</think>` there.", "No mark."):
         assert lone_end(text) is None
-    for text in ("Hm.\n</think>\n\nB", "Hm.</think>\nB", "Hm.\n</think>B", "<think>a</think>Hm.\n</think>\nB"):
+    for text in (
+        "Hm.</think>B",
+        "Hm.\n</think>\n\nB",
+        "Hm.</think>\nB",
+        "Hm.\n</think>B",
+        "<think>a</think>Hm.\n</think>\nB",
+    ):
         mark = lone_end(text)
         assert mark
-        assert text[mark.end() :].strip() == "B"
+        assert text[mark.end() :].strip() == without_thoughts(text).strip() == "B"
 
 
 def test_thoughts_without_an_end_leave_no_answer() -> None:
