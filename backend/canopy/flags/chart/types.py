@@ -25,9 +25,9 @@ Schedule = Annotated[str, StringConstraints(pattern=r"^(@[a-z]+|[!-~]+( [!-~]+){
 Repository = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][A-Za-z0-9._/:-]*$")]
 
 
-def _matching(pattern: str, example: str) -> Callable[[str], str]:
+def _matching(pattern: re.Pattern[str], example: str) -> Callable[[str], str]:
     def check(address: str) -> str:
-        if not re.fullmatch(pattern, address):
+        if not pattern.fullmatch(address):
             raise ValueError(f"must be an address such as `{example}`, without spaces, credentials and a query")
         with_a_host(address)
         return address
@@ -35,18 +35,18 @@ def _matching(pattern: str, example: str) -> Callable[[str], str]:
     return check
 
 
-_ADDRESS = rf"^(https?://{HOST}{PORT}/?)?$"
-_DESTINATION = rf"^((https?|postgresql)://{HOST}{PORT}{PATH})?$"
+_ADDRESS = re.compile(rf"^(https?://{HOST}{PORT}/?)?$")
+_DESTINATION = re.compile(rf"^((https?|postgresql)://{HOST}{PORT}{PATH})?$")
 Address = Annotated[
     str,
     AfterValidator(_matching(_ADDRESS, "http://collector.tracing.svc:4318")),
-    WithJsonSchema({"type": "string", "pattern": _ADDRESS}),
+    WithJsonSchema({"type": "string", "pattern": _ADDRESS.pattern}),
 ]
 # Of these the host and the port count: people copy them with the path of a realm, an API or a database.
 Destination = Annotated[
     str,
     AfterValidator(_matching(_DESTINATION, "https://sso.example.com")),
-    WithJsonSchema({"type": "string", "pattern": _DESTINATION}),
+    WithJsonSchema({"type": "string", "pattern": _DESTINATION.pattern}),
 ]
 
 
