@@ -23,12 +23,12 @@ _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d+)?|\.\d+)")
 _OF = re.compile(r"\s*(?:/|\bout of\b|\bof\b)\s*(\d+(?:\.\d+)?)", re.IGNORECASE)
 # Between two grades, of which neither is then the judge's one; a comma alone only where the list ends.
 _BESIDE = re.compile(
-    r"""(?ix) [%+-]?[ \t]* (?: (?P<comma>,) | [/&|\u2010-\u2015\u2212~-]
-    | ,?[ \t]*\b(?:and|or|to|und|oder|bis|et|ou|y|o|vs\.?)\b ) [ \t]*
+    r"""(?ix) [%+-]?[ \t]*+ (?: (?P<comma>,) | [/&|\u2010-\u2015\u2212~-]
+    | ,?[ \t]*+\b(?:and|or|to|und|oder|bis|et|ou|y|o|vs\.?)\b ) [ \t]*+
     (?P<other>\d+(?:\.\d+)?|[a-z](?![\w'\u2019]))"""
 )
 _END_OF_LIST = re.compile(r"[ \t]*(?:[.,;!/)\]\n]|and\b|or\b|\Z)")
-_POINT_OF_LIST = re.compile(r"[ \t]*\n\s*[-\u2013\u2014\u2022*+][ \t]+")
+_POINT_OF_LIST = re.compile(r"(?<!\s)[^\S\n]*+\n\s*+[-\u2013\u2014\u2022*+][ \t]++")
 # Behind an A that is no article but the grade; an article has a noun or an adjective behind it.
 _AFTER_GRADE = re.compile(r"\s+(?:because|since|as|is|for|with|and|or|the|this|it|in|explanation|reasons?)\b")
 
