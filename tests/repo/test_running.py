@@ -23,11 +23,11 @@ def test_expected_failure(): raise AssertionError
 """
 
 
-def run(folder: Path, ci: str = "") -> str:
+def run(folder: Path, *more: str, ci: str = "") -> str:
     """What pytest writes about the tests in a folder, with the project's own conftest and no settings."""
     options = ["-q", "-p", "tests.conftest", "-p", "no:cacheprovider", "-c", "/dev/null", "--rootdir", str(folder)]
     result = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, "--continue-on-collection-errors", str(folder)],
+        [sys.executable, "-m", "pytest", *options, "--continue-on-collection-errors", *more, str(folder)],
         cwd=folder,
         env={"CI": ci, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
@@ -44,7 +44,7 @@ def run(folder: Path, ci: str = "") -> str:
 def test_a_missing_tool_fails_and_another_platform_does_not(tmp_path: Path, ci: str, expected: str) -> None:
     (tmp_path / "test_each.py").write_text(TESTS)
     (tmp_path / "test_module.py").write_text("import pytest\npytest.skip('no docker', allow_module_level=True)")
-    said = run(tmp_path, ci)
+    said = run(tmp_path, ci=ci)
     assert said.splitlines()[-1].rpartition(" in ")[0] == expected, said
 
 
@@ -58,6 +58,25 @@ def test_where_the_time_went_is_told_by_folder(tmp_path: Path) -> None:
     assert told == [["0.3s", "tests/slow"], ["0.0s", "tests/quick"]]
 
 
+def test_without_postgresql_what_needs_it_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "test_both.py").write_text("def test_one(postgres): pass\ndef test_other(): pass")
+    said = run(tmp_path, "--sqlite")
+    assert said.splitlines()[-1].startswith("1 passed, 1 deselected"), said
+
+
+def pytest_of(*goal: str) -> str:
+    """What follows the usual options in the line that a goal of the Makefile runs."""
+    make = shutil.which("make")
+    assert make
+    said = subprocess.run([make, "-n", *goal], cwd=ROOT, capture_output=True, text=True, check=True)
+    (command,) = [line for line in said.stdout.splitlines() if "-m pytest" in line]
+    return command.partition(" --dist loadfile")[2].strip()
+
+
+def test_a_check_runs_unit_and_http_tests() -> None:
+    assert pytest_of("check") == "--sqlite tests/unit tests/http"
+
+
 @pytest.mark.parametrize(
     ("only", "chosen"),
     [
@@ -68,8 +87,4 @@ def test_where_the_time_went_is_told_by_folder(tmp_path: Path) -> None:
     ],
 )
 def test_only_takes_a_place_or_an_expression(only: str, chosen: str) -> None:
-    make = shutil.which("make")
-    assert make
-    said = subprocess.run([make, "-n", "test", f"ONLY={only}"], cwd=ROOT, capture_output=True, text=True, check=True)
-    (command,) = [line for line in said.stdout.splitlines() if "-m pytest" in line]
-    assert command.partition(" --dist loadfile")[2].strip() == chosen
+    assert pytest_of("test", f"ONLY={only}") == chosen

@@ -17,8 +17,6 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 
-import psutil
-
 from canopy.__main__ import main
 
 LARGEST = 2**20  # bytes of a request: an environment and a folder
@@ -40,7 +38,6 @@ class Forked:
     def __init__(self, pid: int, status: asyncio.StreamReader, transport: asyncio.BaseTransport) -> None:
         self.pid = pid
         self.returncode: int | None = None
-        self._process = psutil.Process(pid)  # knows a process with the same id from it
         self._transport = transport
         self._ended = asyncio.create_task(self._wait(status))
 
@@ -50,10 +47,9 @@ class Forked:
 
     def send_signal(self, number: int) -> None:
         """Raises ProcessLookupError where the process has ended."""
-        try:
-            self._process.send_signal(number)
-        except psutil.NoSuchProcess:
-            raise ProcessLookupError(self.pid) from None
+        if self.returncode is not None:
+            raise ProcessLookupError(self.pid)
+        os.kill(self.pid, number)
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
