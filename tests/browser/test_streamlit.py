@@ -31,7 +31,7 @@ async def comparing(model_server: FakeModelServer, tmp_path_factory: pytest.Temp
 @asynccontextmanager
 async def streamlit(page: str, backend: Server, folder: Path) -> AsyncGenerator[str]:
     """One of the pages, served by the real Streamlit; where it listens."""
-    python = installed("streamlit") / "bin/python"
+    python = installed("tools") / "bin/python"
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     options = {"server.port": port, "server.address": "127.0.0.1", "server.headless": "true"}

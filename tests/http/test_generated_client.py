@@ -44,7 +44,7 @@ def generated(described: dict[str, Any], tmp_path_factory: pytest.TempPathFactor
     folder = tmp_path_factory.mktemp("client")
     (folder / "openapi.json").write_text(json.dumps(described))
     (folder / "config.json").write_text(json.dumps(CONFIG))
-    python = install("openapi-client") / "bin/python"
+    python = install("tools") / "bin/python"
     command = [str(python), "-m", "openapi_python_client", "generate", "--fail-on-warning"]
     command += ["--path", "openapi.json", "--config", "config.json"]
     command += ["--meta", "none", "--output-path", "canopy_client"]

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-LOCKS = sorted([*ROOT.glob("requirements*.lock"), *(ROOT / "requirements").rglob("*.lock")])
+FOLDER = ROOT / "requirements"
+LOCKS = sorted(FOLDER.glob("*.lock"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 # Whoever installs says where packages come from; an address, an option or a path in a lock would say it for them.
@@ -24,7 +25,7 @@ def declared(requirements: list[str]) -> set[str]:
     return {re.sub(r"[._-]+", "-", match[0]).lower() for match in found if match}
 
 
-@pytest.mark.parametrize("lock", LOCKS, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.stem)
 def test_a_lock_pins_every_package_with_hashes_and_names_no_place(lock: Path) -> None:
     text = lock.read_text()
     assert _PLACES.findall(text) == []
@@ -44,23 +45,34 @@ def test_the_build_names_no_registry(file: Path) -> None:
     assert re.findall(r"https?://(?!127\.0\.0\.1)|--(?:extra-)?index-url|--find-links|--trusted-host", text) == []
 
 
-@pytest.mark.parametrize(
-    ("lock", "requirements"),
-    [
-        ("requirements.lock", PROJECT["project"]["dependencies"]),
-        ("requirements-dev.lock", PROJECT["project"]["dependencies"] + PROJECT["dependency-groups"]["dev"]),
-        ("requirements-embedded.lock", PROJECT["project"]["optional-dependencies"]["embedded"]),
-        ("requirements/bootstrap.lock", PROJECT["dependency-groups"]["bootstrap"]),
-        ("requirements/resolver.lock", PROJECT["dependency-groups"]["resolver"]),
-        ("requirements/logql.lock", PROJECT["dependency-groups"]["logql"]),
-    ],
-)
+GROUPS = PROJECT["dependency-groups"]
+DECLARED = {
+    **GROUPS,
+    "server": PROJECT["project"]["dependencies"],
+    "dev": PROJECT["project"]["dependencies"] + GROUPS["dev"],
+    "embedded": PROJECT["project"]["optional-dependencies"]["embedded"],
+    **{path.stem: path.read_text().splitlines() for path in FOLDER.glob("*.in")},
+}
+
+
+@pytest.mark.parametrize(("lock", "requirements"), DECLARED.items(), ids=DECLARED)
 def test_a_lock_has_what_the_project_declares(lock: str, requirements: list[str]) -> None:
-    assert declared(requirements) - names(ROOT / lock) == set()
+    assert declared(requirements)
+    assert declared(requirements) - names(FOLDER / f"{lock}.lock") == set()
+
+
+def test_every_lock_is_remade_and_explained() -> None:
+    stems = {lock.stem for lock in LOCKS}
+    assert stems == DECLARED.keys()
+    made = re.findall(r"-o \$\(LOCKS\)/([\w-]+)\.lock", (ROOT / "Makefile").read_text())
+    assert sorted(made) == sorted(stems)
+    explained = re.findall(r"^\| `([\w-]+)\.lock` \|", (FOLDER / "README.md").read_text(), re.MULTILINE)
+    assert sorted(explained) == sorted(stems)
+    assert list(ROOT.glob("*.lock")) == []
 
 
 def test_development_runs_on_the_versions_that_are_served() -> None:
     def pins(lock: str) -> set[str]:
-        return {match[0].removesuffix(" \\") for match in _PINNED.finditer((ROOT / lock).read_text())}
+        return {match[0].removesuffix(" \\") for match in _PINNED.finditer((FOLDER / lock).read_text())}
 
-    assert pins("requirements.lock") - pins("requirements-dev.lock") == set()
+    assert pins("server.lock") - pins("dev.lock") == set()

