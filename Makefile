@@ -150,6 +150,11 @@ dashboards: $(STAMPS)/dev  ## Remake the chart's dashboards from tools/dashboard
 pipeline: tools  ## Remake the Kubeflow pipeline that is shipped, from canopy-evals/pipeline/kubeflow.py
 	@$(CACHE)/tools/bin/python canopy-evals/pipeline/kubeflow.py canopy-evals/pipeline/kubeflow.yaml
 
+# What is generated is remade first: a checkout where that changes a file isn't clean, and is refused.
+.PHONY: release
+release: chart schema dashboards  ## Set VERSION=1.2.3 everywhere, date the changelog, commit and tag; DRY=1 only looks
+	@$(BIN)/python -m tools.release "$(VERSION)" $(if $(DRY),--dry-run)
+
 .PHONY: sbom
 sbom: $(STAMPS)/dev $(STAMPS)/project  ## Write the bill of materials of the image's packages to build/canopy-backend.cdx.json
 	@mkdir -p build && $(BIN)/python -m tools.sbom > build/canopy-backend.cdx.json

@@ -4,7 +4,7 @@
 #
 #   gitops/promote.sh TAG REPORTS BACKEND
 #
-# TAG is the Git tag of the release, such as v0.1.0; REPORTS is the folder that `canopy evals run` wrote, and BACKEND is the
+# TAG is the Git tag of the release, such as v1.2.3; REPORTS is the folder that `canopy evals run` wrote, and BACKEND is the
 # address of test, which it asked. BLOCKS names what goes over beside the tag, `summarize image` unless you say otherwise;
 # CANOPY_EVALS_TOKEN is the bearer token for a backend that wants one.
 set -euo pipefail

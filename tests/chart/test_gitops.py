@@ -164,7 +164,7 @@ def test_the_readme_leads_from_a_fork_to_the_first_flag(helm: Helm, tmp_path: Pa
         assert {source["repoURL"] for source in app["spec"]["sources"]} == {url}
         objects = rendered(helm, app, fork)
         (container,) = find(objects, "Deployment")["spec"]["template"]["spec"]["containers"]
-        assert container["image"] == f"{image}:0.1.0"
+        assert container["image"] == f"{image}:{__version__}"
         config = load_config(find(objects, "ConfigMap")["data"]["canopy-config.yaml"].encode())
         return workshop.flags({name: flag.on for name, flag in config.flags.items()})
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from canopy import __version__
 from canopy.flags import load_config
 from canopy.flags.chart.access import AuthProxy
 from canopy.settings import Settings
@@ -208,7 +209,7 @@ def test_pods_spread_over_nodes_and_zones_but_are_never_held_up_by_it(helm: Helm
 @pytest.mark.parametrize(
     ("values", "image"),
     [
-        (MINIMAL, "canopy-backend:0.1.0"),
+        (MINIMAL, f"canopy-backend:{__version__}"),
         (ON, "canopy-backend:v1"),
         (PROD, f"registry.example.com/canopy/canopy-backend@sha256:{'0123456789abcdef' * 4}"),
     ],
