@@ -14,10 +14,10 @@ from pathlib import Path
 from bench.faithfulness import Kept, kept
 from bench.figures import Bound, Figure
 from bench.processes import ROOT
-from canopy.flags.summaries import OF_A_SERVER, OF_THE_EMBEDDED_MODEL
-from canopy.inference.base import ChatRequest, Completed, Inference, Message
+from canopy.config.summaries import OF_A_SERVER, OF_THE_EMBEDDED_MODEL
 from canopy.inference.embedded import LEANING, EmbeddedInference
 from canopy.inference.llama_stack import LlamaStackInference
+from canopy.inference.protocol import ChatRequest, Completed, Inference, Message
 
 _NEWS = ROOT / ".cache/programs/gensim/test/test_data/lee_background.cor"  # `make install-dev` unpacks it
 _EVERY = 10  # of the texts

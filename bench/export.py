@@ -11,7 +11,7 @@ from bench.client import ask, keep_busy, request, stream
 from bench.figures import Bound, Figure, middle, percentile
 from bench.fill import fill, place
 from bench.processes import Program, canopy
-from canopy.store.cursors import encode_cursor
+from canopy.store.engine.cursors import encode_cursor
 
 _SMALL = 1_000
 _OTHERS_EVERY = 0.02  # seconds between two requests of the other client

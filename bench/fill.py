@@ -7,8 +7,8 @@ from collections.abc import Generator
 from itertools import batched
 from pathlib import Path
 
-from canopy.store import open_store
-from canopy.store.digests import digests
+from canopy.store.feedback.digests import digests
+from canopy.store.opening import open_store
 
 _HOUR = 3_600_000_000  # microseconds
 _FIRST = 1_760_000_000_000_000  # when the first vote came, microseconds since the epoch

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from bench.figures import Bound, Figure, middle
 from bench.searchfill import MEDIUM, RARE, SPLIT, fill
-from canopy.store import Store, open_store
-from canopy.store.base import Filter
+from canopy.store.feedback.query import Filter
+from canopy.store.opening import open_store
+from canopy.store.protocol import Store
 from tests.support.postgres import PostgresServer
 
 _SMALL, _LARGE, _QUICK = 1_000, 1_000_000, 50_000

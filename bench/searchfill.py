@@ -8,11 +8,11 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, text
 
-from canopy.store import open_store
-from canopy.store.digests import digests
-from canopy.store.folding import first_place, folded
-from canopy.store.schema import feedback, feedback_counts, series
+from canopy.store.engine.folding import first_place, folded
+from canopy.store.feedback.digests import digests
+from canopy.store.opening import open_store
 from canopy.store.sqlstore import SqlStore
+from canopy.store.tables import feedback, feedback_counts, series
 
 _HOUR = 3_600_000_000  # microseconds
 _FIRST = 1_760_000_000_000_000  # when the first vote came, microseconds since the epoch

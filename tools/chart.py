@@ -13,9 +13,9 @@ from pathlib import Path
 
 import yaml
 
-from canopy.flags.chart.defaults import tree
-from canopy.flags.schema import chart_schema
-from canopy.flags.summaries import OF_A_SERVER, OF_THE_EMBEDDED_MODEL
+from canopy.config.chart.defaults import tree
+from canopy.config.summaries import OF_A_SERVER, OF_THE_EMBEDDED_MODEL
+from tools.values_schema import chart_schema
 
 CHART = Path(__file__).parents[1] / "helm/canopy"
 _TABLE = re.compile(r"(<!-- values: made by `make chart` -->\n).*?(<!-- values end -->)", re.DOTALL)

@@ -9,38 +9,39 @@ from pathlib import Path
 
 from starlette.types import ASGIApp
 
-from canopy.admission import Admission
-from canopy.api import Parts, build_api, build_operations, with_context
+from canopy.api import build_api, build_operations, with_context
+from canopy.api.context import AppContext
+from canopy.api.readiness import Readiness
 from canopy.auth.budgets import Budgets
 from canopy.auth.guesses import Guesses
 from canopy.auth.limits import RateLimits
 from canopy.auth.proxy import wide_networks
 from canopy.auth.proxy_secret import ProxySecret
-from canopy.auth.sessions import Sessions
+from canopy.auth.sessions import BrowserSessions
 from canopy.auth.sharing import Sharing
 from canopy.auth.tokens import Tokens
-from canopy.background import lasting
-from canopy.comparison import Comparisons
-from canopy.errors import ConfigError, StoreError
-from canopy.feedback.ballots import Ballots
+from canopy.base.background import lasting
+from canopy.base.errors import ConfigError, StoreError
+from canopy.base.lifecycle import Lifecycle
+from canopy.base.settings import Settings
+from canopy.config.access import refuse_silent_opening
+from canopy.config.source import Config, ConfigSource
+from canopy.experiments.ballots import BallotRecorder
+from canopy.experiments.comparison import ComparisonRunner
 from canopy.feedback.indexing import IndexWatch
 from canopy.feedback.retention import Retention
-from canopy.feedback.reviews import Reviews
-from canopy.feedback.votes import Votes
-from canopy.flags import Config, ConfigSource
-from canopy.flags.access import refuse_silent_opening
+from canopy.feedback.votes import VoteRecorder
+from canopy.generation.admission import Admission
+from canopy.generation.pipeline import Pipeline
 from canopy.inference import open_inference
 from canopy.inference.embedded import require_installed
-from canopy.inference.switching import SwitchingInference
-from canopy.integrations.mlflow_link import MlflowLink
-from canopy.integrations.prompt_registry import PromptRegistry
+from canopy.inference.reloading import ReloadableInference
 from canopy.judges.agreement import Agreements
 from canopy.judges.online import OnlineJudging
-from canopy.lifecycle import Lifecycle
-from canopy.pipeline import Pipeline
-from canopy.readiness import Readiness
-from canopy.settings import Settings
-from canopy.store import open_store, risk_of
+from canopy.mlflow.link import MlflowLink
+from canopy.mlflow.prompt_registry import PromptRegistry
+from canopy.reviews.reviews import ReviewRecorder
+from canopy.store.opening import open_store, risk_of
 from canopy.telemetry import Logs, Metrics, Telemetry, Traces
 from canopy.telemetry.access_events import (
     AccessOpen,
@@ -50,11 +51,7 @@ from canopy.telemetry.access_events import (
     TokensReloaded,
     TrustedProxiesWide,
 )
-from canopy.telemetry.events import (
-    ConfigRejected,
-    ConfigReloaded,
-    StoreFailed,
-)
+from canopy.telemetry.events import ConfigRejected, ConfigReloaded, StoreFailed
 from canopy.telemetry.store_events import StoreAtRisk
 
 MOUNTED_VALUES = Path("/canopy/canopy-config.yaml")
@@ -67,7 +64,7 @@ class Application:
 
     asgi: ASGIApp
     operations: ASGIApp  # for a port of its own
-    parts: Parts
+    parts: AppContext
     registry: PromptRegistry
 
 
@@ -100,7 +97,7 @@ def create_app(settings: Settings, logs: Logs) -> Application:
     config = ConfigSource(values_path(settings), check)
     telemetry = Telemetry(logs, Metrics(), Traces(span_events=settings.span_events))
     store = open_store(settings.store_url.get_secret_value(), scan_timeout=settings.scan_timeout)
-    inference = SwitchingInference(_model_url(config.current), lambda url: open_inference(url, settings))
+    inference = ReloadableInference(_model_url(config.current), lambda url: open_inference(url, settings))
     admission = Admission(
         settings.max_generations,
         settings.max_queued_generations,
@@ -113,7 +110,7 @@ def create_app(settings: Settings, logs: Logs) -> Application:
     budgets = Budgets(limits, lambda: config.current.values.rate_limits)
     pipeline = Pipeline(config, inference, store, telemetry, admission, judging.offer, budgets)
     lifecycle = Lifecycle()
-    parts = Parts(
+    parts = AppContext(
         settings=settings,
         config=config,
         store=store,
@@ -121,10 +118,10 @@ def create_app(settings: Settings, logs: Logs) -> Application:
         pipeline=pipeline,
         judging=judging,
         agreements=Agreements(config, store, inference, telemetry, settings.judge_agreement_interval),
-        votes=Votes(config, store, telemetry, budgets),
-        comparisons=Comparisons(config, pipeline, store, telemetry, settings.comparison_lifetime),
-        ballots=Ballots(config, store, telemetry),
-        reviews=Reviews(config, store, telemetry),
+        votes=VoteRecorder(config, store, telemetry, budgets),
+        comparisons=ComparisonRunner(config, pipeline, store, telemetry, settings.comparison_lifetime),
+        ballots=BallotRecorder(config, store, telemetry),
+        reviews=ReviewRecorder(config, store, telemetry),
         telemetry=telemetry,
         lifecycle=lifecycle,
         readiness=Readiness(lifecycle, store.ping),
@@ -132,7 +129,7 @@ def create_app(settings: Settings, logs: Logs) -> Application:
         proxy_secret=secret,
         limits=limits,
         budgets=budgets,
-        sessions=Sessions(store.sessions, tokens) if tokens else None,
+        sessions=BrowserSessions(store.sessions, tokens) if tokens else None,
         guesses=Guesses(limits),
     )
     registry = PromptRegistry(
@@ -189,7 +186,7 @@ async def running(application: Application) -> AsyncGenerator[None]:
         yield
 
 
-def tell_who_gets_in(parts: Parts) -> None:
+def tell_who_gets_in(parts: AppContext) -> None:
     """Measure and log what lets in more people than may be meant: at the start, and whenever the values change."""
     auth = parts.config.current.values.auth
     is_open = auth.mode == "open" and parts.settings.others_reach_it
@@ -200,7 +197,7 @@ def tell_who_gets_in(parts: Parts) -> None:
         parts.telemetry.emit(TrustedProxiesWide(networks))
 
 
-async def _watch_config(parts: Parts, registry: PromptRegistry, mlflow: MlflowLink) -> None:
+async def _watch_config(parts: AppContext, registry: PromptRegistry, mlflow: MlflowLink) -> None:
     emit = parts.telemetry.emit
 
     async def changed(config: Config) -> None:
@@ -220,7 +217,7 @@ async def _watch_config(parts: Parts, registry: PromptRegistry, mlflow: MlflowLi
     await parts.config.watch(parts.settings.config_poll_interval, changed, rejected)
 
 
-async def _watch_secrets(parts: Parts) -> None:
+async def _watch_secrets(parts: AppContext) -> None:
     """Take up changes of the files with tokens and with the proxy's secret: what was removed soon lets nobody in.
 
     Nothing else is waited for here, lest a database that hangs keep a removed token in force.
@@ -242,7 +239,7 @@ async def _watch_secrets(parts: Parts) -> None:
         await asyncio.sleep(parts.settings.config_poll_interval)
 
 
-async def _end_sessions(parts: Parts) -> None:
+async def _end_sessions(parts: AppContext) -> None:
     """End the sessions of removed tokens, which let nobody in until then either."""
     while parts.sessions:
         try:
@@ -253,7 +250,7 @@ async def _end_sessions(parts: Parts) -> None:
         await asyncio.sleep(parts.settings.config_poll_interval)
 
 
-async def _share_counts(parts: Parts) -> None:
+async def _share_counts(parts: AppContext) -> None:
     """Make limits hold over all replicas."""
 
     def failed(error: StoreError) -> None:

@@ -23,15 +23,15 @@ from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr
 from sqlalchemy import make_url
 
-from canopy import addresses
-from canopy.addresses import keep_secret, without_credentials
-from canopy.errors import ConfigError
-from canopy.evals.backend import checked_url
-from canopy.evals.upload import upload
-from canopy.flags.source import load_config
-from canopy.settings import Settings
-from canopy.store import open_store
+from canopy.base.errors import ConfigError
+from canopy.base.settings import Settings
+from canopy.config.source import load_config
+from canopy.evals.publish.upload import upload
+from canopy.evals.run.backend import checked_url
+from canopy.store.opening import open_store
 from canopy.telemetry import Logs
+from canopy.text import addresses
+from canopy.text.addresses import keep_secret, without_credentials
 from tests.support.commands import run_canopy
 
 pytestmark = pytest.mark.own_server

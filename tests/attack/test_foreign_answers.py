@@ -11,22 +11,23 @@ import pytest
 import yaml
 
 import canopy
-from canopy import background
-from canopy.background import lasting
-from canopy.errors import CanopyError, ConfigError, ModelBusy, ModelError
-from canopy.evals.review import bad_answers
-from canopy.flags import ConfigSource
+from canopy.base import background
+from canopy.base.background import lasting
+from canopy.base.errors import CanopyError, ConfigError, ModelBusy, ModelError
+from canopy.base.retry_after import seconds_in
+from canopy.base.settings import Settings
+from canopy.config.source import ConfigSource
+from canopy.evals.suites.review import bad_answers
 from canopy.inference import open_inference
-from canopy.inference.base import ChatRequest, Message
+from canopy.inference.protocol import ChatRequest, Message
 from canopy.inference.scoring import ScoringApi
-from canopy.integrations import mlflow_delivery
-from canopy.integrations.mlflow import Answer, MlflowClient
-from canopy.integrations.mlflow_delivery import DeliveryWorker
+from canopy.mlflow import delivery
+from canopy.mlflow.assessments import MlflowAnswer, MlflowClient
+from canopy.mlflow.delivery import DeliveryWorker
 from canopy.outgoing.clients import client
-from canopy.retry_after import seconds_in
-from canopy.settings import Settings
-from canopy.store import Store, open_store
-from canopy.store.deliveries import Backlog, Stated
+from canopy.store.opening import open_store
+from canopy.store.outbox.deliveries import Backlog, FeedbackSnapshot
+from canopy.store.protocol import Store
 from canopy.telemetry import Logs, Metrics, Telemetry, Traces
 from tests.attack.test_redirects import answering
 from tests.contract.store.records import Clock, a_generation, a_vote
@@ -53,7 +54,7 @@ BODIES = {
     "a list": b"[[]]",
     "a number": b"1e999",
 }
-STATED = Stated("satisfaction", "thumbs", "thumbs_up", "HUMAN", "ana", None, (), 1, None, "gen_1", "p", "r")
+STATED = FeedbackSnapshot("satisfaction", "thumbs", "thumbs_up", "HUMAN", "ana", None, (), 1, None, "gen_1", "p", "r")
 
 
 def answer(status: int, body: bytes, *headers: bytes) -> bytes:
@@ -123,7 +124,7 @@ def test_one_way_to_read_what_others_answer() -> None:
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)
         if call.func.attr.startswith("parsedate") or (call.func.attr == "json" and not call.args)
     }
-    assert calls == {("retry_after.py", "email.utils.parsedate_to_datetime")}
+    assert calls == {("base/retry_after.py", "email.utils.parsedate_to_datetime")}
 
 
 @pytest.fixture
@@ -171,7 +172,7 @@ async def test_an_error_that_nobody_thought_of(
         return await method(*args, **kwargs)
 
     monkeypatch.setattr(owner, place, once)
-    monkeypatch.setattr(mlflow_delivery, "_AFTER_A_FAILURE", 0.1)
+    monkeypatch.setattr(delivery, "_AFTER_A_FAILURE", 0.1)
     async with answering(answer(200, b"{}")) as (url, asked):
         worker, *_ = worker_of(tmp_path, kept, clock, url)
         worker.start()
@@ -195,8 +196,8 @@ async def test_an_outbox_that_nobody_looks_at(
         looked.append(await backlog(deliveries))
         return looked[0]
 
-    async def away(*_: Any, **__: Any) -> Answer:
-        return Answer("away")
+    async def away(*_: Any, **__: Any) -> MlflowAnswer:
+        return MlflowAnswer("away")
 
     monkeypatch.setattr(type(kept.deliveries), "backlog", once)
     monkeypatch.setattr(MlflowClient, "put", away)

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from canopy.errors import CanopyError, ModelError, ModelTimeout
+from canopy.base.errors import CanopyError, ModelError, ModelTimeout
+from canopy.base.settings import Settings
 from canopy.inference import open_inference
-from canopy.inference.base import ChatRequest, Completed, Message
+from canopy.inference.protocol import ChatRequest, Completed, Message
 from canopy.inference.reply import Reply
 from canopy.inference.thoughts import Thoughts
-from canopy.settings import Settings
 from tests.attack.test_redirects import answering, ask_model
 
 pytestmark = pytest.mark.own_server

@@ -13,23 +13,23 @@ from typing import Any, NamedTuple
 import pytest
 
 import canopy
-from canopy import addresses
+from canopy.base.errors import CanopyError
+from canopy.base.retry_after import seconds_in
 from canopy.cli.terminal import clean
-from canopy.errors import CanopyError
 from canopy.evals.scorers.grades import read_grade
 from canopy.evals.scorers.patterns import Pattern
 from canopy.evals.scorers.rubric import recognized
-from canopy.inference.base import ChatRequest, Message
 from canopy.inference.complaints import complaint_of, refused
-from canopy.inference.dialect import Attempt, Dialect
+from canopy.inference.dialect import Dialect, DialectAttempt
+from canopy.inference.error_statuses import error_of, refusal_of, reported
+from canopy.inference.protocol import ChatRequest, Message
 from canopy.inference.reasons import fit
-from canopy.inference.refusals import error_of, refusal_of, reported
 from canopy.inference.reply import Reply
 from canopy.inference.thoughts import Thoughts
-from canopy.judges.answer import read_answer
-from canopy.retry_after import seconds_in
-from canopy.store import causes
-from canopy.thoughts import MARKS, without_thoughts
+from canopy.judges.labels import read_answer
+from canopy.store.engine import causes
+from canopy.text import addresses
+from canopy.text.thoughts import MARKS, without_thoughts
 from tests.support.regexes import patterns_in, worst_texts
 
 pytestmark = [pytest.mark.own_server, pytest.mark.timeout(120)]
@@ -38,9 +38,9 @@ LENGTH = 200_000  # characters
 ENDS = ("", "a", "!", "\n")
 # Expressions that aren't written where they are used: where they are, if not beside it.
 TABLES: dict[str, tuple[Any, ...]] = {
-    "canopy.addresses": (),  # four letters each, as they stand
-    "canopy.store.causes": (causes._POSTGRES, causes._SQLITE),
-    "canopy.flags.access": (),
+    "canopy.text.addresses": (),  # four letters each, as they stand
+    "canopy.store.engine.causes": (causes._POSTGRES, causes._SQLITE),
+    "canopy.config.access": (),
 }
 
 
@@ -133,7 +133,7 @@ def test_what_an_expression_that_costs_the_square_is_taken_for(source: str) -> N
 def refusal(body: bytes) -> None:
     found = refusal_of(400, body, {}, "http://127.0.0.1/v1")
     request = ChatRequest("m", (Message("system", "x"), Message("user", "x")), temperature=0, max_tokens=9)
-    Attempt(request, Dialect("It")).adapt(found)
+    DialectAttempt(request, Dialect("It")).adapt(found)
     fit(error_of(found, "m").reason or "", ["x"])
 
 
@@ -250,7 +250,7 @@ def test_figures_in_a_complaint_are_still_read() -> None:
         "This model's maximum context length is 8,192 tokens, however you requested 9000 tokens (8,100 in the messages)"
     )
     request = ChatRequest("m", (Message("user", "x"),), temperature=0, max_tokens=900)
-    attempt = Attempt(request, Dialect("It"))
+    attempt = DialectAttempt(request, Dialect("It"))
     assert attempt.adapt(refusal_of(400, error(message=said), {}, "http://127.0.0.1/v1"))
     assert attempt.body()["max_tokens"] == 92
     assert complaint_of(error(message=said, code="x" * LENGTH)).words == said

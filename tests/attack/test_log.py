@@ -11,8 +11,8 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from canopy.addresses import without_credentials
 from canopy.telemetry import Logs
+from canopy.text.addresses import without_credentials
 from tests.http.conftest import ENVIRONMENT, values
 from tests.support.model_server import FakeModelServer
 from tests.support.scraping import scrape

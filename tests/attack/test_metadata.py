@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from canopy.errors import ConfigError
-from canopy.flags.source import load_config
+from canopy.base.errors import ConfigError
+from canopy.config.source import load_config
 from tests.support.commands import run_canopy
 from tests.support.metadata import METADATA_ADDRESSES
 

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from bench.fill import fill
-from canopy.store import open_store
+from canopy.store.opening import open_store
 from tests.contract.store.records import a_ballot, a_comparison
 from tests.http.conftest import values
 from tests.support.model_server import FakeModelServer

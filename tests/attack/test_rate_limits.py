@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from canopy.auth.limits import RateLimits
-from canopy.errors import RateLimited
-from canopy.flags.access import RateLimitValues
+from canopy.base.errors import RateLimited
+from canopy.config.access import RateLimitValues
 from tests.http.conftest import ENVIRONMENT, lab_vote, values
 from tests.http.signing_in import AUTH, ENTRIES, people
 from tests.support.model_server import FakeModelServer

@@ -11,16 +11,16 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExportResult
 
-from canopy.errors import ConfigError, ModelError, PublishError
-from canopy.evals.backend import Backend
-from canopy.evals.review import Answer, bad_answers
-from canopy.evals.upload import upload
+from canopy.base.errors import ConfigError, ModelError, PublishError
+from canopy.base.settings import Settings
+from canopy.evals.publish.upload import upload
+from canopy.evals.run.backend import Backend
+from canopy.evals.suites.review import ReviewedAnswer, bad_answers
 from canopy.inference import open_inference
-from canopy.inference.base import ChatRequest, Message
-from canopy.integrations.mlflow import MlflowClient
+from canopy.inference.protocol import ChatRequest, Message
+from canopy.mlflow.assessments import MlflowClient
 from canopy.outgoing import redirection
 from canopy.outgoing.bodies import LARGEST_BODY, bound
-from canopy.settings import Settings
 
 pytestmark = pytest.mark.own_server
 
@@ -102,7 +102,7 @@ async def test_a_backend_that_redirects() -> None:
 async def test_a_backend_that_redirects_a_review() -> None:
     """`canopy evals review` keeps its token too, and reads no answer without an end or of another kind."""
 
-    def known(url: str) -> dict[str, list[Answer]]:
+    def known(url: str) -> dict[str, list[ReviewedAnswer]]:
         with httpx.Client(base_url=url, event_hooks={"response": [bound]}) as client:
             return bad_answers(client)
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from canopy.difference import difference
-from canopy.errors import ConfigError
-from canopy.evals.scorers.base import Row
+from canopy.base.errors import ConfigError
 from canopy.evals.scorers.patterns import Pattern
 from canopy.evals.scorers.rouge import Rouge
+from canopy.evals.scorers.scorer import Row
 from canopy.evals.scorers.template import read_template
+from canopy.text.difference import difference
 from tests.support.commands import run_canopy
 
 ADDRESSES = ("--backend", "http://127.0.0.1:9", "--judge", "http://127.0.0.1:9")

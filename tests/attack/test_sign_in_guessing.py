@@ -8,7 +8,7 @@ import pytest
 
 from canopy.auth.guesses import Client, Guesses
 from canopy.auth.limits import RateLimits
-from canopy.errors import RateLimited
+from canopy.base.errors import RateLimited
 from tests.http.signing_in import TOKENS, guarded_server
 from tests.support.model_server import FakeModelServer
 

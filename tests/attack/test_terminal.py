@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from canopy import jsonlines
 from canopy.cli.terminal import clean, say, style
-from canopy.store import open_store
+from canopy.store.opening import open_store
 from canopy.telemetry import Logs
+from canopy.text import json_lines
 from tests.contract.store.records import DOWN, Clock, a_ballot, a_comparison, a_generation, a_vote, an_experiment
 from tests.support.backend_server import DONE, Answer, FakeBackend, delta
 from tests.support.eval_runs import a_run, failed, unscored
@@ -198,12 +198,12 @@ def test_the_banner_and_the_log(tmp_path: Path) -> None:
 
 
 def test_json_that_stays_json() -> None:
-    line = jsonlines.dump({HOSTILE: [HOSTILE]})
+    line = json_lines.dump({HOSTILE: [HOSTILE]})
     assert json.loads(line) == {HOSTILE: [HOSTILE]}
     assert not OBEYED.search(line.decode())
     for code in [*range(0xD800), *range(0xE000, 0x3000)]:
         sign = chr(code)
-        written = jsonlines.dump(sign).decode()
+        written = json_lines.dump(sign).decode()
         assert json.loads(written) == sign
         assert not OBEYED.search(written)
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from canopy.auth.tokens import Tokens
-from canopy.errors import ConfigError
-from canopy.evals.cases import find, load
-from canopy.evals.editing import Document
-from canopy.flags.source import ConfigSource
-from canopy.yamlloader import load as load_yaml
+from canopy.base.errors import ConfigError
+from canopy.config.source import ConfigSource
+from canopy.evals.suites.cases import find, load
+from canopy.evals.suites.editing import Document
+from canopy.text.yaml_loader import load as load_yaml
 from tests.support.commands import run_canopy
 
 pytestmark = pytest.mark.own_server

@@ -11,8 +11,9 @@ import pytest_asyncio
 import yaml
 from playwright.async_api import Browser, Locator, expect
 
-from canopy.store import Store, open_store
-from canopy.store.ab import Experiment, Preference
+from canopy.store.experiments.experiment import Experiment, Preference
+from canopy.store.opening import open_store
+from canopy.store.protocol import Store
 from tests.browser.conftest import PHONE, SUMMARY, Tab, opened, values
 from tests.browser.test_access import SCREENS, check
 from tests.contract.store.records import HOUR, NOON, Clock, a_ballot, a_comparison, an_experiment

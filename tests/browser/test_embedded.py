@@ -4,9 +4,9 @@ from pathlib import Path
 
 from playwright.async_api import Browser, expect
 
-from canopy.flags.summaries import OF_THE_EMBEDDED_MODEL
+from canopy.config.summaries import OF_THE_EMBEDDED_MODEL
+from canopy.generation.prompts import prompt
 from canopy.inference.embedded import LEANING, MODEL
-from canopy.prompts import prompt
 from tests.browser.conftest import PHONE, opened
 from tests.browser.test_access import check
 from tests.support.server import running_server

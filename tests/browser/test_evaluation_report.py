@@ -9,8 +9,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
-from canopy.evals import page as report
-from canopy.evals.results import Attempt, CaseResult, Check, Comparison, Gate, Run, Score, Target
+from canopy.evals.report import html as report
+from canopy.evals.results import Attempt, BaselineComparison, CaseResult, Check, Gate, Run, Score, Target
 from tests.browser.conftest import PHONE, WAIT, WIDE
 from tests.browser.test_access import check
 from tests.support.eval_runs import (
@@ -100,7 +100,7 @@ def nasty_run() -> Run:
         canopy_version=NASTY,
         target=Target(url=NASTY, config_revision=NASTY, flags={NASTY: True}),
         judge_url=NASTY,
-        comparison=Comparison.model_validate(comparison),
+        comparison=BaselineComparison.model_validate(comparison),
         gate=Gate(verdict="failed", checks=[gate_check], sentence=NASTY),
     )
 

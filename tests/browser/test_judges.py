@@ -6,9 +6,9 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, expect
 
-from canopy.flags import Values
+from canopy.config.values import Values
 from canopy.judges.definitions import judges_of
-from canopy.store import open_store
+from canopy.store.opening import open_store
 from tests.browser.conftest import Tab, opened, values
 from tests.browser.test_access import SCREENS, check
 from tests.support.judging import opinions

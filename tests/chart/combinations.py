@@ -4,7 +4,7 @@ import random
 from collections.abc import Mapping
 from typing import Any, cast
 
-from canopy.flags.summaries import OF_A_SERVER, OF_THE_EMBEDDED_MODEL
+from canopy.config.summaries import OF_A_SERVER, OF_THE_EMBEDDED_MODEL
 
 type Document = dict[str, Any]
 

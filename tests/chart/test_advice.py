@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import yaml
 
-from canopy.experiments import Rule
-from canopy.feedback.ab_report import report_on
-from canopy.flags import load_config
-from canopy.flags.files import check
-from canopy.store.ab import BallotCounts, Experiment, FirstBallot
+from canopy.config.files import check
+from canopy.config.source import load_config
+from canopy.experiments.report import report_on
+from canopy.stats.sequential import DecisionRule
+from canopy.store.experiments.experiment import BallotCounts, Experiment, FirstBallot
 from tests.chart.conftest import MINIMAL, Object, find
 from tests.support.advice import collected, spoken
 from tests.support.docs import ROOT
@@ -82,7 +82,7 @@ def test_values_that_are_shown_are_taken(each_helm: Helm, block: str, tmp_path: 
 def decided(wins_a: int, wins_b: int, n_max: int, section: str) -> tuple[str, str | None]:
     """The decision on so many votes, and what it says to write."""
     prompts: dict[str, Any] = {"prompt_id": "a", "prompt_text": "Long: 1\n2", "prompt_b_id": "b", "prompt_b_text": "#B"}
-    rule = Rule(alpha=0.05, prior=10, delta=0.05, n_max=n_max)
+    rule = DecisionRule(alpha=0.05, prior=10, delta=0.05, n_max=n_max)
     experiment = Experiment("exp", 0, **prompts, model="llama32", temperature=0.9, max_tokens=10, rule=rule)
     ballots = [FirstBallot("cmp", 0, "a", "prompt")] * wins_a + [FirstBallot("cmp", 0, "b", "prompt_b")] * wins_b
     report = report_on(experiment, BallotCounts(len(ballots), wins_a, wins_b, 0, 0, 0), ballots, section)

@@ -8,13 +8,14 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from canopy.cli.serving import check_values
-from canopy.errors import ConfigError
-from canopy.flags import Values, load_config
-from canopy.flags.chart.contradictions import OF_THE_CHART
-from canopy.flags.contradictions import OF_THE_SERVER
-from canopy.flags.decisions import decide
-from canopy.flags.files import chart_values
+from canopy.base.errors import ConfigError
+from canopy.cli.serve import check_values
+from canopy.config.chart.chart_contradictions import OF_THE_CHART
+from canopy.config.contradictions import OF_THE_SERVER
+from canopy.config.files import chart_values
+from canopy.config.flags import decide
+from canopy.config.source import load_config
+from canopy.config.values import Values
 from tests.chart.combinations import Document, combinations
 from tests.chart.conftest import find
 from tests.support.helm import CHART, HELMS, Helm, HelmError

@@ -10,8 +10,9 @@ import httpx
 import pytest
 import yaml
 
-from canopy.flags import Values, load_config
-from canopy.flags.summaries import OF_A_SERVER, OF_THE_EMBEDDED_MODEL, Asked
+from canopy.config.source import load_config
+from canopy.config.summaries import OF_A_SERVER, OF_THE_EMBEDDED_MODEL, Asked
+from canopy.config.values import Values
 from tests.chart.conftest import MINIMAL, Objects, container, environment, find
 from tests.http.signing_in import credentials, secret_file
 from tests.support.helm import CHART, Helm

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from canopy.cli.judge import run
+from canopy.cli.judges import run
 from tests.chart.conftest import MINIMAL, Object, find
 from tests.support.helm import Helm
 

@@ -3,8 +3,8 @@
 import pytest
 import yaml
 
-from canopy.errors import ConfigError
-from canopy.flags.source import load_config
+from canopy.base.errors import ConfigError
+from canopy.config.source import load_config
 from tests.chart.conftest import MINIMAL, find
 from tests.support.helm import Helm, HelmError
 

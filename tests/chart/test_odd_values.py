@@ -10,13 +10,13 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from canopy.errors import ConfigError
-from canopy.flags import Values, load_config
-from canopy.flags.chart import ChartValues
-from canopy.flags.chart.defaults import Tree, over, tree
-from canopy.flags.chart.settings import refuse_wrong_settings
-from canopy.flags.files import chart_values, check
-from canopy.flags.source import parsed
+from canopy.base.errors import ConfigError
+from canopy.config.chart.chart_values import ChartValues
+from canopy.config.chart.defaults import Tree, over, tree
+from canopy.config.chart.process_settings import refuse_wrong_settings
+from canopy.config.files import chart_values, check
+from canopy.config.source import load_config, parsed
+from canopy.config.values import Values
 from tests.chart.conftest import MINIMAL
 from tests.chart.test_agreement import by_checker, by_helm, sentence
 from tests.support.helm import CHART, Helm, HelmError

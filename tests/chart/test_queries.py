@@ -125,7 +125,7 @@ async def test_every_query_of_the_log_finds_lines_that_the_server_writes(helm: H
 def lines_of_a_crash() -> list[bytes]:
     """What no request can bring about: an error that nobody foresaw, and the end of the process by another."""
     program = """
-        from canopy.errors import CanopyError
+        from canopy.base.errors import CanopyError
         from canopy.telemetry import Logs
         from canopy.telemetry.events import RequestFailed
         logs = Logs()

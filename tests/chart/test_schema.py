@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from canopy.errors import ConfigError
-from canopy.flags import load_config
-from canopy.flags.chart import ChartValues
+from canopy.base.errors import ConfigError
+from canopy.config.chart.chart_values import ChartValues
+from canopy.config.source import load_config
 from tests.chart.conftest import MINIMAL, find
 from tests.support.docs import ROOT
 from tests.support.helm import CHART, Helm, HelmError

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from canopy.store import open_store
-from canopy.store.ab import Preference
+from canopy.store.experiments.experiment import Preference
+from canopy.store.opening import open_store
 from tests.cli.test_cli import canopy
 from tests.contract.store.records import HOUR, NOON, Clock, a_ballot, a_comparison, an_experiment
 

@@ -6,10 +6,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from canopy.cli import main
-from canopy.cli.ab_simulate import simulate
 from canopy.cli.pictures import Axis
+from canopy.cli.simulation import simulate
 from canopy.cli.terminal import say
-from canopy.flags.values import AbTestingValues
+from canopy.config.values import AbTestingValues
 
 QUICK = ("--runs", "60", "--n-max", "400")
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from canopy.store import Store, open_store
-from canopy.store.base import Filter
+from canopy.store.feedback.query import Filter
+from canopy.store.opening import open_store
+from canopy.store.protocol import Store
 from tests.contract.store.records import DOWN, a_generation, on_texts
 from tests.support.commands import run_canopy
 from tests.support.docs import ROOT

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from canopy.errors import ConfigError
-from canopy.evals.review import Sitting
+from canopy.base.errors import ConfigError
+from canopy.evals.suites.review import ReviewSession
 from tests.cli.test_cli import canopy
 from tests.support.terminal import reviewing
 
@@ -79,7 +79,7 @@ def test_a_file_that_is_reviewed_already_needs_nothing(suite: Path) -> None:
 
 
 def test_what_others_wrote_meanwhile_stays(suite: Path) -> None:
-    sitting = Sitting.begin(suite)
+    sitting = ReviewSession.begin(suite)
     suite.write_text(SUITE.replace('""  # ask', "By Ada.  # ask") + "- prompt: New.\n")
     with pytest.raises(ConfigError, match="Somebody else"):
         sitting.write("By me.")
@@ -90,7 +90,7 @@ def test_what_others_wrote_meanwhile_stays(suite: Path) -> None:
 
 
 def test_a_case_that_was_taken_out_meanwhile_is_not_put_back(suite: Path) -> None:
-    sitting = Sitting.begin(suite)
+    sitting = ReviewSession.begin(suite)
     suite.write_text("name: x\ntests: []\n")
     with pytest.raises(ConfigError, match="no longer"):
         sitting.write("By me.")

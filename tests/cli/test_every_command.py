@@ -24,7 +24,7 @@ import pytest_asyncio
 import yaml
 
 from canopy.cli import main
-from canopy.store import open_store
+from canopy.store.opening import open_store
 from tests.support.backend_server import FakeBackend
 from tests.support.eval_runs import a_run, passed
 from tests.support.judging import JUDGE

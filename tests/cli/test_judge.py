@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 import yaml
 
-from canopy.store import Store, open_store
+from canopy.store.opening import open_store
+from canopy.store.protocol import Store
 from tests.cli.test_cli import canopy
 from tests.support.judging import ACCURATE, JUDGE, labels, responses
 from tests.support.model_scripts import SCRIPTS, Script

@@ -8,7 +8,7 @@ from pathlib import Path
 from click.testing import CliRunner, Result
 
 from canopy.cli import main
-from canopy.store import open_store
+from canopy.store.opening import open_store
 from tests.contract.store.records import DOWN, a_generation, a_vote
 
 

@@ -9,10 +9,11 @@ import orjson
 import pytest
 import yaml
 
-from canopy.flags import ConfigSource
-from canopy.integrations.mlflow_delivery import DeliveryWorker
-from canopy.store import Store, open_store
-from canopy.store.deliveries import Backlog
+from canopy.config.source import ConfigSource
+from canopy.mlflow.delivery import DeliveryWorker
+from canopy.store.opening import open_store
+from canopy.store.outbox.deliveries import Backlog
+from canopy.store.protocol import Store
 from canopy.telemetry import Logs, Metrics, Telemetry, Traces
 from tests.contract.store.records import Clock, a_generation, a_vote
 

@@ -9,7 +9,7 @@ import pytest
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExportResult
 
-from canopy.integrations.mlflow_traces import MlflowExporter
+from canopy.mlflow.traces import MlflowExporter
 
 EXPERIMENT = b'{"experiment": {"experiment_id": "1"}}'
 REFUSED = "a span that is refused"

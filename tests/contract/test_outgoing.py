@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from canopy.errors import CanopyError, ConfigError, PublishError
-from canopy.evals.backend import Backend
-from canopy.evals.mlflow import publish
+from canopy.base.errors import CanopyError, ConfigError, PublishError
+from canopy.evals.publish.mlflow import publish
+from canopy.evals.publish.upload import upload
 from canopy.evals.results import Run
-from canopy.evals.review import bad_answers
-from canopy.evals.upload import upload
+from canopy.evals.run.backend import Backend
+from canopy.evals.suites.review import bad_answers
 from canopy.inference.llama_stack import LlamaStackInference
-from canopy.integrations.collector import collector_session
-from canopy.integrations.mlflow import MlflowClient
-from canopy.integrations.mlflow_traces import MlflowExporter
+from canopy.mlflow.assessments import MlflowClient
+from canopy.mlflow.traces import MlflowExporter
 from canopy.outgoing import certificates
 from canopy.outgoing.clients import client
+from canopy.outgoing.collector import collector_session
 from tests.contract.inference.conftest import read
 from tests.contract.inference.test_unreachable import proxy as answering
 from tests.support.certificates import certificate, server_context

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import yaml
 
-from canopy.evals import thresholds
-from canopy.evals.cases import load
+from canopy.evals.run import thresholds
+from canopy.evals.suites.cases import load
 from tests.support.advice import collected
 from tests.support.docs import ROOT
 

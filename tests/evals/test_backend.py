@@ -6,9 +6,9 @@ import socket
 import orjson
 import pytest
 
-from canopy.errors import ConfigError
-from canopy.evals.backend import Backend, checked_url
+from canopy.base.errors import ConfigError
 from canopy.evals.results import Attempt
+from canopy.evals.run.backend import Backend, checked_url
 from tests.support.backend_server import DONE, Answer, FakeBackend, delta, event
 
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canopy.errors import ConfigError
-from canopy.evals.cases import case_id, find, load
+from canopy.base.errors import ConfigError
+from canopy.evals.suites.cases import case_id, find, load
 from canopy.feedback.dataset import head
-from canopy.yamltext import scalar
+from canopy.text.yaml_scalars import scalar
 
 SUITE = """\
 name: some_tests

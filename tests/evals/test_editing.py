@@ -9,9 +9,9 @@ import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from canopy import yamlloader
-from canopy.errors import ConfigError
-from canopy.evals.editing import Document, Edit, mark
+from canopy.base.errors import ConfigError
+from canopy.evals.suites.editing import Document, Edit, mark
+from canopy.text import yaml_loader
 
 BREAKS = ("\n", "\r\n", "\r", "\x85", "\u2028", "\u2029")
 WORDS = ("one", "two", "three", "four", "five")
@@ -109,7 +109,7 @@ def in_proportion(text: str) -> Generator[None]:
 
 
 def loaded(text: str) -> Any:
-    return yamlloader.load(text.removeprefix("\ufeff").encode())[0]
+    return yaml_loader.load(text.removeprefix("\ufeff").encode())[0]
 
 
 def opened(text: str) -> Document | None:

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from canopy.evals.cases import Suite
-from canopy.evals.comparison import compare
-from canopy.evals.gate import gate
-from canopy.evals.plan import Part, Plan
 from canopy.evals.results import CaseResult, Gate, Run
-from canopy.evals.thresholds import ScorerThresholds, Thresholds
+from canopy.evals.run.baseline import compare
+from canopy.evals.run.gate import gate
+from canopy.evals.run.plan import Plan, SuitePlan
+from canopy.evals.run.thresholds import ScorerThresholds, Thresholds
+from canopy.evals.suites.cases import Suite
 from tests.support.eval_runs import JUDGE, a_run, an_attempt, awaiting, failed, passed, unscored
 
 
@@ -17,7 +17,9 @@ def plan(*thresholds: Thresholds) -> Plan:
     """One suite for each of the thresholds."""
     suite = Suite("s", "", "/summarize", {JUDGE: None}, [])
     files = ["Summary/summary_tests.yaml", "other_tests.yaml"]
-    parts = [Part(Path(file), file, suite, each, f"{file}!") for file, each in zip(files, thresholds, strict=False)]
+    parts = [
+        SuitePlan(Path(file), file, suite, each, f"{file}!") for file, each in zip(files, thresholds, strict=False)
+    ]
     return Plan(parts, [])
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from canopy.evals.scorers.grades import read_grade
 from canopy.evals.scorers.patterns import Pattern
 from canopy.evals.scorers.rubric import Rubric
-from canopy.thoughts import without_thoughts
+from canopy.text.thoughts import without_thoughts
 
 LETTERS = [Pattern("Answer: (A|B|C|D|E)")]
 NUMBERS = [Pattern(r"\[\[(\d+)\]\]"), Pattern(r"(?:Rating|Score): (\d+)")]

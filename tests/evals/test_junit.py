@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
-from canopy.evals import junit
+from canopy.evals.report import junit
 from canopy.evals.results import Run
 from tests.support.eval_runs import (
     ANSWER,

@@ -8,11 +8,11 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from canopy.errors import ConfigError
-from canopy.evals.editing import Document, mark
-from canopy.evals.merge import Merged, created, merge
+from canopy.base.errors import ConfigError
+from canopy.evals.suites.editing import Document, mark
+from canopy.evals.suites.merge import Merged, created, merge
 from canopy.feedback.dataset import head
-from canopy.yamltext import case_lines
+from canopy.text.yaml_scalars import case_lines
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 CASES = st.dictionaries(TEXTS, TEXTS, max_size=5)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from canopy.evals.headline import headline
-from canopy.evals.overview import Timing, overview
+from canopy.evals.report.headline import headline
+from canopy.evals.report.totals import Timing, overview
 from canopy.evals.results import Score
 from tests.support.eval_runs import (
     JUDGED_BADLY,

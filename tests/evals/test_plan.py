@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import yaml
 
-from canopy.errors import ConfigError
-from canopy.evals.plan import make_plan
-from canopy.evals.thresholds import Thresholds
+from canopy.base.errors import ConfigError
+from canopy.evals.run.plan import make_plan
+from canopy.evals.run.thresholds import Thresholds
 
 SUITE = {"name": "some_tests", "endpoint": "/summarize", "scoring_params": {"length": None}}
 

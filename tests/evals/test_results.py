@@ -7,7 +7,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from canopy.errors import ConfigError
+from canopy.base.errors import ConfigError
 from canopy.evals.results import SCHEMA_VERSION, Run, load
 from tests.support.eval_runs import a_run, awaiting, failed, passed, unscored
 from tools import results_schema

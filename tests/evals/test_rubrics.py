@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
-from canopy.errors import ConfigError
-from canopy.evals.plan import make_plan
+from canopy.base.errors import ConfigError
 from canopy.evals.results import CaseResult, Score
+from canopy.evals.run.plan import make_plan
 from canopy.evals.scorers.judge import _AGAIN
 from canopy.evals.scorers.patterns import Pattern
 from canopy.evals.scorers.rubric import LADDER, recognized

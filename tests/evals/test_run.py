@@ -11,13 +11,13 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from canopy.base.errors import ConfigError
 from canopy.cli import main
-from canopy.errors import ConfigError
 from canopy.evals import results
-from canopy.evals.backend import Backend
-from canopy.evals.evaluation import Evaluation
-from canopy.evals.plan import make_plan
 from canopy.evals.results import CaseResult, Run
+from canopy.evals.run.backend import Backend
+from canopy.evals.run.evaluation import Evaluation
+from canopy.evals.run.plan import make_plan
 from tests.support.backend_server import DONE, Answer, FakeBackend, canopy, delta, event, running_canopy
 from tests.support.model_scripts import Script
 from tests.support.model_server import FakeModelServer

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from canopy.errors import ConfigError
+from canopy.base.errors import ConfigError
 from canopy.evals.scorers import SCORERS, Row
 from canopy.evals.scorers.grades import read_grade
 from canopy.evals.scorers.kinds import Formula

@@ -8,11 +8,11 @@ from typing import Any, Literal
 
 import pytest
 
-from canopy.errors import ConfigError, ModelError
+from canopy.base.errors import ConfigError, ModelError
+from canopy.base.settings import Settings
 from canopy.evals.results import Score
 from canopy.evals.scorers import OpenScorers, Row, open_scorers
-from canopy.evals.scorers.kinds import Finding, MeasuringScorer
-from canopy.settings import Settings
+from canopy.evals.scorers.kinds import MeasuringScorer, ScoreFinding
 from tests.support.backend_server import Answer, FakeBackend
 from tests.support.model_scripts import Script
 from tests.support.model_server import FakeModelServer
@@ -164,14 +164,14 @@ async def test_rows_are_scored_a_few_at_a_time_and_in_order() -> None:
     running: list[str] = []
     most = 0
 
-    async def measure(row: Row) -> Finding:
+    async def measure(row: Row) -> ScoreFinding:
         nonlocal most
         running.append(row.generated_answer)
         most = max(most, len(running))
         for _ in range(10 - int(row.generated_answer) % 7):  # each takes its own number of turns
             await asyncio.sleep(0)
         running.remove(row.generated_answer)
-        return Finding(text=row.generated_answer)
+        return ScoreFinding(text=row.generated_answer)
 
     scorer = MeasuringScorer("each", measure, minimum=0, at_once=3)
     first, second = await asyncio.gather(*(scorer.score([Row("", "", str(n)) for n in range(20)]) for _ in range(2)))
@@ -273,7 +273,7 @@ async def test_a_judge_that_thinks_for_long_is_a_judge(folder: Path, model: Fake
 
 
 async def test_a_defect_is_not_taken_for_a_bad_row() -> None:
-    async def measure(_: Row) -> Finding:
+    async def measure(_: Row) -> ScoreFinding:
         raise KeyError("a bug")
 
     with pytest.raises(ExceptionGroup):
@@ -281,7 +281,7 @@ async def test_a_defect_is_not_taken_for_a_bad_row() -> None:
 
 
 async def test_what_a_measure_raises_on_purpose_is_the_rows_error() -> None:
-    async def measure(_: Row) -> Finding:
+    async def measure(_: Row) -> ScoreFinding:
         raise ModelError("It rains.")
 
     [score] = await MeasuringScorer("wet", measure, minimum=0, at_once=1).score([Row("", "", "")])

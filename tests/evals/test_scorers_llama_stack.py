@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from canopy.errors import ConfigError
+from canopy.base.errors import ConfigError
+from canopy.base.settings import Settings
 from canopy.evals.results import Score
 from canopy.evals.scorers import Row, open_scorers
 from canopy.inference.embedded import MODEL
-from canopy.settings import Settings
 from tests.support.llama_stack import LLAMA_STACK, OGX
 from tests.support.model_scripts import Script
 from tests.support.model_server import FakeModelServer

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import yaml
 
-from canopy.evals.cases import load
+from canopy.base.settings import Settings
 from canopy.evals.scorers import SCORERS, Row
 from canopy.evals.scorers.grades import read_grade
-from canopy.evals.scorers.judge import Judge
+from canopy.evals.scorers.judge import JudgeScorer
 from canopy.evals.scorers.patterns import Pattern
 from canopy.evals.scorers.template import fill_in, read_template
+from canopy.evals.suites.cases import load
 from canopy.feedback.dataset import head
-from canopy.settings import Settings
 
 FOLDER = Path(__file__).parents[2] / "canopy-evals" / "Summary"
 SUITE = load(FOLDER / "summary_tests.yaml")
@@ -40,7 +40,7 @@ def test_the_thresholds_name_scorers_of_the_suite_and_agree_with_their_defaults(
 
 def test_the_judge_sees_the_three_texts_and_what_it_is_asked_for_is_read() -> None:
     judge = SCORERS["llm-as-judge::base"].read("judge", SUITE.scoring_params["llm-as-judge::base"], FOLDER)
-    assert isinstance(judge, Judge)
+    assert isinstance(judge, JudgeScorer)
     patterns = [Pattern(pattern) for pattern in judge.judge_score_regexes]
     for case in SUITE.cases:
         asked = fill_in(judge.prompt_template, Row(case.prompt, case.expected_result, "A {summary}."))

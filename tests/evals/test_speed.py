@@ -4,13 +4,17 @@ import asyncio
 
 import pytest
 
-from canopy.errors import ConfigError
+from canopy.base.errors import ConfigError
 from canopy.evals.results import Attempt, Target
-from canopy.evals.speed import Question, Speed, Spread, measure, spread, time_per_token
+from canopy.evals.run.speed import Speed, SpeedQuestion, Spread, measure, spread, time_per_token
 from tests.support.eval_runs import an_attempt
 
 TARGET = Target(url="http://127.0.0.1:8000")
-QUESTIONS = [Question("/summarize", "one"), Question("/summarize", "two"), Question("/summarize", "three")]
+QUESTIONS = [
+    SpeedQuestion("/summarize", "one"),
+    SpeedQuestion("/summarize", "two"),
+    SpeedQuestion("/summarize", "three"),
+]
 
 
 class Asked:

@@ -7,7 +7,7 @@ import re
 import sys
 from pathlib import Path
 
-from canopy.evals.speed import Speed
+from canopy.evals.run.speed import Speed
 from tests.support.backend_server import Answer, FakeBackend
 from tests.support.model_scripts import Script
 from tests.support.model_server import FakeModelServer

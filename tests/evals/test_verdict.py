@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from canopy.evals.results import Attempt, Score
-from canopy.evals.thresholds import ScorerThresholds, Thresholds
-from canopy.evals.verdict import heard, verdict
+from canopy.evals.run.thresholds import ScorerThresholds, Thresholds
+from canopy.evals.run.verdict import heard, verdict
 
 THRESHOLDS = Thresholds(
     scorers={

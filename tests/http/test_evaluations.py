@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from canopy.store import open_store
+from canopy.store.opening import open_store
 from tests.contract.store.records import a_generation
 from tests.http.conftest import values
 from tests.http.signing_in import credentials, guarded_server

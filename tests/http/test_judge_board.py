@@ -9,9 +9,9 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from canopy.flags import Values
+from canopy.config.values import Values
 from canopy.judges.definitions import judges_of
-from canopy.store import open_store
+from canopy.store.opening import open_store
 from tests.http.conftest import entries, lab_vote, vote
 from tests.support.judging import opinions
 from tests.support.server import running_server

@@ -6,14 +6,14 @@ import httpx
 import pytest
 import yaml
 
+from canopy.base.settings import Settings
+from canopy.config.values import Values
 from canopy.evals import results
-from canopy.flags import Values
 from canopy.inference import open_inference
 from canopy.judges.budget import Budget
 from canopy.judges.definitions import judges_of
 from canopy.judges.judging import Judging, Unanswered
-from canopy.settings import Settings
-from canopy.store import open_store
+from canopy.store.opening import open_store
 from canopy.telemetry import Traces
 from tests.contract.store.records import a_generation
 from tests.support.backend_server import canopy

@@ -9,10 +9,10 @@ from typing import Any
 import httpx
 import yaml
 
-from canopy.flags import Values
+from canopy.config.values import Values
 from canopy.judges.definitions import Judge, judges_of
-from canopy.store import open_store
-from canopy.store.base import Filter
+from canopy.store.feedback.query import Filter
+from canopy.store.opening import open_store
 from tests.http.conftest import entries, summarize
 from tests.support.judging import ACCURATE, JUDGE
 from tests.support.model_scripts import SCRIPTS, Script

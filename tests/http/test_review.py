@@ -6,7 +6,7 @@ import httpx
 import pytest
 import yaml
 
-from canopy.evals.review import bad_answers
+from canopy.evals.suites.review import bad_answers
 from tests.attack.test_nasty import ODD
 from tests.http.conftest import lab_vote, vote
 from tests.support.scraping import scrape

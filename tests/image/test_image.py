@@ -132,7 +132,7 @@ async def test_it_serves_a_user_without_a_name_or_a_home_who_may_write_nothing_b
 def test_it_runs_the_wheel_and_not_the_checkout(venv: Path) -> None:
     (package,) = venv.glob("lib/python3*/site-packages/canopy")
     assert (package / "api/__init__.py").exists()
-    assert (package / "store/migrations/env.py").exists()
+    assert (package / "store/engine/migrations/env.py").exists()
     links = [path for path in venv.glob("lib/python3*/site-packages/*.pth") if str(image.ROOT) in path.read_text()]
     assert links == []
 

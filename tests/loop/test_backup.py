@@ -16,7 +16,7 @@ import httpx
 import pytest
 import yaml
 
-from canopy.store.postgres_url import OTHERS, read
+from canopy.store.engine.postgres_url import OTHERS, read
 from tests.support.docs import ROOT, fenced
 from tests.support.helm import CHART, HELMS, require
 from tests.support.postgres import PostgresServer

@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from canopy.store import migrate
+from canopy.store.engine import migrate
 from tests.http.conftest import summarize, values
 from tests.support.model_server import FakeModelServer
 from tests.support.postgres import PostgresServer
@@ -49,22 +49,22 @@ def upgrade() -> None:
 def _next(folder: Path) -> Path:
     """This tree's package with one more migration."""
     shutil.copytree(ROOT / "backend" / "canopy", folder / "canopy")
-    store = folder / "canopy" / "store"
-    (store / "migrations" / "versions" / "9998_next.py").write_text(_NEXT.format(head=migrate.HEAD))
-    code = (store / "migrate.py").read_text()
-    (store / "migrate.py").write_text(re.sub(r'^HEAD = "\d+"', 'HEAD = "9998"', code, flags=re.MULTILINE))
+    engine = folder / "canopy" / "store" / "engine"
+    (engine / "migrations" / "versions" / "9998_next.py").write_text(_NEXT.format(head=migrate.HEAD))
+    code = (engine / "migrate.py").read_text()
+    (engine / "migrate.py").write_text(re.sub(r'^HEAD = "\d+"', 'HEAD = "9998"', code, flags=re.MULTILINE))
     return folder
 
 
 def _floor() -> Path:
     """The newest migration that says that no older code runs on it."""
-    versions = ROOT / "backend" / "canopy" / "store" / "migrations" / "versions"
+    versions = ROOT / "backend" / "canopy" / "store" / "engine" / "migrations" / "versions"
     return max(path for path in versions.glob("*.py") if "schema_floor" in path.read_text())
 
 
 def _source(folder: Path) -> None:
     """What the wheel of the version before is made of."""
-    git = ["git", "-C", str(ROOT), "log", "--diff-filter=A", "--format=%H", "--", str(_floor())]
+    git = ["git", "-C", str(ROOT), "log", "--follow", "--diff-filter=A", "--format=%H", "--", str(_floor())]
     commits = subprocess.run(git, capture_output=True, text=True, check=False).stdout.split()
     if not commits:
         shutil.copytree(ROOT / "backend" / "canopy", folder / "backend" / "canopy")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from canopy.store import Store, open_store
+from canopy.store.opening import open_store
+from canopy.store.protocol import Store
 from tests.support.judging import ACCURATE, JUDGE, judged, labels, responses
 from tests.support.model_scripts import SCRIPTS, Script
 from tests.support.model_server import FakeModelServer

@@ -13,7 +13,7 @@ import httpx
 import orjson
 import pytest
 
-from canopy.integrations.mlflow import TIMEOUT
+from canopy.mlflow.assessments import TIMEOUT
 from tests.support.mlflow import MlflowServer
 from tests.support.model_server import FakeModelServer
 from tests.support.scraping import scrape

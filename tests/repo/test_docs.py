@@ -15,10 +15,10 @@ from starlette.routing import Route
 from canopy.api import build_api
 from canopy.api.access import RULES
 from canopy.app import create_app
+from canopy.base.errors import CanopyError, ConfigError
+from canopy.base.settings import Settings
 from canopy.cli import main
-from canopy.errors import CanopyError, ConfigError
-from canopy.flags.values import Values
-from canopy.settings import Settings
+from canopy.config.values import Values
 from canopy.telemetry import Logs, Metrics, events, logs
 from tests.support.docs import PAGES, ROOT, code, table
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-VERSIONS = Path(__file__).parents[2] / "backend" / "canopy" / "store" / "migrations" / "versions"
+VERSIONS = Path(__file__).parents[2] / "backend" / "canopy" / "store" / "engine" / "migrations" / "versions"
 _RULE_SINCE = "0015"  # what came before was never released
 _ADDING = {"create_table", "add_column", "create_index", "execute", "get_bind", "f"}
 _CHANGING = ("DROP ", "ALTER ", "RENAME ", "TRUNCATE ", "CREATE UNIQUE", "CREATE TRIGGER", "DELETE ")

@@ -2,7 +2,18 @@
 
 from typing import Any, Literal
 
-from canopy.evals.results import Attempt, CaseResult, CaseStatus, Change, Check, Comparison, Gate, Run, Score, Target
+from canopy.evals.results import (
+    Attempt,
+    BaselineComparison,
+    CaseResult,
+    CaseStatus,
+    Change,
+    Check,
+    Gate,
+    Run,
+    Score,
+    Target,
+)
 
 PROMPT = "The council voted on Tuesday to turn the rail yard into a park. Work begins in May."
 EXPECTED = "The council voted to turn the rail yard into a park; work begins in May."
@@ -70,9 +81,9 @@ def a_change(number: int, change: Literal["better", "worse", "same"], before: Ca
     return Change(id=an_id(number), change=change, before=before, after=after, value_before=0.5, value_after=0.5)
 
 
-def a_comparison(*changes: Change) -> Comparison:
+def a_comparison(*changes: Change) -> BaselineComparison:
     """With one case that is better and one that is worse."""
-    return Comparison(
+    return BaselineComparison(
         baseline_id="run_00",
         baseline_started_at="2026-03-30T10:00:00Z",
         changes=list(changes),

@@ -23,11 +23,11 @@ LARGEST = 2**20  # bytes of a request: an environment and a folder
 IMPORTED = (
     "alembic.command",
     "alembic.context",
-    "canopy.cli.serving",
+    "canopy.cli.serve",
     "canopy.inference.upstream",
     "canopy.server",
-    "canopy.store.postgres",
-    "canopy.store.sqlite",
+    "canopy.store.engine.postgres",
+    "canopy.store.engine.sqlite",
     "canopy.store.sqlstore",
 )
 

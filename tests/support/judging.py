@@ -4,17 +4,19 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from canopy.flags import Values
+from canopy.base.settings import Settings
+from canopy.config.values import Values
 from canopy.inference import open_inference
 from canopy.judges.budget import Budget
 from canopy.judges.definitions import Judge, judges_of
 from canopy.judges.judging import Judging
-from canopy.judges.run import Run
-from canopy.judges.tally import Tally
-from canopy.settings import Settings
-from canopy.store import Store
-from canopy.store.base import JUDGEMENT, Feedback, Filter, Generation
-from canopy.store.turns import Turn
+from canopy.judges.run import JudgeRun
+from canopy.judges.tally import JudgeRunTally
+from canopy.store.feedback.query import Feedback, Filter
+from canopy.store.feedback.vote import JUDGEMENT
+from canopy.store.generations.generation import Generation
+from canopy.store.judges.turns import JudgementLease
+from canopy.store.protocol import Store
 from canopy.telemetry import Traces
 from tests.contract.store.records import DOWN, a_generation, a_vote
 from tests.support.model_scripts import Script
@@ -61,12 +63,12 @@ async def judged(
     settings = Settings(model_retries=0)
     inference = open_inference(model.url, settings)
     await inference.start()
-    spending, tally = Budget(budget), Tally()
+    spending, tally = Budget(budget), JudgeRunTally()
     try:
         definitions = judges_of(Values.model_validate({"judges": list(judges or (JUDGE,))}), inference.model_name)
         judging = Judging(store, inference, Traces(), tally.add, settings.judge_timeout)
         since = time.time_ns() // 1000 - 3_600_000_000
-        run = Run(store, judging, definitions, spending, since=since, sample=sample, concurrency=concurrency)
+        run = JudgeRun(store, judging, definitions, spending, since=since, sample=sample, concurrency=concurrency)
         ended = await run()
     finally:
         await inference.close()
@@ -79,7 +81,7 @@ async def labels(store: Store) -> list[Feedback]:
 
 async def labelled(store: Store, judge: Judge, on: Generation, label: str, rationale: str | None = None) -> None:
     """A judge's label, as a run stores it."""
-    turn = Turn(on.id, judge.name, judge.version, "test", 60_000_000)
+    turn = JudgementLease(on.id, judge.name, judge.version, "test", 60_000_000)
     assert await store.turns.take(turn)
     vote = a_vote(
         on,

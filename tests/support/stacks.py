@@ -6,9 +6,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from canopy.inference.base import Inference
 from canopy.inference.embedded import EmbeddedInference
 from canopy.inference.llama_stack import LlamaStackInference
+from canopy.inference.protocol import Inference
 from tests.support.llama_stack import LLAMA_STACK, OGX, StackServer
 from tests.support.model_server import FakeModelServer
 

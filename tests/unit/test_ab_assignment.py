@@ -6,8 +6,7 @@ from itertools import pairwise, product
 
 import pytest
 
-from canopy.experiments.assignment import compares, prompt_b_side
-from canopy.experiments.identity import experiment_id
+from canopy.experiments.assignment import compares, experiment_id, prompt_b_side
 
 KEYS = [f"session-{number}" for number in range(4000)]
 

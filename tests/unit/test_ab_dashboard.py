@@ -6,16 +6,25 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
-from canopy.experiments import Rule
-from canopy.feedback.ab_report import Point
-from canopy.flags import Flag
-from canopy.store.ab import BallotCounts, BallotEntry, BallotPage, Experiment, FirstBallot, Preference, Side, winner
-from canopy.ui.ab_chart import PLOT, TOP, WinRateChart, win_rate_chart
-from canopy.ui.experiments import Gathered, Section, Shown, section, worth_counting
+from canopy.config.flags import FeatureFlag
+from canopy.experiments.report import Point
+from canopy.stats.sequential import DecisionRule
+from canopy.store.experiments.experiment import (
+    BallotCounts,
+    BallotPage,
+    BallotRow,
+    Experiment,
+    FirstBallot,
+    Preference,
+    Side,
+    winner,
+)
+from canopy.ui.experiments import ExperimentSection, Gathered, Shown, section, worth_counting
 from canopy.ui.rendering import Renderer
+from canopy.ui.win_rate_chart import PLOT, TOP, WinRateChart, win_rate_chart
 
-ON = Flag("ab_testing", True, "`ab_testing.enabled` is true.")
-OFF = Flag("ab_testing", False, "`ab_testing.enabled` is false.")
+ON = FeatureFlag("ab_testing", True, "`ab_testing.enabled` is true.")
+OFF = FeatureFlag("ab_testing", False, "`ab_testing.enabled` is false.")
 NASTY = "</pre><script>alert(1)</script>"
 
 
@@ -30,7 +39,7 @@ def an_experiment(number: int = 1, **fields: Any) -> Experiment:
         "model": "llama32",
         "temperature": 0.9,
         "max_tokens": 4096,
-        "rule": Rule(alpha=0.05, prior=10, delta=0.05, n_max=2000),
+        "rule": DecisionRule(alpha=0.05, prior=10, delta=0.05, n_max=2000),
     }
     return Experiment(**defaults | fields)
 
@@ -45,7 +54,7 @@ def first_ballots(wins_a: int, wins_b: int, ties: int = 0, b_side: Side = "b") -
     return [FirstBallot(f"cmp_{i}", i, it, winner(it, b_side)) for i, it in enumerate(preferences)]
 
 
-def an_entry(preference: Preference, b_side: Side = "a", **fields: Any) -> BallotEntry:
+def an_entry(preference: Preference, b_side: Side = "a", **fields: Any) -> BallotRow:
     defaults: dict[str, Any] = {
         "comparison_id": "cmp_1",
         "experiment_id": "exp_1",
@@ -68,12 +77,12 @@ def an_entry(preference: Preference, b_side: Side = "a", **fields: Any) -> Ballo
         "model": "llama32",
         "config_revision": "revision-1",
     }
-    return BallotEntry(**defaults | fields)
+    return BallotRow(**defaults | fields)
 
 
 def gathered(
     ballots: dict[int, list[FirstBallot]],
-    *entries: BallotEntry,
+    *entries: BallotRow,
     shown: int = 0,
     older: str | None = None,
     **fields: Any,
@@ -103,12 +112,12 @@ def counts(ballots: list[FirstBallot]) -> BallotCounts:
     )
 
 
-def shown(it: Section) -> Shown:
+def shown(it: ExperimentSection) -> Shown:
     assert it.shown
     return it.shown
 
 
-def html(it: Section) -> str:
+def html(it: ExperimentSection) -> str:
     """The section as a page has it."""
     return Renderer().page("_ab.html", {"ab": it})
 
@@ -199,7 +208,7 @@ def test_without_an_experiment_the_section_says_how_to_begin() -> None:
     assert "A/B Prompt Comparison Results" in never
     assert "prompt_b: &#34;" in never
     assert yaml.safe_load(section({}, OFF, False, None).snippet)["ab_testing"] == {"enabled": True}
-    needs_more = Flag("ab_testing", False, "It needs `summarize.prompt_b`.")
+    needs_more = FeatureFlag("ab_testing", False, "It needs `summarize.prompt_b`.")
     assert "It needs <code>summarize.prompt_b</code>." in html(section({}, needs_more, True, None))
     assert "Compare two responses" in html(section({}, ON, True, None))
 

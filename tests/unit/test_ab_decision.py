@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from canopy.experiments.decision import decide, more_votes, percent, status
-from canopy.experiments.rule import Rule
 from canopy.experiments.simulation import boundaries
+from canopy.stats.sequential import DecisionRule
 
-DEFAULT = Rule(alpha=0.05, prior=10, delta=0.05, n_max=2000)
+DEFAULT = DecisionRule(alpha=0.05, prior=10, delta=0.05, n_max=2000)
 CLAIMS = {"promote_b", "keep_a", "equivalent"}
 
 rules = st.builds(
-    Rule,
+    DecisionRule,
     alpha=st.sampled_from([0.01, 0.05, 0.3]),
     prior=st.sampled_from([1, 10, 50]),
     delta=st.sampled_from([0.02, 0.05, 0.2]),
@@ -48,7 +48,7 @@ def test_a_winner_at_the_last_vote_is_still_a_winner() -> None:
 
 
 @given(counts, counts, rules)
-def test_exchanging_the_prompts_exchanges_the_decision(wins_a: int, wins_b: int, rule: Rule) -> None:
+def test_exchanging_the_prompts_exchanges_the_decision(wins_a: int, wins_b: int, rule: DecisionRule) -> None:
     mirror = {"promote_b": "keep_a", "keep_a": "promote_b"}
     there, back = decide(wins_a, wins_b, rule), decide(wins_b, wins_a, rule)
     assert back.status == mirror.get(there.status, there.status)
@@ -56,7 +56,7 @@ def test_exchanging_the_prompts_exchanges_the_decision(wins_a: int, wins_b: int,
 
 
 @given(counts, counts, rules)
-def test_the_interval_agrees_with_the_decision(wins_a: int, wins_b: int, rule: Rule) -> None:
+def test_the_interval_agrees_with_the_decision(wins_a: int, wins_b: int, rule: DecisionRule) -> None:
     decision = decide(wins_a, wins_b, rule)
     low, high = decision.interval
     if decision.status == "promote_b":
@@ -72,7 +72,7 @@ def test_the_interval_agrees_with_the_decision(wins_a: int, wins_b: int, rule: R
 
 
 @given(counts, counts, rules)
-def test_a_decision_is_plain_json_and_says_everything(wins_a: int, wins_b: int, rule: Rule) -> None:
+def test_a_decision_is_plain_json_and_says_everything(wins_a: int, wins_b: int, rule: DecisionRule) -> None:
     decision = decide(wins_a, wins_b, rule)
     json.dumps(decision._asdict(), allow_nan=False)
     assert decision.n == wins_a + wins_b

@@ -3,7 +3,6 @@
 import pytest
 
 from canopy.experiments.decision import decide, status
-from canopy.experiments.rule import Rule
 from canopy.experiments.simulation import (
     Voters,
     boundaries,
@@ -14,8 +13,9 @@ from canopy.experiments.simulation import (
     typical,
     winners_within,
 )
+from canopy.stats.sequential import DecisionRule
 
-RULE = Rule(alpha=0.1, prior=5, delta=0.15, n_max=150)
+RULE = DecisionRule(alpha=0.1, prior=5, delta=0.15, n_max=150)
 
 
 def test_the_boundaries_are_the_rule() -> None:

@@ -8,11 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canopy.experiments.rule import Rule
 from canopy.experiments.simulation import Voters, boundaries, simulate, winners_within
-from canopy.experiments.statistics import confidence_sequence, evidence, log_mixture
+from canopy.stats.sequential import DecisionRule, confidence_sequence, evidence, log_mixture
 
-DEFAULT = Rule(alpha=0.05, prior=10, delta=0.05, n_max=1000)
+DEFAULT = DecisionRule(alpha=0.05, prior=10, delta=0.05, n_max=1000)
 
 counts = st.integers(0, 300)
 priors = st.sampled_from([0.5, 1, 2.5, 10, 100])

@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from canopy.admission import Admission
 from canopy.auth.askers import Asker
-from canopy.errors import Overloaded, RateLimited
+from canopy.base.errors import Overloaded, RateLimited
+from canopy.generation.admission import Admission
 from canopy.telemetry import Metrics
 
 ANA, BEN, CEM = (Asker(f"user:{name}", True) for name in ("ana", "ben", "cem"))

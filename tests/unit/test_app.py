@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from canopy.app import create_app
-from canopy.errors import ConfigError
+from canopy.base.errors import ConfigError
+from canopy.base.settings import Settings
 from canopy.inference import embedded
-from canopy.settings import Settings
 from canopy.telemetry import Logs
 
 

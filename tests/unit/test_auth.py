@@ -10,9 +10,9 @@ from canopy.auth.identity import Identity
 from canopy.auth.proxy import identify, verify, wide_networks
 from canopy.auth.proxy_secret import ProxySecret
 from canopy.auth.tokens import Tokens
-from canopy.errors import ConfigError, IdentityRefused
-from canopy.flags import load_config
-from canopy.flags.access import AuthValues
+from canopy.base.errors import ConfigError, IdentityRefused
+from canopy.config.access import AuthValues
+from canopy.config.source import load_config
 
 ANA = "ana-0123456789abcdef"
 BEN = "ben-0123456789abcdef=="

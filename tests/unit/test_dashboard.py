@@ -5,22 +5,22 @@ from datetime import UTC, datetime
 
 import pytest
 
+from canopy.base.clock import microseconds
 from canopy.feedback.statistics import Tally
-from canopy.feedback.times import microseconds
-from canopy.store.ab import AB_PREFERENCE
-from canopy.store.base import Count, Filter, HourCount, Page
-from canopy.ui.chart import BARS_HEIGHT, BARS_TOP, LINE_HEIGHT, LINE_TOP, satisfaction_chart
-from canopy.ui.dashboard import dashboard
-from canopy.ui.overview import prompt_versions
+from canopy.store.experiments.experiment import AB_PREFERENCE
+from canopy.store.feedback.query import FeedbackCount, Filter, HourCount, Page
+from canopy.ui.feedback import dashboard
+from canopy.ui.prompt_versions import prompt_versions
+from canopy.ui.satisfaction_chart import BARS_HEIGHT, BARS_TOP, LINE_HEIGHT, LINE_TOP, satisfaction_chart
 
 
 def at(text: str) -> int:
     return microseconds(datetime.fromisoformat(text).replace(tzinfo=UTC))
 
 
-def count(sentiment: int, n: int, prompt_id: str | None = "sha256:aa", feature: str = "summarize") -> Count:
+def count(sentiment: int, n: int, prompt_id: str | None = "sha256:aa", feature: str = "summarize") -> FeedbackCount:
     value = {1: "thumbs_up", -1: "thumbs_down", 0: "3"}[sentiment]
-    return Count(feature, "user_satisfaction", "thumbs", value, sentiment, prompt_id, "m", n)
+    return FeedbackCount(feature, "user_satisfaction", "thumbs", value, sentiment, prompt_id, "m", n)
 
 
 def votes_of(hour: str, sentiment: int, n: int) -> HourCount:

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from canopy.feedback.dataset import head
-from canopy.yamltext import scalar
+from canopy.text.yaml_scalars import scalar
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 LOADERS = [yaml.SafeLoader, yaml.CSafeLoader]

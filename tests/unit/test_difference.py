@@ -2,7 +2,7 @@
 
 import pytest
 
-from canopy.difference import Piece, difference
+from canopy.text.difference import DiffPiece, difference
 
 
 def test_the_words_that_differ_are_marked_in_both_texts() -> None:
@@ -14,8 +14,8 @@ def test_the_words_that_differ_are_marked_in_both_texts() -> None:
 
 def test_words_that_changed_next_to_each_other_are_one_change() -> None:
     got = difference("in a clear and detailed manner", "in a short form")
-    assert got.before == (Piece("in a ", False), Piece("clear and detailed manner", True))
-    assert got.after == (Piece("in a ", False), Piece("short form", True))
+    assert got.before == (DiffPiece("in a ", False), DiffPiece("clear and detailed manner", True))
+    assert got.after == (DiffPiece("in a ", False), DiffPiece("short form", True))
     assert got.places == 1
 
 
@@ -35,9 +35,13 @@ def test_both_texts_stay_whole(before: str, after: str) -> None:
 
 
 def test_white_space_that_alone_differs_can_be_seen() -> None:
-    assert difference("Be brief.", "Be brief.\n").after == (Piece("Be brief.", False), Piece("↵\n", True))
-    assert Piece("␣␣", True) in difference("a b", "a  b").after
+    assert difference("Be brief.", "Be brief.\n").after == (DiffPiece("Be brief.", False), DiffPiece("↵\n", True))
+    assert DiffPiece("␣␣", True) in difference("a b", "a  b").after
 
 
 def test_equal_texts_differ_nowhere() -> None:
-    assert difference("Be brief.", "Be brief.") == ((Piece("Be brief.", False),), (Piece("Be brief.", False),), 0)
+    assert difference("Be brief.", "Be brief.") == (
+        (DiffPiece("Be brief.", False),),
+        (DiffPiece("Be brief.", False),),
+        0,
+    )

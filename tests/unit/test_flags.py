@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
-from canopy.errors import ConfigError
-from canopy.flags import Config, ConfigSource, load_config
-from canopy.flags.registered import with_texts
-from canopy.flags.summaries import OF_A_SERVER, OF_THE_EMBEDDED_MODEL
+from canopy.base.errors import ConfigError
+from canopy.config.registered_prompts import with_texts
+from canopy.config.source import Config, ConfigSource, load_config
+from canopy.config.summaries import OF_A_SERVER, OF_THE_EMBEDDED_MODEL
 
 
 def values(text: str) -> bytes:
@@ -336,7 +336,7 @@ def test_a_prompt_that_arrives_during_a_reload_brings_no_former_values_back(
             reload.join(0.5)  # with the lock it waits for `know`
         return with_texts(*arguments)
 
-    monkeypatch.setattr("canopy.flags.source.with_texts", interrupted)
+    monkeypatch.setattr("canopy.config.source.with_texts", interrupted)
     source.know({})
     reload.join()
     assert source.current.values.auth.mode == "token"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canopy.experiments.intervals import percent, percent_bounds, wilson
+from canopy.stats.intervals import percent, percent_bounds, wilson
 
 
 @pytest.mark.parametrize(

@@ -5,19 +5,20 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from canopy.errors import ConfigError
-from canopy.flags import Values, load_config
-from canopy.ids import new_id
-from canopy.judges.answer import Answer, read_answer
+from canopy.base.errors import ConfigError
+from canopy.base.ids import new_id
+from canopy.config.source import load_config
+from canopy.config.values import Values
 from canopy.judges.budget import Budget
 from canopy.judges.definitions import Judge, chosen, judges_of
+from canopy.judges.labels import JudgeAnswer, read_answer
 from canopy.judges.question import asked_again, question
 from tests.contract.store.records import a_generation
 
 LABELS = {"accurate": 1, "minor_issues": 0, "hallucination_detected": -1}
 
 
-def answer(reply: str) -> Answer | None:
+def answer(reply: str) -> JudgeAnswer | None:
     return read_answer(reply, LABELS)
 
 
@@ -35,7 +36,7 @@ def answer(reply: str) -> Answer | None:
     ],
 )
 def test_an_answer_is_found_in_what_stands_around_it(reply: str) -> None:
-    assert answer(reply) == Answer("accurate", "Fine.")
+    assert answer(reply) == JudgeAnswer("accurate", "Fine.")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canopy.experiments.kappa import Table, in_words, kappa, standard_error
+from canopy.stats.kappa import Table, in_words, kappa, standard_error
 
 counts = st.integers(0, 60)
 tables = st.builds(Table, counts, counts, counts, counts)

@@ -5,8 +5,8 @@ import pytest
 from canopy.auth.askers import Asker, asker_of
 from canopy.auth.limits import Limit, RateLimits, again
 from canopy.auth.windows import Windows
-from canopy.errors import RateLimited
-from canopy.flags.access import RateLimitValues
+from canopy.base.errors import RateLimited
+from canopy.config.access import RateLimitValues
 
 
 class Clock:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canopy.experiments.paired import mcnemar, tango
+from canopy.stats.paired import mcnemar, tango
 
 Z = 1.959963984540054
 

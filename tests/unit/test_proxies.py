@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from canopy.errors import ConfigError
+from canopy.base.errors import ConfigError
 from canopy.outgoing.proxies import check_proxies, proxy_for
 
 PROXY = "http://proxy.example:3128"

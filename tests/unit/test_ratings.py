@@ -2,9 +2,9 @@
 
 import pytest
 
-from canopy.errors import InputError
+from canopy.base.errors import InputError
+from canopy.config.values import FeedbackValues, Label
 from canopy.feedback.ratings import Rating, parse_rating, shown_rating
-from canopy.flags.values import FeedbackValues, Label
 
 VALUES = FeedbackValues(labels=[Label(name="brilliant", sentiment="positive"), Label(name="odd")])
 

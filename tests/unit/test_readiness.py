@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from canopy.errors import StoreError
-from canopy.lifecycle import Lifecycle
-from canopy.readiness import Readiness
-from canopy.store import Store, open_store
-from canopy.store.quoted import Quoted
+from canopy.api.readiness import Readiness
+from canopy.base.errors import StoreError
+from canopy.base.lifecycle import Lifecycle
+from canopy.store.engine.quoted import Quoted
+from canopy.store.opening import open_store
+from canopy.store.protocol import Store
 
 
 @pytest.fixture

@@ -9,8 +9,9 @@ import pytest
 import pytest_asyncio
 
 from canopy.feedback.retention import Retention
-from canopy.store import Store, open_store
-from canopy.store.base import Filter
+from canopy.store.feedback.query import Filter
+from canopy.store.opening import open_store
+from canopy.store.protocol import Store
 from canopy.telemetry import Logs, Metrics, Telemetry, Traces
 from tests.contract.store.records import on_texts
 
@@ -53,7 +54,7 @@ def log() -> Log:
 
 @pytest_asyncio.fixture
 async def store(tmp_path: Path, time: Time, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Store]:
-    monkeypatch.setattr("canopy.store.sqlite.time.time", lambda: time.wall)
+    monkeypatch.setattr("canopy.store.engine.sqlite.time.time", lambda: time.wall)
     store = open_store(f"sqlite:///{tmp_path}/canopy.db", clock=lambda: round(time.wall * 1e6))
     await store.start()
     yield store

@@ -5,7 +5,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from canopy.retry_after import seconds_in
+from canopy.base.retry_after import seconds_in
 
 
 def test_a_date_is_the_time_until_then() -> None:

@@ -3,15 +3,15 @@
 from dataclasses import replace
 
 from canopy.feedback.statistics import statistics
-from canopy.store.ab import AB_PREFERENCE
-from canopy.store.base import Count, HourCount
-from canopy.store.receipts import Kind
+from canopy.store.experiments.experiment import AB_PREFERENCE
+from canopy.store.feedback.query import FeedbackCount, HourCount
+from canopy.store.feedback.vote import Kind
 
 HOUR = 3_600_000_000
 
 
-def count(value: str, sentiment: int, n: int, prompt_id: str | None = "p", kind: Kind = "thumbs") -> Count:
-    return Count("summarize", "user_satisfaction", kind, value, sentiment, prompt_id, "m", n)
+def count(value: str, sentiment: int, n: int, prompt_id: str | None = "p", kind: Kind = "thumbs") -> FeedbackCount:
+    return FeedbackCount("summarize", "user_satisfaction", kind, value, sentiment, prompt_id, "m", n)
 
 
 def test_neutral_votes_count_but_do_not_move_satisfaction() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from canopy.inference.thoughts import Thoughts
-from canopy.thoughts import MARKS, lone_end, without_thoughts
+from canopy.text.thoughts import MARKS, lone_end, without_thoughts
 
 
 def streamed(text: str, size: int, expected: str | None = None) -> str:

@@ -9,24 +9,24 @@ from starlette.types import ASGIApp
 
 from canopy import __version__
 from canopy.api.access import Access
-from canopy.api.compare import comparison_review_routes, comparison_routes
-from canopy.api.context import RequestContext
+from canopy.api.comparisons import comparison_review_routes, comparison_routes
+from canopy.api.context import AppContext
 from canopy.api.direct import DirectRoutes
 from canopy.api.door import Door
 from canopy.api.errors import add_error_handlers
 from canopy.api.feedback import entry_routes, review_routes, vote_routes
+from canopy.api.generations import summarize_routes
 from canopy.api.operations import OperationsPort, operations_routes
 from canopy.api.pages import page_routes
-from canopy.api.parts import Parts
 from canopy.api.reference import Described, reference_routes
-from canopy.api.review import case_routes, expected_result_routes
+from canopy.api.requests import RequestContext
+from canopy.api.reviews import case_routes, expected_result_routes
 from canopy.api.routes import Answer
 from canopy.api.signin import sign_in_page, sign_in_routes
-from canopy.api.summarize import summarize_routes
 from canopy.api.workshop import workshop_routes
-from canopy.errors import CanopyError
+from canopy.base.errors import CanopyError
 
-__all__ = ["Parts", "build_api", "build_operations", "with_context"]
+__all__ = ["AppContext", "build_api", "build_operations", "with_context"]
 
 
 # In the order in which addresses are tried: the busiest first.
@@ -44,7 +44,7 @@ _ROUTERS = (
 )
 
 
-def build_api(parts: Parts) -> FastAPI:
+def build_api(parts: AppContext) -> FastAPI:
     """The application's routes and their documentation."""
     app = Described(
         title="Canopy",
@@ -81,12 +81,12 @@ def _describe(route: APIRoute) -> None:
         route.summary = route.endpoint.__doc__.splitlines()[0].rstrip(".")
 
 
-def with_context(app: FastAPI, parts: Parts) -> ASGIApp:
+def with_context(app: FastAPI, parts: AppContext) -> ASGIApp:
     """The application inside what surrounds every request."""
     refuse = cast(Answer, app.exception_handlers[CanopyError])
     return RequestContext(Door(DirectRoutes(app, Access(parts)), parts, refuse), parts.telemetry)
 
 
-def build_operations(parts: Parts) -> ASGIApp:
+def build_operations(parts: AppContext) -> ASGIApp:
     """What the operations port serves, to everybody and without a line in the log."""
     return RequestContext(OperationsPort(parts), parts.telemetry, quiet=True)

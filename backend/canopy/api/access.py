@@ -9,11 +9,11 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from canopy.api.context import trace_id_of
+from canopy.api.context import AppContext
 from canopy.api.cookies import session_id_in
 from canopy.api.door import came_through_proxy
 from canopy.api.origin import check_origin
-from canopy.api.parts import Parts
+from canopy.api.requests import trace_id_of
 from canopy.api.streams import while_somebody_waits
 from canopy.auth import proxy
 from canopy.auth.askers import NOBODY, Asker, asker_of
@@ -21,38 +21,38 @@ from canopy.auth.guesses import Client
 from canopy.auth.identity import Identity, Role
 from canopy.auth.limits import Kind
 from canopy.auth.tokens import fingerprint
-from canopy.errors import Forbidden, IdentityRefused, RateLimited, Unauthenticated
+from canopy.base.errors import Forbidden, IdentityRefused, RateLimited, Unauthenticated
 from canopy.telemetry.access_events import SignInRefused
 
 
-class Rule(NamedTuple):
+class AccessRule(NamedTuple):
     """Who may use a route, and which of the rate limits counts it."""
 
     role: Role | None  # None: everybody in every mode
     limit: Kind | None = None
 
 
-_ALL = Rule(None)
+_ALL = AccessRule(None)
 RULES = {
-    "POST /summarize": Rule("user", "summarize"),
-    "POST /summarize/chat": Rule("user", "summarize"),
-    "POST /summarize/ab": Rule("user", "summarize"),
-    "POST /summarization": Rule("user", "summarize"),  # today's workshop's names of the three
-    "POST /summarization/chat": Rule("user", "summarize"),
-    "POST /summarization/ab": Rule("user", "summarize"),
-    "POST /feedback": Rule("user", "feedback"),
-    "POST /feedback/ab": Rule("user", "feedback"),
-    "DELETE /feedback/{feedback_id}": Rule("user", "feedback"),  # one's own; a reviewer anybody's
-    "GET /feedback": Rule("reviewer", "read"),
-    "GET /feedback/{feedback_id}": Rule("reviewer", "read"),
-    "GET /feedback/ab": Rule("reviewer", "read"),
-    "GET /feedback/stats": Rule("reviewer", "read"),
-    "GET /feedback/export": Rule("reviewer", "read"),
-    "GET /feedback/review": Rule("reviewer", "read"),
-    "PUT /feedback/review": Rule("reviewer", "feedback"),
-    "GET /": Rule("user", "read"),
-    "GET /docs": Rule("user", "read"),
-    "GET /openapi.json": Rule("user", "read"),
+    "POST /summarize": AccessRule("user", "summarize"),
+    "POST /summarize/chat": AccessRule("user", "summarize"),
+    "POST /summarize/ab": AccessRule("user", "summarize"),
+    "POST /summarization": AccessRule("user", "summarize"),  # today's workshop's names of the three
+    "POST /summarization/chat": AccessRule("user", "summarize"),
+    "POST /summarization/ab": AccessRule("user", "summarize"),
+    "POST /feedback": AccessRule("user", "feedback"),
+    "POST /feedback/ab": AccessRule("user", "feedback"),
+    "DELETE /feedback/{feedback_id}": AccessRule("user", "feedback"),  # one's own; a reviewer anybody's
+    "GET /feedback": AccessRule("reviewer", "read"),
+    "GET /feedback/{feedback_id}": AccessRule("reviewer", "read"),
+    "GET /feedback/ab": AccessRule("reviewer", "read"),
+    "GET /feedback/stats": AccessRule("reviewer", "read"),
+    "GET /feedback/export": AccessRule("reviewer", "read"),
+    "GET /feedback/review": AccessRule("reviewer", "read"),
+    "PUT /feedback/review": AccessRule("reviewer", "feedback"),
+    "GET /": AccessRule("user", "read"),
+    "GET /docs": AccessRule("user", "read"),
+    "GET /openapi.json": AccessRule("user", "read"),
     # What holds no text of anybody: what is on, how the process is, how to sign in, and the files of the pages.
     "GET /feature-flags": _ALL,
     "GET /healthz": _ALL,
@@ -68,7 +68,7 @@ RULES = {
 }
 
 
-def rule_of(route: Route) -> Rule:
+def rule_of(route: Route) -> AccessRule:
     """The route's rule. Raises LookupError for a route that has none."""
     (method,) = (route.methods or set()) - {"HEAD"}
     key = f"{method} {route.path}"
@@ -117,7 +117,7 @@ class Admitted:
 class Access:
     """Lets in who may."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: AppContext) -> None:
         self._parts = parts
 
     def guard(self, route: BaseRoute) -> None:
@@ -145,7 +145,7 @@ class Access:
         guarded_app: ASGIApp = guarded
         route.app = guarded_app
 
-    async def admit(self, request: Request, rule: Rule) -> "Admitted":
+    async def admit(self, request: Request, rule: AccessRule) -> "Admitted":
         """Find out who asks and count the request.
 
         Raises Unauthenticated, Forbidden or one of its kinds, or RateLimited.

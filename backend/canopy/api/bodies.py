@@ -10,9 +10,9 @@ from starlette.requests import Request
 
 from canopy.api import workshop
 from canopy.api.spellings import as_meant
-from canopy.errors import BodyTimeout, BodyTooLarge, ClientGone, InputError
-from canopy.flags.values import SATISFACTION, Assessment
-from canopy.settings import Settings
+from canopy.base.errors import BodyTimeout, BodyTooLarge, ClientGone, InputError
+from canopy.base.settings import Settings
+from canopy.config.values import SATISFACTION, Assessment
 
 _MOST_FINDINGS = 50  # that are told: each costs more than the client's bytes that made it
 _LONGEST_PART = 100  # characters of a name that the client made up

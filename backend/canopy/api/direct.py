@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from canopy.api.access import Access, rule_of
 from canopy.api.routes import Answer, BodyRoute
-from canopy.errors import CanopyError
+from canopy.base.errors import CanopyError
 
 
 class DirectRoutes:

@@ -6,12 +6,12 @@ from typing import Any
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from canopy.api.context import AppContext
 from canopy.api.origin import check_host
-from canopy.api.parts import Parts
 from canopy.api.routes import Answer
 from canopy.auth import proxy
-from canopy.errors import Forbidden, IdentityRefused
-from canopy.flags.access import AuthValues
+from canopy.base.errors import Forbidden, IdentityRefused
+from canopy.config.access import AuthValues
 
 # Probes and scrapes come from the node and from Prometheus, which have no secret, and hold no text of anybody.
 _PLATFORM = frozenset({"/healthz", "/readyz", "/metrics"})
@@ -30,7 +30,7 @@ class Door:
     `open` mode a server that no other machine reaches answers only under its own names.
     """
 
-    def __init__(self, app: ASGIApp, parts: Parts, refuse: Answer) -> None:
+    def __init__(self, app: ASGIApp, parts: AppContext, refuse: Answer) -> None:
         self._app = app
         self._parts = parts
         self._refuse = refuse

@@ -10,15 +10,15 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from canopy import jsonlines
 from canopy.api import pages
 from canopy.api.access import identity_of
 from canopy.api.bodies import BodyError, invalid
-from canopy.api.context import route_of, trace_id_of
-from canopy.api.parts import Parts
-from canopy.errors import CanopyError, Unauthenticated
+from canopy.api.context import AppContext
+from canopy.api.requests import route_of, trace_id_of
+from canopy.base.errors import CanopyError, Unauthenticated
 from canopy.telemetry import Telemetry
 from canopy.telemetry.events import RequestFailed
+from canopy.text import json_lines
 
 _HTTP_CODES = {404: "not_found", 405: "method_not_allowed"}
 _HTTP_SENTENCES = {404: "There is nothing at this address.", 405: "This address doesn't take that method."}
@@ -39,14 +39,14 @@ def report(telemetry: Telemetry, scope: MutableMapping[str, Any], error: CanopyE
         telemetry.emit(event)
 
 
-def told(parts: Parts, scope: MutableMapping[str, Any], error: CanopyError) -> str:
+def told(parts: AppContext, scope: MutableMapping[str, Any], error: CanopyError) -> str:
     """The sentence for whoever asks; those who may read everything also get what another server said."""
     identity = identity_of(scope)
     is_open = parts.config.current.values.auth.mode == "open"
     return error.in_full if is_open or (identity is not None and identity.may("reviewer")) else error.sentence
 
 
-def add_error_handlers(app: FastAPI, parts: Parts) -> None:
+def add_error_handlers(app: FastAPI, parts: AppContext) -> None:
     """Answer Canopy's own errors, the framework's and the unforeseen ones in one shape, and a browser with a page."""
 
     async def canopy(request: Request, error: Exception) -> Response:
@@ -91,7 +91,7 @@ def add_error_handlers(app: FastAPI, parts: Parts) -> None:
             return pages.error_page(parts, request, status, body["detail"], body["code"], headers)
         body["request_id"] = trace_id_of(request.scope)
         return Response(
-            jsonlines.dump(body), status, {"cache-control": "no-store", **(headers or {})}, "application/json"
+            json_lines.dump(body), status, {"cache-control": "no-store", **(headers or {})}, "application/json"
         )
 
     app.add_exception_handler(CanopyError, canopy)

@@ -13,26 +13,26 @@ from starlette.responses import Response, StreamingResponse
 
 from canopy.api import pages
 from canopy.api.access import asker_in, identity_of
-from canopy.api.answers import Entries, Entry, Said, SentimentName, VoteKept
 from canopy.api.bodies import VoteBody, check_length, parse, read_body
-from canopy.api.context import trace_id_of
+from canopy.api.context import AppContext
 from canopy.api.filters import CountsQuery, FeedbackQuery, PageQuery
-from canopy.api.generations import Parameters
+from canopy.api.generation_responses import Parameters
 from canopy.api.listing import whole_entries
 from canopy.api.paging import page_response
-from canopy.api.parts import Parts
+from canopy.api.requests import trace_id_of
+from canopy.api.responses import Entries, Entry, Said, SentimentName, VoteKept
 from canopy.api.routes import BodyRoute, errors, json_response, of_text, of_type, request_body, with_page
-from canopy.api.sessions import header_id, proof_in, session_id_of, user_id_of
-from canopy.errors import FeedbackNotFound, InputError
+from canopy.api.voters import header_id, proof_in, session_id_of, user_id_of
+from canopy.base.clock import iso
+from canopy.base.errors import FeedbackNotFound, InputError
+from canopy.base.settings import Settings
+from canopy.config.values import SENTIMENTS
 from canopy.feedback import dataset
 from canopy.feedback.ratings import shown_rating
 from canopy.feedback.statistics import StatisticsPayload, own, statistics
-from canopy.feedback.times import iso
-from canopy.feedback.votes import Ballot
-from canopy.flags.values import SENTIMENTS
-from canopy.settings import Settings
-from canopy.store.base import Feedback
-from canopy.store.labels import JudgeLabel
+from canopy.feedback.votes import SubmittedVote
+from canopy.store.feedback.query import Feedback
+from canopy.store.judges.labels import JudgeLabel
 
 _SENTIMENT_NAMES: dict[int, SentimentName] = {
     sentiment: cast(SentimentName, name) for name, sentiment in SENTIMENTS.items()
@@ -41,7 +41,7 @@ DATASET_NAME = "feedback-eval-dataset.yaml"
 _ERRORS = errors(404, 408, 413, 422, 503)
 
 
-def vote_routes(parts: Parts) -> APIRouter:
+def vote_routes(parts: AppContext) -> APIRouter:
     """The route that takes votes."""
     router = APIRouter(route_class=BodyRoute, tags=["feedback"])
     settings, votes = parts.settings, parts.votes
@@ -62,14 +62,14 @@ def vote_routes(parts: Parts) -> APIRouter:
     return router
 
 
-def _ballot(request: Request, content: bytes, settings: Settings) -> Ballot:
+def _ballot(request: Request, content: bytes, settings: Settings) -> SubmittedVote:
     body = parse(VoteBody, content)
     check_length("input_text", body.input_text, settings.max_prompt_chars)
     check_length("response_text", body.response_text, settings.max_prompt_chars)
     check_length("comment", body.comment, settings.max_comment_chars)
     session_id = session_id_of(request, body.session_id)
     key = header_id(request, "idempotency-key")
-    return Ballot(
+    return SubmittedVote(
         rating=body.rating,
         name=body.name,
         request_id=body.request_id,
@@ -87,7 +87,7 @@ def _ballot(request: Request, content: bytes, settings: Settings) -> Ballot:
     )
 
 
-def review_routes(parts: Parts) -> APIRouter:
+def review_routes(parts: AppContext) -> APIRouter:
     """The routes that show votes."""
     router = APIRouter(route_class=APIRoute, tags=["feedback"], responses=_ERRORS)
 
@@ -138,7 +138,7 @@ def review_routes(parts: Parts) -> APIRouter:
     return router
 
 
-def entry_routes(parts: Parts) -> APIRouter:
+def entry_routes(parts: AppContext) -> APIRouter:
     """The route that shows one vote. Its address takes any word, so that it comes after those that are words."""
     router = APIRouter(route_class=APIRoute, tags=["feedback"], responses=_ERRORS)
 

@@ -9,11 +9,11 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from canopy.api import workshop
 from canopy.api.bodies import storable
-from canopy.errors import InputError
-from canopy.features import FEATURES
-from canopy.feedback.times import microseconds
-from canopy.flags.values import SENTIMENTS
-from canopy.store.base import Filter, Origin, Sources
+from canopy.base.clock import microseconds
+from canopy.base.errors import InputError
+from canopy.config.values import SENTIMENTS
+from canopy.generation.features import FEATURES
+from canopy.store.feedback.query import Filter, Origin, Sources
 
 _DAY_LENGTH = 86_400_000_000  # microseconds
 # A score, or whatever may be a label, because votes outlive the values that named their label.

@@ -1,126 +1,181 @@
-"""What is answered where a model responds, as types: see `canopy.api.answers`."""
+"""POST /summarize and POST /summarize/chat."""
 
-from typing import Any, Literal, NotRequired, TypedDict
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from typing import cast
 
-from canopy.store.ab import Side
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
 
+from canopy.api.access import asker_in
+from canopy.api.bodies import ChatBody, SummarizeBody, check_length, parse, read_body
+from canopy.api.context import AppContext
+from canopy.api.errors import UNEXPECTED, report, told
+from canopy.api.generation_responses import Delta, Done, Failed, Outcome, Parameters, Summary, Tested
+from canopy.api.purpose import is_evaluation
+from canopy.api.requests import trace_id_of
+from canopy.api.routes import BodyRoute, errors, json_response, request_body, streamed
+from canopy.api.spellings import MLFLOW_PREFIX
+from canopy.api.streams import CLIENT_GONE, EventStream, event, unless_gone
+from canopy.api.voters import proof_in, session_id_of, user_id_of
+from canopy.base.errors import CanopyError, InputError
+from canopy.base.ids import mlflow_trace
+from canopy.generation.features import FEATURES, Feature
+from canopy.generation.pipeline import GenerationRequest
+from canopy.inference.protocol import Deltas, Message
+from canopy.store.generations.generation import Generation
 
-class Usage(TypedDict):
-    """Tokens as the model server counted them."""
-
-    input_tokens: int | None
-    output_tokens: int | None
-
-
-class Parameters(TypedDict):
-    """How the model was asked."""
-
-    temperature: float
-    max_tokens: int
-    mlflow_prompt: NotRequired[str]
-    adapted: NotRequired[dict[str, Any]]
-
-
-class Tested(TypedDict):
-    """What an evaluation tests."""
-
-    prompt_id: str
-    model: str
-    parameters: Parameters
-    config_revision: str
-
-
-class Outcome(TypedDict):
-    """How a generation ended. `mlflow_trace_id` is there where MLflow gets it, `evaluation` where a request says so."""
-
-    request_id: str
-    mlflow_trace_id: NotRequired[str]
-    generation_id: str
-    finish_reason: str | None
-    model: str
-    usage: Usage
-    evaluation: NotRequired[Tested]
+ERRORS = errors(404, 408, 413, 422, 502, 503, 504)
+_ANSWERS = streamed(Summary, Delta, Done, Failed) | ERRORS
 
 
-class Summary(Outcome):
-    """A whole response."""
+def summarize_routes(parts: AppContext) -> APIRouter:
+    """The routes that ask the model."""
+    router = APIRouter(route_class=BodyRoute, tags=["summarize"])
+    limit = parts.settings.max_prompt_chars
 
-    response: str
+    @router.post("/summarize", responses=_ANSWERS, openapi_extra=request_body(SummarizeBody), response_model=None)
+    async def summarize(request: Request) -> Response:
+        """Summarize a text."""
+        parts.pipeline.check(FEATURES["summarize"])
+        body = parse(SummarizeBody, await read_body(request, parts.settings))
+        check_length("prompt", body.prompt, limit)
+        asked = question(request, FEATURES["summarize"], (Message("user", body.prompt),), body)
+        return await answer(parts, request, asked, body)
 
+    @router.post("/summarize/chat", responses=_ANSWERS, openapi_extra=request_body(ChatBody), response_model=None)
+    async def chat(request: Request) -> Response:
+        """Ask a follow-up question on a summary."""
+        parts.pipeline.check(FEATURES["summarize_chat"])
+        body = parse(ChatBody, await read_body(request, parts.settings))
+        for number, turn in enumerate(body.messages):
+            check_length(f"messages.{number}.content", turn.content, limit)
+        # A text of the greatest length, and as much again to talk about it.
+        if (size := sum(len(turn.content) for turn in body.messages)) > 2 * limit:
+            raise InputError(f"`messages` have {size:,} characters in all; the limit is {2 * limit:,}.")
+        if body.messages[-1].role != "user":
+            raise InputError("The last of `messages` must be the user's question.")
+        turns = tuple(Message(turn.role, turn.content) for turn in body.messages)
+        # The model is asked for a first turn what it is asked for a summary, so that this is one.
+        feature = FEATURES["summarize" if len(turns) == 1 else "summarize_chat"]
+        return await answer(parts, request, question(request, feature, turns, body), body)
 
-class Delta(TypedDict):
-    """The next piece of a response; `variant` in comparisons."""
-
-    delta: str
-    variant: NotRequired[Side]
-
-
-class Done(Outcome):
-    """The response is whole. `response` is there where that is not what the deltas say: some of them were thoughts."""
-
-    type: Literal["done"]
-    response: NotRequired[str]
-
-
-class Failed(TypedDict):
-    """The stream, or with `variant` one side of a comparison, failed after it had begun."""
-
-    type: Literal["error"]
-    error: str
-    code: str
-    request_id: str
-    variant: NotRequired[Side]
-
-
-class NameBySide(TypedDict):
-    """A name for what stands on each side."""
-
-    a: str
-    b: str
+    return router
 
 
-class Begun(TypedDict):
-    """A comparison begins. `mapping` tells nothing of which prompt is which."""
-
-    type: Literal["ab_config"]
-    comparison_id: str
-    mapping: NameBySide
-
-
-class SideEnd(TypedDict):
-    """How one side of a comparison ended."""
-
-    type: Literal["done"]
-    generation_id: str
-    mlflow_trace_id: NotRequired[str]
-    finish_reason: str | None
-    variant: NotRequired[Side]
-
-
-class SideDone(SideEnd):
-    """One side of a comparison is whole; `response` as in `Done`."""
-
-    response: NotRequired[str]
+def question(
+    request: Request, feature: Feature, messages: tuple[Message, ...], body: SummarizeBody | ChatBody
+) -> GenerationRequest:
+    """What the client asks, and who it is."""
+    return GenerationRequest(
+        feature=feature,
+        messages=messages,
+        trace_id=trace_id_of(request.scope),
+        session_id=session_id_of(request, body.session_id),
+        user_id=user_id_of(request, body.user_id),
+        user_proof=proof_in(request),
+        conversation=isinstance(body, ChatBody),
+        asker=asker_in(request.scope),
+        evaluation=is_evaluation(request),
+    )
 
 
-class SideResponse(SideEnd):
-    """One side's whole response."""
+async def answer(
+    parts: AppContext,
+    request: Request,
+    asked: GenerationRequest,
+    body: SummarizeBody | ChatBody,
+    with_deltas: Mapping[str, str] = {},
+) -> Response:
+    """One generation, as events or, where the client wants that, as one JSON object.
 
-    response: str
+    `with_deltas` goes into each event that has a delta.
+    """
+    reply = parts.pipeline.generate(asked)
+    if wants_json(request, body):
+        outcome = await unless_gone(request.receive, _whole(parts, reply))
+        return json_response(outcome, 200 if outcome else CLIENT_GONE)
+    return EventStream(
+        _events(parts, reply, with_deltas),
+        keepalive=parts.settings.keepalive_interval,
+        unread_for=parts.settings.model_token_timeout,
+        on_error=lambda error: error_event(parts, request, error),
+    )
 
 
-class Compared(TypedDict):
-    """Both sides of a comparison."""
+def error_event(parts: AppContext, request: Request, error: Exception) -> bytes:
+    """A failure of the whole stream after it has begun."""
+    known = error if isinstance(error, CanopyError) else CanopyError(UNEXPECTED)
+    if known is error:
+        report(parts.telemetry, request.scope, known)
+    trace_id = trace_id_of(request.scope)
+    return event(
+        {"type": "error", "error": told(parts, request.scope, known), "code": known.code, "request_id": trace_id}
+    )
 
-    request_id: str
-    comparison_id: str
-    mapping: NameBySide
-    a: SideResponse | Failed
-    b: SideResponse | Failed
+
+async def _events(
+    parts: AppContext, reply: AsyncGenerator[Deltas | Generation], with_deltas: Mapping[str, str]
+) -> AsyncGenerator[bytes]:
+    shown = 0
+    async with aclosing(reply) as items:
+        async for item in items:
+            if isinstance(item, list):
+                shown += sum(map(len, item))
+                yield b"".join([event({**with_deltas, "delta": text}) for text in item])
+            else:
+                yield event({"type": "done", **_outcome(parts, item), **correction(item, shown)})
 
 
-class TraceOf(TypedDict):
-    """The id that today's workshop votes by."""
+async def _whole(parts: AppContext, reply: AsyncGenerator[Deltas | Generation]) -> Summary:
+    async with aclosing(reply) as items:
+        async for item in items:
+            if isinstance(item, Generation):
+                return {"response": item.response_text, **_outcome(parts, item)}
+    raise CanopyError(UNEXPECTED)
 
-    type: Literal["trace_id", "trace_id_a", "trace_id_b"]
-    trace_id: str
+
+def _outcome(parts: AppContext, generation: Generation) -> Outcome:
+    outcome: Outcome = {
+        "request_id": generation.trace_id,
+        "generation_id": generation.id,
+        "finish_reason": generation.finish_reason,
+        "model": generation.model,
+        "usage": {"input_tokens": generation.input_tokens, "output_tokens": generation.output_tokens},
+    }
+    if trace_id := mlflow_trace_id(parts, generation):
+        outcome["mlflow_trace_id"] = trace_id
+    if generation.evaluation:
+        outcome["evaluation"] = _tested(generation)
+    return outcome
+
+
+def correction(generation: Generation, shown: int) -> dict[str, str]:
+    """The response for a client that was shown so many characters, where some of them were none of it."""
+    return {} if len(generation.response_text) == shown else {"response": generation.response_text}
+
+
+def mlflow_trace_id(parts: AppContext, generation: Generation) -> str | None:
+    """What MLflow calls the trace of a generation; None where it gets none."""
+    if not parts.store.deliveries.on or generation.span_id is None:
+        return None
+    return MLFLOW_PREFIX + mlflow_trace(generation.trace_id, generation.id, generation.comparison_id)
+
+
+def _tested(generation: Generation) -> Tested:
+    """What an evaluation wants to know of what it tests. Not the prompt's text, which is the operators'."""
+    return {
+        "prompt_id": generation.prompt_id,
+        "model": generation.model,
+        "parameters": cast(Parameters, generation.parameters),
+        "config_revision": generation.config_revision,
+    }
+
+
+def wants_json(request: Request, body: SummarizeBody | ChatBody) -> bool:
+    """Whether the client asks for one JSON object: in the body or, where that doesn't say, by what it accepts."""
+    if body.stream is not None:
+        return not body.stream
+    accept = request.headers.get("accept", "")
+    return "application/json" in accept and "text/event-stream" not in accept

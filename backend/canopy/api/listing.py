@@ -3,12 +3,13 @@
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import NamedTuple
 
+from canopy.api.context import AppContext
 from canopy.api.filters import PageQuery
 from canopy.api.paging import Piece, one_page, piece_of
-from canopy.api.parts import Parts
-from canopy.store.base import Feedback, Filter, Page, Store
-from canopy.store.cursors import Found
-from canopy.store.labels import JudgeLabel, PersonVote
+from canopy.store.engine.cursors import FoundIds
+from canopy.store.feedback.query import Feedback, Filter, Page
+from canopy.store.judges.labels import JudgeLabel, PersonVote
+from canopy.store.protocol import Store
 
 MOST = 10_000  # entries, for a client that names no limit
 
@@ -26,7 +27,7 @@ class Listing(NamedTuple):
     votes: Mapping[str, Sequence[PersonVote]]
 
 
-async def listing(parts: Parts, where: Filter, query: PageQuery, limit: int, excerpt: int) -> Listing:
+async def listing(parts: AppContext, where: Filter, query: PageQuery, limit: int, excerpt: int) -> Listing:
     """Read it, so many characters of each text.
 
     Raises InputError for a cursor that is none, and what the store raises.
@@ -44,7 +45,7 @@ async def listing(parts: Parts, where: Filter, query: PageQuery, limit: int, exc
     return Listing(Page(feedback, found.next, found.searched_to), total, labels, votes)
 
 
-class Entries(NamedTuple):
+class ListedFeedback(NamedTuple):
     """A page of whole texts, for programs."""
 
     page: Piece
@@ -52,15 +53,15 @@ class Entries(NamedTuple):
     searched_to: int | None
 
 
-async def whole_entries(parts: Parts, where: Filter, query: PageQuery, entry: Entry) -> Entries:
+async def whole_entries(parts: AppContext, where: Filter, query: PageQuery, entry: Entry) -> ListedFeedback:
     """Read it, each entry as `entry` has it. Raises as `listing`."""
     found = await _find(parts.store, where, query, query.limit or MOST)
     total = await _total(parts.store, where, query, found)
     page = await one_page(parts, _pieces(parts.store, found, entry))
-    return Entries(page, total, found.searched_to if page.next == found.next else None)
+    return ListedFeedback(page, total, found.searched_to if page.next == found.next else None)
 
 
-async def _pieces(store: Store, found: Found, entry: Entry) -> AsyncGenerator[Piece]:
+async def _pieces(store: Store, found: FoundIds, entry: Entry) -> AsyncGenerator[Piece]:
     read = 0
     while read < len(found.ids):
         feedback, taken = await store.feedback(found.ids[read:])
@@ -73,12 +74,12 @@ async def _pieces(store: Store, found: Found, entry: Entry) -> AsyncGenerator[Pi
         yield Piece(b"", found.next)
 
 
-async def _find(store: Store, where: Filter, query: PageQuery, limit: int) -> Found:
+async def _find(store: Store, where: Filter, query: PageQuery, limit: int) -> FoundIds:
     find = store.find_worst if query.order == "worst" else store.find
     return await find(where, limit, query.cursor)
 
 
-async def _total(store: Store, where: Filter, query: PageQuery, found: Found) -> int | None:
+async def _total(store: Store, where: Filter, query: PageQuery, found: FoundIds) -> int | None:
     if query.order == "worst":
         return None
     if found.searched_to is not None:  # a count would not be through either

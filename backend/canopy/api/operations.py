@@ -9,18 +9,18 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from canopy.api import workshop
-from canopy.api.answers import FlagDetails, Ok, Ready
-from canopy.api.context import trace_id_of
-from canopy.api.parts import Parts
+from canopy.api.context import AppContext
+from canopy.api.requests import trace_id_of
+from canopy.api.responses import FlagDetails, Ok, Ready
 from canopy.api.routes import PlainRoute, errors, json_response, of_text, of_type
-from canopy.errors import MetricsElsewhere, NotFound
-from canopy.features import FEATURES
-from canopy.flags import Config
+from canopy.base.errors import MetricsElsewhere, NotFound
+from canopy.config.source import Config
+from canopy.generation.features import FEATURES
 
 type Answer = Callable[[Request], Awaitable[Response]]
 
 
-def operations_routes(parts: Parts) -> APIRouter:
+def operations_routes(parts: AppContext) -> APIRouter:
     """The routes for operators."""
     router = APIRouter(tags=["operations"])
 
@@ -63,7 +63,7 @@ def operations_routes(parts: Parts) -> APIRouter:
     return router
 
 
-def _in_force(parts: Parts, config: Config) -> dict[str, dict[str, Any]]:
+def _in_force(parts: AppContext, config: Config) -> dict[str, dict[str, Any]]:
     """What each feature asks of which model. Its prompt is told by its id: who compares two must not know them."""
     values = config.values
     return {
@@ -77,7 +77,7 @@ def _in_force(parts: Parts, config: Config) -> dict[str, dict[str, Any]]:
     }
 
 
-def _answers(parts: Parts) -> dict[str, Answer]:
+def _answers(parts: AppContext) -> dict[str, Answer]:
     """What probes and scrapes are answered, by path."""
 
     async def healthz(_: Request) -> Response:
@@ -94,7 +94,7 @@ def _answers(parts: Parts) -> dict[str, Answer]:
     return {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics}
 
 
-def _where_allowed(parts: Parts, scrape: Answer) -> Answer:
+def _where_allowed(parts: AppContext, scrape: Answer) -> Answer:
     """The metrics on the main port: where only this machine reaches it and no other port has them, or on request."""
     settings = parts.settings
     if settings.operations_port is not None:
@@ -120,7 +120,7 @@ def _where_allowed(parts: Parts, scrape: Answer) -> Answer:
 class OperationsPort:
     """ASGI: answers probes and scrapes, and nothing else, whoever asks and whatever the headers say."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: AppContext) -> None:
         self._routes = {path: PlainRoute(path, answer) for path, answer in _answers(parts).items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -5,7 +5,7 @@ from ipaddress import ip_address
 
 from starlette.requests import Request
 
-from canopy.errors import CrossOrigin
+from canopy.base.errors import CrossOrigin
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 

@@ -14,19 +14,19 @@ from starlette.routing import BaseRoute
 
 from canopy import __version__
 from canopy.api.access import identity_of
-from canopy.api.context import trace_id_of
+from canopy.api.context import AppContext
 from canopy.api.filters import PageQuery
 from canopy.api.listing import listing
-from canopy.api.parts import Parts
+from canopy.api.requests import trace_id_of
 from canopy.api.routes import PlainRoute
-from canopy.features import FEATURES
-from canopy.feedback.ab_report import chosen
+from canopy.experiments.report import chosen
 from canopy.feedback.statistics import own
-from canopy.store.base import Feedback, Filter
-from canopy.store.labels import JudgeLabel, PersonVote
-from canopy.ui.dashboard import dashboard as dashboard_view
-from canopy.ui.dashboard import shown_prompts
+from canopy.generation.features import FEATURES
+from canopy.store.feedback.query import Feedback, Filter
+from canopy.store.judges.labels import JudgeLabel, PersonVote
 from canopy.ui.experiments import Gathered, section, worth_counting
+from canopy.ui.feedback import dashboard as dashboard_view
+from canopy.ui.feedback import shown_prompts
 from canopy.ui.rendering import EXCERPT, Renderer
 
 _ENTRIES = 25
@@ -43,7 +43,7 @@ _TITLES = {
 }
 
 
-def page_routes(parts: Parts) -> list[BaseRoute]:
+def page_routes(parts: AppContext) -> list[BaseRoute]:
     """The Summarization page and the static files."""
 
     async def summarization(request: Request) -> Response:
@@ -55,7 +55,7 @@ def page_routes(parts: Parts) -> list[BaseRoute]:
     ]
 
 
-async def dashboard(parts: Parts, request: Request, where: Filter, query: PageQuery) -> Response:
+async def dashboard(parts: AppContext, request: Request, where: Filter, query: PageQuery) -> Response:
     """The feedback page; with the feature off, what to do about it."""
     config = parts.config.current
     if not config.flags["feedback"].on:
@@ -106,13 +106,13 @@ async def dashboard(parts: Parts, request: Request, where: Filter, query: PageQu
 
 
 def whole_entry(
-    parts: Parts, request: Request, feedback: Feedback, labels: Sequence[JudgeLabel], votes: Sequence[PersonVote]
+    parts: AppContext, request: Request, feedback: Feedback, labels: Sequence[JudgeLabel], votes: Sequence[PersonVote]
 ) -> Response:
     """One entry of the feedback page, open and with its whole texts."""
     return _html(parts, request, "entry.html", current="feedback", feedback=feedback, labels=labels, votes=votes)
 
 
-async def _compared(parts: Parts, params: Mapping[str, str]) -> Gathered | None:
+async def _compared(parts: AppContext, params: Mapping[str, str]) -> Gathered | None:
     """What the section on comparisons needs of the store; None before the first experiment."""
     store = parts.store
     experiments = await store.experiments()
@@ -133,7 +133,7 @@ def wants_html(request: Request) -> bool:
 
 
 def error_page(
-    parts: Parts, request: Request, status: int, sentence: str, code: str, headers: Mapping[str, str] | None
+    parts: AppContext, request: Request, status: int, sentence: str, code: str, headers: Mapping[str, str] | None
 ) -> Response:
     """An error as a page, with the status it has everywhere."""
     on_feedback = request.url.path == "/feedback" and status != 403
@@ -156,7 +156,7 @@ def error_page(
     return response
 
 
-def sign_in_address(parts: Parts, request: Request) -> str | None:
+def sign_in_address(parts: AppContext, request: Request) -> str | None:
     """Where a browser signs in, to come back afterwards; None where a proxy does that."""
     if parts.config.current.values.auth.mode != "token":
         return None
@@ -164,12 +164,12 @@ def sign_in_address(parts: Parts, request: Request) -> str | None:
     return f"/sign-in?next={quote(wanted)}"
 
 
-def sign_in(parts: Parts, request: Request, target: str) -> Response:
+def sign_in(parts: AppContext, request: Request, target: str) -> Response:
     """The page that asks for a token and then goes on to `target`."""
     return _html(parts, request, "sign_in.html", current=None, target=target)
 
 
-def _summarization(parts: Parts, request: Request) -> Response:
+def _summarization(parts: AppContext, request: Request) -> Response:
     config = parts.config.current
     if not config.flags["summarize"].on:
         return _disabled(parts, request, "summarize", "Summarization")
@@ -190,7 +190,7 @@ def _summarization(parts: Parts, request: Request) -> Response:
     )
 
 
-def _disabled(parts: Parts, request: Request, flag: str, title: str) -> Response:
+def _disabled(parts: AppContext, request: Request, flag: str, title: str) -> Response:
     """A feature that is off is a choice, not an error, and the page says how to choose otherwise."""
     other = "feedback" if flag == "summarize" else "summarize"
     other_on = parts.config.current.flags[other].on and (other != "feedback" or _reviews(parts, request))
@@ -211,13 +211,13 @@ def _disabled(parts: Parts, request: Request, flag: str, title: str) -> Response
     )
 
 
-def _reviews(parts: Parts, request: Request) -> bool:
+def _reviews(parts: AppContext, request: Request) -> bool:
     """Whether the reader may read what people wrote."""
     who = identity_of(request.scope)
     return who.may("reviewer") if who else parts.config.current.values.auth.mode == "open"
 
 
-def _html(parts: Parts, request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+def _html(parts: AppContext, request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
     config = parts.config.current
     frame = {
         "version": __version__,

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 from starlette.responses import Response
 
-from canopy import jsonlines
-from canopy.api.parts import Parts
+from canopy.api.context import AppContext
 from canopy.api.routes import encoded_response
+from canopy.text import json_lines
 
 PAGE_BYTES = 8_000_000  # of encoded rows
 
@@ -26,10 +26,10 @@ class Piece(NamedTuple):
 
 def piece_of(rows: Iterable[Mapping[str, object]], after: str | None) -> Piece:
     """Encode rows."""
-    return Piece(b",".join(map(jsonlines.dump, rows)), after)
+    return Piece(b",".join(map(json_lines.dump, rows)), after)
 
 
-async def one_page(parts: Parts, pieces: AsyncGenerator[Piece]) -> Piece:
+async def one_page(parts: AppContext, pieces: AsyncGenerator[Piece]) -> Piece:
     """Put a page together from its pieces: as many as are small enough, but the first in any case."""
     # One buffer that grows: hundreds of rows that stay until the page is sent would leave holes in the heap.
     rows = bytearray()
@@ -47,5 +47,5 @@ async def one_page(parts: Parts, pieces: AsyncGenerator[Piece]) -> Piece:
 
 def page_response(head: dict[str, Any], name: str, page: Piece) -> Response:
     """The answer: `head`, the rows under this name, and `next`."""
-    before, after = jsonlines.dump(head)[:-1], jsonlines.dump({"next": page.next})[1:]
+    before, after = json_lines.dump(head)[:-1], json_lines.dump({"next": page.next})[1:]
     return encoded_response(b"".join((before, b',"', name.encode(), b'":[', page.rows, b"],", after)))

@@ -3,7 +3,7 @@
 from starlette.requests import Request
 
 from canopy.api.access import identity_of
-from canopy.errors import InputError
+from canopy.base.errors import InputError
 
 PURPOSE_HEADER = "X-Canopy-Purpose"
 _EVALUATION = "evaluation"

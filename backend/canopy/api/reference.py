@@ -18,7 +18,7 @@ from starlette.routing import BaseRoute
 
 from canopy.api.bodies import body_schemas
 from canopy.api.routes import PlainRoute
-from canopy.errors import NotFound
+from canopy.base.errors import NotFound
 
 _PAGE = """<!doctype html>
 <html lang="en">

@@ -11,8 +11,8 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
-from canopy import jsonlines
-from canopy.api.answers import Failure
+from canopy.api.responses import Failure
+from canopy.text import json_lines
 
 type Responses = dict[int | str, dict[str, Any]]  # what a route's `responses` are
 type Answer = Callable[[Request, Exception], Awaitable[Response]]  # an error's
@@ -48,7 +48,7 @@ _TEXT = {"schema": {"type": "string"}}
 
 def json_response(payload: Any, status: int = 200) -> Response:
     """A JSON answer that no shared cache keeps."""
-    return encoded_response(jsonlines.dump(payload), status)
+    return encoded_response(json_lines.dump(payload), status)
 
 
 def encoded_response(body: bytes, status: int = 200) -> Response:

@@ -10,14 +10,14 @@ from starlette.routing import BaseRoute
 
 from canopy.api import pages
 from canopy.api.access import Access
-from canopy.api.answers import Ok, SignedIn, Who
 from canopy.api.bodies import Body, Text, parse, read_body
+from canopy.api.context import AppContext
 from canopy.api.cookies import clear, session_id_in, set_session
 from canopy.api.origin import check_origin
-from canopy.api.parts import Parts
+from canopy.api.responses import Ok, SignedIn, Who
 from canopy.api.routes import BodyRoute, PlainRoute, errors, json_response, of_type, request_body
-from canopy.auth.sessions import Sessions
-from canopy.errors import NotFound, Unauthenticated
+from canopy.auth.sessions import BrowserSessions
+from canopy.base.errors import NotFound, Unauthenticated
 
 _OWN_PATH = re.compile(r"/(?![/\\])[^\s\\\x00-\x1f]*")  # what a browser can't take for another host
 _ERRORS = errors(401, 403, 404, 413, 422, 429, 503)
@@ -29,7 +29,7 @@ class SignInBody(Body):
     token: Text = Field(max_length=300, description="The token that the operators gave you.")
 
 
-def sign_in_routes(parts: Parts) -> APIRouter:
+def sign_in_routes(parts: AppContext) -> APIRouter:
     """The routes that sign in and out, and the one that says who one is."""
     router = APIRouter(tags=["access"])
     access = Access(parts)
@@ -87,7 +87,7 @@ def sign_in_routes(parts: Parts) -> APIRouter:
     return router
 
 
-def sign_in_page(parts: Parts) -> BaseRoute:
+def sign_in_page(parts: AppContext) -> BaseRoute:
     """The page that asks for a token."""
     access = Access(parts)
 
@@ -106,7 +106,7 @@ def sign_in_page(parts: Parts) -> BaseRoute:
     return PlainRoute("/sign-in", page)
 
 
-def _sessions(parts: Parts) -> Sessions:
+def _sessions(parts: AppContext) -> BrowserSessions:
     """Where browsers sign in. Raises NotFound where there is nothing to sign in to."""
     if parts.config.current.values.auth.mode != "token" or parts.sessions is None:
         raise NotFound("Nobody signs in here: `auth.mode` in the values is not `token`.")

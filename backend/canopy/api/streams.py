@@ -8,8 +8,8 @@ from typing import Any
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from canopy import jsonlines
-from canopy.errors import CanopyError
+from canopy.base.errors import CanopyError
+from canopy.text import json_lines
 
 CLIENT_GONE = 499  # nginx's number for a client that closed the connection before the answer
 DONE = b"data: [DONE]\n\n"
@@ -23,7 +23,7 @@ _HEADERS = [
 
 def event(payload: object) -> bytes:
     """One event: a line `data: {json}` and a blank line."""
-    return b"data: " + jsonlines.dump(payload) + b"\n\n"
+    return b"data: " + json_lines.dump(payload) + b"\n\n"
 
 
 class EventStream(Response):

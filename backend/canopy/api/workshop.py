@@ -18,8 +18,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from canopy.api.context import trace_id_of
-from canopy.api.generations import TraceOf
+from canopy.api.generation_responses import TraceOf
+from canopy.api.requests import trace_id_of
 from canopy.api.routes import BodyRoute, also_streamed
 from canopy.api.spellings import MLFLOW_PREFIX
 from canopy.api.streams import EventStream, event

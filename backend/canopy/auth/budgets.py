@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from canopy.auth.askers import Asker
 from canopy.auth.limits import Limit, RateLimits, again, whole
-from canopy.errors import RateLimited
-from canopy.flags.access import RateLimitValues
+from canopy.base.errors import RateLimited
+from canopy.config.access import RateLimitValues
 
 _RECORD = 1_000  # bytes that a request which stores something costs beside its texts: rows, indexes, a key for retries
 _DAY = 86_400

@@ -11,7 +11,7 @@ from typing import NamedTuple, Self
 
 from canopy.auth.askers import site_of
 from canopy.auth.limits import Limit, RateLimits, again, whole
-from canopy.errors import RateLimited
+from canopy.base.errors import RateLimited
 
 _BY_CLIENT = Limit(20, 60)
 _BY_PEER = Limit(200, 60)

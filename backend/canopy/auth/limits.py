@@ -8,8 +8,8 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from canopy.auth.windows import Windows
-from canopy.errors import RateLimited
-from canopy.flags.access import RateLimitValues
+from canopy.base.errors import RateLimited
+from canopy.config.access import RateLimitValues
 
 type Kind = Literal["summarize", "feedback", "read"]
 

@@ -13,8 +13,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from canopy.auth.identity import Identity
 from canopy.auth.proxy_secret import ProxySecret, basic_password
-from canopy.errors import IdentityRefused
-from canopy.flags.access import AuthValues
+from canopy.base.errors import IdentityRefused
+from canopy.config.access import AuthValues
 
 type Headers = Iterable[tuple[bytes, bytes]]  # names in lower case
 

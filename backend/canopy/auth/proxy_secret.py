@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from canopy.auth.secret_file import SecretFile
-from canopy.errors import ConfigError
+from canopy.base.errors import ConfigError
 
 _SETTING = "CANOPY_AUTH_PROXY_SECRET_FILE"
 _MOST = 4  # secrets at once; a change from one to the next needs two

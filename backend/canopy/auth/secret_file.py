@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from canopy import yamlloader
-from canopy.errors import ConfigError
+from canopy.base.errors import ConfigError
+from canopy.text import yaml_loader
 
 
 class SecretFile[T]:
@@ -48,7 +48,7 @@ class SecretFile[T]:
             if self._path.is_dir():
                 # Kubernetes keeps its own links, whose names begin with a dot, beside the keys.
                 files = sorted(file for file in self._path.iterdir() if not file.name.startswith("."))
-                return b"\n".join(yamlloader.read_bytes(file) for file in files)
-            return yamlloader.read_bytes(self._path)
+                return b"\n".join(yaml_loader.read_bytes(file) for file in files)
+            return yaml_loader.read_bytes(self._path)
         except OSError as error:
             raise ConfigError(f"{self._setting}: the file can't be read ({error.strerror}).") from error

@@ -7,8 +7,8 @@ import time
 
 from canopy.auth.identity import Identity
 from canopy.auth.tokens import Tokens, fingerprint
-from canopy.store.sessions import Session
-from canopy.store.sessions import Sessions as Stored
+from canopy.store.auth.sessions import Session
+from canopy.store.auth.sessions import Sessions as Stored
 
 LIFETIME = 12 * 3_600  # seconds: a working day, so that a browser somebody walks away from doesn't stay signed in
 _APART = 3_600  # seconds between the clocks of two replicas, at most
@@ -16,7 +16,7 @@ _MOST = 1_000  # sessions of one token, which a workshop may share; the oldest m
 _ID = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
-class Sessions:
+class BrowserSessions:
     """Begins, recognises and ends sessions. What a session may do is what its token may do now."""
 
     def __init__(self, stored: Stored, tokens: Tokens) -> None:

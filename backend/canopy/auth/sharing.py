@@ -5,9 +5,9 @@ import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 
 from canopy.auth.limits import RateLimits
-from canopy.auth.windows import Count, Windows
-from canopy.errors import StoreError
-from canopy.store.counted import Counted, Exchanged
+from canopy.auth.windows import WindowCount, Windows
+from canopy.base.errors import StoreError
+from canopy.store.auth.counted import Exchanged, SlotCount
 
 _PAUSE = 0.2  # seconds between two exchanges: by what comes in this time replicas may exceed a limit
 _AFTER_A_FAILURE = 5.0  # seconds
@@ -23,7 +23,7 @@ class Sharing:
     def __init__(
         self,
         limits: RateLimits,
-        exchange: Callable[[Sequence[Counted]], Awaitable[Exchanged]],
+        exchange: Callable[[Sequence[SlotCount]], Awaitable[Exchanged]],
         failed: Callable[[StoreError], None],
     ) -> None:
         self._limits = limits
@@ -58,8 +58,8 @@ class Sharing:
         return True
 
 
-def _counted(kind: str, windows: Windows, count: Count) -> Counted:
+def _counted(kind: str, windows: Windows, count: WindowCount) -> SlotCount:
     # A digest: whoever reads the database learns neither names nor addresses from it.
     client = hashlib.blake2b(count.client.encode(errors="surrogatepass"), digest_size=16).hexdigest()
     expires_at = (count.window + 2) * windows.seconds + 60
-    return Counted(f"{kind}/{windows.seconds}/{client}", count.window, count.cost, expires_at)
+    return SlotCount(f"{kind}/{windows.seconds}/{client}", count.window, count.cost, expires_at)

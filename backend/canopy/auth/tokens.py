@@ -14,10 +14,10 @@ from typing import Annotated, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter, ValidationError, model_validator
 
-from canopy import yamlloader
 from canopy.auth.identity import Identity, Role
 from canopy.auth.secret_file import SecretFile
-from canopy.errors import ConfigError
+from canopy.base.errors import ConfigError
+from canopy.text import yaml_loader
 
 _SETTING = "CANOPY_AUTH_TOKENS_FILE"
 _SHORTEST = 16  # characters of a token
@@ -26,7 +26,7 @@ _SHORTEST = 16  # characters of a token
 _Token = Annotated[str, StringConstraints(pattern=rf"^[A-Za-z0-9._~+/-]{{{_SHORTEST},200}}=*$")]
 
 
-class _Entry(BaseModel):
+class _TokenEntry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
     name: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,200}$")]
@@ -45,7 +45,7 @@ class _Entry(BaseModel):
         return _digest(self.token) if self.token is not None else bytes.fromhex(self.sha256 or "")
 
 
-_ENTRIES = TypeAdapter(list[_Entry])
+_ENTRIES = TypeAdapter(list[_TokenEntry])
 
 
 class Tokens:
@@ -89,7 +89,7 @@ class Tokens:
 def _parse(content: bytes) -> Sequence[tuple[bytes, Identity]]:
     """Check the file. No sentence repeats what stands in it."""
     try:
-        entries = _ENTRIES.validate_python(yamlloader.load(content)[0])
+        entries = _ENTRIES.validate_python(yaml_loader.load(content)[0])
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f" (line {mark.line + 1})" if mark else ""

@@ -19,7 +19,7 @@ _UNTOLD = 16
 _SOON = 1e-6  # of a window; a client that is at its limit waits, however short
 
 
-class Count(NamedTuple):
+class WindowCount(NamedTuple):
     """What a client was counted here and the store has not heard of yet."""
 
     client: str
@@ -77,22 +77,22 @@ class Windows:
         self._move(now)
         return self._current.add(client, cost, limit)
 
-    def take_due(self, most: int) -> list[Count]:
+    def take_due(self, most: int) -> list[WindowCount]:
         """Some of what the store should hear of, which counts as told from now on."""
-        taken: list[Count] = []
+        taken: list[WindowCount] = []
         for window in (self._before, self._current):
             for client in list(itertools.islice(window.due, most - len(taken))):
                 del window.due[client]
-                taken.append(Count(client, window.index, window.untold.pop(client)))
+                taken.append(WindowCount(client, window.index, window.untold.pop(client)))
         return taken
 
-    def give_back(self, count: Count) -> None:
+    def give_back(self, count: WindowCount) -> None:
         """The store has not heard of it after all."""
         if window := self._window(count.window):
             window.untold[count.client] = window.untold.get(count.client, 0) + count.cost
             window.due[count.client] = None
 
-    def learn(self, count: Count, total: int, total_before: int) -> None:
+    def learn(self, count: WindowCount, total: int, total_before: int) -> None:
         """What the store counts for a client in a window and in the one before it, after it has heard of `count`."""
         for index, known in ((count.window, total), (count.window - 1, total_before)):
             if (window := self._window(index)) and (known or count.client in window.counts):

@@ -5,14 +5,15 @@ A command imports the parts that it needs when it runs: `canopy --help` answers 
 
 import click
 
-from canopy import __version__, injected
-from canopy.cli.ab import ab
+from canopy import __version__
+from canopy.base import injected
 from canopy.cli.evals import evals
-from canopy.cli.judge import judge
+from canopy.cli.experiments import ab
+from canopy.cli.feedback import erase, export, prune
+from canopy.cli.judges import judge
 from canopy.cli.migrate import migrate
 from canopy.cli.outbox import outbox
-from canopy.cli.records import erase, export, prune
-from canopy.cli.serving import check_values, serve
+from canopy.cli.serve import check_values, serve
 from canopy.cli.terminal import Commands
 
 

@@ -11,10 +11,10 @@ from typing import Any
 import click
 from pydantic import ValidationError
 
-from canopy.cli.streams import drop_the_rest
+from canopy.base.errors import CanopyError, ConfigError
+from canopy.base.settings import Settings, authorities, key_log, proxies
+from canopy.cli.stdio import drop_the_rest
 from canopy.cli.terminal import os_sentence, say_error, say_traceback
-from canopy.errors import CanopyError, ConfigError
-from canopy.settings import Settings, authorities, key_log, proxies
 
 _UNITS = {"h": 3_600_000_000, "d": 86_400_000_000, "w": 604_800_000_000}  # microseconds
 
@@ -27,7 +27,7 @@ def microseconds_in(age: str, option: str) -> int:
     return int(match[1]) * _UNITS[match[2]]
 
 
-def says_why[**P, R](command: Callable[P, R], status: int = 1) -> Callable[P, R]:
+def report_errors[**P, R](command: Callable[P, R], status: int = 1) -> Callable[P, R]:
     """Turn an error into its sentence and this exit status, and Ctrl-C into the status that shells give it.
 
     A mistake in Canopy itself keeps its traceback, and ends with this status as well.
@@ -77,7 +77,7 @@ def read_settings() -> Settings:
 
 def with_store[T](settings: Settings, work: Callable[[Any], Coroutine[Any, Any, T]]) -> T:
     """What `work` makes of the open store. Raises ConfigError where there is no database, and StoreError."""
-    from canopy.store import open_store
+    from canopy.store.opening import open_store
 
     async def run() -> T:
         store = open_store(settings.store_url.get_secret_value())
@@ -92,6 +92,6 @@ def with_store[T](settings: Settings, work: Callable[[Any], Coroutine[Any, Any, 
     return asyncio.run(run())
 
 
-def counted(n: int, noun: str) -> str:
+def pluralize(n: int, noun: str) -> str:
     """A number with its noun, such as `1 vote` and `1,200 votes`."""
     return f"{n:,} {noun}{'' if n == 1 else 's'}"

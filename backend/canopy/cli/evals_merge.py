@@ -5,7 +5,7 @@ from typing import BinaryIO
 
 import click
 
-from canopy.cli.common import counted, says_why
+from canopy.cli.common import pluralize, report_errors
 from canopy.cli.terminal import say
 
 _LISTED = 10  # conflicts that are named
@@ -14,7 +14,7 @@ _LISTED = 10  # conflicts that are named
 @click.command(options_metavar="")
 @click.argument("export", type=click.File("rb"))
 @click.argument("into", nargs=-1, required=True, metavar="[into] FILE")
-@says_why
+@report_errors
 def merge(export: BinaryIO, into: tuple[str, ...]) -> None:
     """Merge a new EXPORT of feedback into the FILE that you have reviewed.
 
@@ -27,11 +27,11 @@ def merge(export: BinaryIO, into: tuple[str, ...]) -> None:
     Example:
       curl -s http://127.0.0.1:8000/feedback/export | canopy evals merge - into canopy-evals/Summary/feedback_tests.yaml
     """
-    from canopy.evals.editing import Document, save
-    from canopy.evals.merge import created
-    from canopy.evals.merge import merge as merged
-    from canopy.evals.text import excerpt
-    from canopy.yamlloader import read_open
+    from canopy.evals.suites.editing import Document, save
+    from canopy.evals.suites.merge import created
+    from canopy.evals.suites.merge import merge as merged
+    from canopy.text.visible import excerpt
+    from canopy.text.yaml_loader import read_open
 
     *word, name = into
     if word not in ([], ["into"], ["INTO"]):
@@ -45,7 +45,7 @@ def merge(export: BinaryIO, into: tuple[str, ...]) -> None:
     filled = f" ({result.filled:,} filled in from the browser)" if result.filled else ""
     say(
         f"{path}: {result.added:,} added, {result.removed:,} removed, {result.kept:,} kept{filled}, "
-        f"{counted(len(result.conflicts), 'conflict')}."
+        f"{pluralize(len(result.conflicts), 'conflict')}."
     )
     if result.conflicts:
         say("Reviewed both there and in the browser, differently; the file's text stays:")

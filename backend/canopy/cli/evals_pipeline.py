@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from canopy.cli.common import counted, read_settings, says_why
+from canopy.cli.common import pluralize, read_settings, report_errors
 from canopy.cli.terminal import say, say_json
 
 _VERDICTS = {"passed": 0, "failed": 1, "undecided": 2}  # exit statuses, those of `canopy evals run`
@@ -13,27 +13,27 @@ _VERDICTS = {"passed": 0, "failed": 1, "undecided": 2}  # exit statuses, those o
 
 @click.command("list")
 @click.argument("folder", type=click.Path(path_type=Path))
-@partial(says_why, status=2)
+@partial(report_errors, status=2)
 def list_suites(folder: Path) -> None:
     """Say which suites `canopy evals run FOLDER` would find, and how many of their cases await review.
 
     Reads all of them and calls nobody, so it tells early that a file is wrong.
     """
-    from canopy.evals.plan import read_parts
+    from canopy.evals.run.plan import read_parts
 
     for part in read_parts(folder):
         suite = part.suite
         waiting = sum(not case.reviewed for case in suite.cases)
         note = f", {waiting:,} awaiting review" if waiting else ""
         note += f", {suite.placeholders:,} without a prompt left out" if suite.placeholders else ""
-        say(f"{part.path}: {suite.name}, {counted(len(suite.cases), 'case')}{note}")
+        say(f"{part.path}: {suite.name}, {pluralize(len(suite.cases), 'case')}{note}")
 
 
 @click.command()
 @click.argument("results", type=click.Path(path_type=Path))
 @click.option("--show", metavar="NAME", help="Only `verdict` or one of the figures, such as `pass_rate`; for scripts.")
 @click.option("--json", "as_json", is_flag=True, help="The verdict and all figures; for programs.")
-@partial(says_why, status=2)
+@partial(report_errors, status=2)
 def gate(results: Path, show: str | None, *, as_json: bool) -> None:
     """Say again what the gate said of a run.
 
@@ -45,7 +45,7 @@ def gate(results: Path, show: str | None, *, as_json: bool) -> None:
       canopy evals gate reports/
       canopy evals gate reports/ --show pass_rate
     """
-    from canopy.evals.figures import figures
+    from canopy.evals.report.figures import figures
     from canopy.evals.results import load
 
     run = load(_file(results))
@@ -70,7 +70,7 @@ def gate(results: Path, show: str | None, *, as_json: bool) -> None:
 @click.option("--to", "address", help="Where the reports go, such as s3://BUCKET/PREFIX.")
 @click.option("--mlflow", "url", help="MLflow's address, such as http://mlflow:5000.")
 @click.option("--experiment", default="canopy-evals", show_default=True, help="MLflow's experiment.")
-@says_why
+@report_errors
 def publish(results: Path, address: str | None, url: str | None, experiment: str) -> None:
     """Keep a run's reports in object storage, and its figures in MLflow.
 
@@ -84,9 +84,9 @@ def publish(results: Path, address: str | None, url: str | None, experiment: str
       canopy evals publish reports/ --to s3://evals/canopy
       canopy evals publish reports/ --mlflow http://mlflow:5000
     """
-    from canopy.evals import mlflow
+    from canopy.evals.publish import mlflow
+    from canopy.evals.publish.upload import upload
     from canopy.evals.results import load
-    from canopy.evals.upload import upload
 
     if not address and not url:
         raise click.UsageError("Say where to: --to s3://BUCKET/PREFIX, --mlflow URL, or both.")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from canopy.cli.common import says_why
+from canopy.cli.common import report_errors
 from canopy.cli.terminal import say
 
 
@@ -16,7 +16,7 @@ from canopy.cli.terminal import say
     type=click.Path(path_type=Path, file_okay=False),
     help="The folder to write to.  [the one that RESULTS is in]",
 )
-@says_why
+@report_errors
 def report(results: Path, output: Path | None) -> None:
     """Make report.html and junit.xml again from RESULTS, the results.json of a run.
 
@@ -27,12 +27,12 @@ def report(results: Path, output: Path | None) -> None:
       canopy evals report results.json
       canopy evals report main/results.json -o /tmp/report
     """
-    from canopy.evals import junit, page
+    from canopy.evals.report import html, junit
     from canopy.evals.results import load
 
     run = load(results)
     folder = output or results.parent
     folder.mkdir(parents=True, exist_ok=True)
-    for name, content in (("report.html", page.render(run).encode()), ("junit.xml", junit.render(run))):
+    for name, content in (("report.html", html.render(run).encode()), ("junit.xml", junit.render(run))):
         (folder / name).write_bytes(content)
         say(folder / name)

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from canopy.cli.common import counted, read_settings, says_why
+from canopy.base.errors import CanopyError
+from canopy.cli.common import pluralize, read_settings, report_errors
 from canopy.cli.terminal import ask, edit, page, say, style
-from canopy.errors import CanopyError
 
 if TYPE_CHECKING:
-    from canopy.evals.review import Answer, Sitting
+    from canopy.evals.suites.review import ReviewedAnswer, ReviewSession
 
 _SHOWN_LINES = 12
 _SHOWN_CHARS = 900
@@ -22,7 +22,7 @@ _KEYS = "[E]dit  [s]kip  [b]ack  whole [t]ext  [q]uit"
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--backend", metavar="URL", help="Show what this Canopy knows: the bad responses, and why they were bad.")
-@says_why
+@report_errors
 def review(file: Path, backend: str | None) -> None:
     """Walk through the cases of FILE that await review, and say what a good answer would be.
 
@@ -33,17 +33,17 @@ def review(file: Path, backend: str | None) -> None:
     Example:
       canopy evals review canopy-evals/Summary/feedback_tests.yaml --backend http://127.0.0.1:8000
     """
-    from canopy.evals.backend import checked_url
-    from canopy.evals.review import Sitting
+    from canopy.evals.run.backend import checked_url
+    from canopy.evals.suites.review import ReviewSession
 
     address = checked_url(backend, "--backend") if backend else None
-    sitting = Sitting.begin(file)
+    sitting = ReviewSession.begin(file)
     if not sitting.prompts:
         say(f"Nothing in {file} awaits review.")
         return
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise click.UsageError(
-            f"This needs a terminal to ask you in. {counted(len(sitting.prompts), 'case')} of {file} can also be "
+            f"This needs a terminal to ask you in. {pluralize(len(sitting.prompts), 'case')} of {file} can also be "
             "filled in with any editor (`expected_result`), or on the dashboard (/feedback, Export for Evaluation)."
         )
     answers = _known(address) if address else {}
@@ -52,11 +52,11 @@ def review(file: Path, backend: str | None) -> None:
     except click.Abort:
         say()
     left = len(sitting.prompts) - len(sitting.written)
-    say(f"{counted(len(sitting.written), 'case')} reviewed and saved in {file}; {left:,} still to do.")
+    say(f"{pluralize(len(sitting.written), 'case')} reviewed and saved in {file}; {left:,} still to do.")
 
 
-def _known(backend: str) -> dict[str, list["Answer"]]:
-    from canopy.evals.review import bad_answers
+def _known(backend: str) -> dict[str, list["ReviewedAnswer"]]:
+    from canopy.evals.suites.review import bad_answers
     from canopy.outgoing.clients import client
 
     token = read_settings().evals_token
@@ -64,7 +64,7 @@ def _known(backend: str) -> dict[str, list["Answer"]]:
         return bad_answers(http)
 
 
-def _walk(sitting: "Sitting", answers: dict[str, list["Answer"]]) -> None:
+def _walk(sitting: "ReviewSession", answers: dict[str, list["ReviewedAnswer"]]) -> None:
     while (prompt := sitting.prompt) is not None:
         known = answers.get(prompt, [])
         _show(sitting, prompt, known)
@@ -83,7 +83,7 @@ def _walk(sitting: "Sitting", answers: dict[str, list["Answer"]]) -> None:
             break
 
 
-def _show(sitting: "Sitting", prompt: str, answers: list["Answer"]) -> None:
+def _show(sitting: "ReviewSession", prompt: str, answers: list["ReviewedAnswer"]) -> None:
     heading = f"Case {sitting.position + 1:,} of {len(sitting.prompts):,}"
     say(f"\n{style(heading, bold=True)}, {len(sitting.written):,} reviewed\n")
     say(_shortened(prompt))
@@ -95,12 +95,12 @@ def _show(sitting: "Sitting", prompt: str, answers: list["Answer"]) -> None:
     say()
 
 
-def _verdict(answer: "Answer") -> str:
+def _verdict(answer: "ReviewedAnswer") -> str:
     why = ", ".join([answer.rating, *answer.reasons])
     return f"A bad answer ({why})" + (f": {answer.comment}" if answer.comment else "")
 
 
-def _edit(sitting: "Sitting", prompt: str, answers: list["Answer"]) -> bool:
+def _edit(sitting: "ReviewSession", prompt: str, answers: list["ReviewedAnswer"]) -> bool:
     """Let the person write, and save it. False: nothing was written, so the case is still there."""
     before = sitting.written.get(prompt, "")
     edited = edit(before, f"\n\n{_RULE}\n\n{_whole(prompt, answers)}\n")
@@ -117,7 +117,7 @@ def _edit(sitting: "Sitting", prompt: str, answers: list["Answer"]) -> bool:
     return True
 
 
-def _whole(prompt: str, answers: list["Answer"]) -> str:
+def _whole(prompt: str, answers: list["ReviewedAnswer"]) -> str:
     parts = [f"The text:\n\n{prompt}", *(f"{_verdict(answer)}\n\n{answer.text}" for answer in answers)]
     return "\n\n".join(parts)
 

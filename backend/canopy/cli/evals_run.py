@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from canopy.cli.common import read_settings, says_why
+from canopy.cli.common import read_settings, report_errors
 from canopy.cli.terminal import say
 
 if TYPE_CHECKING:
     from canopy.cli.evals_progress import Progress
     from canopy.evals.results import Run
-    from canopy.evals.runner import Options
+    from canopy.evals.run.runner import Options
 
 _STATUS = {"passed": 0, "failed": 1, "undecided": 2}
 _COULD_NOT_RUN = 2
@@ -83,7 +83,7 @@ def at_most_one(_: click.Context, param: click.Parameter, given: tuple[Path, ...
     show_default=True,
     help="Seconds for one whole answer.",
 )
-@partial(says_why, status=_COULD_NOT_RUN)
+@partial(report_errors, status=_COULD_NOT_RUN)
 def run(**options: Any) -> None:
     """Run every suite below FOLDER (or one file), and say whether the backend is good enough.
 
@@ -107,7 +107,7 @@ def run(**options: Any) -> None:
     """
     from canopy.cli.evals_progress import Progress
     from canopy.cli.evals_summary import print_summary
-    from canopy.evals.runner import Options
+    from canopy.evals.run.runner import Options
 
     with Progress() as progress:
         finished = _run(Options(**options), progress)
@@ -120,7 +120,7 @@ def run(**options: Any) -> None:
 
 def _run(options: "Options", progress: "Progress") -> "Run":
     """The run; ended by Ctrl-C or SIGTERM it says how to go on, and ends with the status that shells give these."""
-    from canopy.evals import runner
+    from canopy.evals.run import runner
 
     settings = read_settings()
     ended_by = signal.SIGINT

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from canopy.cli.common import counted, read_settings, says_why
+from canopy.cli.common import pluralize, read_settings, report_errors
 from canopy.cli.terminal import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from canopy.evals.backend import Backend
-    from canopy.evals.speed import Question, Speed
+    from canopy.evals.run.backend import Backend
+    from canopy.evals.run.speed import Speed, SpeedQuestion
 
 
 @click.command()
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the numbers to this file, as JSON."
 )
-@partial(says_why, status=2)
+@partial(report_errors, status=2)
 def speed(folder: Path, backend: str, timeout: float, output: Path | None, **options: int) -> None:
     """Measure the time to first token, the time per token and the throughput of a backend.
 
@@ -47,8 +47,8 @@ def speed(folder: Path, backend: str, timeout: float, output: Path | None, **opt
 
     Exit status: 0 measured, 2 could not measure. CANOPY_EVALS_TOKEN is the bearer token for a backend that wants one.
     """
-    from canopy.errors import ConfigError
-    from canopy.evals.backend import Backend, checked_url
+    from canopy.base.errors import ConfigError
+    from canopy.evals.run.backend import Backend, checked_url
 
     token = read_settings().evals_token
     # Without retries: an answer at the second try took as long as both.
@@ -67,23 +67,23 @@ def speed(folder: Path, backend: str, timeout: float, output: Path | None, **opt
         raise ConfigError("Nothing was answered, so nothing was measured.")
 
 
-def _questions(folder: Path) -> "list[Question]":
-    from canopy.errors import ConfigError
-    from canopy.evals import cases
-    from canopy.evals.speed import Question
+def _questions(folder: Path) -> "list[SpeedQuestion]":
+    from canopy.base.errors import ConfigError
+    from canopy.evals.run.speed import SpeedQuestion
+    from canopy.evals.suites import cases
 
     suites = map(cases.load, cases.find(folder))
-    questions = [Question(suite.endpoint, case.prompt) for suite in suites for case in suite.cases]
+    questions = [SpeedQuestion(suite.endpoint, case.prompt) for suite in suites for case in suite.cases]
     if not questions:
         raise ConfigError(f"{folder} holds no cases, so there is nothing to ask.")
     return questions
 
 
-async def _measure(client: "Backend", questions: "list[Question]", **options: int) -> "Speed":
+async def _measure(client: "Backend", questions: "list[SpeedQuestion]", **options: int) -> "Speed":
     from rich.progress import MofNCompleteColumn, Progress
 
     from canopy.cli.console import Console
-    from canopy.evals.speed import measure
+    from canopy.evals.run.speed import measure
 
     columns = (*Progress.get_default_columns(), MofNCompleteColumn())
     async with client:
@@ -96,10 +96,10 @@ async def _measure(client: "Backend", questions: "list[Question]", **options: in
 def _lines(found: "Speed") -> "Iterator[str]":
     config = f", config {found.target.config_revision}" if found.target.config_revision else ""
     yield f"{found.target.url}{config}"
-    at_once = f"{counted(found.concurrency, 'question')} at once, {counted(found.prompts, 'prompt')}"
-    yield f"{counted(found.answers, 'answer')} in {found.seconds:.1f} s, {at_once}"
+    at_once = f"{pluralize(found.concurrency, 'question')} at once, {pluralize(found.prompts, 'prompt')}"
+    yield f"{pluralize(found.answers, 'answer')} in {found.seconds:.1f} s, {at_once}"
     for reason, n in found.failures.items():
-        yield f"{counted(n, 'failure')}: {reason}"
+        yield f"{pluralize(n, 'failure')}: {reason}"
     yield ""
     yield f"{'seconds':<22}" + "".join(f"{name:>9}" for name in ("mean", "p50", "p90", "p99", "longest"))
     rows = {

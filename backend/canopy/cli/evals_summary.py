@@ -7,9 +7,9 @@ import rich.box
 from rich.table import Table
 
 from canopy.cli.console import Console
-from canopy.evals.checkpoint import unusable
 from canopy.evals.results import CaseResult, CaseStatus, Run
-from canopy.evals.text import excerpt
+from canopy.evals.run.checkpoint import unusable
+from canopy.text.visible import excerpt
 
 _COLUMNS: dict[CaseStatus, str] = {
     "passed": "passed",

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from canopy.cli.common import read_settings, says_why
+from canopy.cli.common import read_settings, report_errors
 from canopy.cli.terminal import say
 
 _STATUS = {"current": 0, "behind": 3, "ahead": 4}
@@ -12,7 +12,7 @@ _STATUS = {"current": 0, "behind": 3, "ahead": 4}
 
 @click.command()
 @click.option("--check", is_flag=True, help="Look only, and change nothing.")
-@says_why
+@report_errors
 def migrate(*, check: bool) -> None:
     """Bring the database's schema up to date, as the server does by itself when it starts.
 

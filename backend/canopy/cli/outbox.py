@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from canopy.cli.common import counted, read_settings, says_why, with_store
+from canopy.cli.common import pluralize, read_settings, report_errors, with_store
 from canopy.cli.terminal import say
 
 if TYPE_CHECKING:
-    from canopy.store.deliveries import Waiting
+    from canopy.store.outbox.deliveries import Waiting
 
 
 @click.group()
@@ -20,7 +20,7 @@ def outbox() -> None:
 @outbox.command("list")
 @click.option("--waiting", is_flag=True, help="What still waits for its turn, instead of what is parked.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Most lines.")
-@says_why
+@report_errors
 def list_(limit: int, *, waiting: bool) -> None:
     """List what was parked because MLflow will not take it, longest waiting first.
 
@@ -29,13 +29,13 @@ def list_(limit: int, *, waiting: bool) -> None:
     rows = with_store(read_settings(), lambda store: store.deliveries.waiting(limit, parked=not waiting))
     for row in rows:
         say(_line(row))
-    say(f"{counted(len(rows), 'subject')} {'waiting' if waiting else 'parked'}.", err=True)
+    say(f"{pluralize(len(rows), 'subject')} {'waiting' if waiting else 'parked'}.", err=True)
 
 
 @outbox.command()
 @click.argument("ids", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="Everything that is parked.")
-@says_why
+@report_errors
 def retry(ids: tuple[str, ...], *, everything: bool) -> None:
     """Send parked subjects again, by their IDS from `canopy outbox list`, or --all.
 
@@ -44,12 +44,12 @@ def retry(ids: tuple[str, ...], *, everything: bool) -> None:
     if bool(ids) == everything:
         raise click.UsageError("Give either ids or --all.")
     n = with_store(read_settings(), lambda store: store.deliveries.retry(None if everything else ids))
-    say(f"{counted(n, 'subject')} will be sent again.")
+    say(f"{pluralize(n, 'subject')} will be sent again.")
     if len(set(ids)) > n:
         raise click.ClickException("The others are not parked; `canopy outbox list` shows what is.")
 
 
 def _line(row: "Waiting") -> str:
     hours = (time.time() - row.waiting_since / 1e6) / 3600
-    failures = counted(row.failures, "failure")
+    failures = pluralize(row.failures, "failure")
     return f"{row.subject}  tr-{row.trace_id}  {hours:,.1f} h  {failures}  {row.problem or 'not tried yet'}"

@@ -20,10 +20,10 @@ from typing import Any, override
 
 import click
 
-from canopy import jsonlines
-from canopy.addresses import keep_secret, without_credentials
-from canopy.cli.streams import drop_the_rest, finish, take_over
-from canopy.settings import addresses
+from canopy.base.settings import addresses
+from canopy.cli.stdio import drop_the_rest, finish, take_over
+from canopy.text import json_lines
+from canopy.text.addresses import keep_secret, without_credentials
 
 # Control characters but newline and tab, marks of direction, line and paragraph separators, and halves of characters.
 _OBEYED = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -55,7 +55,7 @@ def say(text: object = "", *, err: bool = False, nl: bool = True) -> None:
 
 def say_json(value: Any) -> None:
     """Show one line of JSON, for programs."""
-    click.echo(jsonlines.dump(value))
+    click.echo(json_lines.dump(value))
 
 
 def say_error(error: click.ClickException) -> None:

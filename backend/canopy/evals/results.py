@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from canopy import yamlloader
-from canopy.errors import ConfigError
+from canopy.base.errors import ConfigError
+from canopy.text import yaml_loader
 
 SCHEMA_VERSION: Literal[2] = 2
 _LARGEST = 256_000_000  # bytes of a report: thousands of cases, each with long texts
@@ -24,11 +24,11 @@ def _is_moment(text: str) -> str:
 type Moment = Annotated[str, AfterValidator(_is_moment)]
 
 
-class _Record(BaseModel):
+class _ResultRecord(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Score(_Record):
+class Score(_ResultRecord):
     """One scorer's verdict on one answer. Without a value the scorer failed, which says nothing of the answer."""
 
     scorer: str = Field(description="Its name in `scoring_params`, such as `llm-as-judge::base`.")
@@ -41,7 +41,7 @@ class Score(_Record):
     error: str | None = Field(None, description="Why the scorer has no value, in a sentence.")
 
 
-class Tested(_Record):
+class TestedConfig(_ResultRecord):
     """What gave an answer, as the backend told. A prompt's id is a hash of its text."""
 
     prompt_id: str | None = None
@@ -50,7 +50,7 @@ class Tested(_Record):
     config_revision: str | None = None
 
 
-class Attempt(_Record):
+class Attempt(_ResultRecord):
     """One call of the backend for a case, and its scores. With `--repeat` a case has several."""
 
     answer: str = Field(description="What the backend answered; empty or partial where `error` is set.")
@@ -63,11 +63,11 @@ class Attempt(_Record):
     time_to_first_token: float | None = Field(None, description="Seconds.")
     duration: float | None = Field(None, description="Seconds.")
     output_tokens: int | None = Field(None, description="Of the answer, as the model counted them.")
-    tested: Tested | None = Field(None, description="What gave the answer; null where the backend doesn't tell.")
+    tested: TestedConfig | None = Field(None, description="What gave the answer; null where the backend doesn't tell.")
     scores: list[Score] = []
 
 
-class CaseResult(_Record):
+class CaseResult(_ResultRecord):
     """One case. Its id is a hash of endpoint and prompt: runs can be compared whatever the files are called."""
 
     id: str
@@ -80,16 +80,18 @@ class CaseResult(_Record):
     attempts: list[Attempt] = []
 
 
-class Target(_Record):
+class Target(_ResultRecord):
     """What was evaluated: the backend's own account of it at the time of the run."""
 
     url: str
     config_revision: str | None = None
     flags: dict[str, bool] = {}
-    tested: list[Tested] = Field([], description="What gave the answers: one, unless suites have several endpoints.")
+    tested: list[TestedConfig] = Field(
+        [], description="What gave the answers: one, unless suites have several endpoints."
+    )
 
 
-class Change(_Record):
+class Change(_ResultRecord):
     """What became of a case since the baseline."""
 
     id: str
@@ -102,7 +104,7 @@ class Change(_Record):
     value_after: float | None = None
 
 
-class Comparison(_Record):
+class BaselineComparison(_ResultRecord):
     """A run with its baseline, case by case. Rates are of the pairs: cases that passed or failed in both runs."""
 
     baseline_id: str
@@ -123,7 +125,7 @@ class Comparison(_Record):
     sentence: str
 
 
-class Check(_Record):
+class Check(_ResultRecord):
     """One threshold and whether it held."""
 
     thresholds: str | None = Field(description="The file, relative to the folder that was run; null: the defaults.")
@@ -136,7 +138,7 @@ class Check(_Record):
     sentence: str
 
 
-class Gate(_Record):
+class Gate(_ResultRecord):
     """Whether the run is good enough."""
 
     verdict: Literal["passed", "failed", "undecided"] = Field(
@@ -146,7 +148,7 @@ class Gate(_Record):
     sentence: str
 
 
-class Run(_Record):
+class Run(_ResultRecord):
     """A whole run. `finished_at` is null in the report of one that was interrupted; `--resume` goes on with it."""
 
     schema_version: Literal[1, 2] = SCHEMA_VERSION
@@ -162,14 +164,14 @@ class Run(_Record):
         None, description="A hash of what scored: scorers, their parameters and files, thresholds. Equal: comparable."
     )
     cases: list[CaseResult]
-    comparison: Comparison | None = Field(None, description="With the baseline, if one was given.")
+    comparison: BaselineComparison | None = Field(None, description="With the baseline, if one was given.")
     gate: Gate | None = Field(None, description="Null where the run was interrupted.")
 
 
 def load(path: Path) -> Run:
     """Read a `results.json`. Raises ConfigError where there is none, and where a newer Canopy wrote it."""
     try:
-        content = orjson.loads(yamlloader.read_bytes(path, _LARGEST))
+        content = orjson.loads(yaml_loader.read_bytes(path, _LARGEST))
     except OSError as error:
         raise ConfigError(f"{path} can't be read: {error.strerror}.") from error
     except orjson.JSONDecodeError as error:
@@ -186,3 +188,8 @@ def load(path: Path) -> Run:
         first = error.errors(include_input=False)[0]
         where = ".".join(map(str, first["loc"])) or "the whole"
         raise ConfigError(f"{path} is no report of evaluations: {where}: {first['msg']}.") from error
+
+
+def is_unanswered(case: CaseResult) -> bool:
+    """Whether a case has no verdict because the backend was busy, refused or wasn't there."""
+    return case.status == "unscored" and any(attempt.unanswered for attempt in case.attempts)

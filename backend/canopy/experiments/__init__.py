@@ -1,5 +1,1 @@
-"""Comparing two prompts: who compares, what the votes prove, when to stop. Nothing here reads or writes anything."""
-
-from canopy.experiments.rule import Rule
-
-__all__ = ["Rule"]
+"""Two variants of a prompt compared: who compares, what people prefer, what that proves, when to stop."""

@@ -9,8 +9,7 @@ prompts would part by chance in 7.5 % of all experiments under the default rule,
 from math import log, sqrt
 from typing import Literal, NamedTuple
 
-from canopy.experiments.rule import Rule
-from canopy.experiments.statistics import Evidence, confidence_sequence, evidence, log_mixture
+from canopy.stats.sequential import DecisionRule, Evidence, confidence_sequence, evidence, log_mixture
 
 type Status = Literal["collecting", "promote_b", "keep_a", "equivalent", "inconclusive"]
 
@@ -37,7 +36,7 @@ class Decision(NamedTuple):
     statistician: str  # for who wants to check
 
 
-def decide(wins_a: int, wins_b: int, rule: Rule) -> Decision:
+def decide(wins_a: int, wins_b: int, rule: DecisionRule) -> Decision:
     """Decide by Prompt A's and Prompt B's wins, each voter counted once."""
     n = wins_a + wins_b
     reached = status(wins_a, wins_b, rule)
@@ -57,7 +56,7 @@ def decide(wins_a: int, wins_b: int, rule: Rule) -> Decision:
     )
 
 
-def status(wins_a: float, wins_b: float, rule: Rule) -> Status:
+def status(wins_a: float, wins_b: float, rule: DecisionRule) -> Status:
     """What the counts say, without the rest of a decision. Fractions of votes are fine: estimates need them."""
     # E⁺ and E⁻ are 2 · E at most, so most looks need no more than E.
     if log_mixture(0.5, wins_b, wins_a, rule.prior) >= -log(rule.alpha):
@@ -71,7 +70,7 @@ def status(wins_a: float, wins_b: float, rule: Rule) -> Status:
     return "inconclusive" if wins_a + wins_b >= rule.n_max else "collecting"
 
 
-def more_votes(wins_a: int, wins_b: int, rule: Rule) -> int | None:
+def more_votes(wins_a: int, wins_b: int, rule: DecisionRule) -> int | None:
     """A cautious estimate: how many more decisive votes it takes if the observed win rate is the true one.
 
     A winner: the distance to where one shows on the straight line through the counts. ln E± are convex along that line,
@@ -101,11 +100,11 @@ def more_votes(wins_a: int, wins_b: int, rule: Rule) -> int | None:
     return high
 
 
-def _needed(rule: Rule) -> float:
+def _needed(rule: DecisionRule) -> float:
     return 2 / rule.alpha
 
 
-def _equivalent(wins_a: float, wins_b: float, rule: Rule) -> bool:
+def _equivalent(wins_a: float, wins_b: float, rule: DecisionRule) -> bool:
     """Whether the confidence sequence lies within ½ ± delta: the observed rate does, and both ends are refuted."""
     return abs(wins_a - wins_b) <= 2 * rule.delta * (wins_a + wins_b) and all(
         log_mixture(end, wins_b, wins_a, rule.prior) >= -log(rule.alpha) for end in (0.5 - rule.delta, 0.5 + rule.delta)
@@ -113,7 +112,7 @@ def _equivalent(wins_a: float, wins_b: float, rule: Rule) -> bool:
 
 
 def _sentence(
-    reached: Status, wins_a: int, wins_b: int, interval: tuple[float, float], more: int | None, rule: Rule
+    reached: Status, wins_a: int, wins_b: int, interval: tuple[float, float], more: int | None, rule: DecisionRule
 ) -> str:
     n = wins_a + wins_b
     share_a, share_b = (percent(wins / n) if n else "" for wins in (wins_a, wins_b))
@@ -152,7 +151,7 @@ def _standing(wins_a: int, wins_b: int) -> str:
     )
 
 
-def _outlook(n: int, more: int | None, rule: Rule) -> str:
+def _outlook(n: int, more: int | None, rule: DecisionRule) -> str:
     if more is not None:
         return f"If people go on choosing like this, about {_rounded(more):,} more will decide it."
     if n < _FEWEST_FOR_ESTIMATE:
@@ -160,7 +159,7 @@ def _outlook(n: int, more: int | None, rule: Rule) -> str:
     return f"If people go on choosing like this, the limit of {rule.n_max:,} will come before a decision."
 
 
-def _statistician(n: int, interval: tuple[float, float], found: Evidence, rule: Rule) -> str:
+def _statistician(n: int, interval: tuple[float, float], found: Evidence, rule: DecisionRule) -> str:
     e_value, null = (found.e_b, "p ≤ ½") if found.e_b >= found.e_a else (found.e_a, "p ≥ ½")
     low, high = interval
     return (

@@ -11,7 +11,7 @@ from statistics import NormalDist
 from typing import Literal, NamedTuple
 
 from canopy.experiments.decision import Status, status
-from canopy.experiments.rule import Rule
+from canopy.stats.sequential import DecisionRule
 
 Z_FIRST_LOOK = 10  # decisive votes before which even a habitual tester waits
 
@@ -23,7 +23,7 @@ class Voters(NamedTuple):
     ties: float  # chance that a ballot is a tie
 
 
-class Run(NamedTuple):
+class SimulatedRun(NamedTuple):
     """One experiment from its first ballot to its end."""
 
     status: Status
@@ -33,7 +33,7 @@ class Run(NamedTuple):
     z_votes: int  # ballots at that time
 
 
-class Step(NamedTuple):
+class SimulationStep(NamedTuple):
     """Where a run stood after a decisive vote."""
 
     votes: int  # ballots, ties included
@@ -49,7 +49,7 @@ class Boundaries(NamedTuple):
     z: list[int]  # wins from which on the z-test names the leading prompt
 
 
-def boundaries(rule: Rule) -> Boundaries:
+def boundaries(rule: DecisionRule) -> Boundaries:
     """The rule and the z-test as numbers of wins: to simulate is then to compare integers.
 
     Where no number of wins is enough, the boundary is one that can't be reached.
@@ -67,45 +67,45 @@ def boundaries(rule: Rule) -> Boundaries:
     return Boundaries(better, level, z)
 
 
-def simulate(voters: Voters, limits: Boundaries, runs: int, seed: int) -> Iterator[Run]:
+def simulate(voters: Voters, limits: Boundaries, runs: int, seed: int) -> Iterator[SimulatedRun]:
     """Run experiments one after the other; the same seed gives the same runs."""
     for index in range(runs):
         yield _run(voters, limits, seed, index)
 
 
-def replay(voters: Voters, seed: int, index: int, n: int) -> list[Step]:
+def replay(voters: Voters, seed: int, index: int, n: int) -> list[SimulationStep]:
     """The first `n` decisive votes of the run that `simulate` made as number `index`."""
-    steps: list[Step] = []
+    steps: list[SimulationStep] = []
     wins_b = 0
     for votes, ballot in enumerate(_ballots(voters, seed, index), start=1):
         if len(steps) == n:
             break
         if ballot is not None:
             wins_b += ballot
-            steps.append(Step(votes, len(steps) + 1 - wins_b, wins_b))
+            steps.append(SimulationStep(votes, len(steps) + 1 - wins_b, wins_b))
     return steps
 
 
-def shares(runs: Sequence[Run]) -> dict[Status, float]:
+def shares(runs: Sequence[SimulatedRun]) -> dict[Status, float]:
     """How the runs ended, as shares of all."""
     ends: tuple[Status, ...] = ("promote_b", "keep_a", "equivalent", "inconclusive")
     return {end: sum(run.status == end for run in runs) / len(runs) for end in ends}
 
 
-def is_right(reached: Status, p: float, rule: Rule) -> bool | None:
+def is_right(reached: Status, p: float, rule: DecisionRule) -> bool | None:
     """Whether a decision is true of the voters; None for one that claims nothing."""
     claims = {"promote_b": p > 0.5, "keep_a": p < 0.5, "equivalent": abs(p - 0.5) < rule.delta}
     return claims.get(reached)
 
 
-def typical(runs: Sequence[Run]) -> int:
+def typical(runs: Sequence[SimulatedRun]) -> int:
     """The number of the run in the middle, by length, of those with the most frequent end."""
     frequent = max(shares(runs).items(), key=lambda item: item[1])[0]
     alike = sorted((run.votes, index) for index, run in enumerate(runs) if run.status == frequent)
     return alike[len(alike) // 2][1]
 
 
-def winners_within(runs: Sequence[Run], votes: int) -> tuple[float, float]:
+def winners_within(runs: Sequence[SimulatedRun], votes: int) -> tuple[float, float]:
     """The shares of runs in which the rule, and in which the z-test, named a winner within so many ballots."""
     by_rule = sum(run.status in {"promote_b", "keep_a"} and run.votes <= votes for run in runs)
     by_z = sum(run.z_winner is not None and run.z_votes <= votes for run in runs)
@@ -134,7 +134,7 @@ def _ballots(voters: Voters, seed: int, index: int) -> Iterator[bool | None]:
         yield None if value < voters.ties else value < for_b
 
 
-def _run(voters: Voters, limits: Boundaries, seed: int, index: int) -> Run:
+def _run(voters: Voters, limits: Boundaries, seed: int, index: int) -> SimulatedRun:
     better, level, z = limits
     n_max = len(better) - 1
     ended: tuple[Status, int, int] | None = None
@@ -156,5 +156,5 @@ def _run(voters: Voters, limits: Boundaries, seed: int, index: int) -> Run:
         if z_winner is None and leader >= z[n]:
             z_winner, z_votes = ("b" if leader == wins_b else "a"), votes
         if ended and (z_winner or n == n_max):
-            return Run(*ended, z_winner, z_votes or votes)
+            return SimulatedRun(*ended, z_winner, z_votes or votes)
     raise AssertionError("ballots never end")

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import yaml
 
-from canopy.errors import InputError
-from canopy.features import FEATURES
-from canopy.store.base import Filter, Store
-from canopy.yamltext import case_lines
+from canopy.base.errors import InputError
+from canopy.generation.features import FEATURES
+from canopy.store.feedback.query import Filter
+from canopy.store.protocol import Store
+from canopy.text.yaml_scalars import case_lines
 
 
 def head(judge_model: str) -> bytes:

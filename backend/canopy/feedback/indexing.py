@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from canopy.store.base import Store
+from canopy.store.protocol import Store
 from canopy.telemetry import Telemetry
 from canopy.telemetry.events import SearchIndexFilled, SearchIndexFilling
 

@@ -5,8 +5,9 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 
-from canopy.errors import StoreError
-from canopy.store.base import Filter, Store
+from canopy.base.errors import StoreError
+from canopy.store.feedback.query import Filter
+from canopy.store.protocol import Store
 from canopy.telemetry import Telemetry
 from canopy.telemetry.events import RecordsDeleted, RetentionPostponed, StoreFailed
 

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Protocol, TypedDict
 
-from canopy.feedback.times import iso
-from canopy.flags.values import SATISFACTION
-from canopy.store.ab import AB_PREFERENCE
-from canopy.store.base import Count, Filter, HourCount
+from canopy.base.clock import iso
+from canopy.config.values import SATISFACTION
+from canopy.store.experiments.experiment import AB_PREFERENCE
+from canopy.store.feedback.query import FeedbackCount, Filter, HourCount
 
 
-class Counted(Protocol):
+class CountedFeedback(Protocol):
     """So many votes that are alike."""
 
     @property
@@ -69,7 +69,7 @@ class Tally:
     neutral: int = 0
     negative: int = 0
 
-    def add(self, count: Counted) -> None:
+    def add(self, count: CountedFeedback) -> None:
         """Count some more."""
         if count.sentiment > 0:
             self.positive += count.n
@@ -104,12 +104,12 @@ class Tally:
 class Rated:
     """Counts of ratings, by what they say."""
 
-    own: list[Count]  # satisfaction with Canopy's responses
-    other_texts: list[Count]  # satisfaction with texts that Canopy didn't make
-    other_names: list[Count]  # what else votes assess, on whatever texts
+    own: list[FeedbackCount]  # satisfaction with Canopy's responses
+    other_texts: list[FeedbackCount]  # satisfaction with texts that Canopy didn't make
+    other_names: list[FeedbackCount]  # what else votes assess, on whatever texts
 
 
-def rated(counts: Iterable[Count]) -> Rated:
+def rated(counts: Iterable[FeedbackCount]) -> Rated:
     """Sort counts, and leave preferences out."""
     found = Rated([], [], [])
     for count in counts:
@@ -125,7 +125,7 @@ def own(where: Filter) -> Filter:
     return replace(where, name=SATISFACTION, origin="own")
 
 
-def tally[C: Counted, K](counts: Iterable[C], key: Callable[[C], K]) -> dict[K, Tally]:
+def tally[C: CountedFeedback, K](counts: Iterable[C], key: Callable[[C], K]) -> dict[K, Tally]:
     """A tally for each value of `key`, in the order in which the values come."""
     tallies: dict[K, Tally] = {}
     for count in counts:
@@ -133,12 +133,12 @@ def tally[C: Counted, K](counts: Iterable[C], key: Callable[[C], K]) -> dict[K, 
     return tallies
 
 
-def total(counts: Iterable[Counted]) -> Tally:
+def total(counts: Iterable[CountedFeedback]) -> Tally:
     """One tally of all."""
     return tally(counts, lambda _: None).get(None, Tally())
 
 
-def statistics(counts: Iterable[Count], hours: Iterable[HourCount]) -> StatisticsPayload:
+def statistics(counts: Iterable[FeedbackCount], hours: Iterable[HourCount]) -> StatisticsPayload:
     """What GET /feedback/stats answers: satisfaction, per rating, hour (UTC), prompt and model; and the rest.
 
     `hours` are those of the votes that are `own`.

@@ -5,20 +5,20 @@ from typing import NamedTuple
 
 from canopy.auth.askers import Asker
 from canopy.auth.budgets import Budgets
-from canopy.errors import FeedbackNotFound, InputError, RateLimited, StoreError
-from canopy.features import FEATURES, same_to_clients
+from canopy.base.errors import FeedbackNotFound, InputError, RateLimited, StoreError
+from canopy.config.source import Config, ConfigSource
+from canopy.config.values import FeedbackValues
 from canopy.feedback.ratings import parse_rating
-from canopy.flags import Config, ConfigSource
-from canopy.flags.values import FeedbackValues
-from canopy.store.ab import AB_PREFERENCE
-from canopy.store.base import Store, Vote
-from canopy.store.receipts import Receipt
+from canopy.generation.features import FEATURES, same_to_clients
+from canopy.store.experiments.experiment import AB_PREFERENCE
+from canopy.store.feedback.vote import Receipt, Vote
+from canopy.store.protocol import Store
 from canopy.store.voters import ANONYMOUS, Proof, voter_of
 from canopy.telemetry import Telemetry
 from canopy.telemetry.events import FeedbackDeleted, FeedbackSubmitted, StoreFailed
 
 
-class Ballot(NamedTuple):
+class SubmittedVote(NamedTuple):
     """A vote as a client sends it, its types and lengths checked, its meaning not yet."""
 
     rating: int | str
@@ -37,7 +37,7 @@ class Ballot(NamedTuple):
     body_digest: bytes
 
 
-class Votes:
+class VoteRecorder:
     """Takes votes and takes them back."""
 
     def __init__(self, config: ConfigSource, store: Store, telemetry: Telemetry, budgets: Budgets) -> None:
@@ -50,7 +50,7 @@ class Votes:
         """The config in force. Raises FeatureDisabled when it has feedback off."""
         return self._config.having("feedback", "Feedback")
 
-    async def submit(self, ballot: Ballot, trace_id: str, asker: Asker) -> Receipt:
+    async def submit(self, ballot: SubmittedVote, trace_id: str, asker: Asker) -> Receipt:
         """Commit a vote. Raises InputError, GenerationNotFound, RateLimited or StoreError, and then stores nothing."""
         vote = _vote(ballot, self.check(), self._budgets.foreign_vote(asker))
         try:
@@ -79,7 +79,7 @@ class Votes:
         return receipt
 
 
-def _vote(ballot: Ballot, config: Config, unless_known: RateLimited | None) -> Vote:
+def _vote(ballot: SubmittedVote, config: Config, unless_known: RateLimited | None) -> Vote:
     values = config.values.feedback
     rating = parse_rating(ballot.rating, values)
     if ballot.name == AB_PREFERENCE:
@@ -144,7 +144,7 @@ def check_reasons(reasons: Sequence[str], values: FeedbackValues) -> None:
         raise InputError(f"`reasons` may hold {known}.")
 
 
-def _voter(ballot: Ballot) -> str | None:
+def _voter(ballot: SubmittedVote) -> str | None:
     """Who votes, as far as one can know; None: nobody says."""
     voter = voter_of(ballot.user_id, ballot.user_proof, ballot.session_id)
     return voter if voter != ANONYMOUS else None

@@ -2,10 +2,10 @@
 
 from functools import partial
 
-from canopy.inference.base import ADDRESS, Inference
+from canopy.base.settings import Settings
 from canopy.inference.embedded import LEANING, EmbeddedInference
 from canopy.inference.llama_stack import LlamaStackInference
-from canopy.settings import Settings
+from canopy.inference.protocol import ADDRESS, Inference
 
 __all__ = ["open_inference"]
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import orjson
 
-from canopy.errors import MaxTokensRefused, ModelContentFiltered, ModelError, PromptTooLong
+from canopy.base.errors import MaxTokensRefused, ModelContentFiltered, ModelError, PromptTooLong
 from canopy.inference.faults import folded
 
 # Ends of a complete answer, as OpenAI, TGI, Llama Stack, Ollama, Anthropic, Cohere, Mistral and Gemini name them.

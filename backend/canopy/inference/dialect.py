@@ -5,12 +5,12 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from canopy.inference.base import ChatRequest
 from canopy.inference.complaints import room_for_answer
+from canopy.inference.protocol import ChatRequest
 from canopy.inference.unopened import Unopened
 
 if TYPE_CHECKING:
-    from canopy.inference.refusals import Refusal
+    from canopy.inference.error_statuses import ModelRefusal
 
 _log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class Dialect:
         self.unopened = Unopened(server)
 
 
-class Attempt:
+class DialectAttempt:
     """One request in a dialect: what to send, and after a refusal what to send instead."""
 
     def __init__(self, request: ChatRequest, dialect: Dialect) -> None:
@@ -84,7 +84,7 @@ class Attempt:
             body["stream_options"] = {"include_usage": True}
         return body
 
-    def adapt(self, refusal: "Refusal") -> bool:
+    def adapt(self, refusal: "ModelRefusal") -> bool:
         """Change what is sent so that it avoids what was refused. False where there is nothing left to change."""
         if refusal.status not in _REFUSING:
             return False

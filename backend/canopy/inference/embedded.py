@@ -13,9 +13,9 @@ from pathlib import Path
 from secrets import token_urlsafe
 from typing import Self, cast
 
-from canopy.background import lasting
-from canopy.errors import ConfigError, ModelUnreachable
-from canopy.inference.base import ChatRequest, Completed, Deltas, Inference
+from canopy.base.background import lasting
+from canopy.base.errors import ConfigError, ModelUnreachable
+from canopy.inference.protocol import ChatRequest, Completed, Deltas, Inference
 
 MODEL = "smollm2-135m-instruct"
 
@@ -44,7 +44,7 @@ class EmbeddedInference:
 
     def __init__(self, connect: Callable[[str, str], Inference]) -> None:
         self._connect = connect
-        self._server: _Server | None = None
+        self._server: _ModelProcess | None = None
         self._client: Inference | None = None
         self._url: str | None = None
         self._supervisor: asyncio.Task[None] | None = None
@@ -85,9 +85,9 @@ class EmbeddedInference:
                 await self._supervisor
         await self._end()
 
-    async def _launch(self) -> "_Server":
+    async def _launch(self) -> "_ModelProcess":
         key = token_urlsafe()
-        self._server = server = await _Server.spawn(_model_file(), key)
+        self._server = server = await _ModelProcess.spawn(_model_file(), key)
         self._url = await server.url()
         self._client = self._connect(self._url, key)
         await self._client.start()
@@ -124,7 +124,7 @@ class _StartError(Exception):
     """The embedded server ended, or said nothing, before it was ready."""
 
 
-class _Server:
+class _ModelProcess:
     """One run of the embedded server's process. Its standard input is the thread that its life hangs by."""
 
     def __init__(self, process: Process) -> None:

@@ -9,10 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from canopy.errors import CanopyError, ModelTimeout
-from canopy.inference.base import ADDRESS, ChatRequest, Completed, Deltas
-from canopy.inference.dialect import Attempt, Dialect
+from canopy.base.errors import CanopyError, ModelTimeout
+from canopy.inference.dialect import Dialect, DialectAttempt
 from canopy.inference.endpoints import root
+from canopy.inference.protocol import ADDRESS, ChatRequest, Completed, Deltas
 from canopy.inference.reasons import fit
 from canopy.inference.reply import Reply
 from canopy.inference.verdicts import truncated
@@ -95,7 +95,7 @@ class LlamaStackInference:
         dialect = self._dialect(request.model)
         thoughts = dialect.unopened.thoughts() if request.hide_thoughts else None
         reply, texts = Reply(request.model, thoughts, self._address), list[str]()
-        attempt, opened = Attempt(request, dialect), False
+        attempt, opened = DialectAttempt(request, dialect), False
         watchdog = Watchdog(self._first_token_timeout, self._reply_timeout)
         try:
             async with AsyncExitStack() as stack:
@@ -138,7 +138,7 @@ class LlamaStackInference:
         yield replace(completed, adapted=adapted) if adapted else completed
 
     async def _open(
-        self, stack: AsyncExitStack, upstream: "Upstream", attempt: Attempt, watchdog: Watchdog
+        self, stack: AsyncExitStack, upstream: "Upstream", attempt: DialectAttempt, watchdog: Watchdog
     ) -> "httpx.Response":
         """The response to a request that the server takes: what it refuses is changed, as far as there is a way."""
         left = [it for it in upstream.endpoints if it != self._endpoint]

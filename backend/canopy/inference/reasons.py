@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from itertools import pairwise
 from urllib.parse import unquote
 
-from canopy.addresses import without_credentials
 from canopy.inference.vocabulary import WORDS
+from canopy.text.addresses import without_credentials
 
 _LONGEST = 300  # characters that are kept
 _LOOKED_AT = 2_000  # characters that are cleaned; further ones are cut off before

@@ -10,13 +10,13 @@ from typing import Any
 
 import orjson
 
-from canopy.errors import CanopyError, ModelError
-from canopy.inference.base import ADDRESS, Completed, Deltas
+from canopy.base.errors import CanopyError, ModelError
 from canopy.inference.complaints import check_ending, good_ending
 from canopy.inference.endings import LineEnds, is_blank, is_end_mark, without_end_mark
+from canopy.inference.error_statuses import reported
 from canopy.inference.faults import fault_in, is_name_of_error, is_ordinary, told_instead
 from canopy.inference.fields import thought_in, tokens_in, value_of
-from canopy.inference.refusals import reported
+from canopy.inference.protocol import ADDRESS, Completed, Deltas
 from canopy.inference.thoughts import Thoughts
 from canopy.inference.verdicts import NotJson, empty, foreign, truncated
 

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Self
 
-from canopy.errors import ModelError, ModelTimeout
-from canopy.inference.base import ADDRESS
+from canopy.base.errors import ModelError, ModelTimeout
+from canopy.base.settings import Settings
+from canopy.inference.protocol import ADDRESS
 from canopy.inference.reasons import fit
-from canopy.settings import Settings
 
 if TYPE_CHECKING:
     from canopy.inference.upstream import Upstream

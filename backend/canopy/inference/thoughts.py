@@ -8,7 +8,7 @@ field of their own; one that doesn't sends them as the answer's text, cut anywhe
 import re
 from typing import cast
 
-from canopy.thoughts import MARKS, PART_WITH_ATTRIBUTES, WITH_ATTRIBUTES
+from canopy.text.thoughts import MARKS, PART_WITH_ATTRIBUTES, WITH_ATTRIBUTES
 
 # Looked for where an answer may begin and nowhere else: further on they are what the model writes about.
 _CHANNEL, _START = "<|channel|>", "<|start|>"

@@ -7,10 +7,10 @@ comes, and what turns out to be thoughts is taken back at its end; the ones that
 import logging
 from dataclasses import replace
 
-from canopy.inference.base import ChatRequest, Completed, Deltas
+from canopy.inference.protocol import ChatRequest, Completed, Deltas
 from canopy.inference.thoughts import Thoughts
 from canopy.inference.verdicts import empty
-from canopy.thoughts import lone_end
+from canopy.text.thoughts import lone_end
 
 _log = logging.getLogger(__name__)
 

@@ -12,15 +12,15 @@ from typing import Any, ClassVar
 import aiohttp
 import httpx
 
-from canopy.errors import CanopyError, ModelError, ModelTimeout, ModelUnreachable
-from canopy.inference.base import ADDRESS
+from canopy.base.errors import CanopyError, ModelError, ModelTimeout, ModelUnreachable
+from canopy.base.retry_after import seconds_in
 from canopy.inference.endpoints import endpoints, root
-from canopy.inference.refusals import RETRY_AFTER, Refusal, error_of, refusal_of
+from canopy.inference.error_statuses import RETRY_AFTER, ModelRefusal, error_of, refusal_of
+from canopy.inference.protocol import ADDRESS
 from canopy.inference.verdicts import truncated
 from canopy.outgoing.causes import Peer, cause_of
 from canopy.outgoing.clients import streaming_client
 from canopy.outgoing.proxies import proxy_for
-from canopy.retry_after import seconds_in
 
 # Importing the library configures the root logger, unless that has a handler.
 _keep_out = logging.NullHandler()
@@ -108,7 +108,7 @@ class Upstream:
         return response.aiter_bytes()
 
     @staticmethod
-    def refusal(error: Exception) -> Refusal | None:
+    def refusal(error: Exception) -> ModelRefusal | None:
         """The refusal that one of `FAILURES` is, if the server answered at all."""
         if not isinstance(error, APIStatusError):
             return None

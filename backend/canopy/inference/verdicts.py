@@ -1,6 +1,6 @@
 """The errors for bodies that are no answer, or none that is complete."""
 
-from canopy.errors import ModelError, ModelReplyEmpty, ModelReplyTruncated
+from canopy.base.errors import ModelError, ModelReplyEmpty, ModelReplyTruncated
 from canopy.inference.reasons import in_known_words
 
 

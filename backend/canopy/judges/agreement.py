@@ -11,13 +11,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from canopy.errors import StoreError
-from canopy.experiments.kappa import Kappa, Table, in_words, kappa
-from canopy.flags import ConfigSource
-from canopy.inference.base import Inference
+from canopy.base.errors import StoreError
+from canopy.config.source import ConfigSource
+from canopy.inference.protocol import Inference
 from canopy.judges.definitions import Judge, judges_of
-from canopy.store.base import Filter, Store
-from canopy.store.labels import Agreement
+from canopy.stats.kappa import Kappa, Table, in_words, kappa
+from canopy.store.feedback.query import Filter
+from canopy.store.judges.labels import Agreement
+from canopy.store.protocol import Store
 from canopy.telemetry import Telemetry
 from canopy.telemetry.events import StoreFailed
 
@@ -39,7 +40,7 @@ class LabelRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class AgreementReport:
     """A judge beside people. `kappa` is None where it can't be told, and the sentence says why."""
 
     judge: str
@@ -73,7 +74,7 @@ class Report:
         }
 
 
-def report(judge: Judge, given: Mapping[str, int], pairs: Iterable[Agreement]) -> Report:
+def report(judge: Judge, given: Mapping[str, int], pairs: Iterable[Agreement]) -> AgreementReport:
     """One judge's report, from its labels by name and the pairs of label and vote."""
     votes = {label: Counter[int]() for label in judge.labels}
     for pair in pairs:
@@ -84,10 +85,10 @@ def report(judge: Judge, given: Mapping[str, int], pairs: Iterable[Agreement]) -
     ]
     table = _table(rows)
     found = kappa(table)
-    return Report(judge.name, judge.version, judge.model, rows, found, _sentence(table, found))
+    return AgreementReport(judge.name, judge.version, judge.model, rows, found, _sentence(table, found))
 
 
-async def reports(store: Store, judges: Iterable[Judge], now: int) -> list[Report]:
+async def reports(store: Store, judges: Iterable[Judge], now: int) -> list[AgreementReport]:
     """A report for each judge, over the last `DAYS` days until `now` (microseconds)."""
     since = now - DAYS * _DAY
     given: dict[str, Counter[str]] = {}
@@ -111,9 +112,9 @@ class Agreements:
         self._telemetry = telemetry
         self._interval = interval
         self._lock = asyncio.Lock()
-        self._known: tuple[float, str, list[Report]] | None = None  # when, under which values, what
+        self._known: tuple[float, str, list[AgreementReport]] | None = None  # when, under which values, what
 
-    async def current(self) -> list[Report]:
+    async def current(self) -> list[AgreementReport]:
         """The reports, at most a few seconds old. Raises StoreError."""
         async with self._lock:
             config = self._config.current

@@ -6,8 +6,7 @@ from hashlib import blake2b
 
 import orjson
 
-from canopy.flags import Values
-from canopy.flags.values import SENTIMENTS, JudgeValues, Sentiment
+from canopy.config.values import SENTIMENTS, JudgeValues, Sentiment, Values
 from canopy.judges.question import WORDING
 
 

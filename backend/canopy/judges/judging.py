@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from opentelemetry.trace import Span, Status, StatusCode
 
-from canopy.errors import (
+from canopy.base.errors import (
     CanopyError,
     MaxTokensRefused,
     ModelError,
@@ -18,14 +18,15 @@ from canopy.errors import (
     PromptTooLong,
     StoreError,
 )
-from canopy.inference.base import ChatRequest, Completed, Inference
-from canopy.judges.answer import Answer, read_answer
+from canopy.inference.protocol import ChatRequest, Completed, Inference
 from canopy.judges.budget import Budget
 from canopy.judges.definitions import Judge
+from canopy.judges.labels import JudgeAnswer, read_answer
 from canopy.judges.question import asked_again, question
-from canopy.store.base import JUDGEMENT, Generation, Store, Vote
-from canopy.store.receipts import Receipt
-from canopy.store.turns import Turn
+from canopy.store.feedback.vote import JUDGEMENT, Receipt, Vote
+from canopy.store.generations.generation import Generation
+from canopy.store.judges.turns import JudgementLease
+from canopy.store.protocol import Store
 from canopy.store.voters import judge_voter
 from canopy.telemetry import Event, Traces
 from canopy.telemetry.events import JudgementFailed, JudgementRecorded
@@ -38,10 +39,10 @@ _MAX_TOKENS = 2048  # room for a model that thinks first
 _NO_ANSWER = "The model gave no answer in the form that was asked for, with one of the judge's labels."
 
 
-class Unanswered(Exception):  # noqa: N818 - named after what happened, as the errors of `canopy.errors` are
+class Unanswered(Exception):  # noqa: N818 - named after what happened, as the errors of `canopy.base.errors` are
     """The model did not answer, so the turn has not ended. Whoever catches this gives it back or gives up on it."""
 
-    def __init__(self, turn: Turn, error: CanopyError) -> None:
+    def __init__(self, turn: JudgementLease, error: CanopyError) -> None:
         super().__init__(error.sentence)
         self.turn = turn
         self.error = error
@@ -80,7 +81,7 @@ class Judging:
             return "no_budget"
         # As long as both questions may take, and once more for the calls after which a failure is understood.
         lease = int(self._timeout * (_QUESTIONS + 1) * 1_000_000)
-        turn = Turn(generation_id, judge.name, judge.version, self._owner, lease)
+        turn = JudgementLease(generation_id, judge.name, judge.version, self._owner, lease)
         try:
             generation = await self._store.generation(generation_id) if await self._store.turns.take(turn) else None
         except BaseException:
@@ -97,15 +98,15 @@ class Judging:
             await asyncio.shield(self._store.turns.give_back(turn))
             raise
 
-    async def give_back(self, turn: Turn) -> None:
+    async def give_back(self, turn: JudgementLease) -> None:
         """Leave a turn to a later run: the model server is down."""
         await self._store.turns.give_back(turn)
 
-    async def give_up(self, turn: Turn) -> None:
+    async def give_up(self, turn: JudgementLease) -> None:
         """End a turn without a label: the model server is well, and yet doesn't answer on this generation."""
         await self._store.turns.end(turn, None)
 
-    async def _judge(self, judge: Judge, generation: Generation, turn: Turn, budget: Budget) -> Outcome:
+    async def _judge(self, judge: Judge, generation: Generation, turn: JudgementLease, budget: Budget) -> Outcome:
         trace = self._traces.begin_judgement(
             judge.name,
             {
@@ -143,7 +144,7 @@ class Judging:
 
     async def _ask(
         self, judge: Judge, generation: Generation, headers: tuple[tuple[str, str], ...], budget: Budget
-    ) -> Answer | _Unusable:
+    ) -> JudgeAnswer | _Unusable:
         """What the judge answers; the first question is paid for already. One that gets no reply is given back."""
         messages = question(judge.instructions, judge.labels, generation)
         for number in range(_QUESTIONS):
@@ -191,7 +192,7 @@ class Judging:
             span.set_status(Status(StatusCode.ERROR))
 
 
-def _vote(judge: Judge, generation: Generation, answer: Answer) -> Vote:
+def _vote(judge: Judge, generation: Generation, answer: JudgeAnswer) -> Vote:
     """The label as a vote. A judge has one on a generation: a new version's takes the place of the one before."""
     return Vote(
         name=judge.name,
@@ -214,7 +215,7 @@ def _vote(judge: Judge, generation: Generation, answer: Answer) -> Vote:
     )
 
 
-def _result(judge: Judge, answer: Answer, receipt: Receipt) -> dict[str, str | int]:
+def _result(judge: Judge, answer: JudgeAnswer, receipt: Receipt) -> dict[str, str | int]:
     """The label by OpenTelemetry's conventions; the rationale may quote what users wrote, so it stays in the store."""
     return {
         "gen_ai.evaluation.name": judge.name,

@@ -4,13 +4,14 @@ import asyncio
 from collections import deque
 from contextvars import Context
 
-from canopy.errors import StoreError
-from canopy.flags import ConfigSource
-from canopy.inference.base import Inference
+from canopy.base.errors import StoreError
+from canopy.config.source import ConfigSource
+from canopy.inference.protocol import Inference
 from canopy.judges.budget import Budget
 from canopy.judges.definitions import Judge, chosen, judges_of
 from canopy.judges.judging import Judging, Unanswered
-from canopy.store.base import Generation, Store
+from canopy.store.generations.generation import Generation
+from canopy.store.protocol import Store
 from canopy.telemetry import Telemetry
 from canopy.telemetry.events import StoreFailed
 

@@ -2,14 +2,14 @@
 
 The judged texts are data that may hold anything, also words that are meant for the judge. They stand between lines with
 a boundary that is drawn for each question, so that no text can end its part; the task is repeated behind them; and
-whatever comes back counts only as `canopy.judges.answer` reads it.
+whatever comes back counts only as `canopy.judges.labels` reads it.
 """
 
 import secrets
 from collections.abc import Iterable
 
-from canopy.inference.base import Message
-from canopy.store.base import Generation
+from canopy.inference.protocol import Message
+from canopy.store.generations.generation import Generation
 
 WORDING = 1  # part of every judge's version: raise it with any change of the texts below
 

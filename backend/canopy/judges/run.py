@@ -5,12 +5,12 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from canopy.errors import CanopyError, StoreError
+from canopy.base.errors import CanopyError, StoreError
 from canopy.judges.budget import Budget
 from canopy.judges.definitions import Judge, chosen
 from canopy.judges.judging import Judging, Unanswered
-from canopy.store.base import Store
-from canopy.store.turns import Unjudged
+from canopy.store.judges.turns import Unjudged
+from canopy.store.protocol import Store
 
 _PAGE = 500  # generations looked at together
 _PATIENCE = 3  # questions in a row without an answer after which the model server counts as down
@@ -24,7 +24,7 @@ class Ended:
     taken: int = 0
 
 
-class Run:
+class JudgeRun:
     """Judges the generations since a time (microseconds), oldest first, the judges taking turns.
 
     `sample` overrides the judges' own shares. A question without an answer makes its generation suspect, and the model

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from canopy.telemetry.events import Event, JudgementFailed, JudgementRecorded
 
 
-class Tally:
+class JudgeRunTally:
     """For each judge how often it gave each label, and why it gave none."""
 
     def __init__(self) -> None:

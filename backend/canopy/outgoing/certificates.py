@@ -11,8 +11,8 @@ from pathlib import Path
 
 import certifi
 
-from canopy.errors import ConfigError
-from canopy.settings import authorities, key_log
+from canopy.base.errors import ConfigError
+from canopy.base.settings import authorities, key_log
 
 _HASHED = re.compile(r"[0-9a-f]{8}\.\d+")  # how OpenSSL finds an authority's certificate in a folder
 

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from canopy.errors import ConfigError
-from canopy.settings import proxies
+from canopy.base.errors import ConfigError
+from canopy.base.settings import proxies
 
 _BRACKETED = re.compile(r"\[([^\]]+)\](/\d+)?(?::(\d+))?")
 _DEFAULT_PORTS = {"http": 80, "https": 443}

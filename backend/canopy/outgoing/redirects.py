@@ -2,7 +2,7 @@
 
 from urllib.parse import urljoin
 
-from canopy.addresses import origin
+from canopy.text.addresses import origin
 
 
 def redirection(status: int, location: str | None, asked: str, setting: str) -> str | None:

@@ -11,10 +11,10 @@ import httptools
 from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from canopy.errors import CanopyError, HeadTimeout, HeadTooLarge, MalformedRequest, Overloaded
-from canopy.ids import new_trace_id
+from canopy.base.errors import CanopyError, HeadTimeout, HeadTooLarge, MalformedRequest, Overloaded
+from canopy.base.ids import new_trace_id
 from canopy.server.connections import Connections
-from canopy.server.refusals import answer_of
+from canopy.server.early_responses import answer_of
 
 _PIECE = 16_384  # bytes that the parser gets at once, so that a head is measured before it has grown far past its bound
 _WRITE_BUFFER = 65_536  # bytes that may wait for a slow reader before the application waits instead

@@ -6,8 +6,8 @@ import select
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from canopy.errors import CanopyError
-from canopy.settings import Settings
+from canopy.base.errors import CanopyError
+from canopy.base.settings import Settings
 from canopy.telemetry import Telemetry
 from canopy.telemetry.connection_events import ConnectionsLimited, RequestRefused
 

@@ -2,7 +2,7 @@
 
 import socket
 
-from canopy.errors import ConfigError
+from canopy.base.errors import ConfigError
 
 
 def listen(host: str, port: int, settings: str) -> socket.socket:

@@ -32,7 +32,7 @@ async def operations_listener(application: Application) -> AsyncGenerator[str | 
     with listen(host, settings.operations_port, "CANOPY_OPERATIONS_PORT or CANOPY_OPERATIONS_HOST") as listener:
         own = settings.model_copy(update={"max_connections": min(settings.max_connections, _MOST_CONNECTIONS)})
         connections = Connections(own, application.parts.telemetry)
-        server = _Server(
+        server = _OperationsServer(
             uvicorn.Config(
                 application.operations,
                 http=cast(type[asyncio.Protocol], partial(Connection, connections)),
@@ -53,7 +53,7 @@ async def operations_listener(application: Application) -> AsyncGenerator[str | 
             await serving
 
 
-class _Server(uvicorn.Server):
+class _OperationsServer(uvicorn.Server):
     """uvicorn that leaves signals to the server of the main port."""
 
     @contextlib.contextmanager

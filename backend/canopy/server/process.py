@@ -29,7 +29,7 @@ def serve(application: Application, on_started: Callable[[Started], None]) -> No
 
     Raises CanopyError when a part can't start or an address can't be listened on.
     """
-    server = _Server(application, on_started)
+    server = _MainServer(application, on_started)
     settings = application.parts.settings
 
     async def run() -> None:
@@ -43,7 +43,7 @@ def serve(application: Application, on_started: Callable[[Started], None]) -> No
         runner.run(run())
 
 
-class _Server(uvicorn.Server):
+class _MainServer(uvicorn.Server):
     """uvicorn, but SIGTERM and SIGINT first make the process unready and then, after the drain delay, end it.
 
     Open streams get the grace period to finish. A second signal ends the wait. The exit status is 0, because an end

@@ -6,14 +6,15 @@ from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, delete, exists, or_, select
 
-from canopy.errors import CanopyError, FeedbackForeign
-from canopy.store import both_bad
-from canopy.store.counting import Counts, hour_of
-from canopy.store.database import Database
-from canopy.store.outbox import Outbox
-from canopy.store.receipts import Receipt
-from canopy.store.reviewing import forget
-from canopy.store.schema import (
+from canopy.base.errors import CanopyError, FeedbackForeign
+from canopy.store.engine.database import Database
+from canopy.store.experiments import both_bad
+from canopy.store.feedback.counting import Counts, hour_of
+from canopy.store.feedback.series import SeriesIds
+from canopy.store.feedback.vote import Receipt
+from canopy.store.outbox.outbox import Outbox
+from canopy.store.reviews.reviewing import forget
+from canopy.store.tables import (
     comparisons,
     experiments,
     feedback,
@@ -24,36 +25,35 @@ from canopy.store.schema import (
     prompts,
     series,
 )
-from canopy.store.series import SeriesIds
 from canopy.store.voters import voter_of
 
 _STEP = 250  # records in one step
 
 
-class Before(NamedTuple):
+class OlderThan(NamedTuple):
     """What is to go: everything before a time."""
 
     time: int
 
 
-class Owned(NamedTuple):
+class OwnedBy(NamedTuple):
     """What is to go: everything of a user or of a session."""
 
     column: Literal["user_id", "session_id"]
     owner: str
 
 
-type Scope = Before | Owned
+type Scope = OlderThan | OwnedBy
 
 
-class Taken(NamedTuple):
+class Retraction(NamedTuple):
     """A vote to take back. With an `owner`, a voter's key, it must be theirs."""
 
     feedback_id: str
     owner: str | None
 
 
-class Step(NamedTuple):
+class DeletionStep(NamedTuple):
     """What one step deleted. Nothing means that nothing is left."""
 
     generations: int
@@ -73,7 +73,7 @@ class Deletion:
         self._counts = counts
         self._series = ids
 
-    def feedback(self, conn: Connection, taken: Sequence[Taken]) -> list[Receipt | CanopyError | None]:
+    def feedback(self, conn: Connection, taken: Sequence[Retraction]) -> list[Receipt | CanopyError | None]:
         """Take votes back, one by one: it happens rarely."""
         return [self._one(conn, *one) for one in taken]
 
@@ -82,14 +82,14 @@ class Deletion:
         slots = [slot for row in rows for slot in both_bad.slots(row)]
         return self._delete(conn, self._member(feedback.c.slot, "slots"), {"slots": self._values(slots)})
 
-    def steps(self, conn: Connection, scopes: Sequence[Scope]) -> list[Step]:
+    def steps(self, conn: Connection, scopes: Sequence[Scope]) -> list[DeletionStep]:
         """Delete up to a step's worth of each scope, votes and comparisons before what they are on."""
         return [self._step(conn, scope) for scope in scopes]
 
     def finish(self, conn: Connection, scopes: Sequence[Scope]) -> list[None]:
         """Delete what nothing refers to any more."""
         for scope in scopes:
-            if isinstance(scope, Before):
+            if isinstance(scope, OlderThan):
                 conn.execute(delete(idempotency_keys).where(idempotency_keys.c.created_at < scope.time))
         p, e = prompts.c, experiments.c
         conn.execute(delete(experiments).where(~exists().where(comparisons.c.experiment_id == e.id)))
@@ -130,34 +130,34 @@ class Deletion:
             name=row.name,
         )
 
-    def _step(self, conn: Connection, scope: Scope) -> Step:
+    def _step(self, conn: Connection, scope: Scope) -> DeletionStep:
         c = comparisons.c
-        keys = isinstance(scope, Owned)
+        keys = isinstance(scope, OwnedBy)
         for own_comparisons in _own_comparisons(scope):
             if step := self._delete_comparisons(conn, own_comparisons):
                 return step
         own_feedback, own_generations = _conditions(scope)
         if n := self._delete(conn, own_feedback, keys=keys):
-            return Step(0, n, 0)
+            return DeletionStep(0, n, 0)
         g = generations.c
         doomed = conn.execute(select(g.id, g.input_digest, g.evaluation).where(own_generations).limit(_STEP)).all()
         if not doomed:
-            return Step(0, 0, 0)
+            return DeletionStep(0, 0, 0)
         ids = {"ids": self._values([row.id for row in doomed])}
         for generation in (c.generation_a, c.generation_b):
             if step := self._delete_comparisons(conn, self._member(generation, "ids"), ids):
                 return step
         if n := self._delete(conn, self._member(feedback.c.generation_id, "ids"), ids, keys=keys):
-            return Step(0, n, 0)
+            return DeletionStep(0, n, 0)
         conn.execute(delete(judgements).where(self._member(judgements.c.generation_id, "ids")), ids)
         conn.execute(delete(generations).where(self._member(generations.c.id, "ids")), ids)
         forget(conn, self._database, {row.input_digest for row in doomed}, whoever_else_voted=keys)
         evaluations = sum(row.evaluation is True for row in doomed)
-        return Step(len(doomed) - evaluations, 0, 0, evaluations)
+        return DeletionStep(len(doomed) - evaluations, 0, 0, evaluations)
 
     def _delete_comparisons(
         self, conn: Connection, condition: ColumnElement[bool], parameters: dict[str, Any] | None = None
-    ) -> Step | None:
+    ) -> DeletionStep | None:
         """Delete comparisons with the feedback that their ballots are: neither stays without the other."""
         c = comparisons.c
         statement = select(c.id, c.generation_a, c.generation_b).where(condition).limit(_STEP // 2)
@@ -168,7 +168,7 @@ class Deletion:
         ids = {"ids": self._values([row.id for row in rows])}
         conn.execute(delete(comparisons).where(self._member(c.id, "ids")), ids)
         self._outbox.touch(conn, [side for row in rows for side in (row.generation_a, row.generation_b)])
-        return Step(0, n, len(rows))
+        return DeletionStep(0, n, len(rows))
 
     def _delete(
         self,
@@ -201,7 +201,7 @@ def _per_count(rows: Sequence[Any]) -> Counter[tuple[int, int]]:
 
 def _conditions(scope: Scope) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     """Which feedback and which generations are in the scope by themselves."""
-    if isinstance(scope, Before):
+    if isinstance(scope, OlderThan):
         return feedback.c.updated_at < scope.time, generations.c.created_at < scope.time
     return feedback.c[scope.column] == scope.owner, generations.c[scope.column] == scope.owner
 
@@ -209,6 +209,6 @@ def _conditions(scope: Scope) -> tuple[ColumnElement[bool], ColumnElement[bool]]
 def _own_comparisons(scope: Scope) -> list[ColumnElement[bool]]:
     """Which comparisons are in the scope by themselves. Each condition has its index."""
     c = comparisons.c
-    if isinstance(scope, Before):
+    if isinstance(scope, OlderThan):
         return [c.created_at < scope.time]
     return [c[scope.column] == scope.owner, c[f"ballot_{scope.column}"] == scope.owner]

@@ -8,10 +8,10 @@ from pathlib import Path
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from canopy.errors import ConfigError
-from canopy.store.base import Store
-from canopy.store.database import Database, store_error
-from canopy.store.migrate import Schema, look, upgrade
+from canopy.base.errors import ConfigError
+from canopy.store.engine.database import Database, store_error
+from canopy.store.engine.migrate import Schema, look, upgrade
+from canopy.store.protocol import Store
 
 _READERS = 4
 _POSTGRES = re.compile(r"postgres(ql)?(\+\w+)?://")  # whichever driver it was written for
@@ -68,7 +68,7 @@ def _with_database(url: str, work: Callable[[Database], Schema]) -> Schema:
 def _database(url: str) -> Database:
     url = _pasted(url)
     if _POSTGRES.match(url):
-        from canopy.store.postgres import Postgres  # noqa: PLC0415 - as above
+        from canopy.store.engine.postgres import Postgres  # noqa: PLC0415 - as above
 
         return Postgres(url, _READERS)
     try:
@@ -76,7 +76,7 @@ def _database(url: str) -> Database:
     except (ArgumentError, ValueError):
         raise ConfigError(f"`CANOPY_STORE_URL` must be {_SHAPES}.") from None  # their texts hold the URL
     if parsed.drivername == "sqlite" and parsed.database and not (parsed.host or parsed.query):
-        from canopy.store.sqlite import SQLite  # noqa: PLC0415 - as above
+        from canopy.store.engine.sqlite import SQLite  # noqa: PLC0415 - as above
 
         return SQLite(Path(parsed.database), _READERS)
     raise ConfigError(f"`CANOPY_STORE_URL` must be {_SHAPES}.")

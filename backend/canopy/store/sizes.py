@@ -5,9 +5,10 @@ A text's own size is known without a look at it: one to four bytes for each char
 
 from sys import getsizeof
 
-from canopy.store.ab import Ballot
-from canopy.store.base import Generation, Vote
-from canopy.store.review import Review
+from canopy.store.experiments.experiment import Ballot
+from canopy.store.feedback.vote import Vote
+from canopy.store.generations.generation import Generation
+from canopy.store.reviews.review import Review
 
 
 def generation_size(it: Generation) -> int:

@@ -7,50 +7,59 @@ from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from canopy.background import lasting
-from canopy.errors import InputError
-from canopy.flags.registered import PromptSource, RegisteredPrompt
-from canopy.store.ab import Ballot, BallotCounts, BallotPage, BallotReceipt, Comparison, Experiment, FirstBallot
-from canopy.store.base import Count, Feedback, Filter, Generation, HourCount, Page, Vote
-from canopy.store.comparisons import Comparisons
-from canopy.store.counted import Counted, Exchanged
-from canopy.store.counting import Counts
-from canopy.store.cursors import Found
-from canopy.store.database import Database, lost, store_error
-from canopy.store.deletion import Before, Deletion, Owned, Scope, Taken
+from canopy.base.background import lasting
+from canopy.base.errors import InputError
+from canopy.config.registered_prompts import PromptSource, RegisteredPrompt
+from canopy.store.auth.counted import Exchanged, SlotCount
+from canopy.store.auth.rates import RateCounts
+from canopy.store.auth.sqlsessions import SqlSessions
+from canopy.store.deletion import Deletion, OlderThan, OwnedBy, Retraction, Scope
+from canopy.store.engine.cursors import FoundIds
+from canopy.store.engine.database import Database, lost, store_error
+from canopy.store.engine.migrate import Schema, upgrade
+from canopy.store.engine.probe import Look, Probe
+from canopy.store.engine.scans import Scans
+from canopy.store.engine.threads import in_thread
+from canopy.store.engine.writer import Writer
 from canopy.store.erased import Erased
-from canopy.store.filters import scans
-from canopy.store.generations import Generations
-from canopy.store.indexer import Indexer
-from canopy.store.inputs import Inputs, Position
-from canopy.store.judgements import Judgements, SqlTurns
-from canopy.store.labelling import Labelling
-from canopy.store.labels import Agreement, JudgeLabel, PersonVote
-from canopy.store.migrate import Schema, upgrade
-from canopy.store.outbox import Outbox
-from canopy.store.pages import PIECE_CHARS, Pages
-from canopy.store.probe import Look, Probe
-from canopy.store.queue import Queue
-from canopy.store.rates import RateCounts
-from canopy.store.receipts import Receipt
-from canopy.store.registered import Registered
-from canopy.store.results import Results
-from canopy.store.review import Input, Review, ReviewCase, ReviewPage, ReviewReceipt, ReviewState
-from canopy.store.reviewing import Reviewing
-from canopy.store.scans import Scans
-from canopy.store.searching import Searches
-from canopy.store.series import SeriesIds
+from canopy.store.experiments.comparisons import Comparisons
+from canopy.store.experiments.experiment import (
+    Ballot,
+    BallotCounts,
+    BallotPage,
+    BallotReceipt,
+    Comparison,
+    Experiment,
+    FirstBallot,
+)
+from canopy.store.experiments.results import Results
+from canopy.store.feedback.counting import Counts
+from canopy.store.feedback.filters import scans
+from canopy.store.feedback.indexer import Indexer
+from canopy.store.feedback.inputs import Inputs, Position
+from canopy.store.feedback.pages import PIECE_CHARS, Pages
+from canopy.store.feedback.query import Feedback, FeedbackCount, Filter, HourCount, Page
+from canopy.store.feedback.searching import Searches
+from canopy.store.feedback.series import SeriesIds
+from canopy.store.feedback.totals import Totals
+from canopy.store.feedback.vote import Receipt, Vote
+from canopy.store.feedback.votes import Votes
+from canopy.store.generations.generation import Generation
+from canopy.store.generations.generations import Generations
+from canopy.store.judges.judgements import Judgements, SqlTurns
+from canopy.store.judges.labelling import Labelling
+from canopy.store.judges.labels import Agreement, JudgeLabel, PersonVote
+from canopy.store.outbox.outbox import Outbox
+from canopy.store.outbox.sqldeliveries import SqlDeliveries
+from canopy.store.prompts.registered_prompts import Registered
+from canopy.store.reviews.review import Input, Review, ReviewCase, ReviewPage, ReviewReceipt, ReviewState
+from canopy.store.reviews.review_queue import Queue
+from canopy.store.reviews.reviewing import Reviewing
 from canopy.store.sizes import ballot_size, generation_size, review_size, vote_size
-from canopy.store.sqldeliveries import SqlDeliveries
-from canopy.store.sqlsessions import SqlSessions
-from canopy.store.threads import in_thread
-from canopy.store.totals import Totals
-from canopy.store.votes import Votes
-from canopy.store.writer import Writer
 
 
 class SqlStore:
-    """See `canopy.store.base.Store` for what each method promises."""
+    """See `canopy.store.protocol.Store` for what each method promises."""
 
     def __init__(self, database: Database, readers: int, clock: Callable[[], int], scan_timeout: float) -> None:
         self._database = database
@@ -127,7 +136,7 @@ class SqlStore:
 
     async def delete_feedback(self, feedback_id: str, owner: str | None = None) -> Receipt | None:
         """Take a vote back."""
-        return await self._writer.submit(self._deletion.feedback, Taken(feedback_id, owner))
+        return await self._writer.submit(self._deletion.feedback, Retraction(feedback_id, owner))
 
     async def record_comparison(self, comparison: Comparison) -> None:
         """Store a comparison and its experiment."""
@@ -173,13 +182,13 @@ class SqlStore:
         """Read one page."""
         return await self._page(await self.find(where, limit, cursor), excerpt)
 
-    async def find(self, where: Filter, limit: int, cursor: str | None) -> Found:
+    async def find(self, where: Filter, limit: int, cursor: str | None) -> FoundIds:
         """Find one page."""
         if scans(where):
             return await self._scan(self._searches.find, where, limit, cursor)
         return await self._read(self._pages.find, where, limit, cursor)
 
-    async def find_worst(self, where: Filter, limit: int, cursor: str | None) -> Found:
+    async def find_worst(self, where: Filter, limit: int, cursor: str | None) -> FoundIds:
         """Find one page of what is bad."""
         return await self._read(self._queue.find, where, limit, cursor)
 
@@ -206,7 +215,7 @@ class SqlStore:
             return await self._scan(self._searches.count, where)
         return await self._read(self._totals.count, where)
 
-    async def counts(self, where: Filter) -> list[Count]:
+    async def counts(self, where: Filter) -> list[FeedbackCount]:
         """Count by what votes say."""
         return await self._read(self._totals.counts, where)
 
@@ -225,7 +234,7 @@ class SqlStore:
             for ids in await self._step(where, position):
                 yield await self._read(self._inputs.texts, ids)
 
-    async def exchange_counts(self, counted: Sequence[Counted]) -> Exchanged:
+    async def exchange_counts(self, counted: Sequence[SlotCount]) -> Exchanged:
         """Add up what replicas counted."""
         return await self._writer.submit(self._rates.exchange, counted)
 
@@ -260,16 +269,16 @@ class SqlStore:
 
     async def prune(self, before: int) -> Erased:
         """Delete what is older."""
-        return await self._delete(Before(before))
+        return await self._delete(OlderThan(before))
 
     async def erase(self, *, user_id: str | None = None, session_id: str | None = None) -> Erased:
         """Delete what is of a user or of a session."""
         scopes: list[Scope] = []
         if user_id is not None:
             await self.sessions.end_of_user(user_id)
-            scopes.append(Owned("user_id", user_id))
+            scopes.append(OwnedBy("user_id", user_id))
         if session_id is not None:
-            scopes.append(Owned("session_id", session_id))
+            scopes.append(OwnedBy("session_id", session_id))
         if not scopes:
             raise InputError("Name the user or the session to erase.")
         return await self._delete(*scopes)
@@ -286,7 +295,7 @@ class SqlStore:
         await self._read(self._database.scrub)
         return Erased(generations, feedback, comparisons, evaluations)
 
-    async def _page(self, found: Found, excerpt: int | None) -> Page:
+    async def _page(self, found: FoundIds, excerpt: int | None) -> Page:
         """The first of what was found, as much as is read at once."""
         if not found.ids:
             return Page([], found.next, found.searched_to)

@@ -7,10 +7,10 @@ search of the log for `feedback_submitted` finds votes and nothing else.
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from canopy.store.ab import BallotReceipt
-from canopy.store.base import Generation
-from canopy.store.receipts import Receipt
-from canopy.store.review import ReviewReceipt
+from canopy.store.experiments.experiment import BallotReceipt
+from canopy.store.feedback.vote import Receipt
+from canopy.store.generations.generation import Generation
+from canopy.store.reviews.review import ReviewReceipt
 
 type Level = Literal["debug", "info", "warning", "error"]
 

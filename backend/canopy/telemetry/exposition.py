@@ -6,7 +6,7 @@ from functools import partial
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from canopy.cached_call import CachedCall
+from canopy.base.cached_call import CachedCall
 
 _KEPT = 1.0  # seconds; Prometheus asks less often
 # The two formats that there are. A client's own header may name versions and escapings without end.

@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, BinaryIO
 
-from canopy import jsonlines
-from canopy.addresses import without_credentials
 from canopy.telemetry.events import Event, Level
 from canopy.telemetry.lines import Lines
+from canopy.text import json_lines
+from canopy.text.addresses import without_credentials
 
 # The trace of the request that is being served, for the lines of libraries that don't know it.
 current_trace_id: ContextVar[str | None] = ContextVar("current_trace_id", default=None)
@@ -35,7 +35,7 @@ class Logs:
         self._threshold = _LEVELS[level]
         # Python has no standard output where the process was started without one.
         self._lines = Lines(stream or (sys.stdout.buffer if sys.stdout else None), self._lost)
-        self._share = _Share()
+        self._share = _LogShare()
         self.lost: Callable[[], None] = lambda: None  # is called for each line that could not be written
 
     def emit(self, event: Event) -> None:
@@ -45,7 +45,7 @@ class Logs:
     def _line(self, level: Level, name: str, fields: dict[str, Any]) -> None:
         if _LEVELS[level] >= self._threshold:
             line = {"timestamp": datetime.now(UTC), "level": level, "event": name, **fields}
-            self._lines.write(jsonlines.dump(line))
+            self._lines.write(json_lines.dump(line))
 
     def _lost(self) -> None:
         self.lost()
@@ -93,7 +93,7 @@ class Logs:
         self._line("error", "process_crashed", {"error": kind.__name__, "exception": text})
 
 
-class _Share:
+class _LogShare:
     """How many lines each logger may write: `_MOST_LINES` in a second."""
 
     def __init__(self) -> None:

@@ -8,8 +8,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.metrics_core import Metric, SummaryMetricFamily
 from prometheus_client.registry import Collector
 
-from canopy.flags.values import SATISFACTION
-from canopy.store.deliveries import Outcome
+from canopy.config.values import SATISFACTION
+from canopy.store.outbox.deliveries import Outcome
 from canopy.telemetry.access_events import (
     ProxySecretRejected,
     ProxySecretReloaded,

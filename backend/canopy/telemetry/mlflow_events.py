@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from canopy.store.deliveries import Outcome
+from canopy.store.outbox.deliveries import Outcome
 from canopy.telemetry.events import Event, Level
 
 

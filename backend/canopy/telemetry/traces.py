@@ -8,9 +8,9 @@ from opentelemetry import propagate, trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
-from canopy.flags.summaries import Arm
-from canopy.ids import new_trace_id
-from canopy.store.base import Generation
+from canopy.base.ids import new_trace_id
+from canopy.config.summaries import Arm
+from canopy.store.generations.generation import Generation
 from canopy.telemetry.otel_events import ASSIGNMENT, EVALUATION, Attributes, OtelEvents
 
 _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")

@@ -4,15 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from canopy.difference import Difference, difference
+from canopy.config.flags import FeatureFlag
+from canopy.config.summaries import Arm
 from canopy.experiments.decision import Decision, Status, decide
-from canopy.experiments.intervals import wilson
-from canopy.feedback.ab_report import Report, report_on
-from canopy.flags import Flag
-from canopy.flags.summaries import Arm
-from canopy.store.ab import BallotCounts, BallotEntry, BallotPage, Experiment, FirstBallot, Side
-from canopy.ui.ab_chart import WinRateChart, win_rate_chart
-from canopy.ui.dashboard import QUERY, address
+from canopy.experiments.report import ExperimentReport, report_on
+from canopy.stats.intervals import wilson
+from canopy.store.experiments.experiment import BallotCounts, BallotPage, BallotRow, Experiment, FirstBallot, Side
+from canopy.text.difference import Difference, difference
+from canopy.ui.feedback import QUERY, address
+from canopy.ui.win_rate_chart import WinRateChart, win_rate_chart
 
 _DECIDED_PAST = 8  # other experiments whose decision is worked out for the list
 _ARMS: dict[Arm, str] = {"prompt": "Prompt A", "prompt_b": "Prompt B"}
@@ -24,7 +24,7 @@ ab_testing:
   enabled: true"""
 
 
-class Verdict(NamedTuple):
+class VerdictView(NamedTuple):
     """A decision, a preference or a prompt in a few words, with its icon and its colour."""
 
     label: str
@@ -32,14 +32,14 @@ class Verdict(NamedTuple):
     mood: str
 
 
-_VERDICTS: dict[Status, Verdict] = {
-    "collecting": Verdict("Still collecting", "clock", "neutral"),
-    "promote_b": Verdict("Promote Prompt B", "check", "positive"),
-    "keep_a": Verdict("Keep Prompt A", "check", "positive"),
-    "equivalent": Verdict("As good as each other", "equal", "neutral"),
-    "inconclusive": Verdict("No decision", "neutral", "neutral"),
+_VERDICTS: dict[Status, VerdictView] = {
+    "collecting": VerdictView("Still collecting", "clock", "neutral"),
+    "promote_b": VerdictView("Promote Prompt B", "check", "positive"),
+    "keep_a": VerdictView("Keep Prompt A", "check", "positive"),
+    "equivalent": VerdictView("As good as each other", "equal", "neutral"),
+    "inconclusive": VerdictView("No decision", "neutral", "neutral"),
 }
-_LEFT_BEHIND = Verdict("Undecided", "clock", "neutral")  # an earlier experiment that would go on collecting
+_LEFT_BEHIND = VerdictView("Undecided", "clock", "neutral")  # an earlier experiment that would go on collecting
 
 
 class Share(NamedTuple):
@@ -55,18 +55,18 @@ class Column:
     """One response of a comparison, and the prompt behind it."""
 
     name: str  # as the voter saw it, such as `Response A`
-    prompt: Verdict
+    prompt: VerdictView
     text: str
     chosen: bool
     generation_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class ComparedVariants:
     """A ballot with both responses, as they stood on the screen."""
 
-    entry: BallotEntry
-    verdict: Verdict
+    entry: BallotRow
+    verdict: VerdictView
     columns: tuple[Column, Column]
 
 
@@ -78,7 +78,7 @@ class Past:
     href: str
     counts: BallotCounts | None
     decision: Decision | None
-    verdict: Verdict | None
+    verdict: VerdictView | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,24 +87,24 @@ class Shown:
 
     experiment: Experiment
     newest: bool
-    report: Report
-    verdict: Verdict
+    report: ExperimentReport
+    verdict: VerdictView
     confidence: str  # such as `95 %`
     chart: WinRateChart | None
     left_choices: Share
     b_on_left: Share
     undecided: Share  # ties and both bad among all ballots
     prompts: Difference
-    compared: Sequence[Compared]
+    compared: Sequence[ComparedVariants]
     newest_href: str | None
     older_href: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class ExperimentSection:
     """The section. Without an experiment it says how to begin one."""
 
-    flag: Flag
+    flag: FeatureFlag
     asked_for: bool  # the values want comparisons, whether or not they can run
     snippet: str
     shown: Shown | None
@@ -129,14 +129,19 @@ def worth_counting(experiments: Sequence[Experiment], shown: Experiment) -> list
 
 
 def section(
-    params: Mapping[str, str], flag: Flag, asked_for: bool, gathered: Gathered | None, *, prompts_in: str = "summarize"
-) -> Section:
+    params: Mapping[str, str],
+    flag: FeatureFlag,
+    asked_for: bool,
+    gathered: Gathered | None,
+    *,
+    prompts_in: str = "summarize",
+) -> ExperimentSection:
     """Put the section together; `params` are the address's, and the values have the prompts in `prompts_in`."""
     shown, past = None, []
     if gathered:
         shown = _shown(params, gathered, prompts_in)
         past = [_past(params, it, gathered) for it in gathered.experiments if it.id != gathered.shown.id]
-    return Section(
+    return ExperimentSection(
         flag=flag,
         asked_for=asked_for,
         snippet=_SNIPPET.format(section=prompts_in),
@@ -179,27 +184,27 @@ def _past(params: Mapping[str, str], experiment: Experiment, gathered: Gathered)
     return Past(experiment, href, counts, decision, _verdict(decision, experiment is gathered.experiments[0]))
 
 
-def _verdict(decision: Decision, newest: bool) -> Verdict:
+def _verdict(decision: Decision, newest: bool) -> VerdictView:
     return _VERDICTS[decision.status] if newest or decision.status != "collecting" else _LEFT_BEHIND
 
 
-def _compared(entry: BallotEntry) -> Compared:
+def _compared(entry: BallotRow) -> ComparedVariants:
     def column(side: Side, text: str, generation_id: str) -> Column:
         arm: Arm = "prompt_b" if side == entry.prompt_b_side else "prompt"
-        prompt = Verdict(_ARMS[arm], arm, arm)
+        prompt = VerdictView(_ARMS[arm], arm, arm)
         return Column(f"Response {side.upper()}", prompt, text, side == entry.preference, generation_id)
 
     if entry.winner:
-        verdict = Verdict(f"{_ARMS[entry.winner]} won", entry.winner, entry.winner)
+        verdict = VerdictView(f"{_ARMS[entry.winner]} won", entry.winner, entry.winner)
     elif entry.preference == "tie":
-        verdict = Verdict("Tie", "equal", "neutral")
+        verdict = VerdictView("Tie", "equal", "neutral")
     else:
-        verdict = Verdict("Both bad", "down", "negative")
+        verdict = VerdictView("Both bad", "down", "negative")
     columns = (
         column("a", entry.response_a, entry.generation_a),
         column("b", entry.response_b, entry.generation_b),
     )
-    return Compared(entry, verdict, columns)
+    return ComparedVariants(entry, verdict, columns)
 
 
 def _share(part: int, n: int) -> Share:

@@ -10,12 +10,12 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from canopy.experiments.intervals import percent
-from canopy.features.chat import FEATURE as CHAT
-from canopy.feedback.times import iso
-from canopy.store.base import Feedback
-from canopy.store.labels import PersonVote
-from canopy.ui import ab_chart, chart
+from canopy.base.clock import iso
+from canopy.generation.features import CHAT
+from canopy.stats.intervals import percent
+from canopy.store.feedback.query import Feedback
+from canopy.store.judges.labels import PersonVote
+from canopy.ui import satisfaction_chart, win_rate_chart
 
 _HERE = Path(__file__).parent
 EXCERPT = 600  # characters of each text of an entry, until it is opened
@@ -53,8 +53,8 @@ class Renderer:
             lstrip_blocks=True,
         )
         self._environment.globals["asset"] = self._address
-        self._environment.globals["geometry"] = chart
-        self._environment.globals["ab_geometry"] = ab_chart
+        self._environment.globals["geometry"] = satisfaction_chart
+        self._environment.globals["ab_geometry"] = win_rate_chart
         self._environment.filters.update(
             coded=_coded,
             moment=_moment,

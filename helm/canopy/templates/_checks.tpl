@@ -1,6 +1,6 @@
 {{/*
-Values that contradict each other end here, each with the sentence that says the way out. `canopy.flags.contradictions` and
-`canopy.flags.chart.contradictions` have the same in the same order, but for what only a cluster tells.
+Values that contradict each other end here, each with the sentence that says the way out. `canopy.config.contradictions` and
+`canopy.config.chart.chart_contradictions` have the same in the same order, but for what only a cluster tells.
 */}}
 {{- define "canopy.checks" -}}
 {{- include "canopy.ownNames" . }}
@@ -200,7 +200,7 @@ Values that contradict each other end here, each with the sentence that says the
 {{- end }}
 {{- end }}
 
-{{/* Networks that the server takes for none, in its own words (`canopy.flags.access`): a pattern can't tell. */}}
+{{/* Networks that the server takes for none, in its own words (`canopy.config.access`): a pattern can't tell. */}}
 {{- define "canopy.checkTrustedProxies" -}}
 {{- range $place, $network := . }}
 {{- $address := first (splitList "/" $network) }}
@@ -219,7 +219,7 @@ Values that contradict each other end here, each with the sentence that says the
 {{- end }}
 {{- end }}
 
-{{/* What the server refuses as well (`canopy.flags.contradictions`): the chart's own checks come first. */}}
+{{/* What the server refuses as well (`canopy.config.contradictions`): the chart's own checks come first. */}}
 {{- define "canopy.checkServed" -}}
 {{- $auth := fromJson (include "canopy.auth" .) }}
 {{- with .Values }}

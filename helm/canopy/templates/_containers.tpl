@@ -1,5 +1,5 @@
 {{/*
-Containers of one's own, as restricted as the chart's: what the values may say of it (`canopy.flags.chart.extras`) makes none less
+Containers of one's own, as restricted as the chart's: what the values may say of it (`canopy.config.chart.extras`) makes none less
 restricted, so that it counts more. Only their root file system may be one that they write.
 */}}
 {{- define "canopy.containers" -}}

@@ -9,8 +9,8 @@ from contextlib import aclosing
 
 import pytest_asyncio
 
-from canopy.inference.base import ChatRequest, Completed, Inference, Message
 from canopy.inference.llama_stack import LlamaStackInference
+from canopy.inference.protocol import ChatRequest, Completed, Inference, Message
 from tests.support.model_server import FakeModelServer
 
 # Each of its own length, so that a sentence tells which one ended a wait.

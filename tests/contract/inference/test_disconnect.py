@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from canopy.errors import ModelReplyTruncated, ModelTimeout
-from canopy.inference.base import Completed
+from canopy.base.errors import ModelReplyTruncated, ModelTimeout
 from canopy.inference.llama_stack import LlamaStackInference
+from canopy.inference.protocol import Completed
 from tests.contract.inference.conftest import request, until
 from tests.support.model_server import FakeModelServer
 

@@ -16,10 +16,10 @@ import psutil
 import pytest
 import pytest_asyncio
 
-from canopy.errors import ConfigError, ModelError, ModelUnreachable, PromptTooLong
+from canopy.base.errors import ConfigError, ModelError, ModelUnreachable, PromptTooLong
+from canopy.base.settings import Settings
 from canopy.inference import embedded, open_inference
-from canopy.inference.base import Completed, Inference
-from canopy.settings import Settings
+from canopy.inference.protocol import Completed, Inference
 from tests.contract.inference.conftest import read, request, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -29,7 +29,7 @@ KEY = "known-to-these-tests"
 PARENT = """
 import asyncio
 from canopy.inference import open_inference
-from canopy.settings import Settings
+from canopy.base.settings import Settings
 
 async def main():
     inference = open_inference(None, Settings())

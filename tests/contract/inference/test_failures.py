@@ -10,7 +10,7 @@ from contextlib import ExitStack, aclosing, contextmanager
 import pytest
 import pytest_asyncio
 
-from canopy.errors import (
+from canopy.base.errors import (
     CanopyError,
     ModelBusy,
     ModelError,
@@ -21,8 +21,8 @@ from canopy.errors import (
     ModelUnreachable,
     PromptTooLong,
 )
-from canopy.inference.base import Deltas
 from canopy.inference.llama_stack import LlamaStackInference
+from canopy.inference.protocol import Deltas
 from tests.contract.inference.conftest import FIRST_TOKEN_TIMEOUT, TOKEN_TIMEOUT, read, request, until
 from tests.support.model_scripts import SCRIPTS, TOKENS
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from canopy.errors import (
+from canopy.base.errors import (
     CanopyError,
     ModelBusy,
     ModelError,
@@ -18,9 +18,9 @@ from canopy.errors import (
     ModelTimeout,
     PromptTooLong,
 )
-from canopy.inference.base import ChatRequest, Completed, Message
 from canopy.inference.embedded import MODEL
 from canopy.inference.llama_stack import LlamaStackInference
+from canopy.inference.protocol import ChatRequest, Completed, Message
 from tests.contract.inference.conftest import read, request
 from tests.support.llama_stack import LLAMA_STACK, OGX
 from tests.support.model_scripts import TOKENS

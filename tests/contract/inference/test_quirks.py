@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canopy.errors import CanopyError, ModelBusy, ModelError, ModelNotFound, ModelReplyEmpty, ModelTimeout
-from canopy.inference.base import Completed
+from canopy.base.errors import CanopyError, ModelBusy, ModelError, ModelNotFound, ModelReplyEmpty, ModelTimeout
+from canopy.inference.protocol import Completed
 from canopy.inference.reasons import fit
 from canopy.inference.reply import Reply
 from canopy.inference.thoughts import Thoughts

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from canopy.errors import (
+from canopy.base.errors import (
     CanopyError,
     MaxTokensRefused,
     ModelBusy,
@@ -20,8 +20,8 @@ from canopy.errors import (
     ModelUnreachable,
     PromptTooLong,
 )
-from canopy.inference.base import ChatRequest, Completed, Message
 from canopy.inference.llama_stack import LlamaStackInference
+from canopy.inference.protocol import ChatRequest, Completed, Message
 from tests.contract.inference.conftest import read
 from tests.contract.inference.test_endpoints import PASTED
 from tests.support.model_quirks import ANSWER, completion

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canopy.errors import CanopyError, ModelReplyTruncated
+from canopy.base.errors import CanopyError, ModelReplyTruncated
 from canopy.inference.complaints import says_too_long
 from canopy.inference.reply import Reply
 from canopy.inference.thoughts import Thoughts

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 import pytest
 import pytest_asyncio
 
-from canopy.errors import ModelBusy, ModelError, ModelReplyTruncated
+from canopy.base.errors import ModelBusy, ModelError, ModelReplyTruncated
 from canopy.inference.llama_stack import LlamaStackInference
 from tests.contract.inference.conftest import read
 from tests.support.model_scripts import TOKENS

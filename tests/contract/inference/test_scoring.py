@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from canopy.errors import ModelError, ModelTimeout
+from canopy.base.errors import ModelError, ModelTimeout
+from canopy.base.settings import Settings
 from canopy.inference.scoring import ScoringApi
-from canopy.settings import Settings
 
 
 @asynccontextmanager

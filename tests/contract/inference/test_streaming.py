@@ -7,8 +7,8 @@ from contextlib import aclosing
 
 import pytest
 
-from canopy.inference.base import ChatRequest, Completed, Message
 from canopy.inference.llama_stack import LlamaStackInference
+from canopy.inference.protocol import ChatRequest, Completed, Message
 from tests.contract.inference.conftest import read, request, until
 from tests.support.model_scripts import TOKENS
 from tests.support.model_server import FakeModelServer

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from canopy.errors import CanopyError, ModelTimeout, ModelUnreachable
+from canopy.base.errors import CanopyError, ModelTimeout, ModelUnreachable
 from canopy.inference.llama_stack import LlamaStackInference
 from canopy.outgoing.causes import Peer, why
 from tests.contract.inference.conftest import read

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from canopy.store import Store, open_store
+from canopy.store.opening import open_store
+from canopy.store.protocol import Store
 from tests.contract.store.records import Clock
 from tests.support.postgres import PostgresServer
 

@@ -2,10 +2,13 @@
 
 from typing import Any
 
-from canopy.experiments import Rule
-from canopy.ids import new_id, new_trace_id
-from canopy.store.ab import Ballot, Comparison, Experiment, Preference
-from canopy.store.base import Feedback, Filter, Generation, Store, Vote
+from canopy.base.ids import new_id, new_trace_id
+from canopy.stats.sequential import DecisionRule
+from canopy.store.experiments.experiment import Ballot, Comparison, Experiment, Preference
+from canopy.store.feedback.query import Feedback, Filter
+from canopy.store.feedback.vote import Vote
+from canopy.store.generations.generation import Generation
+from canopy.store.protocol import Store
 
 HOUR = 3_600_000_000  # microseconds
 NOON = 1_800_000_000 * 1_000_000 // HOUR * HOUR  # some whole hour
@@ -86,7 +89,7 @@ def an_experiment(**fields: Any) -> Experiment:
         "model": "llama32",
         "temperature": 0.9,
         "max_tokens": 4096,
-        "rule": Rule(alpha=0.05, prior=10, delta=0.05, n_max=2000),
+        "rule": DecisionRule(alpha=0.05, prior=10, delta=0.05, n_max=2000),
     }
     return Experiment(**defaults | fields)
 

@@ -2,17 +2,10 @@
 
 import pytest
 
-from canopy.errors import (
-    AmbiguousRequestId,
-    InputError,
-    StillBlind,
-)
-from canopy.store import Store
-from canopy.store.ab import (
-    BallotCounts,
-    Preference,
-)
-from canopy.store.base import Filter
+from canopy.base.errors import AmbiguousRequestId, InputError, StillBlind
+from canopy.store.experiments.experiment import BallotCounts, Preference
+from canopy.store.feedback.query import Filter
+from canopy.store.protocol import Store
 from tests.contract.store.records import NOON, Clock, a_ballot, a_comparison, a_vote, an_experiment, on_texts
 
 NOTHING = BallotCounts(0, 0, 0, 0, 0, 0)

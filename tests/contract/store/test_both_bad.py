@@ -2,12 +2,9 @@
 
 from dataclasses import replace
 
-from canopy.store import Store
-from canopy.store.ab import (
-    AB_PREFERENCE,
-    Preference,
-)
-from canopy.store.base import Filter
+from canopy.store.experiments.experiment import AB_PREFERENCE, Preference
+from canopy.store.feedback.query import Filter
+from canopy.store.protocol import Store
 from tests.contract.store.records import a_ballot, a_comparison, a_vote, everything
 
 

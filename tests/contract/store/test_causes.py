@@ -13,9 +13,11 @@ import pytest
 from psycopg import sql
 from sqlalchemy.exc import OperationalError
 
-from canopy.errors import ConfigError, StoreError
-from canopy.store import Store, open_store, sqlite
-from canopy.store.causes import cause
+from canopy.base.errors import ConfigError, StoreError
+from canopy.store.engine import sqlite
+from canopy.store.engine.causes import cause
+from canopy.store.opening import open_store
+from canopy.store.protocol import Store
 from canopy.store.sqlstore import SqlStore
 from tests.contract.store.records import on_texts
 from tests.support.certificates import certificate

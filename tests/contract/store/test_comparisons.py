@@ -6,25 +6,12 @@ from typing import Any
 
 import pytest
 
-from canopy.errors import (
-    CanopyError,
-    ComparisonExpired,
-    ComparisonForeign,
-    ComparisonNotFound,
-    StoreError,
-)
-from canopy.experiments import Rule
-from canopy.flags.summaries import Arm
-from canopy.store import Store
-from canopy.store.ab import (
-    Ballot,
-    BallotCounts,
-    BallotEntry,
-    BallotReceipt,
-    Preference,
-    Side,
-)
-from canopy.store.base import Filter
+from canopy.base.errors import CanopyError, ComparisonExpired, ComparisonForeign, ComparisonNotFound, StoreError
+from canopy.config.summaries import Arm
+from canopy.stats.sequential import DecisionRule
+from canopy.store.experiments.experiment import Ballot, BallotCounts, BallotReceipt, BallotRow, Preference, Side
+from canopy.store.feedback.query import Filter
+from canopy.store.protocol import Store
 from tests.contract.store.records import NOON, Clock, a_ballot, a_comparison, an_experiment, everything
 
 NOTHING = BallotCounts(0, 0, 0, 0, 0, 0)
@@ -74,7 +61,7 @@ async def test_a_comparison_of_generations_that_are_not_recorded_is_an_error_of_
 async def test_an_experiment_stays_as_it_began(store: Store) -> None:
     began = an_experiment()
     await a_comparison(store, experiment=began)
-    later = replace(began, created_at=NOON + 5, rule=Rule(alpha=0.5, prior=1, delta=0.1, n_max=3))
+    later = replace(began, created_at=NOON + 5, rule=DecisionRule(alpha=0.5, prior=1, delta=0.1, n_max=3))
     await a_comparison(store, experiment=later)
     assert await store.experiments() == [began]
 
@@ -121,7 +108,7 @@ async def test_a_ballot_is_read_back_with_all_that_it_is_about(store: Store) -> 
     ballot = a_ballot(comparison, "b", comment="Clear.\n🌱", reasons=("too_long", "other"), user_id="eve")
     receipt = await store.record_ballot(ballot)
     assert (await store.ballots(None, 10, None)).entries == [
-        BallotEntry(
+        BallotRow(
             comparison_id=comparison.id,
             experiment_id=comparison.experiment.id,
             timestamp=receipt.timestamp,

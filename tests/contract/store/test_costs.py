@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
-from canopy.ids import new_id
-from canopy.store import Store
-from canopy.store.ab import Comparison
-from canopy.store.base import Filter
+from canopy.base.ids import new_id
+from canopy.store.experiments.experiment import Comparison
+from canopy.store.feedback.query import Filter
+from canopy.store.protocol import Store
 from canopy.store.sqlstore import SqlStore
 from tests.contract.store.records import HOUR, NOON, Clock, a_ballot, a_generation, a_vote, an_experiment, on_texts
 

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
-from canopy.errors import InputError
-from canopy.store import Store, open_store
-from canopy.store.base import Filter
+from canopy.base.errors import InputError
 from canopy.store.erased import Erased
-from canopy.store.schema import metadata
+from canopy.store.feedback.query import Filter
+from canopy.store.opening import open_store
+from canopy.store.protocol import Store
+from canopy.store.tables import metadata
 from tests.contract.store.records import (
     DOWN,
     HOUR,

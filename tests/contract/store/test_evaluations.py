@@ -2,9 +2,9 @@
 
 import pytest
 
-from canopy.errors import InputError
-from canopy.store import Store
+from canopy.base.errors import InputError
 from canopy.store.erased import Erased
+from canopy.store.protocol import Store
 from tests.contract.store.records import NOON, a_generation, a_vote
 
 

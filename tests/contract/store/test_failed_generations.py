@@ -2,8 +2,8 @@
 
 import pytest
 
-from canopy.errors import InputError
-from canopy.store import Store
+from canopy.base.errors import InputError
+from canopy.store.protocol import Store
 from tests.contract.store.records import a_generation, a_vote, everything, on_texts
 
 

@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 
-from canopy.errors import GenerationNotFound
-from canopy.store import Store, open_store
-from canopy.store.base import JUDGEMENT, Feedback, Filter, Generation, Vote
-from canopy.store.turns import Turn, Unjudged
+from canopy.base.errors import GenerationNotFound
+from canopy.store.feedback.query import Feedback, Filter
+from canopy.store.feedback.vote import JUDGEMENT, Vote
+from canopy.store.generations.generation import Generation
+from canopy.store.judges.turns import JudgementLease, Unjudged
+from canopy.store.opening import open_store
+from canopy.store.protocol import Store
 from tests.contract.store.records import DOWN, NOON, Clock, a_ballot, a_comparison, a_generation, a_vote
 
 LEASE = 60_000_000
@@ -17,8 +20,8 @@ ALL = Filter(source="any")
 LABELS = Filter(source="judge")
 
 
-def a_turn(on: Generation, **fields: Any) -> Turn:
-    return Turn(on.id, "accuracy", "v1", "me", LEASE)._replace(**fields)
+def a_turn(on: Generation, **fields: Any) -> JudgementLease:
+    return JudgementLease(on.id, "accuracy", "v1", "me", LEASE)._replace(**fields)
 
 
 def a_label(on: Generation, value: str = "accurate", sentiment: int = 1, **fields: Any) -> Vote:

@@ -6,9 +6,9 @@ counted is steps of SQLite's machine or rows that PostgreSQL reads; never time.
 
 from dataclasses import replace
 
-from canopy.errors import AmbiguousRequestId
-from canopy.store import Store
-from canopy.store.base import Generation
+from canopy.base.errors import AmbiguousRequestId
+from canopy.store.generations.generation import Generation
+from canopy.store.protocol import Store
 from canopy.store.sqlstore import SqlStore
 from tests.contract.store.records import NOON, a_generation, a_vote, on_texts
 from tests.contract.store.test_costs import _rows_of_postgres, _steps_of_sqlite

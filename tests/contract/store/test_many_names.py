@@ -9,11 +9,11 @@ from typing import Any
 
 from sqlalchemy import event
 
-from canopy.store import Store
-from canopy.store.base import Filter
-from canopy.store.digests import digests
-from canopy.store.schema import feedback, feedback_counts, series
+from canopy.store.feedback.digests import digests
+from canopy.store.feedback.query import Filter
+from canopy.store.protocol import Store
 from canopy.store.sqlstore import SqlStore
+from canopy.store.tables import feedback, feedback_counts, series
 from tests.contract.store.records import HOUR, NOON
 from tests.contract.store.test_costs import _rows_of_postgres, _steps_of_sqlite
 

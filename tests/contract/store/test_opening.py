@@ -16,17 +16,17 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 
-import canopy.store
-from canopy.errors import ConfigError, StoreError
-from canopy.store import Store, open_store
-from canopy.store.base import Filter
-from canopy.store.migrate import HEAD
-from canopy.store.opening import _database
-from canopy.store.postgres import Postgres
-from canopy.store.schema import metadata
+from canopy.base.errors import ConfigError, StoreError
+from canopy.store.engine import migrate
+from canopy.store.engine.migrate import HEAD
+from canopy.store.engine.postgres import Postgres
+from canopy.store.feedback.query import Filter
+from canopy.store.opening import _database, open_store
+from canopy.store.protocol import Store
+from canopy.store.tables import metadata
 from tests.contract.store.records import a_ballot, a_comparison, a_generation, a_vote, on_texts
 
-MIGRATIONS = Path(canopy.store.__file__).with_name("migrations")
+MIGRATIONS = Path(migrate.__file__).with_name("migrations")
 
 
 def _compared(name: str | None, kind: str, _: object) -> bool:
@@ -270,7 +270,7 @@ async def test_a_start_at_head_imports_neither_alembic_nor_the_other_engine(tmp_
     await store.close()
     program = f"""
 import asyncio, sys
-from canopy.store import open_store
+from canopy.store.opening import open_store
 async def main():
     store = open_store({url!r})
     await store.start()

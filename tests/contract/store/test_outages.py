@@ -12,16 +12,17 @@ import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
-from canopy.errors import StoreError
-from canopy.store import Store, open_store, writer
-from canopy.store import postgres as postgres_engine
-from canopy.store.ab import BallotReceipt, Preference
-from canopy.store.base import Filter
-from canopy.store.causes import cause
-from canopy.store.opening import _database
-from canopy.store.receipts import Receipt
+from canopy.base.errors import StoreError
+from canopy.store.engine import postgres as postgres_engine
+from canopy.store.engine import writer
+from canopy.store.engine.causes import cause
+from canopy.store.engine.writer import Writer
+from canopy.store.experiments.experiment import BallotReceipt, Preference
+from canopy.store.feedback.query import Filter
+from canopy.store.feedback.vote import Receipt
+from canopy.store.opening import _database, open_store
+from canopy.store.protocol import Store
 from canopy.store.sqlstore import SqlStore
-from canopy.store.writer import Writer
 from tests.contract.store.records import (
     DOWN,
     Clock,

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from canopy.errors import GenerationNotFound
-from canopy.ids import new_trace_id
-from canopy.store import Store, open_store
-from canopy.store.base import Generation
-from canopy.store.deliveries import Delivery, Settled
+from canopy.base.errors import GenerationNotFound
+from canopy.base.ids import new_trace_id
+from canopy.store.generations.generation import Generation
+from canopy.store.opening import open_store
+from canopy.store.outbox.deliveries import Delivery, DeliveryResult
+from canopy.store.protocol import Store
 from tests.contract.store.records import DOWN, NOON, Clock, a_ballot, a_comparison, a_generation, a_vote, on_texts
 
 LEASE = 60_000_000  # microseconds
@@ -42,7 +43,7 @@ async def one(store: Store) -> Delivery:
 
 
 async def settle(store: Store, it: Delivery, outcome: Any = "delivered", **more: Any) -> None:
-    await store.deliveries.settle(Settled(it.subject, it.claim, it.revision, outcome, **more))
+    await store.deliveries.settle(DeliveryResult(it.subject, it.claim, it.revision, outcome, **more))
 
 
 async def test_a_vote_is_to_be_delivered_as_it_is_now(store: Store) -> None:

@@ -7,9 +7,10 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from canopy.errors import ScanTimeout, StoreError
-from canopy.store import Store, open_store
-from canopy.store.base import Filter
+from canopy.base.errors import ScanTimeout, StoreError
+from canopy.store.feedback.query import Filter
+from canopy.store.opening import open_store
+from canopy.store.protocol import Store
 from canopy.store.sqlstore import SqlStore
 from tests.contract.store.records import (
     DOWN,

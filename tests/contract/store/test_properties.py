@@ -9,12 +9,12 @@ from typing import Any
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from canopy.errors import ComparisonForeign, ComparisonNotFound
-from canopy.store import Store
-from canopy.store.ab import Comparison
-from canopy.store.base import Feedback, Filter
-from canopy.store.receipts import Receipt
-from canopy.store.review import Input
+from canopy.base.errors import ComparisonForeign, ComparisonNotFound
+from canopy.store.experiments.experiment import Comparison
+from canopy.store.feedback.query import Feedback, Filter
+from canopy.store.feedback.vote import Receipt
+from canopy.store.protocol import Store
+from canopy.store.reviews.review import Input
 from tests.contract.store.records import (
     HOUR,
     NOON,

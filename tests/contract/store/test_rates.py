@@ -5,9 +5,10 @@ from collections.abc import Sequence
 
 from canopy.auth.limits import Limit, RateLimits
 from canopy.auth.sharing import Sharing
-from canopy.errors import StoreError
-from canopy.store import Store, open_store
-from canopy.store.counted import Counted, Exchanged
+from canopy.base.errors import StoreError
+from canopy.store.auth.counted import Exchanged, SlotCount
+from canopy.store.opening import open_store
+from canopy.store.protocol import Store
 
 
 class Exchanges:
@@ -17,7 +18,7 @@ class Exchanges:
         self.number = 0
         self._store = store
 
-    async def exchange(self, counted: Sequence[Counted]) -> Exchanged:
+    async def exchange(self, counted: Sequence[SlotCount]) -> Exchanged:
         found = await self._store.exchange_counts(counted)
         self.number += 1  # and before anybody else's turn, the replica takes in what it found
         return found
@@ -31,14 +32,18 @@ class Exchanges:
 async def test_counts_of_all_replicas_are_added_up_and_forgotten_when_they_are_over(store: Store) -> None:
     now = (await store.exchange_counts([])).now
     later = int(now) + 600
-    told = [Counted("read/60/a", 8, 2, later), Counted("read/60/b", 8, 7, later), Counted("read/60/a", 7, 1, later)]
+    told = [
+        SlotCount("read/60/a", 8, 2, later),
+        SlotCount("read/60/b", 8, 7, later),
+        SlotCount("read/60/a", 7, 1, later),
+    ]
     assert (await store.exchange_counts(told)).totals == [(2, 1), (7, 0), (1, 0)]
-    both = await asyncio.gather(*(store.exchange_counts([Counted("read/60/a", 8, 5, later)]) for _ in range(2)))
+    both = await asyncio.gather(*(store.exchange_counts([SlotCount("read/60/a", 8, 5, later)]) for _ in range(2)))
     assert {it.totals[0] for it in both} <= {(7, 1), (12, 1)}
-    assert (await store.exchange_counts([Counted("read/60/a", 8, 0, later)])).totals == [(12, 1)]
+    assert (await store.exchange_counts([SlotCount("read/60/a", 8, 0, later)])).totals == [(12, 1)]
     over = int(now) - 1
-    assert (await store.exchange_counts([Counted("read/60/c", 8, 3, over)])).totals == [(3, 0)]
-    assert (await store.exchange_counts([Counted("read/60/c", 8, 4, later)])).totals == [(4, 0)]
+    assert (await store.exchange_counts([SlotCount("read/60/c", 8, 3, over)])).totals == [(3, 0)]
+    assert (await store.exchange_counts([SlotCount("read/60/c", 8, 4, later)])).totals == [(4, 0)]
 
 
 async def test_a_client_that_goes_from_replica_to_replica_has_one_limit(store_url: str) -> None:

@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
-from canopy.errors import InputError
-from canopy.store import Store
-from canopy.store.base import Count, Feedback, Filter, HourCount
-from canopy.store.receipts import Receipt
+from canopy.base.errors import InputError
+from canopy.store.feedback.query import Feedback, FeedbackCount, Filter, HourCount
+from canopy.store.feedback.vote import Receipt
+from canopy.store.protocol import Store
 from tests.contract.store.records import DOWN, HOUR, NOON, Clock, a_generation, a_vote, on_texts
 
 
@@ -146,7 +146,7 @@ async def test_a_count_says_what_it_counts(store: Store) -> None:
     await store.record_vote(on_texts())
     await store.record_vote(on_texts())
     assert await store.counts(Filter()) == [
-        Count("summarize", "user_satisfaction", "thumbs", "thumbs_up", 1, None, None, 2)
+        FeedbackCount("summarize", "user_satisfaction", "thumbs", "thumbs_up", 1, None, None, 2)
     ]
 
 

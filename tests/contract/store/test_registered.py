@@ -1,7 +1,7 @@
 """What the prompt registry gave is kept."""
 
-from canopy.flags.registered import PromptSource, RegisteredPrompt
-from canopy.store import Store
+from canopy.config.registered_prompts import PromptSource, RegisteredPrompt
+from canopy.store.protocol import Store
 
 CHAMPION = PromptSource("summary", None, "champion")
 PINNED = PromptSource("summary", 3, None)

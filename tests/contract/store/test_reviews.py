@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from canopy.errors import FeedbackNotFound
-from canopy.store import Store, open_store
-from canopy.store.base import Filter
-from canopy.store.review import Input, Review, ReviewReceipt, ReviewState
+from canopy.base.errors import FeedbackNotFound
+from canopy.store.feedback.query import Filter
+from canopy.store.opening import open_store
+from canopy.store.protocol import Store
+from canopy.store.reviews.review import Input, Review, ReviewReceipt, ReviewState
 from tests.contract.store.records import (
     DOWN,
     HOUR,

@@ -9,12 +9,15 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from canopy.errors import ScansBusy, ScanTimeout
-from canopy.store import Store, open_store, postgres, searching
-from canopy.store.base import Filter
-from canopy.store.folding import first_place, trigrams
-from canopy.store.scans import Scans
-from canopy.store.searching import Searches
+from canopy.base.errors import ScansBusy, ScanTimeout
+from canopy.store.engine import postgres
+from canopy.store.engine.folding import first_place, trigrams
+from canopy.store.engine.scans import Scans
+from canopy.store.feedback import searching
+from canopy.store.feedback.query import Filter
+from canopy.store.feedback.searching import Searches
+from canopy.store.opening import open_store
+from canopy.store.protocol import Store
 from canopy.store.sqlstore import SqlStore
 from tests.contract.store.records import HOUR, NOON, Clock, a_generation, a_vote, on_texts
 from tests.contract.store.test_costs import _rows_of_postgres, _steps_of_sqlite

@@ -1,7 +1,7 @@
 """Sessions of browsers: bounded in time and in number, on both engines."""
 
-from canopy.store import Store
-from canopy.store.sessions import Session
+from canopy.store.auth.sessions import Session
+from canopy.store.protocol import Store
 from tests.contract.store.records import HOUR, NOON, Clock
 
 

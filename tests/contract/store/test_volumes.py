@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from canopy.errors import StoreError
-from canopy.store import open_store, risk_of, sqlite, volumes
-from canopy.store.base import Filter
-from canopy.store.sqlite import SQLite
-from canopy.store.volumes import keeps_out, locks_hold, network_volume, volume_of
+from canopy.base.errors import StoreError
+from canopy.store.engine import sqlite, volumes
+from canopy.store.engine.sqlite import SQLite
+from canopy.store.engine.volumes import keeps_out, locks_hold, network_volume, volume_of
+from canopy.store.feedback.query import Filter
+from canopy.store.opening import open_store, risk_of
 
 # As containers and laptops have them, from public reports; the places are ours.
 _MOUNTS = """\

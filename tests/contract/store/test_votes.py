@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from canopy.errors import (
+from canopy.base.errors import (
     AmbiguousRequestId,
     GenerationNotFound,
     IdempotencyConflict,
@@ -14,9 +14,9 @@ from canopy.errors import (
     RateLimited,
     TooManyVoters,
 )
-from canopy.store import Store
-from canopy.store.base import Feedback, Filter
-from canopy.store.receipts import Receipt
+from canopy.store.feedback.query import Feedback, Filter
+from canopy.store.feedback.vote import Receipt
+from canopy.store.protocol import Store
 from tests.contract.store.records import DOWN, HOUR, Clock, a_generation, a_vote, everything, on_texts
 
 

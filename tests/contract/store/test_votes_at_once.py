@@ -2,10 +2,11 @@
 
 import asyncio
 
-from canopy.errors import CanopyError, GenerationNotFound, IdempotencyConflict, InputError, StoreError
-from canopy.store import Store, open_store
-from canopy.store.base import Filter, Vote
-from canopy.store.receipts import Receipt
+from canopy.base.errors import CanopyError, GenerationNotFound, IdempotencyConflict, InputError, StoreError
+from canopy.store.feedback.query import Filter
+from canopy.store.feedback.vote import Receipt, Vote
+from canopy.store.opening import open_store
+from canopy.store.protocol import Store
 from tests.contract.store.records import a_generation, a_vote, everything, on_texts
 
 

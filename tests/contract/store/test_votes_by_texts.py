@@ -1,6 +1,6 @@
 """Which generation a vote by texts is on, where clients may mean one of several features."""
 
-from canopy.store import Store
+from canopy.store.protocol import Store
 from tests.contract.store.records import a_generation, a_vote, on_texts
 
 EITHER = {"feature": "summarize", "or_features": frozenset({"summarize", "chat"})}

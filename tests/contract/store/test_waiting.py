@@ -7,9 +7,9 @@ from collections.abc import AsyncGenerator, Sequence
 import pytest_asyncio
 from sqlalchemy import Connection
 
-from canopy.errors import StoreError
+from canopy.base.errors import StoreError
+from canopy.store.engine.writer import _BATCH_BYTES, _EACH, _WAITING_BYTES, Writer
 from canopy.store.opening import _database
-from canopy.store.writer import _BATCH_BYTES, _EACH, _WAITING_BYTES, Writer
 
 MIB = 2**20
 

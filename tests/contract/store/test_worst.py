@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from canopy.errors import InputError
-from canopy.store import Store
-from canopy.store.base import Filter, Generation
-from canopy.store.review import Review
+from canopy.base.errors import InputError
+from canopy.store.feedback.query import Filter
+from canopy.store.generations.generation import Generation
+from canopy.store.protocol import Store
+from canopy.store.reviews.review import Review
 from canopy.store.sqlstore import SqlStore
 from tests.contract.store.records import DOWN, HOUR, NOON, Clock, a_generation, a_vote, on_texts
 from tests.contract.store.test_costs import _rows_of_postgres, _steps_of_sqlite

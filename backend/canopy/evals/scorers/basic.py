@@ -4,12 +4,12 @@ from abc import abstractmethod
 from dataclasses import asdict
 from typing import ClassVar, Literal, override
 
-from canopy.evals.scorers.base import Row
-from canopy.evals.scorers.kinds import Finding, Formula, Measure, OnServer
+from canopy.evals.scorers.kinds import Formula, Measure, RemoteScorer, ScoreFinding
+from canopy.evals.scorers.scorer import Row
 from canopy.inference.scoring import ScoringApi
 
 
-class _Basic(Formula, OnServer):
+class _Basic(Formula, RemoteScorer):
     """Scores 1 or 0. The parameters are Llama Stack's and change nothing about a single row."""
 
     minimum: ClassVar[float] = 1
@@ -30,12 +30,12 @@ class _Basic(Formula, OnServer):
     def remote(self, api: ScoringApi) -> Measure:
         params = {"type": self.type, "aggregation_functions": []}
 
-        async def measure(row: Row) -> Finding:
+        async def measure(row: Row) -> ScoreFinding:
             result = await api.score(self.function, params, asdict(row))
             try:
-                return Finding(float(str(result.get("score"))))  # a number, or one as text
+                return ScoreFinding(float(str(result.get("score"))))  # a number, or one as text
             except ValueError:
-                return Finding(error="The server's score is not a number.")
+                return ScoreFinding(error="The server's score is not a number.")
 
         return measure
 

@@ -4,10 +4,10 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-from canopy.evals.scorers.kinds import Finding
-from canopy.evals.scorers.patterns import Found, Pattern
+from canopy.evals.scorers.kinds import ScoreFinding
+from canopy.evals.scorers.patterns import Pattern, PatternMatch
 from canopy.evals.scorers.rubric import LADDER, Rubric
-from canopy.thoughts import without_thoughts
+from canopy.text.thoughts import without_thoughts
 
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
 _EMPHASIS = re.compile(
@@ -33,7 +33,7 @@ _POINT_OF_LIST = re.compile(r"(?<!\s)[^\S\n]*+\n\s*+[-\u2013\u2014\u2022*+][ \t]
 _AFTER_GRADE = re.compile(r"\s+(?:because|since|as|is|for|with|and|or|the|this|it|in|explanation|reasons?)\b")
 
 
-def read_grade(said: str, patterns: Sequence[Pattern], rubric: Rubric = LADDER) -> Finding:
+def read_grade(said: str, patterns: Sequence[Pattern], rubric: Rubric = LADDER) -> ScoreFinding:
     """The grade that the first matching pattern finds in what the judge said behind its thoughts.
 
     A judge that quotes the text it judges may quote a grade that stands there. So several different grades are none,
@@ -45,10 +45,12 @@ def read_grade(said: str, patterns: Sequence[Pattern], rubric: Rubric = LADDER) 
         found = {grade for form in forms for it in pattern.find(form) for grade in _grades(it, pattern, rubric)}
         if len(found) > 1:
             named = " and ".join(sorted({_shortened(grade) for grade, _ in found}))
-            return Finding(text=said, error=f"The judge named several grades: {named}.")
+            return ScoreFinding(text=said, error=f"The judge named several grades: {named}.")
         if found:
             return _graded(*found.pop(), said, rubric)
-    return Finding(text=said, error="The judge named no grade: no regular expression of `judge_score_regexes` matches.")
+    return ScoreFinding(
+        text=said, error="The judge named no grade: no regular expression of `judge_score_regexes` matches."
+    )
 
 
 def _forms(said: str) -> Iterable[str]:
@@ -63,7 +65,7 @@ def _forms(said: str) -> Iterable[str]:
     yield _BLANKS.sub(" ", _COLON.sub(": ", _POINT_OF_LIST.sub("\n", plain)))
 
 
-def _grades(found: Found, pattern: Pattern, rubric: Rubric) -> Iterable[tuple[str, str]]:
+def _grades(found: PatternMatch, pattern: Pattern, rubric: Rubric) -> Iterable[tuple[str, str]]:
     """The grade, and the one beside it where the judge names two: `B/C`, `B and C`, `3-4`."""
     first = _grade(found)
     if first is None:
@@ -83,7 +85,7 @@ def _grades(found: Found, pattern: Pattern, rubric: Rubric) -> Iterable[tuple[st
         yield other.upper(), first[1]
 
 
-def _grade(found: Found) -> tuple[str, str] | None:
+def _grade(found: PatternMatch) -> tuple[str, str] | None:
     """The grade in upper case and what it is out of, such as `10` or `%`, if anything; None where it is none."""
     text = unicodedata.normalize("NFKC", found.text)
     grade = _BEHIND.sub("", _BEFORE.sub("", text)).upper()
@@ -99,7 +101,7 @@ def _grade(found: Found) -> tuple[str, str] | None:
     return (number[0] if known or number.end() == len(grade) else grade), known
 
 
-def _part_of_more(grade: str, found: Found) -> bool:
+def _part_of_more(grade: str, found: PatternMatch) -> bool:
     """Whether what was found is a piece of a word, of an abbreviation or of a number, or an article."""
     before, behind = found.before, found.behind
     if grade[-1].isdigit():
@@ -116,14 +118,16 @@ def _is_article(letter: str, behind: str) -> bool:
     return letter in {"A", "a"} and re.match(r"\s+[a-z]", behind) is not None and _AFTER_GRADE.match(behind) is None
 
 
-def _graded(grade: str, of: str, said: str, rubric: Rubric) -> Finding:
+def _graded(grade: str, of: str, said: str, rubric: Rubric) -> ScoreFinding:
     value = rubric.values.get(grade)
     if value is None and _NUMBER.fullmatch(grade):
         value = _share(float(grade), of, rubric.scale)
     if value is not None and 0 <= value <= 1:
-        return Finding(value, grade, said)
+        return ScoreFinding(value, grade, said)
     hint = " Say the judge's `scale` in the suite." if value is not None and rubric.scale is None and not of else ""
-    return Finding(grade=grade, text=said, error=f"The judge's grade `{_shortened(grade)}` is {rubric.takes}.{hint}")
+    return ScoreFinding(
+        grade=grade, text=said, error=f"The judge's grade `{_shortened(grade)}` is {rubric.takes}.{hint}"
+    )
 
 
 def _share(number: float, of: str, scale: tuple[float, float] | None) -> float:

@@ -9,14 +9,14 @@ from typing import Annotated, ClassVar, Literal, Self, override
 
 from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo
 
-from canopy.errors import ConfigError, ModelError, ModelNotFound, ModelReplyEmpty, ModelReplyTruncated
-from canopy.evals.scorers.base import Row
+from canopy.base.errors import ConfigError, ModelError, ModelNotFound, ModelReplyEmpty, ModelReplyTruncated
 from canopy.evals.scorers.grades import read_grade
-from canopy.evals.scorers.kinds import Finding, Measure, OnServer
+from canopy.evals.scorers.kinds import Measure, RemoteScorer, ScoreFinding
 from canopy.evals.scorers.patterns import Pattern
 from canopy.evals.scorers.rubric import LADDER, Rubric, recognized
+from canopy.evals.scorers.scorer import Row
 from canopy.evals.scorers.template import check_template, fill_in, is_template, read_template
-from canopy.inference.base import ChatRequest, Completed, Inference, Message
+from canopy.inference.protocol import ChatRequest, Completed, Inference, Message
 from canopy.inference.scoring import ScoringApi
 
 _MAX_TOKENS = 2048  # room for reasons before the grade
@@ -46,7 +46,7 @@ def _checked(pattern: str) -> str:
     return Pattern(pattern).source
 
 
-class Judge(OnServer):
+class JudgeScorer(RemoteScorer):
     """Asks a model for a grade.
 
     What it is worth stands in `rubric` (by grade, from 0 to 1) and `scale` (the worst and the best number), or is told
@@ -98,14 +98,14 @@ class Judge(OnServer):
             raise ConfigError("A judge was opened without a model server.")
         read = self._reader()
 
-        async def ask(row: Row, before: Finding | None) -> Finding:
+        async def ask(row: Row, before: ScoreFinding | None) -> ScoreFinding:
             messages = [Message("user", fill_in(self.prompt_template, row))]
             if before is not None and before.text:
                 messages += [Message("assistant", before.text), Message("user", _AGAIN)]
             try:
                 said, end = await _ask(inference, self.judge_model, messages, _MAX_TOKENS)
             except ModelReplyEmpty:
-                return Finding(error="The judge answered without a word.")
+                return ScoreFinding(error="The judge answered without a word.")
             found = await read(said)
             if found.value is None and end == "length":
                 return replace(found, error=f"The judge gave no clear grade within {_MAX_TOKENS:,} tokens.")
@@ -123,18 +123,18 @@ class Judge(OnServer):
         params = self.model_dump(exclude={"rubric", "scale"}) | {"aggregation_functions": []}
         read = self._reader()
 
-        async def ask(row: Row, _before: Finding | None) -> Finding:
+        async def ask(row: Row, _before: ScoreFinding | None) -> ScoreFinding:
             said = (await api.score(self.function, params, asdict(row))).get("judge_feedback")
             if not isinstance(said, str):
-                return Finding(error="The server's score doesn't hold what the judge said.")
+                return ScoreFinding(error="The server's score doesn't hold what the judge said.")
             return await read(said)
 
         return self._persistent(ask)
 
-    def _persistent(self, ask: Callable[[Row, Finding | None], Awaitable[Finding]]) -> Measure:
+    def _persistent(self, ask: Callable[[Row, ScoreFinding | None], Awaitable[ScoreFinding]]) -> Measure:
         """Ask until the answer can be read, as often as is wanted."""
 
-        async def measure(row: Row) -> Finding:
+        async def measure(row: Row) -> ScoreFinding:
             found = await ask(row, None)
             for _ in range(self._attempts - 1):
                 if found.value is not None:
@@ -144,7 +144,7 @@ class Judge(OnServer):
 
         return measure
 
-    def _reader(self) -> Callable[[str], Awaitable[Finding]]:
+    def _reader(self) -> Callable[[str], Awaitable[ScoreFinding]]:
         patterns = self._patterns()
         return lambda said: asyncio.to_thread(read_grade, said, patterns, self._worth)
 

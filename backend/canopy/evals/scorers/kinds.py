@@ -9,15 +9,15 @@ from typing import Any, ClassVar, Self, override
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from canopy.errors import CanopyError, ConfigError
+from canopy.base.errors import CanopyError, ConfigError
 from canopy.evals.results import Score
-from canopy.evals.scorers.base import Row
-from canopy.inference.base import Inference
+from canopy.evals.scorers.scorer import Row
+from canopy.inference.protocol import Inference
 from canopy.inference.scoring import ScoringApi
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ScoreFinding:
     """What came out for one row: a value from 0 (worst) to 1 (best), or the reason why there is none."""
 
     value: float | None = None
@@ -27,10 +27,10 @@ class Finding:
 
 
 # From a row to what came out for it. May raise a CanopyError, whose sentence then is the finding's error.
-type Measure = Callable[[Row], Awaitable[Finding]]
+type Measure = Callable[[Row], Awaitable[ScoreFinding]]
 
 
-class Kind(BaseModel, ABC):
+class ScorerSpec(BaseModel, ABC):
     """A scorer before it is opened: its fields are the parameters that a suite's `scoring_params` can give it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -56,7 +56,7 @@ class Kind(BaseModel, ABC):
         """How it scores in this process. `inference` is the judge, where there is one."""
 
 
-class OnServer(Kind):
+class RemoteScorer(ScorerSpec):
     """A scorer that Llama Stack has as well, under the same name."""
 
     function: ClassVar[str]
@@ -66,7 +66,7 @@ class OnServer(Kind):
         """How the server scores."""
 
 
-class Formula(Kind):
+class Formula(ScorerSpec):
     """A scorer that computes."""
 
     @abstractmethod
@@ -77,8 +77,8 @@ class Formula(Kind):
     def local(self, inference: Inference | None) -> Measure:
         """Compute in a thread: a long text must not hold up the answers that are arriving."""
 
-        async def measure(row: Row) -> Finding:
-            return Finding(await asyncio.to_thread(self.value, row))
+        async def measure(row: Row) -> ScoreFinding:
+            return ScoreFinding(await asyncio.to_thread(self.value, row))
 
         return measure
 
@@ -103,9 +103,9 @@ class MeasuringScorer:
             try:
                 found = await self._measure(row)
             except CanopyError as error:
-                found = Finding(error=error.sentence)
+                found = ScoreFinding(error=error.sentence)
             except UnicodeEncodeError:
-                found = Finding(error="A text holds half of a surrogate pair, which can't be sent to a server.")
+                found = ScoreFinding(error="A text holds half of a surrogate pair, which can't be sent to a server.")
         passed = None if found.value is None else found.value >= self._minimum
         return Score(
             scorer=self.name, value=found.value, passed=passed, grade=found.grade, text=found.text, error=found.error

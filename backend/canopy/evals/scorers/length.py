@@ -4,8 +4,8 @@ from typing import ClassVar, override
 
 from pydantic import Field
 
-from canopy.evals.scorers.base import Row
 from canopy.evals.scorers.kinds import Formula
+from canopy.evals.scorers.scorer import Row
 
 
 class Length(Formula):

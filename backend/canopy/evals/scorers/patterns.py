@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import regex  # type: ignore[import-untyped]  # it comes without types
 
-from canopy.errors import ConfigError
+from canopy.base.errors import ConfigError
 
 _LONGEST = 1_000  # characters of an expression
 _PATIENCE = 2.0  # seconds for one text; a sound expression takes milliseconds
@@ -14,7 +14,7 @@ _FIRST_GROUP = regex.compile(
 )
 
 
-class Found(NamedTuple):
+class PatternMatch(NamedTuple):
     """What the first group holds, the character before it and the characters behind it."""
 
     text: str
@@ -40,7 +40,7 @@ class Pattern:
         if not self._exact.groups:
             raise ValueError(f"`{source}` needs a group in parentheses around the grade, such as `Answer: (A|B|C|D|E)`")
 
-    def find(self, text: str) -> list[Found]:
+    def find(self, text: str) -> list[PatternMatch]:
         """The first group of every match. Raises ConfigError when the search takes too long.
 
         A match in other letters, such as `answer: b`, counts where the expression has words around its group: without
@@ -71,10 +71,10 @@ class Pattern:
             return False
 
 
-def _found(match: regex.Match[str]) -> Found:
+def _found(match: regex.Match[str]) -> PatternMatch:
     start, end = match.span(1)
     text: str = match.string
-    return Found(text[start:end].strip(), text[start - 1 : start] if start else "", text[end : end + _BEHIND])
+    return PatternMatch(text[start:end].strip(), text[start - 1 : start] if start else "", text[end : end + _BEHIND])
 
 
 def _has_words_around(match: regex.Match[str]) -> bool:

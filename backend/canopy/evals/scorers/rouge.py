@@ -5,9 +5,9 @@ import unicodedata
 from importlib import import_module
 from typing import Any, ClassVar, Literal, override
 
-from canopy.errors import ConfigError
-from canopy.evals.scorers.base import Row
+from canopy.base.errors import ConfigError
 from canopy.evals.scorers.kinds import Formula
+from canopy.evals.scorers.scorer import Row
 
 # A word, in any language; scripts that don't put spaces between words count by the character.
 _UNSPACED = r"\u0e00-\u0eff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"  # Thai, Lao, Japanese, Chinese

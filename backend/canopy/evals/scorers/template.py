@@ -4,9 +4,9 @@ import string
 from dataclasses import asdict
 from pathlib import Path
 
-from canopy.errors import ConfigError
-from canopy.evals.scorers.base import Row
-from canopy.yamlloader import read_bytes
+from canopy.base.errors import ConfigError
+from canopy.evals.scorers.scorer import Row
+from canopy.text.yaml_loader import read_bytes
 
 _LARGEST_TEMPLATE = 256_000  # bytes
 PLACEHOLDERS = ("input_query", "generated_answer", "expected_answer")

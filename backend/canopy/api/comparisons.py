@@ -1,0 +1,269 @@
+"""POST /summarize/ab, POST /feedback/ab and GET /feedback/ab."""
+
+import traceback
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from canopy.api import generation_responses, responses
+from canopy.api.bodies import BallotBody, SummarizeBody, check_length, parse, read_body
+from canopy.api.context import AppContext
+from canopy.api.errors import UNEXPECTED, report, told
+from canopy.api.filters import Word
+from canopy.api.generations import ERRORS, answer, correction, error_event, mlflow_trace_id, question, wants_json
+from canopy.api.paging import Piece, one_page, page_response, piece_of
+from canopy.api.requests import route_of, trace_id_of
+from canopy.api.routes import BodyRoute, errors, json_response, of_type, request_body, streamed
+from canopy.api.streams import CLIENT_GONE, EventStream, event, unless_gone
+from canopy.api.voters import owning_session_id_of, proof_in, user_id_of
+from canopy.base.clock import iso
+from canopy.base.errors import CanopyError, InputError
+from canopy.config.summaries import Arm
+from canopy.experiments.comparison import ComparisonStarted, Item, SideChunk, SideFailed, SideFinished, prompts_by_side
+from canopy.experiments.report import PromptPayload, chosen, payload, report_on
+from canopy.generation.features import FEATURES
+from canopy.inference.protocol import Message
+from canopy.store.experiments.experiment import SIDES, Ballot, BallotReceipt, BallotRow
+from canopy.store.protocol import Store
+from canopy.telemetry.events import RequestFailed
+
+_ERRORS = errors(403, 404, 408, 410, 413, 422, 503)
+_COMPARED = (
+    streamed(
+        generation_responses.Compared | generation_responses.Summary,
+        *(
+            generation_responses.Begun,
+            generation_responses.Delta,
+            generation_responses.SideDone,
+            generation_responses.Done,
+            generation_responses.Failed,
+        ),
+    )
+    | ERRORS
+)
+
+
+def comparison_routes(parts: AppContext) -> APIRouter:
+    """The routes that run comparisons and take ballots."""
+    router = APIRouter(route_class=BodyRoute, tags=["a/b testing"])
+    settings = parts.settings
+
+    @router.post("/summarize/ab", responses=_COMPARED, openapi_extra=request_body(SummarizeBody), response_model=None)
+    async def compare(request: Request) -> Response:
+        """Summarize a text with both prompts at once; outside the share of sessions that compare, with one.
+
+        An evaluation is in no experiment: it gets Prompt A's answer.
+        """
+        config = parts.comparisons.check()
+        body = parse(SummarizeBody, await read_body(request, settings))
+        check_length("prompt", body.prompt, settings.max_prompt_chars)
+        asked = question(request, FEATURES["summarize"], (Message("user", body.prompt),), body)
+        asked = replace(asked, session_id=owning_session_id_of(request, body.session_id))
+        request.state.session_id = asked.session_id
+        if asked.evaluation or not parts.comparisons.chosen(asked, config):
+            # A client that knows nothing but comparisons shows it as the first of two.
+            return await answer(parts, request, asked, body, with_deltas={"variant": SIDES[0]})
+        items = parts.comparisons.compare(asked, config)
+        if wants_json(request, body):
+            outcome = await unless_gone(request.receive, _whole(parts, request, items))
+            return json_response(outcome, 200 if outcome else CLIENT_GONE)
+        return EventStream(
+            _events(parts, request, items),
+            keepalive=settings.keepalive_interval,
+            unread_for=settings.model_token_timeout,
+            on_error=lambda error: error_event(parts, request, error),
+        )
+
+    @router.post(
+        "/feedback/ab",
+        responses=of_type(responses.BallotKept, "Committed.") | _ERRORS,
+        openapi_extra=request_body(BallotBody),
+        response_model=None,
+    )
+    async def prefer(request: Request) -> Response:
+        """Say which response of a comparison is better. The answer tells which prompt was which."""
+        parts.ballots.check()
+        body = parse(BallotBody, await read_body(request, settings))
+        check_length("comment", body.comment, settings.max_comment_chars)
+        ballot = Ballot(
+            comparison_id=_comparison_id(body),
+            preference=body.preference,
+            comment=body.comment or None,
+            reasons=tuple(dict.fromkeys(body.reasons)),
+            session_id=owning_session_id_of(request, body.session_id),
+            user_id=user_id_of(request, body.user_id),
+            user_proof=proof_in(request),
+        )
+        return json_response(_revealed(await parts.ballots.submit(ballot, trace_id_of(request.scope))))
+
+    return router
+
+
+class BallotsQuery(BaseModel):
+    """Which ballots, and which page of them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    experiment: Word = Field(None, max_length=200, description="An experiment's id; without it, the one used last.")
+    limit: int = Field(50, ge=1, le=200, description="Entries on a page.")
+    cursor: Word = Field(None, max_length=200, description="The `next` of the page before.")
+
+
+def comparison_review_routes(parts: AppContext) -> APIRouter:
+    """The route that shows what the ballots say."""
+    router = APIRouter(route_class=APIRoute, tags=["a/b testing"], responses=_ERRORS)
+
+    @router.get("/feedback/ab", response_model=None, responses=of_type(responses.Ballots))
+    async def results(query: Annotated[BallotsQuery, Query()]) -> Response:
+        """Counts and ballots; statistics and the decision for one experiment."""
+        parts.ballots.check()
+        store = parts.store
+        experiments = await store.experiments()
+        experiment = chosen(experiments, query.experiment)
+        counts = await store.ballot_counts(query.experiment)
+        page = await one_page(parts, _ballots(store, query))
+        found: dict[str, Any] = {"experiment": None, "statistics": None, "decision": None}
+        if experiment is not None:
+            own = counts if query.experiment else await store.ballot_counts(experiment.id)
+            section = parts.config.current.section
+            found |= payload(report_on(experiment, own, await store.first_ballots(experiment.id), section))
+        head = {
+            "total": counts.ballots,
+            "prompt_a_wins": counts.wins_prompt,
+            "prompt_b_wins": counts.wins_prompt_b,
+            "ties": counts.ties,
+            "both_bad": counts.both_bad,
+            **found,
+            "experiments": [{"id": it.id, "created_at": iso(it.created_at)} for it in experiments],
+        }
+        return page_response(head, "entries", page)
+
+    return router
+
+
+async def _ballots(store: Store, query: BallotsQuery) -> AsyncGenerator[Piece]:
+    left, cursor = query.limit, query.cursor
+    while left:
+        page = await store.ballots(query.experiment, left, cursor)
+        yield piece_of(map(entry, page.entries), page.next)
+        if page.next is None:
+            return
+        left, cursor = left - len(page.entries), page.next
+
+
+def _mapping(comparison_id: str) -> generation_responses.NameBySide:
+    """What stands for each side's prompt before the vote: a name for the place, which says nothing of the prompt."""
+    return {"a": f"{comparison_id}:a", "b": f"{comparison_id}:b"}
+
+
+def _comparison_id(body: BallotBody) -> str:
+    if body.prompt_mapping is None:
+        if body.comparison_id is None:
+            raise InputError("`comparison_id` is missing: send the one that the comparison began with.")
+        return body.comparison_id
+    comparison_id = body.comparison_id or body.prompt_mapping.get("a", "").removesuffix(":a")
+    if body.prompt_mapping != _mapping(comparison_id):
+        raise InputError("`prompt_mapping` must be the `mapping` that the comparison began with, unchanged.")
+    return comparison_id
+
+
+async def _events(parts: AppContext, request: Request, items: AsyncGenerator[Item]) -> AsyncGenerator[bytes]:
+    shown = dict.fromkeys(SIDES, 0)
+    async with aclosing(items) as arriving:
+        async for item in arriving:
+            if isinstance(item, SideChunk):
+                shown[item.side] += sum(map(len, item.deltas))
+                yield b"".join([event({"variant": item.side, "delta": text}) for text in item.deltas])
+            elif isinstance(item, ComparisonStarted):
+                mapping = _mapping(item.comparison_id)
+                yield event({"type": "ab_config", "comparison_id": item.comparison_id, "mapping": mapping})
+            elif isinstance(item, SideFinished):
+                corrected = correction(item.generation, shown[item.side])
+                yield event({"variant": item.side, **_end(parts, request, item), **corrected})
+            else:
+                yield event({"variant": item.side, **_end(parts, request, item)})
+
+
+async def _whole(parts: AppContext, request: Request, items: AsyncGenerator[Item]) -> dict[str, Any]:
+    whole: dict[str, Any] = {"request_id": trace_id_of(request.scope)}
+    async with aclosing(items) as arriving:
+        async for item in arriving:
+            if isinstance(item, ComparisonStarted):
+                whole |= {"comparison_id": item.comparison_id, "mapping": _mapping(item.comparison_id)}
+            elif isinstance(item, SideFinished):
+                whole[item.side] = {"response": item.generation.response_text, **_end(parts, request, item)}
+            elif isinstance(item, SideFailed):
+                whole[item.side] = _end(parts, request, item)
+    return whole
+
+
+def _end(
+    parts: AppContext, request: Request, item: SideFinished | SideFailed
+) -> generation_responses.SideDone | generation_responses.Failed:
+    """How a side ended. No usage: the number of input tokens would tell the longer prompt."""
+    if isinstance(item, SideFinished):
+        it = item.generation
+        done: generation_responses.SideDone = {
+            "type": "done",
+            "generation_id": it.id,
+            "finish_reason": it.finish_reason,
+        }
+        if trace_id := mlflow_trace_id(parts, it):
+            done["mlflow_trace_id"] = trace_id
+        return done
+    error = item.error if isinstance(item.error, CanopyError) else CanopyError(UNEXPECTED)
+    trace_id = trace_id_of(request.scope)
+    if error is item.error:
+        report(parts.telemetry, request.scope, error)
+    else:
+        exception = "".join(traceback.format_exception(item.error))
+        failed = RequestFailed(route_of(request.scope), error.code, type(item.error).__name__, trace_id, exception)
+        parts.telemetry.emit(failed)
+    return {"type": "error", "error": told(parts, request.scope, error), "code": error.code, "request_id": trace_id}
+
+
+def _revealed(receipt: BallotReceipt) -> responses.BallotKept:
+    arms = prompts_by_side(receipt.prompt_b_side)
+    prompts: dict[Arm, PromptPayload] = {
+        "prompt": {"id": receipt.prompt_id, "text": receipt.prompt_text},
+        "prompt_b": {"id": receipt.prompt_b_id, "text": receipt.prompt_b_text},
+    }
+    return {
+        "status": "ok",
+        "comparison_id": receipt.comparison_id,
+        "preference": receipt.preference,
+        "winning_prompt": receipt.winner,
+        "prompt_mapping": arms,
+        "prompts": {"a": prompts[arms["a"]], "b": prompts[arms["b"]]},
+    }
+
+
+def entry(it: BallotRow) -> responses.BallotEntry:
+    """A ballot as clients see it."""
+    return {
+        "id": it.comparison_id,
+        "experiment": it.experiment_id,
+        "timestamp": iso(it.timestamp),
+        "preference": it.preference,
+        "winning_prompt": it.winner,
+        "prompt_mapping": prompts_by_side(it.prompt_b_side),
+        "prompt_id": it.prompt_id,
+        "prompt_b_id": it.prompt_b_id,
+        "input_text": it.input_text,
+        "response_a": it.response_a,
+        "response_b": it.response_b,
+        "generation_ids": {"a": it.generation_a, "b": it.generation_b},
+        "comment": it.comment,
+        "reasons": it.reasons,
+        "user_id": it.user_id,
+        "request_id": it.trace_id,
+        "model": it.model,
+        "config_revision": it.config_revision,
+    }

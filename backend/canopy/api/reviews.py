@@ -1,0 +1,108 @@
+"""GET and PUT /feedback/review: what a good answer would be, from people who know."""
+
+from collections.abc import AsyncGenerator
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.routing import APIRoute
+from pydantic import Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from canopy.api.bodies import ReviewBody, check_length, parse, read_body
+from canopy.api.context import AppContext
+from canopy.api.filters import CountsQuery, Word
+from canopy.api.paging import Piece, one_page, page_response, piece_of
+from canopy.api.requests import trace_id_of
+from canopy.api.responses import Case, Cases, ReviewKept
+from canopy.api.routes import BodyRoute, errors, json_response, of_type, request_body
+from canopy.base.clock import iso
+from canopy.base.errors import InputError
+from canopy.feedback.dataset import exported_feature, selection
+from canopy.feedback.ratings import shown_rating
+from canopy.store.feedback.query import Filter
+from canopy.store.protocol import Store
+from canopy.store.reviews.review import Review, ReviewCase, ReviewState
+
+_ERRORS = errors(404, 408, 413, 422, 503)
+
+
+class ReviewQuery(CountsQuery):
+    """Which feedback becomes tests, and which page of the texts behind it."""
+
+    state: ReviewState = Field("waiting", description="Texts that wait for a reviewer, or all.")
+    limit: int = Field(20, ge=1, le=50, description="Texts on a page.")
+    after: Word = Field(None, max_length=200, description="The `next` of the page before.")
+
+
+def case_routes(parts: AppContext) -> APIRouter:
+    """The route that shows what to review."""
+    router = APIRouter(route_class=APIRoute, tags=["feedback"], responses=_ERRORS)
+
+    @router.get("/feedback/review", response_model=None, responses=of_type(Cases))
+    async def cases(query: Annotated[ReviewQuery, Query()]) -> Response:
+        """The texts that the export makes tests of, oldest first, with the answers that were bad."""
+        parts.reviews.check()
+        where = selection(query.where())
+        total, reviewed = await parts.store.review_progress(where)
+        page = await one_page(parts, _cases(parts.store, where, query))
+        return page_response({"total": total, "reviewed": reviewed}, "cases", page)
+
+    return router
+
+
+async def _cases(store: Store, where: Filter, query: ReviewQuery) -> AsyncGenerator[Piece]:
+    left, after = query.limit, query.after
+    while left:
+        page = await store.review_page(where, query.state, left, after)
+        yield piece_of(map(_case, page.cases), page.next)
+        if page.next is None:
+            return
+        left, after = left - len(page.cases), page.next
+
+
+def expected_result_routes(parts: AppContext) -> APIRouter:
+    """The route that takes what was written."""
+    router = APIRouter(route_class=BodyRoute, tags=["feedback"])
+    settings, reviews = parts.settings, parts.reviews
+
+    @router.put(
+        "/feedback/review",
+        responses=of_type(ReviewKept, "Committed.") | _ERRORS,
+        openapi_extra=request_body(ReviewBody),
+        response_model=None,
+    )
+    async def save(request: Request) -> Response:
+        """Say what a good answer to a text would be. The export carries it as `expected_result`."""
+        reviews.check()
+        body = parse(ReviewBody, await read_body(request, settings))
+        if (body.feedback_id is None) == (body.prompt is None):
+            raise InputError("Say which text: either `feedback_id` of a vote on it, or `prompt`.")
+        check_length("prompt", body.prompt, settings.max_prompt_chars)
+        check_length("expected_result", body.expected_result, settings.max_prompt_chars)
+        if body.expected_result and not body.expected_result.strip():
+            raise InputError("`expected_result` should hold more than white space; empty takes it back.")
+        review = Review(exported_feature(body.feature), body.feedback_id, body.prompt, body.expected_result)
+        receipt = await reviews.submit(review, trace_id_of(request.scope))
+        return json_response({"status": "ok", "outcome": receipt.outcome})
+
+    return router
+
+
+def _case(it: ReviewCase) -> Case:
+    return {
+        "feedback_id": it.feedback_id,
+        "prompt": it.input_text,
+        "expected_result": it.expected_result,
+        "answers": [
+            {
+                "feedback_id": answer.feedback_id,
+                "timestamp": iso(answer.timestamp),
+                "rating": shown_rating(answer.kind, answer.value),
+                "reasons": answer.reasons,
+                "comment": answer.comment,
+                "response_text": answer.response_text,
+            }
+            for answer in it.answers
+        ],
+    }

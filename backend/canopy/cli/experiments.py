@@ -1,0 +1,157 @@
+"""`canopy ab`: comparing two prompts, in the terminal."""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from canopy.base.errors import ConfigError
+from canopy.cli.common import pluralize, read_settings, report_errors, with_store
+from canopy.cli.simulation import simulate
+from canopy.cli.terminal import say, say_json, style
+
+if TYPE_CHECKING:
+    from canopy.experiments.report import ExperimentReport
+
+_LOOKS = 8  # rows in the picture of the interval
+
+
+@click.group()
+def ab() -> None:
+    """Compare two prompts, and know when the votes are enough."""
+
+
+ab.add_command(simulate)
+
+
+@ab.command()
+@click.option("--experiment", "experiment_id", help="An experiment's id.  [the one used last]")
+@click.option("--json", "as_json", is_flag=True, help="For programs: the same numbers, and every vote that counts.")
+@report_errors
+def report(experiment_id: str | None, *, as_json: bool) -> None:
+    """Say what the votes on two prompts prove, and what to do now.
+
+    Straight from the store, with the same numbers as GET /feedback/ab and the dashboard: one vote for each voter, the
+    first. Other experiments are listed at the end.
+
+    \b
+    Examples:
+      canopy ab report
+      canopy ab report --json | jq -r .decision.status
+    """
+    from canopy.base.clock import iso
+    from canopy.experiments.report import chosen, payload, report_on
+
+    async def read(store: Any) -> tuple["ExperimentReport | None", list[Any]]:
+        experiments = await store.experiments()
+        experiment = chosen(experiments, experiment_id)
+        if experiment is None:
+            return None, experiments
+        counts = await store.ballot_counts(experiment.id)
+        return report_on(experiment, counts, await store.first_ballots(experiment.id), section), experiments
+
+    settings = read_settings()
+    section = _section(settings.config_path)
+    found, experiments = with_store(settings, read)
+    if as_json:
+        votes = [
+            {
+                "comparison_id": ballot.comparison_id,
+                "timestamp": iso(ballot.timestamp),
+                "preference": ballot.preference,
+                "winning_prompt": ballot.winner,
+            }
+            for ballot in (found.ballots if found else ())
+        ]
+        nothing = {"experiment": None, "statistics": None, "decision": None}
+        say_json({**(payload(found) if found else nothing), "votes": votes})
+    elif found is None:
+        say(
+            "Nobody has compared two prompts yet. Set `summarize.prompt_b` and `ab_testing.enabled: true` in the "
+            "values file, and the Summarize button answers with both."
+        )
+    else:
+        others = [it.id for it in experiments if it.id != found.experiment.id]
+        say("\n".join([*_lines(found), *_others(others)]))
+
+
+def _section(values: Path | None) -> str:
+    """Where the values have the prompts. What the votes prove can be read without values, too."""
+    from canopy.config.source import Config, content_of, load_config
+
+    if values is not None:
+        with suppress(ConfigError):
+            return load_config(content_of(values)).section
+    return Config.section
+
+
+def _lines(report: "ExperimentReport") -> Iterable[str]:
+    from canopy.base.clock import iso
+    from canopy.cli.pictures import bars, paragraph, title
+    from canopy.experiments.decision import percent
+
+    it, decision, rule = report.experiment, report.decision, report.experiment.rule
+    yield style(f"Experiment {it.id}", bold=True) + f", since {iso(it.created_at)}"
+    yield f"  {it.model}, temperature {it.temperature:g}, at most {pluralize(it.max_tokens, 'token')}"
+    yield paragraph(f"  Prompt A  {it.prompt_id}  {_shortened(it.prompt_text)}")
+    yield paragraph(f"  Prompt B  {it.prompt_b_id}  {_shortened(it.prompt_b_text)}")
+
+    yield title(
+        f"{pluralize(report.voters, 'voter')} behind {pluralize(report.counts.ballots, 'ballot')}; each counts once"
+    )
+    outcomes = {
+        "Prompt A wins": report.wins_a,
+        "Prompt B wins": report.wins_b,
+        "tie": report.ties,
+        "both bad": report.both_bad,
+    }
+    rows = [(label, n / max(report.voters, 1), f"{n:,}") for label, n in outcomes.items()]
+    yield from bars(rows, label_width=14, colour="blue")
+
+    yield title("Decision")
+    yield paragraph(decision.sentence)
+    yield paragraph(f"Next: {report.next_step.sentence}")
+    if report.next_step.snippet:
+        yield ""
+        yield from (f"    {line}" for line in report.next_step.snippet.splitlines())
+
+    yield title(f"How often Prompt B wins, and the {100 * (1 - rule.alpha):g} % interval as it shrank")
+    yield from _course(report)
+    found = decision.evidence
+    yield paragraph(decision.statistician)
+    yield f"  E {found.e_value:.4g}; for B, E⁺ {found.e_b:.4g}; for A, E⁻ {found.e_a:.4g}"
+    if report.left_share is not None:
+        of = report.counts
+        drawn = f"; Prompt B stood there in {percent(of.prompt_b_left / of.ballots)}"
+        yield f"  The left column was chosen in {percent(report.left_share)}{drawn}"
+
+
+def _course(report: "ExperimentReport") -> Iterable[str]:
+    from canopy.cli.pictures import Axis
+
+    if not report.trajectory:
+        yield "  No decisive vote yet."
+        return
+    axis = Axis()
+    yield from axis.header("votes")
+    last = len(report.trajectory) - 1
+    rows = min(_LOOKS, last + 1)
+    for index in sorted({round(last * (row + 1) / rows) for row in range(rows)} | {0}):
+        point = report.trajectory[index]
+        yield axis.row(f"{point.n:,}", (point.low, point.high), point.win_rate)
+
+
+def _others(ids: list[str]) -> Iterable[str]:
+    from canopy.cli.pictures import paragraph
+
+    if ids:
+        yield ""
+        yield paragraph(f"Other experiments (--experiment): {', '.join(ids)}")
+
+
+def _shortened(text: str) -> str:
+    from textwrap import shorten
+
+    return shorten(text, 100, placeholder=" …")

@@ -1,0 +1,112 @@
+"""`canopy serve` and `canopy check-values`."""
+
+import gc
+import sys
+from pathlib import Path
+from textwrap import shorten
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from canopy import __version__
+from canopy.base.errors import ConfigError
+from canopy.cli.common import read_settings, report_errors
+from canopy.cli.stdio import lose_what_is_not_written
+from canopy.cli.terminal import say, style
+
+if TYPE_CHECKING:  # what a command doesn't use would take a third of its start
+    from canopy.telemetry.events import Started
+
+
+@click.command()
+@report_errors
+def serve() -> None:
+    """Serve the API and the UI until SIGTERM or Ctrl-C.
+
+    \b
+    Common settings (docs/operations.md has all):
+      CANOPY_CONFIG_PATH  the values file                [/canopy/canopy-config.yaml, else built-in values]
+      CANOPY_HOST         address to listen on           [127.0.0.1]
+      CANOPY_PORT         port to listen on              [8000]
+      CANOPY_STORE_URL    sqlite:///… or postgresql://…  [sqlite:///var/canopy.db]
+
+    The log goes to standard output, one JSON object per line; on a terminal a short summary goes to standard error.
+    """
+    # Imports make objects that stay. To look through them for garbage time and again takes a sixth of the start.
+    gc.set_threshold(20_000, 20, 100)
+
+    from canopy.app import create_app
+    from canopy.server import serve as run
+    from canopy.telemetry import Logs
+
+    settings = read_settings()
+    lose_what_is_not_written()
+    logs = Logs(settings.log_level)
+    logs.capture()
+    application = create_app(settings, logs)
+
+    def welcome(started: "Started") -> None:
+        if settings.banner if settings.banner is not None else sys.stderr.isatty():
+            say(_welcome(application.parts, started), err=True)
+
+    run(application, welcome)
+
+
+def _welcome(parts: Any, started: "Started") -> str:
+    config = parts.config.current
+    asked = config.values.asked
+    lines = [
+        "",
+        f"  Canopy {__version__} is ready at {style(started.address, bold=True)}  (Ctrl-C ends it)",
+        "",
+        f"  values   {parts.config.place}, revision {config.revision}",
+        f"  server   {parts.inference.description}",
+        f"  model    {parts.inference.model_name(config.values.summarize.model)}, temperature {asked.temperature:g}, "
+        f"at most {asked.max_tokens} tokens",
+        f"  prompt   {shorten(asked.prompt, 90, placeholder=' …')}",
+        f"  store    {parts.store.description}",
+    ]
+    if started.operations_address:
+        lines.append(f"  metrics  {started.operations_address}/metrics, with the probes")
+    for flag in config.flags.values():
+        state = style("on ", fg="green") if flag.on else style("off", fg="yellow")
+        lines.append(f"  {state}      {flag.name}: {flag.reason}")
+    return "\n".join([*lines, ""])
+
+
+_WHOSE = {
+    "server": "It holds values of the server.",
+    "chart": "It holds values of the chart.",
+    "argocd": "It is a resource of Argo CD's, with values of the chart in it.",
+    "gitops": "It holds values of the chart, and tells Argo CD where the chart is.",
+}
+
+
+@click.command("check-values")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--against", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Another values file.")
+@click.option("--key", "keys", multiple=True, help="A key that has to say the same as in that file. Repeat it.")
+@report_errors
+def check_values(file: Path, against: Path | None, keys: tuple[str, ...]) -> None:
+    """Say whether Canopy would take a values FILE, whose it is, and which flags it turns on.
+
+    The file may be the server's, the chart's, one of `gitops/`, or Argo CD's Application with values in it. What
+    depends on the cluster only Helm can tell.
+
+    Exit status 0 when it would, 1 when it wouldn't, with a sentence for each thing that is wrong.
+    """
+    from canopy.config.files import check, differing
+    from canopy.config.source import content_of
+
+    content = content_of(file)
+    try:
+        checked = check(content)
+    except ConfigError as error:
+        raise ConfigError(f"{file}: {error.sentence}") from error
+    if against and (others := differing(content, content_of(against), keys)):
+        raise ConfigError(f"{file} and {against} differ in {' and '.join(others)}.")
+    say(f"{file} is fine{f' (revision {checked.revision})' * bool(checked.revision)}. {_WHOSE[checked.kind]}")
+    if checked.not_for_the_chart:
+        say(f"The chart would not take it as its values: {checked.not_for_the_chart}")
+    for flag in checked.flags.values():
+        say(f"  {flag.name:<12} {'on ' if flag.on else 'off'}  {flag.reason}")

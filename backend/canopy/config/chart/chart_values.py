@@ -1,0 +1,94 @@
+"""Everything that a values file of the chart may hold."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from canopy.config.chart.extras import Containers, EnvFrom, EnvVariable, Extras, Metadata
+from canopy.config.chart.monitoring import Monitor, Monitoring, OpenTelemetry, ScrapeAnnotations
+from canopy.config.chart.network import CaBundle, HttpRoute, Ingress, NetworkPolicy, Proxy, Route
+from canopy.config.chart.pods import (
+    Autoscaling,
+    Image,
+    JudgeRuns,
+    LlamaStack,
+    MlflowToken,
+    NamedObject,
+    PodSecurityContext,
+    ServiceAccount,
+    TestPod,
+)
+from canopy.config.chart.process_settings import refuse_wrong_settings
+from canopy.config.chart.sign_in import AuthProxy, AuthTokens
+from canopy.config.chart.storage import Backup, StorePart
+from canopy.config.chart.types import ChartSection, DnsName, Objects, Resources, Switch, Texts
+from canopy.config.values import Values
+
+
+class ConfigPart(ChartSection):
+    """What a change of the values does to the pods."""
+
+    rollout: Literal["hot", "restart"] = "hot"
+
+
+def _key(name: str) -> str:
+    """The server's keys keep their names; the chart's are written as Kubernetes writes its own."""
+    return name if name in Values.model_fields else to_camel(name)
+
+
+class ChartValues(Values):
+    """Everything that a values file of the chart may hold."""
+
+    model_config = ConfigDict(alias_generator=_key)
+
+    config: ConfigPart = ConfigPart()
+    # The schema has the types of `canopy.base.settings` here.
+    settings: Annotated[dict[str, Any], AfterValidator(refuse_wrong_settings)] = Field(
+        {"host": "0.0.0.0", "drain_delay": 5, "grace_period": 240}  # noqa: S104 - a pod is reached at its own address
+    )
+    image: Image = Image()
+    image_pull_secrets: list[NamedObject] = Field([])
+    llama_stack: LlamaStack = LlamaStack()
+    mlflow_token: MlflowToken = MlflowToken()
+    auth_tokens: AuthTokens = AuthTokens()
+    auth_proxy: AuthProxy = AuthProxy()
+    store: StorePart = StorePart()
+    backup: Backup = Backup()
+    replicas: int = Field(1, ge=0)
+    autoscaling: Autoscaling = Autoscaling()
+    pod_disruption_budget: Switch = Switch()
+    topology_spread: Switch = Switch()
+    resources: Resources = Resources()
+    platform: Literal["auto", "openshift", "kubernetes"] = "auto"
+    pod_security_context: PodSecurityContext = PodSecurityContext()
+    service_account: ServiceAccount = ServiceAccount()
+    route: Route = Route()
+    ingress: Ingress = Ingress()
+    http_route: HttpRoute = HttpRoute()
+    proxy: Proxy = Proxy()
+    ca_bundle: CaBundle = CaBundle()
+    network_policy: NetworkPolicy = NetworkPolicy()
+    judge_runs: JudgeRuns = JudgeRuns()
+    service_monitor: Monitor = Monitor()
+    pod_monitor: Monitor = Monitor()
+    scrape_annotations: ScrapeAnnotations = ScrapeAnnotations()
+    opentelemetry: OpenTelemetry = OpenTelemetry()
+    monitoring: Monitoring = Monitoring()
+    test: TestPod = TestPod()
+    metadata: Metadata = Field({})
+    labels: Texts = Field({})
+    annotations: Texts = Field({})
+    pod_labels: Texts = Field({})
+    pod_annotations: Texts = Field({})
+    node_selector: Texts = Field({})
+    tolerations: Objects = Field([])
+    affinity: dict[str, Any] = Field({})
+    priority_class_name: DnsName = ""
+    extra_env: list[EnvVariable] = Field([])
+    env_from: EnvFrom = Field([])
+    extra_volumes: Objects = Field([])
+    extra_volume_mounts: Objects = Field([])
+    init_containers: Containers = Field([])
+    extra_containers: Containers = Field([])
+    extra_objects: Extras = Field([])

@@ -1,0 +1,265 @@
+"""The typed Helm values: the one source of names, types, bounds and defaults."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from canopy.config.access import AuthValues, RateLimitValues
+from canopy.config.others import OthersValues
+from canopy.config.section import Section
+from canopy.config.servers import ServerUrl
+from canopy.config.summaries import (
+    OF_A_SERVER,
+    OF_THE_EMBEDDED_MODEL,
+    Asked,
+    SummarizationValues,
+    SummarizeValues,
+    SystemPrompt,
+    says_something,
+)
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+Assessment = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+
+# What `rating` means in requests and filters beside labels; digits are scores.
+TAKEN_RATINGS = {"thumbs_up", "thumbs_down", "positive", "neutral", "negative"}
+
+
+# What a vote assesses unless it says otherwise, and the one name whose votes are satisfaction.
+SATISFACTION = "user_satisfaction"
+# The names that Canopy gives to people's verdicts itself, in its store and in MLflow: nothing else may have them.
+OWN_ASSESSMENTS = {"satisfaction_score", "satisfaction_label", "ab_preference"}
+
+
+def _refuse_repeated(names: list[str], where: str) -> None:
+    if len(set(names)) < len(names):
+        raise ValueError(f"{where}: each name may stand once")
+
+
+class Label(Section):
+    """A rating of one's own beside thumbs and scores."""
+
+    name: Name = Field(description="What clients send as `rating`.")
+    sentiment: Literal["positive", "neutral", "negative"] = Field(
+        "neutral", description="How statistics and the export count it."
+    )
+
+
+type Sentiment = Literal[-1, 0, 1]
+
+# How statistics count a label: for the response, against it, or neither.
+SENTIMENTS: dict[str, Sentiment] = {"positive": 1, "neutral": 0, "negative": -1}
+
+
+class FeedbackValues(Section):
+    """Votes on responses."""
+
+    enabled: bool = Field(True, description="Serve /feedback and its dashboard.")
+    reasons: list[Name] = Field(
+        ["inaccurate", "incomplete", "too_long", "too_short", "off_topic", "hard_to_read"],
+        max_length=20,
+        description="Categories that a vote may give as reasons.",
+    )
+    labels: list[Label] = Field([], max_length=20, description="Ratings beside thumbs and 1 to 5.")
+    names: list[Assessment] = Field(
+        [SATISFACTION],
+        max_length=20,
+        description="What a vote may assess (its `name`). Satisfaction counts `user_satisfaction` alone.",
+    )
+    voters_per_response: int = Field(
+        10,
+        ge=1,
+        le=1_000_000,
+        description="With `auth.mode: open`: from how many sessions and users one response takes votes.",
+    )
+
+    @model_validator(mode="after")
+    def _names(self) -> Self:
+        for name in self.names:
+            if name in OWN_ASSESSMENTS:
+                raise ValueError(f"names: `{name}` means something else already")
+        _refuse_repeated(self.names, "names")
+        return self
+
+    @model_validator(mode="after")
+    def _distinct_labels(self) -> Self:
+        for name in (label.name for label in self.labels):
+            if name in TAKEN_RATINGS or name.isdigit():
+                raise ValueError(f"labels: `{name}` means something else already")
+        _refuse_repeated(self.reasons, "reasons")
+        return self
+
+
+class AbTestingValues(Section):
+    """Comparisons of two prompts."""
+
+    enabled: bool = Field(False, description="Run both prompts and ask which response is better.")
+    percentage: float = Field(
+        100, ge=0, le=100, allow_inf_nan=False, description="Share of sessions, in percent, that get comparisons."
+    )
+    alpha: float = Field(
+        0.05, ge=1e-6, le=0.5, allow_inf_nan=False, description="Risk of a wrong decision, over a whole experiment."
+    )
+    prior: float = Field(
+        10,
+        ge=0.5,
+        le=10_000,
+        allow_inf_nan=False,
+        description="How close a race is expected: a = b of the Beta distribution behind the decision.",
+    )
+    delta: float = Field(
+        0.05,
+        gt=0,
+        lt=0.5,
+        allow_inf_nan=False,
+        description="Win rates within ½ ± delta make two prompts equivalent.",
+    )
+    n_max: int = Field(
+        2000, ge=1, le=100_000, description="Decisive votes after which an experiment ends as inconclusive."
+    )
+
+
+class MlflowValues(Section):
+    """MLflow, which gets traces and feedback and may hold the prompts."""
+
+    enabled: bool = Field(False, description="Send traces, with their texts, and feedback to MLflow.")
+    url: ServerUrl | None = Field(
+        None,
+        strict=False,
+        description="MLflow's server; the environment's CANOPY_MLFLOW_TOKEN takes a token.",
+    )
+    experiment: str = Field("canopy", min_length=1, max_length=200, description="The experiment that the traces go to.")
+
+
+class JudgeLabelValues(Section):
+    """One of the answers that a judge may give."""
+
+    name: Name = Field(description="What the judge answers.")
+    sentiment: Literal["positive", "neutral", "negative"] = Field(
+        "neutral", description="Whether it speaks for or against the response: `negative` ones are for the export."
+    )
+
+
+class JudgeValues(Section):
+    """A model that labels recorded responses."""
+
+    name: Name = Field(description="The name of its labels, in Canopy and in MLflow.")
+    instructions: SystemPrompt = Field(min_length=1, description="What to look at, and when to give which label.")
+    labels: list[JudgeLabelValues] = Field(
+        min_length=2, max_length=20, description="The answers that it may give; any other is an error."
+    )
+    model: str | None = Field(
+        None, min_length=1, max_length=200, description="The judge's model. Unset: `summarize.model`."
+    )
+    sample: float = Field(
+        10, ge=0.01, le=100, allow_inf_nan=False, description="The share of responses, in percent, that it judges."
+    )
+
+    @model_validator(mode="after")
+    def _own_name(self) -> Self:
+        if self.name in {SATISFACTION, *OWN_ASSESSMENTS}:
+            raise ValueError(f"name: `{self.name}` is what people's feedback is called")
+        return self
+
+
+_JUDGES = [
+    JudgeValues(
+        name="accuracy",
+        instructions=(
+            "Compare the response with the material that it was made from. Look for facts, names, numbers and causes "
+            "that the material does not have or that contradict it. What is left out is no error. Say 'accurate' when "
+            "everything is supported, 'minor_issues' when a detail is imprecise but nobody would be misled, and "
+            "'hallucination_detected' when something is made up or contradicts the material."
+        ),
+        labels=[
+            JudgeLabelValues(name="accurate", sentiment="positive"),
+            JudgeLabelValues(name="minor_issues", sentiment="neutral"),
+            JudgeLabelValues(name="hallucination_detected", sentiment="negative"),
+        ],
+    ),
+    JudgeValues(
+        name="quality",
+        instructions=(
+            "Judge how useful the response is to the person who asked. Does it do what the task says, with the main "
+            "points, at a fitting length, in a form that is easy to read? Say 'excellent' when nothing could be "
+            "better, 'good' when it serves its purpose, 'poor' when it misses main points or is hard to use, and "
+            "'off_topic' when it is about something else or does not do the task."
+        ),
+        labels=[
+            JudgeLabelValues(name="excellent", sentiment="positive"),
+            JudgeLabelValues(name="good", sentiment="positive"),
+            JudgeLabelValues(name="poor", sentiment="negative"),
+            JudgeLabelValues(name="off_topic", sentiment="negative"),
+        ],
+    ),
+]
+
+
+class JudgingValues(Section):
+    """How judges work."""
+
+    online: bool = Field(False, description="Judge a share of new responses in the background, while serving.")
+    concurrency: int = Field(2, ge=1, le=64, description="Questions to judges' models at once.")
+
+
+class MetricsValues(Section):
+    """Who may scrape."""
+
+    public: bool = Field(
+        False, description="Serve `/metrics` on the main port to everybody, also where others reach that port."
+    )
+
+
+class Values(OthersValues):
+    """Everything the values file may hold; a key that isn't here is an error."""
+
+    LLAMA_STACK_URL: ServerUrl | None = Field(
+        None, strict=False, description="The model server: OGX, Llama Stack or another. Unset: the embedded model."
+    )
+    MODEL_URL: ServerUrl | None = Field(None, strict=False, description="Another name of `LLAMA_STACK_URL`.")
+    summarize: SummarizeValues = SummarizeValues()
+    summarization: SummarizationValues | None = Field(
+        None, description="Today's workshop's name of `summarize`; its `endpoint` is `LLAMA_STACK_URL`."
+    )
+    feedback: FeedbackValues = FeedbackValues()
+    ab_testing: AbTestingValues = AbTestingValues()
+    mlflow: MlflowValues = MlflowValues()
+    judges: list[JudgeValues] = Field(
+        _JUDGES, max_length=20, description="The judges: a list of `name`, `instructions`, `labels`, `model`, `sample`."
+    )
+    judging: JudgingValues = JudgingValues()
+    auth: AuthValues = AuthValues()
+    rate_limits: RateLimitValues = RateLimitValues()
+    metrics: MetricsValues = MetricsValues()
+
+    @property
+    def asked(self) -> Asked:
+        """What a model is asked for a summary; what the values leave open depends on the model server."""
+        return self.summarize.asked(OF_A_SERVER if self.LLAMA_STACK_URL else OF_THE_EMBEDDED_MODEL)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_name_each(cls, values: Any) -> Any:
+        """Refuse two names of one thing, and take the model server's address by any of its names."""
+        if not isinstance(values, dict):
+            return values
+        section = values.get("summarization")
+        endpoint = section.get("endpoint") if isinstance(section, dict) else None
+        names = {name: values.get(name) for name in ("LLAMA_STACK_URL", "MODEL_URL")}
+        given = [(name, url) for name, url in {**names, "summarization.endpoint": endpoint}.items() if url]
+        for name, url in given[1:]:
+            if url != given[0][1]:
+                raise ValueError(f"{given[0][0]} and {name} are two names of one address. Keep one of them")
+        if section and says_something(values.get("summarize")):
+            raise ValueError("summarize and summarization are two names of one section. Keep one of them")
+        return {**values, "LLAMA_STACK_URL": given[0][1]} if given else values
+
+    @model_validator(mode="after")
+    def _under_own_name(self) -> Self:
+        """Take the section on summaries by either of its names."""
+        if self.summarization is None:
+            return self
+        own: dict[str, Any] = {"summarization": None}
+        if said := self.summarization.model_dump(exclude={"endpoint"}, exclude_unset=True):
+            own["summarize"] = SummarizeValues(**said)
+        return self.model_copy(update=own)

@@ -1,0 +1,80 @@
+"""A run's reports in object storage: S3, or a server that speaks its API.
+
+The library reads the usual variables: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, and AWS_ENDPOINT_URL for a
+server that isn't Amazon's. A pod without keys uses its identity.
+"""
+
+import mimetypes
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import obstore
+from obstore.exceptions import BaseError, NotFoundError, PermissionDeniedError, UnauthenticatedError
+from obstore.store import from_url
+
+from canopy.base.errors import ConfigError, PublishError
+from canopy.base.settings import storage_address
+from canopy.outgoing.proxies import passed_by, proxy_for
+
+if TYPE_CHECKING:  # a type of its stubs, which isn't there at run time
+    from obstore.store import ClientConfig
+
+_ADDRESS = re.compile(r"s3://[a-z0-9.-]+(/[^\s?#@]*)?")
+_ATTEMPT = timedelta(seconds=30)
+_PATIENCE = timedelta(minutes=2)  # with a storage that is restarted
+
+
+def upload(folder: Path, address: str, run_id: str) -> str:
+    """Copy the files of `folder` below `address` (`s3://BUCKET/PREFIX`), in a folder named after the run; its address.
+
+    The same run again replaces what it uploaded before. Raises ConfigError for an address that is none, PublishError
+    when the storage refuses or can't be reached.
+    """
+    if not _ADDRESS.fullmatch(address):
+        raise ConfigError(
+            "This is no address of a storage; give one such as s3://BUCKET/PREFIX, and keys in the environment."
+        )
+    place = f"{address.rstrip('/')}/{run_id}"
+    store = from_url(
+        place,
+        # An http:// endpoint is one that the operator has set.
+        client_options={"allow_http": True, "timeout": _ATTEMPT, **_proxies()},
+        retry_config={"max_retries": 5, "retry_timeout": _PATIENCE},
+    )
+    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        kind, _ = mimetypes.guess_type(file.name)
+        try:
+            obstore.put(
+                store,
+                file.relative_to(folder).as_posix(),
+                file,
+                attributes={"Content-Type": kind or "application/octet-stream"},  # a browser shows the page
+            )
+        except (BaseError, OSError) as error:
+            raise PublishError(f"{place}: {_said(error)}") from error
+    return place
+
+
+def _proxies() -> "ClientConfig":
+    """What the library doesn't find by itself. Raises PublishError for a proxy that it can't use."""
+    address = storage_address()
+    if (proxy_for(address) or "").startswith("socks"):
+        raise PublishError("Uploads can't go through a SOCKS proxy (ALL_PROXY): name the storage's host in NO_PROXY.")
+    passed = passed_by(address)
+    return {"proxy_url": passed[0], "proxy_excludes": passed[1]} if passed else {}
+
+
+def _said(error: Exception) -> str:
+    """Why it failed, without what the library or the server adds for developers."""
+    if code := re.search(r"<Code>(\w+)</Code>", str(error)):
+        return f"the storage refuses ({code[1]})."
+    if redirect := re.search(r"status code: (3\d\d)", str(error)):
+        where = "look at AWS_ENDPOINT_URL and AWS_REGION"
+        return f"the storage redirects ({redirect[1]}), which Canopy doesn't follow; {where}."
+    if isinstance(error, PermissionDeniedError | UnauthenticatedError):
+        return "the storage refuses the credentials; look at AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+    if isinstance(error, NotFoundError | FileNotFoundError):
+        return "there is no such bucket."
+    return "the storage can't be reached; look at AWS_ENDPOINT_URL and AWS_REGION."

@@ -1,0 +1,89 @@
+"""A run in a few numbers."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from statistics import fmean, median, quantiles
+
+from canopy.evals.results import Attempt, CaseStatus, Run, Score
+from canopy.stats.intervals import wilson
+
+
+@dataclass(frozen=True, slots=True)
+class ScorerOverview:
+    """What one scorer said of all answers. `mean` is None where it had no value at all.
+
+    Of `judged` answers it said whether they passed; none where it only informs.
+    """
+
+    name: str
+    mean: float | None
+    judged: int
+    passed: int
+    errors: int
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds."""
+
+    middle: float
+    p95: float
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The pass rate is that of the cases with a verdict, and `interval` Wilson's at 95 %; None without such a case."""
+
+    counts: dict[CaseStatus, int]
+    decided: int
+    pass_rate: float | None
+    interval: tuple[float, float] | None
+    scorers: list[ScorerOverview]
+    first_token: Timing | None
+    duration: Timing | None
+
+
+def overview(run: Run) -> Overview:
+    """Count. Scorers come in the order in which the cases name them."""
+    counts: dict[CaseStatus, int] = {"failed": 0, "unscored": 0, "awaiting_review": 0, "passed": 0}
+    for case in run.cases:
+        counts[case.status] += 1
+    attempts = [attempt for case in run.cases for attempt in case.attempts]
+    answered = [attempt for attempt in attempts if not attempt.error]
+    decided = counts["passed"] + counts["failed"]
+    return Overview(
+        counts=counts,
+        decided=decided,
+        pass_rate=counts["passed"] / decided if decided else None,
+        interval=wilson(counts["passed"], decided),
+        scorers=_scorers(attempts),
+        first_token=_timing(attempt.time_to_first_token for attempt in answered),
+        duration=_timing(attempt.duration for attempt in answered),
+    )
+
+
+def _scorers(attempts: Iterable[Attempt]) -> list[ScorerOverview]:
+    by_name: dict[str, list[Score]] = {}
+    for attempt in attempts:
+        for score in attempt.scores:
+            by_name.setdefault(score.scorer, []).append(score)
+    return [_scorer(name, scores) for name, scores in by_name.items()]
+
+
+def _scorer(name: str, scores: list[Score]) -> ScorerOverview:
+    values = [score.value for score in scores if score.value is not None]
+    return ScorerOverview(
+        name=name,
+        mean=fmean(values) if values else None,
+        judged=sum(score.passed is not None for score in scores),
+        passed=sum(score.passed is True for score in scores),
+        errors=len(scores) - len(values),
+    )
+
+
+def _timing(seconds: Iterable[float | None]) -> Timing | None:
+    known = [value for value in seconds if value is not None]
+    if not known:
+        return None
+    p95 = quantiles(known, n=20, method="inclusive")[-1] if len(known) > 1 else known[0]
+    return Timing(median(known), p95)

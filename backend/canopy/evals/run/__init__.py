@@ -1,0 +1,1 @@
+"""A run of the suites: backend, scorers, baseline, gate."""

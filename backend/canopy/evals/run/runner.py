@@ -1,0 +1,186 @@
+"""A run from suites to verdict: plan → backend → scorers → report → comparison → gate."""
+
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, Protocol
+
+from canopy import __version__
+from canopy.base.errors import ConfigError
+from canopy.base.ids import new_id
+from canopy.base.settings import Settings
+from canopy.evals import results
+from canopy.evals.report import html, junit
+from canopy.evals.results import CaseResult, Run, Target
+from canopy.evals.run.backend import PATIENCE, Backend, checked_url
+from canopy.evals.run.baseline import compare
+from canopy.evals.run.checkpoint import Checkpoint, kept, write
+from canopy.evals.run.evaluation import Evaluation
+from canopy.evals.run.gate import gate
+from canopy.evals.run.plan import Plan, SuitePlan, make_plan
+from canopy.evals.scorers import OpenScorers, open_scorers
+
+RESULTS, JUNIT, PAGE = "results.json", "junit.xml", "report.html"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a run is told. URLs without credentials; `timeout` in seconds for one answer."""
+
+    folder: Path
+    backend: str
+    output: Path
+    judge: str | None = None
+    judge_model: str | None = None
+    scoring: Literal["auto", "local", "llama-stack"] = "auto"
+    concurrency: int = 4
+    repeat: int = 1
+    timeout: float = 120
+    baseline: Path | None = None
+    resume: bool = False
+    retry_unusable: bool = False
+    patience: float = PATIENCE
+
+
+class Watcher(Protocol):
+    """Who is told how the run goes."""
+
+    def note(self, sentence: str) -> None:
+        """Something that a person should know."""
+        ...
+
+    def begin(self, cases: int, known: int) -> None:
+        """So many cases will be done, of which so many are known from an earlier run."""
+        ...
+
+    def case(self, result: CaseResult) -> None:
+        """A case is done."""
+        ...
+
+
+async def run(options: Options, settings: Settings, watcher: Watcher) -> Run:
+    """Run the suites, write the reports and return the run with its gate.
+
+    Raises ConfigError when it can't be done. Whatever ends it, cancellation too, leaves the reports of what was done.
+    """
+    backend_url = checked_url(options.backend, "--backend")
+    judge_url = checked_url(options.judge, "--judge") if options.judge else None
+    baseline = _baseline(options)
+    plan = make_plan(options.folder)
+    for note in plan.notes:
+        watcher.note(note)
+    async with AsyncExitStack() as stack:
+        token = settings.evals_token.get_secret_value() if settings.evals_token else None
+        client = Backend(
+            backend_url, token=token, timeout=options.timeout, patience=options.patience, tell=watcher.note
+        )
+        backend = await stack.enter_async_context(client)
+        parts = [part for part in plan.parts if any(case.reviewed for case in part.suite.cases)]
+        opened = {part.file: await _open(stack, part, judge_url, options, settings) for part in parts}
+        notices = (notice for each in opened.values() for notice in (each.notice, *each.told) if notice)
+        for notice in dict.fromkeys(notices):
+            watcher.note(notice)
+        target = await backend.target()
+        if options.resume and not (options.output / RESULTS).exists():
+            watcher.note(f"{options.output} holds no run to go on with, so this one begins anew.")
+        checkpoint = _begin(options, plan, target, judge_url, opened)
+        known = {result.id for result in checkpoint.run.cases}
+        todo = [(part, case) for part, case in plan.cases if case.id not in known]
+        watcher.begin(len(plan.cases), len(known))
+
+        def done(result: CaseResult) -> None:
+            checkpoint.add(result)
+            watcher.case(result)
+
+        try:
+            scorers = {file: each.scorers for file, each in opened.items()}
+            evaluation = Evaluation(backend, scorers, repeat=options.repeat, concurrency=options.concurrency)
+            await evaluation.all(todo, done)
+            _check_same(target, await backend.target())
+        except BaseException:
+            _write_reports(options.output, checkpoint, checkpoint.run)
+            raise
+    finished = checkpoint.run.model_copy(update={"finished_at": _now()})
+    comparison = compare(baseline, finished) if baseline else None
+    judged = finished.model_copy(update={"comparison": comparison, "gate": gate(plan, finished.cases, comparison)})
+    _write_reports(options.output, checkpoint, judged)
+    return judged
+
+
+def _baseline(options: Options) -> Run | None:
+    if options.baseline is None:
+        return None
+    if options.baseline.resolve() == (options.output / RESULTS).resolve():
+        raise ConfigError(
+            f"--baseline {options.baseline} is where this run writes its own results. Copy it to another place first, "
+            "or give another --output."
+        )
+    return results.load(options.baseline)
+
+
+async def _open(
+    stack: AsyncExitStack, part: SuitePlan, judge_url: str | None, options: Options, settings: Settings
+) -> OpenScorers:
+    opening = open_scorers(
+        part.suite.scoring_params,
+        part.path.parent,
+        judge_url=judge_url,
+        judge_model=options.judge_model,
+        scoring=options.scoring,
+        minimums=part.thresholds.minimums,
+        settings=settings,
+        rubrics=part.thresholds.rubrics,
+        scales=part.thresholds.scales,
+        retry_unusable=options.retry_unusable,
+    )
+    try:
+        return await stack.enter_async_context(opening)
+    except ConfigError as error:
+        raise ConfigError(f"{part.path}: {error.sentence}") from error
+
+
+def _begin(
+    options: Options, plan: Plan, target: Target, judge_url: str | None, opened: Mapping[str, OpenScorers]
+) -> Checkpoint:
+    """The report of a new run, or of the one that is to go on."""
+    on_server = any(each.scoring == "llama-stack" for each in opened.values())
+    run = Run(
+        id=new_id("run"),
+        started_at=_now(),
+        canopy_version=__version__,
+        target=target,
+        judge_url=judge_url,
+        scoring="llama-stack" if on_server else "local",
+        repeat=options.repeat,
+        rules=plan.rules(options.judge_model),
+        cases=[],
+    )
+    path = options.output / RESULTS
+    if options.resume and path.exists():
+        previous = results.load(path)
+        asked = [(part.file, case) for part, case in plan.cases]
+        cases = kept(previous, run, asked, retry_unusable=options.retry_unusable)
+        run = run.model_copy(update={"id": previous.id, "started_at": previous.started_at, "cases": cases})
+    options.output.mkdir(parents=True, exist_ok=True)
+    return Checkpoint(path, run, [case.id for _, case in plan.cases])
+
+
+def _check_same(before: Target, after: Target) -> None:
+    """A values file reloads while the backend runs; answers to two prompts are no evidence for either."""
+    if before.config_revision != after.config_revision:
+        raise ConfigError(
+            f"The backend's configuration changed during the run, from {before.config_revision} to "
+            f"{after.config_revision}, so its answers are of both. Run again."
+        )
+
+
+def _write_reports(folder: Path, checkpoint: Checkpoint, run: Run) -> None:
+    checkpoint.save(run)
+    write(folder / JUNIT, junit.render(run))
+    write(folder / PAGE, html.render(run).encode())
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

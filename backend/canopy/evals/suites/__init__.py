@@ -1,0 +1,1 @@
+"""Suites of cases: the files, read, edited and merged."""

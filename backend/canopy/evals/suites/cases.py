@@ -1,0 +1,146 @@
+"""Suites of cases: the files `*_tests.yaml` and the exports of feedback, in one format."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from canopy.base.errors import ConfigError
+from canopy.evals.suites.yaml_files import line_of, read
+from canopy.text import yaml_loader
+
+# An export that was downloaded beside the suites has a name of its own (and ` (1)` in it the second time), so a file
+# counts by what it holds as well.
+_EXPORT = [re.compile(rb"^%b[ \t]*:" % key, re.MULTILINE) for key in (b"endpoint", b"tests")]
+
+
+@dataclass(frozen=True, slots=True)
+class EvalCase:
+    """A prompt and what a good answer to it looks like. Without an expected result it awaits review."""
+
+    id: str
+    prompt: str
+    expected_result: str
+
+    @property
+    def reviewed(self) -> bool:
+        """Whether a person has written what is expected."""
+        return bool(self.expected_result.strip())
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """Cases of one endpoint and how answers to them are scored: scorer → its parameters (None: it has none)."""
+
+    name: str
+    description: str
+    endpoint: str
+    scoring_params: dict[str, dict[str, Any] | None]
+    cases: list[EvalCase]
+    placeholders: int = 0  # tests without prompt and expected result, which are left out
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("is blank")
+    return text
+
+
+def _path(text: str) -> str:
+    if not re.fullmatch(r"/[^/\s?#][^\s?#]*", text):
+        raise ValueError("must be a path of the backend, such as `/summarize`")
+    return text
+
+
+type _Name = Annotated[str, AfterValidator(_not_blank)]
+
+
+class _SuiteEntry(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+# A key without anything behind it is null.
+type _Text = Annotated[str, BeforeValidator(lambda value: "" if value is None else value)]
+
+
+class _Test(_SuiteEntry):
+    prompt: _Text
+    expected_result: _Text = ""
+
+    @property
+    def is_placeholder(self) -> bool:
+        """Whether it only shows where a test would stand, as in the workshop's suites."""
+        return not self.prompt.strip() and not self.expected_result.strip()
+
+    @model_validator(mode="after")
+    def _has_a_prompt(self) -> Self:
+        if self.expected_result.strip() and not self.prompt.strip():
+            raise ValueError("`prompt` is blank, and `expected_result` isn't")
+        return self
+
+
+class _File(_SuiteEntry):
+    name: _Name
+    description: str = ""
+    model: Any = None  # the workshop's suites name the model that the backend has; what it has is its own affair
+    endpoint: Annotated[str, AfterValidator(_path)]
+    scoring_params: dict[_Name, dict[str, Any] | None] = Field(min_length=1)
+    tests: list[_Test]
+
+
+def case_id(endpoint: str, prompt: str) -> str:
+    """`case_` and 16 hex digits; the same endpoint and prompt have the same id in every file and run."""
+    # An endpoint holds no line break, so no two pairs give the same bytes.
+    return f"case_{hashlib.sha256(f'{endpoint}\n{prompt}'.encode()).hexdigest()[:16]}"
+
+
+def find(folder: Path) -> list[Path]:
+    """The suites below a folder, sorted: `*_tests.yaml`, and other YAML files that hold an exported dataset.
+
+    What lies in hidden folders is left alone. A file is itself. Raises ConfigError when there is none.
+    """
+    if folder.is_file():
+        return [folder]
+    if not folder.is_dir():
+        raise ConfigError(f"There is no folder {folder}.")
+    files = sorted(path for path in folder.rglob("*.y*ml") if _is_suite(path, folder))
+    if not files:
+        raise ConfigError(f"{folder} holds no suite: no file `*_tests.yaml`, and no exported dataset.")
+    return files
+
+
+def _is_suite(path: Path, folder: Path) -> bool:
+    if any(part.startswith(".") for part in path.relative_to(folder).parts):
+        return False
+    if path.suffix not in (".yaml", ".yml") or not path.is_file():
+        return False
+    return path.stem.endswith("_tests") or _is_export(path)
+
+
+def _is_export(path: Path) -> bool:
+    """Whether a file has the keys of a dataset. One that nothing could load is none."""
+    if path.stat().st_size > yaml_loader.LARGEST:
+        return False
+    content = yaml_loader.read_bytes(path)
+    return all(key.search(content) for key in _EXPORT)
+
+
+def load(path: Path) -> Suite:
+    """Read a suite. Raises ConfigError with the file, the line and what is wrong there."""
+    file, root = read(path, _File)
+    cases: dict[str, EvalCase] = {}
+    lines: dict[str, int] = {}
+    for number, test in enumerate(file.tests):
+        if test.is_placeholder:
+            continue
+        identifier, line = case_id(file.endpoint, test.prompt), line_of(root, "tests", number)
+        if identifier in cases:
+            raise ConfigError(
+                f"{path}: the prompt on line {line} stands on line {lines[identifier]} as well; keep one of the two."
+            )
+        cases[identifier], lines[identifier] = EvalCase(identifier, test.prompt, test.expected_result), line
+    placeholders = sum(test.is_placeholder for test in file.tests)
+    return Suite(file.name, file.description, file.endpoint, file.scoring_params, list(cases.values()), placeholders)

@@ -1,0 +1,236 @@
+"""One text, both prompts, at once and blinded. Each side is a generation of its own; people vote on the pair."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import replace
+from typing import NamedTuple, TypedDict
+
+from opentelemetry.trace import get_current_span
+
+from canopy.base.errors import StoreError
+from canopy.base.ids import new_id
+from canopy.config.source import Config, ConfigSource
+from canopy.config.summaries import Arm
+from canopy.experiments.assignment import compares, experiment_id, prompt_b_side
+from canopy.generation.pipeline import GenerationRequest, Pipeline
+from canopy.generation.prompts import prompt
+from canopy.inference.protocol import Deltas
+from canopy.stats.sequential import DecisionRule
+from canopy.store.experiments.experiment import SIDES, Comparison, Experiment, Side
+from canopy.store.generations.generation import Generation
+from canopy.store.protocol import Store
+from canopy.telemetry import Telemetry
+from canopy.telemetry.events import GenerationFinished, StoreFailed
+
+_AHEAD = 16  # pieces of the replies that wait for the reader; then both sides do
+
+
+class ComparisonStarted(NamedTuple):
+    """The first thing of every comparison. Which arm stands on which side is not in it."""
+
+    comparison_id: str
+
+
+class SideChunk(NamedTuple):
+    """More of one side's reply."""
+
+    side: Side
+    deltas: Deltas
+
+
+class SideFinished(NamedTuple):
+    """One side is complete and recorded."""
+
+    side: Side
+    generation: Generation
+
+
+class SideFailed(NamedTuple):
+    """One side failed. The other goes on, but nobody can vote."""
+
+    side: Side
+    error: Exception
+
+
+type Item = ComparisonStarted | SideChunk | SideFinished | SideFailed
+
+
+class _Ends:
+    """Keeps the ends of both sides from the log and the metrics until both have ended.
+
+    Counted one by one, the tokens of the side that has just ended would tell anybody who reads /metrics its prompt.
+    """
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._telemetry = telemetry
+        self._kept: list[GenerationFinished] | None = []
+
+    def add(self, event: GenerationFinished) -> None:
+        """Keep one; what comes after `tell` goes out at once."""
+        if self._kept is None:
+            self._telemetry.emit(event)
+        else:
+            self._kept.append(event)
+
+    def tell(self) -> None:
+        """Both have ended."""
+        kept, self._kept = self._kept or [], None
+        for event in kept:
+            self._telemetry.emit(event)
+
+
+class ComparisonRunner:
+    """Runs comparisons and records those that can be voted on."""
+
+    def __init__(
+        self, config: ConfigSource, pipeline: Pipeline, store: Store, telemetry: Telemetry, lifetime: float
+    ) -> None:
+        """`lifetime` is how many seconds people have to vote."""
+        self._config = config
+        self._pipeline = pipeline
+        self._store = store
+        self._telemetry = telemetry
+        self._lifetime = int(lifetime * 1_000_000)
+
+    def check(self) -> Config:
+        """The config in force. Raises FeatureDisabled when it has A/B testing off."""
+        return self._config.having("ab_testing", "A/B testing")
+
+    def chosen(self, question: GenerationRequest, config: Config) -> bool:
+        """Whether this session is in the share that gets comparisons. One that isn't is assigned to the prompt."""
+        chosen = compares(question.session_id or question.user_id, config.values.ab_testing.percentage)
+        if not chosen:
+            self._telemetry.traces.assigned(get_current_span(), question.arm, config.revision, None, {})
+        return chosen
+
+    async def compare(self, question: GenerationRequest, config: Config) -> AsyncGenerator[Item]:
+        """Yield both replies as they arrive, mixed.
+
+        `config` is what `check` returned: both sides run under it, whatever changes meanwhile. Their places are taken
+        together, so that no side waits for the other's. Raises Overloaded or RateLimited when there are none, the first
+        side's error when both fail before either has said a word, and StoreError, after everything else, when both are
+        complete but the pair could not be recorded. Closing the generator stops both sides at the model.
+        """
+        async with self._pipeline.places(question, len(SIDES)), aclosing(self._placed(question, config)) as items:
+            async for item in items:
+                yield item
+
+    async def _placed(self, question: GenerationRequest, config: Config) -> AsyncGenerator[Item]:
+        """Both replies, when the places are held."""
+        created_at = time.time_ns() // 1000
+        comparison_id, b_side = new_id("cmp"), prompt_b_side()
+        queue: asyncio.Queue[SideChunk | SideFinished | SideFailed] = asyncio.Queue(_AHEAD)
+        ends = _Ends(self._telemetry)
+        shared = replace(question, config=config, comparison_id=comparison_id, finished=ends.add, placed=True)
+        # The sides start in the order of the columns, whatever stands in them, so that no order tells which is which.
+        tasks = [
+            asyncio.create_task(self._side(side, replace(shared, arm=_arm(side, b_side)), queue)) for side in SIDES
+        ]
+        generations: dict[Side, Generation] = {}
+        failures: list[SideFailed] = []
+        begun = False
+        try:
+            while len(generations) + len(failures) < len(SIDES):
+                item = await queue.get()
+                if isinstance(item, SideFailed):
+                    failures.append(item)
+                    if not begun:  # perhaps the other side fails as well
+                        continue
+                if not begun:
+                    begun = True
+                    yield ComparisonStarted(comparison_id)
+                    for failure in failures:
+                        yield failure
+                if isinstance(item, SideFinished):
+                    generations[item.side] = item.generation
+                    if len(generations) == len(SIDES):
+                        break
+                yield item
+            if not begun:
+                raise failures[0].error
+            if not failures:
+                recorded = await self._record(question, config, comparison_id, created_at, b_side, generations)
+                yield item  # the last side's end: from here on a vote finds its comparison
+                if not recorded:
+                    raise StoreError("The comparison is complete, but it could not be recorded, so nobody can vote.")
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            ends.tell()
+
+    async def _side(
+        self, side: Side, question: GenerationRequest, queue: asyncio.Queue[SideChunk | SideFinished | SideFailed]
+    ) -> None:
+        try:
+            async with aclosing(self._pipeline.generate(question)) as reply:
+                async for item in reply:
+                    await queue.put(SideFinished(side, item) if isinstance(item, Generation) else SideChunk(side, item))
+        except Exception as error:  # noqa: BLE001  # whatever it is, the other side goes on and the reader is told
+            await queue.put(SideFailed(side, error))
+
+    async def _record(
+        self,
+        question: GenerationRequest,
+        config: Config,
+        comparison_id: str,
+        created_at: int,
+        b_side: Side,
+        generations: dict[Side, Generation],
+    ) -> bool:
+        comparison = Comparison(
+            id=comparison_id,
+            experiment=_experiment(config, generations["a"], created_at),
+            created_at=created_at,
+            expires_at=time.time_ns() // 1000 + self._lifetime,
+            trace_id=question.trace_id,
+            session_id=question.session_id,
+            user_id=question.user_id,
+            config_revision=config.revision,
+            prompt_b_side=b_side,
+            generation_a=generations["a"].id,
+            generation_b=generations["b"].id,
+            user_proof=question.user_proof,
+        )
+        try:
+            await self._store.record_comparison(comparison)
+        except StoreError as error:
+            self._telemetry.emit(StoreFailed(error=error.in_full, trace_id=question.trace_id))
+            return False
+        return True
+
+
+def _arm(side: Side, b_side: Side) -> Arm:
+    return "prompt_b" if side == b_side else "prompt"
+
+
+def _experiment(config: Config, generation: Generation, created_at: int) -> Experiment:
+    asked = config.values.asked
+    ab = config.values.ab_testing
+    a, b = prompt(asked.prompt), prompt(asked.prompt_b)
+    return Experiment(
+        id=experiment_id(a.id, b.id, generation.model, asked.temperature, asked.max_tokens),
+        created_at=created_at,
+        prompt_id=a.id,
+        prompt_text=a.text,
+        prompt_b_id=b.id,
+        prompt_b_text=b.text,
+        model=generation.model,
+        temperature=asked.temperature,
+        max_tokens=asked.max_tokens,
+        rule=DecisionRule(ab.alpha, ab.prior, ab.delta, ab.n_max),
+    )
+
+
+class ArmBySide(TypedDict):
+    """The key in the values of each side's prompt."""
+
+    a: Arm
+    b: Arm
+
+
+def prompts_by_side(b_side: Side) -> ArmBySide:
+    """Which arm stands on which side: what nobody is told before the vote."""
+    return {"a": _arm("a", b_side), "b": _arm("b", b_side)}

@@ -1,0 +1,252 @@
+"""What an experiment's ballots say: the same numbers for the page, for programs and for the terminal."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import NamedTuple, TypedDict, cast
+
+from canopy.base.clock import iso
+from canopy.base.errors import ExperimentNotFound
+from canopy.experiments.decision import Decision, Status, decide
+from canopy.stats.sequential import confidence_sequence
+from canopy.store.experiments.experiment import BallotCounts, Experiment, FirstBallot
+from canopy.text.yaml_scalars import scalar
+
+_POINTS = 120  # of the picture, at most
+
+
+class Point(NamedTuple):
+    """The win rate of Prompt B and its interval, as they were after a decisive vote."""
+
+    n: int
+    timestamp: int
+    win_rate: float
+    low: float
+    high: float
+
+
+class PromptPayload(TypedDict):
+    """A prompt's text and its content hash."""
+
+    id: str
+    text: str
+
+
+class RulePayload(TypedDict):
+    """How the experiment is decided, frozen when it began."""
+
+    alpha: float
+    prior: float
+    delta: float
+    n_max: int
+
+
+class ExperimentPayload(TypedDict):
+    """What is compared."""
+
+    id: str
+    created_at: str
+    prompt: PromptPayload
+    prompt_b: PromptPayload
+    model: str
+    temperature: float
+    max_tokens: int
+    rule: RulePayload
+
+
+class BallotStatisticsPayload(TypedDict):
+    """The first ballot of each voter; `n` is the number of decisive ones. Shares are null without any."""
+
+    voters: int
+    n: int
+    wins_a: int
+    wins_b: int
+    ties: int
+    both_bad: int
+    win_rate_b: float | None
+    interval: list[float]
+    e_value: float
+    e_a: float
+    e_b: float
+    left_share: float | None
+    prompt_b_left: int
+
+
+class DecisionPayload(TypedDict):
+    """What to do, given the votes so far; `values` is what to write in the values file, null where that is nothing."""
+
+    status: Status
+    sentence: str
+    statistician: str
+    more_votes: int | None
+    next_step: str
+    values: str | None
+
+
+class ReportPayload(TypedDict):
+    """One experiment's report."""
+
+    experiment: ExperimentPayload
+    statistics: BallotStatisticsPayload
+    decision: DecisionPayload
+
+
+class NextStep(NamedTuple):
+    """What to do now: a sentence and, where the values should change, what to write in the values file."""
+
+    sentence: str
+    snippet: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentReport:
+    """Everything about one experiment.
+
+    `counts` has every ballot; `voters`, `n`, the wins, `ties` and `both_bad` have one for each voter, the first. `n` is
+    the number of decisive ones. `left_share` is the share of left-hand choices among those, None without any.
+    """
+
+    experiment: Experiment
+    counts: BallotCounts
+    voters: int
+    n: int
+    wins_a: int
+    wins_b: int
+    ties: int
+    both_bad: int
+    win_rate_b: float | None
+    interval: tuple[float, float]
+    decision: Decision
+    left_share: float | None
+    trajectory: list[Point]
+    next_step: NextStep
+    ballots: Sequence[FirstBallot]
+
+
+def chosen(experiments: Sequence[Experiment], wanted: str | None) -> Experiment | None:
+    """The experiment with that id, else the one used last; None where there is none. Raises ExperimentNotFound."""
+    if wanted is None:
+        return experiments[0] if experiments else None
+    for experiment in experiments:
+        if experiment.id == wanted:
+            return experiment
+    raise ExperimentNotFound("There is no experiment with this id.")
+
+
+def report_on(
+    experiment: Experiment, counts: BallotCounts, ballots: Sequence[FirstBallot], section: str = "summarize"
+) -> ExperimentReport:
+    """Put the report together from every voter's first ballot, in the order in which they came.
+
+    `section` is where the values file has the prompts.
+    """
+    wins_a = sum(ballot.winner == "prompt" for ballot in ballots)
+    wins_b = sum(ballot.winner == "prompt_b" for ballot in ballots)
+    n = wins_a + wins_b
+    left = sum(ballot.preference == "a" for ballot in ballots)
+    decision = decide(wins_a, wins_b, experiment.rule)
+    return ExperimentReport(
+        experiment=experiment,
+        counts=counts,
+        voters=len(ballots),
+        n=n,
+        wins_a=wins_a,
+        wins_b=wins_b,
+        ties=sum(ballot.preference == "tie" for ballot in ballots),
+        both_bad=sum(ballot.preference == "both_bad" for ballot in ballots),
+        win_rate_b=wins_b / n if n else None,
+        interval=decision.interval,
+        decision=decision,
+        left_share=left / n if n else None,
+        trajectory=_trajectory(experiment, ballots, n),
+        next_step=_next_step(experiment, decision, section),
+        ballots=ballots,
+    )
+
+
+def payload(report: ExperimentReport) -> ReportPayload:
+    """The report for programs."""
+    it, decision = report.experiment, report.decision
+    return {
+        "experiment": {
+            "id": it.id,
+            "created_at": iso(it.created_at),
+            "prompt": {"id": it.prompt_id, "text": it.prompt_text},
+            "prompt_b": {"id": it.prompt_b_id, "text": it.prompt_b_text},
+            "model": it.model,
+            "temperature": it.temperature,
+            "max_tokens": it.max_tokens,
+            "rule": cast(RulePayload, it.rule._asdict()),
+        },
+        "statistics": {
+            "voters": report.voters,
+            "n": report.n,
+            "wins_a": report.wins_a,
+            "wins_b": report.wins_b,
+            "ties": report.ties,
+            "both_bad": report.both_bad,
+            "win_rate_b": report.win_rate_b,
+            "interval": list(report.interval),
+            "e_value": decision.evidence.e_value,
+            "e_a": decision.evidence.e_a,
+            "e_b": decision.evidence.e_b,
+            "left_share": report.left_share,
+            "prompt_b_left": report.counts.prompt_b_left,
+        },
+        "decision": {
+            "status": decision.status,
+            "sentence": decision.sentence,
+            "statistician": decision.statistician,
+            "more_votes": decision.more_votes,
+            "next_step": report.next_step.sentence,
+            "values": report.next_step.snippet,
+        },
+    }
+
+
+def _trajectory(experiment: Experiment, ballots: Sequence[FirstBallot], n: int) -> list[Point]:
+    """The course of the interval: evenly spaced votes, the last one always among them."""
+    every = max(1, ceil(n / _POINTS))
+    points = []
+    seen = wins_b = 0
+    for ballot in ballots:
+        if ballot.winner is None:
+            continue
+        seen += 1
+        wins_b += ballot.winner == "prompt_b"
+        if seen % every == 0 or seen == n:
+            rule = experiment.rule
+            low, high = confidence_sequence(wins_b, seen - wins_b, prior=rule.prior, alpha=rule.alpha)
+            points.append(Point(seen, ballot.timestamp, wins_b / seen, low, high))
+    return points
+
+
+def _next_step(experiment: Experiment, decision: Decision, section: str) -> NextStep:
+    end_comparison = _snippet(section, {"prompt_b": ""})
+    match decision.status:
+        case "promote_b":
+            return NextStep(
+                "Make Prompt B the prompt of everybody, and test the next candidate when you have one.",
+                _snippet(section, {"prompt": experiment.prompt_b_text, "prompt_b": ""}),
+            )
+        case "keep_a":
+            return NextStep("Keep Prompt A and take Prompt B out, or put a new candidate in its place.", end_comparison)
+        case "equivalent":
+            return NextStep(
+                "People don't tell the two apart. Keep whichever is cheaper to run, and test a bolder candidate.",
+                end_comparison,
+            )
+        case "inconclusive":
+            return NextStep(
+                "The votes that the experiment was given are used up without a decision. Keep Prompt A, and test a "
+                "candidate that differs more.",
+                end_comparison,
+            )
+        case "collecting":
+            more = f"about {decision.more_votes:,} more decisive votes" if decision.more_votes else "more votes"
+            return NextStep(f"Let it run: it may take {more}. Looking at it meanwhile does no harm.", None)
+
+
+def _snippet(section: str, texts: dict[str, str]) -> str:
+    """The change in the values file, each text on one line and exact."""
+    return "\n".join([f"{section}:", *(f"  {key}: {scalar(text)}" for key, text in texts.items())]) + "\n"

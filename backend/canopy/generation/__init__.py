@@ -1,0 +1,1 @@
+"""One model call from question to record. Read `pipeline` first."""

@@ -1,0 +1,147 @@
+"""A bound on concurrent generations, with a short queue in front of it, both shared fairly."""
+
+import asyncio
+import math
+from collections import Counter, deque
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from canopy.auth.askers import Asker
+from canopy.base.errors import Overloaded, RateLimited
+from canopy.telemetry import Metrics
+
+_SHARE = 4  # a known asker gets a quarter of the places and of the queue,
+_LEAST = 2  # or this many where a quarter is less: a comparison takes two
+
+
+@dataclass(eq=False, slots=True)
+class _Waiter:
+    """Somebody who waits for places, all of them at once."""
+
+    key: str
+    places: int
+    most: int  # places that this asker may hold
+    admitted: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
+class Admission:
+    """At most `limit` generations at once; `queue` more wait up to `timeout` seconds for their turn.
+
+    Those who wait take turns by asker, and each asker's own requests are served in their order. An asker whom Canopy
+    knows holds a share of the places and of the queue at most, so that nobody keeps out all others.
+    """
+
+    def __init__(self, limit: int, queue: int, timeout: float, metrics: Metrics, per_asker: int | None = None) -> None:
+        """`per_asker` is how many places one known asker may hold; None: a quarter, but at least two."""
+        self._limit = limit
+        self._queue = queue
+        self._timeout = timeout
+        self._metrics = metrics
+        self._most = min(limit, per_asker or _share(limit))
+        self._free = limit
+        self._held: Counter[str] = Counter()  # by asker, of those who hold any
+        self._waiting: dict[str, deque[_Waiter]] = {}  # by asker, whose turn is next first
+
+    @asynccontextmanager
+    async def places(self, asker: Asker, wanted: int = 1) -> AsyncGenerator[None]:
+        """Hold places for so many generations, taken at once; where there are fewer at all, those.
+
+        Raises Overloaded when the queue is full or the wait too long, and RateLimited when the asker's own share is.
+        """
+        most = self._most if asker.known else self._limit
+        waiter = _Waiter(asker.key, min(wanted, most), most)
+        self._waiting.setdefault(waiter.key, deque()).append(waiter)
+        self._serve()
+        if not waiter.admitted.done():
+            await self._wait(waiter, asker)
+        try:
+            yield
+        finally:
+            self._give_back(waiter)
+
+    async def _wait(self, waiter: _Waiter, asker: Asker) -> None:
+        try:
+            self._check_queue(waiter, asker)
+            self._metrics.generations_queued.set(self._queued)
+            async with asyncio.timeout(self._timeout):
+                await waiter.admitted
+        except BaseException as error:
+            if waiter.admitted.done() and not waiter.admitted.cancelled():  # its turn came in this very moment
+                self._give_back(waiter)
+            else:
+                self._leave(waiter)
+            if isinstance(error, TimeoutError):
+                raise self._too_long(waiter) from error
+            raise
+        finally:
+            self._metrics.generations_queued.set(self._queued)
+
+    @property
+    def _queued(self) -> int:
+        return sum(len(waiters) for waiters in self._waiting.values())
+
+    def _check_queue(self, waiter: _Waiter, asker: Asker) -> None:
+        if self._queued > self._queue:
+            raise Overloaded("Too many summaries are being written right now. Try again in a moment.", retry_after=2)
+        own = len(self._waiting[waiter.key])
+        if asker.known and own > _share(self._queue):
+            raise RateLimited(
+                f"You have {self._held[waiter.key]} summaries under way and {own - 1} waiting, which is as many as one "
+                "person may. Wait for one to end.",
+                retry_after=2,
+            )
+
+    def _too_long(self, waiter: _Waiter) -> Overloaded | RateLimited:
+        if self._held[waiter.key] + waiter.places > waiter.most:
+            return RateLimited(
+                f"You have {self._held[waiter.key]} summaries under way, which is as many as one person may. "
+                "Wait for one to end.",
+                retry_after=5,
+            )
+        return Overloaded("All places at the model stayed taken. Try again in a moment.", retry_after=5)
+
+    def _serve(self) -> None:
+        """Admit whose turn it is, for as long as there is a place."""
+        while waiter := self._next():
+            if waiter.places > self._free:  # it waits for a second place, which those behind it must not take
+                return
+            self._free -= waiter.places
+            self._held[waiter.key] += waiter.places
+            self._metrics.generations_in_flight.inc(waiter.places)
+            waiter.admitted.set_result(None)
+            self._leave(waiter, serve=False)
+            if waiters := self._waiting.pop(waiter.key, None):
+                self._waiting[waiter.key] = waiters  # the asker's next turn comes after everybody else's
+
+    def _next(self) -> _Waiter | None:
+        """The first in turn whose asker may hold what it wants."""
+        return next(
+            (
+                waiters[0]
+                for waiters in self._waiting.values()
+                if not waiters[0].admitted.cancelled()  # it is about to leave
+                and self._held[waiters[0].key] + waiters[0].places <= waiters[0].most
+            ),
+            None,
+        )
+
+    def _leave(self, waiter: _Waiter, *, serve: bool = True) -> None:
+        waiters = self._waiting[waiter.key]
+        waiters.remove(waiter)
+        if not waiters:
+            del self._waiting[waiter.key]
+        if serve:  # it may have stood in others' way
+            self._serve()
+
+    def _give_back(self, waiter: _Waiter) -> None:
+        self._free += waiter.places
+        self._held[waiter.key] -= waiter.places
+        if not self._held[waiter.key]:
+            del self._held[waiter.key]
+        self._metrics.generations_in_flight.dec(waiter.places)
+        self._serve()
+
+
+def _share(whole: int) -> int:
+    return max(_LEAST, math.ceil(whole / _SHARE))

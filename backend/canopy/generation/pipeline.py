@@ -1,0 +1,298 @@
+"""One generation from question to record: flag → prompt → place → model → deltas → record. Read this first."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
+from dataclasses import dataclass, field
+
+from opentelemetry.trace import Span, Status, StatusCode, get_current_span
+
+from canopy.auth.askers import NOBODY, Asker
+from canopy.auth.budgets import Budgets
+from canopy.base.errors import CanopyError, ShuttingDown, StoreError
+from canopy.base.ids import new_id
+from canopy.config.source import Config, ConfigSource
+from canopy.config.summaries import Arm
+from canopy.generation.admission import Admission
+from canopy.generation.features import Feature
+from canopy.generation.prompts import Prompt
+from canopy.inference.protocol import ChatRequest, Completed, Deltas, Inference, Message
+from canopy.store.generations.generation import Generation
+from canopy.store.generations.generation import Status as GenerationStatus
+from canopy.store.protocol import Store
+from canopy.store.voters import Proof
+from canopy.telemetry import Telemetry
+from canopy.telemetry.events import GenerationFinished, StoreFailed
+from canopy.telemetry.traces import span_id_of
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRequest:
+    """What a client asks of a feature. `messages` end with the client's question; for a summary that is the text."""
+
+    feature: Feature
+    messages: tuple[Message, ...]
+    trace_id: str
+    session_id: str | None = None
+    user_id: str | None = None
+    user_proof: Proof | None = None
+    conversation: bool = False  # asked as a list of turns, and recorded as one, even if it has one turn
+    arm: Arm = "prompt"
+    config: Config | None = None  # to run under; None: the one that is in force when it starts
+    comparison_id: str | None = None  # which it is one side of
+    asker: Asker = NOBODY
+    evaluation: bool = False  # nobody's own question: it counts for nothing that is told of users
+    placed: bool = False  # whoever asks holds the place for it already
+    finished: Callable[[GenerationFinished], None] | None = None  # who tells the log and the metrics; None: at once
+
+
+@dataclass(slots=True)
+class _Call:
+    """A generation under way."""
+
+    id: str
+    question: GenerationRequest
+    config: Config
+    prompt: Prompt
+    request: ChatRequest
+    request_span: Span
+    span: Span
+    created_at: int
+    began: float
+    texts: list[str] = field(default_factory=list)
+    first_token: float | None = None
+
+
+class Pipeline:
+    """Runs generations and records each, however it ends."""
+
+    def __init__(
+        self,
+        config: ConfigSource,
+        inference: Inference,
+        store: Store,
+        telemetry: Telemetry,
+        admission: Admission,
+        recorded: Callable[[Generation], None],
+        budgets: Budgets,
+    ) -> None:
+        """`recorded` hears of every generation that is in the store, and returns at once."""
+        self._config = config
+        self._inference = inference
+        self._store = store
+        self._telemetry = telemetry
+        self._admission = admission
+        self._tell_recorded = recorded
+        self._budgets = budgets
+        self._interrupted = False
+        self._asking: set[asyncio.Task[object]] = set()
+        self._recordings: set[asyncio.Task[bool]] = set()
+
+    def check(self, feature: Feature) -> Config:
+        """The config in force. Raises FeatureDisabled when it has the feature's flag off."""
+        return self._config.having(feature.flag, feature.title)
+
+    def places(self, question: GenerationRequest, wanted: int = 1) -> AbstractAsyncContextManager[None]:
+        """Places for so many generations of one question. Entering raises Overloaded or RateLimited."""
+        return self._admission.places(question.asker, wanted)
+
+    async def generate(self, question: GenerationRequest) -> AsyncGenerator[Deltas | Generation]:
+        """Yield the reply as it arrives and, when it is complete and recorded, the record.
+
+        Raises FeatureDisabled, Overloaded, RateLimited, ShuttingDown, ModelError or PromptTooLong, and StoreError when
+        the reply is complete but could not be recorded. A failed generation is recorded as failed; one whose consumer
+        goes away (`aclose` or cancellation) as cancelled, and the model is told to stop.
+        """
+        config = question.config or self.check(question.feature)
+        async with nullcontext() if question.placed else self.places(question), self._known():
+            call = self._begin(question, config)
+            try:
+                async with aclosing(self._inference.stream(call.request)) as reply:
+                    async for item in reply:
+                        if isinstance(item, Completed):
+                            completed = item
+                            break
+                        if call.first_token is None:
+                            call.first_token = time.monotonic()
+                        call.texts += item
+                        yield item
+            except CanopyError as error:
+                await self._finish(call, _record(call, "failed", code=error.code), error.reason)
+                raise
+            except (asyncio.CancelledError, GeneratorExit) as error:
+                if self._interrupted and isinstance(error, asyncio.CancelledError):
+                    await self._finish(call, _record(call, "failed", code=ShuttingDown.code))
+                    raise _shutting_down() from error
+                await self._finish(call, _record(call, "cancelled"))
+                raise
+            except BaseException:
+                await self._finish(call, _record(call, "failed", code=CanopyError.code))
+                raise
+            generation = _record(call, "completed", completed=completed)
+            if await self._finish(call, generation):
+                yield generation
+            else:
+                raise StoreError("The summary is complete, but it could not be recorded, so it can't be rated.")
+
+    def interrupt(self) -> None:
+        """End what is under way, and whatever comes, with ShuttingDown."""
+        self._interrupted = True
+        for task in self._asking:
+            task.cancel()
+
+    async def close(self) -> None:
+        """Interrupt, and return when every generation is recorded."""
+        self.interrupt()
+        if self._asking:
+            await asyncio.wait(self._asking)
+        await asyncio.gather(*self._recordings)
+
+    @asynccontextmanager
+    async def _known(self) -> AsyncGenerator[None]:
+        """Let `interrupt` find the task that asks."""
+        if self._interrupted:
+            raise _shutting_down()
+        task = asyncio.current_task()
+        if task is not None:
+            self._asking.add(task)
+        try:
+            yield
+        finally:
+            if task is not None:
+                self._asking.discard(task)
+
+    def _begin(self, question: GenerationRequest, config: Config) -> _Call:
+        feature, values = question.feature, config.values
+        prompt = feature.prompt(values, question.arm)
+        model = self._inference.model_name(feature.model(values))
+        temperature, max_tokens = feature.temperature(values), feature.max_tokens(values)
+        generation_id = new_id("gen")
+        registered = config.registered.get(question.arm)
+        span = self._telemetry.traces.begin_model_call(
+            {
+                "gen_ai.operation.name": "chat",
+                "gen_ai.provider.name": "llama_stack",
+                "gen_ai.request.model": model,
+                "gen_ai.request.temperature": temperature,
+                "gen_ai.request.max_tokens": max_tokens,
+                "canopy.feature": feature.name,
+                "canopy.generation_id": generation_id,
+                "canopy.prompt_id": prompt.id,
+                **({"canopy.prompt_version": registered.reference} if registered else {}),
+                "canopy.config_revision": config.revision,
+                **({"canopy.evaluation": True} if question.evaluation else {}),
+            }
+        )
+        if question.comparison_id is not None:
+            its = {"canopy.generation_id": generation_id, "canopy.prompt_id": prompt.id}
+            self._telemetry.traces.assigned(span, question.arm, config.revision, question.comparison_id, its)
+        request = ChatRequest(
+            model=model,
+            messages=(Message("system", prompt.text), *question.messages),
+            temperature=temperature,
+            max_tokens=max_tokens,
+            trace_headers=self._telemetry.traces.trace_headers(span, question.trace_id),
+            hide_thoughts=feature.hide_thoughts(values),
+        )
+        return _Call(
+            id=generation_id,
+            question=question,
+            config=config,
+            prompt=prompt,
+            request=request,
+            request_span=get_current_span(),
+            span=span,
+            created_at=time.time_ns() // 1000,
+            began=time.monotonic(),
+        )
+
+    async def _finish(self, call: _Call, generation: Generation, reason: str | None = None) -> bool:
+        """Record the generation even if the caller is cancelled meanwhile; whether that worked.
+
+        `reason` is what the model server said of a failure.
+        """
+        self._telemetry.traces.generated(call.request_span, call.span, generation)
+        _end_span(call.span, generation)
+        self._budgets.spend(call.question.asker, _size(generation))
+        tell = call.question.finished or self._telemetry.emit
+        recording = asyncio.create_task(self._recorded(GenerationFinished(generation, reason), tell))
+        self._recordings.add(recording)
+        recording.add_done_callback(self._recordings.discard)
+        return await asyncio.shield(recording)
+
+    async def _recorded(self, ended: GenerationFinished, tell: Callable[[GenerationFinished], None]) -> bool:
+        generation = ended.generation
+        try:
+            await self._store.record_generation(generation)
+        except StoreError as error:
+            self._telemetry.emit(StoreFailed(error=error.in_full, trace_id=generation.trace_id))
+            return False
+        tell(ended)
+        self._tell_recorded(generation)
+        return True
+
+
+def _size(generation: Generation) -> int:
+    """The bytes of the texts that are stored with it."""
+    turns = [turn["content"] for turn in generation.messages or ()]
+    return sum(len(text.encode()) for text in (generation.input_text, *turns, generation.response_text))
+
+
+def _shutting_down() -> ShuttingDown:
+    return ShuttingDown("Canopy is being restarted and could not finish the answer. Please try again.", retry_after=1)
+
+
+def _record(
+    call: _Call, status: GenerationStatus, *, completed: Completed | None = None, code: str | None = None
+) -> Generation:
+    question = call.question
+    registered = call.config.registered.get(question.arm)
+    return Generation(
+        id=call.id,
+        trace_id=question.trace_id,
+        created_at=call.created_at,
+        feature=question.feature.name,
+        status=status,
+        error_code=code,
+        session_id=question.session_id,
+        user_id=question.user_id,
+        prompt_id=call.prompt.id,
+        prompt_text=call.prompt.text,
+        model=call.request.model,
+        parameters={
+            "temperature": call.request.temperature,
+            "max_tokens": call.request.max_tokens,
+            **({"mlflow_prompt": registered.reference} if registered else {}),
+            **({"adapted": dict(completed.adapted)} if completed and completed.adapted else {}),
+        },
+        config_revision=call.config.revision,
+        input_text=question.messages[-1].content,
+        messages=[{"role": turn.role, "content": turn.content} for turn in question.messages]
+        if question.conversation
+        else None,
+        response_text=completed.answer(call.texts) if completed else "".join(call.texts),
+        finish_reason=completed.finish_reason if completed else None,
+        time_to_first_token=call.first_token - call.began if call.first_token is not None else None,
+        duration=time.monotonic() - call.began,
+        input_tokens=completed.input_tokens if completed else None,
+        output_tokens=completed.output_tokens if completed else None,
+        span_id=span_id_of(call.span),
+        comparison_id=question.comparison_id,
+        user_proof=question.user_proof,
+        evaluation=question.evaluation,
+    )
+
+
+def _end_span(span: Span, generation: Generation) -> None:
+    if span.is_recording():
+        if generation.finish_reason:
+            span.set_attribute("gen_ai.response.finish_reasons", [generation.finish_reason])
+        if generation.input_tokens is not None:
+            span.set_attribute("gen_ai.usage.input_tokens", generation.input_tokens)
+        if generation.output_tokens is not None:
+            span.set_attribute("gen_ai.usage.output_tokens", generation.output_tokens)
+        if generation.status == "failed":
+            span.set_attribute("error.type", generation.error_code or "")
+            span.set_status(Status(StatusCode.ERROR))
+    span.end()

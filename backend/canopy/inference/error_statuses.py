@@ -1,0 +1,186 @@
+"""A model server that answers with a status instead of an answer: what that means, and what to change."""
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from canopy.base.errors import (
+    CanopyError,
+    ModelBusy,
+    ModelContentFiltered,
+    ModelError,
+    ModelNotFound,
+    ModelTimeout,
+    ModelUnreachable,
+)
+from canopy.base.retry_after import seconds_in
+from canopy.inference.complaints import (
+    Complaint,
+    complaint_in,
+    complaint_of,
+    filtered,
+    prompt_too_long,
+    refused,
+    says_room,
+)
+from canopy.inference.faults import status_of
+from canopy.inference.protocol import ADDRESS
+from canopy.inference.verdicts import web_page
+from canopy.outgoing import redirection
+
+RETRY_AFTER = 5  # seconds, where the model server names no time
+_LONGEST_RETRY_AFTER = 3600  # seconds; a server that names a longer time is not believed
+_SHOWN = 100_000  # bytes of a body that are looked at
+
+_NO_ROUTE = re.compile(
+    r"""(?ix) ^\W*(404\W*)?not\sfound\W*$ | no\ssuch\s(route|path|endpoint) | no\sroute | page\snot\sfound | ^$
+    | (invalid|unknown|unrecognized)\s(request\s)?(url|path|endpoint) | cannot\s(post|get)\s | no\sstatic\sresource
+    | (path|route|endpoint|resource)\b.{0,80}\bnot\sfound | method\snot\sallowed"""
+)
+_QUOTA = re.compile(
+    r"""(?ix) insufficient[_\s](quota|balance|credits?|funds) | exceeded\syour\s(current\s)?quota | billing
+    | credit\sbalance | out\sof\scredits | monthly\s(limit|quota|spend) | spending\slimit"""
+)
+_PASSES = re.compile(r"(?i)(retry|try again) (in|after) \d|per (second|minute)|rate limit")
+_NEEDS_TLS = re.compile(r"(?i)plain HTTP request was sent to HTTPS port|sent an HTTP request to an HTTPS server")
+
+
+# The status that a complaint's words begin with, and those for which there are words for programs.
+_STATUS = re.compile(r"(?i)\A(?:[\w.]{1,60}: ?)?([45]\d\d)(?= *[:\-])|\b(?:error|status) code:? ([45]\d\d)\b")
+_CODES = {
+    429: re.compile(r"(?i)rate_?limit|too_?many_?requests|overloaded|insufficient_quota|resource_exhausted"),
+    404: re.compile(r"(?i)model_?not_?found|\bnot_?found_?error"),
+    401: re.compile(r"(?i)invalid_api_key|authentication|unauthori[sz]ed|permission_?denied"),
+    503: re.compile(r"(?i)service_?unavailable"),
+    504: re.compile(r"(?i)gateway_?timeout"),
+}
+
+
+class ModelRefusal(NamedTuple):
+    """What came instead of an answer."""
+
+    status: int
+    complaint: Complaint
+    is_page: bool  # a web page and no API's answer
+    headers: Mapping[str, str]
+    asked: str  # the address
+
+    @property
+    def is_about_path(self) -> bool:
+        """Whether the server has nothing at this address, whatever the model."""
+        if self.status not in (404, 405) or "model" in self.complaint.codes.lower():
+            return False
+        return self.status == 405 or self.is_page or _NO_ROUTE.search(self.complaint.words) is not None
+
+    @property
+    def is_about_quota(self) -> bool:
+        """Whether waiting for a moment helps nobody: the account has nothing left."""
+        if self.status == 402:
+            return True
+        text = self.complaint.text
+        return (
+            self.status in (403, 429)
+            and _QUOTA.search(text) is not None
+            and "retry-after" not in self.headers
+            and not _PASSES.search(text)
+        )
+
+    @property
+    def is_about_model(self) -> bool:
+        """Whether what it says of `max_tokens` holds for every text."""
+        return not says_room(self.complaint.text)
+
+
+def refusal_of(status: int, body: bytes, headers: Mapping[str, str], asked: str) -> ModelRefusal:
+    """The refusal that a response is."""
+    data = body[:_SHOWN].lstrip()
+    is_page = "text/html" in headers.get("content-type", "") or data[:1] == b"<"
+    return ModelRefusal(status, _page_words(data) if is_page else complaint_of(data), is_page, headers, asked)
+
+
+def error_of(refusal: ModelRefusal, model: str, address: str = ADDRESS) -> CanopyError:
+    """The error to raise for a refusal. What the server wrote is its `reason` and no part of the sentence.
+
+    `address` is the setting that the server's address comes from.
+    """
+    status, reason = refusal.status, refusal.complaint.words or None
+    error = _by_place(refusal, address) or _by_status(refusal, model)
+    if error is None:
+        sentence = f"failed ({status})" if status >= 500 else f"refused the request ({status})"
+        error = refused(refusal.complaint, f"The model server {sentence}.")
+    error.reason = reason
+    return error
+
+
+def reported(error: Mapping[str, Any], model: str) -> CanopyError:
+    """The error to raise for one that a server reports instead of, or inside, an answer.
+
+    It means what the same status means that comes before an answer, but for the address, which was right.
+    """
+    complaint = complaint_in(error)
+    status = status_of(error) or _status_told(complaint)
+    found = _by_status(ModelRefusal(status, complaint, False, {}, ""), model)
+    found = found or refused(complaint, "The model server reported an error while it answered.")
+    found.reason = complaint.words or None
+    return found
+
+
+def _status_told(complaint: Complaint) -> int:
+    if told := _STATUS.search(complaint.words):
+        return int(told[1] or told[2])
+    return next((status for status, code in _CODES.items() if code.search(complaint.codes)), 0)
+
+
+def _by_place(refusal: ModelRefusal, address: str) -> CanopyError | None:  # noqa: PLR0911 - a table, one row per cause
+    """Where something else than a model server's API answers."""
+    status = refusal.status
+    if moved := redirection(status, refusal.headers.get("location"), refusal.asked, address):
+        return ModelError(f"The model server answers elsewhere. {moved}")
+    if _NEEDS_TLS.search(refusal.complaint.words):
+        return ModelError(f"The model server speaks TLS alone: begin {address} with https://.")
+    if status == 407:
+        return ModelError("The proxy before the model server asks for a user: give it one, or use NO_PROXY.")
+    if refusal.is_page and status == 503:
+        return ModelUnreachable(web_page(status, address).sentence, retry_after=RETRY_AFTER)
+    if refusal.is_page and status not in (401, 413, 429):
+        return web_page(status, address)
+    if refusal.is_about_path:
+        return ModelError(
+            f"The model server has no chat completions at its address ({status}): check the path in {address}."
+        )
+    return None
+
+
+def _by_status(refusal: ModelRefusal, model: str) -> CanopyError | None:  # noqa: PLR0911 - a table, one row per status
+    status = refusal.status
+    if status < 500 and filtered(refusal.complaint):
+        return ModelContentFiltered("The model server's filter refused the text, or the answer to it.")
+    if refusal.is_about_quota:
+        return ModelError(
+            f"The quota at the model server is used up ({status}): look at the plan and the bills of the account whose "
+            "key LLAMA_STACK_CLIENT_API_KEY holds."
+        )
+    match status:
+        case 401 | 403:
+            sentence = f"The model server refused Canopy's credentials ({status}): check LLAMA_STACK_CLIENT_API_KEY."
+            return ModelError(sentence)
+        case 404:
+            return ModelNotFound(
+                f"The model server has no model `{model}`: set `summarize.model` in the values to one that it lists."
+            )
+        case 413:
+            return prompt_too_long()
+        case 408 | 504:
+            return ModelTimeout(f"The model server, or what stands before it, gave up waiting ({status}).")
+        case 429 | 503:
+            wait = seconds_in(refusal.headers.get("retry-after"))
+            seconds = RETRY_AFTER if wait is None or wait > _LONGEST_RETRY_AFTER else max(1, math.ceil(wait))
+            return ModelBusy("The model server has too much to do. Try again in a moment.", retry_after=seconds)
+        case _:
+            return None
+
+
+def _page_words(data: bytes) -> Complaint:
+    text = re.sub(r"(?is)<(script|style).*?(</\1>|\Z)|<[^>]*>?", " ", data[:4000].decode(errors="replace"))
+    return Complaint(" ".join(text.split())[:200])

@@ -1,0 +1,81 @@
+"""Changing the model server while the process runs."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+
+from canopy.inference.protocol import ChatRequest, Completed, Deltas, Inference
+
+
+class ReloadableInference:
+    """The model server that the values name now. Streams of the one before go on; it is closed after the last of them.
+
+    `open_server` makes an `Inference` from a URL, or from None the embedded one.
+    """
+
+    def __init__(self, url: str | None, open_server: Callable[[str | None], Inference]) -> None:
+        self._open_server = open_server
+        self._url = url
+        self._current = _Lease(open_server(url))
+        self._retiring: dict[asyncio.Task[None], _Lease] = {}
+
+    @property
+    def description(self) -> str:
+        """The current server's."""
+        return self._current.server.description
+
+    def model_name(self, configured: str) -> str:
+        """The current server's."""
+        return self._current.server.model_name(configured)
+
+    async def start(self) -> None:
+        """Start the current server."""
+        await self._current.server.start()
+
+    async def use(self, url: str | None) -> None:
+        """Send new generations to another server; the same URL changes nothing."""
+        if url == self._url:
+            return
+        following = _Lease(self._open_server(url))
+        await following.server.start()
+        former, self._current, self._url = self._current, following, url
+        retiring = asyncio.create_task(former.retire())
+        self._retiring[retiring] = former
+        retiring.add_done_callback(self._retiring.pop)
+
+    def stream(self, request: ChatRequest) -> AsyncGenerator[Deltas | Completed]:
+        """Ask the server that is current at the time of the call."""
+        return self._current.stream(request)
+
+    async def close(self) -> None:
+        """Close the current server and former ones; open streams end with an error."""
+        leases = [self._current, *self._retiring.values()]
+        for retiring in self._retiring:
+            retiring.cancel()
+        await asyncio.gather(*(lease.server.close() for lease in leases))
+
+
+class _Lease:
+    """A server and how many streams it has."""
+
+    def __init__(self, server: Inference) -> None:
+        self.server = server
+        self._streams = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[Deltas | Completed]:
+        self._streams += 1
+        self._idle.clear()
+        try:
+            async with aclosing(self.server.stream(request)) as reply:
+                async for item in reply:
+                    yield item
+        finally:
+            self._streams -= 1
+            if not self._streams:
+                self._idle.set()
+
+    async def retire(self) -> None:
+        await self._idle.wait()
+        await self.server.close()

@@ -1,1 +1,0 @@
-"""Other systems that Canopy tells about votes: one file each."""

@@ -1,0 +1,1 @@
+"""MLflow: assessments, traces and the prompt registry."""

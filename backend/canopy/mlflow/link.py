@@ -1,0 +1,78 @@
+"""Everything that connects a serving process with MLflow: its traces, the outbox, and the worker that empties it."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from opentelemetry import trace
+
+from canopy.base.settings import Settings
+from canopy.config.source import ConfigSource
+from canopy.config.values import MlflowValues
+from canopy.mlflow.delivery import DeliveryWorker
+from canopy.store.protocol import Store
+from canopy.telemetry import Telemetry
+from canopy.telemetry.mlflow_events import MlflowSpansLost, MlflowUntraced
+
+if TYPE_CHECKING:
+    from canopy.mlflow.traces import MlflowTraces
+
+
+class MlflowLink:
+    """Follows the values: what `use` says last is in force."""
+
+    def __init__(self, settings: Settings, config: ConfigSource, store: Store, telemetry: Telemetry) -> None:
+        self._headers = settings.mlflow_headers
+        self._config = config
+        self._deliveries = store.deliveries
+        self._telemetry = telemetry
+        self._worker = DeliveryWorker(config, store.deliveries, telemetry, self._headers)
+        self._wanted: MlflowValues | None = None
+        self._following: asyncio.Task[None] | None = None
+        self._traces: MlflowTraces | None = None  # one for good: the SDK's processors can't be taken out again
+
+    def start(self) -> None:
+        """Begin."""
+        self._follow(self._config.current.values.mlflow)
+        self._worker.start()
+
+    def use(self, values: MlflowValues) -> None:
+        """Follow new values, the newest last. Nobody waits: the spans for a target that hangs take half a minute."""
+        self._wanted = values
+        if self._following is None or self._following.done():
+            self._following = asyncio.create_task(self._catch_up())
+
+    async def _catch_up(self) -> None:
+        while (wanted := self._wanted) is not None:
+            self._wanted = None
+            await asyncio.to_thread(self._follow, wanted)
+
+    async def close(self) -> None:
+        """Finish or release the deliveries under way, and send the spans that wait."""
+        await self._worker.close()
+        if self._following is not None:
+            await self._following
+        if self._traces is not None:
+            await asyncio.to_thread(self._traces.shutdown)
+
+    def _follow(self, values: MlflowValues) -> None:
+        self._deliveries.on = values.enabled
+        if values.enabled and not self._telemetry.traces.enabled:
+            self._telemetry.emit(MlflowUntraced())
+            return
+        if values.enabled:
+            self._processor().use(str(values.url), values.experiment)
+        elif self._traces is not None:
+            self._traces.shutdown()
+
+    def _processor(self) -> "MlflowTraces":
+        if self._traces is None:
+            from canopy.mlflow.traces import MlflowTraces  # noqa: PLC0415  # the SDK is there to import
+
+            self._traces = MlflowTraces(self._headers, self._lost)
+            # The provider's class is the SDK's that was injected; what counts is that it has this method.
+            trace.get_tracer_provider().add_span_processor(self._traces)  # type: ignore[attr-defined]  # as said
+            self._telemetry.traces.witness = self._traces.generated
+        return self._traces
+
+    def _lost(self, spans: int, problem: str) -> None:
+        self._telemetry.emit(MlflowSpansLost(spans, problem))

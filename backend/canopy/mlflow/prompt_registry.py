@@ -1,0 +1,216 @@
+"""Prompts from MLflow's registry: asked for again and again, kept when MLflow is away.
+
+MLflow's prompts are registered models whose versions carry the text as a tag. A version's text never changes, an alias
+moves from one version to another; so one call tells whether anything is new.
+"""
+
+import asyncio
+import contextlib
+import re
+from collections.abc import Mapping
+
+import httpx
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from canopy.base.errors import StoreError
+from canopy.config.registered_prompts import PromptSource, RegisteredPrompt, sources
+from canopy.config.source import ConfigSource
+from canopy.config.summaries import ARMS, Arm, SystemPrompt
+from canopy.config.values import Values
+from canopy.mlflow.assessments import MLFLOW, workspace_problem
+from canopy.outgoing import redirection
+from canopy.outgoing.causes import why
+from canopy.outgoing.clients import async_client
+from canopy.store.protocol import Store
+from canopy.telemetry import Telemetry
+from canopy.telemetry.events import PromptRegistryFailed, PromptsLoaded, StoreFailed
+
+_TIMEOUT = 5.0  # seconds for each call
+_TEXT: TypeAdapter[str] = TypeAdapter(SystemPrompt)
+_VARIABLE = re.compile(r"\{\{\s*[A-Za-z_][\w.]*\s*\}\}")
+
+
+class RegistryError(Exception):
+    """The registry gave no prompt; the message is a sentence without credentials."""
+
+
+class _Alias(BaseModel):
+    alias: str
+    version: int
+
+
+class _Model(BaseModel):
+    aliases: list[_Alias] = []
+
+
+class _FoundModel(BaseModel):
+    registered_model: _Model
+
+
+class _Tag(BaseModel):
+    key: str
+    value: str = ""
+
+
+class _Version(BaseModel):
+    version: int
+    tags: list[_Tag] = []
+
+
+class _FoundVersion(BaseModel):
+    model_version: _Version
+
+
+class PromptRegistry:
+    """Keeps the registry's texts in force. `run` belongs in a task; `start` comes before the first request."""
+
+    def __init__(
+        self, config: ConfigSource, store: Store, telemetry: Telemetry, *, headers: Mapping[str, str], interval: float
+    ) -> None:
+        """`headers` go with each request, `interval` is how many seconds lie between two looks."""
+        self._config = config
+        self._store = store
+        self._telemetry = telemetry
+        self._headers = headers
+        self._interval = interval
+        self._known: dict[PromptSource, RegisteredPrompt] = {}
+        self._failures: dict[PromptSource, str] = {}
+        self._changed = asyncio.Event()
+
+    async def start(self) -> None:
+        """Put in force what the registry gives now, or else gave last. Raises StoreError."""
+        self._known = await self._store.remembered_prompts()
+        self._config.know(self._known)
+        await self.refresh()
+
+    def look_again(self) -> None:
+        """The values have changed: don't wait for the interval to end."""
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Refresh for ever."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), self._interval)
+            self._changed.clear()
+            await self.refresh()
+
+    async def refresh(self) -> None:
+        """Look once. What the registry doesn't give stays in force as it gave it last, and that is reported once."""
+        values = self._config.current.values
+        wanted = sources(values)
+        if not wanted or values.mlflow.url is None:
+            return
+        try:
+            async with async_client(str(values.mlflow.url), headers=self._headers, timeout=_TIMEOUT) as client:
+                found, failures = await _look(client, wanted, self._known, optional=_optional(values))
+        except RegistryError as error:
+            self._told({wanted["prompt"]: str(error)})
+            return
+        self._told(failures)
+        new = {source: text for source, text in found.items() if self._known.get(source) != text}
+        gone = [it for it in wanted.values() if it in self._known and it not in found and it not in failures]
+        if not new and not gone:
+            return
+        self._known = {**{source: text for source, text in self._known.items() if source not in gone}, **new}
+        self._config.know(self._known)
+        self._tell()
+        try:
+            await self._store.remember_prompts(new)
+        except StoreError as error:
+            self._telemetry.emit(StoreFailed(error.in_full, None))
+
+    def _tell(self) -> None:
+        config = self._config.current
+        prompt, prompt_b = (config.registered.get(arm) for arm in ARMS)
+        self._telemetry.emit(
+            PromptsLoaded(
+                prompt=prompt.reference if prompt else None,
+                prompt_b=prompt_b.reference if prompt_b else None,
+                config_revision=config.revision,
+                flags={name: flag.on for name, flag in config.flags.items()},
+            )
+        )
+
+    def _told(self, failures: dict[PromptSource, str]) -> None:
+        self._telemetry.metrics.prompt_registry_up.set(not failures)
+        before, self._failures = self._failures, failures
+        for source, sentence in failures.items():
+            if before.get(source) != sentence:  # not every few seconds for as long as it lasts
+                known = self._known.get(source)
+                self._telemetry.emit(PromptRegistryFailed(source.reference, sentence, known.version if known else None))
+
+
+def _optional(values: Values) -> Arm | None:
+    """The arm that the registry needn't have: the challenger, unless the values name its version."""
+    return "prompt_b" if values.summarize.mlflow_prompt_b_version is None else None
+
+
+async def _look(
+    client: httpx.AsyncClient,
+    wanted: Mapping[Arm, PromptSource],
+    known: Mapping[PromptSource, RegisteredPrompt],
+    *,
+    optional: Arm | None,
+) -> tuple[dict[PromptSource, RegisteredPrompt], dict[PromptSource, str]]:
+    """The texts that the registry gives, and why others not. Raises RegistryError where it doesn't know the prompt."""
+    name = wanted["prompt"].name
+    model = await _get(client, _FoundModel, "registered-models/get", name=name)
+    versions = {item.alias: item.version for item in model.registered_model.aliases}
+    texts = {(text.name, text.version): text for text in known.values()}
+    found, failures = {}, {}
+    for arm, source in wanted.items():
+        version = source.version or versions.get(source.alias or "")
+        try:
+            if source.newest:
+                found[source] = await _text(client, name, "registered-models/alias", alias="latest")
+            elif version is not None:
+                text = texts.get((name, version))
+                found[source] = text or await _text(client, name, "model-versions/get", version=str(version))
+            elif arm != optional:
+                failures[source] = f"The registry's prompt `{name}` has no alias `{source.alias}`; set it in MLflow."
+        except RegistryError as error:
+            failures[source] = str(error)
+    return found, failures
+
+
+async def _text(client: httpx.AsyncClient, name: str, call: str, **which: str) -> RegisteredPrompt:
+    """The version that a call of MLflow's gives. Raises RegistryError, also for what can't be a system prompt."""
+    given = (await _get(client, _FoundVersion, call, name=name, **which)).model_version
+    tags = {tag.key: tag.value for tag in given.tags}
+    reference = f"`{name}/{given.version}`"
+    if tags.get("mlflow.prompt.is_prompt") != "true" or "mlflow.prompt.text" not in tags:
+        raise RegistryError(f"{reference} in the registry is a model and not a prompt.")
+    if tags.get("_mlflow_prompt_type", "text") != "text":
+        raise RegistryError(f"{reference} in the registry is a chat prompt; Canopy needs one text.")
+    if variable := _VARIABLE.search(tags["mlflow.prompt.text"]):
+        raise RegistryError(
+            f"{reference} in the registry has the variable `{variable[0]}`, which nothing fills in: the text to "
+            "summarize follows the prompt as a message of its own."
+        )
+    try:
+        return RegisteredPrompt(name, given.version, _TEXT.validate_python(tags["mlflow.prompt.text"]))
+    except ValidationError as error:
+        raise RegistryError(f"{reference} in the registry can't be used: {error.errors()[0]['msg']}.") from error
+
+
+async def _get[T: BaseModel](client: httpx.AsyncClient, answer: type[T], call: str, **params: str) -> T:
+    try:
+        response = await client.get(f"/api/2.0/mlflow/{call}", params=params)
+    except httpx.HTTPError as error:
+        raise RegistryError(
+            f"MLflow's prompt registry doesn't answer. {why(error, MLFLOW, str(client.base_url))}"
+        ) from error
+    if problem := workspace_problem(response):
+        raise RegistryError(problem)
+    if response.status_code == 404:
+        raise RegistryError(f"MLflow's registry has no prompt {'/'.join(f'`{value}`' for value in params.values())}.")
+    location = response.headers.get("location")
+    if moved := redirection(response.status_code, location, str(response.url), "`mlflow.url`"):
+        raise RegistryError(f"MLflow's prompt registry answers elsewhere. {moved}")
+    if response.is_error:
+        raise RegistryError(f"MLflow's prompt registry answers with status {response.status_code}.")
+    try:
+        return answer.model_validate_json(response.content)
+    except ValidationError as error:
+        raise RegistryError("MLflow's prompt registry answers with something else than a prompt.") from error

@@ -1,0 +1,1 @@
+"""Pure mathematics: sequential tests, intervals, agreement, paired comparisons. Nothing here reads or writes."""

@@ -1,0 +1,185 @@
+"""What the two engines have in common, and where they differ."""
+
+import abc
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Column, ColumnElement, Connection, Engine, Executable, Row, Table, text
+from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+
+from canopy.base.errors import StoreError
+from canopy.store.engine.causes import cause
+from canopy.store.engine.quoted import Lasting
+
+PLACES = 2  # scans at once
+UNAVAILABLE = "The database does not answer. Please try again in a moment."
+_SET_UP_WRONG = "The database can't be used as it is set up."
+_READ_ONLY = "25006"  # SQLSTATE read_only_sql_transaction
+
+# The columns of a row that already exists, from the row that was to be inserted.
+type Replace = Callable[[Any], Mapping[str, Any]]
+
+
+class CompiledStatement:
+    """A statement compiled once. Running it costs a fraction of what `Connection.execute` does."""
+
+    def __init__(self, statement: Executable, dialect: Dialect) -> None:
+        compiled = statement.compile(dialect=dialect)  # type: ignore[attr-defined]  # every statement used here has it
+        self._sql = str(compiled)
+        self._constants = {name: value for name, value in compiled.params.items() if value is not None}
+
+    def rows(self, conn: Connection, **parameters: Any) -> Sequence[Row[Any]]:
+        """Run it and fetch everything."""
+        return conn.exec_driver_sql(self._sql, {**self._constants, **parameters}).all()
+
+    def run(self, conn: Connection, rows: Sequence[dict[str, Any]]) -> int:
+        """Run it once for each row. How many rows it changed in the last run."""
+        if self._constants:
+            rows = [{**self._constants, **row} for row in rows]
+        return conn.exec_driver_sql(self._sql, rows).rowcount
+
+
+class BulkUpsert(abc.ABC):
+    """An insert of many rows, in one go where the engine has a way."""
+
+    @abc.abstractmethod
+    def run(self, conn: Connection, rows: list[dict[str, Any]]) -> None:
+        """Insert rows that all have every column of the table."""
+
+
+class Candidates(NamedTuple):
+    """What a bounded part of the index has: the places, highest first, and the place that it looked down to."""
+
+    places: list[int]
+    since: int  # the lowest of its millisecond, so that the votes of one are never in two parts
+
+
+class Database(abc.ABC):
+    """One engine: its connections, and the few expressions that it spells in its own way."""
+
+    writer: Engine
+    migrator: Engine  # for the schema: a change to it takes as long as it takes
+    reader: Engine
+    scanner: Engine  # for `canopy.store.engine.scans`
+    prober: Engine  # for `canopy.store.engine.probe`
+
+    @property
+    @abc.abstractmethod
+    def description(self) -> str:
+        """The engine and the place, without credentials."""
+
+    @property
+    def risk(self) -> str | None:
+        """A sentence on what the place puts at risk, with what to do."""
+        return None
+
+    @property
+    def exists(self) -> bool:
+        """False where `prepare` would make the database first."""
+        return True
+
+    @abc.abstractmethod
+    def prepare(self) -> None:
+        """Make the place where the database is, if that takes anything."""
+
+    def look(self, conn: Connection) -> None:
+        """Return when the database works. Raises StoreError where it only seems to."""
+        # A table's page, not a constant: a database file that is gone or broken must not look alive.
+        conn.execute(text("SELECT version_num FROM alembic_version"))
+
+    @abc.abstractmethod
+    def lock(self, conn: Connection) -> None:
+        """Make this transaction the only writer, among all processes, until it ends."""
+
+    def changed_by_others(self, conn: Connection) -> bool:
+        """Whether ids that this process knows may name other rows since the last time that this was asked.
+
+        Only within the lock is the answer worth something. An engine that never gives an id twice need not tell: what
+        refers to a row that is gone fails there.
+        """
+        del conn
+        return False
+
+    @abc.abstractmethod
+    def now(self, conn: Connection) -> float:
+        """Seconds since the epoch, by the clock that all processes on this database share."""
+
+    @abc.abstractmethod
+    def lock_schema(self, conn: Connection) -> None:
+        """Make this transaction the only one that migrates, among all processes, until it ends."""
+
+    @abc.abstractmethod
+    def member(self, column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
+        """Whether the column is one of the values of a list parameter, which `values` makes."""
+
+    @abc.abstractmethod
+    def newest(self, column: Column[Any], parameter: str, most: int) -> ColumnElement[bool]:
+        """Whether a row is one of the `most` newest with its value of the column, which is one of a list parameter.
+
+        It costs the same however many rows have the value, given an index on the column and `created_at`.
+        """
+
+    @abc.abstractmethod
+    def values(self, values: Sequence[Any]) -> Any:
+        """A list parameter for `member` and `newest`."""
+
+    @abc.abstractmethod
+    def contains(self, column: ColumnElement[Any], needle: str) -> ColumnElement[bool]:
+        """Whether a text contains `needle`, which is ASCII and in lower case, whatever the text's ASCII case."""
+
+    @abc.abstractmethod
+    def bulk(self, table: Table, conflict: Sequence[Column[Any]], replace: Replace | None) -> BulkUpsert:
+        """An insert that does nothing where the row exists or, with `replace`, sets those columns."""
+
+    @abc.abstractmethod
+    def index(self, conn: Connection, texts: Mapping[int, str]) -> None:
+        """Put folded texts into the index of the searches, each at its place."""
+
+    @abc.abstractmethod
+    def unindex(self, conn: Connection, ids: Sequence[str]) -> None:
+        """Take those of the votes out of it that are there. Their texts must not have changed since."""
+
+    @abc.abstractmethod
+    def candidates(self, conn: Connection, needle: Sequence[str], first: int, end: int) -> Candidates:
+        """Those places from `first` to before `end` that have all these trigrams, in the newest part of the range.
+
+        The cost has a bound that doesn't depend on the range; `since` is `first` where that was all of it.
+        """
+
+    @abc.abstractmethod
+    def interrupt(self, connection: Any) -> None:
+        """End the statement that another thread runs on this connection of the driver, if it runs one."""
+
+    @abc.abstractmethod
+    def scrub(self) -> None:
+        """See to it that deleted text can't be read from the database's files, as far as the engine lets us."""
+
+    def dispose(self) -> None:
+        """Close every connection."""
+        for engine in (self.prober, self.scanner, self.reader, self.migrator, self.writer):
+            engine.dispose()
+
+
+def lost(error: BaseException) -> bool:
+    """Whether the database, rather than what was asked of it, is the trouble: gone, locked, full or read-only."""
+    return isinstance(error, OperationalError) or (
+        isinstance(error, DBAPIError) and (error.connection_invalidated or read_only(error))
+    )
+
+
+def read_only(error: BaseException) -> bool:
+    """Whether the server takes no writes: after a failover a connection may lead to what was the primary."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == _READ_ONLY
+
+
+def store_error(error: BaseException) -> StoreError:
+    """What to tell a person, with the cause as its reason. Neither SQL nor credentials are in it."""
+    why = cause(error)
+    if isinstance(why, Lasting):
+        return StoreError(_SET_UP_WRONG, retry_after=5 if lost(error) else None, reason=why)
+    if lost(error):
+        return StoreError(UNAVAILABLE, retry_after=5, reason=why)
+    if isinstance(error, SQLAlchemyError | UnicodeError | TypeError | ValueError):
+        return StoreError("The database can't hold this text or answer this question.", reason=why)
+    return StoreError("The store failed in an unexpected way.")

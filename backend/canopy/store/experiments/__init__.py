@@ -1,0 +1,1 @@
+"""Records and SQL of experiments, comparisons and ballots."""

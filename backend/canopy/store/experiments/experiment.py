@@ -1,0 +1,154 @@
+"""The records of A/B comparisons.
+
+Two words that must not be mixed up: an arm is a prompt by its key in the values (`prompt`, which people call Prompt A,
+and `prompt_b`), a side is a column on the screen (`a` on the left, `b` on the right). Which arm stands on which side is
+drawn anew for each comparison. Times are integers: microseconds since the epoch, UTC.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from canopy.config.summaries import Arm
+from canopy.stats.sequential import DecisionRule
+from canopy.store.voters import Proof
+
+type Side = Literal["a", "b"]
+SIDES: tuple[Side, Side] = ("a", "b")
+type Preference = Literal["a", "b", "tie", "both_bad"]
+
+# The name of the assessment that a ballot is, beside `user_satisfaction`.
+AB_PREFERENCE = "ab_preference"
+
+
+def winner(preference: Preference, prompt_b_side: Side) -> Arm | None:
+    """The arm that a preference is for; None for a tie and for both bad."""
+    if preference in {"tie", "both_bad"}:
+        return None
+    return "prompt_b" if preference == prompt_b_side else "prompt"
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """Two prompts under the same model and parameters. `id` is a hash of those, so any change begins another one."""
+
+    id: str
+    created_at: int
+    prompt_id: str
+    prompt_text: str
+    prompt_b_id: str
+    prompt_b_text: str
+    model: str
+    temperature: float
+    max_tokens: int
+    rule: DecisionRule  # as the values had it when the experiment began
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One text answered by both prompts, both completely, and who asked."""
+
+    id: str
+    experiment: Experiment
+    created_at: int
+    expires_at: int
+    trace_id: str
+    session_id: str | None
+    user_id: str | None
+    config_revision: str
+    prompt_b_side: Side
+    generation_a: str  # the id of the left column's recorded generation
+    generation_b: str
+    user_proof: Proof | None = None  # None: the user is only claimed
+
+
+@dataclass(frozen=True, slots=True)
+class Ballot:
+    """A preference, as a client sends it."""
+
+    comparison_id: str
+    preference: Preference
+    comment: str | None
+    reasons: tuple[str, ...]
+    session_id: str | None
+    user_id: str | None
+    user_proof: Proof | None = None  # None: the user is only claimed
+
+
+class BallotReceipt(NamedTuple):
+    """The committed ballot: what the answer, the log line and the counters need."""
+
+    comparison_id: str
+    experiment_id: str
+    outcome: Literal["created", "replaced", "repeated"]  # `repeated`: the same ballot again, nothing was written
+    timestamp: int
+    preference: Preference
+    winner: Arm | None
+    prompt_b_side: Side
+    prompt_id: str
+    prompt_text: str
+    prompt_b_id: str
+    prompt_b_text: str
+    model: str
+    config_revision: str
+    trace_id: str  # of the comparison
+    generation_ids: tuple[str, str]  # of both sides
+    span_ids: tuple[str | None, str | None]
+
+    @property
+    def winning_prompt_id(self) -> str | None:
+        """The id of the prompt that won; None for a tie and for both bad."""
+        return {"prompt": self.prompt_id, "prompt_b": self.prompt_b_id, None: None}[self.winner]
+
+
+class BallotCounts(NamedTuple):
+    """Every ballot of an experiment or of all. Nothing in it is about comparisons that are still blind."""
+
+    ballots: int
+    wins_prompt: int
+    wins_prompt_b: int
+    ties: int
+    both_bad: int
+    prompt_b_left: int  # of all ballots, those on comparisons with `prompt_b` in the left column
+
+
+class FirstBallot(NamedTuple):
+    """A voter's first ballot in an experiment, as it was before it revealed anything: what the statistics count."""
+
+    comparison_id: str
+    timestamp: int  # of the voter's first vote on it
+    preference: Preference
+    winner: Arm | None
+
+
+@dataclass(frozen=True, slots=True)
+class BallotRow:
+    """A ballot with what it is about, for people."""
+
+    comparison_id: str
+    experiment_id: str
+    timestamp: int  # of the ballot in force
+    preference: Preference
+    winner: Arm | None
+    prompt_b_side: Side
+    input_text: str
+    response_a: str  # the left column's
+    response_b: str
+    generation_a: str
+    generation_b: str
+    comment: str | None
+    reasons: list[str]
+    user_id: str | None
+    session_id: str | None
+    trace_id: str
+    prompt_id: str
+    prompt_b_id: str
+    model: str
+    config_revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class BallotPage:
+    """Ballots, newest first, and the cursor of the next page (None: this is the last)."""
+
+    entries: list[BallotRow]
+    next: str | None

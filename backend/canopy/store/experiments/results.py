@@ -1,0 +1,163 @@
+"""What became of the comparisons: experiments, counts, first ballots, pages of ballots."""
+
+from typing import Any
+
+import orjson
+from sqlalchemy import ColumnElement, Select, func, select
+
+from canopy.stats.sequential import DecisionRule
+from canopy.store.engine.cursors import Place, decode_cursor, encode_cursor
+from canopy.store.engine.database import Database
+from canopy.store.experiments.experiment import BallotCounts, BallotPage, BallotRow, Experiment, FirstBallot, winner
+from canopy.store.feedback.pages import fitting, newest_first
+from canopy.store.tables import comparisons, experiments, generations, prompts
+
+
+class Results:
+    """Reads in whatever thread calls, with a connection for each transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        c, e = comparisons.c, experiments.c
+        prompt, prompt_b = prompts.alias("prompt"), prompts.alias("other_prompt")
+        self._experiments = (
+            select(experiments, prompt.c.text.label("prompt_text"), prompt_b.c.text.label("prompt_b_text"))
+            .select_from(experiments)
+            .join(prompt, prompt.c.prompt_id == e.prompt_id)
+            .join(prompt_b, prompt_b.c.prompt_id == e.prompt_b_id)
+            .order_by(e.used_at.desc(), e.id.desc())
+        )
+        self._counts = (
+            select(c.preference, c.prompt_b_side, func.count().label("n"))
+            .where(c.preference.is_not(None))
+            .group_by(c.preference, c.prompt_b_side)
+        )
+        left, right = generations.alias("left_side"), generations.alias("right_side")
+        self._ballots = (
+            select(
+                c.id.label("comparison_id"),
+                c.experiment_id,
+                c.updated_at.label("timestamp"),
+                c.preference,
+                c.prompt_b_side,
+                left.c.input_text,
+                left.c.response_text.label("response_a"),
+                right.c.response_text.label("response_b"),
+                c.generation_a,
+                c.generation_b,
+                c.comment,
+                c.reasons,
+                func.coalesce(c.ballot_user_id, c.user_id).label("user_id"),
+                func.coalesce(c.ballot_session_id, c.session_id).label("session_id"),
+                c.trace_id,
+                e.prompt_id,
+                e.prompt_b_id,
+                e.model,
+                c.config_revision,
+            )
+            .select_from(comparisons.join(experiments))
+            .join(left, left.c.id == c.generation_a)
+            .join(right, right.c.id == c.generation_b)
+            .where(database.member(c.id, "ids"))
+            .order_by(c.updated_at.desc(), c.id.desc())
+        )
+        chars = left.c.input_length + left.c.response_length + right.c.response_length
+        self._places = (
+            select(c.updated_at, c.id, (chars + func.coalesce(func.length(c.comment), 0)).label("chars"))
+            .select_from(comparisons)
+            .join(left, left.c.id == c.generation_a)
+            .join(right, right.c.id == c.generation_b)
+            .where(c.preference.is_not(None))
+        )
+
+    def experiments(self) -> list[Experiment]:
+        """Every experiment, the one last used first. There are as many as there were changes to the values."""
+        with self._database.reader.connect() as conn:
+            rows = conn.execute(self._experiments).all()
+        return [
+            Experiment(
+                id=row.id,
+                created_at=row.created_at,
+                prompt_id=row.prompt_id,
+                prompt_text=row.prompt_text,
+                prompt_b_id=row.prompt_b_id,
+                prompt_b_text=row.prompt_b_text,
+                model=row.model,
+                temperature=row.temperature,
+                max_tokens=row.max_tokens,
+                rule=DecisionRule(**{name: getattr(row, name) for name in DecisionRule._fields}),
+            )
+            for row in rows
+        ]
+
+    def counts(self, experiment_id: str | None) -> BallotCounts:
+        """Count ballots, in one index."""
+        with self._database.reader.connect() as conn:
+            rows = conn.execute(self._counts.where(*_in(experiment_id))).all()
+        of = {"a": 0, "b": 0, "tie": 0, "both_bad": 0}
+        for row in rows:
+            of[row.preference] += row.n
+        wins_b = sum(row.n for row in rows if row.preference == row.prompt_b_side)
+        return BallotCounts(
+            ballots=sum(of.values()),
+            wins_prompt=of["a"] + of["b"] - wins_b,
+            wins_prompt_b=wins_b,
+            ties=of["tie"],
+            both_bad=of["both_bad"],
+            prompt_b_left=sum(row.n for row in rows if row.prompt_b_side == "a"),
+        )
+
+    def first_ballots(self, experiment_id: str) -> list[FirstBallot]:
+        """Each voter's first ballot in its first form, oldest first."""
+        c = comparisons.c
+        place = func.row_number().over(partition_by=c.voter, order_by=(c.voted_at, c.id)).label("place")
+        ranked = (
+            select(c.id, c.voted_at, c.first_preference, c.prompt_b_side, place)
+            .where(c.experiment_id == experiment_id, c.preference.is_not(None))
+            .subquery()
+        )
+        r = ranked.c
+        statement = (
+            select(r.id, r.voted_at, r.first_preference, r.prompt_b_side).where(r.place == 1).order_by(r.voted_at, r.id)
+        )
+        with self._database.reader.connect() as conn:
+            rows = conn.execute(statement).all()
+        return [
+            FirstBallot(key, voted_at, preference, winner(preference, prompt_b_side))
+            for key, voted_at, preference, prompt_b_side in rows
+        ]
+
+    def ballots(self, experiment_id: str | None, limit: int, cursor: str | None) -> BallotPage:
+        """Read one page of ballots with their texts, fewer where these are long."""
+        before = None if cursor is None else decode_cursor(cursor, "cmp")
+        statement = _newest(self._places, experiment_id, before).limit(limit + 1)
+        with self._database.reader.connect() as conn:
+            places = conn.execute(statement).all()
+            shown = places[: fitting([it.chars for it in places[:limit]])]
+            rows = conn.execute(self._ballots, {"ids": self._database.values([it.id for it in shown])}).all()
+        last = (shown[-1].updated_at, shown[-1].id) if len(places) > len(shown) else None
+        return BallotPage([_entry(row) for row in rows], None if last is None else encode_cursor(last))
+
+
+def _newest(statement: Select[Any], experiment_id: str | None, before: Place | None) -> Select[Any]:
+    """Newest first, from a place on, of one experiment along its index: as a range, like pages of feedback."""
+    place = (comparisons.c.updated_at, comparisons.c.id)
+    if experiment_id is None:
+        return newest_first(statement, place, before)
+    its = comparisons.c.experiment_id
+    if before is None:
+        statement = statement.where(its <= experiment_id)
+    return newest_first(
+        statement.where(its >= experiment_id), (its, *place), None if before is None else (experiment_id, *before)
+    )
+
+
+def _in(experiment_id: str | None) -> list[ColumnElement[bool]]:
+    return [] if experiment_id is None else [comparisons.c.experiment_id == experiment_id]
+
+
+def _entry(row: Any) -> BallotRow:
+    values = row._asdict()
+    return BallotRow(
+        **values | {"winner": winner(row.preference, row.prompt_b_side), "reasons": orjson.loads(row.reasons)}
+    )

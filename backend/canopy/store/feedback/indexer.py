@@ -1,0 +1,72 @@
+"""Keeping the index of the searches up to date, beside the votes."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from sqlalchemy import func, select
+
+from canopy.base.errors import StoreError
+from canopy.store.engine.database import Database
+from canopy.store.engine.writer import Writer
+from canopy.store.feedback.trigrams import Trigrams
+from canopy.store.tables import feedback
+
+_GATHER = 1.0  # seconds after a vote, so that many come into the index together
+_IDLE = 60.0  # seconds until a look for what other processes recorded
+# Votes in one step, which a vote that comes meanwhile waits for. Most of what a small step costs is its commit.
+_STEP = 64
+_STEP_WHILE_VOTING = 8
+# Pauses, as many times as long as a step took with its commit and its turn at the writer.
+_REST = 1  # half of the writer's time, when nobody votes
+_REST_WHILE_VOTING = 49
+
+
+class Indexer:
+    """Steps until every vote is in the index, and again when there are more."""
+
+    def __init__(self, database: Database, writer: Writer) -> None:
+        self.left = 0  # votes to index: those of before and of this process
+        self._database = database
+        self._writer = writer
+        self._trigrams = Trigrams(database)
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        """There is something new."""
+        self.left += 1
+        self._woken.set()
+
+    def waiting(self) -> int:
+        """Count what is not in the index, which takes the longer the more that is."""
+        with self._database.reader.connect() as conn:
+            waits = feedback.c.search_place.is_(None)
+            return conn.execute(select(func.count()).select_from(feedback).where(waits)).scalar_one()
+
+    async def run(self, count: Callable[[], Awaitable[int]]) -> None:
+        """Work until cancelled; `count` calls `waiting`.
+
+        A store that fails is asked again later; votes are searched without the index then.
+        """
+        try:
+            self.left += await count()
+        except StoreError:
+            self.left += 1  # at least; how many is not known
+        while True:
+            voting = self._woken.is_set()
+            self._woken.clear()
+            began = asyncio.get_running_loop().time()
+            try:
+                votes = await self._writer.submit(self._trigrams.step, _STEP_WHILE_VOTING if voting else _STEP)
+                self.left = max(0, self.left - votes) if votes else 0
+            except StoreError:
+                votes = 0
+            if votes:
+                rest = _REST_WHILE_VOTING if voting or self._woken.is_set() else _REST
+                await asyncio.sleep(rest * (asyncio.get_running_loop().time() - began))
+                continue
+            try:
+                async with asyncio.timeout(_IDLE):
+                    await self._woken.wait()
+            except TimeoutError:
+                continue
+            await asyncio.sleep(_GATHER)

@@ -1,0 +1,72 @@
+"""A vote on its way into the store, and what is known of it once it is committed, or deleted.
+
+Times are integers: microseconds since the epoch, UTC. What is made for each vote is a named tuple: a frozen dataclass
+takes five times as long.
+"""
+
+from typing import Literal, NamedTuple
+
+from canopy.base.errors import CanopyError
+from canopy.config.values import SATISFACTION
+from canopy.store.voters import Proof
+
+# A judge's label has a kind of its own, so that no series has people's votes and judges' labels in it.
+type Kind = Literal["thumbs", "score", "label", "judgement"]
+type Source = Literal["HUMAN", "LLM_JUDGE", "CODE"]
+JUDGEMENT: Kind = "judgement"
+
+
+class Vote(NamedTuple):
+    """A person's, a judge's or a program's verdict, before the store has found what it judges.
+
+    Either `generation_id`, or `request_id`, or both texts are set. With a `voter`, another vote under the same name on
+    the same subject (the generation, or the pair of texts that no generation has) replaces this one. Without one it
+    is anonymous: all anonymous votes on a generation are one voter's, and on other texts they replace nothing.
+    """
+
+    name: str  # what is assessed, mostly `user_satisfaction`
+    kind: Kind
+    value: str  # `thumbs_up`, `thumbs_down`, `1`…`5`, or the label
+    sentiment: Literal[-1, 0, 1]
+    feature: str | None  # None: the generation's
+    generation_id: str | None
+    request_id: str | None
+    input_text: str | None
+    response_text: str | None
+    voter: str | None
+    user_id: str | None
+    session_id: str | None
+    comment: str | None
+    reasons: tuple[str, ...]
+    config_revision: str  # in force when the vote came; a generation's own wins
+    or_features: frozenset[str] = frozenset()  # that clients may mean by `feature` as well
+    source: Source = "HUMAN"
+    source_id: str | None = None
+    user_proof: Proof | None = None  # None: the user is only claimed
+    voters_per_response: int | None = None  # so many voters may have votes on the generation; None: any number
+    unless_known: CanopyError | None = None  # what is raised where no generation has the texts
+    idempotency_key: str | None = None
+    body_digest: bytes = b""  # of the request, to tell a retry from a reused key
+
+
+class Receipt(NamedTuple):
+    """The committed vote, without its texts: what the log line and the counters need."""
+
+    feedback_id: str
+    # `repeated`: the key was seen before, nothing was written
+    outcome: Literal["created", "replaced", "repeated", "deleted"]
+    timestamp: int
+    feature: str
+    kind: Kind
+    value: str
+    sentiment: int
+    input_length: int  # characters
+    response_length: int  # characters
+    generation_id: str | None
+    trace_id: str | None
+    prompt_id: str | None
+    model: str | None
+    config_revision: str
+    span_id: str | None = None  # of the model call that the vote judges
+    name: str = SATISFACTION
+    former: str | None = None  # the value of the vote that this one replaced

@@ -1,0 +1,1 @@
+"""Records and SQL of judges' turns and labels."""

@@ -1,8 +1,0 @@
-"""Alembic's entry point. The connection and its transaction are the store's; logging is left alone."""
-
-from alembic import context
-
-from canopy.store.schema import metadata
-
-context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
-context.run_migrations()

@@ -1,0 +1,102 @@
+"""What is still to be told to MLflow about feedback: the records, and what a store can do with them.
+
+A delivery is about a subject: one piece of feedback, by its id, or one side of a comparison, by its generation's id. It
+says that the subject has changed, not how. Whoever delivers reads what is in force at that moment, so that many changes
+are one delivery and the newest always wins. Times are microseconds since the epoch.
+"""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, Protocol
+
+from canopy.store.feedback.vote import Kind, Source
+
+# `later`: this delivery failed. `released`: MLflow was not there, which says nothing about the delivery.
+type Outcome = Literal["delivered", "removed", "later", "released", "parked"]
+type BallotVerdict = Literal["preferred", "rejected", "tie", "both_bad"]
+
+
+class FeedbackSnapshot(NamedTuple):
+    """Feedback as it is in force. On one side of a comparison its kind is None and its value a Verdict."""
+
+    name: str
+    kind: Kind | None
+    value: str
+    source: Source
+    source_id: str | None
+    comment: str | None
+    reasons: tuple[str, ...]
+    timestamp: int
+    span_id: str | None  # of the model call that it judges
+    generation_id: str
+    prompt_id: str
+    config_revision: str
+
+
+class Delivery(NamedTuple):
+    """A subject that is this process's to deliver until its lease ends. `stated` is None when there is nothing left."""
+
+    subject: str
+    trace_id: str
+    claim: str  # of this lease
+    revision: int  # how often the subject had changed
+    waiting_since: int
+    failures: int  # of this delivery so far
+    sent: bool  # whether an attempt was made before; it may have arrived without its answer
+    stated: FeedbackSnapshot | None
+
+
+class DeliveryResult(NamedTuple):
+    """How a delivery ended. It counts while the lease does, and a subject that changed meanwhile is due again."""
+
+    subject: str
+    claim: str
+    revision: int
+    outcome: Outcome
+    due_at: int | None = None  # with `later` and `released`
+    problem: str | None = None  # a sentence, for people
+
+
+class Backlog(NamedTuple):
+    """What waits."""
+
+    depth: int  # parked ones left out
+    oldest: int | None  # when the one that waits longest began to wait
+    parked: int
+    due: bool  # whether there is something to claim now
+
+
+class Waiting(NamedTuple):
+    """One subject that waits or is parked, for people."""
+
+    subject: str
+    trace_id: str
+    waiting_since: int
+    failures: int
+    parked: bool
+    problem: str | None
+
+
+class Deliveries(Protocol):
+    """The outbox. A change of feedback enters it in the transaction that stores the change."""
+
+    on: bool  # whether new feedback enters; what has been sent once is kept up to date in any case
+
+    async def backlog(self) -> Backlog:
+        """What waits now."""
+        ...
+
+    async def claim(self, limit: int, lease: int) -> list[Delivery]:
+        """Take up to `limit` subjects that are due, for `lease` microseconds in which nobody else gets them."""
+        ...
+
+    async def settle(self, settled: DeliveryResult) -> None:
+        """Say how a delivery ended."""
+        ...
+
+    async def waiting(self, limit: int, *, parked: bool) -> list[Waiting]:
+        """What waits, or what is parked, longest first."""
+        ...
+
+    async def retry(self, subjects: Sequence[str] | None) -> int:
+        """Make parked subjects due again, all of them with None; how many there were."""
+        ...

@@ -1,0 +1,65 @@
+"""The records of reviews: what a person expects of the answer to a text that others found badly answered."""
+
+from typing import Literal, NamedTuple
+
+type ReviewState = Literal["waiting", "all"]
+
+
+class Review(NamedTuple):
+    """An expected result, before the store has found the text it is for: by a vote on it, or by the text itself."""
+
+    feature: str
+    feedback_id: str | None
+    input_text: str | None
+    expected_result: str  # empty: take back what was written
+
+
+class ReviewReceipt(NamedTuple):
+    """The committed review, without its texts."""
+
+    outcome: Literal["created", "replaced", "repeated", "deleted"]  # `repeated`: it was so already
+    feature: str
+    input_length: int  # characters
+    expected_length: int  # characters
+
+
+class Input(NamedTuple):
+    """A text that was voted on, and what a reviewer expects of its answer: empty where nobody wrote it."""
+
+    text: str
+    expected_result: str
+
+
+class BadResponse(NamedTuple):
+    """A vote on an answer to a text, as a reviewer needs it."""
+
+    feedback_id: str
+    timestamp: int
+    kind: Literal["thumbs", "score", "label", "judgement"]
+    value: str
+    sentiment: int
+    reasons: list[str]
+    comment: str | None
+    response_text: str
+
+
+class ReviewCase(NamedTuple):
+    """A text to review, and the newest of the votes that made it one."""
+
+    feedback_id: str  # of the first vote on it
+    input_text: str
+    expected_result: str
+    answers: list[BadResponse]
+
+    @property
+    def chars(self) -> int:
+        """Of all its texts."""
+        of_answers = sum(len(it.response_text) + len(it.comment or "") for it in self.answers)
+        return len(self.input_text) + len(self.expected_result) + of_answers
+
+
+class ReviewPage(NamedTuple):
+    """Cases by the time of their first vote, and the cursor of the next page (None: this is the last)."""
+
+    cases: list[ReviewCase]
+    next: str | None

@@ -1,0 +1,174 @@
+"""What the feedback page shows, as one record for its template."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from canopy.feedback.statistics import Tally, rated, tally, total
+from canopy.judges.agreement import AgreementReport
+from canopy.store.feedback.query import Feedback, FeedbackCount, Filter, HourCount, Page
+from canopy.ui.prompt_versions import PromptVersion, prompt_versions
+from canopy.ui.satisfaction_chart import Chart, satisfaction_chart
+
+QUERY = ("rating", "feature", "prompt_id", "since", "until", "q", "source", "origin", "label", "order")
+EXPORT_NAME = "feedback-eval-dataset.yaml"
+_VERSIONS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class RatingSegment:
+    """One choice among ratings, as a link."""
+
+    label: str
+    icon: str | None
+    href: str
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A prompt version to filter by."""
+
+    prompt_id: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    """The page. `query` holds the filters as the address has them, empty where there is none."""
+
+    query: Mapping[str, str]
+    filtered: bool
+    empty: bool  # there is no feedback at all
+    votes: Tally  # everything that people said about one response, as the entries list it
+    tally: Tally  # satisfaction with Canopy's own responses, as the chart and the versions show it
+    other_texts: Tally
+    other_texts_href: str
+    other_names: Mapping[str, Tally]
+    chart: Chart | None
+    versions: Sequence[PromptVersion]
+    hidden_versions: int
+    options: Sequence[Option]
+    segments: Sequence[RatingSegment]
+    entries: Sequence[Feedback]
+    found: int | None  # None: not counted
+    worst: bool  # the entries are in the order of the worst
+    judges: Sequence[AgreementReport]
+    judge_labels: Sequence[str]  # to filter by
+    newest: str | None
+    older: str | None
+    searched_to: int | None  # where the search stopped, to go on with `older`
+    exportable: int
+    export_href: str
+    review_href: str
+    review_limit: int  # characters
+    curl: str
+
+
+def shown_prompts(counts: Sequence[FeedbackCount]) -> list[str]:
+    """The ids of the prompts whose texts the page needs."""
+    ids = (version.prompt_id for version in prompt_versions(rated(counts).own, {})[:_VERSIONS])
+    return list(dict.fromkeys(prompt_id for prompt_id in ids if prompt_id))
+
+
+def dashboard(
+    params: Mapping[str, str],
+    where: Filter,
+    *,
+    counts: Sequence[FeedbackCount],
+    hours: Sequence[HourCount],
+    texts: Mapping[str, str],
+    page: Page,
+    found: int | None,
+    judges: Sequence[AgreementReport],
+    exported_features: frozenset[str],
+    now: int,
+    origin: str,
+    review_limit: int,
+) -> Dashboard:
+    """Put the page together.
+
+    `counts` are those of the days and the feature in `where`, of every prompt, and `hours` those of its prompt that are
+    `own`; `origin` is the server's own address.
+    """
+    query = {name: params.get(name, "").strip() for name in QUERY}
+    filtered = any(value for name, value in query.items() if name != "order")
+    worst = query["order"] == "worst"
+    selected = [count for count in counts if where.prompt_id in (None, count.prompt_id)]
+    ratings = rated(selected)
+    versions = prompt_versions(rated(counts).own, texts)
+    exported = {**query, "rating": "", "label": "", "order": ""}
+    narrowed = {name: query[name] for name in ("feature", "since", "until")}
+    export_href = address("/feedback/export", exported)
+    labelled = [report for report in judges if report.given]
+    return Dashboard(
+        query=query,
+        filtered=filtered,
+        empty=not (filtered or worst or counts or page.feedback or labelled),
+        votes=total([*ratings.own, *ratings.other_texts, *ratings.other_names]),
+        tally=total(ratings.own),
+        other_texts=total(ratings.other_texts),
+        other_texts_href=address("/feedback", {**narrowed, "origin": "other"}) + "#entries",
+        other_names=tally(ratings.other_names, lambda it: it.name),
+        chart=satisfaction_chart(hours, now, where.since, where.until),
+        versions=versions[:_VERSIONS],
+        hidden_versions=len(versions[_VERSIONS:]),
+        options=_options(versions, query["prompt_id"]),
+        segments=_segments(query, where),
+        entries=page.feedback,
+        found=found,
+        worst=worst,
+        judges=labelled,
+        judge_labels=_labels(judges, query["label"]),
+        newest=address("/feedback", query) + "#entries" if params.get("cursor") else None,
+        older=address("/feedback", {**query, "cursor": page.next}) + "#entries" if page.next else None,
+        searched_to=page.searched_to,
+        exportable=sum(count.n for count in selected if count.sentiment < 0 and count.feature in exported_features),
+        export_href=export_href,
+        review_href=address("/feedback/review", {**exported, "source": "", "q": ""}),
+        review_limit=review_limit,
+        curl=f"curl -s {shlex.quote(origin + export_href)} -o {EXPORT_NAME}",
+    )
+
+
+def address(path: str, query: Mapping[str, str]) -> str:
+    """`path` with those parameters that have a value."""
+    used = urlencode({name: value for name, value in query.items() if value})
+    return f"{path}?{used}" if used else path
+
+
+def _options(versions: Sequence[PromptVersion], chosen: str) -> list[Option]:
+    labels: dict[str, str] = {}
+    for version in versions:
+        if version.prompt_id:
+            start = " ".join((version.text or "").split())[:60]
+            labels.setdefault(version.prompt_id, f"{version.prompt_id.rpartition(':')[2][:8]}  {start}".strip())
+    if chosen:
+        labels.setdefault(chosen, chosen)
+    return [Option(prompt_id, label) for prompt_id, label in labels.items()]
+
+
+def _labels(judges: Sequence[AgreementReport], chosen: str) -> list[str]:
+    """The labels of all judges, those that speak against a response first, and the chosen one wherever it is from."""
+    rows = sorted((row for report in judges for row in report.rows), key=lambda row: row.sentiment)
+    return list(dict.fromkeys([row.label for row in rows] + ([chosen] if chosen else [])))
+
+
+def _segments(query: Mapping[str, str], where: Filter) -> list[RatingSegment]:
+    def segment(label: str, icon: str | None, rating: str, current: bool) -> RatingSegment:
+        return RatingSegment(
+            label, icon, address("/feedback", {**query, "rating": rating, "order": ""}) + "#entries", current
+        )
+
+    worst = query["order"] == "worst"
+    narrowed = {name: query[name] for name in ("feature", "prompt_id", "since", "until")}
+    segments = [
+        segment("All", None, "", not (worst or query["rating"])),
+        segment("Positive", "up", "positive", where.sentiment == 1),
+        segment("Negative", "down", "negative", where.sentiment == -1),
+        RatingSegment("Worst first", None, address("/feedback", {**narrowed, "order": "worst"}) + "#entries", worst),
+    ]
+    if query["rating"] and where.sentiment not in (1, -1):  # an address made by hand
+        segments.append(segment(query["rating"], None, query["rating"], True))
+    return segments

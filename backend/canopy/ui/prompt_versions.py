@@ -1,0 +1,34 @@
+"""One line per prompt version, with how sure its satisfaction is."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from canopy.feedback.statistics import Tally, tally
+from canopy.stats.intervals import wilson
+from canopy.store.feedback.query import FeedbackCount
+
+
+@dataclass(frozen=True, slots=True)
+class PromptVersion:
+    """What one prompt text on one model earned."""
+
+    prompt_id: str | None
+    model: str | None
+    text: str | None
+    tally: Tally
+    interval: tuple[float, float] | None  # of the satisfaction
+
+
+def prompt_versions(counts: Iterable[FeedbackCount], texts: Mapping[str, str]) -> list[PromptVersion]:
+    """One line per prompt and model, most votes first."""
+    versions = [
+        PromptVersion(
+            prompt_id=prompt_id,
+            model=model,
+            text=texts.get(prompt_id) if prompt_id else None,
+            tally=votes,
+            interval=wilson(votes.positive, votes.positive + votes.negative),
+        )
+        for (prompt_id, model), votes in tally(counts, lambda it: (it.prompt_id, it.model)).items()
+    ]
+    return sorted(versions, key=lambda version: -version.tally.total)

@@ -1,0 +1,131 @@
+"""The chart's values.schema.json, made from the models that the server itself checks its values with.
+
+Draft 7, which Helm 3 and Helm 4 both read. What a model's own validators know and JSON Schema could say is added here
+by hand; what it can't say (a label named like a rating) is left to the server.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from canopy.config.access import RESERVED_HEADERS
+from canopy.config.chart.chart_values import ChartValues
+from canopy.config.chart.process_settings import ChartSettings
+from canopy.config.values import OWN_ASSESSMENTS, SATISFACTION, TAKEN_RATINGS
+
+# An address, or a network whose prefix is no longer than an address.
+_OCTET = "(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
+_IPV4 = rf"{_OCTET}(\.{_OCTET}){{3}}(/(3[0-2]|[12]?[0-9]))?"
+_IPV6 = "[0-9a-fA-F:]*:[0-9a-fA-F:.]*(/(12[0-8]|1[01][0-9]|[1-9]?[0-9]))?"
+# More than what Python takes for white space, and no NUL.
+_SPACES = "".join(filter(str.isspace, map(chr, range(0x3001))))
+_SAYS_SOMETHING = rf"^[^\x00]*[^\x00{_SPACES}][^\x00]*$"
+_NETWORK = f"^({_IPV4}|{_IPV6})$"
+
+
+def chart_schema(descriptions: Mapping[str, str]) -> dict[str, Any]:
+    """The schema. `descriptions` says what a key means by its path (`image.tag`); the server's keys bring their own."""
+    model = ChartValues.model_json_schema()
+    schema: dict[str, Any] = _plain(model, model["$defs"])
+    del schema["$defs"], schema["description"]
+    properties = schema["properties"]
+    properties["settings"] = _settings()
+    properties["global"] = {"type": "object", "description": "Helm's, for a chart that contains this one; ignored."}
+    _sharpen(properties)
+    _refuse_nul(properties)
+    _take_null(schema)
+    settings = properties["settings"]["properties"]
+    settings |= {name: _or_null(part) for name, part in settings.items()}
+    for path, text in descriptions.items():
+        _describe(schema, path.split("."), text)
+    return {"$schema": "http://json-schema.org/draft-07/schema#", "title": "Values of the chart canopy", **schema}
+
+
+def _plain(part: Any, definitions: Mapping[str, Any]) -> Any:
+    """With every definition where it is used, and without the titles, which only repeat the names."""
+    if isinstance(part, list):
+        return [_plain(child, definitions) for child in part]
+    if not isinstance(part, dict):
+        return part
+    if "$ref" in part:
+        definition = dict(definitions[part["$ref"].rpartition("/")[2]])
+        definition.pop("description", None)  # a docstring, for whoever reads the models
+        return _plain(definition, definitions)
+    return {name: _plain(child, definitions) for name, child in part.items() if not _is_title(name, child)}
+
+
+def _is_title(name: str, child: Any) -> bool:
+    return name == "title" and isinstance(child, str)
+
+
+def _settings() -> dict[str, Any]:
+    # The chart has defaults of its own.
+    settings = {
+        name: {key: value for key, value in field.items() if key not in {"default", "title"}}
+        for name, field in ChartSettings.model_json_schema()["properties"].items()
+    }
+    return {"type": "object", "additionalProperties": False, "properties": settings}
+
+
+def _sharpen(properties: dict[str, Any]) -> None:
+    """Add what `canopy.config.values` checks in Python."""
+    summarization = properties["summarization"]["anyOf"][0]["properties"]
+    for summaries in (properties["summarize"]["properties"], summarization):
+        summaries["prompt"]["anyOf"][0]["pattern"] = _SAYS_SOMETHING
+    feedback = properties["feedback"]["properties"]
+    feedback["reasons"]["uniqueItems"] = feedback["names"]["uniqueItems"] = True
+    feedback["names"]["items"]["not"] = {"enum": sorted(OWN_ASSESSMENTS)}
+    properties["judges"]["items"]["properties"]["instructions"]["pattern"] = _SAYS_SOMETHING
+    properties["judges"]["items"]["properties"]["name"]["not"] = {"enum": sorted({SATISFACTION, *OWN_ASSESSMENTS})}
+    feedback["labels"]["items"]["properties"]["name"]["not"] = {
+        "anyOf": [{"enum": sorted(TAKEN_RATINGS)}, {"pattern": "^[0-9]+$"}]
+    }
+    properties["metadata"]["additionalProperties"] = False
+    proxy = properties["proxy"]["properties"]
+    proxy["false"] = {**proxy["no"], "description": "`no`, which YAML reads so where it stands without quotes."}
+    auth = properties["auth"]["properties"]
+    auth["trusted_proxies"]["items"]["pattern"] = _NETWORK
+    for name in ("user_header", "email_header", "groups_header", "secret_header"):
+        auth[name]["not"] = {"pattern": RESERVED_HEADERS}
+
+
+def _take_null(schema: dict[str, Any], *, filled: bool = True) -> None:
+    """Let null stand for an optional key.
+
+    Helm takes keys away that are null and have a default, and the chart puts them back (`canopy.defaults`). What is in
+    a list or in an optional section has no default in the chart, so that Helm leaves its null there.
+    """
+    for name, part in schema.get("properties", {}).items():
+        inner = part.get("items")
+        if isinstance(inner, dict):
+            _take_null(inner, filled=False)
+        for option in part.get("anyOf", []):
+            _take_null(option, filled=False)
+        _take_null(part, filled=filled)
+        if not filled and name not in schema.get("required", []):
+            schema["properties"][name] = _or_null(part)
+
+
+def _or_null(part: dict[str, Any]) -> dict[str, Any]:
+    described = {"description": part["description"]} if "description" in part else {}
+    return described | {
+        "anyOf": [{key: value for key, value in part.items() if key not in described}, {"type": "null"}]
+    }
+
+
+def _refuse_nul(schema: Any) -> None:
+    """Refuse the one character that no store can hold, in every text that may hold any other."""
+    if isinstance(schema, dict):
+        if schema.get("type") == "string" and not schema.keys() & {"pattern", "enum", "const"}:
+            schema["pattern"] = r"^[^\x00]*$"
+        schema = list(schema.values())
+    for part in schema if isinstance(schema, list) else []:
+        _refuse_nul(part)
+
+
+def _describe(schema: dict[str, Any], path: list[str], text: str) -> None:
+    """Put a description at a path, unless the model brings one or the path leads into what has no schema."""
+    for name in path:
+        if name not in schema.get("properties", {}):
+            return
+        schema = schema["properties"][name]
+    schema.setdefault("description", text)
