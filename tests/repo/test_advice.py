@@ -70,8 +70,8 @@ NOT_HERE = {
     r"\S+: tkn ": "there is no Tekton; tests/evals/test_pipeline_tekton.py runs the scripts of its tasks",
 }
 COMMANDS = {
-    "ab report": "tests/cli/test_ab_report.py::test_the_report_says_the_decision_the_evidence_and_the_change",
-    "ab simulate": "tests/cli/test_ab_simulate.py::test_it_shows_a_run_its_end_and_the_mistakes_of_both_tests",
+    "ab report": "tests/cli/test_experiments.py::test_the_report_says_the_decision_the_evidence_and_the_change",
+    "ab simulate": "tests/cli/test_simulation.py::test_it_shows_a_run_its_end_and_the_mistakes_of_both_tests",
     "check-values": "tests/cli/test_cli.py::test_check_values_says_what_a_file_turns_on",
     "erase": "tests/cli/test_cli.py::test_erase_reaches_one_session_and_no_other",
     "evals gate": f"{EVALS}publish.py::test_the_gate_says_again_what_it_said",
@@ -83,7 +83,7 @@ COMMANDS = {
     "evals run": f"{EVALS}run.py::test_good_answers_open_the_gate",
     "evals speed": f"{EVALS}speed_command.py::test_a_backends_speed_is_measured_token_by_token",
     "export": "tests/cli/test_cli.py::test_export_writes_the_dataset_from_the_store",
-    "judge run": "tests/cli/test_judge.py::test_it_labels_recent_responses_and_says_what_it_did",
+    "judge run": "tests/cli/test_judges.py::test_it_labels_recent_responses_and_says_what_it_did",
     "migrate": "tests/contract/store/test_migrate.py::test_a_database_is_behind_up_to_date_ahead_or_too_new",
     "outbox list": "tests/cli/test_outbox.py::test_what_is_parked_is_listed_and_sent_again",
     "outbox retry": "tests/cli/test_outbox.py::test_what_is_parked_is_listed_and_sent_again",

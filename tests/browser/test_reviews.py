@@ -10,7 +10,7 @@ from playwright.async_api import Browser, Page, expect
 
 from tests.browser.conftest import Tab, opened, values
 from tests.browser.test_access import SCREENS, check
-from tests.browser.test_dashboard import NASTY
+from tests.browser.test_feedback import NASTY
 from tests.support.model_server import FakeModelServer
 from tests.support.server import Server, running_server
 
