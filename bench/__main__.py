@@ -1,4 +1,4 @@
-"""`python -m bench [start|streams|comparisons|votes|export|search|embedded|all] [--quick] [--rows N] [--json FILE]`."""
+"""`python -m bench [PART|all] [--quick] [--rows N] [--json FILE] [--strict]`."""
 
 import os
 import sys
@@ -13,7 +13,7 @@ import orjson
 from bench.figures import Figure, percentile, table
 from bench.processes import scratch
 
-PARTS = ("start", "streams", "comparisons", "votes", "export")  # of `all`
+PARTS = ("start", "streams", "load", "comparisons", "votes", "export")  # of `all`
 FILLING = "search"  # to fill its databases takes a while
 ALONE = (FILLING, "embedded")
 

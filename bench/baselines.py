@@ -1,7 +1,7 @@
 """The least that a server can do, under the same uvicorn settings as Canopy: what the ratios are measured against.
 
 `votes` takes a body and answers. `relay MODEL_URL` asks the model and hands its tokens on, one event each. Neither has
-a framework, checks anything, or keeps, logs or counts anything.
+a framework, checks anything, or keeps, logs or counts anything. The event loop is Canopy's unless uvloop is asked for.
 """
 
 import sys
@@ -69,13 +69,15 @@ async def _body(receive: ASGIReceiveCallable) -> bytes:
 
 
 def main() -> None:
-    """`votes PORT` or `relay PORT MODEL_URL`."""
-    name, port, *more = sys.argv[1:]
+    """`votes LOOP PORT` or `relay LOOP PORT MODEL_URL`; LOOP is `asyncio` or `uvloop`."""
+    name, loop, port, *more = sys.argv[1:]
     app: ASGI3Application = Relay(*more) if name == "relay" else votes
     uvicorn.run(
         app,
         host="127.0.0.1",
         port=int(port),
+        loop=loop,
+        http="httptools",
         log_config=None,
         access_log=False,
         server_header=False,

@@ -128,30 +128,32 @@ def canopy(
     values: Mapping[str, Any],
     *,
     store_url: str | None = None,
+    settings: Mapping[str, str] | None = None,
     poll: float = 0.02,
     settled: bool = True,
 ) -> Generator[Program]:
-    """`canopy serve` with these values and, unless another store is named, SQLite in `folder`."""
+    """`canopy serve` with these values and settings and, unless another store is named, SQLite in `folder`."""
     port = free_port()
     config = folder / f"values-{port}.yaml"
     # A server that is not there, unless the values name one: the embedded model is none of what is measured.
     config.write_text(yaml.safe_dump({"LLAMA_STACK_URL": "http://127.0.0.1:9", **values}))
-    settings = {
+    environment = {
         "CANOPY_PORT": str(port),
         "CANOPY_CONFIG_PATH": str(config),
         "CANOPY_STORE_URL": store_url or f"sqlite:///{folder / 'canopy.db'}",
+        **(settings or {}),
     }
-    with running(folder, ["canopy", "serve"], port=port, env=settings, ready="/readyz", poll=poll) as program:
+    with running(folder, ["canopy", "serve"], port=port, env=environment, ready="/readyz", poll=poll) as program:
         if settled:
             program.settle()
         yield program
 
 
 @contextmanager
-def baseline(folder: Path, name: str, *more: str) -> Generator[Program]:
-    """One of `bench.baselines`."""
+def baseline(folder: Path, name: str, *more: str, loop: str = "asyncio") -> Generator[Program]:
+    """One of `bench.baselines`, on this event loop."""
     port = free_port()
-    with running(folder, ["bench.baselines", name, str(port), *more], port=port) as program:
+    with running(folder, ["bench.baselines", name, loop, str(port), *more], port=port) as program:
         yield program
 
 

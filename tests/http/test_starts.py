@@ -10,7 +10,7 @@ import pytest
 from tests.http.conftest import ENVIRONMENT, lab_vote, summarize, values
 from tests.support.forking import Forked
 from tests.support.model_server import FakeModelServer
-from tests.support.server import running_server
+from tests.support.server import Server, running_server
 
 PATHS = ("/feature-flags", "/openapi.json", "/feedback/stats", "/readyz")
 
@@ -36,3 +36,9 @@ async def test_a_forked_server_says_and_does_what_one_does_that_is_started_anew(
         seen[anew] = status, server.errors, events, answers
     assert seen[False] == seen[True]
     assert seen[True][0] == 0
+
+
+async def test_the_event_loop_is_asyncios_whatever_else_is_installed(server: Server) -> None:
+    loaded = Path(f"/proc/{server.process.pid}/maps").read_text()
+    assert "/httptools/" in loaded
+    assert "/uvloop/" not in loaded

@@ -36,6 +36,7 @@ async def operations_listener(application: Application) -> AsyncGenerator[str | 
             uvicorn.Config(
                 application.operations,
                 http=cast(type[asyncio.Protocol], partial(Connection, connections)),
+                loop="asyncio",
                 log_config=None,
                 access_log=False,
                 server_header=False,

@@ -22,6 +22,7 @@ from canopy.server.operations import operations_listener
 from canopy.telemetry.events import Draining, Started, Stopped
 
 _LAST_WORDS = 2  # seconds for an interrupted stream to end with its error event, and for the log's reader
+_TICK = 0.1  # seconds, uvicorn's own
 
 
 def serve(application: Application, on_started: Callable[[Started], None]) -> None:
@@ -62,6 +63,7 @@ class _MainServer(uvicorn.Server):
                 application.asgi,
                 # uvicorn calls it as it would a class, once for each connection.
                 http=cast(type[asyncio.Protocol], partial(Connection, connections)),
+                loop="asyncio",  # it serves all ready sockets in one turn, so that under load tokens gather
                 log_config=None,
                 access_log=False,
                 server_header=False,
@@ -97,6 +99,15 @@ class _MainServer(uvicorn.Server):
         tell_who_gets_in(parts)
         self._on_started(started)
         gc.freeze()  # what is here now stays: the collector, which stops everything, need not walk through it again
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Wait for what is open, as uvicorn does, but after a second signal end it: asyncio's server waits for that."""
+        ending = asyncio.create_task(super().shutdown(sockets))
+        while not (await asyncio.wait({ending}, timeout=_TICK))[0]:
+            if self.force_exit:
+                for connection in tuple(self.server_state.connections):
+                    connection.transport.abort()
+        await ending
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
