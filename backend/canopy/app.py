@@ -25,7 +25,8 @@ from canopy.base.errors import ConfigError, StoreError
 from canopy.base.lifecycle import Lifecycle
 from canopy.base.settings import Settings
 from canopy.config.access import refuse_silent_opening
-from canopy.config.source import Config, ConfigSource
+from canopy.config.loading import Config
+from canopy.config.source import ConfigSource
 from canopy.experiments.ballots import BallotRecorder
 from canopy.experiments.comparison import ComparisonRunner
 from canopy.feedback.indexing import IndexWatch
@@ -202,7 +203,7 @@ async def _watch_config(parts: AppContext, registry: PromptRegistry, mlflow: Mlf
 
     async def changed(config: Config) -> None:
         tell_who_gets_in(parts)  # first: the values are in force, and what follows may wait for other servers
-        registry.look_again()
+        registry.request_refresh()
         mlflow.use(config.values.mlflow)
         try:
             await parts.inference.use(_model_url(config))

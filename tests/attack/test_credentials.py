@@ -25,7 +25,7 @@ from sqlalchemy import make_url
 
 from canopy.base.errors import ConfigError
 from canopy.base.settings import Settings
-from canopy.config.source import load_config
+from canopy.config.loading import load_config
 from canopy.evals.publish.upload import upload
 from canopy.evals.run.backend import checked_url
 from canopy.store.opening import open_store

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from canopy.base.errors import ConfigError
-from canopy.config.source import load_config
+from canopy.config.loading import load_config
 from tests.support.commands import run_canopy
 from tests.support.metadata import METADATA_ADDRESSES
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from canopy.config.files import check
-from canopy.config.source import load_config
+from canopy.config.loading import load_config
 from canopy.experiments.report import report_on
 from canopy.stats.sequential import DecisionRule
 from canopy.store.experiments.experiment import BallotCounts, Experiment, FirstBallot

@@ -14,7 +14,7 @@ from canopy.config.chart.chart_contradictions import OF_THE_CHART
 from canopy.config.contradictions import OF_THE_SERVER
 from canopy.config.files import chart_values
 from canopy.config.flags import decide
-from canopy.config.source import load_config
+from canopy.config.loading import load_config
 from canopy.config.values import Values
 from tests.chart.combinations import Document, combinations
 from tests.chart.conftest import find

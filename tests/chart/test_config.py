@@ -10,7 +10,7 @@ import httpx
 import pytest
 import yaml
 
-from canopy.config.source import load_config
+from canopy.config.loading import load_config
 from canopy.config.summaries import OF_A_SERVER, OF_THE_EMBEDDED_MODEL, Asked
 from canopy.config.values import Values
 from tests.chart.conftest import MINIMAL, Objects, container, environment, find

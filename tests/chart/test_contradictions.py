@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from canopy.config.source import load_config
+from canopy.config.loading import load_config
 from tests.chart.conftest import MINIMAL, find
 from tests.support.helm import CHART, Helm, HelmError
 

@@ -12,7 +12,7 @@ import yaml
 
 from canopy import __version__
 from canopy.api import workshop
-from canopy.config.source import load_config
+from canopy.config.loading import load_config
 from tests.chart.conftest import Object, Objects, find
 from tests.support.argocd import MissingKey, application, generated, rendered
 from tests.support.commands import run_canopy

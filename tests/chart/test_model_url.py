@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from canopy.base.errors import ConfigError
-from canopy.config.source import load_config
+from canopy.config.loading import load_config
 from tests.chart.conftest import MINIMAL, find
 from tests.support.helm import Helm, HelmError
 

@@ -15,7 +15,7 @@ from canopy.config.chart.chart_values import ChartValues
 from canopy.config.chart.defaults import Tree, over, tree
 from canopy.config.chart.process_settings import refuse_wrong_settings
 from canopy.config.files import chart_values, check
-from canopy.config.source import load_config, parsed
+from canopy.config.loading import load_config, parsed
 from canopy.config.values import Values
 from tests.chart.conftest import MINIMAL
 from tests.chart.test_agreement import by_checker, by_helm, sentence

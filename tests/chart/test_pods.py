@@ -9,7 +9,7 @@ import pytest
 from canopy import __version__
 from canopy.base.settings import Settings
 from canopy.config.chart.sign_in import AuthProxy
-from canopy.config.source import load_config
+from canopy.config.loading import load_config
 from tests.chart.conftest import MATRIX, MINIMAL, Object, Objects, container, environment, find
 from tests.support import image
 from tests.support.helm import Helm

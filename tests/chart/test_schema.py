@@ -10,7 +10,7 @@ import yaml
 
 from canopy.base.errors import ConfigError
 from canopy.config.chart.chart_values import ChartValues
-from canopy.config.source import load_config
+from canopy.config.loading import load_config
 from tests.chart.conftest import MINIMAL, find
 from tests.support.docs import ROOT
 from tests.support.helm import CHART, Helm, HelmError

@@ -11,7 +11,7 @@ from canopy.inference import embedded
 from canopy.telemetry import Logs
 
 
-def test_values_without_a_model_server_are_not_taken_where_no_embedded_model_is(
+async def test_values_without_a_model_server_are_not_taken_where_no_embedded_model_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else the former server would go on, and be asked what suits the embedded model."""
@@ -21,7 +21,7 @@ def test_values_without_a_model_server_are_not_taken_where_no_embedded_model_is(
     before = config.current
     monkeypatch.setattr(embedded, "find_spec", lambda _: None)
     file.write_text("summarize: {model: another}")
-    assert config.reload() is None  # not before a second look
+    assert await config.reload() is None  # not before a second look
     with pytest.raises(ConfigError, match=r"`make install`.*LLAMA_STACK_URL"):
-        config.reload()
+        await config.reload()
     assert config.current is before

@@ -12,7 +12,7 @@ from canopy.auth.proxy_secret import ProxySecret
 from canopy.auth.tokens import Tokens
 from canopy.base.errors import ConfigError, IdentityRefused
 from canopy.config.access import AuthValues
-from canopy.config.source import load_config
+from canopy.config.loading import load_config
 
 ANA = "ana-0123456789abcdef"
 BEN = "ben-0123456789abcdef=="

@@ -1,18 +1,14 @@
 """The values file: what is accepted, what is refused with which sentence, and what flags come of it."""
 
-import asyncio
 import textwrap
-import threading
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
 from canopy.base.errors import ConfigError
-from canopy.config.registered_prompts import with_texts
-from canopy.config.source import Config, ConfigSource, load_config
+from canopy.config.loading import load_config
 from canopy.config.summaries import OF_A_SERVER, OF_THE_EMBEDDED_MODEL
 
 
@@ -179,164 +175,3 @@ def test_a_flag_that_can_not_work_is_off_and_says_what_is_missing(text: str, rea
 def test_the_revision_follows_the_content() -> None:
     assert load_config(LAB).revision == load_config(LAB).revision
     assert load_config(LAB).revision != load_config(LAB + b"\n").revision
-
-
-def test_a_missing_file_is_refused_with_its_path(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"nowhere\.yaml: the values file can't be read"):
-        ConfigSource(tmp_path / "nowhere.yaml")
-
-
-class Watched:
-    """A config source that is being watched, and what the watch told."""
-
-    def __init__(self, path: Path) -> None:
-        self.source = ConfigSource(path)
-        self.changes: list[Config] = []
-        self.errors: list[ConfigError] = []
-        self.told = asyncio.Event()
-        self.task = asyncio.create_task(self.source.watch(0.01, self._changed, self._failed))
-
-    async def _changed(self, config: Config) -> None:
-        self.changes.append(config)
-        self.told.set()
-
-    def _failed(self, error: ConfigError) -> None:
-        self.errors.append(error)
-        self.told.set()
-
-    async def next(self) -> None:
-        async with asyncio.timeout(30):
-            await self.told.wait()
-        self.told.clear()
-
-
-async def test_a_right_change_is_in_force_and_a_wrong_one_leaves_the_last_good_values(tmp_path: Path) -> None:
-    path = tmp_path / "values.yaml"
-    path.write_text("summarize: {model: one}")
-    watched = Watched(path)
-
-    path.write_text("summarize: {model: two}")
-    await watched.next()
-    assert watched.source.current.values.summarize.model == "two"
-
-    path.write_text("summarize: {model: 3}")
-    await watched.next()
-    assert "`summarize.model`" in watched.errors[0].sentence
-    assert watched.source.current.values.summarize.model == "two"
-
-    path.write_text("summarize: {model: four}")
-    await watched.next()
-    assert watched.source.current.values.summarize.model == "four"
-    watched.task.cancel()
-
-
-async def test_a_configmap_update_swaps_a_symlink_and_is_seen(tmp_path: Path) -> None:
-    """The kubelet renames a new link over `..data`; the file itself is a link through `..data`."""
-    for name in ("one", "two"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "canopy-config.yaml").write_text(f"summarize: {{model: {name}}}")
-    (tmp_path / "..data").symlink_to("one")
-    path = tmp_path / "canopy-config.yaml"
-    path.symlink_to("..data/canopy-config.yaml")
-    watched = Watched(path)
-    assert watched.source.current.values.summarize.model == "one"
-
-    (tmp_path / "..data_tmp").symlink_to("two")
-    (tmp_path / "..data_tmp").replace(tmp_path / "..data")
-    await watched.next()
-    assert watched.source.current.values.summarize.model == "two"
-    watched.task.cancel()
-
-
-def test_a_half_written_file_is_not_taken(tmp_path: Path) -> None:
-    path = tmp_path / "values.yaml"
-    path.write_text("feedback: {enabled: false}")
-    source = ConfigSource(path)
-    path.write_text("")
-    assert source.reload() is None
-    path.write_text("feedback: {enabled: false}\nsummarize: {model: two}")
-    assert source.reload() is None
-    assert source.current.values.summarize.model == "llama32"
-    taken = source.reload()
-    assert taken is not None
-    assert taken.values.summarize.model == "two"
-
-
-@pytest.mark.parametrize("content", ["", "\n", "# a comment\n", "---\n", "null", "{}"])
-def test_a_file_that_was_emptied_is_refused_and_the_last_good_values_stay(content: str, tmp_path: Path) -> None:
-    path = tmp_path / "values.yaml"
-    path.write_text("summarize: {model: one}")
-    source = ConfigSource(path)
-    path.write_text(content)
-    assert source.reload() is None
-    with pytest.raises(ConfigError, match="the values file is empty"):
-        source.reload()
-    assert source.current.values.summarize.model == "one"
-
-
-async def test_a_file_that_vanishes_is_told_once_and_found_again(tmp_path: Path) -> None:
-    path = tmp_path / "values.yaml"
-    path.write_text("summarize: {model: one}")
-    watched = Watched(path)
-    path.unlink()
-    await watched.next()
-    await asyncio.sleep(0.1)
-    assert len(watched.errors) == 1
-    assert watched.source.current.values.summarize.model == "one"
-    path.write_text("summarize: {model: one}")
-    await watched.next()
-    assert len(watched.changes) == 1
-    watched.task.cancel()
-
-
-def test_a_file_that_was_gone_is_judged_anew(tmp_path: Path) -> None:
-    path = tmp_path / "values.yaml"
-    path.write_text("summarize: {model: one}")
-    source = ConfigSource(path)
-
-    def looks() -> list[str]:
-        """What three looks tell."""
-        told: list[str] = []
-        for _ in range(3):
-            try:
-                config = source.reload()
-            except ConfigError as error:
-                told.append(error.sentence.partition(": ")[2])
-            else:
-                told += [config.values.summarize.model] if config else []
-        return told
-
-    wrong = ["`bad` is not a known key; check its spelling and indentation."]
-    path.write_text("bad: 1")
-    assert looks() == wrong
-    path.unlink()
-    assert looks() == ["the values file can't be read (No such file or directory)."]
-    path.write_text("bad: 1")
-    assert looks() == wrong
-    path.unlink()
-    looks()
-    path.write_text("summarize: {model: two}")
-    assert looks() == ["two"]
-
-
-def test_a_prompt_that_arrives_during_a_reload_brings_no_former_values_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The reload runs in a thread: who was shut out by it must not get in again by a lost update."""
-    path = tmp_path / "values.yaml"
-    path.write_text("auth: {mode: open}\n")
-    source = ConfigSource(path)
-    path.write_text("auth: {mode: token}\n")
-    assert source.reload() is None  # it has to come to rest
-    reload = threading.Thread(target=source.reload)
-
-    def interrupted(*arguments: Any) -> Any:
-        if not reload.ident:
-            reload.start()
-            reload.join(0.5)  # with the lock it waits for `know`
-        return with_texts(*arguments)
-
-    monkeypatch.setattr("canopy.config.source.with_texts", interrupted)
-    source.know({})
-    reload.join()
-    assert source.current.values.auth.mode == "token"

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from canopy.base.errors import ConfigError
 from canopy.base.ids import new_id
-from canopy.config.source import load_config
+from canopy.config.loading import load_config
 from canopy.config.values import Values
 from canopy.judges.budget import Budget
 from canopy.judges.definitions import Judge, chosen, judges_of

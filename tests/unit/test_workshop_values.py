@@ -1,6 +1,6 @@
 """The values file as today's workshop writes it."""
 
-from canopy.config.source import load_config
+from canopy.config.loading import load_config
 
 WORKSHOP = b"""
     repo_url: https://example.com/repo.git

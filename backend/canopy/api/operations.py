@@ -14,7 +14,7 @@ from canopy.api.requests import trace_id_of
 from canopy.api.responses import FlagDetails, Ok, Ready
 from canopy.api.routes import PlainRoute, errors, json_response, of_text, of_type
 from canopy.base.errors import MetricsElsewhere, NotFound
-from canopy.config.source import Config
+from canopy.config.loading import Config
 from canopy.generation.features import FEATURES
 
 type Answer = Callable[[Request], Awaitable[Response]]

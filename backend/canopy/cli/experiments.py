@@ -79,7 +79,7 @@ def report(experiment_id: str | None, *, as_json: bool) -> None:
 
 def _section(values: Path | None) -> str:
     """Where the values have the prompts. What the votes prove can be read without values, too."""
-    from canopy.config.source import Config, content_of, load_config
+    from canopy.config.loading import Config, content_of, load_config
 
     if values is not None:
         with suppress(ConfigError):

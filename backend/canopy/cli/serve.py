@@ -96,7 +96,7 @@ def check_values(file: Path, against: Path | None, keys: tuple[str, ...]) -> Non
     Exit status 0 when it would, 1 when it wouldn't, with a sentence for each thing that is wrong.
     """
     from canopy.config.files import check, differing
-    from canopy.config.source import content_of
+    from canopy.config.loading import content_of
 
     content = content_of(file)
     try:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from canopy.base.errors import ConfigError
-from canopy.config.source import parsed
+from canopy.config.loading import parsed
 
 
 def values_in(resource: Mapping[str, Any]) -> dict[str, Any] | None:

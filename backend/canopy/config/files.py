@@ -12,7 +12,7 @@ from canopy.config.chart.defaults import over, tree
 from canopy.config.chart.sign_in_contradictions import with_headers_of_the_proxy
 from canopy.config.contradictions import OF_THE_SERVER, refuse
 from canopy.config.flags import FeatureFlag, decide
-from canopy.config.source import load_config, parsed, validated
+from canopy.config.loading import load_config, parsed, validated
 from canopy.config.values import Values
 
 # What the ApplicationSets' templates take from each file; a file that lacks one makes no Application.

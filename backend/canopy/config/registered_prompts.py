@@ -1,14 +1,18 @@
-"""Prompts that live in MLflow's registry: which ones the values name, and the config with their texts in place."""
+"""Prompts that live in MLflow's registry: which ones the values name, and the values with their texts in place."""
 
+from collections import defaultdict
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from canopy.config.summaries import Arm
+from canopy.config.summaries import Arm, SummarizeValues
 from canopy.config.values import Values
+
+# A feature, by the name of its block in the values, and one of its prompts.
+type FeatureVariant = tuple[str, Arm]
 
 
 class PromptSource(NamedTuple):
-    """What the values name: a version, or else whatever version has the alias."""
+    """Names a prompt in the registry: one version of it, or else whatever version has the alias."""
 
     name: str
     version: int | None
@@ -16,17 +20,17 @@ class PromptSource(NamedTuple):
 
     @property
     def reference(self) -> str:
-        """As MLflow writes it: `summary/3` or `summary@champion`."""
+        """The name in MLflow's own form: `summary/3` or `summary@champion`."""
         return f"{self.name}/{self.version}" if self.version is not None else f"{self.name}@{self.alias}"
 
     @property
     def newest(self) -> bool:
-        """Whether it is the newest version, by the one alias that nobody sets in MLflow."""
+        """Whether this names the newest version, by the one alias that nobody sets in MLflow."""
         return self.alias is not None and self.alias.lower() == "latest"
 
 
 class RegisteredPrompt(NamedTuple):
-    """One version of a prompt, with its text."""
+    """One version of a prompt in the registry, with its text."""
 
     name: str
     version: int
@@ -34,39 +38,57 @@ class RegisteredPrompt(NamedTuple):
 
     @property
     def reference(self) -> str:
-        """`summary/3`."""
+        """The name in MLflow's own form: `summary/3`."""
         return f"{self.name}/{self.version}"
 
 
-def sources(values: Values) -> dict[Arm, PromptSource]:
-    """Where the texts of both arms come from; empty where the values hold the texts themselves."""
-    its = values.summarize
-    if not its.mlflow_prompt:
-        return {}
-    return {
-        "prompt": _source(its.mlflow_prompt, its.mlflow_prompt_version, its.mlflow_prompt_alias),
-        "prompt_b": _source(its.mlflow_prompt, its.mlflow_prompt_b_version, its.mlflow_prompt_b_alias),
+def sources(values: Values) -> dict[FeatureVariant, PromptSource]:
+    """Return where each feature's prompts come from; empty where the values hold all texts themselves."""
+    found: dict[FeatureVariant, PromptSource] = {}
+    for feature, block in _blocks(values).items():
+        if name := block.mlflow_prompt:
+            found[feature, "prompt"] = _source(name, block.mlflow_prompt_version, block.mlflow_prompt_alias)
+            found[feature, "prompt_b"] = _source(name, block.mlflow_prompt_b_version, block.mlflow_prompt_b_alias)
+    return found
+
+
+def optional_sources(values: Values) -> set[PromptSource]:
+    """Return the sources that the registry needn't have: challengers alone, whose version the values don't name."""
+    blocks = _blocks(values)
+    named: dict[bool, set[PromptSource]] = {True: set(), False: set()}
+    for (feature, variant), source in sources(values).items():
+        named[variant == "prompt_b" and blocks[feature].mlflow_prompt_b_version is None].add(source)
+    return named[True] - named[False]
+
+
+def with_texts(
+    values: Values, known: Mapping[PromptSource, RegisteredPrompt]
+) -> tuple[Values, dict[FeatureVariant, RegisteredPrompt]]:
+    """Return the values with the texts of the prompts that are known, and which versions those are.
+
+    A variant whose prompt isn't known keeps the text that the values give it.
+    """
+    found = {place: known[source] for place, source in sources(values).items() if source in known}
+    texts: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    for (feature, variant), prompt in found.items():
+        texts[feature][variant] = prompt.text
+    blocks: dict[str, Any] = {
+        feature: block.model_copy(update=texts[feature])
+        for feature, block in _blocks(values).items()
+        if feature in texts
     }
+    return (values.model_copy(update=blocks), found) if blocks else (values, found)
+
+
+def _blocks(values: Values) -> dict[str, SummarizeValues]:
+    """Return the blocks of the values that may name prompts of the registry, by feature."""
+    return {"summarize": values.summarize}
 
 
 def _source(name: str, version: int | str | None, otherwise: str) -> PromptSource:
-    """What a version names: a number or an alias; without one it is that of the alias `otherwise`."""
+    """Return what a version names: a number or an alias; without one it is that of the alias `otherwise`."""
     if isinstance(version, str) and version.isdecimal():
         version = int(version)
     if isinstance(version, int):
         return PromptSource(name, version, None)
     return PromptSource(name, None, version or otherwise)
-
-
-def with_texts(
-    values: Values, known: Mapping[PromptSource, RegisteredPrompt]
-) -> tuple[Values, dict[Arm, RegisteredPrompt]]:
-    """The values with the texts of the prompts that are known, and which versions those are.
-
-    An arm whose prompt isn't known keeps the text that the values give it.
-    """
-    found = {arm: known[source] for arm, source in sources(values).items() if source in known}
-    if not found:
-        return values, {}
-    texts: dict[str, str] = {arm: prompt.text for arm, prompt in found.items()}
-    return values.model_copy(update={"summarize": values.summarize.model_copy(update=texts)}), found

@@ -1,7 +1,8 @@
 """From a preference that a client sends to a committed, logged and counted ballot."""
 
 from canopy.base.errors import StoreError
-from canopy.config.source import Config, ConfigSource
+from canopy.config.loading import Config
+from canopy.config.source import ConfigSource
 from canopy.feedback.votes import check_reasons
 from canopy.store.experiments.experiment import AB_PREFERENCE, SIDES, Ballot, BallotReceipt, Side
 from canopy.store.protocol import Store
@@ -24,7 +25,7 @@ class BallotRecorder:
 
         With A/B testing off a ballot still counts: the flag may have changed while somebody was reading.
         """
-        return self._config.having("feedback", "Feedback")
+        return self._config.current.require_flag("feedback", "Feedback")
 
     async def submit(self, ballot: Ballot, trace_id: str) -> BallotReceipt:
         """Commit a ballot. Raises InputError, one of the comparison's errors or StoreError; then nothing is stored."""

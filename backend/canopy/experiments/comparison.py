@@ -11,7 +11,8 @@ from opentelemetry.trace import get_current_span
 
 from canopy.base.errors import StoreError
 from canopy.base.ids import new_id
-from canopy.config.source import Config, ConfigSource
+from canopy.config.loading import Config
+from canopy.config.source import ConfigSource
 from canopy.config.summaries import Arm
 from canopy.experiments.assignment import compares, experiment_id, prompt_b_side
 from canopy.generation.pipeline import GenerationRequest, Pipeline
@@ -96,7 +97,7 @@ class ComparisonRunner:
 
     def check(self) -> Config:
         """The config in force. Raises FeatureDisabled when it has A/B testing off."""
-        return self._config.having("ab_testing", "A/B testing")
+        return self._config.current.require_flag("ab_testing", "A/B testing")
 
     def chosen(self, question: GenerationRequest, config: Config) -> bool:
         """Whether this session is in the share that gets comparisons. One that isn't is assigned to the prompt."""

@@ -6,7 +6,8 @@ from typing import NamedTuple
 from canopy.auth.askers import Asker
 from canopy.auth.budgets import Budgets
 from canopy.base.errors import FeedbackNotFound, InputError, RateLimited, StoreError
-from canopy.config.source import Config, ConfigSource
+from canopy.config.loading import Config
+from canopy.config.source import ConfigSource
 from canopy.config.values import FeedbackValues
 from canopy.feedback.ratings import parse_rating
 from canopy.generation.features import FEATURES, same_to_clients
@@ -48,7 +49,7 @@ class VoteRecorder:
 
     def check(self) -> Config:
         """The config in force. Raises FeatureDisabled when it has feedback off."""
-        return self._config.having("feedback", "Feedback")
+        return self._config.current.require_flag("feedback", "Feedback")
 
     async def submit(self, ballot: SubmittedVote, trace_id: str, asker: Asker) -> Receipt:
         """Commit a vote. Raises InputError, GenerationNotFound, RateLimited or StoreError, and then stores nothing."""

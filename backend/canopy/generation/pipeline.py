@@ -12,7 +12,8 @@ from canopy.auth.askers import NOBODY, Asker
 from canopy.auth.budgets import Budgets
 from canopy.base.errors import CanopyError, ShuttingDown, StoreError
 from canopy.base.ids import new_id
-from canopy.config.source import Config, ConfigSource
+from canopy.config.loading import Config
+from canopy.config.source import ConfigSource
 from canopy.config.summaries import Arm
 from canopy.generation.admission import Admission
 from canopy.generation.features import Feature
@@ -91,7 +92,7 @@ class Pipeline:
 
     def check(self, feature: Feature) -> Config:
         """The config in force. Raises FeatureDisabled when it has the feature's flag off."""
-        return self._config.having(feature.flag, feature.title)
+        return self._config.current.require_flag(feature.flag, feature.title)
 
     def places(self, question: GenerationRequest, wanted: int = 1) -> AbstractAsyncContextManager[None]:
         """Places for so many generations of one question. Entering raises Overloaded or RateLimited."""
@@ -168,7 +169,7 @@ class Pipeline:
         model = self._inference.model_name(feature.model(values))
         temperature, max_tokens = feature.temperature(values), feature.max_tokens(values)
         generation_id = new_id("gen")
-        registered = config.registered.get(question.arm)
+        registered = config.registered.get((feature.flag, question.arm))
         span = self._telemetry.traces.begin_model_call(
             {
                 "gen_ai.operation.name": "chat",
@@ -247,7 +248,7 @@ def _record(
     call: _Call, status: GenerationStatus, *, completed: Completed | None = None, code: str | None = None
 ) -> Generation:
     question = call.question
-    registered = call.config.registered.get(question.arm)
+    registered = call.config.registered.get((question.feature.flag, question.arm))
     return Generation(
         id=call.id,
         trace_id=question.trace_id,

@@ -7,23 +7,24 @@ moves from one version to another; so one call tells whether anything is new.
 import asyncio
 import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
 
 import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from canopy.base.errors import StoreError
-from canopy.config.registered_prompts import PromptSource, RegisteredPrompt, sources
+from canopy.config.registered_prompts import PromptSource, RegisteredPrompt, optional_sources, sources
 from canopy.config.source import ConfigSource
-from canopy.config.summaries import ARMS, Arm, SystemPrompt
-from canopy.config.values import Values
+from canopy.config.summaries import ARMS, SystemPrompt
 from canopy.mlflow.assessments import MLFLOW, workspace_problem
 from canopy.outgoing import redirection
 from canopy.outgoing.causes import why
 from canopy.outgoing.clients import async_client
 from canopy.store.protocol import Store
 from canopy.telemetry import Telemetry
-from canopy.telemetry.events import PromptRegistryFailed, PromptsLoaded, StoreFailed
+from canopy.telemetry.events import StoreFailed
+from canopy.telemetry.mlflow_events import PromptRegistryFailed, PromptsLoaded
 
 _TIMEOUT = 5.0  # seconds for each call
 _TEXT: TypeAdapter[str] = TypeAdapter(SystemPrompt)
@@ -80,11 +81,11 @@ class PromptRegistry:
     async def start(self) -> None:
         """Put in force what the registry gives now, or else gave last. Raises StoreError."""
         self._known = await self._store.remembered_prompts()
-        self._config.know(self._known)
+        self._config.apply_registered_prompts(self._known)
         await self.refresh()
 
-    def look_again(self) -> None:
-        """The values have changed: don't wait for the interval to end."""
+    def request_refresh(self) -> None:
+        """Let `run` refresh now, as the values have changed, and not when the interval ends."""
         self._changed.set()
 
     async def run(self) -> None:
@@ -101,30 +102,31 @@ class PromptRegistry:
         wanted = sources(values)
         if not wanted or values.mlflow.url is None:
             return
-        try:
-            async with async_client(str(values.mlflow.url), headers=self._headers, timeout=_TIMEOUT) as client:
-                found, failures = await _look(client, wanted, self._known, optional=_optional(values))
-        except RegistryError as error:
-            self._told({wanted["prompt"]: str(error)})
-            return
-        self._told(failures)
-        new = {source: text for source, text in found.items() if self._known.get(source) != text}
-        gone = [it for it in wanted.values() if it in self._known and it not in found and it not in failures]
+        names = {source.name: [it for it in wanted.values() if it.name == source.name] for source in wanted.values()}
+        optional = optional_sources(values)
+        async with async_client(str(values.mlflow.url), headers=self._headers, timeout=_TIMEOUT) as client:
+            looks = await asyncio.gather(*(_look(client, its, self._known, optional) for its in names.values()))
+        self._told({source: sentence for look in looks for source, sentence in look.failures.items()})
+        found = {source: prompt for look in looks for source, prompt in look.found.items()}
+        new = {source: prompt for source, prompt in found.items() if self._known.get(source) != prompt}
+        gone = {source for look in looks for source in look.missing if source in self._known}
         if not new and not gone:
             return
-        self._known = {**{source: text for source, text in self._known.items() if source not in gone}, **new}
-        self._config.know(self._known)
-        self._tell()
+        self._known = {source: prompt for source, prompt in self._known.items() if source not in gone} | new
+        self._config.apply_registered_prompts(self._known)
+        for feature in dict.fromkeys(feature for (feature, _), it in wanted.items() if it in new or it in gone):
+            self._tell(feature)
         try:
             await self._store.remember_prompts(new)
         except StoreError as error:
             self._telemetry.emit(StoreFailed(error.in_full, None))
 
-    def _tell(self) -> None:
+    def _tell(self, feature: str) -> None:
         config = self._config.current
-        prompt, prompt_b = (config.registered.get(arm) for arm in ARMS)
+        prompt, prompt_b = (config.registered.get((feature, variant)) for variant in ARMS)
         self._telemetry.emit(
             PromptsLoaded(
+                feature=feature,
                 prompt=prompt.reference if prompt else None,
                 prompt_b=prompt_b.reference if prompt_b else None,
                 config_revision=config.revision,
@@ -141,37 +143,46 @@ class PromptRegistry:
                 self._telemetry.emit(PromptRegistryFailed(source.reference, sentence, known.version if known else None))
 
 
-def _optional(values: Values) -> Arm | None:
-    """The arm that the registry needn't have: the challenger, unless the values name its version."""
-    return "prompt_b" if values.summarize.mlflow_prompt_b_version is None else None
+class _Look(NamedTuple):
+    """What the registry gave of one prompt: texts, why there is none, and sources that name nothing and needn't."""
+
+    found: dict[PromptSource, RegisteredPrompt]
+    failures: dict[PromptSource, str]
+    missing: list[PromptSource]
 
 
 async def _look(
     client: httpx.AsyncClient,
-    wanted: Mapping[Arm, PromptSource],
+    wanted: Sequence[PromptSource],
     known: Mapping[PromptSource, RegisteredPrompt],
-    *,
-    optional: Arm | None,
-) -> tuple[dict[PromptSource, RegisteredPrompt], dict[PromptSource, str]]:
-    """The texts that the registry gives, and why others not. Raises RegistryError where it doesn't know the prompt."""
-    name = wanted["prompt"].name
-    model = await _get(client, _FoundModel, "registered-models/get", name=name)
+    optional: Collection[PromptSource],
+) -> _Look:
+    """Ask for the sources, which are all of one prompt. A version whose text is known is not asked for again."""
+    name = wanted[0].name
+    look = _Look({}, {}, [])
+    try:
+        model = await _get(client, _FoundModel, "registered-models/get", name=name)
+    except RegistryError as error:
+        look.failures[wanted[0]] = str(error)
+        return look
     versions = {item.alias: item.version for item in model.registered_model.aliases}
-    texts = {(text.name, text.version): text for text in known.values()}
-    found, failures = {}, {}
-    for arm, source in wanted.items():
+    texts = {text.version: text for text in known.values() if text.name == name}
+    for source in wanted:
         version = source.version or versions.get(source.alias or "")
         try:
             if source.newest:
-                found[source] = await _text(client, name, "registered-models/alias", alias="latest")
+                look.found[source] = await _text(client, name, "registered-models/alias", alias="latest")
             elif version is not None:
-                text = texts.get((name, version))
-                found[source] = text or await _text(client, name, "model-versions/get", version=str(version))
-            elif arm != optional:
-                failures[source] = f"The registry's prompt `{name}` has no alias `{source.alias}`; set it in MLflow."
+                text = texts.get(version)
+                look.found[source] = text or await _text(client, name, "model-versions/get", version=str(version))
+            elif source in optional:
+                look.missing.append(source)
+            else:
+                sentence = f"The registry's prompt `{name}` has no alias `{source.alias}`; set it in MLflow."
+                look.failures[source] = sentence
         except RegistryError as error:
-            failures[source] = str(error)
-    return found, failures
+            look.failures[source] = str(error)
+    return look
 
 
 async def _text(client: httpx.AsyncClient, name: str, call: str, **which: str) -> RegisteredPrompt:

@@ -1,7 +1,8 @@
 """From what a reviewer writes to a committed, logged and counted expected result."""
 
 from canopy.base.errors import StoreError
-from canopy.config.source import Config, ConfigSource
+from canopy.config.loading import Config
+from canopy.config.source import ConfigSource
 from canopy.store.protocol import Store
 from canopy.store.reviews.review import Review, ReviewReceipt
 from canopy.telemetry import Telemetry
@@ -18,7 +19,7 @@ class ReviewRecorder:
 
     def check(self) -> Config:
         """The config in force. Raises FeatureDisabled when it has feedback off."""
-        return self._config.having("feedback", "Feedback")
+        return self._config.current.require_flag("feedback", "Feedback")
 
     async def submit(self, review: Review, trace_id: str) -> ReviewReceipt:
         """Commit a review. Raises FeedbackNotFound or StoreError, and then nothing is stored."""

@@ -300,28 +300,6 @@ class SearchIndexFilled(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class PromptsLoaded(Event):
-    """Other versions of the registry's prompts are in force; None where the values' own text is."""
-
-    name: ClassVar[str] = "prompts_loaded"
-    prompt: str | None
-    prompt_b: str | None
-    config_revision: str
-    flags: dict[str, bool]
-
-
-@dataclass(frozen=True, slots=True)
-class PromptRegistryFailed(Event):
-    """The registry gave no prompt; `version` stays in force, or the values' own text where that is None."""
-
-    name: ClassVar[str] = "prompt_registry_failed"
-    level: ClassVar[Level] = "error"
-    prompt: str
-    error: str
-    version: int | None
-
-
-@dataclass(frozen=True, slots=True)
 class StoreFailed(Event):
     """The store could not do what was asked."""
 

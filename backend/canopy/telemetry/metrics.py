@@ -29,13 +29,12 @@ from canopy.telemetry.events import (
     HttpRequest,
     JudgementFailed,
     JudgementRecorded,
-    PromptsLoaded,
     RequestFailed,
     ReviewSaved,
     Started,
     StoreFailed,
 )
-from canopy.telemetry.mlflow_events import DeliveryEnded, MlflowSpansLost
+from canopy.telemetry.mlflow_events import DeliveryEnded, MlflowSpansLost, PromptsLoaded
 from canopy.telemetry.process_metrics import ProcessMetrics
 
 # OpenTelemetry's advice for http.server.request.duration, in seconds.

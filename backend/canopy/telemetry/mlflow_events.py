@@ -55,3 +55,26 @@ class MlflowUntraced(Event):
 
     name: ClassVar[str] = "mlflow_untraced"
     level: ClassVar[Level] = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class PromptsLoaded(Event):
+    """Other versions of a feature's prompts in the registry are in force; None where the values' own text is."""
+
+    name: ClassVar[str] = "prompts_loaded"
+    feature: str
+    prompt: str | None
+    prompt_b: str | None
+    config_revision: str
+    flags: dict[str, bool]
+
+
+@dataclass(frozen=True, slots=True)
+class PromptRegistryFailed(Event):
+    """The registry gave no prompt; `version` stays in force, or the values' own text where that is None."""
+
+    name: ClassVar[str] = "prompt_registry_failed"
+    level: ClassVar[Level] = "error"
+    prompt: str
+    error: str
+    version: int | None

@@ -1,0 +1,84 @@
+"""From the bytes of a values file to a checked `Config`."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+from pydantic import ValidationError
+
+from canopy.base.errors import ConfigError, FeatureDisabled
+from canopy.config.contradictions import OF_THE_SERVER, refuse
+from canopy.config.flags import FeatureFlag, decide
+from canopy.config.registered_prompts import FeatureVariant, RegisteredPrompt
+from canopy.config.spelling import describing
+from canopy.config.values import Values
+from canopy.text import yaml_loader
+from canopy.text.yaml_errors import findings_of, problem_of
+
+_LARGEST = 256_000  # bytes; a ConfigMap may hold four times as much, no set of values needs it
+
+
+@dataclass(frozen=True)
+class Config:
+    """Values with their revision: the first 12 hex digits of the SHA-256 of the file's bytes."""
+
+    values: Values
+    revision: str
+    registered: Mapping[FeatureVariant, RegisteredPrompt] = field(default_factory=dict)  # texts from the registry
+    section: str = "summarize"  # the name under which the file has what is said of summaries
+
+    @cached_property
+    def flags(self) -> dict[str, FeatureFlag]:
+        """The flags that these values decide."""
+        return decide(self.values)
+
+    def require_flag(self, flag: str, title: str) -> Self:
+        """Return this config. Raises FeatureDisabled, with the `title` of what is off, where the flag is off."""
+        if not self.flags[flag].on:
+            raise FeatureDisabled(f"{title} feature is not enabled")
+        return self
+
+
+def load_config(content: bytes) -> Config:
+    """Check the bytes of a values file. Raises ConfigError with a sentence for each of the first findings."""
+    document = parsed(content)
+    values = validated(Values, document)
+    refuse(values, OF_THE_SERVER)
+    section = "summarization" if document.get("summarization") else "summarize"
+    return Config(values, hashlib.sha256(content).hexdigest()[:12], section=section)
+
+
+def content_of(path: Path) -> bytes:
+    """Read a values file, up to a byte more than one may hold. Raises ConfigError when it can't be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(_LARGEST + 1)  # one more tells that it is too large
+    except OSError as error:
+        raise ConfigError(f"{path}: the values file can't be read ({error.strerror}).") from error
+
+
+def validated[V: Values](model: type[V], document: Mapping[str, Any]) -> V:
+    """Return the document as values of this kind. Raises ConfigError."""
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        raise ConfigError(findings_of(error, describing(model))) from error
+
+
+def parsed(content: bytes) -> dict[str, Any]:
+    """Return the keys of a values file, which may have none. Raises ConfigError."""
+    if len(content) > _LARGEST:
+        raise ConfigError(f"The values are larger than {_LARGEST:,} bytes.")
+    try:
+        document, _ = yaml_loader.load(content, as_helm=True)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"The values are not valid YAML{problem_of(error)}.") from error
+    if document is None:
+        return {}
+    if not isinstance(document, dict):
+        raise ConfigError("The values must be a mapping of keys, such as `summarize:` and `feedback:`.")
+    return document
