@@ -15,7 +15,7 @@ from bench.faithfulness import Kept, kept
 from bench.figures import Bound, Figure
 from bench.processes import ROOT
 from canopy.config.summaries import OF_A_SERVER, OF_THE_EMBEDDED_MODEL
-from canopy.inference.embedded import LEANING, EmbeddedInference
+from canopy.inference.embedded import END_TOKEN_BIAS, EmbeddedInference
 from canopy.inference.llama_stack import LlamaStackInference
 from canopy.inference.protocol import ChatRequest, Completed, Inference, Message
 
@@ -38,7 +38,7 @@ class Asking:
 _A_SERVERS = ("a server's", OF_A_SERVER.prompt)
 _EMBEDDED = ("embedded", OF_THE_EMBEDDED_MODEL.prompt)
 _ONE = ("one sentence", "Summarize the text in one sentence.")
-((_END, _LEANING),) = LEANING["logit_bias"]
+((_END, _LEANING),) = END_TOKEN_BIAS["logit_bias"]
 IN_FORCE = Asking(*_EMBEDDED, OF_THE_EMBEDDED_MODEL.temperature, _LEANING)
 ASKINGS = (
     IN_FORCE,
@@ -110,7 +110,7 @@ async def _ask(texts: list[str], asking: Asking) -> list[Reply]:
             token_timeout=_PATIENCE,
             retries=2,  # the server ends idle connections, also while they are taken up again
             api_key=key,
-            besides={"logit_bias": [[_END, asking.leaning]]},
+            extra_body={"logit_bias": [[_END, asking.leaning]]},
         )
 
     inference = EmbeddedInference(connect)

@@ -19,11 +19,11 @@ from canopy.cli.terminal import clean
 from canopy.evals.scorers.grades import read_grade
 from canopy.evals.scorers.patterns import Pattern
 from canopy.evals.scorers.rubric import recognized
-from canopy.inference.complaints import complaint_of, refused
 from canopy.inference.dialect import Dialect, DialectAttempt
-from canopy.inference.error_statuses import error_of, refusal_of, reported
+from canopy.inference.error_messages import error_for_refused_request, parse_error_body
+from canopy.inference.error_statuses import error_from_event, error_of, refusal_of
 from canopy.inference.protocol import ChatRequest, Message
-from canopy.inference.reasons import fit
+from canopy.inference.redaction import redact
 from canopy.inference.reply import Reply
 from canopy.inference.thoughts import Thoughts
 from canopy.judges.labels import read_answer
@@ -134,7 +134,7 @@ def refusal(body: bytes) -> None:
     found = refusal_of(400, body, {}, "http://127.0.0.1/v1")
     request = ChatRequest("m", (Message("system", "x"), Message("user", "x")), temperature=0, max_tokens=9)
     DialectAttempt(request, Dialect("It")).adapt(found)
-    fit(error_of(found, "m").reason or "", ["x"])
+    redact(error_of(found, "m").reason or "", ["x"])
 
 
 def error(**parts: Any) -> bytes:
@@ -152,8 +152,8 @@ def every_complaint(text: str) -> None:
         b"<" + text.encode(),
     ):
         refusal(body)
-        refused(complaint_of(body), "no")
-    reported({"error": {"code": f"context length is 5 {text}", "message": text}}, "m")
+        error_for_refused_request(parse_error_body(body), "no")
+    error_from_event({"error": {"code": f"context length is 5 {text}", "message": text}}, "m")
 
 
 def streamed(text: str) -> None:
@@ -253,4 +253,4 @@ def test_figures_in_a_complaint_are_still_read() -> None:
     attempt = DialectAttempt(request, Dialect("It"))
     assert attempt.adapt(refusal_of(400, error(message=said), {}, "http://127.0.0.1/v1"))
     assert attempt.body()["max_tokens"] == 92
-    assert complaint_of(error(message=said, code="x" * LENGTH)).words == said
+    assert parse_error_body(error(message=said, code="x" * LENGTH)).words == said

@@ -6,7 +6,7 @@ from playwright.async_api import Browser, expect
 
 from canopy.config.summaries import OF_THE_EMBEDDED_MODEL
 from canopy.generation.prompts import prompt
-from canopy.inference.embedded import LEANING, MODEL
+from canopy.inference.embedded import END_TOKEN_BIAS, MODEL
 from tests.browser.conftest import PHONE, opened
 from tests.browser.test_access import check
 from tests.support.server import running_server
@@ -41,6 +41,6 @@ async def test_one_click_gets_a_first_summary_of_which_everything_is_said(browse
         ]
         asked = {"temperature": its.temperature, "max_tokens": its.max_tokens}
         assert (entry["prompt"], entry["input_text"], entry["model"]) == (its.prompt, text, MODEL)
-        assert entry["parameters"] == asked | {"adapted": LEANING}
+        assert entry["parameters"] == asked | {"adapted": END_TOKEN_BIAS}
         flags = await (await ask.get(f"{server.url}/feature-flags?details=true")).json()
         assert flags["features"]["summarize"] == {"model": MODEL, "prompt_id": prompt(its.prompt).id, **asked}

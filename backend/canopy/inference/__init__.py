@@ -1,17 +1,20 @@
-"""The model server: one protocol, one client, an embedded server for trying."""
+"""Model servers: the protocol, the client for OpenAI's API, and an embedded server for trials."""
 
 from functools import partial
 
 from canopy.base.settings import Settings
-from canopy.inference.embedded import LEANING, EmbeddedInference
+from canopy.inference.embedded import END_TOKEN_BIAS, EmbeddedInference
 from canopy.inference.llama_stack import LlamaStackInference
-from canopy.inference.protocol import ADDRESS, Inference
+from canopy.inference.protocol import URL_SETTING, Inference
 
 __all__ = ["open_inference"]
 
 
-def open_inference(llama_stack_url: str | None, settings: Settings, address: str = ADDRESS) -> Inference:
-    """The model server at a URL, which comes from the setting `address`; without one, the embedded model."""
+def open_inference(llama_stack_url: str | None, settings: Settings, url_setting: str = URL_SETTING) -> Inference:
+    """Return a client of the model server at `llama_stack_url`, or of the embedded model when that is None.
+
+    `url_setting` is the name of the setting that holds the URL; error messages tell people to check it.
+    """
     connect = partial(
         LlamaStackInference,
         connect_timeout=settings.model_connect_timeout,
@@ -21,5 +24,5 @@ def open_inference(llama_stack_url: str | None, settings: Settings, address: str
         reply_timeout=settings.model_reply_timeout,
     )
     if llama_stack_url:
-        return connect(llama_stack_url, address=address)
-    return EmbeddedInference(lambda url, key: connect(url, api_key=key, besides=LEANING))
+        return connect(llama_stack_url, url_setting=url_setting)
+    return EmbeddedInference(lambda url, key: connect(url, api_key=key, extra_body=END_TOKEN_BIAS))

@@ -1,13 +1,13 @@
-"""Asking as a model's server wants to be asked: without what it refuses, which is told once and remembered."""
+"""Adapts requests to what a model server accepts: parameters that it refuses are left out or renamed from then on."""
 
 import logging
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from canopy.inference.complaints import room_for_answer
+from canopy.inference.error_messages import answer_token_limit
+from canopy.inference.prefilled_thoughts import PrefilledThoughts
 from canopy.inference.protocol import ChatRequest
-from canopy.inference.unopened import Unopened
 
 if TYPE_CHECKING:
     from canopy.inference.error_statuses import ModelRefusal
@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 
 _MAX_TOKENS, _SYSTEM, _STREAM_OPTIONS, _TEMPERATURE = "max_tokens", "system", "stream_options", "temperature"
 
-# What a server says of each part that it does not take, and what is done instead.
+# How a server words its refusal of each part of a request, and what Canopy does instead.
 _OBJECTIONS = {
     _MAX_TOKENS: re.compile(
         r"(?is)\A(?=.*max_completion_tokens)(?=.*\bmax_tokens).*(unsupported|not supported|instead|deprecated)"
@@ -38,18 +38,18 @@ _REFUSING = {400, 422, 500, 501}
 
 
 class Dialect:
-    """What one server refuses for one model, and how its answers begin, as far as both have told."""
+    """What is known of one model on one server: the parts of requests it refuses and how its answers begin."""
 
     def __init__(self, server: str) -> None:
-        self.server = server  # as the log names it
+        self.server = server  # its description, for the log
         self.avoided: set[tuple[str, float | None]] = set()
         self.longest: int | None = None  # tokens of an answer, where the server allows fewer than is asked for
-        self.told_of_room = False
-        self.unopened = Unopened(server)
+        self.room_logged = False
+        self.prefilled = PrefilledThoughts(server)
 
 
 class DialectAttempt:
-    """One request in a dialect: what to send, and after a refusal what to send instead."""
+    """One request to a server: its body, adapted after each refusal until the server accepts it."""
 
     def __init__(self, request: ChatRequest, dialect: Dialect) -> None:
         self._request = request
@@ -61,19 +61,19 @@ class DialectAttempt:
 
     @property
     def trace_headers(self) -> tuple[tuple[str, str], ...]:
-        """The request's, whatever else is changed."""
+        """Return the request's trace headers, which no adaptation changes."""
         return self._request.trace_headers
 
     @property
     def changes(self) -> Mapping[str, Any]:
-        """What was sent otherwise than asked; None for what was left out."""
+        """Return the parameters sent with other values than asked for; None stands for one that was left out."""
         changes: dict[str, Any] = {name: None for name, _ in self._avoided if name != _MAX_TOKENS}
         if self._max_tokens != self._request.max_tokens:
             changes[_MAX_TOKENS] = self._max_tokens
         return changes
 
     def body(self) -> dict[str, Any]:
-        """The request as JSON."""
+        """Return the request's JSON body."""
         request, avoided = self._request, {name for name, _ in self._avoided}
         turns = [{"role": turn.role, "content": turn.content} for turn in request.messages]
         body = {"model": request.model, "messages": _merged(turns) if _SYSTEM in avoided else turns, "stream": True}
@@ -85,24 +85,24 @@ class DialectAttempt:
         return body
 
     def adapt(self, refusal: "ModelRefusal") -> bool:
-        """Change what is sent so that it avoids what was refused. False where there is nothing left to change."""
+        """Change the request to avoid what was refused. Returns False when there is nothing left to change."""
         if refusal.status not in _REFUSING:
             return False
-        text = refusal.complaint.text
+        text = refusal.message.text
         for name, objection in _OBJECTIONS.items():
-            # Which temperature a server takes says nothing of others: a judge asks for 0.
+            # A refusal holds for one temperature: a model that refuses a judge's 0 may accept another.
             key = (name, self._request.temperature if name == _TEMPERATURE else None)
             if key not in self._avoided and self._concerns(key) and objection.search(text):
                 self._avoided.add(key)
                 return True
-        room = None if self._shortened else room_for_answer(text, self._max_tokens)
+        room = None if self._shortened else answer_token_limit(text, self._max_tokens)
         if not room:
             return False
         self._shortened, self._max_tokens, self._for_every_text = True, room, refusal.is_about_model
         return True
 
-    def taken(self) -> None:
-        """Remember, and tell once, what it took until the server took the request."""
+    def confirm(self) -> None:
+        """Remember the adaptations with which the server accepted the request, and log each once."""
         for name, value in sorted(self._avoided - self._dialect.avoided, key=str):
             self._dialect.avoided.add((name, value))
             _log.warning(
@@ -110,7 +110,7 @@ class DialectAttempt:
                 *(self._dialect.server, name, self._request.model, _INSTEAD[name]),
             )
         if self._shortened:
-            self._tell_of_room()
+            self._log_room()
 
     def _concerns(self, key: tuple[str, float | None]) -> bool:
         name, temperature = key
@@ -118,13 +118,13 @@ class DialectAttempt:
             return any(turn.role == "system" for turn in self._request.messages)
         return name != _TEMPERATURE or temperature == self._request.temperature
 
-    def _tell_of_room(self) -> None:
-        """Say it once; remember what holds for every text, and not what one text leaves."""
+    def _log_room(self) -> None:
+        """Log the limit once, and remember it where it holds for every text and not for this one alone."""
         dialect = self._dialect
         if self._for_every_text:
             dialect.longest = self._max_tokens
-        if not dialect.told_of_room:
-            dialect.told_of_room = True
+        if not dialect.room_logged:
+            dialect.room_logged = True
             _log.warning(
                 "%s refuses `max_tokens` (%d) for the model %s: Canopy asks for %d instead%s. Lower the value.",
                 *(dialect.server, self._request.max_tokens, self._request.model, self._max_tokens),
@@ -133,7 +133,7 @@ class DialectAttempt:
 
 
 def _merged(turns: list[dict[str, str]]) -> list[dict[str, str]]:
-    """The turns with the system prompt at the head of the first user's."""
+    """Return the turns with the system prompt moved to the head of the first user turn."""
     system = "\n\n".join(turn["content"] for turn in turns if turn["role"] == "system")
     others = [turn for turn in turns if turn["role"] != "system"]
     for number, turn in enumerate(others):

@@ -1,4 +1,4 @@
-"""The embedded model: SmolLM2 in a process of its own, for trying Canopy out and for its tests."""
+"""Runs the embedded model, SmolLM2, in a process of its own: for trying Canopy out and for its tests."""
 
 import asyncio
 import dataclasses
@@ -19,9 +19,9 @@ from canopy.inference.protocol import ChatRequest, Completed, Deltas, Inference
 
 MODEL = "smollm2-135m-instruct"
 
-# The longer so small a model writes, the more it makes up. So the token that ends its turn (2) is made likelier, which
+# The longer so small a model writes, the more it invents. So the token that ends its turn (2) is made likelier, which
 # shortens answers at the ends of sentences, where `max_tokens` would cut them (docs/decisions/0055).
-LEANING = {"logit_bias": [[2, 8]]}
+END_TOKEN_BIAS = {"logit_bias": [[2, 8]]}
 
 _CONTEXT = 8192  # tokens: what the model was trained for, and 190 MB
 _SLOTS = 4  # generations at once, further ones wait
@@ -29,17 +29,17 @@ _START_TIMEOUT = 60  # seconds
 _STOP_TIMEOUT = 5  # seconds
 _SHORTEST_PAUSE = 1  # seconds before a restart, doubled each time
 _LONGEST_PAUSE = 30
-_LAST_WORDS = 2000  # bytes of the server's own output that are kept to tell of its end
+_LAST_WORDS = 2000  # bytes of the server's standard error that are kept to explain a crash
 
 _log = logging.getLogger(__name__)
 
 
 class EmbeddedInference:
-    """A small model server that starts and ends with Canopy, reached like any other one.
+    """A small model server that starts and ends with Canopy and is reached like any other.
 
-    `connect` makes the client for the server's URL and its key: any page in a browser on this machine may ask a port
-    of it, and the key is what tells them apart. A server that crashes is started again, after a pause that grows;
-    until it is back, calls are ModelUnreachable.
+    `connect` makes the client from the server's URL and API key; the key keeps pages in a browser on the same machine
+    from using the port. A server that crashes is started again after a pause that doubles each time; until it is back,
+    calls raise ModelUnreachable.
     """
 
     def __init__(self, connect: Callable[[str, str], Inference]) -> None:
@@ -52,16 +52,16 @@ class EmbeddedInference:
 
     @property
     def description(self) -> str:
-        """What it is, where it is, and what it is not for."""
+        """Return what the server is, where it is, and that it is for trying only."""
         where = f" at {self._url}" if self._url else ""
         return f"the embedded model {MODEL}{where}, for trying and for tests (LLAMA_STACK_URL sets a real server)"
 
     def model_name(self, configured: str) -> str:  # noqa: ARG002 - it has no other
-        """Its only model, whatever is configured."""
+        """Return the embedded model's name, whatever is configured."""
         return MODEL
 
     async def start(self) -> None:
-        """Load the model, in a second or two. Raises ConfigError where it isn't installed or does not start."""
+        """Load the model, which takes a second or two. Raises ConfigError if it isn't installed or fails to start."""
         try:
             await self._launch()
         except _StartError as error:
@@ -70,7 +70,7 @@ class EmbeddedInference:
         self._supervisor = asyncio.create_task(lasting(self._supervise))
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Deltas | Completed]:
-        """Ask the embedded server."""
+        """Stream a reply from the embedded server. Raises ModelUnreachable while it is down."""
         if self._client is None:
             raise ModelUnreachable("The embedded model is being restarted.", retry_after=round(self._pause))
         async with aclosing(self._client.stream(dataclasses.replace(request, model=MODEL))) as reply:
@@ -78,7 +78,7 @@ class EmbeddedInference:
                 yield item
 
     async def close(self) -> None:
-        """End the server and the connections to it."""
+        """Stop the server and close the connections to it."""
         if self._supervisor is not None:
             self._supervisor.cancel()
             with suppress(asyncio.CancelledError):
@@ -102,7 +102,7 @@ class EmbeddedInference:
             await server.stop()
 
     async def _supervise(self) -> None:
-        """Wait for the server's end, start it again, and so on until cancelled."""
+        """Restart the server whenever it ends, until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
             began = loop.time()
@@ -121,15 +121,15 @@ class EmbeddedInference:
 
 
 class _StartError(Exception):
-    """The embedded server ended, or said nothing, before it was ready."""
+    """The embedded server ended, or printed no address, before it was ready."""
 
 
 class _ModelProcess:
-    """One run of the embedded server's process. Its standard input is the thread that its life hangs by."""
+    """One run of the server's process; the process exits when its standard input closes."""
 
     def __init__(self, process: Process) -> None:
         self.process = process
-        # PIPE, for all three, means that there is one.
+        # All three are pipes, so none of them is None.
         self._stdin, self._stdout, self._stderr = cast(
             tuple[StreamWriter, StreamReader, StreamReader], (process.stdin, process.stdout, process.stderr)
         )
@@ -138,12 +138,12 @@ class _ModelProcess:
 
     @classmethod
     async def spawn(cls, model_file: Path, key: str) -> Self:
-        """Start the process in Canopy's process group. The key isn't among its arguments, which anybody may read.
+        """Start the process in Canopy's process group. Raises _StartError.
 
-        Raises _StartError.
+        The key goes through standard input, because anybody on the machine may read a process's arguments.
         """
         program = Path(__file__).with_name("embedded_server.py")
-        # -P: the folder of the program is no place to import from.
+        # -P keeps the program's folder out of the import path.
         command = (sys.executable, "-P", str(program), str(model_file), MODEL, str(_CONTEXT), str(_SLOTS))
         try:
             process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=PIPE)
@@ -155,11 +155,11 @@ class _ModelProcess:
 
     @property
     def last_words(self) -> str:
-        """The end of what the process wrote to standard error, on one line."""
+        """Return the end of what the process wrote to standard error, on one line."""
         return " / ".join(self._output.decode(errors="replace").split("\n")).strip(" /")
 
     async def url(self) -> str:
-        """The server's address, as soon as the model is loaded. Raises _StartError."""
+        """Return the server's URL once the model is loaded. Raises _StartError."""
         try:
             address = await asyncio.wait_for(self._stdout.readline(), _START_TIMEOUT)
         except TimeoutError as error:
@@ -170,7 +170,7 @@ class _ModelProcess:
         return address.decode().strip()
 
     async def stop(self) -> None:
-        """End the process, if it has not ended by itself."""
+        """Stop the process, if it is still running."""
         self._stdin.close()
         try:
             await asyncio.wait_for(self.process.wait(), _STOP_TIMEOUT)
@@ -180,13 +180,13 @@ class _ModelProcess:
         await self._reader
 
     async def _read_errors(self) -> None:
-        # Read all the time, or the process would stand still at a full pipe; none of it reaches Canopy's own output.
+        # Read all the time, or the process would block on a full pipe; none of it reaches Canopy's own output.
         while data := await self._stderr.read(4096):
             self._output = (self._output + data)[-_LAST_WORDS:]
 
 
 def require_installed() -> None:
-    """Raise ConfigError where the embedded model isn't installed."""
+    """Raise ConfigError if the embedded model isn't installed."""
     _model_file()
 
 

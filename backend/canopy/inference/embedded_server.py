@@ -1,11 +1,10 @@
 """The embedded model's own process: `python embedded_server.py MODEL_FILE ALIAS CONTEXT SLOTS`.
 
-Reads a key from standard input, serves the model on a free port of 127.0.0.1 to whoever has that key, prints the
-address as the only line on standard output, and ends when standard input does. That is when the parent lets go of it or
-dies, however it dies. Signals that reach the whole process group are the parent's business: streams that are open when
-it shuts down must be able to finish.
+It reads an API key from standard input, serves the model on a free port of 127.0.0.1 to holders of that key, prints its
+URL as the only line on standard output, and exits when standard input closes: when the parent closes it or dies, in
+whatever way. It ignores signals to the process group, so that streams can finish while the parent shuts down.
 
-Run as a file and not as a module, so that the process loads nothing of Canopy.
+It is run as a file and not as a module, so that the process imports nothing of Canopy.
 """
 
 import os
@@ -14,21 +13,21 @@ import sys
 
 
 def main(model_file: str, alias: str, context: int, slots: int) -> None:
-    """Serve until standard input ends. Sizes in tokens; the slots share the context."""
+    """Serve until standard input closes. `context` is in tokens and is shared by the slots."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     key = os.read(0, 4096).decode().strip()  # the parent writes it in one piece, which a pipe keeps together
     answer = os.dup(1)
-    os.dup2(2, 1)  # whatever the libraries print is noise
+    os.dup2(2, 1)  # what the libraries print goes to standard error
 
-    # Threads that wait leave their processor to others.
+    # Waiting threads yield their processor.
     os.environ["OMP_WAIT_POLICY"] = "passive"
-    # After all that: this loads a hundred megabytes.
+    # Imported after the environment is set, since it reads that.
     import xllamacpp  # type: ignore[import-untyped]  # noqa: PLC0415 - it has no types; late, see above
 
     params = xllamacpp.CommonParams()
     params.model.path = model_file
-    params.model_alias = {alias}  # a set; of a string it would take the letters
+    params.model_alias = {alias}  # a set: a string would be taken apart into letters
     params.hostnames = ["127.0.0.1"]
     params.port = 0
     params.api_keys = [key]

@@ -1,8 +1,8 @@
-"""How lines, texts and turns end, where servers and models do it in their own way."""
+"""Normalizes line ends, blank texts and end-of-turn marks, which servers and models spell in their own ways."""
 
 import unicodedata
 
-# Ends of a turn in models' own languages, which some servers send behind the text or as the last piece of it.
+# End-of-turn tokens of model families, which some servers send as text behind the answer.
 _END_MARKS = {
     *("<|eot_id|>", "<|end_of_text|>", "<|im_end|>", "<|endoftext|>", "<|eom_id|>", "<end_of_turn>", "</s>", "<eos>"),
     *(
@@ -15,19 +15,19 @@ _END_MARKS = {
     ),
 }
 _LONGEST_MARK = max(map(len, _END_MARKS))
-_UNDECIDED = 65_536  # bytes within which the first line ends, or else its kind doesn't matter
+_UNDECIDED = 65_536  # bytes without a line end after which LF and CRLF are assumed
 
 
 class LineEnds:
-    """The ends of a body's lines: LF and CRLF are read as they are, CR alone becomes LF. The first line decides."""
+    """Turns CR into LF in a body that ends its lines with CR alone; the first line decides, LF and CRLF stay."""
 
     def __init__(self) -> None:
-        self.unusual = True  # or not known yet
-        self.held = b""  # all so far, while it is not known
+        self.needs_normalizing = True  # or it isn't known yet
+        self.held = b""  # the bytes so far, while it isn't known
         self._alone = False
 
-    def usual(self, data: bytes) -> bytes:
-        """The bytes with the usual ends."""
+    def normalize(self, data: bytes) -> bytes:
+        """Return the bytes with CR replaced where needed; holds back bytes until the first line has ended."""
         if self._alone:
             return data.replace(b"\r", b"\n")
         data, self.held = self.held + data, b""
@@ -38,17 +38,17 @@ class LineEnds:
         if b"\n" not in data and len(data) < _UNDECIDED:
             self.held = data
             return b""
-        self.unusual = False
+        self.needs_normalizing = False
         return data
 
 
 def is_blank(text: str) -> bool:
-    """Whether nobody sees anything of a text: white space, and signs without a width."""
+    """Return whether a text shows nothing: white space and characters without a width only."""
     return all(sign.isspace() or unicodedata.category(sign) in ("Cf", "Cc") for sign in text)
 
 
-def without_end_mark(text: str) -> tuple[str, str]:
-    """The text, and behind it what may be marks of a turn's end, or the beginning of one if more follows."""
+def split_end_mark(text: str) -> tuple[str, str]:
+    """Split a text into the answer and its tail that may be end-of-turn marks, or the beginning of one."""
     end = len(text.rstrip())
     at = end
     while (begin := text.rfind("<", max(0, at - _LONGEST_MARK), at)) >= 0:
@@ -60,5 +60,5 @@ def without_end_mark(text: str) -> tuple[str, str]:
 
 
 def is_end_mark(ending: str) -> bool:
-    """Whether what `without_end_mark` found behind a text is whole."""
+    """Return whether the tail that `split_end_mark` returned ends with a complete mark."""
     return ending.rstrip().endswith(tuple(_END_MARKS))

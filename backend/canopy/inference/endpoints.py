@@ -1,31 +1,31 @@
-"""Where a model server's API is, however people paste its address."""
+"""Finds a model server's API from its address, however people paste that."""
 
 import re
 from urllib.parse import urlsplit
 
-# What people copy behind the address: the path of one of the API's routes.
+# People paste the URL of one of the API's routes.
 _ROUTE = re.compile(r"/(chat/completions|completions|responses|models|embeddings)\Z")
 _VERSION = re.compile(r"/v\d{1,3}(alpha|beta)?\d{0,3}(/|\Z)")
-_LLAMA_STACKS_FORMER = "/openai/v1"  # behind `/v1`: where Llama Stack had OpenAI's API before 0.3
+_LLAMA_STACKS_FORMER = "/openai/v1"  # under `/v1`: where Llama Stack served OpenAI's API before 0.3
 
 
 def root(url: str) -> str:
-    """The address without the API's version, routes, query and slashes at the end: what stands before `/v1`."""
+    """Return the URL up to the API's version: without `/v1`, routes, query and trailing slashes."""
     path, _ = _path(url)
     return _origin(url) + path.removesuffix("/v1" + _LLAMA_STACKS_FORMER).removesuffix("/v1")
 
 
 def endpoints(url: str) -> tuple[str, ...]:
-    """The addresses at which its chat completions may be, the likeliest first.
+    """Return the base URLs at which chat completions may be served, the likeliest first.
 
-    Nearly every server has them under `/v1`; some have another version in their path, and then the path is the API's.
+    Nearly every server serves them under `/v1`; where the path names another version, that path is the API's.
     """
     path, route = _path(url)
     if path.endswith("/v1" + _LLAMA_STACKS_FORMER):
         bases = [path.removesuffix(_LLAMA_STACKS_FORMER), path]
     elif path.endswith("/v1"):
         bases = [path]
-    elif _VERSION.search(path):  # as Gemini's `/v1beta/openai`: the path is the API's
+    elif _VERSION.search(path):  # such as Gemini's `/v1beta/openai`
         bases = [path, f"{path}/v1"]
     else:
         bases = [path, f"{path}/v1"] if route else [f"{path}/v1", path]
@@ -38,6 +38,6 @@ def _origin(url: str) -> str:
 
 
 def _path(url: str) -> tuple[str, bool]:
-    """The path of the API, and whether it was pasted with one of its routes."""
+    """Return the path of the API, and whether the URL ended with one of its routes."""
     path = re.sub("/+", "/", urlsplit(url).path).rstrip("/")
     return _ROUTE.sub("", path).rstrip("/"), _ROUTE.search(path) is not None

@@ -1,4 +1,4 @@
-"""A model server that answers with a status instead of an answer: what that means, and what to change."""
+"""Maps a model server's HTTP error responses to Canopy's errors, each with what to change."""
 
 import math
 import re
@@ -15,23 +15,23 @@ from canopy.base.errors import (
     ModelUnreachable,
 )
 from canopy.base.retry_after import seconds_in
-from canopy.inference.complaints import (
-    Complaint,
-    complaint_in,
-    complaint_of,
-    filtered,
+from canopy.inference.embedded_errors import status_of
+from canopy.inference.error_messages import (
+    ErrorMessage,
+    error_for_refused_request,
+    is_content_filter,
+    parse_error_body,
+    parse_error_json,
     prompt_too_long,
-    refused,
-    says_room,
+    says_token_room,
 )
-from canopy.inference.faults import status_of
-from canopy.inference.protocol import ADDRESS
-from canopy.inference.verdicts import web_page
+from canopy.inference.protocol import URL_SETTING
+from canopy.inference.reply_errors import web_page
 from canopy.outgoing import redirection
 
 RETRY_AFTER = 5  # seconds, where the model server names no time
-_LONGEST_RETRY_AFTER = 3600  # seconds; a server that names a longer time is not believed
-_SHOWN = 100_000  # bytes of a body that are looked at
+_LONGEST_RETRY_AFTER = 3600  # seconds; a longer time is replaced by RETRY_AFTER
+_SHOWN = 100_000  # bytes of a body that are read
 
 _NO_ROUTE = re.compile(
     r"""(?ix) ^\W*(404\W*)?not\sfound\W*$ | no\ssuch\s(route|path|endpoint) | no\sroute | page\snot\sfound | ^$
@@ -46,7 +46,7 @@ _PASSES = re.compile(r"(?i)(retry|try again) (in|after) \d|per (second|minute)|r
 _NEEDS_TLS = re.compile(r"(?i)plain HTTP request was sent to HTTPS port|sent an HTTP request to an HTTPS server")
 
 
-# The status that a complaint's words begin with, and those for which there are words for programs.
+# The status that a message begins with, and the statuses that error codes stand for.
 _STATUS = re.compile(r"(?i)\A(?:[\w.]{1,60}: ?)?([45]\d\d)(?= *[:\-])|\b(?:error|status) code:? ([45]\d\d)\b")
 _CODES = {
     429: re.compile(r"(?i)rate_?limit|too_?many_?requests|overloaded|insufficient_quota|resource_exhausted"),
@@ -58,27 +58,27 @@ _CODES = {
 
 
 class ModelRefusal(NamedTuple):
-    """What came instead of an answer."""
+    """A response with an error status instead of an answer."""
 
     status: int
-    complaint: Complaint
-    is_page: bool  # a web page and no API's answer
+    message: ErrorMessage
+    is_page: bool  # an HTML page, not an API's response
     headers: Mapping[str, str]
-    asked: str  # the address
+    asked: str  # the URL
 
     @property
     def is_about_path(self) -> bool:
-        """Whether the server has nothing at this address, whatever the model."""
-        if self.status not in (404, 405) or "model" in self.complaint.codes.lower():
+        """Return whether the server has no such route, whatever the model."""
+        if self.status not in (404, 405) or "model" in self.message.codes.lower():
             return False
-        return self.status == 405 or self.is_page or _NO_ROUTE.search(self.complaint.words) is not None
+        return self.status == 405 or self.is_page or _NO_ROUTE.search(self.message.words) is not None
 
     @property
     def is_about_quota(self) -> bool:
-        """Whether waiting for a moment helps nobody: the account has nothing left."""
+        """Return whether the account's quota is used up, so that retrying is useless."""
         if self.status == 402:
             return True
-        text = self.complaint.text
+        text = self.message.text
         return (
             self.status in (403, 429)
             and _QUOTA.search(text) is not None
@@ -88,73 +88,73 @@ class ModelRefusal(NamedTuple):
 
     @property
     def is_about_model(self) -> bool:
-        """Whether what it says of `max_tokens` holds for every text."""
-        return not says_room(self.complaint.text)
+        """Return whether the server's limit of `max_tokens` holds for every text, not for this one alone."""
+        return not says_token_room(self.message.text)
 
 
 def refusal_of(status: int, body: bytes, headers: Mapping[str, str], asked: str) -> ModelRefusal:
-    """The refusal that a response is."""
+    """Return the refusal in a response with an error status."""
     data = body[:_SHOWN].lstrip()
     is_page = "text/html" in headers.get("content-type", "") or data[:1] == b"<"
-    return ModelRefusal(status, _page_words(data) if is_page else complaint_of(data), is_page, headers, asked)
+    return ModelRefusal(status, _page_words(data) if is_page else parse_error_body(data), is_page, headers, asked)
 
 
-def error_of(refusal: ModelRefusal, model: str, address: str = ADDRESS) -> CanopyError:
-    """The error to raise for a refusal. What the server wrote is its `reason` and no part of the sentence.
+def error_of(refusal: ModelRefusal, model: str, url_setting: str = URL_SETTING) -> CanopyError:
+    """Return the error to raise for a refusal; the server's own words become its `reason`.
 
-    `address` is the setting that the server's address comes from.
+    `url_setting` is the name of the setting that holds the server's URL.
     """
-    status, reason = refusal.status, refusal.complaint.words or None
-    error = _by_place(refusal, address) or _by_status(refusal, model)
+    status, reason = refusal.status, refusal.message.words or None
+    error = _by_place(refusal, url_setting) or _by_status(refusal, model)
     if error is None:
         sentence = f"failed ({status})" if status >= 500 else f"refused the request ({status})"
-        error = refused(refusal.complaint, f"The model server {sentence}.")
+        error = error_for_refused_request(refusal.message, f"The model server {sentence}.")
     error.reason = reason
     return error
 
 
-def reported(error: Mapping[str, Any], model: str) -> CanopyError:
-    """The error to raise for one that a server reports instead of, or inside, an answer.
+def error_from_event(error: Mapping[str, Any], model: str) -> CanopyError:
+    """Return the error to raise for one that the server reports inside a stream or in place of an answer.
 
-    It means what the same status means that comes before an answer, but for the address, which was right.
+    A status in it means what the same HTTP status means, except that the URL was right.
     """
-    complaint = complaint_in(error)
-    status = status_of(error) or _status_told(complaint)
-    found = _by_status(ModelRefusal(status, complaint, False, {}, ""), model)
-    found = found or refused(complaint, "The model server reported an error while it answered.")
-    found.reason = complaint.words or None
+    message = parse_error_json(error)
+    status = status_of(error) or _status_told(message)
+    found = _by_status(ModelRefusal(status, message, False, {}, ""), model)
+    found = found or error_for_refused_request(message, "The model server reported an error while it answered.")
+    found.reason = message.words or None
     return found
 
 
-def _status_told(complaint: Complaint) -> int:
-    if told := _STATUS.search(complaint.words):
+def _status_told(message: ErrorMessage) -> int:
+    if told := _STATUS.search(message.words):
         return int(told[1] or told[2])
-    return next((status for status, code in _CODES.items() if code.search(complaint.codes)), 0)
+    return next((status for status, code in _CODES.items() if code.search(message.codes)), 0)
 
 
-def _by_place(refusal: ModelRefusal, address: str) -> CanopyError | None:  # noqa: PLR0911 - a table, one row per cause
-    """Where something else than a model server's API answers."""
+def _by_place(refusal: ModelRefusal, url_setting: str) -> CanopyError | None:  # noqa: PLR0911 - one row per cause
+    """Return the error where something other than a model server's API answered."""
     status = refusal.status
-    if moved := redirection(status, refusal.headers.get("location"), refusal.asked, address):
+    if moved := redirection(status, refusal.headers.get("location"), refusal.asked, url_setting):
         return ModelError(f"The model server answers elsewhere. {moved}")
-    if _NEEDS_TLS.search(refusal.complaint.words):
-        return ModelError(f"The model server speaks TLS alone: begin {address} with https://.")
+    if _NEEDS_TLS.search(refusal.message.words):
+        return ModelError(f"The model server speaks TLS alone: begin {url_setting} with https://.")
     if status == 407:
         return ModelError("The proxy before the model server asks for a user: give it one, or use NO_PROXY.")
     if refusal.is_page and status == 503:
-        return ModelUnreachable(web_page(status, address).sentence, retry_after=RETRY_AFTER)
+        return ModelUnreachable(web_page(status, url_setting).sentence, retry_after=RETRY_AFTER)
     if refusal.is_page and status not in (401, 413, 429):
-        return web_page(status, address)
+        return web_page(status, url_setting)
     if refusal.is_about_path:
         return ModelError(
-            f"The model server has no chat completions at its address ({status}): check the path in {address}."
+            f"The model server has no chat completions at its address ({status}): check the path in {url_setting}."
         )
     return None
 
 
 def _by_status(refusal: ModelRefusal, model: str) -> CanopyError | None:  # noqa: PLR0911 - a table, one row per status
     status = refusal.status
-    if status < 500 and filtered(refusal.complaint):
+    if status < 500 and is_content_filter(refusal.message):
         return ModelContentFiltered("The model server's filter refused the text, or the answer to it.")
     if refusal.is_about_quota:
         return ModelError(
@@ -181,6 +181,6 @@ def _by_status(refusal: ModelRefusal, model: str) -> CanopyError | None:  # noqa
             return None
 
 
-def _page_words(data: bytes) -> Complaint:
+def _page_words(data: bytes) -> ErrorMessage:
     text = re.sub(r"(?is)<(script|style).*?(</\1>|\Z)|<[^>]*>?", " ", data[:4000].decode(errors="replace"))
-    return Complaint(" ".join(text.split())[:200])
+    return ErrorMessage(" ".join(text.split())[:200])

@@ -1,31 +1,31 @@
-"""What single fields of a chunk say, in the forms that servers have for them."""
+"""Reads single fields of a chunk in the forms that servers give them."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
-_LARGEST_COUNT = 2**31 - 1  # tokens; what the stores hold
+_LARGEST_COUNT = 2**31 - 1  # tokens; the largest integer of the store's column
 
 
-def value_of(data: bytes) -> object:
-    """JSON, or else the text as it is."""
+def json_or_text(data: bytes) -> object:
+    """Return the parsed JSON, or the text if it is none; never empty."""
     try:
         return orjson.loads(data) or "an error without words"
     except orjson.JSONDecodeError:
         return data.decode(errors="replace").strip() or "an error without words"
 
 
-def thought_in(delta: dict[str, Any]) -> str:
-    """What a server that knows its model sends beside the answer."""
+def reasoning_in(delta: dict[str, Any]) -> str:
+    """Return the reasoning that a server sends in a field of its own beside the answer; "" if there is none."""
     for key in ("reasoning_content", "reasoning", "thinking"):
         if thought := delta.get(key):
             return thought if isinstance(thought, str) else "…"
     return ""
 
 
-def tokens_in(usage: Mapping[str, Any], key: str) -> int | None:
-    """A count of a usage, which some send as a fraction or as text; None where there is none that the stores hold."""
+def token_count(usage: Mapping[str, Any], key: str) -> int | None:
+    """Return a token count of a usage, also one sent as a float or a string; None if it is no count the store holds."""
     count = usage.get(key)
     if isinstance(count, str) and count.isascii() and count.isdecimal():
         count = int(count[:12])

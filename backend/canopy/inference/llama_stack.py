@@ -1,4 +1,4 @@
-"""OGX, Llama Stack, vLLM: any server that speaks OpenAI's chat completions."""
+"""The client for OGX, Llama Stack, vLLM and any other server of OpenAI's chat completions."""
 
 import asyncio
 import gc
@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 from canopy.base.errors import CanopyError, ModelTimeout
 from canopy.inference.dialect import Dialect, DialectAttempt
 from canopy.inference.endpoints import root
-from canopy.inference.protocol import ADDRESS, ChatRequest, Completed, Deltas
-from canopy.inference.reasons import fit
+from canopy.inference.protocol import URL_SETTING, ChatRequest, Completed, Deltas
+from canopy.inference.redaction import redact
 from canopy.inference.reply import Reply
-from canopy.inference.verdicts import truncated
+from canopy.inference.reply_errors import truncated
 from canopy.inference.watchdog import Watchdog
 
 if TYPE_CHECKING:
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 
     from canopy.inference.upstream import Upstream
 
-# Seconds between `[DONE]` and the end of the body, within which the connection can still be used again.
+# Seconds to wait for the end of the body after `[DONE]`, so that the connection can be reused.
 _LINGER = 0.1
 
 
 class LlamaStackInference:
-    """A model server at a URL, however that was pasted. Timeouts in seconds.
+    """A client of the model server at a URL, which may be pasted in any usual form. Timeouts are in seconds.
 
-    A token is a delta with text, of the answer or of the reasoning before it. `first_token_timeout` runs from the
-    call, retries included, to the first one; `token_timeout` from each to the next. Comment lines, role announcements
-    and empty deltas are none: a stuck server behind a lively proxy sends those too. `reply_timeout` runs from
-    the call to the reply's end: a token now and then must not hold a place for days. `retries` happen before the first
-    byte only.
+    A token is a delta with text, of the answer or of the reasoning before it; comment lines, role announcements and
+    empty deltas are none, because a proxy sends those for a stuck server too. `first_token_timeout` runs from the call,
+    retries included, to the first token; `token_timeout` from each to the next; `reply_timeout` from the call to the
+    end of the reply, so that a trickle of tokens can't hold a place for days. `retries` happen only before the first
+    byte.
     """
 
     def __init__(
@@ -47,12 +47,12 @@ class LlamaStackInference:
         retries: int,
         reply_timeout: float = 3600,
         api_key: str | None = None,
-        besides: Mapping[str, Any] | None = None,
-        address: str = ADDRESS,
+        extra_body: Mapping[str, Any] | None = None,
+        url_setting: str = URL_SETTING,
     ) -> None:
-        """`besides` is what every request has beside its own: parameters that this server alone understands.
+        """`extra_body` holds parameters that only this server understands; every request sends them.
 
-        `address` is the setting that the URL comes from, as sentences name it.
+        `url_setting` is the name of the setting that holds the URL, for error messages.
         """
         self._url = url
         self._connect_timeout = connect_timeout
@@ -61,25 +61,25 @@ class LlamaStackInference:
         self._reply_timeout = reply_timeout
         self._retries = retries
         self._api_key = api_key
-        self._besides = dict(besides or {})
-        self._address = address
+        self._extra_body = dict(extra_body or {})
+        self._url_setting = url_setting
         self._dialects: dict[str, Dialect] = {}
-        self._endpoint: str | None = None  # the one of the server's possible addresses that answered last
+        self._endpoint: str | None = None  # the base URL that answered last
         self._loading: asyncio.Task[Upstream] | None = None
         self._closed = False
 
     @property
     def description(self) -> str:
-        """The server's address, without the credentials that a URL may hold."""
+        """Return the server's URL without credentials."""
         url = urlsplit(root(self._url))
         return f"the model server at {url._replace(netloc=url.netloc.rpartition('@')[2]).geturl()}"
 
     def model_name(self, configured: str) -> str:
-        """The configured one: the server decides whether it has it."""
+        """Return `configured`: the server decides whether it has that model."""
         return configured
 
     async def start(self) -> None:
-        """Begin to load the client library, and return."""
+        """Begin to load the client library in a thread, without waiting for it."""
         self._load()
 
     async def close(self) -> None:
@@ -90,11 +90,11 @@ class LlamaStackInference:
             await upstream.close()
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Deltas | Completed]:
-        """Ask, and hand on the reply as it arrives: all tokens of one read together."""
-        upstream = await asyncio.shield(self._load())  # shielded: other callers wait for the same task
+        """Stream the reply; the tokens of one network read are yielded together."""
+        upstream = await asyncio.shield(self._load())  # shielded: others await the same task
         dialect = self._dialect(request.model)
-        thoughts = dialect.unopened.thoughts() if request.hide_thoughts else None
-        reply, texts = Reply(request.model, thoughts, self._address), list[str]()
+        thoughts = dialect.prefilled.thoughts() if request.hide_thoughts else None
+        reply, texts = Reply(request.model, thoughts, self._url_setting), list[str]()
         attempt, opened = DialectAttempt(request, dialect), False
         watchdog = Watchdog(self._first_token_timeout, self._reply_timeout)
         try:
@@ -107,7 +107,7 @@ class LlamaStackInference:
                     if data is None:
                         break
                     deltas = reply.feed(data)
-                    if reply.heard:
+                    if reply.received_token:
                         watchdog.restart(self._token_timeout)
                     if deltas:
                         texts += deltas
@@ -115,40 +115,42 @@ class LlamaStackInference:
                 if deltas := reply.end():
                     texts += deltas
                     yield deltas
-                completed = dialect.unopened.learn(thoughts, request, texts, reply.complete())
-                with suppress(TimeoutError, *upstream.FAILURES):  # the reply is complete, whatever follows
+                completed = dialect.prefilled.learn(thoughts, request, texts, reply.complete())
+                with suppress(TimeoutError, *upstream.FAILURES):  # the reply is complete already
                     async with asyncio.timeout(_LINGER):
                         await anext(chunks, None)
         except TimeoutError as error:
             if watchdog.ended:
                 raise ModelTimeout(f"The model's reply took longer than {self._reply_timeout:g} seconds.") from error
-            raise self._silent(reply, through_proxy=upstream.through_proxy and not opened) from error
+            raise self._timeout_error(reply, through_proxy=upstream.through_proxy and not opened) from error
         except upstream.FAILURES as error:
-            raise _told(upstream.translate(error, request.model), request, texts, upstream.secret) from error
+            raise _with_redacted_reason(
+                upstream.translate(error, request.model), request, texts, upstream.secret
+            ) from error
         except CanopyError as error:
-            raise _told(error, request, texts, upstream.secret) from error.__cause__
+            raise _with_redacted_reason(error, request, texts, upstream.secret) from error.__cause__
         except RuntimeError as error:
-            # What the transport raises for a read after its own close; any other RuntimeError is a bug.
+            # The transport raises it for a read after `close`; any other RuntimeError is a bug.
             if not self._closed:
                 raise
             raise truncated() from error
         finally:
             watchdog.stop()
-        adapted = {**self._besides, **attempt.changes}
+        adapted = {**self._extra_body, **attempt.changes}
         yield replace(completed, adapted=adapted) if adapted else completed
 
     async def _open(
         self, stack: AsyncExitStack, upstream: "Upstream", attempt: DialectAttempt, watchdog: Watchdog
     ) -> "httpx.Response":
-        """The response to a request that the server takes: what it refuses is changed, as far as there is a way."""
+        """Return the response to a request that the server accepts, after adapting what it refused."""
         left = [it for it in upstream.endpoints if it != self._endpoint]
         endpoint = self._endpoint or left.pop(0)
-        nowhere: Exception | None = None  # what the likeliest address said, if nothing is there
+        nowhere: Exception | None = None  # the error of the likeliest base URL, raised if no other works
         while True:
             try:
                 with watchdog:
                     response = await stack.enter_async_context(
-                        upstream.ask(endpoint, attempt.body() | self._besides, attempt.trace_headers)
+                        upstream.ask(endpoint, attempt.body() | self._extra_body, attempt.trace_headers)
                     )
             except upstream.FAILURES as error:
                 refusal = upstream.refusal(error)
@@ -163,15 +165,15 @@ class LlamaStackInference:
                     raise
             else:
                 self._endpoint = endpoint
-                attempt.taken()
+                attempt.confirm()
                 return response
 
-    def _silent(self, reply: Reply, *, through_proxy: bool) -> ModelTimeout:
-        """The error for silence; `through_proxy` where nothing at all has come yet, through one."""
-        limit = self._token_timeout if reply.begun else self._first_token_timeout
+    def _timeout_error(self, reply: Reply, *, through_proxy: bool) -> ModelTimeout:
+        """Return the error for silence; `through_proxy` if nothing has arrived yet through a proxy."""
+        limit = self._token_timeout if reply.has_begun else self._first_token_timeout
         if not through_proxy:
             return ModelTimeout(f"The model was silent for {limit:g} seconds.")
-        return ModelTimeout(  # a SOCKS proxy's handshake has no time limit of its own
+        return ModelTimeout(  # a SOCKS handshake has no timeout of its own
             f"Neither the model server nor the proxy before it answered within {limit:g} seconds: where the model "
             "isn't slow, check HTTP_PROXY, HTTPS_PROXY and ALL_PROXY, or name its host in NO_PROXY."
         )
@@ -185,21 +187,21 @@ class LlamaStackInference:
         return self._loading
 
     def _connect(self) -> "Upstream":
-        # Imported late and in a thread: the client library takes half a second that nobody should wait for.
+        # Imported late and in a thread: importing the client library takes half a second.
         upstream: type[Upstream] = import_module("canopy.inference.upstream").Upstream
-        gc.freeze()  # a hundred thousand objects that stay: the collector need not walk through them again
+        gc.freeze()  # keep the collector from traversing the library's hundred thousand objects
         return upstream(
             self._url,
             connect_timeout=self._connect_timeout,
             retries=self._retries,
             api_key=self._api_key,
-            address=self._address,
+            url_setting=self._url_setting,
         )
 
 
-def _told(error: CanopyError, request: ChatRequest, texts: Deltas, secret: str) -> CanopyError:
-    """The error with its reason made fit to be told: without what was sent, and without what was answered."""
+def _with_redacted_reason(error: CanopyError, request: ChatRequest, texts: Deltas, secret: str) -> CanopyError:
+    """Return the error with its reason redacted of the request's and the reply's texts."""
     if error.reason:
         private = [*(turn.content for turn in request.messages), "".join(texts)]
-        error.reason = fit(error.reason, private, [secret], [request.model])
+        error.reason = redact(error.reason, private, [secret], [request.model])
     return error

@@ -1,4 +1,4 @@
-"""Changing the model server while the process runs."""
+"""Changes the model server while the process runs."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
@@ -8,9 +8,9 @@ from canopy.inference.protocol import ChatRequest, Completed, Deltas, Inference
 
 
 class ReloadableInference:
-    """The model server that the values name now. Streams of the one before go on; it is closed after the last of them.
+    """The model server that the values name now; streams of a former one finish before it is closed.
 
-    `open_server` makes an `Inference` from a URL, or from None the embedded one.
+    `open_server` makes an `Inference` from a URL, or the embedded one from None.
     """
 
     def __init__(self, url: str | None, open_server: Callable[[str | None], Inference]) -> None:
@@ -21,11 +21,11 @@ class ReloadableInference:
 
     @property
     def description(self) -> str:
-        """The current server's."""
+        """Return the current server's description."""
         return self._current.server.description
 
     def model_name(self, configured: str) -> str:
-        """The current server's."""
+        """Return the current server's name for the configured model."""
         return self._current.server.model_name(configured)
 
     async def start(self) -> None:
@@ -33,7 +33,7 @@ class ReloadableInference:
         await self._current.server.start()
 
     async def use(self, url: str | None) -> None:
-        """Send new generations to another server; the same URL changes nothing."""
+        """Send new generations to the server at `url`; the same URL changes nothing."""
         if url == self._url:
             return
         following = _Lease(self._open_server(url))
@@ -44,7 +44,7 @@ class ReloadableInference:
         retiring.add_done_callback(self._retiring.pop)
 
     def stream(self, request: ChatRequest) -> AsyncGenerator[Deltas | Completed]:
-        """Ask the server that is current at the time of the call."""
+        """Stream a reply from the server that is current now."""
         return self._current.stream(request)
 
     async def close(self) -> None:
@@ -56,7 +56,7 @@ class ReloadableInference:
 
 
 class _Lease:
-    """A server and how many streams it has."""
+    """A server with the number of its open streams."""
 
     def __init__(self, server: Inference) -> None:
         self.server = server

@@ -1,8 +1,8 @@
-"""Reading a streamed chat completion: bytes in, texts out, and the verdict on how it ended.
+"""Parses a streamed chat completion: bytes in, texts out, and at the end the result or an error.
 
-This runs once per token of every generation, so it touches each byte as seldom as it can. Every event is
-a JSON value or `[DONE]`; nearly always a `data:` line is a whole one.
-A server that doesn't stream answers with one completion, and that is read as well.
+This runs once per token of every generation, so it touches each byte as seldom as it can. Every event is a JSON value
+or `[DONE]`, and nearly always one `data:` line. A server that doesn't stream sends one completion, which is parsed as
+well.
 """
 
 import json
@@ -11,62 +11,65 @@ from typing import Any
 import orjson
 
 from canopy.base.errors import CanopyError, ModelError
-from canopy.inference.complaints import check_ending, good_ending
-from canopy.inference.endings import LineEnds, is_blank, is_end_mark, without_end_mark
-from canopy.inference.error_statuses import reported
-from canopy.inference.faults import fault_in, is_name_of_error, is_ordinary, told_instead
-from canopy.inference.fields import thought_in, tokens_in, value_of
-from canopy.inference.protocol import ADDRESS, Completed, Deltas
+from canopy.inference.embedded_errors import find_error, find_error_without_choices, is_name_of_error, is_ordinary
+from canopy.inference.endings import LineEnds, is_blank, is_end_mark, split_end_mark
+from canopy.inference.error_messages import check_finish_reason, normalize_finish_reason
+from canopy.inference.error_statuses import error_from_event
+from canopy.inference.fields import json_or_text, reasoning_in, token_count
+from canopy.inference.protocol import URL_SETTING, Completed, Deltas
+from canopy.inference.reply_errors import NotJson, empty, not_an_event_stream, truncated
 from canopy.inference.thoughts import Thoughts
-from canopy.inference.verdicts import NotJson, empty, foreign, truncated
 
-# Far above any chunk of a completion; a line that never ends must not fill the memory.
+# Bytes. Far above any chunk of a completion; a line that never ends must not fill the memory.
 _LONGEST_LINE = 4_000_000
 
-# Characters, of thoughts too. No `max_tokens` of a summary comes near it; a model that has lost its way must neither
+# Characters, reasoning included. No `max_tokens` of a summary comes near it; a model in a loop must neither
 # fill the memory nor hold its place for ever.
 _LONGEST_REPLY = 1_000_000
 
-# Bytes of everything, with what is no text: the longest reply in chunks of 500 bytes for four characters.
+# Bytes of the whole body: the longest reply in chunks of 500 bytes for four characters.
 _LARGEST_BODY = 128_000_000
 
-_MOST_CHOICES = 128  # in one chunk, of which one was asked for
-_MOST_OTHERS = 20_000  # chunks of another choice than the first that are kept, until that one comes
+_MOST_CHOICES = 128  # in one chunk; only one is asked for
+_MOST_OTHERS = 20_000  # chunks of other choices that are kept while the first choice hasn't come
 _LONGEST_MODEL = 200  # characters of a model's name, as in the values
 
-# What an event stream holds besides data and names of events: comments, other fields, the end of a line in CRLF.
+# Lines of an event stream that are skipped: comments, other fields, the rest of a CRLF.
 _NO_DATA = (b":", b"id:", b"retry:", b"\r")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _SIGNS_OF_LIFE = {b"ping", b"heartbeat", b"keepalive", b"keep-alive"}
 
 
 class Reply:
-    """One reply.
+    """A reply under way.
 
-    `feed` it what arrives, in pieces of any size, until it is `done` or the body ends; then let it `end`, and
-    `complete`.
+    Call `feed` with the bytes that arrive, in pieces of any size, until `done` is true or the body ends; then `end`,
+    then `complete`.
     """
 
-    def __init__(self, model: str, thoughts: Thoughts | None, address: str = ADDRESS) -> None:
-        """`thoughts` leaves them out; without it all that comes is the answer. `address` is where that was set."""
-        self.done = False  # by `[DONE]` or by an error: nothing that matters follows
-        self.heard = False  # the last feed held a token, of the answer or of the thoughts before it
-        self.begun = False  # any feed did
+    def __init__(self, model: str, thoughts: Thoughts | None, url_setting: str = URL_SETTING) -> None:
+        """Without `thoughts`, a filter of the model's reasoning, all text is the answer.
+
+        `url_setting` is the name of the setting that holds the server's URL, for error messages.
+        """
+        self.done = False  # `[DONE]` or an error has come
+        self.received_token = False  # the last `feed` held a token, of the answer or of the reasoning
+        self.has_begun = False  # any `feed` did
         self._model = model
-        self._address = address
+        self._url_setting = url_setting
         self._hide_thoughts = thoughts is not None
-        self._thoughts = thoughts  # None: what comes is the answer
-        self._rest = bytearray()  # a line whose end is still to come
-        self._event = b""  # the name of the event whose data is still to come
-        self._parts: list[bytes] = []  # lines of data that are JSON together, if at all
+        self._thoughts = thoughts  # None: all text is the answer
+        self._rest = bytearray()  # an incomplete line
+        self._event = b""  # the name of the current event
+        self._parts: list[bytes] = []  # data lines that may be JSON together
         self._ends = LineEnds()
-        self._body: list[bytes] | None = None  # the lines of a completion that is no stream
-        self._any_object = False  # there was something that did not say of itself that it is data
-        self._odd = False  # there are halves of characters
-        self._half = ""  # of a character that two chunks share
-        self._ending = ""  # may be a mark of the model's own at the end of the text, or the beginning of one
-        self._others: list[tuple[dict[str, Any], dict[str, Any]]] = []  # as long as there is no first choice
-        self._length = 0  # characters so far, thoughts included
+        self._body: list[bytes] | None = None  # the lines of a completion that isn't streamed
+        self._any_object = False  # there was an object without `data:` before it
+        self._odd = False  # the text holds lone surrogates
+        self._half = ""  # a lone surrogate whose other half is due in the next chunk
+        self._ending = ""  # text held back that may be an end-of-turn mark, or its beginning
+        self._others: list[tuple[dict[str, Any], dict[str, Any]]] = []  # chunks kept while the first choice hasn't come
+        self._length = 0  # characters so far, reasoning included
         self._size = 0  # bytes so far
         self._any_event = False
         self._any_word = False
@@ -76,17 +79,17 @@ class Reply:
         self._failure: CanopyError | None = None
 
     def feed(self, data: bytes) -> Deltas:
-        """The texts in these bytes. What is wrong with them waits for `complete`, behind the texts that came before."""
+        """Return the texts in these bytes. An error is kept for `complete`, so that texts before it aren't lost."""
         self._size += len(data)
-        if self._ends.unusual:
-            data = self._ends.usual(data)
+        if self._ends.needs_normalizing:
+            data = self._ends.normalize(data)
         lines = data.split(b"\n")
         rest = lines.pop()
         if lines and self._rest:
             lines[0] = bytes(self._rest + lines[0])
             self._rest.clear()
-        self._rest += rest  # and not looked at again before its end: that would take time in the square of its length
-        self.heard = False
+        self._rest += rest  # searched only at its end, or a long line would take quadratic time
+        self.received_token = False
         deltas: Deltas = []
         try:
             for line in lines:
@@ -97,7 +100,7 @@ class Reply:
                 else:
                     self._end_event(deltas)
             if len(self._rest) > _LONGEST_LINE:
-                raise foreign(bytes(self._rest), self._address)
+                raise not_an_event_stream(bytes(self._rest), self._url_setting)
             if self._size > _LARGEST_BODY:
                 raise ModelError(f"The model server sent more than {_LARGEST_BODY:,} bytes for one answer.")
         except NotJson as odd:
@@ -107,7 +110,7 @@ class Reply:
         return deltas
 
     def end(self) -> Deltas:
-        """The texts that were held back until now. The body may have ended within a line."""
+        """Return the texts that were held back, now that the body has ended, maybe within a line."""
         deltas: Deltas = []
         line, self._rest = (b"" if self.done else bytes(self._rest) + self._ends.held), bytearray()
         try:
@@ -116,12 +119,12 @@ class Reply:
             self._end_event(deltas)
             if self._body is not None:
                 self._read_event(b"\n".join(self._body), deltas)
-            if not self.begun and self._finish_reason is None:
+            if not self.has_begun and self._finish_reason is None:
                 for event, choice in self._others:  # a server that counts from 1
                     self._read_choice(event, choice, deltas)
-            if self._any_object and not (self.begun or self._finish_reason or self.done):
-                raise foreign(line, self._address)
-        except NotJson:  # it broke off; where the finish reason was there before, that changes nothing
+            if self._any_object and not (self.has_begun or self._finish_reason or self.done):
+                raise not_an_event_stream(line, self._url_setting)
+        except NotJson:  # it broke off, which is harmless after the finish reason
             if self._finish_reason is None:
                 self._fail(truncated())
         except CanopyError as failure:
@@ -129,10 +132,10 @@ class Reply:
         held = self._half and "\ufffd"
         if self._thoughts:
             held = self._thoughts.feed(held) + self._thoughts.end(cut_short=self._finish_reason == "length")
-        said, ending = without_end_mark(self._ending + held)
+        said, ending = split_end_mark(self._ending + held)
         held = said if is_end_mark(ending) else said + ending
         if held and self._failure is None:
-            self._say(held, deltas)
+            self._emit(held, deltas)
         return deltas
 
     def _fail(self, failure: CanopyError) -> None:
@@ -140,12 +143,12 @@ class Reply:
         self.done = True
 
     def _read_line(self, line: bytes, deltas: Deltas) -> None:
-        """A line that is not just data: fields of events, and what servers send where they don't stream."""
+        """Read a line that isn't plain data: fields of events, and bodies that aren't streamed."""
         if self._body is not None:
             self._body.append(line)
             self._length += len(line)
             if self._length > _LONGEST_LINE:
-                raise foreign(line, self._address)
+                raise not_an_event_stream(line, self._url_setting)
         elif line.startswith(b"data:"):
             self._read_named(line[5:], deltas)
         elif line.startswith(b"event:"):
@@ -153,16 +156,16 @@ class Reply:
         elif line == b"\r":
             self._end_event(deltas)
         elif line.startswith(b"error:"):
-            raise self._reported({"error": value_of(line[6:])})
+            raise self._reported({"error": json_or_text(line[6:])})
         elif not self._any_event and line.startswith(_BYTE_ORDER_MARK):
             self._read_line(line[3:] or b"\r", deltas)
         elif line.lstrip().startswith(b"{"):
             self._read_object(line, deltas)
         elif not line.startswith(_NO_DATA):
-            raise foreign(line, self._address)
+            raise not_an_event_stream(line, self._url_setting)
 
     def _read_object(self, line: bytes, deltas: Deltas) -> None:
-        """A line that begins a JSON object without saying that it is data."""
+        """Read a line that begins a JSON object without `data:` before it."""
         self._any_object = True
         try:
             self._read_event(line, deltas)
@@ -173,12 +176,12 @@ class Reply:
 
     def _read_named(self, data: bytes, deltas: Deltas) -> None:
         if is_name_of_error(self._event.decode(errors="replace")):
-            raise self._reported({"error": value_of(data)})
+            raise self._reported({"error": json_or_text(data)})
         if self._event not in _SIGNS_OF_LIFE:
             self._read_data(data, deltas)
 
     def _read_data(self, data: bytes, deltas: Deltas) -> None:
-        """An event's data. What is no JSON by itself may be the first of several lines."""
+        """Read an event's data. Invalid JSON may be the first of several lines."""
         if self._parts:
             self._parts.append(data)
             return
@@ -205,11 +208,11 @@ class Reply:
         try:
             if is_ordinary(event):
                 self._read_choice(event, event["choices"][0], deltas)
-            elif fault := fault_in(event):
+            elif fault := find_error(event):
                 raise self._reported(fault)
             elif choices := event.get("choices"):
                 self._read_choices(event, choices, deltas)
-            elif told := told_instead(event):
+            elif told := find_error_without_choices(event):
                 raise self._reported(told)
             if usage := event.get("usage"):
                 self._usage = dict(usage)
@@ -217,7 +220,7 @@ class Reply:
             raise ModelError("The model server sent a chunk that is not a chat completion's.") from odd
 
     def _read_odd(self, data: bytes) -> Any:
-        """Data that is no JSON to the letter. None where it is the end, or nothing at all."""
+        """Parse data that is no strict JSON. Returns None for the end of the stream and for nothing."""
         match data.strip():
             case b"[DONE]":
                 self.done = True
@@ -225,7 +228,7 @@ class Reply:
             case b"":
                 return None
         try:
-            # Takes halves of characters, which a server may spread over two chunks.
+            # Accepts lone surrogates, which a server may split over two chunks.
             event = json.loads(data.decode(errors="replace"))
         except (ValueError, RecursionError) as malformed:
             raise NotJson(data) from malformed
@@ -233,10 +236,10 @@ class Reply:
         return event
 
     def _reported(self, error: dict[str, Any]) -> CanopyError:
-        return reported(error, self._model)
+        return error_from_event(error, self._model)
 
     def _read_choices(self, event: dict[str, Any], choices: list[dict[str, Any]], deltas: Deltas) -> None:
-        """One choice was asked for, and that is the first. Of others, where there are any, the ends are looked at."""
+        """Read the first choice, the one that was asked for; of any others only the finish reason counts."""
         if len(choices) > _MOST_CHOICES:
             raise TypeError("a choice or two")
         for choice in choices:
@@ -244,10 +247,10 @@ class Reply:
                 self._read_choice(event, choice, deltas)
                 continue
             if reason := choice.get("finish_reason"):
-                good_ending(reason)
-            if not self.begun and (not self._others or self._others[0][1].get("index") == index):
+                normalize_finish_reason(reason)
+            if not self.has_begun and (not self._others or self._others[0][1].get("index") == index):
                 self._others.append((event, choice))
-                self.heard = True
+                self.received_token = True
                 if len(self._others) > _MOST_OTHERS:
                     raise ModelError("The model server's answer is none of the choice that was asked for.")
 
@@ -256,7 +259,7 @@ class Reply:
         text = delta.get("content")
         if text.__class__ is list:
             text = self._joined(text)
-        if not text and (thought := thought_in(delta)):
+        if not text and (thought := reasoning_in(delta)):
             self._grow(thought)
             self._any_thought = True
             text = "" if self._hide_thoughts else thought
@@ -270,13 +273,13 @@ class Reply:
                 self._any_thought = self._any_thought or self._thoughts.any
                 if self._thoughts.plain:
                     self._thoughts = None
-            if self._ending or "<" in text:  # where a mark of the model's own may begin
-                text, self._ending = without_end_mark(self._ending + text)
+            if self._ending or "<" in text:  # where an end-of-turn mark may begin
+                text, self._ending = split_end_mark(self._ending + text)
             if text:
-                self._say(text, deltas)
+                self._emit(text, deltas)
         if reason := choice.get("finish_reason"):
-            self._finish_reason = good_ending(reason)
-            check_ending(str(choice.get("native_finish_reason")).lower())
+            self._finish_reason = normalize_finish_reason(reason)
+            check_finish_reason(str(choice.get("native_finish_reason")).lower())
             if isinstance(model := event.get("model"), str) and 0 < len(model) <= _LONGEST_MODEL and "\0" not in model:
                 self._model = model
 
@@ -286,17 +289,17 @@ class Reply:
         self._length += len(text)
         if self._length > _LONGEST_REPLY:
             raise ModelError(f"The model's answer, with its thoughts, is longer than {_LONGEST_REPLY:,} characters.")
-        self.heard = self.begun = True
+        self.received_token = self.has_begun = True
 
-    def _say(self, text: str, deltas: Deltas) -> None:
+    def _emit(self, text: str, deltas: Deltas) -> None:
         if "\0" in text:
-            text = text.replace("\0", "\ufffd")  # no store can hold it, and what is shown is what is stored
+            text = text.replace("\0", "\ufffd")  # no store can hold NUL, and what is shown must be what is stored
         if not self._any_word:
             self._any_word = not is_blank(text)
         deltas.append(text)
 
     def _joined(self, parts: list[Any]) -> str:
-        """The text of content in parts; thoughts may be some of them."""
+        """Return the text of content in parts, without the parts that are reasoning."""
         texts = []
         for part in parts:
             if isinstance(part, str):
@@ -304,11 +307,11 @@ class Reply:
             elif part.get("type") in {"text", "output_text", None}:
                 texts.append(part.get("text") or "")
             else:
-                self.heard = self.begun = self._any_thought = True
+                self.received_token = self.has_begun = self._any_thought = True
         return "".join(texts)
 
     def _whole_characters(self, text: str) -> str:
-        """The text with halves of characters joined; a half without its other one is replaced."""
+        """Return the text with surrogate pairs joined; a lone surrogate is replaced."""
         text, self._half = self._half + text, ""
         if "\ud800" <= text[-1] <= "\udbff":
             self._half, text = text[-1], text[:-1]
@@ -316,23 +319,24 @@ class Reply:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
     def complete(self) -> Completed:
-        """The verdict at the end.
+        """Return the result of a complete reply.
 
-        Raises ModelReplyEmpty, ModelReplyTruncated, PromptTooLong, and ModelError for an error event or a foreign body.
+        Raises ModelReplyEmpty, ModelReplyTruncated, PromptTooLong, and ModelError for an error event or a body that is
+        no chat completion.
         """
         if self._failure is not None:
             raise self._failure
         last_line = bytes(self._rest.strip())
         if last_line and not self._any_event and not last_line.startswith(b"data:"):
-            raise foreign(last_line, self._address)
+            raise not_an_event_stream(last_line, self._url_setting)
         if not self._any_word:
             raise empty(self._finish_reason, thought=self._any_thought)
-        # The reason is the one sign of an end that every server gives: OGX and Llama Stack send no `[DONE]`.
+        # Only the finish reason is sent by every server: OGX and Llama Stack send no `[DONE]`.
         if self._finish_reason is None:
             raise truncated()
         return Completed(
             self._finish_reason,
             self._model,
-            tokens_in(self._usage, "prompt_tokens"),
-            tokens_in(self._usage, "completion_tokens"),
+            token_count(self._usage, "prompt_tokens"),
+            token_count(self._usage, "completion_tokens"),
         )

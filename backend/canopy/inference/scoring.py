@@ -1,4 +1,4 @@
-"""Llama Stack's scoring API, which OGX, its successor, and other model servers don't have."""
+"""The client for Llama Stack's scoring API, which OGX (its successor) and other model servers lack."""
 
 import asyncio
 from collections.abc import Mapping
@@ -7,26 +7,26 @@ from typing import TYPE_CHECKING, Any, Self
 
 from canopy.base.errors import ModelError, ModelTimeout
 from canopy.base.settings import Settings
-from canopy.inference.protocol import ADDRESS
-from canopy.inference.reasons import fit
+from canopy.inference.protocol import URL_SETTING
+from canopy.inference.redaction import redact
 
 if TYPE_CHECKING:
     from canopy.inference.upstream import Upstream
 
-# Seconds for one row. The server answers only when its judge is done, so there are no tokens to time.
+# Seconds for one row. The server answers only when its judge is done: no tokens arrive before.
 _SCORE_TIMEOUT = 300
 
 
 class ScoringApi:
-    """The scoring API of the server at a URL, however that was pasted. Use it as an asynchronous context manager.
+    """A client of the scoring API at a URL; an asynchronous context manager.
 
-    `address` is the setting that the URL comes from.
+    `url_setting` is the name of the setting that holds the URL, for error messages.
     """
 
-    def __init__(self, url: str, settings: Settings, address: str = ADDRESS) -> None:
+    def __init__(self, url: str, settings: Settings, url_setting: str = URL_SETTING) -> None:
         self._url = url
         self._settings = settings
-        self._address = address
+        self._url_setting = url_setting
         self._upstream: Upstream
 
     async def __aenter__(self) -> Self:
@@ -37,7 +37,7 @@ class ScoringApi:
         await self._upstream.close()
 
     async def functions(self) -> set[str]:
-        """The names of the server's scoring functions. Raises ModelError, also where it has no scoring API."""
+        """Return the names of the server's scoring functions. Raises ModelError, also if it has no scoring API."""
         try:
             async with asyncio.timeout(self._settings.model_first_token_timeout):
                 listed = await self._upstream.scoring_functions()
@@ -53,9 +53,9 @@ class ScoringApi:
             raise ModelError("It has no scoring API.") from error
 
     async def score(self, function: str, params: Mapping[str, Any], row: Mapping[str, str]) -> dict[str, Any]:
-        """What the function makes of a row. Raises ModelError.
+        """Return a scoring function's result for one row. Raises ModelError.
 
-        `params` are always sent: where none are, the server takes those of the call before, whoever made it.
+        `params` are always sent: without them, the server reuses those of the previous call, whoever made it.
         """
         body = {"input_rows": [row], "scoring_functions": {function: params}}
         try:
@@ -66,19 +66,19 @@ class ScoringApi:
             raise ModelTimeout(f"The server gave no score within {_SCORE_TIMEOUT} seconds.") from error
         except self._upstream.FAILURES as error:
             failure = self._upstream.translate(error, str(params.get("judge_model")))
-            failure.reason = fit(failure.reason or "", row.values(), [self._upstream.secret]) or None
+            failure.reason = redact(failure.reason or "", row.values(), [self._upstream.secret]) or None
             raise failure from error
-        except UnicodeEncodeError:  # the row's own, which can't be sent: the server is not to blame
+        except UnicodeEncodeError:  # from the row's text, which can't be encoded
             raise
         except (IndexError, KeyError, TypeError, ValueError, RecursionError) as error:
             raise ModelError("The server's answer doesn't hold a score.") from error
 
     def _connect(self) -> "Upstream":
-        # Imported late and in a thread, as `llama_stack.py` does and for its reason.
+        # Imported late and in a thread, for the reason given in `llama_stack.py`.
         upstream: type[Upstream] = import_module("canopy.inference.upstream").Upstream
         return upstream(
             self._url,
             connect_timeout=self._settings.model_connect_timeout,
             retries=self._settings.model_retries,
-            address=self._address,
+            url_setting=self._url_setting,
         )

@@ -1,8 +1,8 @@
-"""Leaving a model's thoughts out of its answer, while it streams.
+"""Removes a model's reasoning ("thoughts") from its answer while it streams.
 
-A model that thinks aloud does so before it answers: between tags (`<think>…</think>`), or in channels of its own
-(gpt-oss' harmony format: `<|channel|>analysis<|message|>…`). A server that knows its model sends the thoughts in a
-field of their own; one that doesn't sends them as the answer's text, cut anywhere.
+A model that thinks aloud does so before it answers: between tags (`<think>…</think>`) or in channels (gpt-oss' harmony
+format: `<|channel|>analysis<|message|>…`). A server that knows its model sends the reasoning in a field of its own;
+another sends it as text of the answer, cut anywhere.
 """
 
 import re
@@ -10,11 +10,11 @@ from typing import cast
 
 from canopy.text.thoughts import MARKS, PART_WITH_ATTRIBUTES, WITH_ATTRIBUTES
 
-# Looked for where an answer may begin and nowhere else: further on they are what the model writes about.
+# Searched only where an answer may begin: further on they are part of what the model writes.
 _CHANNEL, _START = "<|channel|>", "<|start|>"
 _OPENINGS = (*MARKS, _CHANNEL, _START)
 _LONGEST_OPENING = max(map(len, _OPENINGS))
-# What is looked for within thoughts, by their end: that, or the beginning of others in them.
+# By the mark that ends the current thoughts: that mark, or one that opens nested thoughts.
 _NEXT = {end: re.compile("|".join(map(re.escape, (end, opening)))) for opening, end in MARKS.items()}
 _MARKER = re.compile(r"<\|[a-z_]{1,20}\|>")
 _PART_OF_MARKER = re.compile(r"<(\|[a-z_]{0,20}\|?)?\Z")
@@ -23,42 +23,42 @@ _SHOWN_CHANNEL = "final"
 
 
 class Thoughts:
-    """What is no thought in the pieces of one answer.
+    """A filter that passes the answer's text and drops thoughts, piece by piece.
 
-    Once an answer has begun outside of any channel, it is `plain`: nothing that follows needs to come through here.
-    `expected` is the mark at which the thoughts of a model end that its prompt opens. Everything waits for it; where
-    it never comes, all of it was an answer.
+    Once an answer has begun outside of any channel, `plain` is true and further pieces need no filter. `expected` is
+    the mark that ends thoughts which the prompt itself opened: everything is held back until it comes, and if it never
+    does, all of it was the answer.
     """
 
     def __init__(self, expected: str | None = None) -> None:
         self.plain = False
-        self._unopened: list[str] | None = [] if expected else None  # thoughts, if the mark comes
-        self._blanks: list[str] = []  # in front of what may be an answer
-        self._held = ""  # may be the beginning of an opening, an end or a marker
-        self._end = expected  # of the thoughts that we are in
-        self._depth = 1  # of thoughts in thoughts
-        self._behind: list[str] | None = None  # behind the last end of an inner one: the answer, if no other follows
-        self._channel: str | None = None  # the name so far, or what came after; None: there are no channels
+        self._unopened: list[str] | None = [] if expected else None  # thoughts if the mark comes, else the answer
+        self._blanks: list[str] = []  # white space in front of what may be an answer
+        self._held = ""  # a possible beginning of a mark
+        self._end = expected  # the mark that ends the current thoughts
+        self._depth = 1  # of nested thoughts
+        self._behind: list[str] | None = None  # text after a nested end: the answer, if no other end follows
+        self._channel: str | None = None  # the channel's name so far; None outside of channels
         self._named = False  # the channel's name is complete
-        self._thought = bool(expected)  # there were thoughts: the white space behind them is theirs
+        self._thought = bool(expected)  # there were thoughts: white space after them is dropped
 
     @property
     def any(self) -> bool:
-        """Whether there were thoughts so far."""
+        """Return whether there were thoughts so far."""
         return self._thought
 
     @property
     def missing(self) -> bool:
-        """Whether the expected mark has not come yet."""
+        """Return whether the expected mark has not come yet."""
         return self._unopened is not None
 
     def feed(self, text: str) -> str:
-        """The part of this piece, and of what was held back before, that belongs to the answer."""
+        """Return the answer's text in this piece and in what was held back before."""
         if self._unopened is not None:
             self._unopened.append(text)
         text, self._held = self._held + text, ""
         lower = text.lower()
-        if len(lower) != len(text):  # there are capitals that have two small letters
+        if len(lower) != len(text):  # some capitals have two small letters
             lower = text
         at = 0
         while at < len(text):
@@ -73,7 +73,7 @@ class Thoughts:
         return ""
 
     def _inside(self, text: str, lower: str, at: int) -> int:
-        """Where to read on, from a place within thoughts."""
+        """Return the index to read on from, starting within thoughts."""
         end = cast(str, self._end)
         mark = _NEXT[end].search(lower, at)
         to = mark.end() if mark else max(at, len(text) - len(end))
@@ -91,7 +91,7 @@ class Thoughts:
         return to
 
     def end(self, *, cut_short: bool = False) -> str:
-        """What was held back and turns out to belong to the answer, now that nothing follows."""
+        """Return the held-back text that belongs to the answer, now that nothing follows."""
         if self._unopened is not None and not cut_short:
             usual = Thoughts()
             return usual.feed("".join(self._unopened)) + usual.end()
@@ -106,13 +106,13 @@ class Thoughts:
         return self._named and self._channel == _SHOWN_CHANNEL
 
     def _leading(self) -> str:
-        """The white space in front of the answer, once."""
+        """Return the white space in front of the answer, once."""
         blanks = "" if self._thought else "".join(self._blanks)
         self._blanks.clear()
         return blanks
 
     def _behind_opening(self, text: str, at: int) -> int:
-        """Where to read on, from a place where an answer may begin, or thoughts."""
+        """Return the index to read on from, starting where an answer or thoughts may begin."""
         begin = cast(re.Match[str], _BLANKS.match(text, at)).end()
         self._blanks.append(text[at:begin])
         head = text[begin : begin + _LONGEST_OPENING].lower()
@@ -123,7 +123,7 @@ class Thoughts:
         if tag := WITH_ATTRIBUTES.match(text, begin):
             self._end, self._thought = f"</{tag[1].lower()}>", True
             return tag.end()
-        if text.startswith((_CHANNEL, _START), begin):  # a model's own tokens, not words that it spells in its way
+        if text.startswith((_CHANNEL, _START), begin):  # special tokens, which are never spelled otherwise
             self._channel, self._thought = "", True
         elif any(opening.startswith(head) for opening in _OPENINGS) or PART_WITH_ATTRIBUTES.match(text, begin):
             self._held = text[begin:]
@@ -135,21 +135,21 @@ class Thoughts:
     def _in_channels(self, text: str) -> str:
         answer, at = [], 0
         for marker in _MARKER.finditer(text):
-            answer.append(self._say(text[at : marker.start()]))
+            answer.append(self._emit(text[at : marker.start()]))
             match marker.group():
                 case "<|channel|>":
                     self._channel, self._named = "", False
                 case "<|message|>":
                     self._named = True
-                case _:  # a message ends, or another begins
+                case _:  # the end of a message, or the start of another
                     self._channel, self._named = "", True
             at = marker.end()
         part = _PART_OF_MARKER.search(text, at)
         end = part.start() if part else len(text)
         self._held = text[end:]
-        return "".join([*answer, self._say(text[at:end])])
+        return "".join([*answer, self._emit(text[at:end])])
 
-    def _say(self, text: str) -> str:
+    def _emit(self, text: str) -> str:
         if self._shown:
             return text
         if not self._named:

@@ -1,4 +1,4 @@
-"""The client library: one request out, its response back, and its many exceptions as Canopy's.
+"""Wraps `llama_stack_client`: one request out, its response back, its many exceptions as Canopy's errors.
 
 Importing this takes about half a second, most of it for `llama_stack_client`: `canopy.inference.llama_stack` does so
 late and in a thread.
@@ -16,13 +16,13 @@ from canopy.base.errors import CanopyError, ModelError, ModelTimeout, ModelUnrea
 from canopy.base.retry_after import seconds_in
 from canopy.inference.endpoints import endpoints, root
 from canopy.inference.error_statuses import RETRY_AFTER, ModelRefusal, error_of, refusal_of
-from canopy.inference.protocol import ADDRESS
-from canopy.inference.verdicts import truncated
+from canopy.inference.protocol import URL_SETTING
+from canopy.inference.reply_errors import truncated
 from canopy.outgoing.causes import Peer, cause_of
 from canopy.outgoing.clients import streaming_client
 from canopy.outgoing.proxies import proxy_for
 
-# Importing the library configures the root logger, unless that has a handler.
+# Importing the library configures the root logger unless that has a handler.
 _keep_out = logging.NullHandler()
 logging.getLogger().addHandler(_keep_out)
 try:
@@ -30,17 +30,17 @@ try:
 finally:
     logging.getLogger().removeHandler(_keep_out)
 
-_LONGEST_WAIT = 5  # seconds that a request waits for a busy server; beyond it the person is told instead
+_LONGEST_WAIT = 5  # seconds of `Retry-After` that are waited out; for longer ones the client gets the error
 
 
 class Upstream:
-    """A model server behind `llama_stack_client`. May be made in a thread, is used in the event loop.
+    """A model server behind `llama_stack_client`. It may be made in a thread and is used in the event loop.
 
-    `endpoints` are the addresses where its chat completions may be. Without an `api_key` the environment's is sent.
-    `address` is the setting that the URL comes from.
+    `endpoints` are the base URLs where chat completions may be served. Without `api_key` the environment's key is sent.
+    `url_setting` is the name of the setting that holds the URL.
     """
 
-    # What a call can raise: the client's own errors before the headers, the transport's raw ones in the body.
+    # The exceptions of a call: the client's own before the headers, the transport's raw ones in the body.
     FAILURES: ClassVar[tuple[type[Exception], ...]] = (
         APIConnectionError,
         APIStatusError,
@@ -51,12 +51,18 @@ class Upstream:
     )
 
     def __init__(
-        self, url: str, *, connect_timeout: float, retries: int, api_key: str | None = None, address: str = ADDRESS
+        self,
+        url: str,
+        *,
+        connect_timeout: float,
+        retries: int,
+        api_key: str | None = None,
+        url_setting: str = URL_SETTING,
     ) -> None:
-        # `pool` bounds the look-up of the name too. There is no read timeout: the caller has its own, on tokens.
+        # `pool` bounds the DNS look-up too. There is no read timeout: callers time tokens.
         timeout = httpx.Timeout(None, connect=connect_timeout, pool=connect_timeout)
         self._http = streaming_client(url, timeout=timeout, hooks=[_retry_soon_or_never])
-        self._peer = Peer("the model server", address)
+        self._peer = Peer("the model server", url_setting)
         self.endpoints = endpoints(url)
         self.through_proxy = proxy_for(url) is not None
         self._client = AsyncLlamaStackClient(
@@ -65,17 +71,17 @@ class Upstream:
 
     @property
     def secret(self) -> str:
-        """What the server asks for, so that nothing of it is told; empty where it asks for nothing."""
+        """Return the API key that requests carry, so that it can be redacted; "" without one."""
         return self._client.api_key or ""
 
     @asynccontextmanager
     async def ask(
         self, endpoint: str, body: Mapping[str, Any], trace_headers: tuple[tuple[str, str], ...]
     ) -> AsyncGenerator[httpx.Response]:
-        """Send a request; entering waits for the response's headers, leaving closes the response."""
-        # Compressing single tokens costs both sides more than it saves.
+        """Send a request. Entering waits for the response's headers, leaving closes the response."""
+        # Compressing single tokens costs more than it saves.
         headers = {"Accept": "text/event-stream", "Accept-Encoding": "identity", **dict(trace_headers)}
-        # With this type the client hands on the response as it is, whose body is still to come.
+        # With this type the client returns the raw response without reading its body.
         response: Any = await self._client.post(
             endpoint,
             body=body,
@@ -90,18 +96,18 @@ class Upstream:
             await response.aclose()
 
     async def scoring_functions(self) -> Any:
-        """The server's list of scoring functions, as it comes."""
+        """Return the server's list of scoring functions as parsed JSON."""
         return await self._client.get("/v1/scoring-functions", cast_to=object)
 
     async def score(self, body: Mapping[str, Any]) -> Any:
-        """The server's answer to a scoring request, as it comes."""
+        """Return the server's response to a scoring request as parsed JSON."""
         return await self._client.post("/v1/scoring/score", body=body, cast_to=object)
 
     @staticmethod
     def read(response: httpx.Response) -> AsyncIterator[bytes]:
-        """The body as it arrives."""
+        """Return the body's bytes as they arrive."""
         stream = response.stream
-        # The response's own iterators are for a proxy that compresses although it was asked not to. Their three layers
+        # The response's own iterators are needed only if a proxy compresses unasked. Their three layers
         # cost a tenth of what a token may.
         if isinstance(stream, httpx.AsyncByteStream) and "content-encoding" not in response.headers:
             return aiter(stream)
@@ -109,14 +115,14 @@ class Upstream:
 
     @staticmethod
     def refusal(error: Exception) -> ModelRefusal | None:
-        """The refusal that one of `FAILURES` is, if the server answered at all."""
+        """Return the refusal in one of `FAILURES`; None if the server did not answer."""
         if not isinstance(error, APIStatusError):
             return None
         response = error.response
         return refusal_of(response.status_code, response.content, response.headers, str(error.request.url))
 
     def translate(self, error: Exception, model: str) -> CanopyError:
-        """The error to raise for one of `FAILURES`."""
+        """Return the error to raise for one of `FAILURES`."""
         if refusal := self.refusal(error):
             return error_of(refusal, model, self._peer.setting)
         match error:
@@ -142,15 +148,15 @@ def _unreachable(error: APIConnectionError, peer: Peer) -> CanopyError:
 
 
 async def _retry_soon_or_never(response: httpx.Response) -> None:
-    """Stop the client from asking again where that helps nobody.
+    """Keep the client library from retrying where that is useless.
 
-    That is where the server asks for a long wait, which would take the whole time for the first token, and where the
-    account behind the key has nothing left.
+    That is where the server asks for a long wait, which would use up the time for the first token, or where the
+    account's quota is used up.
     """
     wait = seconds_in(response.headers.get("retry-after"))
     if wait is not None:
         response.headers["retry-after"] = f"{wait:g}"
-    else:  # the client fails with what is no time
+    else:  # the client library fails on a value that is no time
         response.headers.pop("retry-after", None)
     if response.status_code not in (429, 503):
         return

@@ -1,4 +1,4 @@
-"""A limit on silence that costs almost nothing while there is none."""
+"""A cheap timeout for many short waits."""
 
 import asyncio
 import math
@@ -7,17 +7,17 @@ from typing import Self
 
 
 class Watchdog:
-    """Limits how long a task may wait for the next sign of life. Use it in the task that waits:
+    """Limits how long a task may wait for the next event. Use it in the task that waits:
 
         with watchdog:
             data = await read()
         watchdog.restart(30)
 
-    A wait past the deadline is cancelled and raises TimeoutError; `stop` it when there is nothing to wait for any more.
-    `asyncio.timeout` does the same, but arms and disarms a timer of the event loop around every wait, which costs more
-    than reading a token. This one lets its timer ring at a deadline that has since moved, and then sets it anew.
+    A wait past the deadline is cancelled and raises TimeoutError; call `stop` when there is nothing left to wait for.
+    `asyncio.timeout` does the same, but sets and cancels a timer of the event loop for every wait, which costs more
+    than reading a token. Here the timer stays, and is set anew when it fires before a deadline that has moved since.
 
-    No sign of life moves the deadline beyond `total` seconds from the beginning.
+    No `restart` moves the deadline beyond `total` seconds from the beginning.
     """
 
     def __init__(self, limit: float, total: float = math.inf) -> None:
@@ -40,18 +40,18 @@ class Watchdog:
 
     @property
     def ended(self) -> bool:
-        """Whether the time is over in which there may be signs of life."""
+        """Return whether the `total` time is used up."""
         return self._loop.time() >= self._end
 
     def stop(self) -> None:
-        """Let go of the timer."""
+        """Cancel the timer."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     def __enter__(self) -> Self:
         if self._timer is None:
-            # It rang while nobody was waiting: that silence was the reader's, not the model's.
+            # The deadline passed while nobody was waiting: the reader was slow, not the model.
             self._deadline = min(self._loop.time() + self._limit, self._end)
             self._set_timer()
         self._waiting = task = asyncio.current_task()
@@ -64,7 +64,7 @@ class Watchdog:
         task, self._waiting = self._waiting, None
         if self._expired and task is not None:
             self._expired = False
-            # Someone else may have cancelled the task at the same moment; then it stays cancelled.
+            # Somebody else may have cancelled the task at the same time; then it stays cancelled.
             if task.uncancel() <= self._cancelling and exc_type is asyncio.CancelledError:
                 raise TimeoutError from exc
 
@@ -79,7 +79,7 @@ class Watchdog:
         elif self._waiting is None:
             self._timer = None
         elif turns:
-            # If the process stood still, the token may be there already, a few turns of the loop away from its reader.
+            # If the process was suspended, the token may have arrived and need a few loop iterations to be read.
             self._timer = self._loop.call_soon(self._ring, turns - 1)
         else:
             self._timer = None

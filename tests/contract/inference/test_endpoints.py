@@ -2,8 +2,8 @@
 
 import pytest
 
-from canopy.inference.complaints import room_for_answer
 from canopy.inference.endpoints import endpoints, root
+from canopy.inference.error_messages import answer_token_limit
 
 PASTED = {
     "": "/v1",
@@ -36,5 +36,5 @@ def test_an_address_may_be_pasted_with_more_than_the_server(pasted: str, base: s
 
 
 def test_numbers_that_are_about_something_else_shorten_no_answer() -> None:
-    assert room_for_answer("temperature must be less than or equal to 2", 100) is None
-    assert room_for_answer("at most 4 stop sequences", 100) is None
+    assert answer_token_limit("temperature must be less than or equal to 2", 100) is None
+    assert answer_token_limit("at most 4 stop sequences", 100) is None

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from canopy.base.errors import CanopyError, ModelBusy, ModelError, ModelNotFound, ModelReplyEmpty, ModelTimeout
 from canopy.inference.protocol import Completed
-from canopy.inference.reasons import fit
+from canopy.inference.redaction import redact
 from canopy.inference.reply import Reply
 from canopy.inference.thoughts import Thoughts
 from tests.support.model_quirks import (
@@ -198,7 +198,7 @@ def test_a_reason_quotes_no_prompt_and_holds_no_secret() -> None:
         "Bad input: 'my knee hurts whenever I climb the stairs' near token 7; key sk-abcdef123456 "
         "(Bearer abc.def) https://ana:hunter2@models.example/v1?key=1234 api_key=tops3cret"
     )
-    reason = fit(said, [prompt])
+    reason = redact(said, [prompt])
     assert reason.startswith("Bad input: '…' near token 7")
     for private in ("knee", "sk-abc", "abc.def", "hunter2", "tops3cret", "1234"):
         assert private not in reason
@@ -234,7 +234,7 @@ PRIVATE = ("anna", "schm", "köln", "koln", "ln ", "krebs", "4711", "meier", "he
     ],
 )
 def test_a_reason_has_no_word_of_the_text_however_it_is_quoted(said: str, kept: str) -> None:
-    reason = fit(said, ["Summarize the text.", CLINIC])
+    reason = redact(said, ["Summarize the text.", CLINIC])
     assert not [private for private in PRIVATE if private in reason.lower()], reason
     assert kept in reason
 
@@ -254,7 +254,7 @@ def test_a_reason_has_no_word_of_the_text_however_it_is_quoted(said: str, kept: 
     ],
 )
 def test_a_reason_holds_no_credentials(said: str) -> None:
-    reason = fit(said, [])
+    reason = redact(said, [])
     assert "abcdef" not in reason
     assert "ghijk" not in reason
 
@@ -262,15 +262,15 @@ def test_a_reason_holds_no_credentials(said: str) -> None:
 def test_harmless_words_of_a_reason_stay_though_the_text_has_them() -> None:
     said = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
     text = "My notes: max_completion_tokens is the parameter of the model, supported instead of max_tokens, 4096 of it."
-    assert fit(said, [text]) == said
+    assert redact(said, [text]) == said
     room = "This model's maximum context length is 8192 tokens, however you requested 9000 tokens. (400)"
-    assert fit(room, [text, "A length of context, requested by the model; tokens."]) == room
-    assert fit("model `anna-7b` not found", ["Dear Anna"], known=["anna-7b"]) == "model `anna-7b` not found"
+    assert redact(room, [text, "A length of context, requested by the model; tokens."]) == room
+    assert redact("model `anna-7b` not found", ["Dear Anna"], known=["anna-7b"]) == "model `anna-7b` not found"
 
 
 def test_an_error_log_that_is_the_text_is_masked_where_it_is_quoted_at_length() -> None:
     text = "The request failed because the model is not available on any node."
-    assert fit(f"Blocked: {text} (7)", [text]) == "Blocked: …. (7)"
+    assert redact(f"Blocked: {text} (7)", [text]) == "Blocked: …. (7)"
 
 
 @pytest.mark.parametrize(
@@ -294,11 +294,11 @@ def test_a_body_that_may_be_an_answer_is_not_quoted(body: bytes, told: str | Non
 
 
 def test_a_short_prompt_and_a_known_secret_are_not_quoted_either() -> None:
-    assert fit("cannot parse 'my secret' with k1ey", ["my secret"], ["k1ey"]) == "cannot parse '…' with …"
+    assert redact("cannot parse 'my secret' with k1ey", ["my secret"], ["k1ey"]) == "cannot parse '…' with …"
 
 
 def test_a_reason_is_short_and_one_line() -> None:
-    reason = fit("no\nway \x1b[31m" + "so " * 10_000, [])
+    reason = redact("no\nway \x1b[31m" + "so " * 10_000, [])
     assert len(reason) <= 300
     assert reason.startswith("no way ")
     assert reason.isprintable()
@@ -307,4 +307,4 @@ def test_a_reason_is_short_and_one_line() -> None:
 
 def test_models_names_survive() -> None:
     said = "The model `meta-llama/Llama-3.2-3B-Instruct` does not exist; maximum context length is 4096 tokens."
-    assert fit(said, ["Summarize the text."]) == said
+    assert redact(said, ["Summarize the text."]) == said

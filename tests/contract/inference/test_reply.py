@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from canopy.base.errors import CanopyError, ModelReplyTruncated
-from canopy.inference.complaints import says_too_long
+from canopy.inference.error_messages import says_prompt_too_long
 from canopy.inference.reply import Reply
 from canopy.inference.thoughts import Thoughts
 
@@ -107,8 +107,8 @@ def test_a_line_that_breaks_off_is_a_reply_that_breaks_off() -> None:
     ],
 )
 def test_servers_say_in_many_ways_that_a_prompt_is_too_long(text: str) -> None:
-    assert says_too_long(text)
+    assert says_prompt_too_long(text)
 
 
 def test_other_complaints_are_not_taken_for_a_long_prompt() -> None:
-    assert not says_too_long("temperature must be at most 2; the longest stop sequence has 4 tokens")
+    assert not says_prompt_too_long("temperature must be at most 2; the longest stop sequence has 4 tokens")

@@ -1,8 +1,7 @@
-"""A model server's own words, fit for a log line and for reviewers: short, without secrets, without anybody's text.
+"""Makes a model server's error text fit for the log and reviewers: short, without secrets or anybody's text.
 
-A server that refuses may quote what it was sent, in its own way: cut in the middle, escaped, in capitals, word by
-word. So what is compared is words, bare of all that: whatever the text has too is masked, but for the words of such
-complaints.
+A server may quote the request in its error: cut in the middle, escaped, in capitals or word by word. So words are
+compared in a normalized form, and every word that the request has too is masked, except the usual words of errors.
 """
 
 import html
@@ -12,17 +11,17 @@ from collections.abc import Iterable
 from itertools import pairwise
 from urllib.parse import unquote
 
-from canopy.inference.vocabulary import WORDS
+from canopy.inference.safe_words import SAFE_WORDS
 from canopy.text.addresses import without_credentials
 
-_LONGEST = 300  # characters that are kept
-_LOOKED_AT = 2_000  # characters that are cleaned; further ones are cut off before
-_ROUNDS = 3  # of escapes in escapes
-_QUOTED = 5  # words in a row from which on even the usual ones are the text's
-_PIECE = 4  # letters from which on a piece of a word is looked for within the text's
-_FIGURES = 5  # figures from which on the same is done for a piece of a number
+_LONGEST = 300  # characters of a reason
+_LOOKED_AT = 2_000  # characters of the error text that are read
+_ROUNDS = 3  # of unescaping, for escapes within escapes
+_QUOTED = 5  # words in a row that count as a quotation even if all are usual ones
+_PIECE = 4  # letters of a fragment that is searched inside the text's words
+_FIGURES = 5  # digits of a fragment that is searched inside the text's numbers
 
-# Keys by their usual beginnings, what follows a scheme's name, and unbroken runs of letters and figures as no word has.
+# Keys by their usual prefixes, credentials after a scheme's name, and long runs of letters mixed with digits.
 _SECRET = re.compile(
     r"""(?x) \b(?:sk|pk|rk|gsk|hf|xai|nvapi|AIza|eyJ|gh[opsu]|glpat|xox[abp])[-_.]?[A-Za-z0-9*][\w*.\-]{4,}
     | (?i:\bauthorization\b["']?\s*[:=]\s*["']?(?:[A-Za-z-]+\s+)?)[^\s"',;}]+
@@ -32,27 +31,27 @@ _SECRET = re.compile(
     | (?i:\b(?:api[_-]?key|token|password|secret)["']?\s*[:=]\s*["']?)[^\s"',;}]{4,}
     | \b(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z0-9]{24,}\b"""
 )
-# What a validator says of the value that it was given, and a message of the request that somebody wrote out.
+# Where a validator quotes the value that it was given, or an error quotes the request's messages.
 _ECHO = re.compile(
     r"""(?isx) (\binput_value\s?=\s?).*(?=(?:\s|,\s?)(?:input_)?type\s?=)
     | (\binput_value\s?=\s?|\\?["'](?:content|input|inputs|prompt|text)\\?["']\s?:\s?(?=\\?["'\[{])).*"""
 )
 _ESCAPE = re.compile(r"""(?<!\\)\\++(?:u(?P<hex>[0-9a-fA-F]{4})|(?P<blank>[nrtbfv])|(?P<sign>["'/]))""")
 _MISREAD = re.compile(r"[\x80-\xff]{2,}")  # UTF-8 that was read as Latin-1
-# Scripts whose words aren't told apart by blanks, or take their marks as letters' own: two signs in common are enough.
+# Scripts without blanks between words, or with combining marks: two characters in common count as a quotation.
 _OTHERS = (
     "\u0590-\u1fff\u2c00-\u2dff\u2e80-\u2fff\u3040-\ud7ff\uf900-\ufdff\ufe70-\ufefe\U00010000-\U0001efff"
     "\U00020000-\U0003ffff"
 )
 _OTHER = re.compile(f"[{_OTHERS}]")
 _WORD = re.compile(rf"\d+(?:[.,]\d+)*|[\w\u0300-\u036f{_OTHERS}]+")
-_KNOWN_SHARE = 2 / 3  # of the words of a text that may be anybody's, if any of it is to be told
+_KNOWN_SHARE = 2 / 3  # least share of safe words in a text that may be an answer, to show any of it
 
 
-def fit(reason: str, private: Iterable[str], secrets: Iterable[str] = (), known: Iterable[str] = ()) -> str:
-    """The words without what they have of `private` texts and without secrets, shortened.
+def redact(reason: str, private: Iterable[str], secrets: Iterable[str] = (), known: Iterable[str] = ()) -> str:
+    """Return an error text without words of `private` texts and without secrets, shortened.
 
-    Words of `known` names stay, as do those of such complaints, unless as many stand together as in one of the texts.
+    Words of `known` names and the usual words of errors stay, unless several stand in a row as in a private text.
     """
     text = " ".join(reason[:_LOOKED_AT].split())
     for secret in secrets:
@@ -66,17 +65,17 @@ def fit(reason: str, private: Iterable[str], secrets: Iterable[str] = (), known:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1].rstrip()}…"
 
 
-def in_known_words(text: str) -> str | None:
-    """What is left of a text that may be an answer: the usual words of complaints, where there is little else."""
+def redact_unknown_words(text: str) -> str | None:
+    """Return the safe words of a text that may be an answer, the others masked; None if few are safe."""
     text = " ".join(_unescaped(text[:_LOOKED_AT]).split())
-    words = [(word, _bare(word[0]) in WORDS or _is_status(word[0])) for word in _WORD.finditer(text)]
+    words = [(word, _bare(word[0]) in SAFE_WORDS or _is_status(word[0])) for word in _WORD.finditer(text)]
     if sum(known for _, known in words) < max(1, len(words) * _KNOWN_SHARE):
         return None
     return _masked(text, words)
 
 
 class _Texts:
-    """Texts that a reason may quote, in the form in which words are compared."""
+    """Texts that an error may quote, in the normalized form in which words are compared."""
 
     def __init__(self, private: Iterable[str]) -> None:
         text = " ".join(private)
@@ -84,8 +83,8 @@ class _Texts:
         self._words = set(_words(bare))
         self._run = "".join(filter(str.isalnum, bare))
 
-    def have(self, word: str) -> bool:
-        """Whether a bare word is one of theirs, or a piece of one, or several without what is between them."""
+    def contain(self, word: str) -> bool:
+        """Return whether a normalized word is one of the texts' words, part of one, or several joined."""
         if word in self._words:
             return True
         if _OTHER.search(word):
@@ -93,28 +92,30 @@ class _Texts:
         letters = "".join(filter(str.isalnum, word))
         return len(letters) >= (_FIGURES if letters.isdecimal() else _PIECE) and letters in self._run
 
-    def have_in_a_row(self, words: list[str]) -> bool:
-        """Whether bare words stand in them one behind the other."""
+    def contain_run(self, words: list[str]) -> bool:
+        """Return whether the normalized words stand in the texts one after the other."""
         return "".join("".join(filter(str.isalnum, word)) for word in words) in self._run
 
 
 def _without_words_of(texts: _Texts, text: str, known: set[str]) -> str:
     words = list(_WORD.finditer(text))
     bare = ["".join(_words(_bare(word[0]))) for word in words]
-    theirs = [len(word) > 1 and texts.have(word) for word in bare]
-    kept = [not it or word in WORDS or word in known or _is_status(word) for it, word in zip(theirs, bare, strict=True)]
+    theirs = [len(word) > 1 and texts.contain(word) for word in bare]
+    kept = [
+        not it or word in SAFE_WORDS or word in known or _is_status(word) for it, word in zip(theirs, bare, strict=True)
+    ]
     for at in range(len(words) - _QUOTED + 1):
-        if texts.have_in_a_row(bare[at : at + _QUOTED]):
+        if texts.contain_run(bare[at : at + _QUOTED]):
             kept[at : at + _QUOTED] = [False] * _QUOTED
     masked = [at for at, stays in enumerate(kept) if not stays]
-    for one, next_one in pairwise(masked):  # the usual words between two others of a quotation
-        if next_one - one <= _QUOTED and texts.have_in_a_row(bare[one : next_one + 1]):
+    for one, next_one in pairwise(masked):  # usual words between two words of a quotation
+        if next_one - one <= _QUOTED and texts.contain_run(bare[one : next_one + 1]):
             kept[one:next_one] = [False] * (next_one - one)
     return _masked(text, list(zip(words, kept, strict=True)))
 
 
 def _masked(text: str, words: list[tuple[re.Match[str], bool]]) -> str:
-    """The text with `…` for each run of words that don't stay."""
+    """Return the text with `…` for each run of words that don't stay."""
     parts, at, masking = [], 0, False
     for word, stays in words:
         if stays:
@@ -134,7 +135,7 @@ def _words(bare: str) -> list[str]:
 
 
 def _bare(text: str) -> str:
-    """The text in the form in which words are compared: no capitals, accents or invisible signs."""
+    """Return the text normalized for comparison: without capitals, accents and invisible characters."""
     if text.isascii():
         return text.lower()
     apart = unicodedata.normalize("NFKD", text).casefold()
@@ -143,7 +144,7 @@ def _bare(text: str) -> str:
 
 
 def _unescaped(text: str) -> str:
-    """The text without escapes of JSON, addresses and HTML, also in each other, and without invisible signs."""
+    """Return the text without invisible characters and without JSON, URL and HTML escapes, nested ones too."""
     for _ in range(_ROUNDS):
         plain = html.unescape(unquote(_ESCAPE.sub(_character, text), errors="replace"))
         plain = plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -1,7 +1,7 @@
-"""Where a chunk, or a whole answer, tells of an error: under whatever name, at whatever depth.
+"""Finds errors inside chunks and whole answers, under whatever key and at whatever depth.
 
-Servers, and the gateways before them, put errors beside the choices, into them, into the delta, the usage or an object
-of their own. So no list of places is kept: a key with the name of an error, with something in it, is one anywhere.
+Servers and gateways put errors beside the choices, into them, into the delta, into the usage or into an object of their
+own. So there is no list of places: a key named like an error that holds something is an error anywhere.
 """
 
 import re
@@ -13,15 +13,15 @@ _NAMES = {"error", "errors", "err", "errmsg", "errormessage", "errormsg", "excep
 _NAMES |= {"fault", "faults", "failure", "failures", "failed"}
 _BESIDE = {"message", "msg", "code", "type", "text", "description", "detail", "details", "info", "reason", "string"}
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
-_KINDS = {"object", "type", "status", "event", "state"}  # keys whose value may say that all of it is an error
+_KINDS = {"object", "type", "status", "event", "state"}  # keys whose value may mark the whole object as an error
 _STATUSES = {"code", "statuscode", "status", "httpstatus", "httpcode", "httpstatuscode"}
-# What the model itself says or names is none of the server's errors.
+# Keys with the model's own output, which is never an error of the server.
 _MODELS_OWN = {"logprobs", "top_logprobs", "tool_calls", "function_call", "arguments"}
 _ORDINARY = {"id", "object", "created", "model", "choices", "usage", "system_fingerprint", "service_tier", "provider"}
 _ORDINARY_CHOICE = {"index", "delta", "finish_reason", "logprobs", "native_finish_reason", "token_ids", "text"}
 _ORDINARY_DELTA = {"role", "content", "tool_calls", "reasoning_content", "reasoning", "thinking", "refusal", "name"}
 _TOLD = ("error", "errors", "detail", "message", "msg", "title")
-_NOTHING = {"", "0", "none", "null", "false", "ok", "no_error"}  # what some write where there is no error
+_NOTHING = {"", "0", "none", "null", "false", "ok", "no_error"}  # values that stand for "no error"
 _DEEPEST = 6
 _LONGEST_NAME = 60  # characters of a key
 _LEAST_STATUS = 400
@@ -29,9 +29,9 @@ _GREATEST_STATUS = 600
 
 
 def is_ordinary(event: dict[str, Any]) -> bool:
-    """Whether a chunk is the usual one with a piece of text: keys of which none can hold an error, and one choice.
+    """Return whether a chunk has one choice and only keys that can hold no error.
 
-    Nearly every chunk is, so that nothing has to be looked for in it; this costs less than a look at its bytes.
+    Nearly every chunk passes, and then nothing has to be searched; this check costs less than scanning its bytes.
     """
     choices = event["choices"] if event.keys() <= _ORDINARY else None
     if not choices or event.get("usage") or len(choices) > 1 or not choices[0].keys() <= _ORDINARY_CHOICE:
@@ -43,26 +43,26 @@ def is_ordinary(event: dict[str, Any]) -> bool:
     )
 
 
-def fault_in(event: object) -> dict[str, Any] | None:
-    """The first error in a chunk, as an object with what stands beside it; None where there is none."""
-    if isinstance(event, dict) and _status_in(folded(event)):
+def find_error(event: object) -> dict[str, Any] | None:
+    """Return the first error in a chunk with the keys beside it; None if there is none."""
+    if isinstance(event, dict) and _status_in(fold_keys(event)):
         return event
     return next(_faults(event, _DEEPEST), None)
 
 
-def told_instead(event: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What an object without choices tells of an error, flat, or as web frameworks do."""
+def find_error_without_choices(event: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return an object that has no choices, if it reports an error as web frameworks do; None otherwise."""
     if event.keys() <= _ORDINARY:
         return None
-    plain = folded(event)
+    plain = fold_keys(event)
     if plain.get("success") is False or _status_in(plain):
         return dict(event)
-    fine = plain.get("code") in (0, "0", 200, "200")  # then the message is a greeting
+    fine = plain.get("code") in (0, "0", 200, "200")  # then a message is no error
     return None if fine or not any(plain.get(key) for key in _TOLD) else dict(event)
 
 
 def is_name_of_error(name: str) -> bool:
-    """Whether a key, or the name of an event, is one for errors, in any of the usual spellings."""
+    """Return whether a key or an event's name means an error, in any usual spelling."""
     return len(name) <= _LONGEST_NAME and _is_name_of_error(name)
 
 
@@ -74,8 +74,8 @@ def _is_name_of_error(name: str) -> bool:
     return words[-1] in _NAMES or (words[0] in _NAMES and words[-1] in _BESIDE)
 
 
-def folded(parts: Mapping[str, Any]) -> dict[str, Any]:
-    """The same with keys of lower-case letters alone, the first of equal ones: `errorMessage` as `error_message`."""
+def fold_keys(parts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy with only the letters of its keys, in lower case; the first of keys that become equal is kept."""
     plain: dict[str, Any] = {}
     for key, value in parts.items():
         if len(key) <= _LONGEST_NAME:
@@ -89,12 +89,12 @@ def _letters(key: str) -> str:
 
 
 def status_of(error: Mapping[str, Any]) -> int:
-    """The HTTP status that an error names, in itself or beside it; 0 where it names none."""
+    """Return the HTTP status that an error names in itself or beside it; 0 if it names none."""
     parts: object = error
     for _ in range(_DEEPEST):
         if not isinstance(parts, dict):
             break
-        plain = folded(parts)
+        plain = fold_keys(parts)
         if status := _status_in(plain):
             return status
         parts = next((plain[key] for key in _NAMES & plain.keys() if isinstance(plain[key], dict)), None)
@@ -136,7 +136,7 @@ def _says_error(key: str, value: object) -> bool:
 
 
 def _says_something(value: object, depth: int) -> bool:
-    """Whether there is anything at all in a value: some servers always send an error, with empty fields."""
+    """Return whether a value holds anything: some servers always send an error with empty fields."""
     if isinstance(value, str):
         return value.strip().lower() not in _NOTHING
     if depth and isinstance(value, dict | list):

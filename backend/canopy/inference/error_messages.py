@@ -1,4 +1,4 @@
-"""What a model server says where something is wrong, in its many shapes, and which of Canopy's errors that is."""
+"""Parses the error messages of model servers, whatever their JSON looks like, and maps them to Canopy's errors."""
 
 import re
 from collections.abc import Mapping
@@ -7,9 +7,9 @@ from typing import NamedTuple
 import orjson
 
 from canopy.base.errors import MaxTokensRefused, ModelContentFiltered, ModelError, PromptTooLong
-from canopy.inference.faults import folded
+from canopy.inference.embedded_errors import fold_keys
 
-# Ends of a complete answer, as OpenAI, TGI, Llama Stack, Ollama, Anthropic, Cohere, Mistral and Gemini name them.
+# Finish reasons of a complete answer: OpenAI, TGI, Llama Stack, Ollama, Anthropic, Cohere, Mistral and Gemini.
 _WHOLE = {
     *("stop", "eos", "eos_token", "stop_sequence", "end_turn", "end_of_turn", "end_of_message", "end_of_text"),
     *("tool_calls", "tool_call", "tool_use", "function_call", "complete", "completed", "done", "end", "finished"),
@@ -22,7 +22,7 @@ _FILTERED = {
 _GAVE_UP = {"error", "abort", "aborted", "cancelled", "canceled", "failed", "timeout", "insufficient_system_resource"}
 _NAME = re.compile(r"[\w .:-]{1,40}")
 
-# Keys of a complaint's sentence, as `folded` has them, the likeliest first.
+# Keys that hold an error's sentence, as `fold_keys` spells them, the likeliest first.
 _SENTENCES = (
     *("error", "message", "detail", "errors", "msg", "errormessage", "errormsg", "exception", "fault", "failure"),
     *("faultstring", "errmsg", "statusmsg", "description", "title"),
@@ -35,7 +35,7 @@ _TOO_LONG = re.compile(
     | (input|prompt) .{0,40} (exceed|longer \s than|must \s have \s less)
     | token \s count .{0,30} exceed | too \s many \s (input \s)? tokens"""
 )
-# As Azure, OpenAI, LiteLLM, Alibaba, DeepSeek and Google say it; a filter that doesn't run says something else.
+# The wordings of Azure, OpenAI, LiteLLM, Alibaba, DeepSeek and Google; a filter that failed to run has other words.
 _FILTER = re.compile(
     r"""(?ix) \bcontent_(filter|policy_violation)\b | ContentPolicyViolation | ResponsibleAIPolicyViolation
     | data_inspection_failed | \bprohibited_content\b | content \s exists \s risk
@@ -60,55 +60,56 @@ _CAP = re.compile(
     rf"""(?ix) (?: at\smost\s | less\sthan\sor\sequal\sto\s | \[\s*1\s*,\s* | between\s1\sand\s | limit\sof\s
     | (?:exceed|greater\sthan|larger\sthan|maximum\sis|maximum\sof|<=?)\s | \d\s>\s ) [`(]*{_NUMBER}"""
 )
-_DEEPEST = 5  # levels of an error inside others
-_LONGEST = 4_000  # characters of a complaint that are looked at
-_LONGEST_CODE = 200  # characters of a word for programs
+_DEEPEST = 5  # levels of nested errors that are searched
+_LONGEST = 4_000  # characters of an error message that are read
+_LONGEST_CODE = 200  # characters of an error code
 _ANY = 1 << 62  # more tokens than anybody asks for
-_LEAST = 16  # tokens; with less room than this there is no answer, and the text is what is too long
+_LEAST = 16  # tokens; with less room than this, the prompt is what is too long
 
 
-class Complaint(NamedTuple):
-    """What a server said: its sentence, and the words for programs beside it."""
+class ErrorMessage(NamedTuple):
+    """A server's error: the sentence for people (`words`) and the codes for programs."""
 
     words: str
     codes: str = ""
 
     @property
     def text(self) -> str:
-        """Both."""
+        """Return the words and the codes in one string, to search in."""
         return f"{self.words} {self.codes}"
 
 
-def complaint_in(body: object) -> Complaint:
-    """What an error says, whichever of the usual shapes it has. What it quotes of the request is left out."""
-    parts = folded(body) if isinstance(body, dict) else {}
+def parse_error_json(body: object) -> ErrorMessage:
+    """Return the message in a parsed error body of any usual shape, without what it quotes of the request."""
+    parts = fold_keys(body) if isinstance(body, dict) else {}
     inner = next((parts[key] for key in ("error", "exception", "fault") if parts.get(key)), None)
-    parts = folded(inner) if isinstance(inner, dict) else parts
-    return Complaint(_words(body)[:_LONGEST], _codes(parts, "type", "code", "param", "errortype"))
+    parts = fold_keys(inner) if isinstance(inner, dict) else parts
+    return ErrorMessage(_words(body)[:_LONGEST], _codes(parts, "type", "code", "param", "errortype"))
 
 
-def complaint_of(data: bytes) -> Complaint:
-    """The same for a body that may be no JSON."""
+def parse_error_body(data: bytes) -> ErrorMessage:
+    """Return the message in an error body; text that is no JSON is the message itself."""
     try:
-        return complaint_in(orjson.loads(data))
+        return parse_error_json(orjson.loads(data))
     except orjson.JSONDecodeError:
-        return Complaint(" ".join(data[:_LONGEST].decode(errors="replace").split()))
+        return ErrorMessage(" ".join(data[:_LONGEST].decode(errors="replace").split()))
 
 
-def says_too_long(error_text: str) -> bool:
-    """Whether a model server's error text means that the prompt does not fit: each server has another code for it."""
+def says_prompt_too_long(error_text: str) -> bool:
+    """Return whether a server's error text means that the prompt exceeds the context; codes for that differ."""
     return _TOO_LONG.search(error_text) is not None
 
 
-def says_room(text: str) -> bool:
-    """Whether a text says how much room a context has, and how much of it a prompt takes."""
+def says_token_room(text: str) -> bool:
+    """Return whether a text names both the size of the context and the tokens that the prompt takes."""
     return _CONTEXT.search(text) is not None and _INPUT.search(text) is not None
 
 
-def room_for_answer(text: str, asked: int) -> int | None:
-    """How many tokens an answer may have, where a server refuses `max_tokens` and says enough to tell.
+def answer_token_limit(text: str, asked: int) -> int | None:
+    """Return how many tokens an answer may have according to a server that refuses `max_tokens`.
 
-    0 where the prompt leaves no room; None where the text is about something else or tells no figure below `asked`.
+    0 means that the prompt leaves no room. None means that the text is about something else, or names no number below
+    `asked`, the tokens that were asked for.
     """
     context, taken = _CONTEXT.search(text), _INPUT.search(text)
     if context and taken:
@@ -120,11 +121,11 @@ def room_for_answer(text: str, asked: int) -> int | None:
     return min(caps, default=None)
 
 
-def refused(complaint: Complaint, otherwise: str) -> ModelError | PromptTooLong:
-    """The error for a request that a server refused; `otherwise` is the sentence where no cause is known."""
-    text, reason = complaint.text, complaint.words
-    if says_room(text):  # the figures know better than the words
-        return max_tokens_refused(reason) if room_for_answer(text, _ANY) else prompt_too_long(reason)
+def error_for_refused_request(message: ErrorMessage, otherwise: str) -> ModelError | PromptTooLong:
+    """Return the error for a request that a server refused; `otherwise` is the sentence for unknown causes."""
+    text, reason = message.text, message.words
+    if says_token_room(text):  # token counts are more reliable than wording
+        return max_tokens_refused(reason) if answer_token_limit(text, _ANY) else prompt_too_long(reason)
     if _PARAMETER.search(text) and _REFUSES_PARAMETER.search(text):
         return ModelError(
             "The model server takes no limit of an answer's length by the names `max_tokens` and "
@@ -133,31 +134,31 @@ def refused(complaint: Complaint, otherwise: str) -> ModelError | PromptTooLong:
         )
     if _PARAMETER.search(text):
         return max_tokens_refused(reason)
-    if says_too_long(text):
+    if says_prompt_too_long(text):
         return prompt_too_long(reason)
     return max_tokens_refused(reason) if _ANSWER.search(text) else ModelError(otherwise, reason=reason)
 
 
 def max_tokens_refused(reason: str) -> MaxTokensRefused:
-    """The error for an answer that may not be as long as was asked for."""
+    """Return the error for an answer that may not be as long as was asked for."""
     return MaxTokensRefused(
         "The model server allows no answer of `summarize.max_tokens` tokens: lower that value.", reason=reason
     )
 
 
 def prompt_too_long(reason: str | None = None) -> PromptTooLong:
-    """The error for a prompt that the model's context can't hold."""
+    """Return the error for a prompt that exceeds the model's context."""
     sentence = "The text is too long for the model. Shorten it, or summarize it in parts."
     return PromptTooLong(sentence, reason=reason)
 
 
-def filtered(complaint: Complaint) -> bool:
-    """Whether a filter for what texts say has refused one."""
-    return _FILTER.search(complaint.text) is not None
+def is_content_filter(message: ErrorMessage) -> bool:
+    """Return whether the message says that a content filter refused the text."""
+    return _FILTER.search(message.text) is not None
 
 
-def check_ending(known: str) -> None:
-    """Raise ModelError for a finish reason, in lower case, that is known to end no complete answer."""
+def check_finish_reason(known: str) -> None:
+    """Raise ModelError for a lower-case finish reason that is known to mean an incomplete answer."""
     if known in _FILTERED:
         raise ModelContentFiltered(
             f"The model server's filter stopped the answer (`{known}`).", reason=f"finish_reason: {known}"
@@ -166,8 +167,8 @@ def check_ending(known: str) -> None:
         raise ModelError(f"The model server gave up on the answer (`{known}`).", reason=f"finish_reason: {known}")
 
 
-def good_ending(reason: object) -> str:
-    """A finish reason that ends a complete answer; whatever cut it at `max_tokens` is `length`.
+def normalize_finish_reason(reason: object) -> str:
+    """Return the finish reason of a complete answer in lower case; all that mean a cut at `max_tokens` become `length`.
 
     Raises ModelError for any other reason.
     """
@@ -177,7 +178,7 @@ def good_ending(reason: object) -> str:
         return known
     if known in _CUT:
         return "length"
-    check_ending(known)
+    check_finish_reason(known)
     shown = f"`{name}`" if _NAME.fullmatch(name) else "a reason"
     raise ModelError(
         f"The model's answer ended for {shown}, which Canopy doesn't know, so that it does not count as complete.",
@@ -198,9 +199,9 @@ def _words(body: object, depth: int = 0) -> str:
 
 
 def _words_in(body: dict[str, object], depth: int) -> str:
-    parts = folded(body)
+    parts = fold_keys(body)
     loc = parts.get("loc")
-    if "msg" in parts and isinstance(loc, list):  # a web framework's complaint about a field
+    if "msg" in parts and isinstance(loc, list):  # a validation error as web frameworks report it
         return f"{'.'.join(map(_code, loc[:6]))}: {_words(parts['msg'], depth + 1)}"
     for key in _SENTENCES:
         if words := _words(parts.get(key), depth + 1):
@@ -213,5 +214,5 @@ def _codes(parts: Mapping[str, object], *keys: str) -> str:
 
 
 def _code(value: object) -> str:
-    """A word or a number for programs, which is short; nothing for anything else."""
+    """Return a word or a number for programs, cut to a bounded length; "" for anything else."""
     return str(value)[:_LONGEST_CODE] if isinstance(value, str | int | float) else ""

@@ -1,45 +1,45 @@
-"""Thoughts that the prompt opens: the template ends with `<think>`, and all that the model sends of it is the end.
+"""Detects reasoning that the prompt's template opened: it ends with `<think>`, and the model sends only the end.
 
-Nothing in a stream tells such thoughts from an answer before their end. So a model's first answer is shown as it
-comes, and what turns out to be thoughts is taken back at its end; the ones that follow wait for the mark.
+Before that end nothing tells such reasoning from an answer. So a model's first answer is shown as it comes, and what
+turns out to be reasoning is removed from its record at the end; later answers are held back until the mark.
 """
 
 import logging
 from dataclasses import replace
 
 from canopy.inference.protocol import ChatRequest, Completed, Deltas
+from canopy.inference.reply_errors import empty
 from canopy.inference.thoughts import Thoughts
-from canopy.inference.verdicts import empty
 from canopy.text.thoughts import lone_end
 
 _log = logging.getLogger(__name__)
 
 
-class Unopened:
-    """What is known of one model of one server, whose name is for the log."""
+class PrefilledThoughts:
+    """What is known of one model on one server; `server` is its description, for the log."""
 
     def __init__(self, server: str) -> None:
         self._server = server
-        self._mark: str | None = None  # the end of thoughts that its prompt opens
+        self._mark: str | None = None  # the mark that ends its reasoning, once seen
         self._told = False
 
     def thoughts(self) -> Thoughts:
-        """What leaves the thoughts out of its next answer."""
+        """Return a filter for the model's next answer."""
         return Thoughts(self._mark)
 
     def learn(self, thoughts: Thoughts | None, request: ChatRequest, texts: Deltas, completed: Completed) -> Completed:
-        """The end of an answer of these texts, with how much of them were thoughts; the next one is read accordingly.
+        """Return `completed` with the length of the reasoning in `texts`, and remember the mark that ended it.
 
-        Nothing is learnt without `thoughts`. Raises ModelReplyEmpty where they were nothing else.
+        Without `thoughts` nothing changes. Raises ModelReplyEmpty if there is only reasoning.
         """
         if thoughts is None:
             return completed
-        if thoughts.missing:  # it answers at once, now and then or from now on
+        if thoughts.missing:  # the model answered without reasoning
             self._mark = None
             return completed
         said = "".join(texts)
         mark = lone_end(said)
-        # Of an answer to somebody who wrote the mark, nobody knows that it is no quotation.
+        # If the request holds the mark, the answer may be quoting it.
         if mark is None or self._mark or _is_in_question(mark.group(), request):
             return completed
         self._mark = mark.group().lower()

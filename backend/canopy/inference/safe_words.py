@@ -1,10 +1,10 @@
-"""The words of model servers' complaints, which are told even where somebody's text has them as well.
+"""Words of model servers' error messages that are shown even where somebody's text contains them too.
 
-They say what is wrong with a request and nothing about anybody. A word that is missing here is masked in a reason, and
-only where the text has it too; a word that could be somebody's affair must not be here.
+They describe what is wrong with a request and say nothing about anybody. A word that is missing here is only masked,
+and only if the text has it too; a word that could be somebody's private matter must not be listed.
 """
 
-# What any complaint is made of.
+# Common words of any error message.
 _COMMON = """
 a about above absent accept accepted accepts access active after again all allow allowed allows already also an and
 another any are as at available be because been before below between body both but by can cannot change check choose
@@ -21,7 +21,7 @@ then there these they this those through time to too try type under unexpected u
 up url use used using valid validation value values version was we were when where whereas whether which while will
 with within without would wrong yes you your
 """
-# What servers, models and requests have and do.
+# Terms of servers, models and requests.
 _SERVERS = """
 abort aborted api argument arguments array assistant authentication authorization backend backends bad batch blocked
 boolean busy cache capacity certificate channel chat choice choices chunk cluster code completion completions
@@ -45,4 +45,4 @@ max_output_tokens max_tokens model_not_found n presence_penalty rate_limit_excee
 stream_options temperature tool_choice top_k top_p unsupported_parameter
 """
 
-WORDS = frozenset(f"{_COMMON} {_SERVERS} {_NAMES}".split())
+SAFE_WORDS = frozenset(f"{_COMMON} {_SERVERS} {_NAMES}".split())
