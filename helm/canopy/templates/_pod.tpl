@@ -142,15 +142,16 @@ cuts no stream. Its Secret is there as variables, for oauth2-proxy, and as files
 {{- end }}
 
 {{/*
-Takes root and, for the server's pods, scraped. Environment, image and volumes stand in the pod template, so a change of them rolls out by itself. What is in the
+Takes root, the container that `kubectl logs` shows and, for the server's pods, scraped. Environment, image and volumes stand in the pod template, so a change of them rolls out by itself. What is in the
 ConfigMap the server reloads; a hash of it would only restart pods that don't need it.
 */}}
 {{- define "canopy.podAnnotations" -}}
-{{- $annotations := dict "kubectl.kubernetes.io/default-container" "canopy" -}}
-{{- if eq .root.Values.config.rollout "restart" -}}
+{{- $annotations := dict "kubectl.kubernetes.io/default-container" .container -}}
+{{- $canopy := eq .container "canopy" -}}
+{{- if and $canopy (eq .root.Values.config.rollout "restart") -}}
 {{- $_ := set $annotations "checksum/config" (include "canopy.config" .root | sha256sum) -}}
 {{- end -}}
-{{- if .root.Values.opentelemetry.enabled -}}
+{{- if and $canopy .root.Values.opentelemetry.enabled -}}
 {{- $_ := set $annotations "instrumentation.opentelemetry.io/inject-python" .root.Values.opentelemetry.instrumentation -}}
 {{- $_ := set $annotations "instrumentation.opentelemetry.io/container-names" "canopy" -}}
 {{- end -}}
