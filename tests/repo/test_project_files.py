@@ -97,10 +97,16 @@ def test_the_subject_of_a_commit_is_short(message: str, passes: bool, tmp_path: 
 
 @pytest.mark.parametrize("subject", ["x" * 72, "x" * 73])
 def test_a_commit_is_stopped_by_its_subject(subject: str, tmp_path: Path) -> None:
-    message = tmp_path / "message"
-    message.write_text(subject)
-    stage = ("--hook-stage", "commit-msg", "--commit-msg-filename", message)
-    done = run(PROGRAMS / "pre-commit", "run", "commit-subject", *stage, home=tmp_path)
+    for file in (".pre-commit-config.yaml", "tools/commit-subject.sh"):
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / file, tmp_path / file)
+    (tmp_path / "message").write_text(subject)
+    stage = ("--hook-stage", "commit-msg", "--commit-msg-filename", "message")
+    env = os.environ | {"PRE_COMMIT_HOME": str(tmp_path / "home")}
+    for command in (["git", "init", "--quiet"], ["git", "add", "."]):
+        subprocess.run(command, cwd=tmp_path, check=True)
+    hook = [str(PROGRAMS / "pre-commit"), "run", "commit-subject", *stage]
+    done = subprocess.run(hook, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
     assert (done.returncode == 0) is (len(subject) == 72), done.stdout
 
 
