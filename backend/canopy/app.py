@@ -12,13 +12,13 @@ from starlette.types import ASGIApp
 from canopy.api import build_api, build_operations, with_context
 from canopy.api.context import AppContext
 from canopy.api.readiness import Readiness
-from canopy.auth.budgets import Budgets
-from canopy.auth.guesses import Guesses
+from canopy.auth.budgets import StorageBudgets
 from canopy.auth.limits import RateLimits
 from canopy.auth.proxy import wide_networks
 from canopy.auth.proxy_secret import ProxySecret
+from canopy.auth.rate_limit_sync import RateLimitSync
 from canopy.auth.sessions import BrowserSessions
-from canopy.auth.sharing import Sharing
+from canopy.auth.token_guesses import TokenGuessLimiter
 from canopy.auth.tokens import Tokens
 from canopy.base.background import lasting
 from canopy.base.errors import ConfigError, StoreError
@@ -108,7 +108,7 @@ def create_app(settings: Settings, logs: Logs) -> Application:
     )
     judging = OnlineJudging(config, store, inference, telemetry, settings.judge_timeout)
     limits = RateLimits()
-    budgets = Budgets(limits, lambda: config.current.values.rate_limits)
+    budgets = StorageBudgets(limits, lambda: config.current.values.rate_limits)
     pipeline = Pipeline(config, inference, store, telemetry, admission, judging.offer, budgets)
     lifecycle = Lifecycle()
     parts = AppContext(
@@ -131,7 +131,7 @@ def create_app(settings: Settings, logs: Logs) -> Application:
         limits=limits,
         budgets=budgets,
         sessions=BrowserSessions(store.sessions, tokens) if tokens else None,
-        guesses=Guesses(limits),
+        guesses=TokenGuessLimiter(limits),
     )
     registry = PromptRegistry(
         config, store, telemetry, headers=settings.mlflow_headers, interval=settings.prompt_refresh_interval
@@ -257,4 +257,4 @@ async def _share_counts(parts: AppContext) -> None:
     def failed(error: StoreError) -> None:
         parts.telemetry.emit(StoreFailed(error.in_full, None))
 
-    await Sharing(parts.limits, parts.store.exchange_counts, failed).run()
+    await RateLimitSync(parts.limits, parts.store.exchange_counts, failed).run()

@@ -6,8 +6,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from canopy.auth.guesses import Client, Guesses
 from canopy.auth.limits import RateLimits
+from canopy.auth.token_guesses import Client, TokenGuessLimiter
 from canopy.base.errors import RateLimited
 from tests.http.signing_in import TOKENS, guarded_server
 from tests.support.model_server import FakeModelServer
@@ -87,14 +87,14 @@ async def test_a_program_with_an_old_token_keeps_nobody_out(model: FakeModelServ
 
 async def test_making_canopy_forget_where_others_came_in() -> None:
     """Who has a token and comes from ever new addresses doesn't lock out those who came in before."""
-    guesses = Guesses(RateLimits())
+    guesses = TokenGuessLimiter(RateLimits())
     of_ana = Client.of("10.0.0.1", "198.51.100.7")
-    guesses.judge(of_ana, "ana's", right=True)
+    guesses.check(of_ana, "ana's", right=True)
     for number in range(20_000):
-        guesses.judge(Client.of("10.0.0.1", f"10.1.{number // 256}.{number % 256}"), "ben's", right=True)
+        guesses.check(Client.of("10.0.0.1", f"10.1.{number // 256}.{number % 256}"), "ben's", right=True)
     with pytest.raises(RateLimited):
         for number in range(1_000):
-            guesses.judge(Client.of("10.0.0.1", f"10.2.0.{number % 250}"), f"a guess {number}", right=False)
-    guesses.judge(of_ana, "ana's", right=True)
+            guesses.check(Client.of("10.0.0.1", f"10.2.0.{number % 250}"), f"a guess {number}", right=False)
+    guesses.check(of_ana, "ana's", right=True)
     with pytest.raises(RateLimited):
-        guesses.judge(Client.of("10.0.0.1", "198.51.100.9"), "ana's", right=True)
+        guesses.check(Client.of("10.0.0.1", "198.51.100.9"), "ana's", right=True)

@@ -6,31 +6,31 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from canopy.auth.askers import Asker
+from canopy.auth.requesters import Requester
 from canopy.base.errors import Overloaded, RateLimited
 from canopy.generation.admission import Admission
 from canopy.telemetry import Metrics
 
-ANA, BEN, CEM = (Asker(f"user:{name}", True) for name in ("ana", "ben", "cem"))
-ROUTER = Asker("address:192.0.2.1", False)
+ANA, BEN, CEM = (Requester(f"user:{name}", True) for name in ("ana", "ben", "cem"))
+ROUTER = Requester("address:192.0.2.1", False)
 
 
 class Hall:
     """An admission, and who was let in, in order; everybody stays until let go."""
 
-    def __init__(self, limit: int, queue: int, timeout: float = 60, per_asker: int | None = None) -> None:
-        self.admission = Admission(limit, queue, timeout, Metrics(), per_asker)
+    def __init__(self, limit: int, queue: int, timeout: float = 60, per_requester: int | None = None) -> None:
+        self.admission = Admission(limit, queue, timeout, Metrics(), per_requester)
         self.order: list[str] = []
 
-    async def visit(self, asker: Asker, leave: asyncio.Event, wanted: int = 1) -> None:
-        async with self.admission.places(asker, wanted):
-            self.order.append(asker.key[5:8])
+    async def visit(self, requester: Requester, leave: asyncio.Event, wanted: int = 1) -> None:
+        async with self.admission.places(requester, wanted):
+            self.order.append(requester.key[5:8])
             await leave.wait()
 
     @asynccontextmanager
-    async def visitors(self, *who: tuple[Asker, int]) -> AsyncGenerator[list[asyncio.Task[None]]]:
+    async def visitors(self, *who: tuple[Requester, int]) -> AsyncGenerator[list[asyncio.Task[None]]]:
         leave = asyncio.Event()
-        tasks = [asyncio.create_task(self.visit(asker, leave, wanted)) for asker, wanted in who]
+        tasks = [asyncio.create_task(self.visit(requester, leave, wanted)) for requester, wanted in who]
         await asyncio.sleep(0)
         yield tasks
         leave.set()
@@ -61,7 +61,9 @@ async def test_a_comparison_takes_both_places_or_none_and_is_not_overtaken_for_e
     leave_first, leave_rest = asyncio.Event(), asyncio.Event()
     first = asyncio.create_task(hall.visit(ANA, leave_first))
     await asyncio.sleep(0)
-    tasks = [asyncio.create_task(hall.visit(asker, leave_rest, wanted)) for asker, wanted in ((BEN, 2), (CEM, 1))]
+    tasks = [
+        asyncio.create_task(hall.visit(requester, leave_rest, wanted)) for requester, wanted in ((BEN, 2), (CEM, 1))
+    ]
     await asyncio.sleep(0)
     assert hall.order == ["ana"]  # the free place is the comparison's
     leave_first.set()
@@ -91,7 +93,7 @@ async def test_a_full_queue_and_a_long_wait_say_which_bound_it_was() -> None:
 
 
 async def test_no_place_is_lost_by_those_who_leave_at_any_moment() -> None:
-    hall = Hall(3, 100, per_asker=2)
+    hall = Hall(3, 100, per_requester=2)
     leave = asyncio.Event()
     leave.set()
     for turn in range(300):

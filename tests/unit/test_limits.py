@@ -2,8 +2,8 @@
 
 import pytest
 
-from canopy.auth.askers import Asker, asker_of
-from canopy.auth.limits import Limit, RateLimits, again
+from canopy.auth.limits import Limit, RateLimits, rate_limited
+from canopy.auth.requesters import Requester, requester_of
 from canopy.auth.windows import Windows
 from canopy.base.errors import RateLimited
 from canopy.config.access import RateLimitValues
@@ -95,7 +95,7 @@ def test_a_clock_that_is_set_back_or_far_ahead_forgets_no_count_and_locks_nobody
 
 def test_ipv6_is_counted_by_the_network_that_one_holder_has() -> None:
     def key(address: str) -> str:
-        return asker_of(None, address, by_address=True).key
+        return requester_of(None, address, by_address=True).key
 
     assert key("2001:db8:1:2::1") == key("2001:db8:1:2:ffff::9") == "address:2001:db8:1:2::/64"
     assert key("2001:db8:1:3::1") != key("2001:db8:1:2::1")
@@ -103,8 +103,8 @@ def test_ipv6_is_counted_by_the_network_that_one_holder_has() -> None:
     assert key("fe80::1%eth0") == "address:fe80::/64"
     assert key("192.0.2.8") != key("192.0.2.7")
     # A user's name is no address, whatever it looks like.
-    assert asker_of("192.0.2.7", None, by_address=False) == Asker("user:192.0.2.7", True)
-    assert not asker_of(None, "192.0.2.7", by_address=False).known
+    assert requester_of("192.0.2.7", None, by_address=False) == Requester("user:192.0.2.7", True)
+    assert not requester_of(None, "192.0.2.7", by_address=False).known
 
 
 @pytest.mark.parametrize(
@@ -117,4 +117,4 @@ def test_ipv6_is_counted_by_the_network_that_one_holder_has() -> None:
     ],
 )
 def test_a_refusal_says_when_it_is_possible_again(wait: float, sentence: str) -> None:
-    assert again(wait) == sentence
+    assert rate_limited("Too often.", wait).sentence == f"Too often. {sentence}"

@@ -16,10 +16,10 @@ from canopy.api.origin import check_origin
 from canopy.api.requests import trace_id_of
 from canopy.api.streams import while_somebody_waits
 from canopy.auth import proxy
-from canopy.auth.askers import NOBODY, Asker, asker_of
-from canopy.auth.guesses import Client
 from canopy.auth.identity import Identity, Role
 from canopy.auth.limits import Kind
+from canopy.auth.requesters import ANONYMOUS, Requester, requester_of
+from canopy.auth.token_guesses import Client
 from canopy.auth.tokens import fingerprint
 from canopy.base.errors import Forbidden, IdentityRefused, RateLimited, Unauthenticated
 from canopy.telemetry.access_events import SignInRefused
@@ -83,10 +83,10 @@ def identity_of(scope: MutableMapping[str, Any]) -> Identity | None:
     return identity
 
 
-def asker_in(scope: MutableMapping[str, Any]) -> Asker:
+def requester_in(scope: MutableMapping[str, Any]) -> Requester:
     """Whom bounds hold, once `admit` knows."""
-    asker: Asker = scope.get("canopy.asker", NOBODY)
-    return asker
+    requester: Requester = scope.get("canopy.requester", ANONYMOUS)
+    return requester
 
 
 def _nothing() -> None:
@@ -109,7 +109,7 @@ class Admitted:
         return message
 
     def stored(self) -> None:
-        """Put what was received on the asker's budget."""
+        """Put what was received on the requester's budget."""
         if self._spend is not None:
             self._spend(self._received)
 
@@ -161,14 +161,14 @@ class Access:
                 raise Forbidden("This shows what people wrote, which only reviewers may read. Ask for that role.")
             user = identity.user
         peer = request.client.host if request.client else None
-        asker = asker_of(user, peer, by_address=values.rate_limits.by_address)
-        request.scope["canopy.asker"] = asker
-        if rule.limit is not None and asker.known:
-            self._parts.limits.count(rule.limit, asker.key, values.rate_limits)
+        requester = requester_of(user, peer, by_address=values.rate_limits.by_address)
+        request.scope["canopy.requester"] = requester
+        if rule.limit is not None and requester.known:
+            self._parts.limits.count(rule.limit, requester.key, values.rate_limits)
         stores = rule.limit in {"summarize", "feedback"} and request.method != "DELETE"
-        ended = self._parts.budgets.begin(asker, self._size(request)) if stores else _nothing
+        ended = self._parts.budgets.begin(requester, self._size(request)) if stores else _nothing
         # What an answer takes to store is known, and counted, where it is recorded.
-        spend = partial(self._parts.budgets.spend, asker) if stores and rule.limit == "feedback" else None
+        spend = partial(self._parts.budgets.spend, requester) if stores and rule.limit == "feedback" else None
         return Admitted(request.receive, spend, ended)
 
     def _size(self, request: Request) -> int:
@@ -210,7 +210,7 @@ class Access:
         forwarded = request.headers.getlist("x-forwarded-for")
         client = Client.of(peer, forwarded[-1] if forwarded else None)
         try:
-            self._parts.guesses.judge(client, fingerprint(token), right=identity is not None)
+            self._parts.guesses.check(client, fingerprint(token), right=identity is not None)
         except RateLimited:
             self._parts.telemetry.emit(SignInRefused("limited", trace_id_of(request.scope)))
             raise

@@ -4,11 +4,11 @@ import asyncio
 from dataclasses import dataclass, field
 
 from canopy.api.readiness import Readiness
-from canopy.auth.budgets import Budgets
-from canopy.auth.guesses import Guesses
+from canopy.auth.budgets import StorageBudgets
 from canopy.auth.limits import RateLimits
 from canopy.auth.proxy_secret import ProxySecret
 from canopy.auth.sessions import BrowserSessions
+from canopy.auth.token_guesses import TokenGuessLimiter
 from canopy.auth.tokens import Tokens
 from canopy.base.lifecycle import Lifecycle
 from canopy.base.settings import Settings
@@ -48,7 +48,7 @@ class AppContext:
     tokens: Tokens | None  # None where no file is set
     proxy_secret: ProxySecret | None  # None where no file is set
     sessions: BrowserSessions | None  # the same
-    guesses: Guesses
+    guesses: TokenGuessLimiter
     limits: RateLimits
-    budgets: Budgets
+    budgets: StorageBudgets
     pages: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_PAGES))

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from canopy.api import pages
-from canopy.api.access import asker_in, identity_of
+from canopy.api.access import identity_of, requester_in
 from canopy.api.bodies import VoteBody, check_length, parse, read_body
 from canopy.api.context import AppContext
 from canopy.api.filters import CountsQuery, FeedbackQuery, PageQuery
@@ -56,7 +56,7 @@ def vote_routes(parts: AppContext) -> APIRouter:
         """Vote on a response; one that failed takes no votes. The header Idempotency-Key makes a retry harmless."""
         votes.check()
         ballot = _ballot(request, await read_body(request, settings), settings)  # the bytes are not kept
-        receipt = await votes.submit(ballot, trace_id_of(request.scope), asker_in(request.scope))
+        receipt = await votes.submit(ballot, trace_id_of(request.scope), requester_in(request.scope))
         return json_response({"status": "ok", "feedback_id": receipt.feedback_id})
 
     return router

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from canopy.api.access import asker_in
+from canopy.api.access import requester_in
 from canopy.api.bodies import ChatBody, SummarizeBody, check_length, parse, read_body
 from canopy.api.context import AppContext
 from canopy.api.errors import UNEXPECTED, report, told
@@ -76,7 +76,7 @@ def question(
         user_id=user_id_of(request, body.user_id),
         user_proof=proof_in(request),
         conversation=isinstance(body, ChatBody),
-        asker=asker_in(request.scope),
+        requester=requester_in(request.scope),
         evaluation=is_evaluation(request),
     )
 

@@ -1,23 +1,24 @@
-"""What one asker may have stored in a day: bytes, and votes on texts that Canopy didn't make."""
+"""Daily budgets of one requester: bytes stored, and votes on texts that Canopy didn't generate."""
 
 from collections import Counter
 from collections.abc import Callable
 
-from canopy.auth.askers import Asker
-from canopy.auth.limits import Limit, RateLimits, again, whole
+from canopy.auth.limits import Limit, RateLimits, rate_limited
+from canopy.auth.requesters import Requester
 from canopy.base.errors import RateLimited
 from canopy.config.access import RateLimitValues
 
-_RECORD = 1_000  # bytes that a request which stores something costs beside its texts: rows, indexes, a key for retries
+_RECORD = 1_000  # bytes that a stored record costs beside its texts: rows, indexes, an idempotency key
 _DAY = 86_400
-_TOGETHER = "everybody"  # whom Canopy doesn't know have one budget, which protects the disk
+_TOGETHER = "everybody"  # all unknown requesters share one budget, which protects the disk
 
 
-class Budgets:
-    """Spent when something is stored, and asked before: who has something left may store one thing more, however long.
+class StorageBudgets:
+    """Checked when a request begins and spent when its record is stored.
 
-    What is refused costs nothing: a budget that many share would be spent by whoever sends what can't be stored. What
-    is under way counts meanwhile, lest many things at once be the one thing more.
+    Whoever has anything left may store one more record of any length. A refused request spends nothing: otherwise a
+    shared budget could be used up by requests that store nothing. Requests in progress count until they end, so that
+    many at once can't all be the last one.
     """
 
     def __init__(self, limits: RateLimits, values: Callable[[], RateLimitValues]) -> None:
@@ -25,20 +26,17 @@ class Budgets:
         self._values = values
         self._under_way: Counter[str] = Counter()
 
-    def begin(self, asker: Asker, size: int) -> Callable[[], None]:
-        """A request that may store so many bytes begins; what to call when it has ended, stored or not.
+    def begin(self, requester: Requester, size: int) -> Callable[[], None]:
+        """Register a request that may store `size` bytes, and return the function to call when it has ended.
 
-        Raises RateLimited when nothing is left of the asker's bytes.
+        Raises RateLimited when the requester's bytes are used up.
         """
-        limit, client = self._bytes(asker)
+        limit, client = self._bytes(requester)
         if not limit.number:
             return lambda: None
         if wait := self._limits.wait("bytes", client, limit):
-            who = "one person" if asker.known else "everybody together"
-            raise RateLimited(
-                f"That is as much text as {who} may have kept in a day ({limit.number:,} bytes). {again(wait)}",
-                retry_after=whole(wait),
-            )
+            who = "one person" if requester.known else "everybody together"
+            raise rate_limited(f"That is as much text as {who} may have kept in a day ({limit.number:,} bytes).", wait)
         left = limit.number - self._under_way[client]
         if left < limit.number and (left <= 0 or self._limits.wait("bytes", client, limit._replace(number=left))):
             raise RateLimited(
@@ -55,36 +53,36 @@ class Budgets:
 
         return ended
 
-    def spend(self, asker: Asker, size: int) -> None:
-        """Count a record that is stored, with so many bytes of texts."""
-        limit, client = self._bytes(asker)
+    def spend(self, requester: Requester, size: int) -> None:
+        """Count a stored record with `size` bytes of texts."""
+        limit, client = self._bytes(requester)
         if limit.number:
             self._limits.add("bytes", client, limit, _RECORD + size)
 
-    def foreign_vote(self, asker: Asker) -> RateLimited | None:
-        """What to answer to a vote on texts that Canopy didn't make: None while the asker may give one."""
-        limit = self._foreign(asker)
-        if limit is not None and (wait := self._limits.wait("foreign_votes", asker.key, limit)):
-            return RateLimited(
-                f"One person may rate {limit.number:,} responses in a day that Canopy didn't write. {again(wait)} "
+    def foreign_vote_refusal(self, requester: Requester) -> RateLimited | None:
+        """Return the error for a vote on a text that Canopy didn't generate; None while such votes are allowed."""
+        limit = self._foreign(requester)
+        if limit is not None and (wait := self._limits.wait("foreign_votes", requester.key, limit)):
+            return rate_limited(
+                f"One person may rate {limit.number:,} responses in a day that Canopy didn't write.",
+                wait,
                 "Votes on Canopy's own responses are taken as ever.",
-                retry_after=whole(wait),
             )
         return None
 
-    def spend_foreign_vote(self, asker: Asker) -> None:
-        """Count a vote on texts that Canopy didn't make."""
-        limit = self._foreign(asker)
+    def spend_foreign_vote(self, requester: Requester) -> None:
+        """Count a vote on a text that Canopy didn't generate."""
+        limit = self._foreign(requester)
         if limit is not None:
-            self._limits.add("foreign_votes", asker.key, limit)
+            self._limits.add("foreign_votes", requester.key, limit)
 
-    def _bytes(self, asker: Asker) -> tuple[Limit, str]:
+    def _bytes(self, requester: Requester) -> tuple[Limit, str]:
         values = self._values()
-        if asker.known:
-            return Limit(values.bytes_per_day, _DAY), asker.key
+        if requester.known:
+            return Limit(values.bytes_per_day, _DAY), requester.key
         return Limit(values.open_bytes_per_day, _DAY), _TOGETHER
 
-    def _foreign(self, asker: Asker) -> Limit | None:
-        """No limit for whom Canopy doesn't know: their votes are claims, and their bytes are counted."""
-        number = self._values().foreign_votes_per_day if asker.known else 0
+    def _foreign(self, requester: Requester) -> Limit | None:
+        """Return the limit of such votes; None for unknown requesters, whose bytes are limited instead."""
+        number = self._values().foreign_votes_per_day if requester.known else 0
         return Limit(number, _DAY) if number else None

@@ -1,4 +1,4 @@
-"""People and programs that Canopy knows, and what each may do."""
+"""Identities of signed-in people and programs, and their roles."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -7,12 +7,12 @@ from canopy.store.voters import Proof, voter_of
 
 type Role = Literal["user", "evaluator", "reviewer"]
 
-_ROLES: tuple[Role, ...] = ("user", "evaluator", "reviewer")  # each may what those before it may
+_ROLES: tuple[Role, ...] = ("user", "evaluator", "reviewer")  # each includes the permissions of those before it
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Somebody. `user` is the `user_id` of all that they ask and of all that they vote."""
+    """A signed-in person or program. `user` is the `user_id` of their generations and votes."""
 
     user: str
     role: Role
@@ -20,9 +20,9 @@ class Identity:
 
     @property
     def voter(self) -> str:
-        """The key of their votes."""
+        """Return the key under which their votes are stored."""
         return voter_of(self.user, self.proof, None)
 
     def may(self, role: Role) -> bool:
-        """Whether they have a role. A reviewer may do what evaluators may, and these what users may."""
+        """Return whether they have a role. Reviewers are also evaluators, and evaluators also users."""
         return _ROLES.index(role) <= _ROLES.index(self.role)

@@ -1,4 +1,4 @@
-"""How often each client may ask, and how much it may have stored in a day."""
+"""Rate limits of requests per client."""
 
 import asyncio
 import math
@@ -25,32 +25,32 @@ class Limit(NamedTuple):
 
 @lru_cache(maxsize=64)
 def parse_rate(rate: str) -> Limit | None:
-    """A rate of the values, such as `60/minute`; None for the empty one, which sets no limit."""
+    """Parse a rate such as `60/minute`; None for the empty text, which sets no limit."""
     number, _, period = rate.partition("/")
     return Limit(int(number), _SECONDS[period]) if rate else None
 
 
 class RateLimits:
-    """Counts by kind and client, in windows that slide. A client may ask while its count is below the limit.
+    """Counts requests by kind and client in sliding windows; a client below its limit may ask.
 
-    Belongs to the event loop. What several replicas count comes together through the store (`canopy.auth.sharing`).
+    It belongs to the event loop. Replicas share their counts through the store (`canopy.auth.rate_limit_sync`).
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._offset = 0.0  # from this process's clock to the one that all replicas go by
+        self._offset = 0.0  # from this process's clock to the store's, which all replicas use
         self._windows: dict[str, Windows] = {}
-        self.due = asyncio.Event()  # somebody's count is worth telling the store
+        self.due = asyncio.Event()  # set while there are counts to share
 
     def hit(self, kind: str, client: str, rate: str, cost: int = 1) -> None:
-        """Count a request. Raises RateLimited, and doesn't count it, when the client has asked too often."""
+        """Count a request. Raises RateLimited, without counting, when the client is over the rate."""
         limit = parse_rate(rate)
         if limit is None:
             return
         if wait := self.wait(kind, client, limit):
             times = "once" if limit.number == 1 else f"{limit.number:,} times"
             period = rate.partition("/")[2]
-            raise RateLimited(f"This may be asked {times} in a {period}. {again(wait)}", retry_after=whole(wait))
+            raise rate_limited(f"This may be asked {times} in a {period}.", wait)
         self.add(kind, client, limit, cost)
 
     def count(self, kind: Kind, client: str, values: RateLimitValues) -> None:
@@ -58,44 +58,43 @@ class RateLimits:
         self.hit(kind, client, getattr(values, kind))
 
     def wait(self, kind: str, client: str, limit: Limit) -> float:
-        """Seconds until the client is below the limit; 0 when it is. Nothing is counted."""
+        """Return the seconds until the client is below the limit, 0 when it is. Counts nothing."""
         return self.windows(kind, limit.seconds).wait(client, limit.number, self.now())
 
     def add(self, kind: str, client: str, limit: Limit, cost: int = 1) -> None:
-        """Count, whatever the limit: for what is known only after the fact."""
+        """Count, whatever the limit, for costs that are known only afterwards."""
         if self.windows(kind, limit.seconds).add(client, cost, limit.number, self.now()):
             self.due.set()
 
     def now(self) -> float:
-        """Seconds, by the clock that all replicas go by."""
+        """Return seconds by the clock that all replicas use."""
         return self._clock() + self._offset
 
     def set_clock(self, now: float) -> None:
-        """Go by the store's clock, which says this now."""
+        """Adjust to the store's clock, which shows `now`."""
         self._offset = now - self._clock()
 
     def windows(self, kind: str, seconds: int) -> Windows:
-        """The counts of a kind. They begin anew when the values change the length of its window."""
+        """Return the counts of a kind; new ones if the values changed its window's length."""
         found = self._windows.get(kind)
         if found is None or found.seconds != seconds:
             found = self._windows[kind] = Windows(seconds)
         return found
 
     def kinds(self) -> list[tuple[str, Windows]]:
-        """Every kind that is counted."""
+        """Return every kind that is counted, with its windows."""
         return list(self._windows.items())
 
 
-def whole(wait: float) -> int:
-    """Seconds for `Retry-After`: the first whole one at which the wait is over."""
-    return math.floor(wait) + 1
+def rate_limited(reached: str, wait: float, advice: str = "") -> RateLimited:
+    """Return the error for a limit that is `reached`, a sentence; it adds when to try again, and then `advice`."""
+    seconds = math.floor(wait) + 1  # the first whole second after the wait
+    return RateLimited(" ".join(filter(None, (reached, _try_again(wait, seconds), advice))), retry_after=seconds)
 
 
-def again(wait: float) -> str:
-    """When it is possible again, for people."""
+def _try_again(wait: float, rounded: int) -> str:
     for seconds, unit in ((3_600, "hour"), (60, "minute")):
         if wait > seconds:
             number = math.ceil(wait / seconds)
             return f"Try again in {number} {unit}s."
-    seconds = whole(wait)
-    return f"Try again in {seconds} second{'s' if seconds > 1 else ''}."
+    return f"Try again in {rounded} second{'s' if rounded > 1 else ''}."

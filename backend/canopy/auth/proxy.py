@@ -1,8 +1,8 @@
-"""Identities from an OAuth proxy, which says in headers who it has signed in.
+"""Identities from an OAuth proxy, which states in headers whom it has signed in.
 
-Anybody can send such headers. They count on a request that comes from the proxy's own address and carries the secret
-that the proxy alone has; without both a request is refused, whatever it asks for. Of a request that does come through
-the proxy only those headers are read that the values name: a proxy passes on every other one as a client sent it.
+Anybody can send such headers. They count only on a request from the proxy's own address with the proxy's secret;
+without both, any request is refused. Only the headers that the values name are read: a proxy passes on every other one
+as the client sent it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,7 +21,7 @@ type Headers = Iterable[tuple[bytes, bytes]]  # names in lower case
 _LONGEST = 200  # characters of a `user_id`
 _NAMES = TypeAdapter(list[str])
 
-# Where no stranger's request comes from: private, shared (RFC 6598), link-local and loopback addresses.
+# Networks that aren't public: private, shared (RFC 6598), link-local and loopback addresses.
 _PRIVATE = [
     ip_network(text)
     for text in (
@@ -32,9 +32,9 @@ _PRIVATE = [
 
 
 def verify(headers: Headers, peer: str | None, values: AuthValues, secret: ProxySecret) -> None:
-    """Find out whether a request comes through the proxy; `peer` is the address that it comes from.
+    """Check that a request from the address `peer` comes through the proxy.
 
-    Raises IdentityRefused when it comes from elsewhere, without the secret, or with two headers where one could be it.
+    Raises IdentityRefused for another address, a missing secret, or two headers that could both hold it.
     """
     if not _trusted(peer, tuple(values.trusted_proxies)):
         raise IdentityRefused("This is the way in of the proxy alone. Use the address of the proxy.")
@@ -51,10 +51,9 @@ def verify(headers: Headers, peer: str | None, values: AuthValues, secret: Proxy
 
 
 def identify(headers: Headers, values: AuthValues) -> Identity | None:
-    """Who the proxy says it is, on a request that `verify` found to come through it; None when it says nothing.
+    """Return the identity that the proxy states on a request that passed `verify`; None if it states none.
 
-    Raises IdentityRefused for a header that stands twice, for one that is no text, and for groups in another form than
-    the values say.
+    Raises IdentityRefused for a repeated header, one that isn't text, and groups in another form than the values say.
     """
     email = values.email_header if values.reviewer_emails else ""
     groups = values.groups_header if values.reviewer_groups else ""
@@ -81,7 +80,7 @@ def identify(headers: Headers, values: AuthValues) -> Identity | None:
 
 
 def wide_networks(values: AuthValues) -> list[str]:
-    """Those of the trusted networks from which strangers can connect as well."""
+    """Return the trusted networks that include public addresses."""
     return [
         text
         for text in values.trusted_proxies
@@ -96,9 +95,9 @@ def _within(network: IPv4Network | IPv6Network, other: IPv4Network | IPv6Network
 
 
 def _folded(address: str) -> bytes:
-    """An e-mail address as it is compared: ASCII letters alone lose their case.
+    """Return an e-mail address for comparison: only ASCII letters are case-insensitive.
 
-    Unicode's rules would make one of two people's addresses: `ß` and `ss`, or the Kelvin sign and `k`.
+    Unicode's rules would merge different people's addresses: `ß` and `ss`, or the Kelvin sign and `k`.
     """
     return address.encode().lower()
 
@@ -131,7 +130,7 @@ def _trusted(peer: str | None, trusted: tuple[str, ...]) -> bool:
     if peer is None:
         return False
     address = ip_address(peer)
-    if isinstance(address, IPv6Address) and address.ipv4_mapped:  # a socket that takes both kinds says it so
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:  # an IPv4 peer of a dual-stack socket
         address = address.ipv4_mapped
     return any(address in network for network in _networks(trusted))
 

@@ -1,6 +1,6 @@
-"""The secret that proves a request to come through the OAuth proxy, which alone has it.
+"""The secret that proves that a request comes through the OAuth proxy.
 
-An address proves little: whatever else runs in the pod, such as a service mesh's sidecar, connects from loopback too.
+An address proves little: other containers of the pod, such as a service mesh's sidecar, connect from loopback too.
 """
 
 import base64
@@ -15,13 +15,13 @@ from canopy.auth.secret_file import SecretFile
 from canopy.base.errors import ConfigError
 
 _SETTING = "CANOPY_AUTH_PROXY_SECRET_FILE"
-_MOST = 4  # secrets at once; a change from one to the next needs two
-# What a header, a command line and Basic credentials take as it is.
+_MOST = 4  # secrets at once; rotation needs two
+# Characters that need no escaping in headers, command lines and Basic credentials.
 _SECRET = re.compile(rb"[A-Za-z0-9._~+/=-]{32,200}")
 
 
 class ProxySecret:
-    """The secrets that count: each line of the file, so that one can be changed while both the old and the new count.
+    """The valid secrets: each line of the file is one, so that old and new are valid during a rotation.
 
     Raises ConfigError when the file can't be used at the start.
     """
@@ -31,22 +31,22 @@ class ProxySecret:
 
     @property
     def count(self) -> int:
-        """How many secrets count."""
+        """Return how many secrets are valid."""
         return len(self._file.value)
 
     def reload(self) -> bool:
-        """Take up the file when it has changed, and say whether it has. Raises ConfigError once per wrong content."""
+        """Read the file if it has changed; return whether it has. Raises ConfigError once per wrong content."""
         return self._file.reload()
 
     def is_held_by(self, sent: bytes) -> bool:
-        """Whether this is a secret. All are compared, by digest, so that the time tells nothing about any of them."""
+        """Return whether this is a valid secret. Comparing every digest keeps the time independent of the secrets."""
         digest = hashlib.sha256(sent).digest()
         matches = [hmac.compare_digest(known, digest) for known in self._file.value]
         return any(matches)
 
 
 def basic_password(authorization: bytes) -> bytes | None:
-    """The password in an `Authorization` header of the scheme Basic; None in any other header."""
+    """Return the password in a Basic `Authorization` header; None for another header."""
     scheme, _, credentials = authorization.partition(b" ")
     if scheme.lower() != b"basic":
         return None
@@ -58,7 +58,7 @@ def basic_password(authorization: bytes) -> bytes | None:
 
 
 def _parse(content: bytes) -> Sequence[bytes]:
-    """Check the file; what comes back are digests. No sentence repeats what stands in the file."""
+    """Return the secrets' digests. Raises ConfigError, whose sentence never quotes the file."""
     secrets = list(dict.fromkeys(line.strip() for line in content.splitlines() if line.strip()))
     if not secrets:
         raise ConfigError(f"{_SETTING}: the file is empty. Make a secret with `openssl rand -hex 32`.")

@@ -1,4 +1,4 @@
-"""A mounted file of secrets, or a folder of such files: read, checked, and the last good content kept."""
+"""A mounted file of secrets, or a folder of such files, whose last valid content is kept."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,11 +8,11 @@ from canopy.text import yaml_loader
 
 
 class SecretFile[T]:
-    """What the file holds now: its `value`, or the last good one while the file is wrong.
+    """The file's parsed content: `value`, or the last valid one while the file is wrong.
 
-    `setting` names the environment's variable, for sentences; `parse` checks the content and raises ConfigError. Of a
-    folder every file counts, as a mounted Secret has one for each of its keys. Raises ConfigError when the file can't
-    be used at the start.
+    `setting` is the environment variable's name, for errors; `parse` checks the content and raises ConfigError. All
+    files of a folder count, because a mounted Secret has one per key. Raises ConfigError when the file can't be used at
+    the start.
     """
 
     def __init__(self, path: Path, setting: str, parse: Callable[[bytes], T]) -> None:
@@ -25,9 +25,9 @@ class SecretFile[T]:
         self.value = parse(content)
 
     def reload(self) -> bool:
-        """Take up the file when it has changed, and say whether it has. Raises ConfigError once per wrong content.
+        """Read the file if it has changed; return whether it has. Raises ConfigError once per wrong content.
 
-        New content counts when two looks in a row find the same: half a list of tokens may be a list as well.
+        New content counts once two reads in a row find the same: half a written list of tokens may be a valid list.
         """
         try:
             content = self._read()
@@ -46,7 +46,7 @@ class SecretFile[T]:
     def _read(self) -> bytes:
         try:
             if self._path.is_dir():
-                # Kubernetes keeps its own links, whose names begin with a dot, beside the keys.
+                # Kubernetes keeps links of its own beside the keys; their names begin with a dot.
                 files = sorted(file for file in self._path.iterdir() if not file.name.startswith("."))
                 return b"\n".join(yaml_loader.read_bytes(file) for file in files)
             return yaml_loader.read_bytes(self._path)

@@ -1,4 +1,4 @@
-"""Sessions of browsers: a token goes in once, and a random id that ends stands for it from then on."""
+"""Browser sessions: a token is sent once, and a random id with a limited lifetime stands for it."""
 
 import hashlib
 import re
@@ -10,22 +10,22 @@ from canopy.auth.tokens import Tokens, fingerprint
 from canopy.store.auth.sessions import Session
 from canopy.store.auth.sessions import Sessions as Stored
 
-LIFETIME = 12 * 3_600  # seconds: a working day, so that a browser somebody walks away from doesn't stay signed in
+LIFETIME = 12 * 3_600  # seconds: a working day
 _APART = 3_600  # seconds between the clocks of two replicas, at most
-_MOST = 1_000  # sessions of one token, which a workshop may share; the oldest makes room
+_MOST = 1_000  # sessions of one token, which a workshop may share; the oldest is ended first
 _ID = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 class BrowserSessions:
-    """Begins, recognises and ends sessions. What a session may do is what its token may do now."""
+    """Begins, identifies and ends sessions. A session has the permissions that its token has now."""
 
     def __init__(self, stored: Stored, tokens: Tokens) -> None:
         self._stored = stored
         self._tokens = tokens
-        self._known: frozenset[str] | None = None  # the tokens at the last look for removed ones
+        self._known: frozenset[str] | None = None  # the tokens at the last check for removed ones
 
     async def begin(self, user: str, token: str) -> str:
-        """Begin a session with a token, and return its id, which is nowhere else."""
+        """Begin a session with a token and return its id, which is stored only as a digest."""
         session_id = secrets.token_urlsafe(32)
         now = _now()
         session = Session(_digest(session_id), user, fingerprint(token), now, now + LIFETIME * 1_000_000)
@@ -33,7 +33,7 @@ class BrowserSessions:
         return session_id
 
     async def identify(self, session_id: str) -> Identity | None:
-        """Whose session this is; None when it has ended, as it does with its token."""
+        """Return the session's identity; None when it, or its token, is no longer valid."""
         if not _ID.fullmatch(session_id):
             return None
         session = await self._stored.find(_digest(session_id))
@@ -41,17 +41,17 @@ class BrowserSessions:
         if session is None or session.created_at > _now() + _APART * 1_000_000:
             return None
         identity = self._tokens.holder(session.token)
-        if identity is None:  # for good: the same token may come back into the file
+        if identity is None:  # end it for good: the same token may return to the file
             await self._stored.end(session.digest)
         return identity
 
     async def end(self, session_id: str) -> None:
-        """End a session, if it is one."""
+        """End a session; an unknown id is ignored."""
         if _ID.fullmatch(session_id):
             await self._stored.end(_digest(session_id))
 
     async def end_removed(self) -> None:
-        """End the sessions of tokens that are no longer in force, also of those that went while no process ran."""
+        """End the sessions of removed tokens, also of those removed while no process ran."""
         known = self._tokens.fingerprints
         if known != self._known:
             await self._stored.end_of_other_tokens(known)

@@ -1,7 +1,7 @@
 """Bearer tokens from a file: a list of entries, each with a `name`, a `role` and either `sha256` or `token`.
 
-`sha256` is the hash of the token's bytes in hex, so that whoever reads the file can't sign in. A hash without salt is
-enough for tokens made by chance, which nobody finds by trying; that is why short ones are refused.
+`sha256` is the hash of the token's bytes in hex, so that reading the file isn't enough to sign in. A hash without salt
+is enough for random tokens; short tokens, which could be guessed, are refused.
 """
 
 import hashlib
@@ -49,9 +49,9 @@ _ENTRIES = TypeAdapter(list[_TokenEntry])
 
 
 class Tokens:
-    """The tokens in force: the file's, or the last good ones while the file is wrong.
+    """The valid tokens: the file's, or the last valid ones while the file is wrong.
 
-    Two entries may have one name, so that a token can be changed without a gap: add the new one, hand it out, remove
+    Two entries may have one name, so that a token can be rotated without a gap: add the new one, hand it out, remove
     the old one. Raises ConfigError when the file can't be used at the start.
     """
 
@@ -60,11 +60,11 @@ class Tokens:
 
     @property
     def count(self) -> int:
-        """How many are in force."""
+        """Return how many tokens are valid."""
         return len(self._file.value)
 
     def identify(self, token: str) -> Identity | None:
-        """Whose token this is. Every entry is compared, so that the time tells nothing about any of them."""
+        """Return a token's identity; None if it is wrong. Comparing every entry keeps the time independent of them."""
         digest = _digest(token)
         found: Identity | None = None
         for known, identity in self._file.value:
@@ -73,21 +73,21 @@ class Tokens:
         return found
 
     def holder(self, fingerprint: str) -> Identity | None:
-        """Whose token has this fingerprint, as long as it is in force."""
+        """Return the identity of the valid token with this fingerprint; None if there is none."""
         return next((it for known, it in self._file.value if _fingerprint(known) == fingerprint), None)
 
     @property
     def fingerprints(self) -> frozenset[str]:
-        """Those of all tokens in force."""
+        """Return the fingerprints of all valid tokens."""
         return frozenset(_fingerprint(known) for known, _ in self._file.value)
 
     def reload(self) -> bool:
-        """Take up the file when it has changed, and say whether it has. Raises ConfigError once per wrong content."""
+        """Read the file if it has changed; return whether it has. Raises ConfigError once per wrong content."""
         return self._file.reload()
 
 
 def _parse(content: bytes) -> Sequence[tuple[bytes, Identity]]:
-    """Check the file. No sentence repeats what stands in it."""
+    """Return the digests and identities. Raises ConfigError, whose sentence never quotes the file."""
     try:
         entries = _ENTRIES.validate_python(yaml_loader.load(content)[0])
     except yaml.YAMLError as error:
@@ -102,7 +102,7 @@ def _parse(content: bytes) -> Sequence[tuple[bytes, Identity]]:
 
 
 def fingerprint(token: str) -> str:
-    """What stands for a token where it is kept. It isn't the hash that the file has."""
+    """Return the stored stand-in for a token; it differs from the file's hash."""
     return _fingerprint(_digest(token))
 
 
@@ -116,14 +116,14 @@ def _digest(token: str) -> bytes:
 
 
 def _sentence(error: ValidationError) -> str:
-    """The first finding."""
+    """Return the first finding as a sentence."""
     first = error.errors(include_input=False, include_url=False)[0]
     if not first["loc"]:
         return "the file must hold a list of entries, each with `name`, `role` and `sha256`."
     number, *path = first["loc"]
     place = f"`{path[0]}` of entry {int(number) + 1}" if path else f"entry {int(number) + 1}"
     if first["type"] == "extra_forbidden":
-        # A key that is as long as a token may be one, in the wrong place.
+        # An unknown key as long as a token may be one, in the wrong place.
         which = place if len(str(path[0])) < _SHORTEST else f"a key of entry {int(number) + 1}"
         return f"{which} is none of `name`, `role`, `sha256` and `token`."
     if first["type"] in {"model_type", "missing"}:

@@ -1,4 +1,4 @@
-"""Work beside the requests that has to last as long as the process."""
+"""Background work that lasts as long as the process."""
 
 import asyncio
 import logging
@@ -10,13 +10,13 @@ _AFTER_A_FAILURE = 5.0  # seconds
 
 
 async def lasting(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Do work that ends with the process; after an error that it doesn't know, again.
+    """Run `work` until cancelled, and restart it after an unexpected error, which is logged.
 
-    Some of it keeps people out, such as those whose token was removed: it must not end unseen.
+    Some of it protects access, such as ending the sessions of removed tokens: it must not stop unnoticed.
     """
     while True:
         try:
             return await work()
-        except Exception:  # noqa: BLE001  # whatever it is; it is logged
+        except Exception:  # noqa: BLE001  # logged below
             _log.exception("A background task failed, and begins again.")
         await asyncio.sleep(_AFTER_A_FAILURE)

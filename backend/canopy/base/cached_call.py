@@ -1,4 +1,4 @@
-"""An asynchronous call whose outcome is shared by all who ask within a moment."""
+"""An asynchronous call whose result is shared for a short time."""
 
 import asyncio
 import time
@@ -7,10 +7,10 @@ from typing import Any
 
 
 class CachedCall[T]:
-    """Makes the call at most once in `lifetime` seconds, and one at a time, however many ask.
+    """Makes the call at most once in `lifetime` seconds and never twice at once.
 
-    Whoever asks while a call is under way waits for that one. Its outcome, an exception too, stands until `lifetime`
-    has passed since it began.
+    Callers that come while it runs await its result. The result, an exception too, is reused until `lifetime` seconds
+    after the call began.
     """
 
     def __init__(self, call: Callable[[], Coroutine[Any, Any, T]], lifetime: float) -> None:
@@ -20,8 +20,8 @@ class CachedCall[T]:
         self._began = 0.0
 
     async def __call__(self) -> T:
-        """The latest outcome."""
+        """Return the latest result."""
         now = time.monotonic()
         if self._latest is None or (self._latest.done() and now - self._began >= self._lifetime):
             self._latest, self._began = asyncio.create_task(self._call()), now
-        return await asyncio.shield(self._latest)  # who stops waiting must not end it for the others
+        return await asyncio.shield(self._latest)  # cancelling one caller must not cancel the others'

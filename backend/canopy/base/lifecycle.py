@@ -1,4 +1,4 @@
-"""Whether this process takes work (starting, ready, draining), and where. Liveness doesn't ask."""
+"""The process's readiness (starting, ready, draining) and its address."""
 
 from typing import Literal
 
@@ -11,14 +11,14 @@ class Lifecycle:
         self.address = ""
 
     def listen(self, address: str) -> None:
-        """Tell the address that requests are taken at."""
+        """Set the address at which requests are served."""
         self.address = address
 
     def ready(self) -> None:
-        """Take work, unless the end has come already."""
+        """Become ready, unless draining has begun."""
         if self.state == "starting":
             self.state = "ready"
 
     def drain(self) -> None:
-        """Tell routers to send no more; what is open goes on."""
+        """Become unready, so that routers send no more requests; open ones go on."""
         self.state = "draining"

@@ -1,4 +1,4 @@
-"""The header `Retry-After`, which holds seconds or a date (RFC 9110, section 10.2.3)."""
+"""Parses the header `Retry-After`, which holds seconds or a date (RFC 9110, section 10.2.3)."""
 
 import datetime
 import email.utils
@@ -8,7 +8,7 @@ _LONGEST = 100  # characters
 
 
 def seconds_in(value: str | None) -> float | None:
-    """Seconds from now, 0 for a date that is past; None for no header and for what is neither a number nor a date."""
+    """Return the seconds from now, 0 for a past date; None without a header or for an invalid one."""
     if value is None or len(value) > _LONGEST:
         return None
     try:

@@ -24,7 +24,7 @@ def main() -> None:
 
     The process is set by CANOPY_* environment variables, what it does by the values file (CANOPY_CONFIG_PATH).
     """
-    injected.take_back()
+    injected.uninstrument_libraries()
 
 
 for _command in (serve, check_values, migrate, export, prune, erase, ab, evals, judge, outbox):

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from canopy.auth.askers import Asker
-from canopy.auth.budgets import Budgets
+from canopy.auth.budgets import StorageBudgets
+from canopy.auth.requesters import Requester
 from canopy.base.errors import FeedbackNotFound, InputError, RateLimited, StoreError
 from canopy.config.loading import Config
 from canopy.config.source import ConfigSource
@@ -41,7 +41,7 @@ class SubmittedVote(NamedTuple):
 class VoteRecorder:
     """Takes votes and takes them back."""
 
-    def __init__(self, config: ConfigSource, store: Store, telemetry: Telemetry, budgets: Budgets) -> None:
+    def __init__(self, config: ConfigSource, store: Store, telemetry: Telemetry, budgets: StorageBudgets) -> None:
         self._config = config
         self._store = store
         self._telemetry = telemetry
@@ -51,16 +51,16 @@ class VoteRecorder:
         """The config in force. Raises FeatureDisabled when it has feedback off."""
         return self._config.current.require_flag("feedback", "Feedback")
 
-    async def submit(self, ballot: SubmittedVote, trace_id: str, asker: Asker) -> Receipt:
+    async def submit(self, ballot: SubmittedVote, trace_id: str, requester: Requester) -> Receipt:
         """Commit a vote. Raises InputError, GenerationNotFound, RateLimited or StoreError, and then stores nothing."""
-        vote = _vote(ballot, self.check(), self._budgets.foreign_vote(asker))
+        vote = _vote(ballot, self.check(), self._budgets.foreign_vote_refusal(requester))
         try:
             receipt = await self._store.record_vote(vote)
         except StoreError as error:
             self._telemetry.emit(StoreFailed(error=error.in_full, trace_id=trace_id))
             raise
         if receipt.generation_id is None and receipt.outcome == "created":
-            self._budgets.spend_foreign_vote(asker)
+            self._budgets.spend_foreign_vote(requester)
         if receipt.outcome != "repeated":
             self._telemetry.emit(FeedbackSubmitted(receipt, trace_id))
             self._telemetry.traces.evaluated((receipt.trace_id, receipt.span_id), _result(vote, receipt))

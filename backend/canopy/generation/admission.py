@@ -7,11 +7,11 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from canopy.auth.askers import Asker
+from canopy.auth.requesters import Requester
 from canopy.base.errors import Overloaded, RateLimited
 from canopy.telemetry import Metrics
 
-_SHARE = 4  # a known asker gets a quarter of the places and of the queue,
+_SHARE = 4  # a known requester gets a quarter of the places and of the queue,
 _LEAST = 2  # or this many where a quarter is less: a comparison takes two
 
 
@@ -21,48 +21,50 @@ class _Waiter:
 
     key: str
     places: int
-    most: int  # places that this asker may hold
+    most: int  # places that this requester may hold
     admitted: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
 class Admission:
     """At most `limit` generations at once; `queue` more wait up to `timeout` seconds for their turn.
 
-    Those who wait take turns by asker, and each asker's own requests are served in their order. An asker whom Canopy
+    Those who wait take turns by requester, and each one's own requests are served in order. A requester whom Canopy
     knows holds a share of the places and of the queue at most, so that nobody keeps out all others.
     """
 
-    def __init__(self, limit: int, queue: int, timeout: float, metrics: Metrics, per_asker: int | None = None) -> None:
-        """`per_asker` is how many places one known asker may hold; None: a quarter, but at least two."""
+    def __init__(
+        self, limit: int, queue: int, timeout: float, metrics: Metrics, per_requester: int | None = None
+    ) -> None:
+        """`per_requester` is how many places one known requester may hold; None: a quarter, but at least two."""
         self._limit = limit
         self._queue = queue
         self._timeout = timeout
         self._metrics = metrics
-        self._most = min(limit, per_asker or _share(limit))
+        self._most = min(limit, per_requester or _share(limit))
         self._free = limit
-        self._held: Counter[str] = Counter()  # by asker, of those who hold any
-        self._waiting: dict[str, deque[_Waiter]] = {}  # by asker, whose turn is next first
+        self._held: Counter[str] = Counter()  # by requester, of those who hold any
+        self._waiting: dict[str, deque[_Waiter]] = {}  # by requester, in the order of their turns
 
     @asynccontextmanager
-    async def places(self, asker: Asker, wanted: int = 1) -> AsyncGenerator[None]:
+    async def places(self, requester: Requester, wanted: int = 1) -> AsyncGenerator[None]:
         """Hold places for so many generations, taken at once; where there are fewer at all, those.
 
-        Raises Overloaded when the queue is full or the wait too long, and RateLimited when the asker's own share is.
+        Raises Overloaded when the queue is full or the wait too long, and RateLimited when the own share is used up.
         """
-        most = self._most if asker.known else self._limit
-        waiter = _Waiter(asker.key, min(wanted, most), most)
+        most = self._most if requester.known else self._limit
+        waiter = _Waiter(requester.key, min(wanted, most), most)
         self._waiting.setdefault(waiter.key, deque()).append(waiter)
         self._serve()
         if not waiter.admitted.done():
-            await self._wait(waiter, asker)
+            await self._wait(waiter, requester)
         try:
             yield
         finally:
             self._give_back(waiter)
 
-    async def _wait(self, waiter: _Waiter, asker: Asker) -> None:
+    async def _wait(self, waiter: _Waiter, requester: Requester) -> None:
         try:
-            self._check_queue(waiter, asker)
+            self._check_queue(waiter, requester)
             self._metrics.generations_queued.set(self._queued)
             async with asyncio.timeout(self._timeout):
                 await waiter.admitted
@@ -81,11 +83,11 @@ class Admission:
     def _queued(self) -> int:
         return sum(len(waiters) for waiters in self._waiting.values())
 
-    def _check_queue(self, waiter: _Waiter, asker: Asker) -> None:
+    def _check_queue(self, waiter: _Waiter, requester: Requester) -> None:
         if self._queued > self._queue:
             raise Overloaded("Too many summaries are being written right now. Try again in a moment.", retry_after=2)
         own = len(self._waiting[waiter.key])
-        if asker.known and own > _share(self._queue):
+        if requester.known and own > _share(self._queue):
             raise RateLimited(
                 f"You have {self._held[waiter.key]} summaries under way and {own - 1} waiting, which is as many as one "
                 "person may. Wait for one to end.",
@@ -112,10 +114,10 @@ class Admission:
             waiter.admitted.set_result(None)
             self._leave(waiter, serve=False)
             if waiters := self._waiting.pop(waiter.key, None):
-                self._waiting[waiter.key] = waiters  # the asker's next turn comes after everybody else's
+                self._waiting[waiter.key] = waiters  # the requester's next turn comes after everybody else's
 
     def _next(self) -> _Waiter | None:
-        """The first in turn whose asker may hold what it wants."""
+        """The first in turn whose requester may hold what it wants."""
         return next(
             (
                 waiters[0]

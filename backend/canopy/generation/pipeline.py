@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from opentelemetry.trace import Span, Status, StatusCode, get_current_span
 
-from canopy.auth.askers import NOBODY, Asker
-from canopy.auth.budgets import Budgets
+from canopy.auth.budgets import StorageBudgets
+from canopy.auth.requesters import ANONYMOUS, Requester
 from canopy.base.errors import CanopyError, ShuttingDown, StoreError
 from canopy.base.ids import new_id
 from canopy.config.loading import Config
@@ -42,7 +42,7 @@ class GenerationRequest:
     arm: Arm = "prompt"
     config: Config | None = None  # to run under; None: the one that is in force when it starts
     comparison_id: str | None = None  # which it is one side of
-    asker: Asker = NOBODY
+    requester: Requester = ANONYMOUS
     evaluation: bool = False  # nobody's own question: it counts for nothing that is told of users
     placed: bool = False  # whoever asks holds the place for it already
     finished: Callable[[GenerationFinished], None] | None = None  # who tells the log and the metrics; None: at once
@@ -76,7 +76,7 @@ class Pipeline:
         telemetry: Telemetry,
         admission: Admission,
         recorded: Callable[[Generation], None],
-        budgets: Budgets,
+        budgets: StorageBudgets,
     ) -> None:
         """`recorded` hears of every generation that is in the store, and returns at once."""
         self._config = config
@@ -96,7 +96,7 @@ class Pipeline:
 
     def places(self, question: GenerationRequest, wanted: int = 1) -> AbstractAsyncContextManager[None]:
         """Places for so many generations of one question. Entering raises Overloaded or RateLimited."""
-        return self._admission.places(question.asker, wanted)
+        return self._admission.places(question.requester, wanted)
 
     async def generate(self, question: GenerationRequest) -> AsyncGenerator[Deltas | Generation]:
         """Yield the reply as it arrives and, when it is complete and recorded, the record.
@@ -215,7 +215,7 @@ class Pipeline:
         """
         self._telemetry.traces.generated(call.request_span, call.span, generation)
         _end_span(call.span, generation)
-        self._budgets.spend(call.question.asker, _size(generation))
+        self._budgets.spend(call.question.requester, _size(generation))
         tell = call.question.finished or self._telemetry.emit
         recording = asyncio.create_task(self._recorded(GenerationFinished(generation, reason), tell))
         self._recordings.add(recording)

@@ -14,9 +14,9 @@ import httpx
 from canopy.base.retry_after import seconds_in
 from canopy.config.values import SATISFACTION
 from canopy.outgoing import redirection
+from canopy.outgoing.bodies import json_of
 from canopy.outgoing.causes import Peer, why
 from canopy.outgoing.clients import async_client
-from canopy.outgoing.json_bodies import json_of
 from canopy.store.outbox.deliveries import FeedbackSnapshot
 
 MLFLOW = Peer("MLflow", "`mlflow.url`")

@@ -20,9 +20,9 @@ from opentelemetry.trace import Span
 from canopy.mlflow.assessments import MLFLOW, workspace_problem
 from canopy.mlflow.spans import alone, copy, described, of_call, of_request
 from canopy.outgoing import redirection
+from canopy.outgoing.bodies import json_of
 from canopy.outgoing.causes import why
 from canopy.outgoing.clients import client
-from canopy.outgoing.json_bodies import json_of
 from canopy.store.generations.generation import Generation
 
 _TIMEOUT = 10.0  # seconds for one request

@@ -1,11 +1,13 @@
-"""Bodies of other servers' answers, which are not endless."""
+"""Bounded response bodies of other servers, and their JSON."""
 
+import json
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import httpx
 
 LARGEST_BODY = 16_000_000  # bytes
-_LARGEST_ENCODED = 64_000  # bytes of a compressed body, which may be a thousand times as much
+_LARGEST_ENCODED = 64_000  # bytes of a compressed body, which may expand a thousandfold
 
 
 class _Bounded(httpx.AsyncByteStream, httpx.SyncByteStream):
@@ -39,13 +41,21 @@ class _Bounded(httpx.AsyncByteStream, httpx.SyncByteStream):
 
 
 def bound(response: httpx.Response) -> None:
-    """Let reading the body fail beyond a bound. A hook of `httpx.Client`, before it reads."""
+    """Make reading the body fail beyond a size. A response hook of `httpx.Client`, run before the body is read."""
     encoded = response.headers.get("content-encoding", "identity") != "identity"
-    response.encoding = "utf-8"  # and not what the server names, which may be a codec that unpacks or never ends
+    response.encoding = "utf-8"  # not the server's choice, which may be a codec that decompresses
     response.stream = _Bounded(response.stream, _LARGEST_ENCODED if encoded else LARGEST_BODY)
 
 
 async def bound_async(response: httpx.Response) -> None:
-    """The same for `httpx.AsyncClient`. An event stream is read as it comes, by who bounds it."""
+    """Do what `bound` does, for `httpx.AsyncClient`. Event streams are left to their readers."""
     if response.is_error or response.is_redirect or "text/event-stream" not in response.headers.get("content-type", ""):
         bound(response)
+
+
+def json_of(response: httpx.Response) -> Any:
+    """Return the JSON of a response whose body has been read. Raises ValueError for anything that isn't JSON."""
+    try:
+        return json.loads(response.content)
+    except RecursionError as error:
+        raise ValueError("The body is nested too deeply.") from error

@@ -1,4 +1,4 @@
-"""Why there is no connection to a server, and what to change."""
+"""Explains why a connection to a server failed, and what to change."""
 
 import errno
 import socket
@@ -19,32 +19,32 @@ _NO_WAY = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTDOW
 
 
 class Peer(NamedTuple):
-    """A server as sentences name it, such as `the model server`, and the setting that its address comes from."""
+    """A server as error messages name it, such as `the model server`, and the setting that holds its URL."""
 
     name: str
     setting: str
 
     @property
     def first(self) -> str:
-        """The name where a sentence begins with it."""
+        """Return the name capitalized, for the beginning of a sentence."""
         return self.name[0].upper() + self.name[1:]
 
 
 class Cause(NamedTuple):
-    """Why a connection failed. `reason` is the library's own words."""
+    """Why a connection failed. `reason` holds the library's own words."""
 
-    sentence: str | None  # None where nothing better is known than that it failed
+    sentence: str | None  # None if the cause is unknown
     timed_out: bool
     reason: str | None
 
 
 def cause_of(error: BaseException, peer: Peer, url: str) -> Cause:
-    """Why the connection to the server at `url` failed."""
-    import aiohttp  # noqa: PLC0415 - a fifth of a second, which only those spend who use it or have a failure
+    """Return why the connection to the server at `url` failed."""
+    import aiohttp  # noqa: PLC0415 - importing it takes a fifth of a second
 
     chain = list(_chain(error))
     proxy = proxy_for(url)
-    # Transports call nearly every failure a timeout; what they raise it from knows better.
+    # Transports call nearly every failure a timeout; the error's cause is more precise.
     found = (_tls(each, peer, proxy) for each in chain), (_connection(each, peer, proxy is not None) for each in chain)
     sentence = next((sentence for sentences in found for sentence in sentences if sentence), None)
     reason = next((str(it) for it in chain if isinstance(it, aiohttp.ClientError | OSError) and str(it)), None)
@@ -58,12 +58,12 @@ def cause_of(error: BaseException, peer: Peer, url: str) -> Cause:
 
 
 def why(error: BaseException, peer: Peer, url: str) -> str:
-    """The sentence for the cause, or else one with the name of the error."""
+    """Return a sentence for the cause; if it is unknown, one with the error's name."""
     return cause_of(error, peer, url).sentence or f"The connection failed ({type(error).__name__})."
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error, its causes and theirs."""
+    """Yield the error, its causes and theirs."""
     seen: set[int] = set()
     waiting: list[BaseException | None] = [error]
     while waiting:
@@ -80,7 +80,7 @@ def _tls(  # noqa: PLR0911 - a table, one row per cause
 ) -> str | None:
     if isinstance(error, ssl.SSLCertVerificationError):
         code = getattr(error, "verify_code", None)
-        return None if code is None else _certificate(code, peer)  # None: the transport's, which wraps the one with it
+        return None if code is None else _certificate(code, peer)  # None: a wrapper of the error with the code
     reason = getattr(error, "reason", None)
     if not isinstance(error, ssl.SSLError) or not reason:  # the transport's, which wraps the one that has it
         return None
@@ -131,7 +131,7 @@ def _connection(  # noqa: PLR0911 - a table, one row per cause
     match error:
         case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError() | httpx.ProxyError():
             return _of_the_proxy(peer)
-        case socket.gaierror() | ConnectionRefusedError() if through_proxy:  # it is the proxy that was looked for
+        case socket.gaierror() | ConnectionRefusedError() if through_proxy:  # the proxy was not reached
             return _of_the_proxy(peer)
         case socket.gaierror():
             return (

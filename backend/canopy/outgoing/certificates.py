@@ -1,4 +1,4 @@
-"""Whose certificates of servers are trusted: the authorities of the machine, or those that a shared variable names.
+"""The certificate authorities that are trusted: the machine's, or those that a shared variable names.
 
 Of several variables the first one counts, in the order of `settings.authorities`.
 """
@@ -14,28 +14,28 @@ import certifi
 from canopy.base.errors import ConfigError
 from canopy.base.settings import authorities, key_log
 
-_HASHED = re.compile(r"[0-9a-f]{8}\.\d+")  # how OpenSSL finds an authority's certificate in a folder
+_HASHED = re.compile(r"[0-9a-f]{8}\.\d+")  # OpenSSL's file names of certificates in a folder
 
 
 def trust() -> ssl.SSLContext:
-    """TLS as all clients speak it. Raises ConfigError where the variable that counts names nothing to trust."""
+    """Return the TLS context of all clients. Raises ConfigError if the variable names no usable certificates."""
     return _context(*next(iter(authorities().items()), ("", "")), key_log())
 
 
 def trusted_place() -> str | None:
-    """The file or folder that the variable names, for a library that takes no more; None where there is none."""
+    """Return the file or folder that the variable names, for libraries that take only that; None without one."""
     place = next(iter(authorities().values()), None)
     return place and next((part for part in place.split(os.pathsep) if Path(part).exists()), place)
 
 
-@lru_cache(maxsize=2)  # reading all authorities of a machine takes longer than many a request
+@lru_cache(maxsize=2)  # reading all of a machine's authorities is slow
 def _context(variable: str, place: str, keys: str | None) -> ssl.SSLContext:
     try:
         if variable:
             file, folder = _locations(variable, place)
             return ssl.create_default_context(cafile=file, capath=folder)
-        context = ssl.create_default_context()  # what the machine's administrators trust,
-        context.load_verify_locations(cafile=certifi.where())  # and what everybody does, for a machine without any
+        context = ssl.create_default_context()  # the machine's own authorities,
+        context.load_verify_locations(cafile=certifi.where())  # and the public ones, for a machine without any
     except ssl.SSLError as error:
         raise _unusable(variable, place, "there is no certificate in PEM form in it") from error
     except OSError as error:
@@ -46,7 +46,7 @@ def _context(variable: str, place: str, keys: str | None) -> ssl.SSLContext:
 
 
 def _locations(variable: str, place: str) -> tuple[str | None, str | None]:
-    """The file or the folder."""
+    """Return the file or the folder, the other being None."""
     if Path(place).is_file():
         return place, None
     folders = [Path(part) for part in place.split(os.pathsep) if Path(part).is_dir()]

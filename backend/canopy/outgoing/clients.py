@@ -1,7 +1,7 @@
-"""The clients: nothing else in Canopy makes one, so that proxies, certificates, redirects and bounds are alike in all.
+"""Makes all HTTP clients, so that proxies, certificates, redirects and size bounds are the same everywhere.
 
-A client is for one server, whose proxy is known when it is made. It follows no redirect, and what the libraries would
-read from the environment by themselves they are told.
+A client is for one server, whose proxy is determined when it is made. It follows no redirects, and libraries are kept
+from reading the environment themselves.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,15 +13,15 @@ from canopy.outgoing.bodies import bound, bound_async
 from canopy.outgoing.certificates import trust
 from canopy.outgoing.proxies import proxy_for
 
-_IDLE = 15  # seconds that a connection is kept for the next request
+_IDLE = 15  # seconds that an idle connection is kept
 
 
 def client(
     url: str, *, token: str | None = None, timeout: float, headers: Mapping[str, str] | None = None
 ) -> httpx.Client:
-    """A client of the server at `url`. `token`, where it wants one, is sent as a bearer token; `timeout` in seconds.
+    """Make a client of the server at `url`. `token` is sent as a bearer token; `timeout` is in seconds.
 
-    `headers` are further ones for every request.
+    `headers` are sent with every request.
     """
     return httpx.Client(
         base_url=url,
@@ -37,7 +37,7 @@ def client(
 def async_client(
     url: str, *, token: str | None = None, timeout: float | httpx.Timeout, headers: Mapping[str, str] | None = None
 ) -> httpx.AsyncClient:
-    """The same, asynchronous."""
+    """Make an asynchronous client; the parameters are those of `client`."""
     return httpx.AsyncClient(
         base_url=url,
         headers={**(headers or {}), **_authorization(token)},
@@ -50,7 +50,7 @@ def async_client(
 
 
 def streaming_client(url: str, *, timeout: httpx.Timeout, hooks: Sequence[Any] = ()) -> httpx.AsyncClient:
-    """A client for many long streams at once. `hooks` see each response, as those of `httpx.AsyncClient`."""
+    """Make a client for many long streams at once. `hooks` are response hooks of `httpx.AsyncClient`."""
     return httpx.AsyncClient(
         timeout=timeout,
         event_hooks={"response": [bound_async, *hooks]},
@@ -60,13 +60,13 @@ def streaming_client(url: str, *, timeout: httpx.Timeout, hooks: Sequence[Any] =
 
 
 def _streaming_transport(url: str) -> httpx.AsyncBaseTransport:
-    from httpx_aiohttp import AiohttpTransport  # noqa: PLC0415 - aiohttp takes a fifth of a second, which few need
+    from httpx_aiohttp import AiohttpTransport  # noqa: PLC0415 - aiohttp takes a fifth of a second
 
     proxy = _proxy(url)
-    if proxy is not None and proxy.url.scheme.startswith("socks"):  # which aiohttp doesn't speak
+    if proxy is not None and proxy.url.scheme.startswith("socks"):  # which aiohttp doesn't support
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=_IDLE)
         return httpx.AsyncHTTPTransport(verify=trust(), proxy=proxy, limits=limits, trust_env=False)
-    limits = httpx.Limits(max_connections=0, keepalive_expiry=_IDLE)  # 0 is aiohttp's word for no bound
+    limits = httpx.Limits(max_connections=0, keepalive_expiry=_IDLE)  # 0 means no bound to aiohttp
     return AiohttpTransport(verify=trust(), proxy=proxy, limits=limits, trust_env=False)
 
 

@@ -1,8 +1,8 @@
-"""The session in which OpenTelemetry's exporters send spans and log records, where the environment names it.
+"""The HTTP session of OpenTelemetry's exporters for spans and log records.
 
-They follow no redirect and take one for success, so that what they send would be lost without a word. They find this
-session by the entry point `canopy`, which the chart names in
-`OTEL_PYTHON_EXPORTER_OTLP_HTTP_TRACES_CREDENTIAL_PROVIDER` and the same for `LOGS`.
+The exporters follow no redirect and take one for success, so that data would be lost silently. They find this session
+by the entry point `canopy`, which the chart names in `OTEL_PYTHON_EXPORTER_OTLP_HTTP_TRACES_CREDENTIAL_PROVIDER` and
+the same variable for `LOGS`.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ _SETTING = "OTEL_EXPORTER_OTLP_ENDPOINT"
 
 
 def collector_session() -> requests.Session:
-    """A session whose redirects are failures, which the exporter logs and counts."""
+    """Make a session that treats redirects as failures, which the exporter logs and counts."""
     session = TrustedSession(_SETTING)
     session.hooks["response"].append(_refuse_redirect)
     return session
@@ -25,5 +25,5 @@ def collector_session() -> requests.Session:
 def _refuse_redirect(response: requests.Response, *_: object, **__: Any) -> None:
     if 300 <= response.status_code < 400:
         target = redirection(response.status_code, response.headers.get("location"), response.url, _SETTING)
-        response.close()  # nobody else gets it, once this has raised
+        response.close()  # the exporter never sees it, since this raises
         raise requests.RequestException(target or f"The collector answers with status {response.status_code}.")

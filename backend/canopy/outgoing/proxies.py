@@ -1,7 +1,7 @@
-"""Through which proxy a server is asked, by the variables that most programs share.
+"""Determines the proxy for a server from the environment variables that most programs share.
 
-`HTTP_PROXY` and `HTTPS_PROXY` are for addresses that begin so, `ALL_PROXY` for what they leave. `NO_PROXY` holds the
-exceptions, and this machine itself is always one.
+`HTTP_PROXY` and `HTTPS_PROXY` are for URLs of that scheme, `ALL_PROXY` is for the rest. `NO_PROXY` lists exceptions,
+and this machine itself is always one.
 """
 
 import re
@@ -24,14 +24,14 @@ _log = getLogger(__name__)
 
 
 def proxy_for(address: str) -> str | None:
-    """The proxy's address, with its scheme; None where there is none to ask. Raises ConfigError for a malformed one."""
+    """Return the proxy's URL for a server's; None if none is used. Raises ConfigError for a malformed one."""
     return None if _is_exception(address) else _of_scheme(address)
 
 
 def passed_by(address: str) -> tuple[str, str] | None:
-    """The proxy through which this server, as an exception, isn't asked, and all exceptions with it among them.
+    """Return the proxy that is bypassed for this server, and all exceptions with this server among them.
 
-    For a library that reads the same variables and knows fewer exceptions; None where there is none to tell it.
+    For a library that reads the same variables but knows fewer exceptions; None if it needs no telling.
     """
     proxy = _of_scheme(address) if _is_exception(address) else None
     return (proxy, f"{urlsplit(address).hostname},{proxies().get('NO_PROXY', '')}") if proxy else None
@@ -49,7 +49,7 @@ def _of_scheme(address: str) -> str | None:
 
 
 def check_proxies() -> None:
-    """Raise ConfigError where a variable names no proxy, so that this is said before the first request."""
+    """Raise ConfigError if a variable holds no proxy's URL, to fail at start and not at the first request."""
     found = proxies()
     everything = found.pop("NO_PROXY", "").strip() == "*"
     if (wrong := [name for name, address in found.items() if _read(address) is None]) and not everything:
@@ -65,14 +65,14 @@ def _malformed(variables: list[str]) -> ConfigError:
 
 
 def _read(text: str) -> str | None:
-    """A proxy's address as clients take it: of HTTP where it has no scheme, and of SOCKS 5 as desktops write it."""
+    """Return a proxy's URL with a scheme: HTTP by default, and SOCKS 5 for desktops' `socks://`."""
     text = text.strip()
     address = re.sub(r"\Asocks://", "socks5://", text, flags=re.IGNORECASE) if "://" in text else f"http://{text}"
     try:
         url = httpx.Proxy(address).url
     except (ValueError, httpx.InvalidURL):
         return None
-    # Of a `/` in a password clients make the path, and of what stands before it the host.
+    # Clients would take a `/` in a password for the beginning of the path.
     fine = url.host and (url.port or 0) < 65_536 and url.raw_path in (b"", b"/") and not url.fragment
     return address if fine else None
 
@@ -106,7 +106,7 @@ class _Target(NamedTuple):
 
 
 class _Exception(NamedTuple):
-    """One entry of `NO_PROXY`. What is None is left open."""
+    """An entry of `NO_PROXY`. None means any."""
 
     scheme: str | None
     name: str  # `*` for every host
@@ -123,7 +123,7 @@ class _Exception(NamedTuple):
         return target.host == self.name or target.host.endswith(f".{self.name}")
 
 
-@lru_cache(maxsize=8)  # the environment doesn't change, and its mistakes are told once
+@lru_cache(maxsize=8)  # the environment doesn't change, and its mistakes are logged once
 def _exceptions(no_proxy: str) -> tuple[_Exception, ...]:
     return tuple(filter(None, map(_exception, re.split(r"[,;\s]+", no_proxy))))
 

@@ -1,4 +1,4 @@
-"""Redirects, which no client of Canopy follows: they would carry texts, and tokens, to an address nobody configured."""
+"""Redirects, which no client follows: texts and tokens would go to a URL that nobody configured."""
 
 from urllib.parse import urljoin
 
@@ -6,7 +6,7 @@ from canopy.text.addresses import origin
 
 
 def redirection(status: int, location: str | None, asked: str, setting: str) -> str | None:
-    """What to tell people where an answer is a redirect: the target's origin alone, as the rest may hold secrets."""
+    """Describe a redirect's target by its origin only, as the rest may be secret; None if the response is none."""
     if not (300 <= status < 400 and location):
         return None
     try:

@@ -1,4 +1,4 @@
-"""Sessions of `requests`, for a library that speaks through nothing else: OpenTelemetry's exporter."""
+"""Sessions of `requests`, for OpenTelemetry's exporter, which supports nothing else."""
 
 from typing import Any, override
 
@@ -29,10 +29,10 @@ class TrustedSession(requests.Session):
                     "host in NO_PROXY."
                 )
             kwargs["proxies"] = {"all": proxy} if proxy else {}
-            if kwargs.get("verify") in (None, True):  # and not a file that is for this server alone
+            if kwargs.get("verify") in (None, True):  # unless a file for this server alone is configured
                 kwargs["verify"] = trusted_place() or True
             return super().request(method, url, *args, **kwargs)
-        except (ValueError, ConfigError):  # with a part of the address that may be the password's
+        except (ValueError, ConfigError):  # its text may hold a part of the URL's password
             raise requests.RequestException(
                 f"{self._setting}, or the address of a proxy, is malformed: give `http://HOST:PORT`, with signs of a "
                 "password as `%2F` and the like."

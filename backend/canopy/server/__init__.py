@@ -1,4 +1,4 @@
-"""The server process: what listens, how connections are kept in bounds, and an end that drops nothing."""
+"""The server process: listening, bounded connections, graceful shutdown."""
 
 from canopy.server.process import serve
 

@@ -1,4 +1,4 @@
-"""All connections of clients together: how many there may be, who makes room, and how long each may wait."""
+"""Bounds over all client connections: their number, their bytes, and how long each may wait."""
 
 import asyncio
 import resource
@@ -11,53 +11,52 @@ from canopy.base.settings import Settings
 from canopy.telemetry import Telemetry
 from canopy.telemetry.connection_events import ConnectionsLimited, RequestRefused
 
-# What the process opens besides its clients' connections: the store, log, libraries, and one connection per generation.
+# Files that the process opens besides client and model connections: the store, the log, libraries.
 _OTHER_FILES = 128
-_SHORT = 16_384  # bytes of a body that finds room where long ones have used up theirs
-# Always answered, or a process that is merely busy would be taken for a dead one and ended with all its streams.
+_SHORT = 16_384  # bytes of a body that may use the reserve beyond long bodies' share
+# Always answered, or Kubernetes would restart a process that is merely busy.
 _PROBES = frozenset({b"/healthz", b"/readyz"})
 
-# Linux tells when a client has ended its side; elsewhere only when the connection is gone as a whole.
+# Linux reports when a client has closed its side; other systems only when the whole connection is gone.
 _HANG_UP = getattr(select, "POLLRDHUP", select.POLLHUP)
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What one connection may take. Times are in seconds."""
+    """Bounds of one connection. Times are in seconds."""
 
     head_bytes: int
     head_timeout: float
     idle_timeout: int
 
 
-class Connected(Protocol):
-    """A connection, as far as it has to be kept within bounds."""
+class ManagedConnection(Protocol):
+    """What `Connections` needs of a connection."""
 
     transport: Any
     flow: Any  # uvicorn's
     running: Any  # the request in progress, also one whose client has gone
 
     def check(self, now: float) -> None:
-        """End what has waited for too long; `now` is the loop's time."""
+        """Close the connection if it has waited too long; `now` is the event loop's time."""
 
-    def make_room(self) -> None:
-        """End at once, for another connection."""
+    def abort(self) -> None:
+        """Close at once, to make room for another connection."""
 
-    def make_way(self) -> None:
-        """Give up what is held for the client: a request that isn't whole, or an answer that it doesn't read."""
+    def give_up_request(self) -> None:
+        """Drop what is held for the client: an incomplete request, or an unread answer."""
 
 
 class Connections:
-    """Every open connection, those without a request in progress in the order in which they began to wait.
+    """All open connections; idle ones are in the order in which they became idle.
 
-    There are never more than the settings allow. A new one ends the one that has waited longest. A sixteenth of all
-    places is kept from requests in progress, so that there is one that waits. A request beyond that ends the one whose
-    body has been on its way for longest, and is refused where every body has arrived; probes are not. A request keeps
-    its place until it has ended, also where its client has gone.
+    Number: a new connection beyond the limit closes the one idle for longest. Requests in progress may use all but a
+    sixteenth of the places, so that there is always an idle connection to close. A request beyond that closes the one
+    whose body has been incomplete for longest, and is refused if all bodies are complete; probes are always served. A
+    request keeps its place until the application has ended it, even if its client has gone.
 
-    Bodies, and answers that wait for their readers, have a bound in bytes, all together. What would go beyond it ends
-    whoever has been slowest to send or to read. A body counts until its request has ended, whether its client stays or
-    goes; what is short finds some room behind what is long.
+    Bytes: request bodies and unread answers share one bound. Beyond it, the client slowest to send or to read loses its
+    request. A body counts until its request has ended; short bodies have a reserve that long ones can't use.
     """
 
     def __init__(self, settings: Settings, telemetry: Telemetry) -> None:
@@ -66,69 +65,69 @@ class Connections:
         self._limit = limit = _within_open_files(settings, telemetry)
         self._most_in_progress = limit - max(1, limit // 16)
         self._interval = min(1, settings.head_timeout / 4, settings.idle_timeout / 4)
-        self._open: set[Connected] = set()
-        self._waiting: dict[Connected, None] = {}
-        self._arriving: dict[Connected, None] = {}  # with a request in progress whose body isn't whole
-        self._left: set[Connected] = set()  # gone, with a request that the application has yet to end
+        self._open: set[ManagedConnection] = set()
+        self._waiting: dict[ManagedConnection, None] = {}
+        self._arriving: dict[ManagedConnection, None] = {}  # with an incomplete request body
+        self._left: set[ManagedConnection] = set()  # gone, while the application still handles its request
         self._most_held = max(settings.max_held_bytes, 2 * settings.max_body_bytes)
         self._most_long = max(self._most_held * 7 // 8, 2 * settings.max_body_bytes)
-        self._held = 0  # bytes, the sum of what follows
-        self._holding: dict[Connected, int] = {}
+        self._held = 0  # bytes: the sum of the values of `_holding`
+        self._holding: dict[ManagedConnection, int] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    def opened(self, connection: Connected) -> None:
-        """Take a new connection in, which waits for its first request."""
+    def add(self, connection: ManagedConnection) -> None:
+        """Add a new connection, which waits for its first request."""
         self._open.add(connection)
-        self._telemetry.metrics.process.connections.inc()  # each listener has its own connections, and the metric all
+        self._telemetry.metrics.process.connections.inc()  # shared by all listeners
         self._waiting[connection] = None
         if len(self._open) > self._limit:
             longest = next(iter(self._waiting))
-            self.closed(longest)
-            longest.make_room()
-            self.count("evicted")
+            self.remove(longest)
+            longest.abort()
+            self.count_ended("evicted")
         if self._timer is None:
-            self._look_later()
+            self._schedule_check()
 
-    def closed(self, connection: Connected) -> None:
-        """Forget a connection; one that is forgotten already may end again."""
+    def remove(self, connection: ManagedConnection) -> None:
+        """Remove a connection; removing it twice is harmless."""
         self._waiting.pop(connection, None)
         self._arriving.pop(connection, None)
         if connection.running is None:
-            self._let_go(connection)
+            self._release(connection)
         else:
             self._left.add(connection)
         if connection in self._open:
             self._open.remove(connection)
             self._telemetry.metrics.process.connections.dec()
 
-    def waits(self, connection: Connected) -> None:
+    def mark_idle(self, connection: ManagedConnection) -> None:
         """Note that no request is in progress on the connection."""
         self._arriving.pop(connection, None)
         if connection in self._open:
             self._waiting[connection] = None
 
-    def works(self, connection: Connected) -> None:
+    def mark_busy(self, connection: ManagedConnection) -> None:
         """Note that a request is in progress on the connection."""
         self._waiting.pop(connection, None)
 
-    def ended(self, connection: Connected) -> None:
-        """Note that the application has ended the request in progress: what a client that has gone left is free."""
+    def mark_request_ended(self, connection: ManagedConnection) -> None:
+        """Note that the application has ended the request in progress; frees the place of a client that has gone."""
         self._left.discard(connection)
         if connection not in self._open:
-            self._let_go(connection)
+            self._release(connection)
 
-    def arrives(self, connection: Connected) -> None:
-        """Note that the request in progress isn't whole: the connection waits for its client."""
+    def mark_receiving(self, connection: ManagedConnection) -> None:
+        """Note that the request in progress is incomplete."""
         self._arriving[connection] = None
 
-    def arrived(self, connection: Connected) -> None:
-        """Note that the request in progress is whole."""
+    def mark_received(self, connection: ManagedConnection) -> None:
+        """Note that the request in progress is complete."""
         self._arriving.pop(connection, None)
 
-    def holds(self, connection: Connected, size: int) -> bool:
-        """Note how many bytes are held for a client. False when it is this one that has to make way."""
+    def reserve(self, connection: ManagedConnection, size: int) -> bool:
+        """Set how many bytes are held for a client. False if this connection has to be given up."""
         if connection not in self._open or not size:
-            self._let_go(connection)
+            self._release(connection)
             return True
         self._held += size - self._holding.get(connection, 0)
         self._holding[connection] = size
@@ -136,56 +135,56 @@ class Connections:
         while self._held > most:
             waited_for = (it for it in self._holding if it in self._arriving or it in self._waiting)
             longest = next(waited_for, connection)
-            self._let_go(longest)
-            self.count("held")
+            self._release(longest)
+            self.count_ended("held")
             if longest is connection:
                 return False
-            longest.make_way()
+            longest.give_up_request()
         return True
 
-    def may_work(self, connection: Connected, path: bytes) -> bool:
-        """Whether a request for the path may begin on the connection."""
+    def admits(self, connection: ManagedConnection, path: bytes) -> bool:
+        """Return whether a request for the path may begin on the connection."""
         in_progress = len(self._open) - len(self._waiting) + (connection in self._waiting) + len(self._left)
         if in_progress <= self._most_in_progress or path in _PROBES:
             return True
         longest = next(iter(self._arriving), None)
         if longest is not None:
-            longest.make_way()
+            longest.give_up_request()
         return longest is not None
 
-    def refused(self, error: CanopyError, request_id: str) -> None:
-        """Report a request that never became one."""
+    def report_refusal(self, error: CanopyError, request_id: str) -> None:
+        """Log a request that was refused before the application saw it."""
         self._telemetry.emit(RequestRefused(error.status, error.code, request_id))
 
-    def count(self, reason: str) -> None:
-        """Count a connection that was ended without an answer; `reason` is one of a few words."""
+    def count_ended(self, reason: str) -> None:
+        """Count a connection that was closed without an answer; `reason` is the metric's label."""
         self._telemetry.metrics.process.connections_ended.labels(reason).inc()
 
-    def _let_go(self, connection: Connected) -> None:
+    def _release(self, connection: ManagedConnection) -> None:
         self._held -= self._holding.pop(connection, 0)
 
-    def _look_later(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(self._interval, self._look) if self._open else None
+    def _schedule_check(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(self._interval, self._check_all) if self._open else None
 
-    def _look(self) -> None:
+    def _check_all(self) -> None:
         now = asyncio.get_running_loop().time()
         for connection in tuple(self._open):
-            if connection.flow.read_paused and _hung_up(connection.transport):
+            if connection.flow.read_paused and _client_has_gone(connection.transport):
                 connection.transport.abort()
             else:
                 connection.check(now)
-        self._look_later()
+        self._schedule_check()
 
 
-def _hung_up(transport: Any) -> bool:
-    """Whether the client has gone: while nothing is read from it, since more of it waits already, nobody is told."""
+def _client_has_gone(transport: Any) -> bool:
+    """Return whether the client has closed its side, which isn't reported while reading is paused."""
     look = select.poll()
     look.register(transport.get_extra_info("socket").fileno(), _HANG_UP)
     return bool(look.poll(0))
 
 
 def _within_open_files(settings: Settings, telemetry: Telemetry) -> int:
-    """As many connections as the settings want, or fewer where the system allows the process too few open files."""
+    """Return the number of connections from the settings, or fewer if the limit of open files requires that."""
     wanted = settings.max_connections
     others = _OTHER_FILES + settings.max_generations
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -1,4 +1,4 @@
-"""What a client gets for a request that the application never sees."""
+"""Responses to requests that the application never sees."""
 
 from collections.abc import Sequence
 
@@ -8,8 +8,8 @@ from canopy.base.errors import CanopyError
 from canopy.text import json_lines
 
 
-def answer_of(error: CanopyError, request_id: str, default_headers: Sequence[tuple[bytes, bytes]]) -> bytes:
-    """The whole answer, after which the connection ends."""
+def response_bytes(error: CanopyError, request_id: str, default_headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """Return the complete HTTP response to an error, which closes the connection."""
     body = json_lines.dump({"detail": error.sentence, "code": error.code, "request_id": request_id})
     headers = [
         *default_headers,

@@ -1,4 +1,4 @@
-"""Sockets that listen, and their addresses."""
+"""Listening sockets and their URLs."""
 
 import socket
 
@@ -6,9 +6,9 @@ from canopy.base.errors import ConfigError
 
 
 def listen(host: str, port: int, settings: str) -> socket.socket:
-    """A socket that takes connections already. Raises ConfigError, which names the `settings` to change."""
+    """Open a listening socket. Raises ConfigError, which names the `settings` to change."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    both = host == "::" and socket.has_dualstack_ipv6()  # every address, as operators mean it: those of IPv4 as well
+    both = host == "::" and socket.has_dualstack_ipv6()  # operators mean IPv4's addresses too
     try:
         return socket.create_server((host, port), family=family, backlog=2048, dualstack_ipv6=both)
     except OSError as error:
@@ -16,6 +16,6 @@ def listen(host: str, port: int, settings: str) -> socket.socket:
 
 
 def address_of(listener: socket.socket) -> str:
-    """The URL that leads to a listening socket."""
+    """Return the URL of a listening socket."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

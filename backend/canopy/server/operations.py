@@ -1,4 +1,4 @@
-"""The operations listener: probes and metrics on a port of their own."""
+"""The operations listener: probes and metrics on a separate port."""
 
 import asyncio
 import contextlib
@@ -13,16 +13,16 @@ from canopy.server.connection import Connection
 from canopy.server.connections import Connections
 from canopy.server.listening import address_of, listen
 
-_MOST_CONNECTIONS = 32  # of kubelets, Prometheus and people who look; a flood here must not use up the open files
-_LAST_WORDS = 1  # seconds for an answer that is under way when the process ends
+_MOST_CONNECTIONS = 32  # of kubelets, Prometheus and people; a flood must not use up the open files
+_LAST_WORDS = 1  # seconds for a pending answer when the process ends
 
 
 @contextlib.asynccontextmanager
 async def operations_listener(application: Application) -> AsyncGenerator[str | None]:
-    """Listen for as long as the context lasts, where CANOPY_OPERATIONS_PORT is set. Gives the address, or None.
+    """Listen while the context is open, if CANOPY_OPERATIONS_PORT is set; yields the URL or None.
 
-    The context is around the start and the end of everything else, so that probes are answered while a store migrates
-    and while open streams finish. Raises ConfigError when the address can't be listened on.
+    The context encloses start and shutdown of everything else, so that probes are answered while a store migrates and
+    while open streams finish. Raises ConfigError when the address can't be listened on.
     """
     settings = application.parts.settings
     if settings.operations_port is None:
@@ -55,9 +55,9 @@ async def operations_listener(application: Application) -> AsyncGenerator[str | 
 
 
 class _OperationsServer(uvicorn.Server):
-    """uvicorn that leaves signals to the server of the main port."""
+    """A uvicorn server that leaves signals to the main server."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
-        """Handle none."""
+        """Handle no signals."""
         yield

@@ -1,4 +1,4 @@
-"""The server process: uvicorn, with an end that drops nothing."""
+"""Runs uvicorn with a graceful shutdown."""
 
 import asyncio
 import contextlib
@@ -26,7 +26,7 @@ _TICK = 0.1  # seconds, uvicorn's own
 
 
 def serve(application: Application, on_started: Callable[[Started], None]) -> None:
-    """Serve until a signal ends it; `on_started` gets the event that says where.
+    """Serve until a signal ends the process; `on_started` receives the event with the address.
 
     Raises CanopyError when a part can't start or an address can't be listened on.
     """
@@ -45,10 +45,10 @@ def serve(application: Application, on_started: Callable[[Started], None]) -> No
 
 
 class _MainServer(uvicorn.Server):
-    """uvicorn, but SIGTERM and SIGINT first make the process unready and then, after the drain delay, end it.
+    """uvicorn, except that SIGTERM and SIGINT first make the process unready and end it after the drain delay.
 
-    Open streams get the grace period to finish. A second signal ends the wait. The exit status is 0, because an end
-    that was asked for is no failure.
+    Open streams get the grace period to finish; a second signal ends the wait. The exit status is 0, because a
+    requested end is no failure.
     """
 
     def __init__(self, application: Application, on_started: Callable[[Started], None]) -> None:
@@ -61,13 +61,13 @@ class _MainServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 application.asgi,
-                # uvicorn calls it as it would a class, once for each connection.
+                # uvicorn calls it once per connection, as it would a class.
                 http=cast(type[asyncio.Protocol], partial(Connection, connections)),
                 loop="asyncio",  # it serves all ready sockets in one turn, so that under load tokens gather
                 log_config=None,
                 access_log=False,
                 server_header=False,
-                proxy_headers=False,  # whoever is trusted in `auth.trusted_proxies` is looked for by its own address
+                proxy_headers=False,  # `auth.trusted_proxies` compares the connecting address itself
                 ws="none",
                 lifespan="off",
                 # Later than `_interrupt`: what that ends can still say so.
@@ -76,7 +76,7 @@ class _MainServer(uvicorn.Server):
         )
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, and tell where."""
+        """Listen, and report the address."""
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
         if self.should_exit:
@@ -98,7 +98,7 @@ class _MainServer(uvicorn.Server):
         parts.lifecycle.listen(address)
         tell_who_gets_in(parts)
         self._on_started(started)
-        gc.freeze()  # what is here now stays: the collector, which stops everything, need not walk through it again
+        gc.freeze()  # exclude what has been loaded from garbage collection, which pauses everything
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Wait for what is open, as uvicorn does, but after a second signal end it: asyncio's server waits for that."""
@@ -111,7 +111,7 @@ class _MainServer(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
-        """Handle the signals without handing them on when all is done, which would end the process by them."""
+        """Handle signals without re-raising them at the end, which would end the process by the signal."""
         originals = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             yield

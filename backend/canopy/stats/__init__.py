@@ -1,1 +1,1 @@
-"""Pure mathematics: sequential tests, intervals, agreement, paired comparisons. Nothing here reads or writes."""
+"""Pure mathematics without input or output: sequential tests, intervals, agreement, paired comparisons."""

@@ -1,20 +1,20 @@
-"""How far two raters who say yes or no agree beyond chance: Cohen's kappa. Pure mathematics.
+"""Agreement of two raters beyond chance for yes/no ratings: Cohen's kappa.
 
-A table counts the subjects by what both said: `yes` both, `first` and `second` only that rater, `no` neither.
+A table counts the subjects by both ratings: `yes` both, `first` and `second` only that rater, `no` neither.
 """
 
 from math import sqrt
 from typing import NamedTuple
 
-_Z = 1.959963984540054  # 97.5 % quantile of the normal distribution: a 95 % interval
+from canopy.stats.intervals import Z_95
 
-# What ranges of kappa are called, each up to this value: J. R. Landis and G. G. Koch, "The measurement of observer
+# Names for ranges of kappa by upper bound: J. R. Landis and G. G. Koch, "The measurement of observer
 # agreement for categorical data", Biometrics 33, 1977.
 _WORDS = [(0.0, "no"), (0.2, "slight"), (0.4, "fair"), (0.6, "moderate"), (0.8, "substantial"), (1.0, "almost perfect")]
 
 
 class Table(NamedTuple):
-    """Subjects, by what two raters said about them."""
+    """Counts of subjects by what two raters said."""
 
     yes: float
     first: float
@@ -31,23 +31,23 @@ class Kappa(NamedTuple):
 
 
 def kappa(table: Table) -> Kappa | None:
-    """Cohen's kappa; None where a rater said the same about everything, so that there is nothing to agree on.
+    """Return Cohen's kappa; None if a rater gave all subjects the same rating, which leaves it undefined.
 
     Source: J. Cohen, "A coefficient of agreement for nominal scales", 1960. The interval is the large-sample one with ½
-    added to each count, as for odds ratios: without it, it has no width where all agree, and with 20 subjects it covers
-    the truth as seldom as 3 times in 10; with it, at least 9 times in 10.
+    added to each count, as for odds ratios. Without that, its width is 0 at full agreement, and with 20 subjects its
+    coverage falls to 30 %; with it, the coverage is at least 90 %.
     """
     yes, first, second, no = table
     if not (yes + first and second + no and yes + second and first + no):
         return None
     value = _estimate(table)
     steadied = Table(*(count + 0.5 for count in table))
-    centre, spread = _estimate(steadied), _Z * standard_error(steadied)
+    centre, spread = _estimate(steadied), Z_95 * standard_error(steadied)
     return Kappa(value, max(-1.0, min(value, centre - spread)), min(1.0, max(value, centre + spread)))
 
 
 def standard_error(table: Table) -> float:
-    """Of kappa, for large samples.
+    """Return kappa's standard error for large samples.
 
     Source: J. L. Fleiss, J. Cohen and B. S. Everitt, "Large sample standard errors of kappa and weighted kappa",
     Psychological Bulletin 72, 1969, formula 13.
@@ -57,14 +57,14 @@ def standard_error(table: Table) -> float:
     observed, expected = yes + no, _expected(table)
     of_yes, of_no = 2 * yes + first + second, 2 * no + first + second  # both raters' shares together
     agreed = sum(p * (1 - expected - q * (1 - observed)) ** 2 for p, q in ((yes, of_yes), (no, of_no)))
-    # A subject on which they differ weighs as the first's share of what the second said, and the other way round.
+    # A subject rated differently weighs by each rater's share of the other's rating.
     differed = first * (yes + second + second + no) ** 2 + second * (yes + first + first + no) ** 2
     rest = (observed * expected - 2 * expected + observed) ** 2
     return sqrt(max(0.0, agreed + (1 - observed) ** 2 * differed - rest) / n) / (1 - expected) ** 2
 
 
 def in_words(value: float) -> str:
-    """What people call so much agreement, such as `moderate`."""
+    """Return the name of an agreement's strength, such as `moderate`."""
     return next(word for bound, word in _WORDS if value <= bound)
 
 
@@ -74,7 +74,7 @@ def _estimate(table: Table) -> float:
 
 
 def _expected(table: Table) -> float:
-    """The share on which they would agree by chance."""
+    """Return the share on which the raters would agree by chance."""
     n = sum(table)
     first, second = (table.yes + table.first) / n, (table.yes + table.second) / n
     return first * second + (1 - first) * (1 - second)

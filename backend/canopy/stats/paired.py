@@ -1,24 +1,25 @@
-"""Pass or fail, twice on the same cases: what changed, and how sure that is. Pure mathematics.
+"""Compares pass/fail results of two runs on the same cases.
 
-`gained` is the number of pairs that failed and then passed, `lost` of those that passed and then failed; what happened
-twice alike says nothing about the change and counts in `n` alone.
+`gained` is the number of pairs that failed and then passed, `lost` of those that passed and then failed. Pairs with
+equal results carry no information on the change and count in `n` alone.
 """
 
 from collections.abc import Callable
 from math import sqrt
 
-_Z = 1.959963984540054  # 97.5 % quantile of the normal distribution: a 95 % interval
-_HALVINGS = 60  # of an interval of length 2: below what a double can tell apart
+from canopy.stats.intervals import Z_95
+
+_HALVINGS = 60  # of an interval of length 2, down to a double's precision
 
 
 def mcnemar(gained: int, lost: int) -> float:
-    """The exact two-sided p-value of "no change": twice the smaller tail of a binomial distribution with rate ½.
+    """Return the exact two-sided p-value of "no change": twice the smaller tail of Binomial(gained + lost, ½).
 
     Source: Q. McNemar, "Note on the sampling error of the difference between correlated proportions or percentages",
     Psychometrika 12, 1947; the exact form is the sign test on the pairs that differ.
     """
     differing = gained + lost
-    tail, ways = 0, 1  # exact integers; each binomial coefficient comes from the one before, which is much faster
+    tail, ways = 0, 1  # exact integers, each binomial coefficient from the one before
     for k in range(min(gained, lost) + 1):
         tail += ways
         ways = ways * (differing - k) // (k + 1)
@@ -26,10 +27,10 @@ def mcnemar(gained: int, lost: int) -> float:
 
 
 def tango(gained: int, lost: int, n: int) -> tuple[float, float]:
-    """The 95 % interval of the difference of the two pass rates, `(gained - lost) / n` as observed; `n` > 0.
+    """Return the 95 % interval of the difference of the pass rates, `(gained - lost) / n` as observed; n > 0.
 
-    It holds the differences that a score test doesn't reject, so it stays within -1 and 1 and is right for few pairs
-    and for none that differ, where the usual formula has the width 0.
+    It consists of the differences that a score test doesn't reject, so it stays within -1 and 1 and is valid for few
+    pairs and for none that differ, where the usual formula has width 0.
 
     Source: T. Tango, "Equivalence test and confidence interval for the difference in proportions for the paired-sample
     design", Statistics in Medicine 17, 1998, section 3.
@@ -37,13 +38,13 @@ def tango(gained: int, lost: int, n: int) -> tuple[float, float]:
     observed = (gained - lost) / n
 
     def rejected(difference: float) -> bool:
-        return (gained - lost - n * difference) ** 2 > _Z**2 * n * _variance(difference, gained, lost, n)
+        return (gained - lost - n * difference) ** 2 > Z_95**2 * n * _variance(difference, gained, lost, n)
 
     return _boundary(rejected, -1.0, observed), _boundary(rejected, 1.0, observed)
 
 
 def _variance(difference: float, gained: int, lost: int, n: int) -> float:
-    """Of one pair, at the likeliest rates that have this difference: the root of a quadratic for the rate of `lost`."""
+    """Return one pair's variance at the maximum-likelihood rates with this difference, from a quadratic equation."""
     linear = (2 * n - gained + lost) * difference - gained - lost
     constant = -lost * difference * (1 - difference)
     rate = (sqrt(linear * linear - 8 * n * constant) - linear) / (4 * n)
@@ -51,7 +52,7 @@ def _variance(difference: float, gained: int, lost: int, n: int) -> float:
 
 
 def _boundary(rejected: Callable[[float], bool], outside: float, inside: float) -> float:
-    """Where `rejected` turns from true to false between a far end and a point that isn't rejected."""
+    """Return where `rejected` turns false between a rejected far end and a point that isn't rejected."""
     if not rejected(outside):
         return outside
     for _ in range(_HALVINGS):

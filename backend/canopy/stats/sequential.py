@@ -17,9 +17,9 @@ Sources:
 from math import exp, lgamma, log, log1p
 from typing import NamedTuple
 
-# Evidence beyond e^690 (about 10^299) is given as that: still a finite number in JSON, and nobody needs more.
+# Evidence is capped at e^690 (about 10^299), which JSON can still hold.
 _MOST = 690.0
-_HALVINGS = 64  # more than the bits that a float can tell apart
+_HALVINGS = 64  # more than a float's bits
 
 
 class DecisionRule(NamedTuple):
@@ -32,7 +32,7 @@ class DecisionRule(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """E-values: what a stake of 1 has become. All are finite, and `e_a + e_b` is `2 * e_value`."""
+    """E-values: the growth of a stake of 1. All are finite, and `e_a + e_b` is `2 * e_value`."""
 
     e_value: float  # against a win rate of exactly ½
     e_a: float  # against p ≥ ½: Prompt A is better
@@ -40,7 +40,7 @@ class Evidence(NamedTuple):
 
 
 def log_mixture(p: float, wins: float, losses: float, prior: float) -> float:
-    """Ln M(p): the evidence against the win rate `p`, with 0 < p < 1.
+    """Return ln M(p): the log evidence against the win rate `p`, with 0 < p < 1.
 
     M(p) = B(a + S, a + L) / (B(a, a) · p^S · (1 - p)^L) with a = prior, S = wins and L = losses.
     """
@@ -48,18 +48,19 @@ def log_mixture(p: float, wins: float, losses: float, prior: float) -> float:
 
 
 def confidence_sequence(wins: int, losses: int, *, prior: float, alpha: float) -> tuple[float, float]:
-    """Every win rate p with M(p) < 1/alpha: they hold the true one at all looks at once with probability 1 - alpha.
+    """Return the ends of the set of win rates p with M(p) < 1/alpha.
 
-    The ends of an interval that always holds wins / n; without votes they are 0 and 1.
+    With probability 1 - alpha it contains the true rate at all looks at once. It always contains wins / n; without
+    votes it is (0, 1).
     """
     return _lower_end(wins, losses, prior, alpha), 1 - _lower_end(losses, wins, prior, alpha)
 
 
 def evidence(wins: float, losses: float, prior: float) -> Evidence:
-    """The evidence against ½, and how it splits into the two directions.
+    """Return the evidence against ½, and its split into the two directions.
 
     E⁺ = 2 · E · (1 - I_½(a + S, a + L)) bets on rates above ½ alone, E⁻ = 2 · E - E⁺ on those below. The smaller one is
-    computed from the smaller tail, so that it is no difference of nearly equal numbers.
+    computed from the smaller tail, to avoid a difference of nearly equal numbers.
     """
     log_e = log_mixture(0.5, wins, losses, prior)
     e_value = exp(min(log_e, _MOST))
@@ -69,7 +70,7 @@ def evidence(wins: float, losses: float, prior: float) -> Evidence:
 
 
 def _log_stake(wins: float, losses: float, prior: float) -> float:
-    """Ln of B(a + S, a + L) / B(a, a), the probability that the mixture gives to these votes in their order."""
+    """Return ln of B(a + S, a + L) / B(a, a), the mixture's probability of these votes in their order."""
     return _log_beta(prior + wins, prior + losses) - _log_beta(prior, prior)
 
 
@@ -78,9 +79,9 @@ def _log_beta(a: float, b: float) -> float:
 
 
 def _lower_end(wins: int, losses: int, prior: float, alpha: float) -> float:
-    """Where M(p) falls to 1/alpha on its way from infinity at 0 to at most 1 at wins / n; 0 without wins.
+    """Return where M(p) falls to 1/alpha between infinity at 0 and at most 1 at wins / n; 0 without wins.
 
-    It is sought as ln p, for it can be very small. M(p) is more than stake / p^S, which gives a place to begin.
+    The search is over ln p, because p can be tiny. M(p) > stake / p^S gives its starting point.
     """
     if wins == 0:
         return 0.0
@@ -96,10 +97,10 @@ def _lower_end(wins: int, losses: int, prior: float, alpha: float) -> float:
 
 
 def _log_tail(a: float, b: float) -> float:
-    """Ln I_½(a, b) for a ≥ b, where the regularized incomplete beta function is at most ½.
+    """Return ln I_½(a, b) for a ≥ b, where the regularized incomplete beta function is at most ½.
 
-    I_x(a, b) = x^a · (1 - x)^b / (a · B(a, b)) · F(a + b, 1; a + 1; x), DLMF 8.17.8: all terms are positive, and with
-    a ≥ b each is smaller than the one before.
+    I_x(a, b) = x^a · (1 - x)^b / (a · B(a, b)) · F(a + b, 1; a + 1; x), DLMF 8.17.8: all terms are positive, and with a
+    ≥ b each is smaller than the one before.
     """
     term = total = 1.0
     k = 0

@@ -1,1 +1,1 @@
-"""Texts on their way in and out: YAML, JSON lines, addresses, differences, thoughts, what a terminal may hold."""
+"""Text formats: YAML, JSON lines, URLs, diffs, reasoning marks, control characters."""

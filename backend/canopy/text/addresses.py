@@ -1,23 +1,23 @@
-"""Addresses as people may see them: an address may hold a password, and a malformed one may hold it anywhere."""
+"""Removes credentials from URLs and from texts that quote URLs, malformed ones too."""
 
 import re
 from urllib.parse import quote, unquote, urlsplit
 
 _SCHEME = re.compile(r"\w:/{1,2}")
-_USERINFO = re.compile(r"(?:\w+:/{1,2})?[^:@]*:(.+)@", re.DOTALL)  # a password goes to the last `@`, as it may hold any
-_USER = re.compile(r"[^:'\"<>()]:")  # the end of a user's name, where somebody forgot the scheme
-_AROUND = ":'\"<>()"  # what may stand before such a name
-_QUERY = re.compile(r"\?[^\s?'\"<>()]{3,}")  # no prose has a question mark inside a word
-_PIECE = 4  # letters of a password that nobody may see together
+_USERINFO = re.compile(r"(?:\w+:/{1,2})?[^:@]*:(.+)@", re.DOTALL)  # up to the last `@`: a password may hold one
+_USER = re.compile(r"[^:'\"<>()]:")  # the end of a user name in a URL without a scheme
+_AROUND = ":'\"<>()"  # characters before such a name
+_QUERY = re.compile(r"\?[^\s?'\"<>()]{3,}")  # prose has no question mark inside a word
+_PIECE = 4  # the length of the pieces of a password that are masked
 
-_known: set[str] = set()  # pieces of the passwords that the process has been told
+_known: set[str] = set()  # pieces of all registered passwords
 
 
 def keep_secret(address: str) -> None:
-    """Let no piece of the address's password through `without_credentials` from now on.
+    """Register the URL's password: `without_credentials` masks every piece of it from now on.
 
-    A library that reads a malformed address takes a part of the password for the host, the port or the path, and names
-    that part alone. Nothing in such a sentence tells that it was a password.
+    A library that parses a malformed URL takes part of the password for the host, the port or the path, and quotes that
+    part alone; nothing in its message shows that it was a password.
     """
     if found := _USERINFO.match(address):
         for secret in (found[1], unquote(found[1]), quote(found[1])):
@@ -26,7 +26,7 @@ def keep_secret(address: str) -> None:
 
 
 def origin(address: str) -> str | None:
-    """Scheme, host and port alone; None for what is no address."""
+    """Return scheme, host and port of a URL; None if it is no URL."""
     try:
         parsed = urlsplit(address)
         port = f":{parsed.port}" if parsed.port else ""
@@ -36,9 +36,9 @@ def origin(address: str) -> str | None:
 
 
 def without_credentials(text: str) -> str:
-    """A library's text with `…` for users, passwords and queries of the addresses in it.
+    """Return a library's text with `…` for the users, passwords and queries of URLs in it.
 
-    A password may hold any sign, so that all between a scheme and the last `@` of its line goes.
+    A password may hold any character, so everything between a scheme and the last `@` of its line is masked.
     """
     return _without_known(_QUERY.sub("?…", "\n".join(map(_without_userinfo, text.split("\n")))))
 
@@ -59,11 +59,11 @@ def _without_user(word: re.Match[str]) -> str:
 
 
 def _without_known(text: str) -> str:
-    """The text without every piece that is known, in upper or lower case: in a host's name libraries change it."""
+    """Return the text without registered pieces, in any case: libraries change the case of host names."""
     if not _known:
         return text
     hidden = list(text)
-    # Looking ahead finds pieces that overlap.
+    # The lookahead finds overlapping pieces.
     for found in re.finditer(f"(?=({'|'.join(map(re.escape, _known))}))", text, re.IGNORECASE):
         hidden[found.start(1) : found.end(1)] = "\0" * _PIECE
     return re.sub("\0+", "…", "".join(hidden))

@@ -1,4 +1,4 @@
-"""Two texts beside each other, with what differs marked."""
+"""Compares two texts and marks what differs."""
 
 import re
 from difflib import SequenceMatcher
@@ -14,32 +14,32 @@ _VISIBLE = str.maketrans({" ": "␣", "\t": "⇥", "\n": "↵\n", "\r": "␍"})
 
 
 class DiffPiece(NamedTuple):
-    """A stretch of one text. White space that differs on its own is shown as signs."""
+    """A stretch of one text. White space that differs alone is shown as visible signs."""
 
     text: str
     changed: bool
 
 
 class Difference(NamedTuple):
-    """Both texts, each whole in its pieces."""
+    """Both texts, each split into pieces."""
 
     before: tuple[DiffPiece, ...]
     after: tuple[DiffPiece, ...]
-    places: int  # where they differ
+    places: int  # the number of places that differ
 
 
 @lru_cache(maxsize=64)
 def difference(before: str, after: str) -> Difference:
-    """Compare word by word, long texts sentence by sentence, and endless lists of sentences as a whole.
+    """Compare two texts by words, long ones by sentences, and very long ones as a whole.
 
-    Words with nothing but white space between them that changed are one change.
+    Changed words with only white space between them are one change.
     """
     old, new = _tokens(before, after)
     changes = []
     for tag, i1, i2, j1, j2 in SequenceMatcher(None, old, new).get_opcodes():
         changes.append((tag != "equal", "".join(old[i1:i2]), "".join(new[j1:j2])))
     for index in range(1, len(changes) - 1):
-        if changes[index][1].isspace():  # the changes on both sides of it are one
+        if changes[index][1].isspace():  # merge the changes on both sides of it
             changes[index] = (True, *changes[index][1:])
     pieces = []
     for changed, group in groupby(changes, lambda change: change[0]):

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-# Inside a JSON string these are legal as they are. But line readers split at some (U+0085, U+2028, U+2029), and
+# JSON strings may hold these raw. But line readers split at some (U+0085, U+2028, U+2029), and
 # terminals obey others: U+007F to U+009F, and the marks that turn the direction of writing round.
 _ESCAPED = re.compile(rb"\x7f|\xc2[\x80-\x9f]|\xd8\x9c|\xe2(?:\x80[\x8e\x8f\xa8-\xae]|\x81[\xa6-\xa9])")
 
@@ -19,7 +19,7 @@ def dump(value: Any) -> bytes:
     times become ISO 8601 with a `Z` for UTC.
     """
     line = orjson.dumps(value, option=_OPTIONS)
-    # To look for the first bytes costs a hundredth of the expression.
+    # Searching the first bytes costs a hundredth of the regular expression.
     if line.isascii():
         suspect = b"\x7f" in line
     else:

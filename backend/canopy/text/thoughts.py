@@ -1,20 +1,20 @@
-"""What a model thinks before it answers, which many servers leave in the answer.
+"""Removes a model's reasoning ("thoughts"), which many servers leave in the answer.
 
-The marks are those of the usual families of models; `canopy.inference.thoughts` knows the same while an answer streams.
+The marks are those of common model families; `canopy.inference.thoughts` uses the same while an answer streams.
 """
 
 import re
 
 _NAMES = ("think", "thinking", "thought", "thoughts", "reasoning", "reflection", "seed:think")
-# How thoughts begin, in lower case, and how they end: the tags of most, then those of Magistral, Kimi, OpenThinker and
-# Cohere.
+# The mark that closes thoughts, by the one that opens them (in lower case): common tags, then those of Magistral, Kimi,
+# OpenThinker and Cohere.
 MARKS = {f"<{name}>": f"</{name}>" for name in _NAMES} | {
     "[think]": "[/think]",
     "◁think▷": "◁/think▷",
     "<|begin_of_thought|>": "<|end_of_thought|>",
     "<|start_thinking|>": "<|end_thinking|>",
 }
-# How they begin where the tag has attributes, and the beginning of such a tag.
+# An opening tag with attributes, and an incomplete one at the end of a text.
 WITH_ATTRIBUTES = re.compile(rf"<({'|'.join(_NAMES)})\s[^<>]{{0,200}}>", re.IGNORECASE)
 PART_WITH_ATTRIBUTES = re.compile(rf"<(?:{'|'.join(_NAMES)})\s[^<>]{{0,200}}\Z", re.IGNORECASE)
 _MARK = re.compile(
@@ -33,11 +33,11 @@ _SIGN = re.compile(r"<\|[a-z_]+\|>")
 
 
 def without_thoughts(text: str) -> str:
-    """The answer alone.
+    """Return the answer without thoughts.
 
-    Thoughts that never end leave nothing behind them. A mark that closes where none opened, at either end of a line or
-    stuck between two sentences, means that all before it was thought: the opening one was part of the prompt. Elsewhere
-    it may be a quotation.
+    Thoughts that never end leave nothing. A closing mark without an opening one, at either end of a line or between two
+    sentences without a space, means that everything before it was thought: the prompt held the opening mark. Elsewhere
+    it may be a quotation and stays.
     """
     if _CHANNEL in text:
         text = _SIGN.sub("", _last_message(text))
@@ -61,9 +61,9 @@ def without_thoughts(text: str) -> str:
 
 
 def lone_end(text: str) -> re.Match[str] | None:
-    """The first mark, at either end of a line, that closes thoughts which nothing in the text opened.
+    """Return the first closing mark, at either end of a line, without an opening one in the text.
 
-    The prompt did: many templates end with the opening mark, and what the model writes begins within the thoughts.
+    Many prompt templates end with the opening mark, so that the model's output begins within the thoughts.
     """
     depth = 0
     for mark in _MARK.finditer(text):
@@ -83,7 +83,7 @@ def _at_an_edge(text: str, mark: re.Match[str]) -> bool:
 
 
 def _last_message(text: str) -> str:
-    """What stands behind the head of the last message in the channel `final`; nothing where there is none."""
+    """Return the last message in the channel `final`, without its header; "" if there is none."""
     begin = None
     while final := _FINAL.search(text, begin or 0):
         head = text.find(_MESSAGE, final.end())

@@ -1,4 +1,4 @@
-"""Any text as something that reports can hold and people can see."""
+"""Makes control characters visible and shortens texts, for reports and terminals."""
 
 import re
 
@@ -9,12 +9,12 @@ _PICTURES = 0x2400  # Unicode's pictures of the control characters, in their ord
 
 
 def visible(text: str) -> str:
-    """The text with each control character as its picture, such as `␀`; what no file can hold becomes `�`."""
+    """Return the text with each control character as its picture (`␀`), and what XML can't hold as `�`."""
     return _FORBIDDEN.sub(lambda match: _picture(ord(match[0])), text)
 
 
 def excerpt(text: str, length: int) -> str:
-    """The beginning on one line, in at most `length` characters."""
+    """Return the text's beginning on one line, in at most `length` characters."""
     line = " ".join(text[: 4 * length].split())
     return line if len(line) <= length else line[: length - 1].rstrip() + "…"
 

@@ -1,4 +1,4 @@
-"""What is wrong with a YAML document that a person wrote, in sentences."""
+"""Describes errors in YAML documents that people wrote, in sentences."""
 
 from collections.abc import Callable
 
@@ -6,11 +6,11 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-_FINDINGS = 5  # sentences about what is wrong
+_FINDINGS = 5  # sentences of one error
 
 
 def problem_of(error: yaml.YAMLError) -> str:
-    """What yaml couldn't read, and where: ` at line 3, column 1: …`."""
+    """Return what YAML's parser objected to, and where: ` at line 3, column 1: …`."""
     mark = getattr(error, "problem_mark", None)
     place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
     return f"{place}: {getattr(error, 'problem', None) or _unplaced(error)}"
@@ -23,7 +23,7 @@ def _unplaced(error: yaml.YAMLError) -> str:
 
 
 def sentence_of(item: ErrorDetails) -> str:
-    """One of pydantic's findings as a sentence that names the key and doesn't repeat the value."""
+    """Return a pydantic error as a sentence that names the key and doesn't quote the value."""
     path = ".".join(str(part) for part in item["loc"])
     match item["type"]:
         case "extra_forbidden":
@@ -42,7 +42,7 @@ def sentence_of(item: ErrorDetails) -> str:
 
 
 def findings_of(error: ValidationError, describe: Callable[[ErrorDetails], str] = sentence_of) -> str:
-    """The first of pydantic's findings, each as a sentence, and how many more there are."""
+    """Return the first pydantic errors as sentences, and how many more there are."""
     items = error.errors(include_url=False)
     sentences = [describe(item) for item in items[:_FINDINGS]]
     if len(items) > _FINDINGS:

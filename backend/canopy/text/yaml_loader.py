@@ -1,7 +1,7 @@
-"""YAML from people's files: safe types only, and work that stays in proportion to the file.
+"""Loads people's YAML files: safe types only, at a cost in proportion to the file.
 
-Every document that Canopy reads comes through here. libyaml parses; the composer is Python's own, because libyaml's
-crashes the process on a document that nests too deeply.
+Every document that Canopy reads is loaded here. libyaml parses; composing is Python's, because libyaml's composer
+crashes the process on a deeply nested document.
 """
 
 import re
@@ -18,14 +18,14 @@ from yaml.resolver import BaseResolver, Resolver
 from canopy.base.errors import ConfigError
 
 LARGEST = 16_000_000  # bytes of a file
-_DEEPEST = 50  # levels; what people write has fewer than ten
-_MOST_COPIES = 100_000  # nodes that aliases may repeat, taken together
+_DEEPEST = 50  # levels; people write fewer than ten
+_MOST_COPIES = 100_000  # nodes repeated by all aliases together
 _LONGEST_NUMBER = 100  # characters
 _CORE = "tag:yaml.org,2002:"
 
 
 class _Resolver(BaseResolver):
-    """The types of plain scalars, without those that YAML 1.2 dropped: `12:30:45` and `2026-01-31` are texts."""
+    """Resolves plain scalars as YAML 1.2 does: `12:30:45` and `2026-01-31` are texts."""
 
 
 for _first, _rules in Resolver.yaml_implicit_resolvers.items():
@@ -48,7 +48,7 @@ _Resolver.add_implicit_resolver(
 
 
 class _HelmsResolver(_Resolver):
-    """As Helm's own loader reads plain words: `1e3`, `089` and `0o17` are numbers, too, and `y` and `N` are truths."""
+    """Resolves plain scalars as Helm's loader does: `1e3`, `089` and `0o17` are numbers, `y` and `N` booleans."""
 
 
 _HelmsResolver.yaml_implicit_resolvers = {
@@ -72,15 +72,15 @@ class _Loader(Composer, CParser, SafeConstructor, _Resolver):
         SafeConstructor.__init__(self)
         _Resolver.__init__(self)
         self._depth = 0
-        self._nodes = 0  # so far, with those that aliases repeat
+        self._nodes = 0  # so far, including those that aliases repeat
         self._copies = 0
         self._sizes: dict[str, int] = {}  # nodes below each anchor
-        self._end: Any = None  # the mark behind what was composed last
+        self._end: Any = None  # the end mark of the node composed last
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        """Compose with a count, since what an alias repeats costs whoever walks through the document each time.
+        """Compose a node and count it, since an alias makes every walk through the document longer.
 
-        A block of lines ends where its last item does, and not behind blank lines and comments, as libyaml has it.
+        A block ends where its last item does, while libyaml includes the blank lines and comments behind it.
         """
         event: Any = self.peek_event()  # of libyaml's own types, which have no stubs
         if isinstance(event, yaml.AliasEvent):
@@ -113,7 +113,7 @@ class _Loader(Composer, CParser, SafeConstructor, _Resolver):
             raise ComposerError(None, None, "its aliases repeat too much; write it out", place)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        """A mapping whose keys are the texts that stand there, each once: the last of two would win in silence."""
+        """Return a mapping with text keys. A duplicate key is an error, as the last would win silently."""
         if not isinstance(node, yaml.MappingNode):
             raise ConstructorError(None, None, "there should be a mapping of keys", node.start_mark)
         seen: set[str] = set()
@@ -127,7 +127,7 @@ class _Loader(Composer, CParser, SafeConstructor, _Resolver):
         return {key.value: self.construct_object(value, deep=deep) for key, value in node.value}
 
     def number(self, node: yaml.ScalarNode) -> int | float:
-        """An integer or a floating-point number, as its tag says."""
+        """Return an integer or a float, as the node's tag says."""
         text = self.construct_scalar(node)
         if len(text) > _LONGEST_NUMBER:
             raise ConstructorError(None, None, "a number is too long; put quotes around a text", node.start_mark)
@@ -141,14 +141,14 @@ class _Loader(Composer, CParser, SafeConstructor, _Resolver):
             raise ConstructorError(None, None, f"`{text}` is no number", node.start_mark) from error
 
     def truth(self, node: yaml.ScalarNode) -> bool:
-        """`true` or `false`, in one of YAML's spellings."""
+        """Return the boolean for one of YAML's spellings."""
         text = self.construct_scalar(node)
         if text.lower() not in self.bool_values:
             raise ConstructorError(None, None, f"`{text}` is neither `true` nor `false`", node.start_mark)
         return self.bool_values[text.lower()]
 
     def unknown(self, node: yaml.Node) -> NoReturn:
-        """A tag such as `!!python/name`, which nobody needs here."""
+        """Raise for an unknown tag such as `!!python/name`."""
         raise ConstructorError(None, None, f"the tag `{node.tag}` means nothing here; leave it out", node.start_mark)
 
 
@@ -167,10 +167,10 @@ class _HelmsLoader(_Loader):
 
 
 def load(content: bytes, *, as_helm: bool = False) -> tuple[Any, yaml.Node | None]:
-    """The document as mappings, lists and scalars (None where there is none), and its nodes, which know their places.
+    """Load a document; return its value (None if empty) and its nodes, which hold line numbers.
 
-    `as_helm` reads plain scalars of digits as Helm does. Elsewhere `1e3` is a text, as PyYAML writes it without quotes.
-    Raises yaml.YAMLError.
+    `as_helm` reads plain scalars as Helm does. Otherwise `1e3` is a text, as PyYAML writes it without quotes. Raises
+    yaml.YAMLError.
     """
     loader = (_HelmsLoader if as_helm else _Loader)(content)
     root = loader.get_single_node()
@@ -178,19 +178,19 @@ def load(content: bytes, *, as_helm: bool = False) -> tuple[Any, yaml.Node | Non
 
 
 def compose(content: bytes) -> yaml.Node | None:
-    """The document's nodes alone. Raises yaml.YAMLError."""
+    """Return the document's nodes; None if it is empty. Raises yaml.YAMLError."""
     return _Loader(content).get_single_node()
 
 
 def read_bytes(path: Path, largest: int = LARGEST) -> bytes:
-    """A file's bytes. Raises ConfigError for one that is larger than so many, and OSError."""
+    """Return a file's bytes. Raises ConfigError for more than `largest` bytes, and OSError."""
     with path.open("rb") as file:
         return read_open(file, str(path), largest)
 
 
 def read_open(file: BinaryIO, name: str, largest: int = LARGEST) -> bytes:
-    """The same for a file that is open, such as standard input; `name` is for errors."""
-    content = file.read(largest + 1)  # one more tells that it is too large
+    """Return the bytes of an open file, such as standard input; `name` is for errors. Raises as `read_bytes` does."""
+    content = file.read(largest + 1)  # one more byte shows that it is too large
     if len(content) > largest:
         raise ConfigError(f"{name} is larger than {largest:,} bytes.")
     return content

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from canopy.auth.limits import Limit, RateLimits
-from canopy.auth.sharing import Sharing
+from canopy.auth.rate_limit_sync import RateLimitSync
 from canopy.base.errors import StoreError
 from canopy.store.auth.counted import Exchanged, SlotCount
 from canopy.store.opening import open_store
@@ -55,7 +55,7 @@ async def test_a_client_that_goes_from_replica_to_replica_has_one_limit(store_ur
         store = open_store(store_url)
         await store.start()
         limits, exchanges = RateLimits(), Exchanges(store)
-        sharing = asyncio.create_task(Sharing(limits, exchanges.exchange, failures.append).run())
+        sharing = asyncio.create_task(RateLimitSync(limits, exchanges.exchange, failures.append).run())
         await exchanges.more_than(0)
         for _ in range(20):
             if not limits.wait("read", "user:ana", limit):
@@ -73,7 +73,7 @@ async def test_while_the_store_is_away_each_replica_goes_on_by_its_own_counts(st
     store = open_store(store_url)  # never started
     limits, limit = RateLimits(), Limit(3, 60)
     failures: list[StoreError] = []
-    sharing = asyncio.create_task(Sharing(limits, store.exchange_counts, failures.append).run())
+    sharing = asyncio.create_task(RateLimitSync(limits, store.exchange_counts, failures.append).run())
     allowed = 0
     for _ in range(5):
         if not limits.wait("read", "user:ana", limit):

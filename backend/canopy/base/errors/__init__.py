@@ -119,7 +119,7 @@ class ConfigError(CanopyError):
 
 
 class PublishError(CanopyError):
-    """A report can't be brought to where it should be kept. Only commands raise it."""
+    """A report can't be uploaded or published. Only commands raise it."""
 
 
 class InputError(CanopyError):
@@ -158,7 +158,7 @@ class MalformedRequest(InputError):
 
 
 class HeadTooLarge(InputError):
-    """The request line and headers, or what a chunked body has beside its data, are over the limit."""
+    """The request line and headers, or the framing of a chunked body, are over the limit."""
 
     status = 431
     code = "head_too_large"
@@ -184,13 +184,13 @@ class AmbiguousRequestId(InputError):
 
 
 class StillBlind(InputError):
-    """A vote on one side of a comparison before the comparison has its ballot would tell which prompt it is."""
+    """A vote on one response of a comparison before its ballot could reveal which prompt made it."""
 
     code = "still_blind"
 
 
 class TooManyVoters(InputError):
-    """A response has votes of as many people as it takes from people who don't prove who they are."""
+    """A response has the most votes that it takes from unauthenticated people."""
 
     code = "too_many_voters"
 
@@ -245,33 +245,33 @@ class ExperimentNotFound(NotFound):
 
 
 class Unauthenticated(CanopyError):
-    """Nobody knows who asks, and this is not for everybody."""
+    """The request carries no valid identity, and this needs one."""
 
     status = 401
     code = "unauthenticated"
 
 
 class Forbidden(CanopyError):
-    """Canopy knows who asks, and they may not."""
+    """The identity is known but lacks permission."""
 
     status = 403
     code = "forbidden"
 
 
 class CrossOrigin(Forbidden):
-    """A page of another origin asked in the name of whoever looks at it, or had its own name point here to do so."""
+    """A page of another origin sent the request with the user's credentials, or by DNS rebinding."""
 
     code = "cross_origin"
 
 
 class IdentityRefused(Forbidden):
-    """Headers that say who asks came from elsewhere than the proxy, or say it in no clear way."""
+    """Identity headers came from elsewhere than the proxy, or are ambiguous."""
 
     code = "identity_refused"
 
 
 class UserForeign(Forbidden):
-    """The body names another user than the one who asks."""
+    """The body names another user than the authenticated one."""
 
     code = "user_foreign"
 
@@ -289,7 +289,7 @@ class ComparisonForeign(Forbidden):
 
 
 class RateLimited(CanopyError):
-    """This client has asked as often as it may for now."""
+    """The client has used up its rate for now."""
 
     status = 429
     code = "rate_limited"
@@ -303,36 +303,36 @@ class ComparisonExpired(CanopyError):
 
 
 class Overloaded(CanopyError):
-    """Canopy itself has as many generations as it may."""
+    """Canopy has as many generations or requests in progress as it may."""
 
     status = 503
     code = "overloaded"
 
 
 class ShuttingDown(CanopyError):
-    """The process ends before the generation could."""
+    """The process ended before the generation did."""
 
     status = 503
     code = "shutting_down"
 
 
 class ScansBusy(CanopyError):
-    """As many searches as may run at once are running."""
+    """The limit of concurrent searches is reached."""
 
     status = 503
     code = "scans_busy"
 
 
 class ScanTimeout(CanopyError):
-    """A search takes longer than one may."""
+    """A search took longer than allowed."""
 
     status = 503
     code = "scan_timeout"
 
 
 class StoreError(CanopyError):
-    """The store can't commit or read; the reason is a sentence that says why, and what to do."""
+    """The store can't commit or read; the reason says why, and what to do."""
 
     status = 503
     code = "store_unavailable"
-    told = "{}"
+    reason_format = "{}"

@@ -1,4 +1,4 @@
-"""The errors of a model server, and of the way to it."""
+"""Errors of the model server, and of the connection to it."""
 
 from canopy.base.errors.base import CanopyError
 
@@ -11,7 +11,7 @@ class ModelError(CanopyError):
 
 
 class ModelUnreachable(ModelError):
-    """No connection to the model server."""
+    """The model server can't be connected to."""
 
     status = 503
     code = "model_unreachable"
@@ -31,7 +31,7 @@ class ModelNotFound(ModelError):
 
 
 class MaxTokensRefused(ModelError):
-    """The model server allows no answer of that length."""
+    """The model server allows no answer of the requested length."""
 
 
 class ModelTimeout(ModelError):
@@ -42,13 +42,13 @@ class ModelTimeout(ModelError):
 
 
 class ModelReplyEmpty(ModelError):
-    """The model answered without a word."""
+    """The model's reply has no text."""
 
     code = "model_reply_empty"
 
 
 class ModelContentFiltered(ModelError):
-    """A filter at the model server refused the text, or stopped the answer to it."""
+    """A content filter of the model server refused the text or stopped the answer."""
 
     code = "model_content_filtered"
 

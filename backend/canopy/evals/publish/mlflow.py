@@ -16,9 +16,9 @@ from canopy.base.errors import PublishError
 from canopy.evals.report.figures import figures
 from canopy.evals.results import Run
 from canopy.outgoing import redirection
+from canopy.outgoing.bodies import json_of
 from canopy.outgoing.causes import Peer, why
 from canopy.outgoing.clients import client
-from canopy.outgoing.json_bodies import json_of
 
 _PROXIED = "mlflow-artifacts:/"  # artifacts that the server itself takes; others would need the storage's own client
 _RUN_TAG = "canopy.run_id"

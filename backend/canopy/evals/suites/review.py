@@ -9,8 +9,8 @@ import httpx
 from canopy.base.errors import ConfigError
 from canopy.evals.suites.editing import Document, save
 from canopy.outgoing import redirection
+from canopy.outgoing.bodies import json_of
 from canopy.outgoing.causes import Peer, why
-from canopy.outgoing.json_bodies import json_of
 
 _PAGE = 50
 

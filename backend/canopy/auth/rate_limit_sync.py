@@ -1,4 +1,4 @@
-"""Brings together what replicas count, through the store and beside the requests."""
+"""Shares rate-limit counts between replicas through the store, in the background."""
 
 import asyncio
 import hashlib
@@ -9,15 +9,15 @@ from canopy.auth.windows import WindowCount, Windows
 from canopy.base.errors import StoreError
 from canopy.store.auth.counted import Exchanged, SlotCount
 
-_PAUSE = 0.2  # seconds between two exchanges: by what comes in this time replicas may exceed a limit
+_PAUSE = 0.2  # seconds between two exchanges; replicas may exceed a limit by the requests of that time
 _AFTER_A_FAILURE = 5.0  # seconds
 _MOST = 500  # clients in one exchange
 
 
-class Sharing:
-    """Tells the store what clients were counted here, and learns what all replicas counted.
+class RateLimitSync:
+    """Sends this replica's counts to the store and applies the totals of all replicas.
 
-    No request waits for it. While the store fails, each replica's own counts go on.
+    No request waits for it. While the store fails, each replica uses its own counts.
     """
 
     def __init__(
@@ -31,8 +31,8 @@ class Sharing:
         self._failed = failed
 
     async def run(self) -> None:
-        """Exchange whenever there is something to tell, until cancelled."""
-        await self._share()  # for the database's clock
+        """Exchange whenever there are counts to share, until cancelled."""
+        await self._share()  # to learn the database's clock
         while True:
             await self._limits.due.wait()
             await asyncio.sleep(_PAUSE)
@@ -41,25 +41,25 @@ class Sharing:
                 await asyncio.sleep(_AFTER_A_FAILURE)
 
     async def _share(self) -> bool:
-        due = [(kind, it, count) for kind, it in self._limits.kinds() for count in it.take_due(_MOST)]
+        due = [(kind, it, count) for kind, it in self._limits.kinds() for count in it.take_unshared(_MOST)]
         try:
             exchanged = await self._exchange([_counted(*it) for it in due])
         except StoreError as error:
             for _, windows, count in due:
-                windows.give_back(count)
+                windows.put_back(count)
             self._limits.due.set()
             self._failed(error)
             return False
         self._limits.set_clock(exchanged.now)
         for (_, windows, count), (total, before) in zip(due, exchanged.totals, strict=True):
-            windows.learn(count, total, before)
+            windows.apply_total(count, total, before)
         if len(due) >= _MOST:
             self._limits.due.set()
         return True
 
 
 def _counted(kind: str, windows: Windows, count: WindowCount) -> SlotCount:
-    # A digest: whoever reads the database learns neither names nor addresses from it.
+    # A digest, so that the database holds neither names nor addresses.
     client = hashlib.blake2b(count.client.encode(errors="surrogatepass"), digest_size=16).hexdigest()
     expires_at = (count.window + 2) * windows.seconds + 60
     return SlotCount(f"{kind}/{windows.seconds}/{client}", count.window, count.cost, expires_at)
