@@ -26,6 +26,7 @@ CLUSTER = "tests/chart/test_advice.py::test_kubectl_takes_the_command"
 HELM = "tests/chart/test_advice.py::test_helm_takes_the_command"
 FLAGS = "tests/http/test_lab_page.py::test_two_columns_stream_and_the_choice_reveals_the_prompts"
 HERE = "tests/repo/test_advice.py::"
+FILES, SIGNED = "tests/repo/test_project_files.py::", "tests/repo/test_sbom.py::"
 EVALS = "tests/evals/test_"
 WHOLE_WAY = f"{EVALS}whole_way.py::test_a_complaint_becomes_a_test_that_the_better_prompt_passes"
 MERGE = "tests/cli/test_evals_merge.py::test_"
@@ -51,6 +52,9 @@ EXECUTED = {
     r"\S+: helm ": HELM,
     r"gitops/README.md: (sed|git (add|commit)|export) ": FORK,
     r"gitops/README.md: (VERSION=|\$EDITOR |git tag |gitops/promote.sh )": PROMOTED,
+    r"CONTRIBUTING.md: .venv/bin/pre-commit install": f"{FILES}test_a_commit_is_stopped_by_its_subject",
+    r"docs/releasing.md: VERSION=": f"{SIGNED}test_the_version_is_read_as_it_is_shown",
+    r"docs/releasing.md: cosign ": f"{SIGNED}test_what_is_signed_and_checked_is_a_digest",
     r"canopy-evals/pipeline/README.md: (sed|export) ": f"{HERE}test_the_pipelines_become_ones_own",
     r"\S+: curl .*/feature-flags": FLAGS,
     r"\S+: curl .*/feedback/export \| canopy evals merge": WHOLE_WAY,

@@ -100,14 +100,15 @@ def test_a_commit_is_stopped_by_its_subject(subject: str, tmp_path: Path) -> Non
     for file in (".pre-commit-config.yaml", "tools/commit-subject.sh"):
         (tmp_path / file).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / file, tmp_path / file)
-    (tmp_path / "message").write_text(subject)
-    stage = ("--hook-stage", "commit-msg", "--commit-msg-filename", "message")
-    env = os.environ | {"PRE_COMMIT_HOME": str(tmp_path / "home")}
-    for command in (["git", "init", "--quiet"], ["git", "add", "."]):
-        subprocess.run(command, cwd=tmp_path, check=True)
-    hook = [str(PROGRAMS / "pre-commit"), "run", "commit-subject", *stage]
-    done = subprocess.run(hook, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
-    assert (done.returncode == 0) is (len(subject) == 72), done.stdout
+    identity = {f"GIT_{role}_{part}": "a@b" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")}
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PRE_COMMIT_HOME": str(tmp_path / "home"), **identity}
+    for command in (["git", "init", "--quiet"], ["git", "add", "tools"], [str(PROGRAMS / "pre-commit"), "install"]):
+        subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, check=True)
+    subprocess.run(["git", "add", "."], cwd=tmp_path, check=True)
+    commit = ["git", "commit", "--message", subject]
+    done = subprocess.run(commit, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    assert (done.returncode == 0) is (len(subject) == 72), done.stderr
+    assert ("has 73 characters" in done.stderr + done.stdout) is (len(subject) == 73)
 
 
 def editor_rules() -> dict[str, dict[str, str]]:

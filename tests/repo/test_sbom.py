@@ -1,8 +1,10 @@
 """The image's bill of materials is what its standard asks for, and names what the image installs."""
 
 import json
+import shlex
 import subprocess
 import sys
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 from canopy import __version__
+from tests.support.advice import collected
 from tests.support.docs import ROOT
 from tools.sbom import packages
 
@@ -68,3 +71,42 @@ def test_what_is_for_another_platform_is_left_out() -> None:
         f"{name} \\\n{hashes}" for name in ("one[extra]==1.0", "two==2 ; sys_platform == 'win32'", "three==3 ; 1 == 1")
     ).replace(" ; 1 == 1", " ; sys_platform != 'win32'")
     assert [(one.name, len(one.digests)) for one in packages(lock)] == [("one", 2), ("three", 2)]
+
+
+def shown(program: str) -> list[list[str]]:
+    """The commands of the page on releases that begin so, as words."""
+    return [
+        shlex.split(advice.text)
+        for advice in collected()
+        if advice.where == "docs/releasing.md" and advice.text.startswith(program)
+    ]
+
+
+def test_the_version_is_read_as_it_is_shown() -> None:
+    (advice,) = [
+        one.text for one in collected() if one.where == "docs/releasing.md" and one.text.startswith("VERSION=")
+    ]
+    script = f'{advice}; echo "$VERSION"'
+    read = subprocess.run(["bash", "-euc", script], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert read.strip() == __version__
+
+
+# There is no cosign here, and no registry. These are its options, of version 3.
+OPTIONS = {
+    "sign": {"--yes"},
+    "attest": {"--yes", "--type", "--predicate"},
+    "verify": {"--certificate-identity", "--certificate-oidc-issuer"},
+    "verify-attestation": {"--type", "--certificate-identity", "--certificate-oidc-issuer"},
+}
+
+
+def test_what_is_signed_and_checked_is_a_digest() -> None:
+    commands = shown("cosign ")
+    assert [command[1] for command in commands] == list(OPTIONS)
+    makefile = (ROOT / "Makefile").read_text()
+    for _, verb, *words in commands:
+        assert words[-1] == "$IMAGE@$(cat digest)"
+        assert {word for word in words if word.startswith("-")} == OPTIONS[verb]
+        given = dict(pairwise(words))
+        assert given.get("--type", "cyclonedx") == "cyclonedx"
+        assert f"> {given.get('--predicate', 'build/')}" in makefile

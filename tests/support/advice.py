@@ -11,7 +11,7 @@ from tests.support.docs import ROOT
 
 PROGRAMS = (
     r"(?:canopy|make|helm|kubectl|oc|curl|git|psql|promtool|python3?|pip|openssl|sqlite3|argocd|opentelemetry-instrument"
-    r"|pg_dump|pg_restore|podman|docker|tkn|jq|sed|npm|apt-get)"
+    r"|pg_dump|pg_restore|podman|docker|cosign|pre-commit|tkn|jq|sed|npm|apt-get)"
 )
 _INLINE = re.compile(rf"`((?:\.venv/bin/)?{PROGRAMS} [^`]+)`")
 _FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
@@ -31,7 +31,8 @@ class Advice:
 
 def pages() -> list[Path]:
     """The pages that tell people what to do. The changelog and the decisions tell what was done."""
-    found = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    top = ("README", "CONTRIBUTING", "SECURITY")
+    found = [*(ROOT / f"{name}.md" for name in top), *(ROOT / "docs").glob("*.md")]
     return sorted(
         [*found, *(path for top in ("gitops", "helm", "bench", "canopy-evals") for path in (ROOT / top).rglob("*.md"))]
     )
