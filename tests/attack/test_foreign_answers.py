@@ -22,7 +22,8 @@ from canopy.inference import open_inference
 from canopy.inference.protocol import ChatRequest, Message
 from canopy.inference.scoring import ScoringApi
 from canopy.mlflow import delivery
-from canopy.mlflow.assessments import MlflowAnswer, MlflowClient
+from canopy.mlflow.assessments import Assessments
+from canopy.mlflow.client import Failure, MlflowError
 from canopy.mlflow.delivery import DeliveryWorker
 from canopy.outgoing.clients import client
 from canopy.store.opening import open_store
@@ -82,13 +83,22 @@ async def test_a_busy_model_server_that_names_no_time(value: str, status: int) -
     assert asked
 
 
+async def put(url: str) -> Failure | None:
+    """What becomes of an assessment that is sent there."""
+    assessments = Assessments(url, {})
+    try:
+        await assessments.put("0" * 32, "fb_1", STATED, sent=False)
+    except MlflowError as error:
+        return error.failure
+    finally:
+        await assessments.close()
+    return None
+
+
 @pytest.mark.parametrize("value", [value for value in TIMES if "\0" not in value])
 async def test_an_mlflow_that_names_no_time(value: str) -> None:
     async with answering(answer(503, b"", b"Retry-After: " + value.encode())) as (url, _):
-        mlflow = MlflowClient(url, {})
-        said = await mlflow.put("0" * 32, "fb_1", STATED, sent=False)
-        await mlflow.close()
-    assert said.result == "away"
+        assert await put(url) == "away"
 
 
 @pytest.mark.parametrize("name", BODIES)
@@ -97,10 +107,7 @@ async def test_an_mlflow_that_answers_anything(name: str, status: int) -> None:
     """It is an answer that delivers nothing, or one without more than a status."""
     headers = (b"Location: http://[", b"Content-Encoding: utf-8") if status == 302 else ()
     async with answering(answer(status, BODIES[name], *headers)) as (url, _):
-        mlflow = MlflowClient(url, {})
-        said = await mlflow.put("0" * 32, "fb_1", STATED, sent=False)
-        await mlflow.close()
-    assert said.result != "done" or name in ("halves of characters", "a long number")
+        assert await put(url) or name in ("halves of characters", "a long number")
 
 
 @pytest.mark.parametrize("name", BODIES)
@@ -161,7 +168,7 @@ async def test_an_error_that_nobody_thought_of(
 ) -> None:
     """Deliveries go on after it, with the one in which it happened."""
     kept, clock = store
-    owner: Any = MlflowClient if place == "put" else type(kept.deliveries)
+    owner: Any = Assessments if place == "put" else type(kept.deliveries)
     method = getattr(owner, place)
     failures: list[str] = []
 
@@ -196,11 +203,11 @@ async def test_an_outbox_that_nobody_looks_at(
         looked.append(await backlog(deliveries))
         return looked[0]
 
-    async def away(*_: Any, **__: Any) -> MlflowAnswer:
-        return MlflowAnswer("away")
+    async def away(*_: Any, **__: Any) -> None:
+        raise MlflowError("away", "It is away.")
 
     monkeypatch.setattr(type(kept.deliveries), "backlog", once)
-    monkeypatch.setattr(MlflowClient, "put", away)
+    monkeypatch.setattr(Assessments, "put", away)
     worker, metrics, _ = worker_of(tmp_path, kept, clock, "http://127.0.0.1:9")
     worker.start()
     async with asyncio.timeout(30):

@@ -18,7 +18,8 @@ from canopy.evals.run.backend import Backend
 from canopy.evals.suites.review import ReviewedAnswer, bad_answers
 from canopy.inference import open_inference
 from canopy.inference.protocol import ChatRequest, Message
-from canopy.mlflow.assessments import MlflowClient
+from canopy.mlflow.assessments import Assessments
+from canopy.mlflow.client import MlflowError
 from canopy.outgoing import redirection
 from canopy.outgoing.bodies import LARGEST_BODY, bound
 
@@ -79,12 +80,12 @@ async def test_an_mlflow_that_redirects() -> None:
         answering(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}") as (elsewhere, asked),
         answering(moved(elsewhere)) as (url, _),
     ):
-        client = MlflowClient(url, {"Authorization": "Bearer secret-token"})
-        answer = await client.delete("0" * 32, "fb_1")
-        await client.close()
+        assessments = Assessments(url, {"Authorization": "Bearer secret-token"})
+        with pytest.raises(MlflowError, match=elsewhere) as caught:
+            await assessments.delete("0" * 32, "fb_1")
+        await assessments.close()
     assert not asked
-    assert answer.result == "away"
-    assert elsewhere in answer.problem
+    assert caught.value.failure == "away"
 
 
 async def test_a_backend_that_redirects() -> None:
@@ -164,9 +165,11 @@ async def test_an_answer_without_an_end(head: str) -> None:
     """Reading ends at a bound, whatever the body claims to be."""
     answer = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n{head}\r\n".encode()
     async with answering(answer, b"x" * 65_536) as (url, _):
-        client = MlflowClient(url, {})
-        assert (await client.delete("0" * 32, "fb_1")).result == "away"
-        await client.close()
+        assessments = Assessments(url, {})
+        with pytest.raises(MlflowError) as caught:
+            await assessments.delete("0" * 32, "fb_1")
+        await assessments.close()
+        assert caught.value.failure == "away"
 
 
 @pytest.mark.parametrize("kind", ["application/json", "text/event-stream"])

@@ -13,8 +13,9 @@ from canopy.evals.results import Run
 from canopy.evals.run.backend import Backend
 from canopy.evals.suites.review import bad_answers
 from canopy.inference.llama_stack import LlamaStackInference
-from canopy.mlflow.assessments import MlflowClient
-from canopy.mlflow.traces import MlflowExporter
+from canopy.mlflow.assessments import Assessments
+from canopy.mlflow.client import MlflowError
+from canopy.mlflow.exporter import MlflowExporter
 from canopy.outgoing import certificates
 from canopy.outgoing.clients import client
 from canopy.outgoing.collector import collector_session
@@ -43,11 +44,13 @@ async def ask_model(url: str) -> None:
 
 
 async def ask_mlflow(url: str) -> None:
-    mlflow = MlflowClient(url, {"Authorization": "Bearer token"})
-    answer = await mlflow.delete("tr-1", "fb_1")
+    mlflow = Assessments(url, {"Authorization": "Bearer token"})
+    with pytest.raises(MlflowError) as caught:
+        await mlflow.delete("tr-1", "fb_1")
     await mlflow.close()
-    if "is not MLflow" not in answer.problem:  # what it says of the model server, which answers there
-        raise ConfigError(answer.problem)
+    problem = str(caught.value)
+    if "is not MLflow" not in problem:  # what it says of the model server, which answers there
+        raise ConfigError(problem)
 
 
 async def export_to_mlflow(url: str) -> None:

@@ -167,7 +167,7 @@ def test_a_run_is_in_the_workspace_that_is_named(reports: Path, mlflow: MlflowSe
 def test_an_mlflow_that_is_not_there_is_told_in_a_sentence_without_the_token(reports: Path) -> None:
     said = canopy("publish", reports, "--mlflow", "http://127.0.0.1:9", CANOPY_MLFLOW_TOKEN="s3cret")
     assert said.exit_code == 1
-    assert said.stderr.startswith("Error: MLflow at http://127.0.0.1:9 can't be reached. Nothing listens at MLflow's")
+    assert said.stderr.startswith("Error: http://127.0.0.1:9: MLflow does not answer. Nothing listens at MLflow's")
     assert "--mlflow" in said.stderr
     assert "s3cret" not in said.stderr
 

@@ -13,7 +13,7 @@ import httpx
 import orjson
 import pytest
 
-from canopy.mlflow.assessments import TIMEOUT
+from canopy.mlflow.client import TIMEOUT
 from tests.support.mlflow import MlflowServer
 from tests.support.model_server import FakeModelServer
 from tests.support.scraping import scrape
@@ -241,6 +241,23 @@ async def test_a_workspace_that_is_none_is_named_by_whatever_asks_mlflow(tmp_pat
             (spans,) = server.events("mlflow_spans_lost")
     told = "MLflow does not take the workspace that CANOPY_MLFLOW_WORKSPACE names: Workspace 'nobodys' not found"
     assert (prompt["error"], votes["problem"], spans["problem"]) == (told, told, told)
+
+
+async def test_without_an_sdk_it_is_told_once_that_there_are_no_traces_to_vote_on(tmp_path: Path) -> None:
+    wanted = {"mlflow": {"enabled": True, "url": "http://127.0.0.1:9"}}
+    async with (
+        FakeModelServer() as model,
+        running_server(tmp_path, wanted | {"LLAMA_STACK_URL": model.url}) as server,
+        httpx.AsyncClient(base_url=server.url, timeout=20) as client,
+    ):
+        (told,) = await server.event("mlflow_untraced")
+        asked = await client.post("/summarize", json={"prompt": "A text about trees.", "stream": False})
+        vote = {"request_id": asked.json()["request_id"], "rating": "thumbs_up"}
+        assert (await client.post("/feedback", json=vote)).is_success
+        assert "canopy_outbox_depth 0.0" in await scrape(client)
+    assert told["level"] == "warning"
+    assert "mlflow_trace_id" not in asked.json()
+    assert len(server.events("mlflow_untraced")) == 1
 
 
 async def test_a_vote_is_answered_while_mlflow_hangs_and_delivered_once_when_it_goes_on(loop: Loop) -> None:

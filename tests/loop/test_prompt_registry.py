@@ -165,7 +165,7 @@ async def test_the_last_known_text_serves_while_mlflow_is_away_and_after_a_resta
             mlflow.stop()
             (failure,) = await server.event("prompt_registry_failed")
             assert failure["version"] == 1
-            assert "doesn't answer" in failure["error"]
+            assert "does not answer" in failure["error"]
             assert await system_prompt(server, model) == "Known well."
             assert "canopy_prompt_registry_up 0.0" in await get(server, "/metrics")
         async with running_server(tmp_path, values(mlflow, model, name), env=ENV) as server:
@@ -214,10 +214,10 @@ async def test_without_any_version_the_values_own_text_serves(
 @pytest.mark.parametrize(
     ("answer", "complaint"),
     [
-        (b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n<p/>", "something else"),
-        (b"HTTP/1.1 200 OK\r\ncontent-length: 22\r\n\r\n" + b'{"registered_model":1}', "something else"),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n<p/>", "is not MLflow"),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 22\r\n\r\n" + b'{"registered_model":1}', "is not MLflow"),
         (b"HTTP/1.1 401 No\r\ncontent-length: 0\r\n\r\n", "status 401"),
-        (b"", "doesn't answer"),
+        (b"", "does not answer"),
     ],
 )
 async def test_whatever_else_answers_is_a_sentence_and_the_token_goes_nowhere_but_there(

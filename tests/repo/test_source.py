@@ -130,6 +130,13 @@ def test_one_place_makes_clients_of_http() -> None:
     assert {"httpx.Client", "httpx.AsyncClient", "requests.Session"} <= set().union(*made.values())
 
 
+def test_one_folder_asks_mlflow() -> None:
+    """Whoever needs something of MLflow's asks there, so that headers, refusals and errors are alike everywhere."""
+    package = ROOT / "backend" / "canopy"
+    asking = {path.relative_to(package).parts[0] for path in package.rglob("*.py") if "0/mlflow" in path.read_text()}
+    assert asking == {"mlflow"}
+
+
 @pytest.mark.parametrize(
     ("source", "clients"),
     [

@@ -3,14 +3,14 @@
 import asyncio
 import contextlib
 import logging
-import random
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
 from canopy.base.errors import StoreError
 from canopy.config.source import ConfigSource
-from canopy.mlflow.assessments import MlflowAnswer, MlflowClient
+from canopy.mlflow.assessments import Assessments
+from canopy.mlflow.client import MlflowError, backoff
 from canopy.store.outbox.deliveries import Deliveries, Delivery, DeliveryResult, Outcome
 from canopy.telemetry import Telemetry
 from canopy.telemetry.events import StoreFailed
@@ -22,7 +22,6 @@ _AT_ONCE = 16  # deliveries
 _LEASE = 60.0  # seconds; longer than a delivery with its two requests can take
 _POLL = 1.0  # seconds between two looks at the outbox
 _IDLE_POLL = 15.0  # the same while MLflow is not configured
-_FIRST_WAIT = 1.0  # seconds after the first failure, doubled with each
 _LONGEST_PAUSE = 60.0  # seconds that MLflow is left alone when it does not answer
 _LONGEST_WAIT = 900.0  # seconds between two tries for a trace that MLflow does not have
 _PATIENCE = 86_400_000_000  # microseconds after which a delivery that always fails is parked
@@ -35,7 +34,7 @@ def _now() -> int:
 
 
 class DeliveryWorker:
-    """One for each process. `run` works until `close`; several processes share the work through the leases."""
+    """Delivers from `start` to `close`, one worker for each process. Several processes share the work by leases."""
 
     def __init__(
         self,
@@ -50,13 +49,13 @@ class DeliveryWorker:
         self._telemetry = telemetry
         self._headers = headers
         self._clock = clock
-        self._client: tuple[str, MlflowClient] | None = None  # with its address
+        self._client: tuple[str, Assessments] | None = None  # with its address
         self._pauses = 0  # in a row
         self._ending = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin."""
+        """Begin to deliver, in a task of its own."""
         self._task = asyncio.create_task(self._run())
 
     async def close(self) -> None:
@@ -82,7 +81,7 @@ class DeliveryWorker:
                 await asyncio.wait_for(self._ending.wait(), pause)
 
     async def _round(self) -> float:
-        """Deliver what is due, up to a bound; the seconds until the next round."""
+        """Deliver what is due, up to a bound; return the seconds until the next round."""
         backlog = await self._deliveries.backlog()
         self._telemetry.metrics.outbox(backlog.depth, partial(self._age, backlog.oldest), backlog.parked)
         values = self._config.current.values.mlflow
@@ -92,70 +91,69 @@ class DeliveryWorker:
         if not backlog.due:
             return _POLL
         claimed = await self._deliveries.claim(_AT_ONCE, int(_LEASE * 1e6))
-        answers = await asyncio.gather(*(self._deliver(client, delivery) for delivery in claimed))
-        away = [answer for answer in answers if answer.result == "away"]
+        errors = await asyncio.gather(*(self._deliver(client, delivery) for delivery in claimed))
+        away = [error for error in errors if error and error.failure == "away"]
         if not away:
             self._pauses = 0
             return 0.0
-        pause = max(_backoff(self._pauses, _LONGEST_PAUSE), *(answer.retry_after or 0 for answer in away))
+        pause = max(backoff(self._pauses, _LONGEST_PAUSE), *(error.retry_after or 0 for error in away))
         if self._pauses == 0:
-            self._telemetry.emit(MlflowAway(away[0].problem))
+            self._telemetry.emit(MlflowAway(str(away[0])))
         self._pauses += 1
         return pause
 
     def _age(self, oldest: int | None) -> float:
-        """Seconds that it has waited by now, also when no round has come to an end since."""
+        """Return how many seconds ago that was by now, also when no round has come to an end since."""
         return max((self._clock() - oldest) / 1e6, 0.0) if oldest is not None else 0.0
 
-    async def _deliver(self, client: MlflowClient, it: Delivery) -> MlflowAnswer:
-        """One delivery, settled however it ends."""
-        answer = MlflowAnswer("away", "The process ended.")
+    async def _deliver(self, client: Assessments, it: Delivery) -> MlflowError | None:
+        """Try a delivery and settle it however that ends; return why it failed, if it did."""
+        error: MlflowError | None = MlflowError("away", "The process ended.")
         try:
-            answer = await _send(client, it)
+            error = await _send(client, it)
         except Exception:  # noqa: BLE001  # whatever it is, it is this delivery's alone; it is logged
             _log.exception("A delivery to MLflow failed in a way that nobody thought of.")
-            answer = MlflowAnswer("failed", "The delivery failed in a way that nobody thought of; the log has it.")
+            error = MlflowError("failed", "The delivery failed in a way that nobody thought of; the log has it.")
         finally:
-            settled = self._judge(it, answer)
+            settled = self._judge(it, error)
             await self._deliveries.settle(settled)
             self._telemetry.emit(DeliveryEnded(settled.outcome, it.subject, it.trace_id, settled.problem))
             if settled.outcome == "parked":
-                self._telemetry.emit(DeliveryParked(it.subject, it.trace_id, answer.problem))
-        return answer
+                self._telemetry.emit(DeliveryParked(it.subject, it.trace_id, settled.problem or ""))
+        return error
 
-    def _judge(self, it: Delivery, answer: MlflowAnswer) -> DeliveryResult:
+    def _judge(self, it: Delivery, error: MlflowError | None) -> DeliveryResult:
         now = self._clock()
 
         def ended(outcome: Outcome, due_at: int | None = None) -> DeliveryResult:
-            return DeliveryResult(it.subject, it.claim, it.revision, outcome, due_at, answer.problem or None)
+            problem = str(error) if error else None
+            return DeliveryResult(it.subject, it.claim, it.revision, outcome, due_at, problem)
 
-        if answer.result == "done":
+        if error is None:
             return ended("delivered" if it.stated is not None else "removed")
-        if answer.result == "away":
+        if error.failure == "away":
             return ended("released", now)
-        if answer.result == "refused" or now - it.waiting_since > _PATIENCE:
+        if error.failure == "refused" or now - it.waiting_since > _PATIENCE:
             return ended("parked")
-        return ended("later", now + int(_backoff(it.failures, _LONGEST_WAIT) * 1e6))
+        return ended("later", now + int(backoff(it.failures, _LONGEST_WAIT) * 1e6))
 
-    async def _use(self, url: str | None) -> MlflowClient | None:
-        """The client of this address, in the place of one of another."""
+    async def _use(self, url: str | None) -> Assessments | None:
+        """Return the client for this address, and close the one for another; None where there is no address."""
         known, client = self._client or (None, None)
         if known == url:
             return client
         if client is not None:
             await client.close()
-        self._client = (url, MlflowClient(url, self._headers)) if url is not None else None
+        self._client = (url, Assessments(url, self._headers)) if url is not None else None
         return self._client[1] if self._client else None
 
 
-async def _send(client: MlflowClient, it: Delivery) -> MlflowAnswer:
-    if it.stated is not None:
-        return await client.put(it.trace_id, it.subject, it.stated, sent=it.sent)
-    if it.sent:
-        return await client.delete(it.trace_id, it.subject)
-    return MlflowAnswer("done")  # MLflow was never told
-
-
-def _backoff(failures: int, longest: float) -> float:
-    """Seconds, doubling and with jitter, so that replicas don't come back all at once."""
-    return min(_FIRST_WAIT * 2.0 ** min(failures, 20), longest) * random.uniform(0.5, 1)  # noqa: S311  # no secret
+async def _send(client: Assessments, it: Delivery) -> MlflowError | None:
+    try:
+        if it.stated is not None:
+            await client.put(it.trace_id, it.subject, it.stated, sent=it.sent)
+        elif it.sent:  # else MLflow was never told
+            await client.delete(it.trace_id, it.subject)
+    except MlflowError as error:
+        return error
+    return None

@@ -10,17 +10,13 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from canopy.base.errors import StoreError
 from canopy.config.registered_prompts import PromptSource, RegisteredPrompt, optional_sources, sources
 from canopy.config.source import ConfigSource
 from canopy.config.summaries import ARMS, SystemPrompt
-from canopy.mlflow.assessments import MLFLOW, workspace_problem
-from canopy.outgoing import redirection
-from canopy.outgoing.causes import why
-from canopy.outgoing.clients import async_client
+from canopy.mlflow.client import AsyncMlflowClient, MlflowError
 from canopy.store.protocol import Store
 from canopy.telemetry import Telemetry
 from canopy.telemetry.events import StoreFailed
@@ -32,7 +28,7 @@ _VARIABLE = re.compile(r"\{\{\s*[A-Za-z_][\w.]*\s*\}\}")
 
 
 class RegistryError(Exception):
-    """The registry gave no prompt; the message is a sentence without credentials."""
+    """The registry gave no prompt that can be used; the message is a sentence without credentials."""
 
 
 class _Alias(BaseModel):
@@ -104,7 +100,7 @@ class PromptRegistry:
             return
         names = {source.name: [it for it in wanted.values() if it.name == source.name] for source in wanted.values()}
         optional = optional_sources(values)
-        async with async_client(str(values.mlflow.url), headers=self._headers, timeout=_TIMEOUT) as client:
+        async with AsyncMlflowClient(str(values.mlflow.url), self._headers, timeout=_TIMEOUT) as client:
             looks = await asyncio.gather(*(_look(client, its, self._known, optional) for its in names.values()))
         self._told({source: sentence for look in looks for source, sentence in look.failures.items()})
         found = {source: prompt for look in looks for source, prompt in look.found.items()}
@@ -152,7 +148,7 @@ class _Look(NamedTuple):
 
 
 async def _look(
-    client: httpx.AsyncClient,
+    client: AsyncMlflowClient,
     wanted: Sequence[PromptSource],
     known: Mapping[PromptSource, RegisteredPrompt],
     optional: Collection[PromptSource],
@@ -185,7 +181,7 @@ async def _look(
     return look
 
 
-async def _text(client: httpx.AsyncClient, name: str, call: str, **which: str) -> RegisteredPrompt:
+async def _text(client: AsyncMlflowClient, name: str, call: str, **which: str) -> RegisteredPrompt:
     """The version that a call of MLflow's gives. Raises RegistryError, also for what can't be a system prompt."""
     given = (await _get(client, _FoundVersion, call, name=name, **which)).model_version
     tags = {tag.key: tag.value for tag in given.tags}
@@ -205,23 +201,11 @@ async def _text(client: httpx.AsyncClient, name: str, call: str, **which: str) -
         raise RegistryError(f"{reference} in the registry can't be used: {error.errors()[0]['msg']}.") from error
 
 
-async def _get[T: BaseModel](client: httpx.AsyncClient, answer: type[T], call: str, **params: str) -> T:
+async def _get[T: BaseModel](client: AsyncMlflowClient, answer: type[T], call: str, **params: str) -> T:
     try:
-        response = await client.get(f"/api/2.0/mlflow/{call}", params=params)
-    except httpx.HTTPError as error:
-        raise RegistryError(
-            f"MLflow's prompt registry doesn't answer. {why(error, MLFLOW, str(client.base_url))}"
-        ) from error
-    if problem := workspace_problem(response):
-        raise RegistryError(problem)
-    if response.status_code == 404:
-        raise RegistryError(f"MLflow's registry has no prompt {'/'.join(f'`{value}`' for value in params.values())}.")
-    location = response.headers.get("location")
-    if moved := redirection(response.status_code, location, str(response.url), "`mlflow.url`"):
-        raise RegistryError(f"MLflow's prompt registry answers elsewhere. {moved}")
-    if response.is_error:
-        raise RegistryError(f"MLflow's prompt registry answers with status {response.status_code}.")
-    try:
-        return answer.model_validate_json(response.content)
-    except ValidationError as error:
-        raise RegistryError("MLflow's prompt registry answers with something else than a prompt.") from error
+        return await client.ask(answer, "GET", f"/api/2.0/mlflow/{call}", params=params)
+    except MlflowError as error:
+        if error.failure == "missing":
+            named = "/".join(f"`{value}`" for value in params.values())
+            raise RegistryError(f"MLflow's registry has no prompt {named}.") from error
+        raise RegistryError(str(error)) from error

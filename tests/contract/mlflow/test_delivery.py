@@ -81,11 +81,16 @@ type Round = Callable[[], Awaitable[Backlog]]
 
 
 @pytest.fixture
-def deliver(tmp_path: Path, store: Store, clock: Clock, mlflow_answers: Answers) -> Round:
+def log() -> BytesIO:
+    return BytesIO()
+
+
+@pytest.fixture
+def deliver(tmp_path: Path, store: Store, clock: Clock, mlflow_answers: Answers, log: BytesIO) -> Round:
     """One round of a worker; the backlog after it."""
     values = tmp_path / "values.yaml"
     values.write_text(yaml.safe_dump({"mlflow": {"enabled": True, "url": mlflow_answers.url}}))
-    telemetry = Telemetry(Logs("error", BytesIO()), Metrics(), Traces())
+    telemetry = Telemetry(Logs("error", log), Metrics(), Traces())
 
     async def one_round() -> Backlog:
         mlflow_answers.arrived.clear()
@@ -148,13 +153,22 @@ async def test_what_mlflow_says_of_the_workspace_is_told_and_leaves_everything_d
 
 @pytest.mark.parametrize("status", [400, 413, 422])
 async def test_what_mlflow_refuses_is_parked(
-    deliver: Round, store: Store, mlflow_answers: Answers, status: int
+    deliver: Round, store: Store, mlflow_answers: Answers, log: BytesIO, status: int
 ) -> None:
     mlflow_answers.status = status
     backlog = await deliver()
     assert (backlog.depth, backlog.parked) == (0, 1)
     (parked,) = await store.deliveries.waiting(10, parked=True)
     assert parked.problem == f"MLflow refuses the assessment with status {status}."
+    (line,) = [orjson.loads(line) for line in log.getvalue().splitlines()]
+    told = {name: line[name] for name in ("event", "level", "subject", "generation_trace_id", "problem")}
+    assert told == {
+        "event": "mlflow_delivery_parked",
+        "level": "error",
+        "subject": parked.subject,
+        "generation_trace_id": parked.trace_id,
+        "problem": parked.problem,
+    }
 
 
 @pytest.mark.parametrize("status", [404, 500])

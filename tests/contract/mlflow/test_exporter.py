@@ -1,0 +1,120 @@
+"""What becomes of spans by the answers of the server at `mlflow.url`."""
+
+import threading
+from collections.abc import Generator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import MappingProxyType
+from typing import override
+
+import pytest
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SpanExportResult
+
+from canopy.mlflow.exporter import MlflowExporter
+
+EXPERIMENT = b'{"experiment": {"experiment_id": "1"}}'
+REFUSED = "a span that is refused"
+
+
+class Receiver(ThreadingHTTPServer):
+    """Knows the experiment, and refuses every batch with a span of one name. It notes the headers of every request."""
+
+    daemon_threads = True
+
+    def __init__(self, page: bytes = EXPERIMENT, status: int = 400, found: int = 200, answer: bytes = b"") -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.page = page  # of the experiment, and whether it is `found`
+        self.found = found
+        self.status = status  # of what is refused
+        self.answer = answer  # to what is taken
+        self.taken = 0  # batches
+        self.headers: list[str] = []
+        self.url = f"http://127.0.0.1:{self.server_port}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Receiver
+
+    def do_GET(self) -> None:
+        self.server.headers.append(str(self.headers))
+        self._answer(self.server.found, self.server.page)
+
+    def do_POST(self) -> None:
+        self.server.headers.append(str(self.headers))
+        sent = self.rfile.read(int(self.headers["Content-Length"]))
+        refused = REFUSED.encode() in sent or self.path.endswith("/create")
+        self.server.taken += not refused
+        self._answer(self.server.status if refused else 200, b"{}" if refused else self.server.answer)
+
+    @override
+    def log_message(self, format: str, *args: object) -> None:
+        """A test's output is its own."""
+
+    def _answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@pytest.fixture
+def receiver(request: pytest.FixtureRequest) -> Generator[Receiver]:
+    with Receiver(**getattr(request, "param", {})) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def export(
+    receiver: Receiver, *names: str, hurry: bool = False, headers: Mapping[str, str] = MappingProxyType({})
+) -> tuple[SpanExportResult, list[tuple[int, str]]]:
+    """What an exporter makes of spans of these names, and what it gave up."""
+    tracer = TracerProvider(shutdown_on_exit=False).get_tracer("test")
+    spans = [tracer.start_span(name) for name in names]
+    lost: list[tuple[int, str]] = []
+    exporter = MlflowExporter(receiver.url, "canopy", headers, lambda count, problem: lost.append((count, problem)))
+    if hurry:
+        exporter.hurry()
+    try:
+        return exporter.export([span for span in spans if isinstance(span, ReadableSpan)]), lost
+    finally:
+        exporter.shutdown()
+
+
+@pytest.mark.parametrize("receiver", [{"status": 400}, {"status": 413}], indirect=True)
+def test_a_span_that_is_refused_takes_none_of_its_batch_with_it_and_holds_nothing_up(receiver: Receiver) -> None:
+    result, lost = export(receiver, "one", "two", REFUSED, "four", "five")
+    assert result is SpanExportResult.FAILURE
+    assert lost == [(1, f"MLflow refuses the span with status {receiver.status}.")]
+    assert receiver.taken == 2  # the half before it, and what stood behind it
+
+
+SIGN_IN = b"<html>Sign in</html>"
+
+
+@pytest.mark.parametrize("receiver", [{"page": SIGN_IN}, {"page": b"[]"}, {"answer": SIGN_IN}], indirect=True)
+def test_spans_that_something_else_answered_are_counted_as_lost(receiver: Receiver) -> None:
+    assert export(receiver, "one", "two", hurry=True) == (
+        SpanExportResult.FAILURE,
+        [(2, "What answers at `mlflow.url`, with status 200, is not MLflow.")],
+    )
+    assert receiver.taken == (1 if receiver.answer else 0)
+
+
+@pytest.mark.parametrize("receiver", [{"page": b'{"error_code": "MISSING"}', "found": 404}], indirect=True)
+def test_an_experiment_that_mlflow_refuses_to_make_is_no_fault_of_the_spans(receiver: Receiver) -> None:
+    """They wait, all of them, until its name in the values is put right."""
+    lost = [(2, "MLflow answers with status 400.")]
+    assert export(receiver, "one", "two", hurry=True) == (SpanExportResult.FAILURE, lost)
+
+
+def test_what_the_collector_is_sent_mlflow_is_not(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenTelemetry's own exporter adds the headers of its variables to those it is given, whatever it is to ask."""
+    for variable in ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS"):
+        monkeypatch.setenv(variable, "x-tenant=the-collectors,authorization=Bearer the-collectors")
+    result, _ = export(receiver, "one", headers={"X-MLFLOW-WORKSPACE": "team"})
+    assert result is SpanExportResult.SUCCESS
+    assert len(receiver.headers) == 2
+    assert all("team" in headers and "the-collectors" not in headers for headers in receiver.headers)

@@ -1,0 +1,76 @@
+"""What becomes of a run by what MLflow says of it."""
+
+import threading
+from collections.abc import Generator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import override
+
+import pytest
+
+from canopy.base.errors import PublishError
+from canopy.evals.publish import mlflow
+from canopy.evals.results import Run
+
+BUSY = 503
+REFUSED = b'{"error_code": "INVALID_PARAMETER_VALUE", "message": "An experiment has another name."}'
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """MLflow as it is when it is busy, and then refuses whatever it is asked."""
+
+    asked = 0
+    busy: int  # requests that are told to come back
+
+    def do_GET(self) -> None:
+        type(self).asked += 1
+        busy = self.asked <= self.busy
+        self.send_response(BUSY if busy else 400)
+        if busy:
+            self.send_header("Retry-After", "7")
+        self.send_header("Content-Length", "0" if busy else str(len(REFUSED)))
+        self.end_headers()
+        if not busy:
+            self.wfile.write(REFUSED)
+
+    @override
+    def log_message(self, format: str, *args: object) -> None:
+        """A test's output is its own."""
+
+
+@pytest.fixture
+def server(request: pytest.FixtureRequest) -> Generator[ThreadingHTTPServer]:
+    handler = type("Handler", (_Handler,), {"busy": request.param})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as it:
+        thread = threading.Thread(target=it.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield it
+        it.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """For how long it was waited, which takes no time here."""
+    waits: list[float] = []
+    monkeypatch.setattr("canopy.evals.publish.mlflow.time.sleep", waits.append)
+    return waits
+
+
+@pytest.mark.parametrize(
+    ("server", "waited", "sentence"),
+    [
+        (1, [7], "MLflow answers with status 400. It says: An experiment has another name."),
+        (99, [7, 7, 7], "MLflow answers with status 503."),
+    ],
+    indirect=["server"],
+)
+def test_a_busy_mlflow_is_asked_again_when_it_said_and_a_refusal_is_told_in_its_words(
+    server: ThreadingHTTPServer, waits: list[float], waited: list[float], sentence: str, tmp_path: Path
+) -> None:
+    url = f"http://127.0.0.1:{server.server_port}"
+    run: Run = Run.__new__(Run)  # nothing of it is asked for before the experiment is found
+    with pytest.raises(PublishError) as caught:
+        mlflow.publish(run, tmp_path, url=url, experiment="x", headers={})
+    assert caught.value.sentence == f"{url}: {sentence}"
+    assert waits == waited
