@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from canopy import __version__
 from tests.support import image
 from tests.support.model_server import FakeModelServer
 
@@ -149,6 +150,14 @@ def test_no_build_tool_and_no_test_tool_is_in_it(venv: Path) -> None:
     there = {path.name.partition("-")[0] for path in venv.glob("lib/python3*/site-packages/*.dist-info")}
     assert "canopy" in there
     assert there & {"pip", "setuptools", "wheel", "uv", "pytest", "mypy", "ruff"} == set()
+
+
+def test_the_wheel_has_the_version_and_the_licence(venv: Path) -> None:
+    (about,) = venv.glob("lib/python3*/site-packages/canopy-*.dist-info")
+    said = (about / "METADATA").read_text().splitlines()
+    assert f"Version: {__version__}" in said
+    assert "License-Expression: Apache-2.0" in said
+    assert (about / "licenses/LICENSE").read_text() == (image.ROOT / "LICENSE").read_text()
 
 
 def test_its_packages_run_on_the_base_images_c_library(venv: Path) -> None:

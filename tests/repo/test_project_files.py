@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,15 @@ def test_a_commit_is_stopped_by_its_subject(subject: str, tmp_path: Path) -> Non
     done = subprocess.run(commit, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
     assert (done.returncode == 0) is (len(subject) == 72), done.stderr
     assert ("has 73 characters" in done.stderr + done.stdout) is (len(subject) == 73)
+
+
+def test_everything_that_is_shipped_says_the_licence() -> None:
+    assert re.search(r"Apache License\s+Version 2\.0, January 2004", (ROOT / "LICENSE").read_text())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert (project["license"], project["license-files"]) == ("Apache-2.0", ["LICENSE"])
+    chart = yaml.safe_load((ROOT / "helm/canopy/Chart.yaml").read_text())
+    assert chart["annotations"]["artifacthub.io/license"] == "Apache-2.0"
+    assert 'org.opencontainers.image.licenses="Apache-2.0"' in (ROOT / "Dockerfile").read_text()
 
 
 def editor_rules() -> dict[str, dict[str, str]]:
