@@ -25,6 +25,7 @@ import yaml
 
 from canopy.cli import main
 from canopy.store.opening import open_store
+from tests.support import forking
 from tests.support.backend_server import FakeBackend
 from tests.support.eval_runs import a_run, passed
 from tests.support.judging import JUDGE
@@ -116,11 +117,27 @@ class Place:
                 typed += [param.opts[0]] * is_option + [value.format(backend=self._backend)] * bool(value)
         return [sys.executable, "-m", "canopy", *typed]
 
-    async def start(self, command: Sequence[str], env: Mapping[str, str] | None = None, **streams: Any) -> Process:
-        """The process, in a folder of its own, with whatever isn't said otherwise from and to pipes or nowhere."""
+    def _own_folder(self) -> Path:
         self._number += 1
         folder = self._folder.with_name(f"{self._folder.name}-{self._number}")
         shutil.copytree(self._folder, folder)
+        return folder
+
+    async def run(
+        self,
+        name: str,
+        given: Mapping[str, str] | None = None,
+        env: Mapping[str, str] | None = None,
+        out: int | None = None,
+    ) -> tuple[int, str, str]:
+        """The command's end in a folder of its own: its status, and what it said."""
+        command = self.command(name, given)[3:]
+        done = await asyncio.to_thread(forking.run, command, self._own_folder(), {**self._env, **(env or {})}, 120, out)
+        return done.returncode, done.stdout, done.stderr
+
+    async def start(self, command: Sequence[str], env: Mapping[str, str] | None = None, **streams: Any) -> Process:
+        """The process, started anew, with whatever isn't said otherwise from and to pipes or nowhere."""
+        folder = self._own_folder()
         defaults: dict[str, Any] = {"stdin": DEVNULL, "stdout": PIPE, "stderr": PIPE}
         return await asyncio.create_subprocess_exec(
             *command, cwd=folder, env={**self._env, **(env or {})}, **(defaults | streams)
@@ -176,10 +193,9 @@ async def test_the_reader_goes(place: Place, name: str) -> None:
     """`| head`, and `>&-`: neither is an error."""
     reading, writing = os.pipe()
     os.close(reading)
-    piped = await place.start(place.command(name), stdout=writing)
-    os.close(writing)
     closed = await place.start(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *place.command(name)])
-    status, _, errors = await ended(piped)
+    status, _, errors = await place.run(name, out=writing)
+    os.close(writing)
     assert (status, is_plain(errors)) == (0, True), errors
     assert (await ended(closed))[0] == 0
 
@@ -188,10 +204,9 @@ async def test_the_reader_goes(place: Place, name: str) -> None:
 async def test_there_is_no_room(place: Place, name: str) -> None:
     """For the output, which is an error with a sentence, and for files."""
     full = os.open("/dev/full", os.O_WRONLY)
-    screen = await place.start(place.command(name), stdout=full)
-    os.close(full)
     files = await place.start(place.command(name), preexec_fn=no_room)
-    status, _, errors = await ended(screen)
+    status, _, errors = await place.run(name, out=full)
+    os.close(full)
     assert is_plain(errors)
     assert ("No space left on device" in errors) == (status != 0), errors
     status, output, errors = await ended(files)
@@ -243,9 +258,8 @@ async def test_ctrl_c_while_the_reader_sleeps(place: Place, name: str) -> None:
 @pytest.mark.parametrize(("name", "parameter"), FILE_PARAMETERS)
 async def test_a_file_is_not_what_it_should_be(place: Place, name: str, parameter: str) -> None:
     kinds = FILES if (name, parameter) in WRITTEN else FILES.keys() - {"below a file"}
-    runs = {kind: await place.start(place.command(name, {parameter: FILES[kind]})) for kind in kinds}
-    for kind, process in runs.items():
-        status, _, errors = await ended(process)
+    for kind in kinds:
+        status, _, errors = await place.run(name, {parameter: FILES[kind]})
         assert is_plain(errors), (kind, errors)
         assert (status == 0) or (errors.strip() and status in (1, 2)), (kind, status, errors)
         assert "Errno" not in errors
@@ -261,9 +275,8 @@ BAD_STORES = [{"CANOPY_STORE_URL": f"sqlite:///{place}"} for place in ("folder",
 async def test_the_values_or_the_store_are_not_what_they_should_be(
     place: Place, name: str, wrong: list[dict[str, str]]
 ) -> None:
-    runs = [(env, await place.start(place.command(name), env)) for env in wrong]
-    for env, process in runs:
-        status, output, errors = await ended(process)
+    for env in wrong:
+        status, output, errors = await place.run(name, env=env)
         assert (status, output, is_plain(errors)) == (1, "", True), (env, errors)
         assert errors.startswith("Error: ")
         assert errors.endswith(".\n")

@@ -14,7 +14,8 @@ from canopy.evals.scorers.judge import _AGAIN
 from canopy.evals.scorers.patterns import Pattern
 from canopy.evals.scorers.rubric import LADDER, recognized
 from tests.evals.test_run import TEXT, report
-from tests.support.backend_server import FakeBackend, canopy
+from tests.support.backend_server import FakeBackend
+from tests.support.commands import canopy
 from tests.support.model_scripts import Script
 from tests.support.model_server import FakeModelServer
 

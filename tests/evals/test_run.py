@@ -18,7 +18,8 @@ from canopy.evals.results import CaseResult, Run
 from canopy.evals.run.backend import Backend
 from canopy.evals.run.evaluation import Evaluation
 from canopy.evals.run.plan import make_plan
-from tests.support.backend_server import DONE, Answer, FakeBackend, canopy, delta, event, running_canopy
+from tests.support.backend_server import DONE, Answer, FakeBackend, delta, event, running_canopy
+from tests.support.commands import canopy
 from tests.support.model_scripts import Script
 from tests.support.model_server import FakeModelServer
 from tests.support.server import running_server

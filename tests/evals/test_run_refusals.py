@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.evals.test_run import GOOD, TEXT, evaluated, suite
-from tests.support.backend_server import FLAGS, Answer, FakeBackend, canopy
+from tests.support.backend_server import FLAGS, Answer, FakeBackend
+from tests.support.commands import canopy
 
 
 async def test_what_was_not_answered_leaves_the_run_undecided_and_is_asked_again(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from canopy.judges.judging import Judging, Unanswered
 from canopy.store.opening import open_store
 from canopy.telemetry import Traces
 from tests.contract.store.records import a_generation
-from tests.support.backend_server import canopy
+from tests.support.commands import canopy
 from tests.support.judging import JUDGE, labels
 from tests.support.model_quirks import ANSWER, ANSWERS, FAILURES, UNOPENED
 from tests.support.model_scripts import Script

@@ -11,12 +11,13 @@ The last answer of a prompt is used again and again; prompts without one get `EC
 import asyncio
 import dataclasses
 import json
-import os
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Self
+
+from tests.support.commands import without_own
 
 FLAGS = {"config_revision": "0123456789ab", "flags": {"summarize": {"enabled": True, "reason": "On."}}}
 
@@ -140,28 +141,17 @@ class FakeBackend:
             await asyncio.Event().wait()
 
 
-async def canopy(
-    *arguments: str | Path, env: dict[str, str] | None = None, cwd: Path | None = None
-) -> tuple[int, str, str]:
-    """Run the command: its exit status, standard output and standard error."""
-    async with running_canopy(*arguments, env=env, cwd=cwd) as process:
-        output, errors = await process.communicate()
-        assert process.returncode is not None
-        return process.returncode, output.decode(), errors.decode()
-
-
 @asynccontextmanager
 async def running_canopy(
     *arguments: str | Path, env: dict[str, str] | None = None, cwd: Path | None = None
 ) -> AsyncGenerator[asyncio.subprocess.Process]:
     """The command while it runs; it is ended if it still does in the end."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("CANOPY_")}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "canopy",
         *map(str, arguments),
-        env=inherited | (env or {}),
+        env=without_own() | (env or {}),
         cwd=cwd,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,

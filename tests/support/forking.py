@@ -1,21 +1,27 @@
-"""A process that has imported the server already, and forks to become one: what a start costs is the start alone.
+"""A process that has imported Canopy already, and forks to become the command: what a start costs is the start alone.
 
-What a server's process does from `main` on is the same as after `python -m canopy serve`. What the interpreter makes of
-its environment, and what the imports cost, isn't: a server that depends on those is started anew.
+What a process does from `main` on is the same as after `python -m canopy`. What the interpreter and the libraries make
+of their environment when they are loaded, and what the imports cost, isn't: what depends on those is started anew.
 """
 
 import asyncio
+import atexit
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from typing import NoReturn
 
 from canopy.__main__ import main
 
@@ -23,13 +29,31 @@ LARGEST = 2**20  # bytes of a request: an environment and a folder
 IMPORTED = (
     "alembic.command",
     "alembic.context",
+    "canopy.cli.evals_progress",
+    "canopy.cli.evals_summary",
+    "canopy.cli.pictures",
     "canopy.cli.serve",
+    "canopy.config.files",
+    "canopy.evals.publish.mlflow",
+    "canopy.evals.publish.upload",
+    "canopy.evals.report.html",
+    "canopy.evals.report.junit",
+    "canopy.evals.run.runner",
+    "canopy.evals.run.speed",
+    "canopy.evals.suites.merge",
+    "canopy.evals.suites.review",
+    "canopy.experiments.simulation",
     "canopy.inference.upstream",
+    "canopy.judges.run",
     "canopy.server",
     "canopy.store.engine.postgres",
     "canopy.store.engine.sqlite",
     "canopy.store.sqlstore",
+    "obstore.store",
+    "rich.progress",
 )
+# What is read while a command runs. Anything else may mean something to what is loaded before.
+READ_LATE = ("CANOPY_", "AWS_", "PYTEST_")
 
 
 class Forked:
@@ -60,32 +84,79 @@ class Forked:
         return self.returncode
 
 
-async def fork(arguments: list[str], folder: Path, environment: Mapping[str, str], out: int, err: int) -> Forked:
+def begins_alike(environment: Mapping[str, str]) -> bool:
+    """Whether a process with this environment would be loaded as the one that forks was."""
+    differing = {name for name, _ in environment.items() ^ _server().environment.items()}
+    return all(name.startswith(READ_LATE) for name in differing)
+
+
+async def fork(arguments: Sequence[str], folder: Path, environment: Mapping[str, str], out: int, err: int) -> Forked:
     """Run `canopy` with these arguments in a process that starts with everything imported."""
-    reading, writing = os.pipe()
     reader = asyncio.StreamReader()
     transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(reading, "rb", 0)
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(_ask(arguments, folder, environment, out, err), "rb", 0)
     )
-    request = json.dumps([arguments, str(folder), dict(environment)]).encode()
-    assert len(request) < LARGEST
-    socket.send_fds(_server()[0], [request], [out, err, writing])
-    os.close(writing)
     return Forked(int(await reader.readline()), reader, transport)
 
 
+def run(
+    arguments: Sequence[str], folder: Path, environment: Mapping[str, str], within: float, out: int | None = None
+) -> subprocess.CompletedProcess[str]:
+    """The same to its end, and what it says, unless standard output goes to the descriptor `out`.
+
+    Raises TimeoutExpired after `within` seconds.
+    """
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        out = output.fileno() if out is None else out
+        with os.fdopen(_ask(arguments, folder, environment, out, errors.fileno()), "rb", 0) as status:
+            pid = int(status.readline())
+            if not select.select([status], [], [], within)[0]:
+                os.kill(pid, signal.SIGKILL)
+                raise subprocess.TimeoutExpired(["canopy", *arguments], within)
+            code = int(status.readline())
+        output.seek(0)
+        errors.seek(0)
+        return subprocess.CompletedProcess(["canopy", *arguments], code, output.read().decode(), errors.read().decode())
+
+
+def _ask(arguments: Sequence[str], folder: Path, environment: Mapping[str, str], out: int, err: int) -> int:
+    """Where the process id is to be read and, when it has ended, the status."""
+    reading, writing = os.pipe()
+    request = json.dumps([arguments, str(folder), dict(environment)]).encode()
+    assert len(request) < LARGEST
+    socket.send_fds(_server().requests, [request], [out, err, writing])
+    os.close(writing)
+    return reading
+
+
+@dataclass(frozen=True)
+class _Server:
+    """The process that forks, which ends when we do, our end of the socket to it, and what it was started with."""
+
+    process: subprocess.Popen[bytes]
+    requests: socket.socket
+    environment: Mapping[str, str]
+
+
 @cache
-def _server() -> tuple[socket.socket, subprocess.Popen[bytes]]:
-    """Our end of the socket to the process that forks, and the process. It ends when we do."""
+def _server() -> _Server:
     ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    environment = dict(os.environ)
     with its:
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.support.forking", str(its.fileno())],
             cwd=Path(__file__).parents[2],
+            env=environment,
             pass_fds=[its.fileno()],
             stdout=subprocess.DEVNULL,  # where it is a terminal, Python would write line by line
         )
-    return ours, process
+    atexit.register(_end, process, ours)
+    return _Server(process, ours, environment)
+
+
+def _end(process: subprocess.Popen[bytes], requests: socket.socket) -> None:
+    requests.close()
+    process.wait()
 
 
 def _wait_for_requests(requests: socket.socket) -> None:
@@ -132,8 +203,25 @@ def _become(arguments: list[str], folder: str, environment: dict[str, str], out:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def _run() -> NoReturn:
+    """Be the command to its end, but for the taking apart of all that is imported: that would be most of the work."""
+    status = 0
+    try:
+        main()
+    except SystemExit as end:
+        if not isinstance(end.code, int | None):
+            raise
+        status = end.code or 0
+    threading._shutdown()  # type: ignore[attr-defined]  # as multiprocessing ends what it forks
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
 if __name__ == "__main__":
     for module in IMPORTED:
         import_module(module)
+    assert len(os.listdir("/proc/self/task")) == 1, "a library has begun a thread, which a fork would lose"  # noqa: PTH208
     _wait_for_requests(socket.socket(fileno=int(sys.argv[1])))
-    main()
+    _run()

@@ -13,7 +13,8 @@ from typing import Any
 
 import yaml
 
-from tests.support.forking import Forked, fork
+from tests.support.commands import without_own
+from tests.support.forking import Forked, begins_alike, fork
 
 
 @dataclass
@@ -77,14 +78,12 @@ async def running_server(
     if values is not None:
         config_path = folder / "values.yaml"
         config_path.write_text(values if isinstance(values, str) else yaml.safe_dump(dict(values)))
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("CANOPY_")}
-    environment |= {"CANOPY_PORT": "0", "CANOPY_STORE_URL": f"sqlite:///{folder / 'canopy.db'}"}
+    environment = without_own() | {"CANOPY_PORT": "0", "CANOPY_STORE_URL": f"sqlite:///{folder / 'canopy.db'}"}
     if config_path:
         environment["CANOPY_CONFIG_PATH"] = str(config_path)
     environment |= env or {}
-    forkable = not launcher and all(name.startswith("CANOPY_") for name in env or {})
     async with _pipe() as (lines, output, out), _pipe() as (errors, _, err):
-        if forkable:
+        if not launcher and begins_alike(environment):
             process: asyncio.subprocess.Process | Forked = await fork(["serve"], folder, environment, out, err)
         else:
             process = await asyncio.create_subprocess_exec(
