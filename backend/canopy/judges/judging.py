@@ -3,22 +3,19 @@
 import asyncio
 import secrets
 from collections.abc import Callable
-from contextlib import aclosing
 from typing import Literal, NamedTuple
 
 from opentelemetry.trace import Span, Status, StatusCode
 
 from canopy.base.errors import (
     CanopyError,
-    MaxTokensRefused,
-    ModelError,
     ModelNotFound,
     ModelReplyEmpty,
-    ModelTimeout,
     PromptTooLong,
     StoreError,
 )
-from canopy.inference.protocol import ChatRequest, Completed, Inference
+from canopy.inference.protocol import Inference, Message
+from canopy.inference.whole_answers import ask_judge
 from canopy.judges.budget import Budget
 from canopy.judges.definitions import Judge
 from canopy.judges.labels import JudgeAnswer, read_answer
@@ -35,7 +32,6 @@ from canopy.telemetry.events import JudgementFailed, JudgementRecorded
 type Outcome = Literal["labelled", "unusable", "taken", "no_budget"]
 
 _QUESTIONS = 2  # for one label: a reply in another form gets a second chance
-_MAX_TOKENS = 2048  # room for a model that thinks first
 _NO_ANSWER = "The model gave no answer in the form that was asked for, with one of the judge's labels."
 
 
@@ -151,7 +147,7 @@ class Judging:
             if number and not budget.spend():
                 break
             try:
-                reply = await self._reply(ChatRequest(judge.model, messages, 0, _MAX_TOKENS, headers))
+                reply = await self._reply(judge.model, messages, headers)
             except ModelReplyEmpty as error:
                 return _Unusable(error.code, "The judge's model answered without a word.")
             except PromptTooLong as error:
@@ -165,25 +161,15 @@ class Judging:
             messages = asked_again(messages, reply, judge.labels)
         return _Unusable("answer_unusable", _NO_ANSWER)
 
-    async def _reply(self, request: ChatRequest) -> str:
-        texts: list[str] = []
+    async def _reply(self, model: str, messages: tuple[Message, ...], headers: tuple[tuple[str, str], ...]) -> str:
         try:
-            async with asyncio.timeout(self._timeout), aclosing(self._inference.stream(request)) as reply:
-                async for item in reply:
-                    if isinstance(item, Completed):
-                        return item.answer(texts)
-                    texts += item
+            answer = await ask_judge(self._inference, model, messages, timeout=self._timeout, trace_headers=headers)
         except ModelNotFound as error:
             raise ModelNotFound(
-                f"The model server has no model `{request.model}`: set the judge's `model` to one that it lists.",
+                f"The model server has no model `{model}`: set the judge's `model` to one that it lists.",
                 reason=error.reason,
             ) from error
-        except MaxTokensRefused as error:
-            sentence = f"The judge's model allows no answer of {request.max_tokens:,} tokens."
-            raise ModelError(sentence, reason=error.reason) from error
-        except TimeoutError as error:
-            raise ModelTimeout(f"The judge's model took longer than {self._timeout:g} seconds.") from error
-        return "".join(texts)
+        return answer.text
 
     def _failed(self, judge: Judge, generation: Generation, why: _Unusable, trace_id: str, span: Span) -> None:
         self._tell(JudgementFailed(judge.name, judge.version, judge.model, generation.id, *why, trace_id))

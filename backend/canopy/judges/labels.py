@@ -5,9 +5,10 @@ import re
 from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
+from canopy.text.thoughts import without_thoughts
+
 _LONGEST_REPLY = 20_000  # characters that are looked at
 _LONGEST_RATIONALE = 2_000  # characters that are kept
-_THOUGHTS = re.compile(r"<think>.*?(</think>|\Z)", re.DOTALL)
 _OBJECT = re.compile(r"\{(?=\s*+\")")
 _PATIENCE = 10  # times the length of a reply: characters of objects that break off
 _LEAST = 100  # characters that an object counts for, however soon it breaks off
@@ -29,7 +30,7 @@ def read_answer(reply: str, labels: Collection[str]) -> JudgeAnswer | None:
     """
     found: list[JudgeAnswer] = []
     try:
-        for candidate in _objects(_THOUGHTS.sub("", reply[:_LONGEST_REPLY])):
+        for candidate in _objects(without_thoughts(reply[:_LONGEST_REPLY], opened_only=True)):
             if "label" in candidate:
                 label = candidate["label"]
                 if not isinstance(label, str) or label not in labels:

@@ -32,14 +32,15 @@ _CHANNEL, _MESSAGE = "<|channel|>", "<|message|>"
 _SIGN = re.compile(r"<\|[a-z_]+\|>")
 
 
-def without_thoughts(text: str) -> str:
+def without_thoughts(text: str, *, opened_only: bool = False) -> str:
     """Return the answer without thoughts.
 
     Thoughts that never end leave nothing. A closing mark without an opening one, at either end of a line or between two
     sentences without a space, means that everything before it was thought: the prompt held the opening mark. Elsewhere
-    it may be a quotation and stays.
+    it may be a quotation and stays. With `opened_only` nothing counts as thoughts but what has an opening mark: a mark
+    that is quoted then takes away nothing that stands before it.
     """
-    if _CHANNEL in text:
+    if _CHANNEL in text and not opened_only:
         text = _SIGN.sub("", _last_message(text))
     kept: list[str] = []
     depth = position = 0
@@ -50,7 +51,7 @@ def without_thoughts(text: str) -> str:
             depth += 1
         elif depth:
             depth -= 1
-        elif _at_an_edge(text, mark):
+        elif not opened_only and _at_an_edge(text, mark):
             kept.clear()
         else:
             continue

@@ -1,8 +1,7 @@
 """A language model as the judge: `llm-as-judge::base`, as Llama Stack 0.7 has it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self, override
@@ -16,10 +15,10 @@ from canopy.evals.scorers.patterns import Pattern
 from canopy.evals.scorers.rubric import LADDER, Rubric, recognized
 from canopy.evals.scorers.scorer import Row
 from canopy.evals.scorers.template import check_template, fill_in, is_template, read_template
-from canopy.inference.protocol import ChatRequest, Completed, Inference, Message
+from canopy.inference.protocol import Inference, Message
 from canopy.inference.scoring import ScoringApi
+from canopy.inference.whole_answers import JUDGE_MAX_TOKENS, ask_judge
 
-_MAX_TOKENS = 2048  # room for reasons before the grade
 _CHECK_TOKENS = 16
 _ATTEMPTS = 3  # at a grade that can be read, where asking again is wanted
 _AGAIN = "No grade can be read in that. Repeat your grade alone, in exactly the form that you were asked for."
@@ -103,12 +102,12 @@ class JudgeScorer(RemoteScorer):
             if before is not None and before.text:
                 messages += [Message("assistant", before.text), Message("user", _AGAIN)]
             try:
-                said, end = await _ask(inference, self.judge_model, messages, _MAX_TOKENS)
+                said, end = await ask_judge(inference, self.judge_model, messages)
             except ModelReplyEmpty:
                 return ScoreFinding(error="The judge answered without a word.")
             found = await read(said)
             if found.value is None and end == "length":
-                return replace(found, error=f"The judge gave no clear grade within {_MAX_TOKENS:,} tokens.")
+                return replace(found, error=f"The judge gave no clear grade within {JUDGE_MAX_TOKENS:,} tokens.")
             return found
 
         return self._persistent(ask)
@@ -151,7 +150,7 @@ class JudgeScorer(RemoteScorer):
     async def check(self, inference: Inference) -> None:
         """Ask the model for a word. Raises ConfigError when it doesn't answer."""
         try:
-            await _ask(inference, self.judge_model, [Message("user", "Say yes.")], _CHECK_TOKENS)
+            await ask_judge(inference, self.judge_model, [Message("user", "Say yes.")], max_tokens=_CHECK_TOKENS)
         except (ModelReplyEmpty, ModelReplyTruncated):
             pass  # an odd answer, but the judge is there: it may think longer than this allows
         except ModelNotFound as error:
@@ -164,17 +163,3 @@ class JudgeScorer(RemoteScorer):
 
     def _patterns(self) -> list[Pattern]:
         return [Pattern(pattern) for pattern in self.judge_score_regexes]
-
-
-async def _ask(inference: Inference, model: str, messages: Sequence[Message], max_tokens: int) -> tuple[str, str]:
-    """What the model says, and how it ended. Raises ModelError and PromptTooLong."""
-    said: list[str] = []
-    answer = "", ""
-    request = ChatRequest(model, tuple(messages), temperature=0, max_tokens=max_tokens)
-    async with aclosing(inference.stream(request)) as reply:
-        async for part in reply:
-            if isinstance(part, Completed):
-                answer = part.answer(said), part.finish_reason
-            else:
-                said += part
-    return answer
