@@ -7,7 +7,7 @@ from collections.abc import Generator
 from itertools import batched
 from pathlib import Path
 
-from canopy.store.feedback.digests import digests
+from canopy.store.keys import text_digests
 from canopy.store.opening import open_store
 
 _HOUR = 3_600_000_000  # microseconds
@@ -96,7 +96,7 @@ def _rows(votes: int, text_size: int, share_down: float) -> Generator[tuple[obje
             when,
             "HUMAN",
             "0" * 12,
-            digests(text, _RESPONSE)[0],
+            text_digests(text, _RESPONSE)[0],
             len(text),
             len(_RESPONSE),
             "[]",

@@ -10,7 +10,7 @@ from bench.figures import Bound, Figure, middle
 from bench.searchfill import MEDIUM, RARE, SPLIT, fill
 from canopy.store.feedback.query import Filter
 from canopy.store.opening import open_store
-from canopy.store.protocol import Store
+from canopy.store.store import Store
 from tests.support.postgres import PostgresServer
 
 _SMALL, _LARGE, _QUICK = 1_000, 1_000_000, 50_000
@@ -72,5 +72,5 @@ async def _waits(urls: list[str], kinds: Mapping[str, Filter]) -> list[dict[str,
 
 async def _wait(store: Store, where: Filter) -> float:
     began = time.perf_counter()
-    await store.page(where, _LIMIT, None)
+    await store.feedback.page(where, _LIMIT, None)
     return (time.perf_counter() - began) * 1e3

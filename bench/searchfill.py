@@ -9,9 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, insert, text
 
 from canopy.store.engine.folding import first_place, folded
-from canopy.store.feedback.digests import digests
+from canopy.store.keys import text_digests
 from canopy.store.opening import open_store
-from canopy.store.sqlstore import SqlStore
 from canopy.store.tables import feedback, feedback_counts, series
 
 _HOUR = 3_600_000_000  # microseconds
@@ -52,8 +51,7 @@ def fill(url: str, votes: int) -> None:
     """Put in so many votes, in the order of their times, as an idle server leaves them: each in the index."""
     asyncio.run(_make_schema(url))
     store = open_store(url)
-    assert isinstance(store, SqlStore)
-    database = store._database
+    database = store.executor.database
     lite = url.startswith("sqlite")
     engine = database.migrator  # which waits for a statement for as long as it takes
     with engine.begin() as conn:
@@ -113,7 +111,7 @@ def _rows(votes: int) -> Generator[dict[str, Any]]:
             "updated_at": when,
             "source": "HUMAN",
             "config_revision": "0" * 12,
-            "input_digest": digests(asked, answered)[0],
+            "input_digest": text_digests(asked, answered)[0],
             "input_length": len(asked),
             "response_length": len(answered),
             "reasons": "[]",

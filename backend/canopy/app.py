@@ -257,4 +257,4 @@ async def _share_counts(parts: AppContext) -> None:
     def failed(error: StoreError) -> None:
         parts.telemetry.emit(StoreFailed(error.in_full, None))
 
-    await RateLimitSync(parts.limits, parts.store.exchange_counts, failed).run()
+    await RateLimitSync(parts.limits, parts.store.request_counts.exchange, failed).run()

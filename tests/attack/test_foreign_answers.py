@@ -28,7 +28,7 @@ from canopy.mlflow.delivery import DeliveryWorker
 from canopy.outgoing.clients import client
 from canopy.store.opening import open_store
 from canopy.store.outbox.deliveries import Backlog, FeedbackSnapshot
-from canopy.store.protocol import Store
+from canopy.store.store import Store
 from canopy.telemetry import Logs, Metrics, Telemetry, Traces
 from tests.attack.test_redirects import answering
 from tests.contract.store.records import Clock, a_generation, a_vote
@@ -140,17 +140,17 @@ async def store(tmp_path: Path) -> AsyncGenerator[tuple[Store, Clock]]:
     clock = Clock()
     store = open_store(f"sqlite:///{tmp_path}/canopy.db", clock=clock)
     await store.start()
-    store.deliveries.on = True
+    store.outbox.on = True
     generation = a_generation(span_id="00f067aa0ba902b7")
-    await store.record_generation(generation)
-    await store.record_vote(a_vote(generation, voter="v"))
+    await store.generations.record(generation)
+    await store.feedback.record(a_vote(generation, voter="v"))
     yield store, clock
     await store.close()
 
 
 async def until_delivered(store: Store, clock: Clock) -> None:
     async with asyncio.timeout(60):
-        while (await store.deliveries.backlog()).depth:
+        while (await store.outbox.backlog()).depth:
             clock.now += 60_000_000  # a delivery that failed is tried again later
             await asyncio.sleep(0.05)
 
@@ -159,7 +159,7 @@ def worker_of(tmp_path: Path, store: Store, clock: Clock, url: str) -> tuple[Del
     values, metrics, log = tmp_path / "values.yaml", Metrics(), BytesIO()
     values.write_text(yaml.safe_dump({"mlflow": {"enabled": True, "url": url}}))
     telemetry = Telemetry(Logs("error", log), metrics, Traces())
-    return DeliveryWorker(ConfigSource(values), store.deliveries, telemetry, {}, clock), metrics, log
+    return DeliveryWorker(ConfigSource(values), store.outbox, telemetry, {}, clock), metrics, log
 
 
 @pytest.mark.parametrize("place", ["put", "claim"])
@@ -168,7 +168,7 @@ async def test_an_error_that_nobody_thought_of(
 ) -> None:
     """Deliveries go on after it, with the one in which it happened."""
     kept, clock = store
-    owner: Any = Assessments if place == "put" else type(kept.deliveries)
+    owner: Any = Assessments if place == "put" else type(kept.outbox)
     method = getattr(owner, place)
     failures: list[str] = []
 
@@ -195,7 +195,7 @@ async def test_an_outbox_that_nobody_looks_at(
     """Its age goes on growing while no round comes to its end."""
     kept, clock = store
     looked: list[Backlog] = []
-    backlog = type(kept.deliveries).backlog
+    backlog = type(kept.outbox).backlog
 
     async def once(deliveries: Any) -> Backlog:
         if looked:
@@ -206,7 +206,7 @@ async def test_an_outbox_that_nobody_looks_at(
     async def away(*_: Any, **__: Any) -> None:
         raise MlflowError("away", "It is away.")
 
-    monkeypatch.setattr(type(kept.deliveries), "backlog", once)
+    monkeypatch.setattr(type(kept.outbox), "backlog", once)
     monkeypatch.setattr(Assessments, "put", away)
     worker, metrics, _ = worker_of(tmp_path, kept, clock, "http://127.0.0.1:9")
     worker.start()

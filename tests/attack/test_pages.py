@@ -37,7 +37,7 @@ async def compare(database: Path) -> None:
     await store.start()
     for number in range(COMPARISONS):
         comparison = await a_comparison(store, session_id=f"s{number}", input_text=f"{number:08}{'x' * CHARS}")
-        await store.record_ballot(a_ballot(comparison))
+        await store.comparisons.record_ballot(a_ballot(comparison))
     await store.close()
 
 

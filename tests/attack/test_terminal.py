@@ -155,13 +155,13 @@ async def test_votes_prompts_and_what_mlflow_said(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'canopy.db'}"
     store = open_store(url, clock=Clock())
     await store.start()
-    store.deliveries.on = True
+    store.outbox.on = True
     names = {"id": f"exp_{HOSTILE}", "model": HOSTILE, "prompt_text": HOSTILE, "prompt_b_text": HOSTILE}
     comparison = await a_comparison(store, experiment=an_experiment(**names), user_id=HOSTILE)
-    await store.record_ballot(a_ballot(comparison, comment=HOSTILE))
+    await store.comparisons.record_ballot(a_ballot(comparison, comment=HOSTILE))
     generation = a_generation(input_text=HOSTILE, response_text=HOSTILE, span_id="0123456789abcdef")
-    await store.record_generation(generation)
-    await store.record_vote(a_vote(generation, comment=HOSTILE, **DOWN))
+    await store.generations.record(generation)
+    await store.feedback.record(a_vote(generation, comment=HOSTILE, **DOWN))
     await store.close()
     with closing(sqlite3.connect(tmp_path / "canopy.db")) as database, database:
         assert database.execute("UPDATE outbox SET problem = ?", (HOSTILE,)).rowcount

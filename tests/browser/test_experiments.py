@@ -13,7 +13,7 @@ from playwright.async_api import Browser, Locator, expect
 
 from canopy.store.experiments.experiment import Experiment, Preference
 from canopy.store.opening import open_store
-from canopy.store.protocol import Store
+from canopy.store.store import Store
 from tests.browser.conftest import PHONE, SUMMARY, Tab, opened, values
 from tests.browser.test_access import SCREENS, check
 from tests.contract.store.records import HOUR, NOON, Clock, a_ballot, a_comparison, an_experiment
@@ -43,7 +43,7 @@ async def cast(store: Store, experiment: Experiment, preferences: dict[Preferenc
     async def one(number: int, preference: Preference) -> None:
         user = f"{experiment.id}-{preference}-{number}"
         comparison = await a_comparison(store, experiment=experiment, user_id=user, created_at=experiment.created_at)
-        await store.record_ballot(a_ballot(comparison, preference))
+        await store.comparisons.record_ballot(a_ballot(comparison, preference))
 
     await asyncio.gather(*(one(number, preference) for preference, n in preferences.items() for number in range(n)))
 
@@ -57,7 +57,7 @@ async def decided(model_server: FakeModelServer, tmp_path_factory: pytest.TempPa
     await cast(store, OLD, {"a": 1, "b": 1, "tie": 1})
     await cast(store, NEW, {"b": 41, "a": 5, "tie": 3})
     comparison = await a_comparison(store, experiment=NEW, user_id="x", created_at=NEW.created_at, input_text=NASTY)
-    await store.record_ballot(a_ballot(comparison, "both_bad", comment=NASTY, reasons=("too_long",)))
+    await store.comparisons.record_ballot(a_ballot(comparison, "both_bad", comment=NASTY, reasons=("too_long",)))
     await store.close()
     async with running_server(folder, ab_values(model_server)) as server:
         yield server

@@ -10,7 +10,7 @@ import yaml
 
 from canopy.store.feedback.query import Filter
 from canopy.store.opening import open_store
-from canopy.store.protocol import Store
+from canopy.store.store import Store
 from tests.contract.store.records import DOWN, a_generation, on_texts
 from tests.support.commands import run_canopy
 from tests.support.docs import ROOT
@@ -25,9 +25,9 @@ async def filled(folder: Path) -> tuple[Store, str]:
     url = f"sqlite:///{folder / 'canopy.db'}"
     store = open_store(url)
     await store.start()
-    await store.record_generation(a_generation(session_id="s1"))
+    await store.generations.record(a_generation(session_id="s1"))
     for text, session in (("one", "s1"), ("two", "s2")):
-        await store.record_vote(on_texts(text, voter=f"session:{session}", session_id=session, **DOWN))
+        await store.feedback.record(on_texts(text, voter=f"session:{session}", session_id=session, **DOWN))
     return store, url
 
 
@@ -130,7 +130,7 @@ async def test_erase_reaches_one_session_and_no_other(tmp_path: Path) -> None:
     store, url = await filled(tmp_path)
     result = canopy("erase", "--session", "s1", CANOPY_STORE_URL=url)
     assert result.stdout == "Deleted 1 generation, 1 vote and 0 comparisons.\n"
-    assert [entry.input_text for entry in (await store.page(Filter(), 10, None)).feedback] == ["two"]
+    assert [entry.input_text for entry in (await store.feedback.page(Filter(), 10, None)).feedback] == ["two"]
     await store.close()
 
 
@@ -147,7 +147,7 @@ async def test_erase_says_what_stays_in_mlflow(tmp_path: Path) -> None:
 async def test_prune_deletes_what_is_older(tmp_path: Path) -> None:
     store, url = await filled(tmp_path)
     assert canopy("prune", "--older-than", "90d", CANOPY_STORE_URL=url).returncode == 0
-    assert await store.count(Filter()) == 2
+    assert await store.feedback.count(Filter()) == 2
     await store.close()
 
 

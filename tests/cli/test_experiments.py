@@ -22,7 +22,7 @@ async def _filled(url: str, preferences: list[Preference]) -> None:
     for experiment, ballots in ((OLD, first), (NEW, preferences)):
         for number, preference in enumerate(ballots):
             asked = {"experiment": experiment, "user_id": f"user {number}", "created_at": experiment.created_at}
-            await store.record_ballot(a_ballot(await a_comparison(store, **asked), preference))
+            await store.comparisons.record_ballot(a_ballot(await a_comparison(store, **asked), preference))
     await store.close()
 
 

@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from canopy.store.opening import open_store
-from canopy.store.protocol import Store
+from canopy.store.store import Store
 from tests.cli.test_cli import canopy
 from tests.support.judging import ACCURATE, JUDGE, labels, responses
 from tests.support.model_scripts import SCRIPTS, Script
@@ -131,7 +131,7 @@ async def test_an_interrupted_run_gives_back_what_is_under_way(place: Place) -> 
     process.send_signal(signal.SIGINT)
     _, err = await process.communicate()
     assert (process.returncode, b"Traceback" in err) == (130, False)
-    assert len(await place.store.turns.unjudged("accuracy", "any", 0, None, 10)) == 4
+    assert len(await place.store.judgements.unjudged("accuracy", "any", 0, None, 10)) == 4
     place.model.scripts["judge"] = ACCURATE
     assert "accuracy: 3 labels" in (await place.run())[1]
 

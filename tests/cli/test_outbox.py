@@ -16,10 +16,10 @@ async def parked(url: str) -> None:
     """A store in which MLflow refused a vote."""
     store = open_store(url)
     await store.start()
-    store.deliveries.on = True
+    store.outbox.on = True
     generation = a_generation(span_id="0123456789abcdef")
-    await store.record_generation(generation)
-    await store.record_vote(a_vote(generation, **DOWN))
+    await store.generations.record(generation)
+    await store.feedback.record(a_vote(generation, **DOWN))
     await store.close()
     with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as database, database:
         changed = database.execute("UPDATE outbox SET due_at = NULL, parked_at = 1, problem = 'refused', failures = 3")

@@ -131,7 +131,7 @@ async def test_an_evaluator_may_evaluate_and_read_no_texts(model: FakeModelServe
 async def test_retention_tells_of_old_evaluations_alone(model: FakeModelServer, tmp_path: Path) -> None:
     store = open_store(f"sqlite:///{tmp_path / 'canopy.db'}")
     await store.start()
-    await store.record_generation(a_generation(created_at=1_000_000, evaluation=True))
+    await store.generations.record(a_generation(created_at=1_000_000, evaluation=True))
     await store.close()
     async with running_server(tmp_path, values(model), env={"CANOPY_RETENTION_DAYS": "1"}) as server:
         (event,) = await server.event("records_deleted")

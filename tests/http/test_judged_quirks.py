@@ -94,7 +94,7 @@ async def test_every_quirk_goes_through_a_judge(model: FakeModelServer, tmp_path
     try:
         for name in bodies:
             generation = a_generation(input_text=f"Text: {name}.")
-            await store.record_generation(generation)
+            await store.generations.record(generation)
             try:
                 outcome = await judging.judge(judge, generation.id, Budget(2))
             except Unanswered:

@@ -93,9 +93,9 @@ async def test_a_judge_that_hangs_delays_nothing_and_gives_its_turns_back_at_the
         assert await server.stop() == 0
     store = open_store(f"sqlite:///{tmp_path / 'canopy.db'}")
     await store.start()
-    assert await store.count(Filter()) == 4
-    assert await store.count(Filter(source="judge")) == 0
-    assert len(await store.turns.unjudged("accuracy", accuracy(model).version, 0, None, 10)) == 4
+    assert await store.feedback.count(Filter()) == 4
+    assert await store.feedback.count(Filter(source="judge")) == 0
+    assert len(await store.judgements.unjudged("accuracy", accuracy(model).version, 0, None, 10)) == 4
     await store.close()
 
 

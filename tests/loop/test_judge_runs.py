@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from canopy.store.opening import open_store
-from canopy.store.protocol import Store
+from canopy.store.store import Store
 from tests.support.judging import ACCURATE, JUDGE, judged, labels, responses
 from tests.support.model_scripts import SCRIPTS, Script
 from tests.support.model_server import FakeModelServer
@@ -47,9 +47,9 @@ async def test_the_model_gets_task_text_and_response(store: Store, model: FakeMo
 
 async def test_a_judgement_is_no_generation(store: Store, model: FakeModelServer) -> None:
     await responses(store, 2)
-    before = await store.turns.unjudged("another", "v1", 0, None, 10)
+    before = await store.judgements.unjudged("another", "v1", 0, None, 10)
     await judged(store, model)
-    assert await store.turns.unjudged("another", "v1", 0, None, 10) == before
+    assert await store.judgements.unjudged("another", "v1", 0, None, 10) == before
 
 
 async def test_a_changed_judge_judges_anew_and_its_label_takes_the_place_of_the_one_before(

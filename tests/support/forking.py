@@ -48,7 +48,7 @@ IMPORTED = (
     "canopy.server",
     "canopy.store.engine.postgres",
     "canopy.store.engine.sqlite",
-    "canopy.store.sqlstore",
+    "canopy.store.store",
     "obstore.store",
     "rich.progress",
 )

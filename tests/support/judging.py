@@ -13,10 +13,10 @@ from canopy.judges.judging import Judging
 from canopy.judges.run import JudgeRun
 from canopy.judges.tally import JudgeRunTally
 from canopy.store.feedback.query import Feedback, Filter
-from canopy.store.feedback.vote import JUDGEMENT
 from canopy.store.generations.generation import Generation
-from canopy.store.judges.turns import JudgementLease
-from canopy.store.protocol import Store
+from canopy.store.judges.judgement import JudgementLease
+from canopy.store.store import Store
+from canopy.store.vocabulary import JUDGEMENT
 from canopy.telemetry import Traces
 from tests.contract.store.records import DOWN, a_generation, a_vote
 from tests.support.model_scripts import Script
@@ -46,9 +46,9 @@ async def responses(store: Store, n: int) -> None:
     """Complete generations of the last seconds, beside one of last week and one that failed."""
     now = time.time_ns() // 1000
     for age in range(n):
-        await store.record_generation(a_generation(created_at=now - age * 1_000_000, response_text=f"Summary {age}."))
-    await store.record_generation(a_generation(created_at=now - 7 * 86_400_000_000))
-    await store.record_generation(a_generation(created_at=now, status="failed", error_code="model_error"))
+        await store.generations.record(a_generation(created_at=now - age * 1_000_000, response_text=f"Summary {age}."))
+    await store.generations.record(a_generation(created_at=now - 7 * 86_400_000_000))
+    await store.generations.record(a_generation(created_at=now, status="failed", error_code="model_error"))
 
 
 async def judged(
@@ -76,13 +76,13 @@ async def judged(
 
 
 async def labels(store: Store) -> list[Feedback]:
-    return (await store.page(Filter(source="judge"), 200, None)).feedback
+    return (await store.feedback.page(Filter(source="judge"), 200, None)).feedback
 
 
 async def labelled(store: Store, judge: Judge, on: Generation, label: str, rationale: str | None = None) -> None:
     """A judge's label, as a run stores it."""
     turn = JudgementLease(on.id, judge.name, judge.version, "test", 60_000_000)
-    assert await store.turns.take(turn)
+    assert await store.judgements.take(turn)
     vote = a_vote(
         on,
         name=judge.name,
@@ -94,11 +94,11 @@ async def labelled(store: Store, judge: Judge, on: Generation, label: str, ratio
         source_id=judge.model,
         comment=rationale,
     )
-    assert await store.turns.end(turn, vote) is not None
+    assert await store.judgements.end(turn, vote) is not None
 
 
 async def voted(store: Store, on: Generation, *, good: bool, comment: str | None = None) -> None:
-    await store.record_vote(a_vote(on, voter="session:s", comment=comment, **({} if good else DOWN)))
+    await store.feedback.record(a_vote(on, voter="session:s", comment=comment, **({} if good else DOWN)))
 
 
 async def opinions(store: Store, judges: list[Judge]) -> None:
@@ -117,13 +117,13 @@ async def opinions(store: Store, judges: list[Judge]) -> None:
         for number in range(n):
             words = f"{label}, {'good' if good else 'bad'} for a person, {number}"
             generation = a_generation(input_text=words, response_text=f"A summary: {words}.")
-            await store.record_generation(generation)
+            await store.generations.record(generation)
             await labelled(store, accuracy, generation, label, f"Because of {label}.")
             await voted(store, generation, good=good)
     alone = a_generation(input_text="Nobody voted on this.", response_text="The mayor resigned in 1871.")
-    await store.record_generation(alone)
+    await store.generations.record(alone)
     await labelled(store, accuracy, alone, "hallucination_detected", "The text has no mayor.")
     await labelled(store, quality, alone, "good", "It reads well.")
     disliked = a_generation(input_text="No judge has seen this.", response_text="Too long a summary.")
-    await store.record_generation(disliked)
+    await store.generations.record(disliked)
     await voted(store, disliked, good=False, comment="Too long.")

@@ -7,8 +7,8 @@ import pytest
 
 from canopy.base.clock import microseconds
 from canopy.feedback.statistics import Tally
-from canopy.store.experiments.experiment import AB_PREFERENCE
 from canopy.store.feedback.query import FeedbackCount, Filter, HourCount, Page
+from canopy.store.vocabulary import AB_PREFERENCE
 from canopy.ui.feedback import dashboard
 from canopy.ui.prompt_versions import prompt_versions
 from canopy.ui.satisfaction_chart import BARS_HEIGHT, BARS_TOP, LINE_HEIGHT, LINE_TOP, satisfaction_chart

@@ -5,7 +5,7 @@ from typing import Any, cast
 from prometheus_client import generate_latest
 
 from canopy.feedback.indexing import IndexWatch
-from canopy.store.protocol import Store
+from canopy.store.store import Store
 from canopy.telemetry import Telemetry
 from canopy.telemetry.events import Event, SearchIndexFilled, SearchIndexFilling
 from canopy.telemetry.metrics import Metrics

@@ -4,7 +4,7 @@ import pytest
 
 from canopy.judges.agreement import report
 from canopy.judges.definitions import Judge
-from canopy.store.judges.labels import Agreement
+from canopy.store.judges.judgement import Agreement
 
 JUDGE = Judge("accuracy", "Is it right?", {"accurate": 1, "minor_issues": 0, "wrong": -1}, "a-model", 10, "v1")
 SENTIMENTS = {"accurate": 1, "minor_issues": 0, "wrong": -1}

@@ -9,9 +9,9 @@ import pytest
 from canopy.api.readiness import Readiness
 from canopy.base.errors import StoreError
 from canopy.base.lifecycle import Lifecycle
-from canopy.store.engine.quoted import Quoted
+from canopy.store.engine.causes import Quoted
 from canopy.store.opening import open_store
-from canopy.store.protocol import Store
+from canopy.store.store import Store
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest_asyncio
 from canopy.feedback.retention import Retention
 from canopy.store.feedback.query import Filter
 from canopy.store.opening import open_store
-from canopy.store.protocol import Store
+from canopy.store.store import Store
 from canopy.telemetry import Logs, Metrics, Telemetry, Traces
 from tests.contract.store.records import on_texts
 
@@ -62,11 +62,11 @@ async def store(tmp_path: Path, time: Time, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 async def vote(store: Store, text: str) -> None:
-    await store.record_vote(on_texts(text, voter="v"))
+    await store.feedback.record(on_texts(text, voter="v"))
 
 
 async def kept(store: Store) -> set[str | None]:
-    return {entry.input_text for entry in (await store.page(Filter(), 10, None)).feedback}
+    return {entry.input_text for entry in (await store.feedback.page(Filter(), 10, None)).feedback}
 
 
 async def test_what_is_older_than_the_retention_goes(store: Store, time: Time, log: Log) -> None:

@@ -3,9 +3,8 @@
 from dataclasses import replace
 
 from canopy.feedback.statistics import statistics
-from canopy.store.experiments.experiment import AB_PREFERENCE
 from canopy.store.feedback.query import FeedbackCount, HourCount
-from canopy.store.feedback.vote import Kind
+from canopy.store.vocabulary import AB_PREFERENCE, Kind
 
 HOUR = 3_600_000_000
 

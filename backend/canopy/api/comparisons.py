@@ -31,7 +31,7 @@ from canopy.experiments.report import PromptPayload, chosen, payload, report_on
 from canopy.generation.features import FEATURES
 from canopy.inference.protocol import Message
 from canopy.store.experiments.experiment import SIDES, Ballot, BallotReceipt, BallotRow
-from canopy.store.protocol import Store
+from canopy.store.store import Store
 from canopy.telemetry.events import RequestFailed
 
 _ERRORS = errors(403, 404, 408, 410, 413, 422, 503)
@@ -125,15 +125,15 @@ def comparison_review_routes(parts: AppContext) -> APIRouter:
         """Counts and ballots; statistics and the decision for one experiment."""
         parts.ballots.check()
         store = parts.store
-        experiments = await store.experiments()
+        experiments = await store.experiments.all()
         experiment = chosen(experiments, query.experiment)
-        counts = await store.ballot_counts(query.experiment)
+        counts = await store.experiments.ballot_counts(query.experiment)
         page = await one_page(parts, _ballots(store, query))
         found: dict[str, Any] = {"experiment": None, "statistics": None, "decision": None}
         if experiment is not None:
-            own = counts if query.experiment else await store.ballot_counts(experiment.id)
+            own = counts if query.experiment else await store.experiments.ballot_counts(experiment.id)
             section = parts.config.current.section
-            found |= payload(report_on(experiment, own, await store.first_ballots(experiment.id), section))
+            found |= payload(report_on(experiment, own, await store.experiments.first_ballots(experiment.id), section))
         head = {
             "total": counts.ballots,
             "prompt_a_wins": counts.wins_prompt,
@@ -151,7 +151,7 @@ def comparison_review_routes(parts: AppContext) -> APIRouter:
 async def _ballots(store: Store, query: BallotsQuery) -> AsyncGenerator[Piece]:
     left, cursor = query.limit, query.cursor
     while left:
-        page = await store.ballots(query.experiment, left, cursor)
+        page = await store.experiments.ballots(query.experiment, left, cursor)
         yield piece_of(map(entry, page.entries), page.next)
         if page.next is None:
             return

@@ -21,7 +21,7 @@ from canopy.inference.reloading import ReloadableInference
 from canopy.judges.agreement import Agreements
 from canopy.judges.online import OnlineJudging
 from canopy.reviews.reviews import ReviewRecorder
-from canopy.store.protocol import Store
+from canopy.store.store import Store
 from canopy.telemetry import Telemetry
 
 _PAGES = 4  # pages with texts that are read at once

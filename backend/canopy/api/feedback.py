@@ -32,7 +32,7 @@ from canopy.feedback.ratings import shown_rating
 from canopy.feedback.statistics import StatisticsPayload, own, statistics
 from canopy.feedback.votes import SubmittedVote
 from canopy.store.feedback.query import Feedback
-from canopy.store.judges.labels import JudgeLabel
+from canopy.store.judges.judgement import JudgeLabel
 
 _SENTIMENT_NAMES: dict[int, SentimentName] = {
     sentiment: cast(SentimentName, name) for name, sentiment in SENTIMENTS.items()
@@ -111,7 +111,7 @@ def review_routes(parts: AppContext) -> APIRouter:
         """Counts and satisfaction over time, per prompt version and per model."""
         parts.votes.check()
         where = query.where()
-        counts, hours = await parts.store.counts(where), await parts.store.hours(own(where))
+        counts, hours = await parts.store.feedback.counts(where), await parts.store.feedback.hours(own(where))
         # The hours of years take a while to write down, which must not hold up the streams.
         return json_response(await asyncio.to_thread(statistics, counts, hours))
 
@@ -147,13 +147,13 @@ def entry_routes(parts: AppContext) -> APIRouter:
         """One vote with its whole texts; with `Accept: text/html` as a page."""
         parts.votes.check()
         # No id that Canopy made has a NUL, and only one of the engines takes the question.
-        found = await parts.store.entry(feedback_id) if "\0" not in feedback_id else None
+        found = await parts.store.feedback.get(feedback_id) if "\0" not in feedback_id else None
         if found is None:
             raise FeedbackNotFound("There is no feedback under this id; it may have been taken back.")
         ids = [found.generation_id] if found.generation_id is not None else []
-        labels = (await parts.store.judge_labels(ids)).get(found.generation_id or "", [])
+        labels = (await parts.store.judgements.labels(ids)).get(found.generation_id or "", [])
         if pages.wants_html(request):
-            votes = (await parts.store.person_votes(ids)).get(found.generation_id or "", [])
+            votes = (await parts.store.judgements.person_votes(ids)).get(found.generation_id or "", [])
             return pages.whole_entry(parts, request, found, labels, votes)
         answer = json_response(entry(found, labels))
         answer.headers["vary"] = "Accept"

@@ -158,7 +158,7 @@ def correction(generation: Generation, shown: int) -> dict[str, str]:
 
 def mlflow_trace_id(parts: AppContext, generation: Generation) -> str | None:
     """What MLflow calls the trace of a generation; None where it gets none."""
-    if not parts.store.deliveries.on or generation.span_id is None:
+    if not parts.store.outbox.on or generation.span_id is None:
         return None
     return MLFLOW_PREFIX + mlflow_trace(generation.trace_id, generation.id, generation.comparison_id)
 

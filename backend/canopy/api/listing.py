@@ -8,8 +8,8 @@ from canopy.api.filters import PageQuery
 from canopy.api.paging import Piece, one_page, piece_of
 from canopy.store.engine.cursors import FoundIds
 from canopy.store.feedback.query import Feedback, Filter, Page
-from canopy.store.judges.labels import JudgeLabel, PersonVote
-from canopy.store.protocol import Store
+from canopy.store.judges.judgement import JudgeLabel, PersonVote
+from canopy.store.store import Store
 
 MOST = 10_000  # entries, for a client that names no limit
 
@@ -38,10 +38,10 @@ async def listing(parts: AppContext, where: Filter, query: PageQuery, limit: int
     if not found.ids:
         return Listing(Page([], found.next, found.searched_to), total, {}, {})
     async with parts.pages:
-        feedback, _ = await store.feedback(found.ids, excerpt)
+        feedback, _ = await store.feedback.read(found.ids, excerpt)
         ids = _generations(feedback)
-        labels = await store.judge_labels(ids) if ids else {}
-        votes = await store.person_votes(ids) if ids else {}
+        labels = await store.judgements.labels(ids) if ids else {}
+        votes = await store.judgements.person_votes(ids) if ids else {}
     return Listing(Page(feedback, found.next, found.searched_to), total, labels, votes)
 
 
@@ -64,10 +64,10 @@ async def whole_entries(parts: AppContext, where: Filter, query: PageQuery, entr
 async def _pieces(store: Store, found: FoundIds, entry: Entry) -> AsyncGenerator[Piece]:
     read = 0
     while read < len(found.ids):
-        feedback, taken = await store.feedback(found.ids[read:])
+        feedback, taken = await store.feedback.read(found.ids[read:])
         read += taken
         ids = _generations(feedback)
-        labels = await store.judge_labels(ids) if ids else {}
+        labels = await store.judgements.labels(ids) if ids else {}
         rows = (entry(it, labels.get(it.generation_id or "", [])) for it in feedback)
         yield piece_of(rows, found.next if read == len(found.ids) else found.cursors[read - 1])
     if not found.ids:
@@ -75,7 +75,7 @@ async def _pieces(store: Store, found: FoundIds, entry: Entry) -> AsyncGenerator
 
 
 async def _find(store: Store, where: Filter, query: PageQuery, limit: int) -> FoundIds:
-    find = store.find_worst if query.order == "worst" else store.find
+    find = store.reviews.find_in_queue if query.order == "worst" else store.feedback.find
     return await find(where, limit, query.cursor)
 
 
@@ -85,7 +85,7 @@ async def _total(store: Store, where: Filter, query: PageQuery, found: FoundIds)
     if found.searched_to is not None:  # a count would not be through either
         return None
     whole = query.cursor is None and found.next is None
-    return len(found.ids) if whole else await store.count(where)
+    return len(found.ids) if whole else await store.feedback.count(where)
 
 
 def _generations(feedback: Sequence[Feedback]) -> list[str]:

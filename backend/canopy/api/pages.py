@@ -23,7 +23,7 @@ from canopy.experiments.report import chosen
 from canopy.feedback.statistics import own
 from canopy.generation.features import FEATURES
 from canopy.store.feedback.query import Feedback, Filter
-from canopy.store.judges.labels import JudgeLabel, PersonVote
+from canopy.store.judges.judgement import JudgeLabel, PersonVote
 from canopy.ui.experiments import Gathered, section, worth_counting
 from canopy.ui.feedback import dashboard as dashboard_view
 from canopy.ui.feedback import shown_prompts
@@ -61,9 +61,9 @@ async def dashboard(parts: AppContext, request: Request, where: Filter, query: P
     if not config.flags["feedback"].on:
         return _disabled(parts, request, "feedback", "Feedback")
     scope = Filter(feature=where.feature, since=where.since, until=where.until)
-    counts = await parts.store.counts(scope)
-    hours = await parts.store.hours(own(replace(scope, prompt_id=where.prompt_id)))
-    texts = await parts.store.prompt_texts(shown_prompts(counts))
+    counts = await parts.store.feedback.counts(scope)
+    hours = await parts.store.feedback.hours(own(replace(scope, prompt_id=where.prompt_id)))
+    texts = await parts.store.generations.prompt_texts(shown_prompts(counts))
     shown = await listing(parts, where, query, _ENTRIES, EXCERPT)
     judges = await parts.agreements.current()
     compared = await _compared(parts, request.query_params)
@@ -115,15 +115,15 @@ def whole_entry(
 async def _compared(parts: AppContext, params: Mapping[str, str]) -> Gathered | None:
     """What the section on comparisons needs of the store; None before the first experiment."""
     store = parts.store
-    experiments = await store.experiments()
+    experiments = await store.experiments.all()
     shown = chosen(experiments, params.get("experiment") or None)
     if shown is None:
         return None
     ids = worth_counting(experiments, shown)
-    counts = await asyncio.gather(*(store.ballot_counts(experiment_id) for experiment_id in ids))
-    ballots = await asyncio.gather(*(store.first_ballots(experiment_id) for experiment_id in ids))
+    counts = await asyncio.gather(*(store.experiments.ballot_counts(experiment_id) for experiment_id in ids))
+    ballots = await asyncio.gather(*(store.experiments.first_ballots(experiment_id) for experiment_id in ids))
     async with parts.pages:
-        page = await store.ballots(shown.id, _COMPARISONS, params.get("ab_cursor") or None)
+        page = await store.experiments.ballots(shown.id, _COMPARISONS, params.get("ab_cursor") or None)
     return Gathered(experiments, shown, dict(zip(ids, counts, strict=True)), dict(zip(ids, ballots, strict=True)), page)
 
 

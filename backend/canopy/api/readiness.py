@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from canopy.base.cached_call import CachedCall
 from canopy.base.errors import StoreError
 from canopy.base.lifecycle import Lifecycle
-from canopy.store.engine.quoted import Quoted
+from canopy.store.engine.causes import Quoted
 
 _KEPT = 1.0  # seconds that the store's answer stands: anybody may ask, and each question would cost a query
 

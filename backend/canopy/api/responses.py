@@ -12,7 +12,7 @@ from canopy.config.summaries import Arm
 from canopy.experiments.comparison import ArmBySide
 from canopy.experiments.report import BallotStatisticsPayload, DecisionPayload, ExperimentPayload, PromptPayload
 from canopy.store.experiments.experiment import Preference
-from canopy.store.feedback.vote import Source
+from canopy.store.vocabulary import Source
 
 type SentimentName = Literal["positive", "neutral", "negative"]
 

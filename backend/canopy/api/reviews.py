@@ -21,8 +21,8 @@ from canopy.base.errors import InputError
 from canopy.feedback.dataset import exported_feature, selection
 from canopy.feedback.ratings import shown_rating
 from canopy.store.feedback.query import Filter
-from canopy.store.protocol import Store
 from canopy.store.reviews.review import Review, ReviewCase, ReviewState
+from canopy.store.store import Store
 
 _ERRORS = errors(404, 408, 413, 422, 503)
 
@@ -44,7 +44,7 @@ def case_routes(parts: AppContext) -> APIRouter:
         """The texts that the export makes tests of, oldest first, with the answers that were bad."""
         parts.reviews.check()
         where = selection(query.where())
-        total, reviewed = await parts.store.review_progress(where)
+        total, reviewed = await parts.store.reviews.progress(where)
         page = await one_page(parts, _cases(parts.store, where, query))
         return page_response({"total": total, "reviewed": reviewed}, "cases", page)
 
@@ -54,7 +54,7 @@ def case_routes(parts: AppContext) -> APIRouter:
 async def _cases(store: Store, where: Filter, query: ReviewQuery) -> AsyncGenerator[Piece]:
     left, after = query.limit, query.after
     while left:
-        page = await store.review_page(where, query.state, left, after)
+        page = await store.reviews.page(where, query.state, left, after)
         yield piece_of(map(_case, page.cases), page.next)
         if page.next is None:
             return

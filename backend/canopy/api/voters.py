@@ -6,7 +6,7 @@ from starlette.requests import Request
 from canopy.api.access import identity_of
 from canopy.api.bodies import Id
 from canopy.base.errors import InputError, UserForeign
-from canopy.store.voters import Proof
+from canopy.store.keys import Proof
 
 _ID: TypeAdapter[str] = TypeAdapter(Id)
 

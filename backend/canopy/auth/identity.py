@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from canopy.store.voters import Proof, voter_of
+from canopy.store.keys import Proof, voter_of
 
 type Role = Literal["user", "evaluator", "reviewer"]
 

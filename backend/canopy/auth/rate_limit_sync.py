@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from canopy.auth.limits import RateLimits
 from canopy.auth.windows import WindowCount, Windows
 from canopy.base.errors import StoreError
-from canopy.store.auth.counted import Exchanged, SlotCount
+from canopy.store.auth.request_counts import ExchangedCounts, SlotCount
 
 _PAUSE = 0.2  # seconds between two exchanges; replicas may exceed a limit by the requests of that time
 _AFTER_A_FAILURE = 5.0  # seconds
@@ -23,7 +23,7 @@ class RateLimitSync:
     def __init__(
         self,
         limits: RateLimits,
-        exchange: Callable[[Sequence[SlotCount]], Awaitable[Exchanged]],
+        exchange: Callable[[Sequence[SlotCount]], Awaitable[ExchangedCounts]],
         failed: Callable[[StoreError], None],
     ) -> None:
         self._limits = limits

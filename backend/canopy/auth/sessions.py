@@ -7,8 +7,7 @@ import time
 
 from canopy.auth.identity import Identity
 from canopy.auth.tokens import Tokens, fingerprint
-from canopy.store.auth.sessions import Session
-from canopy.store.auth.sessions import Sessions as Stored
+from canopy.store.auth.sessions import Session, SessionStore
 
 LIFETIME = 12 * 3_600  # seconds: a working day
 _APART = 3_600  # seconds between the clocks of two replicas, at most
@@ -19,7 +18,7 @@ _ID = re.compile(r"[A-Za-z0-9_-]{43}")
 class BrowserSessions:
     """Begins, identifies and ends sessions. A session has the permissions that its token has now."""
 
-    def __init__(self, stored: Stored, tokens: Tokens) -> None:
+    def __init__(self, stored: SessionStore, tokens: Tokens) -> None:
         self._stored = stored
         self._tokens = tokens
         self._known: frozenset[str] | None = None  # the tokens at the last check for removed ones

@@ -45,12 +45,12 @@ def report(experiment_id: str | None, *, as_json: bool) -> None:
     from canopy.experiments.report import chosen, payload, report_on
 
     async def read(store: Any) -> tuple["ExperimentReport | None", list[Any]]:
-        experiments = await store.experiments()
+        experiments = await store.experiments.all()
         experiment = chosen(experiments, experiment_id)
         if experiment is None:
             return None, experiments
-        counts = await store.ballot_counts(experiment.id)
-        return report_on(experiment, counts, await store.first_ballots(experiment.id), section), experiments
+        counts = await store.experiments.ballot_counts(experiment.id)
+        return report_on(experiment, counts, await store.experiments.first_ballots(experiment.id), section), experiments
 
     settings = read_settings()
     section = _section(settings.config_path)

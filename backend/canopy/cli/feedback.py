@@ -70,7 +70,7 @@ def prune(older_than: str) -> None:
     CANOPY_RETENTION_DAYS makes the server do it by itself once an hour.
     """
     before = time.time_ns() // 1000 - microseconds_in(older_than, "--older-than")
-    _report(with_store(read_settings(), lambda store: store.prune(before)))
+    _report(with_store(read_settings(), lambda store: store.deletion.prune(before)))
 
 
 @click.command()
@@ -86,7 +86,9 @@ def erase(user_id: str | None, session_id: str | None) -> None:
 
     settings = read_settings()
     mlflow = ConfigSource(values_path(settings)).current.values.mlflow
-    _report(with_store(settings, lambda store: store.erase(user_id=user_id or None, session_id=session_id or None)))
+    _report(
+        with_store(settings, lambda store: store.deletion.erase(user_id=user_id or None, session_id=session_id or None))
+    )
     if mlflow.enabled:
         say("Traces with their texts stay in MLflow; delete them there.", err=True)
 

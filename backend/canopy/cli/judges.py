@@ -146,8 +146,8 @@ async def _run(
     judges = [it for it in judges_of(values, inference.model_name) if not names or it.name in names]
     if again:
         for it in judges:
-            await store.turns.reopen_unlabelled(it.name, it.version, options["since"])
-    store.deliveries.on = values.mlflow.enabled
+            await store.judgements.reopen_unlabelled(it.name, it.version, options["since"])
+    store.outbox.on = values.mlflow.enabled
     await inference.start()
     try:
         judging = Judging(store, inference, Traces(span_events=settings.span_events), tell, settings.judge_timeout)

@@ -26,7 +26,7 @@ def list_(limit: int, *, waiting: bool) -> None:
 
     Each line has the id, the trace at MLflow, how long it has waited, how often it failed, and why.
     """
-    rows = with_store(read_settings(), lambda store: store.deliveries.waiting(limit, parked=not waiting))
+    rows = with_store(read_settings(), lambda store: store.outbox.waiting(limit, parked=not waiting))
     for row in rows:
         say(_line(row))
     say(f"{pluralize(len(rows), 'subject')} {'waiting' if waiting else 'parked'}.", err=True)
@@ -43,7 +43,7 @@ def retry(ids: tuple[str, ...], *, everything: bool) -> None:
     """
     if bool(ids) == everything:
         raise click.UsageError("Give either ids or --all.")
-    n = with_store(read_settings(), lambda store: store.deliveries.retry(None if everything else ids))
+    n = with_store(read_settings(), lambda store: store.outbox.retry(None if everything else ids))
     say(f"{pluralize(n, 'subject')} will be sent again.")
     if len(set(ids)) > n:
         raise click.ClickException("The others are not parked; `canopy outbox list` shows what is.")

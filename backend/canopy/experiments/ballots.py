@@ -4,8 +4,9 @@ from canopy.base.errors import StoreError
 from canopy.config.loading import Config
 from canopy.config.source import ConfigSource
 from canopy.feedback.votes import check_reasons
-from canopy.store.experiments.experiment import AB_PREFERENCE, SIDES, Ballot, BallotReceipt, Side
-from canopy.store.protocol import Store
+from canopy.store.experiments.experiment import SIDES, Ballot, BallotReceipt, Side
+from canopy.store.store import Store
+from canopy.store.vocabulary import AB_PREFERENCE
 from canopy.telemetry import Telemetry
 from canopy.telemetry.events import AbPreferenceSubmitted, StoreFailed
 
@@ -31,7 +32,7 @@ class BallotRecorder:
         """Commit a ballot. Raises InputError, one of the comparison's errors or StoreError; then nothing is stored."""
         check_reasons(ballot.reasons, self.check().values.feedback)
         try:
-            receipt = await self._store.record_ballot(ballot)
+            receipt = await self._store.comparisons.record_ballot(ballot)
         except StoreError as error:
             self._telemetry.emit(StoreFailed(error=error.in_full, trace_id=trace_id))
             raise

@@ -21,7 +21,7 @@ from canopy.inference.protocol import Deltas
 from canopy.stats.sequential import DecisionRule
 from canopy.store.experiments.experiment import SIDES, Comparison, Experiment, Side
 from canopy.store.generations.generation import Generation
-from canopy.store.protocol import Store
+from canopy.store.store import Store
 from canopy.telemetry import Telemetry
 from canopy.telemetry.events import GenerationFinished, StoreFailed
 
@@ -196,7 +196,7 @@ class ComparisonRunner:
             user_proof=question.user_proof,
         )
         try:
-            await self._store.record_comparison(comparison)
+            await self._store.comparisons.record(comparison)
         except StoreError as error:
             self._telemetry.emit(StoreFailed(error=error.in_full, trace_id=question.trace_id))
             return False

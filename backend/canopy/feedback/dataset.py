@@ -8,7 +8,7 @@ import yaml
 from canopy.base.errors import InputError
 from canopy.generation.features import FEATURES
 from canopy.store.feedback.query import Filter
-from canopy.store.protocol import Store
+from canopy.store.store import Store
 from canopy.text.yaml_scalars import case_lines
 
 
@@ -53,7 +53,7 @@ async def export(store: Store, where: Filter, judge_model: str) -> AsyncGenerato
     """
     chosen = selection(where)
     lead = head(judge_model) + b"tests:\n"
-    async for inputs in store.distinct_inputs(chosen):
+    async for inputs in store.reviews.distinct_inputs(chosen):
         yield lead + "".join([case_lines(*it) for it in inputs]).encode()
         lead = b""
     if lead:

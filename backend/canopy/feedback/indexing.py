@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from canopy.store.protocol import Store
+from canopy.store.store import Store
 from canopy.telemetry import Telemetry
 from canopy.telemetry.events import SearchIndexFilled, SearchIndexFilling
 
@@ -25,7 +25,7 @@ class IndexWatch:
     async def run(self) -> None:
         """Look until cancelled."""
         while True:
-            self.look(self._store.unindexed(), time.monotonic())
+            self.look(self._store.feedback.unindexed(), time.monotonic())
             await asyncio.sleep(_EVERY)
 
     def look(self, left: int, now: float) -> None:

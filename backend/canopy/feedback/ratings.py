@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from canopy.base.errors import InputError
 from canopy.config.values import SENTIMENTS, FeedbackValues, Sentiment
-from canopy.store.feedback.vote import Kind
+from canopy.store.vocabulary import Kind
 
 _THUMBS: dict[str, Sentiment] = {"thumbs_up": 1, "thumbs_down": -1}
 # 1 and 2 are complaints, 3 is neither, 4 and 5 are praise.

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from canopy.base.errors import StoreError
 from canopy.store.feedback.query import Filter
-from canopy.store.protocol import Store
+from canopy.store.store import Store
 from canopy.telemetry import Telemetry
 from canopy.telemetry.events import RecordsDeleted, RetentionPostponed, StoreFailed
 
@@ -44,7 +44,7 @@ class Retention:
 
     async def look(self) -> None:
         """Delete what is old by now, unless the time is in doubt. Raises StoreError."""
-        now = (await self._store.exchange_counts([])).now
+        now = (await self._store.request_counts.exchange([])).now
         ahead = now - await self._expected(now)
         if ahead > _DAY and not self._doubted:
             self._doubted = True
@@ -52,7 +52,7 @@ class Retention:
             return
         self._doubted = False
         self._last = now, self._clock()
-        counts = asdict(await self._store.prune(round((now - self._days * _DAY) * 1e6)))
+        counts = asdict(await self._store.deletion.prune(round((now - self._days * _DAY) * 1e6)))
         if any(counts.values()):
             self._telemetry.emit(RecordsDeleted(**counts))
 
@@ -61,5 +61,5 @@ class Retention:
         if self._last is not None:
             then, seen = self._last
             return then + self._clock() - seen
-        page = await self._store.page(Filter(source="any"), 1, None, excerpt=1)
+        page = await self._store.feedback.page(Filter(source="any"), 1, None, excerpt=1)
         return page.feedback[0].timestamp / 1e6 if page.feedback else now

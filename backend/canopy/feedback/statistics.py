@@ -12,8 +12,8 @@ from typing import Protocol, TypedDict
 
 from canopy.base.clock import iso
 from canopy.config.values import SATISFACTION
-from canopy.store.experiments.experiment import AB_PREFERENCE
 from canopy.store.feedback.query import FeedbackCount, Filter, HourCount
+from canopy.store.vocabulary import AB_PREFERENCE
 
 
 class CountedFeedback(Protocol):

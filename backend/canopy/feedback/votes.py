@@ -11,10 +11,10 @@ from canopy.config.source import ConfigSource
 from canopy.config.values import FeedbackValues
 from canopy.feedback.ratings import parse_rating
 from canopy.generation.features import FEATURES, same_to_clients
-from canopy.store.experiments.experiment import AB_PREFERENCE
 from canopy.store.feedback.vote import Receipt, Vote
-from canopy.store.protocol import Store
-from canopy.store.voters import ANONYMOUS, Proof, voter_of
+from canopy.store.keys import ANONYMOUS, Proof, voter_of
+from canopy.store.store import Store
+from canopy.store.vocabulary import AB_PREFERENCE
 from canopy.telemetry import Telemetry
 from canopy.telemetry.events import FeedbackDeleted, FeedbackSubmitted, StoreFailed
 
@@ -55,7 +55,7 @@ class VoteRecorder:
         """Commit a vote. Raises InputError, GenerationNotFound, RateLimited or StoreError, and then stores nothing."""
         vote = _vote(ballot, self.check(), self._budgets.foreign_vote_refusal(requester))
         try:
-            receipt = await self._store.record_vote(vote)
+            receipt = await self._store.feedback.record(vote)
         except StoreError as error:
             self._telemetry.emit(StoreFailed(error=error.in_full, trace_id=trace_id))
             raise
@@ -73,7 +73,7 @@ class VoteRecorder:
         """
         self.check()
         # No id that Canopy made has a NUL, and only one of the engines takes the question.
-        receipt = await self._store.delete_feedback(feedback_id, owner) if "\0" not in feedback_id else None
+        receipt = await self._store.feedback.retract(feedback_id, owner) if "\0" not in feedback_id else None
         if receipt is None:
             raise FeedbackNotFound("There is no feedback with this id; it may have been taken back already.")
         self._telemetry.emit(FeedbackDeleted(receipt, trace_id))

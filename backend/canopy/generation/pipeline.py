@@ -21,8 +21,8 @@ from canopy.generation.prompts import Prompt
 from canopy.inference.protocol import ChatRequest, Completed, Deltas, Inference, Message
 from canopy.store.generations.generation import Generation
 from canopy.store.generations.generation import Status as GenerationStatus
-from canopy.store.protocol import Store
-from canopy.store.voters import Proof
+from canopy.store.keys import Proof
+from canopy.store.store import Store
 from canopy.telemetry import Telemetry
 from canopy.telemetry.events import GenerationFinished, StoreFailed
 from canopy.telemetry.traces import span_id_of
@@ -225,7 +225,7 @@ class Pipeline:
     async def _recorded(self, ended: GenerationFinished, tell: Callable[[GenerationFinished], None]) -> bool:
         generation = ended.generation
         try:
-            await self._store.record_generation(generation)
+            await self._store.generations.record(generation)
         except StoreError as error:
             self._telemetry.emit(StoreFailed(error=error.in_full, trace_id=generation.trace_id))
             return False

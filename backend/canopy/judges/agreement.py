@@ -17,8 +17,8 @@ from canopy.inference.protocol import Inference
 from canopy.judges.definitions import Judge, judges_of
 from canopy.stats.kappa import Kappa, Table, in_words, kappa
 from canopy.store.feedback.query import Filter
-from canopy.store.judges.labels import Agreement
-from canopy.store.protocol import Store
+from canopy.store.judges.judgement import Agreement
+from canopy.store.store import Store
 from canopy.telemetry import Telemetry
 from canopy.telemetry.events import StoreFailed
 
@@ -92,10 +92,10 @@ async def reports(store: Store, judges: Iterable[Judge], now: int) -> list[Agree
     """A report for each judge, over the last `DAYS` days until `now` (microseconds)."""
     since = now - DAYS * _DAY
     given: dict[str, Counter[str]] = {}
-    for count in await store.counts(Filter(source="judge", since=since)):
+    for count in await store.feedback.counts(Filter(source="judge", since=since)):
         given.setdefault(count.name, Counter())[count.value] += count.n
     return [
-        report(judge, given.get(judge.name, {}), await store.judge_agreement(judge.name, judge.version, since))
+        report(judge, given.get(judge.name, {}), await store.judgements.agreement(judge.name, judge.version, since))
         for judge in judges
     ]
 

@@ -20,11 +20,12 @@ from canopy.judges.budget import Budget
 from canopy.judges.definitions import Judge
 from canopy.judges.labels import JudgeAnswer, read_answer
 from canopy.judges.question import asked_again, question
-from canopy.store.feedback.vote import JUDGEMENT, Receipt, Vote
+from canopy.store.feedback.vote import Receipt, Vote
 from canopy.store.generations.generation import Generation
-from canopy.store.judges.turns import JudgementLease
-from canopy.store.protocol import Store
-from canopy.store.voters import judge_voter
+from canopy.store.judges.judgement import JudgementLease
+from canopy.store.keys import judge_voter
+from canopy.store.store import Store
+from canopy.store.vocabulary import JUDGEMENT
 from canopy.telemetry import Event, Traces
 from canopy.telemetry.events import JudgementFailed, JudgementRecorded
 
@@ -79,7 +80,9 @@ class Judging:
         lease = int(self._timeout * (_QUESTIONS + 1) * 1_000_000)
         turn = JudgementLease(generation_id, judge.name, judge.version, self._owner, lease)
         try:
-            generation = await self._store.generation(generation_id) if await self._store.turns.take(turn) else None
+            generation = (
+                await self._store.generations.get(generation_id) if await self._store.judgements.take(turn) else None
+            )
         except BaseException:
             budget.refund()
             raise
@@ -91,16 +94,16 @@ class Judging:
         except Unanswered:
             raise
         except BaseException:
-            await asyncio.shield(self._store.turns.give_back(turn))
+            await asyncio.shield(self._store.judgements.give_back(turn))
             raise
 
     async def give_back(self, turn: JudgementLease) -> None:
         """Leave a turn to a later run: the model server is down."""
-        await self._store.turns.give_back(turn)
+        await self._store.judgements.give_back(turn)
 
     async def give_up(self, turn: JudgementLease) -> None:
         """End a turn without a label: the model server is well, and yet doesn't answer on this generation."""
-        await self._store.turns.end(turn, None)
+        await self._store.judgements.end(turn, None)
 
     async def _judge(self, judge: Judge, generation: Generation, turn: JudgementLease, budget: Budget) -> Outcome:
         trace = self._traces.begin_judgement(
@@ -120,10 +123,10 @@ class Judging:
             headers = self._traces.trace_headers(span, trace.trace_id)
             answer = await self._ask(judge, generation, headers, budget)
             if isinstance(answer, _Unusable):
-                await self._store.turns.end(turn, None)
+                await self._store.judgements.end(turn, None)
                 self._failed(judge, generation, answer, trace.trace_id, span)
                 return "unusable"
-            receipt = await self._store.turns.end(turn, _vote(judge, generation, answer))
+            receipt = await self._store.judgements.end(turn, _vote(judge, generation, answer))
             if receipt is None:  # the lease ran out, and somebody else was faster
                 return "taken"
             self._tell(JudgementRecorded(receipt, judge.name, judge.version, judge.model, trace.trace_id))

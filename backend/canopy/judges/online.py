@@ -11,7 +11,7 @@ from canopy.judges.budget import Budget
 from canopy.judges.definitions import Judge, chosen, judges_of
 from canopy.judges.judging import Judging, Unanswered
 from canopy.store.generations.generation import Generation
-from canopy.store.protocol import Store
+from canopy.store.store import Store
 from canopy.telemetry import Telemetry
 from canopy.telemetry.events import StoreFailed
 

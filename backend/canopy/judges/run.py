@@ -9,8 +9,8 @@ from canopy.base.errors import CanopyError, StoreError
 from canopy.judges.budget import Budget
 from canopy.judges.definitions import Judge, chosen
 from canopy.judges.judging import Judging, Unanswered
-from canopy.store.judges.turns import Unjudged
-from canopy.store.protocol import Store
+from canopy.store.judges.judgement import Unjudged
+from canopy.store.store import Store
 
 _PAGE = 500  # generations looked at together
 _PATIENCE = 3  # questions in a row without an answer after which the model server counts as down
@@ -109,7 +109,7 @@ class JudgeRun:
     async def _unjudged(self, judge: Judge) -> AsyncGenerator[Unjudged]:
         sample = judge.sample if self._sample is None else self._sample
         last: Unjudged | None = None
-        while page := await self._store.turns.unjudged(judge.name, judge.version, self._since, last, _PAGE):
+        while page := await self._store.judgements.unjudged(judge.name, judge.version, self._since, last, _PAGE):
             for last in page:
                 if chosen(last.generation_id, sample):
                     yield last

@@ -11,7 +11,8 @@ from canopy.base.errors import StoreError
 from canopy.config.source import ConfigSource
 from canopy.mlflow.assessments import Assessments
 from canopy.mlflow.client import MlflowError, backoff
-from canopy.store.outbox.deliveries import Deliveries, Delivery, DeliveryResult, Outcome
+from canopy.store.outbox.deliveries import Delivery, DeliveryResult, Outcome
+from canopy.store.outbox.outbox import Outbox
 from canopy.telemetry import Telemetry
 from canopy.telemetry.events import StoreFailed
 from canopy.telemetry.mlflow_events import DeliveryEnded, DeliveryParked, MlflowAway
@@ -39,7 +40,7 @@ class DeliveryWorker:
     def __init__(
         self,
         config: ConfigSource,
-        deliveries: Deliveries,
+        deliveries: Outbox,
         telemetry: Telemetry,
         headers: Mapping[str, str],
         clock: Callable[[], int] = _now,

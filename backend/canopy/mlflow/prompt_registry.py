@@ -17,7 +17,7 @@ from canopy.config.registered_prompts import PromptSource, RegisteredPrompt, opt
 from canopy.config.source import ConfigSource
 from canopy.config.summaries import ARMS, SystemPrompt
 from canopy.mlflow.client import AsyncMlflowClient, MlflowError
-from canopy.store.protocol import Store
+from canopy.store.store import Store
 from canopy.telemetry import Telemetry
 from canopy.telemetry.events import StoreFailed
 from canopy.telemetry.mlflow_events import PromptRegistryFailed, PromptsLoaded
@@ -76,7 +76,7 @@ class PromptRegistry:
 
     async def start(self) -> None:
         """Put in force what the registry gives now, or else gave last. Raises StoreError."""
-        self._known = await self._store.remembered_prompts()
+        self._known = await self._store.registered_prompts.all()
         self._config.apply_registered_prompts(self._known)
         await self.refresh()
 
@@ -113,7 +113,7 @@ class PromptRegistry:
         for feature in dict.fromkeys(feature for (feature, _), it in wanted.items() if it in new or it in gone):
             self._tell(feature)
         try:
-            await self._store.remember_prompts(new)
+            await self._store.registered_prompts.remember(new)
         except StoreError as error:
             self._telemetry.emit(StoreFailed(error.in_full, None))
 

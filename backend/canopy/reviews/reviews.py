@@ -3,8 +3,8 @@
 from canopy.base.errors import StoreError
 from canopy.config.loading import Config
 from canopy.config.source import ConfigSource
-from canopy.store.protocol import Store
 from canopy.store.reviews.review import Review, ReviewReceipt
+from canopy.store.store import Store
 from canopy.telemetry import Telemetry
 from canopy.telemetry.events import ReviewSaved, StoreFailed
 
@@ -25,7 +25,7 @@ class ReviewRecorder:
         """Commit a review. Raises FeedbackNotFound or StoreError, and then nothing is stored."""
         self.check()
         try:
-            receipt = await self._store.record_review(review)
+            receipt = await self._store.reviews.record(review)
         except StoreError as error:
             self._telemetry.emit(StoreFailed(error=error.in_full, trace_id=trace_id))
             raise

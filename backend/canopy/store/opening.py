@@ -8,10 +8,11 @@ from pathlib import Path
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from canopy.base.errors import ConfigError
+from canopy.base.errors import ConfigError, StoreError
 from canopy.store.engine.database import Database, store_error
+from canopy.store.engine.executor import Executor
 from canopy.store.engine.migrate import Schema, look, upgrade
-from canopy.store.protocol import Store
+from canopy.store.store import Store
 
 _READERS = 4
 _POSTGRES = re.compile(r"postgres(ql)?(\+\w+)?://")  # whichever driver it was written for
@@ -22,15 +23,23 @@ def _now() -> int:
     return time.time_ns() // 1_000
 
 
-def open_store(url: str, *, clock: Callable[[], int] = _now, scan_timeout: float = 10) -> Store:
-    """A store that `start` connects. Raises ConfigError for a URL of another shape; `clock` gives microseconds.
+def _unheard(_: StoreError) -> None:
+    """Do nothing: whoever calls the store learns of a failure by its error."""
 
-    A search takes at most `scan_timeout` seconds.
+
+def open_store(
+    url: str,
+    *,
+    clock: Callable[[], int] = _now,
+    scan_timeout: float = 10,
+    on_failure: Callable[[StoreError], None] = _unheard,
+) -> Store:
+    """Return a store that `start` connects. Raises ConfigError for a URL of another shape.
+
+    `clock` gives microseconds since the epoch. A search takes at most `scan_timeout` seconds. `on_failure` is called
+    with the error of each call that fails, in the context of its caller and before the call raises it.
     """
-    # An engine's own driver takes a while to import, so that only the one in use is.
-    from canopy.store.sqlstore import SqlStore  # noqa: PLC0415 - as said
-
-    return SqlStore(_database(url), _READERS, clock, scan_timeout)
+    return Store(Executor(_database(url), _READERS, scan_timeout, on_failure), clock)
 
 
 def risk_of(url: str) -> str | None:
@@ -68,7 +77,7 @@ def _with_database(url: str, work: Callable[[Database], Schema]) -> Schema:
 def _database(url: str) -> Database:
     url = _pasted(url)
     if _POSTGRES.match(url):
-        from canopy.store.engine.postgres import Postgres  # noqa: PLC0415 - as above
+        from canopy.store.engine.postgres import Postgres  # noqa: PLC0415 - its driver takes long to import
 
         return Postgres(url, _READERS)
     try:

@@ -267,7 +267,7 @@ for _columns in (("due_at", "waiting_since"), ("parked_at",)):
     )
 
 
-# How often clients asked, added up over replicas: see `canopy.store.auth.rates`.
+# How often clients asked, added up over replicas: see `canopy.store.auth.request_counts`.
 rate_counts = Table(
     "rate_counts",
     metadata,

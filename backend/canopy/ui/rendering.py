@@ -14,7 +14,7 @@ from canopy.base.clock import iso
 from canopy.generation.features import CHAT
 from canopy.stats.intervals import percent
 from canopy.store.feedback.query import Feedback
-from canopy.store.judges.labels import PersonVote
+from canopy.store.judges.judgement import PersonVote
 from canopy.ui import satisfaction_chart, win_rate_chart
 
 _HERE = Path(__file__).parent

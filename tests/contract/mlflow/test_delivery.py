@@ -13,7 +13,7 @@ from canopy.config.source import ConfigSource
 from canopy.mlflow.delivery import DeliveryWorker
 from canopy.store.opening import open_store
 from canopy.store.outbox.deliveries import Backlog
-from canopy.store.protocol import Store
+from canopy.store.store import Store
 from canopy.telemetry import Logs, Metrics, Telemetry, Traces
 from tests.contract.store.records import Clock, a_generation, a_vote
 
@@ -64,10 +64,10 @@ async def mlflow_answers() -> AsyncGenerator[Answers]:
 async def store(tmp_path: Path, clock: Clock) -> AsyncGenerator[Store]:
     store = open_store(f"sqlite:///{tmp_path}/canopy.db", clock=clock)
     await store.start()
-    store.deliveries.on = True
+    store.outbox.on = True
     generation = a_generation(span_id="00f067aa0ba902b7")
-    await store.record_generation(generation)
-    await store.record_vote(a_vote(generation, voter="v"))
+    await store.generations.record(generation)
+    await store.feedback.record(a_vote(generation, voter="v"))
     yield store
     await store.close()
 
@@ -94,12 +94,12 @@ def deliver(tmp_path: Path, store: Store, clock: Clock, mlflow_answers: Answers,
 
     async def one_round() -> Backlog:
         mlflow_answers.arrived.clear()
-        worker = DeliveryWorker(ConfigSource(values), store.deliveries, telemetry, {}, clock)
+        worker = DeliveryWorker(ConfigSource(values), store.outbox, telemetry, {}, clock)
         worker.start()
         async with asyncio.timeout(10):
             await mlflow_answers.arrived.wait()
         await worker.close()
-        return await store.deliveries.backlog()
+        return await store.outbox.backlog()
 
     return one_round
 
@@ -128,7 +128,7 @@ async def test_whatever_else_answers_takes_nothing_and_parks_nothing(
     mlflow_answers.status, mlflow_answers.body = status, body
     backlog = await deliver()
     assert (backlog.depth, backlog.parked, backlog.due) == (1, 0, True)
-    (waiting,) = await store.deliveries.waiting(10, parked=False)
+    (waiting,) = await store.outbox.waiting(10, parked=False)
     assert waiting.problem == f"What answers at `mlflow.url`, with status {status}, is not MLflow."
 
 
@@ -147,7 +147,7 @@ async def test_what_mlflow_says_of_the_workspace_is_told_and_leaves_everything_d
     mlflow_answers.status, mlflow_answers.body = status, orjson.dumps({"error_code": "X", "message": message}).decode()
     backlog = await deliver()
     assert (backlog.depth, backlog.parked, backlog.due) == (1, 0, True)
-    (waiting,) = await store.deliveries.waiting(10, parked=False)
+    (waiting,) = await store.outbox.waiting(10, parked=False)
     assert waiting.problem == f"MLflow does not take the workspace that CANOPY_MLFLOW_WORKSPACE names: {message}"
 
 
@@ -158,7 +158,7 @@ async def test_what_mlflow_refuses_is_parked(
     mlflow_answers.status = status
     backlog = await deliver()
     assert (backlog.depth, backlog.parked) == (0, 1)
-    (parked,) = await store.deliveries.waiting(10, parked=True)
+    (parked,) = await store.outbox.waiting(10, parked=True)
     assert parked.problem == f"MLflow refuses the assessment with status {status}."
     (line,) = [orjson.loads(line) for line in log.getvalue().splitlines()]
     told = {name: line[name] for name in ("event", "level", "subject", "generation_trace_id", "problem")}
@@ -178,7 +178,7 @@ async def test_what_may_go_right_is_tried_again_later_and_parked_after_a_day(
     mlflow_answers.status = status
     backlog = await deliver()
     assert (backlog.depth, backlog.parked, backlog.due) == (1, 0, False)
-    (waiting,) = await store.deliveries.waiting(10, parked=False)
+    (waiting,) = await store.outbox.waiting(10, parked=False)
     assert waiting.failures == 1
     clock.now += DAY
     backlog = await deliver()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from canopy.store.opening import open_store
-from canopy.store.protocol import Store
+from canopy.store.store import Store
 from tests.contract.store.records import Clock
 from tests.support.postgres import PostgresServer
 

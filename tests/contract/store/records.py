@@ -8,7 +8,7 @@ from canopy.store.experiments.experiment import Ballot, Comparison, Experiment, 
 from canopy.store.feedback.query import Feedback, Filter
 from canopy.store.feedback.vote import Vote
 from canopy.store.generations.generation import Generation
-from canopy.store.protocol import Store
+from canopy.store.store import Store
 
 HOUR = 3_600_000_000  # microseconds
 NOON = 1_800_000_000 * 1_000_000 // HOUR * HOUR  # some whole hour
@@ -120,10 +120,10 @@ async def a_comparison(store: Store, **fields: Any) -> Comparison:
             prompt_text=experiment.prompt_b_text if second else experiment.prompt_text,
             response_text=f"Response {side}.",
         )
-        await store.record_generation(generation)
+        await store.generations.record(generation)
         record[f"generation_{side}"] = generation.id
     comparison = Comparison(**record)
-    await store.record_comparison(comparison)
+    await store.comparisons.record(comparison)
     return comparison
 
 
@@ -145,9 +145,9 @@ DOWN: dict[str, Any] = {"value": "thumbs_down", "sentiment": -1}
 
 async def everything(store: Store) -> list[Feedback]:
     """All votes, newest first."""
-    page = await store.page(Filter(), 1000, None)
+    page = await store.feedback.page(Filter(), 1000, None)
     feedback = page.feedback
     while page.next:  # a page ends by what is read at once, too
-        page = await store.page(Filter(), 1000, page.next)
+        page = await store.feedback.page(Filter(), 1000, page.next)
         feedback += page.feedback
     return feedback

@@ -5,7 +5,7 @@ import pytest
 from canopy.base.errors import AmbiguousRequestId, InputError, StillBlind
 from canopy.store.experiments.experiment import BallotCounts, Preference
 from canopy.store.feedback.query import Filter
-from canopy.store.protocol import Store
+from canopy.store.store import Store
 from tests.contract.store.records import NOON, Clock, a_ballot, a_comparison, a_vote, an_experiment, on_texts
 
 NOTHING = BallotCounts(0, 0, 0, 0, 0, 0)
@@ -18,29 +18,31 @@ async def test_the_experiment_that_was_used_last_comes_first(store: Store) -> No
     ]
     for i, used in enumerate((0, 1, 2, 0)):
         await a_comparison(store, experiment=experiments[used], created_at=NOON + i)
-    assert await store.experiments() == [experiments[i] for i in (0, 2, 1)]
+    assert await store.experiments.all() == [experiments[i] for i in (0, 2, 1)]
 
 
 async def test_a_change_after_the_reveal_changes_the_ballot_and_not_the_statistics(store: Store) -> None:
     comparison = await a_comparison(store, user_id="ada")
-    await store.record_ballot(a_ballot(comparison, "a"))
-    await store.record_ballot(a_ballot(comparison, "b"))
-    counts = await store.ballot_counts(None)
+    await store.comparisons.record_ballot(a_ballot(comparison, "a"))
+    await store.comparisons.record_ballot(a_ballot(comparison, "b"))
+    counts = await store.experiments.ballot_counts(None)
     assert (counts.wins_prompt, counts.wins_prompt_b) == (0, 1)
-    assert [(it.preference, it.winner) for it in await store.first_ballots(an_experiment().id)] == [("a", "prompt")]
+    assert [(it.preference, it.winner) for it in await store.experiments.first_ballots(an_experiment().id)] == [
+        ("a", "prompt")
+    ]
 
 
 async def test_a_vote_on_one_side_waits_for_the_ballot(store: Store) -> None:
     comparison = await a_comparison(store, input_text="A blind text.")
-    side = await store.generation(comparison.generation_a)
+    side = await store.generations.get(comparison.generation_a)
     assert side
     for refused in (a_vote(side, voter="v"), a_vote(None, generation_id=None, request_id=side.trace_id, voter="v")):
         with pytest.raises((StillBlind, AmbiguousRequestId)):
-            await store.record_vote(refused)
-    by_texts = await store.record_vote(on_texts(side.input_text, side.response_text, voter="v"))
+            await store.feedback.record(refused)
+    by_texts = await store.feedback.record(on_texts(side.input_text, side.response_text, voter="v"))
     assert (by_texts.generation_id, by_texts.prompt_id) == (None, None)
-    await store.record_ballot(a_ballot(comparison, "tie"))
-    assert (await store.record_vote(a_vote(side, voter="v"))).generation_id == side.id
+    await store.comparisons.record_ballot(a_ballot(comparison, "tie"))
+    assert (await store.feedback.record(a_vote(side, voter="v"))).generation_id == side.id
 
 
 async def test_the_first_ballot_of_each_voter_counts(store: Store) -> None:
@@ -48,24 +50,24 @@ async def test_the_first_ballot_of_each_voter_counts(store: Store) -> None:
     comparisons = [await a_comparison(store, **voters[i % 4]) for i in range(12)]
     elsewhere = await a_comparison(store, user_id="ada", experiment=an_experiment(id="exp_other"))
     preferences: list[Preference] = ["a", "b", "tie", "both_bad"]
-    await store.record_ballot(a_ballot(elsewhere, "b"))
+    await store.comparisons.record_ballot(a_ballot(elsewhere, "b"))
     # The newest comparison of each voter is voted on first.
     receipts = [
-        await store.record_ballot(a_ballot(comparison, preferences[i % 3]))
+        await store.comparisons.record_ballot(a_ballot(comparison, preferences[i % 3]))
         for i, comparison in enumerate(reversed(comparisons))
     ]
-    firsts = await store.first_ballots(an_experiment().id)
+    firsts = await store.experiments.first_ballots(an_experiment().id)
     assert firsts == [(it.comparison_id, it.timestamp, it.preference, it.winner) for it in receipts[:4]]
-    assert await store.first_ballots("exp_unknown") == []
-    assert [it.comparison_id for it in await store.first_ballots("exp_other")] == [elsewhere.id]
+    assert await store.experiments.first_ballots("exp_unknown") == []
+    assert [it.comparison_id for it in await store.experiments.first_ballots("exp_other")] == [elsewhere.id]
 
 
 async def test_everybody_without_a_name_is_one_voter(store: Store) -> None:
     comparisons = [await a_comparison(store) for _ in range(5)]
     for comparison in comparisons:
-        await store.record_ballot(a_ballot(comparison, "b"))
-    assert [it.comparison_id for it in await store.first_ballots(an_experiment().id)] == [comparisons[0].id]
-    assert (await store.ballot_counts(None)).ballots == 5
+        await store.comparisons.record_ballot(a_ballot(comparison, "b"))
+    assert [it.comparison_id for it in await store.experiments.first_ballots(an_experiment().id)] == [comparisons[0].id]
+    assert (await store.experiments.ballot_counts(None)).ballots == 5
 
 
 async def test_counts_are_of_one_experiment_or_of_all(store: Store) -> None:
@@ -73,12 +75,12 @@ async def test_counts_are_of_one_experiment_or_of_all(store: Store) -> None:
     for name, preferences in cast.items():
         for preference in preferences:
             comparison = await a_comparison(store, experiment=an_experiment(id=name))
-            await store.record_ballot(a_ballot(comparison, preference))
+            await store.comparisons.record_ballot(a_ballot(comparison, preference))
         await a_comparison(store, experiment=an_experiment(id=name), prompt_b_side="a")
-    assert await store.ballot_counts("exp_one") == BallotCounts(3, 1, 2, 0, 0, 0)
-    assert await store.ballot_counts("exp_two") == BallotCounts(2, 0, 0, 1, 1, 0)
-    assert await store.ballot_counts(None) == BallotCounts(5, 1, 2, 1, 1, 0)
-    assert await store.ballot_counts("exp_unknown") == NOTHING
+    assert await store.experiments.ballot_counts("exp_one") == BallotCounts(3, 1, 2, 0, 0, 0)
+    assert await store.experiments.ballot_counts("exp_two") == BallotCounts(2, 0, 0, 1, 1, 0)
+    assert await store.experiments.ballot_counts(None) == BallotCounts(5, 1, 2, 1, 1, 0)
+    assert await store.experiments.ballot_counts("exp_unknown") == NOTHING
 
 
 @pytest.mark.parametrize("experiment_id", [None, "exp_one"])
@@ -88,41 +90,41 @@ async def test_pages_follow_each_other_without_gaps(store: Store, clock: Clock, 
     ]
     for comparison in comparisons:
         clock.now = NOON + 5_000_000  # all at the same time: the ids decide
-        await store.record_ballot(a_ballot(comparison))
+        await store.comparisons.record_ballot(a_ballot(comparison))
     wanted = [it.id for it in reversed(comparisons) if experiment_id in (None, it.experiment.id)]
     found: list[str] = []
     cursor = None
     while True:
-        page = await store.ballots(experiment_id, 4, cursor)
+        page = await store.experiments.ballots(experiment_id, 4, cursor)
         found += [entry.comparison_id for entry in page.entries]
         cursor = page.next
         if cursor is None:
             break
         assert len(page.entries) == 4
     assert found == wanted
-    assert (await store.ballots(experiment_id, len(wanted), None)).next is None
+    assert (await store.experiments.ballots(experiment_id, len(wanted), None)).next is None
 
 
 async def test_a_ballot_that_comes_while_someone_reads_shifts_nothing(store: Store) -> None:
     comparisons = [await a_comparison(store) for _ in range(4)]
     for comparison in comparisons[:3]:
-        await store.record_ballot(a_ballot(comparison))
-    page = await store.ballots(None, 2, None)
-    await store.record_ballot(a_ballot(comparisons[3]))
-    rest = await store.ballots(None, 2, page.next)
+        await store.comparisons.record_ballot(a_ballot(comparison))
+    page = await store.experiments.ballots(None, 2, None)
+    await store.comparisons.record_ballot(a_ballot(comparisons[3]))
+    rest = await store.experiments.ballots(None, 2, page.next)
     assert [entry.comparison_id for entry in rest.entries] == [comparisons[0].id]
 
 
 async def test_only_a_cursor_of_ballots_is_taken(store: Store) -> None:
     comparisons = [await a_comparison(store) for _ in range(2)]
     for comparison in comparisons:
-        await store.record_ballot(a_ballot(comparison, "both_bad"))
-    of_feedback = (await store.page(Filter(), 1, None)).next
-    of_ballots = (await store.ballots(None, 1, None)).next
+        await store.comparisons.record_ballot(a_ballot(comparison, "both_bad"))
+    of_feedback = (await store.feedback.page(Filter(), 1, None)).next
+    of_ballots = (await store.experiments.ballots(None, 1, None)).next
     assert of_feedback is not None
     assert of_ballots is not None
     for cursor in ("", "nonsense", of_feedback, of_ballots + "A", of_ballots[:-1], "ü"):
         with pytest.raises(InputError, match="cursor"):
-            await store.ballots(None, 1, cursor)
+            await store.experiments.ballots(None, 1, cursor)
     with pytest.raises(InputError, match="cursor"):
-        await store.page(Filter(), 1, of_ballots)
+        await store.feedback.page(Filter(), 1, of_ballots)

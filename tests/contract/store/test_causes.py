@@ -17,8 +17,7 @@ from canopy.base.errors import ConfigError, StoreError
 from canopy.store.engine import sqlite
 from canopy.store.engine.causes import cause
 from canopy.store.opening import open_store
-from canopy.store.protocol import Store
-from canopy.store.sqlstore import SqlStore
+from canopy.store.store import Store
 from tests.contract.store.records import on_texts
 from tests.support.certificates import certificate
 from tests.support.pgbouncer import PgBouncer
@@ -174,10 +173,10 @@ async def test_a_pooler_without_a_server_or_a_place_is_named(postgres: PostgresS
         store = open_store(pooler.url(postgres_url))
         await store.start()
         with postgres_transaction(pooler.url(postgres_url)), pytest.raises(StoreError) as refused:
-            await store.record_vote(on_texts(voter="v"))
+            await store.feedback.record(on_texts(voter="v"))
         assert refused.value.reason is not None
         assert "no connection to the server free in time" in refused.value.reason
-        await store.record_vote(on_texts(voter="v"))
+        await store.feedback.record(on_texts(voter="v"))
         await store.close()
 
 
@@ -202,12 +201,12 @@ async def store(postgres_url: str) -> AsyncGenerator[Store]:
 async def test_a_primary_that_becomes_a_replica_is_told_and_left(
     store: Store, postgres: PostgresServer, postgres_url: str
 ) -> None:
-    await store.record_vote(on_texts(voter="before"))
+    await store.feedback.record(on_texts(voter="before"))
     name = postgres_url.rpartition("/")[2]
     with postgres.connect("postgres") as conn:
         conn.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
         conn.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
-    for ask in (store.record_vote(on_texts(voter="v")), store.ping()):
+    for ask in (store.feedback.record(on_texts(voter="v")), store.ping()):
         with pytest.raises(StoreError) as refused:
             await ask
         assert refused.value.reason is not None
@@ -215,7 +214,7 @@ async def test_a_primary_that_becomes_a_replica_is_told_and_left(
     with postgres.connect("postgres") as conn:
         conn.execute(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
     # Nobody ends the connections that lead to the replica: a vote that it refused has taken care of its own.
-    assert (await store.record_vote(on_texts(voter="after"))).outcome == "created"
+    assert (await store.feedback.record(on_texts(voter="after"))).outcome == "created"
 
 
 async def test_tables_that_are_gone_are_told(store: Store, postgres: PostgresServer, postgres_url: str) -> None:
@@ -271,13 +270,12 @@ async def test_a_file_that_may_not_be_opened_is_told(tmp_path: Path) -> None:
 async def test_a_full_volume_is_told_with_the_vote_that_it_refuses(tmp_path: Path) -> None:
     store = open_store(f"sqlite:///{tmp_path}/canopy.db")
     await store.start()
-    assert isinstance(store, SqlStore)
-    with store._database.writer.connect() as conn:  # its one connection: a file that may not grow
+    with store.executor.database.writer.connect() as conn:  # its one connection: a file that may not grow
         pages = conn.exec_driver_sql("PRAGMA page_count").scalar_one()
         conn.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(StoreError) as refused:
         for i in range(1_000):
-            await store.record_vote(on_texts(voter=f"v{i}", input_text="long " * 10_000))
+            await store.feedback.record(on_texts(voter=f"v{i}", input_text="long " * 10_000))
     assert refused.value.reason == "The volume is full."
     await store.close()
 
@@ -289,10 +287,10 @@ async def test_a_file_that_another_process_keeps_is_told(tmp_path: Path, monkeyp
     with closing(sqlite3.connect(tmp_path / "canopy.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreError) as refused:
-            await store.record_vote(on_texts(voter="v"))
+            await store.feedback.record(on_texts(voter="v"))
     assert refused.value.reason is not None
     assert "Another process has had the file locked" in refused.value.reason
-    assert (await store.record_vote(on_texts(voter="v"))).outcome == "created"
+    assert (await store.feedback.record(on_texts(voter="v"))).outcome == "created"
     await store.close()
 
 

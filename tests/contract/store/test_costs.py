@@ -10,8 +10,7 @@ from sqlalchemy import Engine, event
 from canopy.base.ids import new_id
 from canopy.store.experiments.experiment import Comparison
 from canopy.store.feedback.query import Filter
-from canopy.store.protocol import Store
-from canopy.store.sqlstore import SqlStore
+from canopy.store.store import Store
 from tests.contract.store.records import HOUR, NOON, Clock, a_ballot, a_generation, a_vote, an_experiment, on_texts
 
 FEW, MANY = 1_000, 20_000
@@ -38,7 +37,7 @@ FILTERS = [
 NOTHING = [Filter(value="never"), Filter(value="rare", since=NOON + HOUR)]
 
 
-async def _fill(store: SqlStore, clock: Clock, amount: int) -> None:
+async def _fill(store: Store, clock: Clock, amount: int) -> None:
     """Votes over `HOURS` hours; the rare label is on the first few, so that it lies at the far end of the list."""
     generations = [
         a_generation(feature=feature, prompt_id=prompt, input_text=f"{feature} {prompt}")
@@ -52,18 +51,18 @@ async def _fill(store: SqlStore, clock: Clock, amount: int) -> None:
         votes.append(
             a_vote(generations[i % 4], voter=f"v{i}", **rating) if i % 5 else on_texts(f"text {i}", voter="v", **rating)
         )
-    with store._database.writer.begin() as conn:
-        store._generations.record(conn, generations)
+    with store.executor.database.writer.begin() as conn:
+        store.generations.record_all(conn, generations)
         for hour in range(HOURS):
             clock.now = NOON + hour * HOUR
-            store._votes.record(conn, votes[amount * hour // HOURS : amount * (hour + 1) // HOURS])
+            store.feedback.votes.record(conn, votes[amount * hour // HOURS : amount * (hour + 1) // HOURS])
 
 
 @contextmanager
-def _steps_of_sqlite(store: SqlStore, engine: Engine | None = None) -> Generator[list[int]]:
+def _steps_of_sqlite(store: Store, engine: Engine | None = None) -> Generator[list[int]]:
     """Counts the steps of SQLite's virtual machine, in hundreds."""
     steps = [0]
-    engine = engine or store._database.reader
+    engine = engine or store.executor.database.reader
 
     def count() -> None:
         steps[0] += 1
@@ -77,10 +76,10 @@ def _steps_of_sqlite(store: SqlStore, engine: Engine | None = None) -> Generator
 
 
 @contextmanager
-def _rows_of_postgres(store: SqlStore, engine: Engine | None = None) -> Generator[list[int]]:
+def _rows_of_postgres(store: Store, engine: Engine | None = None) -> Generator[list[int]]:
     """Counts the rows that PostgreSQL reads, found or thrown away."""
     rows = [0]
-    engine = engine or store._database.reader
+    engine = engine or store.executor.database.reader
 
     def explain(conn: Any, cursor: Any, statement: str, parameters: Any, *_: object) -> None:
         del conn
@@ -101,7 +100,7 @@ def _rows(node: dict[str, Any]) -> int:
     return own + sum(_rows(child) for child in node.get("Plans", []))
 
 
-def _without_and_with_statistics(store: SqlStore) -> Iterator[None]:
+def _without_and_with_statistics(store: Store) -> Iterator[None]:
     """Once as the tables were filled, and once after the planner was told what is in them.
 
     PostgreSQL tells it by itself, at a time of its choosing.
@@ -111,38 +110,38 @@ def _without_and_with_statistics(store: SqlStore) -> Iterator[None]:
     yield
 
 
-def _gather_statistics(store: SqlStore) -> None:
-    with store._database.writer.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
+def _gather_statistics(store: Store) -> None:
+    with store.executor.database.writer.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
         conn.exec_driver_sql("ANALYZE")
 
 
-async def _costs(store: SqlStore) -> dict[str, int]:
+async def _costs(store: Store) -> dict[str, int]:
     watch = _steps_of_sqlite if store.description.startswith("SQLite") else _rows_of_postgres
     costs = {}
     for where in FILTERS:
         with watch(store) as cost:
-            page = await store.page(where, 20, None)
+            page = await store.feedback.page(where, 20, None)
             assert page.feedback or where in NOTHING
         costs[f"page {where}"] = cost[0]
         if page.next is not None:
             with watch(store) as cost:
-                await store.page(where, 20, page.next)
+                await store.feedback.page(where, 20, page.next)
             costs[f"next page {where}"] = cost[0]
         with watch(store) as cost:
-            await store.count(where)
+            await store.feedback.count(where)
         costs[f"count {where}"] = cost[0]
         if where.value not in {"rare", "never"} and where.sentiment != 0:  # what is rare is looked for in many windows
             with watch(store) as cost:
-                assert await anext(store.distinct_inputs(where))
+                assert await anext(store.reviews.distinct_inputs(where))
             costs[f"first inputs {where}"] = cost[0]
     return costs
 
 
-async def _vote_on_comparisons(store: SqlStore, amount: int) -> None:
+async def _vote_on_comparisons(store: Store, amount: int) -> None:
     """One pair of generations in all of them: which is enough for what is measured."""
-    with store._database.writer.begin() as conn:
+    with store.executor.database.writer.begin() as conn:
         generations = [a_generation(), a_generation()]
-        store._generations.record(conn, generations)
+        store.generations.record_all(conn, generations)
         made = [
             Comparison(
                 id=new_id("cmp"),
@@ -159,12 +158,11 @@ async def _vote_on_comparisons(store: SqlStore, amount: int) -> None:
             )
             for i in range(amount)
         ]
-        store._comparisons.record(conn, made)
-        store._comparisons.vote(conn, [a_ballot(comparison) for comparison in made])
+        store.comparisons.record_all(conn, made)
+        store.comparisons.record_ballots(conn, [a_ballot(comparison) for comparison in made])
 
 
 async def test_pages_of_ballots_cost_the_same_however_many_there_are(store: Store) -> None:
-    assert isinstance(store, SqlStore)
     watch = _steps_of_sqlite if store.description.startswith("SQLite") else _rows_of_postgres
 
     async def costs() -> list[int]:
@@ -173,7 +171,7 @@ async def test_pages_of_ballots_cost_the_same_however_many_there_are(store: Stor
             cursor = None
             for _ in range(2):
                 with watch(store) as cost:
-                    page = await store.ballots(experiment_id, 20, cursor)
+                    page = await store.experiments.ballots(experiment_id, 20, cursor)
                 assert len(page.entries) == 20
                 found.append(cost[0])
                 cursor = page.next
@@ -190,12 +188,11 @@ async def test_pages_of_ballots_cost_the_same_however_many_there_are(store: Stor
 
 
 async def test_pages_and_counts_cost_the_same_however_much_there_is(store: Store, clock: Clock) -> None:
-    assert isinstance(store, SqlStore)
     await _fill(store, clock, FEW)
     few = await _costs(store)
-    await store.prune(10**17)
+    await store.deletion.prune(10**17)
     await _fill(store, clock, MANY)
-    assert await store.count(Filter()) == MANY
+    assert await store.feedback.count(Filter()) == MANY
     for _ in _without_and_with_statistics(store):
         many = await _costs(store)
         for what, cost in few.items():

@@ -9,10 +9,9 @@ from typing import Any
 
 from sqlalchemy import event
 
-from canopy.store.feedback.digests import digests
 from canopy.store.feedback.query import Filter
-from canopy.store.protocol import Store
-from canopy.store.sqlstore import SqlStore
+from canopy.store.keys import text_digests
+from canopy.store.store import Store
 from canopy.store.tables import feedback, feedback_counts, series
 from tests.contract.store.records import HOUR, NOON
 from tests.contract.store.test_costs import _rows_of_postgres, _steps_of_sqlite
@@ -23,12 +22,12 @@ TEXTS = 3_000
 BAD = Filter(feature="summarize", sentiment=-1)
 
 
-def fill(store: SqlStore, names: int) -> None:
+def fill(store: Store, names: int) -> None:
     """As many votes, all bad and over ten hours, spread over these names and the texts."""
-    database = store._database
+    database = store.executor.database
     labels = {"feature": "summarize", "kind": "thumbs", "value": "thumbs_down", "sentiment": -1, "prompt_id": ""}
     liked = {"id": names + 1, "name": "name_0", "model": "", **labels, "value": "thumbs_up", "sentiment": 1}
-    texts = [(f"text {i}", digests(f"text {i}", "")[0]) for i in range(TEXTS)]
+    texts = [(f"text {i}", text_digests(f"text {i}", "")[0]) for i in range(TEXTS)]
 
     def vote(number: int) -> dict[str, Any]:
         text, digest = texts[number % TEXTS]
@@ -68,9 +67,9 @@ def fill(store: SqlStore, names: int) -> None:
 
 
 @contextmanager
-def watched(store: SqlStore) -> Generator[dict[str, int]]:
+def watched(store: Store) -> Generator[dict[str, int]]:
     """Counts what is asked, and what the engine does to answer it."""
-    database, costs = store._database, {"statements": 0, "parameters": 0, "work": 0}
+    database, costs = store.executor.database, {"statements": 0, "parameters": 0, "work": 0}
     watch = _steps_of_sqlite if store.description.startswith("SQLite") else _rows_of_postgres
 
     def count(conn: Any, cursor: Any, statement: str, parameters: Any, *_: object) -> None:
@@ -89,18 +88,18 @@ def watched(store: SqlStore) -> Generator[dict[str, int]]:
 
 
 READS: dict[str, Callable[[Store], Awaitable[Any]]] = {
-    "page": lambda store: store.page(Filter(), 20, None),
-    "bad page": lambda store: store.page(BAD, 20, None),
-    "worst": lambda store: store.worst(Filter(), 20, None),
-    "review": lambda store: store.review_page(BAD, "waiting", 20, None),
-    "progress": lambda store: store.review_progress(BAD),
-    "count": lambda store: store.count(BAD),
-    "counts": lambda store: store.counts(Filter()),
-    "hours": lambda store: store.hours(Filter()),
+    "page": lambda store: store.feedback.page(Filter(), 20, None),
+    "bad page": lambda store: store.feedback.page(BAD, 20, None),
+    "worst": lambda store: store.reviews.queue(Filter(), 20, None),
+    "review": lambda store: store.reviews.page(BAD, "waiting", 20, None),
+    "progress": lambda store: store.reviews.progress(BAD),
+    "count": lambda store: store.feedback.count(BAD),
+    "counts": lambda store: store.feedback.counts(Filter()),
+    "hours": lambda store: store.feedback.hours(Filter()),
 }
 
 
-async def costs_of(store: SqlStore) -> dict[str, dict[str, int]]:
+async def costs_of(store: Store) -> dict[str, dict[str, int]]:
     found = {}
     for what, read in READS.items():
         with watched(store) as costs:
@@ -110,7 +109,6 @@ async def costs_of(store: SqlStore) -> dict[str, dict[str, int]]:
 
 
 async def test_what_people_look_at_with_ten_thousand_names(store: Store) -> None:
-    assert isinstance(store, SqlStore)
     fill(store, FEW)
     few = await costs_of(store)
     each = 1 if store.description.startswith("SQLite") else 9  # hundreds of steps, or rows, that a name may cost
@@ -125,8 +123,7 @@ async def test_what_people_look_at_with_ten_thousand_names(store: Store) -> None
 
 async def test_votes_are_added_up_by_the_database(store: Store) -> None:
     """What comes of thirty thousand votes is a row for each name, and one for each hour."""
-    assert isinstance(store, SqlStore)
     fill(store, MANY)
-    assert [count.n for count in await store.counts(Filter())] == [VOTES // MANY] * MANY
-    hours = await store.hours(Filter())
+    assert [count.n for count in await store.feedback.counts(Filter())] == [VOTES // MANY] * MANY
+    hours = await store.feedback.hours(Filter())
     assert [(it.hour, it.sentiment, it.n) for it in hours] == [(NOON + i * HOUR, -1, VOTES // 10) for i in range(10)]

@@ -22,7 +22,7 @@ from canopy.store.engine.migrate import HEAD
 from canopy.store.engine.postgres import Postgres
 from canopy.store.feedback.query import Filter
 from canopy.store.opening import _database, open_store
-from canopy.store.protocol import Store
+from canopy.store.store import Store
 from canopy.store.tables import metadata
 from tests.contract.store.records import a_ballot, a_comparison, a_generation, a_vote, on_texts
 
@@ -137,9 +137,9 @@ async def test_a_closed_store_refuses_with_a_sentence(store_url: str) -> None:
     await store.start()
     await store.close()
     with pytest.raises(StoreError, match="closed"):
-        await store.record_generation(a_generation())
+        await store.generations.record(a_generation())
     with pytest.raises(StoreError, match="closed"):
-        await store.count(Filter())
+        await store.feedback.count(Filter())
 
 
 async def test_the_database_answers(store: Store) -> None:
@@ -150,16 +150,16 @@ async def test_what_was_stored_is_there_after_a_restart(new_url: str) -> None:
     generation = a_generation()
     first = open_store(new_url)
     await first.start()
-    await first.record_generation(generation)
-    receipt = await first.record_vote(a_vote(generation, voter="v"))
+    await first.generations.record(generation)
+    receipt = await first.feedback.record(a_vote(generation, voter="v"))
     await first.close()
 
     second = open_store(new_url)
     await second.start()
-    assert await second.generation(generation.id) == generation
-    page = await second.page(Filter(), 10, None)
+    assert await second.generations.get(generation.id) == generation
+    page = await second.feedback.page(Filter(), 10, None)
     assert [entry.id for entry in page.feedback] == [receipt.feedback_id]
-    again = await second.record_vote(a_vote(generation, voter="v"))
+    again = await second.feedback.record(a_vote(generation, voter="v"))
     assert (again.outcome, again.feedback_id) == ("replaced", receipt.feedback_id)
     await second.close()
 
@@ -167,7 +167,7 @@ async def test_what_was_stored_is_there_after_a_restart(new_url: str) -> None:
 async def test_stores_that_start_at_the_same_time_take_turns(new_url: str) -> None:
     stores = [open_store(new_url) for _ in range(4)]
     await asyncio.gather(*(store.start() for store in stores))
-    await asyncio.gather(*(store.record_generation(a_generation()) for store in stores))
+    await asyncio.gather(*(store.generations.record(a_generation()) for store in stores))
     for store in stores:
         await store.close()
 
@@ -201,24 +201,24 @@ async def test_a_database_of_an_older_version_is_brought_up_to_date_with_its_rec
     generation = a_generation()
     store = open_store(new_url)
     await store.start()
-    await store.record_generation(generation)
-    await store.record_vote(a_vote(generation, voter="v"))
+    await store.generations.record(generation)
+    await store.feedback.record(a_vote(generation, voter="v"))
     await store.close()
     _alembic(_engine_url(new_url), command.downgrade, "0001")
 
     store = open_store(new_url)
     await store.start()
-    assert await store.generation(generation.id) == generation
-    assert await store.count(Filter()) == 1
+    assert await store.generations.get(generation.id) == generation
+    assert await store.feedback.count(Filter()) == 1
     comparison = await a_comparison(store)
-    assert (await store.record_ballot(a_ballot(comparison))).outcome == "created"
+    assert (await store.comparisons.record_ballot(a_ballot(comparison))).outcome == "created"
     await store.close()
 
     _alembic(_engine_url(new_url), command.downgrade, "0001")
     store = open_store(new_url)
     await store.start()
-    assert await store.experiments() == []
-    assert await store.count(Filter()) == 1
+    assert await store.experiments.all() == []
+    assert await store.feedback.count(Filter()) == 1
     await store.close()
 
 
@@ -288,7 +288,7 @@ async def test_a_new_file_and_its_folder_are_closed_to_other_accounts(tmp_path: 
     try:
         store = open_store(f"sqlite:///{tmp_path}/var/canopy.db")
         await store.start()
-        await store.record_vote(on_texts(voter="v"))
+        await store.feedback.record(on_texts(voter="v"))
         modes = {path.name: path.stat().st_mode & 0o007 for path in [tmp_path / "var", *(tmp_path / "var").iterdir()]}
         await store.close()
     finally:

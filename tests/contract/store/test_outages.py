@@ -21,8 +21,7 @@ from canopy.store.experiments.experiment import BallotReceipt, Preference
 from canopy.store.feedback.query import Filter
 from canopy.store.feedback.vote import Receipt
 from canopy.store.opening import _database, open_store
-from canopy.store.protocol import Store
-from canopy.store.sqlstore import SqlStore
+from canopy.store.store import Store
 from tests.contract.store.records import (
     DOWN,
     Clock,
@@ -50,31 +49,31 @@ async def replicas(postgres_url: str, clock: Clock) -> AsyncGenerator[tuple[Stor
 async def test_two_replicas_count_each_vote_once(replicas: tuple[Store, Store]) -> None:
     generations = [a_generation(input_text=f"text {i}") for i in range(5)]
     for generation in generations:
-        await replicas[0].record_generation(generation)
+        await replicas[0].generations.record(generation)
 
     async def voter(number: int) -> list[Receipt]:
         return [
-            await replicas[(number + i) % 2].record_vote(
+            await replicas[(number + i) % 2].feedback.record(
                 a_vote(generations[i % 5], voter=f"v{number % 8}", **(DOWN if (number * i) % 3 else {}))
             )
             for i in range(20)
         ]
 
     receipts = [receipt for own in await asyncio.gather(*(voter(i) for i in range(16))) for receipt in own]
-    entries = (await replicas[1].page(Filter(), 1000, None)).feedback
+    entries = (await replicas[1].feedback.page(Filter(), 1000, None)).feedback
     assert len(entries) == 40  # 8 voters on 5 generations
     assert sum(receipt.outcome == "created" for receipt in receipts) == 40
     for value in ("thumbs_up", "thumbs_down"):
         counted = sum(entry.value == value for entry in entries)
-        assert await replicas[0].count(Filter(value=value)) == counted
-        assert sum(count.n for count in await replicas[0].counts(Filter(value=value))) == counted
+        assert await replicas[0].feedback.count(Filter(value=value)) == counted
+        assert sum(count.n for count in await replicas[0].feedback.counts(Filter(value=value))) == counted
 
 
 async def test_a_replica_learns_that_another_one_pruned_its_labels(replicas: tuple[Store, Store], clock: Clock) -> None:
-    await replicas[0].record_vote(on_texts())
-    await replicas[1].prune(clock.now + 1)
-    assert (await replicas[0].record_vote(on_texts())).outcome == "created"
-    assert await replicas[1].count(Filter()) == 1
+    await replicas[0].feedback.record(on_texts())
+    await replicas[1].deletion.prune(clock.now + 1)
+    assert (await replicas[0].feedback.record(on_texts())).outcome == "created"
+    assert await replicas[1].feedback.count(Filter()) == 1
 
 
 async def test_two_replicas_agree_on_the_ballots(replicas: tuple[Store, Store]) -> None:
@@ -83,43 +82,45 @@ async def test_two_replicas_agree_on_the_ballots(replicas: tuple[Store, Store]) 
 
     async def tab(number: int) -> list[BallotReceipt]:
         return [
-            await replicas[(number + i) % 2].record_ballot(a_ballot(comparisons[i % 6], preferences[(number * i) % 5]))
+            await replicas[(number + i) % 2].comparisons.record_ballot(
+                a_ballot(comparisons[i % 6], preferences[(number * i) % 5])
+            )
             for i in range(12)
         ]
 
     receipts = [receipt for own in await asyncio.gather(*(tab(i) for i in range(8))) for receipt in own]
     assert sum(receipt.outcome == "created" for receipt in receipts) == 6
-    counts = await replicas[0].ballot_counts(None)
+    counts = await replicas[0].experiments.ballot_counts(None)
     assert counts.ballots == 6
-    entries = (await replicas[1].ballots(None, 10, None)).entries
+    entries = (await replicas[1].experiments.ballots(None, 10, None)).entries
     assert counts.both_bad == sum(entry.preference == "both_bad" for entry in entries)
-    assert await replicas[0].count(Filter()) == len(await everything(replicas[1])) == 2 * counts.both_bad
+    assert await replicas[0].feedback.count(Filter()) == len(await everything(replicas[1])) == 2 * counts.both_bad
 
 
 async def test_a_lost_connection_is_replaced(
     replicas: tuple[Store, Store], postgres: PostgresServer, postgres_url: str
 ) -> None:
     store, _ = replicas
-    await store.record_vote(on_texts(voter="before"))
-    assert await store.count(Filter()) == 1
+    await store.feedback.record(on_texts(voter="before"))
+    assert await store.feedback.count(Filter()) == 1
     with postgres.connect(postgres_url.rpartition("/")[2]) as conn:
         conn.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
-    votes = (store.record_vote(on_texts(voter=f"v{i}")) for i in range(20))
+    votes = (store.feedback.record(on_texts(voter=f"v{i}")) for i in range(20))
     assert {receipt.outcome for receipt in await asyncio.gather(*votes)} == {"created"}
-    assert await store.count(Filter()) == 21
+    assert await store.feedback.count(Filter()) == 21
 
 
 async def test_an_outage_fails_votes_with_a_sentence_and_ends_with_it() -> None:
     with PostgresServer(fsync=False) as server:
         store = open_store(server.create_database())
         await store.start()
-        await store.record_vote(on_texts(voter="before"))
+        await store.feedback.record(on_texts(voter="before"))
         server.stop()
         outcomes = await asyncio.gather(
-            *(store.record_vote(on_texts(voter=f"v{i}")) for i in range(10)), return_exceptions=True
+            *(store.feedback.record(on_texts(voter=f"v{i}")) for i in range(10)), return_exceptions=True
         )
         for outcome in outcomes:
             assert isinstance(outcome, StoreError)
@@ -129,8 +130,8 @@ async def test_an_outage_fails_votes_with_a_sentence_and_ends_with_it() -> None:
             await store.ping()
         server.start()
         await store.ping()
-        assert (await store.record_vote(on_texts(voter="after"))).outcome == "created"
-        assert await store.count(Filter()) == 2
+        assert (await store.feedback.record(on_texts(voter="after"))).outcome == "created"
+        assert await store.feedback.count(Filter()) == 2
         await store.close()
 
 
@@ -138,8 +139,7 @@ async def test_an_outage_fails_votes_with_a_sentence_and_ends_with_it() -> None:
 def _stopped(store: Store, url: str) -> Generator[None]:
     """The server's process for writes is there, and does nothing."""
     del url
-    assert isinstance(store, SqlStore)
-    with store._database.writer.connect() as conn:
+    with store.executor.database.writer.connect() as conn:
         pid = conn.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
     os.kill(pid, signal.SIGSTOP)
     try:
@@ -170,17 +170,17 @@ async def test_a_write_that_hangs_is_answered_and_told_until_one_goes_through(
     with PgBouncer(postgres.port, pool=8) if pooled else nullcontext() as pooler:
         store = open_store(pooler.url(postgres_url) if pooler else postgres_url)
         await store.start()
-        await store.record_vote(on_texts(voter="before"))
+        await store.feedback.record(on_texts(voter="before"))
         with hanging(store, postgres_url):
-            votes = [asyncio.create_task(store.record_vote(on_texts(voter="first")))]
+            votes = [asyncio.create_task(store.feedback.record(on_texts(voter="first")))]
             await asyncio.sleep(0.2)
-            votes.append(asyncio.create_task(store.record_vote(on_texts(voter="second"))))
+            votes.append(asyncio.create_task(store.feedback.record(on_texts(voter="second"))))
             for vote in votes:
                 with pytest.raises(StoreError, match=r"same `Idempotency-Key`|does not answer"):
                     await vote
             with pytest.raises(StoreError, match="does not answer"):  # at once: it needs no patience
-                await store.record_vote(on_texts(voter="third"))
-            assert await store.count(Filter()) == 1  # reads go on
+                await store.feedback.record(on_texts(voter="third"))
+            assert await store.feedback.count(Filter()) == 1  # reads go on
             with pytest.raises(StoreError) as unready:
                 await store.ping()
             assert unready.value.reason is not None
@@ -190,8 +190,8 @@ async def test_a_write_that_hangs_is_answered_and_told_until_one_goes_through(
                 with suppress(StoreError):
                     await store.ping()
                     break
-        assert (await store.record_vote(on_texts(voter="after"))).outcome == "created"
-        assert await store.count(Filter()) in {2, 3}  # nobody was told whether the first is there
+        assert (await store.feedback.record(on_texts(voter="after"))).outcome == "created"
+        assert await store.feedback.count(Filter()) in {2, 3}  # nobody was told whether the first is there
         await store.close()
 
 
@@ -201,11 +201,10 @@ async def test_a_read_that_hangs_is_given_up_and_its_connection_with_it(
     monkeypatch.setattr(postgres_engine, "_READING", 1)
     store = open_store(postgres_url)
     await store.start()
-    assert isinstance(store, SqlStore)
-    with store._database.reader.connect() as conn, pytest.raises(OperationalError) as given_up:
+    with store.executor.database.reader.connect() as conn, pytest.raises(OperationalError) as given_up:
         conn.exec_driver_sql("SELECT pg_sleep(3600)")
     assert "gave no answer" in (cause(given_up.value) or "")
-    assert await store.count(Filter()) == 0
+    assert await store.feedback.count(Filter()) == 0
     await store.close()
 
 
@@ -214,7 +213,6 @@ async def test_a_store_whose_volume_hangs_answers_and_ends(store_url: str, monke
     monkeypatch.setattr(writer, "_PATIENCE", 0.5)
     store = open_store(store_url)
     await store.start()
-    assert isinstance(store, SqlStore)
     released = threading.Event()
 
     def hang(conn: Connection, items: Sequence[None]) -> Sequence[None]:
@@ -223,7 +221,11 @@ async def test_a_store_whose_volume_hangs_answers_and_ends(store_url: str, monke
         return items
 
     try:
-        for vote in (store._writer.submit(hang, None), store.record_vote(on_texts(voter="v")), store.ping()):
+        for vote in (
+            store.executor.writer.submit(hang, None),
+            store.feedback.record(on_texts(voter="v")),
+            store.ping(),
+        ):
             with pytest.raises(StoreError):
                 await vote
         async with asyncio.timeout(30):
@@ -236,7 +238,7 @@ async def test_a_store_whose_volume_hangs_answers_and_ends(store_url: str, monke
 async def test_a_write_that_ends_its_thread_elsewhere_fails_alone(store_url: str) -> None:
     database = _database(store_url)
     database.prepare()
-    writer = Writer(database, forget=lambda: None)
+    writer = Writer(database)
     writer.start()
 
     def panic(conn: Connection, items: object) -> list[None]:

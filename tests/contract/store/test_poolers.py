@@ -10,8 +10,7 @@ from sqlalchemy import text
 from canopy.base.errors import ScanTimeout, StoreError
 from canopy.store.feedback.query import Filter
 from canopy.store.opening import open_store
-from canopy.store.protocol import Store
-from canopy.store.sqlstore import SqlStore
+from canopy.store.store import Store
 from tests.contract.store.records import (
     DOWN,
     Clock,
@@ -54,29 +53,28 @@ async def test_two_replicas_behind_a_pool_of_two(replicas: tuple[Store, Store]) 
     one, two = replicas
     generations = [a_generation(input_text=f"a rare text {i}") for i in range(4)]
     for generation in generations:
-        await one.record_generation(generation)
+        await one.generations.record(generation)
     votes = [
-        replicas[i % 2].record_vote(a_vote(generations[i % 4], voter=f"v{i % 8}", **(DOWN if i % 3 else {})))
+        replicas[i % 2].feedback.record(a_vote(generations[i % 4], voter=f"v{i % 8}", **(DOWN if i % 3 else {})))
         for i in range(64)
     ]
-    receipts = await asyncio.gather(*votes, *(two.count(Filter()) for _ in range(16)))
+    receipts = await asyncio.gather(*votes, *(two.feedback.count(Filter()) for _ in range(16)))
     assert sum(getattr(receipt, "outcome", "") == "created" for receipt in receipts) == 8
-    assert await two.count(Filter()) == len(await everything(one)) == 8
-    assert len((await two.page(Filter(search="rare"), 20, None)).feedback) == 8
-    assert len([texts async for texts in one.distinct_inputs(Filter())]) > 0
+    assert await two.feedback.count(Filter()) == len(await everything(one)) == 8
+    assert len((await two.feedback.page(Filter(search="rare"), 20, None)).feedback) == 8
+    assert len([texts async for texts in one.reviews.distinct_inputs(Filter())]) > 0
     comparison = await a_comparison(one)
-    assert (await two.record_ballot(a_ballot(comparison))).outcome == "created"
+    assert (await two.comparisons.record_ballot(a_ballot(comparison))).outcome == "created"
     await asyncio.gather(*(store.ping() for store in replicas))
-    erased = await one.prune(2**62)
-    assert (erased.generations, await two.count(Filter())) == (4 + 2, 0)
+    erased = await one.deletion.prune(2**62)
+    assert (erased.generations, await two.feedback.count(Filter())) == (4 + 2, 0)
 
 
 async def test_settings_are_those_of_a_transaction(replicas: tuple[Store, Store], pooled_url: str) -> None:
     """They hold in each, and whoever gets the server's connection next has none of them."""
     one, _ = replicas
-    assert isinstance(one, SqlStore)
     asked = text("SELECT current_setting('lock_timeout'), current_setting('enable_seqscan')")
-    database = one._database
+    database = one.executor.database
     for engine in (database.writer, database.reader, database.scanner, database.prober, database.migrator):
         for _ in range(3):
             with engine.connect() as conn:
@@ -91,15 +89,14 @@ async def test_settings_are_those_of_a_transaction(replicas: tuple[Store, Store]
 async def test_a_search_that_takes_too_long_is_cancelled_through_the_pooler(pooled_url: str) -> None:
     store = open_store(pooled_url, scan_timeout=0.3)
     await store.start()
-    assert isinstance(store, SqlStore)
 
     def endless() -> None:
-        with store._database.scanner.connect() as conn:
+        with store.executor.database.scanner.connect() as conn:
             conn.exec_driver_sql("SELECT pg_sleep(3600)")
 
     with pytest.raises(ScanTimeout):
-        await store._scan(endless)
-    assert await store.count(Filter()) == 0
+        await store.executor.scan(endless)
+    assert await store.feedback.count(Filter()) == 0
     await store.close()  # which waits for the thread
 
 
@@ -107,10 +104,9 @@ async def test_a_straight_connection_keeps_its_statements_and_settings(postgres_
     """What makes votes fast where nothing is in between."""
     store = open_store(postgres_url)
     await store.start()
-    assert isinstance(store, SqlStore)
     for i in range(8):
-        await store.record_vote(on_texts(voter=f"v{i}"))
-    with store._database.writer.connect() as conn:
+        await store.feedback.record(on_texts(voter=f"v{i}"))
+    with store.executor.database.writer.connect() as conn:
         raw = conn.connection.dbapi_connection
         assert isinstance(raw, psycopg.Connection)
         assert raw.execute("SELECT count(*) > 0 FROM pg_prepared_statements").fetchone() == (True,)
@@ -122,12 +118,11 @@ async def test_a_straight_connection_keeps_its_statements_and_settings(postgres_
 async def test_an_address_that_names_a_pooler_is_believed(postgres_url: str) -> None:
     store = open_store(f"{postgres_url}?pgbouncer=true&connection_limit=1")
     await store.start()
-    assert isinstance(store, SqlStore)
     for i in range(8):
-        await store.record_vote(on_texts(voter=f"v{i}"))
-    with store._database.writer.connect() as conn:
+        await store.feedback.record(on_texts(voter=f"v{i}"))
+    with store.executor.database.writer.connect() as conn:
         assert conn.execute(text("SELECT count(*) FROM pg_prepared_statements")).scalar() == 0
-    assert await store.count(Filter()) == 8
+    assert await store.feedback.count(Filter()) == 8
     await store.close()
 
 
@@ -137,8 +132,8 @@ async def test_other_modes_work_or_are_named(postgres: PostgresServer, postgres_
         store = open_store(pooler.url(postgres_url))
         if mode == "session":
             await store.start()
-            await store.record_vote(on_texts(voter="v"))
-            assert await store.count(Filter()) == 1
+            await store.feedback.record(on_texts(voter="v"))
+            assert await store.feedback.count(Filter()) == 1
         else:
             with pytest.raises(StoreError) as refused:
                 await store.start()

@@ -13,8 +13,8 @@ from canopy.base.errors import ComparisonForeign, ComparisonNotFound
 from canopy.store.experiments.experiment import Comparison
 from canopy.store.feedback.query import Feedback, Filter
 from canopy.store.feedback.vote import Receipt
-from canopy.store.protocol import Store
 from canopy.store.reviews.review import Input
+from canopy.store.store import Store
 from tests.contract.store.records import (
     HOUR,
     NOON,
@@ -71,7 +71,7 @@ async def _apply(store: Store, clock: Clock, steps: list[tuple[Any, ...]]) -> No
 
     async def flush() -> None:
         """Send the votes that follow each other at once, so that they share transactions."""
-        outcomes = await asyncio.gather(*(store.record_vote(vote) for vote in votes), return_exceptions=True)
+        outcomes = await asyncio.gather(*(store.feedback.record(vote) for vote in votes), return_exceptions=True)
         receipts.extend(outcome for outcome in outcomes if isinstance(outcome, Receipt))
         votes.clear()
 
@@ -92,14 +92,14 @@ async def _apply(store: Store, clock: Clock, steps: list[tuple[Any, ...]]) -> No
         elif name == "generate":
             prompt, feature, user = arguments
             made = a_generation(created_at=clock(), prompt_id=prompt, feature=feature, user_id=user)
-            await store.record_generation(made)
+            await store.generations.record(made)
             generations.append(made)
         elif name == "delete" and receipts:
-            await store.delete_feedback(receipts[arguments[0] % len(receipts)].feedback_id)
+            await store.feedback.retract(receipts[arguments[0] % len(receipts)].feedback_id)
         elif name == "prune":
-            await store.prune(clock.now - arguments[0])
+            await store.deletion.prune(clock.now - arguments[0])
         elif name == "erase":
-            await store.erase(user_id=arguments[0])
+            await store.deletion.erase(user_id=arguments[0])
     await flush()
 
 
@@ -120,22 +120,22 @@ def _matches(where: Filter, entry: Feedback) -> bool:
 async def test_the_counts_are_what_counting_would_give(
     store: Store, clock: Clock, steps: list[tuple[Any, ...]], some_filters: list[Filter]
 ) -> None:
-    await store.prune(10**17)
+    await store.deletion.prune(10**17)
     clock.now = NOON
     await _apply(store, clock, steps)
-    entries = (await store.page(Filter(), 1000, None)).feedback
+    entries = (await store.feedback.page(Filter(), 1000, None)).feedback
     counted = Counter((e.feature, e.name, e.kind, e.value, e.sentiment, e.prompt_id, e.model) for e in entries)
     rolled_up = {
         (c.feature, c.name, c.kind, c.value, c.sentiment, c.prompt_id, c.model): c.n
-        for c in await store.counts(Filter())
+        for c in await store.feedback.counts(Filter())
     }
     assert rolled_up == dict(counted)
     by_hour = Counter((e.timestamp // HOUR * HOUR, e.sentiment) for e in entries)
-    assert {(c.hour, c.sentiment): c.n for c in await store.hours(Filter())} == dict(by_hour)
+    assert {(c.hour, c.sentiment): c.n for c in await store.feedback.hours(Filter())} == dict(by_hour)
     for where in some_filters:
         wanted = [entry for entry in entries if _matches(where, entry)]
-        assert await store.count(where) == len(wanted), where
-        assert (await store.page(where, 1000, None)).feedback == wanted, where
+        assert await store.feedback.count(where) == len(wanted), where
+        assert (await store.feedback.page(where, 1000, None)).feedback == wanted, where
 
 
 ballots = st.tuples(
@@ -160,7 +160,7 @@ comparing = st.lists(
 async def test_both_bad_is_feedback_for_as_long_as_the_ballot_says_so(
     store: Store, clock: Clock, steps: list[tuple[Any, ...]]
 ) -> None:
-    await store.prune(10**17)
+    await store.deletion.prune(10**17)
     clock.now = NOON
     made: list[Comparison] = []
     taken_back = 0
@@ -172,30 +172,34 @@ async def test_both_bad_is_feedback_for_as_long_as_the_ballot_says_so(
         elif name == "ballot" and made:
             which, preference, user = arguments
             with suppress(ComparisonForeign, ComparisonNotFound):
-                await store.record_ballot(a_ballot(made[which % len(made)], preference, user_id=user))
+                await store.comparisons.record_ballot(a_ballot(made[which % len(made)], preference, user_id=user))
         elif name == "delete feedback" and (entries := await everything(store)):
-            await store.delete_feedback(entries[arguments[0] % len(entries)].id)
+            await store.feedback.retract(entries[arguments[0] % len(entries)].id)
             taken_back += 1
         elif name == "wait":
             clock.now += arguments[0]
         elif name == "prune":
-            await store.prune(clock.now - arguments[0])
+            await store.deletion.prune(clock.now - arguments[0])
         elif name == "erase":
-            await store.erase(user_id=arguments[0])
+            await store.deletion.erase(user_id=arguments[0])
 
-    cast = (await store.ballots(None, 1000, None)).entries
+    cast = (await store.experiments.ballots(None, 1000, None)).entries
     both_bad = [entry for entry in cast if entry.preference == "both_bad"]
     expected = {key for entry in both_bad for key in (entry.generation_a, entry.generation_b)}
     found = {entry.generation_id for entry in await everything(store)}
     assert found <= expected
     assert len(expected - found) <= taken_back
-    assert sum(count.n for count in await store.counts(Filter())) == await store.count(Filter()) == len(found)
-    counts = await store.ballot_counts(None)
+    assert (
+        sum(count.n for count in await store.feedback.counts(Filter()))
+        == await store.feedback.count(Filter())
+        == len(found)
+    )
+    counts = await store.experiments.ballot_counts(None)
     assert counts.ballots == len(cast)
     assert counts.both_bad == len(both_bad)
     assert counts.wins_prompt_b == sum(entry.winner == "prompt_b" for entry in cast)
     voters = {entry.user_id for entry in cast}
-    assert len(await store.first_ballots(an_experiment().id)) == len(voters)
+    assert len(await store.experiments.first_ballots(an_experiment().id)) == len(voters)
 
 
 any_text = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1)
@@ -206,25 +210,25 @@ any_text = st.text(st.characters(exclude_characters="\0", exclude_categories=["C
 @example("\x01\x85\u2028\ufeff\uffff", "🌱\U0010ffff", "--- 'a' \"b\" \\ % ; \x7f\t\r\n")
 @example("e\u0301 \u202e", "\u0130\u0131\u017f\u212a", "\\u0000 \\x00")
 async def test_any_text_comes_back_exact(store: Store, input_text: str, response_text: str, comment: str) -> None:
-    await store.prune(10**17)
-    await store.record_vote(on_texts(input_text, response_text, comment=comment, reasons=(comment,), voter=comment))
+    await store.deletion.prune(10**17)
+    await store.feedback.record(on_texts(input_text, response_text, comment=comment, reasons=(comment,), voter=comment))
     generation = a_generation(
         input_text=input_text, response_text=comment, messages=[{"role": comment}], user_id=comment
     )
-    await store.record_generation(generation)
-    (entry,) = (await store.page(Filter(), 10, None)).feedback
+    await store.generations.record(generation)
+    (entry,) = (await store.feedback.page(Filter(), 10, None)).feedback
     assert (entry.input_text, entry.response_text, entry.comment) == (input_text, response_text, comment)
     assert entry.reasons == [comment]
-    assert await store.generation(generation.id) == generation
-    assert [batch async for batch in store.distinct_inputs(Filter())] == [[Input(input_text, "")]]
+    assert await store.generations.get(generation.id) == generation
+    assert [batch async for batch in store.reviews.distinct_inputs(Filter())] == [[Input(input_text, "")]]
 
 
 @ONE_STORE
 @given(text=any_text, data=st.data())
 async def test_every_part_of_a_text_is_found(store: Store, text: str, data: st.DataObject) -> None:
-    await store.prune(10**17)
-    await store.record_vote(on_texts("other", text))
+    await store.deletion.prune(10**17)
+    await store.feedback.record(on_texts("other", text))
     start = data.draw(st.integers(0, len(text) - 1))
     part = text[start : data.draw(st.integers(start + 1, len(text)))]
-    assert await store.count(Filter(search=part)) == 1
-    assert len((await store.page(Filter(search=part), 10, None)).feedback) == 1
+    assert await store.feedback.count(Filter(search=part)) == 1
+    assert len((await store.feedback.page(Filter(search=part), 10, None)).feedback) == 1

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from canopy.auth.limits import Limit, RateLimits
 from canopy.auth.rate_limit_sync import RateLimitSync
 from canopy.base.errors import StoreError
-from canopy.store.auth.counted import Exchanged, SlotCount
+from canopy.store.auth.request_counts import ExchangedCounts, SlotCount
 from canopy.store.opening import open_store
-from canopy.store.protocol import Store
+from canopy.store.store import Store
 
 
 class Exchanges:
@@ -18,8 +18,8 @@ class Exchanges:
         self.number = 0
         self._store = store
 
-    async def exchange(self, counted: Sequence[SlotCount]) -> Exchanged:
-        found = await self._store.exchange_counts(counted)
+    async def exchange(self, counted: Sequence[SlotCount]) -> ExchangedCounts:
+        found = await self._store.request_counts.exchange(counted)
         self.number += 1  # and before anybody else's turn, the replica takes in what it found
         return found
 
@@ -30,20 +30,22 @@ class Exchanges:
 
 
 async def test_counts_of_all_replicas_are_added_up_and_forgotten_when_they_are_over(store: Store) -> None:
-    now = (await store.exchange_counts([])).now
+    now = (await store.request_counts.exchange([])).now
     later = int(now) + 600
     told = [
         SlotCount("read/60/a", 8, 2, later),
         SlotCount("read/60/b", 8, 7, later),
         SlotCount("read/60/a", 7, 1, later),
     ]
-    assert (await store.exchange_counts(told)).totals == [(2, 1), (7, 0), (1, 0)]
-    both = await asyncio.gather(*(store.exchange_counts([SlotCount("read/60/a", 8, 5, later)]) for _ in range(2)))
+    assert (await store.request_counts.exchange(told)).totals == [(2, 1), (7, 0), (1, 0)]
+    both = await asyncio.gather(
+        *(store.request_counts.exchange([SlotCount("read/60/a", 8, 5, later)]) for _ in range(2))
+    )
     assert {it.totals[0] for it in both} <= {(7, 1), (12, 1)}
-    assert (await store.exchange_counts([SlotCount("read/60/a", 8, 0, later)])).totals == [(12, 1)]
+    assert (await store.request_counts.exchange([SlotCount("read/60/a", 8, 0, later)])).totals == [(12, 1)]
     over = int(now) - 1
-    assert (await store.exchange_counts([SlotCount("read/60/c", 8, 3, over)])).totals == [(3, 0)]
-    assert (await store.exchange_counts([SlotCount("read/60/c", 8, 4, later)])).totals == [(4, 0)]
+    assert (await store.request_counts.exchange([SlotCount("read/60/c", 8, 3, over)])).totals == [(3, 0)]
+    assert (await store.request_counts.exchange([SlotCount("read/60/c", 8, 4, later)])).totals == [(4, 0)]
 
 
 async def test_a_client_that_goes_from_replica_to_replica_has_one_limit(store_url: str) -> None:
@@ -73,7 +75,7 @@ async def test_while_the_store_is_away_each_replica_goes_on_by_its_own_counts(st
     store = open_store(store_url)  # never started
     limits, limit = RateLimits(), Limit(3, 60)
     failures: list[StoreError] = []
-    sharing = asyncio.create_task(RateLimitSync(limits, store.exchange_counts, failures.append).run())
+    sharing = asyncio.create_task(RateLimitSync(limits, store.request_counts.exchange, failures.append).run())
     allowed = 0
     for _ in range(5):
         if not limits.wait("read", "user:ana", limit):

@@ -10,7 +10,7 @@ import pytest
 from canopy.base.errors import InputError
 from canopy.store.feedback.query import Feedback, FeedbackCount, Filter, HourCount
 from canopy.store.feedback.vote import Receipt
-from canopy.store.protocol import Store
+from canopy.store.store import Store
 from tests.contract.store.records import DOWN, HOUR, NOON, Clock, a_generation, a_vote, on_texts
 
 
@@ -19,7 +19,7 @@ async def listed(store: Store, where: Filter, limit: int = 7) -> list[Feedback]:
     entries: list[Feedback] = []
     cursor: str | None = None
     while True:
-        page = await store.page(where, limit, cursor)
+        page = await store.feedback.page(where, limit, cursor)
         entries += page.feedback
         if page.next is None:
             return entries
@@ -28,7 +28,7 @@ async def listed(store: Store, where: Filter, limit: int = 7) -> list[Feedback]:
 
 
 async def distinct(store: Store, where: Filter) -> list[str]:
-    return [it.text async for batch in store.distinct_inputs(where) for it in batch]
+    return [it.text async for batch in store.reviews.distinct_inputs(where) for it in batch]
 
 
 @pytest.fixture
@@ -41,16 +41,16 @@ async def mixed(store: Store, clock: Clock) -> list[Feedback]:
         )
     ]
     for generation in generations:
-        await store.record_generation(generation)
+        await store.generations.record(generation)
     for i in range(60):
         clock.now += HOUR // 12
         kind, value, sentiment = (("thumbs", "thumbs_down", -1), ("thumbs", "thumbs_up", 1), ("score", "3", 0))[i % 3]
         fields = {"kind": kind, "value": value, "sentiment": sentiment, "comment": f"Comment {i} Größe"}
         if i % 4 == 0:
-            await store.record_vote(on_texts(f"Loose text {i // 8}", "Its SUMMARY", **fields))
+            await store.feedback.record(on_texts(f"Loose text {i // 8}", "Its SUMMARY", **fields))
         else:
-            await store.record_vote(a_vote(generations[i % 8], voter=f"v{i}", **fields))
-    return (await store.page(Filter(), 1000, None)).feedback
+            await store.feedback.record(a_vote(generations[i % 8], voter=f"v{i}", **fields))
+    return (await store.feedback.page(Filter(), 1000, None)).feedback
 
 
 def _middle(entries: list[Feedback]) -> tuple[int, int]:
@@ -102,13 +102,13 @@ async def test_pages_counts_and_inputs_agree_with_every_filter(store: Store, mix
     for where, matches in FILTERS:
         wanted = [entry for entry in mixed if matches(entry)]
         assert await listed(store, where) == wanted, where
-        assert await store.count(where) == len(wanted), where
+        assert await store.feedback.count(where) == len(wanted), where
         in_order = [entry.input_text for entry in sorted(wanted, key=lambda entry: entry.id)]
         assert await distinct(store, where) == list(dict.fromkeys(in_order)), where
 
 
 async def test_counts_are_per_label(store: Store, mixed: list[Feedback]) -> None:
-    counts = await store.counts(Filter())
+    counts = await store.feedback.counts(Filter())
     for count in counts:
         same = [
             entry
@@ -119,7 +119,7 @@ async def test_counts_are_per_label(store: Store, mixed: list[Feedback]) -> None
         ]
         assert count.n == len(same)
     assert sum(count.n for count in counts) == len(mixed)
-    down = await store.counts(Filter(sentiment=-1, feature="chat"))
+    down = await store.feedback.counts(Filter(sentiment=-1, feature="chat"))
     assert down == [count for count in counts if (count.sentiment, count.feature) == (-1, "chat")]
 
 
@@ -128,8 +128,8 @@ async def test_hours_are_those_of_the_same_votes(store: Store, mixed: list[Feedb
         entries = await listed(store, where)
         assert entries
         wanted = Counter((entry.timestamp // HOUR * HOUR, entry.sentiment) for entry in entries)
-        assert await store.hours(where) == [HourCount(*key, n) for key, n in sorted(wanted.items())]
-    assert sum(count.n for count in await store.hours(Filter())) == len(mixed)
+        assert await store.feedback.hours(where) == [HourCount(*key, n) for key, n in sorted(wanted.items())]
+    assert sum(count.n for count in await store.feedback.hours(Filter())) == len(mixed)
 
 
 async def test_counts_widen_to_whole_hours(store: Store, mixed: list[Feedback]) -> None:
@@ -137,67 +137,67 @@ async def test_counts_widen_to_whole_hours(store: Store, mixed: list[Feedback]) 
         (Filter(since=NOON + HOUR + 1, until=NOON + 2 * HOUR + 1), {NOON + HOUR, NOON + 2 * HOUR}),
         (Filter(since=NOON + HOUR, until=NOON + 2 * HOUR), {NOON + HOUR}),
     ):
-        assert {count.hour for count in await store.hours(where)} == hours
+        assert {count.hour for count in await store.feedback.hours(where)} == hours
         within = sum(entry.timestamp // HOUR * HOUR in hours for entry in mixed)
-        assert sum(count.n for count in await store.counts(where)) == within
+        assert sum(count.n for count in await store.feedback.counts(where)) == within
 
 
 async def test_a_count_says_what_it_counts(store: Store) -> None:
-    await store.record_vote(on_texts())
-    await store.record_vote(on_texts())
-    assert await store.counts(Filter()) == [
+    await store.feedback.record(on_texts())
+    await store.feedback.record(on_texts())
+    assert await store.feedback.counts(Filter()) == [
         FeedbackCount("summarize", "user_satisfaction", "thumbs", "thumbs_up", 1, None, None, 2)
     ]
 
 
 async def test_a_page_goes_on_where_the_last_one_ended_though_votes_come_in(store: Store) -> None:
     for i in range(10):
-        await store.record_vote(on_texts(f"{i}"))
-    first = await store.page(Filter(), 4, None)
-    await store.record_vote(on_texts("new"))
-    rest = await store.page(Filter(), 100, first.next)
+        await store.feedback.record(on_texts(f"{i}"))
+    first = await store.feedback.page(Filter(), 4, None)
+    await store.feedback.record(on_texts("new"))
+    rest = await store.feedback.page(Filter(), 100, first.next)
     assert [entry.input_text for entry in first.feedback + rest.feedback] == [f"{i}" for i in range(9, -1, -1)]
 
 
 async def test_a_vote_that_is_changed_moves_to_the_top(store: Store) -> None:
     for i in range(3):
-        await store.record_vote(on_texts(f"{i}", voter="v"))
-    await store.record_vote(on_texts("0", voter="v", **DOWN))
+        await store.feedback.record(on_texts(f"{i}", voter="v"))
+    await store.feedback.record(on_texts("0", voter="v", **DOWN))
     assert [entry.input_text for entry in await listed(store, Filter())] == ["0", "2", "1"]
 
 
 async def test_the_last_page_says_so_even_when_it_is_full(store: Store) -> None:
     for i in range(4):
-        await store.record_vote(on_texts(f"{i}"))
-    first = await store.page(Filter(), 2, None)
-    second = await store.page(Filter(), 2, first.next)
+        await store.feedback.record(on_texts(f"{i}"))
+    first = await store.feedback.page(Filter(), 2, None)
+    second = await store.feedback.page(Filter(), 2, first.next)
     assert (len(second.feedback), second.next) == (2, None)
-    assert (await store.page(Filter(sentiment=0), 2, None)).feedback == []
+    assert (await store.feedback.page(Filter(sentiment=0), 2, None)).feedback == []
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "AAAA", "ü", "MTox", "MTpmYl8wMDA=", "MTowMDA6MDA", "a" * 5000])
 async def test_a_cursor_that_no_page_gave_is_refused(store: Store, cursor: str) -> None:
     with pytest.raises(InputError, match="cursor"):
-        await store.page(Filter(), 10, cursor)
+        await store.feedback.page(Filter(), 10, cursor)
 
 
 async def test_a_search_finds_what_is_far_down(store: Store, clock: Clock) -> None:
-    await asyncio.gather(*(store.record_vote(on_texts(f"Needle {i}" if i < 3 else "Hay")) for i in range(1_300)))
+    await asyncio.gather(*(store.feedback.record(on_texts(f"Needle {i}" if i < 3 else "Hay")) for i in range(1_300)))
     assert clock.now > NOON
     assert [entry.input_text for entry in await listed(store, Filter(search="needle"), 2)] == [
         "Needle 2",
         "Needle 1",
         "Needle 0",
     ]
-    assert await store.count(Filter(search="needle")) == 3
-    assert await store.count(Filter(search="ñ")) == 0
+    assert await store.feedback.count(Filter(search="needle")) == 3
+    assert await store.feedback.count(Filter(search="ñ")) == 0
 
 
 async def test_inputs_come_once_in_the_order_of_their_first_vote(store: Store) -> None:
     long = "long " * 60_000
     texts = [f"text {i}" for i in range(450)] + [long] * 2 + [long + str(i) for i in range(4)]
-    await asyncio.gather(*(store.record_vote(on_texts(text, voter=f"v{i}")) for i, text in enumerate(texts * 2)))
-    batches = [[it.text for it in batch] async for batch in store.distinct_inputs(Filter())]
+    await asyncio.gather(*(store.feedback.record(on_texts(text, voter=f"v{i}")) for i, text in enumerate(texts * 2)))
+    batches = [[it.text for it in batch] async for batch in store.reviews.distinct_inputs(Filter())]
     assert [text for batch in batches for text in batch] == list(dict.fromkeys(texts))
     assert max(len(batch) for batch in batches) <= 200
     assert max(sum(map(len, batch)) for batch in batches) <= 500_000
@@ -205,17 +205,17 @@ async def test_inputs_come_once_in_the_order_of_their_first_vote(store: Store) -
 
 async def test_a_voter_who_changes_their_mind_keeps_the_input_in_its_place(store: Store) -> None:
     for text in ("first", "second"):
-        await store.record_vote(on_texts(text, voter="v"))
-    await store.record_vote(on_texts("first", voter="v", **DOWN))
-    await store.record_vote(on_texts("second", voter="v", **DOWN))
-    await store.record_vote(on_texts("second", voter="w"))
+        await store.feedback.record(on_texts(text, voter="v"))
+    await store.feedback.record(on_texts("first", voter="v", **DOWN))
+    await store.feedback.record(on_texts("second", voter="v", **DOWN))
+    await store.feedback.record(on_texts("second", voter="w"))
     assert await distinct(store, Filter(sentiment=-1)) == ["first", "second"]
     assert await distinct(store, Filter(sentiment=1)) == ["second"]
 
 
 async def test_a_walk_that_is_given_up_leaves_the_store_usable(store: Store) -> None:
-    await asyncio.gather(*(store.record_vote(on_texts(f"text {i}")) for i in range(300)))
-    walk = store.distinct_inputs(Filter())
+    await asyncio.gather(*(store.feedback.record(on_texts(f"text {i}")) for i in range(300)))
+    walk = store.reviews.distinct_inputs(Filter())
     assert len(await anext(walk)) == 200
     await walk.aclose()
-    assert isinstance(await store.record_vote(on_texts()), Receipt)
+    assert isinstance(await store.feedback.record(on_texts()), Receipt)

@@ -17,8 +17,7 @@ from canopy.store.feedback import searching
 from canopy.store.feedback.query import Filter
 from canopy.store.feedback.searching import Searches
 from canopy.store.opening import open_store
-from canopy.store.protocol import Store
-from canopy.store.sqlstore import SqlStore
+from canopy.store.store import Store
 from tests.contract.store.records import HOUR, NOON, Clock, a_generation, a_vote, on_texts
 from tests.contract.store.test_costs import _rows_of_postgres, _steps_of_sqlite
 
@@ -38,10 +37,9 @@ NEEDLES = [
 ]
 
 
-async def indexed(store: Store) -> SqlStore:
+async def indexed(store: Store) -> Store:
     """The store, with every vote in its index."""
-    assert isinstance(store, SqlStore)
-    while await store._writer.submit(store._indexer._trigrams.step, 8):
+    while await store.feedback.indexer.step(8):
         pass
     return store
 
@@ -51,32 +49,31 @@ async def found(store: Store, where: Filter, limit: int = 7) -> list[str]:
     ids: list[str] = []
     cursor = None
     while True:
-        page = await store.page(where, limit, cursor)
+        page = await store.feedback.page(where, limit, cursor)
         ids += [entry.id for entry in page.feedback]
         if (cursor := page.next) is None:
             return ids
 
 
-def _fill(store: SqlStore, clock: Clock, amount: int, text: str = "A common text, number {number}.") -> None:
+def _fill(store: Store, clock: Clock, amount: int, text: str = "A common text, number {number}.") -> None:
     """Votes, ten each second; the rare text is the first."""
-    with store._database.writer.begin() as conn:
+    with store.executor.database.writer.begin() as conn:
         for start in range(0, amount, 10):
             clock.now += 1_000_000
             texts = [text.format(number=number) for number in range(start, start + 10)]
             texts[0] = "A rare zanzibar." if start == 0 else texts[0]
-            store._votes.record(conn, [on_texts(text, voter=f"v{clock.now}") for text in texts])
+            store.feedback.votes.record(conn, [on_texts(text, voter=f"v{clock.now}") for text in texts])
 
 
 async def test_the_index_changes_nothing_that_is_found(store: Store, clock: Clock) -> None:
-    assert isinstance(store, SqlStore)
     _fill(store, clock, 700)
     texts = ["A needle.", 'A "quoted" NEEDLE', "Die Größe", "GRÖSSE", "100% of it", "🙂🙂🙂🙂", "nee dle", "needle \n"]
     receipts = []
     for text in texts:
         clock.now -= 5_000_000  # among the others
         generation = a_generation(input_text=text, response_text=f"On {text}")
-        await store.record_generation(generation)
-        receipts.append(await store.record_vote(a_vote(generation, voter="v", comment=f"About {text}")))
+        await store.generations.record(generation)
+        receipts.append(await store.feedback.record(a_vote(generation, voter="v", comment=f"About {text}")))
     filters = [Filter(search=needle) for needle in NEEDLES]
     filters += [Filter(search="needle", since=NOON, until=clock.now), Filter(search="number 1", feature="summarize")]
     clock.now += HOUR
@@ -87,29 +84,30 @@ async def test_the_index_changes_nothing_that_is_found(store: Store, clock: Cloc
     assert [await found(store, where) for where in filters] == before
 
     # What changes and what goes is found as it is now, before and after the index knows.
-    await store.record_vote(a_vote(a_generation(), voter="v", generation_id=receipts[0].generation_id, comment="New!"))
-    await store.delete_feedback(receipts[1].feedback_id)
+    await store.feedback.record(
+        a_vote(a_generation(), voter="v", generation_id=receipts[0].generation_id, comment="New!")
+    )
+    await store.feedback.retract(receipts[1].feedback_id)
     for _ in range(2):
         assert await found(store, Filter(search="About A needle")) == []
         assert await found(store, Filter(search="new!")) == [receipts[0].feedback_id]
         assert len(await found(store, Filter(search="needle"))) == 2
         await indexed(store)
-    assert await store.count(Filter()) == 1_307
+    assert await store.feedback.count(Filter()) == 1_307
 
 
 @pytest.mark.parametrize("needle", ["zanzibar", "a common text", "number 77", "nowhere"])
 async def test_a_search_costs_the_same_however_many_votes_there_are(store: Store, clock: Clock, needle: str) -> None:
-    assert isinstance(store, SqlStore)
     watch = _steps_of_sqlite if store.description.startswith("SQLite") else _rows_of_postgres
     costs = []
     for amount in (1_000, 4_000):
         _fill(store, clock, amount)
         await indexed(store)
         if watch is _rows_of_postgres:  # as autovacuum does: a plan needs to know how many rows there are
-            with store._database.reader.connect() as conn:
+            with store.executor.database.reader.connect() as conn:
                 conn.exec_driver_sql("ANALYZE")
-        with watch(store, store._database.scanner) as cost:
-            page = await store.page(Filter(search=needle), 20, None)
+        with watch(store, store.executor.database.scanner) as cost:
+            page = await store.feedback.page(Filter(search=needle), 20, None)
         assert len(page.feedback) == {"zanzibar": 1 + (amount == 4_000), "nowhere": 0}.get(
             needle, min(20, len(page.feedback))
         )
@@ -122,29 +120,28 @@ async def test_what_is_hard_to_find_costs_the_same_and_is_found_bit_by_bit(
     store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch, needle: str
 ) -> None:
     """Every vote is a candidate, but none of the newest matches; or there is nothing to ask the index for."""
-    assert isinstance(store, SqlStore)
     monkeypatch.setattr(searching, "_LOOKS", 4)
     monkeypatch.setattr(searching, "_WINDOW", 200)
     monkeypatch.setattr(postgres, "_BLOCK", 300)
     watch = _steps_of_sqlite if store.description.startswith("SQLite") else _rows_of_postgres
-    wanted = await store.record_vote(on_texts(f"This: {needle}!", voter="one"))
+    wanted = await store.feedback.record(on_texts(f"This: {needle}!", voter="one"))
     costs, pages = [], []
     for amount in (1_500, 6_000):
         _fill(store, clock, amount, "reading betw {number} g between rea {number} een reading be {number} n re")
         await indexed(store)
         if watch is _rows_of_postgres:
-            with store._database.reader.connect() as conn:
+            with store.executor.database.reader.connect() as conn:
                 conn.exec_driver_sql("ANALYZE")
-        with watch(store, store._database.scanner) as cost:
-            page = await store.page(Filter(search=needle), 20, None)
+        with watch(store, store.executor.database.scanner) as cost:
+            page = await store.feedback.page(Filter(search=needle), 20, None)
         assert page.feedback == []
         assert page.searched_to is not None
-        assert await store.count(Filter(search=needle)) is None
+        assert await store.feedback.count(Filter(search=needle)) is None
         costs.append(cost[0])
         requests = 1
         while page.next is not None:
             before = page
-            page = await store.page(Filter(search=needle), 20, page.next)
+            page = await store.feedback.page(Filter(search=needle), 20, page.next)
             assert page.searched_to is None or page.searched_to < (before.searched_to or 0)
             requests += 1
         assert [it.id for it in page.feedback] == [wanted.feedback_id]
@@ -157,7 +154,6 @@ async def test_votes_that_come_late_are_found_in_their_block(
     store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Blocks end between votes; what is put in between, before all, or in place of a whole block is found as well."""
-    assert isinstance(store, SqlStore)
     monkeypatch.setattr(postgres, "_BLOCK", 40)
     monkeypatch.setattr(searching, "_WINDOW", 5)
     _fill(store, clock, 600)
@@ -167,38 +163,36 @@ async def test_votes_that_come_late_are_found_in_their_block(
     for seconds in (0, 10, 33, 100):
         clock.now = last - seconds * 1_000_000
         vote = on_texts(f"A late quagmire {seconds}", voter=f"late {seconds}")
-        late.append((await store.record_vote(vote)).feedback_id)
+        late.append((await store.feedback.record(vote)).feedback_id)
     await indexed(store)
     clock.now = last
     assert await found(store, Filter(search="quagmire")) == late
     assert await found(store, Filter(search="quagmire", since=last - 40_000_000, until=last - 5_000_000)) == late[1:3]
     assert await found(store, Filter(search="zanzibar")) != []
-    await store.prune(last - 5_000_000)
+    await store.deletion.prune(last - 5_000_000)
     await indexed(store)
     assert await found(store, Filter(search="quagmire")) == late[:1]
 
 
 async def test_what_is_left_to_index_is_known(store: Store, clock: Clock) -> None:
-    assert isinstance(store, SqlStore)
-    assert store.unindexed() == 0
+    assert store.feedback.unindexed() == 0
     _fill(store, clock, 300)
-    assert await store._read(store._indexer.waiting) == 300
-    store._indexer.left = 300
-    store._indexer.wake()
+    assert await store.feedback.indexer.waiting() == 300
+    store.feedback.indexer.left = 300
+    store.feedback.indexer.wake()
     async with asyncio.timeout(60):
-        while store.unindexed():
+        while store.feedback.unindexed():
             await asyncio.sleep(0.05)
-    assert await store._read(store._indexer.waiting) == 0
+    assert await store.feedback.indexer.waiting() == 0
 
 
 async def test_what_is_erased_is_not_in_the_index(store: Store, clock: Clock, store_url: str) -> None:
-    assert isinstance(store, SqlStore)
     _fill(store, clock, 300)
     generation = a_generation(input_text="Zqxjv")
-    await store.record_generation(generation)
-    await store.record_vote(a_vote(generation, voter="user:u", user_id="u", comment="Wkzfq"))
+    await store.generations.record(generation)
+    await store.feedback.record(a_vote(generation, voter="user:u", user_id="u", comment="Wkzfq"))
     await indexed(store)
-    await store.erase(user_id="u")
+    await store.deletion.erase(user_id="u")
     if store_url.startswith("sqlite"):
         with sqlite3.connect(store_url.removeprefix("sqlite:///")) as conn:
             conn.execute("CREATE VIRTUAL TABLE temp.terms USING fts5vocab(main, search, row)")
@@ -208,7 +202,7 @@ async def test_what_is_erased_is_not_in_the_index(store: Store, clock: Clock, st
             assert not any(b"qxj" in row[0] for row in conn.execute("SELECT block FROM search_data"))
         conn.close()
     else:
-        with store._database.reader.connect() as conn_:
+        with store.executor.database.reader.connect() as conn_:
             assert conn_.exec_driver_sql("SELECT count(*) FROM search").scalar() == 300
 
 
@@ -216,49 +210,46 @@ async def test_what_was_rare_until_now_is_read_a_block_at_a_time(
     store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing in the newest fifteen blocks, and every vote of those before is a candidate."""
-    assert isinstance(store, SqlStore)
     monkeypatch.setattr(postgres, "_BLOCK", 20)
     _fill(store, clock, 320, "reading betw {number} g between rea {number} een reading be {number} n re")
     _fill(store, clock, 300)
     await indexed(store)
     needle = trigrams("reading between")
-    with store._database.scanner.connect() as conn:
-        places, since = store._database.candidates(conn, needle, 0, first_place(clock.now + 1_000))
+    with store.executor.database.scanner.connect() as conn:
+        places, since = store.executor.database.candidates(conn, needle, 0, first_place(clock.now + 1_000))
         most = 500 if store.description.startswith("SQLite") else 100 + 20
         assert 0 < len(places) <= most
         seen = len(places)
         while since > 0:
-            places, since = store._database.candidates(conn, needle, 0, since)
+            places, since = store.executor.database.candidates(conn, needle, 0, since)
             seen += len(places)
         assert seen == 320 - 1  # one is the rare text's
 
 
 async def test_a_search_stops_between_looks(store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     """When half of its time is used, whatever that was used for; what was found until then is its answer."""
-    assert isinstance(store, SqlStore)
     monkeypatch.setattr(searching, "_WINDOW", 50)
     _fill(store, clock, 600)
     where = Filter(label="none")
     now = itertools.count(0.0, 10.0)  # each look at the clock is ten seconds later
-    scans = Scans(store._database, 100, lambda: next(now))
+    scans = Scans(store.executor.database, 100, lambda: next(now))
     try:
-        page = await scans.run(lambda: Searches(store._database, scans).find(where, 20, None))
+        page = await scans.run(lambda: Searches(store.executor.database, scans).find(where, 20, None))
         assert page.ids == []
         assert page.next is not None
-        last = await store.entry((await store.find(Filter(), 5 * 50, None)).ids[-1])
+        last = await store.feedback.get((await store.feedback.find(Filter(), 5 * 50, None)).ids[-1])
         assert last is not None
         assert page.searched_to == last.timestamp  # the fifth look ended at half of the time
-        assert await scans.run(lambda: Searches(store._database, scans).count(Filter(search="co"))) is None
+        assert await scans.run(lambda: Searches(store.executor.database, scans).count(Filter(search="co"))) is None
     finally:
         scans.close()
-    assert await store.count(Filter(search="co")) == 599
+    assert await store.feedback.count(Filter(search="co")) == 599
 
 
 async def test_a_look_that_does_not_end_costs_no_more_than_itself(store_url: str, clock: Clock) -> None:
     """The looks before it are the answer; without any, there is none."""
     store = open_store(store_url, clock=clock, scan_timeout=6)
     await store.start()
-    assert isinstance(store, SqlStore)
     _fill(store, clock, 1_200)
     looks = itertools.count(1)
     endless_from = 2
@@ -269,57 +260,55 @@ async def test_a_look_that_does_not_end_costs_no_more_than_itself(store_url: str
             return _endless_statement(store), ()
         return statement, parameters
 
-    event.listen(store._database.scanner, "before_cursor_execute", replaced, retval=True)
-    page = await store.page(Filter(search="qz"), 20, None)
+    event.listen(store.executor.database.scanner, "before_cursor_execute", replaced, retval=True)
+    page = await store.feedback.page(Filter(search="qz"), 20, None)
     assert page.feedback == []
     assert page.searched_to is not None
     endless_from = 1
     with pytest.raises(ScanTimeout):
-        await store.page(Filter(search="qz"), 20, None)
-    event.remove(store._database.scanner, "before_cursor_execute", replaced)
+        await store.feedback.page(Filter(search="qz"), 20, None)
+    event.remove(store.executor.database.scanner, "before_cursor_execute", replaced)
     while page.next is not None:
-        page = await store.page(Filter(search="qz"), 20, page.next)
+        page = await store.feedback.page(Filter(search="qz"), 20, page.next)
     assert page.searched_to is None
     await store.close()
 
 
-def _endless_statement(store: SqlStore) -> str:
+def _endless_statement(store: Store) -> str:
     return {
         "SQLite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n",
         "PostgreSQL": "SELECT pg_sleep(3600)",
     }[store.description.partition(",")[0]]
 
 
-def _endless(store: SqlStore) -> Callable[[], None]:
+def _endless(store: Store) -> Callable[[], None]:
     """A scan that doesn't end by itself."""
 
     def scan() -> None:
-        with store._database.scanner.connect() as conn:
+        with store.executor.database.scanner.connect() as conn:
             conn.exec_driver_sql(_endless_statement(store))
 
     return scan
 
 
 async def test_scans_are_two_at_once_and_end_with_whoever_waits(store: Store, clock: Clock) -> None:
-    assert isinstance(store, SqlStore)
     _fill(store, clock, 10)
     endless = _endless(store)
-    scans = [asyncio.create_task(store._scan(endless)) for _ in range(2)]
+    scans = [asyncio.create_task(store.executor.scan(endless)) for _ in range(2)]
     await asyncio.sleep(0.2)
     with pytest.raises(ScansBusy, match="2 searches are running already"):
-        await store._scans.run(endless, patience=0.1)
+        await store.executor.scans.run(endless, patience=0.1)
     await store.ping()
     for scan in scans:
         scan.cancel()
     await asyncio.gather(*scans, return_exceptions=True)
-    assert len((await store.page(Filter(search="common"), 20, None)).feedback) == 9  # there is a place again
+    assert len((await store.feedback.page(Filter(search="common"), 20, None)).feedback) == 9  # there is a place again
 
 
 async def test_a_scan_has_a_time_limit(store_url: str) -> None:
     store = open_store(store_url, scan_timeout=0.2)
     await store.start()
-    assert isinstance(store, SqlStore)
     endless = _endless(store)
     with pytest.raises(ScanTimeout, match=r"longer than the 0\.2 s"):
-        await store._scan(endless)
+        await store.executor.scan(endless)
     await store.close()  # which waits for the thread

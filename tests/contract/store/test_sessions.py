@@ -1,7 +1,7 @@
 """Sessions of browsers: bounded in time and in number, on both engines."""
 
 from canopy.store.auth.sessions import Session
-from canopy.store.protocol import Store
+from canopy.store.store import Store
 from tests.contract.store.records import HOUR, NOON, Clock
 
 
@@ -38,5 +38,5 @@ async def test_sessions_end_with_their_token_and_with_their_user(store: Store) -
     await store.sessions.begin(a_session("two", of="another"), 3)
     await store.sessions.end_of_other_tokens(frozenset({"another", "nobody"}))
     assert (await store.sessions.find("one"), await store.sessions.find("two") is not None) == (None, True)
-    await store.erase(user_id="ana")
+    await store.deletion.erase(user_id="ana")
     assert await store.sessions.find("two") is None

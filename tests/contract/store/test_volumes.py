@@ -109,7 +109,7 @@ def on_nfs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 async def test_a_network_volume_whose_locks_hold_is_used_and_told_of(on_nfs: str) -> None:
     store = open_store(on_nfs)
     await store.start()
-    assert await store.count(Filter()) == 0
+    assert await store.feedback.count(Filter()) == 0
     await store.close()
     assert "is on NFS." in (risk_of(on_nfs) or "")
     assert "block storage" in (risk_of(on_nfs) or "")
@@ -157,7 +157,7 @@ def test_a_volume_without_shared_memory_is_refused(tmp_path: Path, monkeypatch: 
 _SERVE = """
 import sys
 from pathlib import Path
-from canopy.store import volumes
+from canopy.store.engine import volumes
 volumes.MOUNTS = Path(sys.argv[1])
 from canopy.cli import main
 main(["serve"])

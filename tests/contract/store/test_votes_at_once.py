@@ -6,41 +6,41 @@ from canopy.base.errors import CanopyError, GenerationNotFound, IdempotencyConfl
 from canopy.store.feedback.query import Filter
 from canopy.store.feedback.vote import Receipt, Vote
 from canopy.store.opening import open_store
-from canopy.store.protocol import Store
+from canopy.store.store import Store
 from tests.contract.store.records import a_generation, a_vote, everything, on_texts
 
 
 async def test_votes_that_come_at_once_count_one_after_the_other(store: Store) -> None:
     generation = a_generation()
-    await store.record_generation(generation)
+    await store.generations.record(generation)
     values = ["1", "5", "2", "4", "3"] * 8
     receipts = await asyncio.gather(
-        *(store.record_vote(a_vote(generation, voter="v", kind="score", value=value)) for value in values)
+        *(store.feedback.record(a_vote(generation, voter="v", kind="score", value=value)) for value in values)
     )
     assert [receipt.outcome for receipt in receipts] == ["created"] + ["replaced"] * (len(values) - 1)
     assert [receipt.value for receipt in receipts] == values
     assert len({receipt.feedback_id for receipt in receipts}) == 1
     (entry,) = await everything(store)
     assert (entry.value, entry.timestamp) == ("3", receipts[-1].timestamp)
-    assert [(count.value, count.n) for count in await store.counts(Filter())] == [("3", 1)]
+    assert [(count.value, count.n) for count in await store.feedback.counts(Filter())] == [("3", 1)]
 
 
 async def test_retries_that_come_at_once_write_once(store: Store) -> None:
     one = on_texts(idempotency_key="key", body_digest=b"one")
     other = one._replace(body_digest=b"two")
     outcomes = await asyncio.gather(
-        *(store.record_vote(vote) for vote in [one, one, other, one] * 5), return_exceptions=True
+        *(store.feedback.record(vote) for vote in [one, one, other, one] * 5), return_exceptions=True
     )
     receipts = [outcome for outcome in outcomes if isinstance(outcome, Receipt)]
     assert sum(isinstance(outcome, IdempotencyConflict) for outcome in outcomes) == 5
     assert [receipt.outcome for receipt in receipts] == ["created"] + ["repeated"] * 14
     assert len({receipt.feedback_id for receipt in receipts}) == 1
-    assert await store.count(Filter()) == 1
+    assert await store.feedback.count(Filter()) == 1
 
 
 async def test_a_bad_vote_fails_alone(store: Store) -> None:
     generation = a_generation()
-    await store.record_generation(generation)
+    await store.generations.record(generation)
     bad: dict[int, tuple[Vote, type[CanopyError]]] = {
         3: (a_vote(generation_id="gen_unknown", voter="v"), GenerationNotFound),
         7: (a_vote(generation, voter="v", comment="\ud800"), StoreError),
@@ -48,34 +48,34 @@ async def test_a_bad_vote_fails_alone(store: Store) -> None:
         15: (on_texts(feature=None), InputError),
     }
     votes = [bad[i][0] if i in bad else a_vote(generation, voter=f"v{i}") for i in range(20)]
-    outcomes = await asyncio.gather(*(store.record_vote(vote) for vote in votes), return_exceptions=True)
+    outcomes = await asyncio.gather(*(store.feedback.record(vote) for vote in votes), return_exceptions=True)
     for i, outcome in enumerate(outcomes):
         if i in bad:
             assert isinstance(outcome, bad[i][1])
         else:
             assert isinstance(outcome, Receipt)
             assert outcome.outcome == "created"
-    assert await store.count(Filter()) == 16
-    assert sum(count.n for count in await store.counts(Filter())) == 16
+    assert await store.feedback.count(Filter()) == 16
+    assert sum(count.n for count in await store.feedback.counts(Filter())) == 16
 
 
 async def test_a_caller_that_gives_up_spoils_nothing(store: Store) -> None:
-    tasks = [asyncio.ensure_future(store.record_vote(on_texts(voter=f"v{i}"))) for i in range(40)]
+    tasks = [asyncio.ensure_future(store.feedback.record(on_texts(voter=f"v{i}"))) for i in range(40)]
     await asyncio.sleep(0)
     for task in tasks[::2]:
         task.cancel()
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
     assert all(isinstance(outcome, Receipt) for outcome in outcomes[1::2])
-    assert (await store.record_vote(on_texts(voter="last"))).outcome == "created"
+    assert (await store.feedback.record(on_texts(voter="last"))).outcome == "created"
 
 
 async def test_32_callers_get_each_their_own_answer(store: Store) -> None:
     generations = [a_generation() for _ in range(10)]
-    await asyncio.gather(*(store.record_generation(generation) for generation in generations))
+    await asyncio.gather(*(store.generations.record(generation) for generation in generations))
 
     async def caller(number: int) -> list[Receipt]:
         return [
-            await store.record_vote(a_vote(generation, voter=f"v{number}", comment=f"{number} {generation.id}"))
+            await store.feedback.record(a_vote(generation, voter=f"v{number}", comment=f"{number} {generation.id}"))
             for generation in generations
         ]
 
@@ -91,7 +91,7 @@ async def test_32_callers_get_each_their_own_answer(store: Store) -> None:
 async def test_closing_commits_what_waits(store_url: str) -> None:
     store = open_store(store_url)
     await store.start()
-    tasks = [asyncio.ensure_future(store.record_vote(on_texts(voter=f"v{i}"))) for i in range(300)]
+    tasks = [asyncio.ensure_future(store.feedback.record(on_texts(voter=f"v{i}"))) for i in range(300)]
     await asyncio.sleep(0)
     await store.close()
     receipts = await asyncio.gather(*tasks)

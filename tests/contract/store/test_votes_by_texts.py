@@ -1,6 +1,6 @@
 """Which generation a vote by texts is on, where clients may mean one of several features."""
 
-from canopy.store.protocol import Store
+from canopy.store.store import Store
 from tests.contract.store.records import a_generation, a_vote, on_texts
 
 EITHER = {"feature": "summarize", "or_features": frozenset({"summarize", "chat"})}
@@ -8,18 +8,18 @@ EITHER = {"feature": "summarize", "or_features": frozenset({"summarize", "chat"}
 
 async def test_a_vote_finds_the_generation_whichever_of_the_features_that_it_may_mean_made_it(store: Store) -> None:
     answer = a_generation(input_text="Why?", response_text="Because.", feature="chat")
-    await store.record_generation(answer)
+    await store.generations.record(answer)
     for vote in (on_texts("Why?", "Because.", voter="v", **EITHER), a_vote(answer, voter="v", **EITHER)):
-        receipt = await store.record_vote(vote)
+        receipt = await store.feedback.record(vote)
         assert (receipt.generation_id, receipt.feature) == (answer.id, "chat")
     summary = a_generation(input_text="Why?", response_text="Because.", feature="summarize")
-    await store.record_generation(summary)
-    receipt = await store.record_vote(on_texts("Why?", "Because.", **EITHER))
+    await store.generations.record(summary)
+    receipt = await store.feedback.record(on_texts("Why?", "Because.", **EITHER))
     assert receipt.generation_id == summary.id  # the one of the feature that the vote names
 
 
 async def test_texts_of_several_generations_are_of_the_feature_that_made_them(store: Store) -> None:
     for _ in range(2):
-        await store.record_generation(a_generation(input_text="Thanks!", response_text="Welcome.", feature="chat"))
-    receipt = await store.record_vote(on_texts("Thanks!", "Welcome.", **EITHER))
+        await store.generations.record(a_generation(input_text="Thanks!", response_text="Welcome.", feature="chat"))
+    receipt = await store.feedback.record(on_texts("Thanks!", "Welcome.", **EITHER))
     assert (receipt.generation_id, receipt.feature) == (None, "chat")

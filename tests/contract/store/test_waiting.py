@@ -31,7 +31,7 @@ class Held:
 async def writer(store_url: str) -> AsyncGenerator[Writer]:
     database = _database(store_url)
     database.prepare()
-    writer = Writer(database, forget=lambda: None)
+    writer = Writer(database)
     writer.start()
     yield writer
     await writer.close()

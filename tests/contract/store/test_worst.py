@@ -8,9 +8,8 @@ import pytest
 from canopy.base.errors import InputError
 from canopy.store.feedback.query import Filter
 from canopy.store.generations.generation import Generation
-from canopy.store.protocol import Store
 from canopy.store.reviews.review import Review
-from canopy.store.sqlstore import SqlStore
+from canopy.store.store import Store
 from tests.contract.store.records import DOWN, HOUR, NOON, Clock, a_generation, a_vote, on_texts
 from tests.contract.store.test_costs import _rows_of_postgres, _steps_of_sqlite
 from tests.contract.store.test_judgements import a_label, labelled, recorded
@@ -21,14 +20,14 @@ BAD: dict[str, Any] = {"value": "hallucination_detected", "sentiment": -1}
 async def judged(store: Store, text: str, judge: str = "accuracy") -> Generation:
     """A response that a judge finds bad."""
     generation = await recorded(store, input_text=text)
-    await store.record_vote(a_label(generation, **BAD, name=judge, voter=f"judge:{judge}"))
+    await store.feedback.record(a_label(generation, **BAD, name=judge, voter=f"judge:{judge}"))
     return generation
 
 
 async def disliked(store: Store, text: str, voter: str = "session:s") -> Generation:
     """A response that a person finds bad."""
     generation = await recorded(store, input_text=text)
-    await store.record_vote(a_vote(generation, voter=voter, **DOWN))
+    await store.feedback.record(a_vote(generation, voter=voter, **DOWN))
     return generation
 
 
@@ -37,7 +36,7 @@ async def queue(store: Store, where: Filter | None = None, limit: int = 100) -> 
     texts: list[str] = []
     cursor = None
     while True:
-        page = await store.worst(where or Filter(), limit, cursor)
+        page = await store.reviews.queue(where or Filter(), limit, cursor)
         texts += [entry.input_text for entry in page.feedback]
         cursor = page.next
         if cursor is None:
@@ -51,11 +50,11 @@ async def test_what_both_find_bad_comes_before_what_a_judge_does_and_that_before
     await disliked(store, "person, earlier")
     both = await disliked(store, "both, earlier")
     await judged(store, "judge, earlier")
-    await store.record_vote(a_label(both, **BAD))
+    await store.feedback.record(a_label(both, **BAD))
     both = await judged(store, "both, later")
     await judged(store, "judge, later")
-    await store.record_vote(a_vote(both, voter="session:s", **DOWN))
-    await store.record_vote(on_texts("person, on texts", **DOWN))
+    await store.feedback.record(a_vote(both, voter="session:s", **DOWN))
+    await store.feedback.record(on_texts("person, on texts", **DOWN))
     assert await queue(store, limit=limit) == [
         "both, later",
         "both, earlier",
@@ -68,19 +67,19 @@ async def test_what_both_find_bad_comes_before_what_a_judge_does_and_that_before
 
 async def test_what_nobody_finds_bad_is_not_in_the_queue(store: Store) -> None:
     fine = await recorded(store)
-    await store.record_vote(a_vote(fine, voter="session:s"))
-    await store.record_vote(a_vote(fine, voter="session:t", kind="score", value="3", sentiment=0))
+    await store.feedback.record(a_vote(fine, voter="session:s"))
+    await store.feedback.record(a_vote(fine, voter="session:t", kind="score", value="3", sentiment=0))
     await labelled(store, fine)
     assert await queue(store) == []
 
 
 async def test_a_response_stands_there_once_however_many_find_it_bad(store: Store) -> None:
     generation = await judged(store, "twice by judges")
-    await store.record_vote(a_label(generation, "poor", -1, name="quality", voter="judge:quality"))
+    await store.feedback.record(a_label(generation, "poor", -1, name="quality", voter="judge:quality"))
     generation = await disliked(store, "twice by people")
-    await store.record_vote(a_vote(generation, voter="session:t", **DOWN))
+    await store.feedback.record(a_vote(generation, voter="session:t", **DOWN))
     assert await queue(store, limit=1) == ["twice by judges", "twice by people"]
-    (first, _) = (await store.worst(Filter(), 2, None)).feedback
+    (first, _) = (await store.reviews.queue(Filter(), 2, None)).feedback
     assert (first.name, first.value) == ("quality", "poor")
 
 
@@ -88,28 +87,28 @@ async def test_what_is_reviewed_leaves_the_queue_and_comes_back_with_its_review_
     for text in ("one", "two"):
         await judged(store, text)
     await disliked(store, "three")
-    await store.record_review(Review("summarize", None, "two", "What it should say."))
-    await store.record_review(Review("summarize", None, "three", "What it should say."))
+    await store.reviews.record(Review("summarize", None, "two", "What it should say."))
+    await store.reviews.record(Review("summarize", None, "three", "What it should say."))
     assert await queue(store) == ["one"]
-    await store.record_review(Review("summarize", None, "three", ""))
+    await store.reviews.record(Review("summarize", None, "three", ""))
     assert await queue(store) == ["one", "three"]
 
 
 async def test_a_vote_that_is_changed_or_taken_back_leaves_the_queue(store: Store) -> None:
     generation = await disliked(store, "changed")
-    await store.record_vote(a_vote(generation, voter="session:s"))
+    await store.feedback.record(a_vote(generation, voter="session:s"))
     generation = await recorded(store, input_text="taken back")
-    receipt = await store.record_vote(a_vote(generation, voter="session:s", **DOWN))
-    await store.delete_feedback(receipt.feedback_id)
+    receipt = await store.feedback.record(a_vote(generation, voter="session:s", **DOWN))
+    await store.feedback.retract(receipt.feedback_id)
     assert await queue(store) == []
 
 
 async def test_the_queue_narrows_by_time_prompt_and_feature(store: Store, clock: Clock) -> None:
     early = await judged(store, "early")
-    await store.record_vote(a_label(await recorded(store, input_text="chat", feature="chat"), **BAD))
-    await store.record_vote(a_label(await recorded(store, input_text="two", prompt_id="sha256:two"), **BAD))
+    await store.feedback.record(a_label(await recorded(store, input_text="chat", feature="chat"), **BAD))
+    await store.feedback.record(a_label(await recorded(store, input_text="two", prompt_id="sha256:two"), **BAD))
     clock.now = NOON + HOUR
-    await store.record_vote(a_vote(early, voter="session:s", **DOWN))
+    await store.feedback.record(a_vote(early, voter="session:s", **DOWN))
     assert await queue(store, Filter(feature="chat")) == ["chat"]
     assert await queue(store, Filter(prompt_id="sha256:two")) == ["two"]
     # Each verdict counts in its own time: the response is the judge's find before, and a person's after.
@@ -121,10 +120,10 @@ async def test_the_queue_narrows_by_time_prompt_and_feature(store: Store, clock:
 @pytest.mark.parametrize("cursor", ["", "3", "x", "0nonsense", "9" * 30])
 async def test_only_its_own_cursors_are_taken(store: Store, cursor: str) -> None:
     with pytest.raises(InputError):
-        await store.worst(Filter(), 10, cursor)
+        await store.reviews.queue(Filter(), 10, cursor)
 
 
-def _fill(store: SqlStore, amount: int) -> None:
+def _fill(store: Store, amount: int) -> None:
     """Responses of which each fourth is bad for both, for a judge, for a person, and for nobody."""
     generations = [a_generation(input_text=f"text {number}") for number in range(amount)]
     votes = []
@@ -133,13 +132,12 @@ def _fill(store: SqlStore, amount: int) -> None:
             votes.append(a_label(generation, **BAD))
         if number % 4 in (0, 2):
             votes.append(a_vote(generation, voter="session:s", **DOWN))
-    with store._database.writer.begin() as conn:
-        store._generations.record(conn, generations)
-        store._votes.record(conn, votes)
+    with store.executor.database.writer.begin() as conn:
+        store.generations.record_all(conn, generations)
+        store.feedback.votes.record(conn, votes)
 
 
 async def test_a_page_of_the_queue_costs_the_same_however_long_it_is(store: Store) -> None:
-    assert isinstance(store, SqlStore)
     watch = _steps_of_sqlite if store.description.startswith("SQLite") else _rows_of_postgres
 
     async def costs() -> list[int]:
@@ -147,7 +145,7 @@ async def test_a_page_of_the_queue_costs_the_same_however_long_it_is(store: Stor
         for cursor in (None, "1", "2"):
             cost: AbstractContextManager[list[int]] = watch(store)
             with cost as spent:
-                page = await store.worst(Filter(), 25, cursor)
+                page = await store.reviews.queue(Filter(), 25, cursor)
             assert len(page.feedback) == 25
             found.append(spent[0])
         return found
@@ -160,28 +158,26 @@ async def test_a_page_of_the_queue_costs_the_same_however_long_it_is(store: Stor
 
 
 async def test_a_page_of_votes_by_a_judges_label_costs_the_same_however_many_there_are(store: Store) -> None:
-    assert isinstance(store, SqlStore)
     watch = _steps_of_sqlite if store.description.startswith("SQLite") else _rows_of_postgres
     where = Filter(label="hallucination_detected")
     costs = []
     for amount in (1_000, 6_000):
         _fill(store, amount)
         with watch(store) as spent:
-            assert len((await store.page(where, 25, None)).feedback) == 25
+            assert len((await store.feedback.page(where, 25, None)).feedback) == 25
         costs.append(spent[0])
     assert costs[1] <= 1.5 * costs[0] + 20
 
 
 async def test_a_request_looks_at_so_much_and_no_more(store: Store) -> None:
     """Where nothing near the top waits any more, a page is short and says where to go on."""
-    assert isinstance(store, SqlStore)
     generations = [a_generation(input_text="reviewed") for _ in range(2_100)]
-    with store._database.writer.begin() as conn:
-        store._generations.record(conn, generations)
-        store._votes.record(conn, [a_label(generation, **BAD) for generation in generations])
-    await store.record_review(Review("summarize", None, "reviewed", "What it should say."))
+    with store.executor.database.writer.begin() as conn:
+        store.generations.record_all(conn, generations)
+        store.feedback.votes.record(conn, [a_label(generation, **BAD) for generation in generations])
+    await store.reviews.record(Review("summarize", None, "reviewed", "What it should say."))
     await disliked(store, "waits")
-    page = await store.worst(Filter(), 25, None)
+    page = await store.reviews.queue(Filter(), 25, None)
     assert page.feedback == []
     assert page.next is not None
     assert await queue(store) == ["waits"]

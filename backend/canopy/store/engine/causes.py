@@ -8,8 +8,20 @@ import re
 
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from canopy.store.engine.quoted import Lasting, Quoted
 from canopy.text.addresses import without_credentials
+
+
+class Quoted(str):
+    """A cause in the server's own words, which may name hosts and users: for the log and reviewers alone."""
+
+    __slots__ = ()
+
+
+class Lasting(str):
+    """A cause that goes away only when somebody changes something, so that trying again doesn't help."""
+
+    __slots__ = ()
+
 
 _URL = "CANOPY_STORE_URL"
 _LONGEST = 200  # characters of what a server says that are shown

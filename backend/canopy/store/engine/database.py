@@ -9,8 +9,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from canopy.base.errors import StoreError
-from canopy.store.engine.causes import cause
-from canopy.store.engine.quoted import Lasting
+from canopy.store.engine.causes import Lasting, cause
 
 PLACES = 2  # scans at once
 UNAVAILABLE = "The database does not answer. Please try again in a moment."
@@ -110,8 +109,8 @@ class Database(abc.ABC):
         """Make this transaction the only one that migrates, among all processes, until it ends."""
 
     @abc.abstractmethod
-    def member(self, column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
-        """Whether the column is one of the values of a list parameter, which `values` makes."""
+    def in_list(self, column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
+        """Whether the column is one of the values of a list parameter, which `list_param` makes."""
 
     @abc.abstractmethod
     def newest(self, column: Column[Any], parameter: str, most: int) -> ColumnElement[bool]:
@@ -121,8 +120,8 @@ class Database(abc.ABC):
         """
 
     @abc.abstractmethod
-    def values(self, values: Sequence[Any]) -> Any:
-        """A list parameter for `member` and `newest`."""
+    def list_param(self, values: Sequence[Any]) -> Any:
+        """A list parameter for `in_list` and `newest`."""
 
     @abc.abstractmethod
     def contains(self, column: ColumnElement[Any], needle: str) -> ColumnElement[bool]:

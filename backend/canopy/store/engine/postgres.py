@@ -145,7 +145,7 @@ class Postgres(Database):
         conn.execute(select(func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
 
     @override
-    def member(self, column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
+    def in_list(self, column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
         return column == any_(bindparam(parameter, type_=ARRAY(column.type)))
 
     @override
@@ -158,7 +158,7 @@ class Postgres(Database):
         return column.table.c.id.in_(select(ids.c.id).select_from(wanted.join(ids, true())))
 
     @override
-    def values(self, values: Sequence[Any]) -> list[Any]:
+    def list_param(self, values: Sequence[Any]) -> list[Any]:
         return list(values)
 
     @override

@@ -164,7 +164,7 @@ class SQLite(Database):
         """`BEGIN IMMEDIATE` has done it."""
 
     @override
-    def member(self, column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
+    def in_list(self, column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
         return column.in_(select(func.json_each(bindparam(parameter)).table_valued("value").c.value))
 
     @override
@@ -176,7 +176,7 @@ class SQLite(Database):
         return column.table.c.id.in_(select(found.c.id).select_from(wanted.join(found, one)))
 
     @override
-    def values(self, values: Sequence[Any]) -> str:
+    def list_param(self, values: Sequence[Any]) -> str:
         return orjson.dumps(values).decode()
 
     @override
@@ -199,7 +199,7 @@ class SQLite(Database):
 
     @override
     def unindex(self, conn: Connection, ids: Sequence[str]) -> None:
-        conn.exec_driver_sql(_UNINDEX, (self.values(ids),))
+        conn.exec_driver_sql(_UNINDEX, (self.list_param(ids),))
 
     @override
     def candidates(self, conn: Connection, needle: Sequence[str], first: int, end: int) -> Candidates:

@@ -47,13 +47,9 @@ class _CommitError(Exception):
 class Writer:
     """First come, first served. `submit` and `close` belong to the event loop in which `start` was called."""
 
-    def __init__(self, database: Database, forget: Callable[[], None]) -> None:
-        """`forget` is called in the writer's thread when what handlers remember may not be so.
-
-        That is when what they did has been rolled back, and when another process wrote.
-        """
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._forget = forget
+        self._forgets: list[Callable[[], None]] = []
         self._queue: SimpleQueue[list[_Job] | None] = SimpleQueue()
         self._submitted: list[_Job] = []  # in this turn of the event loop
         self._submitted_bytes = 0
@@ -83,6 +79,13 @@ class Writer:
             await asyncio.to_thread(self._end)
         if self._watching is not None:
             self._watching.cancel()
+
+    def call_when_unsure(self, forget: Callable[[], None]) -> None:
+        """Have this called, in the writer's thread, when what handlers remember of the database may not be so.
+
+        That is when what they did has been rolled back, and when another process wrote.
+        """
+        self._forgets.append(forget)
 
     async def submit[T, R](self, handler: Handler[T, R], item: T, size: int = 0, *, due: bool = False) -> R:
         """The handler's answer for this item, after the commit. Cancelling stops the waiting, not the write.
@@ -220,6 +223,10 @@ class Writer:
                 raise _CommitError from error
         self._hung = False
         return outcomes
+
+    def _forget(self) -> None:
+        for forget in self._forgets:
+            forget()
 
     def _resolve(self, jobs: Sequence[_Job], outcomes: Sequence[Any]) -> None:
         assert self._loop is not None  # noqa: S101  # for the type checker: the thread starts after it is set

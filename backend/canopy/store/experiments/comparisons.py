@@ -1,4 +1,9 @@
-"""Recording comparisons and the ballots on them."""
+"""Recording comparisons and the ballots on them.
+
+A ballot that finds both responses bad is feedback on each as well: so export, list, search and erasure know of it. The
+voter of that feedback is the comparison, since a comparison has one ballot. Nobody else can be that voter: people are
+`user:…`, `session:…` or `anonymous`.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -8,14 +13,15 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from canopy.base.errors import CanopyError, ComparisonExpired, ComparisonForeign, ComparisonNotFound
 from canopy.base.ids import mlflow_trace
-from canopy.store.deletion import Deletion
-from canopy.store.engine.database import CompiledStatement, Database
-from canopy.store.experiments import both_bad
+from canopy.store.engine.database import CompiledStatement
+from canopy.store.engine.executor import Executor, Facet
 from canopy.store.experiments.experiment import Ballot, BallotReceipt, Comparison, Experiment, winner
-from canopy.store.feedback.votes import Votes
+from canopy.store.feedback.feedback import FeedbackStore
+from canopy.store.feedback.vote import Vote
+from canopy.store.keys import ANONYMOUS, slot_of, voter_of
 from canopy.store.outbox.outbox import Outbox
 from canopy.store.tables import comparisons, experiments, generations, prompts
-from canopy.store.voters import ANONYMOUS, voter_of
+from canopy.store.vocabulary import AB_PREFERENCE
 
 _BALLOT = (
     "voter",
@@ -30,16 +36,15 @@ _BALLOT = (
 )
 
 
-class Comparisons:
-    """Handles batches of comparisons, and of ballots, in the writer's thread."""
+class ComparisonStore(Facet):
+    """Records comparisons, and ballots on them."""
 
-    def __init__(
-        self, database: Database, votes: Votes, deletion: Deletion, outbox: Outbox, clock: Callable[[], int]
-    ) -> None:
-        self._votes = votes
-        self._deletion = deletion
+    def __init__(self, executor: Executor, feedback: FeedbackStore, outbox: Outbox, clock: Callable[[], int]) -> None:
+        super().__init__(executor)
+        self._feedback = feedback
         self._outbox = outbox
         self._clock = clock
+        database = self._database
         # Recording the same comparison again changes nothing; an experiment stays as it began, but for its last use.
         self._put_prompts = database.bulk(prompts, (prompts.c.prompt_id,), None)
         self._put_experiments = database.bulk(experiments, (experiments.c.id,), lambda new: {"used_at": new.used_at})
@@ -71,8 +76,20 @@ class Comparisons:
             database.writer.dialect,
         )
 
-    def record(self, conn: Connection, records: Sequence[Comparison]) -> list[None]:
-        """Store comparisons, and the experiments and prompts that are new."""
+    async def record(self, comparison: Comparison) -> None:
+        """Store a comparison whose generations are complete and recorded and, when it is new, its experiment."""
+        await self._executor.write(self.record_all, comparison, due=True)
+
+    async def record_ballot(self, ballot: Ballot) -> BallotReceipt:
+        """Store a ballot, change the voter's earlier one on the same comparison, or recognise it as the same.
+
+        A ballot that finds both responses bad is negative feedback on each. Raises ComparisonNotFound,
+        ComparisonForeign and ComparisonExpired, each for this ballot alone.
+        """
+        return await self._executor.write(self.record_ballots, ballot, ballot.memory)
+
+    def record_all(self, conn: Connection, records: Sequence[Comparison]) -> list[None]:
+        """Store comparisons, and the experiments and prompts that are new, in the writer's transaction."""
         begun = {record.experiment.id: record.experiment for record in records}
         texts: dict[str, str] = {}
         for experiment in begun.values():
@@ -84,8 +101,8 @@ class Comparisons:
         self._put.run(conn, [_row(record) for record in records])
         return [None] * len(records)
 
-    def vote(self, conn: Connection, ballots: Sequence[Ballot]) -> list[BallotReceipt | CanopyError]:
-        """Record ballots one after the other: a person has to read two responses before there is one."""
+    def record_ballots(self, conn: Connection, ballots: Sequence[Ballot]) -> list[BallotReceipt | CanopyError]:
+        """Store ballots one after the other: a person has to read two responses before there is one."""
         return [self._one(conn, ballot) for ballot in ballots]
 
     def _one(self, conn: Connection, ballot: Ballot) -> BallotReceipt | CanopyError:
@@ -97,13 +114,13 @@ class Comparisons:
         row = rows[0]
         now = self._clock()
         if not _may_vote(row, ballot):
-            return ComparisonForeign("Somebody else asked for this comparison, so that only they can vote on it.")
+            return ComparisonForeign("Somebody else asked for this comparison, so only they can vote on it.")
         if row.preference is not None and _said(row) == (ballot.preference, ballot.comment, list(ballot.reasons)):
             return _receipt(row, ballot, "repeated", row.updated_at)
         if now > row.expires_at:
             return ComparisonExpired("The time for voting on this comparison is over.")
         if row.preference == "both_bad" and ballot.preference != "both_bad":
-            self._deletion.both_bad(conn, [row])
+            self._feedback.removal.slots(conn, both_bad_slots(row))
         if ballot.preference == "both_bad":
             self._as_feedback(conn, row, ballot)
         timestamp = now if row.updated_at is None else max(now, row.updated_at)
@@ -132,9 +149,40 @@ class Comparisons:
             self._outbox.touch(conn, sides)
 
     def _as_feedback(self, conn: Connection, row: Any, ballot: Ballot) -> None:
-        for outcome in self._votes.record(conn, both_bad.votes(row, ballot)):
+        for outcome in self._feedback.votes.record(conn, _both_bad(row, ballot)):
             if isinstance(outcome, CanopyError):  # one of the two may be written: undo everything
                 raise outcome
+
+
+def both_bad_slots(comparison: Any) -> list[str]:
+    """Return the keys of the slots where the feedback of a comparison's ballot is, if there is any."""
+    return [slot_of(key, comparison.id, AB_PREFERENCE) for key in (comparison.generation_a, comparison.generation_b)]
+
+
+def _both_bad(comparison: Any, ballot: Ballot) -> list[Vote]:
+    """Return the feedback on both generations of a comparison's row."""
+    return [
+        Vote(
+            name=AB_PREFERENCE,
+            kind="label",
+            value="both_bad",
+            sentiment=-1,
+            feature=None,
+            generation_id=generation_id,
+            request_id=None,
+            input_text=None,
+            response_text=None,
+            voter=comparison.id,
+            user_id=ballot.user_id or comparison.user_id,
+            session_id=ballot.session_id or comparison.session_id,
+            comment=ballot.comment,
+            reasons=ballot.reasons,
+            config_revision=comparison.config_revision,
+            source_id=ballot.user_id,
+            user_proof=ballot.user_proof,
+        )
+        for generation_id in (comparison.generation_a, comparison.generation_b)
+    ]
 
 
 def _may_vote(row: Any, ballot: Ballot) -> bool:

@@ -6,18 +6,16 @@ drawn anew for each comparison. Times are integers: microseconds since the epoch
 """
 
 from dataclasses import dataclass
+from sys import getsizeof
 from typing import Literal, NamedTuple
 
 from canopy.config.summaries import Arm
 from canopy.stats.sequential import DecisionRule
-from canopy.store.voters import Proof
+from canopy.store.keys import Proof
 
 type Side = Literal["a", "b"]
 SIDES: tuple[Side, Side] = ("a", "b")
 type Preference = Literal["a", "b", "tie", "both_bad"]
-
-# The name of the assessment that a ballot is, beside `user_satisfaction`.
-AB_PREFERENCE = "ab_preference"
 
 
 def winner(preference: Preference, prompt_b_side: Side) -> Arm | None:
@@ -72,6 +70,11 @@ class Ballot:
     session_id: str | None
     user_id: str | None
     user_proof: Proof | None = None  # None: the user is only claimed
+
+    @property
+    def memory(self) -> int:
+        """Bytes that its texts take, known without a look at them: one to four for each character."""
+        return getsizeof(self.comment)
 
 
 class BallotReceipt(NamedTuple):

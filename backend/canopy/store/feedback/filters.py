@@ -15,8 +15,8 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, fun
 
 from canopy.store.engine.database import Database
 from canopy.store.feedback.query import Filter
-from canopy.store.feedback.vote import JUDGEMENT
 from canopy.store.tables import feedback, generations, series
+from canopy.store.vocabulary import JUDGEMENT
 
 INPUT = func.coalesce(generations.c.input_text, feedback.c.input_text)
 RESPONSE = func.coalesce(generations.c.response_text, feedback.c.response_text)

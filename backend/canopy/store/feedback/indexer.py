@@ -1,13 +1,11 @@
 """Keeping the index of the searches up to date, beside the votes."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 from sqlalchemy import func, select
 
 from canopy.base.errors import StoreError
-from canopy.store.engine.database import Database
-from canopy.store.engine.writer import Writer
+from canopy.store.engine.executor import Executor
 from canopy.store.feedback.trigrams import Trigrams
 from canopy.store.tables import feedback
 
@@ -24,11 +22,10 @@ _REST_WHILE_VOTING = 49
 class Indexer:
     """Steps until every vote is in the index, and again when there are more."""
 
-    def __init__(self, database: Database, writer: Writer) -> None:
+    def __init__(self, executor: Executor) -> None:
         self.left = 0  # votes to index: those of before and of this process
-        self._database = database
-        self._writer = writer
-        self._trigrams = Trigrams(database)
+        self._executor = executor
+        self._trigrams = Trigrams(executor.database)
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
@@ -36,19 +33,21 @@ class Indexer:
         self.left += 1
         self._woken.set()
 
-    def waiting(self) -> int:
+    async def waiting(self) -> int:
         """Count what is not in the index, which takes the longer the more that is."""
-        with self._database.reader.connect() as conn:
-            waits = feedback.c.search_place.is_(None)
-            return conn.execute(select(func.count()).select_from(feedback).where(waits)).scalar_one()
+        return await self._executor.read_quietly(self._waiting)
 
-    async def run(self, count: Callable[[], Awaitable[int]]) -> None:
-        """Work until cancelled; `count` calls `waiting`.
+    async def step(self, votes: int) -> int:
+        """Put up to so many of the oldest votes that are not in the index into it; how many there were."""
+        return await self._executor.writer.submit(self._trigrams.step, votes)
 
-        A store that fails is asked again later; votes are searched without the index then.
+    async def run(self) -> None:
+        """Work until cancelled.
+
+        A store that fails is asked again later, and nobody is told; votes are searched without the index then.
         """
         try:
-            self.left += await count()
+            self.left += await self.waiting()
         except StoreError:
             self.left += 1  # at least; how many is not known
         while True:
@@ -56,7 +55,7 @@ class Indexer:
             self._woken.clear()
             began = asyncio.get_running_loop().time()
             try:
-                votes = await self._writer.submit(self._trigrams.step, _STEP_WHILE_VOTING if voting else _STEP)
+                votes = await self.step(_STEP_WHILE_VOTING if voting else _STEP)
                 self.left = max(0, self.left - votes) if votes else 0
             except StoreError:
                 votes = 0
@@ -70,3 +69,8 @@ class Indexer:
             except TimeoutError:
                 continue
             await asyncio.sleep(_GATHER)
+
+    def _waiting(self) -> int:
+        with self._executor.database.reader.connect() as conn:
+            waits = feedback.c.search_place.is_(None)
+            return conn.execute(select(func.count()).select_from(feedback).where(waits)).scalar_one()

@@ -12,13 +12,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, Engine, Select, case, func, select, tuple_, union_all
+from sqlalchemy import ColumnElement, Connection, Select, case, func, select, tuple_, union_all
 
 from canopy.store.engine.cursors import FoundIds, Place, decode_cursor, encode_cursor
 from canopy.store.engine.database import Database
 from canopy.store.feedback.filters import INPUT, RESPONSE, matching_series, time_conditions
 from canopy.store.feedback.query import Feedback, Filter
-from canopy.store.generations.generation import Generation
 from canopy.store.tables import feedback, generations, prompts, series
 
 PIECE_CHARS = 1_000_000  # of texts that are read at once
@@ -31,10 +30,8 @@ TIME, ID = feedback.c.updated_at, feedback.c.id
 class Pages:
     """Reads in whatever thread calls, with a connection for each transaction."""
 
-    def __init__(self, database: Database, engine: Engine) -> None:
-        """`engine` is the one of the database's engines to take connections from."""
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._engine = engine
         f, g, s, p = feedback.c, generations.c, series.c, prompts.c
         self._columns: dict[str, ColumnElement[Any]] = {
             **dict(g.items()),
@@ -52,8 +49,6 @@ class Pages:
         self._lengths = self._entries(
             {"id": f.id, "length": functools.reduce(operator.add, beside, f.input_length + f.response_length)}
         )
-        self._generation = select(generations, p.text.label("prompt_text")).join_from(generations, prompts)
-        self._prompts = select(prompts).where(database.member(p.prompt_id, "ids"))
 
     def find(self, where: Filter, limit: int, cursor: str | None) -> FoundIds:
         """Find one page."""
@@ -72,7 +67,7 @@ class Pages:
         return places
 
     def _newest(self, where: Filter, limit: int, before: Place | None) -> list[Place]:
-        with self._engine.connect() as conn:
+        with self._database.reader.connect() as conn:
             ids = matching_series(conn, where)
             if ids is None:
                 newest = newest_first(select(TIME, ID).where(*time_conditions(where)), (TIME, ID), before).limit(limit)
@@ -94,8 +89,8 @@ class Pages:
         """The series in which the newest `limit` places of all these series are: one look into the index for each."""
         newest = _of_series(select(TIME), series.c.id, where, before)
         head = newest.limit(1).correlate(series).scalar_subquery().label("head")
-        statement = select(series.c.id, head).where(self._database.member(series.c.id, "series"))
-        rows = conn.execute(statement, {"series": self._database.values(ids)}).all()
+        statement = select(series.c.id, head).where(self._database.in_list(series.c.id, "series"))
+        rows = conn.execute(statement, {"series": self._database.list_param(ids)}).all()
         heads = sorted(((row.head, row.id) for row in rows if row.head is not None), reverse=True)
         if len(heads) > limit:
             oldest = heads[limit - 1][0]
@@ -109,42 +104,24 @@ class Pages:
         """
         taken = self._fitting(ids[:_PIECE]) if excerpt is None else ids
         statement = self._whole if excerpt is None else self._excerpts(excerpt)
-        with self._engine.connect() as conn:
-            rows = conn.execute(statement, {"ids": self._database.values(taken)}).all()
+        with self._database.reader.connect() as conn:
+            rows = conn.execute(statement, {"ids": self._database.list_param(taken)}).all()
         by_id = {row.id: _feedback(row) for row in rows}
         return [by_id[key] for key in taken if key in by_id], len(taken)
 
     def _fitting(self, ids: Sequence[str]) -> Sequence[str]:
         """As many of these as are few characters, at least one."""
-        with self._engine.connect() as conn:
-            rows = conn.execute(self._lengths, {"ids": self._database.values(ids)}).all()
+        with self._database.reader.connect() as conn:
+            rows = conn.execute(self._lengths, {"ids": self._database.list_param(ids)}).all()
         lengths = {row.id: row.length for row in rows}
         return ids[: fitting([lengths.get(key, 0) for key in ids])]
-
-    def generation(self, generation_id: str) -> Generation | None:
-        """Read one generation."""
-        with self._engine.connect() as conn:
-            row = conn.execute(self._generation.where(generations.c.id == generation_id)).first()
-        if row is None:
-            return None
-        values = {name: getattr(row, name) for name in Generation.__dataclass_fields__}
-        values["parameters"] = _json(row.parameters)
-        values["messages"] = _json(row.messages)
-        values["evaluation"] = bool(row.evaluation)
-        return Generation(**values)
-
-    def prompt_texts(self, prompt_ids: list[str]) -> dict[str, str]:
-        """The texts of prompts, by id."""
-        with self._engine.connect() as conn:
-            rows = conn.execute(self._prompts, {"ids": self._database.values(prompt_ids)}).all()
-        return {row.prompt_id: row.text for row in rows}
 
     def _entries(self, columns: Mapping[str, ColumnElement[Any]]) -> Select[Any]:
         p, g = prompts.c, generations.c
         return (
             select(*(columns[name].label(name) for name in (Feedback._fields if "timestamp" in columns else columns)))
             .select_from(feedback.join(series).outerjoin(generations).outerjoin(prompts, p.prompt_id == g.prompt_id))
-            .where(self._database.member(feedback.c.id, "ids"))
+            .where(self._database.in_list(feedback.c.id, "ids"))
         )
 
     def _excerpts(self, chars: int) -> Select[Any]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from canopy.store.feedback.vote import Kind, Source
+from canopy.store.vocabulary import Kind, Source
 
 type Sources = Literal["human", "judge", "any"]
 type Origin = Literal["own", "other"]

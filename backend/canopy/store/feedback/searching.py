@@ -106,12 +106,12 @@ class Searches:
         """Those of the candidates that match, from a place to before another."""
         search = Search.of(self._database, where.search)
         statement = search.select(TIME, ID).where(
-            self._database.member(feedback.c.search_place, "places"), tuple_(TIME + 0, ID) < tuple_(*before)
+            self._database.in_list(feedback.c.search_place, "places"), tuple_(TIME + 0, ID) < tuple_(*before)
         )
         if start is not None:
             statement = statement.where(tuple_(TIME + 0, ID) >= tuple_(*start))
         with self._database.scanner.connect() as conn:
-            return self._accepted(conn, where, ids, search, statement, {"places": self._database.values(places)})
+            return self._accepted(conn, where, ids, search, statement, {"places": self._database.list_param(places)})
 
     def _accepted(
         self,
@@ -125,8 +125,8 @@ class Searches:
         """The places of those rows that match in everything."""
         statement = statement.where(*time_conditions(where))
         if ids is not None:
-            statement = statement.where(self._database.member(feedback.c.series_id, "series"))
-            parameters["series"] = self._database.values(ids)
+            statement = statement.where(self._database.in_list(feedback.c.series_id, "series"))
+            parameters["series"] = self._database.list_param(ids)
         if where.label is not None:
             statement = statement.where(labelled(conn, where.label))
         rows = conn.execute(statement, parameters).all()

@@ -8,10 +8,10 @@ from sqlalchemy import Connection, Row, and_, select
 
 from canopy.base.errors import AmbiguousRequestId, CanopyError, GenerationNotFound, InputError, StillBlind
 from canopy.store.engine.database import CompiledStatement, Database
-from canopy.store.experiments.experiment import AB_PREFERENCE
-from canopy.store.feedback.digests import digests
 from canopy.store.feedback.vote import Vote
+from canopy.store.keys import text_digests
 from canopy.store.tables import comparisons, generations
+from canopy.store.vocabulary import AB_PREFERENCE
 
 _COLUMNS = (
     generations.c.id,
@@ -59,11 +59,11 @@ class Subjects:
     """Finds the subjects of many votes with at most one query for each way of naming them."""
 
     def __init__(self, database: Database) -> None:
-        self._values = database.values
+        self._list_param = database.list_param
         self._by_id, self._by_trace, self._by_texts = (
             CompiledStatement(select(*_COLUMNS).select_from(_TABLES).where(among), database.writer.dialect)
             for among in (
-                database.member(generations.c.id, "keys"),
+                database.in_list(generations.c.id, "keys"),
                 database.newest(generations.c.trace_id, "keys", _MOST),
                 database.newest(generations.c.texts_digest, "keys", _MOST),
             )
@@ -80,7 +80,7 @@ class Subjects:
             elif vote.request_id is not None:
                 traces.add(vote.request_id)
             else:
-                texts[position] = digests(vote.input_text or "", vote.response_text or "")
+                texts[position] = text_digests(vote.input_text or "", vote.response_text or "")
         by_trace = _grouped(self._read(conn, self._by_trace, traces), "trace_id")
         # One side of a comparison has a trace of its own in MLflow, by the generation's id.
         sides = {f"gen_{trace_id}": trace_id for trace_id in traces - by_trace.keys()}
@@ -103,7 +103,7 @@ class Subjects:
         return found
 
     def _read(self, conn: Connection, statement: CompiledStatement, keys: set[str]) -> Sequence[Row[Any]]:
-        return statement.rows(conn, keys=self._values(sorted(keys))) if keys else []
+        return statement.rows(conn, keys=self._list_param(sorted(keys))) if keys else []
 
 
 def _grouped(rows: Sequence[Row[Any]], column: str) -> dict[str, list[Row[Any]]]:

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Select, cast, func, select
+from sqlalchemy import Connection, func, select
 
 from canopy.store.engine.database import Database
 from canopy.store.feedback.counting import HOUR, hour_of
-from canopy.store.feedback.filters import matching_series, series_conditions
-from canopy.store.feedback.query import FeedbackCount, Filter, HourCount
-from canopy.store.tables import feedback, feedback_counts, series
+from canopy.store.feedback.filters import matching_series
+from canopy.store.feedback.query import Filter
+from canopy.store.tables import feedback, feedback_counts
 
 
 class Totals:
@@ -18,30 +18,10 @@ class Totals:
         self._database = database
 
     def count(self, where: Filter) -> int:
-        """How many votes match. Nothing is searched."""
+        """Count the votes that match. Nothing is searched."""
         with self._database.reader.connect() as conn:
             ids = matching_series(conn, where)
             return 0 if ids == [] else self._from_roll_up(conn, where, ids)
-
-    def counts(self, where: Filter) -> list[FeedbackCount]:
-        """The votes of the hours that the filter touches, in the order in which their series began."""
-        s = series.c
-        columns = (s.feature, s.name, s.kind, s.value, s.sentiment, s.prompt_id, s.model)
-        # By the series, not by what it says: the counts lie in that order.
-        statement = _summed(where, *columns).group_by(s.id).order_by(s.id)
-        with self._database.reader.connect() as conn:
-            rows = conn.execute(statement).all()
-        return [
-            FeedbackCount(feature, name, kind, value, sentiment, prompt_id or None, model or None, n)
-            for feature, name, kind, value, sentiment, prompt_id, model, n in rows
-        ]
-
-    def hours(self, where: Filter) -> list[HourCount]:
-        """The same votes by hour and sentiment, oldest first."""
-        by = (feedback_counts.c.hour, series.c.sentiment)
-        with self._database.reader.connect() as conn:
-            rows = conn.execute(_summed(where, *by).group_by(*by).order_by(*by)).all()
-        return [HourCount._make(row) for row in rows]
 
     def _from_roll_up(self, conn: Connection, where: Filter, ids: list[int] | None) -> int:
         since, until = where.since, where.until
@@ -62,7 +42,7 @@ class Totals:
         c = feedback_counts.c
         statement = select(func.coalesce(func.sum(c.n), 0))
         if ids is not None:
-            statement = statement.where(self._database.member(c.series_id, "series"))
+            statement = statement.where(self._database.in_list(c.series_id, "series"))
         if first is not None:
             statement = statement.where(c.hour >= first)
         if last is not None:
@@ -73,7 +53,7 @@ class Totals:
         f = feedback.c
         statement = select(func.count()).select_from(feedback)
         if ids is not None:
-            statement = statement.where(self._database.member(f.series_id, "series"))
+            statement = statement.where(self._database.in_list(f.series_id, "series"))
         if since is not None:
             statement = statement.where(f.updated_at >= since)
         if until is not None:
@@ -81,16 +61,4 @@ class Totals:
         return int(conn.execute(statement, self._parameters(ids)).scalar_one())
 
     def _parameters(self, ids: list[int] | None) -> dict[str, Any]:
-        return {} if ids is None else {"series": self._database.values(ids)}
-
-
-def _summed(where: Filter, *columns: ColumnElement[Any]) -> Select[Any]:
-    """The hourly counts that the filter touches, with their sum as the last column: still to be grouped."""
-    c = feedback_counts.c
-    conditions = series_conditions(where)
-    if where.since is not None:
-        conditions.append(c.hour >= hour_of(where.since))
-    if where.until is not None:
-        conditions.append(c.hour < where.until)
-    total = cast(func.sum(c.n), BigInteger)  # of which PostgreSQL would make a decimal number
-    return select(*columns, total).join_from(series, feedback_counts).where(*conditions)
+        return {} if ids is None else {"series": self._database.list_param(ids)}

@@ -31,7 +31,7 @@ class Trigrams:
             dialect,
         )
         self._texts = CompiledStatement(
-            select(f.id, INPUT, RESPONSE, f.comment).select_from(WITH_TEXTS).where(database.member(f.id, "ids")),
+            select(f.id, INPUT, RESPONSE, f.comment).select_from(WITH_TEXTS).where(database.in_list(f.id, "ids")),
             dialect,
         )
         self._last = CompiledStatement(
@@ -63,7 +63,7 @@ class Trigrams:
         self._database.unindex(conn, ids)
 
     def _add(self, conn: Connection, times: dict[str, int]) -> None:
-        texts = {row[0]: tuple(row)[1:] for row in self._texts.rows(conn, ids=self._database.values(list(times)))}
+        texts = {row[0]: tuple(row)[1:] for row in self._texts.rows(conn, ids=self._database.list_param(list(times)))}
         places: dict[str, int] = {}
         taken: dict[int, int] = {}  # the last place of a millisecond
         for key, at in times.items():

@@ -4,16 +4,13 @@ Times are integers: microseconds since the epoch, UTC. What is made for each vot
 takes five times as long.
 """
 
+from sys import getsizeof
 from typing import Literal, NamedTuple
 
 from canopy.base.errors import CanopyError
 from canopy.config.values import SATISFACTION
-from canopy.store.voters import Proof
-
-# A judge's label has a kind of its own, so that no series has people's votes and judges' labels in it.
-type Kind = Literal["thumbs", "score", "label", "judgement"]
-type Source = Literal["HUMAN", "LLM_JUDGE", "CODE"]
-JUDGEMENT: Kind = "judgement"
+from canopy.store.keys import Proof
+from canopy.store.vocabulary import Kind, Source
 
 
 class Vote(NamedTuple):
@@ -47,6 +44,11 @@ class Vote(NamedTuple):
     unless_known: CanopyError | None = None  # what is raised where no generation has the texts
     idempotency_key: str | None = None
     body_digest: bytes = b""  # of the request, to tell a retry from a reused key
+
+    @property
+    def memory(self) -> int:
+        """Bytes that its texts take, known without a look at them: one to four for each character."""
+        return getsizeof(self.input_text) + getsizeof(self.response_text) + getsizeof(self.comment)
 
 
 class Receipt(NamedTuple):

@@ -12,16 +12,15 @@ from sqlalchemy import Connection, Row, bindparam, delete, func, select
 from canopy.base.errors import CanopyError, IdempotencyConflict, TooManyVoters
 from canopy.base.ids import mlflow_trace, new_id
 from canopy.store.engine.database import CompiledStatement, Database
-from canopy.store.experiments.experiment import AB_PREFERENCE
 from canopy.store.feedback.counting import Counts, hour_of
-from canopy.store.feedback.digests import digest, slot_of
 from canopy.store.feedback.series import SeriesDimensions, SeriesIds
 from canopy.store.feedback.subjects import Subject, Subjects
 from canopy.store.feedback.trigrams import Trigrams
-from canopy.store.feedback.vote import JUDGEMENT, Receipt, Vote
+from canopy.store.feedback.vote import Receipt, Vote
+from canopy.store.keys import ANONYMOUS, digest, slot_of, voter_of
 from canopy.store.outbox.outbox import Outbox
 from canopy.store.tables import feedback, idempotency_keys, series
-from canopy.store.voters import ANONYMOUS, voter_of
+from canopy.store.vocabulary import AB_PREFERENCE, JUDGEMENT
 
 KEY_LIFETIME = 24 * 3_600_000_000  # microseconds
 _PURGE_INTERVAL = 60.0  # seconds between two looks for expired keys
@@ -54,7 +53,7 @@ class _Batch:
 
 
 class Votes:
-    """Handles batches of votes in the writer's thread."""
+    """Records batches of votes in the writer's transaction."""
 
     def __init__(
         self, database: Database, ids: SeriesIds, counts: Counts, outbox: Outbox, clock: Callable[[], int]
@@ -65,25 +64,25 @@ class Votes:
         self._counts = counts
         self._subjects = Subjects(database)
         self._trigrams = Trigrams(database)
-        self._values = database.values
+        self._list_param = database.list_param
         dialect = database.writer.dialect
         keys, f, s = idempotency_keys.c, feedback.c, series.c
         self._read_keys = CompiledStatement(
             select(keys.digest, keys.body_digest, keys.receipt).where(
-                database.member(keys.digest, "keys"), keys.created_at > bindparam("expired")
+                database.in_list(keys.digest, "keys"), keys.created_at > bindparam("expired")
             ),
             dialect,
         )
         self._read_held = CompiledStatement(
             select(f.slot, f.id, f.created_at, f.updated_at, f.series_id, s.value)
             .join_from(feedback, series)
-            .where(database.member(f.slot, "slots")),
+            .where(database.in_list(f.slot, "slots")),
             dialect,
         )
         self._count_voters = CompiledStatement(
             select(f.generation_id, s.name, func.count().label("voters"))
             .join_from(feedback, series)
-            .where(database.member(f.generation_id, "ids"), s.kind != JUDGEMENT)
+            .where(database.in_list(f.generation_id, "ids"), s.kind != JUDGEMENT)
             .group_by(f.generation_id, s.name),
             dialect,
         )
@@ -140,14 +139,14 @@ class Votes:
         wanted = sorted({key for key in keys if key is not None})
         if not wanted:
             return {}
-        rows = self._read_keys.rows(conn, keys=self._values(wanted), expired=self._clock() - KEY_LIFETIME)
+        rows = self._read_keys.rows(conn, keys=self._list_param(wanted), expired=self._clock() - KEY_LIFETIME)
         return {row.digest: (row.body_digest, row.receipt) for row in rows}
 
     def _known_votes(self, conn: Connection, slots: list[str | None]) -> dict[str, _Held]:
         wanted = sorted({slot for slot in slots if slot is not None})
         if not wanted:
             return {}
-        rows = self._read_held.rows(conn, slots=self._values(wanted))
+        rows = self._read_held.rows(conn, slots=self._list_param(wanted))
         return {row.slot: _Held(row.id, row.created_at, row.updated_at, row.series_id, row.value) for row in rows}
 
     def _known_voters(
@@ -169,7 +168,7 @@ class Votes:
         }
         if not wanted:
             return Counter()
-        rows = self._count_voters.rows(conn, ids=self._values(sorted(wanted)))
+        rows = self._count_voters.rows(conn, ids=self._list_param(sorted(wanted)))
         return Counter({(row.generation_id, row.name): row.voters for row in rows})
 
     def _add(self, conn: Connection, batch: _Batch, vote: Vote, subject: Subject, slot: str | None) -> Receipt:

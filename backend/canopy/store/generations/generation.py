@@ -1,9 +1,10 @@
 """The record of one model call. Times are integers: microseconds since the epoch, UTC."""
 
 from dataclasses import dataclass
+from sys import getsizeof
 from typing import Any, Literal
 
-from canopy.store.voters import Proof
+from canopy.store.keys import Proof
 
 type Status = Literal["completed", "cancelled", "failed"]
 
@@ -37,3 +38,10 @@ class Generation:
     comparison_id: str | None = None  # which it is one side of; until its ballot nobody may vote on it alone
     user_proof: Proof | None = None  # None: the user is only claimed
     evaluation: bool = False  # asked to measure the answer: no judge sees it, and nobody votes on it
+
+    @property
+    def memory(self) -> int:
+        """Bytes that its texts take, known without a look at them: one to four for each character."""
+        turns = self.messages if self.messages is not None else [{"content": self.input_text}]
+        asked = sum(getsizeof(text) for turn in turns for text in turn.values())
+        return asked + getsizeof(self.response_text)

@@ -1,14 +1,14 @@
-"""Recording generations."""
+"""Generations and the texts of their prompts."""
 
 from collections.abc import Sequence
 from dataclasses import fields
 
 import orjson
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
-from canopy.store.engine.database import Database
-from canopy.store.feedback.digests import digests
+from canopy.store.engine.executor import Executor, Facet, reads
 from canopy.store.generations.generation import Generation
+from canopy.store.keys import text_digests
 from canopy.store.tables import generations, prompts
 
 _AS_THEY_ARE = tuple(
@@ -18,16 +18,43 @@ _AS_THEY_ARE = tuple(
 )
 
 
-class Generations:
-    """Handles batches of generations in the writer's thread."""
+class GenerationStore(Facet):
+    """Records model calls and reads them."""
 
-    def __init__(self, database: Database) -> None:
-        self._put_prompts = database.bulk(prompts, (prompts.c.prompt_id,), None)
+    def __init__(self, executor: Executor) -> None:
+        super().__init__(executor)
+        self._put_prompts = self._database.bulk(prompts, (prompts.c.prompt_id,), None)
         # Recording the same generation again, after an answer that got lost, changes nothing.
-        self._put = database.bulk(generations, (generations.c.id,), None)
+        self._put = self._database.bulk(generations, (generations.c.id,), None)
+        self._one = select(generations, prompts.c.text.label("prompt_text")).join_from(generations, prompts)
+        self._prompts = select(prompts).where(self._database.in_list(prompts.c.prompt_id, "ids"))
 
-    def record(self, conn: Connection, records: Sequence[Generation]) -> list[None]:
-        """Store generations and the prompts that are new."""
+    async def record(self, generation: Generation) -> None:
+        """Store a generation and, when it is new, its prompt."""
+        await self._executor.write(self.record_all, generation, generation.memory, due=True)
+
+    @reads
+    def get(self, generation_id: str) -> Generation | None:
+        """Read one generation; None where there is none under that id."""
+        with self._database.reader.connect() as conn:
+            row = conn.execute(self._one.where(generations.c.id == generation_id)).first()
+        if row is None:
+            return None
+        values = {name: getattr(row, name) for name in Generation.__dataclass_fields__}
+        values["parameters"] = orjson.loads(row.parameters)
+        values["messages"] = None if row.messages is None else orjson.loads(row.messages)
+        values["evaluation"] = bool(row.evaluation)
+        return Generation(**values)
+
+    @reads
+    def prompt_texts(self, prompt_ids: Sequence[str]) -> dict[str, str]:
+        """Read the texts of prompts, by id."""
+        with self._database.reader.connect() as conn:
+            rows = conn.execute(self._prompts, {"ids": self._database.list_param(list(prompt_ids))}).all()
+        return {row.prompt_id: row.text for row in rows}
+
+    def record_all(self, conn: Connection, records: Sequence[Generation]) -> list[None]:
+        """Store generations and the prompts that are new, in the writer's transaction."""
         texts = {record.prompt_id: record.prompt_text for record in records}
         self._put_prompts.run(conn, [{"prompt_id": key, "text": texts[key]} for key in sorted(texts)])
         self._put.run(conn, [_row(record) for record in records])
@@ -35,7 +62,7 @@ class Generations:
 
 
 def _row(record: Generation) -> dict[str, object]:
-    input_digest, texts_digest = digests(record.input_text, record.response_text)
+    input_digest, texts_digest = text_digests(record.input_text, record.response_text)
     row: dict[str, object] = {name: getattr(record, name) for name in _AS_THEY_ARE}
     return row | {
         "input_digest": input_digest,

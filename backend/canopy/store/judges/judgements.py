@@ -1,20 +1,38 @@
-"""Judges' turns: at most one that ends for each generation, judge and version of the judge.
+"""Judges' turns and labels. At most one turn ends for each generation, judge and version of the judge.
 
-Every write is in the one writer's transaction, so that what is read there holds until it is written.
+Every write is in the one writer's transaction, so that what is read there holds until it is written, for every
+process at once.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, NamedTuple
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, insert, or_, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from canopy.base.errors import CanopyError
-from canopy.store.engine.database import Database
-from canopy.store.engine.writer import Writer
+from canopy.config.values import SATISFACTION
+from canopy.store.engine.executor import Executor, Facet, reads
 from canopy.store.feedback.vote import Receipt, Vote
 from canopy.store.feedback.votes import Votes
-from canopy.store.judges.turns import JudgementLease, Unjudged
-from canopy.store.tables import comparisons, generations, judgements
+from canopy.store.judges.judgement import Agreement, JudgeLabel, JudgementLease, PersonVote, Unjudged
+from canopy.store.tables import comparisons, feedback, generations, judgements, series
+from canopy.store.vocabulary import JUDGEMENT
+
+_VOTES = 5  # of people, shown of one response
 
 
 class TurnEnd(NamedTuple):
@@ -32,16 +50,34 @@ class Unlabelled(NamedTuple):
     since: int  # the generations', microseconds
 
 
-class Judgements:
-    """Handles turns in the writer's thread; `unjudged` reads in whatever thread calls."""
+class JudgementStore(Facet):
+    """Gives turns to judges, records their labels, and reads those beside people's votes."""
 
-    def __init__(self, database: Database, votes: Votes, clock: Callable[[], int]) -> None:
-        self._database = database
+    def __init__(self, executor: Executor, votes: Votes, clock: Callable[[], int]) -> None:
+        super().__init__(executor)
         self._votes = votes
         self._clock = clock
+        f, s = feedback.c, series.c
+        self._labels = (
+            select(f.generation_id, f.id, s.name, s.value, s.sentiment, f.source_id, f.comment)
+            .join_from(feedback, series)
+            .where(self._database.in_list(f.generation_id, "ids"), s.kind == JUDGEMENT)
+            .order_by(s.name)
+        )
+        self._person_votes = (
+            select(f.id, s.kind, s.value, s.sentiment, f.comment)
+            .join_from(feedback, series)
+            .where(f.generation_id == bindparam("generation_id"), s.kind != JUDGEMENT)
+            .order_by((f.updated_at + 0).desc(), f.id.desc())  # along the generation's index, not that of the times
+            .limit(_VOTES)
+        )
 
+    @reads
     def unjudged(self, judge: str, version: str, since: int, after: Unjudged | None, limit: int) -> list[Unjudged]:
-        """The next complete generations, oldest first, on which nobody has this judge's turn."""
+        """Read the next complete generations since a time, oldest first, on which nobody has this judge's turn.
+
+        `after` is the last one of the page before. Sides of comparisons without a ballot and evaluations are left out.
+        """
         g, j, c, now = generations.c, judgements.c, comparisons.c, self._clock()
         taken = exists().where(
             j.generation_id == g.id,
@@ -68,22 +104,85 @@ class Judgements:
         with self._database.reader.connect() as conn:
             return [Unjudged(*row) for row in conn.execute(statement)]
 
-    def take(self, conn: Connection, turns: Sequence[JudgementLease]) -> list[bool]:
-        """Whether each turn could be taken."""
+    async def take(self, turn: JudgementLease) -> bool:
+        """Take a turn; false where somebody has it and their lease still runs, or where it has ended."""
+        return await self._executor.write(self._take_each, turn)
+
+    async def end(self, turn: JudgementLease, vote: Vote | None) -> Receipt | None:
+        """End a turn for good: with a label, which is stored, or without, where no answer could be used.
+
+        None without a label, and where the turn is somebody else's by now; then nothing is stored.
+        """
+        return await self._executor.write(self._end_each, TurnEnd(turn, vote), due=True)
+
+    async def give_back(self, turn: JudgementLease) -> None:
+        """Let anybody take a turn that has not ended."""
+        await self._executor.write(self._give_back, turn)
+
+    async def reopen_unlabelled(self, judge: str, version: str, since: int) -> int:
+        """Let turns be taken again that ended without a label, on generations since a time; how many there were."""
+        return await self._executor.write(self._reopen_unlabelled, Unlabelled(judge, version, since))
+
+    @reads
+    def labels(self, generation_ids: Sequence[str]) -> dict[str, list[JudgeLabel]]:
+        """Read the judges' labels by generation; none for one that no judge has labelled."""
+        found: dict[str, list[JudgeLabel]] = defaultdict(list)
+        with self._database.reader.connect() as conn:
+            for row in conn.execute(self._labels, {"ids": self._database.list_param(list(generation_ids))}):
+                found[row[0]].append(JudgeLabel(*row[1:]))
+        return dict(found)
+
+    @reads
+    def person_votes(self, generation_ids: Sequence[str]) -> dict[str, list[PersonVote]]:
+        """Read people's newest votes by generation, a few of each."""
+        found: dict[str, list[PersonVote]] = {}
+        with self._database.reader.connect() as conn:
+            for generation_id in generation_ids:
+                if rows := conn.execute(self._person_votes, {"generation_id": generation_id}).all():
+                    found[generation_id] = [PersonVote._make(row) for row in rows]
+        return found
+
+    @reads
+    def agreement(self, judge: str, version: str, since: int) -> list[Agreement]:
+        """Count a judge's labels since a time against the votes on the same generations, one pair for each vote."""
+        label, vote = feedback.alias("label"), feedback.alias("vote")
+        said, voted = series.alias("said"), series.alias("voted")
+        j = judgements.c
+        shared = (said.c.value, said.c.sentiment, voted.c.sentiment)
+        turns = and_(j.generation_id == label.c.generation_id, j.judge == judge, j.version == version)
+        statement = (  # the index (series, time) finds the labels
+            select(*shared, func.count())
+            .select_from(label)
+            .join(said, said.c.id == label.c.series_id)
+            .join(judgements, turns)
+            .join(vote, vote.c.generation_id == label.c.generation_id)
+            .join(voted, voted.c.id == vote.c.series_id)
+            .where(
+                said.c.kind == JUDGEMENT,
+                said.c.name == judge,
+                label.c.updated_at >= since,
+                j.feedback_id == label.c.id,
+                voted.c.kind != JUDGEMENT,
+                voted.c.name == SATISFACTION,
+            )
+            .group_by(*shared)
+            .order_by(*shared)
+        )
+        with self._database.reader.connect() as conn:
+            return [Agreement(*row) for row in conn.execute(statement)]
+
+    def _take_each(self, conn: Connection, turns: Sequence[JudgementLease]) -> list[bool]:
         return [self._take(conn, turn) for turn in turns]
 
-    def end(self, conn: Connection, verdicts: Sequence[TurnEnd]) -> list[Receipt | CanopyError | None]:
-        """End turns with verdicts; None where there is no vote, or where the turn is somebody else's by now."""
-        return [self._end(conn, verdict) for verdict in verdicts]
+    def _end_each(self, conn: Connection, ends: Sequence[TurnEnd]) -> list[Receipt | CanopyError | None]:
+        return [self._end(conn, it) for it in ends]
 
-    def give_back(self, conn: Connection, turns: Sequence[JudgementLease]) -> list[None]:
-        """Let anybody take these turns."""
+    def _give_back(self, conn: Connection, turns: Sequence[JudgementLease]) -> list[None]:
         for turn in turns:
             conn.execute(delete(judgements).where(_own(turn)))
         return [None] * len(turns)
 
-    def reopen_unlabelled(self, conn: Connection, requests: Sequence[Unlabelled]) -> list[int]:
-        """Forget the turns that ended without a label."""
+    def _reopen_unlabelled(self, conn: Connection, requests: Sequence[Unlabelled]) -> list[int]:
         j, g = judgements.c, generations.c
         counts = []
         for judge, version, since in requests:
@@ -107,51 +206,19 @@ class Judgements:
         conn.execute(insert(judgements).values(key | values))
         return True
 
-    def _end(self, conn: Connection, verdict: TurnEnd) -> Receipt | CanopyError | None:
-        own = _own(verdict.turn)
+    def _end(self, conn: Connection, it: TurnEnd) -> Receipt | CanopyError | None:
+        own = _own(it.turn)
         if conn.execute(select(judgements.c.judge).where(own)).first() is None:
             return None
         receipt: Receipt | None = None
-        if verdict.vote is not None:
-            (outcome,) = self._votes.record(conn, [verdict.vote])
+        if it.vote is not None:
+            (outcome,) = self._votes.record(conn, [it.vote])
             if isinstance(outcome, CanopyError):
                 return outcome
             receipt = outcome
         ended = {"finished_at": self._clock(), "feedback_id": receipt.feedback_id if receipt is not None else None}
         conn.execute(update(judgements).where(own).values(ended))
         return receipt
-
-
-class SqlTurns:
-    """See `canopy.store.judges.turns.Turns` for what each method promises."""
-
-    def __init__(self, judgements: Judgements, writer: Writer, read: Callable[..., Awaitable[Any]]) -> None:
-        self._judgements = judgements
-        self._writer = writer
-        self._read = read
-
-    async def unjudged(
-        self, judge: str, version: str, since: int, after: Unjudged | None, limit: int
-    ) -> list[Unjudged]:
-        """Read what a judge has not looked at."""
-        found: list[Unjudged] = await self._read(self._judgements.unjudged, judge, version, since, after, limit)
-        return found
-
-    async def take(self, turn: JudgementLease) -> bool:
-        """Take a turn."""
-        return await self._writer.submit(self._judgements.take, turn)
-
-    async def end(self, turn: JudgementLease, vote: Vote | None) -> Receipt | None:
-        """End a turn, with or without a label."""
-        return await self._writer.submit(self._judgements.end, TurnEnd(turn, vote), due=True)
-
-    async def give_back(self, turn: JudgementLease) -> None:
-        """Let anybody take a turn."""
-        await self._writer.submit(self._judgements.give_back, turn)
-
-    async def reopen_unlabelled(self, judge: str, version: str, since: int) -> int:
-        """Let turns be taken again that ended without a label."""
-        return await self._writer.submit(self._judgements.reopen_unlabelled, Unlabelled(judge, version, since))
 
 
 def _of(turn: JudgementLease) -> ColumnElement[bool]:

@@ -1,14 +1,13 @@
-"""What is still to be told to MLflow about feedback: the records, and what a store can do with them.
+"""The records of what is still to be told to MLflow about feedback.
 
 A delivery is about a subject: one piece of feedback, by its id, or one side of a comparison, by its generation's id. It
 says that the subject has changed, not how. Whoever delivers reads what is in force at that moment, so that many changes
 are one delivery and the newest always wins. Times are microseconds since the epoch.
 """
 
-from collections.abc import Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple
 
-from canopy.store.feedback.vote import Kind, Source
+from canopy.store.vocabulary import Kind, Source
 
 # `later`: this delivery failed. `released`: MLflow was not there, which says nothing about the delivery.
 type Outcome = Literal["delivered", "removed", "later", "released", "parked"]
@@ -74,29 +73,3 @@ class Waiting(NamedTuple):
     failures: int
     parked: bool
     problem: str | None
-
-
-class Deliveries(Protocol):
-    """The outbox. A change of feedback enters it in the transaction that stores the change."""
-
-    on: bool  # whether new feedback enters; what has been sent once is kept up to date in any case
-
-    async def backlog(self) -> Backlog:
-        """What waits now."""
-        ...
-
-    async def claim(self, limit: int, lease: int) -> list[Delivery]:
-        """Take up to `limit` subjects that are due, for `lease` microseconds in which nobody else gets them."""
-        ...
-
-    async def settle(self, settled: DeliveryResult) -> None:
-        """Say how a delivery ended."""
-        ...
-
-    async def waiting(self, limit: int, *, parked: bool) -> list[Waiting]:
-        """What waits, or what is parked, longest first."""
-        ...
-
-    async def retry(self, subjects: Sequence[str] | None) -> int:
-        """Make parked subjects due again, all of them with None; how many there were."""
-        ...

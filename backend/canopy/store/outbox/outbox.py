@@ -1,4 +1,4 @@
-"""The outbox in SQL: one row for each subject that MLflow was, or is to be, told of.
+"""The outbox: one row for each subject that MLflow was, or is to be, told of.
 
 A row stays when its delivery is done, to know what taking the feedback back has to undo. `due_at` says when it may be
 claimed: NULL when there is nothing to do; a claim moves it to the end of its lease, so that a replica that died loses
@@ -6,31 +6,31 @@ what it held. All writes go through the store's writer, which is the only one am
 why two never claim the same row.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from secrets import token_hex
 from typing import Any
 
-import orjson
 from sqlalchemy import ColumnElement, Connection, case, delete, func, literal_column, null, select, update
 
-from canopy.store.engine.database import Database
-from canopy.store.experiments.experiment import AB_PREFERENCE
-from canopy.store.outbox.deliveries import Backlog, BallotVerdict, Delivery, DeliveryResult, FeedbackSnapshot, Waiting
-from canopy.store.tables import comparisons, feedback, generations, outbox, series
+from canopy.store.engine.executor import Executor, Facet, reads
+from canopy.store.outbox.deliveries import Backlog, Delivery, DeliveryResult, Waiting
+from canopy.store.outbox.snapshots import snapshots
+from canopy.store.tables import outbox
 
 _ONE: ColumnElement[int] = literal_column("1")
 
 
-class Outbox:
-    """Handles the rows, in the writer's thread but for `backlog` and `waiting`."""
+class Outbox(Facet):
+    """Hands out what is due and takes back how it ended. Feedback enters in the transaction that stores its change."""
 
-    def __init__(self, database: Database, clock: Callable[[], int]) -> None:
-        self.on = False
-        self._database = database
+    def __init__(self, executor: Executor, clock: Callable[[], int]) -> None:
+        super().__init__(executor)
+        self.on = False  # whether new feedback enters; what was sent once is kept up to date in any case
         self._clock = clock
         o = outbox.c
         # A row that is claimed stays so: it becomes due when its delivery is settled.
-        self._put = database.bulk(
+        self._put = self._database.bulk(
             outbox,
             (o.subject,),
             lambda new: {
@@ -42,8 +42,20 @@ class Outbox:
             },
         )
 
+    async def claim(self, limit: int, lease: int) -> list[Delivery]:
+        """Take up to `limit` subjects that are due, for `lease` microseconds in which nobody else gets them."""
+        return await self._executor.write(self._claims, (limit, lease))
+
+    async def settle(self, result: DeliveryResult) -> None:
+        """Store how a delivery ended, also when the caller is cancelled meanwhile."""
+        await asyncio.shield(asyncio.ensure_future(self._executor.write(self._settle, result, due=True)))
+
+    async def retry(self, subjects: Sequence[str] | None) -> int:
+        """Make parked subjects due again, all of them with None; how many there were."""
+        return await self._executor.write(self._retry, None if subjects is None else tuple(subjects))
+
     def put(self, conn: Connection, traces: Mapping[str, str]) -> None:
-        """Note that subjects are new or have changed, each with the id of its trace."""
+        """Note, in the writer's transaction, that subjects are new or have changed, each with the id of its trace."""
         now = self._clock()
         fresh = {
             "revision": 1,
@@ -59,14 +71,14 @@ class Outbox:
             self._put.run(conn, [{"subject": key, "trace_id": trace, **fresh} for key, trace in traces.items()])
 
     def touch(self, conn: Connection, subjects: Sequence[str]) -> None:
-        """Note that subjects have changed or are gone, as far as MLflow was told of them."""
+        """Note, in the writer's transaction, that subjects have changed or are gone, as far as MLflow knows them."""
         if not subjects:
             return
         o = outbox.c
         now = self._clock()
         conn.execute(
             update(outbox)
-            .where(self._database.member(o.subject, "subjects"))
+            .where(self._database.in_list(o.subject, "subjects"))
             .values(
                 revision=o.revision + _ONE,
                 waiting_since=func.coalesce(o.waiting_since, now),
@@ -74,15 +86,13 @@ class Outbox:
                 failures=0,
                 parked_at=null(),
             ),
-            {"subjects": self._database.values(list(subjects))},
+            {"subjects": self._database.list_param(list(subjects))},
         )
 
-    def claim(self, conn: Connection, requests: Sequence[tuple[int, int]]) -> list[list[Delivery]]:
-        """For each request (how many, lease) what it gets."""
+    def _claims(self, conn: Connection, requests: Sequence[tuple[int, int]]) -> list[list[Delivery]]:
         return [self._claim(conn, limit, lease) for limit, lease in requests]
 
-    def settle(self, conn: Connection, settled: Sequence[DeliveryResult]) -> list[None]:
-        """Write down how deliveries ended."""
+    def _settle(self, conn: Connection, settled: Sequence[DeliveryResult]) -> list[None]:
         o = outbox.c
         now = self._clock()
         for it in settled:
@@ -96,8 +106,7 @@ class Outbox:
             conn.execute(update(outbox).where(*held).values(claim=null(), due_at=now))
         return [None] * len(settled)
 
-    def retry(self, conn: Connection, requests: Sequence[tuple[str, ...] | None]) -> list[int]:
-        """Make parked rows due again, for each request the subjects that it names, or all."""
+    def _retry(self, conn: Connection, requests: Sequence[tuple[str, ...] | None]) -> list[int]:
         o = outbox.c
         now = self._clock()
         fresh = {"parked_at": None, "due_at": now, "waiting_since": now, "failures": 0}
@@ -107,12 +116,13 @@ class Outbox:
             if subjects is None:
                 counts.append(conn.execute(parked).rowcount)
             else:
-                named = {"subjects": self._database.values(list(subjects))}
-                counts.append(conn.execute(parked.where(self._database.member(o.subject, "subjects")), named).rowcount)
+                named = {"subjects": self._database.list_param(list(subjects))}
+                counts.append(conn.execute(parked.where(self._database.in_list(o.subject, "subjects")), named).rowcount)
         return counts
 
+    @reads
     def backlog(self) -> Backlog:
-        """What waits, from two small indices."""
+        """Count what waits now. The cost doesn't grow with what was delivered."""
         o = outbox.c
         waiting = select(func.count(), func.min(o.waiting_since), func.min(o.due_at)).where(o.due_at.is_not(null()))
         parked = select(func.count()).where(o.parked_at.is_not(null()))
@@ -125,8 +135,9 @@ class Outbox:
                 due=due_at is not None and due_at <= self._clock(),
             )
 
+    @reads
     def waiting(self, limit: int, *, parked: bool) -> list[Waiting]:
-        """What waits or is parked, longest first."""
+        """Read what waits or, with `parked`, what is parked, longest first."""
         o = outbox.c
         state = o.parked_at if parked else o.due_at
         statement = select(outbox).where(state.is_not(null())).order_by(o.waiting_since, o.subject).limit(limit)
@@ -143,10 +154,11 @@ class Outbox:
         if not rows:
             return []
         claim = token_hex(8)
-        subjects = {"subjects": self._database.values([row.subject for row in rows])}
-        taken = update(outbox).where(self._database.member(o.subject, "subjects"))
-        conn.execute(taken.values(claim=claim, due_at=now + lease, sent=1), subjects)
-        stated = self._feedback(conn, subjects) | self._preferences(conn, subjects)
+        subjects = [row.subject for row in rows]
+        taken = update(outbox).where(self._database.in_list(o.subject, "subjects"))
+        named = {"subjects": self._database.list_param(subjects)}
+        conn.execute(taken.values(claim=claim, due_at=now + lease, sent=1), named)
+        stated = snapshots(conn, self._database, subjects)
         return [
             Delivery(
                 subject=row.subject,
@@ -161,62 +173,6 @@ class Outbox:
             for row in rows
         ]
 
-    def _feedback(self, conn: Connection, subjects: Mapping[str, Any]) -> dict[str, FeedbackSnapshot]:
-        f, g, s = feedback.c, generations.c, series.c
-        rows = conn.execute(
-            select(
-                *(f.id, f.source, f.source_id, f.comment, f.reasons, f.updated_at, f.config_revision, f.generation_id),
-                *(s.name, s.kind, s.value, s.prompt_id, g.span_id),
-            )
-            .join_from(feedback, series)
-            .join(generations, f.generation_id == g.id)
-            .where(self._database.member(f.id, "subjects")),
-            subjects,
-        )
-        return {
-            row.id: FeedbackSnapshot(
-                name=row.name,
-                kind=row.kind,
-                value=row.value,
-                source=row.source,
-                source_id=row.source_id,
-                comment=row.comment,
-                reasons=tuple(orjson.loads(row.reasons)),
-                timestamp=row.updated_at,
-                span_id=row.span_id,
-                generation_id=row.generation_id,
-                prompt_id=row.prompt_id,
-                config_revision=row.config_revision,
-            )
-            for row in rows
-        }
-
-    def _preferences(self, conn: Connection, subjects: Mapping[str, Any]) -> dict[str, FeedbackSnapshot]:
-        c, g = comparisons.c, generations.c
-        rows = conn.execute(
-            select(comparisons, g.id.label("generation"), g.span_id, g.prompt_id)
-            .join_from(generations, comparisons, g.comparison_id == c.id)
-            .where(self._database.member(g.id, "subjects"), c.preference.is_not(null())),
-            subjects,
-        )
-        return {
-            row.generation: FeedbackSnapshot(
-                name=AB_PREFERENCE,
-                kind=None,
-                value=_verdict(row),
-                source="HUMAN",
-                source_id=row.ballot_user_id or row.user_id,
-                comment=row.comment,
-                reasons=tuple(orjson.loads(row.reasons)),
-                timestamp=row.updated_at,
-                span_id=row.span_id,
-                generation_id=row.generation,
-                prompt_id=row.prompt_id,
-                config_revision=row.config_revision,
-            )
-            for row in rows
-        }
-
 
 def _after(it: DeliveryResult, now: int) -> dict[str, Any]:
     """What a row becomes when its delivery ended in this way."""
@@ -229,12 +185,3 @@ def _after(it: DeliveryResult, now: int) -> dict[str, Any]:
             return {"claim": None, "due_at": it.due_at, "failures": outbox.c.failures + _ONE, "problem": it.problem}
         case _:
             return {"claim": None, "due_at": it.due_at, "problem": it.problem}
-
-
-def _verdict(row: Any) -> BallotVerdict:
-    if row.preference == "tie":
-        return "tie"
-    if row.preference == "both_bad":
-        return "both_bad"
-    chosen = row.generation_a if row.preference == "a" else row.generation_b
-    return "preferred" if row.generation == chosen else "rejected"

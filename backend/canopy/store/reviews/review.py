@@ -1,6 +1,9 @@
 """The records of reviews: what a person expects of the answer to a text that others found badly answered."""
 
+from sys import getsizeof
 from typing import Literal, NamedTuple
+
+from canopy.store.vocabulary import Kind
 
 type ReviewState = Literal["waiting", "all"]
 
@@ -12,6 +15,11 @@ class Review(NamedTuple):
     feedback_id: str | None
     input_text: str | None
     expected_result: str  # empty: take back what was written
+
+    @property
+    def memory(self) -> int:
+        """Bytes that its texts take, known without a look at them: one to four for each character."""
+        return getsizeof(self.input_text) + getsizeof(self.expected_result)
 
 
 class ReviewReceipt(NamedTuple):
@@ -35,7 +43,7 @@ class BadResponse(NamedTuple):
 
     feedback_id: str
     timestamp: int
-    kind: Literal["thumbs", "score", "label", "judgement"]
+    kind: Kind
     value: str
     sentiment: int
     reasons: list[str]
@@ -53,7 +61,7 @@ class ReviewCase(NamedTuple):
 
     @property
     def chars(self) -> int:
-        """Of all its texts."""
+        """How many characters all its texts have."""
         of_answers = sum(len(it.response_text) + len(it.comment or "") for it in self.answers)
         return len(self.input_text) + len(self.expected_result) + of_answers
 

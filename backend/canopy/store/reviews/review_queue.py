@@ -1,4 +1,4 @@
-"""What a reviewer should look at, worst first.
+"""The queue of reviews: what a reviewer should look at, worst first.
 
 The ranks are read one after the other: the newest bad labels (or votes) come from the index of their series, a few
 hundred at once, and of those one statement keeps what belongs to the rank and waits for a reviewer. A page ends after
@@ -14,9 +14,9 @@ from canopy.store.engine.cursors import FoundIds, Place, decode_cursor, encode_c
 from canopy.store.engine.database import Database
 from canopy.store.feedback.pages import Pages
 from canopy.store.feedback.query import Filter, Sources
-from canopy.store.feedback.vote import JUDGEMENT
-from canopy.store.reviews.reviewing import OF_VOTE
+from canopy.store.reviews.inputs import OF_VOTE
 from canopy.store.tables import feedback, series
+from canopy.store.vocabulary import JUDGEMENT
 
 _WINDOW = 200  # verdicts in one look
 _LOOKS = 10  # for one page
@@ -39,7 +39,7 @@ class _Position(NamedTuple):
     before: Place | None  # None: at the beginning of the rank
 
 
-class Queue:
+class ReviewQueue:
     """Reads in whatever thread calls, with a connection for each look."""
 
     def __init__(self, database: Database, pages: Pages) -> None:
@@ -75,10 +75,10 @@ class Queue:
             until=where.until,
         )
         places = self._pages.places(bad, _WINDOW, at.before)
-        belongs = (self._database.member(feedback.c.id, "ids"), *_waits(bad, rank))
+        belongs = (self._database.in_list(feedback.c.id, "ids"), *_waits(bad, rank))
         statement = select(feedback.c.id).join_from(feedback, series).where(*belongs)
         with self._database.reader.connect() as conn:
-            ids = self._database.values([key for _, key in places])
+            ids = self._database.list_param([key for _, key in places])
             kept = set(conn.execute(statement, {"ids": ids}).scalars())
         return places, [place for place in places if place[1] in kept]
 

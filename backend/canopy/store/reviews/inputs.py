@@ -4,19 +4,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, and_, func, select
 
 from canopy.store.engine.database import Database
 from canopy.store.feedback.filters import INPUT, WITH_TEXTS, Search, matching_series
 from canopy.store.feedback.query import Filter
 from canopy.store.reviews.review import Input
-from canopy.store.reviews.reviewing import OF_VOTE
 from canopy.store.tables import feedback, reviews, series
 
 _WINDOW = 2_000  # rows looked at in one transaction
 _BATCH = 200  # texts handed on at once
 _BATCH_CHARS = 500_000  # unless they are long
 _COLUMNS = select(feedback.c.id, feedback.c.input_length, feedback.c.input_digest)
+
+
+# Joins a vote with what was written for its text.
+OF_VOTE = and_(reviews.c.input_digest == feedback.c.input_digest, reviews.c.feature == series.c.feature)
 
 
 @dataclass(slots=True)
@@ -36,7 +39,7 @@ class Inputs:
         self._texts = (
             select(feedback.c.id, INPUT, func.coalesce(reviews.c.expected_result, ""))
             .select_from(WITH_TEXTS.join(series).outerjoin(reviews, OF_VOTE))
-            .where(database.member(feedback.c.id, "ids"))
+            .where(database.in_list(feedback.c.id, "ids"))
         )
 
     def step(self, where: Filter, position: Position) -> list[list[str]]:
@@ -46,7 +49,7 @@ class Inputs:
             if ids == []:
                 position.done = True
                 return []
-            parameters = {} if ids is None else {"series": self._database.values(ids)}
+            parameters = {} if ids is None else {"series": self._database.list_param(ids)}
             f = feedback.c
             after = f.id > position.after
             edge = conn.execute(select(f.id).where(after).order_by(f.id).limit(1).offset(_WINDOW - 1)).scalar()
@@ -69,7 +72,7 @@ class Inputs:
     def texts(self, ids: list[str]) -> list[Input]:
         """The input texts of votes, with what reviewers wrote; those that were deleted meanwhile are left out."""
         with self._database.reader.connect() as conn:
-            rows = conn.execute(self._texts, {"ids": self._database.values(ids)}).all()
+            rows = conn.execute(self._texts, {"ids": self._database.list_param(ids)}).all()
         found = {row[0]: Input(row[1], row[2]) for row in rows}
         return [found[key] for key in ids if key in found]
 
@@ -94,7 +97,7 @@ class Inputs:
         updated_at = votes.c.updated_at + 0
         conditions = []
         if ids is not None:
-            conditions.append(self._database.member(votes.c.series_id + 0, "series"))
+            conditions.append(self._database.in_list(votes.c.series_id + 0, "series"))
         if where.since is not None:
             conditions.append(updated_at >= where.since)
         if where.until is not None:

@@ -2,37 +2,58 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, select
 
-from canopy.store.auth.counted import Exchanged, SlotCount
-from canopy.store.engine.database import CompiledStatement, Database
+from canopy.store.engine.database import CompiledStatement
+from canopy.store.engine.executor import Executor, Facet
 from canopy.store.tables import rate_counts
 
 
-class RateCounts:
-    """Writes in the writer's thread."""
+class SlotCount(NamedTuple):
+    """What one replica counted for a counter in a slot of time, and when nobody asks for it any more (in seconds)."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    counter: str
+    slot: int
+    cost: int
+    expires_at: int
+
+
+class ExchangedCounts(NamedTuple):
+    """The totals of all replicas for what was told, each in its slot and in the one before; and the database's time."""
+
+    totals: list[tuple[int, int]]
+    now: float  # seconds since the epoch
+
+
+class RequestCountStore(Facet):
+    """Adds up counts of requests over all replicas."""
+
+    def __init__(self, executor: Executor) -> None:
+        super().__init__(executor)
+        database = self._database
         self._add = database.bulk(
             rate_counts, (rate_counts.c.counter, rate_counts.c.slot), lambda new: {"n": rate_counts.c.n + new["n"]}
         )
         dialect = database.writer.dialect
         columns = (rate_counts.c.counter, rate_counts.c.slot, rate_counts.c.n)
         self._totals = CompiledStatement(
-            select(*columns).where(database.member(rate_counts.c.counter, "counters")), dialect
+            select(*columns).where(database.in_list(rate_counts.c.counter, "counters")), dialect
         )
         self._forget = CompiledStatement(
             delete(rate_counts).where(rate_counts.c.expires_at < bindparam("now")), dialect
         )
 
-    def exchange(self, conn: Connection, batches: Sequence[Sequence[SlotCount]]) -> list[Exchanged]:
-        """Add what was counted, and tell the totals."""
+    async def exchange(self, counts: Sequence[SlotCount]) -> ExchangedCounts:
+        """Add what this replica counted, and return what all replicas together did."""
+        return await self._executor.write(self._exchange, counts)
+
+    def _exchange(self, conn: Connection, batches: Sequence[Sequence[SlotCount]]) -> list[ExchangedCounts]:
         now = self._database.now(conn)
         told = [counted for batch in batches for counted in batch]
         if not told:
-            return [Exchanged([], now)] * len(batches)
+            return [ExchangedCounts([], now)] * len(batches)
         costs: Counter[tuple[str, int, int]] = Counter()
         for it in told:
             costs[it.counter, it.slot, it.expires_at] += it.cost
@@ -44,10 +65,10 @@ class RateCounts:
             ],
         )
         totals: defaultdict[tuple[str, int], int] = defaultdict(int)
-        counters = self._database.values(sorted({it.counter for it in told}))
+        counters = self._database.list_param(sorted({it.counter for it in told}))
         totals |= {(row.counter, row.slot): row.n for row in self._totals.rows(conn, counters=counters)}
         self._forget.run(conn, [{"now": int(now)}])
         return [
-            Exchanged([(totals[it.counter, it.slot], totals[it.counter, it.slot - 1]) for it in batch], now)
+            ExchangedCounts([(totals[it.counter, it.slot], totals[it.counter, it.slot - 1]) for it in batch], now)
             for batch in batches
         ]

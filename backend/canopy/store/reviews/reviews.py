@@ -1,30 +1,48 @@
-"""Reviewed texts: one for each text and feature, for as long as there is a vote on the text."""
+"""Reviews: what people expect of the answers to texts, one for each text and feature while there is a vote on it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, exists, func, select
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, select
 
 from canopy.base.errors import CanopyError, FeedbackNotFound
-from canopy.store.engine.database import Database
-from canopy.store.feedback.digests import digests
+from canopy.store.engine.cursors import FoundIds
+from canopy.store.engine.executor import Executor, Facet
+from canopy.store.feedback.feedback import FeedbackStore
 from canopy.store.feedback.filters import INPUT, RESPONSE, WITH_TEXTS, series_conditions, time_conditions
 from canopy.store.feedback.pages import PIECE_CHARS
-from canopy.store.feedback.query import Filter
-from canopy.store.reviews.review import BadResponse, Review, ReviewCase, ReviewReceipt, ReviewState
+from canopy.store.feedback.query import Filter, Page
+from canopy.store.keys import text_digests
+from canopy.store.reviews.inputs import OF_VOTE, Inputs, Position
+from canopy.store.reviews.review import (
+    BadResponse,
+    Input,
+    Review,
+    ReviewCase,
+    ReviewPage,
+    ReviewReceipt,
+    ReviewState,
+)
+from canopy.store.reviews.review_queue import ReviewQueue
 from canopy.store.tables import feedback, reviews, series
 
 _ANSWERS = 5  # votes shown with a case
 
-OF_VOTE = and_(reviews.c.input_digest == feedback.c.input_digest, reviews.c.feature == series.c.feature)
 
+class ReviewStore(Facet):
+    """Records reviews, and reads what is to be reviewed and what was.
 
-class Reviewing:
-    """Writes in the writer's thread; reads in whatever thread calls."""
+    In its filters everything counts but `search`, which is for the distinct inputs alone, and in `queue` only the
+    feature, the prompt and the times.
+    """
 
-    def __init__(self, database: Database, clock: Callable[[], int]) -> None:
-        self._database = database
+    def __init__(self, executor: Executor, feedback_store: FeedbackStore, clock: Callable[[], int]) -> None:
+        super().__init__(executor)
+        self._feedback = feedback_store
         self._clock = clock
+        self._inputs = Inputs(self._database)
+        self._queue = ReviewQueue(self._database, feedback_store.pages)
+        database = self._database
         f, s, r = feedback.c, series.c, reviews.c
         self._vote = (
             select(f.input_digest, f.input_length, r.expected_result)
@@ -40,7 +58,7 @@ class Reviewing:
         self._cases = (
             select(f.id, f.input_digest, INPUT.label("input_text"), func.coalesce(r.expected_result, ""))
             .select_from(WITH_TEXTS.join(series).outerjoin(reviews, OF_VOTE))
-            .where(database.member(f.id, "ids"))
+            .where(database.in_list(f.id, "ids"))
             .order_by(f.id)
         )
         self._answers = (
@@ -51,11 +69,53 @@ class Reviewing:
             .limit(_ANSWERS)
         )
 
-    def record(self, conn: Connection, batch: Sequence[Review]) -> list[ReviewReceipt | CanopyError]:
-        """Record reviews, one by one: people write them."""
+    async def record(self, review: Review) -> ReviewReceipt:
+        """Store what is expected of the answer to a text, or take it back.
+
+        It stays until the last vote on the text is deleted. Raises FeedbackNotFound where there is none.
+        """
+        return await self._executor.write(self._record_each, review, review.memory)
+
+    async def page(self, where: Filter, state: ReviewState, limit: int, after: str | None) -> ReviewPage:
+        """Read one page of the texts behind matching feedback. `where` names a feature."""
+        position = Position(after or "")
+        cases: list[ReviewCase] = []
+        more = False  # one more case was read than the page has
+        while not position.done and not more:
+            for ids in await self._executor.scan_in_turn(self._inputs.step, where, position):
+                if not more:
+                    cases = await self._executor.read(self._cases_of, where, ids, state, limit, cases)
+                    more = len(cases) > limit or (len(cases) > 1 and sum(it.chars for it in cases) > PIECE_CHARS)
+        shown = cases[:-1] if more else cases
+        return ReviewPage(shown, shown[-1].feedback_id if more else None)
+
+    async def progress(self, where: Filter) -> tuple[int, int]:
+        """Count the texts behind this feedback, and how many of them are reviewed. `where` names a feature."""
+        return await self._executor.scan_in_turn(self._progress, where)
+
+    async def distinct_inputs(self, where: Filter) -> AsyncGenerator[list[Input]]:
+        """Yield the distinct input texts of matching feedback, by the time each was first voted on, in batches."""
+        position = Position()
+        while not position.done:
+            for ids in await self._executor.scan_in_turn(self._inputs.step, where, position):
+                yield await self._executor.read(self._inputs.texts, ids)
+
+    async def queue(self, where: Filter, limit: int, cursor: str | None, excerpt: int | None = None) -> Page:
+        """Read one page of what waits for a review: found bad by people and judges, by judges, by people, newest first.
+
+        An entry is a response: its newest bad label or else vote. A page may be short, even empty, and have a next one.
+        Raises InputError for a cursor not its own.
+        """
+        return await self._feedback.page_of(await self.find_in_queue(where, limit, cursor), excerpt)
+
+    async def find_in_queue(self, where: Filter, limit: int, cursor: str | None) -> FoundIds:
+        """Find the ids that `queue` reads. Raises as `queue`."""
+        return await self._executor.read(self._queue.find, where, limit, cursor)
+
+    def _record_each(self, conn: Connection, batch: Sequence[Review]) -> list[ReviewReceipt | CanopyError]:
         return [self._record(conn, review) for review in batch]
 
-    def cases(
+    def _cases_of(
         self, where: Filter, ids: list[str], state: ReviewState, limit: int, before: list[ReviewCase]
     ) -> list[ReviewCase]:
         """The cases before, and those of the texts behind these votes, each with the votes on it that match.
@@ -69,7 +129,7 @@ class Reviewing:
         with self._database.reader.connect() as conn:
             found, chars = list(before), sum(it.chars for it in before)
             wanted = statement.limit(limit + 1 - len(found))
-            for row in conn.execute(wanted, {"ids": self._database.values(ids)}).all():
+            for row in conn.execute(wanted, {"ids": self._database.list_param(ids)}).all():
                 case = ReviewCase(row[0], row[2], row[3], self._answers_to(conn, row.input_digest, matching))
                 found.append(case)
                 chars += case.chars
@@ -77,8 +137,7 @@ class Reviewing:
                     break
             return found
 
-    def progress(self, where: Filter) -> tuple[int, int]:
-        """How many distinct texts match, and how many of them are reviewed. It is a scan."""
+    def _progress(self, where: Filter) -> tuple[int, int]:
         f, r = feedback.c, reviews.c
         votes = (
             select(f.input_digest).join_from(feedback, series).where(*series_conditions(where), *time_conditions(where))
@@ -94,7 +153,7 @@ class Reviewing:
         if review.feedback_id is not None:
             voted = self._vote.where(f.id == review.feedback_id)
         else:
-            voted = self._vote.where(f.input_digest == digests(review.input_text or "", "")[0])
+            voted = self._vote.where(f.input_digest == text_digests(review.input_text or "", "")[0])
         row = conn.execute(voted, {"feature": review.feature}).first()
         if row is None:
             return FeedbackNotFound("There is no vote on this text; it may have been taken back.")
@@ -123,15 +182,3 @@ class Reviewing:
         rows = conn.execute(self._answers.where(*matching), {"digest": digest}).all()
         found = [BadResponse._make(row) for row in rows]
         return [it._replace(reasons=orjson.loads(str(it.reasons))) for it in found]
-
-
-def forget(conn: Connection, database: Database, input_digests: set[str], *, whoever_else_voted: bool) -> None:
-    """Delete what was written for texts whose votes were deleted.
-
-    A text that others have voted on keeps it, unless `whoever_else_voted`: what derives from an erased person's text
-    goes in any case.
-    """
-    mine = database.member(reviews.c.input_digest, "digests")
-    left = exists().where(feedback.c.input_digest == reviews.c.input_digest)
-    statement = delete(reviews).where(mine) if whoever_else_voted else delete(reviews).where(mine, ~left)
-    conn.execute(statement, {"digests": database.values(sorted(input_digests))})

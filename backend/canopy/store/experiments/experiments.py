@@ -1,4 +1,4 @@
-"""What became of the comparisons: experiments, counts, first ballots, pages of ballots."""
+"""Experiments, and what became of their comparisons: counts, first ballots, pages of ballots."""
 
 from typing import Any
 
@@ -7,17 +7,17 @@ from sqlalchemy import ColumnElement, Select, func, select
 
 from canopy.stats.sequential import DecisionRule
 from canopy.store.engine.cursors import Place, decode_cursor, encode_cursor
-from canopy.store.engine.database import Database
+from canopy.store.engine.executor import Executor, Facet, reads
 from canopy.store.experiments.experiment import BallotCounts, BallotPage, BallotRow, Experiment, FirstBallot, winner
 from canopy.store.feedback.pages import fitting, newest_first
 from canopy.store.tables import comparisons, experiments, generations, prompts
 
 
-class Results:
-    """Reads in whatever thread calls, with a connection for each transaction."""
+class ExperimentStore(Facet):
+    """Reads experiments and the ballots on their comparisons."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, executor: Executor) -> None:
+        super().__init__(executor)
         c, e = comparisons.c, experiments.c
         prompt, prompt_b = prompts.alias("prompt"), prompts.alias("other_prompt")
         self._experiments = (
@@ -58,7 +58,7 @@ class Results:
             .select_from(comparisons.join(experiments))
             .join(left, left.c.id == c.generation_a)
             .join(right, right.c.id == c.generation_b)
-            .where(database.member(c.id, "ids"))
+            .where(self._database.in_list(c.id, "ids"))
             .order_by(c.updated_at.desc(), c.id.desc())
         )
         chars = left.c.input_length + left.c.response_length + right.c.response_length
@@ -70,8 +70,9 @@ class Results:
             .where(c.preference.is_not(None))
         )
 
-    def experiments(self) -> list[Experiment]:
-        """Every experiment, the one last used first. There are as many as there were changes to the values."""
+    @reads
+    def all(self) -> list[Experiment]:
+        """Read every experiment, the one last used first. There are as many as there were changes to the values."""
         with self._database.reader.connect() as conn:
             rows = conn.execute(self._experiments).all()
         return [
@@ -90,8 +91,9 @@ class Results:
             for row in rows
         ]
 
-    def counts(self, experiment_id: str | None) -> BallotCounts:
-        """Count ballots, in one index."""
+    @reads
+    def ballot_counts(self, experiment_id: str | None) -> BallotCounts:
+        """Count the ballots of an experiment, or of all with None."""
         with self._database.reader.connect() as conn:
             rows = conn.execute(self._counts.where(*_in(experiment_id))).all()
         of = {"a": 0, "b": 0, "tie": 0, "both_bad": 0}
@@ -107,8 +109,9 @@ class Results:
             prompt_b_left=sum(row.n for row in rows if row.prompt_b_side == "a"),
         )
 
+    @reads
     def first_ballots(self, experiment_id: str) -> list[FirstBallot]:
-        """Each voter's first ballot in its first form, oldest first."""
+        """Read each voter's first ballot in an experiment, in its first form and in the order in which they came."""
         c = comparisons.c
         place = func.row_number().over(partition_by=c.voter, order_by=(c.voted_at, c.id)).label("place")
         ranked = (
@@ -127,14 +130,18 @@ class Results:
             for key, voted_at, preference, prompt_b_side in rows
         ]
 
+    @reads
     def ballots(self, experiment_id: str | None, limit: int, cursor: str | None) -> BallotPage:
-        """Read one page of ballots with their texts, fewer where these are long."""
+        """Read one page of an experiment's ballots, or of all; fewer than `limit` where texts are long.
+
+        Raises InputError for a cursor that isn't its own.
+        """
         before = None if cursor is None else decode_cursor(cursor, "cmp")
         statement = _newest(self._places, experiment_id, before).limit(limit + 1)
         with self._database.reader.connect() as conn:
             places = conn.execute(statement).all()
             shown = places[: fitting([it.chars for it in places[:limit]])]
-            rows = conn.execute(self._ballots, {"ids": self._database.values([it.id for it in shown])}).all()
+            rows = conn.execute(self._ballots, {"ids": self._database.list_param([it.id for it in shown])}).all()
         last = (shown[-1].updated_at, shown[-1].id) if len(places) > len(shown) else None
         return BallotPage([_entry(row) for row in rows], None if last is None else encode_cursor(last))
 

@@ -1,0 +1,131 @@
+"""How the facets reach the database: writes go to one thread, reads to a few others, scans to two of their own."""
+
+import asyncio
+import functools
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Concatenate
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from canopy.base.errors import StoreError
+from canopy.store.engine.database import UNAVAILABLE, Database, lost, store_error
+from canopy.store.engine.probe import Look, Probe
+from canopy.store.engine.scans import Scans
+from canopy.store.engine.threads import in_thread
+from canopy.store.engine.writer import Handler, Writer
+
+
+class Executor:
+    """Runs reads and writes on a database, any number at a time.
+
+    What the database can't do is a StoreError. `write`, `read` and their kin hand it to `on_failure` before they raise
+    it, in the context of their caller: this is the one place that tells of failures. Work that is repeated until it
+    succeeds goes to `writer` and `read_quietly` instead, which tell nobody.
+    """
+
+    def __init__(
+        self, database: Database, readers: int, scan_timeout: float, on_failure: Callable[[StoreError], None]
+    ) -> None:
+        self.database = database
+        self.writer = Writer(database)
+        self.scans = Scans(database, scan_timeout)
+        self._on_failure = on_failure
+        self._probe = Probe(database)
+        self._writes = Look(self.writer.check)
+        self._readers = ThreadPoolExecutor(readers, thread_name_prefix="canopy-store-reader")
+
+    async def close(self) -> None:
+        """Commit what waits and disconnect."""
+        await self.writer.close()
+        await asyncio.to_thread(self._readers.shutdown)
+        await asyncio.to_thread(self.scans.close)
+        self._probe.close()
+        self.database.dispose()
+
+    async def ping(self) -> None:
+        """Return when the database answers and, if a write hung, writes go through again. Failures are not told."""
+        await _answered(self._probe.ping())
+        await self._writes()
+
+    async def write[T, R](self, handler: Handler[T, R], item: T, size: int = 0, *, due: bool = False) -> R:
+        """The handler's answer for this item, after the commit. See `Writer.submit`."""
+        try:
+            return await self.writer.submit(handler, item, size, due=due)
+        except StoreError as error:
+            self._on_failure(error)
+            raise
+
+    async def read[**P, R](self, read: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """What the function returns, called in a thread for reads."""
+        return await self._told(self.read_quietly(read, *args, **kwargs))
+
+    async def read_within[**P, R](self, seconds: float, read: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """What the function returns, called in a thread for reads. Raises StoreError when that takes too long."""
+
+        async def waiting() -> R:
+            try:
+                async with asyncio.timeout(seconds):
+                    return await self.read_quietly(read, *args, **kwargs)
+            except TimeoutError as error:
+                raise StoreError(UNAVAILABLE, retry_after=5) from error
+
+        return await self._told(waiting())
+
+    async def scan[**P, R](self, read: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """What a scan returns. Raises ScansBusy and ScanTimeout as well."""
+        return await self._told(_answered(self.scans.run(functools.partial(_reading, read, *args, **kwargs))))
+
+    async def scan_in_turn[**P, R](self, read: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """What a scan returns that waits for its place as long as it takes: an export that has begun goes on."""
+        call = functools.partial(_reading, read, *args, **kwargs)
+        return await self._told(_answered(self.scans.run(call, patience=None)))
+
+    async def read_quietly[**P, R](self, read: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """As `read`, but `on_failure` doesn't learn of a failure."""
+        return await _answered(in_thread(self._readers, functools.partial(_reading, read, *args, **kwargs)))
+
+    async def _told[R](self, answer: Awaitable[R]) -> R:
+        try:
+            return await answer
+        except StoreError as error:
+            self._on_failure(error)
+            raise
+
+
+class Facet:
+    """What the store can do with one noun. Its methods may be called concurrently; a write returns after its commit."""
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+        self._database = executor.database
+
+
+def reads[S: Facet, **P, R](
+    method: Callable[Concatenate[S, P], R],
+) -> Callable[Concatenate[S, P], Coroutine[Any, Any, R]]:
+    """Make a facet's method that reads, in whatever thread calls it, one that the event loop awaits."""
+
+    @functools.wraps(method)
+    async def in_reader(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        return await self._executor.read(method, self, *args, **kwargs)
+
+    return in_reader
+
+
+async def _answered[R](answer: Awaitable[R]) -> R:
+    """What a thread of the store answers, with what the database raises as a StoreError."""
+    try:
+        return await answer
+    except (SQLAlchemyError, UnicodeError) as error:
+        raise store_error(error) from error
+
+
+def _reading[**P, R](read: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Read, once more if the connection turns out to be lost: the server may have been restarted since it was used."""
+    try:
+        return read(*args, **kwargs)
+    except SQLAlchemyError as error:
+        if not lost(error):
+            raise
+        return read(*args, **kwargs)

@@ -1,0 +1,138 @@
+"""Feedback: people's votes and judges' labels, recorded one at a time and read in pages and in counts."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Select, cast, func, select
+
+from canopy.store.engine.cursors import FoundIds
+from canopy.store.engine.executor import Executor, Facet, reads
+from canopy.store.feedback.counting import Counts, hour_of
+from canopy.store.feedback.filters import scans, series_conditions
+from canopy.store.feedback.indexer import Indexer
+from canopy.store.feedback.pages import Pages
+from canopy.store.feedback.query import Feedback, FeedbackCount, Filter, HourCount, Page
+from canopy.store.feedback.removal import Removal, Retraction
+from canopy.store.feedback.searching import Searches
+from canopy.store.feedback.series import SeriesIds
+from canopy.store.feedback.totals import Totals
+from canopy.store.feedback.vote import Receipt, Vote
+from canopy.store.feedback.votes import Votes
+from canopy.store.outbox.outbox import Outbox
+from canopy.store.tables import feedback_counts, series
+
+
+class FeedbackStore(Facet):
+    """Records votes, takes them back, finds, reads and counts them.
+
+    `votes`, `removal` and `pages` are for the facets of other nouns whose writes or reads are partly of feedback.
+    """
+
+    def __init__(self, executor: Executor, outbox: Outbox, clock: Callable[[], int]) -> None:
+        super().__init__(executor)
+        ids, counts = SeriesIds(self._database), Counts(self._database)
+        executor.writer.call_when_unsure(ids.forget)
+        self.votes = Votes(self._database, ids, counts, outbox, clock)
+        self.removal = Removal(self._database, ids, counts, outbox)
+        self.pages = Pages(self._database)
+        self.indexer = Indexer(executor)
+        self._searches = Searches(self._database, executor.scans)
+        self._totals = Totals(self._database)
+
+    async def record(self, vote: Vote) -> Receipt:
+        """Store a vote, replace the voter's earlier one, or recognise a retry.
+
+        Raises GenerationNotFound, AmbiguousRequestId, TooManyVoters, IdempotencyConflict, `unless_known`, each for this
+        vote alone.
+        """
+        self.indexer.wake()
+        return await self._executor.write(self.votes.record, vote, vote.memory)
+
+    async def retract(self, feedback_id: str, owner: str | None = None) -> Receipt | None:
+        """Take a vote back; what it was, or None when there is none under that id.
+
+        With an `owner` it must be that voter's, else this raises FeedbackForeign.
+        """
+        return await self._executor.write(self.removal.retract, Retraction(feedback_id, owner))
+
+    async def page(self, where: Filter, limit: int, cursor: str | None, excerpt: int | None = None) -> Page:
+        """Read one page of `limit` entries, or fewer where texts are long; `excerpt` cuts these instead.
+
+        A search that looked at much, or for long, and found little ends with a short or empty page that has a next one.
+        Raises InputError for a cursor not its own; a search also ScansBusy and ScanTimeout.
+        """
+        return await self.page_of(await self.find(where, limit, cursor), excerpt)
+
+    async def find(self, where: Filter, limit: int, cursor: str | None) -> FoundIds:
+        """Find the ids that `page` reads. Raises as `page`."""
+        if scans(where):
+            return await self._executor.scan(self._searches.find, where, limit, cursor)
+        return await self._executor.read(self.pages.find, where, limit, cursor)
+
+    async def page_of(self, found: FoundIds, excerpt: int | None = None) -> Page:
+        """Read the first of what was found, as much as one page holds."""
+        if not found.ids:
+            return Page([], found.next, found.searched_to)
+        entries, taken = await self.read(found.ids, excerpt)
+        if taken < len(found.ids):
+            return Page(entries, found.cursors[taken - 1])
+        return Page(entries, found.next, found.searched_to)
+
+    async def read(self, ids: Sequence[str], excerpt: int | None = None) -> tuple[list[Feedback], int]:
+        """Read the first of these, as many as are few together; and how many those were, deleted ones included."""
+        return await self._executor.read(self.pages.read, ids, excerpt)
+
+    async def get(self, feedback_id: str) -> Feedback | None:
+        """Read one vote; None where there is none under that id."""
+        found, _ = await self.read([feedback_id])
+        return found[0] if found else None
+
+    async def count(self, where: Filter) -> int | None:
+        """Count feedback; the cost does not grow with the table. A search may raise as `page`.
+
+        None: a search finds over 1,000, or would have to look at too much to know.
+        """
+        if scans(where):
+            return await self._executor.scan(self._searches.count, where)
+        return await self._executor.read(self._totals.count, where)
+
+    @reads
+    def counts(self, where: Filter) -> list[FeedbackCount]:
+        """Count votes by what they say and of what, in the order in which their series began.
+
+        `since` and `until` widen to whole hours, `search` is not used.
+        """
+        s = series.c
+        columns = (s.feature, s.name, s.kind, s.value, s.sentiment, s.prompt_id, s.model)
+        # By the series, not by what it says: the counts lie in that order.
+        statement = _summed(where, *columns).group_by(s.id).order_by(s.id)
+        with self._database.reader.connect() as conn:
+            rows = conn.execute(statement).all()
+        return [
+            FeedbackCount(feature, name, kind, value, sentiment, prompt_id or None, model or None, n)
+            for feature, name, kind, value, sentiment, prompt_id, model, n in rows
+        ]
+
+    @reads
+    def hours(self, where: Filter) -> list[HourCount]:
+        """Count the same votes by hour and sentiment, oldest first."""
+        by = (feedback_counts.c.hour, series.c.sentiment)
+        with self._database.reader.connect() as conn:
+            rows = conn.execute(_summed(where, *by).group_by(*by).order_by(*by)).all()
+        return [HourCount._make(row) for row in rows]
+
+    def unindexed(self) -> int:
+        """About how many votes are not in the index of the searches yet. It is known without asking the database."""
+        return self.indexer.left
+
+
+def _summed(where: Filter, *columns: ColumnElement[Any]) -> Select[Any]:
+    """Select the hourly counts that the filter touches, with their sum as the last column: still to be grouped."""
+    c = feedback_counts.c
+    conditions = series_conditions(where)
+    if where.since is not None:
+        conditions.append(c.hour >= hour_of(where.since))
+    if where.until is not None:
+        conditions.append(c.hour < where.until)
+    total = cast(func.sum(c.n), BigInteger)  # of which PostgreSQL would make a decimal number
+    return select(*columns, total).join_from(series, feedback_counts).where(*conditions)

@@ -1,0 +1,60 @@
+"""The records of judges' turns and labels.
+
+A turn is taken before the model is asked, so that two processes never ask the same. It ends with or without a label, or
+is given back, or its lease runs out, after which somebody else may take it.
+"""
+
+from typing import NamedTuple
+
+from canopy.store.vocabulary import Kind
+
+
+class Unjudged(NamedTuple):
+    """A generation that one judge, in one version, has not judged."""
+
+    created_at: int
+    generation_id: str
+
+
+class JudgementLease(NamedTuple):
+    """One judge's turn on one generation.
+
+    `version` changes with all that the label depends on, and each version has a turn of its own. `owner` is whoever
+    took the turn: what comes from anybody else changes nothing.
+    """
+
+    generation_id: str
+    judge: str
+    version: str
+    owner: str
+    lease: int  # microseconds
+
+
+class JudgeLabel(NamedTuple):
+    """What a judge said about a generation."""
+
+    feedback_id: str
+    judge: str
+    label: str
+    sentiment: int
+    model: str | None  # the judge's
+    rationale: str | None
+
+
+class Agreement(NamedTuple):
+    """How many pairs of a judge's label and a person's vote, on the same generation, are alike in all of this."""
+
+    label: str
+    label_sentiment: int
+    vote_sentiment: int
+    n: int
+
+
+class PersonVote(NamedTuple):
+    """What a person said about a generation."""
+
+    feedback_id: str
+    kind: Kind
+    value: str
+    sentiment: int
+    comment: str | None

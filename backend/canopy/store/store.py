@@ -1,0 +1,77 @@
+"""The store: one attribute for each noun, over one database.
+
+Times are integers: microseconds since the epoch, UTC. Ids sort by the time they were made.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from canopy.base.background import lasting
+from canopy.store.auth.request_counts import RequestCountStore
+from canopy.store.auth.sessions import SessionStore
+from canopy.store.deletion import Deletion
+from canopy.store.engine.executor import Executor
+from canopy.store.engine.migrate import Schema, upgrade
+from canopy.store.experiments.comparisons import ComparisonStore
+from canopy.store.experiments.experiments import ExperimentStore
+from canopy.store.feedback.feedback import FeedbackStore
+from canopy.store.generations.generations import GenerationStore
+from canopy.store.judges.judgements import JudgementStore
+from canopy.store.outbox.outbox import Outbox
+from canopy.store.prompts.registered_prompts import RegisteredPromptStore
+from canopy.store.reviews.reviews import ReviewStore
+
+
+class Store:
+    """The facets, and the life of the database under them.
+
+    Whatever the database can't do is a `StoreError`, which the executor's `on_failure` gets first.
+    """
+
+    def __init__(self, executor: Executor, clock: Callable[[], int]) -> None:
+        """`clock` gives microseconds since the epoch."""
+        self.executor = executor
+        self.outbox = Outbox(executor, clock)
+        self.generations = GenerationStore(executor)
+        self.feedback = FeedbackStore(executor, self.outbox, clock)
+        self.reviews = ReviewStore(executor, self.feedback, clock)
+        self.judgements = JudgementStore(executor, self.feedback.votes, clock)
+        self.comparisons = ComparisonStore(executor, self.feedback, self.outbox, clock)
+        self.experiments = ExperimentStore(executor)
+        self.registered_prompts = RegisteredPromptStore(executor)
+        self.sessions = SessionStore(executor, clock)
+        self.request_counts = RequestCountStore(executor)
+        self.deletion = Deletion(executor, self.feedback.removal, self.outbox, self.sessions)
+        self._schema: Schema | None = None
+        self._indexing: asyncio.Task[None] | None = None
+
+    @property
+    def description(self) -> str:
+        """The engine and the place, without credentials: for the start-up message."""
+        return f"{self.executor.database.description}{self._schema or ''}"
+
+    @property
+    def exists(self) -> bool:
+        """False where `start` would make the database first, as with a SQLite file that isn't there."""
+        return self.executor.database.exists
+
+    async def start(self) -> None:
+        """Connect, bring the schema up to date, begin to write. Raises StoreError, of which `on_failure` isn't told."""
+        await self.executor.read_quietly(self._open)
+        self.executor.writer.start()
+        self._indexing = asyncio.create_task(lasting(self.feedback.indexer.run))
+
+    async def close(self) -> None:
+        """Commit what is pending and disconnect."""
+        if self._indexing is not None:
+            self._indexing.cancel()
+            await asyncio.wait({self._indexing})
+        await self.executor.close()
+
+    async def ping(self) -> None:
+        """Return when the database answers. Raises StoreError, of which `on_failure` isn't told."""
+        await self.executor.ping()
+
+    def _open(self) -> None:
+        self.executor.database.prepare()
+        self._schema = upgrade(self.executor.database)
