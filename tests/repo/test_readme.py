@@ -17,13 +17,14 @@ from tests.support.docs import ROOT, fenced
 from tests.support.server import running_server
 
 README = ROOT / "README.md"
+PATIENCE = 120  # seconds; the embedded model loads, beside whatever else the machine does
 VALUES = {"summarize": {"max_tokens": 100}}  # the small model sometimes goes on for thousands
 
 
 async def test_the_commands_run(tmp_path: Path) -> None:
     blocks = fenced(README, "sh")
     assert blocks, "README shows no commands"
-    async with running_server(tmp_path, VALUES) as server:
+    async with running_server(tmp_path, VALUES, within=PATIENCE) as server:
         script = "\n".join(["set -euo pipefail", *blocks]).replace("http://127.0.0.1:8000", server.url)
         folder = tmp_path / "empty"
         folder.mkdir()
@@ -49,7 +50,7 @@ def test_it_opens_with_the_two_commands_and_their_transcripts() -> None:
 
 async def test_the_first_transcript_is_what_the_server_writes(tmp_path: Path) -> None:
     made, _ = transcripts()
-    async with running_server(tmp_path, env={"CANOPY_BANNER": "true"}) as server:
+    async with running_server(tmp_path, env={"CANOPY_BANNER": "true"}, within=PATIENCE) as server:
         await server.stop()
     written = [*server.errors.decode().splitlines(), *(line.decode() for line in server.lines)]
     start = next(number for number, line in enumerate(made) if "is ready at" in line)
