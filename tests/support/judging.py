@@ -10,8 +10,7 @@ from canopy.inference import open_inference
 from canopy.judges.budget import Budget
 from canopy.judges.definitions import Judge, judges_of
 from canopy.judges.judging import Judging
-from canopy.judges.run import JudgeRun
-from canopy.judges.tally import JudgeRunTally
+from canopy.judges.run import JudgeRun, JudgeRunTally
 from canopy.store.feedback.query import Feedback, Filter
 from canopy.store.generations.generation import Generation
 from canopy.store.judges.judgement import JudgementLease

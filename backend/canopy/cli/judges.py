@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from canopy.config.values import Values
     from canopy.judges.budget import Budget
     from canopy.judges.definitions import Judge
-    from canopy.judges.run import Ended
-    from canopy.judges.tally import JudgeRunTally
+    from canopy.judges.run import Ended, JudgeRunTally
     from canopy.telemetry import Event
 
 
@@ -81,7 +80,7 @@ def run(
     from canopy.app import values_path
     from canopy.config.source import ConfigSource
     from canopy.judges.budget import Budget
-    from canopy.judges.tally import JudgeRunTally
+    from canopy.judges.run import JudgeRunTally
     from canopy.telemetry import Logs
     from canopy.telemetry.events import JudgeRunFinished
 

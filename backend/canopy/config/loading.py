@@ -24,7 +24,7 @@ _LARGEST = 256_000  # bytes; a ConfigMap may hold four times as much, no set of 
 
 @dataclass(frozen=True)
 class Config:
-    """Values with their revision: the first 12 hex digits of the SHA-256 of the file's bytes."""
+    """Holds values with their revision, which is the first 12 hex digits of the SHA-256 of the file's bytes."""
 
     values: Values
     revision: str
@@ -33,7 +33,7 @@ class Config:
 
     @cached_property
     def flags(self) -> dict[str, FeatureFlag]:
-        """The flags that these values decide."""
+        """Return the flags that these values decide, by name."""
         return decide(self.values)
 
     def require_flag(self, flag: str, title: str) -> Self:

@@ -20,17 +20,17 @@ class PromptSource(NamedTuple):
 
     @property
     def reference(self) -> str:
-        """The name in MLflow's own form: `summary/3` or `summary@champion`."""
+        """Return the name in MLflow's own form: `summary/3` or `summary@champion`."""
         return f"{self.name}/{self.version}" if self.version is not None else f"{self.name}@{self.alias}"
 
     @property
     def newest(self) -> bool:
-        """Whether this names the newest version, by the one alias that nobody sets in MLflow."""
+        """Return whether this names the newest version, by the one alias that nobody sets in MLflow."""
         return self.alias is not None and self.alias.lower() == "latest"
 
 
 class RegisteredPrompt(NamedTuple):
-    """One version of a prompt in the registry, with its text."""
+    """Holds one version of a prompt in the registry, with its text."""
 
     name: str
     version: int
@@ -38,7 +38,7 @@ class RegisteredPrompt(NamedTuple):
 
     @property
     def reference(self) -> str:
-        """The name in MLflow's own form: `summary/3`."""
+        """Return the name in MLflow's own form: `summary/3`."""
         return f"{self.name}/{self.version}"
 
 

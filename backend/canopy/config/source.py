@@ -37,7 +37,7 @@ class ConfigSource:
 
     @property
     def place(self) -> str:
-        """Where the values come from, for people."""
+        """Return where the values come from, for people: the file's path, or that they are built in."""
         return str(self.path) if self.path else "built-in values"
 
     async def reload(self) -> Config | None:

@@ -1,4 +1,4 @@
-"""How far judges agree with people, over what both have said lately.
+"""Measures how far judges agree with people, over the responses that both rated in the last 90 days.
 
 A response is bad or not: what counts is whether the label is negative and whether the vote is. Neutral ones are not
 negative, since a middling score is no complaint and a small flaw no reason for one.
@@ -29,7 +29,7 @@ _FRESH = 10.0  # seconds in which another look finds the same
 
 @dataclass(frozen=True, slots=True)
 class LabelRow:
-    """One label: how often the judge gave it, whatever its version, and people's votes where this version did."""
+    """Counts one label: how often the judge gave it, in any version, and people's votes where this version gave it."""
 
     label: str
     sentiment: int
@@ -41,7 +41,7 @@ class LabelRow:
 
 @dataclass(frozen=True, slots=True)
 class AgreementReport:
-    """A judge beside people. `kappa` is None where it can't be told, and the sentence says why."""
+    """Compares a judge with people. `kappa` is None where it can't be computed, and `sentence` says why."""
 
     judge: str
     version: str
@@ -52,16 +52,16 @@ class AgreementReport:
 
     @property
     def given(self) -> int:
-        """All labels."""
+        """Return the number of all labels."""
         return sum(row.given for row in self.rows)
 
     @property
     def votes(self) -> int:
-        """All votes that the agreement rests on."""
+        """Return the number of votes that the agreement rests on."""
         return sum(row.negative + row.neutral + row.positive for row in self.rows)
 
     def payload(self) -> dict[str, Any]:
-        """For programs."""
+        """Return the report as JSON."""
         return {
             "judge": self.judge,
             "version": self.version,
@@ -75,7 +75,7 @@ class AgreementReport:
 
 
 def report(judge: Judge, given: Mapping[str, int], pairs: Iterable[Agreement]) -> AgreementReport:
-    """One judge's report, from its labels by name and the pairs of label and vote."""
+    """Return one judge's report, from the counts of its labels and the pairs of a label and a vote."""
     votes = {label: Counter[int]() for label in judge.labels}
     for pair in pairs:
         votes[pair.label][pair.vote_sentiment] += pair.n
@@ -89,7 +89,7 @@ def report(judge: Judge, given: Mapping[str, int], pairs: Iterable[Agreement]) -
 
 
 async def reports(store: Store, judges: Iterable[Judge], now: int) -> list[AgreementReport]:
-    """A report for each judge, over the last `DAYS` days until `now` (microseconds)."""
+    """Return a report for each judge, over the last `DAYS` days until `now` (microseconds). Raises StoreError."""
     since = now - DAYS * _DAY
     given: dict[str, Counter[str]] = {}
     for count in await store.feedback.counts(Filter(source="judge", since=since)):
@@ -101,7 +101,7 @@ async def reports(store: Store, judges: Iterable[Judge], now: int) -> list[Agree
 
 
 class Agreements:
-    """The reports for pages and for the metric, counted again every `interval` seconds and when somebody looks."""
+    """Keeps the reports for pages and the metric: made anew every `interval` seconds, and when a page is opened."""
 
     def __init__(
         self, config: ConfigSource, store: Store, inference: Inference, telemetry: Telemetry, interval: float
@@ -115,7 +115,7 @@ class Agreements:
         self._known: tuple[float, str, list[AgreementReport]] | None = None  # when, under which values, what
 
     async def current(self) -> list[AgreementReport]:
-        """The reports, at most a few seconds old. Raises StoreError."""
+        """Return the reports, at most 10 seconds old. Raises StoreError."""
         async with self._lock:
             config = self._config.current
             if self._known is not None:

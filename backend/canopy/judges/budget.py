@@ -1,8 +1,8 @@
-"""How many questions may be asked."""
+"""Limits how many questions the judges of a run may ask."""
 
 
 class Budget:
-    """A hard limit on questions; None sets none. What could not be asked is given back."""
+    """Counts questions against a hard limit; None is no limit. A question that could not be asked is refunded."""
 
     def __init__(self, limit: int | None) -> None:
         self.limit = limit
@@ -10,16 +10,16 @@ class Budget:
 
     @property
     def left(self) -> int | None:
-        """Questions that may still be asked; None: any number."""
+        """Return how many questions may still be asked; None for any number."""
         return None if self.limit is None else self.limit - self.spent
 
     def spend(self) -> bool:
-        """Take one, if there is one."""
+        """Take one question from the budget. Returns False where none is left."""
         if self.left == 0:
             return False
         self.spent += 1
         return True
 
     def refund(self) -> None:
-        """Give one back."""
+        """Give one question back."""
         self.spent -= 1

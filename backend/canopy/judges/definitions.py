@@ -1,4 +1,4 @@
-"""A judge as it works: its definition in the values, with the model that answers and the version that follows."""
+"""Judges as the values define them, each with the model that answers and a version."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from canopy.judges.question import WORDING
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """A model with instructions and a closed list of labels.
+    """Describes a model that labels responses: its instructions and a closed list of labels.
 
     Equal versions mean that the same is asked of the same model, so that the labels can be counted together.
     """
@@ -26,12 +26,12 @@ class Judge:
 
 
 def judges_of(values: Values, model_name: Callable[[str], str]) -> list[Judge]:
-    """The judges that the values define. `model_name` says which model answers for a configured one."""
+    """Return the judges that the values define. `model_name` says which model answers for a configured one."""
     return [_judge(it, model_name(it.model or values.summarize.model)) for it in values.judges]
 
 
 def chosen(generation_id: str, sample: float) -> bool:
-    """Whether a generation is in a share, in percent, of all.
+    """Return whether a generation is in a share, in percent, of all.
 
     It is the same at every look and for every judge, and a larger share contains a smaller one.
     """

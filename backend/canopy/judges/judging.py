@@ -1,4 +1,4 @@
-"""One judge on one generation: take the turn, ask, read the answer, store the label."""
+"""Lets one judge label one generation: take the turn, ask, read the answer, store the label."""
 
 import asyncio
 import secrets
@@ -37,7 +37,7 @@ _NO_ANSWER = "The model gave no answer in the form that was asked for, with one 
 
 
 class Unanswered(Exception):  # noqa: N818 - named after what happened, as the errors of `canopy.base.errors` are
-    """The model did not answer, so the turn has not ended. Whoever catches this gives it back or gives up on it."""
+    """The judge's model did not answer. Whoever catches this ends the turn, by `give_back` or `give_up`."""
 
     def __init__(self, turn: JudgementLease, error: CanopyError) -> None:
         super().__init__(error.sentence)
@@ -46,7 +46,7 @@ class Unanswered(Exception):  # noqa: N818 - named after what happened, as the e
 
 
 class _Unusable(NamedTuple):
-    """Why there is no label although the model server is well."""
+    """Says why there is no label although the model server is well."""
 
     code: str
     sentence: str
@@ -56,7 +56,7 @@ class _Unusable(NamedTuple):
 class Judging:
     """Judges generations for one process. `timeout` is in seconds, for one question.
 
-    `tell` hears of every label and of every failure.
+    `tell` is called with an event for every label and every failure.
     """
 
     def __init__(
@@ -98,11 +98,11 @@ class Judging:
             raise
 
     async def give_back(self, turn: JudgementLease) -> None:
-        """Leave a turn to a later run: the model server is down."""
+        """End a turn so that a later run takes it again, as the model server is down. Raises StoreError."""
         await self._store.judgements.give_back(turn)
 
     async def give_up(self, turn: JudgementLease) -> None:
-        """End a turn without a label: the model server is well, and yet doesn't answer on this generation."""
+        """End a turn for good without a label, as the model fails on this generation alone. Raises StoreError."""
         await self._store.judgements.end(turn, None)
 
     async def _judge(self, judge: Judge, generation: Generation, turn: JudgementLease, budget: Budget) -> Outcome:
@@ -144,7 +144,7 @@ class Judging:
     async def _ask(
         self, judge: Judge, generation: Generation, headers: tuple[tuple[str, str], ...], budget: Budget
     ) -> JudgeAnswer | _Unusable:
-        """What the judge answers; the first question is paid for already. One that gets no reply is given back."""
+        """Return the judge's answer. The first question is paid for already; one that gets no reply is refunded."""
         messages = question(judge.instructions, judge.labels, generation)
         for number in range(_QUESTIONS):
             if number and not budget.spend():
@@ -182,7 +182,7 @@ class Judging:
 
 
 def _vote(judge: Judge, generation: Generation, answer: JudgeAnswer) -> Vote:
-    """The label as a vote. A judge has one on a generation: a new version's takes the place of the one before."""
+    """Return the label as a vote, of which a judge has one on a generation: a new version's replaces the former."""
     return Vote(
         name=judge.name,
         kind=JUDGEMENT,
@@ -205,7 +205,7 @@ def _vote(judge: Judge, generation: Generation, answer: JudgeAnswer) -> Vote:
 
 
 def _result(judge: Judge, answer: JudgeAnswer, receipt: Receipt) -> dict[str, str | int]:
-    """The label by OpenTelemetry's conventions; the rationale may quote what users wrote, so it stays in the store."""
+    """Return the label by OpenTelemetry's conventions, without the rationale, which may quote what users wrote."""
     return {
         "gen_ai.evaluation.name": judge.name,
         "gen_ai.evaluation.score.label": answer.label,

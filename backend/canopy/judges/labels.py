@@ -1,4 +1,4 @@
-"""Reading what a judge's model replied: lenient about what stands around the answer, strict about the label."""
+"""Reads what a judge's model replied: lenient about what stands around the answer, strict about the label."""
 
 import json
 import re
@@ -16,14 +16,14 @@ _decoder = json.JSONDecoder()
 
 
 class JudgeAnswer(NamedTuple):
-    """A label from the judge's list, and why."""
+    """Holds a label from the judge's list, and the judge's reason for it."""
 
     label: str
     rationale: str | None
 
 
 def read_answer(reply: str, labels: Collection[str]) -> JudgeAnswer | None:
-    """The answer in a reply; None where there is none, or where it could be one label as well as another.
+    """Return the answer in a reply; None where there is none, or where it could be one label as well as another.
 
     Small models put fences, sentences and thoughts around their JSON. A reply that repeats the judged text may repeat
     an object that stood there, so objects that disagree are no answer.
@@ -44,11 +44,11 @@ def read_answer(reply: str, labels: Collection[str]) -> JudgeAnswer | None:
 
 
 class _TooManyError(Exception):
-    """A reply is full of objects that break off: nobody knows what else stands there."""
+    """A reply has so many objects that break off that the rest of it is not read."""
 
 
 def _objects(text: str) -> Iterator[dict[str, Any]]:
-    """The JSON objects in a text that aren't empty, those inside others left out.
+    """Yield the JSON objects in a text that aren't empty, without those inside others.
 
     Raises _TooManyError where reading on would take more than a time in proportion to the text.
     """
@@ -70,7 +70,7 @@ def _objects(text: str) -> Iterator[dict[str, Any]]:
 
 
 def _rationale(value: object) -> str | None:
-    """As a comment that every store can hold."""
+    """Return a rationale as a comment that every store can hold; None where there is no text."""
     if not isinstance(value, str):
         return None
     text = value.replace("\0", "\ufffd").encode(errors="replace").decode().strip()

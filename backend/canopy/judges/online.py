@@ -1,4 +1,4 @@
-"""Judging while serving: a share of new generations, in the background, on nobody's time."""
+"""Judges a share of new generations in the background, while serving."""
 
 import asyncio
 from collections import deque
@@ -19,9 +19,9 @@ _LONGEST_QUEUE = 100  # judgements that wait; further ones are dropped
 
 
 class OnlineJudging:
-    """Judges what `offer` gets, as far as `judging.online`, the judges' samples and the queue allow.
+    """Judges the generations that `offer` gets, as far as `judging.online`, the judges' samples and the queue allow.
 
-    What it drops, fails at or leaves behind at the end of the process is a later run's.
+    What it drops, fails at or leaves behind at the end of the process, `canopy judge run` can label later.
     """
 
     def __init__(
@@ -36,9 +36,10 @@ class OnlineJudging:
         self._closed = False
 
     def offer(self, generation: Generation) -> None:
-        """Take a generation that has just been recorded. Returns at once. Evaluations have scorers of their own.
+        """Queue a generation that has just been recorded, and return at once.
 
-        One side of a comparison is left to a later run: a label could tell its prompt before the ballot.
+        Evaluations are left out, which have scorers of their own, and the sides of a comparison, since a label could
+        tell before the ballot which prompt is which.
         """
         values = self._config.current.values
         if self._closed or not values.judging.online:
@@ -54,7 +55,7 @@ class OnlineJudging:
         self._fill()
 
     async def close(self) -> None:
-        """Stop, and give back what is under way."""
+        """Stop, and leave the turns under way to a later run."""
         self._closed = True
         self._waiting.clear()
         for task in self._working:

@@ -1,4 +1,4 @@
-"""What a judge's model is asked.
+"""Words the question that a judge's model is asked.
 
 The judged texts are data that may hold anything, also words that are meant for the judge. They stand between lines with
 a boundary that is drawn for each question, so that no text can end its part; the task is repeated behind them; and
@@ -30,7 +30,7 @@ _AGAIN = "That was not an answer in the form that was asked for. "
 
 
 def question(instructions: str, labels: Iterable[str], generation: Generation) -> tuple[Message, ...]:
-    """The conversation that ends where the judge is to answer."""
+    """Return the conversation that ends where the judge is to answer."""
     boundary = f"=== {secrets.token_hex(8)}"
     form = _form(labels)
     parts = {"the task that the model was given": generation.prompt_text}
@@ -48,7 +48,7 @@ def question(instructions: str, labels: Iterable[str], generation: Generation) -
 
 
 def asked_again(messages: tuple[Message, ...], reply: str, labels: Iterable[str]) -> tuple[Message, ...]:
-    """The conversation after a reply that is no answer."""
+    """Return the conversation that asks again, after a reply that is no answer."""
     return (*messages, Message("assistant", reply), Message("user", _AGAIN + _form(labels)))
 
 

@@ -1,6 +1,7 @@
-"""A batch of judgements: a share of recent generations, under a budget, so many at once."""
+"""Judges a batch: a share of the generations since a time, under a budget, a few at once."""
 
 import asyncio
+from collections import Counter, defaultdict
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from canopy.judges.definitions import Judge, chosen
 from canopy.judges.judging import Judging, Unanswered
 from canopy.store.judges.judgement import Unjudged
 from canopy.store.store import Store
+from canopy.telemetry.events import Event, JudgementFailed, JudgementRecorded
 
 _PAGE = 500  # generations looked at together
 _PATIENCE = 3  # questions in a row without an answer after which the model server counts as down
@@ -18,7 +20,7 @@ _PATIENCE = 3  # questions in a row without an answer after which the model serv
 
 @dataclass(slots=True)
 class Ended:
-    """How a run ended: what stopped it early, if anything did, and how often another run had the turn already."""
+    """Says how a run ended: what stopped it early, if anything did, and how often another run had the turn already."""
 
     failure: CanopyError | None = None
     taken: int = 0
@@ -90,12 +92,12 @@ class JudgeRun:
             self._places.release()
 
     async def _clear(self) -> None:
-        """The model server answers, so the suspects are themselves what it can't answer on."""
+        """End the suspects' turns without labels: the model server answers, so they are what it fails on."""
         while self._suspects:
             await self._judging.give_up(self._suspects.pop().turn)
 
     async def _work(self) -> AsyncGenerator[tuple[Judge, Unjudged]]:
-        """What there is to judge, one for each judge at a time: a budget that ends early ends for all alike."""
+        """Yield what there is to judge, the judges taking turns, so that a spent budget stops all alike."""
         queues = [(judge, self._unjudged(judge)) for judge in self._judges]
         while queues:
             for queue in list(queues):
@@ -113,3 +115,28 @@ class JudgeRun:
             for last in page:
                 if chosen(last.generation_id, sample):
                     yield last
+
+
+class JudgeRunTally:
+    """Counts for each judge how often it gave each label, and how often it failed, by error code."""
+
+    def __init__(self) -> None:
+        self._labels: dict[str, Counter[str]] = defaultdict(Counter)
+        self._failures: dict[str, Counter[str]] = defaultdict(Counter)
+
+    def add(self, event: Event) -> None:
+        """Count an event, if it is a judgement's."""
+        if isinstance(event, JudgementRecorded):
+            self._labels[event.judge][event.receipt.value] += 1
+        elif isinstance(event, JudgementFailed):
+            self._failures[event.judge][event.code] += 1
+
+    @property
+    def labels(self) -> dict[str, dict[str, int]]:
+        """Return how often each label was given, by judge."""
+        return {judge: dict(counts) for judge, counts in self._labels.items()}
+
+    @property
+    def failures(self) -> dict[str, dict[str, int]]:
+        """Return how often each error code occurred, by judge."""
+        return {judge: dict(counts) for judge, counts in self._failures.items()}

@@ -1,1 +1,1 @@
-"""MLflow: assessments, traces and the prompt registry."""
+"""Everything that asks MLflow: its client, assessments, traces, the prompt registry and runs of evaluations."""

@@ -104,7 +104,7 @@ class DeliveryWorker:
         return pause
 
     def _age(self, oldest: int | None) -> float:
-        """Return how many seconds ago that was by now, also when no round has come to an end since."""
+        """Return the age in seconds of the oldest undelivered row, also while a round takes long."""
         return max((self._clock() - oldest) / 1e6, 0.0) if oldest is not None else 0.0
 
     async def _deliver(self, client: Assessments, it: Delivery) -> MlflowError | None:

@@ -1,4 +1,4 @@
-"""Everything that connects a serving process with MLflow: its traces, the outbox, and the worker that empties it."""
+"""Connects a serving process with MLflow: sends it traces, and lets the worker empty the outbox."""
 
 import asyncio
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class MlflowLink:
-    """Follows the values: what `use` says last is in force."""
+    """Sends traces and feedback to the MLflow that the values name. `start` comes first, `use` with each change."""
 
     def __init__(self, settings: Settings, config: ConfigSource, store: Store, telemetry: Telemetry) -> None:
         self._headers = settings.mlflow_headers
@@ -31,12 +31,12 @@ class MlflowLink:
         self._traces: MlflowTraces | None = None  # one for good: the SDK's processors can't be taken out again
 
     def start(self) -> None:
-        """Begin."""
+        """Begin, with the values in force."""
         self._follow(self._config.current.values.mlflow)
         self._worker.start()
 
     def use(self, values: MlflowValues) -> None:
-        """Follow new values, the newest last. Nobody waits: the spans for a target that hangs take half a minute."""
+        """Follow new values, in the background: the spans for a server that hangs may take half a minute to give up."""
         self._wanted = values
         if self._following is None or self._following.done():
             self._following = asyncio.create_task(self._catch_up())
@@ -47,7 +47,7 @@ class MlflowLink:
             await asyncio.to_thread(self._follow, wanted)
 
     async def close(self) -> None:
-        """Finish or release the deliveries under way, and send the spans that wait."""
+        """Finish or release the deliveries under way, and send the spans that wait, with one try."""
         await self._worker.close()
         if self._following is not None:
             await self._following
@@ -71,7 +71,7 @@ class MlflowLink:
             self._traces = MlflowTraces(self._headers, self._lost)
             # The provider's class is the SDK's that was injected; what counts is that it has this method.
             trace.get_tracer_provider().add_span_processor(self._traces)  # type: ignore[attr-defined]  # as said
-            self._telemetry.traces.witness = self._traces.generated
+            self._telemetry.traces.on_generation = self._traces.generated
         return self._traces
 
     def _lost(self, spans: int, problem: str) -> None:

@@ -1,4 +1,4 @@
-"""Prompts from MLflow's registry: asked for again and again, kept when MLflow is away.
+"""Keeps the prompts of MLflow's registry in force: asks for them at intervals, and keeps them while MLflow is away.
 
 MLflow's prompts are registered models whose versions carry the text as a tag. A version's text never changes, an alias
 moves from one version to another; so one call tells whether anything is new.
@@ -75,7 +75,7 @@ class PromptRegistry:
         self._changed = asyncio.Event()
 
     async def start(self) -> None:
-        """Put in force what the registry gives now, or else gave last. Raises StoreError."""
+        """Put in force what the registry gives now or, if it gives nothing, gave last. Raises StoreError."""
         self._known = await self._store.registered_prompts.all()
         self._config.apply_registered_prompts(self._known)
         await self.refresh()
@@ -85,7 +85,7 @@ class PromptRegistry:
         self._changed.set()
 
     async def run(self) -> None:
-        """Refresh for ever."""
+        """Refresh every `interval` seconds, and when `request_refresh` was called, for ever."""
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), self._interval)
@@ -93,7 +93,7 @@ class PromptRegistry:
             await self.refresh()
 
     async def refresh(self) -> None:
-        """Look once. What the registry doesn't give stays in force as it gave it last, and that is reported once."""
+        """Ask the registry once. What it fails to give stays in force as it gave it last, and the log is told once."""
         values = self._config.current.values
         wanted = sources(values)
         if not wanted or values.mlflow.url is None:
@@ -140,7 +140,7 @@ class PromptRegistry:
 
 
 class _Look(NamedTuple):
-    """What the registry gave of one prompt: texts, why there is none, and sources that name nothing and needn't."""
+    """Holds what the registry gave of one prompt: texts, sentences for failures, and sources that it needn't have."""
 
     found: dict[PromptSource, RegisteredPrompt]
     failures: dict[PromptSource, str]
@@ -153,7 +153,7 @@ async def _look(
     known: Mapping[PromptSource, RegisteredPrompt],
     optional: Collection[PromptSource],
 ) -> _Look:
-    """Ask for the sources, which are all of one prompt. A version whose text is known is not asked for again."""
+    """Ask for the sources of one prompt. A version whose text is known is not asked for again: it can't change."""
     name = wanted[0].name
     look = _Look({}, {}, [])
     try:
@@ -182,7 +182,7 @@ async def _look(
 
 
 async def _text(client: AsyncMlflowClient, name: str, call: str, **which: str) -> RegisteredPrompt:
-    """The version that a call of MLflow's gives. Raises RegistryError, also for what can't be a system prompt."""
+    """Return the version that a call gives. Raises RegistryError, also for a text that can't be a system prompt."""
     given = (await _get(client, _FoundVersion, call, name=name, **which)).model_version
     tags = {tag.key: tag.value for tag in given.tags}
     reference = f"`{name}/{given.version}`"

@@ -1,4 +1,4 @@
-"""What MLflow is told of a generation beyond its spans: the texts, whose they are, and what to search by.
+"""Spans as MLflow gets them: with the texts of a generation, whose it is, and tags to search by.
 
 The names are those that MLflow 3.17 reads: `gen_ai.*` on the model call, `mlflow.*` on the request.
 """
@@ -20,7 +20,7 @@ _REQUEST = "canopy.request_id"  # of a request's attributes: what becomes `reque
 
 
 def of_call(generation: Generation) -> Attributes:
-    """The model call's attributes: its conversation, by OpenTelemetry's conventions for generative AI."""
+    """Return what a model call's span has more for MLflow: its conversation, by OpenTelemetry's conventions for AI."""
     turns = generation.messages or [{"role": "user", "content": generation.input_text}]
     asked = [_message("system", generation.prompt_text), *(_message(turn["role"], turn["content"]) for turn in turns)]
     answered = _message("assistant", generation.response_text)
@@ -30,7 +30,7 @@ def of_call(generation: Generation) -> Attributes:
 
 
 def of_request(generation: Generation) -> Attributes:
-    """The attributes of a trace's first span, which become the trace's own."""
+    """Return what a request's span, the first of its trace, has more for MLflow, which makes it the trace's own."""
     it = generation
     inputs: object = {"messages": it.messages} if it.messages else {"prompt": it.input_text}
     tags = {
@@ -55,13 +55,13 @@ def of_request(generation: Generation) -> Attributes:
 
 
 def copy(span: ReadableSpan, added: Attributes) -> ReadableSpan:
-    """The span with more attributes. A caller's span is no parent in MLflow, which has never heard of it."""
+    """Return the span with more attributes. A caller's span, which MLflow doesn't get, is not its parent any more."""
     parent = span.parent
     return _copy(span, span.get_span_context(), None if parent is None or parent.is_remote else parent, added)
 
 
 def alone(span: ReadableSpan, generation: Generation) -> ReadableSpan:
-    """The span of a model call as a trace of its own, under the id that `canopy.base.ids` gives to it."""
+    """Return the span of a model call as a trace of its own, under the id that `canopy.base.ids` gives to it."""
     here = span.get_span_context()
     trace_id = mlflow_trace(generation.trace_id, generation.id, generation.comparison_id)
     there = here and SpanContext(int(trace_id, 16), here.span_id, is_remote=False, trace_flags=here.trace_flags)
@@ -69,9 +69,9 @@ def alone(span: ReadableSpan, generation: Generation) -> ReadableSpan:
 
 
 def described(span: ReadableSpan, experiment_id: str) -> dict[str, Any] | None:
-    """What MLflow is told of a trace beside its spans, by its first one; None for any other span.
+    """Return what MLflow is told of a trace beside its spans, from its first span; None for any other span.
 
-    That is metadata of one's own, which no attribute becomes.
+    It has the metadata that Canopy adds, which MLflow takes from no attribute of a span.
     """
     attributes = span.attributes or {}
     context = span.get_span_context()

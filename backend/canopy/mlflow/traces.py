@@ -23,10 +23,10 @@ _DELAY = 1000  # milliseconds until a batch that isn't full is sent
 
 
 class MlflowTraces(SpanProcessor):
-    """A span processor that exports what `generated` was called for, to the server that is set."""
+    """Exports those spans that `generated` was called for, to the server that `use` names."""
 
     def __init__(self, headers: Mapping[str, str], lost: Callable[[int, str], None]) -> None:
-        """`headers` go with each request. `lost` is told how many spans were given up, and why; from another thread."""
+        """`headers` go with each request. `lost` gets, in another thread, the number of lost spans and the reason."""
         self._headers = headers
         self._lost = lost
         self._calls: dict[int, Generation] = {}  # by span id, until the span ends
@@ -43,7 +43,7 @@ class MlflowTraces(SpanProcessor):
         self._export = _Export(MlflowExporter(url, experiment, self._headers, self._lost))
 
     def generated(self, request: Span, call: Span, generation: Generation) -> None:
-        """Remember what the two spans, which have not ended yet, are about."""
+        """Remember which generation the two spans are about, until they end."""
         if self._export is not None and call.is_recording():
             self._calls[call.get_span_context().span_id] = generation
             if request.is_recording() and generation.comparison_id is None:
@@ -51,7 +51,7 @@ class MlflowTraces(SpanProcessor):
 
     @override
     def on_start(self, span: SdkSpan, parent_context: Context | None = None) -> None:
-        """There is nothing to do yet."""
+        """Do nothing: a span is looked at when it ends."""
 
     @override
     def on_end(self, span: ReadableSpan) -> None:
@@ -82,7 +82,7 @@ class MlflowTraces(SpanProcessor):
 
 
 class _Export:
-    """An exporter and the thread that feeds it."""
+    """Holds an exporter and the thread that feeds it."""
 
     def __init__(self, exporter: MlflowExporter) -> None:
         self.exporter = exporter

@@ -46,7 +46,7 @@ class Traces:
         self.enabled = not isinstance(provider, trace.ProxyTracerProvider | trace.NoOpTracerProvider)
         self._tracer = trace.get_tracer("canopy")
         # Is told what a request's span and a model call's span are about, shortly before the latter ends.
-        self.witness: Callable[[Span, Span, Generation], None] | None = None
+        self.on_generation: Callable[[Span, Span, Generation], None] | None = None
 
     def begin_request(
         self, method: str, headers: Iterable[tuple[bytes, bytes]], *, traced: bool = True
@@ -139,9 +139,9 @@ class Traces:
             span.add_event(name, dict(attributes))
 
     def generated(self, request: Span, call: Span, generation: Generation) -> None:
-        """Tell the witness, if there is one."""
-        if self.witness is not None:
-            self.witness(request, call, generation)
+        """Call `on_generation`, if it is set."""
+        if self.on_generation is not None:
+            self.on_generation(request, call, generation)
 
     def trace_headers(self, span: Span, request_id: str) -> tuple[tuple[str, str], ...]:
         """The headers that continue the trace at the model server, also without an SDK."""
