@@ -9,7 +9,7 @@ import pytest
 from canopy.base.errors import ConfigError
 from canopy.evals.scorers.patterns import Pattern
 from canopy.evals.scorers.rouge import Rouge
-from canopy.evals.scorers.scorer import Row
+from canopy.evals.scorers.spec import Row
 from canopy.evals.scorers.template import read_template
 from canopy.text.difference import difference
 from tests.support.commands import run_canopy

@@ -6,9 +6,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from canopy.cli import main
-from canopy.cli.pictures import Axis
 from canopy.cli.simulation import simulate
 from canopy.cli.terminal import say
+from canopy.cli.text_charts import Axis
 from canopy.config.values import AbTestingValues
 
 QUICK = ("--runs", "60", "--n-max", "400")

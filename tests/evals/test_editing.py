@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from canopy.base.errors import ConfigError
-from canopy.evals.suites.editing import Document, Edit, mark
+from canopy.evals.suites.editing import Document, Edit
+from canopy.evals.suites.layout import mark
 from canopy.text import yaml_loader
 
 BREAKS = ("\n", "\r\n", "\r", "\x85", "\u2028", "\u2029")

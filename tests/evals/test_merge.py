@@ -9,7 +9,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from canopy.base.errors import ConfigError
-from canopy.evals.suites.editing import Document, mark
+from canopy.evals.suites.editing import Document
+from canopy.evals.suites.layout import mark
 from canopy.evals.suites.merge import Merged, created, merge
 from canopy.feedback.dataset import head
 from canopy.text.yaml_scalars import case_lines

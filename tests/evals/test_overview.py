@@ -3,7 +3,7 @@
 import pytest
 
 from canopy.evals.report.headline import headline
-from canopy.evals.report.totals import Timing, overview
+from canopy.evals.report.overview import Timing, overview
 from canopy.evals.results import Score
 from tests.support.eval_runs import (
     JUDGED_BADLY,

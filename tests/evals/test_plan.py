@@ -58,7 +58,7 @@ def test_one_file_is_run_with_the_thresholds_beside_it(tmp_path: Path) -> None:
     [
         ("pass_rat: 1", "Line 1: `pass_rat` is not a known key"),
         ("max_unscored: 0\npass_rate: 80", "Line 2: `pass_rate` should be less than or equal to 1"),
-        ("scorers:\n  rogue: {minimum: 1}", "Line 2: `rogue` is no scorer. There are `llm-as-judge::base`"),
+        ("scorers:\n  rogue: {minimum: 1}", "Line 2 names `rogue`, which is no scorer. There are `llm-as-judge::base`"),
     ],
 )
 def test_wrong_thresholds_are_refused(tmp_path: Path, content: str, sentence: str) -> None:

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from canopy.base.errors import ConfigError
 from canopy.evals.scorers import SCORERS, Row
 from canopy.evals.scorers.grades import read_grade
-from canopy.evals.scorers.kinds import Formula
 from canopy.evals.scorers.patterns import Pattern
 from canopy.evals.scorers.rubric import LADDER
+from canopy.evals.scorers.spec import Formula
 from canopy.evals.scorers.template import PLACEHOLDERS, check_template, fill_in, read_template
 from tests.support.docs import code, table
 

@@ -12,7 +12,7 @@ from canopy.base.errors import ConfigError, ModelError
 from canopy.base.settings import Settings
 from canopy.evals.results import Score
 from canopy.evals.scorers import OpenScorers, Row, open_scorers
-from canopy.evals.scorers.kinds import MeasuringScorer, ScoreFinding
+from canopy.evals.scorers.spec import ScoreFinding, Scorer
 from tests.support.backend_server import Answer, FakeBackend
 from tests.support.model_scripts import Script
 from tests.support.model_server import FakeModelServer
@@ -173,7 +173,7 @@ async def test_rows_are_scored_a_few_at_a_time_and_in_order() -> None:
         running.remove(row.generated_answer)
         return ScoreFinding(text=row.generated_answer)
 
-    scorer = MeasuringScorer("each", measure, minimum=0, at_once=3)
+    scorer = Scorer("each", measure, minimum=0, at_once=3)
     first, second = await asyncio.gather(*(scorer.score([Row("", "", str(n)) for n in range(20)]) for _ in range(2)))
     assert [score.text for score in first] == [score.text for score in second] == [str(n) for n in range(20)]
     assert most == 3
@@ -277,12 +277,12 @@ async def test_a_defect_is_not_taken_for_a_bad_row() -> None:
         raise KeyError("a bug")
 
     with pytest.raises(ExceptionGroup):
-        await MeasuringScorer("broken", measure, minimum=0, at_once=1).score([Row("", "", "")])
+        await Scorer("broken", measure, minimum=0, at_once=1).score([Row("", "", "")])
 
 
 async def test_what_a_measure_raises_on_purpose_is_the_rows_error() -> None:
     async def measure(_: Row) -> ScoreFinding:
         raise ModelError("It rains.")
 
-    [score] = await MeasuringScorer("wet", measure, minimum=0, at_once=1).score([Row("", "", "")])
+    [score] = await Scorer("wet", measure, minimum=0, at_once=1).score([Row("", "", "")])
     assert score == Score(scorer="wet", error="It rains.")

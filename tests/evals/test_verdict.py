@@ -6,7 +6,7 @@ import pytest
 
 from canopy.evals.results import Attempt, Score
 from canopy.evals.run.thresholds import ScorerThresholds, Thresholds
-from canopy.evals.run.verdict import heard, verdict
+from canopy.evals.run.verdict import verdict, without_informing
 
 THRESHOLDS = Thresholds(
     scorers={
@@ -22,7 +22,7 @@ LONG = Score(scorer="length", value=0, passed=False)
 
 
 def attempt(*scores: Score, **fields: Any) -> Attempt:
-    return Attempt(answer="An answer.", scores=heard(scores, THRESHOLDS), **fields)
+    return Attempt(answer="An answer.", scores=without_informing(scores, THRESHOLDS), **fields)
 
 
 BROKEN = Attempt(answer="An", error="The answer broke off.")

@@ -31,7 +31,7 @@ IMPORTED = (
     "alembic.context",
     "canopy.cli.evals_progress",
     "canopy.cli.evals_summary",
-    "canopy.cli.pictures",
+    "canopy.cli.text_charts",
     "canopy.cli.serve",
     "canopy.config.files",
     "canopy.evals.publish.mlflow",

@@ -1,4 +1,4 @@
-"""What the commands share: errors as sentences, the settings, and a store that is open while a command runs."""
+"""Shared by the commands: errors as sentences, settings, an open store."""
 
 import asyncio
 import re
@@ -13,14 +13,14 @@ from pydantic import ValidationError
 
 from canopy.base.errors import CanopyError, ConfigError
 from canopy.base.settings import Settings, authorities, key_log, proxies
-from canopy.cli.stdio import drop_the_rest
+from canopy.cli.stdio import discard_output
 from canopy.cli.terminal import os_sentence, say_error, say_traceback
 
 _UNITS = {"h": 3_600_000_000, "d": 86_400_000_000, "w": 604_800_000_000}  # microseconds
 
 
 def microseconds_in(age: str, option: str) -> int:
-    """The length of a time such as `90d`. Raises BadParameter in the name of the option."""
+    """Parse a duration such as `90d`. Raises BadParameter in the name of the option."""
     match = re.fullmatch(r"([1-9]\d{0,5})([hdw])", age)
     if not match:
         raise click.BadParameter("Give an age such as 90d, 12w or 36h.", param_hint=option)
@@ -28,9 +28,9 @@ def microseconds_in(age: str, option: str) -> int:
 
 
 def report_errors[**P, R](command: Callable[P, R], status: int = 1) -> Callable[P, R]:
-    """Turn an error into its sentence and this exit status, and Ctrl-C into the status that shells give it.
+    """Turn an error into its sentence and exit status `status`, and Ctrl-C into the shells' status for it.
 
-    A mistake in Canopy itself keeps its traceback, and ends with this status as well.
+    An unexpected exception keeps its traceback, and ends with `status` as well.
     """
 
     @wraps(command)
@@ -42,12 +42,12 @@ def report_errors[**P, R](command: Callable[P, R], status: int = 1) -> Callable[
             sentence = error.in_full if isinstance(error, CanopyError) else os_sentence(error)
             say_error(click.ClickException(sentence))
             sys.exit(status)
-        except KeyboardInterrupt:  # click would make 1 of it, which may be a verdict
-            drop_the_rest()
+        except KeyboardInterrupt:  # click would exit with 1, which may be a verdict
+            discard_output()
             sys.exit(128 + signal.SIGINT)
         except Exception as error:
             if status == 1 or isinstance(error, (click.ClickException, click.exceptions.Exit, click.Abort)):
-                raise  # 1 is what Python ends with, and click's own have their status
+                raise  # Python exits with 1, and click's exceptions with their own status
             say_traceback(type(error), error, None)
             sys.exit(status)
 
@@ -55,7 +55,7 @@ def report_errors[**P, R](command: Callable[P, R], status: int = 1) -> Callable[
 
 
 def check_surroundings() -> None:
-    """Raise ConfigError where clients couldn't use what the machine says of proxies and certificates."""
+    """Raise ConfigError if the machine's proxy or certificate variables are unusable."""
     if proxies():
         from canopy.outgoing.proxies import check_proxies
 
@@ -67,7 +67,7 @@ def check_surroundings() -> None:
 
 
 def read_settings() -> Settings:
-    """The process settings. Raises ConfigError with the names of those that are wrong."""
+    """Read the process settings. Raises ConfigError, which names the wrong ones."""
     try:
         return Settings()
     except ValidationError as error:
@@ -76,12 +76,12 @@ def read_settings() -> Settings:
 
 
 def with_store[T](settings: Settings, work: Callable[[Any], Coroutine[Any, Any, T]]) -> T:
-    """What `work` makes of the open store. Raises ConfigError where there is no database, and StoreError."""
+    """Run `work` on the open store and return its result. Raises ConfigError without a database, and StoreError."""
     from canopy.store.opening import open_store
 
     async def run() -> T:
         store = open_store(settings.store_url.get_secret_value())
-        if not store.exists:  # the server makes a database; a command on one that never was is a mistake
+        if not store.exists:  # only the server creates a database
             raise ConfigError(f"CANOPY_STORE_URL: there is no database yet ({store.description}).")
         await store.start()
         try:
@@ -93,5 +93,5 @@ def with_store[T](settings: Settings, work: Callable[[Any], Coroutine[Any, Any, 
 
 
 def pluralize(n: int, noun: str) -> str:
-    """A number with its noun, such as `1 vote` and `1,200 votes`."""
+    """Return a number with its noun, such as `1 vote` and `1,200 votes`."""
     return f"{n:,} {noun}{'' if n == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""Rich's console, for tables and bars, without what a terminal obeys in the texts that it is given."""
+"""Rich's console for tables and progress bars, without control characters from texts."""
 
 from collections.abc import Iterable
 from typing import override
@@ -11,12 +11,12 @@ from canopy.cli.terminal import clean
 
 
 class Console(rich.console.Console):
-    """Texts are shown as they are: no markup, no guesses at what they mean, no control characters."""
+    """Shows texts as they are: without markup, highlighting or control characters."""
 
     def __init__(self, *, stderr: bool = False) -> None:
         super().__init__(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=True)
 
     @override
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        for segment in super().render(renderable, options):  # Rich's own control codes are segments of their own
+        for segment in super().render(renderable, options):  # Rich's own control codes are separate segments
             yield segment if segment.control else Segment(clean(segment.text), segment.style)

@@ -3,8 +3,7 @@
 import click
 
 from canopy.cli.evals_merge import merge
-from canopy.cli.evals_pipeline import gate, list_suites, publish
-from canopy.cli.evals_report import report
+from canopy.cli.evals_pipeline import gate, list_suites, publish, report
 from canopy.cli.evals_review import review
 from canopy.cli.evals_run import run
 from canopy.cli.evals_speed import speed

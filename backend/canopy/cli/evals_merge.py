@@ -27,7 +27,8 @@ def merge(export: BinaryIO, into: tuple[str, ...]) -> None:
     Example:
       curl -s http://127.0.0.1:8000/feedback/export | canopy evals merge - into canopy-evals/Summary/feedback_tests.yaml
     """
-    from canopy.evals.suites.editing import Document, save
+    from canopy.base.files import replace_file
+    from canopy.evals.suites.editing import Document
     from canopy.evals.suites.merge import created
     from canopy.evals.suites.merge import merge as merged
     from canopy.text.visible import excerpt
@@ -41,7 +42,7 @@ def merge(export: BinaryIO, into: tuple[str, ...]) -> None:
     document = Document.read(path) if path.exists() else None
     result = created(new) if document is None else merged(document, new)
     if document is None or result.text != document.text:
-        save(path, result.text)
+        replace_file(path, result.text.encode())
     filled = f" ({result.filled:,} filled in from the browser)" if result.filled else ""
     say(
         f"{path}: {result.added:,} added, {result.removed:,} removed, {result.kept:,} kept{filled}, "

@@ -1,4 +1,4 @@
-"""`canopy evals list`, `gate` and `publish`: what a pipeline needs before and after `canopy evals run`."""
+"""`canopy evals list`, `gate`, `report` and `publish`: the steps before and after `canopy evals run`."""
 
 from functools import partial
 from pathlib import Path
@@ -6,9 +6,8 @@ from pathlib import Path
 import click
 
 from canopy.cli.common import pluralize, read_settings, report_errors
+from canopy.cli.evals_run import EXIT_STATUS
 from canopy.cli.terminal import say, say_json
-
-_VERDICTS = {"passed": 0, "failed": 1, "undecided": 2}  # exit statuses, those of `canopy evals run`
 
 
 @click.command("list")
@@ -45,7 +44,7 @@ def gate(results: Path, show: str | None, *, as_json: bool) -> None:
       canopy evals gate reports/
       canopy evals gate reports/ --show pass_rate
     """
-    from canopy.evals.report.figures import figures
+    from canopy.evals.report.overview import figures
     from canopy.evals.results import load
 
     run = load(_file(results))
@@ -62,7 +61,37 @@ def gate(results: Path, show: str | None, *, as_json: bool) -> None:
         say(run.gate.sentence)
         for check in run.gate.checks:
             say(f"  {'held  ' if check.passed else 'missed'}  {check.sentence}")
-    click.get_current_context().exit(_VERDICTS[verdict])
+    click.get_current_context().exit(EXIT_STATUS[verdict])
+
+
+@click.command()
+@click.argument("results", type=click.Path(path_type=Path))
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The folder to write to.  [the one that RESULTS is in]",
+)
+@report_errors
+def report(results: Path, output: Path | None) -> None:
+    """Make report.html and junit.xml again from RESULTS, the results.json of a run.
+
+    For results that somebody sent, and for those of an older Canopy. Nothing is asked of a backend or a judge.
+
+    \b
+    Examples:
+      canopy evals report results.json
+      canopy evals report main/results.json -o /tmp/report
+    """
+    from canopy.evals.report import html, junit
+    from canopy.evals.results import load
+
+    run = load(results)
+    folder = output or results.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in (("report.html", html.render(run).encode()), ("junit.xml", junit.render(run))):
+        (folder / name).write_bytes(content)
+        say(folder / name)
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""How a run of evaluations goes, on standard error: a bar on a terminal, a line now and then elsewhere."""
+"""Progress of an evaluation run on standard error: a bar on a terminal, otherwise occasional lines."""
 
 import time
 from collections import Counter
@@ -14,7 +14,7 @@ _QUIET = 10.0  # seconds between two lines
 
 
 class Progress:
-    """A Watcher for people. Close it before something else is printed."""
+    """A Watcher that shows progress. Close it before printing anything else."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True)
@@ -31,7 +31,7 @@ class Progress:
         self._counts = Counter[str]()
         self._total = 0
         self._done = 0
-        self.begun = False  # there is a report from then on
+        self.begun = False  # from then on there is a report
         self._next_line = time.monotonic() + _QUIET
 
     def __enter__(self) -> Self:
@@ -45,23 +45,23 @@ class Progress:
         self.close()
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self._console.is_terminal:
             self._bar.stop()
 
     def note(self, sentence: str) -> None:
-        """Something that a person should know."""
+        """Show a sentence."""
         self._console.print(sentence)
 
     def begin(self, cases: int, known: int) -> None:
-        """So many cases will be done, of which so many are known from an earlier run."""
+        """Show how many cases will be run, and how many of them have results already."""
         self._total, self._done, self.begun = cases, known, True
         self._bar.update(self._task, total=cases, completed=known)
         if known:
             self.note(f"{known:,} of {cases:,} cases are done already.")
 
     def case(self, result: CaseResult) -> None:
-        """A case is done."""
+        """Show a case's result."""
         self._done += 1
         self._counts[result.status] += 1
         counts = ", ".join(f"{n:,} {status.replace('_', ' ')}" for status, n in sorted(self._counts.items()))

@@ -37,22 +37,22 @@ def review(file: Path, backend: str | None) -> None:
     from canopy.evals.suites.review import ReviewSession
 
     address = checked_url(backend, "--backend") if backend else None
-    sitting = ReviewSession.begin(file)
-    if not sitting.prompts:
+    session = ReviewSession.begin(file)
+    if not session.prompts:
         say(f"Nothing in {file} awaits review.")
         return
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise click.UsageError(
-            f"This needs a terminal to ask you in. {pluralize(len(sitting.prompts), 'case')} of {file} can also be "
+            f"This needs a terminal to ask you in. {pluralize(len(session.prompts), 'case')} of {file} can also be "
             "filled in with any editor (`expected_result`), or on the dashboard (/feedback, Export for Evaluation)."
         )
     answers = _known(address) if address else {}
     try:
-        _walk(sitting, answers)
+        _walk(session, answers)
     except click.Abort:
         say()
-    left = len(sitting.prompts) - len(sitting.written)
-    say(f"{pluralize(len(sitting.written), 'case')} reviewed and saved in {file}; {left:,} still to do.")
+    left = len(session.prompts) - len(session.written)
+    say(f"{pluralize(len(session.written), 'case')} reviewed and saved in {file}; {left:,} still to do.")
 
 
 def _known(backend: str) -> dict[str, list["ReviewedAnswer"]]:
@@ -64,18 +64,18 @@ def _known(backend: str) -> dict[str, list["ReviewedAnswer"]]:
         return bad_answers(http)
 
 
-def _walk(sitting: "ReviewSession", answers: dict[str, list["ReviewedAnswer"]]) -> None:
-    while (prompt := sitting.prompt) is not None:
+def _walk(session: "ReviewSession", answers: dict[str, list["ReviewedAnswer"]]) -> None:
+    while (prompt := session.prompt) is not None:
         known = answers.get(prompt, [])
-        _show(sitting, prompt, known)
+        _show(session, prompt, known)
         while True:
             match ask(_KEYS, "esbtq"):
-                case "e" if not _edit(sitting, prompt, known):
+                case "e" if not _edit(session, prompt, known):
                     continue
                 case "s":
-                    sitting.position += 1
+                    session.position += 1
                 case "b":
-                    sitting.position = max(sitting.position - 1, 0)
+                    session.position = max(session.position - 1, 0)
                 case "t":
                     page(_whole(prompt, known))
                 case "q":
@@ -83,14 +83,14 @@ def _walk(sitting: "ReviewSession", answers: dict[str, list["ReviewedAnswer"]]) 
             break
 
 
-def _show(sitting: "ReviewSession", prompt: str, answers: list["ReviewedAnswer"]) -> None:
-    heading = f"Case {sitting.position + 1:,} of {len(sitting.prompts):,}"
-    say(f"\n{style(heading, bold=True)}, {len(sitting.written):,} reviewed\n")
+def _show(session: "ReviewSession", prompt: str, answers: list["ReviewedAnswer"]) -> None:
+    heading = f"Case {session.position + 1:,} of {len(session.prompts):,}"
+    say(f"\n{style(heading, bold=True)}, {len(session.written):,} reviewed\n")
     say(_shortened(prompt))
     for answer in answers:
         say(f"\n{style(_verdict(answer), fg='red')}")
         say(_shortened(answer.text))
-    if (written := sitting.written.get(prompt)) is not None:
+    if (written := session.written.get(prompt)) is not None:
         say(f"\n{style('Expected, as you wrote', fg='green')}\n{_shortened(written)}")
     say()
 
@@ -100,16 +100,16 @@ def _verdict(answer: "ReviewedAnswer") -> str:
     return f"A bad answer ({why})" + (f": {answer.comment}" if answer.comment else "")
 
 
-def _edit(sitting: "ReviewSession", prompt: str, answers: list["ReviewedAnswer"]) -> bool:
-    """Let the person write, and save it. False: nothing was written, so the case is still there."""
-    before = sitting.written.get(prompt, "")
+def _edit(session: "ReviewSession", prompt: str, answers: list["ReviewedAnswer"]) -> bool:
+    """Let the person write an expected result, and save it. Returns False if nothing was written."""
+    before = session.written.get(prompt, "")
     edited = edit(before, f"\n\n{_RULE}\n\n{_whole(prompt, answers)}\n")
     expected = (edited or "").partition(_RULE)[0].strip()
     if not expected or expected == before:
         say("Nothing new was written.")
         return False
     try:
-        sitting.write(expected)
+        session.write(expected)
     except CanopyError as error:
         say(f"{error.sentence}\nYou wrote:\n\n{expected}\n")
         return False

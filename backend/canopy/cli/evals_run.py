@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from canopy.evals.results import Run
     from canopy.evals.run.runner import Options
 
-_STATUS = {"passed": 0, "failed": 1, "undecided": 2}
+EXIT_STATUS = {"passed": 0, "failed": 1, "undecided": 2}  # by the gate's verdict
 _COULD_NOT_RUN = 2
 
 
 def at_most_one(_: click.Context, param: click.Parameter, given: tuple[Path, ...]) -> Path | None:
-    """The value of an option that may be given once. Of two, one would be left out without a word."""
+    """Return the value of an option that may be given once. Raises BadParameter for more."""
     if len(given) > 1:
         raise click.BadParameter("Give one: a run is compared with one earlier run.", param=param)
     return given[0] if given else None
@@ -115,11 +115,11 @@ def run(**options: Any) -> None:
     if finished.gate is not None:
         if finished.gate.verdict != "passed":
             say(finished.gate.sentence, err=True)
-        sys.exit(_STATUS[finished.gate.verdict])
+        sys.exit(EXIT_STATUS[finished.gate.verdict])
 
 
 def _run(options: "Options", progress: "Progress") -> "Run":
-    """The run; ended by Ctrl-C or SIGTERM it says how to go on, and ends with the status that shells give these."""
+    """Run the evaluation; on Ctrl-C or SIGTERM say how to resume, and exit with the shells' status for the signal."""
     from canopy.evals.run import runner
 
     settings = read_settings()

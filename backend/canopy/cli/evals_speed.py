@@ -51,7 +51,7 @@ def speed(folder: Path, backend: str, timeout: float, output: Path | None, **opt
     from canopy.evals.run.backend import Backend, checked_url
 
     token = read_settings().evals_token
-    # Without retries: an answer at the second try took as long as both.
+    # Without retries, which would count as one long answer.
     client = Backend(
         checked_url(backend, "--backend"),
         token=token.get_secret_value() if token else None,

@@ -1,4 +1,4 @@
-"""What a run of evaluations found, on standard output."""
+"""Prints the summary of an evaluation run."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -17,12 +17,12 @@ _COLUMNS: dict[CaseStatus, str] = {
     "unscored": "no score",
     "awaiting_review": "awaiting review",
 }
-_LISTED = 20  # cases of one kind; the reports have all
+_LISTED = 20  # listed cases of each kind; the reports have all
 _EXCERPT = 60  # characters of a prompt
 
 
 def print_summary(run: Run, output: Path) -> None:
-    """One line per suite, the cases that need attention, what changed since the baseline, and the verdict."""
+    """Print one line per suite, the cases that need attention, changes since the baseline, and the verdict."""
     console = Console()
     table = Table(box=rich.box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.add_column("suite", overflow="fold")

@@ -15,7 +15,7 @@ from canopy.cli.terminal import say, say_json, style
 if TYPE_CHECKING:
     from canopy.experiments.report import ExperimentReport
 
-_LOOKS = 8  # rows in the picture of the interval
+_LOOKS = 8  # rows in the chart of the interval
 
 
 @click.group()
@@ -78,7 +78,7 @@ def report(experiment_id: str | None, *, as_json: bool) -> None:
 
 
 def _section(values: Path | None) -> str:
-    """Where the values have the prompts. What the votes prove can be read without values, too."""
+    """Return the values' section that holds the prompts; the usual one without readable values."""
     from canopy.config.loading import Config, content_of, load_config
 
     if values is not None:
@@ -89,7 +89,7 @@ def _section(values: Path | None) -> str:
 
 def _lines(report: "ExperimentReport") -> Iterable[str]:
     from canopy.base.clock import iso
-    from canopy.cli.pictures import bars, paragraph, title
+    from canopy.cli.text_charts import bars, paragraph, title
     from canopy.experiments.decision import percent
 
     it, decision, rule = report.experiment, report.decision, report.experiment.rule
@@ -129,7 +129,7 @@ def _lines(report: "ExperimentReport") -> Iterable[str]:
 
 
 def _course(report: "ExperimentReport") -> Iterable[str]:
-    from canopy.cli.pictures import Axis
+    from canopy.cli.text_charts import Axis
 
     if not report.trajectory:
         yield "  No decisive vote yet."
@@ -144,7 +144,7 @@ def _course(report: "ExperimentReport") -> Iterable[str]:
 
 
 def _others(ids: list[str]) -> Iterable[str]:
-    from canopy.cli.pictures import paragraph
+    from canopy.cli.text_charts import paragraph
 
     if ids:
         yield ""

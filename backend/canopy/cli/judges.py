@@ -157,7 +157,7 @@ async def _run(
 
 @contextmanager
 def _progress(budget: "Budget", *, shown: bool) -> Generator[Callable[[], None]]:
-    """A bar of the spent budget on a terminal; what it yields draws it anew."""
+    """Show a bar of the spent budget on a terminal; yields a function that redraws it."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from canopy.cli.console import Console
@@ -170,7 +170,7 @@ def _progress(budget: "Budget", *, shown: bool) -> Generator[Callable[[], None]]
 
 
 def _summary(judges: "Sequence[Judge]", tally: "JudgeRunTally", budget: "Budget", ended: "Ended") -> Iterable[str]:
-    from canopy.cli.pictures import bars, paragraph, title
+    from canopy.cli.text_charts import bars, paragraph, title
 
     for judge in judges:
         counts = tally.labels.get(judge.name, {})

@@ -11,10 +11,10 @@ import click
 from canopy import __version__
 from canopy.base.errors import ConfigError
 from canopy.cli.common import read_settings, report_errors
-from canopy.cli.stdio import lose_what_is_not_written
+from canopy.cli.stdio import ignore_output_failures
 from canopy.cli.terminal import say, style
 
-if TYPE_CHECKING:  # what a command doesn't use would take a third of its start
+if TYPE_CHECKING:  # importing these would take a third of a command's start
     from canopy.telemetry.events import Started
 
 
@@ -32,7 +32,7 @@ def serve() -> None:
 
     The log goes to standard output, one JSON object per line; on a terminal a short summary goes to standard error.
     """
-    # Imports make objects that stay. To look through them for garbage time and again takes a sixth of the start.
+    # Imported objects stay; collecting garbage among them repeatedly takes a sixth of the start.
     gc.set_threshold(20_000, 20, 100)
 
     from canopy.app import create_app
@@ -40,7 +40,7 @@ def serve() -> None:
     from canopy.telemetry import Logs
 
     settings = read_settings()
-    lose_what_is_not_written()
+    ignore_output_failures()
     logs = Logs(settings.log_level)
     logs.capture()
     application = create_app(settings, logs)

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from canopy.cli.terminal import say, say_json, style, watched
+from canopy.cli.terminal import say, say_json, style, with_progress
 
 if TYPE_CHECKING:
     from canopy.experiments.simulation import SimulatedRun, SimulationStep, Voters
     from canopy.stats.sequential import DecisionRule
 
-_LOOKS = 11  # rows in the picture of one run
+_LOOKS = 11  # rows in the chart of one run
 _ENDS = {
     "promote_b": "Prompt B is better",
     "keep_a": "Prompt A is better",
@@ -130,12 +130,12 @@ def simulate(
 
 
 def _watched(made: Iterable["SimulatedRun"], length: int, label: str) -> list["SimulatedRun"]:
-    with watched(made, length, f"{label:<34}") as bar:
+    with with_progress(made, length, f"{label:<34}") as bar:
         return list(bar)
 
 
 def _quantiles(runs: list["SimulatedRun"]) -> dict[str, int]:
-    """Ballots until the end of a run: what a tenth, half and nine tenths of the runs stay within."""
+    """Return the ballots within which a tenth, half and nine tenths of the runs end."""
     votes = sorted(run.votes for run in runs)
     return {name: votes[(len(votes) - 1) * tenths // 10] for name, tenths in (("p10", 1), ("median", 5), ("p90", 9))}
 
@@ -165,7 +165,7 @@ def _numbers(
 def _pictures(
     voters: "Voters", rule: "DecisionRule", runs: list["SimulatedRun"], null: list["SimulatedRun"], seed: int
 ) -> Iterable[str]:
-    from canopy.cli.pictures import bars, paragraph, title
+    from canopy.cli.text_charts import bars, paragraph, title
     from canopy.experiments.simulation import is_right, replay, shares, typical, winners_within
 
     index = typical(runs)
@@ -204,14 +204,14 @@ def _pictures(
 
 
 def _one_run(steps: list["SimulationStep"], voters: "Voters", rule: "DecisionRule") -> Iterable[str]:
-    from canopy.cli.pictures import Axis, paragraph
+    from canopy.cli.text_charts import Axis, paragraph
     from canopy.experiments.decision import decide
     from canopy.stats.sequential import confidence_sequence
 
     axis = Axis(voters.p)
     yield from axis.header("votes")
     first = min(5, len(steps))
-    # Looks at equal factors: it takes four times as many votes to halve the interval, at any time.
+    # Rows at equal ratios of votes: halving the interval always takes four times as many.
     factor = len(steps) / first
     looks = sorted({round(first * factor ** (row / (_LOOKS - 1))) for row in range(_LOOKS)})
     for n in looks:

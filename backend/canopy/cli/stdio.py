@@ -1,7 +1,7 @@
-"""Standard input, output and error as a command needs them, whatever became of them.
+"""Standard streams that tolerate closed, missing and full outputs.
 
-Whoever reads the output may go at any time (`| head`), may never have been there (`>&-`), or may have no room: the
-first two are no errors, and the third is one, said once. Python's own streams raise at each, at the very end as well.
+The reader of the output may leave at any time (`| head`), may be missing (`>&-`), or the disk may be full. The first
+two are no errors, and the third is reported once. Python's own streams raise in each case, even at exit.
 """
 
 import errno
@@ -16,9 +16,7 @@ _STANDARD = (0, 1, 2)
 
 
 class _Output(io.FileIO):
-    """Takes everything once the reader has gone. Of other failures the first one is raised, unless it `loses` what
-    can't be written.
-    """
+    """Discards writes once the reader has gone. Other failures are raised once, unless `loses` is true."""
 
     def __init__(self, fd: int, *, loses: bool) -> None:
         super().__init__(fd, "wb", closefd=False)
@@ -31,7 +29,7 @@ class _Output(io.FileIO):
         if self.is_over:
             return size
         try:
-            while (written := super().write(data)) is None:  # somebody made a pipe of it that doesn't wait
+            while (written := super().write(data)) is None:  # a non-blocking pipe
                 select.select([], [self], [])
         except OSError as error:
             self.is_over = error.errno == errno.EPIPE or not self.loses
@@ -41,48 +39,48 @@ class _Output(io.FileIO):
         return written
 
 
-# By descriptor, once they are taken over.
+# By file descriptor, once replaced.
 _raw: dict[int, _Output] = {}
 _texts: dict[int, io.TextIOWrapper] = {}
 
 
-def take_over() -> None:
-    """Put streams that bear all this in the place of Python's, unless a caller of the command has put its own there."""
+def replace_standard_streams() -> None:
+    """Replace Python's standard streams, unless the caller of the command has replaced them already."""
     for fd in _STANDARD:
         try:
             os.fstat(fd)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free, or the next file would have it
+            os.open(os.devnull, os.O_RDWR)  # occupies the lowest free descriptor, which the next opened file would get
     if sys.stdin is None:
         sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - a descriptor, and for good
     if sys.stdout is sys.__stdout__:
         sys.stdout = _text(1, sys.stdout, loses=False)
     if sys.stderr is sys.__stderr__:
-        sys.stderr = _text(2, sys.stderr, loses=True)  # there is nobody to tell
+        sys.stderr = _text(2, sys.stderr, loses=True)  # failures on standard error can't be reported
 
 
 def _text(fd: int, before: io.TextIOBase | None, *, loses: bool) -> io.TextIOWrapper:
     _raw[fd] = _Output(fd, loses=loses)
     encoding = getattr(before, "encoding", "utf-8")
-    # What another encoding has no sign for is shown as an escape.
+    # Characters that the encoding lacks are escaped.
     writer = io.BufferedWriter(_raw[fd])
     _texts[fd] = io.TextIOWrapper(writer, encoding, "backslashreplace", line_buffering=True)
     return _texts[fd]
 
 
-def finish() -> None:
-    """Write what still waits, and raise here what would otherwise be raised when nobody catches it."""
+def flush_streams() -> None:
+    """Flush the streams, raising errors here rather than at exit, where nobody catches them."""
     if 1 in _texts:
         _texts[1].flush()
 
 
-def lose_what_is_not_written() -> None:
-    """Go on although nobody keeps the output: a server's requests don't fail with its log."""
+def ignore_output_failures() -> None:
+    """Keep running if output can't be written: a server's requests must not fail with its log."""
     if 1 in _raw:
         _raw[1].loses = True
 
 
-def drop_the_rest() -> None:
-    """Write nothing more to standard output, which a stopped reader could hold up for ever."""
+def discard_output() -> None:
+    """Discard further standard output, because a stopped reader could block it for ever."""
     if 1 in _raw:
         _raw[1].is_over = True

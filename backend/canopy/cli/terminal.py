@@ -1,8 +1,8 @@
-"""Everything that the commands show people, which no text of a user, a model, a server or a file can turn against them.
+"""All output of the commands to people, with control characters made visible.
 
-A terminal obeys its control characters: they move the cursor over what stands there, rename the window, or let the
-terminal answer as if somebody typed. Marks of direction show a text in another order than it has. Here all become
-visible signs, also in what Click and the standard library say, and only `style` may colour.
+A terminal obeys control characters: they move the cursor, rename the window, or make the terminal answer as if somebody
+typed; marks of direction reorder text. Texts of users, models, servers and files may hold them. Here they become
+visible signs, also in what Click and the standard library print; only `style` may colour.
 """
 
 import io
@@ -21,19 +21,19 @@ from typing import Any, override
 import click
 
 from canopy.base.settings import addresses
-from canopy.cli.stdio import drop_the_rest, finish, take_over
+from canopy.cli.stdio import discard_output, flush_streams, replace_standard_streams
 from canopy.text import json_lines
 from canopy.text.addresses import keep_secret, without_credentials
 
-# Control characters but newline and tab, marks of direction, line and paragraph separators, and halves of characters.
+# Control characters but newline and tab, marks of direction, line and paragraph separators, lone surrogates.
 _OBEYED = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _PICTURES = 0x2400  # Unicode's pictures of the control characters, in their order
 _DELETE = 0x7F
-_OURS = f"\x1b{token_hex()}"  # the escape character of `style`, until it is shown: no text can guess it
+_OURS = f"\x1b{token_hex()}"  # stands for the escape character in the results of `style`; no text can guess it
 
 
 def clean(text: str) -> str:
-    """The text with what a terminal would obey as a visible sign, such as `␛` or `<U+202E>`."""
+    """Return the text with everything that a terminal would obey as a visible sign, such as `␛` or `<U+202E>`."""
     return _OBEYED.sub(lambda found: _visible(ord(found[0])), text.replace("\r\n", "\n"))
 
 
@@ -44,29 +44,29 @@ def _visible(code: int) -> str:
 
 
 def style(text: str, **how: Any) -> str:
-    """The text as `say` colours it; `how` as for `click.style`. What is styled can't be styled again."""
+    """Return the text styled for `say`; `how` are the parameters of `click.style`. It can't be styled again."""
     return click.style(clean(text), **how).replace("\x1b", _OURS)
 
 
 def say(text: object = "", *, err: bool = False, nl: bool = True) -> None:
-    """Show a text on standard output or, with `err`, on standard error. Colours go where there is no terminal."""
+    """Print a text to standard output or, with `err`, to standard error. Without a terminal colours are dropped."""
     click.echo("\x1b".join(map(clean, str(text).split(_OURS))), err=err, nl=nl)
 
 
 def say_json(value: Any) -> None:
-    """Show one line of JSON, for programs."""
+    """Print one line of JSON, for programs."""
     click.echo(json_lines.dump(value))
 
 
 def say_error(error: click.ClickException) -> None:
-    """Show what Click would show of an error, such as a sentence or how a command is used."""
+    """Print what Click would show of an error, such as a sentence or a command's usage."""
     shown = io.StringIO()
     error.show(shown)
     say(shown.getvalue(), err=True, nl=False)
 
 
 def os_sentence(error: OSError) -> str:
-    """What the system says of a file, or of whatever else it can't do."""
+    """Return the operating system's error as a sentence."""
     if not error.strerror:
         return without_credentials(str(error))
     place = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
@@ -74,12 +74,12 @@ def os_sentence(error: OSError) -> str:
 
 
 def say_traceback(_kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
-    """Show where a mistake in Canopy itself is. Takes what `sys.excepthook` takes."""
+    """Print an unexpected exception's traceback. Has the parameters of `sys.excepthook`."""
     say(without_credentials("".join(traceback.format_exception(error))), err=True, nl=False)
 
 
 def ask(question: str, answers: str) -> str:
-    """One of the letters in `answers`; the first for Enter. Raises click.Abort for Ctrl-C."""
+    """Return the letter of `answers` that the person types; the first for Enter. Raises click.Abort for Ctrl-C."""
     choice = click.Choice(answers)
     answer: str = click.prompt(clean(question), type=choice, default=answers[0], show_choices=False, show_default=False)
     return answer
@@ -91,12 +91,12 @@ def page(text: str) -> None:
 
 
 def edit(mine: str, below: str) -> str | None:
-    """What a person made of their own text in their editor, with another's below it; None where they didn't save it."""
+    """Open an editor with `mine` above `below`; return the person's text, or None if it was not saved."""
     return click.edit(mine + clean(below), extension=".txt")
 
 
-def watched[T](made: Iterable[T], length: int, label: str) -> AbstractContextManager[Iterable[T]]:
-    """The same items, with a bar on standard error for those that have come, if it is a terminal."""
+def with_progress[T](made: Iterable[T], length: int, label: str) -> AbstractContextManager[Iterable[T]]:
+    """Yield the same items, with a progress bar on standard error if that is a terminal."""
     hidden = not sys.stderr.isatty()
     return click.progressbar(made, length=length, label=clean(label), file=sys.stderr, hidden=hidden)
 
@@ -108,14 +108,14 @@ class _Libraries(logging.Handler):
 
 
 class Commands(click.Group):
-    """A command of commands, which shows errors, warnings and tracebacks by this module too."""
+    """A command group that prints errors, warnings and tracebacks by this module."""
 
     @override
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Run what the arguments name, and end the process with its status."""
-        take_over()
+        """Run the command in the arguments, and exit with its status."""
+        replace_standard_streams()
         sys.excepthook = say_traceback
-        logging.lastResort = _Libraries(logging.WARNING)  # what libraries say while no log is kept
+        logging.lastResort = _Libraries(logging.WARNING)  # for libraries' warnings while no log is configured
         logging.captureWarnings(True)
         for address in addresses():
             keep_secret(address)
@@ -123,15 +123,15 @@ class Commands(click.Group):
             try:
                 sys.exit(super().main(*args, **{**kwargs, "standalone_mode": False}))
             finally:
-                finish()
+                flush_streams()
         except click.ClickException as error:
             say_error(error)
             sys.exit(error.exit_code)
         except (click.Abort, KeyboardInterrupt) as error:
-            drop_the_rest()
+            discard_output()
             say("Aborted!", err=True)
             pressed = isinstance(error, KeyboardInterrupt) or isinstance(error.__cause__, KeyboardInterrupt)
             sys.exit(128 + signal.SIGINT if pressed else 1)
-        except OSError as error:  # of `--help` itself, as where there is no room for it
+        except OSError as error:  # from `--help` itself, such as on a full disk
             say_error(click.ClickException(os_sentence(error)))
             sys.exit(1)

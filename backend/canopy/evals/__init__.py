@@ -1,1 +1,1 @@
-"""Evaluations: suites of cases, what the backend answers to them, how that scores, and whether it is good enough."""
+"""Evaluations: suites of cases, a backend's answers to them, their scores, and a gate."""

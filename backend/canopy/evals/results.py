@@ -1,4 +1,4 @@
-"""What a run of the suites found: the records, which are also the JSON report (`results.json`)."""
+"""The records of an evaluation run, which are also its JSON report (`results.json`)."""
 
 from datetime import datetime
 from pathlib import Path
@@ -29,7 +29,7 @@ class _ResultRecord(BaseModel):
 
 
 class Score(_ResultRecord):
-    """One scorer's verdict on one answer. Without a value the scorer failed, which says nothing of the answer."""
+    """One scorer's score of one answer. Without a value the scorer failed, which says nothing of the answer."""
 
     scorer: str = Field(description="Its name in `scoring_params`, such as `llm-as-judge::base`.")
     value: float | None = Field(None, description="From 0 (worst) to 1 (best); null where the scorer failed.")
@@ -42,7 +42,7 @@ class Score(_ResultRecord):
 
 
 class TestedConfig(_ResultRecord):
-    """What gave an answer, as the backend told. A prompt's id is a hash of its text."""
+    """The configuration that produced an answer, as the backend reports it. Prompt ids are hashes of the text."""
 
     prompt_id: str | None = None
     model: str | None = None
@@ -51,7 +51,7 @@ class TestedConfig(_ResultRecord):
 
 
 class Attempt(_ResultRecord):
-    """One call of the backend for a case, and its scores. With `--repeat` a case has several."""
+    """One request to the backend for a case, and the answer's scores. With `--repeat` a case has several."""
 
     answer: str = Field(description="What the backend answered; empty or partial where `error` is set.")
     error: str | None = Field(None, description="Why this is no answer: the status, the error event, empty, truncated.")
@@ -68,7 +68,7 @@ class Attempt(_ResultRecord):
 
 
 class CaseResult(_ResultRecord):
-    """One case. Its id is a hash of endpoint and prompt: runs can be compared whatever the files are called."""
+    """One case. Its id is a hash of endpoint and prompt, so runs can be compared whatever the files' names."""
 
     id: str
     suite: str = Field(description="The suite's `name`.")
@@ -81,7 +81,7 @@ class CaseResult(_ResultRecord):
 
 
 class Target(_ResultRecord):
-    """What was evaluated: the backend's own account of it at the time of the run."""
+    """The backend that was evaluated, as it described itself at the time of the run."""
 
     url: str
     config_revision: str | None = None
@@ -92,7 +92,7 @@ class Target(_ResultRecord):
 
 
 class Change(_ResultRecord):
-    """What became of a case since the baseline."""
+    """How a case changed since the baseline."""
 
     id: str
     change: Literal["better", "worse", "same"] = Field(
@@ -105,7 +105,7 @@ class Change(_ResultRecord):
 
 
 class BaselineComparison(_ResultRecord):
-    """A run with its baseline, case by case. Rates are of the pairs: cases that passed or failed in both runs."""
+    """A run compared with its baseline. Rates are over pairs: cases that passed or failed in both runs."""
 
     baseline_id: str
     baseline_started_at: Moment
@@ -126,7 +126,7 @@ class BaselineComparison(_ResultRecord):
 
 
 class Check(_ResultRecord):
-    """One threshold and whether it held."""
+    """One threshold and whether it was met."""
 
     thresholds: str | None = Field(description="The file, relative to the folder that was run; null: the defaults.")
     name: str = Field(
@@ -139,7 +139,7 @@ class Check(_ResultRecord):
 
 
 class Gate(_ResultRecord):
-    """Whether the run is good enough."""
+    """The verdict on a run: whether it is good enough."""
 
     verdict: Literal["passed", "failed", "undecided"] = Field(
         description="`undecided`: too many cases have no score, or there is none to judge by."
@@ -149,7 +149,7 @@ class Gate(_ResultRecord):
 
 
 class Run(_ResultRecord):
-    """A whole run. `finished_at` is null in the report of one that was interrupted; `--resume` goes on with it."""
+    """A run. `finished_at` is null in the report of an interrupted run, which `--resume` continues."""
 
     schema_version: Literal[1, 2] = SCHEMA_VERSION
     id: str
@@ -169,7 +169,7 @@ class Run(_ResultRecord):
 
 
 def load(path: Path) -> Run:
-    """Read a `results.json`. Raises ConfigError where there is none, and where a newer Canopy wrote it."""
+    """Read a `results.json`. Raises ConfigError if there is none, or if a newer Canopy wrote it."""
     try:
         content = orjson.loads(yaml_loader.read_bytes(path, _LARGEST))
     except OSError as error:
@@ -191,5 +191,5 @@ def load(path: Path) -> Run:
 
 
 def is_unanswered(case: CaseResult) -> bool:
-    """Whether a case has no verdict because the backend was busy, refused or wasn't there."""
+    """Return whether a case has no verdict because the backend was busy, refused or unreachable."""
     return case.status == "unscored" and any(attempt.unanswered for attempt in case.attempts)

@@ -1,1 +1,1 @@
-"""Two variants of a prompt compared: who compares, what people prefer, what that proves, when to stop."""
+"""A/B experiments on prompts: assignment, ballots, statistics, and when to stop."""

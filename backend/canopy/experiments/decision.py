@@ -1,9 +1,9 @@
-"""When the votes are enough.
+"""Decides when an experiment has enough votes.
 
-One promise covers all decisions: whatever the truth is and however often one looks, a wrong one ever appears with
-probability alpha at most. Each direction therefore has half of alpha: Prompt B is better from E⁺ ≥ 2/alpha on, which
-happens only when the whole confidence sequence is above ½. With 1/alpha for each of two directions, equally good
-prompts would part by chance in 7.5 % of all experiments under the default rule, not in 5 %.
+One guarantee covers all decisions: whatever the truth is and however often one looks, the probability that a wrong
+decision ever appears is at most alpha. So each direction has half of alpha: Prompt B is better from E⁺ ≥ 2/alpha on,
+which implies that the whole confidence sequence is above ½. With 1/alpha for each of two directions, equally good
+prompts would be told apart by chance in 7.5 % of experiments under the default rule, not in 5 %.
 """
 
 from math import log, sqrt
@@ -13,7 +13,7 @@ from canopy.stats.sequential import DecisionRule, Evidence, confidence_sequence,
 
 type Status = Literal["collecting", "promote_b", "keep_a", "equivalent", "inconclusive"]
 
-# Below this many decisive votes the observed win rate says next to nothing about how long it will take.
+# With fewer decisive votes the observed win rate hardly predicts the duration.
 _FEWEST_FOR_ESTIMATE = 10
 _UPPER_QUARTILE = 0.6745  # of the normal distribution, in standard deviations
 
@@ -21,8 +21,8 @@ _UPPER_QUARTILE = 0.6745  # of the normal distribution, in standard deviations
 class Decision(NamedTuple):
     """What to do, given the votes so far.
 
-    It is about these counts alone. Stopping means that a person acts on it: the promise is on the first time that a
-    decision shows, and who collects on regardless can see the evidence shrink again and the decision go.
+    It is about these counts alone. The guarantee is on the first decision that appears, and acting on it is up to
+    people: if they collect on, the evidence can shrink again and the decision disappear.
     """
 
     status: Status
@@ -30,14 +30,14 @@ class Decision(NamedTuple):
     win_rate_b: float | None  # Prompt B's share of them; None without any
     interval: tuple[float, float]  # the confidence sequence of that rate
     evidence: Evidence
-    needed: float  # what `e_a` or `e_b` has to reach
-    more_votes: int | None  # decisive ones until a decision, see `more_votes`; 0 when there is one
-    sentence: str  # for who has to act
-    statistician: str  # for who wants to check
+    needed: float  # the threshold of `e_a` and `e_b`
+    more_votes: int | None  # estimated decisive votes until a decision, see `more_votes`; 0 when there is one
+    sentence: str  # for people who act on it
+    statistician: str  # for people who check it
 
 
 def decide(wins_a: int, wins_b: int, rule: DecisionRule) -> Decision:
-    """Decide by Prompt A's and Prompt B's wins, each voter counted once."""
+    """Decide by the wins of Prompt A and Prompt B, counting each voter once."""
     n = wins_a + wins_b
     reached = status(wins_a, wins_b, rule)
     interval = confidence_sequence(wins_b, wins_a, prior=rule.prior, alpha=rule.alpha)
@@ -57,7 +57,7 @@ def decide(wins_a: int, wins_b: int, rule: DecisionRule) -> Decision:
 
 
 def status(wins_a: float, wins_b: float, rule: DecisionRule) -> Status:
-    """What the counts say, without the rest of a decision. Fractions of votes are fine: estimates need them."""
+    """Return the decision's status alone. Counts may be fractional, which estimates need."""
     # E⁺ and E⁻ are 2 · E at most, so most looks need no more than E.
     if log_mixture(0.5, wins_b, wins_a, rule.prior) >= -log(rule.alpha):
         found = evidence(wins_b, wins_a, rule.prior)
@@ -170,7 +170,7 @@ def _statistician(n: int, interval: tuple[float, float], found: Evidence, rule: 
 
 
 def percent(share: float) -> str:
-    """A share for people: whole per cents, with a decimal where a whole one would read as a draw."""
+    """Return a share in whole percent, with a decimal where a whole number would read as a draw."""
     return f"{100 * share:.1f} %" if 0 < abs(share - 0.5) < 0.01 else f"{100 * share:.0f} %"
 
 
@@ -183,6 +183,6 @@ def _decided(n: int) -> str:
 
 
 def _rounded(more: int) -> int:
-    """Two digits: the estimate isn't better than that."""
+    """Round up to two digits, the precision of the estimate."""
     unit: int = 10 ** max(len(str(more)) - 2, 0)
     return -(-more // unit) * unit

@@ -1,7 +1,7 @@
-"""Synthetic voters against the real rule: how long a decision takes, and how often it is wrong.
+"""Simulates voters under the real decision rule: how long a decision takes, and how often it is wrong.
 
-Beside the rule runs what people do by habit: a two-sided z-test at level alpha, looked at after every vote from the
-tenth decisive one on, which names a winner the first time that it is significant.
+The usual habit is simulated beside it: a two-sided z-test at level alpha after every vote from the tenth decisive one
+on, which names a winner the first time that it is significant.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -13,11 +13,11 @@ from typing import Literal, NamedTuple
 from canopy.experiments.decision import Status, status
 from canopy.stats.sequential import DecisionRule
 
-Z_FIRST_LOOK = 10  # decisive votes before which even a habitual tester waits
+Z_FIRST_LOOK = 10  # decisive votes before the first z-test
 
 
 class Voters(NamedTuple):
-    """How people vote: each ballot is a tie or a win for one of the prompts, and independent of all others."""
+    """How people vote: each ballot is independently a tie or a win for one of the prompts."""
 
     p: float  # chance that a decisive vote is for Prompt B
     ties: float  # chance that a ballot is a tie
@@ -34,7 +34,7 @@ class SimulatedRun(NamedTuple):
 
 
 class SimulationStep(NamedTuple):
-    """Where a run stood after a decisive vote."""
+    """The counts after a decisive vote."""
 
     votes: int  # ballots, ties included
     wins_a: int
@@ -42,7 +42,7 @@ class SimulationStep(NamedTuple):
 
 
 class Boundaries(NamedTuple):
-    """What decides after n decisive votes, at index n, up to n_max. Both prompts have the same boundaries."""
+    """The wins that decide after n decisive votes, at index n. Both prompts have the same boundaries."""
 
     better: list[int]  # wins from which on the leading prompt is better
     level: list[int]  # wins of the trailing prompt from which on both are equivalent
@@ -50,9 +50,9 @@ class Boundaries(NamedTuple):
 
 
 def boundaries(rule: DecisionRule) -> Boundaries:
-    """The rule and the z-test as numbers of wins: to simulate is then to compare integers.
+    """Return the rule and the z-test as numbers of wins, so that a simulation only compares integers.
 
-    Where no number of wins is enough, the boundary is one that can't be reached.
+    Where no number of wins is enough, the boundary is unreachable.
     """
     critical = NormalDist().inv_cdf(1 - rule.alpha / 2)
     better, level, z = [1], [1], [1]
@@ -68,13 +68,13 @@ def boundaries(rule: DecisionRule) -> Boundaries:
 
 
 def simulate(voters: Voters, limits: Boundaries, runs: int, seed: int) -> Iterator[SimulatedRun]:
-    """Run experiments one after the other; the same seed gives the same runs."""
+    """Yield simulated experiments; the same seed gives the same runs."""
     for index in range(runs):
         yield _run(voters, limits, seed, index)
 
 
 def replay(voters: Voters, seed: int, index: int, n: int) -> list[SimulationStep]:
-    """The first `n` decisive votes of the run that `simulate` made as number `index`."""
+    """Return the first `n` decisive votes of run number `index` of `simulate`."""
     steps: list[SimulationStep] = []
     wins_b = 0
     for votes, ballot in enumerate(_ballots(voters, seed, index), start=1):
@@ -87,35 +87,35 @@ def replay(voters: Voters, seed: int, index: int, n: int) -> list[SimulationStep
 
 
 def shares(runs: Sequence[SimulatedRun]) -> dict[Status, float]:
-    """How the runs ended, as shares of all."""
+    """Return the share of runs by final status."""
     ends: tuple[Status, ...] = ("promote_b", "keep_a", "equivalent", "inconclusive")
     return {end: sum(run.status == end for run in runs) / len(runs) for end in ends}
 
 
 def is_right(reached: Status, p: float, rule: DecisionRule) -> bool | None:
-    """Whether a decision is true of the voters; None for one that claims nothing."""
+    """Return whether a decision is true of the voters; None for one that claims nothing."""
     claims = {"promote_b": p > 0.5, "keep_a": p < 0.5, "equivalent": abs(p - 0.5) < rule.delta}
     return claims.get(reached)
 
 
 def typical(runs: Sequence[SimulatedRun]) -> int:
-    """The number of the run in the middle, by length, of those with the most frequent end."""
+    """Return the index of the run of median length among those with the most frequent end."""
     frequent = max(shares(runs).items(), key=lambda item: item[1])[0]
     alike = sorted((run.votes, index) for index, run in enumerate(runs) if run.status == frequent)
     return alike[len(alike) // 2][1]
 
 
 def winners_within(runs: Sequence[SimulatedRun], votes: int) -> tuple[float, float]:
-    """The shares of runs in which the rule, and in which the z-test, named a winner within so many ballots."""
+    """Return the shares of runs in which the rule, and the z-test, named a winner within `votes` ballots."""
     by_rule = sum(run.status in {"promote_b", "keep_a"} and run.votes <= votes for run in runs)
     by_z = sum(run.z_winner is not None and run.z_votes <= votes for run in runs)
     return by_rule / len(runs), by_z / len(runs)
 
 
 def _first(holds: Callable[[int], bool], near: int, most: int) -> int:
-    """The lowest number up to `most` for which `holds`, as it does for all above; `most + 1` if there is none.
+    """Return the lowest number up to `most` for which `holds`, which is monotonic; `most + 1` if there is none.
 
-    From one vote to the next a boundary moves by a step or so: the search begins at the one before.
+    From one vote to the next a boundary moves by about one, so the search begins at `near`, the previous one.
     """
     first = min(near, most + 1)
     while first <= most and not holds(first):
@@ -126,7 +126,7 @@ def _first(holds: Callable[[int], bool], near: int, most: int) -> int:
 
 
 def _ballots(voters: Voters, seed: int, index: int) -> Iterator[bool | None]:
-    """Whether each ballot is for Prompt B; None for a tie."""
+    """Yield whether each ballot is for Prompt B; None for a tie."""
     draw = Random(f"{seed}/{index}").random  # noqa: S311 - repeatable on purpose, and no secret
     for_b = voters.ties + (1 - voters.ties) * voters.p
     while True:

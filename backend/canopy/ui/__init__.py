@@ -1,1 +1,1 @@
-"""The pages: templates, scripts, stylesheets, and the arithmetic behind the pictures. Knows no web framework."""
+"""The pages: templates, scripts, stylesheets, and charts' geometry. Independent of the web framework."""

@@ -1,4 +1,4 @@
-"""One line per prompt version, with how sure its satisfaction is."""
+"""Satisfaction by prompt version, with its uncertainty."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from canopy.store.feedback.query import FeedbackCount
 
 @dataclass(frozen=True, slots=True)
 class PromptVersion:
-    """What one prompt text on one model earned."""
+    """The votes on one prompt text with one model."""
 
     prompt_id: str | None
     model: str | None
@@ -20,7 +20,7 @@ class PromptVersion:
 
 
 def prompt_versions(counts: Iterable[FeedbackCount], texts: Mapping[str, str]) -> list[PromptVersion]:
-    """One line per prompt and model, most votes first."""
+    """Return one entry per prompt and model, most votes first."""
     versions = [
         PromptVersion(
             prompt_id=prompt_id,

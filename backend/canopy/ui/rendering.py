@@ -1,4 +1,4 @@
-"""Templates to HTML, and the static files that the pages load."""
+"""Renders templates to HTML and serves the static files of the pages."""
 
 import hashlib
 from collections.abc import Mapping
@@ -36,10 +36,10 @@ class Asset:
 
 
 class Renderer:
-    """Renders the pages. Everything is escaped, and a name that a template doesn't get is an error.
+    """Renders the pages. Everything is escaped, and a missing variable is an error.
 
-    `version` is a hash of all static files. It is a folder in their addresses, so that they may be cached for ever and
-    the script's imports, which are relative, need no build step to be up to date.
+    `version` is a hash of all static files. It is a folder in their URLs, so that they can be cached for ever and the
+    scripts' relative imports need no build step.
     """
 
     def __init__(self) -> None:
@@ -89,7 +89,7 @@ def _hash(content: bytes) -> str:
 
 
 def _moment(microseconds: int) -> Markup:
-    """A time for people, with the exact one for programs."""
+    """Return a time for people, with the exact one for programs."""
     at = datetime.fromtimestamp(microseconds // 1_000_000, UTC)
     return Markup('<time datetime="{}">{}</time>').format(iso(microseconds), f"{at.day} {at:%b %Y, %H:%M} UTC")
 
@@ -103,20 +103,20 @@ def _percent(share: float | None) -> str:
 
 
 def _coded(sentence: str) -> Markup:
-    """A sentence with what stands between backticks as code."""
+    """Return a sentence with its backticked parts as code."""
     plain, *pieces = sentence.split("`")
     code = Markup("<code>{}</code>")
     return Markup("").join([plain, *(piece if index % 2 else code.format(piece) for index, piece in enumerate(pieces))])
 
 
 def _words(name: str) -> str:
-    """`too_long` as `Too long`."""
+    """Return `too_long` as `Too long`."""
     spaced = name.replace("_", " ").replace("-", " ").strip()
     return spaced[:1].upper() + spaced[1:] or name
 
 
 def _short_id(identifier: str) -> str:
-    """The first eight characters after the algorithm of a content hash."""
+    """Return the first eight characters of a content hash, after its algorithm."""
     return identifier.rpartition(":")[2][:8]
 
 
@@ -132,7 +132,7 @@ def _rating(feedback: Feedback | PersonVote) -> str:
 
 
 def _whole(feedback: Feedback) -> bool:
-    """Whether the texts of an entry are all there, rather than their beginnings."""
+    """Return whether an entry's texts are complete, not excerpts."""
     conversation = feedback.messages is not None or feedback.feature != CHAT.name or feedback.generation_id is None
     return (
         conversation

@@ -1,8 +1,8 @@
-"""Satisfaction over time as a picture: where everything goes.
+"""The geometry of the chart of satisfaction over time.
 
-Two panels share one time axis: above, the share of positive votes; below, the votes themselves as stacked bars.
-Horizontal places are percentages of the picture's width and vertical ones are pixels, so that the picture fits every
-screen while its text keeps its size.
+Two panels share one time axis: above, the share of positive votes; below, the votes as stacked bars. Horizontal
+positions are percentages of the width and vertical ones are pixels, so that the chart fits every screen while its text
+keeps its size.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,11 +24,11 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """One bar: its time, its votes and its place."""
+    """One bar: its time, its votes and its position."""
 
     label: str  # such as `3 Sep 2026`
     tally: Tally
-    left: float  # per cent of the width, as every x here
+    left: float  # percent of the width, as every x here
     width: float
     middle: float
     positive_height: float  # pixels
@@ -40,7 +40,7 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class LineSegment:
-    """A piece of the satisfaction line between two buckets with votes."""
+    """A segment of the satisfaction line between two buckets with votes."""
 
     x1: float
     y1: float
@@ -50,19 +50,19 @@ class LineSegment:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A label on an axis; `minor` ones make room on small screens."""
+    """A label on an axis; `minor` ones are hidden on small screens."""
 
     at: float
     label: str
     minor: bool = False
 
 
-_LEAD = 31 * 86_400_000_000  # microseconds that are drawn before the first vote, where the range begins earlier
+_LEAD = 31 * 86_400_000_000  # microseconds drawn before the first vote when the range begins earlier
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """The whole picture."""
+    """The whole chart."""
 
     unit: str  # `hour`, `day`, `week` or `month`
     first: str
@@ -75,10 +75,10 @@ class Chart:
 
 
 def satisfaction_chart(counts: Sequence[HourCount], now: int, since: int | None, until: int | None) -> Chart | None:
-    """Draw the votes from `since` to `until` (microseconds, as `now`); None when there are none.
+    """Lay out the votes from `since` to `until` (microseconds, as `now`); None if there are none.
 
-    An open start is the first vote's, an open end is now; a short range becomes at least a day. Of a range that reaches
-    far before the first vote or beyond now, only the part near the votes is drawn.
+    An open start is the first vote, an open end is now; a short range is extended to a day. Of a range that begins long
+    before the first vote or ends after now, only the part near the votes is drawn.
     """
     by_hour = tally(counts, lambda it: it.hour)
     if not by_hour:
@@ -169,7 +169,7 @@ def _segments(buckets: list[Bucket]) -> list[LineSegment]:
 
 
 def _top(tallies: Iterable[Tally]) -> int:
-    """The even, round number at which the bars' axis ends."""
+    """Return the even, round number at which the bars' axis ends."""
     most = max(votes.positive + votes.negative for votes in tallies)
     magnitude: int = 10 ** int(log10(max(most, 1)))
     return next(top for step in (1, 2, 4, 6, 8, 10) if (top := step * magnitude) >= max(most, 2))

@@ -1,7 +1,7 @@
-"""The win rate of Prompt B and its interval as a picture: where everything goes.
+"""The geometry of the chart of Prompt B's win rate and its interval.
 
-Horizontal places are percentages of the picture's width and vertical ones are pixels, as in `chart`. The band alone is
-drawn in a picture of its own that is 100 units wide and stretches, because a polygon takes no percentages.
+Horizontal positions are percentages of the width and vertical ones are pixels, as in `satisfaction_chart`. Only the
+band is drawn in a nested, stretched SVG that is 100 units wide, because a polygon takes no percentages.
 """
 
 from collections.abc import Sequence
@@ -20,24 +20,24 @@ _LABELS = 6  # on the axis of votes, at most
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """One look at the votes, with its place. The dot is at `y`, its interval from `high_y` down to `low_y`."""
+    """One point with its position: the dot at `y`, its interval from `high_y` down to `low_y`."""
 
     n: int
     timestamp: int
     win_rate: float
     low: float
     high: float
-    x: float  # per cent of the width, as every x here
+    x: float  # percent of the width, as every x here
     y: float
     low_y: float
     high_y: float
-    hit_x: float  # where pointing means this spot
+    hit_x: float  # the area in which the pointer selects this point
     hit_width: float
 
 
 @dataclass(frozen=True, slots=True)
 class WinRateChart:
-    """The whole picture."""
+    """The whole chart."""
 
     spots: list[Spot]
     band: str  # the points of the interval's polygon
@@ -50,9 +50,9 @@ class WinRateChart:
 
 
 def win_rate_chart(trajectory: Sequence[Point], delta: float) -> WinRateChart | None:
-    """Draw the trajectory over the number of decisive votes; None without such a vote.
+    """Lay out the trajectory over the number of decisive votes; None without any.
 
-    Before the first one nothing is known: the band begins as wide as the picture.
+    Before the first vote nothing is known, so the band begins at full height.
     """
     points = [(point, point.win_rate) for point in trajectory if point.n and point.win_rate is not None]
     if not points:

@@ -1,1 +1,1 @@
-"""Where reports of runs are sent."""
+"""Uploads and publishes the reports of runs."""

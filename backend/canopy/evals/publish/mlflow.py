@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from canopy.base.errors import PublishError
-from canopy.evals.report.figures import figures
+from canopy.evals.report.overview import figures
 from canopy.evals.results import Run
 from canopy.mlflow.client import MlflowClient, MlflowError
 from canopy.mlflow.runs import MlflowRuns

@@ -1,7 +1,7 @@
-"""A run's reports in object storage: S3, or a server that speaks its API.
+"""Uploads a run's reports to object storage: S3 or a server with its API.
 
-The library reads the usual variables: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, and AWS_ENDPOINT_URL for a
-server that isn't Amazon's. A pod without keys uses its identity.
+The library reads the usual variables: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, and AWS_ENDPOINT_URL for
+servers other than Amazon's. A pod without keys uses its identity.
 """
 
 import mimetypes
@@ -18,19 +18,19 @@ from canopy.base.errors import ConfigError, PublishError
 from canopy.base.settings import storage_address
 from canopy.outgoing.proxies import passed_by, proxy_for
 
-if TYPE_CHECKING:  # a type of its stubs, which isn't there at run time
+if TYPE_CHECKING:  # a type of the stubs, which don't exist at run time
     from obstore.store import ClientConfig
 
 _ADDRESS = re.compile(r"s3://[a-z0-9.-]+(/[^\s?#@]*)?")
 _ATTEMPT = timedelta(seconds=30)
-_PATIENCE = timedelta(minutes=2)  # with a storage that is restarted
+_PATIENCE = timedelta(minutes=2)  # long enough for a restart of the storage
 
 
 def upload(folder: Path, address: str, run_id: str) -> str:
-    """Copy the files of `folder` below `address` (`s3://BUCKET/PREFIX`), in a folder named after the run; its address.
+    """Copy the files of `folder` to a folder named after the run below `address`, such as `s3://BUCKET/PREFIX`.
 
-    The same run again replaces what it uploaded before. Raises ConfigError for an address that is none, PublishError
-    when the storage refuses or can't be reached.
+    Returns its URL. The same run again replaces its earlier upload. Raises ConfigError for a malformed address, and
+    PublishError when the storage refuses or can't be reached.
     """
     if not _ADDRESS.fullmatch(address):
         raise ConfigError(
@@ -39,7 +39,7 @@ def upload(folder: Path, address: str, run_id: str) -> str:
     place = f"{address.rstrip('/')}/{run_id}"
     store = from_url(
         place,
-        # An http:// endpoint is one that the operator has set.
+        # Only an operator can have set an http:// endpoint.
         client_options={"allow_http": True, "timeout": _ATTEMPT, **_proxies()},
         retry_config={"max_retries": 5, "retry_timeout": _PATIENCE},
     )
@@ -50,7 +50,7 @@ def upload(folder: Path, address: str, run_id: str) -> str:
                 store,
                 file.relative_to(folder).as_posix(),
                 file,
-                attributes={"Content-Type": kind or "application/octet-stream"},  # a browser shows the page
+                attributes={"Content-Type": kind or "application/octet-stream"},  # so that a browser shows the page
             )
         except (BaseError, OSError) as error:
             raise PublishError(f"{place}: {_said(error)}") from error
@@ -58,7 +58,7 @@ def upload(folder: Path, address: str, run_id: str) -> str:
 
 
 def _proxies() -> "ClientConfig":
-    """What the library doesn't find by itself. Raises PublishError for a proxy that it can't use."""
+    """Return options for proxies, which the library doesn't read itself. Raises PublishError for unusable ones."""
     address = storage_address()
     if (proxy_for(address) or "").startswith("socks"):
         raise PublishError("Uploads can't go through a SOCKS proxy (ALL_PROXY): name the storage's host in NO_PROXY.")
@@ -67,7 +67,7 @@ def _proxies() -> "ClientConfig":
 
 
 def _said(error: Exception) -> str:
-    """Why it failed, without what the library or the server adds for developers."""
+    """Return why it failed, without the details that the library or the server adds for developers."""
     if code := re.search(r"<Code>(\w+)</Code>", str(error)):
         return f"the storage refuses ({code[1]})."
     if redirect := re.search(r"status code: (3\d\d)", str(error)):

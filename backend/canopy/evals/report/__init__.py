@@ -1,1 +1,1 @@
-"""What a run found, for people and machines."""
+"""Reports of a run, for people and machines."""

@@ -1,9 +1,9 @@
-"""What a run comes to, in a sentence."""
+"""Summarizes a run in a sentence."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-from canopy.evals.report.totals import Overview
+from canopy.evals.report.overview import Overview
 from canopy.evals.results import Run, is_unanswered
 
 type Mood = Literal["positive", "neutral", "negative"]
@@ -11,7 +11,7 @@ type Mood = Literal["positive", "neutral", "negative"]
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """`notes` are the sentences that explain it."""
+    """A label, its colour and a sentence on the run; `notes` are sentences that explain it."""
 
     label: str
     mood: Mood
@@ -27,7 +27,7 @@ _LABELS: dict[str, tuple[str, Mood]] = {
 
 
 def headline(run: Run, numbers: Overview) -> Headline:
-    """The gate's word where there is one, else what was counted."""
+    """Return the gate's verdict as a headline; without a gate, what was counted."""
     if run.gate is not None:
         label, mood = _LABELS[run.gate.verdict]
         return Headline(label, mood, run.gate.sentence, _open_ends(run, numbers))

@@ -1,7 +1,7 @@
-"""A run as one HTML page that needs nothing else: no server, no other file, no request to anywhere.
+"""Renders a run as one self-contained HTML page that requests nothing.
 
-Everything from the run is escaped; and were something not, the page's own policy lets nothing run but its script and
-load nothing at all.
+Everything from the run is escaped. Should something not be, the page's Content-Security-Policy runs only its own script
+and loads nothing.
 """
 
 import base64
@@ -17,21 +17,21 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from canopy.evals.report.headline import headline
-from canopy.evals.report.totals import overview
+from canopy.evals.report.overview import overview
 from canopy.evals.results import CaseResult, CaseStatus, Change, Run
 from canopy.stats.intervals import percent, percent_bounds
 from canopy.text.difference import difference
 from canopy.text.visible import excerpt, visible
 
 _ORDER: tuple[CaseStatus, ...] = ("failed", "unscored", "awaiting_review", "passed")
-# The pages' look, read as data: there is one, and nothing here depends on the pages' code.
+# The UI's stylesheets, read as files: evaluations depend on no code of the UI.
 _TEMPLATES = ("evals/templates", "ui/templates")
 _STYLES = ("ui/static/canopy.css", "ui/static/dashboard.css", "evals/templates/report.css")
 
 
 @dataclass(frozen=True, slots=True)
 class _PageEntry:
-    """A case as the page lists it. `not_passed` are the places of the scorers that let an answer fail, or failed."""
+    """A case in the page's list. `not_passed` are the indexes of scorers that failed an answer, or failed to score."""
 
     case: CaseResult
     change: Change | None
@@ -39,7 +39,7 @@ class _PageEntry:
 
 
 def render(run: Run) -> str:
-    """The page, to be written as UTF-8."""
+    """Return the page, to be written as UTF-8."""
     style = "".join(map(_read, _STYLES))
     script = _read("evals/templates/report.js")
     numbers = overview(run)
@@ -65,7 +65,7 @@ def render(run: Run) -> str:
 
 
 def _entries(run: Run, scorers: list[str]) -> list[_PageEntry]:
-    """What needs attention first: failures before the rest, and what got worse before what was bad already."""
+    """Return the cases by urgency: failures first, and among them what got worse since the baseline."""
     changes = {change.id: change for change in run.comparison.changes} if run.comparison else {}
     entries = [
         _PageEntry(
@@ -113,7 +113,7 @@ def _read(path: str) -> str:
 
 
 def _policy(style: str, script: str) -> str:
-    """The Content-Security-Policy: nothing but what stands in the page, recognized by its hash."""
+    """Return the Content-Security-Policy: only the page's own style and script, by their hashes."""
     style_hash, script_hash = (
         base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script)
     )
@@ -124,7 +124,7 @@ def _policy(style: str, script: str) -> str:
 
 
 def _shown(value: Any) -> Any:
-    """What a template prints: a text with its control characters as signs, everything else as it is."""
+    """Return what a template prints: texts with visible control characters, everything else unchanged."""
     return visible(value) if type(value) is str else value
 
 
@@ -134,7 +134,7 @@ def _moment(text: str) -> str:
 
 
 def _points(change: float) -> str:
-    """A change of a rate, such as `+8`, with a minus that is one."""
+    """Return a change of a rate in points, such as `+8`, with a real minus sign."""
     return f"{round(100 * change):+d}".replace("-", "\N{MINUS SIGN}")
 
 
@@ -143,7 +143,7 @@ def _seconds(value: float) -> str:
 
 
 def _took(run: Run) -> str | None:
-    """How long the run took, in words; None when it was interrupted."""
+    """Return the run's duration in words; None if it was interrupted."""
     if run.finished_at is None:
         return None
     seconds = round((datetime.fromisoformat(run.finished_at) - datetime.fromisoformat(run.started_at)).total_seconds())

@@ -1,7 +1,7 @@
-"""A run as JUnit XML, the report that CI systems show: one test suite per file, one test per case.
+"""Renders a run as JUnit XML for CI systems: one test suite per file, one test per case.
 
-The format has no standard. What is written here is the common ground of Jenkins, GitLab and the readers for GitHub:
-https://github.com/testmoapp/junitxml, which describes it.
+The format has no standard. This is the common ground of Jenkins, GitLab and the readers for GitHub, as described by
+https://github.com/testmoapp/junitxml.
 """
 
 from collections.abc import Iterable
@@ -11,16 +11,16 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from canopy.evals.results import Attempt, CaseResult, Run, Score
 from canopy.text.visible import excerpt, visible
 
-_NAME = 100  # characters of a prompt that a CI shows as the test's name
+_NAME = 100  # characters of a prompt in the test's name
 
 
 def render(run: Run) -> bytes:
-    """The report as UTF-8.
+    """Return the report as UTF-8.
 
-    Failed cases are failures, cases that no scorer could judge are errors, and those awaiting review are skipped.
+    Failed cases are failures, unscored cases are errors, and cases that await review are skipped.
     """
     root = Element("testsuites", {"name": "canopy evals", **_counts(run.cases)})
-    by_file = groupby(sorted(run.cases, key=lambda case: case.file), key=lambda case: case.file)  # keeps their order
+    by_file = groupby(sorted(run.cases, key=lambda case: case.file), key=lambda case: case.file)  # stable within a file
     for file, group in by_file:
         cases = list(group)
         about = {"name": visible(file), "timestamp": run.started_at}
@@ -57,7 +57,7 @@ def _facts(run: Run) -> Iterable[tuple[str, str]]:
 
 
 def _add(suite: Element, case: CaseResult) -> None:
-    # A CI knows a test again by class and name, so the name ends in a piece of the id, after what people recognize.
+    # CI systems identify a test by class and name, so the name ends with a part of the case's id.
     name = f"{excerpt(visible(case.prompt), _NAME)} [{case.id[-8:]}]"
     test = SubElement(suite, "testcase", classname=visible(case.suite), name=name, time=_seconds([case]))
     reason = visible(case.reason or "")
@@ -73,7 +73,7 @@ def _add(suite: Element, case: CaseResult) -> None:
 
 
 def _account(case: CaseResult) -> str:
-    """What happened, as text."""
+    """Return what happened in the case's attempts, as text."""
     parts = [case.reason or "", f"Expected:\n{case.expected_result}"]
     for number, attempt in enumerate(case.attempts, 1):
         title = "Generated" if len(case.attempts) == 1 else f"Generated, attempt {number} of {len(case.attempts)}"

@@ -1,1 +1,1 @@
-"""A run of the suites: backend, scorers, baseline, gate."""
+"""Runs suites against a backend: requests, scores, baseline, gate."""

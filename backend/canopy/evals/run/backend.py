@@ -1,4 +1,4 @@
-"""The backend under test, called as its clients call it."""
+"""A client of the backend under test, which it calls like any client."""
 
 import asyncio
 import random
@@ -24,19 +24,19 @@ from canopy.outgoing.clients import async_client
 
 _PEER = Peer("the backend", "--backend")
 _CONNECT_TIMEOUT = 10.0  # seconds
-_LAST_PORT = 65_535  # httpx takes any number
+_LAST_PORT = 65_535  # httpx accepts any number
 _FIRST_PAUSE = 0.5  # seconds before the first retry; each further pause is twice as long
 _LONGEST_PAUSE = 30.0
-_PURPOSE = {"X-Canopy-Purpose": "evaluation"}  # so that nothing of it counts as a user's
-PATIENCE = 900.0  # seconds that one question may wait in all for a backend that says how long
+_PURPOSE = {"X-Canopy-Purpose": "evaluation"}  # keeps it out of users' statistics
+PATIENCE = 900.0  # seconds that a request may wait in total for a busy backend that names a time
 
 
 def checked_url(url: str, option: str) -> str:
-    """The URL, if it is one of a server. Raises ConfigError for secrets in it: reports name the URL."""
+    """Return the URL of a server. Raises ConfigError if it is none or holds secrets: reports show it."""
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL:
-        raise ConfigError(f"{option} is no URL.") from None  # its text quotes the URL
+        raise ConfigError(f"{option} is no URL.") from None  # the cause's text quotes the URL
     if parsed.scheme not in ("http", "https") or not parsed.host or (parsed.port or 0) > _LAST_PORT:
         raise ConfigError(f"{option} must be a URL such as http://127.0.0.1:8000.")
     if parsed.userinfo or parsed.query or parsed.fragment or "@" in url:
@@ -58,16 +58,16 @@ class _Reply:
     output_tokens: int | None = None
     tested: TestedConfig | None = None
     done: bool = False
-    of_the_answer: bool = False  # whether the reason why there is no good one is the text's or the answer's own
+    of_the_answer: bool = False  # whether an error is about the text or the answer
 
     def finish(self, event: dict[str, Any]) -> None:
-        """Take in the `done` event."""
+        """Record the `done` event."""
         self.done = True
         self.request_id = event.get("request_id") or self.request_id
         self.generation_id = event.get("generation_id")
-        if isinstance(response := event.get("response"), str):  # some of the deltas were the model's thoughts
+        if isinstance(response := event.get("response"), str):  # replaces deltas that included the model's reasoning
             self.texts = [response]
-        with suppress(ValidationError):  # another backend's word, or a newer Canopy's
+        with suppress(ValidationError):  # another backend's format, or a newer Canopy's
             self.tested = TestedConfig.model_validate(event["evaluation"]) if "evaluation" in event else None
         usage = event.get("usage")
         self.output_tokens = usage.get("output_tokens") if isinstance(usage, dict) else None
@@ -87,7 +87,7 @@ class _Reply:
 
 
 class _BusyError(Exception):
-    """Asking again may help, after so many seconds if the backend said so."""
+    """Asking again may help, after `after` seconds if the backend named a time."""
 
     def __init__(self, attempt: Attempt, after: float | None = None, *, unreachable: bool = False) -> None:
         super().__init__()
@@ -97,18 +97,18 @@ class _BusyError(Exception):
 
 
 class RefusedError(ConfigError):
-    """The backend doesn't let this client in: no question would be answered."""
+    """The backend refuses this client, so no request can succeed."""
 
 
 def _say_nothing(_sentence: str) -> None:
-    """Nobody wants to hear of it."""
+    """Ignore the sentence."""
 
 
 class Backend:
     """A client of one backend.
 
-    `timeout` is for a whole answer, in seconds. A question is asked again `retries` times where the backend doesn't say
-    when, and for `patience` seconds where it does; `tell` hears of such waits.
+    `timeout` is for a whole answer, in seconds. A request is retried up to `retries` times if the backend names no time
+    to retry, and for `patience` seconds if it does; `tell` is called with a sentence on such waits.
     """
 
     def __init__(
@@ -127,8 +127,8 @@ class Backend:
         self._patience = patience
         self._tell = tell
         self._has_token = bool(token)
-        self._warned = False  # whether it has been told that the backend doesn't take these for evaluations
-        self._open_at = 0.0  # on the monotonic clock: until then nobody asks, since one was told to wait
+        self._warned = False  # whether the warning of `_check_marked` was given
+        self._open_at = 0.0  # on the monotonic clock: no request starts before, as the backend named a time
         self._client = async_client(
             url,
             token=token,
@@ -145,9 +145,9 @@ class Backend:
         await self._client.aclose()
 
     async def target(self) -> Target:
-        """The backend's own account of itself, as far as it gives one.
+        """Return the backend's description of itself, as far as it gives one.
 
-        Raises ConfigError when it can't be reached, and where it fails to answer.
+        Raises ConfigError when it can't be reached or fails.
         """
         try:
             return await self._patiently(self._target)
@@ -170,14 +170,14 @@ class Backend:
             details = orjson.loads(response.content)
             flags = {str(name): bool(flag["enabled"]) for name, flag in details["flags"].items()}
             return Target(url=self.url, config_revision=str(details["config_revision"]), flags=flags)
-        return Target(url=self.url)  # another backend, or one that doesn't tell everybody
+        return Target(url=self.url)  # another kind of backend, or one that requires a sign-in for that
 
     async def ask(self, endpoint: str, prompt: str) -> Attempt:
-        """The answer to a prompt, or why there is none.
+        """Return the answer to a prompt, or an attempt with the reason why there is none.
 
-        Asks again when the backend is busy (429, 503, 502 of a proxy) or the connection fails before an answer began.
-        What isn't answered for a reason that is neither the text's nor the answer's is `unanswered`. Raises
-        RefusedError where nobody is let in or Canopy isn't there, and ConfigError when the backend can't be reached.
+        Retries when the backend is busy (429, 503, a proxy's 502) or the connection fails before the answer begins. An
+        attempt is `unanswered` if the reason is about neither the text nor the answer. Raises RefusedError when the
+        client is refused or Canopy isn't there, and ConfigError when the backend can't be reached.
         """
         try:
             return await self._patiently(lambda: self._ask_once(endpoint, prompt))
@@ -187,7 +187,7 @@ class Backend:
             return busy.attempt
 
     async def _patiently[T](self, ask: Callable[[], Awaitable[T]]) -> T:
-        """What asking gives, again and again as long as that may help. Raises _BusyError where it didn't."""
+        """Call `ask` until it succeeds or retrying can't help. Raises the last _BusyError."""
         pause, tries, given_up_at = _FIRST_PAUSE, 0, time.monotonic() + self._patience
         while True:
             if self._retries:
@@ -209,16 +209,16 @@ class Backend:
 
     @property
     def waits(self) -> bool:
-        """Whether nobody asks for now, since the backend said so."""
+        """Return whether requests are held back because the backend named a time to retry."""
         return self._open_at > time.monotonic()
 
     async def _turn(self) -> None:
-        """Wait until the backend wants to be asked again. Not all who waited ask in the same moment."""
+        """Wait until the backend accepts requests again, plus a random delay to spread those that waited."""
         while (left := self._open_at - time.monotonic()) > 0:  # noqa: ASYNC110 - a time, no event, ends it
             await asyncio.sleep(left + random.uniform(0, min(1.0, left / 10)))  # noqa: S311 - no secret
 
     def _hold(self, seconds: float, reason: str) -> None:
-        """Let nobody ask for so long, and say so once."""
+        """Hold back all requests for `seconds`, and report it once."""
         until = time.monotonic() + seconds
         if not self.waits:
             self._tell(f"Waiting {seconds:,.0f} s, as the backend asks, and going on then. {reason}")
@@ -247,7 +247,7 @@ class Backend:
             return reply.attempt("The answer broke off: the connection failed.")
 
     async def _read(self, response: httpx.Response, reply: _Reply) -> str | None:
-        """Take the answer in; the reason why it is none, if so."""
+        """Read the answer into `reply`; return the reason if it is no good answer."""
         reply.request_id = response.headers.get("X-Request-Id")
         location, asked = response.headers.get("location"), str(response.url)
         if moved := redirection(response.status_code, location, asked, "--backend"):
@@ -282,7 +282,7 @@ class Backend:
         return None if "".join(reply.texts).strip() else "The answer is empty."
 
     def _check_marked(self, reply: _Reply) -> None:
-        """Say once where a Canopy takes these questions for a user's: judges, alerts and statistics count them then."""
+        """Warn once if the backend counts evaluations as users' requests, in judging, alerts and statistics."""
         if self._warned or reply.tested is not None or not reply.generation_id:
             return
         self._warned = True
@@ -302,9 +302,9 @@ def _busy(reply: _Reply, refusal: BackendRefusal, response: httpx.Response) -> _
 
 
 async def _events(response: httpx.Response) -> AsyncGenerator[dict[str, Any]]:
-    """The JSON objects of a stream whose events are one line each; like all clients of Canopy it skips what isn't one.
+    """Yield the JSON objects of a stream with one-line events; lines that are none are skipped.
 
-    Splits at line feeds alone: `aiter_lines` also splits at U+2028, which JSON may hold as it is.
+    Splits at line feeds only: `aiter_lines` also splits at U+2028, which JSON may hold raw.
     """
     rest = b""
     async for chunk in response.aiter_bytes():

@@ -1,4 +1,4 @@
-"""What a backend, or a proxy in front of it, says when it gives no answer, in sentences that end with what to do."""
+"""Explains a backend's or proxy's refusals in sentences that end with what to do."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import orjson
 
 from canopy.text.addresses import origin
 
-# Canopy's codes of the errors that are an answer, though no good one: the model answered without a word or what its
+# Canopy's error codes that count as (bad) answers: the model answered without a word or what its
 # server's filter stops, or the text itself is refused. Whatever else stands between a question and its answer (a server
 # that is down, slow, not set up or somebody else) says nothing of either.
 OF_THE_ANSWER = frozenset(
@@ -24,7 +24,7 @@ _PROXY_TOKEN = (
 
 @dataclass(frozen=True, slots=True)
 class BackendRefusal:
-    """A status other than 200, with the backend's own sentence and code where it has them."""
+    """A status other than 200, with the backend's own sentence and code if it sent them."""
 
     status: int
     code: str | None
@@ -32,7 +32,7 @@ class BackendRefusal:
 
     @classmethod
     def of(cls, status: int, body: bytes) -> "BackendRefusal":
-        """Read an answer's body as far as it is one of Canopy's."""
+        """Parse a response's body as far as it is Canopy's error format."""
         answer: Any = None
         with suppress(orjson.JSONDecodeError):
             answer = orjson.loads(body)
@@ -45,33 +45,36 @@ class BackendRefusal:
 
     @property
     def is_of_the_answer(self) -> bool:
-        """Whether it says something of the text or of the model's answer to it."""
+        """Return whether the error is about the text or the model's answer."""
         return self.code in OF_THE_ANSWER
 
     @property
     def is_final(self) -> bool:
-        """Whether every other question would be refused alike: nobody is let in, or Canopy is at another address."""
+        """Return whether every other request would be refused too."""
         return self.status in (*_AT_THE_DOOR, 407) or self.is_about_address
 
     @property
     def is_about_address(self) -> bool:
-        """Whether there is nothing to be asked at the address; a feature that is turned off is there."""
+        """Return whether there is no such route; a disabled feature is no such case."""
         return self.status in _NOTHING_THERE and self.code != "feature_disabled"
 
     @property
     def may_pass(self) -> bool:
-        """Whether asking again soon may help: the backend is busy, or what stands before it finds none for now."""
+        """Return whether retrying soon may help: the backend, or a proxy's upstream, is busy or missing."""
         return self.status in (429, 503) or (self.status == 502 and self.code is None)
 
     @property
     def sentence(self) -> str:
-        """What happened."""
+        """Return what happened, as a sentence."""
         code = f" ({self.code})" if self.code else ""
         detail = f": {self.detail}" if self.detail else ""
         return f"The backend answered with status {self.status}{code}{detail}".removesuffix(".") + "."
 
     def advice(self, asked: str, base: str, *, token: bool) -> str:
-        """What to do where it is final; `asked` is below `base`, the backend's. `token` says whether one was sent."""
+        """Return what to do about a final refusal of the URL `asked`, below the backend's URL `base`.
+
+        `token` tells whether a token was sent.
+        """
         if self.is_about_address:
             return _wrong_address(asked, base)
         if self.status == 407:
@@ -96,7 +99,7 @@ def _wrong_address(asked: str, base: str) -> str:
 
 
 def web_page(asked: str, *, token: bool) -> str:
-    """What is wrong where a web page answers, with status 200."""
+    """Return a sentence on a web page with status 200 in place of an answer."""
     return (
         f"The backend answered with a web page instead of text/event-stream: {_before(token=token)} "
         f"Or something else than Canopy is at {asked}."

@@ -1,4 +1,4 @@
-"""A run and its baseline, case by case. Pure."""
+"""Compares a run with its baseline, case by case."""
 
 from typing import Literal
 
@@ -7,11 +7,11 @@ from canopy.stats.paired import mcnemar, tango
 
 _SCORED = ("passed", "failed")
 _OTHER_RULES = " Scorers, their parameters or thresholds have changed since, which may be why."
-_NOTICEABLE = 1e-9  # a difference of two means below it is rounding
+_NOTICEABLE = 1e-9  # smaller differences of means are rounding errors
 
 
 def compare(baseline: Run, run: Run) -> BaselineComparison:
-    """What became of each case. Cases are the same where their ids are, whatever their files are called."""
+    """Return how each case changed. Cases are matched by id, whatever their files' names."""
     before = {case.id: case for case in baseline.cases}
     after = {case.id: case for case in run.cases}
     changes = [_change(before[case.id], case) for case in run.cases if case.id in before]
@@ -54,7 +54,7 @@ def _direction(
     before: CaseStatus, after: CaseStatus, value_before: float | None, value_after: float | None
 ) -> Literal["better", "worse", "same"]:
     if before not in _SCORED or after not in _SCORED:
-        return "same"  # what has no score can't be said to be better
+        return "same"  # without a score nothing is better
     if before != after:
         return "better" if after == "passed" else "worse"
     change = (value_after or 0) - (value_before or 0)
@@ -62,7 +62,7 @@ def _direction(
 
 
 def _value(case: CaseResult) -> float | None:
-    """The mean over attempts and deciding scorers; an attempt without an answer is worth nothing."""
+    """Return the mean over attempts and deciding scorers; an attempt without an answer counts as 0."""
     if case.status not in _SCORED:
         return None
     values = [0.0 for attempt in case.attempts if attempt.error]

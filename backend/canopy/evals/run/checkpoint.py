@@ -1,16 +1,16 @@
-"""The report while it is being made: on disk after every case, so that an interrupted run can go on."""
+"""Saves the report after every case, so that an interrupted run can be resumed."""
 
 import asyncio
-import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from canopy.base.errors import ConfigError
+from canopy.base.files import replace_file
 from canopy.evals.results import CaseResult, Run, TestedConfig
 from canopy.evals.suites.cases import EvalCase
 
-_SHARE = 9  # a save waits until this many times the duration of the last one have passed
+_SHARE = 9  # pause after a save, in multiples of its duration
 
 
 class Checkpoint:
@@ -21,22 +21,22 @@ class Checkpoint:
         self._run = run
         self._order = {case_id: number for number, case_id in enumerate(order)}
         self._results = {case.id: case for case in run.cases}
-        self._next_save = 0.0  # on the event loop's clock, which is the monotonic one
+        self._next_save = 0.0  # on the monotonic clock, which is the event loop's
         self._due: asyncio.TimerHandle | None = None
-        self._failure: OSError | None = None  # of a save that nobody waited for
+        self._failure: OSError | None = None  # of a save in the background
 
     @property
     def run(self) -> Run:
-        """What is known by now."""
+        """Return the run with the results so far."""
         cases = sorted(self._results.values(), key=lambda case: self._order[case.id])
         target = self._run.target.model_copy(update={"tested": _tested(cases)})
         return self._run.model_copy(update={"cases": cases, "target": target})
 
     def add(self, result: CaseResult) -> None:
-        """Take a result in, and save at once or soon.
+        """Add a result, and save now or soon.
 
-        The file is written whole, which takes long once it holds thousands of cases: a run never spends more than a
-        tenth of its time on it. Raises OSError once the file could not be written: what is asked then would be lost.
+        The file is written as a whole, which is slow with thousands of cases, so saving takes at most a tenth of the
+        run's time. Raises OSError once the file could not be written, because further answers would be lost.
         """
         if self._failure is not None:
             raise self._failure
@@ -52,18 +52,18 @@ class Checkpoint:
             self._failure = error
 
     def save(self, run: Run) -> None:
-        """Write the file in one step: whoever reads it, or is killed, finds the former or the new one."""
+        """Write the run to the file atomically. Raises OSError."""
         if self._due is not None:
             self._due.cancel()
             self._due = None
         began = time.monotonic()
-        write(self.path, run.model_dump_json(indent=1).encode() + b"\n")
+        replace_file(self.path, run.model_dump_json(indent=1).encode() + b"\n")
         ended = time.monotonic()
         self._next_save = ended + _SHARE * (ended - began)
 
 
 def _tested(cases: Sequence[CaseResult]) -> list[TestedConfig]:
-    """What gave the answers, each once."""
+    """Return the distinct configurations that produced the answers."""
     found: list[TestedConfig] = []
     for attempt in (attempt for case in cases for attempt in case.attempts):
         if attempt.tested is not None and attempt.tested not in found:
@@ -71,29 +71,18 @@ def _tested(cases: Sequence[CaseResult]) -> list[TestedConfig]:
     return found
 
 
-def write(path: Path, content: bytes) -> None:
-    """Write a file in one step. Raises OSError, which names it, and leaves nothing behind then."""
-    new = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        new.write_bytes(content)
-        new.replace(path)
-    except OSError as error:
-        new.unlink(missing_ok=True)
-        raise OSError(error.errno, error.strerror, str(path)) from error
-
-
 def unusable(case: CaseResult) -> int:
-    """How many answers of a case a scorer failed at."""
+    """Return how many of a case's scores are missing because a scorer failed."""
     return sum(score.value is None for attempt in case.attempts for score in attempt.scores)
 
 
 def kept(
     previous: Run, now: Run, cases: Sequence[tuple[str, EvalCase]], *, retry_unusable: bool = False
 ) -> list[CaseResult]:
-    """The results of an earlier run that still hold: of the cases (with their files) that are as they were then.
+    """Return the results of an earlier run that are still valid: those of unchanged cases, with their current files.
 
-    Cases without a score are done again, and with `retry_unusable` all that any scorer failed at. Raises ConfigError
-    when the two runs can't be one, because something else was asked, or it is scored differently.
+    Unscored cases are run again, and with `retry_unusable` all cases in which a scorer failed. Raises ConfigError if
+    the runs can't be combined because the backend, the configuration or the scoring changed.
     """
     known = {
         case.id: case
@@ -112,7 +101,7 @@ def kept(
         )
         if before != after
     ]
-    if known and differing:  # of nothing there is nothing to be mixed
+    if known and differing:  # without earlier results nothing would be mixed
         raise ConfigError(
             f"This run can't go on: {' and '.join(differing)} changed since it began, and a report must not mix the "
             "two. Run without --resume."

@@ -1,4 +1,4 @@
-"""The cases of a run, several at once: asked, scored, judged."""
+"""Runs the cases of a run concurrently: asks, scores, and determines each status."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -7,13 +7,13 @@ from canopy.base.errors import CanopyError
 from canopy.evals.results import Attempt, CaseResult
 from canopy.evals.run.backend import Backend
 from canopy.evals.run.plan import SuitePlan
-from canopy.evals.run.verdict import AWAITING_REVIEW, heard, verdict
+from canopy.evals.run.verdict import AWAITING_REVIEW, verdict, without_informing
 from canopy.evals.scorers import Row, Scorer
 from canopy.evals.suites.cases import EvalCase
 
 
 class Evaluation:
-    """Asks `concurrency` questions at once, each `repeat` times. `scorers` are by the suites' files."""
+    """Sends up to `concurrency` requests at once, `repeat` per case. `scorers` are by the suites' files."""
 
     def __init__(
         self, backend: Backend, scorers: Mapping[str, Sequence[Scorer]], *, repeat: int, concurrency: int
@@ -24,7 +24,7 @@ class Evaluation:
         self._places = asyncio.Semaphore(concurrency)
 
     async def all(self, cases: Sequence[tuple[SuitePlan, EvalCase]], done: Callable[[CaseResult], None]) -> None:
-        """Do every case. The first error that isn't a case's own ends them all."""
+        """Run every case and call `done` with each result. The first error that isn't a case's own stops all."""
 
         async def one(part: SuitePlan, case: EvalCase) -> None:
             done(await self._case(part, case))
@@ -64,10 +64,10 @@ class Evaluation:
             return attempt
         row = Row(case.prompt, case.expected_result, attempt.answer)
         scores = [score for scorer in self._scorers[part.file] for score in await scorer.score([row])]
-        return attempt.model_copy(update={"scores": heard(scores, part.thresholds)})
+        return attempt.model_copy(update={"scores": without_informing(scores, part.thresholds)})
 
 
 def _first_of(group: BaseExceptionGroup[CanopyError]) -> CanopyError:
-    """One error for the person who reads it: the others of a group are the same trouble met at the same time."""
+    """Return the first error of a group; the others have the same cause at the same time."""
     first = group.exceptions[0]
     return _first_of(first) if isinstance(first, BaseExceptionGroup) else first

@@ -1,4 +1,4 @@
-"""Is the run good enough? Each threshold is checked on the cases of the suites that it holds for. Pure."""
+"""Decides whether a run is good enough, by checking each threshold on the cases of its suites."""
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
@@ -9,10 +9,9 @@ from canopy.evals.run.thresholds import Thresholds
 
 
 def gate(plan: Plan, results: Sequence[CaseResult], comparison: BaselineComparison | None) -> Gate:
-    """The verdict.
+    """Return the verdict.
 
-    Nobody can say yes to a run without scores, nor to one where more are missing than is allowed, nor to one where a
-    question was not answered at all.
+    It is `undecided` without any score, with more unscored cases than allowed, and with a request that went unanswered.
     """
     lost = _lost(comparison) if comparison else None
     by_file = {part.file: part for part in plan.parts}
@@ -41,7 +40,7 @@ def gate(plan: Plan, results: Sequence[CaseResult], comparison: BaselineComparis
 
 
 def _lost(comparison: BaselineComparison) -> set[str]:
-    """The ids of the cases that passed and now fail."""
+    """Return the ids of the cases that passed in the baseline and fail now."""
     return {each.id for each in comparison.changes if each.before == "passed" and each.after == "failed"}
 
 

@@ -1,4 +1,4 @@
-"""What a run will do: the suites of a folder, each prompt once, and the rules by which answers are judged."""
+"""Plans a run: the suites of a folder, each prompt once, with their thresholds."""
 
 import hashlib
 from collections import Counter
@@ -11,7 +11,7 @@ import orjson
 
 from canopy.base.errors import ConfigError
 from canopy.evals.run.thresholds import Thresholds, nearest
-from canopy.evals.scorers import SCORERS
+from canopy.evals.scorers import SCORERS, require_scorer
 from canopy.evals.scorers.template import is_template, read_template
 from canopy.evals.suites.cases import EvalCase, Suite, find, load
 from canopy.text.visible import excerpt
@@ -19,7 +19,7 @@ from canopy.text.visible import excerpt
 
 @dataclass(frozen=True, slots=True)
 class SuitePlan:
-    """A suite of the run, where it stands, and the thresholds that hold for it."""
+    """A suite of the run with its path and the thresholds that apply to it."""
 
     path: Path
     file: str  # relative to the folder that is run
@@ -30,18 +30,18 @@ class SuitePlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The parts, and sentences about what was left out."""
+    """The suites of a run, and notes on what was left out."""
 
     parts: list[SuitePlan]
     notes: list[str]
 
     @property
     def cases(self) -> list[tuple[SuitePlan, EvalCase]]:
-        """Every case with its part, in the order of the report."""
+        """Return every case with its suite, in the order of the report."""
         return [(part, case) for part in self.parts for case in part.suite.cases]
 
     def rules(self, judge_model: str | None) -> str:
-        """A hash of what scores: scorers, parameters, the files that these name, what passes. Not of the cases."""
+        """Return a hash of everything that determines scores but the cases: scorers, parameters, files, thresholds."""
         rules: list[list[object]] = [
             [part.file, part.suite.scoring_params, _named_files(part), _scorer_rules(part.thresholds)]
             for part in self.parts
@@ -51,7 +51,7 @@ class Plan:
 
 
 def make_plan(folder: Path) -> Plan:
-    """Read every suite below a folder (or one file). Raises ConfigError for whatever is wrong with them."""
+    """Read every suite below a folder (or one file). Raises ConfigError for any error in them."""
     parts = list(read_parts(folder))
     for part in parts:
         _check_deciding(part.path, part.suite, part.thresholds)
@@ -65,20 +65,14 @@ def make_plan(folder: Path) -> Plan:
 
 
 def read_parts(folder: Path) -> Iterable[SuitePlan]:
-    """Every suite below a folder (or one file) as it stands. Raises ConfigError for whatever is wrong with it."""
+    """Yield every suite below a folder (or of one file), duplicates included. Raises ConfigError for any error."""
     root = folder.parent if folder.is_file() else folder
     for path in find(folder):
         suite = load(path)
         source, thresholds = nearest(path, root)
-        _check_known(path, suite)
+        for name in suite.scoring_params:
+            require_scorer(name, f"{path}: `scoring_params`")
         yield SuitePlan(path, _relative(path, root), suite, thresholds, _relative(source, root) if source else None)
-
-
-def _check_known(path: Path, suite: Suite) -> None:
-    for name in suite.scoring_params:
-        if name not in SCORERS:
-            known = ", ".join(f"`{each}`" for each in SCORERS)
-            raise ConfigError(f"{path}: `scoring_params` names `{name}`, which is no scorer. There are {known}.")
 
 
 def _check_deciding(path: Path, suite: Suite, thresholds: Thresholds) -> None:
@@ -97,7 +91,7 @@ def _relative(path: Path, root: Path) -> str:
 
 
 def _each_prompt_once(parts: list[SuitePlan]) -> Plan:
-    """Leave out copies: an export still holds, unreviewed, what was reviewed in another file."""
+    """Remove duplicates: an export still holds, unreviewed, what was reviewed in another file."""
     chosen: dict[str, tuple[SuitePlan, EvalCase]] = {}
     for part in parts:
         for case in part.suite.cases:
@@ -124,7 +118,7 @@ def _notes(left_out: Counter[str]) -> Iterable[str]:
 
 
 def _scorer_rules(thresholds: Thresholds) -> dict[str, dict[str, object]]:
-    """What thresholds say of scorers. Keys that are newer than others are left out unset: equal rules, equal hash."""
+    """Return the scorers' thresholds. Unset newer keys are omitted, so that equal rules keep an equal hash."""
     newer = ("rubric", "scale")
     return {
         name: {key: value for key, value in rules.model_dump().items() if key not in newer or value is not None}
@@ -133,17 +127,17 @@ def _scorer_rules(thresholds: Thresholds) -> dict[str, dict[str, object]]:
 
 
 def counted_cases(n: int) -> str:
-    """A number of cases, in words."""
+    """Return a number of cases in words."""
     return "1 case" if n == 1 else f"{n:,} cases"
 
 
 def _named_files(part: SuitePlan) -> dict[str, str]:
-    """What the files hold that parameters name, such as a `prompt_template`."""
+    """Return the contents of the files that parameters name, such as a `prompt_template`."""
     files = {}
     for params in part.suite.scoring_params.values():
         name = (params or {}).get("prompt_template")
         if isinstance(name, str) and not is_template(name):
-            with suppress(ValueError):  # the scorer says what is wrong with it
+            with suppress(ValueError):  # reported when the scorer is opened
                 template = read_template(part.path.parent, name)
                 files[name] = hashlib.sha256(template.encode()).hexdigest()
     return files

@@ -1,4 +1,4 @@
-"""A run from suites to verdict: plan → backend → scorers → report → comparison → gate."""
+"""Runs an evaluation from suites to gate: plan → backend → scorers → report → comparison → gate."""
 
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 
 from canopy import __version__
 from canopy.base.errors import ConfigError
+from canopy.base.files import replace_file
 from canopy.base.ids import new_id
 from canopy.base.settings import Settings
 from canopy.evals import results
@@ -16,7 +17,7 @@ from canopy.evals.report import html, junit
 from canopy.evals.results import CaseResult, Run, Target
 from canopy.evals.run.backend import PATIENCE, Backend, checked_url
 from canopy.evals.run.baseline import compare
-from canopy.evals.run.checkpoint import Checkpoint, kept, write
+from canopy.evals.run.checkpoint import Checkpoint, kept
 from canopy.evals.run.evaluation import Evaluation
 from canopy.evals.run.gate import gate
 from canopy.evals.run.plan import Plan, SuitePlan, make_plan
@@ -27,7 +28,7 @@ RESULTS, JUNIT, PAGE = "results.json", "junit.xml", "report.html"
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a run is told. URLs without credentials; `timeout` in seconds for one answer."""
+    """The options of a run. URLs hold no credentials; `timeout` is in seconds for one answer."""
 
     folder: Path
     backend: str
@@ -45,25 +46,25 @@ class Options:
 
 
 class Watcher(Protocol):
-    """Who is told how the run goes."""
+    """Receives a run's progress."""
 
     def note(self, sentence: str) -> None:
-        """Something that a person should know."""
+        """Report something that a person should know."""
         ...
 
     def begin(self, cases: int, known: int) -> None:
-        """So many cases will be done, of which so many are known from an earlier run."""
+        """Report that `cases` cases will be run, of which `known` have results from an earlier run."""
         ...
 
     def case(self, result: CaseResult) -> None:
-        """A case is done."""
+        """Report that a case is done."""
         ...
 
 
 async def run(options: Options, settings: Settings, watcher: Watcher) -> Run:
     """Run the suites, write the reports and return the run with its gate.
 
-    Raises ConfigError when it can't be done. Whatever ends it, cancellation too, leaves the reports of what was done.
+    Raises ConfigError when it can't be run. However it ends, by cancellation too, the reports hold what was done.
     """
     backend_url = checked_url(options.backend, "--backend")
     judge_url = checked_url(options.judge, "--judge") if options.judge else None
@@ -79,7 +80,7 @@ async def run(options: Options, settings: Settings, watcher: Watcher) -> Run:
         backend = await stack.enter_async_context(client)
         parts = [part for part in plan.parts if any(case.reviewed for case in part.suite.cases)]
         opened = {part.file: await _open(stack, part, judge_url, options, settings) for part in parts}
-        notices = (notice for each in opened.values() for notice in (each.notice, *each.told) if notice)
+        notices = (notice for each in opened.values() for notice in (each.notice, *each.rubric_notes) if notice)
         for notice in dict.fromkeys(notices):
             watcher.note(notice)
         target = await backend.target()
@@ -144,7 +145,7 @@ async def _open(
 def _begin(
     options: Options, plan: Plan, target: Target, judge_url: str | None, opened: Mapping[str, OpenScorers]
 ) -> Checkpoint:
-    """The report of a new run, or of the one that is to go on."""
+    """Return the checkpoint of a new run, or of the one to resume."""
     on_server = any(each.scoring == "llama-stack" for each in opened.values())
     run = Run(
         id=new_id("run"),
@@ -168,7 +169,7 @@ def _begin(
 
 
 def _check_same(before: Target, after: Target) -> None:
-    """A values file reloads while the backend runs; answers to two prompts are no evidence for either."""
+    """Raise ConfigError if the backend's configuration changed during the run: its answers would be mixed."""
     if before.config_revision != after.config_revision:
         raise ConfigError(
             f"The backend's configuration changed during the run, from {before.config_revision} to "
@@ -178,8 +179,8 @@ def _check_same(before: Target, after: Target) -> None:
 
 def _write_reports(folder: Path, checkpoint: Checkpoint, run: Run) -> None:
     checkpoint.save(run)
-    write(folder / JUNIT, junit.render(run))
-    write(folder / PAGE, html.render(run).encode())
+    replace_file(folder / JUNIT, junit.render(run))
+    replace_file(folder / PAGE, html.render(run).encode())
 
 
 def _now() -> str:

@@ -23,7 +23,7 @@ from canopy.evals.results import Attempt, Target
 
 
 class SpeedQuestion(NamedTuple):
-    """What is asked, and where."""
+    """A prompt and the endpoint it is sent to."""
 
     endpoint: str
     prompt: str
@@ -37,7 +37,7 @@ class _SpeedRecord(BaseModel):
 
 
 class Spread(_SpeedRecord):
-    """Seconds."""
+    """A distribution, in seconds."""
 
     mean: float
     p50: float
@@ -47,7 +47,7 @@ class Spread(_SpeedRecord):
 
 
 class Speed(_SpeedRecord):
-    """A measurement. Times are of the answers; requests that failed are counted and tell no time."""
+    """A measurement. Times are of complete answers; failed requests are only counted."""
 
     schema_version: Literal[1] = 1
     started_at: str = Field(description="RFC 3339, UTC.")
@@ -66,7 +66,7 @@ class Speed(_SpeedRecord):
 
 
 def _ignore(_attempt: Attempt) -> None:
-    """Nobody wants to hear of it."""
+    """Ignore the attempt."""
 
 
 async def measure(
@@ -79,9 +79,9 @@ async def measure(
     warmup: int = 0,
     done: Callable[[Attempt], None] = _ignore,
 ) -> Speed:
-    """Ask the questions in turn, `requests` times in all, after `warmup` of them that don't count.
+    """Ask the questions in turn, `requests` times in all, after `warmup` requests that aren't counted.
 
-    `done` hears of each attempt that counts.
+    `done` is called with each counted attempt.
     """
     await _loop(ask, islice(cycle(questions), warmup), concurrency, _ignore)
     attempts: list[Attempt] = []
@@ -113,7 +113,7 @@ async def measure(
 
 
 def time_per_token(attempt: Attempt) -> float | None:
-    """Seconds between two tokens of an answer; None where they aren't known, or there is but one."""
+    """Return the mean seconds between tokens; None if they aren't known or there is only one."""
     first, whole, tokens = attempt.time_to_first_token, attempt.duration, attempt.output_tokens
     if first is None or whole is None or tokens is None or tokens < 2:
         return None
@@ -121,7 +121,7 @@ def time_per_token(attempt: Attempt) -> float | None:
 
 
 def spread(seconds: Iterable[float | None]) -> Spread | None:
-    """The distribution by nearest ranks, so that each number is one that was measured; None without any."""
+    """Return the distribution by nearest ranks, so that each number was measured; None without values."""
     known = sorted(value for value in seconds if value is not None)
     if not known:
         return None
@@ -132,7 +132,7 @@ def spread(seconds: Iterable[float | None]) -> Spread | None:
 async def _loop(
     ask: Ask, questions: Iterator[SpeedQuestion], concurrency: int, done: Callable[[Attempt], None]
 ) -> None:
-    """Everybody takes the next question from the same pile. The first error of an asker ends all."""
+    """Let `concurrency` workers take questions from one iterator. The first error stops all."""
 
     async def asker() -> None:
         for question in questions:

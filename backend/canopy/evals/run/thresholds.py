@@ -1,4 +1,4 @@
-"""What is good enough: `thresholds.yaml`."""
+"""The thresholds of a suite: `thresholds.yaml`."""
 
 from pathlib import Path
 from typing import Annotated, Self
@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from canopy.base.errors import ConfigError
-from canopy.evals.scorers import SCORERS
+from canopy.evals.scorers import SCORERS, require_scorer
 from canopy.evals.scorers.judge import JudgeScorer
 from canopy.evals.suites.yaml_files import line_of, read
 
@@ -20,7 +20,7 @@ class _ThresholdsEntry(BaseModel):
 
 
 class ScorerThresholds(_ThresholdsEntry):
-    """What a scorer's values have to reach. What is not set is the scorer's own."""
+    """The thresholds of one scorer; what is unset is the scorer's default."""
 
     minimum: _Share | None = Field(None, description="The value with which an answer passes.")
     decides: bool | None = Field(None, description="Whether an answer below the minimum fails its case.")
@@ -36,7 +36,7 @@ class ScorerThresholds(_ThresholdsEntry):
 
 
 class Thresholds(_ThresholdsEntry):
-    """The gate. Without a file every reviewed case has to pass."""
+    """The gate's thresholds. By default every reviewed case has to pass."""
 
     pass_rate: _Share = Field(1.0, description="Least share of the cases that pass, of those that have a score.")
     max_regressions: int | None = Field(
@@ -47,33 +47,33 @@ class Thresholds(_ThresholdsEntry):
 
     @property
     def minimums(self) -> dict[str, float]:
-        """By scorer; those that are not set are missing."""
+        """Return the minimum of each scorer that has one set."""
         return {name: each.minimum for name, each in self.scorers.items() if each.minimum is not None}
 
     @property
     def rubrics(self) -> dict[str, dict[str, float]]:
-        """By scorer; those that are not set are missing."""
+        """Return the rubric of each scorer that has one set."""
         return {name: each.rubric for name, each in self.scorers.items() if each.rubric}
 
     @property
     def scales(self) -> dict[str, tuple[float, float]]:
-        """By scorer; those that are not set are missing."""
+        """Return the scale of each scorer that has one set."""
         return {name: each.scale for name, each in self.scorers.items() if each.scale}
 
     def minimum(self, scorer: str) -> float:
-        """The value with which an answer passes."""
+        """Return the value from which an answer passes."""
         return self.minimums.get(scorer, SCORERS[scorer].minimum)
 
     def decides(self, scorer: str) -> bool:
-        """Whether it can fail a case; otherwise it informs."""
+        """Return whether the scorer can fail a case; otherwise it only informs."""
         given = self.scorers[scorer].decides if scorer in self.scorers else None
         return SCORERS[scorer].decides if given is None else given
 
 
 def nearest(suite: Path, folder: Path) -> tuple[Path | None, Thresholds]:
-    """The thresholds beside a suite or, going up to `folder`, the first there are; without any the defaults.
+    """Return the thresholds file beside a suite or, going up to `folder`, the nearest one; without any, the defaults.
 
-    Raises ConfigError with the file, the line and what is wrong there.
+    Raises ConfigError with the file, the line and the error.
     """
     place = suite.parent
     while not (place / NAME).is_file():
@@ -83,11 +83,8 @@ def nearest(suite: Path, folder: Path) -> tuple[Path | None, Thresholds]:
     path = place / NAME
     thresholds, root = read(path, Thresholds)
     for name in thresholds.scorers:
-        if name not in SCORERS:
-            known = ", ".join(f"`{each}`" for each in SCORERS)
-            line = line_of(root, "scorers", name)
-            raise ConfigError(f"{path}: Line {line}: `{name}` is no scorer. There are {known}.")
-        if not issubclass(SCORERS[name], JudgeScorer) and (name in thresholds.rubrics or name in thresholds.scales):
-            line = line_of(root, "scorers", name)
-            raise ConfigError(f"{path}: Line {line}: `{name}` gives no grades; `rubric` and `scale` are a judge's.")
+        named = f"{path}: Line {line_of(root, 'scorers', name)}"
+        is_judge = issubclass(require_scorer(name, named), JudgeScorer)
+        if not is_judge and (name in thresholds.rubrics or name in thresholds.scales):
+            raise ConfigError(f"{named}: `{name}` gives no grades; `rubric` and `scale` are a judge's.")
     return path, thresholds

@@ -1,4 +1,4 @@
-"""From the attempts at a case to its status. Pure."""
+"""Determines a case's status from its attempts."""
 
 from collections.abc import Sequence
 
@@ -8,15 +8,15 @@ from canopy.evals.run.thresholds import Thresholds
 AWAITING_REVIEW = "Nobody has written an expected result yet."
 
 
-def heard(scores: Sequence[Score], thresholds: Thresholds) -> list[Score]:
-    """The scores without the say of those scorers that only inform."""
+def without_informing(scores: Sequence[Score], thresholds: Thresholds) -> list[Score]:
+    """Return the scores, with `passed` unset for scorers that only inform."""
     return [each if thresholds.decides(each.scorer) else each.model_copy(update={"passed": None}) for each in scores]
 
 
 def verdict(attempts: Sequence[Attempt], thresholds: Thresholds) -> tuple[CaseStatus, str | None]:
-    """The status of a case and why it isn't `passed`.
+    """Return the status of a case and why it isn't `passed`.
 
-    It passes when more than half of its attempts do, and is unscored when those without a score could change that.
+    A case passes when more than half of its attempts do, and is unscored if its unscored attempts could change that.
     """
     findings = [_finding(attempt, thresholds) for attempt in attempts]
     n, passed = len(findings), sum(status == "passed" for status, _ in findings)
@@ -32,9 +32,9 @@ _DID = {"failed": "failed", "unscored": "has no score"}
 
 
 def _finding(attempt: Attempt, thresholds: Thresholds) -> tuple[CaseStatus, str | None]:
-    """A wrong answer is wrong whatever else can't be told, so failures come before scorers that failed.
+    """Return an attempt's status and the reason. A failing score takes precedence over a scorer's failure.
 
-    No answer at all for a reason that isn't the answer's is neither right nor wrong.
+    An attempt without an answer for a reason that isn't the answer's is unscored.
     """
     if attempt.error:
         return "unscored" if attempt.unanswered else "failed", attempt.error

@@ -1,12 +1,12 @@
-"""Reading a judge's grade: lenient about how it is dressed, strict about what it is."""
+"""Reads a judge's grade: lenient about its formatting, strict about its value."""
 
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-from canopy.evals.scorers.kinds import ScoreFinding
 from canopy.evals.scorers.patterns import Pattern, PatternMatch
 from canopy.evals.scorers.rubric import LADDER, Rubric
+from canopy.evals.scorers.spec import ScoreFinding
 from canopy.text.thoughts import without_thoughts
 
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
@@ -21,7 +21,7 @@ _BEHIND = re.compile(r"(?<![^\w%+])[^\w%+]++\Z")
 
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d+)?|\.\d+)")
 _OF = re.compile(r"\s*(?:/|\bout of\b|\bof\b)\s*(\d+(?:\.\d+)?)", re.IGNORECASE)
-# Between two grades, of which neither is then the judge's one; a comma alone only where the list ends.
+# Between two grades, neither of which then counts; a comma alone only at the end of a list.
 _BESIDE = re.compile(
     r"""(?ix) [%+-]?[ \t]*+ (?: (?P<comma>,) | [/&|\u2010-\u2015\u2212~-]
     | ,?[ \t]*+\b(?:and|or|to|und|oder|bis|et|ou|y|o|vs\.?)\b ) [ \t]*+
@@ -29,16 +29,15 @@ _BESIDE = re.compile(
 )
 _END_OF_LIST = re.compile(r"[ \t]*(?:[.,;!/)\]\n]|and\b|or\b|\Z)")
 _POINT_OF_LIST = re.compile(r"(?<!\s)[^\S\n]*+\n\s*+[-\u2013\u2014\u2022*+][ \t]++")
-# Behind an A that is no article but the grade; an article has a noun or an adjective behind it.
+# After an A that is a grade; after the article `a` comes a noun or an adjective.
 _AFTER_GRADE = re.compile(r"\s+(?:because|since|as|is|for|with|and|or|the|this|it|in|explanation|reasons?)\b")
 
 
 def read_grade(said: str, patterns: Sequence[Pattern], rubric: Rubric = LADDER) -> ScoreFinding:
-    """The grade that the first matching pattern finds in what the judge said behind its thoughts.
+    """Return the grade that the first matching pattern finds in the judge's reply, after its reasoning.
 
-    A judge that quotes the text it judges may quote a grade that stands there. So several different grades are none,
-    and a letter or a digit that is part of a word or a number is none either. Raises ConfigError for a pattern that
-    searches too long.
+    A judge that quotes the answer may quote a grade in it. So several different grades are no grade, and neither is a
+    letter or digit within a word or number. Raises ConfigError for a pattern whose search takes too long.
     """
     forms = list(dict.fromkeys(_forms(without_thoughts(said))))
     for pattern in patterns:
@@ -54,19 +53,19 @@ def read_grade(said: str, patterns: Sequence[Pattern], rubric: Rubric = LADDER) 
 
 
 def _forms(said: str) -> Iterable[str]:
-    """The answer as it is and with ever less of its dress: an expression may ask for what stands around a grade."""
+    """Yield the reply as it is and with ever less formatting, since a pattern may match the formatting."""
     plain = "".join(" " if unicodedata.category(sign) == "Zs" else sign for sign in _INVISIBLE.sub("", said))
     yield plain
     plain = _EMPHASIS.sub("", unicodedata.normalize("NFKC", plain))
     yield plain
-    for _ in range(2):  # as in `[[5]]`
+    for _ in range(2):  # twice, for `[[5]]`
         plain = _BRACKETED.sub(r"\1", plain)
     yield plain
     yield _BLANKS.sub(" ", _COLON.sub(": ", _POINT_OF_LIST.sub("\n", plain)))
 
 
 def _grades(found: PatternMatch, pattern: Pattern, rubric: Rubric) -> Iterable[tuple[str, str]]:
-    """The grade, and the one beside it where the judge names two: `B/C`, `B and C`, `3-4`."""
+    """Yield the grade, and a second one that the judge names beside it: `B/C`, `B and C`, `3-4`."""
     first = _grade(found)
     if first is None:
         return
@@ -86,7 +85,7 @@ def _grades(found: PatternMatch, pattern: Pattern, rubric: Rubric) -> Iterable[t
 
 
 def _grade(found: PatternMatch) -> tuple[str, str] | None:
-    """The grade in upper case and what it is out of, such as `10` or `%`, if anything; None where it is none."""
+    """Return the grade in upper case and what it is out of, such as `10` or `%`; None if it is none."""
     text = unicodedata.normalize("NFKC", found.text)
     grade = _BEHIND.sub("", _BEFORE.sub("", text)).upper()
     if not grade or _part_of_more(grade, found):
@@ -102,7 +101,7 @@ def _grade(found: PatternMatch) -> tuple[str, str] | None:
 
 
 def _part_of_more(grade: str, found: PatternMatch) -> bool:
-    """Whether what was found is a piece of a word, of an abbreviation or of a number, or an article."""
+    """Return whether the match is part of a word, an abbreviation or a number, or an article."""
     before, behind = found.before, found.behind
     if grade[-1].isdigit():
         return bool(before.isdigit() or before == "." or re.match(r"[.,]?\d|[^\W\d_]", behind))
@@ -114,7 +113,7 @@ def _part_of_more(grade: str, found: PatternMatch) -> bool:
 
 
 def _is_article(letter: str, behind: str) -> bool:
-    """Whether an A, or an A+, belongs to the words behind it: `A good summary`, `A+ work`."""
+    """Return whether an A (or A+) belongs to the words behind it: `A good summary`, `A+ work`."""
     return letter in {"A", "a"} and re.match(r"\s+[a-z]", behind) is not None and _AFTER_GRADE.match(behind) is None
 
 
@@ -131,7 +130,7 @@ def _graded(grade: str, of: str, said: str, rubric: Rubric) -> ScoreFinding:
 
 
 def _share(number: float, of: str, scale: tuple[float, float] | None) -> float:
-    """A number as its place between the worst and the best; what it is out of counts before the scale."""
+    """Return a number's position between worst and best; what it is out of takes precedence over the scale."""
     if of == "%":
         return number / 100
     if of and (scale is None or float(of) not in scale):

@@ -10,10 +10,9 @@ from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo
 
 from canopy.base.errors import ConfigError, ModelError, ModelNotFound, ModelReplyEmpty, ModelReplyTruncated
 from canopy.evals.scorers.grades import read_grade
-from canopy.evals.scorers.kinds import Measure, RemoteScorer, ScoreFinding
 from canopy.evals.scorers.patterns import Pattern
 from canopy.evals.scorers.rubric import LADDER, Rubric, recognized
-from canopy.evals.scorers.scorer import Row
+from canopy.evals.scorers.spec import Measure, RemoteScorer, Row, ScoreFinding
 from canopy.evals.scorers.template import check_template, fill_in, is_template, read_template
 from canopy.inference.protocol import Inference, Message
 from canopy.inference.scoring import ScoringApi
@@ -67,16 +66,16 @@ class JudgeScorer(RemoteScorer):
     _attempts: int = PrivateAttr(1)
     _worth: Rubric = PrivateAttr(LADDER)
 
-    def asking(self, model: str | None) -> Self:
-        """The same with another model, if one is given."""
+    def with_model(self, model: str | None) -> Self:
+        """Return the judge with another model, if one is given."""
         return self.model_copy(update={"judge_model": model}) if model else self
 
-    def settled(
+    def with_rubric(
         self, rubric: Mapping[str, float] | None, scale: tuple[float, float] | None, *, ask_again: bool
     ) -> tuple[Self, str | None]:
-        """The judge with what its grades are worth, and a sentence where its prompt's words told that.
+        """Return the judge with its grades' values, and a sentence if they were recognized in its prompt.
 
-        What is given counts before the suite's own. Raises ValueError with a sentence where nothing tells.
+        The parameters take precedence over the suite's own. Raises ValueError with a sentence if no values are known.
         """
         rubric, scale, told = rubric or self.rubric, scale or self.scale, None
         if rubric is not None:
@@ -85,10 +84,10 @@ class JudgeScorer(RemoteScorer):
             worth = Rubric(LADDER.values, scale)
         else:
             worth, told = recognized(self.prompt_template, self._patterns())
-        settled = self.model_copy()
-        settled._worth = worth
-        settled._attempts = _ATTEMPTS if ask_again else 1
-        return settled, told
+        judge = self.model_copy()
+        judge._worth = worth
+        judge._attempts = _ATTEMPTS if ask_again else 1
+        return judge, told
 
     @override
     def local(self, inference: Inference | None) -> Measure:

@@ -9,10 +9,9 @@ from typing import Any, Literal
 
 from canopy.base.errors import CanopyError, ConfigError
 from canopy.base.settings import Settings
-from canopy.evals.scorers.catalog import SCORERS
+from canopy.evals.scorers.catalog import require_scorer
 from canopy.evals.scorers.judge import JudgeScorer
-from canopy.evals.scorers.kinds import MeasuringScorer, RemoteScorer, ScorerSpec
-from canopy.evals.scorers.scorer import Scorer
+from canopy.evals.scorers.spec import RemoteScorer, Scorer, ScorerSpec
 from canopy.inference import open_inference
 from canopy.inference.scoring import ScoringApi
 
@@ -27,7 +26,7 @@ class OpenScorers:
     scorers: list[Scorer]
     scoring: Literal["local", "llama-stack"]
     notice: str | None = None  # why `auto` didn't take the server, in a sentence
-    told: tuple[str, ...] = ()  # what a judge's prompt told of its grades, in sentences
+    rubric_notes: tuple[str, ...] = ()  # how judges' grades were recognized in their prompts, in sentences
 
 
 @asynccontextmanager
@@ -53,15 +52,18 @@ async def open_scorers(
 
     Raises ConfigError for an unknown scorer, parameters that are wrong, and a judge or scoring API that isn't there.
     """
-    kinds = {name: _known(name).read(name, params, folder) for name, params in scoring_params.items()}
-    told: list[str] = []
-    for name, kind in kinds.items():
-        if isinstance(kind, JudgeScorer):
-            kinds[name], sentence = _settled(
-                name, kind.asking(judge_model), rubrics.get(name), scales.get(name), ask_again=retry_unusable
+    specs = {
+        name: require_scorer(name, "`scoring_params`").read(name, params, folder)
+        for name, params in scoring_params.items()
+    }
+    rubric_notes: list[str] = []
+    for name, spec in specs.items():
+        if isinstance(spec, JudgeScorer):
+            specs[name], sentence = _with_rubric(
+                name, spec.with_model(judge_model), rubrics.get(name), scales.get(name), ask_again=retry_unusable
             )
-            told += [sentence] if sentence else []
-    judges = [kind for kind in kinds.values() if isinstance(kind, JudgeScorer)]
+            rubric_notes += [sentence] if sentence else []
+    judges = [spec for spec in specs.values() if isinstance(spec, JudgeScorer)]
     if judges and judge_url is None:
         raise ConfigError("The suite wants a judge, and none is given: name its server with --judge URL.")
     async with AsyncExitStack() as stack:
@@ -72,23 +74,23 @@ async def open_scorers(
             await inference.start()
             for judge in judges:
                 await judge.check(inference)
-        api, notice = await _server(kinds, judge_url, scoring, settings, stack)
+        api, notice = await _server(specs, judge_url, scoring, settings, stack)
         measures = {
-            name: kind.remote(api) if api is not None and isinstance(kind, RemoteScorer) else kind.local(inference)
-            for name, kind in kinds.items()
+            name: spec.remote(api) if api is not None and isinstance(spec, RemoteScorer) else spec.local(inference)
+            for name, spec in specs.items()
         }
         yield OpenScorers(
             [
-                MeasuringScorer(name, measure, minimums.get(name, kinds[name].minimum), _AT_ONCE)
+                Scorer(name, measure, minimums.get(name, specs[name].minimum), _AT_ONCE)
                 for name, measure in measures.items()
             ],
             "local" if api is None else "llama-stack",
             notice,
-            tuple(told),
+            tuple(rubric_notes),
         )
 
 
-def _settled(
+def _with_rubric(
     name: str,
     judge: JudgeScorer,
     rubric: Mapping[str, float] | None,
@@ -97,28 +99,20 @@ def _settled(
     ask_again: bool,
 ) -> tuple[JudgeScorer, str | None]:
     try:
-        return judge.settled(rubric, scale, ask_again=ask_again)
+        return judge.with_rubric(rubric, scale, ask_again=ask_again)
     except ValueError as error:
         raise ConfigError(f"`scoring_params` of `{name}`: {error}.") from error
 
 
-def _known(name: str) -> type[ScorerSpec]:
-    try:
-        return SCORERS[name]
-    except KeyError:
-        known = ", ".join(f"`{each}`" for each in SCORERS)
-        raise ConfigError(f"`scoring_params` names `{name}`, which is no scorer. There are {known}.") from None
-
-
 async def _server(
-    kinds: Mapping[str, ScorerSpec],
+    specs: Mapping[str, ScorerSpec],
     url: str | None,
     scoring: Literal["auto", "local", "llama-stack"],
     settings: Settings,
     stack: AsyncExitStack,
 ) -> tuple[ScoringApi | None, str | None]:
     """The server's scoring API if it is to be used, and else the reason where that wasn't asked for."""
-    wanted = {kind.function for kind in kinds.values() if isinstance(kind, RemoteScorer)}
+    wanted = {spec.function for spec in specs.values() if isinstance(spec, RemoteScorer)}
     if scoring == "local" or (scoring == "auto" and (url is None or not wanted)):
         return None, None
     if url is None:

@@ -1,4 +1,4 @@
-"""Regular expressions that suites bring, which may be such that no text is searched to its end."""
+"""Regular expressions of suites, run with limits because some never finish."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,7 @@ import regex  # type: ignore[import-untyped]  # it comes without types
 from canopy.base.errors import ConfigError
 
 _LONGEST = 1_000  # characters of an expression
-_PATIENCE = 2.0  # seconds for one text; a sound expression takes milliseconds
+_PATIENCE = 2.0  # seconds for one text; a sane expression takes milliseconds
 _BEHIND = 16  # characters
 _FIRST_GROUP = regex.compile(
     r"(?<!\\)\((?:\?P?<\w+>|(?!\?))(?P<inner>(?:\\.|[^()\\]|(?P<pair>\((?:\\.|[^()\\]|(?&pair))*\)))*)\)"
@@ -15,7 +15,7 @@ _FIRST_GROUP = regex.compile(
 
 
 class PatternMatch(NamedTuple):
-    """What the first group holds, the character before it and the characters behind it."""
+    """The first group of a match, with the character before it and some behind it."""
 
     text: str
     before: str
@@ -23,9 +23,9 @@ class PatternMatch(NamedTuple):
 
 
 class Pattern:
-    """An expression in the language of Python's `re`, with one group around what it looks for.
+    """A regular expression in Python's syntax, with one group around what it looks for.
 
-    Raises ValueError with a sentence for one that can't find anything.
+    Raises ValueError with a sentence for one that can't match anything.
     """
 
     def __init__(self, source: str) -> None:
@@ -41,10 +41,10 @@ class Pattern:
             raise ValueError(f"`{source}` needs a group in parentheses around the grade, such as `Answer: (A|B|C|D|E)`")
 
     def find(self, text: str) -> list[PatternMatch]:
-        """The first group of every match. Raises ConfigError when the search takes too long.
+        """Return the first group of every match. Raises ConfigError when the search takes too long.
 
-        A match in other letters, such as `answer: b`, counts where the expression has words around its group: without
-        any, every `a` would be an A. Other threads run meanwhile.
+        Case is ignored (`answer: b`) if the expression has words around its group; otherwise every `a` would be an A.
+        Other threads run meanwhile.
         """
         try:
             found = [_found(match) for match in self._matches(self._exact, text)]
@@ -61,7 +61,7 @@ class Pattern:
         return [match for match in matches if (match[1] or "").strip()]
 
     def takes(self, grade: str) -> bool:
-        """Whether its group could hold this grade: tried with what the group itself says, where that can be told."""
+        """Return whether the group could match this grade, as far as the group's own expression tells."""
         group = _FIRST_GROUP.search(self.source)
         if group is None:
             return False

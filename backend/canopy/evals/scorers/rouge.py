@@ -1,4 +1,4 @@
-"""ROUGE: how many words the answer shares with the expected one (Lin, 2004, https://aclanthology.org/W04-1013)."""
+"""ROUGE: the words that the answer shares with the expected one (Lin, 2004, https://aclanthology.org/W04-1013)."""
 
 import re
 import unicodedata
@@ -6,29 +6,28 @@ from importlib import import_module
 from typing import Any, ClassVar, Literal, override
 
 from canopy.base.errors import ConfigError
-from canopy.evals.scorers.kinds import Formula
-from canopy.evals.scorers.scorer import Row
+from canopy.evals.scorers.spec import Formula, Row
 
-# A word, in any language; scripts that don't put spaces between words count by the character.
+# A word in any language; scripts without spaces between words count by character.
 _UNSPACED = r"\u0e00-\u0eff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"  # Thai, Lao, Japanese, Chinese
 _WORDS = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
 _SENTENCE_ENDS = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])")  # noqa: RUF001 - the full stops of Chinese and Japanese
 
-_MOST_PAIRS = 16_000_000  # of words, which the longest common subsequence is looked for in: some seconds
+_MOST_PAIRS = 16_000_000  # of words compared for the longest common subsequence: some seconds
 
 
 class Words:
-    """The library's tokenizer interface. Its own one knows the letters a to z and nothing else."""
+    """Implements the library's tokenizer interface for all languages; its own knows only a to z."""
 
     def tokenize(self, text: str) -> list[str]:
-        """The words, in a form in which equal ones are equal."""
+        """Return the words, normalized so that equal ones compare equal."""
         return _WORDS.findall(unicodedata.normalize("NFKC", text).casefold())
 
 
 class Rouge(Formula):
-    """By default the F-measure of rougeLsum: the longest common subsequence, sentence by sentence.
+    """ROUGE; by default the F-measure of rougeLsum, the longest common subsequence by sentence.
 
-    A summary in other words can be good and score low, so it informs and doesn't decide unless thresholds say so.
+    A good summary in other words can score low, so it only informs unless thresholds let it decide.
     """
 
     minimum: ClassVar[float] = 0.3
@@ -39,7 +38,7 @@ class Rouge(Formula):
 
     @override
     def value(self, row: Row) -> float:
-        # Imported late: the library takes a second, and most suites don't use it.
+        # Imported late: the library takes a second to import, and most suites don't use it.
         library: Any = import_module("rouge_score.rouge_scorer")
         scorer = library.RougeScorer([self.variant], tokenizer=Words())
         words = [len(Words().tokenize(text)) for text in (row.expected_answer, row.generated_answer)]

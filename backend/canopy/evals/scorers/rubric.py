@@ -1,4 +1,4 @@
-"""What a judge's grades are worth: by what the suite says, or by what the judge's own prompt says of them."""
+"""The values of a judge's grades, given by the suite or recognized in the judge's prompt."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -11,14 +11,14 @@ _LETTERS = "ABCDE"
 
 @dataclass(frozen=True, slots=True)
 class Rubric:
-    """`values` are by grade, in upper case, from 0 to 1; a number is worth its place on the scale, (worst, best)."""
+    """Values from 0 to 1 by grade, in upper case; a number's value is its position on `scale`, (worst, best)."""
 
     values: Mapping[str, float]
     scale: tuple[float, float] | None = None
 
     @property
     def takes(self) -> str:
-        """The grades there are, in words."""
+        """Return the accepted grades, in words."""
         names = sorted(self.values)
         letters = "one of A to E" if names == [*_LETTERS] else f"one of {', '.join(names)}" if names else ""
         low, high = sorted(self.scale or (0, 1))
@@ -28,7 +28,7 @@ class Rubric:
 
 LADDER = Rubric({"A": 1.0, "B": 0.75, "C": 0.5, "D": 0.25, "E": 0.0})
 
-# What a prompt says of one of its grades, and what that grade then is worth. The first that fits counts.
+# Descriptions of a grade in a prompt, each with the grade's value. The first match counts.
 _AGREEMENT = (
     (re.compile(r"\bsuperset\b", re.I), 1.0),
     (re.compile(r"\bsubset\b", re.I), 1.0),
@@ -67,9 +67,9 @@ _SCALE = re.compile(
 
 
 def recognized(prompt: str, patterns: Sequence[Pattern]) -> tuple[Rubric, str | None]:
-    """What the grades that these patterns find are worth, and in a sentence how that was told where it isn't usual.
+    """Return the values of the grades that the patterns can find, and a sentence if they aren't the usual ones.
 
-    Raises ValueError with a sentence when the prompt's words don't tell.
+    Raises ValueError with a sentence if the prompt doesn't tell.
     """
     options = {match["letter"]: match["words"] for match in _OPTION.finditer(prompt)}
     scale, told_scale = _scale(prompt, patterns)
@@ -105,7 +105,7 @@ def _scale(prompt: str, patterns: Sequence[Pattern]) -> tuple[tuple[float, float
         (found,) = usual
         return found, f"The judge's numbers go from {found[0]:g} to {found[1]:g} by its prompt."
     if any(pattern.takes(letter) for pattern in patterns for letter in _LETTERS):
-        return None, None  # the expression takes anything, and the prompt speaks of no numbers
+        return None, None  # the expression matches anything, and the prompt names no numbers
     raise ValueError(
         "`judge_score_regexes` finds numbers, and the judge's prompt doesn't say on which scale; say the worst and the "
         "best beside `prompt_template`, such as `scale: [1, 5]`, or below the scorer's name in thresholds.yaml"

@@ -1,30 +1,30 @@
-"""What a judge is asked."""
+"""The judge's prompt template."""
 
 import string
 from dataclasses import asdict
 from pathlib import Path
 
 from canopy.base.errors import ConfigError
-from canopy.evals.scorers.scorer import Row
+from canopy.evals.scorers.spec import Row
 from canopy.text.yaml_loader import read_bytes
 
 _LARGEST_TEMPLATE = 256_000  # bytes
 PLACEHOLDERS = ("input_query", "generated_answer", "expected_answer")
-_FIELDS = {(name, "", None) for name in PLACEHOLDERS}  # without the conversions and formats that Python knows
+_FIELDS = {(name, "", None) for name in PLACEHOLDERS}  # without Python's conversions and formats
 
 
 def is_template(given: str) -> bool:
-    """Whether this is a template's own text and not the name of its file, which has neither line breaks nor braces."""
+    """Return whether this is a template's text rather than a file name, which has no line breaks or braces."""
     return any(sign in given for sign in "\n{}")
 
 
 def find_template(folder: Path, name: str) -> Path:
-    """The file of this name in a suite's folder. Raises ValueError with a sentence for one that isn't in there."""
+    """Return the file of this name in a suite's folder. Raises ValueError with a sentence if there is none."""
     try:
         path = (folder / name).resolve()
         inside = path.is_relative_to(folder.resolve())
         known = inside and path.is_file()
-    except (OSError, ValueError, RuntimeError) as error:  # a name that is too long, a NUL, a circle of links
+    except (OSError, ValueError, RuntimeError) as error:  # too long a name, a NUL, a loop of links
         raise ValueError(f"there is no readable file `{name}` beside the suite") from error
     if not inside:
         raise ValueError(f"`{name}` is outside the suite's folder; put the file beside the suite")
@@ -34,7 +34,7 @@ def find_template(folder: Path, name: str) -> Path:
 
 
 def read_template(folder: Path, name: str) -> str:
-    """The judge's template in a file. Raises ValueError with a sentence for one that can't be used."""
+    """Return the template in a file. Raises ValueError with a sentence for an unusable one."""
     path = find_template(folder, name)
     try:
         template = read_bytes(path, _LARGEST_TEMPLATE).decode("utf-8-sig")
@@ -52,7 +52,7 @@ def read_template(folder: Path, name: str) -> str:
 
 
 def check_template(template: str) -> None:
-    """See that a template has the placeholders it needs and no others. Raises ValueError that says what is wrong."""
+    """Raise ValueError with a sentence unless the template has the placeholders it needs and no others."""
     try:
         fields = [tuple(part[1:]) for part in string.Formatter().parse(template) if part[1] is not None]
     except ValueError as error:
@@ -65,5 +65,5 @@ def check_template(template: str) -> None:
 
 
 def fill_in(template: str, row: Row) -> str:
-    """The judge's prompt. What stands in the row's texts is never read as a placeholder."""
+    """Return the judge's prompt. Placeholders in the row's texts are not filled in."""
     return template.format(**asdict(row))

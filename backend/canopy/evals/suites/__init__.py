@@ -1,1 +1,1 @@
-"""Suites of cases: the files, read, edited and merged."""
+"""Suite files: reading, editing, merging and reviewing them."""

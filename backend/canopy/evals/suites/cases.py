@@ -1,4 +1,4 @@
-"""Suites of cases: the files `*_tests.yaml` and the exports of feedback, in one format."""
+"""Suites of cases: the files `*_tests.yaml` and feedback exports, which have one format."""
 
 import hashlib
 import re
@@ -12,14 +12,14 @@ from canopy.base.errors import ConfigError
 from canopy.evals.suites.yaml_files import line_of, read
 from canopy.text import yaml_loader
 
-# An export that was downloaded beside the suites has a name of its own (and ` (1)` in it the second time), so a file
-# counts by what it holds as well.
+# A downloaded export has a name of its own (with ` (1)` the second time), so a file
+# is recognized by its content as well.
 _EXPORT = [re.compile(rb"^%b[ \t]*:" % key, re.MULTILINE) for key in (b"endpoint", b"tests")]
 
 
 @dataclass(frozen=True, slots=True)
 class EvalCase:
-    """A prompt and what a good answer to it looks like. Without an expected result it awaits review."""
+    """A prompt and the expected answer. Without an expected result it awaits review."""
 
     id: str
     prompt: str
@@ -27,20 +27,20 @@ class EvalCase:
 
     @property
     def reviewed(self) -> bool:
-        """Whether a person has written what is expected."""
+        """Return whether a person has written the expected result."""
         return bool(self.expected_result.strip())
 
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """Cases of one endpoint and how answers to them are scored: scorer → its parameters (None: it has none)."""
+    """Cases of one endpoint and their scorers: scorer → parameters (None for none)."""
 
     name: str
     description: str
     endpoint: str
     scoring_params: dict[str, dict[str, Any] | None]
     cases: list[EvalCase]
-    placeholders: int = 0  # tests without prompt and expected result, which are left out
+    placeholders: int = 0  # tests without prompt and expected result, which aren't in `cases`
 
 
 def _not_blank(text: str) -> str:
@@ -62,7 +62,7 @@ class _SuiteEntry(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-# A key without anything behind it is null.
+# A key without a value is null.
 type _Text = Annotated[str, BeforeValidator(lambda value: "" if value is None else value)]
 
 
@@ -72,7 +72,7 @@ class _Test(_SuiteEntry):
 
     @property
     def is_placeholder(self) -> bool:
-        """Whether it only shows where a test would stand, as in the workshop's suites."""
+        """Return whether it is an empty example, as in the workshop's suites."""
         return not self.prompt.strip() and not self.expected_result.strip()
 
     @model_validator(mode="after")
@@ -85,22 +85,22 @@ class _Test(_SuiteEntry):
 class _File(_SuiteEntry):
     name: _Name
     description: str = ""
-    model: Any = None  # the workshop's suites name the model that the backend has; what it has is its own affair
+    model: Any = None  # accepted and ignored: the workshop's suites name the backend's model
     endpoint: Annotated[str, AfterValidator(_path)]
     scoring_params: dict[_Name, dict[str, Any] | None] = Field(min_length=1)
     tests: list[_Test]
 
 
 def case_id(endpoint: str, prompt: str) -> str:
-    """`case_` and 16 hex digits; the same endpoint and prompt have the same id in every file and run."""
-    # An endpoint holds no line break, so no two pairs give the same bytes.
+    """Return `case_` and 16 hex digits; equal endpoint and prompt give equal ids in every file and run."""
+    # An endpoint holds no line break, so different pairs give different bytes.
     return f"case_{hashlib.sha256(f'{endpoint}\n{prompt}'.encode()).hexdigest()[:16]}"
 
 
 def find(folder: Path) -> list[Path]:
-    """The suites below a folder, sorted: `*_tests.yaml`, and other YAML files that hold an exported dataset.
+    """Return the suites below a folder, sorted: `*_tests.yaml`, and other YAML files that hold an export.
 
-    What lies in hidden folders is left alone. A file is itself. Raises ConfigError when there is none.
+    Hidden folders are skipped. For a file it returns that file. Raises ConfigError when there is none.
     """
     if folder.is_file():
         return [folder]
@@ -121,7 +121,7 @@ def _is_suite(path: Path, folder: Path) -> bool:
 
 
 def _is_export(path: Path) -> bool:
-    """Whether a file has the keys of a dataset. One that nothing could load is none."""
+    """Return whether a file has the keys of an export; a file that can't be loaded has none."""
     if path.stat().st_size > yaml_loader.LARGEST:
         return False
     content = yaml_loader.read_bytes(path)
@@ -129,7 +129,7 @@ def _is_export(path: Path) -> bool:
 
 
 def load(path: Path) -> Suite:
-    """Read a suite. Raises ConfigError with the file, the line and what is wrong there."""
+    """Read a suite. Raises ConfigError with the file, the line and the error."""
     file, root = read(path, _File)
     cases: dict[str, EvalCase] = {}
     lines: dict[str, int] = {}

@@ -1,31 +1,32 @@
-"""A new export of feedback merged into a suite that people have reviewed.
+"""Merges a new feedback export into a suite that people have reviewed.
 
-It is a merge of three: the file, the new export, and what of the file came from an earlier export. The file remembers
-the third by a comment above each such case (`editing.mark`), which other readers of YAML pass over. A
-file without any such comment that has the export's own name is a saved export: there a case came from it that is
-still written as exports write them.
+This is a three-way merge of the file, the new export, and the earlier export that the file came from. A comment above
+each such case (`layout.mark`) records the third, and other YAML readers ignore it. A file without any such comment that
+has the export's name is itself a saved export: there, a case comes from it if it is still written as exports write
+them.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from canopy.evals.suites.editing import Document, Edit, EditableCase, is_marked, mark
+from canopy.evals.suites.editing import Document, Edit
+from canopy.evals.suites.layout import EditableCase, is_marked, mark
 
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """The file as it should be, and how many cases each rule met. `conflicts` holds prompts."""
+    """The merged file, and how many cases each rule applied to. `conflicts` holds prompts."""
 
     text: str
     added: int
     removed: int
-    kept: int  # those below are among them
-    filled: int  # with a text that somebody wrote in the browser
+    kept: int  # includes `filled` and the conflicts
+    filled: int  # with a text written in the browser
     conflicts: Sequence[str]
 
 
 def created(export: Document) -> Merged:
-    """A new file with all of an export."""
+    """Return a new file with all cases of an export."""
     cases = [(case.prompt, case.expected) for case in export.cases]
     marked = export.edited((export.marking(case, mark(case.prompt, case.expected)) for case in export.cases), cases)
     return Merged(marked.text, len(export.cases), 0, 0, 0, [])
@@ -34,10 +35,10 @@ def created(export: Document) -> Merged:
 def merge(document: Document, export: Document) -> Merged:
     """Merge an export into a file.
 
-    What somebody wrote into the file is never lost: a case goes only if it awaits review, came from an export and is
-    not in this one, because its votes were taken back. A text that was written or changed in the browser is taken
-    over, unless the file's own was changed as well; that is a conflict, which the file wins. New cases follow the last
-    one, in the export's order. To merge the same export again changes nothing.
+    Nothing that somebody wrote into the file is lost: a case is removed only if it awaits review, came from an export
+    and is missing in this one because its votes were taken back. A text written or changed in the browser replaces the
+    file's, unless that was changed as well; then it is a conflict, and the file's stays. New cases are appended in the
+    export's order. Merging the same export again changes nothing.
     """
     exported = {case.prompt: case.expected for case in export.cases}
     saved_export = document.suite == export.suite and not any(case.mark for case in document.cases)
@@ -74,10 +75,10 @@ def merge(document: Document, export: Document) -> Merged:
 
 
 def _changed_there(case: EditableCase, theirs: str) -> bool:
-    """Whether the export has a text that the file neither has nor had."""
+    """Return whether the export has a text that the file never had."""
     return bool(theirs.strip()) and theirs != case.expected and case.mark != mark(case.prompt, theirs)
 
 
 def _as_marked(case: EditableCase) -> bool:
-    """Whether the file's text is still the one that came with an export."""
+    """Return whether the file's text is unchanged since the export it came with."""
     return case.mark == mark(case.prompt, case.expected)

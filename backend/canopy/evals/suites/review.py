@@ -1,4 +1,4 @@
-"""Reviewing a suite's cases one by one: which come next, what is known of each, and saving what is expected."""
+"""Reviewing a suite's cases one by one: what comes next, what is known of it, saving what is expected."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -7,7 +7,8 @@ from pathlib import Path
 import httpx
 
 from canopy.base.errors import ConfigError
-from canopy.evals.suites.editing import Document, save
+from canopy.base.files import replace_file
+from canopy.evals.suites.editing import Document
 from canopy.outgoing import redirection
 from canopy.outgoing.bodies import json_of
 from canopy.outgoing.causes import Peer, why
@@ -17,7 +18,7 @@ _PAGE = 50
 
 @dataclass(frozen=True, slots=True)
 class ReviewedAnswer:
-    """A response that somebody found bad, and why."""
+    """A response that somebody rated badly, and why."""
 
     text: str
     rating: str
@@ -27,29 +28,30 @@ class ReviewedAnswer:
 
 @dataclass(slots=True)
 class ReviewSession:
-    """One person's way through the cases that awaited review when it began. `position` may be behind the last one."""
+    """A walk through the cases that awaited review when it began; `position` may be past the last one."""
 
     path: Path
     prompts: Sequence[str]
     position: int = 0
-    written: dict[str, str] = field(default_factory=dict)  # prompt → expected result, in this sitting
+    written: dict[str, str] = field(default_factory=dict)  # prompt → expected result, in this session
 
     @classmethod
     def begin(cls, path: Path) -> "ReviewSession":
-        """Look for what to review. Raises ConfigError for a file that is no suite."""
-        cases = [case for case in Document.read(path).cases if case.prompt.strip()]  # the others are placeholders
+        """Find the cases to review. Raises ConfigError for a file that is no suite."""
+        # Cases without a prompt are placeholders.
+        cases = [case for case in Document.read(path).cases if case.prompt.strip()]
         return cls(path, list(dict.fromkeys(case.prompt for case in cases if case.awaits_review)))
 
     @property
     def prompt(self) -> str | None:
-        """What is to be reviewed now; None behind the last one."""
+        """Return the current prompt; None past the last one."""
         return self.prompts[self.position] if self.position < len(self.prompts) else None
 
     def write(self, expected: str) -> None:
-        """Save what is expected of the present prompt, at once, and go on.
+        """Save the expected result of the current prompt at once, and move on.
 
-        The file is read anew: others may have changed it meanwhile, and what they wrote stays. Raises ConfigError
-        when they wrote about this very case, or took it out.
+        The file is read anew, so changes that others made meanwhile stay. Raises ConfigError if they changed or removed
+        this case.
         """
         prompt = self.prompts[self.position]
         document = Document.read(self.path)
@@ -60,13 +62,13 @@ class ReviewSession:
             raise ConfigError(f"Somebody else has filled this test in meanwhile. Their text stays in {self.path}.")
         edits = [document.expecting(case, expected) for case in document.cases if case.prompt == prompt]
         outcome = [(it.prompt, expected if it.prompt == prompt else it.expected) for it in document.cases]
-        save(self.path, document.edited(edits, outcome).text)
+        replace_file(self.path, document.edited(edits, outcome).text.encode())
         self.written[prompt] = expected
         self.position += 1
 
 
 def bad_answers(client: httpx.Client) -> dict[str, list[ReviewedAnswer]]:
-    """What the backend knows of the responses that became cases, by prompt.
+    """Return what the backend knows of the badly rated responses, by prompt.
 
     Raises ConfigError when the backend can't be asked.
     """

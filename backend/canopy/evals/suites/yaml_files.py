@@ -1,4 +1,4 @@
-"""YAML files of evaluations: read strictly, and what is wrong is said with the line where it stands."""
+"""Reads evaluations' YAML files strictly, with line numbers in errors."""
 
 from collections.abc import Iterable
 from hashlib import blake2b
@@ -13,9 +13,9 @@ from canopy.text.yaml_errors import findings_of, problem_of, sentence_of
 
 
 def read[M: BaseModel](path: Path, model: type[M]) -> tuple[M, yaml.Node | None]:
-    """The file as a model, with the nodes that `line_of` finds lines in.
+    """Return the file as a model, with the nodes that `line_of` finds lines in.
 
-    Raises ConfigError with a sentence for each of the first findings: the file, the line and the key.
+    Raises ConfigError with a sentence for each of the first errors: the file, the line and the key.
     """
     try:
         content = yaml_loader.read_bytes(path)
@@ -33,7 +33,7 @@ def read[M: BaseModel](path: Path, model: type[M]) -> tuple[M, yaml.Node | None]
 
 
 def compose(content: bytes, name: str) -> yaml.Node | None:
-    """The nodes of a document, each with its place, counted in characters. Raises ConfigError, which names the file."""
+    """Return a document's nodes, whose positions are in characters. Raises ConfigError with the file's name."""
     try:
         return yaml_loader.compose(content)
     except yaml.YAMLError as error:
@@ -41,8 +41,8 @@ def compose(content: bytes, name: str) -> yaml.Node | None:
 
 
 def content_of(nodes: Iterable[yaml.Node]) -> str:
-    """A digest of what the nodes say, in their order, however it is written."""
-    known: dict[int, bytes] = {}  # each node once, as aliases repeat them
+    """Return a digest of the nodes' values in order, independent of their formatting."""
+    known: dict[int, bytes] = {}  # digests by node, as aliases repeat nodes
 
     def digest(node: yaml.Node) -> bytes:
         if (found := known.get(id(node))) is None:
@@ -55,7 +55,7 @@ def content_of(nodes: Iterable[yaml.Node]) -> str:
 
 
 def line_of(root: yaml.Node | None, *keys: str | int) -> int:
-    """The line, from 1, on which what the keys lead to begins; of a key that isn't there, where it should be."""
+    """Return the line, from 1, of the value that the keys lead to; for a missing key, where it should be."""
     node, line = root, 1
     for key in keys:
         if isinstance(node, yaml.MappingNode):

@@ -1,8 +1,10 @@
-"""A run in a few numbers."""
+"""Statistics over a run's results."""
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import fmean, median, quantiles
+from typing import get_args
 
 from canopy.evals.results import Attempt, CaseStatus, Run, Score
 from canopy.stats.intervals import wilson
@@ -10,9 +12,9 @@ from canopy.stats.intervals import wilson
 
 @dataclass(frozen=True, slots=True)
 class ScorerOverview:
-    """What one scorer said of all answers. `mean` is None where it had no value at all.
+    """One scorer's scores of all answers. `mean` is None if it has no value.
 
-    Of `judged` answers it said whether they passed; none where it only informs.
+    `judged` counts the answers that it passed or failed; it is 0 for a scorer that only informs.
     """
 
     name: str
@@ -24,7 +26,7 @@ class ScorerOverview:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Seconds."""
+    """Median and 95th percentile, in seconds."""
 
     middle: float
     p95: float
@@ -32,7 +34,7 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """The pass rate is that of the cases with a verdict, and `interval` Wilson's at 95 %; None without such a case."""
+    """Statistics of a run. `pass_rate` is over the `decided` cases and `interval` its 95 % Wilson interval, or None."""
 
     counts: dict[CaseStatus, int]
     decided: int
@@ -44,7 +46,7 @@ class Overview:
 
 
 def overview(run: Run) -> Overview:
-    """Count. Scorers come in the order in which the cases name them."""
+    """Compute the statistics. Scorers are in the order in which the cases name them."""
     counts: dict[CaseStatus, int] = {"failed": 0, "unscored": 0, "awaiting_review": 0, "passed": 0}
     for case in run.cases:
         counts[case.status] += 1
@@ -60,6 +62,25 @@ def overview(run: Run) -> Overview:
         first_token=_timing(attempt.time_to_first_token for attempt in answered),
         duration=_timing(attempt.duration for attempt in answered),
     )
+
+
+def figures(run: Run) -> dict[str, float]:
+    """Return the statistics by name, for programs that plot them; what has no values is left out.
+
+    They are the number of cases of each status, the pass rate, mean seconds, and each scorer's mean.
+    """
+    counts = Counter(case.status for case in run.cases)
+    found = {f"cases_{status}": float(counts[status]) for status in get_args(CaseStatus.__value__)}
+    if decided := counts["passed"] + counts["failed"]:
+        found["pass_rate"] = counts["passed"] / decided
+    samples: dict[str, list[float]] = defaultdict(list)
+    for attempt in (attempt for case in run.cases for attempt in case.attempts):
+        measured = {"time_to_first_token_mean": attempt.time_to_first_token, "duration_mean": attempt.duration}
+        measured |= {f"score_{score.scorer}": score.value for score in attempt.scores}
+        for name, value in measured.items():
+            if value is not None:
+                samples[name].append(value)
+    return found | {name: fmean(values) for name, values in samples.items()}
 
 
 def _scorers(attempts: Iterable[Attempt]) -> list[ScorerOverview]:

@@ -1,4 +1,4 @@
-"""What `canopy ab` draws: lines of at most 80 columns, whose colours `say` drops where there is no terminal."""
+"""Charts in text for `canopy ab`, at most 80 columns wide; `say` drops colours without a terminal."""
 
 from collections.abc import Sequence
 
@@ -12,13 +12,13 @@ _MARGIN = 8  # columns before it
 
 
 class Axis:
-    """Win rates from 0 to 100 %, with a line at ½ and, where it is known, the true rate."""
+    """A win-rate axis from 0 to 100 %, with marks at ½ and, if known, at the true rate."""
 
     def __init__(self, truth: float | None = None) -> None:
         self._truth = None if truth is None else self._column(truth)
 
     def header(self, label: str) -> list[str]:
-        """The scale: name the rows, then the quarters, then the marks that the lines below continue."""
+        """Return the lines of the scale: the rows' label, the quarters and their marks."""
         scale = f"{label:>{_MARGIN - 2}}  "
         for share in (0, 25, 50, 75, 100):
             scale = scale.ljust(_MARGIN + self._column(share / 100) - (1 if share else 0)) + f"{share} %"
@@ -30,7 +30,7 @@ class Axis:
         return [scale, " " * _MARGIN + "".join(marks)]
 
     def row(self, label: str, interval: tuple[float, float], rate: float, *, colour: str = "yellow") -> str:
-        """One look: the interval, the observed rate in it, and both in numbers."""
+        """Return one row: the interval, the observed rate in it, and both in numbers."""
         cells = [" "] * (_SCALE + 1)
         if self._truth is not None:
             cells[self._truth] = style("┊", fg="cyan")
@@ -49,23 +49,23 @@ class Axis:
 
 
 def bars(rows: Sequence[tuple[str, float, str]], *, label_width: int, colour: str | None = None) -> list[str]:
-    """One bar for each label and share of all, the longest one filling the line; the note stands behind its share."""
+    """Return one bar per label and share, the longest filling the line; each row ends with its note."""
     space = WIDTH - label_width - 2 - max((len(note) for _, _, note in rows), default=0) - 10
     most = max((share for _, share, _ in rows), default=0) or 1
     lines = []
     for label, share, note in rows:
         length = share / most * space
-        # What is more than nothing is seen as more than nothing.
+        # A share above 0 gets a visible bar.
         bar = "█" * int(length) + ("▌" if length % 1 >= 0.5 or 0 < length < 1 else "")
         lines.append(f"{label:<{label_width}}  {style(bar, fg=colour)} {100 * share:.1f} %  {note}".rstrip())
     return lines
 
 
 def paragraph(text: str) -> str:
-    """A text in lines that fit."""
+    """Wrap a text to the width."""
     return click.wrap_text(text, width=WIDTH)
 
 
 def title(text: str) -> str:
-    """A heading, with space above it."""
+    """Return a heading, with space above it."""
     return "\n" + style(text, bold=True)

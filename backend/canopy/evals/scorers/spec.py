@@ -1,4 +1,4 @@
-"""What the scorers have in common: parameters that are checked, and a way from a row to a value."""
+"""What all scorers share: validated parameters, and how a row gets a score."""
 
 import asyncio
 from abc import ABC, abstractmethod
@@ -11,14 +11,22 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from canopy.base.errors import CanopyError, ConfigError
 from canopy.evals.results import Score
-from canopy.evals.scorers.scorer import Row
 from canopy.inference.protocol import Inference
 from canopy.inference.scoring import ScoringApi
 
 
 @dataclass(frozen=True, slots=True)
+class Row:
+    """An answer to be scored, with its prompt and the expected answer. The names are Llama Stack's."""
+
+    input_query: str
+    expected_answer: str
+    generated_answer: str
+
+
+@dataclass(frozen=True, slots=True)
 class ScoreFinding:
-    """What came out for one row: a value from 0 (worst) to 1 (best), or the reason why there is none."""
+    """The result for one row: a value from 0 (worst) to 1 (best), or the reason why there is none."""
 
     value: float | None = None
     grade: str | None = None
@@ -26,23 +34,23 @@ class ScoreFinding:
     error: str | None = None
 
 
-# From a row to what came out for it. May raise a CanopyError, whose sentence then is the finding's error.
+# Scores a row. It may raise a CanopyError, whose sentence becomes the finding's error.
 type Measure = Callable[[Row], Awaitable[ScoreFinding]]
 
 
 class ScorerSpec(BaseModel, ABC):
-    """A scorer before it is opened: its fields are the parameters that a suite's `scoring_params` can give it."""
+    """A scorer's definition; its fields are the parameters that a suite's `scoring_params` can set."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    minimum: ClassVar[float]  # the value that passes where thresholds name none
-    decides: ClassVar[bool]  # whether it can fail a case where thresholds don't say; otherwise it informs
+    minimum: ClassVar[float]  # the default value from which an answer passes
+    decides: ClassVar[bool]  # the default for whether it can fail a case; otherwise it only informs
 
     @classmethod
     def read(cls, name: str, given: Mapping[str, Any] | None, folder: Path) -> Self:
-        """The scorer with these parameters; `folder` is where the files that they name are.
+        """Return the scorer with these parameters; files that they name are in `folder`.
 
-        Raises ConfigError with a sentence for each parameter that is wrong.
+        Raises ConfigError with a sentence for each wrong parameter.
         """
         try:
             return cls.model_validate(dict(given or {}), context={"folder": folder})
@@ -53,29 +61,29 @@ class ScorerSpec(BaseModel, ABC):
 
     @abstractmethod
     def local(self, inference: Inference | None) -> Measure:
-        """How it scores in this process. `inference` is the judge, where there is one."""
+        """Return a function that scores in this process. `inference` is the judge, if there is one."""
 
 
 class RemoteScorer(ScorerSpec):
-    """A scorer that Llama Stack has as well, under the same name."""
+    """A scorer that Llama Stack also has, as the scoring function of this name."""
 
     function: ClassVar[str]
 
     @abstractmethod
     def remote(self, api: ScoringApi) -> Measure:
-        """How the server scores."""
+        """Return a function that lets the server score."""
 
 
 class Formula(ScorerSpec):
-    """A scorer that computes."""
+    """A scorer that computes its value."""
 
     @abstractmethod
     def value(self, row: Row) -> float:
-        """From 0 to 1."""
+        """Return a value from 0 to 1."""
 
     @override
     def local(self, inference: Inference | None) -> Measure:
-        """Compute in a thread: a long text must not hold up the answers that are arriving."""
+        """Compute in a thread, so that a long text doesn't delay arriving answers."""
 
         async def measure(row: Row) -> ScoreFinding:
             return ScoreFinding(await asyncio.to_thread(self.value, row))
@@ -83,8 +91,11 @@ class Formula(ScorerSpec):
         return measure
 
 
-class MeasuringScorer:
-    """A Scorer made of a measure and the value that passes. It scores `at_once` rows at a time."""
+class Scorer:
+    """An open scorer: `name` is its key in `scoring_params`, `minimum` the value from which an answer passes.
+
+    It scores up to `at_once` rows at a time. A row that can't be scored gets a Score with an `error`.
+    """
 
     def __init__(self, name: str, measure: Measure, minimum: float, at_once: int) -> None:
         self.name = name
@@ -93,7 +104,7 @@ class MeasuringScorer:
         self._places = asyncio.Semaphore(at_once)
 
     async def score(self, rows: Sequence[Row]) -> list[Score]:
-        """A score for each row, in order."""
+        """Return a score for each row, in order."""
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._score(row)) for row in rows]
         return [task.result() for task in tasks]
