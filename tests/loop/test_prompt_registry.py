@@ -114,7 +114,8 @@ async def test_a_version_is_a_number_or_the_latest_or_an_aliass_for_either_promp
             values(mlflow, model, name, mlflow_prompt_version="candidate", mlflow_prompt_b_version=third)
         )
         loaded = (await server.event("prompts_loaded", count=5))[-1]
-        assert (loaded["prompt"], loaded["prompt_b"]) == (f"{name}/{second}", f"{name}/{third}")
+        assert (loaded["feature"], loaded["prompt"]) == ("summarize", f"{name}/{second}")
+        assert loaded["prompt_b"] == f"{name}/{third}"
         assert await compared(server, model) == {"Second text.", "Third text."}
 
 

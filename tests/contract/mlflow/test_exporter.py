@@ -27,6 +27,7 @@ class Receiver(ThreadingHTTPServer):
         self.found = found
         self.status = status  # of what is refused
         self.answer = answer  # to what is taken
+        self.busy = 0  # batches that are told to come back in seven seconds
         self.taken = 0  # batches
         self.headers: list[str] = []
         self.url = f"http://127.0.0.1:{self.server_port}"
@@ -42,6 +43,10 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.server.headers.append(str(self.headers))
         sent = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.server.busy:
+            self.server.busy -= 1
+            self._answer(503, b"", ("Retry-After", "7"))
+            return
         refused = REFUSED.encode() in sent or self.path.endswith("/create")
         self.server.taken += not refused
         self._answer(self.server.status if refused else 200, b"{}" if refused else self.server.answer)
@@ -50,8 +55,10 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
         """A test's output is its own."""
 
-    def _answer(self, status: int, body: bytes) -> None:
+    def _answer(self, status: int, body: bytes, *headers: tuple[str, str]) -> None:
         self.send_response(status)
+        for header in headers:
+            self.send_header(*header)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -118,3 +125,28 @@ def test_what_the_collector_is_sent_mlflow_is_not(receiver: Receiver, monkeypatc
     assert result is SpanExportResult.SUCCESS
     assert len(receiver.headers) == 2
     assert all("team" in headers and "the-collectors" not in headers for headers in receiver.headers)
+
+
+class Unhurried:
+    """A `threading.Event` that is never set. Waiting for it takes no time, and is noted."""
+
+    def __init__(self, waits: list[float]) -> None:
+        self._waits = waits
+
+    def wait(self, seconds: float) -> bool:
+        self._waits.append(seconds)
+        return False
+
+
+def test_spans_wait_as_long_as_mlflow_says_and_are_given_up_in_the_end(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr("canopy.mlflow.exporter.Event", lambda: Unhurried(waits))
+    receiver.busy = 2
+    assert export(receiver, "one") == (SpanExportResult.SUCCESS, [])
+    assert waits == [7, 7]
+    monkeypatch.setattr("canopy.mlflow.exporter._PATIENCE", 0)
+    receiver.busy = 1
+    assert export(receiver, "one") == (SpanExportResult.FAILURE, [(1, "MLflow answers with status 503.")])
+    assert (waits, receiver.taken) == ([7, 7], 1)
