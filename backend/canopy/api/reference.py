@@ -17,7 +17,7 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Respon
 from starlette.routing import BaseRoute
 
 from canopy.api.bodies import body_schemas
-from canopy.api.routes import PlainRoute
+from canopy.api.routes import PlainRoute, error_schemas
 from canopy.base.errors import NotFound
 
 _PAGE = """<!doctype html>
@@ -52,7 +52,7 @@ class Described(FastAPI):
                 if isinstance(route, APIRoute):
                     route.methods = (route.methods or set()) - {"HEAD"}
             described = get_openapi(title=self.title, version=self.version, description=self.description, routes=routes)
-            described["components"]["schemas"] |= body_schemas()
+            described["components"]["schemas"] |= body_schemas() | error_schemas()
             self.openapi_schema = described
         return self.openapi_schema
 

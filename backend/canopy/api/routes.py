@@ -91,9 +91,19 @@ def also_streamed(described: Responses, event: Any) -> Responses:
 
 
 def errors(*statuses: int) -> Responses:
-    """The same for errors: those that a route is known for, and any other."""
-    other: Responses = {"default": {"model": Failure, "description": "Any other error."}}
-    return {status: {"model": Failure} for status in statuses} | other
+    """The same for errors: those that a route is known for, and any other.
+
+    They are documented by name, since FastAPI would make a validator of each error of each route, at every start.
+    """
+    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{Failure.__name__}"}}}
+    other: Responses = {"default": {"content": content, "description": "Any other error."}}
+    return {status: {"content": content} for status in statuses} | other
+
+
+def error_schemas() -> dict[str, Any]:
+    """The JSON schemas that `errors` names, by name, for the API's description."""
+    schema = TypeAdapter(Failure).json_schema(mode="serialization", ref_template="#/components/schemas/{model}")
+    return {**schema.pop("$defs"), Failure.__name__: schema}
 
 
 def request_body(model: type[BaseModel]) -> dict[str, Any]:
