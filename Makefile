@@ -61,6 +61,13 @@ test: install-dev lint  ## Run everything: lint, format, types, import rules, al
 check: install $(STAMPS)/dev lint  ## For while one works: what `test` does but for slow tests and those of PostgreSQL
 	@$(PYTEST) --sqlite tests/unit tests/http
 
+.PHONY: coverage
+coverage: install-dev  ## Say by folder what no test runs, in the processes that tests start too; ONLY= as for test
+	@rm -rf $(CACHE)/coverage && mkdir -p $(CACHE)/coverage
+	@$(BIN)/python -m coverage run -m pytest --numprocesses $(WORKERS) --dist loadfile $(SELECTED)
+	@$(BIN)/python -m coverage combine --quiet
+	@$(BIN)/python -m coverage json --quiet -o - | $(BIN)/python -m tools.untested
+
 .PHONY: attack
 attack: install-dev  ## Attack the running server at ADDRESS, with the token in ATTACK_TOKEN where it needs one
 	@$(BIN)/python -m pytest tests/attack --address $(ADDRESS)

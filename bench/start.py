@@ -29,14 +29,14 @@ def measure(folder: Path, *, quick: bool) -> list[Figure]:
     return [
         *_figures("database exists", existing),
         *_figures("new database", fresh),
-        Figure("start: memory when idle, database exists", _idle(home), "MiB", bound=Bound(120)),
-        Figure("start: memory when idle, new database", _idle(fresh_home), "MiB", bound=Bound(120)),
+        Figure("start: memory when idle, database exists", _idle(home), "MiB", bound=Bound(100)),
+        Figure("start: memory when idle, new database", _idle(fresh_home), "MiB", bound=Bound(100)),
     ]
 
 
 def _figures(which: str, starts: list[tuple[float, float]]) -> list[Figure]:
     return [
-        Figure(f"start: ready, {which}", middle([ready for ready, _ in starts]), "s", bound=Bound(2)),
+        Figure(f"start: ready, {which}", middle([ready for ready, _ in starts]), "s", bound=Bound(1)),
         Figure(f"start: CPU until ready, {which}", middle([cpu for _, cpu in starts]), "s"),
     ]
 
