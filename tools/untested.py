@@ -1,4 +1,4 @@
-"""What no test runs, by folder, from the data of `make coverage`: the shares of lines and branches that ran, and the rest."""
+"""What no test runs, by folder: the share of lines and branches that ran, and the lines that did not."""
 
 import sys
 from collections import defaultdict

@@ -1,6 +1,8 @@
 """The lab's two LogQL queries on what the server's standard output really holds."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import httpx
@@ -123,3 +125,19 @@ def test_the_same_line_of_another_namespace_pod_or_log_type_is_not_found() -> No
         ("kubernetes_namespace_name", "user2-canopy"),
     ]:
         assert not query.select([line], STREAM | {label: value})
+
+
+CRASHING = """
+from canopy.telemetry import Logs
+Logs("info").capture()
+raise LookupError("nothing at postgresql://canopy:QX74ZJ49@db/canopy")
+"""
+
+
+def test_what_ends_the_process_is_a_line_like_others() -> None:
+    done = subprocess.run([sys.executable, "-c", CRASHING], capture_output=True, text=True, check=False)
+    (line,) = map(json.loads, done.stdout.splitlines())
+    assert (line["event"], line["level"], line["error"]) == ("process_crashed", "error", "LookupError")
+    assert "nothing at" in line["exception"]
+    assert "QX74ZJ49" not in done.stdout + done.stderr
+    assert done.returncode == 1

@@ -100,6 +100,18 @@ def test_each_event_is_documented_with_its_level_and_fields() -> None:
             assert code(rows[name]["fields"]) == [field.name for field in dataclasses.fields(record)]
 
 
+def test_each_event_is_named_by_a_test() -> None:
+    """By its name in the log, or by its class."""
+    tests = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("*.py"))
+    classes = {event.name: event.__name__ for event in subclasses(events.Event)}
+    untested = [
+        name
+        for (name,) in (code(row["event"]) for row in table("logging.md", "event"))
+        if not re.search(rf"\b({name}|{classes.get(name, name)})\b", tests)
+    ]
+    assert untested == []
+
+
 def test_each_key_of_the_values_is_documented() -> None:
     text = "\n".join(page.read_text() for page in PAGES)
     assert [key for key in keys(Values.model_json_schema()) if not re.search(rf"\b{key}\b", text)] == []

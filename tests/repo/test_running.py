@@ -1,5 +1,6 @@
 """How tests are run: what is chosen, what a skip means, and what is told in the end."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -71,6 +72,29 @@ def pytest_of(*goal: str) -> str:
     said = subprocess.run([make, "-n", *goal], cwd=ROOT, capture_output=True, text=True, check=True)
     (command,) = [line for line in said.stdout.splitlines() if "-m pytest" in line]
     return command.partition(" --dist loadfile")[2].strip()
+
+
+def test_the_order_is_drawn_and_told_and_comes_back_with_its_seed(tmp_path: Path) -> None:
+    (tmp_path / "test_many.py").write_text("\n".join(f"def test_{n}(): pass" for n in range(30)))
+
+    def order(*more: str) -> tuple[list[str], list[str]]:
+        """The option that brings the order back, and the tests in it."""
+        command = [sys.executable, "-m", "pytest", "-v", "-p", "pytest_randomly", "-p", "no:cacheprovider", *more]
+        done = subprocess.run(
+            [*command, "-c", "/dev/null", "--rootdir", str(tmp_path), str(tmp_path)],
+            env={"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return re.findall(r"^Using (--randomly-seed=\d+)$", done.stdout, re.MULTILINE), re.findall(
+            r"::(test_\d+) PASSED", done.stdout
+        )
+
+    seed, tests = order()
+    assert len(tests) == 30
+    assert tests != [f"test_{n}" for n in range(30)]
+    assert order(*seed) == (seed, tests)
 
 
 def test_a_check_runs_unit_and_http_tests() -> None:

@@ -119,7 +119,10 @@ def test_a_larger_share_holds_a_smaller_one_and_both_are_as_large_as_they_say() 
     assert 1_800 < len(tenth) < 2_200  # within 4.7 standard deviations
     assert 9_650 < len(half) < 10_350
     assert all(chosen(it, 100) for it in ids)
-    assert chosen("gen_1", 10) == chosen("gen_1", 10)
+
+
+def test_the_same_responses_are_chosen_by_every_process_and_version() -> None:
+    assert [number for number in range(60) if chosen(f"gen_{number}", 10)] == [0, 36, 48, 52, 56]
 
 
 def version(**changes: object) -> str:

@@ -90,7 +90,7 @@ def deliver(tmp_path: Path, store: Store, clock: Clock, mlflow_answers: Answers,
     """One round of a worker; the backlog after it."""
     values = tmp_path / "values.yaml"
     values.write_text(yaml.safe_dump({"mlflow": {"enabled": True, "url": mlflow_answers.url}}))
-    telemetry = Telemetry(Logs("error", log), Metrics(), Traces())
+    telemetry = Telemetry(Logs("debug", log), Metrics(), Traces())
 
     async def one_round() -> Backlog:
         mlflow_answers.arrived.clear()
@@ -104,9 +104,15 @@ def deliver(tmp_path: Path, store: Store, clock: Clock, mlflow_answers: Answers,
     return one_round
 
 
-async def test_what_mlflow_takes_is_done(deliver: Round, mlflow_answers: Answers) -> None:
+def lines(log: BytesIO, event: str) -> list[dict[str, object]]:
+    return [line for line in map(orjson.loads, log.getvalue().splitlines()) if line["event"] == event]
+
+
+async def test_what_mlflow_takes_is_done(deliver: Round, mlflow_answers: Answers, log: BytesIO) -> None:
     assert await deliver() == (0, None, 0, False)
     assert mlflow_answers.asked == ["POST"]
+    (told,) = lines(log, "mlflow_delivery")
+    assert (told["level"], told["outcome"], told["problem"]) == ("debug", "delivered", None)
 
 
 @pytest.mark.parametrize("status", [401, 403, 429, 502, 503])
@@ -160,7 +166,7 @@ async def test_what_mlflow_refuses_is_parked(
     assert (backlog.depth, backlog.parked) == (0, 1)
     (parked,) = await store.outbox.waiting(10, parked=True)
     assert parked.problem == f"MLflow refuses the assessment with status {status}."
-    (line,) = [orjson.loads(line) for line in log.getvalue().splitlines()]
+    (line,) = lines(log, "mlflow_delivery_parked")
     told = {name: line[name] for name in ("event", "level", "subject", "generation_trace_id", "problem")}
     assert told == {
         "event": "mlflow_delivery_parked",
