@@ -75,6 +75,7 @@ def pytest_of(*goal: str) -> str:
 
 
 def test_the_order_is_drawn_and_told_and_comes_back_with_its_seed(tmp_path: Path) -> None:
+    pytest.importorskip("pytest_randomly", reason="run `make install-dev`")
     (tmp_path / "test_many.py").write_text("\n".join(f"def test_{n}(): pass" for n in range(30)))
 
     def order(*more: str) -> tuple[list[str], list[str]]:
