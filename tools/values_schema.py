@@ -7,10 +7,11 @@ by hand; what it can't say (a label named like a rating) is left to the server.
 from collections.abc import Mapping
 from typing import Any
 
+from canopy.base.ratings import TAKEN
 from canopy.config.access import RESERVED_HEADERS
 from canopy.config.chart.chart_values import ChartValues
 from canopy.config.chart.process_settings import ChartSettings
-from canopy.config.values import OWN_ASSESSMENTS, SATISFACTION, TAKEN_RATINGS
+from canopy.config.values import OWN_ASSESSMENTS, SATISFACTION
 
 # An address, or a network whose prefix is no longer than an address.
 _OCTET = "(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
@@ -77,7 +78,7 @@ def _sharpen(properties: dict[str, Any]) -> None:
     properties["judges"]["items"]["properties"]["instructions"]["pattern"] = _SAYS_SOMETHING
     properties["judges"]["items"]["properties"]["name"]["not"] = {"enum": sorted({SATISFACTION, *OWN_ASSESSMENTS})}
     feedback["labels"]["items"]["properties"]["name"]["not"] = {
-        "anyOf": [{"enum": sorted(TAKEN_RATINGS)}, {"pattern": "^[0-9]+$"}]
+        "anyOf": [{"enum": sorted(TAKEN)}, {"pattern": "^[0-9]+$"}]
     }
     properties["metadata"]["additionalProperties"] = False
     proxy = properties["proxy"]["properties"]

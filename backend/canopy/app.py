@@ -27,12 +27,14 @@ from canopy.base.settings import Settings
 from canopy.config.access import refuse_silent_opening
 from canopy.config.loading import Config
 from canopy.config.source import ConfigSource
+from canopy.config.summaries import Arm
 from canopy.experiments.ballots import BallotRecorder
 from canopy.experiments.comparison import ComparisonRunner
 from canopy.feedback.indexing import IndexWatch
 from canopy.feedback.retention import Retention
 from canopy.feedback.votes import VoteRecorder
 from canopy.generation.admission import Admission
+from canopy.generation.features import FEATURES
 from canopy.generation.pipeline import Pipeline
 from canopy.inference import open_inference
 from canopy.inference.embedded import require_installed
@@ -53,6 +55,7 @@ from canopy.telemetry.access_events import (
     TrustedProxiesWide,
 )
 from canopy.telemetry.events import ConfigRejected, ConfigReloaded, StoreFailed
+from canopy.telemetry.metrics.groups import Expected
 from canopy.telemetry.store_events import StoreAtRisk
 
 MOUNTED_VALUES = Path("/canopy/canopy-config.yaml")
@@ -183,6 +186,7 @@ async def running(application: Application) -> AsyncGenerator[None]:
             IndexWatch(parts.store, parts.telemetry).run,
         ):
             stack.callback(asyncio.create_task(lasting(work)).cancel)
+        expect_series(parts)
         parts.lifecycle.ready()
         yield
 
@@ -191,11 +195,23 @@ def tell_who_gets_in(parts: AppContext) -> None:
     """Measure and log what lets in more people than may be meant: at the start, and whenever the values change."""
     auth = parts.config.current.values.auth
     is_open = auth.mode == "open" and parts.settings.others_reach_it
-    parts.telemetry.metrics.access_open.set(is_open)
+    parts.telemetry.metrics.config.access_open.set(is_open)
     if is_open:
         parts.telemetry.emit(AccessOpen(parts.lifecycle.address))
     if auth.mode == "proxy" and (networks := wide_networks(auth)):
         parts.telemetry.emit(TrustedProxiesWide(networks))
+
+
+def expect_series(parts: AppContext) -> None:
+    """Make the metrics' series that the values in force lead to, so that `increase` sees their first events."""
+    values = parts.config.current.values
+    arms: tuple[Arm, ...] = ("prompt", "prompt_b")
+    prompts = {
+        feature.name: [prompt.id for arm in arms if (prompt := feature.prompt(values, arm)).text.strip()]
+        for feature in FEATURES.values()
+    }
+    exported = [feature.name for feature in FEATURES.values() if feature.exported]
+    parts.telemetry.metrics.expect(Expected(values, prompts, exported))
 
 
 async def _watch_config(parts: AppContext, registry: PromptRegistry, mlflow: MlflowLink) -> None:
@@ -203,6 +219,7 @@ async def _watch_config(parts: AppContext, registry: PromptRegistry, mlflow: Mlf
 
     async def changed(config: Config) -> None:
         tell_who_gets_in(parts)  # first: the values are in force, and what follows may wait for other servers
+        expect_series(parts)
         registry.request_refresh()
         mlflow.use(config.values.mlflow)
         try:

@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from canopy.base.ratings import JUDGEMENT
 from canopy.base.settings import Settings
 from canopy.config.values import Values
 from canopy.inference import open_inference
@@ -15,7 +16,6 @@ from canopy.store.feedback.query import Feedback, Filter
 from canopy.store.generations.generation import Generation
 from canopy.store.judges.judgement import JudgementLease
 from canopy.store.store import Store
-from canopy.store.vocabulary import JUDGEMENT
 from canopy.telemetry import Traces
 from tests.contract.store.records import DOWN, a_generation, a_vote
 from tests.support.model_scripts import Script

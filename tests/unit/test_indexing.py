@@ -8,7 +8,7 @@ from canopy.feedback.indexing import IndexWatch
 from canopy.store.store import Store
 from canopy.telemetry import Telemetry
 from canopy.telemetry.events import Event, SearchIndexFilled, SearchIndexFilling
-from canopy.telemetry.metrics import Metrics
+from canopy.telemetry.metrics.metrics import Metrics
 
 
 class _Told:

@@ -1,11 +1,16 @@
 """What a rating may be, and how it counts."""
 
+import re
+from pathlib import Path
+
 import pytest
 
+import canopy
 from canopy.base.errors import InputError
+from canopy.base.ratings import Rating, kind_of, parse_filter, parse_rating
 from canopy.config.values import FeedbackValues, Label
-from canopy.feedback.ratings import Rating, parse_rating, shown_rating
 
+PACKAGE = Path(canopy.__file__).parent
 VALUES = FeedbackValues(labels=[Label(name="brilliant", sentiment="positive"), Label(name="odd")])
 
 
@@ -24,11 +29,64 @@ VALUES = FeedbackValues(labels=[Label(name="brilliant", sentiment="positive"), L
     ],
 )
 def test_a_known_rating_has_its_kind_and_sentiment(sent: int | str, stored: Rating) -> None:
-    assert parse_rating(sent, VALUES) == stored
-    assert shown_rating(stored.kind, stored.value) == sent
+    assert parse_rating(sent, VALUES.label_sentiments) == stored
+    assert stored.wire == sent
 
 
 @pytest.mark.parametrize("sent", ["", "Thumbs_up", "thumbs", "5", 0, 6, -1, 10**30])
 def test_any_other_rating_is_refused_with_the_ones_there_are(sent: int | str) -> None:
     with pytest.raises(InputError, match="`thumbs_up`, `thumbs_down`, an integer from 1 to 5, `brilliant`, `odd`"):
-        parse_rating(sent, VALUES)
+        parse_rating(sent, VALUES.label_sentiments)
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("negative", (None, -1)),
+        ("neutral", (None, 0)),
+        ("4", ("4", None)),
+        ("thumbs_up", ("thumbs_up", None)),
+        ("retired-label", ("retired-label", None)),
+    ],
+)
+def test_a_filter_asks_for_one_rating_or_for_all_that_count_alike(text: str, asked: tuple[str | None, int]) -> None:
+    assert parse_filter(text) == asked
+
+
+@pytest.mark.parametrize("text", ["6", "Thumbs_up", "a b", "x" * 41])
+def test_a_filter_that_can_be_no_rating_is_refused(text: str) -> None:
+    with pytest.raises(InputError):
+        parse_filter(text)
+
+
+@pytest.mark.parametrize(
+    ("sent", "words", "assessment", "value"),
+    [
+        ("thumbs_up", "Helpful", None, True),
+        ("thumbs_down", "Not helpful", None, False),
+        (4, "4 of 5", "satisfaction_score", 4),
+        ("brilliant", "Brilliant", "satisfaction_label", "brilliant"),
+    ],
+)
+def test_a_rating_has_its_words_and_its_form_in_mlflow(
+    sent: int | str, words: str, assessment: str | None, value: bool | int | str
+) -> None:
+    rating = parse_rating(sent, VALUES.label_sentiments)
+    assert rating.words == words
+    assert (kind_of(rating.kind).assessment, kind_of(rating.kind).mlflow(rating.value)) == (assessment, value)
+
+
+def test_what_the_pages_show_of_a_kind_that_a_later_version_stored_is_its_value() -> None:
+    rating = Rating("stars", "3_stars", 1)  # type: ignore[arg-type]
+    assert (rating.words, rating.wire) == ("3 stars", "3_stars")
+
+
+def test_no_module_but_that_of_the_ratings_tells_kinds_or_thumbs_apart() -> None:
+    """So that a new kind is one place. Only evaluations, which are clients, know more."""
+    decides = re.compile(r"""["']thumbs_(up|down)["']|\bkind == ["'](thumbs|score|label)""")
+    told = [
+        str(path.relative_to(PACKAGE))
+        for path in PACKAGE.rglob("*")
+        if path.suffix in {".py", ".js", ".html"} and "evals" not in path.parts and decides.search(path.read_text())
+    ]
+    assert told == ["base/ratings.py"]

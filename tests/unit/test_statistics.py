@@ -2,14 +2,15 @@
 
 from dataclasses import replace
 
+from canopy.base.ratings import KindName
 from canopy.feedback.statistics import statistics
 from canopy.store.feedback.query import FeedbackCount, HourCount
-from canopy.store.vocabulary import AB_PREFERENCE, Kind
+from canopy.store.vocabulary import AB_PREFERENCE
 
 HOUR = 3_600_000_000
 
 
-def count(value: str, sentiment: int, n: int, prompt_id: str | None = "p", kind: Kind = "thumbs") -> FeedbackCount:
+def count(value: str, sentiment: int, n: int, prompt_id: str | None = "p", kind: KindName = "thumbs") -> FeedbackCount:
     return FeedbackCount("summarize", "user_satisfaction", kind, value, sentiment, prompt_id, "m", n)
 
 

@@ -78,7 +78,10 @@ def _model(made: Dashboard) -> Dashboard:
             graph(
                 "Tokens",
                 "short",
-                (f"sum by (type) (rate(canopy_tokens_total{{{_MINE}}}[$__rate_interval]))", "{{type}} per second"),
+                (
+                    f"sum by (type) (rate(canopy_generation_tokens_total{{{_MINE}}}[$__rate_interval]))",
+                    "{{type}} per second",
+                ),
             )
         )
         .with_panel(
@@ -122,7 +125,7 @@ def _process(made: Dashboard) -> Dashboard:
                 (f"sum by (result) (increase(canopy_config_reloads_total{{{_MINE}}}[$__rate_interval]))", "{{result}}"),
             )
         )
-        .with_panel(graph("Flags", "bool_on_off", (f"min by (flag) (canopy_flag{{{_MINE}}})", "{{flag}}")))
+        .with_panel(graph("Flags", "bool_on_off", (f"min by (flag) (canopy_feature_enabled{{{_MINE}}})", "{{flag}}")))
         .with_panel(
             graph(
                 "Failures",
@@ -159,7 +162,10 @@ def _mlflow(made: Dashboard) -> Dashboard:
             graph(
                 "Deliveries",
                 "short",
-                (f"sum by (result) (increase(canopy_deliveries_total{{{_MINE}}}[$__rate_interval]))", "{{result}}"),
+                (
+                    f"sum by (result) (increase(canopy_mlflow_deliveries_total{{{_MINE}}}[$__rate_interval]))",
+                    "{{result}}",
+                ),
             )
         )
     )

@@ -5,9 +5,8 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 from tools.dashboards.parts import LINES, LOKI, PROMETHEUS, board, graph, lines, number, row
 
 _MINE = 'namespace="$namespace"'
-# Ratings of one's own have their sentiment in the values, where no query sees it.
-_GOOD = 'rating=~"thumbs_up|4|5"'
-_BAD = 'rating=~"thumbs_down|1|2"'
+_GOOD = 'sentiment="positive"'
+_BAD = 'sentiment="negative"'
 _OWN = 'prompt_id!=""'  # on responses that Canopy made
 
 
@@ -75,7 +74,7 @@ def _votes(made: Dashboard) -> Dashboard:
                 "Taken back or changed", "short", f"sum(increase(canopy_feedback_deleted_total{{{_MINE}}}[$__range]))"
             )
         )
-        .with_panel(graph("Votes per hour", "short", (f"sum by (rating) (increase({votes}[1h]))", "{{rating}}")))
+        .with_panel(graph("Votes per hour", "short", (f"sum by (rating) (increase({votes}[1h])) > 0", "{{rating}}")))
         .with_panel(
             graph("Satisfaction", "percentunit", (_satisfaction("6h"), "6 hours"), (_satisfaction("3d"), "3 days"))
         )

@@ -20,23 +20,19 @@ from canopy.api.generation_responses import Parameters
 from canopy.api.listing import whole_entries
 from canopy.api.paging import page_response
 from canopy.api.requests import trace_id_of
-from canopy.api.responses import Entries, Entry, Said, SentimentName, VoteKept
+from canopy.api.responses import Entries, Entry, Said, VoteKept
 from canopy.api.routes import BodyRoute, errors, json_response, of_text, of_type, request_body, with_page
 from canopy.api.voters import header_id, proof_in, session_id_of, user_id_of
 from canopy.base.clock import iso
 from canopy.base.errors import FeedbackNotFound, InputError
+from canopy.base.ratings import SENTIMENT_NAMES, Rating
 from canopy.base.settings import Settings
-from canopy.config.values import SENTIMENTS
 from canopy.feedback import dataset
-from canopy.feedback.ratings import shown_rating
 from canopy.feedback.statistics import StatisticsPayload, own, statistics
 from canopy.feedback.votes import SubmittedVote
 from canopy.store.feedback.query import Feedback
 from canopy.store.judges.judgement import JudgeLabel
 
-_SENTIMENT_NAMES: dict[int, SentimentName] = {
-    sentiment: cast(SentimentName, name) for name, sentiment in SENTIMENTS.items()
-}
 DATASET_NAME = "feedback-eval-dataset.yaml"
 _ERRORS = errors(404, 408, 413, 422, 503)
 
@@ -175,7 +171,7 @@ def entry(it: Feedback, labels: Sequence[JudgeLabel]) -> Entry:
         "id": it.id,
         "timestamp": iso(it.timestamp),
         "feature": it.feature,
-        "rating": shown_rating(it.kind, it.value),
+        "rating": Rating.of(it).wire,
         "name": it.name,
         "input_text": it.input_text,
         "response_text": it.response_text,
@@ -201,7 +197,7 @@ def entry(it: Feedback, labels: Sequence[JudgeLabel]) -> Entry:
                 "id": label.feedback_id,
                 "judge": label.judge,
                 "label": label.label,
-                "sentiment": _SENTIMENT_NAMES[label.sentiment],
+                "sentiment": SENTIMENT_NAMES[label.sentiment],
                 "model": label.model,
                 "rationale": label.rationale,
             }

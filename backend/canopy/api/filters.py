@@ -11,13 +11,11 @@ from canopy.api import workshop
 from canopy.api.bodies import storable
 from canopy.base.clock import microseconds
 from canopy.base.errors import InputError
-from canopy.config.values import SENTIMENTS
+from canopy.base.ratings import parse_filter
 from canopy.generation.features import FEATURES
 from canopy.store.feedback.query import Filter, Origin, Sources
 
 _DAY_LENGTH = 86_400_000_000  # microseconds
-# A score, or whatever may be a label, because votes outlive the values that named their label.
-_RATING = re.compile(r"[1-5]|(?!\d+$)[a-z0-9][a-z0-9_-]{0,39}")
 _LABEL = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 Word = Annotated[str | None, AfterValidator(lambda text: storable(text) if text else None)]
@@ -38,14 +36,12 @@ class CountsQuery(BaseModel):
 
     def where(self) -> Filter:
         """The filter. Raises InputError for a rating, a feature or a time that is none: a typo must not look empty."""
-        sentiment = SENTIMENTS.get(self.rating or "")
-        if self.rating is not None and not _RATING.fullmatch(self.rating):
-            raise InputError("`rating` must be `thumbs_up`, `thumbs_down`, 1 to 5, a label, or one like `negative`.")
+        value, sentiment = parse_filter(self.rating) if self.rating is not None else (None, None)
         feature = workshop.feature(self.feature)
         if feature is not None and feature not in FEATURES:
             raise InputError(f"`feature` must be one of {', '.join(f'`{name}`' for name in FEATURES)}.")
         return Filter(
-            value=self.rating if sentiment is None else None,
+            value=value,
             sentiment=sentiment,
             feature=feature,
             prompt_id=self.prompt_id,

@@ -72,7 +72,7 @@ class RequestContext:
                 message = {**message, "headers": [*message["headers"], *own_headers]}
             return send(message)
 
-        telemetry.metrics.active_requests.inc()
+        telemetry.metrics.http.active.inc()
         try:
             await self._run(request, scope, receive, send_with_headers)
         except Exception as error:  # noqa: BLE001 - the framework has answered 500; here it is told to the operators
@@ -86,9 +86,9 @@ class RequestContext:
                 )
             )
         finally:
-            telemetry.metrics.active_requests.dec()
+            telemetry.metrics.http.active.dec()
             if status >= 500 and scope.get("canopy.evaluation"):  # alerts are about users
-                telemetry.metrics.evaluation_errors.inc()
+                telemetry.metrics.http.evaluation_errors.inc()
             route = route_of(scope)
             telemetry.traces.end_request(request, method, route, status)
             event = HttpRequest(method, route, status, time.perf_counter() - began, request.trace_id)

@@ -18,8 +18,8 @@ from canopy.api.responses import Case, Cases, ReviewKept
 from canopy.api.routes import BodyRoute, errors, json_response, of_type, request_body
 from canopy.base.clock import iso
 from canopy.base.errors import InputError
+from canopy.base.ratings import Rating
 from canopy.feedback.dataset import exported_feature, selection
-from canopy.feedback.ratings import shown_rating
 from canopy.store.feedback.query import Filter
 from canopy.store.reviews.review import Review, ReviewCase, ReviewState
 from canopy.store.store import Store
@@ -98,7 +98,7 @@ def _case(it: ReviewCase) -> Case:
             {
                 "feedback_id": answer.feedback_id,
                 "timestamp": iso(answer.timestamp),
-                "rating": shown_rating(answer.kind, answer.value),
+                "rating": Rating.of(answer).wire,
                 "reasons": answer.reasons,
                 "comment": answer.comment,
                 "response_text": answer.response_text,

@@ -6,11 +6,12 @@ from typing import Any
 
 from pydantic_core import PydanticCustomError
 
+from canopy.base.ratings import as_meant as rating_as_meant
+
 MLFLOW_PREFIX = "tr-"  # MLflow's id of a trace is this and the trace id in hex
 # What clients outside this project call a field. The field's own name in another spelling (`sessionId`) needs no entry.
 _MEANT = {"trace_id": "request_id", "client_id": "session_id", "reason": "comment"}
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_WHOLE = re.compile(r"[0-9]{1,3}(\.0+)?")
 
 
 def as_meant(body: Any, fields: AbstractSet[str]) -> Any:
@@ -40,18 +41,7 @@ def _field(given: str, fields: AbstractSet[str]) -> str:
 
 def _in_form(name: str, value: Any) -> Any:
     if name == "rating":
-        return _rating(value)
+        return rating_as_meant(value)
     if name == "request_id" and isinstance(value, str):
         return value.removeprefix(MLFLOW_PREFIX)
-    return value
-
-
-def _rating(value: Any) -> Any:
-    """A whole number however it is written (`5`, `5.0`, `"5"`), and a thumb for a yes or no."""
-    if isinstance(value, bool):
-        return "thumbs_up" if value else "thumbs_down"
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, str) and _WHOLE.fullmatch(value):
-        return int(value.partition(".")[0])
     return value

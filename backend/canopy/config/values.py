@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
+from canopy.base.ratings import KINDS, SENTIMENTS, TAKEN, Sentiment
 from canopy.config.access import AuthValues, RateLimitValues
 from canopy.config.others import OthersValues
 from canopy.config.section import Section
@@ -21,14 +22,10 @@ from canopy.config.summaries import (
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
 Assessment = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 
-# What `rating` means in requests and filters beside labels; digits are scores.
-TAKEN_RATINGS = {"thumbs_up", "thumbs_down", "positive", "neutral", "negative"}
-
-
 # What a vote assesses unless it says otherwise, and the one name whose votes are satisfaction.
 SATISFACTION = "user_satisfaction"
 # The names that Canopy gives to people's verdicts itself, in its store and in MLflow: nothing else may have them.
-OWN_ASSESSMENTS = {"satisfaction_score", "satisfaction_label", "ab_preference"}
+OWN_ASSESSMENTS = {"ab_preference", *(kind.assessment for kind in KINDS.values() if kind.assessment)}
 
 
 def _refuse_repeated(names: list[str], where: str) -> None:
@@ -43,12 +40,6 @@ class Label(Section):
     sentiment: Literal["positive", "neutral", "negative"] = Field(
         "neutral", description="How statistics and the export count it."
     )
-
-
-type Sentiment = Literal[-1, 0, 1]
-
-# How statistics count a label: for the response, against it, or neither.
-SENTIMENTS: dict[str, Sentiment] = {"positive": 1, "neutral": 0, "negative": -1}
 
 
 class FeedbackValues(Section):
@@ -73,6 +64,11 @@ class FeedbackValues(Section):
         description="With `auth.mode: open`: from how many sessions and users one response takes votes.",
     )
 
+    @property
+    def label_sentiments(self) -> dict[str, Sentiment]:
+        """How each label of one's own counts."""
+        return {label.name: SENTIMENTS[label.sentiment] for label in self.labels}
+
     @model_validator(mode="after")
     def _names(self) -> Self:
         for name in self.names:
@@ -84,7 +80,7 @@ class FeedbackValues(Section):
     @model_validator(mode="after")
     def _distinct_labels(self) -> Self:
         for name in (label.name for label in self.labels):
-            if name in TAKEN_RATINGS or name.isdigit():
+            if name in TAKEN or name.isdigit():
                 raise ValueError(f"labels: `{name}` means something else already")
         _refuse_repeated(self.reasons, "reasons")
         return self

@@ -30,7 +30,7 @@ class IndexWatch:
 
     def look(self, left: int, now: float) -> None:
         """Tell of so many votes left. `now` is in seconds, of any clock."""
-        self._telemetry.metrics.unindexed_votes.set(left)
+        self._telemetry.metrics.process.unindexed_votes.set(left)
         if self._votes and not left:
             self._telemetry.emit(SearchIndexFilled(self._votes, round(now - self._began, 3)))
             self._votes = 0

@@ -6,10 +6,10 @@ from typing import NamedTuple
 from canopy.auth.budgets import StorageBudgets
 from canopy.auth.requesters import Requester
 from canopy.base.errors import FeedbackNotFound, InputError, RateLimited, StoreError
+from canopy.base.ratings import Rating, parse_rating
 from canopy.config.loading import Config
 from canopy.config.source import ConfigSource
 from canopy.config.values import FeedbackValues
-from canopy.feedback.ratings import parse_rating
 from canopy.generation.features import FEATURES, same_to_clients
 from canopy.store.feedback.vote import Receipt, Vote
 from canopy.store.keys import ANONYMOUS, Proof, voter_of
@@ -82,7 +82,7 @@ class VoteRecorder:
 
 def _vote(ballot: SubmittedVote, config: Config, unless_known: RateLimited | None) -> Vote:
     values = config.values.feedback
-    rating = parse_rating(ballot.rating, values)
+    rating = parse_rating(ballot.rating, values.label_sentiments)
     if ballot.name == AB_PREFERENCE:
         raise InputError("This `name` is the preferences'; they go to POST /feedback/ab.")
     if ballot.name not in values.names:
@@ -128,11 +128,10 @@ def _vote(ballot: SubmittedVote, config: Config, unless_known: RateLimited | Non
 
 def _result(vote: Vote, receipt: Receipt) -> dict[str, str | int]:
     """The vote by OpenTelemetry's conventions for `gen_ai.evaluation.result`, without the comment's text."""
-    score = {"gen_ai.evaluation.score.value": int(receipt.value) if receipt.kind == "score" else receipt.sentiment}
     return {
         "gen_ai.evaluation.name": vote.name,
         "gen_ai.evaluation.score.label": receipt.value,
-        **score,
+        "gen_ai.evaluation.score.value": Rating.of(receipt).score,
         "canopy.feedback_id": receipt.feedback_id,
         **({"canopy.generation_id": receipt.generation_id} if receipt.generation_id is not None else {}),
     }

@@ -65,7 +65,7 @@ class Admission:
     async def _wait(self, waiter: _Waiter, requester: Requester) -> None:
         try:
             self._check_queue(waiter, requester)
-            self._metrics.generations_queued.set(self._queued)
+            self._metrics.generations.queued.set(self._queued)
             async with asyncio.timeout(self._timeout):
                 await waiter.admitted
         except BaseException as error:
@@ -77,7 +77,7 @@ class Admission:
                 raise self._too_long(waiter) from error
             raise
         finally:
-            self._metrics.generations_queued.set(self._queued)
+            self._metrics.generations.queued.set(self._queued)
 
     @property
     def _queued(self) -> int:
@@ -110,7 +110,7 @@ class Admission:
                 return
             self._free -= waiter.places
             self._held[waiter.key] += waiter.places
-            self._metrics.generations_in_flight.inc(waiter.places)
+            self._metrics.generations.in_flight.inc(waiter.places)
             waiter.admitted.set_result(None)
             self._leave(waiter, serve=False)
             if waiters := self._waiting.pop(waiter.key, None):
@@ -141,7 +141,7 @@ class Admission:
         self._held[waiter.key] -= waiter.places
         if not self._held[waiter.key]:
             del self._held[waiter.key]
-        self._metrics.generations_in_flight.dec(waiter.places)
+        self._metrics.generations.in_flight.dec(waiter.places)
         self._serve()
 
 

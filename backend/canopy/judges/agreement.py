@@ -125,7 +125,9 @@ class Agreements:
             judges = judges_of(config.values, self._inference.model_name)
             found = await reports(self._store, judges, time.time_ns() // 1000)
             self._known = time.monotonic(), config.revision, found
-        self._telemetry.metrics.show_agreement({it.judge: it.kappa.value for it in found if it.kappa is not None})
+        self._telemetry.metrics.judges.show_agreement(
+            {it.judge: it.kappa.value for it in found if it.kappa is not None}
+        )
         return found
 
     async def run(self) -> None:

@@ -6,7 +6,8 @@ from hashlib import blake2b
 
 import orjson
 
-from canopy.config.values import SENTIMENTS, JudgeValues, Sentiment, Values
+from canopy.base.ratings import SENTIMENTS, Sentiment
+from canopy.config.values import JudgeValues, Values
 from canopy.judges.question import WORDING
 
 

@@ -14,6 +14,7 @@ from canopy.base.errors import (
     PromptTooLong,
     StoreError,
 )
+from canopy.base.ratings import JUDGEMENT
 from canopy.inference.protocol import Inference, Message
 from canopy.inference.whole_answers import ask_judge
 from canopy.judges.budget import Budget
@@ -25,7 +26,6 @@ from canopy.store.generations.generation import Generation
 from canopy.store.judges.judgement import JudgementLease
 from canopy.store.keys import judge_voter
 from canopy.store.store import Store
-from canopy.store.vocabulary import JUDGEMENT
 from canopy.telemetry import Event, Traces
 from canopy.telemetry.events import JudgementFailed, JudgementRecorded
 

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from canopy.base.ratings import kind_of
 from canopy.config.values import SATISFACTION
 from canopy.mlflow.client import Anything, AsyncMlflowClient, MlflowError
 from canopy.store.outbox.deliveries import FeedbackSnapshot
 
-_NAMES = {"score": "satisfaction_score", "label": "satisfaction_label"}
 _PREFERRED = {"preferred": True, "rejected": False}
 
 
@@ -92,19 +92,11 @@ def _name(stated: FeedbackSnapshot) -> str:
     """Return the assessment's name. Kinds of ratings share the default one here, and in MLflow a name has one type."""
     if stated.kind is None or stated.name != SATISFACTION:
         return stated.name
-    return _NAMES.get(stated.kind, stated.name)
+    return kind_of(stated.kind).assessment or stated.name
 
 
 def _value(stated: FeedbackSnapshot) -> bool | int | str | None:
-    match stated.kind:
-        case "thumbs":
-            return stated.value == "thumbs_up"
-        case "score":
-            return int(stated.value)
-        case "label" | "judgement":
-            return stated.value
-        case None:
-            return _PREFERRED.get(stated.value)
+    return _PREFERRED.get(stated.value) if stated.kind is None else kind_of(stated.kind).mlflow(stated.value)
 
 
 def _path(trace_id: str, subject: str | None = None) -> str:

@@ -84,7 +84,7 @@ class DeliveryWorker:
     async def _round(self) -> float:
         """Deliver what is due, up to a bound; return the seconds until the next round."""
         backlog = await self._deliveries.backlog()
-        self._telemetry.metrics.outbox(backlog.depth, partial(self._age, backlog.oldest), backlog.parked)
+        self._telemetry.metrics.mlflow.show_outbox(backlog.depth, partial(self._age, backlog.oldest), backlog.parked)
         values = self._config.current.values.mlflow
         client = await self._use(str(values.url) if values.enabled else None)
         if client is None:

@@ -131,7 +131,7 @@ class PromptRegistry:
         )
 
     def _told(self, failures: dict[PromptSource, str]) -> None:
-        self._telemetry.metrics.prompt_registry_up.set(not failures)
+        self._telemetry.metrics.mlflow.registry_up.set(not failures)
         before, self._failures = self._failures, failures
         for source, sentence in failures.items():
             if before.get(source) != sentence:  # not every few seconds for as long as it lasts

@@ -3,7 +3,7 @@
 from canopy.telemetry.events import Event
 from canopy.telemetry.exposition import Exposition
 from canopy.telemetry.logs import Logs
-from canopy.telemetry.metrics import Metrics
+from canopy.telemetry.metrics.metrics import Metrics
 from canopy.telemetry.traces import Traces
 
 __all__ = ["Event", "Logs", "Metrics", "Telemetry", "Traces"]

@@ -7,6 +7,7 @@ search of the log for `feedback_submitted` finds votes and nothing else.
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+from canopy.base.ratings import Rating
 from canopy.store.experiments.experiment import BallotReceipt
 from canopy.store.feedback.vote import Receipt
 from canopy.store.generations.generation import Generation
@@ -310,9 +311,8 @@ class StoreFailed(Event):
 
 
 def _vote(receipt: Receipt) -> dict[str, Any]:
-    score = receipt.kind == "score"
     return {
-        "rating": int(receipt.value) if score else receipt.value,
+        "rating": Rating.of(receipt).wire,
         "name": receipt.name,
         "feature": receipt.feature,
         "input_length": receipt.input_length,

@@ -11,10 +11,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from canopy.base.clock import iso
+from canopy.base.ratings import THUMBS, WORDS, Rated, Rating, in_words
 from canopy.generation.features import CHAT
 from canopy.stats.intervals import percent
 from canopy.store.feedback.query import Feedback
-from canopy.store.judges.judgement import PersonVote
 from canopy.ui import satisfaction_chart, win_rate_chart
 
 _HERE = Path(__file__).parent
@@ -54,6 +54,8 @@ class Renderer:
         )
         self._environment.globals["asset"] = self._address
         self._environment.globals["geometry"] = satisfaction_chart
+        self._environment.globals["thumbs"] = THUMBS
+        self._environment.globals["rating_words"] = WORDS
         self._environment.globals["ab_geometry"] = win_rate_chart
         self._environment.filters.update(
             coded=_coded,
@@ -66,7 +68,7 @@ class Renderer:
             timing=_timing,
             whole=_whole,
             tokens=_tokens,
-            words=_words,
+            words=in_words,
         )
 
     def page(self, template: str, values: Mapping[str, Any]) -> str:
@@ -109,12 +111,6 @@ def _coded(sentence: str) -> Markup:
     return Markup("").join([plain, *(piece if index % 2 else code.format(piece) for index, piece in enumerate(pieces))])
 
 
-def _words(name: str) -> str:
-    """Return `too_long` as `Too long`."""
-    spaced = name.replace("_", " ").replace("-", " ").strip()
-    return spaced[:1].upper() + spaced[1:] or name
-
-
 def _short_id(identifier: str) -> str:
     """Return the first eight characters of a content hash, after its algorithm."""
     return identifier.rpartition(":")[2][:8]
@@ -124,11 +120,8 @@ def _seconds(value: float) -> str:
     return f"{value:.2f} s" if value < 10 else f"{value:.1f} s"
 
 
-def _rating(feedback: Feedback | PersonVote) -> str:
-    """A rating in words."""
-    if feedback.kind == "score":
-        return f"{feedback.value} of 5"
-    return {"thumbs_up": "Helpful", "thumbs_down": "Not helpful"}.get(feedback.value) or _words(feedback.value)
+def _rating(record: Rated) -> str:
+    return Rating.of(record).words
 
 
 def _whole(feedback: Feedback) -> bool:
@@ -143,7 +136,7 @@ def _whole(feedback: Feedback) -> bool:
 
 
 def _parameters(feedback: Feedback) -> str:
-    return ", ".join(f"{_words(name).lower()} {value}" for name, value in (feedback.parameters or {}).items())
+    return ", ".join(f"{in_words(name).lower()} {value}" for name, value in (feedback.parameters or {}).items())
 
 
 def _timing(feedback: Feedback) -> str:

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from canopy.base.errors import GenerationNotFound
+from canopy.base.ratings import JUDGEMENT
 from canopy.store.feedback.query import Feedback, Filter
 from canopy.store.feedback.vote import Vote
 from canopy.store.generations.generation import Generation
 from canopy.store.judges.judgement import JudgementLease, Unjudged
 from canopy.store.opening import open_store
 from canopy.store.store import Store
-from canopy.store.vocabulary import JUDGEMENT
 from tests.contract.store.records import DOWN, NOON, Clock, a_ballot, a_comparison, a_generation, a_vote
 
 LEASE = 60_000_000

@@ -13,10 +13,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, func, or_, select, true
 
+from canopy.base.ratings import JUDGEMENT
 from canopy.store.engine.database import Database
 from canopy.store.feedback.query import Filter
 from canopy.store.tables import feedback, generations, series
-from canopy.store.vocabulary import JUDGEMENT
 
 INPUT = func.coalesce(generations.c.input_text, feedback.c.input_text)
 RESPONSE = func.coalesce(generations.c.response_text, feedback.c.response_text)

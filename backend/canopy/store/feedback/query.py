@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from canopy.store.vocabulary import Kind, Source
+from canopy.base.ratings import KindName
+from canopy.store.vocabulary import Source
 
 type Sources = Literal["human", "judge", "any"]
 type Origin = Literal["own", "other"]
@@ -16,7 +17,7 @@ class Feedback(NamedTuple):
     timestamp: int  # of the vote in force
     created_at: int  # of the voter's first vote on this subject
     name: str
-    kind: Kind
+    kind: KindName
     value: str
     sentiment: int
     feature: str
@@ -76,7 +77,7 @@ class FeedbackCount:
 
     feature: str
     name: str
-    kind: Kind
+    kind: KindName
     value: str
     sentiment: int
     prompt_id: str | None

@@ -8,9 +8,10 @@ from sys import getsizeof
 from typing import Literal, NamedTuple
 
 from canopy.base.errors import CanopyError
+from canopy.base.ratings import KindName, Rating, Sentiment
 from canopy.config.values import SATISFACTION
 from canopy.store.keys import Proof
-from canopy.store.vocabulary import Kind, Source
+from canopy.store.vocabulary import Source
 
 
 class Vote(NamedTuple):
@@ -22,9 +23,9 @@ class Vote(NamedTuple):
     """
 
     name: str  # what is assessed, mostly `user_satisfaction`
-    kind: Kind
-    value: str  # `thumbs_up`, `thumbs_down`, `1`…`5`, or the label
-    sentiment: Literal[-1, 0, 1]
+    kind: KindName
+    value: str
+    sentiment: Sentiment
     feature: str | None  # None: the generation's
     generation_id: str | None
     request_id: str | None
@@ -59,7 +60,7 @@ class Receipt(NamedTuple):
     outcome: Literal["created", "replaced", "repeated", "deleted"]
     timestamp: int
     feature: str
-    kind: Kind
+    kind: KindName
     value: str
     sentiment: int
     input_length: int  # characters
@@ -71,4 +72,4 @@ class Receipt(NamedTuple):
     config_revision: str
     span_id: str | None = None  # of the model call that the vote judges
     name: str = SATISFACTION
-    former: str | None = None  # the value of the vote that this one replaced
+    former: Rating | None = None  # that of the vote that this one replaced

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, func, select
 
 from canopy.base.errors import CanopyError, IdempotencyConflict, TooManyVoters
 from canopy.base.ids import mlflow_trace, new_id
+from canopy.base.ratings import JUDGEMENT, Rating
 from canopy.store.engine.database import CompiledStatement, Database
 from canopy.store.feedback.counting import Counts, hour_of
 from canopy.store.feedback.series import SeriesDimensions, SeriesIds
@@ -20,7 +21,7 @@ from canopy.store.feedback.vote import Receipt, Vote
 from canopy.store.keys import ANONYMOUS, digest, slot_of, voter_of
 from canopy.store.outbox.outbox import Outbox
 from canopy.store.tables import feedback, idempotency_keys, series
-from canopy.store.vocabulary import AB_PREFERENCE, JUDGEMENT
+from canopy.store.vocabulary import AB_PREFERENCE
 
 KEY_LIFETIME = 24 * 3_600_000_000  # microseconds
 _PURGE_INTERVAL = 60.0  # seconds between two looks for expired keys
@@ -35,7 +36,7 @@ class _Held(NamedTuple):
     created_at: int
     updated_at: int
     series_id: int
-    value: str
+    rating: Rating
 
 
 @dataclass(slots=True)
@@ -74,7 +75,7 @@ class Votes:
             dialect,
         )
         self._read_held = CompiledStatement(
-            select(f.slot, f.id, f.created_at, f.updated_at, f.series_id, s.value)
+            select(f.slot, f.id, f.created_at, f.updated_at, f.series_id, s.kind, s.value, s.sentiment)
             .join_from(feedback, series)
             .where(database.in_list(f.slot, "slots")),
             dialect,
@@ -147,7 +148,7 @@ class Votes:
         if not wanted:
             return {}
         rows = self._read_held.rows(conn, slots=self._list_param(wanted))
-        return {row.slot: _Held(row.id, row.created_at, row.updated_at, row.series_id, row.value) for row in rows}
+        return {row.slot: _Held(row.id, row.created_at, row.updated_at, row.series_id, Rating.of(row)) for row in rows}
 
     def _known_voters(
         self,
@@ -194,10 +195,10 @@ class Votes:
         now = self._clock()
         if earlier is not None:
             batch.differences[earlier.series_id, hour_of(earlier.updated_at)] -= 1
-            held = _Held(earlier.id, earlier.created_at, max(now, earlier.updated_at), series_id, vote.value)
+            held = _Held(earlier.id, earlier.created_at, max(now, earlier.updated_at), series_id, Rating.of(vote))
             batch.replaced.append(held.id)
         else:
-            held = _Held(new_id("fb"), now, now, series_id, vote.value)
+            held = _Held(new_id("fb"), now, now, series_id, Rating.of(vote))
         batch.differences[series_id, hour_of(held.updated_at)] += 1
         if slot is not None:
             batch.held[slot] = held
@@ -243,7 +244,7 @@ class Votes:
             config_revision=revision,
             span_id=generation.span_id if generation is not None else None,
             name=vote.name,
-            former=earlier.value if earlier is not None else None,
+            former=earlier.rating if earlier is not None else None,
         )
 
     def _purge_keys(self, conn: Connection) -> None:
@@ -286,7 +287,7 @@ def _repeated(vote: Vote, known: tuple[str, Receipt | bytes] | None) -> Receipt 
         raise IdempotencyConflict("This `Idempotency-Key` came with another body before; use a new key for a new vote.")
     if not isinstance(receipt, Receipt):
         receipt = Receipt(**orjson.loads(receipt))
-    return receipt._replace(outcome="repeated")
+    return receipt._replace(outcome="repeated", former=None)
 
 
 def _remember(batch: _Batch, key: str, vote: Vote, receipt: Receipt) -> None:
@@ -298,6 +299,7 @@ def _remember(batch: _Batch, key: str, vote: Vote, receipt: Receipt) -> None:
             "body_digest": body_digest,
             "feedback_id": receipt.feedback_id,
             "created_at": receipt.timestamp,
-            "receipt": orjson.dumps(receipt._asdict()).decode(),
+            # Without what only its first answer needs: the version before knows no other form of it.
+            "receipt": orjson.dumps(receipt._replace(former=None)._asdict()).decode(),
         }
     )

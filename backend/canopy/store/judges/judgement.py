@@ -6,7 +6,7 @@ is given back, or its lease runs out, after which somebody else may take it.
 
 from typing import NamedTuple
 
-from canopy.store.vocabulary import Kind
+from canopy.base.ratings import KindName
 
 
 class Unjudged(NamedTuple):
@@ -54,7 +54,7 @@ class PersonVote(NamedTuple):
     """What a person said about a generation."""
 
     feedback_id: str
-    kind: Kind
+    kind: KindName
     value: str
     sentiment: int
     comment: str | None

@@ -24,13 +24,13 @@ from sqlalchemy import (
 )
 
 from canopy.base.errors import CanopyError
+from canopy.base.ratings import JUDGEMENT
 from canopy.config.values import SATISFACTION
 from canopy.store.engine.executor import Executor, Facet, reads
 from canopy.store.feedback.vote import Receipt, Vote
 from canopy.store.feedback.votes import Votes
 from canopy.store.judges.judgement import Agreement, JudgeLabel, JudgementLease, PersonVote, Unjudged
 from canopy.store.tables import comparisons, feedback, generations, judgements, series
-from canopy.store.vocabulary import JUDGEMENT
 
 _VOTES = 5  # of people, shown of one response
 

@@ -7,7 +7,8 @@ are one delivery and the newest always wins. Times are microseconds since the ep
 
 from typing import Literal, NamedTuple
 
-from canopy.store.vocabulary import Kind, Source
+from canopy.base.ratings import KindName
+from canopy.store.vocabulary import Source
 
 # `later`: this delivery failed. `released`: MLflow was not there, which says nothing about the delivery.
 type Outcome = Literal["delivered", "removed", "later", "released", "parked"]
@@ -18,7 +19,7 @@ class FeedbackSnapshot(NamedTuple):
     """Feedback as it is in force. On one side of a comparison its kind is None and its value a Verdict."""
 
     name: str
-    kind: Kind | None
+    kind: KindName | None
     value: str
     source: Source
     source_id: str | None

@@ -3,7 +3,7 @@
 from sys import getsizeof
 from typing import Literal, NamedTuple
 
-from canopy.store.vocabulary import Kind
+from canopy.base.ratings import KindName
 
 type ReviewState = Literal["waiting", "all"]
 
@@ -43,7 +43,7 @@ class BadResponse(NamedTuple):
 
     feedback_id: str
     timestamp: int
-    kind: Kind
+    kind: KindName
     value: str
     sentiment: int
     reasons: list[str]

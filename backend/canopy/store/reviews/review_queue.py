@@ -10,13 +10,13 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, exists, select, tuple_
 
 from canopy.base.errors import InputError
+from canopy.base.ratings import JUDGEMENT
 from canopy.store.engine.cursors import FoundIds, Place, decode_cursor, encode_cursor
 from canopy.store.engine.database import Database
 from canopy.store.feedback.pages import Pages
 from canopy.store.feedback.query import Filter, Sources
 from canopy.store.reviews.inputs import OF_VOTE
 from canopy.store.tables import feedback, series
-from canopy.store.vocabulary import JUDGEMENT
 
 _WINDOW = 200  # verdicts in one look
 _LOOKS = 10  # for one page

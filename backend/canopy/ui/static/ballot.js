@@ -11,7 +11,7 @@ const PROMPTS = {
 export class Ballot extends Choice {
   // `counted` gets, after each save, the preference and, by side, the prompt's name, role and text.
   constructor(comparisonId, counted) {
-    super("ballot-template", "Which response is better?", "both_bad");
+    super("ballot-template", "Which response is better?");
     Object.assign(this, { comparisonId, counted, winner: null });
   }
 

@@ -6,11 +6,11 @@ import { persistently } from "./wire.js";
 // A kind of choice says what a button does (`pick`) and how a choice is sent (`send`, with one key for all its tries).
 // Buttons, not radio buttons: those choose where the arrow keys only look.
 export class Choice {
-  // `explained` is the one choice that asks why.
-  constructor(template, question, explained) {
-    Object.assign(this, { explained, saved: null, latest: 0, queue: Promise.resolve() });
+  constructor(template, question) {
+    Object.assign(this, { saved: null, latest: 0, queue: Promise.resolve() });
     this.element = fromTemplate(template);
     const find = (selector) => this.element.querySelector(selector);
+    this.explained = find("[data-explained]").dataset.choice;  // the one choice that asks why
     [this.why, this.state, this.edit, this.failure] =
       [".why", ".vote-state", "[data-edit]", ":scope > [data-failure]"].map(find);
     this.buttons = [...this.element.querySelectorAll("[data-choice]")];

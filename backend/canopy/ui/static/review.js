@@ -3,22 +3,19 @@
 import { announce, count, fromTemplate, show, showFailure } from "./browser.js";
 import { persistently, request } from "./wire.js";
 
-const RATINGS = { thumbs_down: "Not helpful", thumbs_up: "Helpful" };
-
-function inWords(rating) {
-  if (typeof rating === "number") return `${rating} of 5`;
-  const words = rating.replaceAll(/[_-]/g, " ");
-  return RATINGS[rating] ?? words[0].toUpperCase() + words.slice(1);
+function inWords(name) {
+  const words = name.replaceAll(/[_-]/g, " ");
+  return words[0].toUpperCase() + words.slice(1);
 }
 
-function answerElement(answer) {
+function answerElement(answer, ratings) {
   const element = fromTemplate("answer-template");
   const put = (at, text) => {
     const place = element.querySelector(at);
     place.textContent = text ?? "";
     show(place, text);
   };
-  put("[data-rating]", inWords(answer.rating));
+  put("[data-rating]", ratings[answer.rating] ?? inWords(answer.rating));
   put("[data-comment]", answer.comment);
   put("[data-response]", answer.response_text);
   element.querySelector("[data-reasons]").append(...answer.reasons.map((reason) => {
@@ -33,6 +30,7 @@ class Review {
     const find = (selector) => root.querySelector(selector);
     [this.beginning, this.form, this.end, this.failure] = ["[data-begin]", "form", "[data-end]", "[data-failure]"].map(find);
     this.field = this.form.querySelector("textarea");
+    this.ratings = JSON.parse(root.dataset.ratings);  // in words; labels of one's own are their names
     this.drafts = new Map();
     this.busy = false;
     for (const button of root.querySelectorAll("[data-start]")) {
@@ -131,7 +129,7 @@ class Review {
     Object.assign(find("progress"), { max: Math.max(this.total, 1), value: this.reviewed });
     find("[data-progress]").textContent = `${this.reviewed.toLocaleString("en")} of ${count(this.total, "text")} reviewed`;
     find("[data-prompt]").textContent = it.prompt;
-    find("[data-answers]").replaceChildren(...it.answers.map(answerElement));
+    find("[data-answers]").replaceChildren(...it.answers.map((answer) => answerElement(answer, this.ratings)));
     for (const place of this.form.querySelectorAll(".scroll")) place.scrollTop = 0;
     show(find("[data-back]"), this.position > 0);
     this.field.value = this.drafts.get(it.feedback_id) ?? it.expected_result;

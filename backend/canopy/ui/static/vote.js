@@ -6,7 +6,7 @@ import { request } from "./wire.js";
 
 export class Vote extends Choice {
   constructor(generationId, question) {
-    super("vote-template", question, "thumbs_down");
+    super("vote-template", question);
     Object.assign(this, { generationId, id: null });
     this.undo = this.element.querySelector("[data-undo]");
     this.undo.addEventListener("click", () => { this.buttons[0].focus(); this.submit(null); });

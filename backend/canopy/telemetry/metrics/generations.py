@@ -1,0 +1,65 @@
+"""Metrics of model calls."""
+
+from collections.abc import Sequence
+
+from canopy.telemetry.events import GenerationFinished
+from canopy.telemetry.metrics.codes import MODEL_ERRORS
+from canopy.telemetry.metrics.groups import Expected, MetricGroup, counter, gauge, histogram, on
+
+_ENDED = ("feature", "status", "code")
+_OUTCOMES: Sequence[tuple[str, str]] = [("completed", ""), ("cancelled", ""), *(("failed", it) for it in MODEL_ERRORS)]
+_FIRST_TOKEN_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60)
+_PER_TOKEN_BUCKETS = (0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.2, 0.5, 1)
+
+
+class GenerationMetrics(MetricGroup):
+    """Users' model calls and, counted apart, those of evaluations."""
+
+    ended = counter("canopy_generations", "Users' model calls that ended.", _ENDED)
+    tested = counter("canopy_evaluation_generations", "Model calls for evaluations that ended.", _ENDED)
+    in_flight = gauge("canopy_generations_in_flight", "Model calls under way.")
+    queued = gauge("canopy_generations_queued", "Requests waiting for a free place at the model.")
+    first_token = histogram(
+        "canopy_time_to_first_token_seconds",
+        "Time from the model call to its first token.",
+        ("feature",),
+        _FIRST_TOKEN_BUCKETS,
+    )
+    per_token = histogram(
+        "canopy_time_per_output_token_seconds",
+        "Mean time between two tokens of a generation, the first excluded.",
+        ("feature",),
+        _PER_TOKEN_BUCKETS,
+    )
+    tokens = counter(
+        "canopy_generation_tokens",
+        "Tokens, as the model server counts them.",
+        ("feature", "type"),
+        formerly="canopy_tokens",
+    )
+
+    def expect(self, expected: Expected) -> None:
+        """Make each feature's series."""
+        for feature in expected.prompts:
+            for metric in (self.ended, self.tested):
+                for status, code in _OUTCOMES:
+                    metric.labels(feature, status, code)
+            for way in ("input", "output"):
+                self.tokens.labels(feature, way)
+            self.first_token.labels(feature)
+            self.per_token.labels(feature)
+
+    @on(GenerationFinished)
+    def _ended(self, event: GenerationFinished) -> None:
+        it = event.generation
+        ended = self.tested if it.evaluation else self.ended
+        ended.labels(it.feature, it.status, it.error_code or "").inc()
+        exemplar = {"trace_id": it.trace_id}
+        if it.time_to_first_token is not None and not it.evaluation:
+            self.first_token.labels(it.feature).observe(it.time_to_first_token, exemplar)
+            if it.output_tokens and it.output_tokens > 1:
+                spent = it.duration - it.time_to_first_token
+                self.per_token.labels(it.feature).observe(spent / (it.output_tokens - 1), exemplar)
+        for way, tokens in (("input", it.input_tokens), ("output", it.output_tokens)):
+            if tokens:
+                self.tokens.labels(it.feature, way).inc(tokens)
