@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+import re
 import uuid
 from typing import Any
 
@@ -229,4 +230,4 @@ async def test_a_ballot_is_logged_and_counted_by_the_winning_prompt(
     assert not any(text in str(line) for text in ("A long text.", "".join(TOKENS), A, B))
     metrics = await scrape(client)
     labels = f'prompt_id="{winner}",winner="{answer["winning_prompt"]}"'
-    assert f"canopy_ab_preferences_total{{{labels}}}" in metrics
+    assert re.search(rf"^canopy_ab_preferences_total{{{re.escape(labels)}}} [1-9]", metrics, re.MULTILINE)

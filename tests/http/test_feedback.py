@@ -233,12 +233,12 @@ async def test_stats_count_per_rating_hour_and_prompt(empty: httpx.AsyncClient) 
     assert stats["other_names"] == {}
 
 
-async def test_metrics_count_votes_by_feature_rating_and_prompt(empty: httpx.AsyncClient) -> None:
-    line = 'canopy_feedback_total{feature="summarize",prompt_id="",rating="5"}'
+async def test_metrics_count_votes_by_feature_rating_sentiment_and_prompt(empty: httpx.AsyncClient) -> None:
+    line = 'canopy_feedback_total{feature="summarize",prompt_id="",rating="5",sentiment="positive"}'
 
     async def count() -> float:
         metrics = (await scrape(empty)).splitlines()
-        return next((float(text.rpartition(" ")[2]) for text in metrics if text.startswith(line)), 0.0)
+        return next(float(text.rpartition(" ")[2]) for text in metrics if text.startswith(line))
 
     before = await count()
     await vote(empty, lab_vote(rating=5))

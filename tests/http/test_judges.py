@@ -42,8 +42,9 @@ def accuracy(model: FakeModelServer) -> Judge:
 
 
 async def samples(client: httpx.AsyncClient, name: str) -> list[str]:
+    """The series of a metric that something has happened to."""
     text = await scrape(client)
-    return [line for line in text.splitlines() if line.startswith(name + "{")]
+    return [line for line in text.splitlines() if line.startswith(name + "{") and not line.endswith(" 0.0")]
 
 
 async def test_a_label_is_feedback_of_a_judge_and_no_vote(tmp_path: Path) -> None:

@@ -2,12 +2,13 @@
 
 import re
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 import canopy
 from canopy.base.errors import InputError
-from canopy.base.ratings import Rating, kind_of, parse_filter, parse_rating
+from canopy.base.ratings import KindName, Rating, kind_of, parse_filter, parse_rating
 from canopy.config.values import FeedbackValues, Label
 
 PACKAGE = Path(canopy.__file__).parent
@@ -77,7 +78,7 @@ def test_a_rating_has_its_words_and_its_form_in_mlflow(
 
 
 def test_what_the_pages_show_of_a_kind_that_a_later_version_stored_is_its_value() -> None:
-    rating = Rating("stars", "3_stars", 1)  # type: ignore[arg-type]
+    rating = Rating(cast(KindName, "stars"), "3_stars", 1)
     assert (rating.words, rating.wire) == ("3 stars", "3_stars")
 
 

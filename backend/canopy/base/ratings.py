@@ -73,7 +73,7 @@ def kind_of(name: KindName) -> RatingKind:
     return KINDS.get(name, KINDS["label"])
 
 
-class Rated(Protocol):
+class RatedRecord(Protocol):
     """A record of a verdict."""
 
     @property
@@ -97,7 +97,7 @@ class Rating(NamedTuple):
     sentiment: Sentiment
 
     @classmethod
-    def of(cls, record: Rated) -> Self:
+    def of(cls, record: RatedRecord) -> Self:
         """The rating of a record."""
         return cls(record.kind, record.value, cast(Sentiment, record.sentiment))
 

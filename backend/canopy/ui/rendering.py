@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from canopy.base.clock import iso
-from canopy.base.ratings import THUMBS, WORDS, Rated, Rating, in_words
+from canopy.base.ratings import THUMBS, WORDS, RatedRecord, Rating, in_words
 from canopy.generation.features import CHAT
 from canopy.stats.intervals import percent
 from canopy.store.feedback.query import Feedback
@@ -120,7 +120,7 @@ def _seconds(value: float) -> str:
     return f"{value:.2f} s" if value < 10 else f"{value:.1f} s"
 
 
-def _rating(record: Rated) -> str:
+def _rating(record: RatedRecord) -> str:
     return Rating.of(record).words
 
 
