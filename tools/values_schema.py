@@ -11,7 +11,8 @@ from canopy.base.ratings import TAKEN
 from canopy.config.access import RESERVED_HEADERS
 from canopy.config.chart.chart_values import ChartValues
 from canopy.config.chart.process_settings import ChartSettings
-from canopy.config.values import OWN_ASSESSMENTS, SATISFACTION
+from canopy.config.summaries import CHAT_NAME, FEATURE_NAME, TITLE
+from canopy.config.values import OWN_ASSESSMENTS, SATISFACTION, taken_feature_names
 
 # An address, or a network whose prefix is no longer than an address.
 _OCTET = "(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
@@ -72,6 +73,14 @@ def _sharpen(properties: dict[str, Any]) -> None:
     summarization = properties["summarization"]["anyOf"][0]["properties"]
     for summaries in (properties["summarize"]["properties"], summarization):
         summaries["prompt"]["anyOf"][0]["pattern"] = _SAYS_SOMETHING
+    features = properties["features"]
+    features["propertyNames"] = {
+        "pattern": FEATURE_NAME,
+        "not": {"anyOf": [{"enum": sorted(taken_feature_names())}, {"pattern": CHAT_NAME}]},
+    }
+    block = features["additionalProperties"]["properties"]
+    block["prompt"]["pattern"] = _SAYS_SOMETHING
+    block["title"]["anyOf"][0]["pattern"] = TITLE
     feedback = properties["feedback"]["properties"]
     feedback["reasons"]["uniqueItems"] = feedback["names"]["uniqueItems"] = True
     feedback["names"]["items"]["not"] = {"enum": sorted(OWN_ASSESSMENTS)}
@@ -99,6 +108,10 @@ def _take_null(schema: dict[str, Any], *, filled: bool = True) -> None:
         inner = part.get("items")
         if isinstance(inner, dict):
             _take_null(inner, filled=False)
+        named = part.get("additionalProperties")
+        if isinstance(named, dict) and "properties" in named:
+            _take_null(named, filled=False)
+            part["additionalProperties"] = _or_null(named)
         for option in part.get("anyOf", []):
             _take_null(option, filled=False)
         _take_null(part, filled=filled)

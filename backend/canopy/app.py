@@ -27,15 +27,14 @@ from canopy.base.settings import Settings
 from canopy.config.access import refuse_silent_opening
 from canopy.config.loading import Config
 from canopy.config.source import ConfigSource
-from canopy.config.summaries import Arm
 from canopy.experiments.ballots import BallotRecorder
 from canopy.experiments.comparison import ComparisonRunner
 from canopy.feedback.indexing import IndexWatch
 from canopy.feedback.retention import Retention
 from canopy.feedback.votes import VoteRecorder
 from canopy.generation.admission import Admission
-from canopy.generation.features import FEATURES
 from canopy.generation.pipeline import Pipeline
+from canopy.generation.prompts import prompt
 from canopy.inference import open_inference
 from canopy.inference.embedded import require_installed
 from canopy.inference.reloading import ReloadableInference
@@ -204,14 +203,13 @@ def tell_who_gets_in(parts: AppContext) -> None:
 
 def expect_series(parts: AppContext) -> None:
     """Make the metrics' series that the values in force lead to, so that `increase` sees their first events."""
-    values = parts.config.current.values
-    arms: tuple[Arm, ...] = ("prompt", "prompt_b")
+    config = parts.config.current
     prompts = {
-        feature.name: [prompt.id for arm in arms if (prompt := feature.prompt(values, arm)).text.strip()]
-        for feature in FEATURES.values()
+        name: [prompt(text).id for text in (feature.prompt, feature.prompt_b) if text.strip()]
+        for name, feature in config.features.items()
     }
-    exported = [feature.name for feature in FEATURES.values() if feature.exported]
-    parts.telemetry.metrics.expect(Expected(values, prompts, exported))
+    exported = [name for name, feature in config.features.items() if feature.exported]
+    parts.telemetry.metrics.expect(Expected(config.values, prompts, exported))
 
 
 async def _watch_config(parts: AppContext, registry: PromptRegistry, mlflow: MlflowLink) -> None:

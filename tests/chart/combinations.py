@@ -99,6 +99,26 @@ ROWS: list[list[Document]] = [
         {"summarize": {"prompt_b": OF_A_SERVER.prompt}},
         {"summarize": {"prompt_b": OF_THE_EMBEDDED_MODEL.prompt}},
     ],
+    [
+        {},
+        {"features": {"translate": {"prompt": "Translate:", "title": "Translation", "temperature": 1e-7}}},
+        {"features": {"translate": {"prompt": "Translate:", "prompt_b": "Into English:", "model": None}}},
+        {"features": {"translate": {"prompt": "One", "prompt_b": "One"}, "on": {"prompt": "On", "enabled": False}}},
+        {"features": {"translate": {"prompt": "Translate:", "mlflow_prompt": "translation"}}},
+        {
+            "features": {
+                "translate": None,
+                "b": {"prompt": "B", "enabled": False, "prompt_b": "C"},
+                "a": {"prompt": "A"},
+            }
+        },
+        {"features": {"translate": {"title": "Translation"}}},
+        {"features": {"feedback": {"prompt": "What:"}}},
+        {"features": {"translate_chat": {"prompt": "What:"}}},
+        {"features": {"Translate": {"prompt": "What:"}}},
+        {"features": {"translate": {"prompt": " \n"}}},
+        {"features": None},
+    ],
     [{}, {"feedback": {"enabled": False}}, {"feedback": {"enabled": True}}],
     [{}, {"ab_testing": {"enabled": True}}, {"ab_testing": {"enabled": True}}, {"ab_testing": {"enabled": False}}],
     [

@@ -9,6 +9,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from canopy.base.errors import ConfigError
+from canopy.config.features import BUILT_IN, features_of
+from canopy.config.values import Values
 from canopy.evals.suites.editing import Document
 from canopy.evals.suites.layout import mark
 from canopy.evals.suites.merge import Merged, created, merge
@@ -23,7 +25,7 @@ def an_export(cases: Mapping[str, str]) -> Document:
     """What the server exports for these prompts and expected results."""
     lines = "".join(case_lines(prompt, expected) for prompt, expected in cases.items())
     tests = f"tests:\n{lines}" if lines else "tests: []\n"
-    return Document(head("llama32").decode() + tests, "export.yaml")
+    return Document(head(features_of(Values())[BUILT_IN]).decode() + tests, "export.yaml")
 
 
 def merged(text: str, cases: Mapping[str, str]) -> Merged:

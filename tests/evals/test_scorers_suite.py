@@ -5,6 +5,8 @@ from pathlib import Path
 import yaml
 
 from canopy.base.settings import Settings
+from canopy.config.features import BUILT_IN, features_of
+from canopy.config.values import Values
 from canopy.evals.scorers import SCORERS, Row
 from canopy.evals.scorers.grades import read_grade
 from canopy.evals.scorers.judge import JudgeScorer
@@ -25,7 +27,7 @@ def test_every_case_is_reviewed_and_small_enough_for_the_backend() -> None:
 
 
 def test_it_scores_as_an_export_of_feedback_does() -> None:
-    exported = yaml.safe_load(head("llama32"))
+    exported = yaml.safe_load(head(features_of(Values())[BUILT_IN]))
     params = yaml.safe_load(yaml.safe_dump(SUITE.scoring_params).replace(r"\b", ""))  # which the lab's doesn't have
     assert params == exported["scoring_params"]
     assert SUITE.endpoint == exported["endpoint"]

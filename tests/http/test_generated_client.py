@@ -141,7 +141,7 @@ def _walk(client: Client) -> None:
     assert (ready.status, ready.store) == (models.ReadyStatus.OK, "ok")
     assert "canopy_config_last_reload_successful 1" in client("GET /metrics", None)
     # A summary, a follow-up, votes on both.
-    summary = client("POST /summarize", body=models.SummarizeBody(prompt=text, stream=False))
+    summary = client("POST /summarize", body=models.PromptBody(prompt=text, stream=False))
     assert summary.response and summary.usage.output_tokens > 0
     turns = [models.Turn(models.TurnRole.USER, text), models.Turn(models.TurnRole.ASSISTANT, summary.response)]
     turns += [models.Turn(models.TurnRole.USER, "Shorter?")]
@@ -167,7 +167,7 @@ def _walk(client: Client) -> None:
     assert "Ten ships left." in client("GET /feedback/export")
     assert client("DELETE /feedback/{feedback_id}", feedback_id=kept[0].feedback_id).feedback_id == kept[0].feedback_id
     # A comparison and its ballot.
-    asked = models.SummarizeBody(prompt=text, stream=False, session_id="one")
+    asked = models.PromptBody(prompt=text, stream=False, session_id="one")
     compared = client("POST /summarize/ab", body=asked)
     assert compared.a.response and compared.b.response
     ballot = models.BallotBody(models.BallotBodyPreference.A, comparison_id=compared.comparison_id, session_id="one")
@@ -178,16 +178,16 @@ def _walk(client: Client) -> None:
     assert (results.total, results.statistics.n, results.decision.status) == (1, 1, models.Status.COLLECTING)
     assert results.entries[0].winning_prompt is revealed.winning_prompt
     # The same under today's workshop's names.
-    assert client("POST /summarization", body=models.SummarizeBody(prompt=text, stream=False)).response
+    assert client("POST /summarization", body=models.PromptBody(prompt=text, stream=False)).response
     assert client("POST /summarization/chat", body=models.ChatBody(messages=turns, stream=False)).response
     assert client("POST /summarization/ab", body=asked).comparison_id
 
 
 async def test_errors_are_typed_whatever_they_are(client: Client) -> None:
     models = client.models
-    body = models.SummarizeBody(prompt="A text.", stream=False)
+    body = models.PromptBody(prompt="A text.", stream=False)
     for who, code in ((None, "unauthenticated"), ("ana", "invalid_input")):
-        empty = body if who is None else models.SummarizeBody(prompt="", stream=False)
+        empty = body if who is None else models.PromptBody(prompt="", stream=False)
         failure = client("POST /summarize", who, body=empty)
         assert (type(failure), failure.code) == (models.Failure, code)
     assert failure.errors[0].loc == ["prompt"]

@@ -1,15 +1,19 @@
 """The evaluation dataset's YAML."""
 
 import sys
+from dataclasses import replace
 
 import pytest
 import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from canopy.config.features import BUILT_IN, features_of
+from canopy.config.values import Values
 from canopy.feedback.dataset import head
 from canopy.text.yaml_scalars import scalar
 
+FEATURE = features_of(Values())[BUILT_IN]
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 LOADERS = [yaml.SafeLoader, yaml.CSafeLoader]
 
@@ -25,7 +29,7 @@ LOADERS = [yaml.SafeLoader, yaml.CSafeLoader]
 @example(text=" leading, trailing ")
 @example(text="x" * 1_000_000)
 def test_any_text_comes_back_exact_from_a_yaml_loader(loader: type[yaml.SafeLoader], text: str) -> None:
-    document = head("llama32").decode() + f'tests:\n- prompt: {scalar(text)}\n  expected_result: ""\n'
+    document = head(FEATURE).decode() + f'tests:\n- prompt: {scalar(text)}\n  expected_result: ""\n'
     loaded = yaml.load(document, loader)  # noqa: S506 - both are safe loaders
     assert loaded["tests"] == [{"prompt": text, "expected_result": ""}]
 
@@ -36,7 +40,7 @@ def test_a_text_stays_on_its_line(text: str) -> None:
 
 
 def test_the_head_is_the_labs() -> None:
-    assert head("llama32").decode() == (
+    assert head(FEATURE).decode() == (
         "name: feedback_eval_tests\n"
         "description: Tests generated from negative user feedback on summarization.\n"
         "endpoint: /summarize\n"
@@ -53,5 +57,5 @@ def test_the_head_is_the_labs() -> None:
 
 def test_a_judge_model_of_any_name_stays_a_string() -> None:
     for name in ("llama32", "vllm/meta: llama", "no", "3.2", "#1"):
-        loaded = yaml.safe_load(head(name))
+        loaded = yaml.safe_load(head(replace(FEATURE, model=name)))
         assert loaded["scoring_params"]["llm-as-judge::base"]["judge_model"] == name

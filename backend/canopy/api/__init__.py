@@ -9,13 +9,13 @@ from starlette.types import ASGIApp
 
 from canopy import __version__
 from canopy.api.access import Access
-from canopy.api.comparisons import comparison_review_routes, comparison_routes
+from canopy.api.comparisons import ballot_routes, comparison_review_routes
 from canopy.api.context import AppContext
 from canopy.api.direct import DirectRoutes
 from canopy.api.door import Door
 from canopy.api.errors import add_error_handlers
+from canopy.api.features import added_routes, built_in_routes
 from canopy.api.feedback import entry_routes, review_routes, vote_routes
-from canopy.api.generations import summarize_routes
 from canopy.api.operations import OperationsPort, operations_routes
 from canopy.api.pages import page_routes
 from canopy.api.reference import Described, reference_routes
@@ -32,8 +32,8 @@ __all__ = ["AppContext", "build_api", "build_operations", "with_context"]
 # In the order in which addresses are tried: the busiest first.
 _ROUTERS = (
     vote_routes,
-    summarize_routes,
-    comparison_routes,
+    built_in_routes,
+    ballot_routes,
     review_routes,
     comparison_review_routes,
     case_routes,
@@ -41,6 +41,7 @@ _ROUTERS = (
     entry_routes,
     operations_routes,
     sign_in_routes,
+    added_routes,
 )
 
 
@@ -56,6 +57,7 @@ def build_api(parts: AppContext) -> FastAPI:
         redirect_slashes=False,  # its redirects name `http://` behind a proxy that ends TLS: a token would follow them
         telemetry={"tracing": False, "metrics": False, "logs": False},  # Canopy has its own: docs/decisions
     )
+    app.state.config = parts.config
     add_error_handlers(app, parts)
     # Not `include_router`, which puts a router of its own between the application and each route.
     for router in _ROUTERS:

@@ -37,6 +37,9 @@ RULES = {
     "POST /summarize": AccessRule("user", "summarize"),
     "POST /summarize/chat": AccessRule("user", "summarize"),
     "POST /summarize/ab": AccessRule("user", "summarize"),
+    "POST /{feature}": AccessRule("user", "summarize"),  # the same of the features that the values add
+    "POST /{feature}/chat": AccessRule("user", "summarize"),
+    "POST /{feature}/ab": AccessRule("user", "summarize"),
     "POST /summarization": AccessRule("user", "summarize"),  # today's workshop's names of the three
     "POST /summarization/chat": AccessRule("user", "summarize"),
     "POST /summarization/ab": AccessRule("user", "summarize"),
@@ -51,6 +54,7 @@ RULES = {
     "GET /feedback/review": AccessRule("reviewer", "read"),
     "PUT /feedback/review": AccessRule("reviewer", "feedback"),
     "GET /": AccessRule("user", "read"),
+    "GET /{feature}": AccessRule("user", "read"),
     "GET /docs": AccessRule("user", "read"),
     "GET /openapi.json": AccessRule("user", "read"),
     # What holds no text of anybody: what is on, how the process is, how to sign in, and the files of the pages.

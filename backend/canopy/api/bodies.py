@@ -56,8 +56,8 @@ class Body(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
-class SummarizeBody(Body):
-    """A text to summarize."""
+class PromptBody(Body):
+    """A text to answer, such as one to summarize."""
 
     prompt: Question = Field(description="The text.")
     stream: bool | None = Field(None, description="False: one JSON object, not events; without it `Accept` decides.")
@@ -73,7 +73,7 @@ class Turn(Body):
 
 
 class ChatBody(Body):
-    """A conversation about a summary, which ends with the user's question."""
+    """A conversation about an answer, which ends with the user's question."""
 
     messages: list[Turn] = Field(min_length=1, max_length=200, description="The conversation so far, oldest first.")
     stream: bool | None = Field(None, description="False: one JSON object, not events; without it `Accept` decides.")
@@ -89,8 +89,8 @@ class VoteBody(Body):
         None, description="`X-Request-Id` of the response; also `requestId`, and `trace_id` with or without `tr-`."
     )
     generation_id: Id | None = Field(None, description="`generation_id` of the response.")
-    input_text: FullText | None = Field(None, description="The text that was summarized, where no id is known.")
-    response_text: FullText | None = Field(None, description="The summary, where no id is known.")
+    input_text: FullText | None = Field(None, description="The text that was answered, where no id is known.")
+    response_text: FullText | None = Field(None, description="The answer, where no id is known.")
     comment: Text | None = Field(None, description="Why, in one's own words; also accepted as `reason`.")
     reasons: list[Id] = Field(default_factory=list, max_length=20, description="Configured categories.")
     feature: Id | None = Field(None, description="What was rated.")
@@ -135,7 +135,7 @@ class ReviewBody(Body):
     expected_result: Text = Field(description="What is expected; empty takes back what was written.")
     feedback_id: Id | None = Field(None, description="A vote on the text.")
     prompt: FullText | None = Field(None, description="The text itself, where no vote is known.")
-    feature: Id | None = Field(None, description="What was rated; a summary, unless it says otherwise.")
+    feature: Id | None = Field(None, description="What was rated; summaries, unless it says otherwise.")
 
 
 def body_schemas() -> dict[str, Any]:

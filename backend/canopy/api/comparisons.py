@@ -1,4 +1,4 @@
-"""POST /summarize/ab, POST /feedback/ab and GET /feedback/ab."""
+"""A feature's comparisons, POST /feedback/ab and GET /feedback/ab."""
 
 import traceback
 from collections.abc import AsyncGenerator
@@ -13,14 +13,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from canopy.api import generation_responses, responses
-from canopy.api.bodies import BallotBody, SummarizeBody, check_length, parse, read_body
+from canopy.api.bodies import BallotBody, PromptBody, check_length, parse, read_body
 from canopy.api.context import AppContext
 from canopy.api.errors import UNEXPECTED, report, told
 from canopy.api.filters import Word
-from canopy.api.generations import ERRORS, answer, correction, error_event, mlflow_trace_id, question, wants_json
+from canopy.api.generations import (
+    ERRORS,
+    answer,
+    correction,
+    error_event,
+    mlflow_trace_id,
+    question,
+    wants_json,
+)
 from canopy.api.paging import Piece, one_page, page_response, piece_of
 from canopy.api.requests import route_of, trace_id_of
-from canopy.api.routes import BodyRoute, errors, json_response, of_type, request_body, streamed
+from canopy.api.routes import BodyRoute, errors, feature_in, json_response, of_type, request_body, streamed
 from canopy.api.streams import CLIENT_GONE, EventStream, event, unless_gone
 from canopy.api.voters import owning_session_id_of, proof_in, user_id_of
 from canopy.base.clock import iso
@@ -28,16 +36,15 @@ from canopy.base.errors import CanopyError, InputError
 from canopy.config.summaries import Arm
 from canopy.experiments.comparison import ComparisonStarted, Item, SideChunk, SideFailed, SideFinished, prompts_by_side
 from canopy.experiments.report import PromptPayload, chosen, payload, report_on
-from canopy.generation.features import FEATURES
 from canopy.inference.protocol import Message
 from canopy.store.experiments.experiment import SIDES, Ballot, BallotReceipt, BallotRow
 from canopy.store.store import Store
 from canopy.telemetry.events import RequestFailed
 
 _ERRORS = errors(403, 404, 408, 410, 413, 422, 503)
-_COMPARED = (
+COMPARED = (
     streamed(
-        generation_responses.Compared | generation_responses.Summary,
+        generation_responses.Compared | generation_responses.FeatureAnswer,
         *(
             generation_responses.Begun,
             generation_responses.Delta,
@@ -50,36 +57,38 @@ _COMPARED = (
 )
 
 
-def comparison_routes(parts: AppContext) -> APIRouter:
-    """The routes that run comparisons and take ballots."""
+async def compare(parts: AppContext, request: Request) -> Response:
+    """Answer a text with both prompts at once.
+
+    A session outside the share that compares gets one answer, and so does whoever asks a feature with one prompt. An
+    evaluation is in no experiment: it gets Prompt A's answer.
+    """
+    feature, settings = feature_in(request), parts.settings
+    config = parts.comparisons.check(feature)
+    body = parse(PromptBody, await read_body(request, settings))
+    check_length("prompt", body.prompt, settings.max_prompt_chars)
+    asked = question(request, feature, (Message("user", body.prompt),), body)
+    asked = replace(asked, session_id=owning_session_id_of(request, body.session_id))
+    request.state.session_id = asked.session_id
+    if asked.evaluation or not parts.comparisons.chosen(asked, config):
+        # A client that knows nothing but comparisons shows it as the first of two.
+        return await answer(parts, request, asked, body, with_deltas={"variant": SIDES[0]})
+    items = parts.comparisons.compare(asked, config)
+    if wants_json(request, body):
+        outcome = await unless_gone(request.receive, _whole(parts, request, items))
+        return json_response(outcome, 200 if outcome else CLIENT_GONE)
+    return EventStream(
+        _events(parts, request, items),
+        keepalive=settings.keepalive_interval,
+        unread_for=settings.model_token_timeout,
+        on_error=lambda error: error_event(parts, request, error),
+    )
+
+
+def ballot_routes(parts: AppContext) -> APIRouter:
+    """The route that takes ballots."""
     router = APIRouter(route_class=BodyRoute, tags=["a/b testing"])
     settings = parts.settings
-
-    @router.post("/summarize/ab", responses=_COMPARED, openapi_extra=request_body(SummarizeBody), response_model=None)
-    async def compare(request: Request) -> Response:
-        """Summarize a text with both prompts at once; outside the share of sessions that compare, with one.
-
-        An evaluation is in no experiment: it gets Prompt A's answer.
-        """
-        config = parts.comparisons.check()
-        body = parse(SummarizeBody, await read_body(request, settings))
-        check_length("prompt", body.prompt, settings.max_prompt_chars)
-        asked = question(request, FEATURES["summarize"], (Message("user", body.prompt),), body)
-        asked = replace(asked, session_id=owning_session_id_of(request, body.session_id))
-        request.state.session_id = asked.session_id
-        if asked.evaluation or not parts.comparisons.chosen(asked, config):
-            # A client that knows nothing but comparisons shows it as the first of two.
-            return await answer(parts, request, asked, body, with_deltas={"variant": SIDES[0]})
-        items = parts.comparisons.compare(asked, config)
-        if wants_json(request, body):
-            outcome = await unless_gone(request.receive, _whole(parts, request, items))
-            return json_response(outcome, 200 if outcome else CLIENT_GONE)
-        return EventStream(
-            _events(parts, request, items),
-            keepalive=settings.keepalive_interval,
-            unread_for=settings.model_token_timeout,
-            on_error=lambda error: error_event(parts, request, error),
-        )
 
     @router.post(
         "/feedback/ab",

@@ -22,7 +22,7 @@ class DirectRoutes:
         self._app: ASGIApp = app
         self._access = access
         self._refuse, self._fail = (cast(Answer, app.exception_handlers[kind]) for kind in (CanopyError, Exception))
-        routes = [route for route in app.routes if isinstance(route, BodyRoute)]
+        routes = [route for route in app.routes if isinstance(route, BodyRoute) and not route.param_convertors]
         self._routes = {
             (method, route.path): (route, rule_of(route)) for route in routes for method in route.methods or ()
         }

@@ -90,7 +90,7 @@ def review_routes(parts: AppContext) -> APIRouter:
     @router.get("/feedback", response_model=None, responses=with_page(Entries))
     async def entries(request: Request, query: Annotated[PageQuery, Query()]) -> Response:
         """Votes, newest first, or what needs a reviewer most; with `Accept: text/html` the dashboard."""
-        where = query.where()
+        where = query.where(parts.config.current.features)
         if "text/html" in request.headers.get("accept", ""):
             return await pages.dashboard(parts, request, where, query)
         if query.experiment or query.ab_cursor:
@@ -106,7 +106,7 @@ def review_routes(parts: AppContext) -> APIRouter:
     async def stats(query: Annotated[CountsQuery, Query()]) -> Response:
         """Counts and satisfaction over time, per prompt version and per model."""
         parts.votes.check()
-        where = query.where()
+        where = query.where(parts.config.current.features)
         counts, hours = await parts.store.feedback.counts(where), await parts.store.feedback.hours(own(where))
         # The hours of years take a while to write down, which must not hold up the streams.
         return json_response(await asyncio.to_thread(statistics, counts, hours))
@@ -114,8 +114,8 @@ def review_routes(parts: AppContext) -> APIRouter:
     @router.get("/feedback/export", response_model=None, response_class=Response, responses=of_text("application/yaml"))
     async def export(query: Annotated[FeedbackQuery, Query()]) -> Response:
         """Negative feedback as an evaluation dataset in YAML."""
-        values = parts.votes.check().values
-        chunks = dataset.export(parts.store, query.where(), values.summarize.model)
+        features = parts.votes.check().features
+        chunks = dataset.export(parts.store, query.where(features), features)
         first = await anext(chunks)  # an error before it is a real status
         return StreamingResponse(
             _chain(first, chunks),

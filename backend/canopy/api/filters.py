@@ -1,6 +1,7 @@
 """The query parameters that choose feedback."""
 
 import re
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime, time
 from typing import Annotated, Literal
@@ -12,7 +13,6 @@ from canopy.api.bodies import storable
 from canopy.base.clock import microseconds
 from canopy.base.errors import InputError
 from canopy.base.ratings import parse_filter
-from canopy.generation.features import FEATURES
 from canopy.store.feedback.query import Filter, Origin, Sources
 
 _DAY_LENGTH = 86_400_000_000  # microseconds
@@ -34,12 +34,15 @@ class CountsQuery(BaseModel):
     since: Word = Field(None, max_length=40, description="From this time or day (ISO 8601, UTC unless it says).")
     until: Word = Field(None, max_length=40, description="Before this time; a day is included whole.")
 
-    def where(self) -> Filter:
-        """The filter. Raises InputError for a rating, a feature or a time that is none: a typo must not look empty."""
+    def where(self, features: Collection[str]) -> Filter:
+        """The filter; `features` are the names that may stand there.
+
+        Raises InputError for a rating, a feature or a time that is none: a typo must not look empty.
+        """
         value, sentiment = parse_filter(self.rating) if self.rating is not None else (None, None)
         feature = workshop.feature(self.feature)
-        if feature is not None and feature not in FEATURES:
-            raise InputError(f"`feature` must be one of {', '.join(f'`{name}`' for name in FEATURES)}.")
+        if feature is not None and feature not in features:
+            raise InputError(f"`feature` must be one of {', '.join(f'`{name}`' for name in features)}.")
         return Filter(
             value=value,
             sentiment=sentiment,
@@ -59,9 +62,9 @@ class FeedbackQuery(CountsQuery):
         None, description="On what: `own`, responses that Canopy made, or `other` texts."
     )
 
-    def where(self) -> Filter:
+    def where(self, features: Collection[str]) -> Filter:
         """As for counts, with the search, the source and the origin."""
-        return replace(super().where(), search=self.q, source=self.source, origin=self.origin)
+        return replace(super().where(features), search=self.q, source=self.source, origin=self.origin)
 
 
 class PageQuery(FeedbackQuery):
@@ -78,9 +81,9 @@ class PageQuery(FeedbackQuery):
     experiment: Word = Field(None, max_length=200, description="The A/B experiment that the dashboard shows.")
     ab_cursor: Word = Field(None, max_length=200, description="Which page of its ballots the dashboard shows.")
 
-    def where(self) -> Filter:
+    def where(self, features: Collection[str]) -> Filter:
         """As for an export, with the judge's label."""
-        where = super().where()
+        where = super().where(features)
         others = (self.rating, self.q, self.label, self.origin)
         if self.order == "worst" and (any(others) or self.source != "human"):
             raise InputError("`order=worst` goes with `feature`, `prompt_id`, `since` and `until` alone.")

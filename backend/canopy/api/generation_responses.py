@@ -42,7 +42,7 @@ class Outcome(TypedDict):
     evaluation: NotRequired[Tested]
 
 
-class Summary(Outcome):
+class FeatureAnswer(Outcome):
     """A whole response."""
 
     response: str

@@ -1,71 +1,62 @@
-"""POST /summarize and POST /summarize/chat."""
+"""A feature's answers: to a text, and to the last question of a conversation."""
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import cast
 
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from canopy.api.access import requester_in
-from canopy.api.bodies import ChatBody, SummarizeBody, check_length, parse, read_body
+from canopy.api.bodies import ChatBody, PromptBody, check_length, parse, read_body
 from canopy.api.context import AppContext
 from canopy.api.errors import UNEXPECTED, report, told
-from canopy.api.generation_responses import Delta, Done, Failed, Outcome, Parameters, Summary, Tested
+from canopy.api.generation_responses import Delta, Done, Failed, FeatureAnswer, Outcome, Parameters, Tested
 from canopy.api.purpose import is_evaluation
 from canopy.api.requests import trace_id_of
-from canopy.api.routes import BodyRoute, errors, json_response, request_body, streamed
+from canopy.api.routes import errors, feature_in, json_response, streamed
 from canopy.api.spellings import MLFLOW_PREFIX
 from canopy.api.streams import CLIENT_GONE, EventStream, event, unless_gone
 from canopy.api.voters import proof_in, session_id_of, user_id_of
 from canopy.base.errors import CanopyError, InputError
 from canopy.base.ids import mlflow_trace
-from canopy.generation.features import FEATURES, Feature
 from canopy.generation.pipeline import GenerationRequest
 from canopy.inference.protocol import Deltas, Message
 from canopy.store.generations.generation import Generation
 
 ERRORS = errors(404, 408, 413, 422, 502, 503, 504)
-_ANSWERS = streamed(Summary, Delta, Done, Failed) | ERRORS
+ANSWERS = streamed(FeatureAnswer, Delta, Done, Failed) | ERRORS
 
 
-def summarize_routes(parts: AppContext) -> APIRouter:
-    """The routes that ask the model."""
-    router = APIRouter(route_class=BodyRoute, tags=["summarize"])
+async def ask(parts: AppContext, request: Request) -> Response:
+    """Answer a text, as events or as one JSON object."""
+    feature = feature_in(request)
+    parts.pipeline.check(feature)
+    body = parse(PromptBody, await read_body(request, parts.settings))
+    check_length("prompt", body.prompt, parts.settings.max_prompt_chars)
+    return await answer(parts, request, question(request, feature, (Message("user", body.prompt),), body), body)
+
+
+async def converse(parts: AppContext, request: Request) -> Response:
+    """Answer the last question of a conversation, as events or as one JSON object."""
     limit = parts.settings.max_prompt_chars
-
-    @router.post("/summarize", responses=_ANSWERS, openapi_extra=request_body(SummarizeBody), response_model=None)
-    async def summarize(request: Request) -> Response:
-        """Summarize a text."""
-        parts.pipeline.check(FEATURES["summarize"])
-        body = parse(SummarizeBody, await read_body(request, parts.settings))
-        check_length("prompt", body.prompt, limit)
-        asked = question(request, FEATURES["summarize"], (Message("user", body.prompt),), body)
-        return await answer(parts, request, asked, body)
-
-    @router.post("/summarize/chat", responses=_ANSWERS, openapi_extra=request_body(ChatBody), response_model=None)
-    async def chat(request: Request) -> Response:
-        """Ask a follow-up question on a summary."""
-        parts.pipeline.check(FEATURES["summarize_chat"])
-        body = parse(ChatBody, await read_body(request, parts.settings))
-        for number, turn in enumerate(body.messages):
-            check_length(f"messages.{number}.content", turn.content, limit)
-        # A text of the greatest length, and as much again to talk about it.
-        if (size := sum(len(turn.content) for turn in body.messages)) > 2 * limit:
-            raise InputError(f"`messages` have {size:,} characters in all; the limit is {2 * limit:,}.")
-        if body.messages[-1].role != "user":
-            raise InputError("The last of `messages` must be the user's question.")
-        turns = tuple(Message(turn.role, turn.content) for turn in body.messages)
-        # The model is asked for a first turn what it is asked for a summary, so that this is one.
-        feature = FEATURES["summarize" if len(turns) == 1 else "summarize_chat"]
-        return await answer(parts, request, question(request, feature, turns, body), body)
-
-    return router
+    feature = parts.pipeline.check(feature_in(request)).features[feature_in(request)]
+    body = parse(ChatBody, await read_body(request, parts.settings))
+    for number, turn in enumerate(body.messages):
+        check_length(f"messages.{number}.content", turn.content, limit)
+    # A text of the greatest length, and as much again to talk about it.
+    if (size := sum(len(turn.content) for turn in body.messages)) > 2 * limit:
+        raise InputError(f"`messages` have {size:,} characters in all; the limit is {2 * limit:,}.")
+    if body.messages[-1].role != "user":
+        raise InputError("The last of `messages` must be the user's question.")
+    turns = tuple(Message(turn.role, turn.content) for turn in body.messages)
+    # The model is asked for a first turn what it is asked for a text alone, so that this is one.
+    mode = feature if len(turns) == 1 else feature.chat
+    return await answer(parts, request, question(request, mode.name, turns, body), body)
 
 
 def question(
-    request: Request, feature: Feature, messages: tuple[Message, ...], body: SummarizeBody | ChatBody
+    request: Request, feature: str, messages: tuple[Message, ...], body: PromptBody | ChatBody
 ) -> GenerationRequest:
     """What the client asks, and who it is."""
     return GenerationRequest(
@@ -85,7 +76,7 @@ async def answer(
     parts: AppContext,
     request: Request,
     asked: GenerationRequest,
-    body: SummarizeBody | ChatBody,
+    body: PromptBody | ChatBody,
     with_deltas: Mapping[str, str] = {},
 ) -> Response:
     """One generation, as events or, where the client wants that, as one JSON object.
@@ -128,7 +119,7 @@ async def _events(
                 yield event({"type": "done", **_outcome(parts, item), **correction(item, shown)})
 
 
-async def _whole(parts: AppContext, reply: AsyncGenerator[Deltas | Generation]) -> Summary:
+async def _whole(parts: AppContext, reply: AsyncGenerator[Deltas | Generation]) -> FeatureAnswer:
     async with aclosing(reply) as items:
         async for item in items:
             if isinstance(item, Generation):
@@ -173,7 +164,7 @@ def _tested(generation: Generation) -> Tested:
     }
 
 
-def wants_json(request: Request, body: SummarizeBody | ChatBody) -> bool:
+def wants_json(request: Request, body: PromptBody | ChatBody) -> bool:
     """Whether the client asks for one JSON object: in the body or, where that doesn't say, by what it accepts."""
     if body.stream is not None:
         return not body.stream

@@ -15,7 +15,7 @@ from canopy.api.responses import FlagDetails, Ok, Ready
 from canopy.api.routes import PlainRoute, errors, json_response, of_text, of_type
 from canopy.base.errors import MetricsElsewhere, NotFound
 from canopy.config.loading import Config
-from canopy.generation.features import FEATURES
+from canopy.generation.prompts import prompt
 
 type Answer = Callable[[Request], Awaitable[Response]]
 
@@ -65,15 +65,14 @@ def operations_routes(parts: AppContext) -> APIRouter:
 
 def _in_force(parts: AppContext, config: Config) -> dict[str, dict[str, Any]]:
     """What each feature asks of which model. Its prompt is told by its id: who compares two must not know them."""
-    values = config.values
     return {
         name: {
-            "model": parts.inference.model_name(feature.model(values)),
-            "prompt_id": feature.prompt(values, "prompt").id,
-            "temperature": feature.temperature(values),
-            "max_tokens": feature.max_tokens(values),
+            "model": parts.inference.model_name(feature.model),
+            "prompt_id": prompt(feature.prompt).id,
+            "temperature": feature.temperature,
+            "max_tokens": feature.max_tokens,
         }
-        for name, feature in FEATURES.items()
+        for name, feature in config.features.items()
     }
 
 

@@ -1,4 +1,4 @@
-"""The pages: `/`, the feedback dashboard, errors as people read them, and the static files."""
+"""The pages: of features, the feedback dashboard, errors as people read them, and the static files."""
 
 import asyncio
 import time
@@ -18,20 +18,22 @@ from canopy.api.context import AppContext
 from canopy.api.filters import PageQuery
 from canopy.api.listing import listing
 from canopy.api.requests import trace_id_of
-from canopy.api.routes import PlainRoute
+from canopy.api.routes import ADDED, AddedPage, PlainRoute, feature_in
+from canopy.config.features import BUILT_IN, Feature
+from canopy.config.flags import comparisons_of
 from canopy.experiments.report import chosen
 from canopy.feedback.statistics import own
-from canopy.generation.features import FEATURES
 from canopy.store.feedback.query import Feedback, Filter
 from canopy.store.judges.judgement import JudgeLabel, PersonVote
+from canopy.text.yaml_scalars import in_section
 from canopy.ui.experiments import Gathered, section, worth_counting
+from canopy.ui.features import page_of, words_of
 from canopy.ui.feedback import dashboard as dashboard_view
 from canopy.ui.feedback import shown_prompts
 from canopy.ui.rendering import EXCERPT, Renderer
 
 _ENTRIES = 25
 _COMPARISONS = 10
-_EXPORTED = frozenset(name for name, feature in FEATURES.items() if feature.exported)
 _FOR_EVER = "public, max-age=31536000, immutable"
 _TITLES = {
     401: "Please sign in",
@@ -44,14 +46,15 @@ _TITLES = {
 
 
 def page_routes(parts: AppContext) -> list[BaseRoute]:
-    """The Summarization page and the static files."""
+    """The pages of features and the static files."""
 
-    async def summarization(request: Request) -> Response:
-        return _summarization(parts, request)
+    async def feature(request: Request) -> Response:
+        return _feature(parts, request)
 
     return [
-        PlainRoute("/", summarization),
+        PlainRoute("/", feature),
         PlainRoute("/ui/{version}/{name}", _static),
+        AddedPage(ADDED, feature),
     ]
 
 
@@ -59,7 +62,7 @@ async def dashboard(parts: AppContext, request: Request, where: Filter, query: P
     """The feedback page; with the feature off, what to do about it."""
     config = parts.config.current
     if not config.flags["feedback"].on:
-        return _disabled(parts, request, "feedback", "Feedback")
+        return _disabled(parts, request, "feedback", "Feedback", "feedback")
     scope = Filter(feature=where.feature, since=where.since, until=where.until)
     counts = await parts.store.feedback.counts(scope)
     hours = await parts.store.feedback.hours(own(replace(scope, prompt_id=where.prompt_id)))
@@ -78,7 +81,7 @@ async def dashboard(parts: AppContext, request: Request, where: Filter, query: P
             page=shown.page,
             found=shown.total,
             judges=judges,
-            exported_features=_EXPORTED,
+            exported_features=frozenset(it.name for it in config.features.values() if it.exported),
             now=time.time_ns() // 1000,
             origin=str(request.base_url).rstrip("/"),
             review_limit=parts.settings.max_prompt_chars,
@@ -169,46 +172,58 @@ def sign_in(parts: AppContext, request: Request, target: str) -> Response:
     return _html(parts, request, "sign_in.html", current=None, target=target)
 
 
-def _summarization(parts: AppContext, request: Request) -> Response:
+def _feature(parts: AppContext, request: Request) -> Response:
     config = parts.config.current
-    if not config.flags["summarize"].on:
-        return _disabled(parts, request, "summarize", "Summarization")
+    feature = config.features[feature_in(request)]
+    if not config.flags[feature.flag].on:
+        return _disabled(parts, request, feature.flag, feature.title, feature.section)
     values = config.values
     return _html(
         parts,
         request,
-        "summarize.html",
-        current="summarize",
-        model=parts.inference.model_name(values.summarize.model),
+        "feature.html",
+        current=feature.flag,
+        feature=feature,
+        words=words_of(feature),
+        model=parts.inference.model_name(feature.model),
         embedded=values.LLAMA_STACK_URL is None,
-        asked=values.asked,
         limit=parts.settings.max_prompt_chars,
         feedback=config.flags["feedback"].on,
-        ab_testing=config.flags["ab_testing"].on,
+        ab_testing=comparisons_of(feature, values).on,
         reasons=values.feedback.reasons,
         comment_limit=parts.settings.max_comment_chars,
     )
 
 
-def _disabled(parts: AppContext, request: Request, flag: str, title: str) -> Response:
-    """A feature that is off is a choice, not an error, and the page says how to choose otherwise."""
-    other = "feedback" if flag == "summarize" else "summarize"
-    other_on = parts.config.current.flags[other].on and (other != "feedback" or _reviews(parts, request))
-    link, link_text = ("/feedback", "To the feedback") if flag == "summarize" else ("/", "Summarize a text")
+def _disabled(parts: AppContext, request: Request, flag: str, title: str, section: str) -> Response:
+    """A capability that is off is a choice, not an error, and the page says how to choose otherwise."""
+    flags = parts.config.current.flags
+    first = next((feature for feature in _in_navigation(parts) if flags[feature.flag].on), None)
+    link, link_text = "/feedback", "To the feedback"
+    if flag == "feedback":
+        link, link_text = (page_of(first), words_of(first).heading) if first else ("", "")
+    elif not flags["feedback"].on or not _reviews(parts, request):
+        link = ""
     return _html(
         parts,
         request,
         "message.html",
         current=flag,
         title=f"{title} is switched off",
-        sentence=f"{'Everything else works. ' if other_on else ''}To switch it on, set this in the Helm values:",
+        sentence=f"{'Everything else works. ' if link else ''}To switch it on, set this in the Helm values:",
         hint="It is live within seconds of the values file changing. Nothing needs a restart.",
-        snippet=f"{parts.config.current.section if flag == 'summarize' else flag}:\n  enabled: true",
-        link=link if other_on else None,
+        snippet=in_section(section, ["enabled: true"]).rstrip(),
+        link=link or None,
         link_text=link_text,
         code=None,
         request_id=None,
     )
+
+
+def _in_navigation(parts: AppContext) -> list[Feature]:
+    """The features that pages lead to: those that are on and, where they look for a summary first, the built-in one."""
+    features = parts.config.current.features.values()
+    return [it for it in features if it.name == it.flag and (it.enabled or it.flag == BUILT_IN)]
 
 
 def _reviews(parts: AppContext, request: Request) -> bool:
@@ -225,6 +240,7 @@ def _html(parts: AppContext, request: Request, template: str, *, status: int = 2
         "auth": config.values.auth,
         "who": identity_of(request.scope),
         "reviews": _reviews(parts, request),
+        "features": _in_navigation(parts),
     }
     page = _renderer().page(template, {**frame, **values})
     # Pages hold users' texts, and one address answers HTML and JSON.

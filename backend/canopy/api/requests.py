@@ -38,8 +38,9 @@ def trace_id_of(scope: MutableMapping[str, Any]) -> str:
 
 
 def route_of(scope: MutableMapping[str, Any]) -> str:
-    """The route's pattern; empty for an address that no route serves."""
-    return getattr(scope.get("route"), "path", "")
+    """The route's pattern, with a feature's name in its place; empty for an address that no route serves."""
+    pattern: str = getattr(scope.get("route"), "path", "")
+    return pattern.replace("{feature}", scope["path_params"]["feature"]) if "{feature}" in pattern else pattern
 
 
 class RequestContext:

@@ -43,7 +43,8 @@ def case_routes(parts: AppContext) -> APIRouter:
     async def cases(query: Annotated[ReviewQuery, Query()]) -> Response:
         """The texts that the export makes tests of, oldest first, with the answers that were bad."""
         parts.reviews.check()
-        where = selection(query.where())
+        features = parts.config.current.features
+        where = selection(query.where(features), features)
         total, reviewed = await parts.store.reviews.progress(where)
         page = await one_page(parts, _cases(parts.store, where, query))
         return page_response({"total": total, "reviewed": reviewed}, "cases", page)
@@ -74,7 +75,7 @@ def expected_result_routes(parts: AppContext) -> APIRouter:
     )
     async def save(request: Request) -> Response:
         """Say what a good answer to a text would be. The export carries it as `expected_result`."""
-        reviews.check()
+        features = reviews.check().features
         body = parse(ReviewBody, await read_body(request, settings))
         if (body.feedback_id is None) == (body.prompt is None):
             raise InputError("Say which text: either `feedback_id` of a vote on it, or `prompt`.")
@@ -82,7 +83,8 @@ def expected_result_routes(parts: AppContext) -> APIRouter:
         check_length("expected_result", body.expected_result, settings.max_prompt_chars)
         if body.expected_result and not body.expected_result.strip():
             raise InputError("`expected_result` should hold more than white space; empty takes it back.")
-        review = Review(exported_feature(body.feature), body.feedback_id, body.prompt, body.expected_result)
+        feature = exported_feature(body.feature, features)
+        review = Review(feature.name, body.feedback_id, body.prompt, body.expected_result)
         receipt = await reviews.submit(review, trace_id_of(request.scope))
         return json_response({"status": "ok", "outcome": receipt.outcome})
 

@@ -12,6 +12,8 @@ from starlette.routing import Match, Route
 from starlette.types import Scope
 
 from canopy.api.responses import Failure
+from canopy.config.features import BUILT_IN
+from canopy.config.values import Values
 from canopy.text import json_lines
 
 type Responses = dict[int | str, dict[str, Any]]  # what a route's `responses` are
@@ -41,6 +43,39 @@ class PlainRoute(Route):
         """Starlette's answer, with the route itself in the scope: FastAPI puts only its own routes there."""
         match, child_scope = super().matches(scope)
         return match, {**child_scope, "route": self}
+
+
+ADDED = "/{feature}"
+
+
+class AddedRoute(BodyRoute):
+    """A route for every feature that the values in force add, and for no other address."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """FastAPI's answer, if there is such a feature."""
+        return _if_added(scope, *super().matches(scope))
+
+
+class AddedPage(PlainRoute):
+    """The same for a page."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Starlette's answer, if there is such a feature."""
+        return _if_added(scope, *super().matches(scope))
+
+
+def feature_in(request: Request) -> str:
+    """The name of the feature that a request asks: the one in its address, where that has a place for it."""
+    name: str = request.path_params.get("feature", BUILT_IN)
+    return name
+
+
+def _if_added(scope: Scope, match: Match, matched: Scope) -> tuple[Match, Scope]:
+    if match is not Match.NONE:
+        values: Values = scope["app"].state.config.current.values
+        if matched["path_params"]["feature"] not in values.features:
+            return Match.NONE, {}
+    return match, matched
 
 
 _TEXT = {"schema": {"type": "string"}}

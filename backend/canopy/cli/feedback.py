@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write; else the screen.")
 @click.option("--rating", help="A rating, or positive, neutral, negative.  [negative]")
+@click.option("--feature", help="The feature that the suite tests.  [summarize]")
 @click.option("--prompt-id", help="Only responses of this prompt version.")
 @click.option(
     "--source",
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 def export(
     output: Path | None,
     rating: str | None,
+    feature: str | None,
     prompt_id: str | None,
     source: "Sources",
     since: str | None,
@@ -46,13 +48,14 @@ def export(
     from canopy.feedback import dataset
 
     settings = read_settings()
-    values = ConfigSource(values_path(settings)).current.values
-    where = FeedbackQuery(rating=rating, prompt_id=prompt_id, source=source, since=since, until=until).where()
+    features = ConfigSource(values_path(settings)).current.features
+    query = FeedbackQuery(rating=rating, feature=feature, prompt_id=prompt_id, source=source, since=since, until=until)
+    where = query.where(features)
 
     async def write(store: Any) -> int:
         size = 0
         with click.open_file(str(output or "-"), "wb") as file:
-            async for chunk in dataset.export(store, where, values.summarize.model):
+            async for chunk in dataset.export(store, where, features):
                 size += file.write(chunk)
         return size
 

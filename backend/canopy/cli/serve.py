@@ -53,17 +53,19 @@ def serve() -> None:
 
 
 def _welcome(parts: Any, started: "Started") -> str:
+    from canopy.config.features import BUILT_IN
+
     config = parts.config.current
-    asked = config.values.asked
+    feature = config.features[BUILT_IN]
     lines = [
         "",
         f"  Canopy {__version__} is ready at {style(started.address, bold=True)}  (Ctrl-C ends it)",
         "",
         f"  values   {parts.config.place}, revision {config.revision}",
         f"  server   {parts.inference.description}",
-        f"  model    {parts.inference.model_name(config.values.summarize.model)}, temperature {asked.temperature:g}, "
-        f"at most {asked.max_tokens} tokens",
-        f"  prompt   {shorten(asked.prompt, 90, placeholder=' …')}",
+        f"  model    {parts.inference.model_name(feature.model)}, temperature {feature.temperature:g}, "
+        f"at most {feature.max_tokens} tokens",
+        f"  prompt   {shorten(feature.prompt, 90, placeholder=' …')}",
         f"  store    {parts.store.description}",
     ]
     if started.operations_address:

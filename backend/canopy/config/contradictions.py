@@ -49,6 +49,11 @@ def _named_twice(values: Values) -> Named:
     return [(where, name) for where, names in lists.items() for name, times in Counter(names).items() if times > 1]
 
 
+def _registered_prompts_without_mlflow(values: Values) -> Named:
+    blocks = {"summarize": values.summarize} | {f"features.{name}": it for name, it in sorted(values.features.items())}
+    return [(section,) for section, block in blocks.items() if block.mlflow_prompt and not values.mlflow.enabled]
+
+
 def _headers(auth: AuthValues) -> list[str]:
     return [
         name.lower() for name in (auth.user_header, auth.email_header, auth.groups_header, auth.secret_header) if name
@@ -65,8 +70,8 @@ OF_THE_SERVER: tuple[Contradiction[Values], ...] = (
         "mlflow.enabled is true, but mlflow.url is not set. Set it to MLflow's address, or mlflow.enabled to false.",
     ),
     Contradiction(
-        lambda values: bool(values.summarize.mlflow_prompt) and not values.mlflow.enabled,
-        "summarize.mlflow_prompt is set, but mlflow.enabled is false. Set mlflow.enabled to true and mlflow.url, or "
+        _registered_prompts_without_mlflow,
+        "{}.mlflow_prompt is set, but mlflow.enabled is false. Set mlflow.enabled to true and mlflow.url, or "
         "leave the prompt's name empty.",
     ),
     Contradiction(

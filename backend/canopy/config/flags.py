@@ -1,7 +1,9 @@
 """From values to flags: what is on, and why."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from canopy.config.features import Feature, features_of
 from canopy.config.others import OTHER_COMPONENTS
 from canopy.config.values import Values
 
@@ -17,13 +19,40 @@ class FeatureFlag:
 
 def decide(values: Values) -> dict[str, FeatureFlag]:
     """Every flag by name. A flag that is enabled but can't work is off, and its reason says what is missing."""
+    features = [feature for feature in features_of(values).values() if feature.name == feature.flag]
     flags = [
-        _plain("summarize", values.summarize.enabled),
-        _plain("feedback", values.feedback.enabled),
-        _ab_testing(values),
+        *(_plain(feature.name, feature.section, feature.enabled) for feature in features),
+        _plain("feedback", "feedback", values.feedback.enabled),
+        _ab_testing(values, features),
         *_of_others(values),
     ]
     return {flag.name: flag for flag in flags}
+
+
+def comparisons_of(feature: Feature, values: Values) -> FeatureFlag:
+    """Whether people can compare this feature's two prompts, and the reason in a sentence."""
+    if not values.ab_testing.enabled:
+        return _plain("ab_testing", "ab_testing", False)
+    needed = {feature.section: feature.enabled, "feedback": values.feedback.enabled}
+    missing = [f"`{section}.enabled: true`" for section, enabled in needed.items() if not enabled]
+    if not feature.prompt_b.strip():
+        missing.append(f"a prompt in `{feature.section}.prompt_b`")
+    if missing:
+        return FeatureFlag(
+            "ab_testing", False, f"`ab_testing.enabled` is true, but it needs {' and '.join(missing)} as well."
+        )
+    if feature.prompt_b == feature.prompt:
+        same = f"`{feature.section}.prompt` and `{feature.section}.prompt_b` are the same text."
+        return FeatureFlag("ab_testing", False, same)
+    return _plain("ab_testing", "ab_testing", True)
+
+
+def _ab_testing(values: Values, features: Sequence[Feature]) -> FeatureFlag:
+    """The flag of all features: on where one of them can compare, else what the first one that is on lacks."""
+    found = {feature.name: comparisons_of(feature, values) for feature in features}
+    if working := next((flag for flag in found.values() if flag.on), None):
+        return working
+    return next((found[feature.name] for feature in features if feature.enabled), found[features[0].name])
 
 
 def _of_others(values: Values) -> list[FeatureFlag]:
@@ -38,20 +67,5 @@ def _of_others(values: Values) -> list[FeatureFlag]:
     return [FeatureFlag(name, False, reasons[name]) for name, value in given if name in reasons and value is not None]
 
 
-def _plain(name: str, enabled: bool) -> FeatureFlag:
-    return FeatureFlag(name, enabled, f"`{name}.enabled` is {'true' if enabled else 'false'}.")
-
-
-def _ab_testing(values: Values) -> FeatureFlag:
-    if not values.ab_testing.enabled:
-        return _plain("ab_testing", False)
-    missing = [f"`{name}.enabled: true`" for name in ("summarize", "feedback") if not getattr(values, name).enabled]
-    if not values.summarize.prompt_b.strip():
-        missing.append("a prompt in `summarize.prompt_b`")
-    if missing:
-        return FeatureFlag(
-            "ab_testing", False, f"`ab_testing.enabled` is true, but it needs {' and '.join(missing)} as well."
-        )
-    if values.asked.prompt_b == values.asked.prompt:
-        return FeatureFlag("ab_testing", False, "`summarize.prompt` and `summarize.prompt_b` are the same text.")
-    return _plain("ab_testing", True)
+def _plain(name: str, section: str, enabled: bool) -> FeatureFlag:
+    return FeatureFlag(name, enabled, f"`{section}.enabled` is {'true' if enabled else 'false'}.")

@@ -10,8 +10,9 @@ from typing import Any, Self
 import yaml
 from pydantic import ValidationError
 
-from canopy.base.errors import ConfigError, FeatureDisabled
+from canopy.base.errors import ConfigError, FeatureDisabled, NotFound
 from canopy.config.contradictions import OF_THE_SERVER, refuse
+from canopy.config.features import BUILT_IN, Feature, features_of
 from canopy.config.flags import FeatureFlag, decide
 from canopy.config.registered_prompts import FeatureVariant, RegisteredPrompt
 from canopy.config.spelling import describing
@@ -29,7 +30,7 @@ class Config:
     values: Values
     revision: str
     registered: Mapping[FeatureVariant, RegisteredPrompt] = field(default_factory=dict)  # texts from the registry
-    section: str = "summarize"  # the name under which the file has what is said of summaries
+    section: str = BUILT_IN  # the name under which the file has the built-in feature
 
     @cached_property
     def flags(self) -> dict[str, FeatureFlag]:
@@ -42,13 +43,25 @@ class Config:
             raise FeatureDisabled(f"{title} feature is not enabled")
         return self
 
+    @cached_property
+    def features(self) -> dict[str, Feature]:
+        """The features that these values make, in each mode: by the names that records have."""
+        return features_of(self.values, self.section)
+
+    def require_feature(self, name: str) -> Self:
+        """Return this config. Raises NotFound where it has no feature of this name, FeatureDisabled where it is off."""
+        feature = self.features.get(name)
+        if feature is None:
+            raise NotFound("There is nothing at this address.")
+        return self.require_flag(feature.flag, feature.title)
+
 
 def load_config(content: bytes) -> Config:
     """Check the bytes of a values file. Raises ConfigError with a sentence for each of the first findings."""
     document = parsed(content)
     values = validated(Values, document)
     refuse(values, OF_THE_SERVER)
-    section = "summarization" if document.get("summarization") else "summarize"
+    section = "summarization" if document.get("summarization") else BUILT_IN
     return Config(values, hashlib.sha256(content).hexdigest()[:12], section=section)
 
 

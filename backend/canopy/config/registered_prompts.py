@@ -4,7 +4,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from canopy.config.summaries import Arm, SummarizeValues
+from canopy.config.features import BUILT_IN
+from canopy.config.summaries import Arm, PromptedValues
 from canopy.config.values import Values
 
 # A feature, by the name of its block in the values, and one of its prompts.
@@ -77,12 +78,15 @@ def with_texts(
         for feature, block in _blocks(values).items()
         if feature in texts
     }
-    return (values.model_copy(update=blocks), found) if blocks else (values, found)
+    if not blocks:
+        return values, found
+    built_in = {BUILT_IN: blocks.pop(BUILT_IN)} if BUILT_IN in blocks else {}
+    return values.model_copy(update={**built_in, "features": {**values.features, **blocks}}), found
 
 
-def _blocks(values: Values) -> dict[str, SummarizeValues]:
+def _blocks(values: Values) -> dict[str, PromptedValues]:
     """Return the blocks of the values that may name prompts of the registry, by feature."""
-    return {"summarize": values.summarize}
+    return {BUILT_IN: values.summarize, **values.features}
 
 
 def _source(name: str, version: int | str | None, otherwise: str) -> PromptSource:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
@@ -28,9 +28,13 @@ def _meant(model: type[BaseModel], loc: tuple[int | str, ...]) -> str | None:
     """The key beside it that is spelled alike; else one in another section that is spelled so."""
     *above, key = loc
     section: type[BaseModel] | None = model
+    named = False  # the next part is a name of people's own, such as a feature's
     for part in above:
-        if section is not None and isinstance(part, str):
-            section = _section(_fields(section).get(part))
+        if named:
+            named = False
+        elif section is not None and isinstance(part, str):
+            annotation = _fields(section).get(part)
+            section, named = _section(annotation), get_origin(annotation) is dict
     here = {_plain(name): name for name in _fields(section)} if section else {}
     if alike := get_close_matches(_plain(str(key)), here, 1, _ALIKE):
         return ".".join(map(str, [*above, here[alike[0]]]))

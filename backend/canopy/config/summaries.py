@@ -1,5 +1,7 @@
-"""The section of the values on summaries, under both of its names: which model, which prompts, which parameters."""
+"""The blocks of the values that make features: which model, which prompts, which parameters."""
 
+import re
+from collections.abc import Container
 from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Any, Literal
 
@@ -22,7 +24,14 @@ def _not_blank(text: str) -> str:
     return text
 
 
-# The keys of `summarize` that hold a prompt. An arm of an A/B test is a prompt by its key: `prompt` is Prompt A.
+def _one_line(text: str) -> str:
+    if not re.match(TITLE, text):
+        raise ValueError("must be one line that begins with no space")
+    return text
+
+
+TITLE = r"^[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"
+# The keys of a block that hold a prompt. An arm of an A/B test is a prompt by its key: `prompt` is Prompt A.
 type Arm = Literal["prompt", "prompt_b"]
 ARMS: tuple[Arm, Arm] = ("prompt", "prompt_b")
 
@@ -43,6 +52,8 @@ Version = Annotated[
     | Annotated[str, StringConstraints(pattern=r"^([1-9][0-9]{0,8}|[A-Za-z][A-Za-z0-9_-]{0,99})$")],
     WrapValidator(_numbered_or_named),
 ]
+ModelName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Title = Annotated[str, StringConstraints(min_length=1, max_length=60), AfterValidator(_one_line)]
 Prompt = Annotated[str, StringConstraints(strip_whitespace=False, max_length=20_000)]
 SystemPrompt = Annotated[
     str,
@@ -53,7 +64,7 @@ SystemPrompt = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a model is asked for a summary: with which prompts, and with which parameters."""
+    """What a model is asked: with which prompts, and with which parameters."""
 
     prompt: str
     temperature: float
@@ -76,15 +87,12 @@ OF_THE_EMBEDDED_MODEL = Asked(
 )
 
 
-class SummarizeValues(Section):
-    """Summaries: which model, which prompt, which parameters."""
+class PromptedValues(Section):
+    """What the blocks of all features may say. What a block leaves open is null."""
 
-    enabled: bool = Field(True, description="Serve /summarize and the Summarization page.")
-    model: str = Field("llama32", min_length=1, max_length=200, description="The model's id at the model server.")
-    prompt: SystemPrompt | None = Field(
-        None,
-        description="The system prompt; in A/B tests this is Prompt A. Null: Canopy's own for the model server.",
-    )
+    enabled: bool = Field(True, description="Serve the feature and its page.")
+    model: ModelName | None = Field(None, description="The model's id at the model server.")
+    prompt: SystemPrompt | None = Field(None, description="The system prompt; in A/B tests this is Prompt A.")
     prompt_b: Prompt = Field("", description="The prompt to compare with; A/B testing needs it.")
     mlflow_prompt: str = Field(
         "",
@@ -102,6 +110,25 @@ class SummarizeValues(Section):
     )
     mlflow_prompt_b_alias: Alias = Field(
         "challenger", description="Whose version is Prompt B, where the registry has one by this alias."
+    )
+    temperature: float | None = Field(None, ge=0, le=2, allow_inf_nan=False, description="Sampling temperature.")
+    max_tokens: int | None = Field(None, ge=1, le=1_000_000, description="Longest answer in tokens.")
+    hide_thoughts: bool | None = Field(None, description="Leave what a model thinks before it answers out.")
+
+    def asked(self, otherwise: Asked) -> Asked:
+        """What these values ask, and `otherwise` where they leave it open."""
+        said = {name: getattr(self, name) for name in Asked.__slots__}
+        return replace(otherwise, **{name: value for name, value in said.items() if value is not None})
+
+
+class SummarizeValues(PromptedValues):
+    """The feature that is built in."""
+
+    enabled: bool = Field(True, description="Serve /summarize and the Summarization page.")
+    model: ModelName = Field("llama32", description="The model's id at the model server.")
+    prompt: SystemPrompt | None = Field(
+        None,
+        description="The system prompt; in A/B tests this is Prompt A. Null: Canopy's own for the model server.",
     )
     temperature: float | None = Field(
         None,
@@ -122,10 +149,39 @@ class SummarizeValues(Section):
         True, description="Leave what a model thinks before it answers out of its answers: not shown, kept or judged."
     )
 
-    def asked(self, otherwise: Asked) -> Asked:
-        """What these values ask, and `otherwise` where they leave it open."""
-        said = {name: getattr(self, name) for name in Asked.__slots__}
-        return replace(otherwise, **{name: value for name, value in said.items() if value is not None})
+
+class FeatureValues(PromptedValues):
+    """A feature of one's own: a block under `features`. What it leaves open is as `summarize` has it."""
+
+    title: Title | None = Field(
+        None, description="What people read on its page and in the navigation. Null: the name in words."
+    )
+    prompt: SystemPrompt = Field(description="The system prompt; in A/B tests this is Prompt A.")
+
+
+FEATURE_NAME = r"^[a-z][a-z0-9_-]{0,29}$"
+CHAT_NAME = r"_chat$"  # how records name a feature's conversations
+# The first parts of the server's own addresses; a test compares them with its routes.
+ADDRESSES = frozenset(
+    {
+        *("docs", "feature-flags", "feedback", "healthz", "identity", "metrics", "readyz", "sign-in", "sign-out"),
+        *("summarization", "summarize", "ui"),
+    }
+)
+MODES = frozenset({"ab", "chat"})  # the last parts of every feature's
+
+
+def check_feature_name(name: str, taken: Container[str]) -> None:
+    """Raise ValueError for what can't be a feature's name."""
+    if not re.fullmatch(FEATURE_NAME, name):
+        raise ValueError(
+            f"`{name[:40]}` can't be the name of a feature. Begin with a lower-case letter, and use up to 30 of those, "
+            "digits, `-` and `_`"
+        )
+    if re.search(CHAT_NAME, name):
+        raise ValueError(f"`{name}` would be mistaken for another feature's conversations. Leave `_chat` out of it")
+    if name in taken:
+        raise ValueError(f"`{name}` is the name of something else in Canopy. Give the feature another")
 
 
 class SummarizationValues(SummarizeValues):

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from canopy.base.ratings import KINDS, SENTIMENTS, TAKEN, Sentiment
 from canopy.config.access import AuthValues, RateLimitValues
@@ -10,12 +10,16 @@ from canopy.config.others import OthersValues
 from canopy.config.section import Section
 from canopy.config.servers import ServerUrl
 from canopy.config.summaries import (
+    ADDRESSES,
+    MODES,
     OF_A_SERVER,
     OF_THE_EMBEDDED_MODEL,
     Asked,
+    FeatureValues,
     SummarizationValues,
     SummarizeValues,
     SystemPrompt,
+    check_feature_name,
     says_something,
 )
 
@@ -217,6 +221,11 @@ class Values(OthersValues):
     summarization: SummarizationValues | None = Field(
         None, description="Today's workshop's name of `summarize`; its `endpoint` is `LLAMA_STACK_URL`."
     )
+    features: dict[str, FeatureValues] = Field(
+        {},
+        max_length=20,
+        description="Features beside summaries, by name: each is served at `/NAME` and has its flag, page and votes.",
+    )
     feedback: FeedbackValues = FeedbackValues()
     ab_testing: AbTestingValues = AbTestingValues()
     mlflow: MlflowValues = MlflowValues()
@@ -227,6 +236,18 @@ class Values(OthersValues):
     auth: AuthValues = AuthValues()
     rate_limits: RateLimitValues = RateLimitValues()
     metrics: MetricsValues = MetricsValues()
+
+    @field_validator("features", mode="before")
+    @classmethod
+    def _null_is_no_feature(cls, given: Any) -> Any:
+        return {name: block for name, block in given.items() if block is not None} if isinstance(given, dict) else given
+
+    @field_validator("features")
+    @classmethod
+    def _feature_names(cls, features: dict[str, FeatureValues]) -> dict[str, FeatureValues]:
+        for name in features:
+            check_feature_name(name, taken_feature_names())
+        return features
 
     @property
     def asked(self) -> Asked:
@@ -259,3 +280,8 @@ class Values(OthersValues):
         if said := self.summarization.model_dump(exclude={"endpoint"}, exclude_unset=True):
             own["summarize"] = SummarizeValues(**said)
         return self.model_copy(update=own)
+
+
+def taken_feature_names() -> set[str]:
+    """Names that a feature can't have: those of the values' keys, which flags have too, and of Canopy's addresses."""
+    return {field.alias or name for name, field in Values.model_fields.items()} | ADDRESSES | MODES

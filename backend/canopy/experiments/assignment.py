@@ -5,6 +5,8 @@ import secrets
 from hashlib import sha256
 from typing import Literal
 
+from canopy.config.features import BUILT_IN
+
 _UNIT = 2**64
 
 
@@ -27,11 +29,16 @@ def prompt_b_side() -> Literal["a", "b"]:
     return secrets.choice(("a", "b"))
 
 
-def experiment_id(prompt_id: str, prompt_b_id: str, model: str, temperature: float, max_tokens: int) -> str:
+def experiment_id(
+    prompt_id: str, prompt_b_id: str, model: str, temperature: float, max_tokens: int, feature: str = BUILT_IN
+) -> str:
     """Return `exp_` and the first 16 hex digits of a SHA-256 over everything that an experiment holds fixed.
 
-    The parts are hashed as a JSON array, in which no value can be mistaken for a part of another.
+    The parts are hashed as a JSON array, in which no value can be mistaken for a part of another. The built-in feature,
+    whose experiments are older than other features, is not among them.
     """
     # `temperature: 1` and `temperature: 1.0` are the same.
-    fixed = json.dumps([prompt_id, prompt_b_id, model, float(temperature), max_tokens], separators=(",", ":"))
-    return f"exp_{sha256(fixed.encode()).hexdigest()[:16]}"
+    fixed: list[object] = [prompt_id, prompt_b_id, model, float(temperature), max_tokens]
+    if feature != BUILT_IN:
+        fixed.append(feature)
+    return f"exp_{sha256(json.dumps(fixed, separators=(',', ':')).encode()).hexdigest()[:16]}"

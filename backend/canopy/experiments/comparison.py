@@ -11,6 +11,7 @@ from opentelemetry.trace import get_current_span
 
 from canopy.base.errors import StoreError
 from canopy.base.ids import new_id
+from canopy.config.flags import comparisons_of
 from canopy.config.loading import Config
 from canopy.config.source import ConfigSource
 from canopy.config.summaries import Arm
@@ -95,12 +96,17 @@ class ComparisonRunner:
         self._telemetry = telemetry
         self._lifetime = int(lifetime * 1_000_000)
 
-    def check(self) -> Config:
-        """The config in force. Raises FeatureDisabled when it has A/B testing off."""
-        return self._config.current.require_flag("ab_testing", "A/B testing")
+    def check(self, feature: str) -> Config:
+        """The config in force. Raises FeatureDisabled where A/B testing or the feature is off in it."""
+        return self._config.current.require_flag("ab_testing", "A/B testing").require_feature(feature)
 
     def chosen(self, question: GenerationRequest, config: Config) -> bool:
-        """Whether this session is in the share that gets comparisons. One that isn't is assigned to the prompt."""
+        """Whether this question gets a comparison: its feature has two prompts, and its session is in the share.
+
+        A session that isn't is assigned to the prompt.
+        """
+        if not comparisons_of(config.features[question.feature], config.values).on:
+            return False
         chosen = compares(question.session_id or question.user_id, config.values.ab_testing.percentage)
         if not chosen:
             self._telemetry.traces.assigned(get_current_span(), question.arm, config.revision, None, {})
@@ -183,7 +189,7 @@ class ComparisonRunner:
     ) -> bool:
         comparison = Comparison(
             id=comparison_id,
-            experiment=_experiment(config, generations["a"], created_at),
+            experiment=_experiment(config, question.feature, generations["a"], created_at),
             created_at=created_at,
             expires_at=time.time_ns() // 1000 + self._lifetime,
             trace_id=question.trace_id,
@@ -207,20 +213,20 @@ def _arm(side: Side, b_side: Side) -> Arm:
     return "prompt_b" if side == b_side else "prompt"
 
 
-def _experiment(config: Config, generation: Generation, created_at: int) -> Experiment:
-    asked = config.values.asked
+def _experiment(config: Config, name: str, generation: Generation, created_at: int) -> Experiment:
+    feature = config.features[name]
     ab = config.values.ab_testing
-    a, b = prompt(asked.prompt), prompt(asked.prompt_b)
+    a, b = prompt(feature.prompt), prompt(feature.prompt_b)
     return Experiment(
-        id=experiment_id(a.id, b.id, generation.model, asked.temperature, asked.max_tokens),
+        id=experiment_id(a.id, b.id, generation.model, feature.temperature, feature.max_tokens, name),
         created_at=created_at,
         prompt_id=a.id,
         prompt_text=a.text,
         prompt_b_id=b.id,
         prompt_b_text=b.text,
         model=generation.model,
-        temperature=asked.temperature,
-        max_tokens=asked.max_tokens,
+        temperature=feature.temperature,
+        max_tokens=feature.max_tokens,
         rule=DecisionRule(ab.alpha, ab.prior, ab.delta, ab.n_max),
     )
 

@@ -10,7 +10,7 @@ from canopy.base.errors import ExperimentNotFound
 from canopy.experiments.decision import Decision, Status, decide
 from canopy.stats.sequential import confidence_sequence
 from canopy.store.experiments.experiment import BallotCounts, Experiment, FirstBallot
-from canopy.text.yaml_scalars import scalar
+from canopy.text.yaml_scalars import in_section, scalar
 
 _POINTS = 120  # of the picture, at most
 
@@ -249,4 +249,4 @@ def _next_step(experiment: Experiment, decision: Decision, section: str) -> Next
 
 def _snippet(section: str, texts: dict[str, str]) -> str:
     """The change in the values file, each text on one line and exact."""
-    return "\n".join([f"{section}:", *(f"  {key}: {scalar(text)}" for key, text in texts.items())]) + "\n"
+    return in_section(section, [f"{key}: {scalar(text)}" for key, text in texts.items()])

@@ -7,10 +7,10 @@ from canopy.auth.budgets import StorageBudgets
 from canopy.auth.requesters import Requester
 from canopy.base.errors import FeedbackNotFound, InputError, RateLimited, StoreError
 from canopy.base.ratings import Rating, parse_rating
+from canopy.config.features import BUILT_IN
 from canopy.config.loading import Config
 from canopy.config.source import ConfigSource
 from canopy.config.values import FeedbackValues
-from canopy.generation.features import FEATURES, same_to_clients
 from canopy.store.feedback.vote import Receipt, Vote
 from canopy.store.keys import ANONYMOUS, Proof, voter_of
 from canopy.store.store import Store
@@ -97,16 +97,16 @@ def _vote(ballot: SubmittedVote, config: Config, unless_known: RateLimited | Non
         raise InputError(
             "Say what is rated: `generation_id` or `request_id` of the response, or `input_text` and `response_text`."
         )
-    if ballot.feature is not None and ballot.feature not in FEATURES:
-        raise InputError(f"`feature` must be one of {_listed(FEATURES)}.")
+    if ballot.feature is not None and ballot.feature not in config.features:
+        raise InputError(f"`feature` must be one of {_listed(config.features)}.")
     check_reasons(ballot.reasons, values)
     return Vote(
         name=ballot.name,
         kind=rating.kind,
         value=rating.value,
         sentiment=rating.sentiment,
-        feature=ballot.feature or (None if by_id else "summarize"),
-        or_features=same_to_clients(ballot.feature or "summarize"),
+        feature=ballot.feature or (None if by_id else BUILT_IN),
+        or_features=config.features[ballot.feature or BUILT_IN].modes,
         generation_id=ballot.generation_id,
         request_id=ballot.request_id,
         input_text=ballot.input_text,

@@ -16,8 +16,7 @@ from canopy.config.loading import Config
 from canopy.config.source import ConfigSource
 from canopy.config.summaries import Arm
 from canopy.generation.admission import Admission
-from canopy.generation.features import Feature
-from canopy.generation.prompts import Prompt
+from canopy.generation.prompts import Prompt, prompt
 from canopy.inference.protocol import ChatRequest, Completed, Deltas, Inference, Message
 from canopy.store.generations.generation import Generation
 from canopy.store.generations.generation import Status as GenerationStatus
@@ -30,9 +29,9 @@ from canopy.telemetry.traces import span_id_of
 
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
-    """What a client asks of a feature. `messages` end with the client's question; for a summary that is the text."""
+    """What a client asks of a feature, by its name. `messages` end with the client's question or text."""
 
-    feature: Feature
+    feature: str
     messages: tuple[Message, ...]
     trace_id: str
     session_id: str | None = None
@@ -90,9 +89,9 @@ class Pipeline:
         self._asking: set[asyncio.Task[object]] = set()
         self._recordings: set[asyncio.Task[bool]] = set()
 
-    def check(self, feature: Feature) -> Config:
-        """The config in force. Raises FeatureDisabled when it has the feature's flag off."""
-        return self._config.current.require_flag(feature.flag, feature.title)
+    def check(self, feature: str) -> Config:
+        """The config in force. Raises FeatureDisabled where the feature is off in it, NotFound where it has none."""
+        return self._config.current.require_feature(feature)
 
     def places(self, question: GenerationRequest, wanted: int = 1) -> AbstractAsyncContextManager[None]:
         """Places for so many generations of one question. Entering raises Overloaded or RateLimited."""
@@ -164,10 +163,9 @@ class Pipeline:
                 self._asking.discard(task)
 
     def _begin(self, question: GenerationRequest, config: Config) -> _Call:
-        feature, values = question.feature, config.values
-        prompt = feature.prompt(values, question.arm)
-        model = self._inference.model_name(feature.model(values))
-        temperature, max_tokens = feature.temperature(values), feature.max_tokens(values)
+        feature = config.features[question.feature]
+        system_prompt = prompt(feature.text(question.arm))
+        model = self._inference.model_name(feature.model)
         generation_id = new_id("gen")
         registered = config.registered.get((feature.flag, question.arm))
         span = self._telemetry.traces.begin_model_call(
@@ -175,32 +173,32 @@ class Pipeline:
                 "gen_ai.operation.name": "chat",
                 "gen_ai.provider.name": "llama_stack",
                 "gen_ai.request.model": model,
-                "gen_ai.request.temperature": temperature,
-                "gen_ai.request.max_tokens": max_tokens,
+                "gen_ai.request.temperature": feature.temperature,
+                "gen_ai.request.max_tokens": feature.max_tokens,
                 "canopy.feature": feature.name,
                 "canopy.generation_id": generation_id,
-                "canopy.prompt_id": prompt.id,
+                "canopy.prompt_id": system_prompt.id,
                 **({"canopy.prompt_version": registered.reference} if registered else {}),
                 "canopy.config_revision": config.revision,
                 **({"canopy.evaluation": True} if question.evaluation else {}),
             }
         )
         if question.comparison_id is not None:
-            its = {"canopy.generation_id": generation_id, "canopy.prompt_id": prompt.id}
+            its = {"canopy.generation_id": generation_id, "canopy.prompt_id": system_prompt.id}
             self._telemetry.traces.assigned(span, question.arm, config.revision, question.comparison_id, its)
         request = ChatRequest(
             model=model,
-            messages=(Message("system", prompt.text), *question.messages),
-            temperature=temperature,
-            max_tokens=max_tokens,
+            messages=(Message("system", system_prompt.text), *question.messages),
+            temperature=feature.temperature,
+            max_tokens=feature.max_tokens,
             trace_headers=self._telemetry.traces.trace_headers(span, question.trace_id),
-            hide_thoughts=feature.hide_thoughts(values),
+            hide_thoughts=feature.hide_thoughts,
         )
         return _Call(
             id=generation_id,
             question=question,
             config=config,
-            prompt=prompt,
+            prompt=system_prompt,
             request=request,
             request_span=get_current_span(),
             span=span,
@@ -248,12 +246,12 @@ def _record(
     call: _Call, status: GenerationStatus, *, completed: Completed | None = None, code: str | None = None
 ) -> Generation:
     question = call.question
-    registered = call.config.registered.get((question.feature.flag, question.arm))
+    registered = call.config.registered.get((call.config.features[question.feature].flag, question.arm))
     return Generation(
         id=call.id,
         trace_id=question.trace_id,
         created_at=call.created_at,
-        feature=question.feature.name,
+        feature=question.feature,
         status=status,
         error_code=code,
         session_id=question.session_id,

@@ -1,6 +1,7 @@
 """Writes text as YAML that every loader reads back exactly."""
 
 import re
+from collections.abc import Iterable
 
 import orjson
 
@@ -20,3 +21,10 @@ def scalar(text: str) -> str:
 def case_lines(prompt: str, expected_result: str) -> str:
     """Return a case of an evaluation suite as two lines of YAML, for an unindented `tests` list."""
     return f"- prompt: {scalar(prompt)}\n  expected_result: {scalar(expected_result)}\n"
+
+
+def in_section(path: str, lines: Iterable[str]) -> str:
+    """`lines` as YAML below the keys of a path such as `features.translate`."""
+    keys = path.split(".")
+    above = [f"{'  ' * depth}{key}:" for depth, key in enumerate(keys)]
+    return "\n".join([*above, *(f"{'  ' * len(keys)}{line}" for line in lines)]) + "\n"

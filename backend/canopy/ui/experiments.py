@@ -11,17 +11,13 @@ from canopy.experiments.report import ExperimentReport, report_on
 from canopy.stats.intervals import wilson
 from canopy.store.experiments.experiment import BallotCounts, BallotPage, BallotRow, Experiment, FirstBallot, Side
 from canopy.text.difference import Difference, difference
+from canopy.text.yaml_scalars import in_section
 from canopy.ui.feedback import QUERY, address
 from canopy.ui.win_rate_chart import WinRateChart, win_rate_chart
 
 _DECIDED_PAST = 8  # other experiments whose decision is worked out for the list
 _ARMS: dict[Arm, str] = {"prompt": "Prompt A", "prompt_b": "Prompt B"}
-_SNIPPET = """\
-{section}:
-  enabled: true
-  prompt_b: "Provide a brief, concise summary:"
-ab_testing:
-  enabled: true"""
+_SNIPPET = ["enabled: true", 'prompt_b: "Provide a brief, concise summary:"']
 
 
 class VerdictView(NamedTuple):
@@ -144,7 +140,7 @@ def section(
     return ExperimentSection(
         flag=flag,
         asked_for=asked_for,
-        snippet=_SNIPPET.format(section=prompts_in),
+        snippet=in_section(prompts_in, _SNIPPET) + in_section("ab_testing", ["enabled: true"]).rstrip(),
         shown=shown,
         past=[it for it in past if it.decision],
         older=[it for it in past if not it.decision],

@@ -12,10 +12,11 @@ from markupsafe import Markup
 
 from canopy.base.clock import iso
 from canopy.base.ratings import THUMBS, WORDS, RatedRecord, Rating, in_words
-from canopy.generation.features import CHAT
+from canopy.config.features import is_conversation
 from canopy.stats.intervals import percent
 from canopy.store.feedback.query import Feedback
 from canopy.ui import satisfaction_chart, win_rate_chart
+from canopy.ui.features import page_of
 
 _HERE = Path(__file__).parent
 EXCERPT = 600  # characters of each text of an entry, until it is opened
@@ -60,6 +61,7 @@ class Renderer:
         self._environment.filters.update(
             coded=_coded,
             moment=_moment,
+            page=page_of,
             number=_number,
             parameters=_parameters,
             percent=_percent,
@@ -68,11 +70,12 @@ class Renderer:
             timing=_timing,
             whole=_whole,
             tokens=_tokens,
+            with_article=_with_article,
             words=in_words,
         )
 
     def page(self, template: str, values: Mapping[str, Any]) -> str:
-        """Render `template`, such as `summarize.html`."""
+        """Render `template`, such as `feature.html`."""
         return self._environment.get_template(template).render(values)
 
     def _address(self, name: str) -> str:
@@ -111,6 +114,10 @@ def _coded(sentence: str) -> Markup:
     return Markup("").join([plain, *(piece if index % 2 else code.format(piece) for index, piece in enumerate(pieces))])
 
 
+def _with_article(noun: str) -> str:
+    return f"an {noun}" if noun[:1] in "aeiou" else f"a {noun}"
+
+
 def _short_id(identifier: str) -> str:
     """Return the first eight characters of a content hash, after its algorithm."""
     return identifier.rpartition(":")[2][:8]
@@ -126,7 +133,9 @@ def _rating(record: RatedRecord) -> str:
 
 def _whole(feedback: Feedback) -> bool:
     """Return whether an entry's texts are complete, not excerpts."""
-    conversation = feedback.messages is not None or feedback.feature != CHAT.name or feedback.generation_id is None
+    conversation = (
+        feedback.messages is not None or not is_conversation(feedback.feature) or feedback.generation_id is None
+    )
     return (
         conversation
         and len(feedback.input_text) == feedback.input_length

@@ -229,6 +229,11 @@ Values that contradict each other end here, each with the sentence that says the
 {{- if and .summarize.mlflow_prompt (not .mlflow.enabled) }}
 {{- fail "summarize.mlflow_prompt is set, but mlflow.enabled is false. Set mlflow.enabled to true and mlflow.url, or leave the prompt's name empty." }}
 {{- end }}
+{{- range $name, $block := .features }}
+{{- if and ($block | default dict).mlflow_prompt (not $.Values.mlflow.enabled) }}
+{{- fail (printf "features.%s.mlflow_prompt is set, but mlflow.enabled is false. Set mlflow.enabled to true and mlflow.url, or leave the prompt's name empty." $name) }}
+{{- end }}
+{{- end }}
 {{- if not (has "user_satisfaction" .feedback.names) }}
 {{- fail "feedback.names lacks user_satisfaction, which votes without a name have. Add it." }}
 {{- end }}

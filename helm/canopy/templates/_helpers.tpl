@@ -63,6 +63,19 @@ judges: {{ include "canopy.json" .Values.judges }}
 {{- end }}
 {{- end }}
 {{- end }}
+{{- with .Values.features }}
+features:
+{{- range $name, $block := . }}
+{{- if $block }}
+  {{ quote $name }}:
+{{- range $key, $value := $block }}
+{{- if not (kindIs "invalid" $value) }}
+    {{ $key }}: {{ include "canopy.json" $value }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{/*
@@ -280,22 +293,39 @@ anything else is outside the cluster; `name.namespace` could be either, so it is
   {{- end }}
 {{- end }}
 
-{{/* Why A/B testing is off although the values enable it, as the server says it (`canopy.config.flags`); else nothing. */}}
+{{/*
+Why A/B testing is off although the values enable it, as the server says it (`canopy.config.flags`); else nothing. It is on where
+the prompts of one feature can be compared, and otherwise off for what the first feature lacks that is on.
+*/}}
 {{- define "canopy.abTestingOff" -}}
-{{- with .Values }}
-{{- if .ab_testing.enabled }}
+{{- if .Values.ab_testing.enabled }}
+{{- $defaults := get ($.Files.Get "files/summarize.json" | fromJson) (.Values.LLAMA_STACK_URL | empty | ternary "embedded" "server") }}
+{{- $blocks := list (merge (dict "section" "summarize") (.Values.summarize.prompt | empty | ternary (dict "prompt" $defaults.prompt) (dict)) .Values.summarize) }}
+{{- range $name, $block := .Values.features }}
+{{- if $block }}{{ $blocks = append $blocks (merge (dict "section" (printf "features.%s" $name)) $block) }}{{ end }}
+{{- end }}
+{{- $works := false }}
+{{- $reasons := list }}
+{{- range $block := $blocks }}
+{{- $off := eq (toString $block.enabled) "false" }}
 {{- $missing := list }}
-{{- if not .summarize.enabled }}{{ $missing = append $missing "`summarize.enabled: true`" }}{{ end }}
-{{- if not .feedback.enabled }}{{ $missing = append $missing "`feedback.enabled: true`" }}{{ end }}
-{{- if not (trim .summarize.prompt_b) }}{{ $missing = append $missing "a prompt in `summarize.prompt_b`" }}{{ end }}
+{{- if $off }}{{ $missing = append $missing (printf "`%s.enabled: true`" $block.section) }}{{ end }}
+{{- if not $.Values.feedback.enabled }}{{ $missing = append $missing "`feedback.enabled: true`" }}{{ end }}
+{{- if not (trim ($block.prompt_b | default "")) }}{{ $missing = append $missing (printf "a prompt in `%s.prompt_b`" $block.section) }}{{ end }}
+{{- $reason := "" }}
 {{- if $missing }}
-{{- printf "`ab_testing.enabled` is true, but it needs %s as well." (join " and " $missing) }}
+{{- $reason = printf "`ab_testing.enabled` is true, but it needs %s as well." (join " and " $missing) }}
+{{- else if eq $block.prompt $block.prompt_b }}
+{{- $reason = printf "`%s.prompt` and `%s.prompt_b` are the same text." $block.section $block.section }}
 {{- else }}
-{{- $defaults := get ($.Files.Get "files/summarize.json" | fromJson) (.LLAMA_STACK_URL | empty | ternary "embedded" "server") }}
-{{- if eq (.summarize.prompt | default $defaults.prompt) .summarize.prompt_b }}
-{{- print "`summarize.prompt` and `summarize.prompt_b` are the same text." }}
+{{- $works = true }}
 {{- end }}
+{{- $reasons = append $reasons (dict "off" $off "text" $reason) }}
 {{- end }}
+{{- if not $works }}
+{{- $first := first $reasons }}
+{{- range reverse $reasons }}{{ if not .off }}{{ $first = . }}{{ end }}{{ end }}
+{{- print $first.text }}
 {{- end }}
 {{- end }}
 {{- end }}

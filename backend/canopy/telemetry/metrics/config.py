@@ -38,12 +38,16 @@ class ConfigMetrics(MetricGroup):
 
     def __init__(self, registry: CollectorRegistry) -> None:
         super().__init__(registry)
+        self._flags_shown: set[str] = set()
         self.reload_time.set_to_current_time()
         for ok in (self.reload_ok, self.tokens_ok, self.proxy_secret_ok):
             ok.set(1)
 
     @on(Started, ConfigReloaded, PromptsLoaded)
     def _flags(self, event: Started | ConfigReloaded | PromptsLoaded) -> None:
+        for gone in self._flags_shown - event.flags.keys():
+            self.features.remove(gone)
+        self._flags_shown = set(event.flags)
         for name, is_on in event.flags.items():
             self.features.labels(name).set(is_on)
 

@@ -1,4 +1,4 @@
-// The Summarization page: a text, its summary, and follow-up questions. Other pages need no script but one nicety.
+// The page of a feature: a text, the answer to it, and follow-up questions. Other pages need no script but one nicety.
 
 import { Answer } from "./answer.js";
 import { announce, count, fromTemplate, kept, show } from "./browser.js";
@@ -10,12 +10,12 @@ function length(text) {
   return text.length - (text.match(/[\ud800-\udbff][\udc00-\udfff]/g)?.length ?? 0);
 }
 
-// The text that is to be summarized, kept in this tab alone.
+// The text that is to be answered, kept in this tab alone, for each feature.
 class Composer {
-  constructor(form, limit) {
-    [this.form, this.limit] = [form, limit];
+  constructor(form, limit, key) {
+    [this.form, this.limit, this.key] = [form, limit, key];
     [this.field, this.counter, this.clear] = ["textarea", "#count", "[data-clear]"].map((at) => form.querySelector(at));
-    this.field.value = kept.get("canopy.text") ?? "";
+    this.field.value = kept.get(this.key) ?? "";
     this.field.addEventListener("input", () => this.changed());
     this.field.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
@@ -44,7 +44,7 @@ class Composer {
   }
 
   changed() {
-    kept.set("canopy.text", this.text);
+    kept.set(this.key, this.text);
     const over = length(this.text) - this.limit;
     const limit = this.limit.toLocaleString("en");
     this.counter.textContent = over > 0
@@ -62,19 +62,20 @@ function turns(question, answer) {
   return [{ role: "user", content: question }, { role: "assistant", content: answer }];
 }
 
-class Summarizer {
+class FeaturePage {
   constructor(root) {
+    [this.endpoint, this.noun] = [root.dataset.endpoint, root.dataset.noun];
     this.options = { model: root.dataset.model, maxTokens: Number(root.dataset.maxTokens) };
     this.comparing = "comparing" in root.dataset;
     this.form = root.querySelector("#composer");
-    this.composer = new Composer(this.form, Number(root.dataset.limit));
+    this.composer = new Composer(this.form, Number(root.dataset.limit), `canopy.text:${this.endpoint}`);
     this.conversation = root.querySelector("#conversation");
     this.followUp = root.querySelector("#follow-up");
     this.question = this.followUp.querySelector("textarea");
     this.about = this.followUp.querySelector("[data-about]");
     this.messages = [];
     this.running = null;
-    this.on(this.form, () => this.summarize());
+    this.on(this.form, () => this.answer());
     this.on(this.followUp, () => this.ask());
     this.question.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
@@ -89,28 +90,28 @@ class Summarizer {
     form.querySelector("[data-stop]").addEventListener("click", () => this.running?.abort());
   }
 
-  summarize() {
+  answer() {
     this.running?.abort();
     this.conversation.replaceChildren();
     this.goOnFrom("", null);
     const asked = this.composer.text;
-    const answer = new Answer("Summary", { ...this.options, noun: "summary" });
-    const start = (signal) => this.summary(asked, signal);
-    return this.run(start, { answer, asked, form: this.form, retry: () => this.summarize() });
+    const answer = new Answer(this.noun[0].toUpperCase() + this.noun.slice(1), { ...this.options, noun: this.noun });
+    const start = (signal) => this.first(asked, signal);
+    return this.run(start, { answer, asked, form: this.form, retry: () => this.answer() });
   }
 
-  // A summary or a comparison, as the server decides. A comparison may end while this page is open.
-  async* summary(prompt, signal) {
+  // One answer or a comparison, as the server decides. A comparison may end while this page is open.
+  async* first(prompt, signal) {
     try {
       if (this.comparing) {
-        yield* generation("/summarize/ab", { prompt }, signal);
+        yield* generation(`${this.endpoint}/ab`, { prompt }, signal);
         return;
       }
     } catch (error) {
       if (error.code !== "feature_disabled") throw error;
       this.comparing = false;
     }
-    yield* generation("/summarize", { prompt }, signal);
+    yield* generation(this.endpoint, { prompt }, signal);
   }
 
   ask(question = this.question.value.trim()) {
@@ -119,7 +120,7 @@ class Summarizer {
     const answer = new Answer("Answer", { ...this.options, noun: "answer", question });
     const messages = [...this.messages, { role: "user", content: question }];
     const retry = () => { answer.element.remove(); this.ask(question); };
-    const start = (signal) => generation("/summarize/chat", { messages }, signal);
+    const start = (signal) => generation(`${this.endpoint}/chat`, { messages }, signal);
     return this.run(start, { answer, asked: question, form: this.followUp, retry });
   }
 
@@ -148,7 +149,7 @@ class Summarizer {
         next = () => button;
       }
     }
-    if (this.running !== running) return;  // another summary has begun
+    if (this.running !== running) return;  // another answer has begun
     this.running = null;
     show(this.followUp, this.messages.length);
     this.switch(form, false, next);
@@ -182,8 +183,8 @@ class Summarizer {
   }
 }
 
-const root = document.getElementById("summarizer");
-if (root) new Summarizer(root);
+const root = document.getElementById("feature");
+if (root) new FeaturePage(root);
 
 // Filters that aren't used stay out of the address.
 document.getElementById("filters")?.addEventListener("formdata", ({ formData }) => {

@@ -1,0 +1,86 @@
+"""The routes of features: the built-in one has addresses of its own, all others are served at `/{feature}`."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from canopy.api import comparisons, generations
+from canopy.api.bodies import Body, ChatBody, PromptBody
+from canopy.api.context import AppContext
+from canopy.api.routes import ADDED, AddedRoute, BodyRoute, Responses, request_body
+from canopy.config.features import BUILT_IN
+from canopy.config.summaries import FEATURE_NAME
+
+_NAME = {
+    "name": "feature",
+    "in": "path",
+    "required": True,
+    "description": "The feature's name, as `features` in the values has it and `GET /feature-flags` lists it.",
+    "schema": {"type": "string", "pattern": FEATURE_NAME},
+}
+
+
+class _Mode(NamedTuple):
+    """A way to ask a feature; `path` follows the feature's own address, `tag` and `summary` are the built-in one's."""
+
+    path: str
+    answer: Callable[[AppContext, Request], Awaitable[Response]]
+    body: type[Body]
+    responses: Responses
+    tag: str
+    summary: str
+
+
+_ASK = _Mode("", generations.ask, PromptBody, generations.ANSWERS, BUILT_IN, "Summarize a text")
+_MODES = (
+    _ASK,
+    _ASK._replace(
+        path="/chat", answer=generations.converse, body=ChatBody, summary="Ask a follow-up question on a summary"
+    ),
+    _ASK._replace(
+        path="/ab",
+        answer=comparisons.compare,
+        responses=comparisons.COMPARED,
+        tag="a/b testing",
+        summary="Summarize a text with both prompts at once; outside the share of sessions that compare, with one",
+    ),
+)
+
+
+def built_in_routes(parts: AppContext) -> APIRouter:
+    """The routes of the feature that every Canopy has."""
+    router = APIRouter(route_class=BodyRoute)
+    for mode in _MODES:
+        _add(router, parts, mode, f"/{BUILT_IN}", tag=mode.tag, summary=mode.summary)
+    return router
+
+
+def added_routes(parts: AppContext) -> APIRouter:
+    """The routes of all other features. Their address takes any word, so that they come after those that are words."""
+    router = APIRouter(route_class=AddedRoute)
+    for mode in _MODES:
+        summary = f"`POST /{BUILT_IN}{mode.path}` for a feature of the values"
+        _add(router, parts, mode, ADDED, tag="features", summary=summary, parameters=[_NAME])
+    return router
+
+
+def _add(
+    router: APIRouter, parts: AppContext, mode: _Mode, at: str, *, tag: str, summary: str, **described: Any
+) -> None:
+    async def endpoint(request: Request) -> Response:
+        return await mode.answer(parts, request)
+
+    router.add_api_route(
+        f"{at}{mode.path}",
+        endpoint,
+        methods=["POST"],
+        tags=[tag],
+        summary=summary,
+        description=mode.answer.__doc__,
+        responses=mode.responses,
+        openapi_extra=request_body(mode.body) | described,
+        response_model=None,
+    )

@@ -1,0 +1,97 @@
+"""The features that the values make: each a use of the model with its own prompt, address, flag and page."""
+
+import re
+from dataclasses import dataclass, replace
+from typing import Final
+
+from canopy.config.summaries import CHAT_NAME, Arm, FeatureValues
+from canopy.config.values import Values
+
+BUILT_IN: Final = "summarize"
+"""The feature that every Canopy has, and that clients mean who name none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """A use of the model, as the values in force describe it. It isn't kept when they change.
+
+    `name` stands in records, logs and metrics. A feature has two modes, one question and a conversation (`chat`), with
+    names of their own under one `flag`: clients may name either in a vote on its responses. `section` is where the
+    values file has it (`summarize`, `features.translate`), `endpoint` where clients ask. `exported` responses can
+    become evaluation cases.
+    """
+
+    name: str
+    flag: str
+    title: str
+    section: str
+    endpoint: str
+    exported: bool
+    enabled: bool
+    model: str
+    prompt: str
+    prompt_b: str
+    temperature: float
+    max_tokens: int
+    hide_thoughts: bool
+
+    @property
+    def chat(self) -> "Feature":
+        """The same as a conversation, which means nothing without what was said: it makes no evaluation case."""
+        return replace(self, name=f"{self.flag}_chat", endpoint=f"{self.endpoint}/chat", exported=False)
+
+    @property
+    def modes(self) -> frozenset[str]:
+        """The names of all its modes."""
+        return frozenset({self.flag, f"{self.flag}_chat"})
+
+    def text(self, arm: Arm) -> str:
+        """The text of one of its prompts."""
+        return self.prompt if arm == "prompt" else self.prompt_b
+
+
+def features_of(values: Values, section: str = BUILT_IN) -> dict[str, Feature]:
+    """Every mode of every feature by its name, the built-in one first, then by name; those that are off, too.
+
+    `section` is the name under which the file has the built-in feature.
+    """
+    asked = values.asked
+    built_in = Feature(
+        name=BUILT_IN,
+        flag=BUILT_IN,
+        title="Summarization",
+        section=section,
+        endpoint=f"/{BUILT_IN}",
+        exported=True,
+        enabled=values.summarize.enabled,
+        model=values.summarize.model,
+        prompt=asked.prompt,
+        prompt_b=asked.prompt_b,
+        temperature=asked.temperature,
+        max_tokens=asked.max_tokens,
+        hide_thoughts=values.summarize.hide_thoughts,
+    )
+    found = [built_in, *(_of_block(name, block, built_in) for name, block in sorted(values.features.items()))]
+    return {mode.name: mode for feature in found for mode in (feature, feature.chat)}
+
+
+def is_conversation(name: str) -> bool:
+    """Whether this is a feature's name as a conversation; also of one that is gone."""
+    return re.search(CHAT_NAME, name) is not None
+
+
+def _of_block(name: str, block: FeatureValues, built_in: Feature) -> Feature:
+    """The feature of a block, with the built-in one's parameters where the block leaves them open."""
+    said = block.model_dump(
+        include={"model", "prompt", "prompt_b", "temperature", "max_tokens", "hide_thoughts"}, exclude_none=True
+    )
+    return replace(
+        built_in,
+        name=name,
+        flag=name,
+        title=block.title or name.replace("_", " ").replace("-", " ").strip().capitalize(),
+        section=f"features.{name}",
+        endpoint=f"/{name}",
+        enabled=block.enabled,
+        **{"prompt_b": "", **said},
+    )

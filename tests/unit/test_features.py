@@ -1,0 +1,141 @@
+"""Features that the values make: names, parameters, flags."""
+
+import pytest
+import yaml
+
+from canopy.api.access import RULES
+from canopy.base.errors import ConfigError, FeatureDisabled, NotFound
+from canopy.config.features import features_of
+from canopy.config.loading import Config, load_config
+from canopy.config.summaries import ADDRESSES
+from canopy.config.values import Values
+
+
+def loaded(**values: object) -> Config:
+    return load_config(yaml.safe_dump(values).encode())
+
+
+def refused(**values: object) -> str:
+    with pytest.raises(ConfigError) as refusal:
+        loaded(**values)
+    return refusal.value.sentence
+
+
+def test_no_feature_can_have_an_address_that_a_route_has() -> None:
+    firsts = {rule.split("/")[1] for rule in RULES} - {"", "{feature}", "openapi.json"}  # a name has no dot
+    assert firsts == ADDRESSES
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *sorted(ADDRESSES),
+        "ab",
+        "chat",
+        "ab_testing",
+        "mlflow",
+        "judges",
+        "features",
+        "auth",
+        "shields",
+        "student-assistant",
+    ],
+)
+def test_names_of_addresses_flags_and_blocks_are_refused(name: str) -> None:
+    assert f"`{name}` is the name of something else in Canopy" in refused(features={name: {"prompt": "Say:"}})
+
+
+@pytest.mark.parametrize("name", ["", "Translate", "1st", "a.b", "a/b", "{feature}", "ä", "a b", "x" * 31, "a\n", "-a"])
+def test_what_can_be_no_part_of_an_address_is_no_name(name: str) -> None:
+    assert "can't be the name of a feature" in refused(features={name: {"prompt": "Say:"}})
+
+
+def test_a_name_cannot_be_mistaken_for_another_features_conversations() -> None:
+    assert "Leave `_chat` out of it" in refused(features={"translate_chat": {"prompt": "Say:"}})
+    assert list(loaded(features={"chatter": {"prompt": "Say:"}}).features) == [
+        "summarize",
+        "summarize_chat",
+        "chatter",
+        "chatter_chat",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("block", "sentence"),
+    [
+        ({}, "`features.translate.prompt` is missing."),
+        ({"prompt": " "}, "`features.translate.prompt`: must hold more than white space."),
+        ({"prompt": None}, "`features.translate.prompt` is missing."),
+        (
+            {"prompt": "x", "title": "two\nlines"},
+            "`features.translate.title`: must be one line that begins with no space.",
+        ),
+        ({"prompt": "x", "promt_b": "y"}, "Did you mean `features.translate.prompt_b`?"),
+        ({"prompt": "x", "endpoint": "http://x"}, "`features.translate.endpoint` is not a known key"),
+        (
+            {"prompt": "x", "mlflow_prompt": "p"},
+            "features.translate.mlflow_prompt is set, but mlflow.enabled is false.",
+        ),
+        ([], "`features.translate` must be a mapping of keys."),
+    ],
+)
+def test_a_wrong_block_is_refused_with_its_place(block: object, sentence: str) -> None:
+    assert sentence in refused(features={"translate": block})
+
+
+def test_there_are_so_many_features_that_metrics_stay_few() -> None:
+    assert len(loaded(features={f"f{n}": {"prompt": "x"} for n in range(20)}).features) == 42
+    assert "at most 20 items" in refused(features={f"f{n}": {"prompt": "x"} for n in range(21)})
+
+
+def test_what_a_block_leaves_open_is_as_the_built_in_feature_has_it() -> None:
+    own = {"model": "granite", "temperature": 0.2, "max_tokens": 99, "hide_thoughts": False}
+    values = {"LLAMA_STACK_URL": "http://x", "summarize": {**own, "prompt_b": "Briefly:"}}
+    translate = loaded(**values, features={"meeting-notes": {"prompt": "Note:"}}).features["meeting-notes"]
+    assert {name: getattr(translate, name) for name in own} == own
+    assert (translate.title, translate.prompt, translate.prompt_b) == ("Meeting notes", "Note:", "")
+    said = {
+        "model": "llama",
+        "temperature": 0,
+        "max_tokens": 7,
+        "hide_thoughts": True,
+        "title": "Notes",
+        "prompt_b": "B",
+    }
+    translate = loaded(**values, features={"meeting-notes": {"prompt": "Note:", **said}}).features["meeting-notes"]
+    assert {name: getattr(translate, name) for name in said} == said
+
+
+def test_a_feature_without_a_block_is_none_and_one_that_is_off_is_off() -> None:
+    config = loaded(features={"translate": None, "draft": {"prompt": "Draft:", "enabled": False}})
+    with pytest.raises(NotFound, match="There is nothing at this address"):
+        config.require_feature("translate")
+    with pytest.raises(FeatureDisabled, match="Draft feature is not enabled"):
+        config.require_feature("draft_chat")
+    assert (config.flags["draft"].on, config.flags["draft"].reason) == (False, "`features.draft.enabled` is false.")
+
+
+def flag(**values: object) -> tuple[bool, str]:
+    flag = loaded(ab_testing={"enabled": True}, **values).flags["ab_testing"]
+    return flag.on, flag.reason
+
+
+def test_comparisons_are_on_where_one_feature_has_two_prompts() -> None:
+    two = {"prompt": "Translate:", "prompt_b": "Into English:"}
+    assert flag(features={"translate": two}) == (True, "`ab_testing.enabled` is true.")
+    assert flag(features={"translate": {**two, "enabled": False}})[1].endswith(
+        "a prompt in `summarize.prompt_b` as well."
+    )
+    off = {"summarize": {"enabled": False}}
+    assert flag(**off, features={"translate": {"prompt": "T:"}})[1].endswith(
+        "needs a prompt in `features.translate.prompt_b` as well."
+    )
+    assert flag(**off, features={"translate": {"prompt": "T:", "prompt_b": "T:"}}) == (
+        False,
+        "`features.translate.prompt` and `features.translate.prompt_b` are the same text.",
+    )
+    assert "`feedback.enabled: true`" in flag(features={"translate": two}, feedback={"enabled": False})[1]
+
+
+def test_without_blocks_there_is_the_built_in_feature_alone() -> None:
+    assert list(features_of(Values())) == ["summarize", "summarize_chat"]
