@@ -20,7 +20,7 @@ from canopy.auth.rate_limit_sync import RateLimitSync
 from canopy.auth.sessions import BrowserSessions
 from canopy.auth.token_guesses import TokenGuessLimiter
 from canopy.auth.tokens import Tokens
-from canopy.base.background import lasting
+from canopy.base.background import run_forever
 from canopy.base.errors import ConfigError, StoreError
 from canopy.base.lifecycle import Lifecycle
 from canopy.base.settings import Settings
@@ -184,7 +184,7 @@ async def running(application: Application) -> AsyncGenerator[None]:
             partial(_share_counts, parts),
             IndexWatch(parts.store, parts.telemetry).run,
         ):
-            stack.callback(asyncio.create_task(lasting(work)).cancel)
+            stack.callback(asyncio.create_task(run_forever(work)).cancel)
         expect_series(parts)
         parts.lifecycle.ready()
         yield

@@ -12,9 +12,9 @@ import yaml
 
 import canopy
 from canopy.base import background
-from canopy.base.background import lasting
+from canopy.base.background import run_forever
 from canopy.base.errors import CanopyError, ConfigError, ModelBusy, ModelError
-from canopy.base.retry_after import seconds_in
+from canopy.base.retry_after import parse_retry_after
 from canopy.base.settings import Settings
 from canopy.config.source import ConfigSource
 from canopy.evals.suites.review import bad_answers
@@ -67,7 +67,7 @@ def answer(status: int, body: bytes, *headers: bytes) -> bytes:
 def test_a_time_to_wait_that_is_none(value: str) -> None:
     """It is a number of seconds, or nothing."""
     for text in (value, value.encode().decode("latin-1")):
-        assert seconds_in(text) is None or 0 <= (seconds_in(text) or 0) < float("inf")
+        assert parse_retry_after(text) is None or 0 <= (parse_retry_after(text) or 0) < float("inf")
 
 
 @pytest.mark.parametrize("value", [value for value in TIMES if "\0" not in value])
@@ -228,5 +228,5 @@ async def test_a_background_task_that_fails(monkeypatch: pytest.MonkeyPatch) -> 
         if len(tries) < 3:
             raise ZeroDivisionError
 
-    await asyncio.wait_for(lasting(work), 30)
+    await asyncio.wait_for(run_forever(work), 30)
     assert len(tries) == 3

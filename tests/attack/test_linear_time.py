@@ -14,7 +14,7 @@ import pytest
 
 import canopy
 from canopy.base.errors import CanopyError
-from canopy.base.retry_after import seconds_in
+from canopy.base.retry_after import parse_retry_after
 from canopy.cli.terminal import clean
 from canopy.evals.scorers.grades import read_grade
 from canopy.evals.scorers.patterns import Pattern
@@ -205,7 +205,7 @@ SEARCHES: dict[Callable[[str], Any], tuple[str, ...]] = {
     judged: (" ", "_", "*", "<", "[ ", "5 ", '{"":', "{", '{"', "A ", "-", "<|channel|>final"),
     rubric: ("same ", "differs ", "not ", "scale 1 ", "- ", " "),
     addresses.without_credentials: ("a:", "a:b@", "?", "http://", "@", ":@", " "),
-    seconds_in: ("1", " ", "(", ",", "Mon, ", ":"),
+    parse_retry_after: ("1", " ", "(", ",", "Mon, ", ":"),
     clean: ("\x1b", "\r", "\u202e"),
 }
 

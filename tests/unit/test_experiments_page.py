@@ -19,7 +19,7 @@ from canopy.store.experiments.experiment import (
     Side,
     winner,
 )
-from canopy.ui.experiments import ExperimentSection, Gathered, Shown, section, worth_counting
+from canopy.ui.experiments import ExperimentData, ExperimentSection, ShownExperiment, section, worth_counting
 from canopy.ui.rendering import Renderer
 from canopy.ui.win_rate_chart import PLOT, TOP, WinRateChart, win_rate_chart
 
@@ -86,12 +86,12 @@ def gathered(
     shown: int = 0,
     older: str | None = None,
     **fields: Any,
-) -> Gathered:
+) -> ExperimentData:
     """Experiments by their number, newest first, each with its first ballots, which are all its ballots."""
     experiments = [an_experiment(number, **fields) for number in sorted(ballots, reverse=True)]
     by_id = {it.id: ballots[number] for it, number in zip(experiments, sorted(ballots, reverse=True), strict=True)}
     ids = worth_counting(experiments, experiments[shown])
-    return Gathered(
+    return ExperimentData(
         experiments=experiments,
         shown=experiments[shown],
         counts={it: counts(by_id[it]) for it in ids},
@@ -112,7 +112,7 @@ def counts(ballots: list[FirstBallot]) -> BallotCounts:
     )
 
 
-def shown(it: ExperimentSection) -> Shown:
+def shown(it: ExperimentSection) -> ShownExperiment:
     assert it.shown
     return it.shown
 

@@ -33,7 +33,6 @@ from canopy.feedback.votes import SubmittedVote
 from canopy.store.feedback.query import Feedback
 from canopy.store.judges.judgement import JudgeLabel
 
-DATASET_NAME = "feedback-eval-dataset.yaml"
 _ERRORS = errors(404, 408, 413, 422, 503)
 
 
@@ -120,7 +119,7 @@ def review_routes(parts: AppContext) -> APIRouter:
         return StreamingResponse(
             _chain(first, chunks),
             media_type="application/yaml",
-            headers={"content-disposition": f'attachment; filename="{DATASET_NAME}"', "cache-control": "no-store"},
+            headers={"content-disposition": f'attachment; filename="{dataset.FILE_NAME}"', "cache-control": "no-store"},
         )
 
     @router.delete("/feedback/{feedback_id}", response_model=None, responses=of_type(VoteKept))

@@ -26,7 +26,7 @@ from canopy.feedback.statistics import own
 from canopy.store.feedback.query import Feedback, Filter
 from canopy.store.judges.judgement import JudgeLabel, PersonVote
 from canopy.text.yaml_scalars import in_section
-from canopy.ui.experiments import Gathered, section, worth_counting
+from canopy.ui.experiments import ExperimentData, section, worth_counting
 from canopy.ui.features import page_of, words_of
 from canopy.ui.feedback import dashboard as dashboard_view
 from canopy.ui.feedback import shown_prompts
@@ -115,7 +115,7 @@ def whole_entry(
     return _html(parts, request, "entry.html", current="feedback", feedback=feedback, labels=labels, votes=votes)
 
 
-async def _compared(parts: AppContext, params: Mapping[str, str]) -> Gathered | None:
+async def _compared(parts: AppContext, params: Mapping[str, str]) -> ExperimentData | None:
     """What the section on comparisons needs of the store; None before the first experiment."""
     store = parts.store
     experiments = await store.experiments.all()
@@ -127,7 +127,9 @@ async def _compared(parts: AppContext, params: Mapping[str, str]) -> Gathered | 
     ballots = await asyncio.gather(*(store.experiments.first_ballots(experiment_id) for experiment_id in ids))
     async with parts.pages:
         page = await store.experiments.ballots(shown.id, _COMPARISONS, params.get("ab_cursor") or None)
-    return Gathered(experiments, shown, dict(zip(ids, counts, strict=True)), dict(zip(ids, ballots, strict=True)), page)
+    return ExperimentData(
+        experiments, shown, dict(zip(ids, counts, strict=True)), dict(zip(ids, ballots, strict=True)), page
+    )
 
 
 def wants_html(request: Request) -> bool:

@@ -9,7 +9,7 @@ _log = logging.getLogger(__name__)
 _AFTER_A_FAILURE = 5.0  # seconds
 
 
-async def lasting(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+async def run_forever(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Run `work` until cancelled, and restart it after an unexpected error, which is logged.
 
     Some of it protects access, such as ending the sessions of removed tokens: it must not stop unnoticed.

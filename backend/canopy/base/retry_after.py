@@ -7,7 +7,7 @@ import math
 _LONGEST = 100  # characters
 
 
-def seconds_in(value: str | None) -> float | None:
+def parse_retry_after(value: str | None) -> float | None:
     """Return the seconds from now, 0 for a past date; None without a header or for an invalid one."""
     if value is None or len(value) > _LONGEST:
         return None

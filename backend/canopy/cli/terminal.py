@@ -24,10 +24,10 @@ from canopy.base.settings import addresses
 from canopy.cli.stdio import discard_output, flush_streams, replace_standard_streams
 from canopy.text import json_lines
 from canopy.text.addresses import keep_secret, without_credentials
+from canopy.text.visible import CONTROL_PICTURES
 
 # Control characters but newline and tab, marks of direction, line and paragraph separators, lone surrogates.
 _OBEYED = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-_PICTURES = 0x2400  # Unicode's pictures of the control characters, in their order
 _DELETE = 0x7F
 _OURS = f"\x1b{token_hex()}"  # stands for the escape character in the results of `style`; no text can guess it
 
@@ -39,7 +39,7 @@ def clean(text: str) -> str:
 
 def _visible(code: int) -> str:
     if code < _DELETE:
-        return chr(_PICTURES + code)
+        return chr(CONTROL_PICTURES + code)
     return "␡" if code == _DELETE else f"<U+{code:04X}>"
 
 

@@ -50,7 +50,7 @@ class SideFinished(NamedTuple):
 
 
 class SideFailed(NamedTuple):
-    """One side failed. The other goes on, but nobody can vote."""
+    """One side failed. The other continues, but the pair can't be voted on."""
 
     side: Side
     error: Exception
@@ -60,9 +60,9 @@ type Item = ComparisonStarted | SideChunk | SideFinished | SideFailed
 
 
 class _Ends:
-    """Keeps the ends of both sides from the log and the metrics until both have ended.
+    """Holds back the log lines and metrics of both sides until both have ended.
 
-    Counted one by one, the tokens of the side that has just ended would tell anybody who reads /metrics its prompt.
+    Otherwise the tokens counted for the side that ended first would reveal its prompt to anybody who reads /metrics.
     """
 
     def __init__(self, telemetry: Telemetry) -> None:
@@ -70,14 +70,14 @@ class _Ends:
         self._kept: list[GenerationFinished] | None = []
 
     def add(self, event: GenerationFinished) -> None:
-        """Keep one; what comes after `tell` goes out at once."""
+        """Hold back an event; after `tell`, emit it at once."""
         if self._kept is None:
             self._telemetry.emit(event)
         else:
             self._kept.append(event)
 
     def tell(self) -> None:
-        """Both have ended."""
+        """Emit the held-back events: both sides have ended."""
         kept, self._kept = self._kept or [], None
         for event in kept:
             self._telemetry.emit(event)

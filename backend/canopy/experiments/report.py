@@ -1,4 +1,4 @@
-"""What an experiment's ballots say: the same numbers for the page, for programs and for the terminal."""
+"""Reports on an experiment's ballots, with the same numbers for the page, programs and the terminal."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ from canopy.stats.sequential import confidence_sequence
 from canopy.store.experiments.experiment import BallotCounts, Experiment, FirstBallot
 from canopy.text.yaml_scalars import in_section, scalar
 
-_POINTS = 120  # of the picture, at most
+_POINTS = 120  # most points of the chart
 
 
 class Point(NamedTuple):
-    """The win rate of Prompt B and its interval, as they were after a decisive vote."""
+    """Prompt B's win rate and its interval after a decisive vote."""
 
     n: int
     timestamp: int
@@ -33,7 +33,7 @@ class PromptPayload(TypedDict):
 
 
 class RulePayload(TypedDict):
-    """How the experiment is decided, frozen when it began."""
+    """The experiment's decision rule, frozen when it began."""
 
     alpha: float
     prior: float
@@ -42,7 +42,7 @@ class RulePayload(TypedDict):
 
 
 class ExperimentPayload(TypedDict):
-    """What is compared."""
+    """The compared prompts and their parameters."""
 
     id: str
     created_at: str
@@ -55,7 +55,7 @@ class ExperimentPayload(TypedDict):
 
 
 class BallotStatisticsPayload(TypedDict):
-    """The first ballot of each voter; `n` is the number of decisive ones. Shares are null without any."""
+    """Statistics of each voter's first ballot; `n` counts the decisive ones. Shares are null without any."""
 
     voters: int
     n: int
@@ -73,7 +73,7 @@ class BallotStatisticsPayload(TypedDict):
 
 
 class DecisionPayload(TypedDict):
-    """What to do, given the votes so far; `values` is what to write in the values file, null where that is nothing."""
+    """What to do, given the votes so far; `values` is the change of the values file, null if there is none."""
 
     status: Status
     sentence: str
@@ -92,7 +92,7 @@ class ReportPayload(TypedDict):
 
 
 class NextStep(NamedTuple):
-    """What to do now: a sentence and, where the values should change, what to write in the values file."""
+    """What to do now: a sentence and, if the values should change, the snippet for the values file."""
 
     sentence: str
     snippet: str | None
@@ -100,10 +100,10 @@ class NextStep(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ExperimentReport:
-    """Everything about one experiment.
+    """A report on one experiment.
 
-    `counts` has every ballot; `voters`, `n`, the wins, `ties` and `both_bad` have one for each voter, the first. `n` is
-    the number of decisive ones. `left_share` is the share of left-hand choices among those, None without any.
+    `counts` covers every ballot; `voters`, `n`, the wins, `ties` and `both_bad` only each voter's first. `n` is the
+    number of decisive ones, and `left_share` the share of left-hand choices among those, None without any.
     """
 
     experiment: Experiment
@@ -136,9 +136,9 @@ def chosen(experiments: Sequence[Experiment], wanted: str | None) -> Experiment 
 def report_on(
     experiment: Experiment, counts: BallotCounts, ballots: Sequence[FirstBallot], section: str = "summarize"
 ) -> ExperimentReport:
-    """Put the report together from every voter's first ballot, in the order in which they came.
+    """Make the report from every voter's first ballot, in chronological order.
 
-    `section` is where the values file has the prompts.
+    `section` is the values' section with the prompts.
     """
     wins_a = sum(ballot.winner == "prompt" for ballot in ballots)
     wins_b = sum(ballot.winner == "prompt_b" for ballot in ballots)
@@ -165,7 +165,7 @@ def report_on(
 
 
 def payload(report: ExperimentReport) -> ReportPayload:
-    """The report for programs."""
+    """Return the report as JSON data."""
     it, decision = report.experiment, report.decision
     return {
         "experiment": {
@@ -205,7 +205,7 @@ def payload(report: ExperimentReport) -> ReportPayload:
 
 
 def _trajectory(experiment: Experiment, ballots: Sequence[FirstBallot], n: int) -> list[Point]:
-    """The course of the interval: evenly spaced votes, the last one always among them."""
+    """Return evenly spaced points of the interval's course, always including the last vote."""
     every = max(1, ceil(n / _POINTS))
     points = []
     seen = wins_b = 0
@@ -248,5 +248,5 @@ def _next_step(experiment: Experiment, decision: Decision, section: str) -> Next
 
 
 def _snippet(section: str, texts: dict[str, str]) -> str:
-    """The change in the values file, each text on one line and exact."""
+    """Return the change of the values file, each text exact and on one line."""
     return in_section(section, [f"{key}: {scalar(text)}" for key, text in texts.items()])

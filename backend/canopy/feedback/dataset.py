@@ -11,6 +11,8 @@ from canopy.store.feedback.query import Filter
 from canopy.store.store import Store
 from canopy.text.yaml_scalars import case_lines
 
+FILE_NAME = "feedback-eval-dataset.yaml"
+
 
 def head(feature: Feature) -> bytes:
     """Everything that stands above the tests."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from secrets import token_urlsafe
 from typing import Self, cast
 
-from canopy.base.background import lasting
+from canopy.base.background import run_forever
 from canopy.base.errors import ConfigError, ModelUnreachable
 from canopy.inference.protocol import ChatRequest, Completed, Deltas, Inference
 
@@ -67,7 +67,7 @@ class EmbeddedInference:
         except _StartError as error:
             await self._end()
             raise ConfigError(f"The embedded model does not start: {error}") from error
-        self._supervisor = asyncio.create_task(lasting(self._supervise))
+        self._supervisor = asyncio.create_task(run_forever(self._supervise))
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Deltas | Completed]:
         """Stream a reply from the embedded server. Raises ModelUnreachable while it is down."""

@@ -14,7 +14,7 @@ from canopy.base.errors import (
     ModelTimeout,
     ModelUnreachable,
 )
-from canopy.base.retry_after import seconds_in
+from canopy.base.retry_after import parse_retry_after
 from canopy.inference.embedded_errors import status_of
 from canopy.inference.error_messages import (
     ErrorMessage,
@@ -174,7 +174,7 @@ def _by_status(refusal: ModelRefusal, model: str) -> CanopyError | None:  # noqa
         case 408 | 504:
             return ModelTimeout(f"The model server, or what stands before it, gave up waiting ({status}).")
         case 429 | 503:
-            wait = seconds_in(refusal.headers.get("retry-after"))
+            wait = parse_retry_after(refusal.headers.get("retry-after"))
             seconds = RETRY_AFTER if wait is None or wait > _LONGEST_RETRY_AFTER else max(1, math.ceil(wait))
             return ModelBusy("The model server has too much to do. Try again in a moment.", retry_after=seconds)
         case _:

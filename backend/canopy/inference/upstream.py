@@ -13,7 +13,7 @@ import aiohttp
 import httpx
 
 from canopy.base.errors import CanopyError, ModelError, ModelTimeout, ModelUnreachable
-from canopy.base.retry_after import seconds_in
+from canopy.base.retry_after import parse_retry_after
 from canopy.inference.endpoints import endpoints, root
 from canopy.inference.error_statuses import RETRY_AFTER, ModelRefusal, error_of, refusal_of
 from canopy.inference.protocol import URL_SETTING
@@ -153,7 +153,7 @@ async def _retry_soon_or_never(response: httpx.Response) -> None:
     That is where the server asks for a long wait, which would use up the time for the first token, or where the
     account's quota is used up.
     """
-    wait = seconds_in(response.headers.get("retry-after"))
+    wait = parse_retry_after(response.headers.get("retry-after"))
     if wait is not None:
         response.headers["retry-after"] = f"{wait:g}"
     else:  # the client library fails on a value that is no time

@@ -11,7 +11,7 @@ from typing import Any, Literal, Self
 import httpx
 from pydantic import BaseModel
 
-from canopy.base.retry_after import seconds_in
+from canopy.base.retry_after import parse_retry_after
 from canopy.outgoing import redirection
 from canopy.outgoing.bodies import json_of
 from canopy.outgoing.causes import Peer, why
@@ -224,5 +224,5 @@ def _foreign(response: httpx.Response, peer: Peer) -> MlflowError:
 
 
 def _retry_after(response: httpx.Response) -> float | None:
-    seconds = seconds_in(response.headers.get("Retry-After"))
+    seconds = parse_retry_after(response.headers.get("Retry-After"))
     return None if seconds is None else min(seconds, _LONGEST_RETRY_AFTER)

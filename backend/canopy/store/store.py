@@ -6,7 +6,7 @@ Times are integers: microseconds since the epoch, UTC. Ids sort by the time they
 import asyncio
 from collections.abc import Callable
 
-from canopy.base.background import lasting
+from canopy.base.background import run_forever
 from canopy.store.auth.request_counts import RequestCountStore
 from canopy.store.auth.sessions import SessionStore
 from canopy.store.deletion import Deletion
@@ -59,7 +59,7 @@ class Store:
         """Connect, bring the schema up to date, begin to write. Raises StoreError, of which `on_failure` isn't told."""
         await self.executor.read_quietly(self._open)
         self.executor.writer.start()
-        self._indexing = asyncio.create_task(lasting(self.feedback.indexer.run))
+        self._indexing = asyncio.create_task(run_forever(self.feedback.indexer.run))
 
     async def close(self) -> None:
         """Commit what is pending and disconnect."""

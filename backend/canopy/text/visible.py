@@ -5,7 +5,7 @@ import re
 # What XML 1.0 allows is tab, line feed, carriage return and everything from the space on, without surrogates and the
 # last two code points of the first plane (https://www.w3.org/TR/xml/#charsets).
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_PICTURES = 0x2400  # Unicode's pictures of the control characters, in their order
+CONTROL_PICTURES = 0x2400  # Unicode's pictures of the control characters, in their order
 
 
 def visible(text: str) -> str:
@@ -20,4 +20,4 @@ def excerpt(text: str, length: int) -> str:
 
 
 def _picture(code: int) -> str:
-    return chr(_PICTURES + code) if code < 0x20 else "\ufffd"
+    return chr(CONTROL_PICTURES + code) if code < 0x20 else "\ufffd"

@@ -1,4 +1,4 @@
-"""What the dashboard's section on A/B comparisons shows, as one record for its template."""
+"""View models of the dashboard's section on A/B experiments."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ from canopy.text.yaml_scalars import in_section
 from canopy.ui.feedback import QUERY, address
 from canopy.ui.win_rate_chart import WinRateChart, win_rate_chart
 
-_DECIDED_PAST = 8  # other experiments whose decision is worked out for the list
+_DECIDED_PAST = 8  # past experiments whose decision is computed for the list
 _ARMS: dict[Arm, str] = {"prompt": "Prompt A", "prompt_b": "Prompt B"}
 _SNIPPET = ["enabled: true", 'prompt_b: "Provide a brief, concise summary:"']
 
 
 class VerdictView(NamedTuple):
-    """A decision, a preference or a prompt in a few words, with its icon and its colour."""
+    """A short label with its icon and colour, for a decision, a preference or a prompt."""
 
     label: str
     icon: str
@@ -35,11 +35,11 @@ _VERDICTS: dict[Status, VerdictView] = {
     "equivalent": VerdictView("As good as each other", "equal", "neutral"),
     "inconclusive": VerdictView("No decision", "neutral", "neutral"),
 }
-_LEFT_BEHIND = VerdictView("Undecided", "clock", "neutral")  # an earlier experiment that would go on collecting
+_LEFT_BEHIND = VerdictView("Undecided", "clock", "neutral")  # an earlier experiment without a decision
 
 
 class Share(NamedTuple):
-    """A share of `n` and how far chance alone may have moved it; both None where `n` is 0."""
+    """A share of `n` and its 95 % interval; both None if `n` is 0."""
 
     of: float | None
     n: int
@@ -47,8 +47,8 @@ class Share(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """One response of a comparison, and the prompt behind it."""
+class ResponseColumn:
+    """One response of a comparison, and the prompt that made it."""
 
     name: str  # as the voter saw it, such as `Response A`
     prompt: VerdictView
@@ -59,16 +59,16 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class ComparedVariants:
-    """A ballot with both responses, as they stood on the screen."""
+    """A ballot with both responses, in the positions that the voter saw."""
 
     entry: BallotRow
     verdict: VerdictView
-    columns: tuple[Column, Column]
+    columns: tuple[ResponseColumn, ResponseColumn]
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
-    """Another experiment in the list. The older ones have no numbers here."""
+class PastExperiment:
+    """Another experiment in the list; the oldest have no numbers."""
 
     experiment: Experiment
     href: str
@@ -78,8 +78,8 @@ class Past:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """One experiment in full."""
+class ShownExperiment:
+    """The experiment that is shown in full."""
 
     experiment: Experiment
     newest: bool
@@ -98,19 +98,19 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class ExperimentSection:
-    """The section. Without an experiment it says how to begin one."""
+    """The whole section. Without an experiment it shows how to begin one."""
 
     flag: FeatureFlag
-    asked_for: bool  # the values want comparisons, whether or not they can run
+    asked_for: bool  # comparisons are enabled in the values, whether or not they can run
     snippet: str
-    shown: Shown | None
-    past: Sequence[Past]
-    older: Sequence[Past]
+    shown: ShownExperiment | None
+    past: Sequence[PastExperiment]
+    older: Sequence[PastExperiment]
 
 
 @dataclass(frozen=True, slots=True)
-class Gathered:
-    """What the store knows; `counts` and `ballots` by experiment, of those in `worth_counting`."""
+class ExperimentData:
+    """Data from the store; `counts` and `ballots` are by the experiments of `worth_counting`."""
 
     experiments: Sequence[Experiment]
     shown: Experiment
@@ -120,7 +120,7 @@ class Gathered:
 
 
 def worth_counting(experiments: Sequence[Experiment], shown: Experiment) -> list[str]:
-    """The ids of the experiments whose ballots the section needs."""
+    """Return the ids of the experiments whose ballots the section needs."""
     return [shown.id, *[it.id for it in experiments if it.id != shown.id][:_DECIDED_PAST]]
 
 
@@ -128,7 +128,7 @@ def section(
     params: Mapping[str, str],
     flag: FeatureFlag,
     asked_for: bool,
-    gathered: Gathered | None,
+    gathered: ExperimentData | None,
     *,
     prompts_in: str = "summarize",
 ) -> ExperimentSection:
@@ -147,13 +147,13 @@ def section(
     )
 
 
-def _shown(params: Mapping[str, str], gathered: Gathered, prompts_in: str) -> Shown:
+def _shown(params: Mapping[str, str], gathered: ExperimentData, prompts_in: str) -> ShownExperiment:
     experiment, counts = gathered.shown, gathered.counts[gathered.shown.id]
     report = report_on(experiment, counts, gathered.ballots[experiment.id], prompts_in)
     left = sum(ballot.preference == "a" for ballot in report.ballots)
     newest = experiment is gathered.experiments[0]
     cursor = gathered.page.next
-    return Shown(
+    return ShownExperiment(
         experiment=experiment,
         newest=newest,
         report=report,
@@ -170,14 +170,14 @@ def _shown(params: Mapping[str, str], gathered: Gathered, prompts_in: str) -> Sh
     )
 
 
-def _past(params: Mapping[str, str], experiment: Experiment, gathered: Gathered) -> Past:
+def _past(params: Mapping[str, str], experiment: Experiment, gathered: ExperimentData) -> PastExperiment:
     href = _href(params, experiment.id, "ab")
     counts, ballots = gathered.counts.get(experiment.id), gathered.ballots.get(experiment.id)
     if counts is None or ballots is None:
-        return Past(experiment, href, None, None, None)
+        return PastExperiment(experiment, href, None, None, None)
     winners = [ballot.winner for ballot in ballots]
     decision = decide(winners.count("prompt"), winners.count("prompt_b"), experiment.rule)
-    return Past(experiment, href, counts, decision, _verdict(decision, experiment is gathered.experiments[0]))
+    return PastExperiment(experiment, href, counts, decision, _verdict(decision, experiment is gathered.experiments[0]))
 
 
 def _verdict(decision: Decision, newest: bool) -> VerdictView:
@@ -185,10 +185,10 @@ def _verdict(decision: Decision, newest: bool) -> VerdictView:
 
 
 def _compared(entry: BallotRow) -> ComparedVariants:
-    def column(side: Side, text: str, generation_id: str) -> Column:
+    def column(side: Side, text: str, generation_id: str) -> ResponseColumn:
         arm: Arm = "prompt_b" if side == entry.prompt_b_side else "prompt"
         prompt = VerdictView(_ARMS[arm], arm, arm)
-        return Column(f"Response {side.upper()}", prompt, text, side == entry.preference, generation_id)
+        return ResponseColumn(f"Response {side.upper()}", prompt, text, side == entry.preference, generation_id)
 
     if entry.winner:
         verdict = VerdictView(f"{_ARMS[entry.winner]} won", entry.winner, entry.winner)
@@ -208,6 +208,6 @@ def _share(part: int, n: int) -> Share:
 
 
 def _href(params: Mapping[str, str], experiment_id: str, anchor: str, cursor: str = "") -> str:
-    """The page with another experiment or other entries, under the same filters."""
+    """Return the URL of another experiment or page of entries, with the same filters."""
     query = {name: params.get(name, "").strip() for name in QUERY}
     return f"{address('/feedback', {**query, 'experiment': experiment_id, 'ab_cursor': cursor})}#{anchor}"

@@ -1,10 +1,11 @@
-"""What the feedback page shows, as one record for its template."""
+"""View models of the feedback page."""
 
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from canopy.feedback import dataset
 from canopy.feedback.statistics import Tally, rated, tally, total
 from canopy.judges.agreement import AgreementReport
 from canopy.store.feedback.query import Feedback, FeedbackCount, Filter, HourCount, Page
@@ -12,13 +13,12 @@ from canopy.ui.prompt_versions import PromptVersion, prompt_versions
 from canopy.ui.satisfaction_chart import Chart, satisfaction_chart
 
 QUERY = ("rating", "feature", "prompt_id", "since", "until", "q", "source", "origin", "label", "order")
-EXPORT_NAME = "feedback-eval-dataset.yaml"
 _VERSIONS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class RatingSegment:
-    """One choice among ratings, as a link."""
+    """A choice of the rating filter, as a link."""
 
     label: str
     icon: str | None
@@ -28,7 +28,7 @@ class RatingSegment:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A prompt version to filter by."""
+    """A choice of the prompt version filter."""
 
     prompt_id: str
     label: str
@@ -36,12 +36,12 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Dashboard:
-    """The page. `query` holds the filters as the address has them, empty where there is none."""
+    """The whole page. `query` holds the filters as in the URL, empty where there is none."""
 
     query: Mapping[str, str]
     filtered: bool
-    empty: bool  # there is no feedback at all
-    votes: Tally  # everything that people said about one response, as the entries list it
+    empty: bool  # there is no feedback in the store
+    votes: Tally  # all votes on the listed responses
     tally: Tally  # satisfaction with Canopy's own responses, as the chart and the versions show it
     other_texts: Tally
     other_texts_href: str
@@ -52,13 +52,13 @@ class Dashboard:
     options: Sequence[Option]
     segments: Sequence[RatingSegment]
     entries: Sequence[Feedback]
-    found: int | None  # None: not counted
+    found: int | None  # None if not counted
     worst: bool  # the entries are in the order of the worst
     judges: Sequence[AgreementReport]
     judge_labels: Sequence[str]  # to filter by
     newest: str | None
     older: str | None
-    searched_to: int | None  # where the search stopped, to go on with `older`
+    searched_to: int | None  # where the search stopped; `older` continues it
     exportable: int
     export_href: str
     review_href: str
@@ -67,7 +67,7 @@ class Dashboard:
 
 
 def shown_prompts(counts: Sequence[FeedbackCount]) -> list[str]:
-    """The ids of the prompts whose texts the page needs."""
+    """Return the ids of the prompts whose texts the page needs."""
     ids = (version.prompt_id for version in prompt_versions(rated(counts).own, {})[:_VERSIONS])
     return list(dict.fromkeys(prompt_id for prompt_id in ids if prompt_id))
 
@@ -128,12 +128,12 @@ def dashboard(
         export_href=export_href,
         review_href=address("/feedback/review", {**exported, "source": "", "q": ""}),
         review_limit=review_limit,
-        curl=f"curl -s {shlex.quote(origin + export_href)} -o {EXPORT_NAME}",
+        curl=f"curl -s {shlex.quote(origin + export_href)} -o {dataset.FILE_NAME}",
     )
 
 
 def address(path: str, query: Mapping[str, str]) -> str:
-    """`path` with those parameters that have a value."""
+    """Return `path` with the parameters that have a value."""
     used = urlencode({name: value for name, value in query.items() if value})
     return f"{path}?{used}" if used else path
 
@@ -150,7 +150,7 @@ def _options(versions: Sequence[PromptVersion], chosen: str) -> list[Option]:
 
 
 def _labels(judges: Sequence[AgreementReport], chosen: str) -> list[str]:
-    """The labels of all judges, those that speak against a response first, and the chosen one wherever it is from."""
+    """Return the labels of all judges, negative ones first, and the chosen one."""
     rows = sorted((row for report in judges for row in report.rows), key=lambda row: row.sentiment)
     return list(dict.fromkeys([row.label for row in rows] + ([chosen] if chosen else [])))
 
@@ -169,6 +169,6 @@ def _segments(query: Mapping[str, str], where: Filter) -> list[RatingSegment]:
         segment("Negative", "down", "negative", where.sentiment == -1),
         RatingSegment("Worst first", None, address("/feedback", {**narrowed, "order": "worst"}) + "#entries", worst),
     ]
-    if query["rating"] and where.sentiment not in (1, -1):  # an address made by hand
+    if query["rating"] and where.sentiment not in (1, -1):  # a URL edited by hand
         segments.append(segment(query["rating"], None, query["rating"], True))
     return segments

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from canopy import __version__
 from canopy.base.errors import ConfigError
-from canopy.base.retry_after import seconds_in
+from canopy.base.retry_after import parse_retry_after
 from canopy.evals.results import Attempt, Target, TestedConfig
 from canopy.evals.run.backend_refusals import OF_THE_ANSWER, BackendRefusal, web_page
 from canopy.outgoing import redirection
@@ -298,7 +298,7 @@ class Backend:
 
 
 def _busy(reply: _Reply, refusal: BackendRefusal, response: httpx.Response) -> _BusyError:
-    return _BusyError(reply.attempt(refusal.sentence), seconds_in(response.headers.get("Retry-After")))
+    return _BusyError(reply.attempt(refusal.sentence), parse_retry_after(response.headers.get("Retry-After")))
 
 
 async def _events(response: httpx.Response) -> AsyncGenerator[dict[str, Any]]:

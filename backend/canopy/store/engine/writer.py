@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from canopy.base.background import lasting
+from canopy.base.background import run_forever
 from canopy.base.errors import CanopyError, StoreError
 from canopy.store.engine.causes import cause
 from canopy.store.engine.database import UNAVAILABLE, Database, lost, read_only, store_error
@@ -67,7 +67,7 @@ class Writer:
         self._loop = asyncio.get_running_loop()
         self._open = True
         self._thread.start()
-        self._watching = asyncio.create_task(lasting(self._watch))
+        self._watching = asyncio.create_task(run_forever(self._watch))
 
     async def close(self) -> None:
         """Commit what waits, and end."""
