@@ -54,6 +54,7 @@ from canopy.telemetry.access_events import (
     TrustedProxiesWide,
 )
 from canopy.telemetry.events import ConfigRejected, ConfigReloaded, StoreFailed
+from canopy.telemetry.logs import current_trace_id
 from canopy.telemetry.metrics.groups import Expected
 from canopy.telemetry.store_events import StoreAtRisk
 
@@ -99,7 +100,13 @@ def create_app(settings: Settings, logs: Logs) -> Application:
 
     config = ConfigSource(values_path(settings), check)
     telemetry = Telemetry(logs, Metrics(), Traces(span_events=settings.span_events))
-    store = open_store(settings.store_url.get_secret_value(), scan_timeout=settings.scan_timeout)
+
+    def store_failed(error: StoreError) -> None:
+        telemetry.emit(StoreFailed(error.in_full, current_trace_id.get()))
+
+    store = open_store(
+        settings.store_url.get_secret_value(), scan_timeout=settings.scan_timeout, on_failure=store_failed
+    )
     inference = ReloadableInference(_model_url(config.current), lambda url: open_inference(url, settings))
     admission = Admission(
         settings.max_generations,
@@ -111,7 +118,7 @@ def create_app(settings: Settings, logs: Logs) -> Application:
     judging = OnlineJudging(config, store, inference, telemetry, settings.judge_timeout)
     limits = RateLimits()
     budgets = StorageBudgets(limits, lambda: config.current.values.rate_limits)
-    pipeline = Pipeline(config, inference, store, telemetry, admission, judging.offer, budgets)
+    pipeline = Pipeline(config, inference, store.generations, telemetry, admission, judging.offer, budgets)
     lifecycle = Lifecycle()
     parts = AppContext(
         settings=settings,
@@ -121,10 +128,10 @@ def create_app(settings: Settings, logs: Logs) -> Application:
         pipeline=pipeline,
         judging=judging,
         agreements=Agreements(config, store, inference, telemetry, settings.judge_agreement_interval),
-        votes=VoteRecorder(config, store, telemetry, budgets),
-        comparisons=ComparisonRunner(config, pipeline, store, telemetry, settings.comparison_lifetime),
-        ballots=BallotRecorder(config, store, telemetry),
-        reviews=ReviewRecorder(config, store, telemetry),
+        votes=VoteRecorder(config, store.feedback, telemetry, budgets),
+        comparisons=ComparisonRunner(config, pipeline, store.comparisons, telemetry, settings.comparison_lifetime),
+        ballots=BallotRecorder(config, store.comparisons, telemetry),
+        reviews=ReviewRecorder(config, store.reviews, telemetry),
         telemetry=telemetry,
         lifecycle=lifecycle,
         readiness=Readiness(lifecycle, store.ping),
@@ -136,7 +143,11 @@ def create_app(settings: Settings, logs: Logs) -> Application:
         guesses=TokenGuessLimiter(limits),
     )
     registry = PromptRegistry(
-        config, store, telemetry, headers=settings.mlflow_headers, interval=settings.prompt_refresh_interval
+        config,
+        store.registered_prompts,
+        telemetry,
+        headers=settings.mlflow_headers,
+        interval=settings.prompt_refresh_interval,
     )
     return Application(with_context(build_api(parts), parts), build_operations(parts), parts, registry)
 
@@ -166,7 +177,7 @@ async def running(application: Application) -> AsyncGenerator[None]:
         stack.push_async_callback(parts.store.close)
         if risk := risk_of(parts.settings.store_url.get_secret_value()):
             parts.telemetry.emit(StoreAtRisk(risk))
-        mlflow = MlflowLink(parts.settings, parts.config, parts.store, parts.telemetry)
+        mlflow = MlflowLink(parts.settings, parts.config, parts.store.outbox, parts.telemetry)
         mlflow.start()
         stack.push_async_callback(mlflow.close)
         await registry.start()
@@ -181,8 +192,8 @@ async def running(application: Application) -> AsyncGenerator[None]:
             Retention(parts.store, parts.telemetry, parts.settings.retention_days).run,
             registry.run,
             parts.agreements.run,
-            partial(_share_counts, parts),
-            IndexWatch(parts.store, parts.telemetry).run,
+            RateLimitSync(parts.limits, parts.store.request_counts.exchange).run,
+            IndexWatch(parts.store.feedback, parts.telemetry).run,
         ):
             stack.callback(asyncio.create_task(run_forever(work)).cancel)
         expect_series(parts)
@@ -260,16 +271,6 @@ async def _end_sessions(parts: AppContext) -> None:
     while parts.sessions:
         try:
             await parts.sessions.end_removed()
-        except StoreError as error:
-            parts.telemetry.emit(StoreFailed(error.in_full, None))
+        except StoreError:
             await asyncio.sleep(_AFTER_A_FAILURE)
         await asyncio.sleep(parts.settings.config_poll_interval)
-
-
-async def _share_counts(parts: AppContext) -> None:
-    """Make limits hold over all replicas."""
-
-    def failed(error: StoreError) -> None:
-        parts.telemetry.emit(StoreFailed(error.in_full, None))
-
-    await RateLimitSync(parts.limits, parts.store.request_counts.exchange, failed).run()

@@ -8,7 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.http.conftest import summarize, values
+from tests.http.comparing import ab_values, compared
+from tests.http.conftest import lab_vote, summarize, values
 from tests.support.model_server import FakeModelServer
 from tests.support.pgbouncer import PgBouncer
 from tests.support.postgres import PostgresServer
@@ -66,3 +67,33 @@ async def test_a_start_that_the_pooler_refuses_says_why(tmp_path: Path, postgres
             assert "The server refused the password" in ended.stderr
             assert "Traceback" not in ended.stderr
             assert "hunter2" not in ended.stderr + ended.stdout
+
+
+async def test_what_the_store_fails_is_one_line_of_the_log_with_the_requests_trace(
+    model: FakeModelServer, tmp_path: Path, postgres: PostgresServer
+) -> None:
+    with PgBouncer(postgres.port, pool=4) as pooler:
+        env = {"CANOPY_STORE_URL": f"{pooler.url(postgres.create_database())}?pgbouncer=true&sslmode=prefer"}
+        async with (
+            running_server(tmp_path, ab_values(model), env=env) as server,
+            httpx.AsyncClient(base_url=server.url, timeout=60) as client,
+        ):
+            comparison_id = await compared(client)
+            vote = {**lab_vote(input_text="A text."), "rating": "thumbs_down"}
+            feedback_id = (await client.post("/feedback", json=vote)).json()["feedback_id"]
+            assert server.events("store_failed") == []
+            pooler.stop()
+            answers = [
+                await client.post("/feedback", json=vote),
+                await client.delete(f"/feedback/{feedback_id}"),
+                await client.post("/feedback/ab", json={"comparison_id": comparison_id, "preference": "a"}),
+                await client.put("/feedback/review", json={"feedback_id": feedback_id, "expected_result": "Short."}),
+                await client.post("/summarize", json={"prompt": "Another text.", "stream": False}),
+                await client.get("/feedback"),
+                await client.get("/feedback?q=text"),
+            ]
+            assert [answer.status_code for answer in answers] == [503] * len(answers)
+            lines = await server.event("store_failed", len(answers))
+            traces = [line["trace_id"] for line in lines if line["trace_id"] is not None]  # none in the background
+            assert traces == [answer.headers["x-request-id"] for answer in answers]
+            assert all("Nothing listens at that host and port" in line["error"] for line in lines)

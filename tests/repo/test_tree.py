@@ -5,6 +5,7 @@ holds (`[tool.importlinter]` in pyproject.toml); `tests/repo/test_source.py` run
 """
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,3 +33,13 @@ def test_no_class_name_has_two_meanings() -> None:
             if isinstance(node, ast.ClassDef):
                 places[node.name].append(str(module))
     assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
+def test_what_the_store_fails_is_told_in_one_place() -> None:
+    """The store hands each failure to the composition root, so no caller has to remember to."""
+    places = [str(module) for module in modules() for _ in re.findall(r"\bStoreFailed\(", _without_class(module))]
+    assert places == ["app.py"]
+
+
+def _without_class(module: Path) -> str:
+    return (PACKAGE / module).read_text().replace("class StoreFailed(", "")

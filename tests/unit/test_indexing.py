@@ -5,7 +5,7 @@ from typing import Any, cast
 from prometheus_client import generate_latest
 
 from canopy.feedback.indexing import IndexWatch
-from canopy.store.store import Store
+from canopy.store.feedback.feedback import FeedbackStore
 from canopy.telemetry import Telemetry
 from canopy.telemetry.events import Event, SearchIndexFilled, SearchIndexFilling
 from canopy.telemetry.metrics.metrics import Metrics
@@ -24,7 +24,7 @@ class _Told:
 
 def test_a_long_filling_is_told_at_each_tenth_and_minute_and_at_its_end() -> None:
     told = _Told()
-    watch = IndexWatch(cast(Store, None), cast(Telemetry, cast(Any, told)))
+    watch = IndexWatch(cast(FeedbackStore, None), cast(Telemetry, cast(Any, told)))
     for left, now in ((10_000, 0), (9_500, 5), (8_900, 10), (8_800, 15), (8_700, 71), (0, 80), (0, 85)):
         watch.look(left, now)
     filling = [(it.votes, it.left) for it in told.events if isinstance(it, SearchIndexFilling)]
@@ -36,7 +36,7 @@ def test_a_long_filling_is_told_at_each_tenth_and_minute_and_at_its_end() -> Non
 
 def test_votes_that_are_indexed_in_a_moment_are_not_told_of() -> None:
     told = _Told()
-    watch = IndexWatch(cast(Store, None), cast(Telemetry, cast(Any, told)))
+    watch = IndexWatch(cast(FeedbackStore, None), cast(Telemetry, cast(Any, told)))
     for left in (0, 999, 300, 0):
         watch.look(left, 0)
     assert told.events == []

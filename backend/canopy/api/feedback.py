@@ -114,7 +114,7 @@ def review_routes(parts: AppContext) -> APIRouter:
     async def export(query: Annotated[FeedbackQuery, Query()]) -> Response:
         """Negative feedback as an evaluation dataset in YAML."""
         features = parts.votes.check().features
-        chunks = dataset.export(parts.store, query.where(features), features)
+        chunks = dataset.export(parts.store.reviews, query.where(features), features)
         first = await anext(chunks)  # an error before it is a real status
         return StreamingResponse(
             _chain(first, chunks),

@@ -24,11 +24,9 @@ class RateLimitSync:
         self,
         limits: RateLimits,
         exchange: Callable[[Sequence[SlotCount]], Awaitable[ExchangedCounts]],
-        failed: Callable[[StoreError], None],
     ) -> None:
         self._limits = limits
         self._exchange = exchange
-        self._failed = failed
 
     async def run(self) -> None:
         """Exchange whenever there are counts to share, until cancelled."""
@@ -44,11 +42,10 @@ class RateLimitSync:
         due = [(kind, it, count) for kind, it in self._limits.kinds() for count in it.take_unshared(_MOST)]
         try:
             exchanged = await self._exchange([_counted(*it) for it in due])
-        except StoreError as error:
+        except StoreError:
             for _, windows, count in due:
                 windows.put_back(count)
             self._limits.due.set()
-            self._failed(error)
             return False
         self._limits.set_clock(exchanged.now)
         for (_, windows, count), (total, before) in zip(due, exchanged.totals, strict=True):

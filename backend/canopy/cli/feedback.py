@@ -55,7 +55,7 @@ def export(
     async def write(store: Any) -> int:
         size = 0
         with click.open_file(str(output or "-"), "wb") as file:
-            async for chunk in dataset.export(store, where, features):
+            async for chunk in dataset.export(store.reviews, where, features):
                 size += file.write(chunk)
         return size
 

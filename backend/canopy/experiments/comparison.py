@@ -20,11 +20,11 @@ from canopy.generation.pipeline import GenerationRequest, Pipeline
 from canopy.generation.prompts import prompt
 from canopy.inference.protocol import Deltas
 from canopy.stats.sequential import DecisionRule
+from canopy.store.experiments.comparisons import ComparisonStore
 from canopy.store.experiments.experiment import SIDES, Comparison, Experiment, Side
 from canopy.store.generations.generation import Generation
-from canopy.store.store import Store
 from canopy.telemetry import Telemetry
-from canopy.telemetry.events import GenerationFinished, StoreFailed
+from canopy.telemetry.events import GenerationFinished
 
 _AHEAD = 16  # pieces of the replies that wait for the reader; then both sides do
 
@@ -87,12 +87,17 @@ class ComparisonRunner:
     """Runs comparisons and records those that can be voted on."""
 
     def __init__(
-        self, config: ConfigSource, pipeline: Pipeline, store: Store, telemetry: Telemetry, lifetime: float
+        self,
+        config: ConfigSource,
+        pipeline: Pipeline,
+        comparisons: ComparisonStore,
+        telemetry: Telemetry,
+        lifetime: float,
     ) -> None:
         """`lifetime` is how many seconds people have to vote."""
         self._config = config
         self._pipeline = pipeline
-        self._store = store
+        self._comparisons = comparisons
         self._telemetry = telemetry
         self._lifetime = int(lifetime * 1_000_000)
 
@@ -202,9 +207,8 @@ class ComparisonRunner:
             user_proof=question.user_proof,
         )
         try:
-            await self._store.comparisons.record(comparison)
-        except StoreError as error:
-            self._telemetry.emit(StoreFailed(error=error.in_full, trace_id=question.trace_id))
+            await self._comparisons.record(comparison)
+        except StoreError:
             return False
         return True
 

@@ -8,7 +8,7 @@ import yaml
 from canopy.base.errors import InputError
 from canopy.config.features import BUILT_IN, Feature
 from canopy.store.feedback.query import Filter
-from canopy.store.store import Store
+from canopy.store.reviews.reviews import ReviewStore
 from canopy.text.yaml_scalars import case_lines
 
 FILE_NAME = "feedback-eval-dataset.yaml"
@@ -51,7 +51,7 @@ def selection(where: Filter, features: Mapping[str, Feature]) -> Filter:
     return replace(where, feature=exported_feature(where.feature, features).name, sentiment=sentiment)
 
 
-async def export(store: Store, where: Filter, features: Mapping[str, Feature]) -> AsyncGenerator[bytes]:
+async def export(reviews: ReviewStore, where: Filter, features: Mapping[str, Feature]) -> AsyncGenerator[bytes]:
     """The dataset in chunks: one test per distinct prompt of the matching feedback, oldest first.
 
     It is of one feature, since a suite has one endpoint. A test expects what a reviewer wrote. The same feedback and
@@ -61,7 +61,7 @@ async def export(store: Store, where: Filter, features: Mapping[str, Feature]) -
     chosen = selection(where, features)
     above = head(exported_feature(where.feature, features))
     lead = above + b"tests:\n"
-    async for inputs in store.reviews.distinct_inputs(chosen):
+    async for inputs in reviews.distinct_inputs(chosen):
         yield lead + "".join([case_lines(*it) for it in inputs]).encode()
         lead = b""
     if lead:

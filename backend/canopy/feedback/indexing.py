@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from canopy.store.store import Store
+from canopy.store.feedback.feedback import FeedbackStore
 from canopy.telemetry import Telemetry
 from canopy.telemetry.events import SearchIndexFilled, SearchIndexFilling
 
@@ -15,8 +15,8 @@ _MINUTE = 60.0
 class IndexWatch:
     """Sets the metric, and logs how far the filling is: at its start, each minute or tenth, and at its end."""
 
-    def __init__(self, store: Store, telemetry: Telemetry) -> None:
-        self._store = store
+    def __init__(self, feedback: FeedbackStore, telemetry: Telemetry) -> None:
+        self._feedback = feedback
         self._telemetry = telemetry
         self._votes = 0  # that were left when the filling began; 0: there is none
         self._began = self._told_at = 0.0
@@ -25,7 +25,7 @@ class IndexWatch:
     async def run(self) -> None:
         """Look until cancelled."""
         while True:
-            self.look(self._store.feedback.unindexed(), time.monotonic())
+            self.look(self._feedback.unindexed(), time.monotonic())
             await asyncio.sleep(_EVERY)
 
     def look(self, left: int, now: float) -> None:

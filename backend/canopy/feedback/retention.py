@@ -3,13 +3,14 @@
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 
 from canopy.base.errors import StoreError
 from canopy.store.feedback.query import Filter
 from canopy.store.store import Store
 from canopy.telemetry import Telemetry
-from canopy.telemetry.events import RecordsDeleted, RetentionPostponed, StoreFailed
+from canopy.telemetry.events import RecordsDeleted, RetentionPostponed
 
 _EVERY = 3_600.0  # seconds between two deletions
 _DAY = 86_400
@@ -36,10 +37,8 @@ class Retention:
     async def run(self) -> None:
         """Delete until cancelled; 0 days keep everything."""
         while self._days:
-            try:
+            with suppress(StoreError):  # of which the store has told
                 await self.look()
-            except StoreError as error:
-                self._telemetry.emit(StoreFailed(error.in_full, None))
             await asyncio.sleep(_EVERY)
 
     async def look(self) -> None:

@@ -5,18 +5,19 @@ from typing import NamedTuple
 
 from canopy.auth.budgets import StorageBudgets
 from canopy.auth.requesters import Requester
-from canopy.base.errors import FeedbackNotFound, InputError, RateLimited, StoreError
+from canopy.base.errors import FeedbackNotFound, InputError, RateLimited
 from canopy.base.ratings import Rating, parse_rating
 from canopy.config.features import BUILT_IN
 from canopy.config.loading import Config
 from canopy.config.source import ConfigSource
 from canopy.config.values import FeedbackValues
+from canopy.feedback.recorder import Evaluation, Recorder
+from canopy.store.feedback.feedback import FeedbackStore
 from canopy.store.feedback.vote import Receipt, Vote
 from canopy.store.keys import ANONYMOUS, Proof, voter_of
-from canopy.store.store import Store
 from canopy.store.vocabulary import AB_PREFERENCE
 from canopy.telemetry import Telemetry
-from canopy.telemetry.events import FeedbackDeleted, FeedbackSubmitted, StoreFailed
+from canopy.telemetry.events import FeedbackDeleted, FeedbackSubmitted
 
 
 class SubmittedVote(NamedTuple):
@@ -38,32 +39,22 @@ class SubmittedVote(NamedTuple):
     body_digest: bytes
 
 
-class VoteRecorder:
+class VoteRecorder(Recorder):
     """Takes votes and takes them back."""
 
-    def __init__(self, config: ConfigSource, store: Store, telemetry: Telemetry, budgets: StorageBudgets) -> None:
-        self._config = config
-        self._store = store
-        self._telemetry = telemetry
+    def __init__(
+        self, config: ConfigSource, feedback: FeedbackStore, telemetry: Telemetry, budgets: StorageBudgets
+    ) -> None:
+        super().__init__(config, telemetry)
+        self._feedback = feedback
         self._budgets = budgets
-
-    def check(self) -> Config:
-        """The config in force. Raises FeatureDisabled when it has feedback off."""
-        return self._config.current.require_flag("feedback", "Feedback")
 
     async def submit(self, ballot: SubmittedVote, trace_id: str, requester: Requester) -> Receipt:
         """Commit a vote. Raises InputError, GenerationNotFound, RateLimited or StoreError, and then stores nothing."""
         vote = _vote(ballot, self.check(), self._budgets.foreign_vote_refusal(requester))
-        try:
-            receipt = await self._store.feedback.record(vote)
-        except StoreError as error:
-            self._telemetry.emit(StoreFailed(error=error.in_full, trace_id=trace_id))
-            raise
+        receipt = await self._commit(self._feedback.record(vote), FeedbackSubmitted, trace_id, _evaluations)
         if receipt.generation_id is None and receipt.outcome == "created":
             self._budgets.spend_foreign_vote(requester)
-        if receipt.outcome != "repeated":
-            self._telemetry.emit(FeedbackSubmitted(receipt, trace_id))
-            self._telemetry.traces.evaluated((receipt.trace_id, receipt.span_id), _result(vote, receipt))
         return receipt
 
     async def take_back(self, feedback_id: str, trace_id: str, *, owner: str | None = None) -> Receipt:
@@ -73,7 +64,7 @@ class VoteRecorder:
         """
         self.check()
         # No id that Canopy made has a NUL, and only one of the engines takes the question.
-        receipt = await self._store.feedback.retract(feedback_id, owner) if "\0" not in feedback_id else None
+        receipt = await self._feedback.retract(feedback_id, owner) if "\0" not in feedback_id else None
         if receipt is None:
             raise FeedbackNotFound("There is no feedback with this id; it may have been taken back already.")
         self._telemetry.emit(FeedbackDeleted(receipt, trace_id))
@@ -126,15 +117,16 @@ def _vote(ballot: SubmittedVote, config: Config, unless_known: RateLimited | Non
     )
 
 
-def _result(vote: Vote, receipt: Receipt) -> dict[str, str | int]:
-    """The vote by OpenTelemetry's conventions for `gen_ai.evaluation.result`, without the comment's text."""
-    return {
-        "gen_ai.evaluation.name": vote.name,
+def _evaluations(receipt: Receipt) -> list[Evaluation]:
+    result: dict[str, str | int] = {
+        "gen_ai.evaluation.name": receipt.name,
         "gen_ai.evaluation.score.label": receipt.value,
         "gen_ai.evaluation.score.value": Rating.of(receipt).score,
         "canopy.feedback_id": receipt.feedback_id,
-        **({"canopy.generation_id": receipt.generation_id} if receipt.generation_id is not None else {}),
     }
+    if receipt.generation_id is not None:
+        result["canopy.generation_id"] = receipt.generation_id
+    return [((receipt.trace_id, receipt.span_id), result)]
 
 
 def check_reasons(reasons: Sequence[str], values: FeedbackValues) -> None:

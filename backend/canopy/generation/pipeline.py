@@ -20,10 +20,10 @@ from canopy.generation.prompts import Prompt, prompt
 from canopy.inference.protocol import ChatRequest, Completed, Deltas, Inference, Message
 from canopy.store.generations.generation import Generation
 from canopy.store.generations.generation import Status as GenerationStatus
+from canopy.store.generations.generations import GenerationStore
 from canopy.store.keys import Proof
-from canopy.store.store import Store
 from canopy.telemetry import Telemetry
-from canopy.telemetry.events import GenerationFinished, StoreFailed
+from canopy.telemetry.events import GenerationFinished
 from canopy.telemetry.traces import span_id_of
 
 
@@ -71,7 +71,7 @@ class Pipeline:
         self,
         config: ConfigSource,
         inference: Inference,
-        store: Store,
+        generations: GenerationStore,
         telemetry: Telemetry,
         admission: Admission,
         recorded: Callable[[Generation], None],
@@ -80,7 +80,7 @@ class Pipeline:
         """`recorded` hears of every generation that is in the store, and returns at once."""
         self._config = config
         self._inference = inference
-        self._store = store
+        self._generations = generations
         self._telemetry = telemetry
         self._admission = admission
         self._tell_recorded = recorded
@@ -223,9 +223,8 @@ class Pipeline:
     async def _recorded(self, ended: GenerationFinished, tell: Callable[[GenerationFinished], None]) -> bool:
         generation = ended.generation
         try:
-            await self._store.generations.record(generation)
-        except StoreError as error:
-            self._telemetry.emit(StoreFailed(error=error.in_full, trace_id=generation.trace_id))
+            await self._generations.record(generation)
+        except StoreError:
             return False
         tell(ended)
         self._tell_recorded(generation)

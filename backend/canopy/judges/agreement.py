@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -20,7 +21,6 @@ from canopy.store.feedback.query import Filter
 from canopy.store.judges.judgement import Agreement
 from canopy.store.store import Store
 from canopy.telemetry import Telemetry
-from canopy.telemetry.events import StoreFailed
 
 DAYS = 90  # how far back
 _DAY = 86_400_000_000  # microseconds
@@ -133,10 +133,8 @@ class Agreements:
     async def run(self) -> None:
         """Keep the metric up to date, for ever."""
         while True:
-            try:
+            with suppress(StoreError):  # of which the store has told
                 await self.current()
-            except StoreError as error:
-                self._telemetry.emit(StoreFailed(error.in_full, None))
             await asyncio.sleep(self._interval)
 
 

@@ -13,7 +13,6 @@ from canopy.judges.judging import Judging, Unanswered
 from canopy.store.generations.generation import Generation
 from canopy.store.store import Store
 from canopy.telemetry import Telemetry
-from canopy.telemetry.events import StoreFailed
 
 _LONGEST_QUEUE = 100  # judgements that wait; further ones are dropped
 
@@ -78,5 +77,5 @@ class OnlineJudging:
             await self._judging.judge(judge, generation_id, Budget(None))
         except Unanswered as unanswered:
             await self._judging.give_back(unanswered.turn)
-        except StoreError as error:
-            self._telemetry.emit(StoreFailed(error.in_full, None))
+        except StoreError:
+            pass  # the store has told of it; the generation is a later run's

@@ -14,7 +14,6 @@ from canopy.mlflow.client import MlflowError, backoff
 from canopy.store.outbox.deliveries import Delivery, DeliveryResult, Outcome
 from canopy.store.outbox.outbox import Outbox
 from canopy.telemetry import Telemetry
-from canopy.telemetry.events import StoreFailed
 from canopy.telemetry.mlflow_events import DeliveryEnded, DeliveryParked, MlflowAway
 
 _log = logging.getLogger(__name__)
@@ -73,8 +72,8 @@ class DeliveryWorker:
             pause = _POLL
             try:
                 pause = await self._round()
-            except StoreError as error:
-                self._telemetry.emit(StoreFailed(error.in_full, None))
+            except StoreError:
+                pass  # the store has told of it; what waits is tried again
             except Exception:  # noqa: BLE001  # whatever it is, what waits is tried again; it is logged
                 _log.exception("A round of deliveries to MLflow failed; another follows.")
                 pause = _AFTER_A_FAILURE

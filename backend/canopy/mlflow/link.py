@@ -9,7 +9,7 @@ from canopy.base.settings import Settings
 from canopy.config.source import ConfigSource
 from canopy.config.values import MlflowValues
 from canopy.mlflow.delivery import DeliveryWorker
-from canopy.store.store import Store
+from canopy.store.outbox.outbox import Outbox
 from canopy.telemetry import Telemetry
 from canopy.telemetry.mlflow_events import MlflowSpansLost, MlflowUntraced
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 class MlflowLink:
     """Sends traces and feedback to the MLflow that the values name. `start` comes first, `use` with each change."""
 
-    def __init__(self, settings: Settings, config: ConfigSource, store: Store, telemetry: Telemetry) -> None:
+    def __init__(self, settings: Settings, config: ConfigSource, outbox: Outbox, telemetry: Telemetry) -> None:
         self._headers = settings.mlflow_headers
         self._config = config
-        self._deliveries = store.outbox
+        self._deliveries = outbox
         self._telemetry = telemetry
-        self._worker = DeliveryWorker(config, store.outbox, telemetry, self._headers)
+        self._worker = DeliveryWorker(config, outbox, telemetry, self._headers)
         self._wanted: MlflowValues | None = None
         self._following: asyncio.Task[None] | None = None
         self._traces: MlflowTraces | None = None  # one for good: the SDK's processors can't be taken out again

@@ -5,9 +5,9 @@ moves from one version to another; so one call tells whether anything is new.
 """
 
 import asyncio
-import contextlib
 import re
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -17,9 +17,8 @@ from canopy.config.registered_prompts import PromptSource, RegisteredPrompt, opt
 from canopy.config.source import ConfigSource
 from canopy.config.summaries import ARMS, SystemPrompt
 from canopy.mlflow.client import AsyncMlflowClient, MlflowError
-from canopy.store.store import Store
+from canopy.store.prompts.registered_prompts import RegisteredPromptStore
 from canopy.telemetry import Telemetry
-from canopy.telemetry.events import StoreFailed
 from canopy.telemetry.mlflow_events import PromptRegistryFailed, PromptsLoaded
 
 _TIMEOUT = 5.0  # seconds for each call
@@ -62,7 +61,13 @@ class PromptRegistry:
     """Keeps the registry's texts in force. `run` belongs in a task; `start` comes before the first request."""
 
     def __init__(
-        self, config: ConfigSource, store: Store, telemetry: Telemetry, *, headers: Mapping[str, str], interval: float
+        self,
+        config: ConfigSource,
+        store: RegisteredPromptStore,
+        telemetry: Telemetry,
+        *,
+        headers: Mapping[str, str],
+        interval: float,
     ) -> None:
         """`headers` go with each request, `interval` is how many seconds lie between two looks."""
         self._config = config
@@ -76,7 +81,7 @@ class PromptRegistry:
 
     async def start(self) -> None:
         """Put in force what the registry gives now or, if it gives nothing, gave last. Raises StoreError."""
-        self._known = await self._store.registered_prompts.all()
+        self._known = await self._store.all()
         self._config.apply_registered_prompts(self._known)
         await self.refresh()
 
@@ -87,7 +92,7 @@ class PromptRegistry:
     async def run(self) -> None:
         """Refresh every `interval` seconds, and when `request_refresh` was called, for ever."""
         while True:
-            with contextlib.suppress(TimeoutError):
+            with suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), self._interval)
             self._changed.clear()
             await self.refresh()
@@ -112,10 +117,8 @@ class PromptRegistry:
         self._config.apply_registered_prompts(self._known)
         for feature in dict.fromkeys(feature for (feature, _), it in wanted.items() if it in new or it in gone):
             self._tell(feature)
-        try:
-            await self._store.registered_prompts.remember(new)
-        except StoreError as error:
-            self._telemetry.emit(StoreFailed(error.in_full, None))
+        with suppress(StoreError):  # of which the store has told
+            await self._store.remember(new)
 
     def _tell(self, feature: str) -> None:
         config = self._config.current

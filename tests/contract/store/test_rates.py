@@ -54,10 +54,10 @@ async def test_a_client_that_goes_from_replica_to_replica_has_one_limit(store_ur
     failures: list[StoreError] = []
     allowed = 0
     for _ in range(3):
-        store = open_store(store_url)
+        store = open_store(store_url, on_failure=failures.append)
         await store.start()
         limits, exchanges = RateLimits(), Exchanges(store)
-        sharing = asyncio.create_task(RateLimitSync(limits, exchanges.exchange, failures.append).run())
+        sharing = asyncio.create_task(RateLimitSync(limits, exchanges.exchange).run())
         await exchanges.more_than(0)
         for _ in range(20):
             if not limits.wait("read", "user:ana", limit):
@@ -72,10 +72,10 @@ async def test_a_client_that_goes_from_replica_to_replica_has_one_limit(store_ur
 
 
 async def test_while_the_store_is_away_each_replica_goes_on_by_its_own_counts(store_url: str) -> None:
-    store = open_store(store_url)  # never started
-    limits, limit = RateLimits(), Limit(3, 60)
     failures: list[StoreError] = []
-    sharing = asyncio.create_task(RateLimitSync(limits, store.request_counts.exchange, failures.append).run())
+    store = open_store(store_url, on_failure=failures.append)  # never started
+    limits, limit = RateLimits(), Limit(3, 60)
+    sharing = asyncio.create_task(RateLimitSync(limits, store.request_counts.exchange).run())
     allowed = 0
     for _ in range(5):
         if not limits.wait("read", "user:ana", limit):
