@@ -157,6 +157,37 @@ async def test_the_challenger_is_prompt_b_for_as_long_as_there_is_one(
         assert '"ab_testing":false' in await get(server, "/feature-flags")
 
 
+async def test_each_feature_has_its_own_prompts_and_one_that_is_missing_holds_up_no_other(
+    tmp_path: Path, mlflow: MlflowServer, model: FakeModelServer, name: str
+) -> None:
+    other = f"{name}.other"
+    first = mlflow.add_prompt(name, "Summarize it.")
+    feature = {"enabled": True, "title": "Translation", "prompt": OWN, "mlflow_prompt": other}
+    wanted = values(mlflow, model, name, mlflow_prompt_version=first) | {"features": {"translate": feature}}
+
+    async def recorded(path: str) -> tuple[str, str | None]:
+        """What the model is told, and of which version of the registry the record is."""
+        async with httpx.AsyncClient(base_url=server.url, timeout=20) as client:
+            asked = await client.post(path, json={"prompt": "A text.", "stream": False})
+            vote = {"generation_id": asked.json()["generation_id"], "rating": 5}
+            assert (await client.post("/feedback", json=vote)).status_code == 200
+            parameters = (await client.get("/feedback")).json()["feedback"][0]["parameters"]
+        text: str = model.requests[-1].body["messages"][0]["content"]
+        return text, parameters.get("mlflow_prompt")
+
+    async with running_server(tmp_path, wanted, env=ENV) as server:
+        (failure,) = await server.event("prompt_registry_failed")
+        assert failure["prompt"] == f"{other}@champion"
+        assert await recorded("/summarize") == ("Summarize it.", f"{name}/{first}")
+        assert await recorded("/translate") == (OWN, None)
+        mlflow.set_alias(other, "champion", mlflow.add_prompt(other, "Translate it."))
+        loaded = await server.event("prompts_loaded", count=2)
+        assert [line["feature"] for line in loaded] == ["summarize", "translate"]
+        assert await recorded("/translate") == ("Translate it.", f"{other}/1")
+        assert await recorded("/summarize") == ("Summarize it.", f"{name}/{first}")
+        assert "canopy_prompt_registry_up 1.0" in await get(server, "/metrics")
+
+
 async def test_the_last_known_text_serves_while_mlflow_is_away_and_after_a_restart(
     tmp_path: Path, mlflow: MlflowServer, model: FakeModelServer, name: str
 ) -> None:
