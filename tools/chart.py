@@ -14,6 +14,7 @@ from pathlib import Path
 import yaml
 
 from canopy.config.chart.defaults import tree
+from canopy.config.chart.former_keys import FORMER_KEYS
 from canopy.config.summaries import OF_A_SERVER, OF_THE_EMBEDDED_MODEL
 from tools.values_schema import chart_schema
 
@@ -73,6 +74,11 @@ def defaults() -> str:
     return json.dumps(tree(), ensure_ascii=False) + "\n"
 
 
+def former_names() -> str:
+    """files/former-names.json: by section the names that keys had, each with the one it has."""
+    return json.dumps(FORMER_KEYS, indent=2) + "\n"
+
+
 def _keys(node: yaml.Node | None, prefix: str, lines: list[str]) -> Iterator[Value]:
     for key, child in node.value if isinstance(node, yaml.MappingNode) else []:
         path = f"{prefix}{key.value}"
@@ -120,3 +126,4 @@ if __name__ == "__main__":
     (CHART / "values.schema.json").write_text(schema())
     (CHART / "files/summarize.json").write_text(summarize())
     (CHART / "files/defaults.json").write_text(defaults())
+    (CHART / "files/former-names.json").write_text(former_names())

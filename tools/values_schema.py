@@ -10,6 +10,7 @@ from typing import Any
 from canopy.base.ratings import TAKEN
 from canopy.config.access import RESERVED_HEADERS
 from canopy.config.chart.chart_values import ChartValues
+from canopy.config.chart.former_keys import FORMER_KEYS
 from canopy.config.chart.process_settings import ChartSettings
 from canopy.config.summaries import CHAT_NAME, FEATURE_NAME, TITLE
 from canopy.config.values import OWN_ASSESSMENTS, SATISFACTION, taken_feature_names
@@ -37,6 +38,7 @@ def chart_schema(descriptions: Mapping[str, str]) -> dict[str, Any]:
     _take_null(schema)
     settings = properties["settings"]["properties"]
     settings |= {name: _or_null(part) for name, part in settings.items()}
+    _take_former_names(properties)
     for path, text in descriptions.items():
         _describe(schema, path.split("."), text)
     return {"$schema": "http://json-schema.org/draft-07/schema#", "title": "Values of the chart canopy", **schema}
@@ -66,6 +68,16 @@ def _settings() -> dict[str, Any]:
         for name, field in ChartSettings.model_json_schema()["properties"].items()
     }
     return {"type": "object", "additionalProperties": False, "properties": settings}
+
+
+def _take_former_names(properties: dict[str, Any]) -> None:
+    """Let each key have the name that it had as well."""
+    for section, names in FORMER_KEYS.items():
+        keys = properties[section]["properties"]
+        for old, new in names.items():
+            own = {key: value for key, value in keys[new].items() if key not in {"default", "description"}}
+            own = own if "anyOf" in own else _or_null(own)  # Helm leaves its null there, as it has no default
+            keys[old] = {"description": f"Deprecated: it is `{new}` now."} | own
 
 
 def _sharpen(properties: dict[str, Any]) -> None:

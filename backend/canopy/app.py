@@ -1,7 +1,7 @@
 """The composition root: the only place that knows every part."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -23,7 +23,7 @@ from canopy.auth.tokens import Tokens
 from canopy.base.background import run_forever
 from canopy.base.errors import ConfigError, StoreError
 from canopy.base.lifecycle import Lifecycle
-from canopy.base.settings import Settings
+from canopy.base.settings import Settings, deprecated_settings
 from canopy.config.access import refuse_silent_opening
 from canopy.config.loading import Config
 from canopy.config.source import ConfigSource
@@ -53,7 +53,7 @@ from canopy.telemetry.access_events import (
     TokensReloaded,
     TrustedProxiesWide,
 )
-from canopy.telemetry.events import ConfigRejected, ConfigReloaded, StoreFailed
+from canopy.telemetry.events import ConfigRejected, ConfigReloaded, DeprecatedName, StoreFailed
 from canopy.telemetry.logs import current_trace_id
 from canopy.telemetry.metrics.groups import Expected
 from canopy.telemetry.store_events import StoreAtRisk
@@ -105,17 +105,17 @@ def create_app(settings: Settings, logs: Logs) -> Application:
         telemetry.emit(StoreFailed(error.in_full, current_trace_id.get()))
 
     store = open_store(
-        settings.store_url.get_secret_value(), scan_timeout=settings.scan_timeout, on_failure=store_failed
+        settings.store_url.get_secret_value(), scan_timeout=settings.scan_timeout_seconds, on_failure=store_failed
     )
     inference = ReloadableInference(_model_url(config.current), lambda url: open_inference(url, settings))
     admission = Admission(
         settings.max_generations,
         settings.max_queued_generations,
-        settings.queue_timeout,
+        settings.queue_timeout_seconds,
         telemetry.metrics,
         settings.max_generations_per_user,
     )
-    judging = OnlineJudging(config, store, inference, telemetry, settings.judge_timeout)
+    judging = OnlineJudging(config, store, inference, telemetry, settings.judge_timeout_seconds)
     limits = RateLimits()
     budgets = StorageBudgets(limits, lambda: config.current.values.rate_limits)
     pipeline = Pipeline(config, inference, store.generations, telemetry, admission, judging.offer, budgets)
@@ -127,9 +127,9 @@ def create_app(settings: Settings, logs: Logs) -> Application:
         inference=inference,
         pipeline=pipeline,
         judging=judging,
-        agreements=Agreements(config, store, inference, telemetry, settings.judge_agreement_interval),
+        agreements=Agreements(config, store, inference, telemetry, settings.judge_agreement_interval_seconds),
         votes=VoteRecorder(config, store.feedback, telemetry, budgets),
-        comparisons=ComparisonRunner(config, pipeline, store.comparisons, telemetry, settings.comparison_lifetime),
+        comparisons=ComparisonRunner(config, pipeline, store.comparisons, telemetry, settings.ballot_window_seconds),
         ballots=BallotRecorder(config, store.comparisons, telemetry),
         reviews=ReviewRecorder(config, store.reviews, telemetry),
         telemetry=telemetry,
@@ -147,7 +147,7 @@ def create_app(settings: Settings, logs: Logs) -> Application:
         store.registered_prompts,
         telemetry,
         headers=settings.mlflow_headers,
-        interval=settings.prompt_refresh_interval,
+        interval=settings.prompt_refresh_interval_seconds,
     )
     return Application(with_context(build_api(parts), parts), build_operations(parts), parts, registry)
 
@@ -185,8 +185,10 @@ async def running(application: Application) -> AsyncGenerator[None]:
         stack.push_async_callback(parts.inference.close)
         stack.push_async_callback(parts.judging.close)
         stack.push_async_callback(parts.pipeline.close)
+        tell_deprecated = DeprecatedNames(parts.telemetry)
+        tell_deprecated([*deprecated_settings(), *parts.config.current.deprecated])
         for work in (
-            partial(_watch_config, parts, registry, mlflow),
+            partial(_watch_config, parts, registry, mlflow, tell_deprecated),
             partial(_watch_secrets, parts),
             partial(_end_sessions, parts),
             Retention(parts.store, parts.telemetry, parts.settings.retention_days).run,
@@ -199,6 +201,21 @@ async def running(application: Application) -> AsyncGenerator[None]:
         expect_series(parts)
         parts.lifecycle.ready()
         yield
+
+
+class DeprecatedNames:
+    """Logs names that are deprecated, each once."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._telemetry = telemetry
+        self._told: set[str] = set()
+
+    def __call__(self, names: Iterable[tuple[str, str]]) -> None:
+        """Log those of the names, each with the one in its place, that were not logged before."""
+        for former, current in names:
+            if former not in self._told:
+                self._told.add(former)
+                self._telemetry.emit(DeprecatedName(former, current))
 
 
 def tell_who_gets_in(parts: AppContext) -> None:
@@ -223,12 +240,15 @@ def expect_series(parts: AppContext) -> None:
     parts.telemetry.metrics.expect(Expected(config.values, prompts, exported))
 
 
-async def _watch_config(parts: AppContext, registry: PromptRegistry, mlflow: MlflowLink) -> None:
+async def _watch_config(
+    parts: AppContext, registry: PromptRegistry, mlflow: MlflowLink, tell_deprecated: DeprecatedNames
+) -> None:
     emit = parts.telemetry.emit
 
     async def changed(config: Config) -> None:
         tell_who_gets_in(parts)  # first: the values are in force, and what follows may wait for other servers
         expect_series(parts)
+        tell_deprecated(config.deprecated)
         registry.request_refresh()
         mlflow.use(config.values.mlflow)
         try:
@@ -241,7 +261,7 @@ async def _watch_config(parts: AppContext, registry: PromptRegistry, mlflow: Mlf
     def rejected(error: ConfigError) -> None:
         emit(ConfigRejected(error.sentence, parts.config.current.revision))
 
-    await parts.config.watch(parts.settings.config_poll_interval, changed, rejected)
+    await parts.config.watch(parts.settings.config_poll_interval_seconds, changed, rejected)
 
 
 async def _watch_secrets(parts: AppContext) -> None:
@@ -263,7 +283,7 @@ async def _watch_secrets(parts: AppContext) -> None:
                     emit(ProxySecretReloaded(secret.count))
             except ConfigError as error:
                 emit(ProxySecretRejected(error.sentence))
-        await asyncio.sleep(parts.settings.config_poll_interval)
+        await asyncio.sleep(parts.settings.config_poll_interval_seconds)
 
 
 async def _end_sessions(parts: AppContext) -> None:
@@ -273,4 +293,4 @@ async def _end_sessions(parts: AppContext) -> None:
             await parts.sessions.end_removed()
         except StoreError:
             await asyncio.sleep(_AFTER_A_FAILURE)
-        await asyncio.sleep(parts.settings.config_poll_interval)
+        await asyncio.sleep(parts.settings.config_poll_interval_seconds)

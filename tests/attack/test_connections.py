@@ -98,8 +98,8 @@ async def test_a_flood_of_pipelined_requests(target: Target) -> None:
 
 
 SHORT = ENVIRONMENT | {
-    "CANOPY_HEAD_TIMEOUT": "1",
-    "CANOPY_IDLE_TIMEOUT": "2",
+    "CANOPY_HEAD_TIMEOUT_SECONDS": "1",
+    "CANOPY_IDLE_TIMEOUT_SECONDS": "2",
     "CANOPY_MAX_CONNECTIONS": "32",
 }
 

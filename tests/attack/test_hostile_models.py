@@ -71,7 +71,7 @@ async def test_a_token_now_and_then_for_ever() -> None:
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        inference = open_inference(url, Settings(model_retries=0, model_reply_timeout=1))
+        inference = open_inference(url, Settings(model_retries=0, model_reply_timeout_seconds=1))
         stream = inference.stream(ChatRequest("m", (Message("user", "x"),), temperature=0, max_tokens=9))
         assert isinstance(stream, AsyncGenerator)
         async with aclosing(stream) as reply:

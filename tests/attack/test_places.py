@@ -27,8 +27,8 @@ async def test_taking_every_place_and_the_whole_queue(
         "CANOPY_AUTH_TOKENS_FILE": str(folder / "tokens.yaml"),
         "CANOPY_MAX_GENERATIONS": "4",
         "CANOPY_MAX_QUEUED_GENERATIONS": "8",
-        "CANOPY_KEEPALIVE_INTERVAL": "15",
-        "CANOPY_MODEL_FIRST_TOKEN_TIMEOUT": "20",
+        "CANOPY_KEEPALIVE_INTERVAL_SECONDS": "15",
+        "CANOPY_MODEL_FIRST_TOKEN_TIMEOUT_SECONDS": "20",
     }
     model.scripts.clear()
     async with (
@@ -56,9 +56,9 @@ async def test_comparisons_that_each_hold_the_place_which_the_other_waits_for(
     config = values(model, summarize={"prompt_b": "Be brief:"}, ab_testing={"enabled": True})
     env = ENVIRONMENT | {
         "CANOPY_MAX_GENERATIONS": "3",
-        "CANOPY_QUEUE_TIMEOUT": "20",
-        "CANOPY_KEEPALIVE_INTERVAL": "15",
-        "CANOPY_MODEL_FIRST_TOKEN_TIMEOUT": "20",
+        "CANOPY_QUEUE_TIMEOUT_SECONDS": "20",
+        "CANOPY_KEEPALIVE_INTERVAL_SECONDS": "15",
+        "CANOPY_MODEL_FIRST_TOKEN_TIMEOUT_SECONDS": "20",
     }
     model.scripts.clear()
     async with (
@@ -82,7 +82,7 @@ async def test_a_comparison_where_there_is_one_place(
 ) -> None:
     folder = tmp_path_factory.mktemp("one")
     config = values(model, summarize={"prompt_b": "Be brief:"}, ab_testing={"enabled": True})
-    env = ENVIRONMENT | {"CANOPY_MAX_GENERATIONS": "1", "CANOPY_MODEL_FIRST_TOKEN_TIMEOUT": "20"}
+    env = ENVIRONMENT | {"CANOPY_MAX_GENERATIONS": "1", "CANOPY_MODEL_FIRST_TOKEN_TIMEOUT_SECONDS": "20"}
     model.scripts.clear()
     async with (
         running_server(folder, config, env=env) as server,

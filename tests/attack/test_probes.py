@@ -115,7 +115,12 @@ async def test_metrics_stay_on_loopback_and_are_off_where_others_reach_the_only_
 
 
 async def test_probes_answer_while_a_stream_holds_up_the_end(model: FakeModelServer, tmp_path: Path) -> None:
-    environment = {**ENVIRONMENT, **PORT, "CANOPY_GRACE_PERIOD": "60", "CANOPY_MODEL_FIRST_TOKEN_TIMEOUT": "60"}
+    environment = {
+        **ENVIRONMENT,
+        **PORT,
+        "CANOPY_GRACE_PERIOD_SECONDS": "60",
+        "CANOPY_MODEL_FIRST_TOKEN_TIMEOUT_SECONDS": "60",
+    }
     model.scripts["llama32"] = Script(rate=10, count=60)
     async with (
         running_server(tmp_path, values(model), env=environment) as server,

@@ -28,7 +28,7 @@ async def full(model: FakeModelServer, tmp_path_factory: pytest.TempPathFactory)
     """A server with so many votes that to read all takes a while."""
     folder: Path = tmp_path_factory.mktemp("full")
     await asyncio.to_thread(fill, folder / "canopy.db", VOTES, text_size=4_000, share_down=0.1)
-    async with running_server(folder, values(model), env={"CANOPY_SCAN_TIMEOUT": "600"}) as server:
+    async with running_server(folder, values(model), env={"CANOPY_SCAN_TIMEOUT_SECONDS": "600"}) as server:
         yield server
 
 
@@ -74,7 +74,7 @@ async def test_searches_whose_client_goes_away_end(full: Server, accept: str) ->
 async def test_a_search_ends_in_time(full: Server, model: FakeModelServer, tmp_path: Path) -> None:
     """A search of everything says how far it came, and the client goes on from there."""
     folder = Path(str(full.config_path)).parent
-    env = {"CANOPY_SCAN_TIMEOUT": "4", "CANOPY_STORE_URL": f"sqlite:///{folder / 'canopy.db'}"}
+    env = {"CANOPY_SCAN_TIMEOUT_SECONDS": "4", "CANOPY_STORE_URL": f"sqlite:///{folder / 'canopy.db'}"}
     async with (
         running_server(tmp_path, values(model), env=env) as server,
         httpx.AsyncClient(base_url=server.url, timeout=60) as client,
@@ -94,7 +94,7 @@ async def test_a_search_that_has_nothing_yet_ends_in_time(
 ) -> None:
     """Its first statement does not end, as somebody holds the table. A sentence says how to ask for less."""
     url = postgres.create_database()
-    env = {"CANOPY_SCAN_TIMEOUT": "1", "CANOPY_STORE_URL": url}
+    env = {"CANOPY_SCAN_TIMEOUT_SECONDS": "1", "CANOPY_STORE_URL": url}
     async with (
         running_server(tmp_path, values(model), env=env) as server,
         httpx.AsyncClient(base_url=server.url, timeout=60) as client,

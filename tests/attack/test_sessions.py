@@ -134,7 +134,7 @@ async def test_using_a_cookie_whose_token_was_away_while_no_process_ran(model: F
     config = server.config_path
     assert config
     tokens.write_text(yaml.safe_dump(ENTRIES[1:]))
-    env = {"CANOPY_AUTH_TOKENS_FILE": str(tokens), "CANOPY_CONFIG_POLL_INTERVAL": "0.05"}
+    env = {"CANOPY_AUTH_TOKENS_FILE": str(tokens), "CANOPY_CONFIG_POLL_INTERVAL_SECONDS": "0.05"}
     async with running_server(tmp_path, config.read_text(), env=env) as server:
         while await asyncio.to_thread(sessions_in, tmp_path) > 1:
             await asyncio.sleep(0.05)

@@ -42,10 +42,10 @@ async def test_holding_every_place_without_reading(
     config = values(model, summarize={"prompt_b": "Be brief:"}, ab_testing={"enabled": True})
     env = ENVIRONMENT | {
         "CANOPY_MAX_GENERATIONS": "8",
-        "CANOPY_MODEL_TOKEN_TIMEOUT": "1",
-        "CANOPY_MODEL_FIRST_TOKEN_TIMEOUT": "20",
-        "CANOPY_KEEPALIVE_INTERVAL": "15",
-        "CANOPY_QUEUE_TIMEOUT": "20",
+        "CANOPY_MODEL_TOKEN_TIMEOUT_SECONDS": "1",
+        "CANOPY_MODEL_FIRST_TOKEN_TIMEOUT_SECONDS": "20",
+        "CANOPY_KEEPALIVE_INTERVAL_SECONDS": "15",
+        "CANOPY_QUEUE_TIMEOUT_SECONDS": "20",
     }
     model.scripts.clear()
     async with AsyncExitStack() as stack:

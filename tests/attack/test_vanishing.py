@@ -29,7 +29,9 @@ async def full(model: FakeModelServer, tmp_path_factory: pytest.TempPathFactory)
     """A server with so many votes that to read all takes a while."""
     folder: Path = tmp_path_factory.mktemp("full")
     await asyncio.to_thread(fill, folder / "canopy.db", VOTES, text_size=200, share_down=0.9)
-    async with running_server(folder, values(model), env=ENVIRONMENT | {"CANOPY_SCAN_TIMEOUT": "600"}) as server:
+    async with running_server(
+        folder, values(model), env=ENVIRONMENT | {"CANOPY_SCAN_TIMEOUT_SECONDS": "600"}
+    ) as server:
         yield server
 
 

@@ -29,7 +29,7 @@ async def guarded(
             [{"name": "ana", "role": "reviewer", "token": TOKENS["ana"]}, {"name": "ben", "token": TOKENS["ben"]}]
         )
     )
-    env = {"CANOPY_AUTH_TOKENS_FILE": str(tokens), "CANOPY_CONFIG_POLL_INTERVAL": "0.05"}
+    env = {"CANOPY_AUTH_TOKENS_FILE": str(tokens), "CANOPY_CONFIG_POLL_INTERVAL_SECONDS": "0.05"}
     async with running_server(folder, values(model_server, auth={"mode": "token"}), env=env) as server:
         yield server, tokens
 

@@ -82,7 +82,7 @@ def test_values_that_are_shown_are_taken(each_helm: Helm, block: str, tmp_path: 
 def decided(wins_a: int, wins_b: int, n_max: int, section: str) -> tuple[str, str | None]:
     """The decision on so many votes, and what it says to write."""
     prompts: dict[str, Any] = {"prompt_id": "a", "prompt_text": "Long: 1\n2", "prompt_b_id": "b", "prompt_b_text": "#B"}
-    rule = DecisionRule(alpha=0.05, prior=10, delta=0.05, n_max=n_max)
+    rule = DecisionRule(alpha=0.05, prior_strength=10, equivalence_margin=0.05, max_decisive_votes=n_max)
     experiment = Experiment("exp", 0, **prompts, model="llama32", temperature=0.9, max_tokens=10, rule=rule)
     ballots = [FirstBallot("cmp", 0, "a", "prompt")] * wins_a + [FirstBallot("cmp", 0, "b", "prompt_b")] * wins_b
     report = report_on(experiment, BallotCounts(len(ballots), wins_a, wins_b, 0, 0, 0), ballots, section)

@@ -107,7 +107,7 @@ def test_the_embedded_model_gets_what_suits_it_unless_somebody_has_set_it(each_h
 
 
 @pytest.mark.parametrize(
-    "number", ["ab_testing.alpha=0.000001", "ab_testing.delta=0.00000001", "summarize.max_tokens=1000000"]
+    "number", ["ab_testing.alpha=0.000001", "ab_testing.equivalence_margin=0.00000001", "summarize.max_tokens=1000000"]
 )
 def test_no_number_becomes_a_text(each_helm: Helm, number: str, tmp_path: Path) -> None:
     path, _, value = number.partition("=")

@@ -96,7 +96,7 @@ def test_the_probes_ask_what_they_are_for(objects: Objects) -> None:
 def test_kubernetes_waits_longer_for_the_end_than_the_server_takes(objects: Objects) -> None:
     spec = find(objects, "Deployment")["spec"]["template"]["spec"]
     told = environment(objects)
-    drained = float(told["CANOPY_DRAIN_DELAY"]) + float(told["CANOPY_GRACE_PERIOD"])
+    drained = float(told["CANOPY_DRAIN_DELAY_SECONDS"]) + float(told["CANOPY_GRACE_PERIOD_SECONDS"])
     assert drained + 10 <= spec["terminationGracePeriodSeconds"] <= drained + 20
     assert "lifecycle" not in container(objects)  # the server drains itself
 
@@ -105,15 +105,15 @@ def test_the_grace_period_is_longer_than_the_longest_stream(helm: Helm) -> None:
     """The queue, the first token, and then `max_tokens` at the slowest pace that people still read along with."""
     told = environment(helm.render("--values", MINIMAL))
     settings: dict[str, Any] = {name: field.default for name, field in Settings.model_fields.items()}
-    longest = settings["queue_timeout"] + settings["model_first_token_timeout"] + 4096 / 25
-    assert float(told["CANOPY_GRACE_PERIOD"]) > longest
+    longest = settings["queue_timeout_seconds"] + settings["model_first_token_timeout_seconds"] + 4096 / 25
+    assert float(told["CANOPY_GRACE_PERIOD_SECONDS"]) > longest
 
 
 def test_every_setting_reaches_the_process_as_it_was_written(helm: Helm) -> None:
     told = environment(helm.render("--values", ON))
     expected = {
         "CANOPY_LOG_LEVEL": "debug",
-        "CANOPY_DRAIN_DELAY": "7.5",
+        "CANOPY_DRAIN_DELAY_SECONDS": "7.5",
         "CANOPY_MAX_PROMPT_CHARS": "1000000",
         "CANOPY_HOST": "0.0.0.0",  # noqa: S104 - inside a pod
         "CANOPY_PORT": "8000",

@@ -28,6 +28,7 @@ def test_the_readme_is_up_to_date() -> None:
 def test_the_defaults_that_the_templates_compare_with_are_up_to_date() -> None:
     assert (CHART / "files/summarize.json").read_text() == chart.summarize(), "`make chart` makes it anew"
     assert (CHART / "files/defaults.json").read_text() == chart.defaults(), "`make chart` makes it anew"
+    assert (CHART / "files/former-names.json").read_text() == chart.former_names(), "`make chart` makes it anew"
 
 
 def test_every_template_begins_with_the_defaults() -> None:
@@ -55,7 +56,7 @@ def test_the_schema_says_what_a_key_means() -> None:
     properties = json.loads((CHART / "values.schema.json").read_text())["properties"]
     assert properties["store"]["properties"]["engine"]["description"].startswith("`sqlite`: a file on a volume")
     assert properties["summarize"]["properties"]["temperature"]["description"].startswith("Sampling temperature.")
-    assert "drain delay" in properties["settings"]["properties"]["grace_period"]["description"]
+    assert "drain delay" in properties["settings"]["properties"]["grace_period_seconds"]["description"]
     assert properties["replicas"]["description"].startswith("Pods, where nothing scales them.")
 
 

@@ -38,7 +38,7 @@ SUITE = "name: x\nendpoint: /summarize\nscoring_params: {length: null}\ntests:\n
 # What each command is given so that it does its work and ends with status 0, by the names of its parameters.
 ARGUMENTS: dict[str, dict[str, str]] = {
     "ab report": {},
-    "ab simulate": {"runs": "1", "n_max": "50"},
+    "ab simulate": {"runs": "1", "max_decisive_votes": "50"},
     "check-values": {"file": "values.yaml"},
     "erase": {"user_id": "nobody"},
     "evals gate": {"results": "results.json", "show": "pass_rate"},

@@ -153,7 +153,7 @@ async def test_a_judge_that_there_is_not_is_said(place: Place) -> None:
 async def test_the_embedded_model_judges(place: Place) -> None:
     """A model this small is no judge to trust; what counts is that whatever it says ends as a label or as an error."""
     await responses(place.store, 1)
-    _, out, _ = await place.run("--json", "--budget=1", values={"judges": [JUDGE]}, CANOPY_JUDGE_TIMEOUT="40")
+    _, out, _ = await place.run("--json", "--budget=1", values={"judges": [JUDGE]}, CANOPY_JUDGE_TIMEOUT_SECONDS="40")
     line, last = [json.loads(line) for line in out.splitlines()]
     assert line["judge_model"] == "smollm2-135m-instruct"
     assert line["event"] == "judgement_recorded" or line["code"] in {"answer_unusable", "model_timeout"}

@@ -11,7 +11,8 @@ from canopy.cli.terminal import say
 from canopy.cli.text_charts import Axis
 from canopy.config.values import AbTestingValues
 
-QUICK = ("--runs", "60", "--n-max", "400")
+RULE = ("alpha", "prior_strength", "equivalence_margin", "max_decisive_votes")
+QUICK = ("--runs", "60", "--max-decisive-votes", "400")
 
 
 def simulated(*arguments: str) -> Result:
@@ -21,12 +22,12 @@ def simulated(*arguments: str) -> Result:
 def test_it_explains_itself() -> None:
     result = simulated("--help")
     assert result.exit_code == 0
-    assert "canopy ab simulate --p 0.53 --ties 0.4" in result.stdout
+    assert "canopy ab simulate --win-rate 0.53 --tie-rate 0.4" in result.stdout
     assert "simulate" in CliRunner().invoke(main, ["ab", "--help"]).stdout
 
 
 def test_it_shows_a_run_its_end_and_the_mistakes_of_both_tests() -> None:
-    result = simulated("--p", "0.7", *QUICK)
+    result = simulated("--win-rate", "0.7", *QUICK)
     assert result.exit_code == 0
     assert "One typical experiment: people who take a side prefer Prompt B in 70 %" in result.stdout
     assert "Prompt B is better: people preferred it in" in result.stdout
@@ -36,20 +37,20 @@ def test_it_shows_a_run_its_end_and_the_mistakes_of_both_tests() -> None:
 
 @pytest.mark.parametrize("p", ["0", "0.5", "0.53", "1"])
 def test_it_fits_a_terminal_of_80_columns_without_colours_where_there_is_none(p: str) -> None:
-    result = simulated("--p", p, *QUICK)
+    result = simulated("--win-rate", p, *QUICK)
     assert max(len(line) for line in result.stdout.splitlines()) <= 80
     assert "\x1b" not in result.stdout
     assert result.stderr == ""
 
 
 def test_one_vote_is_enough_for_a_picture() -> None:
-    result = simulated("--n-max", "1", "--runs", "1")
+    result = simulated("--max-decisive-votes", "1", "--runs", "1")
     assert result.exit_code == 0
     assert "inconclusive" in result.stdout
 
 
 def test_json_has_the_numbers() -> None:
-    got = json.loads(simulated("--p", "0.7", "--json", *QUICK).stdout)
+    got = json.loads(simulated("--win-rate", "0.7", "--json", *QUICK).stdout)
     assert (got["p"], got["ties"], got["n_max"], got["runs"]) == (0.7, 0.2, 400, 60)
     assert got["decisions"]["promote_b"] > 0.8
     assert got["votes"]["p10"] <= got["votes"]["median"] <= got["votes"]["p90"]
@@ -65,23 +66,40 @@ def test_the_same_seed_prints_the_same() -> None:
 def test_the_defaults_are_the_values_files() -> None:
     defaults = {option.name: option.default for option in simulate.params}
     values = AbTestingValues()
-    assert {name: defaults[name] for name in ("alpha", "prior", "delta", "n_max")} == {
-        "alpha": values.alpha,
-        "prior": values.prior,
-        "delta": values.delta,
-        "n_max": values.n_max,
-    }
+    assert {name: defaults[name] for name in RULE} == {name: getattr(values, name) for name in RULE}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "value", "another"),
+    [
+        ("--p", "--win-rate", "0.7", "0.8"),
+        ("--ties", "--tie-rate", "0.1", "0.3"),
+        ("--prior", "--prior-strength", "50", "60"),
+        ("--delta", "--equivalence-margin", "0.1", "0.2"),
+        ("--n-max", "--max-decisive-votes", "300", "9"),
+    ],
+)
+def test_a_former_name_of_an_option_works_and_says_so(old: str, new: str, value: str, another: str) -> None:
+    runs = ("--runs", "20", "--json")
+    former, own = simulated(old, value, *runs), simulated(new, value, *runs)
+    assert (former.exit_code, former.stdout) == (0, own.stdout)
+    assert former.stdout != simulated(*runs).stdout
+    assert (former.stderr, own.stderr) == (f"{old} is deprecated: it is {new} now.\n", "")
+    both = simulated(old, value, new, another)
+    assert both.exit_code == 2
+    assert f"{old} and {new} are two names of one option. Keep one of them." in both.stderr
+    assert simulated("--help").stdout.count(f" {old} ") == 0
 
 
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        (("--p", "60"), "60.0 is not in the range 0<=x<=1"),
-        (("--p", "nan"), "Give a number"),
-        (("--ties", "1"), "is not in the range"),
-        (("--delta", "0.5"), "is not in the range"),
+        (("--win-rate", "60"), "60.0 is not in the range 0<=x<=1"),
+        (("--win-rate", "nan"), "Give a number"),
+        (("--tie-rate", "1"), "is not in the range"),
+        (("--equivalence-margin", "0.5"), "is not in the range"),
         (("--runs", "0"), "is not in the range"),
-        (("--n-max", "many"), "'many' is not a valid integer"),
+        (("--max-decisive-votes", "many"), "'many' is not a valid integer"),
     ],
 )
 def test_a_wrong_value_is_said_in_a_sentence(wrong: tuple[str, str], said: str) -> None:

@@ -17,7 +17,7 @@ from tests.support.backend_server import Answer, FakeBackend
 from tests.support.model_scripts import Script
 from tests.support.model_server import FakeModelServer
 
-SETTINGS = Settings(model_retries=0, model_first_token_timeout=5)
+SETTINGS = Settings(model_retries=0, model_first_token_timeout_seconds=5)
 JUDGE = {
     "judge_model": "grader",
     "prompt_template": "judge_prompt.txt",

@@ -16,12 +16,12 @@ from tests.support.server import Server, running_server
 
 # Short enough for tests, and each of its own length, so that a sentence tells which one ended a wait.
 ENVIRONMENT = {
-    "CANOPY_MODEL_FIRST_TOKEN_TIMEOUT": "1",
-    "CANOPY_MODEL_TOKEN_TIMEOUT": "0.7",
+    "CANOPY_MODEL_FIRST_TOKEN_TIMEOUT_SECONDS": "1",
+    "CANOPY_MODEL_TOKEN_TIMEOUT_SECONDS": "0.7",
     "CANOPY_MODEL_RETRIES": "0",
-    "CANOPY_KEEPALIVE_INTERVAL": "0.6",
-    "CANOPY_CONFIG_POLL_INTERVAL": "0.05",
-    "CANOPY_BODY_TIMEOUT": "1",
+    "CANOPY_KEEPALIVE_INTERVAL_SECONDS": "0.6",
+    "CANOPY_CONFIG_POLL_INTERVAL_SECONDS": "0.05",
+    "CANOPY_BODY_TIMEOUT_SECONDS": "1",
 }
 
 

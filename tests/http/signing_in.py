@@ -51,7 +51,7 @@ async def guarded_server(
     tokens.write_text(yaml.safe_dump(ENTRIES))
     both = {"summarize": {"prompt_b": "Be brief:"}, "ab_testing": {"enabled": True}}
     config = values(model, auth=AUTH[mode], **both | changes)
-    own = {"CANOPY_AUTH_TOKENS_FILE": str(tokens), "CANOPY_KEEPALIVE_INTERVAL": "15"}
+    own = {"CANOPY_AUTH_TOKENS_FILE": str(tokens), "CANOPY_KEEPALIVE_INTERVAL_SECONDS": "15"}
     environment = ENVIRONMENT | own | secret_file(folder) | dict(env or {})
     async with running_server(folder, config, env=environment) as server:
         yield server, tokens

@@ -112,7 +112,7 @@ async def test_an_unknown_comparison_and_somebody_elses_are_refused(client: http
 
 
 async def test_a_comparison_expires(model: FakeModelServer, tmp_path_factory: pytest.TempPathFactory) -> None:
-    env = {**ENVIRONMENT, "CANOPY_COMPARISON_LIFETIME": "0.05"}
+    env = {**ENVIRONMENT, "CANOPY_BALLOT_WINDOW_SECONDS": "0.05"}
     async with (
         running_server(tmp_path_factory.mktemp("late"), ab_values(model), env=env) as server,
         httpx.AsyncClient(base_url=server.url, timeout=20) as client,

@@ -32,7 +32,7 @@ async def test_a_wrong_setting_ends_the_process_with_the_sentence(tmp_path_facto
 async def test_values_are_live_within_a_second_without_dropping_a_stream_and_wrong_ones_are_not(
     model: FakeModelServer, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    environment = {name: value for name, value in ENVIRONMENT.items() if name != "CANOPY_CONFIG_POLL_INTERVAL"}
+    environment = {name: value for name, value in ENVIRONMENT.items() if name != "CANOPY_CONFIG_POLL_INTERVAL_SECONDS"}
     await drain(model)
     model.scripts["llama32"] = Script(rate=20, count=60)
     model.scripts["other"] = Script(tokens=("new",))
@@ -122,3 +122,24 @@ async def test_another_model_server_takes_over_and_streams_of_the_former_go_on(
         assert fresh.json()["response"] == "the other"
         *deltas, done, _ = events((await former).text)
         assert (len(deltas), done["type"]) == (40, "done")
+
+
+async def test_former_names_work_and_are_logged_once(
+    model: FakeModelServer, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    environment = ENVIRONMENT | {"CANOPY_GRACE_PERIOD_SECONDS": "7"}
+    given = values(model, ab_testing={"enabled": True, "prior": 20})
+    async with running_server(tmp_path_factory.mktemp("former"), given, env=environment) as server:
+        await server.event("canopy_started")
+        at_start = [
+            ("CANOPY_GRACE_PERIOD_SECONDS", "CANOPY_GRACE_PERIOD_SECONDS"),
+            ("ab_testing.prior_strength", "ab_testing.prior_strength"),
+        ]
+        told = await server.event("deprecated_name", len(at_start))
+        assert [(it["former"], it["current"], it["level"]) for it in told] == [
+            (*names, "warning") for names in at_start
+        ]
+        server.write_values(values(model, ab_testing={"enabled": True, "prior": 30, "n_max": 9}))
+        assert (await server.event("deprecated_name", 3))[-1]["former"] == "ab_testing.max_decisive_votes"
+        await server.event("config_reloaded")
+        assert len(server.events("deprecated_name")) == 3

@@ -136,7 +136,7 @@ async def test_the_mode_changes_while_the_server_runs_and_one_that_cannot_work_n
 ) -> None:
     folder = tmp_path_factory.mktemp("mode")
     everywhere = {"CANOPY_HOST": "0.0.0.0"}  # noqa: S104 - what is tested
-    environment = {"CANOPY_CONFIG_POLL_INTERVAL": "0.05"} | everywhere | secret_file(folder)
+    environment = {"CANOPY_CONFIG_POLL_INTERVAL_SECONDS": "0.05"} | everywhere | secret_file(folder)
     async with (
         running_server(folder, values(model, auth=AUTH["open"]), env=environment) as server,
         httpx.AsyncClient(base_url=server.url.replace("0.0.0.0", "127.0.0.1")) as client,  # noqa: S104 - as above
@@ -198,7 +198,9 @@ async def test_with_everything_open_addresses_are_limited_only_where_that_is_wan
     rates = {"read": "2/day"}
     folder = tmp_path_factory.mktemp("open")
     async with (
-        running_server(folder, values(model, rate_limits=rates), env={"CANOPY_CONFIG_POLL_INTERVAL": "0.05"}) as server,
+        running_server(
+            folder, values(model, rate_limits=rates), env={"CANOPY_CONFIG_POLL_INTERVAL_SECONDS": "0.05"}
+        ) as server,
         httpx.AsyncClient(base_url=server.url) as client,
     ):
         assert [(await client.get("/")).status_code for _ in range(3)] == [200, 200, 200]

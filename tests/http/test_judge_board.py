@@ -27,7 +27,7 @@ async def board(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[http
     await opinions(store, judges_of(Values.model_validate(VALUES), lambda name: name))
     await store.close()
     async with (
-        running_server(folder, VALUES, env={"CANOPY_JUDGE_AGREEMENT_INTERVAL": "0.1"}) as server,
+        running_server(folder, VALUES, env={"CANOPY_JUDGE_AGREEMENT_INTERVAL_SECONDS": "0.1"}) as server,
         httpx.AsyncClient(base_url=server.url, timeout=20) as client,
     ):
         yield client

@@ -135,7 +135,7 @@ async def test_a_model_server_that_refuses_connections_is_a_503(
         url = gone.url
     refused = values(model, LLAMA_STACK_URL=url)
     # The first call of a process loads the client library, which takes longer than the other tests' keep-alive.
-    env = {**ENVIRONMENT, "CANOPY_KEEPALIVE_INTERVAL": "15"}
+    env = {**ENVIRONMENT, "CANOPY_KEEPALIVE_INTERVAL_SECONDS": "15"}
     async with (
         running_server(tmp_path_factory.mktemp("refused"), refused, env=env) as server,
         httpx.AsyncClient(base_url=server.url) as client,

@@ -135,7 +135,7 @@ async def comparing(folder: Path, model: FakeModelServer) -> AsyncGenerator[tupl
     prompts = {"prompt": "First:", "prompt_b": "Second:"}
     config = values(model, summarize=prompts, ab_testing={"enabled": True})
     async with (
-        running_server(folder, config, env=ENVIRONMENT | {"CANOPY_KEEPALIVE_INTERVAL": "15"}) as server,
+        running_server(folder, config, env=ENVIRONMENT | {"CANOPY_KEEPALIVE_INTERVAL_SECONDS": "15"}) as server,
         httpx.AsyncClient(base_url=server.url, timeout=20) as client,
     ):
         yield server, client
@@ -253,7 +253,7 @@ async def test_what_a_server_refuses_is_left_out_and_recorded(model: FakeModelSe
 async def test_a_closed_port_is_told_with_what_to_change(model: FakeModelServer, tmp_path: Path) -> None:
     async with FakeModelServer() as gone:
         url = gone.url
-    env = ENVIRONMENT | {"CANOPY_KEEPALIVE_INTERVAL": "15"}
+    env = ENVIRONMENT | {"CANOPY_KEEPALIVE_INTERVAL_SECONDS": "15"}
     async with (
         running_server(tmp_path, values(model, LLAMA_STACK_URL=url), env=env) as server,
         httpx.AsyncClient(base_url=server.url, timeout=20) as client,

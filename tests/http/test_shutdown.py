@@ -26,7 +26,7 @@ async def test_open_streams_finish_votes_are_kept_and_the_exit_status_is_0(
 ) -> None:
     folder = tmp_path_factory.mktemp("sigterm")
     model.scripts["llama32"] = Script(rate=20, count=40)
-    env = {**ENVIRONMENT, "CANOPY_DRAIN_DELAY": "1"}
+    env = {**ENVIRONMENT, "CANOPY_DRAIN_DELAY_SECONDS": "1"}
     vote = {"input_text": "a text", "response_text": "a summary", "rating": "thumbs_down"}
     async with running_server(folder, values(model), env=env) as server:
         async with httpx.AsyncClient(base_url=server.url, timeout=20) as client:
@@ -61,7 +61,7 @@ async def test_a_stream_longer_than_the_grace_period_ends_with_an_error_event(
     model: FakeModelServer, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     model.scripts["llama32"] = Script(rate=20, count=10_000)
-    env = {**ENVIRONMENT, "CANOPY_GRACE_PERIOD": "1"}
+    env = {**ENVIRONMENT, "CANOPY_GRACE_PERIOD_SECONDS": "1"}
     async with running_server(tmp_path_factory.mktemp("grace"), values(model), env=env) as server:
         async with httpx.AsyncClient(base_url=server.url, timeout=20) as client:
             stream = asyncio.create_task(client.post("/summarize", json={"prompt": "Text."}))

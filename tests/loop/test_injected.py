@@ -15,7 +15,7 @@ from tests.support.model_server import FakeModelServer
 from tests.support.postgres import PostgresServer
 from tests.support.server import running_server
 
-CONFIG_POLL = {"CANOPY_CONFIG_POLL_INTERVAL": "0.05"}
+CONFIG_POLL = {"CANOPY_CONFIG_POLL_INTERVAL_SECONDS": "0.05"}
 DISABLED = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
 
 

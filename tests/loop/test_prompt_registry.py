@@ -13,7 +13,7 @@ from tests.support.model_server import FakeModelServer
 from tests.support.server import Server, running_server
 
 OWN = "The values' own prompt."
-ENV = {"CANOPY_PROMPT_REFRESH_INTERVAL": "0.1", "CANOPY_CONFIG_POLL_INTERVAL": "0.05"}
+ENV = {"CANOPY_PROMPT_REFRESH_INTERVAL_SECONDS": "0.1", "CANOPY_CONFIG_POLL_INTERVAL_SECONDS": "0.05"}
 
 
 @pytest.fixture

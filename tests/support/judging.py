@@ -65,7 +65,7 @@ async def judged(
     spending, tally = Budget(budget), JudgeRunTally()
     try:
         definitions = judges_of(Values.model_validate({"judges": list(judges or (JUDGE,))}), inference.model_name)
-        judging = Judging(store, inference, Traces(), tally.add, settings.judge_timeout)
+        judging = Judging(store, inference, Traces(), tally.add, settings.judge_timeout_seconds)
         since = time.time_ns() // 1000 - 3_600_000_000
         run = JudgeRun(store, judging, definitions, spending, since=since, sample=sample, concurrency=concurrency)
         ended = await run()

@@ -11,15 +11,15 @@ from canopy.experiments.decision import decide, more_votes, percent, status
 from canopy.experiments.simulation import boundaries
 from canopy.stats.sequential import DecisionRule
 
-DEFAULT = DecisionRule(alpha=0.05, prior=10, delta=0.05, n_max=2000)
+DEFAULT = DecisionRule(alpha=0.05, prior_strength=10, equivalence_margin=0.05, max_decisive_votes=2000)
 CLAIMS = {"promote_b", "keep_a", "equivalent"}
 
 rules = st.builds(
     DecisionRule,
     alpha=st.sampled_from([0.01, 0.05, 0.3]),
-    prior=st.sampled_from([1, 10, 50]),
-    delta=st.sampled_from([0.02, 0.05, 0.2]),
-    n_max=st.sampled_from([20, 300, 2000]),
+    prior_strength=st.sampled_from([1, 10, 50]),
+    equivalence_margin=st.sampled_from([0.02, 0.05, 0.2]),
+    max_decisive_votes=st.sampled_from([20, 300, 2000]),
 )
 counts = st.integers(0, 400)
 
@@ -42,9 +42,9 @@ def test_counts_lead_to_a_decision(wins_a: int, wins_b: int, expected: str) -> N
 
 
 def test_a_winner_at_the_last_vote_is_still_a_winner() -> None:
-    assert status(90, 140, DEFAULT._replace(n_max=230)) == "promote_b"
-    assert status(110, 120, DEFAULT._replace(n_max=230)) == "inconclusive"
-    assert status(109, 120, DEFAULT._replace(n_max=230)) == "collecting"
+    assert status(90, 140, DEFAULT._replace(max_decisive_votes=230)) == "promote_b"
+    assert status(110, 120, DEFAULT._replace(max_decisive_votes=230)) == "inconclusive"
+    assert status(109, 120, DEFAULT._replace(max_decisive_votes=230)) == "collecting"
 
 
 @given(counts, counts, rules)
@@ -67,7 +67,7 @@ def test_the_interval_agrees_with_the_decision(wins_a: int, wins_b: int, rule: D
         assert decision.evidence.e_a >= decision.needed
     else:
         assert max(decision.evidence.e_a, decision.evidence.e_b) < decision.needed
-        inside = low >= 0.5 - rule.delta and high <= 0.5 + rule.delta
+        inside = low >= 0.5 - rule.equivalence_margin and high <= 0.5 + rule.equivalence_margin
         assert inside == (decision.status == "equivalent")
 
 
@@ -85,8 +85,8 @@ def test_a_decision_is_plain_json_and_says_everything(wins_a: int, wins_b: int, 
 def test_whatever_the_truth_is_a_wrong_decision_ever_shows_with_probability_alpha_at_most(p: float) -> None:
     """Exactly, by the probabilities of all ways through 500 looks; a way ends where it first claims what isn't so."""
     true = {"promote_b"} if p > 0.5 else {"keep_a"} if p < 0.5 else set()
-    rule = DEFAULT._replace(delta=0.1, prior=20)  # makes all three claims within these votes
-    if abs(p - 0.5) < rule.delta:
+    rule = DEFAULT._replace(equivalence_margin=0.1, prior_strength=20)  # makes all three claims within these votes
+    if abs(p - 0.5) < rule.equivalence_margin:
         true.add("equivalent")
     ways, wrong = {0: 1.0}, 0.0
     for n in range(1, 501):
@@ -118,7 +118,7 @@ def test_the_estimate_is_cautious_and_of_the_right_size(wins_a: int, wins_b: int
     taken = []
     for seed in range(300):
         draw, n, b = Random(seed), wins_a + wins_b, wins_b
-        while n < DEFAULT.n_max and max(b, n - b) < limits.better[n] and min(b, n - b) < limits.level[n]:
+        while n < DEFAULT.max_decisive_votes and max(b, n - b) < limits.better[n] and min(b, n - b) < limits.level[n]:
             n, b = n + 1, b + (draw.random() < wins_b / (wins_a + wins_b))
         taken.append(n - wins_a - wins_b)
     assert 0.5 < sum(votes <= estimate for votes in taken) / len(taken) < 0.8

@@ -39,7 +39,7 @@ def an_experiment(number: int = 1, **fields: Any) -> Experiment:
         "model": "llama32",
         "temperature": 0.9,
         "max_tokens": 4096,
-        "rule": DecisionRule(alpha=0.05, prior=10, delta=0.05, n_max=2000),
+        "rule": DecisionRule(alpha=0.05, prior_strength=10, equivalence_margin=0.05, max_decisive_votes=2000),
     }
     return Experiment(**defaults | fields)
 

@@ -15,12 +15,12 @@ from canopy.experiments.simulation import (
 )
 from canopy.stats.sequential import DecisionRule
 
-RULE = DecisionRule(alpha=0.1, prior=5, delta=0.15, n_max=150)
+RULE = DecisionRule(alpha=0.1, prior_strength=5, equivalence_margin=0.15, max_decisive_votes=150)
 
 
 def test_the_boundaries_are_the_rule() -> None:
     limits = boundaries(RULE)
-    for n in range(1, RULE.n_max + 1):
+    for n in range(1, RULE.max_decisive_votes + 1):
         for wins_b in range(n + 1):
             leader = max(wins_b, n - wins_b)
             if leader >= limits.better[n]:
@@ -28,7 +28,7 @@ def test_the_boundaries_are_the_rule() -> None:
             elif n - leader >= limits.level[n]:
                 expected = "equivalent"
             else:
-                expected = "inconclusive" if n == RULE.n_max else "collecting"
+                expected = "inconclusive" if n == RULE.max_decisive_votes else "collecting"
             assert status(n - wins_b, wins_b, RULE) == expected
 
 

@@ -159,7 +159,7 @@ async def read_body(request: Request, settings: Settings) -> bytes:
     size = 0
     more = True
     try:
-        async with asyncio.timeout(settings.body_timeout):
+        async with asyncio.timeout(settings.body_timeout_seconds):
             while more:
                 message = await request.receive()
                 if message["type"] == "http.disconnect":
@@ -170,7 +170,9 @@ async def read_body(request: Request, settings: Settings) -> bytes:
                     raise BodyTooLarge(f"The request is larger than the limit of {limit:,} bytes.")
                 more = message.get("more_body", False)
     except TimeoutError as error:
-        raise BodyTimeout(f"The request's body did not arrive within {settings.body_timeout:g} seconds.") from error
+        raise BodyTimeout(
+            f"The request's body did not arrive within {settings.body_timeout_seconds:g} seconds."
+        ) from error
     return b"".join(chunks)
 
 

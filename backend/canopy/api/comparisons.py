@@ -79,8 +79,8 @@ async def compare(parts: AppContext, request: Request) -> Response:
         return json_response(outcome, 200 if outcome else CLIENT_GONE)
     return EventStream(
         _events(parts, request, items),
-        keepalive=settings.keepalive_interval,
-        unread_for=settings.model_token_timeout,
+        keepalive=settings.keepalive_interval_seconds,
+        unread_for=settings.model_token_timeout_seconds,
         on_error=lambda error: error_event(parts, request, error),
     )
 

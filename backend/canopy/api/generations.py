@@ -89,8 +89,8 @@ async def answer(
         return json_response(outcome, 200 if outcome else CLIENT_GONE)
     return EventStream(
         _events(parts, reply, with_deltas),
-        keepalive=parts.settings.keepalive_interval,
-        unread_for=parts.settings.model_token_timeout,
+        keepalive=parts.settings.keepalive_interval_seconds,
+        unread_for=parts.settings.model_token_timeout_seconds,
         on_error=lambda error: error_event(parts, request, error),
     )
 

@@ -3,9 +3,9 @@
 import os
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _HOLD_ADDRESSES = ("_URL", "_URI", "_DSN", "_PROXY", "_ENDPOINT")  # how the names of such variables end
@@ -37,6 +37,43 @@ def storage_address() -> str:
     """Where object storage is: the address that its library takes from the environment, or else Amazon's."""
     names = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
     return next(filter(None, map(os.environ.get, names)), "https://s3.amazonaws.com")
+
+
+# The names that settings had, with those they have. `CANOPY_GRACE_PERIOD_SECONDS` still means what it did.
+FORMER_SETTINGS = {
+    "drain_delay": "drain_delay_seconds",
+    "grace_period": "grace_period_seconds",
+    "model_connect_timeout": "model_connect_timeout_seconds",
+    "model_first_token_timeout": "model_first_token_timeout_seconds",
+    "model_token_timeout": "model_token_timeout_seconds",
+    "model_reply_timeout": "model_reply_timeout_seconds",
+    "queue_timeout": "queue_timeout_seconds",
+    "keepalive_interval": "keepalive_interval_seconds",
+    "head_timeout": "head_timeout_seconds",
+    "idle_timeout": "idle_timeout_seconds",
+    "body_timeout": "body_timeout_seconds",
+    "comparison_lifetime": "ballot_window_seconds",
+    "judge_timeout": "judge_timeout_seconds",
+    "judge_agreement_interval": "judge_agreement_interval_seconds",
+    "config_poll_interval": "config_poll_interval_seconds",
+    "scan_timeout": "scan_timeout_seconds",
+    "prompt_refresh_interval": "prompt_refresh_interval_seconds",
+}
+
+
+def deprecated_settings() -> list[tuple[str, str]]:
+    """Return the variables in the environment whose setting has another name now, each with that name."""
+    given = _variables()
+    return [(_variable(old), _variable(new)) for old, new in FORMER_SETTINGS.items() if _variable(old) in given]
+
+
+def _variable(setting: str) -> str:
+    return f"CANOPY_{setting.upper()}"
+
+
+def _variables() -> dict[str, str]:
+    """Canopy's own variables. Upper and lower case are alike, as they are for all settings."""
+    return {name.upper(): value for name, value in os.environ.items() if name.upper().startswith("CANOPY_")}
 
 
 class Settings(BaseSettings):
@@ -79,22 +116,26 @@ class Settings(BaseSettings):
     banner: bool | None = Field(
         None, description="Print a summary on standard error at the start. Unset: on a terminal only."
     )
-    drain_delay: float = Field(
+    drain_delay_seconds: float = Field(
         0, ge=0, description="Seconds between SIGTERM and the last accepted connection, so that routers notice."
     )
-    grace_period: float = Field(60, gt=0, description="Seconds that open streams get to finish after the drain delay.")
-    model_connect_timeout: float = Field(5, gt=0, description="Seconds to connect to the model server.")
-    model_first_token_timeout: float = Field(60, gt=0, description="Seconds to the model's first token.")
-    model_token_timeout: float = Field(30, gt=0, description="Seconds of silence between two tokens.")
-    model_reply_timeout: float = Field(3600, gt=0, description="Seconds to the end of the model's reply.")
+    grace_period_seconds: float = Field(
+        60, gt=0, description="Seconds that open streams get to finish after the drain delay."
+    )
+    model_connect_timeout_seconds: float = Field(5, gt=0, description="Seconds to connect to the model server.")
+    model_first_token_timeout_seconds: float = Field(60, gt=0, description="Seconds to the model's first token.")
+    model_token_timeout_seconds: float = Field(30, gt=0, description="Seconds of silence between two tokens.")
+    model_reply_timeout_seconds: float = Field(3600, gt=0, description="Seconds to the end of the model's reply.")
     model_retries: int = Field(2, ge=0, description="Retries of a model call, only before its first token.")
     max_generations: int = Field(256, ge=1, description="Generations at once.")
     max_generations_per_user: int | None = Field(
         None, ge=1, description="Generations of one user at once. Unset: a quarter of all, but at least 2."
     )
     max_queued_generations: int = Field(64, ge=0, description="Generations waiting for their turn; beyond it 503.")
-    queue_timeout: float = Field(10, gt=0, description="Seconds that a generation waits for its turn; then 503.")
-    keepalive_interval: float = Field(
+    queue_timeout_seconds: float = Field(
+        10, gt=0, description="Seconds that a generation waits for its turn; then 503."
+    )
+    keepalive_interval_seconds: float = Field(
         15, gt=0, description="Seconds of quiet after which a stream gets a comment line."
     )
     max_connections: int = Field(
@@ -103,12 +144,12 @@ class Settings(BaseSettings):
     max_head_bytes: int = Field(
         65_536, ge=1024, description="Largest request line and headers, in bytes together; beyond it 431."
     )
-    head_timeout: float = Field(
+    head_timeout_seconds: float = Field(
         10,
         gt=0,
         description="Seconds in which a request's head must have arrived, from the connection or its first byte.",
     )
-    idle_timeout: int = Field(
+    idle_timeout_seconds: int = Field(
         60,
         ge=1,
         description="Seconds until an idle connection is closed, or one whose client takes nothing of its answer.",
@@ -119,23 +160,27 @@ class Settings(BaseSettings):
         description="Bytes of bodies and of unread answers together, of all clients; beyond it the slowest ends.",
     )
     max_body_bytes: int = Field(1_000_000, ge=1, description="Largest request body in bytes; beyond it 413.")
-    body_timeout: float = Field(30, gt=0, description="Seconds in which a request's body must have arrived.")
+    body_timeout_seconds: float = Field(30, gt=0, description="Seconds in which a request's body must have arrived.")
     max_prompt_chars: int = Field(
         100_000,
         ge=1,
         description="Longest text to summarize, to vote on or to expect, in characters; a conversation may hold two.",
     )
     max_comment_chars: int = Field(4_000, ge=0, description="Longest comment on a vote, in characters.")
-    comparison_lifetime: float = Field(
+    ballot_window_seconds: float = Field(
         86_400, gt=0, description="Seconds in which a comparison can be voted on, and the vote be changed."
     )
-    judge_timeout: float = Field(60, gt=0, description="Seconds that a judge's model may take for one question.")
-    judge_agreement_interval: float = Field(
+    judge_timeout_seconds: float = Field(
+        60, gt=0, description="Seconds that a judge's model may take for one question."
+    )
+    judge_agreement_interval_seconds: float = Field(
         300, gt=0, description="Seconds between two counts of how judges agree with people, for the metric."
     )
-    config_poll_interval: float = Field(0.25, gt=0, description="Seconds between two looks at the values file.")
+    config_poll_interval_seconds: float = Field(0.25, gt=0, description="Seconds between two looks at the values file.")
     retention_days: int = Field(0, ge=0, description="Days after which records are deleted; 0 keeps them.")
-    scan_timeout: float = Field(10, gt=0, description="Seconds that a search may take; 503 if it has no answer then.")
+    scan_timeout_seconds: float = Field(
+        10, gt=0, description="Seconds that a search may take; 503 if it has no answer then."
+    )
     span_events: bool | None = Field(
         None,
         description="Make votes, judgements and assignments events of spans as well as OpenTelemetry's log records. "
@@ -148,12 +193,27 @@ class Settings(BaseSettings):
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$",
         description="The workspace at MLflow, where it has any. Unset: what MLflow's own `MLFLOW_WORKSPACE` says.",
     )
-    prompt_refresh_interval: float = Field(
+    prompt_refresh_interval_seconds: float = Field(
         15, gt=0, description="Seconds between two looks at MLflow's prompt registry, where the values name a prompt."
     )
     evals_token: SecretStr | None = Field(
         None, description="Bearer token with which `canopy evals` asks the backend. Unset: it asks without."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_former_names(cls, given: Any) -> Any:
+        """Read what the environment has under former names. Refuse both names of a setting where they differ."""
+        variables = _variables()
+        for old, new in FORMER_SETTINGS.items():
+            if (value := variables.get(_variable(old))) is None:
+                continue
+            if variables.get(_variable(new), value) != value:
+                raise ValueError(
+                    f"{_variable(old)} and {_variable(new)} are two names of one setting. Keep one of them"
+                )
+            given.setdefault(new, value)
+        return given
 
     @field_validator("mlflow_workspace", mode="before")
     @classmethod

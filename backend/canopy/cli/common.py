@@ -10,11 +10,12 @@ from typing import Any
 
 import click
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from canopy.base.errors import CanopyError, ConfigError
-from canopy.base.settings import Settings, authorities, key_log, proxies
+from canopy.base.settings import Settings, authorities, deprecated_settings, key_log, proxies
 from canopy.cli.stdio import discard_output
-from canopy.cli.terminal import os_sentence, say_error, say_traceback
+from canopy.cli.terminal import os_sentence, say, say_error, say_traceback
 
 _UNITS = {"h": 3_600_000_000, "d": 86_400_000_000, "w": 604_800_000_000}  # microseconds
 
@@ -66,13 +67,28 @@ def check_surroundings() -> None:
         trust()
 
 
-def read_settings() -> Settings:
-    """Read the process settings. Raises ConfigError, which names the wrong ones."""
+def read_settings(*, logged: bool = False) -> Settings:
+    """Return the process settings. Raises ConfigError with the names of those that are wrong.
+
+    A setting under a former name is told of on standard error, unless the command is `logged`: then the log tells.
+    """
     try:
-        return Settings()
+        settings = Settings()
     except ValidationError as error:
-        findings = [f"CANOPY_{str(item['loc'][0]).upper()}: {item['msg']}." for item in error.errors()]
-        raise ConfigError(" ".join(findings)) from error
+        raise ConfigError(" ".join(map(_finding, error.errors()))) from error
+    for old, new in [] if logged else deprecated_settings():
+        say(deprecation(old, new), err=True)
+    return settings
+
+
+def _finding(item: ErrorDetails) -> str:
+    message = f"{item['msg'].removeprefix('Value error, ')}."
+    return f"CANOPY_{str(item['loc'][0]).upper()}: {message}" if item["loc"] else message
+
+
+def deprecation(old: str, new: str) -> str:
+    """Return the sentence on a name that still works."""
+    return f"{old} is deprecated: it is {new} now."
 
 
 def with_store[T](settings: Settings, work: Callable[[Any], Coroutine[Any, Any, T]]) -> T:

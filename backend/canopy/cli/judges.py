@@ -149,7 +149,9 @@ async def _run(
     store.outbox.on = values.mlflow.enabled
     await inference.start()
     try:
-        judging = Judging(store, inference, Traces(span_events=settings.span_events), tell, settings.judge_timeout)
+        judging = Judging(
+            store, inference, Traces(span_events=settings.span_events), tell, settings.judge_timeout_seconds
+        )
         return judges, await JudgeRun(store, judging, judges, budget, **options)()
     finally:
         await inference.close()

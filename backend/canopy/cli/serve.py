@@ -10,7 +10,7 @@ import click
 
 from canopy import __version__
 from canopy.base.errors import ConfigError
-from canopy.cli.common import read_settings, report_errors
+from canopy.cli.common import deprecation, read_settings, report_errors
 from canopy.cli.stdio import ignore_output_failures
 from canopy.cli.terminal import say, style
 
@@ -39,7 +39,7 @@ def serve() -> None:
     from canopy.server import serve as run
     from canopy.telemetry import Logs
 
-    settings = read_settings()
+    settings = read_settings(logged=True)
     ignore_output_failures()
     logs = Logs(settings.log_level)
     logs.capture()
@@ -110,5 +110,7 @@ def check_values(file: Path, against: Path | None, keys: tuple[str, ...]) -> Non
     say(f"{file} is fine{f' (revision {checked.revision})' * bool(checked.revision)}. {_WHOSE[checked.kind]}")
     if checked.not_for_the_chart:
         say(f"The chart would not take it as its values: {checked.not_for_the_chart}")
+    for old, new in checked.deprecated:
+        say(deprecation(f"`{old}`", f"`{new}`"))
     for flag in checked.flags.values():
         say(f"  {flag.name:<12} {'on ' if flag.on else 'off'}  {flag.reason}")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from canopy.cli.renamed import renamed_option
 from canopy.cli.terminal import say, say_json, style, with_progress
 
 if TYPE_CHECKING:
@@ -28,20 +29,20 @@ def _number(_context: click.Context, _parameter: click.Parameter, value: float) 
 
 
 @click.command()
-@click.option(
-    "--p",
+@renamed_option(
+    "--win-rate",
+    former="--p",
     type=click.FloatRange(0, 1),
     callback=_number,
     default=0.6,
-    show_default=True,
     help="How often people who take a side really prefer Prompt B: 0.6 is 60 %, 0.5 is no difference.",
 )
-@click.option(
-    "--ties",
+@renamed_option(
+    "--tie-rate",
+    former="--ties",
     type=click.FloatRange(0, 0.99),
     callback=_number,
     default=0.2,
-    show_default=True,
     help="Share of votes that take no side.",
 )
 @click.option(
@@ -52,27 +53,27 @@ def _number(_context: click.Context, _parameter: click.Parameter, value: float) 
     show_default=True,
     help="Accepted risk of a wrong decision, over a whole experiment.",
 )
-@click.option(
-    "--prior",
+@renamed_option(
+    "--prior-strength",
+    former="--prior",
     type=click.FloatRange(0.5, 10_000),
     callback=_number,
     default=10,
-    show_default=True,
     help="How close a race is expected: a = b of the Beta distribution behind the decision.",
 )
-@click.option(
-    "--delta",
+@renamed_option(
+    "--equivalence-margin",
+    former="--delta",
     type=click.FloatRange(0, 0.5, min_open=True, max_open=True),
     callback=_number,
     default=0.05,
-    show_default=True,
-    help="Win rates within ½ ± delta count as equally good.",
+    help="Win rates within ½ ± this margin count as equally good.",
 )
-@click.option(
-    "--n-max",
+@renamed_option(
+    "--max-decisive-votes",
+    former="--n-max",
     type=click.IntRange(1, 10_000),
     default=2000,
-    show_default=True,
     help="Decisive votes after which an experiment ends as inconclusive.",
 )
 @click.option(
@@ -87,12 +88,12 @@ def _number(_context: click.Context, _parameter: click.Parameter, value: float) 
 )
 @click.option("--json", "as_json", is_flag=True, help="The numbers instead of the pictures.")
 def simulate(
-    p: float,
-    ties: float,
+    win_rate: float,
+    tie_rate: float,
     alpha: float,
-    prior: float,
-    delta: float,
-    n_max: int,
+    prior_strength: float,
+    equivalence_margin: float,
+    max_decisive_votes: int,
     runs: int,
     seed: int,
     *,
@@ -107,21 +108,24 @@ def simulate(
 
     \b
     Examples:
-      canopy ab simulate                      a clear winner
-      canopy ab simulate --p 0.53 --ties 0.4  a close race
-      canopy ab simulate --p 0.5              no difference at all
-      canopy ab simulate --prior 100          when you expect a close race
+      canopy ab simulate                                 a clear winner
+      canopy ab simulate --win-rate 0.53 --tie-rate 0.4  a close race
+      canopy ab simulate --win-rate 0.5                  no difference at all
+      canopy ab simulate --prior-strength 100            when you expect a close race
     """
     from canopy.experiments.simulation import Voters, boundaries
     from canopy.experiments.simulation import simulate as simulated
     from canopy.stats.sequential import DecisionRule
 
-    rule, voters = DecisionRule(alpha, prior, delta, n_max), Voters(p, ties)
+    rule = DecisionRule(alpha, prior_strength, equivalence_margin, max_decisive_votes)
+    voters = Voters(win_rate, tie_rate)
     limits = boundaries(rule)
-    results = _watched(simulated(voters, limits, runs, seed), runs, f"Voters who prefer Prompt B at {p:g}")
+    results = _watched(simulated(voters, limits, runs, seed), runs, f"Voters who prefer Prompt B at {win_rate:g}")
     equal = voters._replace(p=0.5)
     null = (
-        results if p == equal.p else _watched(simulated(equal, limits, runs, seed), runs, "Voters without preference")
+        results
+        if win_rate == equal.p
+        else _watched(simulated(equal, limits, runs, seed), runs, "Voters without preference")
     )
     if as_json:
         say_json(_numbers(voters, rule, results, null, seed))
@@ -148,12 +152,13 @@ def _checkpoints(null: list["SimulatedRun"]) -> list[int]:
 def _numbers(
     voters: "Voters", rule: "DecisionRule", runs: list["SimulatedRun"], null: list["SimulatedRun"], seed: int
 ) -> dict[str, Any]:
+    from canopy.experiments.report import rule_payload
     from canopy.experiments.simulation import shares, winners_within
 
     fooled = [(votes, *winners_within(null, votes)) for votes in _checkpoints(null)]
     return {
         **voters._asdict(),
-        **rule._asdict(),
+        **rule_payload(rule),
         "runs": len(runs),
         "seed": seed,
         "decisions": shares(runs),
@@ -216,7 +221,7 @@ def _one_run(steps: list["SimulationStep"], voters: "Voters", rule: "DecisionRul
     looks = sorted({round(first * factor ** (row / (_LOOKS - 1))) for row in range(_LOOKS)})
     for n in looks:
         votes, wins_a, wins_b = steps[n - 1]
-        interval = confidence_sequence(wins_b, wins_a, prior=rule.prior, alpha=rule.alpha)
+        interval = confidence_sequence(wins_b, wins_a, prior=rule.prior_strength, alpha=rule.alpha)
         yield axis.row(f"{votes:,}", interval, wins_b / n, colour="green" if n == looks[-1] else "yellow")
     decision = decide(steps[-1].wins_a, steps[-1].wins_b, rule)
     yield paragraph(decision.sentence)

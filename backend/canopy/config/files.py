@@ -9,9 +9,11 @@ from canopy.config.argocd import values_in
 from canopy.config.chart.chart_contradictions import OF_THE_CHART
 from canopy.config.chart.chart_values import ChartValues
 from canopy.config.chart.defaults import over, tree
+from canopy.config.chart.former_keys import FORMER_KEYS, former_defaults
 from canopy.config.chart.sign_in_contradictions import with_headers_of_the_proxy
 from canopy.config.contradictions import OF_THE_SERVER, refuse
 from canopy.config.flags import FeatureFlag, decide
+from canopy.config.former_names import Renamed, under_own_names
 from canopy.config.loading import load_config, parsed, validated
 from canopy.config.values import Values
 
@@ -30,13 +32,14 @@ class Checked:
     flags: Mapping[str, FeatureFlag]
     revision: str = ""  # of a file of the server; Helm writes another from the chart's values
     not_for_the_chart: str = ""  # why the chart wouldn't take a file of the server
+    deprecated: tuple[Renamed, ...] = ()  # names in it that are others now
 
 
 def check(content: bytes) -> Checked:
     """Check a values file. Raises ConfigError with what is wrong."""
     document = parsed(content)
     if (held := values_in(document)) is not None:
-        return Checked("argocd", decide(chart_values(held)))
+        return _checked("argocd", held)
     missing = [key for key in _ARGO_CD if key not in document]
     if len(missing) < len(_ARGO_CD):
         if missing:
@@ -44,15 +47,24 @@ def check(content: bytes) -> Checked:
                 f"The file has keys of Argo CD's, but {' and '.join(missing)} is missing. The ApplicationSet needs "
                 f"{', '.join(_ARGO_CD)}."
             )
-        return Checked("gitops", decide(chart_values(document)))
+        return _checked("gitops", document)
     if document.keys() & (_keys(ChartValues) - _keys(Values) | {_HELMS}):
-        return Checked("chart", decide(chart_values(document)))
+        return _checked("chart", document)
     config = load_config(content)
     try:
         chart_values(document)
     except ConfigError as error:
-        return Checked("server", config.flags, config.revision, error.sentence)
-    return Checked("server", config.flags, config.revision)
+        return Checked("server", config.flags, config.revision, error.sentence, config.deprecated)
+    return Checked("server", config.flags, config.revision, deprecated=config.deprecated)
+
+
+def _checked(kind: Literal["chart", "gitops", "argocd"], document: Mapping[str, Any]) -> Checked:
+    _, deprecated = _under_own_names(document)
+    return Checked(kind, decide(chart_values(document)), deprecated=deprecated)
+
+
+def _under_own_names(document: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[Renamed, ...]]:
+    return under_own_names(document, FORMER_KEYS, former_defaults())
 
 
 def differing(content: bytes, other: bytes, keys: Iterable[str]) -> list[str]:
@@ -67,7 +79,7 @@ def _keys(model: type[Values]) -> set[str]:
 
 def chart_values(document: Mapping[str, Any]) -> ChartValues:
     """A file's keys over the chart's defaults, as the chart hands them on. Raises ConfigError."""
-    own = {key: value for key, value in document.items() if key != _HELMS}
+    own = {key: value for key, value in _under_own_names(document)[0].items() if key != _HELMS}
     if not isinstance(document.get(_HELMS, {}), Mapping | None):
         raise ConfigError(f"`{_HELMS}` must be a mapping of keys: Helm hands it on to charts within a chart.")
     values = with_headers_of_the_proxy(validated(ChartValues, over(tree(), own)))

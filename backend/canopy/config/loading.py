@@ -14,12 +14,14 @@ from canopy.base.errors import ConfigError, FeatureDisabled, NotFound
 from canopy.config.contradictions import OF_THE_SERVER, refuse
 from canopy.config.features import BUILT_IN, Feature, features_of
 from canopy.config.flags import FeatureFlag, decide
+from canopy.config.former_names import FORMER_VALUES, Renamed, under_own_names
 from canopy.config.registered_prompts import FeatureVariant, RegisteredPrompt
 from canopy.config.spelling import describing
-from canopy.config.values import Values
+from canopy.config.values import AbTestingValues, Values
 from canopy.text import yaml_loader
 from canopy.text.yaml_errors import findings_of, problem_of
 
+_DEFAULTS = {"ab_testing": AbTestingValues().model_dump()}
 _LARGEST = 256_000  # bytes; a ConfigMap may hold four times as much, no set of values needs it
 
 
@@ -31,6 +33,7 @@ class Config:
     revision: str
     registered: Mapping[FeatureVariant, RegisteredPrompt] = field(default_factory=dict)  # texts from the registry
     section: str = BUILT_IN  # the name under which the file has the built-in feature
+    deprecated: tuple[Renamed, ...] = ()  # names in the file that are others now
 
     @cached_property
     def flags(self) -> dict[str, FeatureFlag]:
@@ -58,11 +61,11 @@ class Config:
 
 def load_config(content: bytes) -> Config:
     """Check the bytes of a values file. Raises ConfigError with a sentence for each of the first findings."""
-    document = parsed(content)
+    document, deprecated = under_own_names(parsed(content), FORMER_VALUES, _DEFAULTS)
     values = validated(Values, document)
     refuse(values, OF_THE_SERVER)
     section = "summarization" if document.get("summarization") else BUILT_IN
-    return Config(values, hashlib.sha256(content).hexdigest()[:12], section=section)
+    return Config(values, hashlib.sha256(content).hexdigest()[:12], section=section, deprecated=deprecated)
 
 
 def content_of(path: Path) -> bytes:

@@ -100,21 +100,21 @@ class AbTestingValues(Section):
     alpha: float = Field(
         0.05, ge=1e-6, le=0.5, allow_inf_nan=False, description="Risk of a wrong decision, over a whole experiment."
     )
-    prior: float = Field(
+    prior_strength: float = Field(
         10,
         ge=0.5,
         le=10_000,
         allow_inf_nan=False,
         description="How close a race is expected: a = b of the Beta distribution behind the decision.",
     )
-    delta: float = Field(
+    equivalence_margin: float = Field(
         0.05,
         gt=0,
         lt=0.5,
         allow_inf_nan=False,
-        description="Win rates within ½ ± delta make two prompts equivalent.",
+        description="Win rates within ½ ± this margin make two prompts equivalent.",
     )
-    n_max: int = Field(
+    max_decisive_votes: int = Field(
         2000, ge=1, le=100_000, description="Decisive votes after which an experiment ends as inconclusive."
     )
 

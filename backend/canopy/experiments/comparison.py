@@ -231,7 +231,7 @@ def _experiment(config: Config, name: str, generation: Generation, created_at: i
         model=generation.model,
         temperature=feature.temperature,
         max_tokens=feature.max_tokens,
-        rule=DecisionRule(ab.alpha, ab.prior, ab.delta, ab.n_max),
+        rule=DecisionRule(ab.alpha, ab.prior_strength, ab.equivalence_margin, ab.max_decisive_votes),
     )
 
 

@@ -40,8 +40,8 @@ def decide(wins_a: int, wins_b: int, rule: DecisionRule) -> Decision:
     """Decide by the wins of Prompt A and Prompt B, counting each voter once."""
     n = wins_a + wins_b
     reached = status(wins_a, wins_b, rule)
-    interval = confidence_sequence(wins_b, wins_a, prior=rule.prior, alpha=rule.alpha)
-    found = evidence(wins_b, wins_a, rule.prior)
+    interval = confidence_sequence(wins_b, wins_a, prior=rule.prior_strength, alpha=rule.alpha)
+    found = evidence(wins_b, wins_a, rule.prior_strength)
     more = more_votes(wins_a, wins_b, rule) if reached == "collecting" else 0
     return Decision(
         status=reached,
@@ -59,15 +59,15 @@ def decide(wins_a: int, wins_b: int, rule: DecisionRule) -> Decision:
 def status(wins_a: float, wins_b: float, rule: DecisionRule) -> Status:
     """Return the decision's status alone. Counts may be fractional, which estimates need."""
     # E⁺ and E⁻ are 2 · E at most, so most looks need no more than E.
-    if log_mixture(0.5, wins_b, wins_a, rule.prior) >= -log(rule.alpha):
-        found = evidence(wins_b, wins_a, rule.prior)
+    if log_mixture(0.5, wins_b, wins_a, rule.prior_strength) >= -log(rule.alpha):
+        found = evidence(wins_b, wins_a, rule.prior_strength)
         if found.e_b >= _needed(rule):
             return "promote_b"
         if found.e_a >= _needed(rule):
             return "keep_a"
     if _equivalent(wins_a, wins_b, rule):
         return "equivalent"
-    return "inconclusive" if wins_a + wins_b >= rule.n_max else "collecting"
+    return "inconclusive" if wins_a + wins_b >= rule.max_decisive_votes else "collecting"
 
 
 def more_votes(wins_a: int, wins_b: int, rule: DecisionRule) -> int | None:
@@ -80,7 +80,7 @@ def more_votes(wins_a: int, wins_b: int, rule: DecisionRule) -> int | None:
     than ten decisive votes, or when `n_max` comes first.
     """
     n = wins_a + wins_b
-    if n < _FEWEST_FOR_ESTIMATE or n >= rule.n_max:
+    if n < _FEWEST_FOR_ESTIMATE or n >= rule.max_decisive_votes:
         return None
     trailing, leading = sorted((wins_a, wins_b))
 
@@ -91,7 +91,7 @@ def more_votes(wins_a: int, wins_b: int, rule: DecisionRule) -> int | None:
             trailing * scale - drift, leading * scale + drift, rule
         )
 
-    low, high = 0, rule.n_max - n
+    low, high = 0, rule.max_decisive_votes - n
     if not decided_after(high):
         return None
     while high - low > 1:
@@ -105,9 +105,11 @@ def _needed(rule: DecisionRule) -> float:
 
 
 def _equivalent(wins_a: float, wins_b: float, rule: DecisionRule) -> bool:
-    """Whether the confidence sequence lies within ½ ± delta: the observed rate does, and both ends are refuted."""
-    return abs(wins_a - wins_b) <= 2 * rule.delta * (wins_a + wins_b) and all(
-        log_mixture(end, wins_b, wins_a, rule.prior) >= -log(rule.alpha) for end in (0.5 - rule.delta, 0.5 + rule.delta)
+    """Whether the confidence sequence lies within ½ ± the margin: the observed rate does, and both ends are refuted."""
+    margin = rule.equivalence_margin
+    return abs(wins_a - wins_b) <= 2 * margin * (wins_a + wins_b) and all(
+        log_mixture(end, wins_b, wins_a, rule.prior_strength) >= -log(rule.alpha)
+        for end in (0.5 - margin, 0.5 + margin)
     )
 
 
@@ -156,7 +158,7 @@ def _outlook(n: int, more: int | None, rule: DecisionRule) -> str:
         return f"If people go on choosing like this, about {_rounded(more):,} more will decide it."
     if n < _FEWEST_FOR_ESTIMATE:
         return ""
-    return f"If people go on choosing like this, the limit of {rule.n_max:,} will come before a decision."
+    return f"If people go on choosing like this, the limit of {rule.max_decisive_votes:,} will come before a decision."
 
 
 def _statistician(n: int, interval: tuple[float, float], found: Evidence, rule: DecisionRule) -> str:
@@ -165,7 +167,7 @@ def _statistician(n: int, interval: tuple[float, float], found: Evidence, rule: 
     return (
         f"E-value {_readable(e_value)} against {null} at any stopping time, {_needed(rule):.4g} needed (half of alpha "
         f"for each direction); {100 * (1 - rule.alpha):.10g} % confidence sequence {low:.3f} to {high:.3f} for "
-        f"Prompt B's win rate p; Beta({rule.prior:g}, {rule.prior:g}) mixture, n = {n:,}."
+        f"Prompt B's win rate p; Beta({rule.prior_strength:g}, {rule.prior_strength:g}) mixture, n = {n:,}."
     )
 
 

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
-from typing import NamedTuple, TypedDict, cast
+from typing import NamedTuple, TypedDict
 
 from canopy.base.clock import iso
 from canopy.base.errors import ExperimentNotFound
 from canopy.experiments.decision import Decision, Status, decide
-from canopy.stats.sequential import confidence_sequence
+from canopy.stats.sequential import DecisionRule, confidence_sequence
 from canopy.store.experiments.experiment import BallotCounts, Experiment, FirstBallot
 from canopy.text.yaml_scalars import in_section, scalar
 
@@ -39,6 +39,16 @@ class RulePayload(TypedDict):
     prior: float
     delta: float
     n_max: int
+
+
+def rule_payload(rule: DecisionRule) -> RulePayload:
+    """Return a rule by the names that it has for clients."""
+    return {
+        "alpha": rule.alpha,
+        "prior": rule.prior_strength,
+        "delta": rule.equivalence_margin,
+        "n_max": rule.max_decisive_votes,
+    }
 
 
 class ExperimentPayload(TypedDict):
@@ -176,7 +186,7 @@ def payload(report: ExperimentReport) -> ReportPayload:
             "model": it.model,
             "temperature": it.temperature,
             "max_tokens": it.max_tokens,
-            "rule": cast(RulePayload, it.rule._asdict()),
+            "rule": rule_payload(it.rule),
         },
         "statistics": {
             "voters": report.voters,
@@ -216,7 +226,7 @@ def _trajectory(experiment: Experiment, ballots: Sequence[FirstBallot], n: int) 
         wins_b += ballot.winner == "prompt_b"
         if seen % every == 0 or seen == n:
             rule = experiment.rule
-            low, high = confidence_sequence(wins_b, seen - wins_b, prior=rule.prior, alpha=rule.alpha)
+            low, high = confidence_sequence(wins_b, seen - wins_b, prior=rule.prior_strength, alpha=rule.alpha)
             points.append(Point(seen, ballot.timestamp, wins_b / seen, low, high))
     return points
 

@@ -56,7 +56,7 @@ def boundaries(rule: DecisionRule) -> Boundaries:
     """
     critical = NormalDist().inv_cdf(1 - rule.alpha / 2)
     better, level, z = [1], [1], [1]
-    for n in range(1, rule.n_max + 1):
+    for n in range(1, rule.max_decisive_votes + 1):
 
         def ends_as(wanted: Status, wins_b: int, n: int = n) -> bool:
             return status(n - wins_b, wins_b, rule) == wanted
@@ -94,7 +94,7 @@ def shares(runs: Sequence[SimulatedRun]) -> dict[Status, float]:
 
 def is_right(reached: Status, p: float, rule: DecisionRule) -> bool | None:
     """Return whether a decision is true of the voters; None for one that claims nothing."""
-    claims = {"promote_b": p > 0.5, "keep_a": p < 0.5, "equivalent": abs(p - 0.5) < rule.delta}
+    claims = {"promote_b": p > 0.5, "keep_a": p < 0.5, "equivalent": abs(p - 0.5) < rule.equivalence_margin}
     return claims.get(reached)
 
 

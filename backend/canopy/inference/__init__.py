@@ -17,11 +17,11 @@ def open_inference(llama_stack_url: str | None, settings: Settings, url_setting:
     """
     connect = partial(
         LlamaStackInference,
-        connect_timeout=settings.model_connect_timeout,
-        first_token_timeout=settings.model_first_token_timeout,
-        token_timeout=settings.model_token_timeout,
+        connect_timeout=settings.model_connect_timeout_seconds,
+        first_token_timeout=settings.model_first_token_timeout_seconds,
+        token_timeout=settings.model_token_timeout_seconds,
         retries=settings.model_retries,
-        reply_timeout=settings.model_reply_timeout,
+        reply_timeout=settings.model_reply_timeout_seconds,
     )
     if llama_stack_url:
         return connect(llama_stack_url, url_setting=url_setting)

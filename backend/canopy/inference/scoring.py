@@ -39,7 +39,7 @@ class ScoringApi:
     async def functions(self) -> set[str]:
         """Return the names of the server's scoring functions. Raises ModelError, also if it has no scoring API."""
         try:
-            async with asyncio.timeout(self._settings.model_first_token_timeout):
+            async with asyncio.timeout(self._settings.model_first_token_timeout_seconds):
                 listed = await self._upstream.scoring_functions()
             return {function["identifier"] for function in listed["data"]}
         except TimeoutError as error:
@@ -78,7 +78,7 @@ class ScoringApi:
         upstream: type[Upstream] = import_module("canopy.inference.upstream").Upstream
         return upstream(
             self._url,
-            connect_timeout=self._settings.model_connect_timeout,
+            connect_timeout=self._settings.model_connect_timeout_seconds,
             retries=self._settings.model_retries,
             url_setting=self._url_setting,
         )

@@ -60,11 +60,11 @@ class Connections:
     """
 
     def __init__(self, settings: Settings, telemetry: Telemetry) -> None:
-        self.bounds = Bounds(settings.max_head_bytes, settings.head_timeout, settings.idle_timeout)
+        self.bounds = Bounds(settings.max_head_bytes, settings.head_timeout_seconds, settings.idle_timeout_seconds)
         self._telemetry = telemetry
         self._limit = limit = _within_open_files(settings, telemetry)
         self._most_in_progress = limit - max(1, limit // 16)
-        self._interval = min(1, settings.head_timeout / 4, settings.idle_timeout / 4)
+        self._interval = min(1, settings.head_timeout_seconds / 4, settings.idle_timeout_seconds / 4)
         self._open: set[ManagedConnection] = set()
         self._waiting: dict[ManagedConnection, None] = {}
         self._arriving: dict[ManagedConnection, None] = {}  # with an incomplete request body

@@ -71,7 +71,7 @@ class _MainServer(uvicorn.Server):
                 ws="none",
                 lifespan="off",
                 # Later than `_interrupt`: what that ends can still say so.
-                timeout_graceful_shutdown=math.ceil(settings.grace_period) + _LAST_WORDS,
+                timeout_graceful_shutdown=math.ceil(settings.grace_period_seconds) + _LAST_WORDS,
             )
         )
 
@@ -134,9 +134,9 @@ class _MainServer(uvicorn.Server):
 
     def _drain(self, loop: asyncio.AbstractEventLoop) -> None:
         self._parts.telemetry.emit(Draining(open_requests=len(self.server_state.tasks)))
-        loop.call_later(self._parts.settings.drain_delay, self._exit)
+        loop.call_later(self._parts.settings.drain_delay_seconds, self._exit)
 
     def _exit(self) -> None:
         self.should_exit = True
         if self._loop is not None:
-            self._loop.call_later(self._parts.settings.grace_period, self._parts.pipeline.interrupt)
+            self._loop.call_later(self._parts.settings.grace_period_seconds, self._parts.pipeline.interrupt)

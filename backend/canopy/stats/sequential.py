@@ -26,9 +26,11 @@ class DecisionRule(NamedTuple):
     """The parameters of the decision, frozen when an experiment begins."""
 
     alpha: float  # the risk of promoting or keeping a prompt that isn't better, over the whole experiment
-    prior: float  # a = b of the Beta distribution that the mixture is over; the larger, the closer a race is expected
-    delta: float  # win rates within ½ ± delta make two prompts equivalent
-    n_max: int  # decisive votes after which an undecided experiment is inconclusive
+    prior_strength: (
+        float  # a = b of the Beta distribution that the mixture is over; the larger, the closer a race is expected
+    )
+    equivalence_margin: float  # win rates within ½ ± this make two prompts equivalent
+    max_decisive_votes: int  # decisive votes after which an undecided experiment is inconclusive
 
 
 class Evidence(NamedTuple):

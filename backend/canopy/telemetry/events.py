@@ -78,6 +78,16 @@ class ConfigRejected(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class DeprecatedName(Event):
+    """A setting or a key of the values is given under a name that it no longer has. Told once for each name."""
+
+    name: ClassVar[str] = "deprecated_name"
+    level: ClassVar[Level] = "warning"
+    former: str
+    current: str
+
+
+@dataclass(frozen=True, slots=True)
 class HttpRequest(Event):
     """A request was answered. `http_route` is the route's pattern and never what the client wrote."""
 

@@ -159,7 +159,7 @@ def _shown(params: Mapping[str, str], gathered: ExperimentData, prompts_in: str)
         report=report,
         verdict=_verdict(report.decision, newest),
         confidence=f"{100 * (1 - experiment.rule.alpha):.6g} %",
-        chart=win_rate_chart(report.trajectory, experiment.rule.delta),
+        chart=win_rate_chart(report.trajectory, experiment.rule.equivalence_margin),
         left_choices=_share(left, report.n),
         b_on_left=_share(counts.prompt_b_left, counts.ballots),
         undecided=_share(counts.ties + counts.both_bad, counts.ballots),

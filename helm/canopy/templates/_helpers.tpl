@@ -128,7 +128,7 @@ runAsNonRoot: true
 
 {{/* Seconds that open streams get to finish. The ways in wait as long for an answer. */}}
 {{- define "canopy.gracePeriod" -}}
-{{- ceil (.Values.settings.grace_period | default 60) | int -}}
+{{- ceil (.Values.settings.grace_period_seconds | default 60) | int -}}
 {{- end }}
 
 {{/*

@@ -28,12 +28,35 @@ tell who wrote it, so that both at once are told by what isn't a default; `make 
 {{- end }}
 
 {{/*
+Puts what keys have under former names under their own. Helm puts defaults under these before anybody can tell who wrote them, so
+that both at once are told by what isn't a default; `make chart` writes the names and the defaults down.
+*/}}
+{{- define "canopy.formerNames" -}}
+{{- $defaults := .Files.Get "files/defaults.json" | fromJson }}
+{{- range $section, $names := .Files.Get "files/former-names.json" | fromJson }}
+{{- $keys := index $.Values $section | default dict }}
+{{- range $old, $new := $names }}
+{{- $value := get $keys $old }}
+{{- if and (hasKey $keys $old) (not (kindIs "invalid" $value)) }}
+{{- $given := index $keys $new }}
+{{- if not (or (kindIs "invalid" $given) (eq (toJson $given) (toJson $value)) (eq (toJson (list $given)) (toJson (get (get $defaults $section) $new)))) }}
+{{- fail (printf "%s.%s and %s.%s are two names of one value. Keep one of them." $section $old $section $new) }}
+{{- end }}
+{{- $_ := set $keys $new $value }}
+{{- end }}
+{{- $_ := unset $keys $old }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/*
 Puts the chart's defaults where values are null, as Helm has taken them away there: each template begins with it, whichever comes
 first. In the file a section is a map, and any other default is in a list of one; `make chart` writes it.
 */}}
 {{- define "canopy.defaults" -}}
 {{- if not (hasKey .Values "defaulted") }}
 {{- $_ := set .Values "defaulted" true }}
+{{- include "canopy.formerNames" . }}
 {{- include "canopy.fill" (dict "values" .Values "defaults" (.Files.Get "files/defaults.json" | fromJson) "all" false) }}
 {{- end }}
 {{- end }}

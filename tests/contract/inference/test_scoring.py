@@ -66,6 +66,6 @@ async def test_a_server_that_never_lists_its_functions_is_not_waited_for() -> No
 
     server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    async with server, ScoringApi(url, Settings(model_retries=0, model_first_token_timeout=0.1)) as api:
+    async with server, ScoringApi(url, Settings(model_retries=0, model_first_token_timeout_seconds=0.1)) as api:
         with pytest.raises(ModelTimeout):
             await api.functions()

@@ -61,7 +61,11 @@ async def test_a_comparison_of_generations_that_are_not_recorded_is_an_error_of_
 async def test_an_experiment_stays_as_it_began(store: Store) -> None:
     began = an_experiment()
     await a_comparison(store, experiment=began)
-    later = replace(began, created_at=NOON + 5, rule=DecisionRule(alpha=0.5, prior=1, delta=0.1, n_max=3))
+    later = replace(
+        began,
+        created_at=NOON + 5,
+        rule=DecisionRule(0.5, 1, 0.1, 3),
+    )
     await a_comparison(store, experiment=later)
     assert await store.experiments.all() == [began]
 

@@ -45,7 +45,7 @@ class ChartValues(Values):
     config: ConfigPart = ConfigPart()
     # The schema has the types of `canopy.base.settings` here.
     settings: Annotated[dict[str, Any], AfterValidator(refuse_wrong_settings)] = Field(
-        {"host": "0.0.0.0", "drain_delay": 5, "grace_period": 240}  # noqa: S104 - a pod is reached at its own address
+        {"host": "0.0.0.0", "drain_delay_seconds": 5, "grace_period_seconds": 240}  # noqa: S104 - a pod is reached at its own address
     )
     image: Image = Image()
     image_pull_secrets: list[NamedObject] = Field([])

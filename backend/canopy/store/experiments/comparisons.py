@@ -239,7 +239,10 @@ def _experiment_row(record: Experiment, used_at: int) -> dict[str, object]:
         "model": record.model,
         "temperature": record.temperature,
         "max_tokens": record.max_tokens,
-        **record.rule._asdict(),
+        "alpha": record.rule.alpha,
+        "prior": record.rule.prior_strength,
+        "delta": record.rule.equivalence_margin,
+        "n_max": record.rule.max_decisive_votes,
     }
 
 

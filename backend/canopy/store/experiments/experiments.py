@@ -86,7 +86,7 @@ class ExperimentStore(Facet):
                 model=row.model,
                 temperature=row.temperature,
                 max_tokens=row.max_tokens,
-                rule=DecisionRule(**{name: getattr(row, name) for name in DecisionRule._fields}),
+                rule=DecisionRule(row.alpha, row.prior, row.delta, row.n_max),
             )
             for row in rows
         ]
