@@ -6,10 +6,7 @@ import yaml
 from tests.chart.conftest import MINIMAL, environment, find
 from tests.support.helm import Helm, HelmError
 
-FORMER = (
-    "--set",
-    "ab_testing.prior_strength=20,ab_testing.max_decisive_votes=50,settings.grace_period_seconds=300,settings.judge_timeout_seconds=9",
-)
+FORMER = ("--set", "ab_testing.prior=20,ab_testing.n_max=50,settings.grace_period=300,settings.judge_timeout=9")
 OWN = (
     "--set",
     "ab_testing.prior_strength=20,ab_testing.max_decisive_votes=50,settings.grace_period_seconds=300,"
@@ -29,10 +26,7 @@ def test_former_names_make_the_same_objects(each_helm: Helm) -> None:
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [
-        ("ab_testing.prior_strength", "ab_testing.prior_strength"),
-        ("settings.grace_period_seconds", "settings.grace_period_seconds"),
-    ],
+    [("ab_testing.prior", "ab_testing.prior_strength"), ("settings.grace_period", "settings.grace_period_seconds")],
 )
 def test_both_names_are_refused_where_they_differ(each_helm: Helm, old: str, new: str) -> None:
     each_helm.render("--values", MINIMAL, "--set", f"{old}=20,{new}=20")
@@ -41,12 +35,12 @@ def test_both_names_are_refused_where_they_differ(each_helm: Helm, old: str, new
 
 
 def test_a_wrong_value_under_a_former_name_is_refused_by_the_schema(each_helm: Helm) -> None:
-    for wrong in ("ab_testing.prior_strength=0.1", "settings.grace_period_seconds=0"):
+    for wrong in ("ab_testing.prior=0.1", "settings.grace_period=0"):
         with pytest.raises(HelmError, match=r"schema|minimum"):
             each_helm.render("--values", MINIMAL, "--set", wrong)
 
 
 def test_null_under_a_former_name_is_nothing(each_helm: Helm) -> None:
-    assert each_helm.render("--values", MINIMAL, "--set", "ab_testing.prior_strength=null") == each_helm.render(
+    assert each_helm.render("--values", MINIMAL, "--set", "ab_testing.prior=null") == each_helm.render(
         "--values", MINIMAL
     )

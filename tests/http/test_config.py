@@ -127,19 +127,19 @@ async def test_another_model_server_takes_over_and_streams_of_the_former_go_on(
 async def test_former_names_work_and_are_logged_once(
     model: FakeModelServer, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    environment = ENVIRONMENT | {"CANOPY_GRACE_PERIOD_SECONDS": "7"}
+    environment = ENVIRONMENT | {"CANOPY_GRACE_PERIOD": "7"}
     given = values(model, ab_testing={"enabled": True, "prior": 20})
     async with running_server(tmp_path_factory.mktemp("former"), given, env=environment) as server:
         await server.event("canopy_started")
         at_start = [
-            ("CANOPY_GRACE_PERIOD_SECONDS", "CANOPY_GRACE_PERIOD_SECONDS"),
-            ("ab_testing.prior_strength", "ab_testing.prior_strength"),
+            ("CANOPY_GRACE_PERIOD", "CANOPY_GRACE_PERIOD_SECONDS"),
+            ("ab_testing.prior", "ab_testing.prior_strength"),
         ]
         told = await server.event("deprecated_name", len(at_start))
         assert [(it["former"], it["current"], it["level"]) for it in told] == [
             (*names, "warning") for names in at_start
         ]
         server.write_values(values(model, ab_testing={"enabled": True, "prior": 30, "n_max": 9}))
-        assert (await server.event("deprecated_name", 3))[-1]["former"] == "ab_testing.max_decisive_votes"
+        assert (await server.event("deprecated_name", 3))[-1]["former"] == "ab_testing.n_max"
         await server.event("config_reloaded")
         assert len(server.events("deprecated_name")) == 3

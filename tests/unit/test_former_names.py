@@ -48,8 +48,8 @@ def test_values_count_under_their_former_names() -> None:
     ab = config.values.ab_testing
     assert (ab.prior_strength, ab.equivalence_margin, ab.max_decisive_votes) == (20, 0.1, 50)
     assert config.deprecated == (
-        ("ab_testing.prior_strength", "ab_testing.prior_strength"),
-        ("ab_testing.equivalence_margin", "ab_testing.equivalence_margin"),
+        ("ab_testing.prior", "ab_testing.prior_strength"),
+        ("ab_testing.delta", "ab_testing.equivalence_margin"),
     )
 
 
@@ -58,7 +58,7 @@ def test_both_names_are_refused_where_they_differ_unless_one_is_what_helm_puts_t
     for same in (20, default):
         config = load_config(f"ab_testing: {{prior: 20, prior_strength: {same}}}".encode())
         assert config.values.ab_testing.prior_strength == 20
-    sentence = "ab_testing.prior_strength and ab_testing.prior_strength are two names of one value. Keep one of them."
+    sentence = "ab_testing.prior and ab_testing.prior_strength are two names of one value. Keep one of them."
     with pytest.raises(ConfigError, match=f"^{sentence}$"):
         load_config(b"ab_testing: {prior: 20, prior_strength: 30}")
 
@@ -68,7 +68,7 @@ def test_the_charts_settings_count_under_their_former_names() -> None:
     assert settings == ChartValues().settings | {"grace_period_seconds": 300, "judge_timeout_seconds": 9}
     found = checked(b"{MODEL_URL: http://model, settings: {grace_period: 300}, ab_testing: {n_max: 9}}")
     assert found.deprecated == (
-        ("ab_testing.max_decisive_votes", "ab_testing.max_decisive_votes"),
+        ("ab_testing.n_max", "ab_testing.max_decisive_votes"),
         ("settings.grace_period", "settings.grace_period_seconds"),
     )
 

@@ -39,7 +39,7 @@ def storage_address() -> str:
     return next(filter(None, map(os.environ.get, names)), "https://s3.amazonaws.com")
 
 
-# The names that settings had, with those they have. `CANOPY_GRACE_PERIOD_SECONDS` still means what it did.
+# The names that settings had, with those they have. `CANOPY_GRACE_PERIOD` still means what it did.
 FORMER_SETTINGS = {
     "drain_delay": "drain_delay_seconds",
     "grace_period": "grace_period_seconds",
