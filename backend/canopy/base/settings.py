@@ -12,29 +12,29 @@ _HOLD_ADDRESSES = ("_URL", "_URI", "_DSN", "_PROXY", "_ENDPOINT")  # how the nam
 
 
 def addresses() -> list[str]:
-    """The addresses in the environment, of Canopy's own variables and of those that libraries read by themselves."""
+    """Return the addresses in the environment: in Canopy's own variables, and in those that libraries read."""
     return [value for name, value in os.environ.items() if name.upper().endswith(_HOLD_ADDRESSES)]
 
 
 def proxies() -> dict[str, str]:
-    """The variables that name proxies, and `NO_PROXY`, as far as they are set. Lower case comes first, as usual."""
+    """Return the variables that name proxies, and `NO_PROXY`, where they are set. Lower case comes first, as usual."""
     found = {name.upper(): os.environ[name] for name in sorted(os.environ)}
     return {name: found[name] for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY") if found.get(name)}
 
 
 def authorities() -> dict[str, str]:
-    """The variables that say whose certificates are trusted, as far as they are set; the first ones come first."""
+    """Return the variables that say whose certificates are trusted, where they are set; the first ones come first."""
     names = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_DIR")
     return {name: os.environ[name] for name in names if os.environ.get(name)}
 
 
 def key_log() -> str | None:
-    """The file into which Python writes the keys of TLS connections, for people who look into them."""
+    """Return the file into which Python writes the keys of TLS connections, for debugging; None where there is none."""
     return os.environ.get("SSLKEYLOGFILE") or None
 
 
 def storage_address() -> str:
-    """Where object storage is: the address that its library takes from the environment, or else Amazon's."""
+    """Return the address of object storage: the one that its library takes from the environment, or else Amazon's."""
     names = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
     return next(filter(None, map(os.environ.get, names)), "https://s3.amazonaws.com")
 
@@ -72,7 +72,7 @@ def _variable(setting: str) -> str:
 
 
 def _variables() -> dict[str, str]:
-    """Canopy's own variables. Upper and lower case are alike, as they are for all settings."""
+    """Return Canopy's own variables by name. Upper and lower case are alike, as they are for all settings."""
     return {name.upper(): value for name, value in os.environ.items() if name.upper().startswith("CANOPY_")}
 
 
@@ -222,7 +222,7 @@ class Settings(BaseSettings):
 
     @property
     def mlflow_headers(self) -> dict[str, str]:
-        """What every request to MLflow carries, by the names that MLflow's own client has for it."""
+        """Return the headers of every request to MLflow, by the names that MLflow's own client has for it."""
         token, workspace = self.mlflow_token, self.mlflow_workspace
         return {
             **({"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}),
@@ -231,7 +231,7 @@ class Settings(BaseSettings):
 
     @property
     def others_reach_it(self) -> bool:
-        """Whether the port is listened on where other machines may connect."""
+        """Return whether other machines can connect to the port."""
         try:
             return not ip_address(self.host).is_loopback
         except ValueError:  # a name

@@ -15,7 +15,7 @@ FILE_NAME = "feedback-eval-dataset.yaml"
 
 
 def head(feature: Feature) -> bytes:
-    """Everything that stands above the tests."""
+    """Return everything that stands above the tests."""
     about = feature.title[:1].lower() + feature.title[1:]
     document = {
         "name": "feedback_eval_tests",
@@ -35,7 +35,7 @@ def head(feature: Feature) -> bytes:
 
 
 def exported_feature(name: str | None, features: Mapping[str, Feature]) -> Feature:
-    """The feature whose responses become tests; without a name, the built-in one.
+    """Return the feature whose responses become tests; without a name, the built-in one.
 
     Raises InputError for one whose responses don't, and for one that is gone: nothing answers at its address.
     """
@@ -46,13 +46,13 @@ def exported_feature(name: str | None, features: Mapping[str, Feature]) -> Featu
 
 
 def selection(where: Filter, features: Mapping[str, Feature]) -> Filter:
-    """Which feedback becomes tests: without a rating in `where`, what is negative. Raises InputError as above."""
+    """Return the filter of the feedback that becomes tests: without a rating, what is negative. Raises InputError."""
     sentiment = -1 if where.value is None and where.sentiment is None else where.sentiment
     return replace(where, feature=exported_feature(where.feature, features).name, sentiment=sentiment)
 
 
 async def export(reviews: ReviewStore, where: Filter, features: Mapping[str, Feature]) -> AsyncGenerator[bytes]:
-    """The dataset in chunks: one test per distinct prompt of the matching feedback, oldest first.
+    """Yield the dataset in chunks: one test per distinct prompt of the matching feedback, oldest first.
 
     It is of one feature, since a suite has one endpoint. A test expects what a reviewer wrote. The same feedback and
     reviews always give the same bytes. Raises InputError as `selection` does, and StoreError; before the first chunk if

@@ -1,4 +1,4 @@
-"""What is told of the index of the searches while it is filled: in a large store that takes a while."""
+"""Reports how far the search index is filled, which takes a while in a large store."""
 
 import asyncio
 import time
@@ -23,13 +23,13 @@ class IndexWatch:
         self._told = 0  # left then
 
     async def run(self) -> None:
-        """Look until cancelled."""
+        """Report until cancelled."""
         while True:
             self.look(self._feedback.unindexed(), time.monotonic())
             await asyncio.sleep(_EVERY)
 
     def look(self, left: int, now: float) -> None:
-        """Tell of so many votes left. `now` is in seconds, of any clock."""
+        """Report that `left` votes are not indexed yet. `now` is in seconds, of any clock."""
         self._telemetry.metrics.process.unindexed_votes.set(left)
         if self._votes and not left:
             self._telemetry.emit(SearchIndexFilled(self._votes, round(now - self._began, 3)))

@@ -56,7 +56,7 @@ class Retention:
             self._telemetry.emit(RecordsDeleted(**counts))
 
     async def _expected(self, now: float) -> float:
-        """The time that it must be at least."""
+        """Return the earliest time that it can be now."""
         if self._last is not None:
             then, seen = self._last
             return then + self._clock() - seen

@@ -17,7 +17,7 @@ from canopy.store.vocabulary import AB_PREFERENCE
 
 
 class CountedFeedback(Protocol):
-    """So many votes that are alike."""
+    """Is a number of votes that are alike."""
 
     @property
     def sentiment(self) -> int:
@@ -25,7 +25,7 @@ class CountedFeedback(Protocol):
 
     @property
     def n(self) -> int:
-        """How many they are."""
+        """Number of the votes."""
 
 
 class TallyPayload(TypedDict):
@@ -80,17 +80,17 @@ class Tally:
 
     @property
     def total(self) -> int:
-        """All votes."""
+        """Return the number of all votes."""
         return self.positive + self.neutral + self.negative
 
     @property
     def satisfaction(self) -> float | None:
-        """The share of positive votes among the decided ones."""
+        """Return the share of positive votes among those for or against; None without any."""
         decided = self.positive + self.negative
         return self.positive / decided if decided else None
 
     def payload(self) -> TallyPayload:
-        """For clients."""
+        """Return the tally as clients get it."""
         return {
             "total": self.total,
             "positive": self.positive,
@@ -126,7 +126,7 @@ def own(where: Filter) -> Filter:
 
 
 def tally[C: CountedFeedback, K](counts: Iterable[C], key: Callable[[C], K]) -> dict[K, Tally]:
-    """A tally for each value of `key`, in the order in which the values come."""
+    """Return a tally for each value of `key`, in the order in which the values come."""
     tallies: dict[K, Tally] = {}
     for count in counts:
         tallies.setdefault(key(count), Tally()).add(count)
@@ -134,12 +134,12 @@ def tally[C: CountedFeedback, K](counts: Iterable[C], key: Callable[[C], K]) -> 
 
 
 def total(counts: Iterable[CountedFeedback]) -> Tally:
-    """One tally of all."""
+    """Return one tally of all counts."""
     return tally(counts, lambda _: None).get(None, Tally())
 
 
 def statistics(counts: Iterable[FeedbackCount], hours: Iterable[HourCount]) -> StatisticsPayload:
-    """What GET /feedback/stats answers: satisfaction, per rating, hour (UTC), prompt and model; and the rest.
+    """Return what GET /feedback/stats answers: satisfaction, per rating, hour (UTC), prompt and model; and the rest.
 
     `hours` are those of the votes that are `own`.
     """

@@ -137,7 +137,7 @@ def check_reasons(reasons: Sequence[str], values: FeedbackValues) -> None:
 
 
 def _voter(ballot: SubmittedVote) -> str | None:
-    """Who votes, as far as one can know; None: nobody says."""
+    """Return the voter's key; None where neither a user nor a session is given."""
     voter = voter_of(ballot.user_id, ballot.user_proof, ballot.session_id)
     return voter if voter != ANONYMOUS else None
 

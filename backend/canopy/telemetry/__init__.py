@@ -10,7 +10,7 @@ __all__ = ["Event", "Logs", "Metrics", "Telemetry", "Traces"]
 
 
 class Telemetry:
-    """The sinks together. An event goes to each; `metrics` and `traces` are also asked directly.
+    """Holds the sinks. `emit` hands an event to the log and the metrics; `metrics` and `traces` are also used directly.
 
     `exposition` is the metrics as they are scraped.
     """

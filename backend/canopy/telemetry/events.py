@@ -24,7 +24,7 @@ class Event:
     level: ClassVar[Level] = "info"
 
     def payload(self) -> dict[str, Any]:
-        """The line's own fields."""
+        """Return the line's fields, beside those that every line has."""
         names: tuple[str, ...] = type(self).__match_args__  # `dataclasses.fields` looks again at each, every time
         return {name: getattr(self, name) for name in names}
 
@@ -53,7 +53,7 @@ class Draining(Event):
 
 @dataclass(frozen=True, slots=True)
 class Stopped(Event):
-    """Everything is committed and closed."""
+    """The process has committed and closed everything and ends."""
 
     name: ClassVar[str] = "canopy_stopped"
 
@@ -122,7 +122,7 @@ class GenerationFinished(Event):
     reason: str | None = None  # what the model server said of a failure
 
     def payload(self) -> dict[str, Any]:
-        """The record without its texts."""
+        """Return the record without its texts."""
         it = self.generation
         return {
             "generation_id": it.id,
@@ -154,7 +154,7 @@ class FeedbackSubmitted(Event):
     trace_id: str
 
     def payload(self) -> dict[str, Any]:
-        """The vote without its texts."""
+        """Return the vote without its texts."""
         return {**_vote(self.receipt), "trace_id": self.trace_id}
 
 
@@ -167,7 +167,7 @@ class FeedbackDeleted(Event):
     trace_id: str
 
     def payload(self) -> dict[str, Any]:
-        """The vote without its texts."""
+        """Return the vote without its texts."""
         return {**_vote(self.receipt), "trace_id": self.trace_id}
 
 
@@ -180,7 +180,7 @@ class AbPreferenceSubmitted(Event):
     trace_id: str
 
     def payload(self) -> dict[str, Any]:
-        """The ballot without any text."""
+        """Return the ballot without any text."""
         it = self.receipt
         return {
             "preference": it.preference,
@@ -208,7 +208,7 @@ class ReviewSaved(Event):
     trace_id: str
 
     def payload(self) -> dict[str, Any]:
-        """The review without its texts."""
+        """Return the review without its texts."""
         return {**self.receipt._asdict(), "trace_id": self.trace_id}
 
 
@@ -224,7 +224,7 @@ class JudgementRecorded(Event):
     trace_id: str
 
     def payload(self) -> dict[str, Any]:
-        """The label without its rationale."""
+        """Return the label without its rationale."""
         it = self.receipt
         return {
             "judge": self.judge,
@@ -285,7 +285,7 @@ class RecordsDeleted(Event):
 
 @dataclass(frozen=True, slots=True)
 class RetentionPostponed(Event):
-    """Nothing is deleted for an hour, because the clock is so many days ahead of what was to be expected."""
+    """Retention deletes nothing for an hour, because the clock is `ahead_days` ahead of the time that was expected."""
 
     level: ClassVar[Level] = "warning"
     name: ClassVar[str] = "retention_postponed"
@@ -294,7 +294,7 @@ class RetentionPostponed(Event):
 
 @dataclass(frozen=True, slots=True)
 class SearchIndexFilling(Event):
-    """The index of the searches lacks so many of the `votes` that it lacked when the filling began."""
+    """The search index is being filled: of the `votes` that it lacked at the beginning, it still lacks `left`."""
 
     name: ClassVar[str] = "search_index_filling"
     votes: int
@@ -303,7 +303,7 @@ class SearchIndexFilling(Event):
 
 @dataclass(frozen=True, slots=True)
 class SearchIndexFilled(Event):
-    """Every vote is in the index of the searches."""
+    """The search index has every vote."""
 
     name: ClassVar[str] = "search_index_filled"
     votes: int

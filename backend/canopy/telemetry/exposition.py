@@ -14,14 +14,14 @@ _OPENMETRICS, _TEXT = "application/openmetrics-text", "text/plain"
 
 
 class Exposition:
-    """The metrics in either format: encoded in a thread, one encoding of each at a time, and kept for a second."""
+    """Encodes the metrics in either format, in a thread and one at a time, and keeps an encoding for a second."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._text = CachedCall(partial(_encode, registry, _TEXT), _KEPT)
         self._openmetrics = CachedCall(partial(_encode, registry, _OPENMETRICS), _KEPT)
 
     async def read(self, accept: str) -> tuple[bytes, str]:
-        """The metrics in a format that the client accepts, and its content type. OpenMetrics carries exemplars."""
+        """Return the metrics in a format that the client accepts, and its type. OpenMetrics carries exemplars."""
         return await (self._openmetrics() if _OPENMETRICS in accept.lower() else self._text())
 
 

@@ -62,12 +62,12 @@ class Lines:
             self._changed.notify_all()
 
     def close(self, seconds: float | None) -> None:
-        """Wait until all is written, so long at most; None for as long as it takes."""
+        """Wait until all is written, at most `seconds`; None waits as long as it takes."""
         with self._changed:
             self._changed.wait_for(lambda: not self._bytes, seconds)
 
     def _write_at_once(self, line: bytes) -> bytes:
-        """What is left of the line: nothing, where it was written or can't be."""
+        """Return the part of the line that is still to be written: nothing, where it was written or can't be."""
         try:
             if self._descriptor is not None:
                 if not self._at_once or len(line) > _AT_ONCE or not self._takes.poll(0):

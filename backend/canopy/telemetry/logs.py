@@ -26,7 +26,7 @@ _MOST_LINES = 50  # of one logger in a second
 
 
 class Logs:
-    """The lines at and above a level, to a binary stream. To tell never fails and never waits: see `Lines`.
+    """Writes the lines at and above a level to a binary stream. That never fails and never waits: see `Lines`.
 
     `capture` sends the standard library's logging, warnings and uncaught exceptions through the same stream.
     """
@@ -51,7 +51,7 @@ class Logs:
         self.lost()
 
     def close(self, seconds: float | None) -> None:
-        """Wait for a slow reader to get the last lines, so long at most; None for as long as it takes."""
+        """Wait until a slow reader has the last lines, for so many seconds at most; None waits as long as it takes."""
         self._lines.close(seconds)
 
     def capture(self) -> None:
@@ -94,13 +94,13 @@ class Logs:
 
 
 class _LogShare:
-    """How many lines each logger may write: `_MOST_LINES` in a second."""
+    """Limits each logger to `_MOST_LINES` lines a second."""
 
     def __init__(self) -> None:
         self._seconds: dict[str, tuple[int, int]] = {}  # of each logger: which second it is, and the lines in it
 
     def take(self, logger: str) -> int | None:
-        """None where the line is one too many; else how many were, in the second in which it last wrote."""
+        """Return None where the line is one too many, else how many lines were, in the second of its last line."""
         now = int(time.monotonic())
         second, lines = self._seconds.get(logger, (now, 0))
         left_out = 0

@@ -9,7 +9,7 @@ from canopy.telemetry.events import Event, Level
 
 @dataclass(frozen=True, slots=True)
 class DeliveryEnded(Event):
-    """A try to tell MLflow of feedback ended. `subject` is the feedback's id, or that of a compared generation."""
+    """A delivery to MLflow was tried. `subject` is the id of the feedback or of a compared generation."""
 
     name: ClassVar[str] = "mlflow_delivery"
     level: ClassVar[Level] = "debug"
@@ -32,7 +32,7 @@ class DeliveryParked(Event):
 
 @dataclass(frozen=True, slots=True)
 class MlflowAway(Event):
-    """MLflow does not take deliveries now; they wait. Said once, until it takes one again."""
+    """MLflow does not take deliveries now; they wait. Logged once, until it takes one again."""
 
     name: ClassVar[str] = "mlflow_away"
     level: ClassVar[Level] = "warning"

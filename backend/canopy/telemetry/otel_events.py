@@ -14,7 +14,7 @@ ASSIGNMENT = "feature_flag.evaluation"
 
 
 class OtelEvents:
-    """Sends events where a provider of log records is configured that hands them to somebody."""
+    """Sends events where OpenTelemetry's SDK has a provider of log records with a processor."""
 
     def __init__(self) -> None:
         self._logger = get_logger("canopy")

@@ -81,7 +81,7 @@ class Traces:
             span.end()
 
     def begin_model_call(self, attributes: Mapping[str, str | int | float]) -> Span:
-        """A client span below the current one. `trace_headers` hands it on to the model server."""
+        """Begin a client span below the current one. `trace_headers` carries it on to the model server."""
         return self._tracer.start_span(
             f"chat {attributes['gen_ai.request.model']}", kind=SpanKind.CLIENT, attributes=attributes
         )
@@ -89,7 +89,7 @@ class Traces:
     def begin_judgement(
         self, judge: str, attributes: Mapping[str, str], generation: tuple[str, str | None]
     ) -> JudgementTrace:
-        """A client span in a trace of its own, linked to the model call that is judged (its trace and its span)."""
+        """Begin a client span in a trace of its own, linked to the model call that is judged (trace and span)."""
         judged = _recorded(*generation)
         links = [Link(judged)] if judged is not None else []
         span = self._tracer.start_span(
@@ -100,7 +100,7 @@ class Traces:
         return JudgementTrace(trace_id, span, judged)
 
     def judged(self, judgement: JudgementTrace, result: Attributes) -> None:
-        """Tell of a judge's label, as an event of the model call that it judges or, unknown, of the judge's own."""
+        """Send a judge's label as an event of the model call that it judges or, if that is unknown, of the judge's."""
         self._tell(EVALUATION, result, judgement.judged or judgement.span.get_span_context(), judgement.span)
 
     def evaluated(self, generation: tuple[str | None, str | None], result: Attributes) -> None:
@@ -144,7 +144,7 @@ class Traces:
             self.on_generation(request, call, generation)
 
     def trace_headers(self, span: Span, request_id: str) -> tuple[tuple[str, str], ...]:
-        """The headers that continue the trace at the model server, also without an SDK."""
+        """Return the headers that continue the trace at the model server, also without an SDK."""
         if self.enabled:
             carrier: dict[str, str] = {}
             propagate.inject(carrier, context=trace.set_span_in_context(span))
@@ -153,13 +153,13 @@ class Traces:
 
 
 def _recorded(trace_id: str | None, span_id: str | None) -> SpanContext | None:
-    """The context of a span by its recorded ids; None where they aren't known."""
+    """Return the context of a span by its recorded ids; None where they aren't known."""
     if trace_id is None or span_id is None:
         return None
     return SpanContext(int(trace_id, 16), int(span_id, 16), is_remote=True, trace_flags=TraceFlags(1))
 
 
 def span_id_of(span: Span) -> str | None:
-    """The span's id in 16 hex digits; None for one that no SDK made, or that is not sampled: nobody gets to see it."""
+    """Return the span's id in 16 hex digits; None where no SDK made it or it is not sampled: then nobody sees it."""
     context = span.get_span_context()
     return trace.format_span_id(context.span_id) if context.is_valid and context.trace_flags.sampled else None

@@ -6,7 +6,7 @@ from canopy.base.errors import CanopyError, ConfigError, ModelError
 
 
 def _codes(kind: type[CanopyError]) -> Iterator[str]:
-    """Its own code and those of all kinds of it that a server answers with by its own fault."""
+    """Yield the codes of an error and its subclasses that have a status of 500 or above."""
     if kind.status >= 500 and not issubclass(kind, ConfigError):  # which ends the process before it listens
         yield kind.code
     for more in kind.__subclasses__():

@@ -77,7 +77,7 @@ class FeedbackMetrics(MetricGroup):
                 metric.labels(feature, rating.value, rating.sentiment_name, label)
 
     def _prompt_label(self, prompt_id: str | None) -> str:
-        """The prompt's id; `_OTHER` once there are many, since the values change for as long as the process lives."""
+        """Return the prompt's id, or `_OTHER` once there are many: the process may live through any number of them."""
         if not prompt_id or prompt_id in self._prompt_ids:
             return prompt_id or ""
         if len(self._prompt_ids) >= _MOST_PROMPTS:

@@ -100,7 +100,7 @@ class MetricGroup:
         """Make the series that may come under the values in force, so that their first event is seen."""
 
     def counts(self) -> Iterable[tuple[type[Event], Count]]:
-        """Each event that a method of the group counts, with the method."""
+        """Yield each event that a method of the group counts, with the method."""
         for name, method in vars(type(self)).items():
             for event in getattr(method, _COUNTED, ()):
                 yield event, getattr(self, name)
