@@ -43,19 +43,19 @@ def open_store(
 
 
 def risk_of(url: str) -> str | None:
-    """A sentence on what the place of the database puts at risk. Raises ConfigError."""
+    """Return a sentence on what the place of the database puts at risk. Raises ConfigError."""
     database = _database(url)
     database.dispose()
     return database.risk
 
 
 def schema_of(url: str) -> Schema:
-    """The schema of the database at this URL. Raises ConfigError and StoreError, and changes nothing."""
+    """Return the schema of the database at this URL. Raises ConfigError and StoreError, and changes nothing."""
     return _with_database(url, look)
 
 
 def migrated(url: str) -> Schema:
-    """The schema of the database at this URL after bringing it up to date. Raises ConfigError and StoreError."""
+    """Return the schema of the database at this URL after bringing it up to date. Raises ConfigError and StoreError."""
 
     def up_to_date(database: Database) -> Schema:
         database.prepare()
@@ -92,6 +92,6 @@ def _database(url: str) -> Database:
 
 
 def _pasted(url: str) -> str:
-    """The address alone, without a line's end, quotes and a `psql` that it was copied with."""
+    """Return the address alone, without a line's end, quotes and a `psql` that it was copied with."""
     url = url.strip().removeprefix("psql ").strip()
     return url[1:-1] if len(url) > 1 and url[0] == url[-1] and url[0] in "'\"" else url

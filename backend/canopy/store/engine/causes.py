@@ -191,7 +191,10 @@ _NO_TABLE = "The tables are gone from the file: restore a backup, or restart Can
 
 
 def cause(error: BaseException) -> str | None:
-    """The sentence; the server's own words, without names, for what is not known; None for what isn't a database's."""
+    """Return the sentence that says why and what to do.
+
+    For what is not known it is the server's own words, without names; for what isn't a database's error it is None.
+    """
     if not isinstance(error, DBAPIError) or error.orig is None:
         return None
     words = str(error.orig)[:_LOOKED_AT]

@@ -1,4 +1,4 @@
-"""Where a page ended, as an opaque text for clients."""
+"""Cursors say where a page ended, as an opaque text for clients."""
 
 import base64
 import binascii
@@ -24,12 +24,12 @@ class FoundIds(NamedTuple):
 
 
 def encode_cursor(place: Place) -> str:
-    """The cursor of the page after this place."""
+    """Return the cursor of the page after this place."""
     return base64.urlsafe_b64encode(f"{place[0]}:{place[1]}".encode()).decode().rstrip("=")
 
 
 def decode_cursor(cursor: str, prefix: str) -> Place:
-    """The place that a cursor stands for, in the list of the records whose ids have this prefix.
+    """Return the place that a cursor stands for, in the list of the records whose ids have this prefix.
 
     Raises InputError for anything that `encode_cursor` did not make of such a place.
     """

@@ -121,7 +121,7 @@ class Database(abc.ABC):
 
     @abc.abstractmethod
     def list_param(self, values: Sequence[Any]) -> Any:
-        """A list parameter for `in_list` and `newest`."""
+        """Return a list parameter for `in_list` and `newest`."""
 
     @abc.abstractmethod
     def contains(self, column: ColumnElement[Any], needle: str) -> ColumnElement[bool]:
@@ -129,7 +129,7 @@ class Database(abc.ABC):
 
     @abc.abstractmethod
     def bulk(self, table: Table, conflict: Sequence[Column[Any]], replace: Replace | None) -> BulkUpsert:
-        """An insert that does nothing where the row exists or, with `replace`, sets those columns."""
+        """Return an insert that does nothing where the row exists or, with `replace`, sets those columns."""
 
     @abc.abstractmethod
     def index(self, conn: Connection, texts: Mapping[int, str]) -> None:
@@ -141,7 +141,7 @@ class Database(abc.ABC):
 
     @abc.abstractmethod
     def candidates(self, conn: Connection, needle: Sequence[str], first: int, end: int) -> Candidates:
-        """Those places from `first` to before `end` that have all these trigrams, in the newest part of the range.
+        """Return the places from `first` to before `end` that have all these trigrams, in the newest part of the range.
 
         The cost has a bound that doesn't depend on the range; `since` is `first` where that was all of it.
         """
@@ -173,7 +173,7 @@ def read_only(error: BaseException) -> bool:
 
 
 def store_error(error: BaseException) -> StoreError:
-    """What to tell a person, with the cause as its reason. Neither SQL nor credentials are in it."""
+    """Return what to raise: a sentence for a person, without SQL and credentials, with the cause as its reason."""
     why = cause(error)
     if isinstance(why, Lasting):
         return StoreError(_SET_UP_WRONG, retry_after=5 if lost(error) else None, reason=why)

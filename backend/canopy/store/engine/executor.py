@@ -49,7 +49,7 @@ class Executor:
         await self._writes()
 
     async def write[T, R](self, handler: Handler[T, R], item: T, size: int = 0, *, due: bool = False) -> R:
-        """The handler's answer for this item, after the commit. See `Writer.submit`."""
+        """Return the handler's answer for this item, after the commit. See `Writer.submit`."""
         try:
             return await self.writer.submit(handler, item, size, due=due)
         except StoreError as error:
@@ -57,11 +57,11 @@ class Executor:
             raise
 
     async def read[**P, R](self, read: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """What the function returns, called in a thread for reads."""
+        """Call the function in a thread for reads, and return what it returns."""
         return await self._told(self.read_quietly(read, *args, **kwargs))
 
     async def read_within[**P, R](self, seconds: float, read: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """What the function returns, called in a thread for reads. Raises StoreError when that takes too long."""
+        """Call the function in a thread for reads. Raises StoreError when that takes longer than so many seconds."""
 
         async def waiting() -> R:
             try:
@@ -73,16 +73,16 @@ class Executor:
         return await self._told(waiting())
 
     async def scan[**P, R](self, read: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """What a scan returns. Raises ScansBusy and ScanTimeout as well."""
+        """Call the function as a scan. Raises ScansBusy and ScanTimeout as well."""
         return await self._told(_answered(self.scans.run(functools.partial(_reading, read, *args, **kwargs))))
 
     async def scan_in_turn[**P, R](self, read: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """What a scan returns that waits for its place as long as it takes: an export that has begun goes on."""
+        """Call the function as a scan that waits for its place as long as it takes, since an export goes on."""
         call = functools.partial(_reading, read, *args, **kwargs)
         return await self._told(_answered(self.scans.run(call, patience=None)))
 
     async def read_quietly[**P, R](self, read: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """As `read`, but `on_failure` doesn't learn of a failure."""
+        """Call the function as `read` does. `on_failure` doesn't learn of a failure."""
         return await _answered(in_thread(self._readers, functools.partial(_reading, read, *args, **kwargs)))
 
     async def _told[R](self, answer: Awaitable[R]) -> R:
@@ -114,7 +114,7 @@ def reads[S: Facet, **P, R](
 
 
 async def _answered[R](answer: Awaitable[R]) -> R:
-    """What a thread of the store answers, with what the database raises as a StoreError."""
+    """Wait for a thread of the store. Raises what the database raises as a StoreError."""
     try:
         return await answer
     except (SQLAlchemyError, UnicodeError) as error:

@@ -5,22 +5,22 @@ LENGTH = 3  # characters of a trigram
 
 
 def folded(*texts: str | None) -> str:
-    """What is indexed of a vote's texts."""
+    """Return what is indexed of a vote's texts."""
     return "\n".join([text or "" for text in texts]).casefold()
 
 
 def trigrams(text: str) -> list[str]:
-    """The distinct trigrams of a folded text, in their order."""
+    """Return the distinct trigrams of a folded text, in their order."""
     return list(dict.fromkeys(text[start : start + LENGTH] for start in range(len(text) - LENGTH + 1)))
 
 
 def first_place(microseconds: int) -> int:
-    """The lowest place that a vote of this time, or its millisecond, can have."""
+    """Return the lowest place that a vote of this time, or its millisecond, can have."""
     return (microseconds // 1_000) << SAME
 
 
 def began(place: int) -> int:
-    """The lowest place of the same millisecond."""
+    """Return the lowest place of the same millisecond."""
     return place >> SAME << SAME
 
 

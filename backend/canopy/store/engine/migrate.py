@@ -31,12 +31,12 @@ class Schema(NamedTuple):
 
     @override
     def __str__(self) -> str:
-        """What to add to the description of the database."""
+        """Return what to add to the description of the database."""
         return f" (its schema {self.revision} is newer than this version's, {HEAD})" if self.state == "ahead" else ""
 
 
 def look(database: Database) -> Schema:
-    """What is there. Raises StoreError where the schema is too new; changes nothing."""
+    """Return what is there. Raises StoreError where the schema is too new; changes nothing."""
     if not database.exists:
         return Schema(None, "behind")
     with database.migrator.connect() as conn:

@@ -123,7 +123,7 @@ class Postgres(Database):
 
     @override
     def prepare(self) -> None:
-        """The database exists already."""
+        """Do nothing: the database exists already."""
 
     @override
     def look(self, conn: Connection) -> None:
@@ -225,7 +225,7 @@ class Postgres(Database):
 
 
 def _numbers(texts: Sequence[str], block: int) -> list[int]:
-    """A number for each trigram in a block; two may share one, which makes for a candidate too many."""
+    """Return a number for each trigram in a block; two may share one, which makes for a candidate too many."""
     name = crc32(str(block).encode())
     return [crc32(text.encode(), name) - 2**31 for text in texts]
 

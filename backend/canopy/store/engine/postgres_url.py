@@ -87,7 +87,7 @@ def read(url: str) -> Address:
 
 
 def _pairs(query: str) -> list[tuple[str, str]]:
-    """The parameters of an address, decoded as libpq decodes them: a plus sign is one."""
+    """Return the parameters of an address, decoded as libpq decodes them: a plus sign is one."""
     pairs = (part.partition("=") for part in query.split("&") if part)
     return [(unquote(name), unquote(value)) for name, _, value in pairs]
 

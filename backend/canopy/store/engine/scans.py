@@ -134,7 +134,7 @@ class Scans:
                 loop.run_in_executor(None, scan.stop)
 
     def used(self) -> float:
-        """The share of its time that the scan of this thread has used."""
+        """Return the share of its time that the scan of this thread has used."""
         return (self._monotonic() - self._scan.began) / self._timeout
 
     @contextmanager

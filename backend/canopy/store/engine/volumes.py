@@ -65,7 +65,7 @@ class Volume(NamedTuple):
 
 
 def volume_of(path: Path, mounts: str) -> Volume | None:
-    """The volume that a file is on, or would be, by the text of `MOUNTS`; None where that doesn't say."""
+    """Return the volume that a file is on, or would be, by the text of `MOUNTS`; None where that doesn't say."""
     place = os.path.realpath(path)
     best: Volume | None = None
     for volume in _volumes(mounts):
@@ -85,7 +85,7 @@ def _volumes(mounts: str) -> Iterator[Volume]:
 
 
 def network_volume(path: Path) -> str | None:
-    """The name of the network file system that a file is on, or would be."""
+    """Return the name of the network file system that a file is on, or would be."""
     try:
         mounts = MOUNTS.read_text(errors="replace")
     except OSError:

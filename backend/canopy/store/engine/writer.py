@@ -88,7 +88,7 @@ class Writer:
         self._forgets.append(forget)
 
     async def submit[T, R](self, handler: Handler[T, R], item: T, size: int = 0, *, due: bool = False) -> R:
-        """The handler's answer for this item, after the commit. Cancelling stops the waiting, not the write.
+        """Return the handler's answer for this item after the commit. Cancelling stops the waiting, not the write.
 
         `size` is what the item's texts take of the memory, in bytes. Raises StoreError at once where too much waits
         already. What is `due`, since work was done for it that would be lost, has as much room again.
@@ -158,7 +158,7 @@ class Writer:
             self._abandon(jobs, StoreError("The store has stopped."))
 
     def _take(self) -> list[_Job]:
-        """What waits, at least one job; nothing when it's time to end."""
+        """Return what waits, at least one job; nothing when it's time to end."""
         jobs = self._queue.get()
         if jobs is None:
             return []
@@ -182,7 +182,7 @@ class Writer:
             return self._one_by_one(jobs)
 
     def _one_by_one(self, jobs: Sequence[_Job]) -> list[Any]:
-        """Each in its own transaction, on a new connection if the old one is lost, so that only the bad ones fail."""
+        """Write each in its own transaction, so that only the bad ones fail; a lost connection is replaced."""
         outcomes: list[Any] = []
         for job in jobs:
             try:

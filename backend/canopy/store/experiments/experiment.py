@@ -19,7 +19,7 @@ type Preference = Literal["a", "b", "tie", "both_bad"]
 
 
 def winner(preference: Preference, prompt_b_side: Side) -> Arm | None:
-    """The arm that a preference is for; None for a tie and for both bad."""
+    """Return the arm that a preference is for; None for a tie and for both bad."""
     if preference in {"tie", "both_bad"}:
         return None
     return "prompt_b" if preference == prompt_b_side else "prompt"

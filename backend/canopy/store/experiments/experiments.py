@@ -147,7 +147,7 @@ class ExperimentStore(Facet):
 
 
 def _newest(statement: Select[Any], experiment_id: str | None, before: Place | None) -> Select[Any]:
-    """Newest first, from a place on, of one experiment along its index: as a range, like pages of feedback."""
+    """Select the newest first, from a place on, of one experiment: as a range of its index, like pages of feedback."""
     place = (comparisons.c.updated_at, comparisons.c.id)
     if experiment_id is None:
         return newest_first(statement, place, before)

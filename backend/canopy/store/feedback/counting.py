@@ -11,7 +11,7 @@ HOUR = 3_600_000_000  # microseconds
 
 
 def hour_of(timestamp: int) -> int:
-    """The start of the hour that a time lies in."""
+    """Return the start of the hour that a time lies in."""
     return timestamp - timestamp % HOUR
 
 

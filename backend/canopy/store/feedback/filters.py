@@ -29,7 +29,7 @@ def scans(where: Filter) -> bool:
 
 
 def series_conditions(where: Filter) -> list[ColumnElement[bool]]:
-    """Which series match."""
+    """Return the conditions on the series that match."""
     wanted = {
         "value": where.value,
         "sentiment": where.sentiment,
@@ -46,7 +46,7 @@ def series_conditions(where: Filter) -> list[ColumnElement[bool]]:
 
 
 def time_conditions(where: Filter) -> list[ColumnElement[bool]]:
-    """Which times match."""
+    """Return the conditions on the times that match."""
     conditions = []
     if where.since is not None:
         conditions.append(feedback.c.updated_at >= where.since)
@@ -56,7 +56,7 @@ def time_conditions(where: Filter) -> list[ColumnElement[bool]]:
 
 
 def matching_series(conn: Connection, where: Filter) -> list[int] | None:
-    """The ids of the series that match; None where all do."""
+    """Return the ids of the series that match; None where all do."""
     conditions = series_conditions(where)
     if not conditions or (conn.execute(select(~exists().where(~and_(*conditions)))).scalar()):
         return None
@@ -82,7 +82,7 @@ class Search:
 
     @classmethod
     def of(cls, database: Database, needle: str | None) -> "Search":
-        """How to look for this needle; all is accepted without one."""
+        """Return how to look for this needle; all is accepted without one."""
         if needle is None:
             return cls(true(), None)
         folded = needle.casefold()
@@ -92,11 +92,11 @@ class Search:
         return cls(None, lambda row: any(text is not None and folded in text.casefold() for text in row[-3:]))
 
     def select(self, *columns: Any) -> Select[Any]:
-        """Rows of feedback to hand to `accepted`."""
+        """Return rows of feedback to hand to `accepted`."""
         if self.condition is not None:
             return select(*columns).select_from(WITH_TEXTS).where(self.condition)
         return select(*columns, INPUT, RESPONSE, feedback.c.comment).select_from(WITH_TEXTS)
 
     def accepted(self, rows: Sequence[Row[Any]]) -> list[Row[Any]]:
-        """The rows that match."""
+        """Return the rows that match."""
         return [row for row in rows if self.accepts is None or self.accepts(row)]

@@ -29,7 +29,7 @@ class Indexer:
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
-        """There is something new."""
+        """Note that one more vote waits to be indexed."""
         self.left += 1
         self._woken.set()
 

@@ -56,7 +56,7 @@ class Pages:
         return found(self.places(where, limit + 1, before), limit)
 
     def places(self, where: Filter, limit: int, before: Place | None) -> list[Place]:
-        """The newest places that match, at most `limit` of them. Nothing is searched."""
+        """Return the newest places that match, at most `limit` of them. Nothing is searched."""
         places: list[Place] = []
         while len(places) < limit:  # in steps: each is looked for in every series
             wanted = min(limit - len(places), _PIECE + 1)
@@ -86,7 +86,7 @@ class Pages:
     def _with_newest(
         self, conn: Connection, where: Filter, ids: list[int], limit: int, before: Place | None
     ) -> list[int]:
-        """The series in which the newest `limit` places of all these series are: one look into the index for each."""
+        """Return those of the series in which their newest `limit` places are: one look into the index for each."""
         newest = _of_series(select(TIME), series.c.id, where, before)
         head = newest.limit(1).correlate(series).scalar_subquery().label("head")
         statement = select(series.c.id, head).where(self._database.in_list(series.c.id, "series"))
@@ -98,7 +98,7 @@ class Pages:
         return [number for _, number in heads]
 
     def read(self, ids: Sequence[str], excerpt: int | None = None) -> tuple[list[Feedback], int]:
-        """The first of this feedback, as much as is read at once, and how many ids that took.
+        """Return the first of this feedback, as much as is read at once, and how many ids that took.
 
         What was deleted since is left out.
         """
@@ -110,7 +110,7 @@ class Pages:
         return [by_id[key] for key in taken if key in by_id], len(taken)
 
     def _fitting(self, ids: Sequence[str]) -> Sequence[str]:
-        """As many of these as are few characters, at least one."""
+        """Return as many of these as are few characters, at least one."""
         with self._database.reader.connect() as conn:
             rows = conn.execute(self._lengths, {"ids": self._database.list_param(ids)}).all()
         lengths = {row.id: row.length for row in rows}
@@ -125,7 +125,7 @@ class Pages:
         )
 
     def _excerpts(self, chars: int) -> Select[Any]:
-        """The beginnings of texts; a conversation, of which a beginning says little, whole where it is short."""
+        """Return the beginnings of texts; a conversation, of which a beginning says little, whole where it is short."""
         cut = {name: func.substr(self._columns[name], 1, chars) for name in ("input_text", "response_text")}
         prompt = func.substr(self._columns["prompt_text"], 1, chars)
         messages = self._columns["messages"]
@@ -134,7 +134,7 @@ class Pages:
 
 
 def found(places: Sequence[Place], limit: int, stopped: Place | None = None) -> FoundIds:
-    """The page that these places begin: the first `limit` of them. `stopped` is where to go on after the last."""
+    """Return the page of the first `limit` of these places. `stopped` is where to go on after the last."""
     cursors = [encode_cursor(place) for place in places[:limit]]
     ids = [key for _, key in places[:limit]]
     if len(places) > limit:
@@ -143,7 +143,7 @@ def found(places: Sequence[Place], limit: int, stopped: Place | None = None) -> 
 
 
 def fitting(lengths: Sequence[int]) -> int:
-    """How many of the first texts with these lengths are read at once; at least one."""
+    """Return how many of the first texts with these lengths are read at once; at least one."""
     together = itertools.accumulate(lengths)
     return max(sum(1 for _ in itertools.takewhile(lambda chars: chars <= PIECE_CHARS, together)), 1)
 
@@ -151,7 +151,7 @@ def fitting(lengths: Sequence[int]) -> int:
 def newest_first(
     statement: Select[Any], columns: Sequence[ColumnElement[Any]], before: tuple[Any, ...] | None
 ) -> Select[Any]:
-    """From the highest values of an index's columns down, from some on."""
+    """Order by an index's columns from their highest values down, beginning below `before`."""
     if before is not None:
         statement = statement.where(tuple_(*columns) < tuple_(*before))
     return statement.order_by(*(column.desc() for column in columns))
@@ -160,7 +160,7 @@ def newest_first(
 def _of_series(
     statement: Select[Any], number: int | ColumnElement[int], where: Filter, before: Place | None
 ) -> Select[Any]:
-    """Newest first, from a place on, of one series along its index.
+    """Select the newest first, from a place on, of one series along its index.
 
     The series is a range from itself to itself. Where a column equals something, a planner may take the order from
     any index of the times, and with that of all times it walks past every vote since the last one of a rare series.

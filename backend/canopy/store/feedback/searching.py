@@ -44,12 +44,12 @@ class Searches:
         return found(places, limit, end)
 
     def count(self, where: Filter) -> int | None:
-        """How many votes match; None for more than a thousand, or where that takes too many looks to know."""
+        """Return how many votes match; None for more than a thousand, or where that takes too many looks to know."""
         end, places = self._search(where, _COUNTED + 1, None)
         return len(places) if end is None and len(places) <= _COUNTED else None
 
     def _search(self, where: Filter, limit: int, before: Place | None) -> Look:
-        """What is found, and where this stopped before it had found so much."""
+        """Return what is found, and where this stopped before it had found so much."""
         with self._database.scanner.connect() as conn:
             ids = matching_series(conn, where)
         if ids == []:
@@ -103,7 +103,7 @@ class Searches:
     def _matching(
         self, where: Filter, ids: list[int] | None, start: Place | None, before: Place, places: Sequence[int]
     ) -> list[Place]:
-        """Those of the candidates that match, from a place to before another."""
+        """Return those of the candidates that match, from a place to before another."""
         search = Search.of(self._database, where.search)
         statement = search.select(TIME, ID).where(
             self._database.in_list(feedback.c.search_place, "places"), tuple_(TIME + 0, ID) < tuple_(*before)
@@ -122,7 +122,7 @@ class Searches:
         statement: Select[Any],
         parameters: dict[str, Any],
     ) -> list[Place]:
-        """The places of those rows that match in everything."""
+        """Return the places of those rows that match in everything."""
         statement = statement.where(*time_conditions(where))
         if ids is not None:
             statement = statement.where(self._database.in_list(feedback.c.series_id, "series"))
@@ -148,7 +148,7 @@ class Searches:
     def _edge(
         self, conn: Connection, where: Filter, before: Place | None, rows: Sequence[ColumnElement[bool]]
     ) -> Place | None:
-        """The last place of the window; None where there is no more."""
+        """Return the last place of the window; None where there is no more."""
         columns = (TIME, ID, feedback.c.input_length + feedback.c.response_length)
         statement = select(*columns).where(*rows, *time_conditions(where))
         window = newest_first(statement, (TIME, ID), before).limit(_WINDOW)

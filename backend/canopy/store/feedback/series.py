@@ -25,7 +25,7 @@ _KEPT = 4_096  # ids in memory; others are looked up again
 
 
 class SeriesIds:
-    """Only for the writer's thread. `forget` after a rollback, and after series were deleted, by whomever."""
+    """Finds and makes series in the writer's thread. Call `forget` after a rollback, and after series were deleted."""
 
     def __init__(self, database: Database) -> None:
         labels = [series.c[name] for name in SeriesDimensions._fields]
@@ -35,7 +35,7 @@ class SeriesIds:
         self._ids: OrderedDict[SeriesDimensions, int] = OrderedDict()
 
     def id(self, conn: Connection, labels: SeriesDimensions) -> int:
-        """The id of the series with these labels; a new one if there is none."""
+        """Return the id of the series with these labels; a new one if there is none."""
         known = self._ids.get(labels)
         if known is not None:
             self._ids.move_to_end(labels)

@@ -70,7 +70,7 @@ class Subjects:
         )
 
     def find(self, conn: Connection, votes: Sequence[Vote]) -> list[Subject | CanopyError]:
-        """For each vote its subject, or why it has none."""
+        """Find the subject of each vote, or return why it has none."""
         ids: set[str] = set()
         traces: set[str] = set()
         texts: dict[int, tuple[str, str]] = {}  # by position: digests of the input and of both texts
@@ -122,7 +122,7 @@ def _the_one(vote: Vote, candidates: list[Row[Any]]) -> Row[Any] | None:
 
 
 def _own(vote: Vote, candidates: list[Row[Any]]) -> Row[Any] | None:
-    """The only candidate, or the only one that the voter asked for."""
+    """Return the only candidate, or the only one that the voter asked for."""
     if len(candidates) <= 1:
         return candidates[0] if candidates else None
     for columns in (("session_id",), ("user_id", "user_proof")):
@@ -192,7 +192,7 @@ def _pair_of_texts(vote: Vote, input_digest: str, both: str, candidates: list[Ro
 
 
 def _feature_of(vote: Vote, candidates: list[Row[Any]]) -> str:
-    """The feature of texts that are no one generation's: the vote's, unless they came from others alone."""
+    """Return the feature of texts that are no one generation's: the vote's, unless they came from others alone."""
     made_by = {row.feature for row in candidates}
     if vote.feature is None:
         raise InputError("`feature` is needed with texts that Canopy has not recorded.")

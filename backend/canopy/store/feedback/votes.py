@@ -158,7 +158,7 @@ class Votes:
         slots: Sequence[str | None],
         held: Mapping[str, _Held],
     ) -> Counter[tuple[str | None, str]]:
-        """How many voters the generations have that may get another one, as far as that is bounded."""
+        """Return how many voters the generations have that may get another one, as far as that is bounded."""
         wanted = {
             subject.generation.id
             for vote, subject, slot in zip(votes, subjects, slots, strict=True)
@@ -268,7 +268,7 @@ def _slot(vote: Vote, subject: Subject | CanopyError) -> str | None:
 
 
 def _most_voters(vote: Vote, generation: Row[Any] | None) -> int | None:
-    """The number of voters at which the response takes no new vote like this; None: there is none.
+    """Return the number of voters at which the response takes no new vote like this; None: there is none.
 
     Whoever asked for the response may vote on it, however many others have.
     """

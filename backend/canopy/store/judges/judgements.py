@@ -227,5 +227,5 @@ def _of(turn: JudgementLease) -> ColumnElement[bool]:
 
 
 def _own(turn: JudgementLease) -> ColumnElement[bool]:
-    """The turn, as long as it is its owner's and has not ended."""
+    """Return the condition that a turn is still its owner's and has not ended."""
     return and_(_of(turn), judgements.c.owner == turn.owner, judgements.c.finished_at.is_(None))

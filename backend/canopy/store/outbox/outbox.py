@@ -175,7 +175,7 @@ class Outbox(Facet):
 
 
 def _after(it: DeliveryResult, now: int) -> dict[str, Any]:
-    """What a row becomes when its delivery ended in this way."""
+    """Return what a row becomes when its delivery ended in this way."""
     match it.outcome:
         case "delivered":
             return {"claim": None, "due_at": None, "waiting_since": None, "failures": 0, "problem": None}

@@ -70,7 +70,7 @@ class Inputs:
         return _by_size(rows)
 
     def texts(self, ids: list[str]) -> list[Input]:
-        """The input texts of votes, with what reviewers wrote; those that were deleted meanwhile are left out."""
+        """Read the input texts of votes, with what reviewers wrote; those that were deleted meanwhile are left out."""
         with self._database.reader.connect() as conn:
             rows = conn.execute(self._texts, {"ids": self._database.list_param(ids)}).all()
         found = {row[0]: Input(row[1], row[2]) for row in rows}
@@ -93,7 +93,7 @@ class Inputs:
         return rows
 
     def _matching(self, votes: Any, where: Filter, ids: list[int] | None) -> list[ColumnElement[bool]]:
-        """The filter, with additions of zero that keep planners from walking along another index than the one meant."""
+        """Return the filter's conditions. Additions of zero keep planners from other indexes than the one meant."""
         updated_at = votes.c.updated_at + 0
         conditions = []
         if ids is not None:

@@ -64,7 +64,7 @@ class ReviewQueue:
         return _found(found, at)
 
     def _look(self, where: Filter, at: _Position) -> tuple[list[Place], list[Place]]:
-        """The next verdicts of a rank's source, and those of them that belong to the rank."""
+        """Return the next verdicts of a rank's source, and those of them that belong to the rank."""
         rank = _RANKS[at.rank]
         bad = Filter(
             sentiment=-1,

@@ -118,7 +118,7 @@ class ReviewStore(Facet):
     def _cases_of(
         self, where: Filter, ids: list[str], state: ReviewState, limit: int, before: list[ReviewCase]
     ) -> list[ReviewCase]:
-        """The cases before, and those of the texts behind these votes, each with the votes on it that match.
+        """Return the cases before, and those of the texts behind these votes, each with the votes on it that match.
 
         They end with the first that is too many for the limit, or for what is read at once.
         """
