@@ -6,8 +6,9 @@ And the servers of which a test session has one each, because they take too long
 import logging
 import os
 import signal
+import ssl
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any
 
 import pytest
@@ -79,6 +80,31 @@ def pytest_runtest_makereport(
     report = yield
     _refuse_skip(report)
     return report
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_list_of_authorities() -> Generator[None]:
+    """Let clients of httpx share the world's authorities: each would read the list for itself, for 20 ms of CPU.
+
+    Nearly every test makes a client or four, and they speak plain HTTP on loopback. A client that is told whom to
+    trust goes on as it would, and so does one whose environment says something else than before.
+    """
+    from httpx._transports import default
+
+    create: Callable[..., ssl.SSLContext] = vars(default)["create_ssl_context"]
+    shared: dict[tuple[str | None, ...], ssl.SSLContext] = {}
+
+    def created(verify: Any = True, cert: Any = None, trust_env: bool = True) -> ssl.SSLContext:
+        if verify is not True or cert or not trust_env:
+            return create(verify, cert, trust_env)
+        said = tuple(map(os.environ.get, ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")))
+        if said not in shared:
+            shared[said] = create()
+        return shared[said]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(default, "create_ssl_context", created)
+        yield
 
 
 @pytest.fixture(autouse=True)
