@@ -35,7 +35,9 @@ BODIES = {
 async def guarded(
     request: pytest.FixtureRequest, model: FakeModelServer, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncGenerator[Guarded]:
-    async with guarded_server(tmp_path_factory.mktemp(request.param), model, request.param) as (server, _):
+    features = {"translate": {"prompt": "Translate:", "prompt_b": "Translate well:"}}
+    folder = tmp_path_factory.mktemp(request.param)
+    async with guarded_server(folder, model, request.param, features=features) as (server, _):
         yield request.param, server
 
 
@@ -43,10 +45,12 @@ async def guarded(
 async def test_a_route_is_for_those_whom_it_is_meant_for(guarded: Guarded, route: str) -> None:
     mode, server = guarded
     method, _, path = route.partition(" ")
-    address = path.format(feedback_id="fb_none", version="1", name="canopy.css" if "ui" in path else "swagger-ui.css")
+    address = path.format(
+        feature="translate", feedback_id="fb_none", version="1", name="canopy.css" if "ui" in path else "swagger-ui.css"
+    )
     async with people(server, mode) as (ana, ben, _, nobody):
         for role, client in (("nobody known", nobody), ("user", ben), ("reviewer", ana)):
-            answer = await client.request(method, address, json=BODIES.get(route))
+            answer = await client.request(method, address, json=BODIES.get(route.replace("{feature}", "summarize")))
             if route == "POST /sign-in" and mode == "token":
                 assert answer.status_code == 401  # an unknown token; who asks makes no difference
             elif mode == "open" or RIGHTS[route][role] in {"yes", "their own"}:
