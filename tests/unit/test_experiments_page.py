@@ -214,9 +214,9 @@ def test_without_an_experiment_the_section_says_how_to_begin() -> None:
 
 
 def test_what_to_write_names_the_section_as_the_values_do() -> None:
-    begins = section({}, OFF, False, None, prompts_in="summarization")
+    begins = section({}, OFF, False, None, section_of=lambda _: "summarization")
     assert yaml.safe_load(begins.snippet).keys() == {"summarization", "ab_testing"}
-    ends = shown(section({}, ON, True, gathered({1: first_ballots(30, 90)}), prompts_in="summarization"))
+    ends = shown(section({}, ON, True, gathered({1: first_ballots(30, 90)}), section_of=lambda _: "summarization"))
     assert yaml.safe_load(ends.report.next_step.snippet or "").keys() == {"summarization"}
 
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from canopy.api import generation_responses, responses
+from canopy.api import generation_responses, responses, workshop
 from canopy.api.bodies import BallotBody, PromptBody, check_length, parse, read_body
 from canopy.api.context import AppContext
 from canopy.api.errors import UNEXPECTED, report, told
@@ -120,6 +120,7 @@ class BallotsQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    feature: Word = Field(None, max_length=200, description="Whose prompts were compared.")
     experiment: Word = Field(None, max_length=200, description="An experiment's id; without it, the one used last.")
     limit: int = Field(50, ge=1, le=200, description="Entries on a page.")
     cursor: Word = Field(None, max_length=200, description="The `next` of the page before.")
@@ -134,14 +135,17 @@ def comparison_review_routes(parts: AppContext) -> APIRouter:
         """Counts and ballots; statistics and the decision for one experiment."""
         parts.ballots.check()
         store = parts.store
-        experiments = await store.experiments.all()
+        config, feature = parts.config.current, workshop.feature(query.feature)
+        experiments = [it for it in await store.experiments.all() if feature in (None, it.feature)]
+        if feature is not None and feature not in config.features and not experiments:
+            raise InputError("`feature` must be the name of a feature, such as `summarize`.")
         experiment = chosen(experiments, query.experiment)
-        counts = await store.experiments.ballot_counts(query.experiment)
-        page = await one_page(parts, _ballots(store, query))
+        counts = await store.experiments.ballot_counts(query.experiment, feature)
+        page = await one_page(parts, _ballots(store, query, feature))
         found: dict[str, Any] = {"experiment": None, "statistics": None, "decision": None}
         if experiment is not None:
             own = counts if query.experiment else await store.experiments.ballot_counts(experiment.id)
-            section = parts.config.current.section
+            section = config.section_of(experiment.feature)
             found |= payload(report_on(experiment, own, await store.experiments.first_ballots(experiment.id), section))
         head = {
             "total": counts.ballots,
@@ -150,17 +154,19 @@ def comparison_review_routes(parts: AppContext) -> APIRouter:
             "ties": counts.ties,
             "both_bad": counts.both_bad,
             **found,
-            "experiments": [{"id": it.id, "created_at": iso(it.created_at)} for it in experiments],
+            "experiments": [
+                {"id": it.id, "feature": it.feature, "created_at": iso(it.created_at)} for it in experiments
+            ],
         }
         return page_response(head, "entries", page)
 
     return router
 
 
-async def _ballots(store: Store, query: BallotsQuery) -> AsyncGenerator[Piece]:
+async def _ballots(store: Store, query: BallotsQuery, feature: str | None) -> AsyncGenerator[Piece]:
     left, cursor = query.limit, query.cursor
     while left:
-        page = await store.experiments.ballots(query.experiment, left, cursor)
+        page = await store.experiments.ballots(query.experiment, left, cursor, feature)
         yield piece_of(map(entry, page.entries), page.next)
         if page.next is None:
             return

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import aclosing
 from typing import Annotated, cast
 
@@ -30,7 +30,7 @@ from canopy.base.settings import Settings
 from canopy.feedback import dataset
 from canopy.feedback.statistics import StatisticsPayload, own, statistics
 from canopy.feedback.votes import SubmittedVote
-from canopy.store.feedback.query import Feedback
+from canopy.store.feedback.query import Feedback, Filter
 from canopy.store.judges.judgement import JudgeLabel
 
 _ERRORS = errors(404, 408, 413, 422, 503)
@@ -89,7 +89,7 @@ def review_routes(parts: AppContext) -> APIRouter:
     @router.get("/feedback", response_model=None, responses=with_page(Entries))
     async def entries(request: Request, query: Annotated[PageQuery, Query()]) -> Response:
         """Votes, newest first, or what needs a reviewer most; with `Accept: text/html` the dashboard."""
-        where = query.where(parts.config.current.features)
+        where = query.where(await _features(parts, query))
         if "text/html" in request.headers.get("accept", ""):
             return await pages.dashboard(parts, request, where, query)
         if query.experiment or query.ab_cursor:
@@ -105,7 +105,7 @@ def review_routes(parts: AppContext) -> APIRouter:
     async def stats(query: Annotated[CountsQuery, Query()]) -> Response:
         """Counts and satisfaction over time, per prompt version and per model."""
         parts.votes.check()
-        where = query.where(parts.config.current.features)
+        where = query.where(await _features(parts, query))
         counts, hours = await parts.store.feedback.counts(where), await parts.store.feedback.hours(own(where))
         # The hours of years take a while to write down, which must not hold up the streams.
         return json_response(await asyncio.to_thread(statistics, counts, hours))
@@ -131,6 +131,15 @@ def review_routes(parts: AppContext) -> APIRouter:
         return json_response({"status": "ok", "feedback_id": feedback_id})
 
     return router
+
+
+async def _features(parts: AppContext, query: CountsQuery) -> Collection[str]:
+    """The names that a filter may have: the features', and that of one that is gone and has votes."""
+    features = parts.config.current.features
+    wanted = query.feature
+    if wanted and wanted not in features and await parts.store.feedback.counts(Filter(feature=wanted)):
+        return {*features, wanted}
+    return features
 
 
 def entry_routes(parts: AppContext) -> APIRouter:

@@ -11,9 +11,11 @@ from starlette.types import Receive, Scope, Send
 from canopy.api import workshop
 from canopy.api.context import AppContext
 from canopy.api.requests import trace_id_of
-from canopy.api.responses import FlagDetails, Ok, Ready
+from canopy.api.responses import Flag, FlagDetails, Ok, Ready
 from canopy.api.routes import PlainRoute, errors, json_response, of_text, of_type
 from canopy.base.errors import MetricsElsewhere, NotFound
+from canopy.config.features import Feature
+from canopy.config.flags import comparisons_of
 from canopy.config.loading import Config
 from canopy.generation.prompts import prompt
 
@@ -71,9 +73,17 @@ def _in_force(parts: AppContext, config: Config) -> dict[str, dict[str, Any]]:
             "prompt_id": prompt(feature.prompt).id,
             "temperature": feature.temperature,
             "max_tokens": feature.max_tokens,
+            "title": feature.title,
+            "endpoint": feature.endpoint,
+            "ab_testing": _comparisons(feature, config),
         }
         for name, feature in config.features.items()
     }
+
+
+def _comparisons(feature: Feature, config: Config) -> Flag:
+    flag = comparisons_of(feature, config.values)
+    return {"enabled": flag.on, "reason": flag.reason}
 
 
 def _answers(parts: AppContext) -> dict[str, Answer]:

@@ -91,7 +91,7 @@ async def dashboard(parts: AppContext, request: Request, where: Filter, query: P
             config.flags["ab_testing"],
             config.values.ab_testing.enabled,
             compared,
-            prompts_in=config.section,
+            section_of=config.section_of,
         )
         return _html(
             parts,

@@ -96,6 +96,7 @@ class ExperimentId(TypedDict):
     """An experiment in a list."""
 
     id: str
+    feature: str
     created_at: str
 
 
@@ -215,6 +216,9 @@ class InForce(TypedDict):
     prompt_id: str
     temperature: float
     max_tokens: int
+    title: str
+    endpoint: str
+    ab_testing: Flag
 
 
 class FlagDetails(TypedDict):

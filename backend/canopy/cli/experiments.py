@@ -13,6 +13,7 @@ from canopy.cli.simulation import simulate
 from canopy.cli.terminal import say, say_json, style
 
 if TYPE_CHECKING:
+    from canopy.config.loading import Config
     from canopy.experiments.report import ExperimentReport
 
 _LOOKS = 8  # rows in the chart of the interval
@@ -28,9 +29,10 @@ ab.add_command(simulate)
 
 @ab.command()
 @click.option("--experiment", "experiment_id", help="An experiment's id.  [the one used last]")
+@click.option("--feature", help="The feature whose prompts were compared.  [any]")
 @click.option("--json", "as_json", is_flag=True, help="For programs: the same numbers, and every vote that counts.")
 @report_errors
-def report(experiment_id: str | None, *, as_json: bool) -> None:
+def report(experiment_id: str | None, feature: str | None, *, as_json: bool) -> None:
     """Say what the votes on two prompts prove, and what to do now.
 
     Straight from the store, with the same numbers as GET /feedback/ab and the dashboard: one vote for each voter, the
@@ -45,15 +47,16 @@ def report(experiment_id: str | None, *, as_json: bool) -> None:
     from canopy.experiments.report import chosen, payload, report_on
 
     async def read(store: Any) -> tuple["ExperimentReport | None", list[Any]]:
-        experiments = await store.experiments.all()
+        experiments = [it for it in await store.experiments.all() if feature in (None, it.feature)]
         experiment = chosen(experiments, experiment_id)
         if experiment is None:
             return None, experiments
         counts = await store.experiments.ballot_counts(experiment.id)
+        section = config.section_of(experiment.feature)
         return report_on(experiment, counts, await store.experiments.first_ballots(experiment.id), section), experiments
 
     settings = read_settings()
-    section = _section(settings.config_path)
+    config = _config(settings.config_path)
     found, experiments = with_store(settings, read)
     if as_json:
         votes = [
@@ -77,14 +80,14 @@ def report(experiment_id: str | None, *, as_json: bool) -> None:
         say("\n".join([*_lines(found), *_others(others)]))
 
 
-def _section(values: Path | None) -> str:
-    """Return the values' section that holds the prompts; the usual one without readable values."""
-    from canopy.config.loading import Config, content_of, load_config
+def _config(values: Path | None) -> "Config":
+    """Read the values, which say where the prompts are. What the votes prove can be read without them, too."""
+    from canopy.config.loading import content_of, load_config
 
     if values is not None:
         with suppress(ConfigError):
-            return load_config(content_of(values)).section
-    return Config.section
+            return load_config(content_of(values))
+    return load_config(b"")
 
 
 def _lines(report: "ExperimentReport") -> Iterable[str]:

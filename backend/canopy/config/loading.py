@@ -51,6 +51,11 @@ class Config:
         """The features that these values make, in each mode: by the names that records have."""
         return features_of(self.values, self.section)
 
+    def section_of(self, feature: str) -> str:
+        """Return where the values file has this feature's block; where it had it, of a feature that is gone."""
+        known = self.features.get(feature)
+        return known.section if known else f"features.{feature}"
+
     def require_feature(self, name: str) -> Self:
         """Return this config. Raises NotFound where it has no feature of this name, FeatureDisabled where it is off."""
         feature = self.features.get(name)

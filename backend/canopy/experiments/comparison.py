@@ -232,6 +232,7 @@ def _experiment(config: Config, name: str, generation: Generation, created_at: i
         temperature=feature.temperature,
         max_tokens=feature.max_tokens,
         rule=DecisionRule(ab.alpha, ab.prior_strength, ab.equivalence_margin, ab.max_decisive_votes),
+        feature=name,
     )
 
 

@@ -55,6 +55,7 @@ class ExperimentPayload(TypedDict):
     """The compared prompts and their parameters."""
 
     id: str
+    feature: str
     created_at: str
     prompt: PromptPayload
     prompt_b: PromptPayload
@@ -180,6 +181,7 @@ def payload(report: ExperimentReport) -> ReportPayload:
     return {
         "experiment": {
             "id": it.id,
+            "feature": it.feature,
             "created_at": iso(it.created_at),
             "prompt": {"id": it.prompt_id, "text": it.prompt_text},
             "prompt_b": {"id": it.prompt_b_id, "text": it.prompt_b_text},

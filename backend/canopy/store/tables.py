@@ -204,6 +204,7 @@ experiments = Table(
     Column("prior", Float, nullable=False),
     Column("delta", Float, nullable=False),
     Column("n_max", Integer, nullable=False),
+    Column("feature", Text),  # NULL: the built-in one
 )
 
 # A comparison and its ballot, which is there when `preference` is.

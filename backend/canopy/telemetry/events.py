@@ -184,6 +184,7 @@ class AbPreferenceSubmitted(Event):
         it = self.receipt
         return {
             "preference": it.preference,
+            "feature": it.feature,
             "winning_prompt": it.winner,
             "winning_prompt_id": it.winning_prompt_id,
             "outcome": it.outcome,

@@ -1,9 +1,10 @@
 """View models of the dashboard's section on A/B experiments."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from canopy.config.features import BUILT_IN
 from canopy.config.flags import FeatureFlag
 from canopy.config.summaries import Arm
 from canopy.experiments.decision import Decision, Status, decide
@@ -130,26 +131,31 @@ def section(
     asked_for: bool,
     gathered: ExperimentData | None,
     *,
-    prompts_in: str = "summarize",
+    section_of: Callable[[str], str] = lambda feature: feature,
 ) -> ExperimentSection:
-    """Put the section together; `params` are the address's, and the values have the prompts in `prompts_in`."""
+    """Put the section together.
+
+    `params` are the address's; `section_of` says where the values have a feature's prompts.
+    """
     shown, past = None, []
     if gathered:
-        shown = _shown(params, gathered, prompts_in)
+        shown = _shown(params, gathered, section_of)
         past = [_past(params, it, gathered) for it in gathered.experiments if it.id != gathered.shown.id]
     return ExperimentSection(
         flag=flag,
         asked_for=asked_for,
-        snippet=in_section(prompts_in, _SNIPPET) + in_section("ab_testing", ["enabled: true"]).rstrip(),
+        snippet=in_section(section_of(BUILT_IN), _SNIPPET) + in_section("ab_testing", ["enabled: true"]).rstrip(),
         shown=shown,
         past=[it for it in past if it.decision],
         older=[it for it in past if not it.decision],
     )
 
 
-def _shown(params: Mapping[str, str], gathered: ExperimentData, prompts_in: str) -> ShownExperiment:
+def _shown(
+    params: Mapping[str, str], gathered: ExperimentData, section_of: Callable[[str], str]
+) -> ShownExperiment:
     experiment, counts = gathered.shown, gathered.counts[gathered.shown.id]
-    report = report_on(experiment, counts, gathered.ballots[experiment.id], prompts_in)
+    report = report_on(experiment, counts, gathered.ballots[experiment.id], section_of(experiment.feature))
     left = sum(ballot.preference == "a" for ballot in report.ballots)
     newest = experiment is gathered.experiments[0]
     cursor = gathered.page.next

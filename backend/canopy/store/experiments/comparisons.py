@@ -13,6 +13,7 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from canopy.base.errors import CanopyError, ComparisonExpired, ComparisonForeign, ComparisonNotFound
 from canopy.base.ids import mlflow_trace
+from canopy.config.features import BUILT_IN
 from canopy.store.engine.database import CompiledStatement
 from canopy.store.engine.executor import Executor, Facet
 from canopy.store.experiments.experiment import Ballot, BallotReceipt, Comparison, Experiment, winner
@@ -60,6 +61,7 @@ class ComparisonStore(Facet):
                 e.prompt_b_id,
                 prompt_b.c.text.label("prompt_b_text"),
                 e.model,
+                e.feature,
                 of_a.c.span_id,
                 of_b.c.span_id.label("span_b_id"),
             )
@@ -226,6 +228,7 @@ def _receipt(row: Any, ballot: Ballot, outcome: Any, timestamp: int) -> BallotRe
         trace_id=row.trace_id,
         generation_ids=(row.generation_a, row.generation_b),
         span_ids=(row.span_id, row.span_b_id),
+        feature=row.feature or BUILT_IN,
     )
 
 
@@ -243,6 +246,7 @@ def _experiment_row(record: Experiment, used_at: int) -> dict[str, object]:
         "prior": record.rule.prior_strength,
         "delta": record.rule.equivalence_margin,
         "n_max": record.rule.max_decisive_votes,
+        "feature": record.feature,
     }
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sys import getsizeof
 from typing import Literal, NamedTuple
 
+from canopy.config.features import BUILT_IN
 from canopy.config.summaries import Arm
 from canopy.stats.sequential import DecisionRule
 from canopy.store.keys import Proof
@@ -39,6 +40,7 @@ class Experiment:
     temperature: float
     max_tokens: int
     rule: DecisionRule  # as the values had it when the experiment began
+    feature: str = BUILT_IN
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ class BallotReceipt(NamedTuple):
     trace_id: str  # of the comparison
     generation_ids: tuple[str, str]  # of both sides
     span_ids: tuple[str | None, str | None]
+    feature: str = BUILT_IN
 
     @property
     def winning_prompt_id(self) -> str | None:

@@ -5,6 +5,7 @@ from typing import Any
 import orjson
 from sqlalchemy import ColumnElement, Select, func, select
 
+from canopy.config.features import BUILT_IN
 from canopy.stats.sequential import DecisionRule
 from canopy.store.engine.cursors import Place, decode_cursor, encode_cursor
 from canopy.store.engine.executor import Executor, Facet, reads
@@ -87,15 +88,16 @@ class ExperimentStore(Facet):
                 temperature=row.temperature,
                 max_tokens=row.max_tokens,
                 rule=DecisionRule(row.alpha, row.prior, row.delta, row.n_max),
+                feature=row.feature or BUILT_IN,
             )
             for row in rows
         ]
 
     @reads
-    def ballot_counts(self, experiment_id: str | None) -> BallotCounts:
-        """Count the ballots of an experiment, or of all with None."""
+    def ballot_counts(self, experiment_id: str | None, feature: str | None = None) -> BallotCounts:
+        """Count the ballots of an experiment, or with None those of all, of a feature's or of every feature's."""
         with self._database.reader.connect() as conn:
-            rows = conn.execute(self._counts.where(*_in(experiment_id))).all()
+            rows = conn.execute(self._counts.where(*_in(experiment_id, feature))).all()
         of = {"a": 0, "b": 0, "tie": 0, "both_bad": 0}
         for row in rows:
             of[row.preference] += row.n
@@ -131,13 +133,15 @@ class ExperimentStore(Facet):
         ]
 
     @reads
-    def ballots(self, experiment_id: str | None, limit: int, cursor: str | None) -> BallotPage:
-        """Read one page of an experiment's ballots, or of all; fewer than `limit` where texts are long.
+    def ballots(
+        self, experiment_id: str | None, limit: int, cursor: str | None, feature: str | None = None
+    ) -> BallotPage:
+        """Read one page of the ballots that `ballot_counts` counts; fewer than `limit` where texts are long.
 
         Raises InputError for a cursor that isn't its own.
         """
         before = None if cursor is None else decode_cursor(cursor, "cmp")
-        statement = _newest(self._places, experiment_id, before).limit(limit + 1)
+        statement = _newest(self._places.where(*_in(None, feature)), experiment_id, before).limit(limit + 1)
         with self._database.reader.connect() as conn:
             places = conn.execute(statement).all()
             shown = places[: fitting([it.chars for it in places[:limit]])]
@@ -159,8 +163,13 @@ def _newest(statement: Select[Any], experiment_id: str | None, before: Place | N
     )
 
 
-def _in(experiment_id: str | None) -> list[ColumnElement[bool]]:
-    return [] if experiment_id is None else [comparisons.c.experiment_id == experiment_id]
+def _in(experiment_id: str | None, feature: str | None) -> list[ColumnElement[bool]]:
+    its = comparisons.c.experiment_id
+    found = [] if experiment_id is None else [its == experiment_id]
+    if feature is not None:
+        of_feature = func.coalesce(experiments.c.feature, BUILT_IN) == feature
+        found.append(its.in_(select(experiments.c.id).where(of_feature)))
+    return found
 
 
 def _entry(row: Any) -> BallotRow:
