@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from canopy.base.errors import StoreError
 from canopy.store.engine.database import Database, store_error
 
-HEAD = "0015"  # the newest revision in migrations/versions
+HEAD = "0016"  # the newest revision in migrations/versions
 
 
 class Schema(NamedTuple):
