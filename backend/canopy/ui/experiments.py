@@ -151,9 +151,7 @@ def section(
     )
 
 
-def _shown(
-    params: Mapping[str, str], gathered: ExperimentData, section_of: Callable[[str], str]
-) -> ShownExperiment:
+def _shown(params: Mapping[str, str], gathered: ExperimentData, section_of: Callable[[str], str]) -> ShownExperiment:
     experiment, counts = gathered.shown, gathered.counts[gathered.shown.id]
     report = report_on(experiment, counts, gathered.ballots[experiment.id], section_of(experiment.feature))
     left = sum(ballot.preference == "a" for ballot in report.ballots)
