@@ -7,7 +7,7 @@ search of the log for `feedback_submitted` finds votes and nothing else.
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from canopy.base.ratings import Rating
+from canopy.base.ratings import kind_of
 from canopy.store.experiments.experiment import BallotReceipt
 from canopy.store.feedback.vote import Receipt
 from canopy.store.generations.generation import Generation
@@ -323,7 +323,7 @@ class StoreFailed(Event):
 
 def _vote(receipt: Receipt) -> dict[str, Any]:
     return {
-        "rating": Rating.of(receipt).wire,
+        "rating": kind_of(receipt.kind).wire(receipt.value),
         "name": receipt.name,
         "feature": receipt.feature,
         "input_length": receipt.input_length,

@@ -4,7 +4,7 @@ from functools import lru_cache
 
 from prometheus_client import CollectorRegistry
 
-from canopy.base.ratings import Rating, known_ratings
+from canopy.base.ratings import SENTIMENT_NAMES, Rating, known_ratings
 from canopy.config.values import SATISFACTION
 from canopy.telemetry.events import (
     AbPreferenceSubmitted,
@@ -93,11 +93,10 @@ class FeedbackMetrics(MetricGroup):
     @on(FeedbackSubmitted)
     def _vote(self, event: FeedbackSubmitted) -> None:
         it = event.receipt
-        rating = Rating.of(it)
-        if it.name != SATISFACTION or rating == it.former:
+        if it.name != SATISFACTION or (it.former is not None and it.former == Rating.of(it)):
             return
         prompt_id = self._prompt_label(it.prompt_id)
-        self._vote_child(it.feature, rating.value, rating.sentiment_name, prompt_id).inc()
+        self._vote_child(it.feature, it.value, SENTIMENT_NAMES[it.sentiment], prompt_id).inc()
         if it.former is not None:
             self.deleted.labels(it.feature, it.former.value, it.former.sentiment_name, prompt_id).inc()
 
@@ -105,9 +104,8 @@ class FeedbackMetrics(MetricGroup):
     def _taken_back(self, event: FeedbackDeleted) -> None:
         it = event.receipt
         if it.name == SATISFACTION:
-            rating = Rating.of(it)
             prompt_id = self._prompt_label(it.prompt_id)
-            self.deleted.labels(it.feature, rating.value, rating.sentiment_name, prompt_id).inc()
+            self.deleted.labels(it.feature, it.value, SENTIMENT_NAMES[it.sentiment], prompt_id).inc()
 
     @on(AbPreferenceSubmitted)
     def _preference(self, event: AbPreferenceSubmitted) -> None:
