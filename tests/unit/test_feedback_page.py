@@ -6,10 +6,13 @@ from datetime import UTC, datetime
 import pytest
 
 from canopy.base.clock import microseconds
+from canopy.config.features import features_of
+from canopy.config.summaries import FeatureValues
+from canopy.config.values import Values
 from canopy.feedback.statistics import Tally
 from canopy.store.feedback.query import FeedbackCount, Filter, HourCount, Page
 from canopy.store.vocabulary import AB_PREFERENCE
-from canopy.ui.feedback import dashboard
+from canopy.ui.feedback import Dashboard, dashboard
 from canopy.ui.prompt_versions import prompt_versions
 from canopy.ui.satisfaction_chart import BARS_HEIGHT, BARS_TOP, LINE_HEIGHT, LINE_TOP, satisfaction_chart
 
@@ -98,7 +101,7 @@ def test_votes_on_other_texts_are_among_the_votes_and_not_in_the_satisfaction() 
         page=Page([], None),
         found=14,
         judges=[],
-        exported_features=frozenset({"summarize"}),
+        features=features_of(Values()),
         now=at("2026-03-02"),
         review_limit=100_000,
         origin="http://canopy.test",
@@ -127,7 +130,7 @@ def test_only_complaints_that_can_become_tests_are_offered_for_export() -> None:
         page=Page([], "next-page"),
         found=0,
         judges=[],
-        exported_features=frozenset({"summarize"}),
+        features=features_of(Values()),
         now=at("2026-03-02"),
         review_limit=100_000,
         origin="http://canopy.test",
@@ -150,10 +153,42 @@ def test_responses_that_were_both_bad_can_be_exported_but_are_no_ratings() -> No
         page=Page([], None),
         found=4,
         judges=[],
-        exported_features=frozenset({"summarize"}),
+        features=features_of(Values()),
         now=at("2026-03-02"),
         review_limit=100_000,
         origin="http://canopy.test",
     )
     assert (view.exportable, view.empty) == (4, False)
     assert (view.tally, view.chart, view.versions) == (Tally(), None, [])
+
+
+def test_the_export_is_of_one_feature_and_leads_to_the_others() -> None:
+    features = features_of(Values(features={"translate": FeatureValues(prompt="Translate:", title="Translation")}))
+
+    def shown(counts: list[FeedbackCount], feature: str = "") -> Dashboard:
+        return dashboard(
+            {"feature": feature},
+            Filter(feature=feature or None),
+            counts=counts,
+            hours=[],
+            texts={},
+            page=Page([], None),
+            found=4,
+            judges=[],
+            features=features,
+            now=at("2026-03-02"),
+            review_limit=100_000,
+            origin="http://canopy.test",
+        )
+
+    both = [count(-1, 4), count(-1, 3, feature="translate"), count(-1, 2, feature="translate_chat")]
+    view = shown(both)
+    assert (view.exportable, view.export_href, view.exported.suite) == (4, "/feedback/export", "Summary")
+    assert [(it.label, it.href) for it in view.other_exports] == [
+        ("Translation", "/feedback?feature=translate#export-heading")
+    ]
+    assert [it.name for it in view.features] == ["summarize", "summarize_chat", "translate", "translate_chat"]
+    for view in (shown(both[1:]), shown(both[1:], "translate")):
+        assert (view.exportable, view.other_exports, view.exported.suite) == (3, [], "translate")
+        assert view.export_href == "/feedback/export?feature=translate"
+    assert (shown(both[2:], "translate_chat").exportable, shown(both, "gone").features[-1].label) == (0, "gone")

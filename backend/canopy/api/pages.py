@@ -27,7 +27,7 @@ from canopy.store.feedback.query import Feedback, Filter
 from canopy.store.judges.judgement import JudgeLabel, PersonVote
 from canopy.text.yaml_scalars import in_section
 from canopy.ui.experiments import ExperimentData, section, worth_counting
-from canopy.ui.features import page_of, words_of
+from canopy.ui.features import PageLink, page_of, words_of
 from canopy.ui.feedback import dashboard as dashboard_view
 from canopy.ui.feedback import shown_prompts
 from canopy.ui.rendering import EXCERPT, Renderer
@@ -71,6 +71,9 @@ async def dashboard(parts: AppContext, request: Request, where: Filter, query: P
     judges = await parts.agreements.current()
     compared = await _compared(parts, request.query_params)
 
+    working = (it for it in config.features.values() if it.name == it.flag and comparisons_of(it, config.values).on)
+    comparing = next(working, config.features[BUILT_IN])
+
     def draw() -> Response:
         view = dashboard_view(
             request.query_params,
@@ -81,7 +84,7 @@ async def dashboard(parts: AppContext, request: Request, where: Filter, query: P
             page=shown.page,
             found=shown.total,
             judges=judges,
-            exported_features=frozenset(it.name for it in config.features.values() if it.exported),
+            features=config.features,
             now=time.time_ns() // 1000,
             origin=str(request.base_url).rstrip("/"),
             review_limit=parts.settings.max_prompt_chars,
@@ -92,6 +95,8 @@ async def dashboard(parts: AppContext, request: Request, where: Filter, query: P
             config.values.ab_testing.enabled,
             compared,
             section_of=config.section_of,
+            begin=PageLink(words_of(comparing).heading, page_of(comparing)),
+            titles={it.name: it.title for it in config.features.values()} if config.values.features else {},
         )
         return _html(
             parts,
@@ -100,6 +105,7 @@ async def dashboard(parts: AppContext, request: Request, where: Filter, query: P
             current="feedback",
             view=view,
             ab=ab,
+            built_in=words_of(config.features[BUILT_IN]),
             labels=shown.labels,
             votes=shown.votes,
         )
@@ -118,7 +124,8 @@ def whole_entry(
 async def _compared(parts: AppContext, params: Mapping[str, str]) -> ExperimentData | None:
     """What the section on comparisons needs of the store; None before the first experiment."""
     store = parts.store
-    experiments = await store.experiments.all()
+    feature = params.get("feature") or None
+    experiments = [it for it in await store.experiments.all() if feature in (None, it.feature, f"{it.feature}_chat")]
     shown = chosen(experiments, params.get("experiment") or None)
     if shown is None:
         return None

@@ -13,6 +13,7 @@ from canopy.stats.intervals import wilson
 from canopy.store.experiments.experiment import BallotCounts, BallotPage, BallotRow, Experiment, FirstBallot, Side
 from canopy.text.difference import Difference, difference
 from canopy.text.yaml_scalars import in_section
+from canopy.ui.features import BUILT_IN_PAGE, PageLink
 from canopy.ui.feedback import QUERY, address
 from canopy.ui.win_rate_chart import WinRateChart, win_rate_chart
 
@@ -83,6 +84,7 @@ class ShownExperiment:
     """The experiment that is shown in full."""
 
     experiment: Experiment
+    feature: str | None  # its title, where there are several
     newest: bool
     report: ExperimentReport
     verdict: VerdictView
@@ -104,6 +106,7 @@ class ExperimentSection:
     flag: FeatureFlag
     asked_for: bool  # comparisons are enabled in the values, whether or not they can run
     snippet: str
+    begin: PageLink  # where people can compare
     shown: ShownExperiment | None
     past: Sequence[PastExperiment]
     older: Sequence[PastExperiment]
@@ -132,26 +135,35 @@ def section(
     gathered: ExperimentData | None,
     *,
     section_of: Callable[[str], str] = lambda feature: feature,
+    begin: PageLink = BUILT_IN_PAGE,
+    titles: Mapping[str, str] = {},
 ) -> ExperimentSection:
     """Put the section together.
 
-    `params` are the address's; `section_of` says where the values have a feature's prompts.
+    `params` are the address's; `section_of` says where the values have a feature's prompts, `titles` has the features'
+    titles where there are several.
     """
     shown, past = None, []
     if gathered:
-        shown = _shown(params, gathered, section_of)
+        shown = _shown(params, gathered, section_of, titles)
         past = [_past(params, it, gathered) for it in gathered.experiments if it.id != gathered.shown.id]
     return ExperimentSection(
         flag=flag,
         asked_for=asked_for,
         snippet=in_section(section_of(BUILT_IN), _SNIPPET) + in_section("ab_testing", ["enabled: true"]).rstrip(),
+        begin=begin,
         shown=shown,
         past=[it for it in past if it.decision],
         older=[it for it in past if not it.decision],
     )
 
 
-def _shown(params: Mapping[str, str], gathered: ExperimentData, section_of: Callable[[str], str]) -> ShownExperiment:
+def _shown(
+    params: Mapping[str, str],
+    gathered: ExperimentData,
+    section_of: Callable[[str], str],
+    titles: Mapping[str, str],
+) -> ShownExperiment:
     experiment, counts = gathered.shown, gathered.counts[gathered.shown.id]
     report = report_on(experiment, counts, gathered.ballots[experiment.id], section_of(experiment.feature))
     left = sum(ballot.preference == "a" for ballot in report.ballots)
@@ -159,6 +171,7 @@ def _shown(params: Mapping[str, str], gathered: ExperimentData, section_of: Call
     cursor = gathered.page.next
     return ShownExperiment(
         experiment=experiment,
+        feature=titles.get(experiment.feature, experiment.feature) if titles else None,
         newest=newest,
         report=report,
         verdict=_verdict(report.decision, newest),

@@ -1,6 +1,7 @@
 """What the page of a feature says."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from canopy.config.features import BUILT_IN, Feature
 
@@ -20,6 +21,13 @@ class FeatureWords:
     shortcut: str
     noun: str
     suite: str
+
+
+class PageLink(NamedTuple):
+    """Leads to a feature's page: what one does there, and its address."""
+
+    heading: str
+    href: str
 
 
 _BUILT_IN = FeatureWords(
@@ -46,6 +54,9 @@ def words_of(feature: Feature) -> FeatureWords:
         noun="answer",
         suite=feature.flag,
     )
+
+
+BUILT_IN_PAGE = PageLink(_BUILT_IN.heading, "/")
 
 
 def page_of(feature: Feature) -> str:

@@ -1,14 +1,17 @@
 """View models of the feedback page."""
 
 import shlex
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from canopy.config.features import BUILT_IN, Feature
 from canopy.feedback import dataset
 from canopy.feedback.statistics import Tally, rated, tally, total
 from canopy.judges.agreement import AgreementReport
 from canopy.store.feedback.query import Feedback, FeedbackCount, Filter, HourCount, Page
+from canopy.ui.features import FeatureWords, words_of
 from canopy.ui.prompt_versions import PromptVersion, prompt_versions
 from canopy.ui.satisfaction_chart import Chart, satisfaction_chart
 
@@ -32,6 +35,15 @@ class Option:
 
     prompt_id: str
     label: str
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureOption:
+    """A feature to filter by, or where the page leads for it."""
+
+    name: str
+    label: str
+    href: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +71,10 @@ class Dashboard:
     newest: str | None
     older: str | None
     searched_to: int | None  # where the search stopped; `older` continues it
+    features: Sequence[FeatureOption]  # to filter by; empty where there is one feature
+    exported: FeatureWords  # of the feature whose export the page offers
     exportable: int
+    other_exports: Sequence[FeatureOption]  # features with negative votes whose export it doesn't
     export_href: str
     review_href: str
     review_limit: int  # characters
@@ -82,7 +97,7 @@ def dashboard(
     page: Page,
     found: int | None,
     judges: Sequence[AgreementReport],
-    exported_features: frozenset[str],
+    features: Mapping[str, Feature],
     now: int,
     origin: str,
     review_limit: int,
@@ -98,7 +113,11 @@ def dashboard(
     selected = [count for count in counts if where.prompt_id in (None, count.prompt_id)]
     ratings = rated(selected)
     versions = prompt_versions(rated(counts).own, texts)
+    exports, negative = _exports(features, selected, query)
+    export = exports[0]
     exported = {**query, "rating": "", "label": "", "order": ""}
+    if export.name != BUILT_IN:
+        exported["feature"] = export.name
     narrowed = {name: query[name] for name in ("feature", "since", "until")}
     export_href = address("/feedback/export", exported)
     labelled = [report for report in judges if report.given]
@@ -124,7 +143,13 @@ def dashboard(
         newest=address("/feedback", query) + "#entries" if params.get("cursor") else None,
         older=address("/feedback", {**query, "cursor": page.next}) + "#entries" if page.next else None,
         searched_to=page.searched_to,
-        exportable=sum(count.n for count in selected if count.sentiment < 0 and count.feature in exported_features),
+        features=_feature_options(features, query),
+        exported=words_of(export),
+        exportable=negative[export.name],
+        other_exports=[
+            FeatureOption(it.name, it.title, address("/feedback", {**query, "feature": it.name}) + "#export-heading")
+            for it in exports[1:]
+        ],
         export_href=export_href,
         review_href=address("/feedback/review", {**exported, "source": "", "q": ""}),
         review_limit=review_limit,
@@ -136,6 +161,30 @@ def address(path: str, query: Mapping[str, str]) -> str:
     """Return `path` with the parameters that have a value."""
     used = urlencode({name: value for name, value in query.items() if value})
     return f"{path}?{used}" if used else path
+
+
+def _exports(
+    features: Mapping[str, Feature], counts: Sequence[FeedbackCount], query: Mapping[str, str]
+) -> tuple[list[Feature], Counter[str]]:
+    """Return the features whose negative votes can become tests, the one on the page first, and the votes of each."""
+    negative: Counter[str] = Counter()
+    for count in counts:
+        if count.sentiment < 0 and count.feature in features and features[count.feature].exported:
+            negative[count.feature] += count.n
+    found = [it for it in features.values() if negative[it.name] and query["feature"] in ("", it.name)]
+    return found or [features[BUILT_IN]], negative
+
+
+def _feature_options(features: Mapping[str, Feature], query: Mapping[str, str]) -> list[FeatureOption]:
+    """Return a filter for each mode of each feature and, where the address has another name, for that."""
+    if len({it.flag for it in features.values()}) == 1:
+        return []
+    options = [
+        FeatureOption(name, it.title if name == it.flag else f"{it.title}, follow-up questions", "")
+        for name, it in features.items()
+    ]
+    gone = query["feature"] if query["feature"] not in features else ""
+    return [*options, FeatureOption(gone, gone, "")] if gone else options
 
 
 def _options(versions: Sequence[PromptVersion], chosen: str) -> list[Option]:

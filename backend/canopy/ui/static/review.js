@@ -51,7 +51,7 @@ class Review {
     });
     this.field.addEventListener("input", () => {
       const [{ feedback_id: id, expected_result: saved }, text] = [this.shown, this.field.value];
-      this.field.setCustomValidity(text.trim() ? "" : "Write what a good summary would say, or skip.");
+      this.field.setCustomValidity(text.trim() ? "" : `Write what a good ${this.root.dataset.noun} would say, or skip.`);
       if (text.trim() && text !== saved) this.drafts.set(id, text); else this.drafts.delete(id);
     });
     // A text that is half written must not be lost by a slip.
