@@ -48,7 +48,7 @@ async def test_one_person_holds_a_share_and_the_others_the_rest() -> None:
     hall = Hall(8, 8)
     async with hall.visitors(*[(ANA, 1)] * 4, *[(BEN, 1)] * 2):
         assert sorted(hall.order) == ["ana", "ana", "ben", "ben"]
-        with pytest.raises(RateLimited, match="2 summaries under way and 2 waiting"):
+        with pytest.raises(RateLimited, match="2 answers under way and 2 waiting"):
             async with hall.admission.places(ANA):
                 pass
     # Many people may be behind one router's address: there nobody is held to one person's share.
@@ -82,7 +82,7 @@ async def test_a_full_queue_and_a_long_wait_say_which_bound_it_was() -> None:
             async with hall.admission.places(CEM):
                 pass
     async with hall.visitors((ANA, 2)):
-        with pytest.raises(RateLimited, match="2 summaries under way"):
+        with pytest.raises(RateLimited, match="2 answers under way"):
             async with hall.admission.places(ANA):
                 pass
     hall = Hall(1, 0)

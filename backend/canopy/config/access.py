@@ -92,7 +92,10 @@ class AuthValues(Section):
 class RateLimitValues(Section):
     """How often each client may ask, and how much it may have stored."""
 
-    summarize: Rate = Field("60/minute", description="Summaries, follow-up questions and comparisons. Empty: no limit.")
+    summarize: Rate = Field(
+        "60/minute",
+        description="Answers of all features: to texts, to follow-up questions, in comparisons. Empty: no limit.",
+    )
     feedback: Rate = Field("600/minute", description="Votes, ballots, and votes taken back. Empty: no limit.")
     read: Rate = Field("600/minute", description="Pages, lists, statistics and exports. Empty: no limit.")
     bytes_per_day: int = Field(

@@ -85,11 +85,11 @@ class Admission:
 
     def _check_queue(self, waiter: _Waiter, requester: Requester) -> None:
         if self._queued > self._queue:
-            raise Overloaded("Too many summaries are being written right now. Try again in a moment.", retry_after=2)
+            raise Overloaded("Too many answers are being written right now. Try again in a moment.", retry_after=2)
         own = len(self._waiting[waiter.key])
         if requester.known and own > _share(self._queue):
             raise RateLimited(
-                f"You have {self._held[waiter.key]} summaries under way and {own - 1} waiting, which is as many as one "
+                f"You have {self._held[waiter.key]} answers under way and {own - 1} waiting, which is as many as one "
                 "person may. Wait for one to end.",
                 retry_after=2,
             )
@@ -97,7 +97,7 @@ class Admission:
     def _too_long(self, waiter: _Waiter) -> Overloaded | RateLimited:
         if self._held[waiter.key] + waiter.places > waiter.most:
             return RateLimited(
-                f"You have {self._held[waiter.key]} summaries under way, which is as many as one person may. "
+                f"You have {self._held[waiter.key]} answers under way, which is as many as one person may. "
                 "Wait for one to end.",
                 retry_after=5,
             )

@@ -133,7 +133,7 @@ class Pipeline:
             if await self._finish(call, generation):
                 yield generation
             else:
-                raise StoreError("The summary is complete, but it could not be recorded, so it can't be rated.")
+                raise StoreError("The answer is complete, but it could not be recorded, so it can't be rated.")
 
     def interrupt(self) -> None:
         """End what is under way, and whatever comes, with ShuttingDown."""
