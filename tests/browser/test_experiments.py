@@ -226,11 +226,11 @@ async def test_a_ballot_through_the_api_is_here_a_moment_later(
             ballot = {"comparison_id": comparison["comparison_id"], "preference": "b", "session_id": "s"}
             answer = (await http.post("/feedback/ab", json=ballot)).json()
         await tab.open("/feedback")
-        arm = {"prompt": "Prompt A", "prompt_b": "Prompt B"}[answer["winning_prompt"]]
-        assert (await wins(tab))[f"{arm} wins"] == "1"
+        variant = {"prompt": "Prompt A", "prompt_b": "Prompt B"}[answer["winning_prompt"]]
+        assert (await wins(tab))[f"{variant} wins"] == "1"
         await expect(section(tab)).to_contain_text("1 person stands behind 1 ballot.")
         await section(tab).locator("details.entry summary").click()
-        chosen = section(tab).get_by_role("group", name=f"Response B, written by {arm}")
+        chosen = section(tab).get_by_role("group", name=f"Response B, written by {variant}")
         await expect(chosen).to_have_text(SUMMARY)
         server.write_values(ab_values(model, enabled=False))
         await server.event("config_reloaded")

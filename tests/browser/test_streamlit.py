@@ -112,7 +112,7 @@ async def test_the_labs_pages_summarize_compare_count_and_filter(
         assert [await metric(page, name) for name in ("Total", "Positive", "Negative")] == ["143", "95", "48"]
         await page.get_by_text("Negative", exact=True).last.click()
         await expect(page.get_by_text("48 shown")).to_be_visible()
-        wins = [await metric(page, f"prompt_{arm}_wins") for arm in "ab"]
+        wins = [await metric(page, f"prompt_{variant}_wins") for variant in "ab"]
         assert sorted(wins) == ["0", "1"]
         await expect(page.get_by_role("link", name="feedback-eval-dataset.yaml")).to_be_visible()
 

@@ -30,8 +30,8 @@ async def test_the_vote_reveals_the_prompts_and_counts_the_winner(client: httpx.
     assert sorted(answer["prompt_mapping"].values()) == ["prompt", "prompt_b"]
     assert answer["winning_prompt"] == answer["prompt_mapping"]["a"]
     texts = {"prompt": A, "prompt_b": B}
-    for side, arm in answer["prompt_mapping"].items():
-        assert answer["prompts"][side]["text"] == texts[arm]
+    for side, variant in answer["prompt_mapping"].items():
+        assert answer["prompts"][side]["text"] == texts[variant]
     found = (await client.get("/feedback/ab")).json()
     entry = found["entries"][0]
     assert (entry["id"], entry["preference"]) == (comparison_id, "a")

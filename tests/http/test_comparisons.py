@@ -92,7 +92,7 @@ async def test_sides_are_drawn_anew_and_neither_order_nor_ids_follow_the_prompts
         found = await compare(client, **own)
         ids = {event["variant"]: event["generation_id"] for event in found[:-1] if "generation_id" in event}
         mapping = (await prefer(client, found[0]["comparison_id"], "tie", **own))["prompt_mapping"]
-        b_side = next(side for side, arm in mapping.items() if arm == "prompt_b")
+        b_side = next(side for side, variant in mapping.items() if variant == "prompt_b")
         facts["b is on", b_side] += 1
         facts["older id is on", min(ids, key=lambda side: ids[side])] += 1
     assert min(facts["b is on", "a"], facts["b is on", "b"]) >= 3  # less comes once in a million

@@ -172,7 +172,7 @@ def _walk(client: Client) -> None:
     assert compared.a.response and compared.b.response
     ballot = models.BallotBody(models.BallotBodyPreference.A, comparison_id=compared.comparison_id, session_id="one")
     revealed = client("POST /feedback/ab", body=ballot)
-    assert {revealed.prompt_mapping.a, revealed.prompt_mapping.b} == set(models.Arm)
+    assert {revealed.prompt_mapping.a, revealed.prompt_mapping.b} == set(models.Variant)
     assert revealed.prompts.a.text != revealed.prompts.b.text
     results = client("GET /feedback/ab")
     assert (results.total, results.statistics.n, results.decision.status) == (1, 1, models.Status.COLLECTING)

@@ -13,6 +13,35 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[2] / "backend" / "canopy"
 
 
+# Names that stand in more than one layer, each for one thing. A new one means that thing in every layer.
+NOUNS = {
+    "access": "who may do what",
+    "bodies": "bodies of HTTP messages",
+    "causes": "why another program can't be used",
+    "comparisons": "texts that both variants answered",
+    "experiments": "variants compared under one rule",
+    "features": "uses of the model that people see",
+    "feedback": "votes and judges' labels",
+    "filters": "which feedback is meant",
+    "generations": "model calls and their records",
+    "judges": "models that label responses",
+    "migrate": "bringing the schema up to date",
+    "mlflow": "the server of that name",
+    "operations": "probes and metrics",
+    "outbox": "what is still to be told to MLflow",
+    "pages": "what people look at, piece by piece",
+    "process": "the server's process",
+    "registered_prompts": "prompts that live in MLflow's registry",
+    "review": "what a person expects of the answer to a text",
+    "reviews": "what people expect of the answers to texts",
+    "sessions": "sign-ins of browsers",
+    "simulation": "synthetic voters",
+    "thoughts": "what a model thinks before it answers",
+    "traces": "what OpenTelemetry calls so",
+    "votes": "people's ratings of a response",
+}
+
+
 def modules() -> Iterator[Path]:
     for path in sorted(PACKAGE.rglob("*.py")):
         if path.name != "__init__.py" and "migrations" not in path.parts:
@@ -24,6 +53,14 @@ def test_within_a_layer_a_name_stands_once() -> None:
     for module in modules():
         places[module.parts[0], module.stem].append(str(module))
     assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
+def test_a_name_in_two_layers_is_a_noun_of_the_project() -> None:
+    layers = defaultdict(set)
+    for module in modules():
+        layers[module.stem].add(module.parts[0])
+    shared = {name for name, found in layers.items() if len(found) > 1}
+    assert shared == set(NOUNS), "Names that stand in several layers, or no longer do, differ from NOUNS."
 
 
 def test_no_class_name_has_two_meanings() -> None:

@@ -33,7 +33,7 @@ from canopy.api.streams import CLIENT_GONE, EventStream, event, unless_gone
 from canopy.api.voters import owning_session_id_of, proof_in, user_id_of
 from canopy.base.clock import iso
 from canopy.base.errors import CanopyError, InputError
-from canopy.config.summaries import Arm
+from canopy.config.summaries import Variant
 from canopy.experiments.comparison import ComparisonStarted, Item, SideChunk, SideFailed, SideFinished, prompts_by_side
 from canopy.experiments.report import PromptPayload, chosen, payload, report_on
 from canopy.inference.protocol import Message
@@ -245,8 +245,8 @@ def _end(
 
 
 def _revealed(receipt: BallotReceipt) -> responses.BallotKept:
-    arms = prompts_by_side(receipt.prompt_b_side)
-    prompts: dict[Arm, PromptPayload] = {
+    variants = prompts_by_side(receipt.prompt_b_side)
+    prompts: dict[Variant, PromptPayload] = {
         "prompt": {"id": receipt.prompt_id, "text": receipt.prompt_text},
         "prompt_b": {"id": receipt.prompt_b_id, "text": receipt.prompt_b_text},
     }
@@ -255,8 +255,8 @@ def _revealed(receipt: BallotReceipt) -> responses.BallotKept:
         "comparison_id": receipt.comparison_id,
         "preference": receipt.preference,
         "winning_prompt": receipt.winner,
-        "prompt_mapping": arms,
-        "prompts": {"a": prompts[arms["a"]], "b": prompts[arms["b"]]},
+        "prompt_mapping": variants,
+        "prompts": {"a": prompts[variants["a"]], "b": prompts[variants["b"]]},
     }
 
 

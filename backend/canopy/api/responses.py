@@ -8,8 +8,8 @@ from typing import Literal, NotRequired, TypedDict
 
 from canopy.api.generation_responses import NameBySide, Parameters, Usage
 from canopy.auth.identity import Role
-from canopy.config.summaries import Arm
-from canopy.experiments.comparison import ArmBySide
+from canopy.config.summaries import Variant
+from canopy.experiments.comparison import VariantBySide
 from canopy.experiments.report import BallotStatisticsPayload, DecisionPayload, ExperimentPayload, PromptPayload
 from canopy.store.experiments.experiment import Preference
 from canopy.store.vocabulary import Source
@@ -64,8 +64,8 @@ class BallotKept(Ok):
 
     comparison_id: str
     preference: Preference
-    winning_prompt: Arm | None
-    prompt_mapping: ArmBySide
+    winning_prompt: Variant | None
+    prompt_mapping: VariantBySide
     prompts: PromptBySide
 
 
@@ -76,8 +76,8 @@ class BallotEntry(TypedDict):
     experiment: str
     timestamp: str
     preference: Preference
-    winning_prompt: Arm | None
-    prompt_mapping: ArmBySide
+    winning_prompt: Variant | None
+    prompt_mapping: VariantBySide
     prompt_id: str
     prompt_b_id: str
     input_text: str

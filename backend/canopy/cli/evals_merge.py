@@ -27,7 +27,7 @@ def merge(export: BinaryIO, into: tuple[str, ...]) -> None:
     Example:
       curl -s http://127.0.0.1:8000/feedback/export | canopy evals merge - into canopy-evals/Summary/feedback_tests.yaml
     """
-    from canopy.base.files import replace_file
+    from canopy.base.atomic_files import replace_file
     from canopy.evals.suites.editing import Document
     from canopy.evals.suites.merge import created
     from canopy.evals.suites.merge import merge as merged

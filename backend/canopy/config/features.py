@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Final
 
-from canopy.config.summaries import CHAT_NAME, Arm, FeatureValues
+from canopy.config.summaries import CHAT_NAME, FeatureValues, Variant
 from canopy.config.values import Values
 
 BUILT_IN: Final = "summarize"
@@ -45,9 +45,9 @@ class Feature:
         """The names of all its modes."""
         return frozenset({self.flag, f"{self.flag}_chat"})
 
-    def text(self, arm: Arm) -> str:
+    def text(self, variant: Variant) -> str:
         """The text of one of its prompts."""
-        return self.prompt if arm == "prompt" else self.prompt_b
+        return self.prompt if variant == "prompt" else self.prompt_b
 
 
 def features_of(values: Values, section: str = BUILT_IN) -> dict[str, Feature]:

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from canopy.config.features import BUILT_IN
-from canopy.config.summaries import Arm, PromptedValues
+from canopy.config.summaries import PromptedValues, Variant
 from canopy.config.values import Values
 
 # A feature, by the name of its block in the values, and one of its prompts.
-type FeatureVariant = tuple[str, Arm]
+type FeatureVariant = tuple[str, Variant]
 
 
 class PromptSource(NamedTuple):

@@ -31,9 +31,9 @@ def _one_line(text: str) -> str:
 
 
 TITLE = r"^[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"
-# The keys of a block that hold a prompt. An arm of an A/B test is a prompt by its key: `prompt` is Prompt A.
-type Arm = Literal["prompt", "prompt_b"]
-ARMS: tuple[Arm, Arm] = ("prompt", "prompt_b")
+# The keys of a block that hold a prompt. A variant of an A/B test is a prompt by its key: `prompt` is Prompt A.
+type Variant = Literal["prompt", "prompt_b"]
+VARIANTS: tuple[Variant, Variant] = ("prompt", "prompt_b")
 
 Alias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,99}$")]
 

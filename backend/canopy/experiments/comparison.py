@@ -14,7 +14,7 @@ from canopy.base.ids import new_id
 from canopy.config.flags import comparisons_of
 from canopy.config.loading import Config
 from canopy.config.source import ConfigSource
-from canopy.config.summaries import Arm
+from canopy.config.summaries import Variant
 from canopy.experiments.assignment import compares, experiment_id, prompt_b_side
 from canopy.generation.pipeline import GenerationRequest, Pipeline
 from canopy.generation.prompts import prompt
@@ -30,7 +30,7 @@ _AHEAD = 16  # pieces of the replies that wait for the reader; then both sides d
 
 
 class ComparisonStarted(NamedTuple):
-    """The first thing of every comparison. Which arm stands on which side is not in it."""
+    """The first thing of every comparison. Which variant stands on which side is not in it."""
 
     comparison_id: str
 
@@ -114,7 +114,7 @@ class ComparisonRunner:
             return False
         chosen = compares(question.session_id or question.user_id, config.values.ab_testing.percentage)
         if not chosen:
-            self._telemetry.traces.assigned(get_current_span(), question.arm, config.revision, None, {})
+            self._telemetry.traces.assigned(get_current_span(), question.variant, config.revision, None, {})
         return chosen
 
     async def compare(self, question: GenerationRequest, config: Config) -> AsyncGenerator[Item]:
@@ -138,7 +138,8 @@ class ComparisonRunner:
         shared = replace(question, config=config, comparison_id=comparison_id, finished=ends.add, placed=True)
         # The sides start in the order of the columns, whatever stands in them, so that no order tells which is which.
         tasks = [
-            asyncio.create_task(self._side(side, replace(shared, arm=_arm(side, b_side)), queue)) for side in SIDES
+            asyncio.create_task(self._side(side, replace(shared, variant=_variant(side, b_side)), queue))
+            for side in SIDES
         ]
         generations: dict[Side, Generation] = {}
         failures: list[SideFailed] = []
@@ -213,7 +214,7 @@ class ComparisonRunner:
         return True
 
 
-def _arm(side: Side, b_side: Side) -> Arm:
+def _variant(side: Side, b_side: Side) -> Variant:
     return "prompt_b" if side == b_side else "prompt"
 
 
@@ -236,13 +237,13 @@ def _experiment(config: Config, name: str, generation: Generation, created_at: i
     )
 
 
-class ArmBySide(TypedDict):
+class VariantBySide(TypedDict):
     """The key in the values of each side's prompt."""
 
-    a: Arm
-    b: Arm
+    a: Variant
+    b: Variant
 
 
-def prompts_by_side(b_side: Side) -> ArmBySide:
-    """Which arm stands on which side: what nobody is told before the vote."""
-    return {"a": _arm("a", b_side), "b": _arm("b", b_side)}
+def prompts_by_side(b_side: Side) -> VariantBySide:
+    """Which variant stands on which side: what nobody is told before the vote."""
+    return {"a": _variant("a", b_side), "b": _variant("b", b_side)}

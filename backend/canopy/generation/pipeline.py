@@ -14,7 +14,7 @@ from canopy.base.errors import CanopyError, ShuttingDown, StoreError
 from canopy.base.ids import new_id
 from canopy.config.loading import Config
 from canopy.config.source import ConfigSource
-from canopy.config.summaries import Arm
+from canopy.config.summaries import Variant
 from canopy.generation.admission import Admission
 from canopy.generation.prompts import Prompt, prompt
 from canopy.inference.protocol import ChatRequest, Completed, Deltas, Inference, Message
@@ -38,7 +38,7 @@ class GenerationRequest:
     user_id: str | None = None
     user_proof: Proof | None = None
     conversation: bool = False  # asked as a list of turns, and recorded as one, even if it has one turn
-    arm: Arm = "prompt"
+    variant: Variant = "prompt"
     config: Config | None = None  # to run under; None: the one that is in force when it starts
     comparison_id: str | None = None  # which it is one side of
     requester: Requester = ANONYMOUS
@@ -164,10 +164,10 @@ class Pipeline:
 
     def _begin(self, question: GenerationRequest, config: Config) -> _Call:
         feature = config.features[question.feature]
-        system_prompt = prompt(feature.text(question.arm))
+        system_prompt = prompt(feature.text(question.variant))
         model = self._inference.model_name(feature.model)
         generation_id = new_id("gen")
-        registered = config.registered.get((feature.flag, question.arm))
+        registered = config.registered.get((feature.flag, question.variant))
         span = self._telemetry.traces.begin_model_call(
             {
                 "gen_ai.operation.name": "chat",
@@ -185,7 +185,7 @@ class Pipeline:
         )
         if question.comparison_id is not None:
             its = {"canopy.generation_id": generation_id, "canopy.prompt_id": system_prompt.id}
-            self._telemetry.traces.assigned(span, question.arm, config.revision, question.comparison_id, its)
+            self._telemetry.traces.assigned(span, question.variant, config.revision, question.comparison_id, its)
         request = ChatRequest(
             model=model,
             messages=(Message("system", system_prompt.text), *question.messages),
@@ -245,7 +245,7 @@ def _record(
     call: _Call, status: GenerationStatus, *, completed: Completed | None = None, code: str | None = None
 ) -> Generation:
     question = call.question
-    registered = call.config.registered.get((call.config.features[question.feature].flag, question.arm))
+    registered = call.config.registered.get((call.config.features[question.feature].flag, question.variant))
     return Generation(
         id=call.id,
         trace_id=question.trace_id,

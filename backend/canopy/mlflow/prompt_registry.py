@@ -15,7 +15,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from canopy.base.errors import StoreError
 from canopy.config.registered_prompts import PromptSource, RegisteredPrompt, optional_sources, sources
 from canopy.config.source import ConfigSource
-from canopy.config.summaries import ARMS, SystemPrompt
+from canopy.config.summaries import VARIANTS, SystemPrompt
 from canopy.mlflow.client import AsyncMlflowClient, MlflowError
 from canopy.store.prompts.registered_prompts import RegisteredPromptStore
 from canopy.telemetry import Telemetry
@@ -122,7 +122,7 @@ class PromptRegistry:
 
     def _tell(self, feature: str) -> None:
         config = self._config.current
-        prompt, prompt_b = (config.registered.get((feature, variant)) for variant in ARMS)
+        prompt, prompt_b = (config.registered.get((feature, variant)) for variant in VARIANTS)
         self._telemetry.emit(
             PromptsLoaded(
                 feature=feature,

@@ -9,7 +9,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from canopy.base.ids import new_trace_id
-from canopy.config.summaries import Arm
+from canopy.config.summaries import Variant
 from canopy.store.generations.generation import Generation
 from canopy.telemetry.otel_events import ASSIGNMENT, EVALUATION, Attributes, OtelEvents
 
@@ -114,7 +114,7 @@ class Traces:
             span.add_link(judged)
 
     def assigned(
-        self, span: Span, variant: Arm, config_revision: str, comparison_id: str | None, more: Attributes
+        self, span: Span, variant: Variant, config_revision: str, comparison_id: str | None, more: Attributes
     ) -> None:
         """Tell the operators which prompt somebody gets, as an event of the span in which they get it.
 

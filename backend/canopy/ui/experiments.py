@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from canopy.config.features import BUILT_IN
 from canopy.config.flags import FeatureFlag
-from canopy.config.summaries import Arm
+from canopy.config.summaries import Variant
 from canopy.experiments.decision import Decision, Status, decide
 from canopy.experiments.report import ExperimentReport, report_on
 from canopy.stats.intervals import wilson
@@ -18,7 +18,7 @@ from canopy.ui.feedback import QUERY, address
 from canopy.ui.win_rate_chart import WinRateChart, win_rate_chart
 
 _DECIDED_PAST = 8  # past experiments whose decision is computed for the list
-_ARMS: dict[Arm, str] = {"prompt": "Prompt A", "prompt_b": "Prompt B"}
+_PROMPTS: dict[Variant, str] = {"prompt": "Prompt A", "prompt_b": "Prompt B"}
 _SNIPPET = ["enabled: true", 'prompt_b: "Provide a brief, concise summary:"']
 
 
@@ -203,12 +203,12 @@ def _verdict(decision: Decision, newest: bool) -> VerdictView:
 
 def _compared(entry: BallotRow) -> ComparedVariants:
     def column(side: Side, text: str, generation_id: str) -> ResponseColumn:
-        arm: Arm = "prompt_b" if side == entry.prompt_b_side else "prompt"
-        prompt = VerdictView(_ARMS[arm], arm, arm)
+        variant: Variant = "prompt_b" if side == entry.prompt_b_side else "prompt"
+        prompt = VerdictView(_PROMPTS[variant], variant, variant)
         return ResponseColumn(f"Response {side.upper()}", prompt, text, side == entry.preference, generation_id)
 
     if entry.winner:
-        verdict = VerdictView(f"{_ARMS[entry.winner]} won", entry.winner, entry.winner)
+        verdict = VerdictView(f"{_PROMPTS[entry.winner]} won", entry.winner, entry.winner)
     elif entry.preference == "tie":
         verdict = VerdictView("Tie", "equal", "neutral")
     else:

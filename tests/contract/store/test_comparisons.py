@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from canopy.base.errors import CanopyError, ComparisonExpired, ComparisonForeign, ComparisonNotFound, StoreError
-from canopy.config.summaries import Arm
+from canopy.config.summaries import Variant
 from canopy.stats.sequential import DecisionRule
 from canopy.store.experiments.experiment import Ballot, BallotCounts, BallotReceipt, BallotRow, Preference, Side
 from canopy.store.feedback.query import Filter
@@ -21,7 +21,7 @@ A_PERSON: dict[str, Any] = {"user_id": "ada"}
 A_BROWSER: dict[str, Any] = {"session_id": "browser"}
 ANOTHER_BROWSER: dict[str, Any] = {"session_id": "another"}
 
-WINNERS: list[tuple[Preference, Side, Arm | None]] = [
+WINNERS: list[tuple[Preference, Side, Variant | None]] = [
     ("a", "a", "prompt_b"),
     ("a", "b", "prompt"),
     ("b", "a", "prompt"),

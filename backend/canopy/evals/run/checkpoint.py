@@ -5,8 +5,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from canopy.base.atomic_files import replace_file
 from canopy.base.errors import ConfigError
-from canopy.base.files import replace_file
 from canopy.evals.results import CaseResult, Run, TestedConfig
 from canopy.evals.suites.cases import EvalCase
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from canopy import __version__
+from canopy.base.atomic_files import replace_file
 from canopy.base.errors import ConfigError
-from canopy.base.files import replace_file
 from canopy.base.ids import new_id
 from canopy.base.settings import Settings
 from canopy.evals import results

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import httpx
 
+from canopy.base.atomic_files import replace_file
 from canopy.base.errors import ConfigError
-from canopy.base.files import replace_file
 from canopy.evals.suites.editing import Document
 from canopy.outgoing import redirection
 from canopy.outgoing.bodies import json_of

@@ -1,8 +1,8 @@
 """The records of A/B comparisons.
 
-Two words that must not be mixed up: an arm is a prompt by its key in the values (`prompt`, which people call Prompt A,
-and `prompt_b`), a side is a column on the screen (`a` on the left, `b` on the right). Which arm stands on which side is
-drawn anew for each comparison. Times are integers: microseconds since the epoch, UTC.
+Two words that must not be mixed up: a variant is a prompt by its key in the values (`prompt`, which people call Prompt
+A, and `prompt_b`), a side is a column on the screen (`a` on the left, `b` on the right). Which variant stands on which
+side is drawn anew for each comparison. Times are integers: microseconds since the epoch, UTC.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from sys import getsizeof
 from typing import Literal, NamedTuple
 
 from canopy.config.features import BUILT_IN
-from canopy.config.summaries import Arm
+from canopy.config.summaries import Variant
 from canopy.stats.sequential import DecisionRule
 from canopy.store.keys import Proof
 
@@ -19,8 +19,8 @@ SIDES: tuple[Side, Side] = ("a", "b")
 type Preference = Literal["a", "b", "tie", "both_bad"]
 
 
-def winner(preference: Preference, prompt_b_side: Side) -> Arm | None:
-    """Return the arm that a preference is for; None for a tie and for both bad."""
+def winner(preference: Preference, prompt_b_side: Side) -> Variant | None:
+    """Return the variant that a preference is for; None for a tie and for both bad."""
     if preference in {"tie", "both_bad"}:
         return None
     return "prompt_b" if preference == prompt_b_side else "prompt"
@@ -87,7 +87,7 @@ class BallotReceipt(NamedTuple):
     outcome: Literal["created", "replaced", "repeated"]  # `repeated`: the same ballot again, nothing was written
     timestamp: int
     preference: Preference
-    winner: Arm | None
+    winner: Variant | None
     prompt_b_side: Side
     prompt_id: str
     prompt_text: str
@@ -123,7 +123,7 @@ class FirstBallot(NamedTuple):
     comparison_id: str
     timestamp: int  # of the voter's first vote on it
     preference: Preference
-    winner: Arm | None
+    winner: Variant | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ class BallotRow:
     experiment_id: str
     timestamp: int  # of the ballot in force
     preference: Preference
-    winner: Arm | None
+    winner: Variant | None
     prompt_b_side: Side
     input_text: str
     response_a: str  # the left column's

@@ -22,7 +22,7 @@ export class Ballot extends Choice {
   async send(preference) {
     const body = { comparison_id: this.comparisonId, preference, ...this.details(preference) };
     const answer = await (await request("/feedback/ab", { body })).json();
-    const behind = ([side, arm]) => [side, { ...PROMPTS[arm], text: answer.prompts[side].text }];
+    const behind = ([side, variant]) => [side, { ...PROMPTS[variant], text: answer.prompts[side].text }];
     this.winner = PROMPTS[answer.winning_prompt] ?? null;
     this.counted(preference, Object.fromEntries(Object.entries(answer.prompt_mapping).map(behind)));
   }
