@@ -27,7 +27,8 @@ CONFIG = {"content_type_overrides": {"application/yaml": "text/plain"}, "post_ho
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def server(model: FakeModelServer, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Server]:
-    async with guarded_server(tmp_path_factory.mktemp("generated"), model, "token") as (running, _):
+    features = {"translate": {"prompt": "Translate:", "prompt_b": "Into English:"}}
+    async with guarded_server(tmp_path_factory.mktemp("generated"), model, "token", features=features) as (running, _):
         yield running
 
 
@@ -181,6 +182,16 @@ def _walk(client: Client) -> None:
     assert client("POST /summarization", body=models.PromptBody(prompt=text, stream=False)).response
     assert client("POST /summarization/chat", body=models.ChatBody(messages=turns, stream=False)).response
     assert client("POST /summarization/ab", body=asked).comparison_id
+    _walk_feature(client, turns)
+
+
+def _walk_feature(client: Client, turns: list[Any]) -> None:
+    """The routes of a feature that the values add."""
+    asked = client.models.PromptBody(prompt="A text.", stream=False, session_id="one")
+    assert client("POST /{feature}", feature="translate", body=asked).response
+    body = client.models.ChatBody(messages=turns, stream=False)
+    assert client("POST /{feature}/chat", feature="translate", body=body).response
+    assert client("POST /{feature}/ab", feature="translate", body=asked).comparison_id
 
 
 async def test_errors_are_typed_whatever_they_are(client: Client) -> None:
