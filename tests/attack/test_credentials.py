@@ -77,6 +77,7 @@ def says(address: str) -> str:
 @example(EXAMPLES[2])
 @example(EXAMPLES[3])
 @example("@4444/4?")
+@example("4444%844")
 def test_addresses_with_a_password_in_them(password: str) -> None:
     """No four characters of it are in anything that is said."""
     said = says(f"postgresql://canopy:{password}@db.internal:5432/canopy")

@@ -165,7 +165,9 @@ async def test_judging_names_that_the_values_list_as_satisfaction(model: FakeMod
         metrics = (await client.get("/metrics")).text
     assert (found["total"], found["satisfaction"]) == (1, 1.0)
     assert found["other_names"]["tone"]["satisfaction"] == 0
-    assert 'rating="thumbs_down"' not in metrics
+    down = [line for line in metrics.splitlines() if 'rating="thumbs_down"' in line and "_created" not in line]
+    assert down
+    assert all(line.endswith(" 0.0") for line in down)
 
 
 @pytest.mark.own_server

@@ -10,7 +10,9 @@ from psycopg.conninfo import conninfo_to_dict
 from canopy.base.errors import ConfigError
 
 SHAPE = "`postgresql://USER:PASSWORD@HOST/DATABASE`"
-_ESCAPED = f"`CANOPY_STORE_URL` must be {SHAPE}; write `@`, `:`, `/` and `?` in a password as %40, %3A, %2F, %3F."
+_ESCAPED = (
+    f"`CANOPY_STORE_URL` must be {SHAPE}; write `%`, `@`, `:`, `/` and `?` in a password as %25, %40, %3A, %2F, %3F."
+)
 _BARE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _NAME = re.compile(r"[A-Za-z_]{1,40}")
 _LAST_PORT = 65_535
@@ -73,7 +75,7 @@ def read(url: str) -> Address:
             raise ConfigError(_unknown(name))
     try:
         parsed = conninfo_to_dict(f"postgresql://{_BARE_PERCENT.sub('%25', address)}")
-    except psycopg.Error:
+    except (psycopg.Error, UnicodeError):  # such as a bare `%84`, which is half a character
         raise ConfigError(_ESCAPED) from None  # its text holds parts of the address
     own = {name: str(value) for name, value in parsed.items() if value is not None}
     ports = [port for port in own.get("port", "").split(",") if port]
