@@ -59,7 +59,7 @@ judges: {{ include "canopy.json" .Values.judges }}
 {{ and (eq $section "summarize") (not (empty $.Values.summarization)) | ternary "summarization" $section }}:
 {{- range $key, $value := eq $section "auth" | ternary (fromJson (include "canopy.auth" $)) (get $.Values $section) }}
 {{- if not (kindIs "invalid" $value) }}{{/* Helm 3 leaves keys without a value out, Helm 4 doesn't */}}
-  {{ $key }}: {{ include "canopy.json" $value }}
+  {{ include "canopy.givenName" (dict "root" $ "section" $section "key" $key) }}: {{ include "canopy.json" $value }}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -29,9 +29,11 @@ tell who wrote it, so that both at once are told by what isn't a default; `make 
 
 {{/*
 Puts what keys have under former names under their own. Helm puts defaults under these before anybody can tell who wrote them, so
-that both at once are told by what isn't a default; `make chart` writes the names and the defaults down.
+that both at once are told by what isn't a default; `make chart` writes the names and the defaults down. Which former ones were given
+stays, as `canopy.givenName` and the notes tell it.
 */}}
 {{- define "canopy.formerNames" -}}
+{{- $found := dict }}
 {{- $defaults := .Files.Get "files/defaults.json" | fromJson }}
 {{- range $section, $names := .Files.Get "files/former-names.json" | fromJson }}
 {{- $keys := index $.Values $section | default dict }}
@@ -43,10 +45,17 @@ that both at once are told by what isn't a default; `make chart` writes the name
 {{- fail (printf "%s.%s and %s.%s are two names of one value. Keep one of them." $section $old $section $new) }}
 {{- end }}
 {{- $_ := set $keys $new $value }}
+{{- $_ := set $found (printf "%s.%s" $section $new) $old }}
 {{- end }}
 {{- $_ := unset $keys $old }}
 {{- end }}
 {{- end }}
+{{- $_ := set .Values "givenNames" $found }}
+{{- end }}
+
+{{/* The name under which the values have a key, so that the server can say which is a former one. Takes root, section and key. */}}
+{{- define "canopy.givenName" -}}
+{{- get .root.Values.givenNames (printf "%s.%s" .section .key) | default .key -}}
 {{- end }}
 
 {{/*

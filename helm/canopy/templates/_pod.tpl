@@ -19,7 +19,7 @@
   value: "false"
 {{- range $name, $value := .Values.settings }}
 {{- if not (or (kindIs "invalid" $value) (and (eq $name "host") (eq $.Values.auth.mode "proxy"))) }}
-- name: CANOPY_{{ upper $name }}
+- name: CANOPY_{{ include "canopy.givenName" (dict "root" $ "section" "settings" "key" $name) | upper }}
   value: {{ $value | toJson | trimAll "\"" | quote }}{{/* toJson: a large number would become 1e+06 */}}
 {{- end }}
 {{- end }}
