@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Git's hook commit-msg: a subject fits into a line of `git log`, and stands apart from its body.
 set -euo pipefail
+export LC_ALL=C.UTF-8 # a letter is one character, however many bytes it has
 
 message=$(grep --invert-match '^#' "${1:?the file with the message}" || true)
 subject=$(head --lines=1 <<<"$message")

@@ -53,6 +53,8 @@ def release(root: Path, version: str, today: str, *, dry: bool = False) -> list[
         raise click.ClickException(f"{version} isn't greater than {current}, the version now.")
     if _git(root, "tag", "--list", f"v{version}"):
         raise click.ClickException(f"There is a tag v{version} already.")
+    if (branch := _git(root, "rev-parse", "--abbrev-ref", "HEAD").strip()) != "main":
+        raise click.ClickException(f"Releases are made of main, and this is {branch}.")
     if changed := _git(root, "status", "--porcelain"):
         raise click.ClickException(f"Commit or take back first:\n{changed}")
     changelog = (root / CHANGELOG).read_text()

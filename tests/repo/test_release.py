@@ -36,7 +36,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / file, tmp_path / file)
     (tmp_path / CHANGELOG).write_text(NOTES)
-    git(tmp_path, "init", "--quiet")
+    git(tmp_path, "init", "--quiet", "--initial-branch=main")
     git(tmp_path, "add", ".")
     git(tmp_path, "commit", "--quiet", "--message=Before")
     return tmp_path
@@ -116,6 +116,11 @@ def test_versions_are_compared_as_numbers(checkout: Path) -> None:
     (checkout / CHANGELOG).write_text(NOTES)
     git(checkout, "commit", "--all", "--quiet", "--message=More")
     release.release(checkout, "9.10.0", TODAY)
+
+
+def test_another_branch_is_refused(checkout: Path) -> None:
+    git(checkout, "switch", "--quiet", "--create", "some-feature")
+    refused(checkout, NEXT, "Releases are made of main, and this is some-feature")
 
 
 def test_what_is_not_committed_is_refused(checkout: Path) -> None:

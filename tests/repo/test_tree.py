@@ -48,6 +48,22 @@ def modules() -> Iterator[Path]:
             yield path.relative_to(PACKAGE)
 
 
+def test_every_folder_is_a_package() -> None:
+    """What isn't one, import-linter doesn't see."""
+    folders = {path.parent for path in PACKAGE.rglob("*.py") if "migrations" not in path.parts}
+    assert [str(folder.relative_to(PACKAGE)) for folder in folders if not (folder / "__init__.py").exists()] == []
+
+
+def test_evaluations_reach_canopy_as_a_client_does() -> None:
+    """Whatever room comes, evaluations use of Canopy what a client could stand on, and of MLflow its API."""
+    used = set()
+    for path in (PACKAGE / "evals").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("canopy."):
+                used.add((node.module or "").split(".")[1])
+    assert used == {"base", "evals", "inference", "mlflow", "outgoing", "stats", "text"}
+
+
 def test_within_a_layer_a_name_stands_once() -> None:
     places = defaultdict(list)
     for module in modules():

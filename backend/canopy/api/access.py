@@ -125,7 +125,7 @@ class Access:
         self._parts = parts
 
     def guard(self, route: BaseRoute) -> None:
-        """Put the route's rule in front of it. Raises LookupError for a route that has none."""
+        """Let nobody reach the route who may not by its rule. Raises LookupError for a route that has none."""
         if not isinstance(route, Route):
             raise LookupError(f"{route} is no plain route, so that no rule can stand in front of it.")
         rule, app = rule_of(route), route.app

@@ -68,7 +68,7 @@ class FeedbackQuery(CountsQuery):
 
 
 class PageQuery(FeedbackQuery):
-    """Which feedback, and which page of it."""
+    """The query parameters that choose a page of feedback."""
 
     label: Word = Field(None, max_length=40, description="What a judge said about the response.")
     order: Literal["newest", "worst"] = Field(

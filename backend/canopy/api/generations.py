@@ -143,7 +143,7 @@ def _outcome(parts: AppContext, generation: Generation) -> Outcome:
 
 
 def correction(generation: Generation, shown: int) -> dict[str, str]:
-    """The response for a client that was shown so many characters, where some of them were none of it."""
+    """Return the response for a client that was shown characters that turned out to be no part of it."""
     return {} if len(generation.response_text) == shown else {"response": generation.response_text}
 
 

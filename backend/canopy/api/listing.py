@@ -28,7 +28,7 @@ class Listing(NamedTuple):
 
 
 async def listing(parts: AppContext, where: Filter, query: PageQuery, limit: int, excerpt: int) -> Listing:
-    """Read it, so many characters of each text.
+    """Read one page of `limit` entries, with the first `excerpt` characters of each text.
 
     Raises InputError for a cursor that is none, and what the store raises.
     """

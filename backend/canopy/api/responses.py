@@ -35,7 +35,7 @@ class Failure(TypedDict):
 
 
 class Ok(TypedDict):
-    """It is so."""
+    """What was asked for has been done."""
 
     status: Literal["ok"]
 

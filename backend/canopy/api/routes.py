@@ -52,15 +52,15 @@ class AddedRoute(BodyRoute):
     """A route for every feature that the values in force add, and for no other address."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """FastAPI's answer, if there is such a feature."""
+        """Match as FastAPI does, if the values in force have a feature of that name."""
         return _if_added(scope, *super().matches(scope))
 
 
 class AddedPage(PlainRoute):
-    """The same for a page."""
+    """A page's route that matches only names of features that the values in force have."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Starlette's answer, if there is such a feature."""
+        """Match as Starlette does, if the values in force have a feature of that name."""
         return _if_added(scope, *super().matches(scope))
 
 
@@ -82,34 +82,34 @@ _TEXT = {"schema": {"type": "string"}}
 
 
 def json_response(payload: Any, status: int = 200) -> Response:
-    """A JSON answer that no shared cache keeps."""
+    """Return the payload as a JSON response that no shared cache keeps."""
     return encoded_response(json_lines.dump(payload), status)
 
 
 def encoded_response(body: bytes, status: int = 200) -> Response:
-    """The same, of what is JSON already."""
+    """Return bytes that are JSON already as a response that no shared cache keeps."""
     return Response(body, status, {"cache-control": "no-store"}, "application/json")
 
 
 def of_type(answer: Any, description: str = "The answer.") -> Responses:
-    """The `responses` that document a JSON answer."""
+    """Return the `responses` of a route that document its JSON answer."""
     return {200: {"model": answer, "description": description}}
 
 
 def with_page(answer: Any) -> Responses:
-    """The same for an answer that browsers get as a page."""
+    """Return the `responses` that document an answer in JSON, which browsers get as a page."""
     described = of_type(answer)
     described[200]["content"] = {"text/html": _TEXT}
     return described
 
 
 def of_text(media_type: str) -> Responses:
-    """The same for an answer that is a text."""
+    """Return the `responses` that document an answer that is a text of this media type."""
     return {200: {"description": "The text.", "content": {media_type: _TEXT}}}
 
 
 def streamed(answer: Any, *events: Any) -> Responses:
-    """The same for an answer that is a stream of such events or, where the client wants that, one JSON object."""
+    """Return the `responses` that document a stream of these events, or one JSON object for clients that ask for it."""
     data = {"type": "string", "contentMediaType": "application/json", "contentSchema": {"anyOf": _schemas(events)}}
     item = {"type": "object", "required": ["data"], "properties": {"data": data}}
     described = of_type(answer, "Events, the last of them `[DONE]`; or one JSON object.")
@@ -118,7 +118,7 @@ def streamed(answer: Any, *events: Any) -> Responses:
 
 
 def also_streamed(described: Responses, event: Any) -> Responses:
-    """The same for a stream that has such events, too."""
+    """Return the `responses` of a stream with one more event described."""
     described = deepcopy(described)
     item = described[200]["content"]["text/event-stream"]["itemSchema"]
     item["properties"]["data"]["contentSchema"]["anyOf"] += _schemas([event])
@@ -126,7 +126,7 @@ def also_streamed(described: Responses, event: Any) -> Responses:
 
 
 def errors(*statuses: int) -> Responses:
-    """The same for errors: those that a route is known for, and any other.
+    """Return the `responses` that document errors: those that a route is known for, and any other.
 
     They are documented by name, since FastAPI would make a validator of each error of each route, at every start.
     """

@@ -77,7 +77,7 @@ def more_votes(wins_a: int, wins_b: int, rule: DecisionRule) -> int | None:
     so a winner stays one there, and halving finds the point. Equivalence: the distance to where even the upper quartile
     of what chance adds to the difference leaves the two equivalent. It is the nearer of both. In simulations two of
     three experiments or more end sooner, and one in ten takes twice as long. None where it can't be said: with fewer
-    than ten decisive votes, or when `n_max` comes first.
+    than ten decisive votes, or when `max_decisive_votes` comes first.
     """
     n = wins_a + wins_b
     if n < _FEWEST_FOR_ESTIMATE or n >= rule.max_decisive_votes:

@@ -29,7 +29,7 @@ class SimulatedRun(NamedTuple):
     status: Status
     n: int  # decisive votes at the rule's decision
     votes: int  # ballots at the rule's decision, ties included
-    z_winner: Literal["a", "b"] | None  # whom the z-test named first; None if nobody before n_max
+    z_winner: Literal["a", "b"] | None  # whom the z-test named first; None if nobody before the last vote
     z_votes: int  # ballots at that time
 
 
@@ -136,7 +136,7 @@ def _ballots(voters: Voters, seed: int, index: int) -> Iterator[bool | None]:
 
 def _run(voters: Voters, limits: Boundaries, seed: int, index: int) -> SimulatedRun:
     better, level, z = limits
-    n_max = len(better) - 1
+    most = len(better) - 1
     ended: tuple[Status, int, int] | None = None
     z_winner: Literal["a", "b"] | None = None
     n = wins_b = votes = z_votes = 0
@@ -151,10 +151,10 @@ def _run(voters: Voters, limits: Boundaries, seed: int, index: int) -> Simulated
                 ended = ("promote_b" if leader == wins_b else "keep_a", n, votes)
             elif n - leader >= level[n]:
                 ended = ("equivalent", n, votes)
-            elif n == n_max:
+            elif n == most:
                 ended = ("inconclusive", n, votes)
         if z_winner is None and leader >= z[n]:
             z_winner, z_votes = ("b" if leader == wins_b else "a"), votes
-        if ended and (z_winner or n == n_max):
+        if ended and (z_winner or n == most):
             return SimulatedRun(*ended, z_winner, z_votes or votes)
     raise AssertionError("ballots never end")

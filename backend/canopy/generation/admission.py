@@ -47,7 +47,7 @@ class Admission:
 
     @asynccontextmanager
     async def places(self, requester: Requester, wanted: int = 1) -> AsyncGenerator[None]:
-        """Hold places for so many generations, taken at once; where there are fewer at all, those.
+        """Hold places for `wanted` generations, all taken at once, or for as many as there can ever be.
 
         Raises Overloaded when the queue is full or the wait too long, and RateLimited when the own share is used up.
         """

@@ -94,7 +94,7 @@ class Pipeline:
         return self._config.current.require_feature(feature)
 
     def places(self, question: GenerationRequest, wanted: int = 1) -> AbstractAsyncContextManager[None]:
-        """Places for so many generations of one question. Entering raises Overloaded or RateLimited."""
+        """Hold places for the generations of one question. Entering raises Overloaded or RateLimited."""
         return self._admission.places(question.requester, wanted)
 
     async def generate(self, question: GenerationRequest) -> AsyncGenerator[Deltas | Generation]:

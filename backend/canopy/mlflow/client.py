@@ -170,7 +170,7 @@ class AsyncMlflowClient:
 
 
 def backoff(failures: int, longest: float) -> float:
-    """Return the seconds to wait after so many failures: doubling, with jitter, so that replicas don't come at once."""
+    """Return the seconds to wait after these failures: doubling, with jitter, so that replicas don't come at once."""
     return min(_FIRST_WAIT * 2.0 ** min(failures, 20), longest) * random.uniform(0.5, 1)  # noqa: S311  # no secret
 
 

@@ -1,4 +1,4 @@
-"""The tables.
+"""The tables of the database, and how they are indexed.
 
 A *series* is one set of labels (feature, name, value, prompt, model …) that votes share. A vote names its series, so
 that `feedback_counts` is one small row per series and hour, and one index, (series, time), serves every combination of

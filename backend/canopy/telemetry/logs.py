@@ -51,7 +51,7 @@ class Logs:
         self.lost()
 
     def close(self, seconds: float | None) -> None:
-        """Wait until a slow reader has the last lines, for so many seconds at most; None waits as long as it takes."""
+        """Wait until a slow reader has the last lines, at most for these seconds; None waits as long as it takes."""
         self._lines.close(seconds)
 
     def capture(self) -> None:
@@ -71,7 +71,7 @@ class Logs:
     def library(self, record: logging.LogRecord) -> None:
         """Write a library's record under the static event name `library_log`.
 
-        Libraries quote what clients send: a line has a longest length, and a logger so many lines in a second.
+        Libraries quote what clients send: a line has a longest length, and a logger a number of lines in a second.
         """
         left_out = self._share.take(record.name)
         if left_out is None:

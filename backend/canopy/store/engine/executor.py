@@ -61,7 +61,7 @@ class Executor:
         return await self._told(self.read_quietly(read, *args, **kwargs))
 
     async def read_within[**P, R](self, seconds: float, read: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call the function in a thread for reads. Raises StoreError when that takes longer than so many seconds."""
+        """Call the function in a thread for reads. Raises StoreError when it takes longer than these seconds."""
 
         async def waiting() -> R:
             try:

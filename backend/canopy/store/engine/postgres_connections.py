@@ -70,7 +70,7 @@ def connect(address: Address, settings: str, silence: float | None, *, reading: 
 def engine(
     address: Address, settings: Mapping[str, str], *, connections: int, silence: float | None, reading: bool
 ) -> Engine:
-    """Return an engine with so many connections at most; 0 keeps none. `silence` is in seconds, for each statement."""
+    """Return an engine with at most `connections`; 0 keeps none. `silence` is in seconds, for each statement."""
     calls = ", ".join(f"set_config('{name}', '{value}', {{local}})" for name, value in settings.items())
     pool: dict[str, Any] = {"poolclass": NullPool}
     if connections:

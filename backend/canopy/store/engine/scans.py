@@ -149,7 +149,7 @@ class Scans:
         return scan
 
     def close(self) -> None:
-        """Run no more."""
+        """End the threads; scans that wait for one are not run."""
         self._threads.shutdown()
 
     def _call[R](self, scan: _Scan, read: Callable[[], R]) -> R:

@@ -57,7 +57,7 @@ class DeliveryResult(NamedTuple):
 
 
 class Backlog(NamedTuple):
-    """What waits."""
+    """How much is still to be told to MLflow, and since when."""
 
     depth: int  # parked ones left out
     oldest: int | None  # when the one that waits longest began to wait
