@@ -1,6 +1,7 @@
 """Metrics of votes, ballots and reviews."""
 
 from functools import lru_cache
+from itertools import chain
 
 from prometheus_client import CollectorRegistry
 
@@ -13,8 +14,8 @@ from canopy.telemetry.events import (
     GenerationFinished,
     ReviewSaved,
 )
-from canopy.telemetry.metrics.groups import Expected, MetricGroup, counter, on
-from canopy.telemetry.metrics.http import OTHER
+from canopy.telemetry.metrics.groups import MOST_FEATURES, Expected, MetricGroup, counter, on
+from canopy.telemetry.metrics.label_values import LabelValues
 
 _RATED = ("feature", "rating", "sentiment", "prompt_id")
 _MOST_PROMPTS = 100
@@ -48,7 +49,8 @@ class FeedbackMetrics(MetricGroup):
 
     def __init__(self, registry: CollectorRegistry) -> None:
         super().__init__(registry)
-        self._prompt_ids: set[str] = set()
+        self._features = LabelValues(MOST_FEATURES)
+        self._prompt_ids = LabelValues(_MOST_PROMPTS)
         self._ratings = known_ratings({})
         self._prepared: set[tuple[str, str]] = set()
         # Looking a child up costs more than counting; the sets of label values are small.
@@ -58,32 +60,32 @@ class FeedbackMetrics(MetricGroup):
         """Make the series of every rating on every prompt in force, of what can win, and of reviews."""
         self._ratings = known_ratings(expected.values.feedback.label_sentiments)
         self._prepared.clear()
+        self._make_room(expected)
         for feature, prompt_ids in expected.prompts.items():
             for prompt_id in ("", *prompt_ids):
                 self._prepare(feature, prompt_id)
             for winner, prompt_id in zip(("prompt", "prompt_b"), prompt_ids, strict=False):
-                self.preferences.labels(winner, self._prompt_label(prompt_id))
+                self.preferences.labels(winner, self._prompt_ids.expected(prompt_id))
         for feature in expected.exported:
             for outcome in ("created", "replaced", "deleted"):
-                self.reviews.labels(feature, outcome)
+                self.reviews.labels(self._features.expected(feature), outcome)
+
+    def _make_room(self, expected: Expected) -> None:
+        for feature in self._features.expect(expected.prompts):
+            for metric in (self.votes, self.deleted, self.reviews):
+                metric.remove_by_labels({"feature": feature})
+        for prompt_id in self._prompt_ids.expect(["", *chain.from_iterable(expected.prompts.values())]):
+            for metric in (self.votes, self.deleted, self.preferences):
+                metric.remove_by_labels({"prompt_id": prompt_id})
 
     def _prepare(self, feature: str, prompt_id: str) -> None:
-        if (feature, prompt_id) in self._prepared:
+        labels = self._features.expected(feature), self._prompt_ids.expected(prompt_id)
+        if labels in self._prepared:
             return
-        self._prepared.add((feature, prompt_id))
-        label = self._prompt_label(prompt_id)
+        self._prepared.add(labels)
         for rating in self._ratings:
             for metric in (self.votes, self.deleted):
-                metric.labels(feature, rating.value, rating.sentiment_name, label)
-
-    def _prompt_label(self, prompt_id: str | None) -> str:
-        """Return the prompt's id, or `_OTHER` once there are many: the process may live through any number of them."""
-        if not prompt_id or prompt_id in self._prompt_ids:
-            return prompt_id or ""
-        if len(self._prompt_ids) >= _MOST_PROMPTS:
-            return OTHER
-        self._prompt_ids.add(prompt_id)
-        return prompt_id
+                metric.labels(labels[0], rating.value, rating.sentiment_name, labels[1])
 
     @on(GenerationFinished)
     def _generation(self, event: GenerationFinished) -> None:
@@ -95,24 +97,26 @@ class FeedbackMetrics(MetricGroup):
         it = event.receipt
         if it.name != SATISFACTION or (it.former is not None and it.former == Rating.of(it)):
             return
-        prompt_id = self._prompt_label(it.prompt_id)
-        self._vote_child(it.feature, it.value, SENTIMENT_NAMES[it.sentiment], prompt_id).inc()
+        feature, prompt_id = self._features.counted(it.feature), self._prompt_ids.counted(it.prompt_id or "")
+        self._vote_child(feature, it.value, SENTIMENT_NAMES[it.sentiment], prompt_id).inc()
         if it.former is not None:
-            self.deleted.labels(it.feature, it.former.value, it.former.sentiment_name, prompt_id).inc()
+            self.deleted.labels(feature, it.former.value, it.former.sentiment_name, prompt_id).inc()
 
     @on(FeedbackDeleted)
     def _taken_back(self, event: FeedbackDeleted) -> None:
         it = event.receipt
         if it.name == SATISFACTION:
-            prompt_id = self._prompt_label(it.prompt_id)
-            self.deleted.labels(it.feature, it.value, SENTIMENT_NAMES[it.sentiment], prompt_id).inc()
+            feature, prompt_id = self._features.counted(it.feature), self._prompt_ids.counted(it.prompt_id or "")
+            self.deleted.labels(feature, it.value, SENTIMENT_NAMES[it.sentiment], prompt_id).inc()
 
     @on(AbPreferenceSubmitted)
     def _preference(self, event: AbPreferenceSubmitted) -> None:
         it = event.receipt
         if it.outcome != "replaced":  # a counter can't take the first preference back; the statistics keep it too
-            self.preferences.labels(it.winner or it.preference, self._prompt_label(it.winning_prompt_id)).inc()
+            self.preferences.labels(
+                it.winner or it.preference, self._prompt_ids.counted(it.winning_prompt_id or "")
+            ).inc()
 
     @on(ReviewSaved)
     def _review(self, event: ReviewSaved) -> None:
-        self.reviews.labels(event.receipt.feature, event.receipt.outcome).inc()
+        self.reviews.labels(self._features.counted(event.receipt.feature), event.receipt.outcome).inc()

@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 
+from prometheus_client import CollectorRegistry
+
 from canopy.telemetry.events import GenerationFinished
 from canopy.telemetry.metrics.codes import MODEL_ERRORS
-from canopy.telemetry.metrics.groups import Expected, MetricGroup, counter, gauge, histogram, on
+from canopy.telemetry.metrics.groups import MOST_FEATURES, Expected, MetricGroup, counter, gauge, histogram, on
+from canopy.telemetry.metrics.label_values import LabelValues
 
 _ENDED = ("feature", "status", "code")
 _OUTCOMES: Sequence[tuple[str, str]] = [("completed", ""), ("cancelled", ""), *(("failed", it) for it in MODEL_ERRORS)]
@@ -38,9 +41,17 @@ class GenerationMetrics(MetricGroup):
         formerly="canopy_tokens",
     )
 
+    def __init__(self, registry: CollectorRegistry) -> None:
+        super().__init__(registry)
+        self._features = LabelValues(MOST_FEATURES)
+
     def expect(self, expected: Expected) -> None:
         """Make each feature's series."""
-        for feature in expected.prompts:
+        for gone in self._features.expect(expected.prompts):
+            for metric in (self.ended, self.tested, self.tokens, self.first_token, self.per_token):
+                metric.remove_by_labels({"feature": gone})
+        for name in expected.prompts:
+            feature = self._features.expected(name)
             for metric in (self.ended, self.tested):
                 for status, code in _OUTCOMES:
                     metric.labels(feature, status, code)
@@ -52,14 +63,15 @@ class GenerationMetrics(MetricGroup):
     @on(GenerationFinished)
     def _ended(self, event: GenerationFinished) -> None:
         it = event.generation
+        feature = self._features.counted(it.feature)
         ended = self.tested if it.evaluation else self.ended
-        ended.labels(it.feature, it.status, it.error_code or "").inc()
+        ended.labels(feature, it.status, it.error_code or "").inc()
         exemplar = {"trace_id": it.trace_id}
         if it.time_to_first_token is not None and not it.evaluation:
-            self.first_token.labels(it.feature).observe(it.time_to_first_token, exemplar)
+            self.first_token.labels(feature).observe(it.time_to_first_token, exemplar)
             if it.output_tokens and it.output_tokens > 1:
                 spent = it.duration - it.time_to_first_token
-                self.per_token.labels(it.feature).observe(spent / (it.output_tokens - 1), exemplar)
+                self.per_token.labels(feature).observe(spent / (it.output_tokens - 1), exemplar)
         for way, tokens in (("input", it.input_tokens), ("output", it.output_tokens)):
             if tokens:
-                self.tokens.labels(it.feature, way).inc(tokens)
+                self.tokens.labels(feature, way).inc(tokens)

@@ -27,6 +27,9 @@ type Starts = Iterable[tuple[str, ...]]
 type Count = Callable[[Any], None]
 _COUNTED = "counted_events"
 
+# The values have 21 at a time, each with its chat; people vote on answers of those that were, too.
+MOST_FEATURES = 60
+
 
 class Expected(NamedTuple):
     """What follows from the values in force for the label values that can come.

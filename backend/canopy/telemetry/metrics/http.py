@@ -12,12 +12,13 @@ from canopy.telemetry.connection_events import RequestRefused
 from canopy.telemetry.events import HttpRequest, RequestFailed
 from canopy.telemetry.metrics.codes import SERVER_ERRORS
 from canopy.telemetry.metrics.groups import MetricGroup, counter, gauge, histogram, on
+from canopy.telemetry.metrics.label_values import OTHER, LabelValues
 
-OTHER = "_OTHER"  # OpenTelemetry's label for what is not told apart
 # OpenTelemetry's advice for http.server.request.duration, in seconds.
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60)
 _LABELS = ("http_request_method", "http_route", "http_response_status_code")
 _METHOD_NOT_ALLOWED = 405
+_MOST_ROUTES = 300  # three for each feature, and the values may name any number of those in turn
 
 
 class HttpMetrics(MetricGroup):
@@ -49,6 +50,7 @@ class HttpMetrics(MetricGroup):
     def __init__(self, registry: CollectorRegistry) -> None:
         super().__init__(registry)
         registry.register(_RequestCount(self.duration))
+        self._routes = LabelValues(_MOST_ROUTES)
         # Looking a child up costs more than counting; the set of label values is small.
         self._child = lru_cache(1024)(self.duration.labels)
 
@@ -57,7 +59,9 @@ class HttpMetrics(MetricGroup):
         method, route, status = event.http_request_method, event.http_route, event.http_response_status_code
         if not route or status == _METHOD_NOT_ALLOWED:  # the client's choice: each pair would be a series of its own
             method, route = OTHER, ""
-        self._child(method, route, str(status)).observe(event.duration_seconds, {"trace_id": event.trace_id})
+        self._child(method, self._routes.counted(route), str(status)).observe(
+            event.duration_seconds, {"trace_id": event.trace_id}
+        )
 
     @on(RequestFailed)
     def _failure(self, event: RequestFailed) -> None:
