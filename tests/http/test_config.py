@@ -143,3 +143,31 @@ async def test_former_names_work_and_are_logged_once(
         assert (await server.event("deprecated_name", 3))[-1]["former"] == "ab_testing.n_max"
         await server.event("config_reloaded")
         assert len(server.events("deprecated_name")) == 3
+
+
+async def test_errors_of_a_features_model_name_the_values_of_its_own_section(
+    model: FakeModelServer, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    too_many = b'{"error": {"message": "max_tokens must be a smaller number"}}'
+    model.scripts |= {
+        "missing": Script(status=404, body=b'{"error": {"message": "no such model", "code": "model_not_found"}}'),
+        "thinking": Script(tokens=(), reasoning=("Hm.",), finish_reason="length"),
+        "small": Script(status=400, body=too_many),
+    }
+    features = {name: {"model": name, "prompt": "Say:"} for name in ("missing", "thinking", "small")}
+    sections = values(model, features=features)
+    sections["summarization"] = {**sections.pop("summarize"), "model": "missing"}
+    async with (
+        running_server(tmp_path_factory.mktemp("sections"), sections, env=ENVIRONMENT) as server,
+        httpx.AsyncClient(base_url=server.url, timeout=20) as client,
+    ):
+        for path, value in (
+            ("/missing", "features.missing.model"),
+            ("/thinking", "features.thinking.max_tokens"),
+            ("/small", "features.small.max_tokens"),
+            ("/summarize", "summarization.model"),
+        ):
+            response = await client.post(path, json={"prompt": "Text.", "stream": False})
+            assert (response.status_code, f"`{value}`" in response.json()["detail"]) == (502, True), response.text
+        told = [line["error"] for line in await server.event("request_failed", 4)]
+        assert [sentence.count("`summarize.") for sentence in told] == [0, 0, 0, 0]

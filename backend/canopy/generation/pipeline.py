@@ -193,6 +193,7 @@ class Pipeline:
             max_tokens=feature.max_tokens,
             trace_headers=self._telemetry.traces.trace_headers(span, question.trace_id),
             hide_thoughts=feature.hide_thoughts,
+            section=feature.section,
         )
         return _Call(
             id=generation_id,

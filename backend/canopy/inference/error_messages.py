@@ -121,11 +121,14 @@ def answer_token_limit(text: str, asked: int) -> int | None:
     return min(caps, default=None)
 
 
-def error_for_refused_request(message: ErrorMessage, otherwise: str) -> ModelError | PromptTooLong:
-    """Return the error for a request that a server refused; `otherwise` is the sentence for unknown causes."""
+def error_for_refused_request(message: ErrorMessage, otherwise: str, section: str = "") -> ModelError | PromptTooLong:
+    """Return the error for a request that a server refused.
+
+    `otherwise` is the sentence for unknown causes, `section` as in `ChatRequest`.
+    """
     text, reason = message.text, message.words
     if says_token_room(text):  # token counts are more reliable than wording
-        return max_tokens_refused(reason) if answer_token_limit(text, _ANY) else prompt_too_long(reason)
+        return max_tokens_refused(reason, section) if answer_token_limit(text, _ANY) else prompt_too_long(reason)
     if _PARAMETER.search(text) and _REFUSES_PARAMETER.search(text):
         return ModelError(
             "The model server takes no limit of an answer's length by the names `max_tokens` and "
@@ -133,17 +136,16 @@ def error_for_refused_request(message: ErrorMessage, otherwise: str) -> ModelErr
             reason=reason,
         )
     if _PARAMETER.search(text):
-        return max_tokens_refused(reason)
+        return max_tokens_refused(reason, section)
     if says_prompt_too_long(text):
         return prompt_too_long(reason)
-    return max_tokens_refused(reason) if _ANSWER.search(text) else ModelError(otherwise, reason=reason)
+    return max_tokens_refused(reason, section) if _ANSWER.search(text) else ModelError(otherwise, reason=reason)
 
 
-def max_tokens_refused(reason: str) -> MaxTokensRefused:
+def max_tokens_refused(reason: str, section: str) -> MaxTokensRefused:
     """Return the error for an answer that may not be as long as was asked for."""
-    return MaxTokensRefused(
-        "The model server allows no answer of `summarize.max_tokens` tokens: lower that value.", reason=reason
-    )
+    many = f"of `{section}.max_tokens` tokens: lower that value." if section else "of so many tokens: ask for fewer."
+    return MaxTokensRefused(f"The model server allows no answer {many}", reason=reason)
 
 
 def prompt_too_long(reason: str | None = None) -> PromptTooLong:

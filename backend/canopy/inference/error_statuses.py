@@ -99,29 +99,31 @@ def refusal_of(status: int, body: bytes, headers: Mapping[str, str], asked: str)
     return ModelRefusal(status, _page_words(data) if is_page else parse_error_body(data), is_page, headers, asked)
 
 
-def error_of(refusal: ModelRefusal, model: str, url_setting: str = URL_SETTING) -> CanopyError:
+def error_of(refusal: ModelRefusal, model: str, url_setting: str = URL_SETTING, section: str = "") -> CanopyError:
     """Return the error to raise for a refusal; the server's own words become its `reason`.
 
-    `url_setting` is the name of the setting that holds the server's URL.
+    `url_setting` is the name of the setting that holds the server's URL, `section` as in `ChatRequest`.
     """
     status, reason = refusal.status, refusal.message.words or None
-    error = _by_place(refusal, url_setting) or _by_status(refusal, model)
+    error = _by_place(refusal, url_setting) or _by_status(refusal, model, section)
     if error is None:
         sentence = f"failed ({status})" if status >= 500 else f"refused the request ({status})"
-        error = error_for_refused_request(refusal.message, f"The model server {sentence}.")
+        error = error_for_refused_request(refusal.message, f"The model server {sentence}.", section)
     error.reason = reason
     return error
 
 
-def error_from_event(error: Mapping[str, Any], model: str) -> CanopyError:
+def error_from_event(error: Mapping[str, Any], model: str, section: str = "") -> CanopyError:
     """Return the error to raise for one that the server reports inside a stream or in place of an answer.
 
-    A status in it means what the same HTTP status means, except that the URL was right.
+    A status in it means what the same HTTP status means, except that the URL was right. `section` is as in
+    `ChatRequest`.
     """
     message = parse_error_json(error)
     status = status_of(error) or _status_told(message)
-    found = _by_status(ModelRefusal(status, message, False, {}, ""), model)
-    found = found or error_for_refused_request(message, "The model server reported an error while it answered.")
+    found = _by_status(ModelRefusal(status, message, False, {}, ""), model, section)
+    otherwise = "The model server reported an error while it answered."
+    found = found or error_for_refused_request(message, otherwise, section)
     found.reason = message.words or None
     return found
 
@@ -152,7 +154,9 @@ def _by_place(refusal: ModelRefusal, url_setting: str) -> CanopyError | None:  #
     return None
 
 
-def _by_status(refusal: ModelRefusal, model: str) -> CanopyError | None:  # noqa: PLR0911 - a table, one row per status
+def _by_status(  # noqa: PLR0911 - a table, one row per status
+    refusal: ModelRefusal, model: str, section: str
+) -> CanopyError | None:
     status = refusal.status
     if status < 500 and is_content_filter(refusal.message):
         return ModelContentFiltered("The model server's filter refused the text, or the answer to it.")
@@ -166,9 +170,8 @@ def _by_status(refusal: ModelRefusal, model: str) -> CanopyError | None:  # noqa
             sentence = f"The model server refused Canopy's credentials ({status}): check LLAMA_STACK_CLIENT_API_KEY."
             return ModelError(sentence)
         case 404:
-            return ModelNotFound(
-                f"The model server has no model `{model}`: set `summarize.model` in the values to one that it lists."
-            )
+            change = f"set `{section}.model` in the values to" if section else "name"
+            return ModelNotFound(f"The model server has no model `{model}`: {change} one that it lists.")
         case 413:
             return prompt_too_long()
         case 408 | 504:

@@ -52,7 +52,7 @@ class PrefilledThoughts:
             )
         answer = said[mark.end() :].lstrip()
         if not answer:
-            raise empty(completed.finish_reason, thought=True)
+            raise empty(completed.finish_reason, request.section, thought=True)
         return replace(completed, thoughts=len(said) - len(answer))
 
 

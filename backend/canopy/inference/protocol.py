@@ -30,6 +30,7 @@ class ChatRequest:
     max_tokens: int
     trace_headers: tuple[tuple[str, str], ...] = ()  # `traceparent` for the model server
     hide_thoughts: bool = True  # leave the model's reasoning out of the reply
+    section: str = ""  # of the values, where `model` and `max_tokens` stand; "" where they come from elsewhere
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,16 +47,20 @@ class Reply:
     then `complete`.
     """
 
-    def __init__(self, model: str, thoughts: Thoughts | None, url_setting: str = URL_SETTING) -> None:
+    def __init__(
+        self, model: str, thoughts: Thoughts | None, url_setting: str = URL_SETTING, section: str = ""
+    ) -> None:
         """Without `thoughts`, a filter of the model's reasoning, all text is the answer.
 
-        `url_setting` is the name of the setting that holds the server's URL, for error messages.
+        `url_setting` is the name of the setting that holds the server's URL, for error messages, and `section` as in
+        `ChatRequest`.
         """
         self.done = False  # `[DONE]` or an error has come
         self.received_token = False  # the last `feed` held a token, of the answer or of the reasoning
         self.has_begun = False  # any `feed` did
         self._model = model
         self._url_setting = url_setting
+        self._section = section
         self._hide_thoughts = thoughts is not None
         self._thoughts = thoughts  # None: all text is the answer
         self._rest = bytearray()  # an incomplete line
@@ -236,7 +240,7 @@ class Reply:
         return event
 
     def _reported(self, error: dict[str, Any]) -> CanopyError:
-        return error_from_event(error, self._model)
+        return error_from_event(error, self._model, self._section)
 
     def _read_choices(self, event: dict[str, Any], choices: list[dict[str, Any]], deltas: Deltas) -> None:
         """Read the first choice, the one that was asked for; of any others only the finish reason counts."""
@@ -330,7 +334,7 @@ class Reply:
         if last_line and not self._any_event and not last_line.startswith(b"data:"):
             raise not_an_event_stream(last_line, self._url_setting)
         if not self._any_word:
-            raise empty(self._finish_reason, thought=self._any_thought)
+            raise empty(self._finish_reason, self._section, thought=self._any_thought)
         # Only the finish reason is sent by every server: OGX and Llama Stack send no `[DONE]`.
         if self._finish_reason is None:
             raise truncated()

@@ -21,10 +21,14 @@ def truncated() -> ModelReplyTruncated:
     return ModelReplyTruncated("The model's reply broke off before its end.")
 
 
-def empty(finish_reason: str | None, *, thought: bool) -> ModelReplyEmpty:
-    """Return the error for a reply without any text; `thought` says that there was reasoning."""
+def empty(finish_reason: str | None, section: str, *, thought: bool) -> ModelReplyEmpty:
+    """Return the error for a reply without any text; `thought` says that there was reasoning.
+
+    `section` is as in `ChatRequest`.
+    """
     if finish_reason == "length":
-        return ModelReplyEmpty("The model used up `summarize.max_tokens` before its first word: raise it.")
+        limit = f"`{section}.max_tokens`" if section else "the limit of its answer's tokens"
+        return ModelReplyEmpty(f"The model used up {limit} before its first word: raise it.")
     if thought:
         return ModelReplyEmpty("The model thought, and then answered without a word.")
     return ModelReplyEmpty("The model answered without a word.")

@@ -121,10 +121,10 @@ class Upstream:
         response = error.response
         return refusal_of(response.status_code, response.content, response.headers, str(error.request.url))
 
-    def translate(self, error: Exception, model: str) -> CanopyError:
-        """Return the error to raise for one of `FAILURES`."""
+    def translate(self, error: Exception, model: str, section: str = "") -> CanopyError:
+        """Return the error to raise for one of `FAILURES`; `section` as in `ChatRequest`."""
         if refusal := self.refusal(error):
-            return error_of(refusal, model, self._peer.setting)
+            return error_of(refusal, model, self._peer.setting, section)
         match error:
             case APIConnectionError():
                 return _unreachable(error, self._peer)

@@ -20,7 +20,7 @@ TOKEN_TIMEOUT = 0.5
 
 def request(model: str, text: str = "Summarize this.", max_tokens: int = 100) -> ChatRequest:
     messages = (Message("system", "Be brief."), Message("user", text))
-    return ChatRequest(model, messages, temperature=0.5, max_tokens=max_tokens)
+    return ChatRequest(model, messages, temperature=0.5, max_tokens=max_tokens, section="features.notes")
 
 
 async def read(inference: Inference, model: str, max_tokens: int = 100) -> tuple[list[str], Completed]:

@@ -108,7 +108,7 @@ async def test_an_unknown_model_is_named_and_so_is_the_setting(inference: LlamaS
     _, error = await failure(inference, "not_found")
     assert type(error) is ModelNotFound
     assert "`not_found`" in error.sentence
-    assert "`summarize.model`" in error.sentence
+    assert "`features.notes.model`" in error.sentence
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ async def test_a_reply_without_a_word(inference: LlamaStackInference, script: st
 async def test_a_reply_that_ends_while_it_still_reasons(inference: LlamaStackInference) -> None:
     _, error = await failure(inference, "reasoning_only")
     assert type(error) is ModelReplyEmpty
-    assert "`summarize.max_tokens`" in error.sentence
+    assert "`features.notes.max_tokens`" in error.sentence
 
 
 @pytest.mark.parametrize("script", ["malformed", "not_an_object", "odd_choices", "html", "not_streamed"])

@@ -124,7 +124,9 @@ async def test_one_refused_temperature_says_nothing_of_others(
     model.scripts["m"] = refusing(REPAIRS["temperature"][1])
     messages = (Message("user", "Text"),)
     for temperature in (0.0, 0.5):
-        async with aclosing(fresh.stream(ChatRequest("m", messages, temperature, 9))) as reply:
+        async with aclosing(
+            fresh.stream(ChatRequest("m", messages, temperature, 9, section="features.notes"))
+        ) as reply:
             assert [item async for item in reply]
     assert [it.body.get("temperature") for it in model.requests] == [0.0, None, 0.5]
 
@@ -207,7 +209,7 @@ async def test_a_server_that_still_refuses_its_length_is_an_error_that_names_the
     error = await failure(fresh)
     assert isinstance(error, MaxTokensRefused)
     assert (error.status, error.code) == (502, "model_error")
-    assert "`summarize.max_tokens`" in error.sentence
+    assert "`features.notes.max_tokens`" in error.sentence
     assert error.reason
     assert len(model.requests) <= 2
 
