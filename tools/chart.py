@@ -15,7 +15,8 @@ import yaml
 
 from canopy.config.chart.defaults import tree
 from canopy.config.chart.former_keys import FORMER_KEYS
-from canopy.config.summaries import OF_A_SERVER, OF_THE_EMBEDDED_MODEL
+from canopy.config.summaries import FEATURE_NAME, MOST_FEATURES, OF_A_SERVER, OF_THE_EMBEDDED_MODEL
+from canopy.config.values import taken_feature_names
 from tools.values_schema import chart_schema
 
 CHART = Path(__file__).parents[1] / "helm/canopy"
@@ -79,6 +80,12 @@ def former_names() -> str:
     return json.dumps(FORMER_KEYS, indent=2) + "\n"
 
 
+def feature_names() -> str:
+    """files/feature-names.json: how many features there may be, their names' pattern, and names that are taken."""
+    names = {"most": MOST_FEATURES, "pattern": FEATURE_NAME, "taken": sorted(taken_feature_names())}
+    return json.dumps(names, indent=2) + "\n"
+
+
 def _keys(node: yaml.Node | None, prefix: str, lines: list[str]) -> Iterator[Value]:
     for key, child in node.value if isinstance(node, yaml.MappingNode) else []:
         path = f"{prefix}{key.value}"
@@ -127,3 +134,4 @@ if __name__ == "__main__":
     (CHART / "files/summarize.json").write_text(summarize())
     (CHART / "files/defaults.json").write_text(defaults())
     (CHART / "files/former-names.json").write_text(former_names())
+    (CHART / "files/feature-names.json").write_text(feature_names())

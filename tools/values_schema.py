@@ -1,7 +1,8 @@
 """The chart's values.schema.json, made from the models that the server itself checks its values with.
 
 Draft 7, which Helm 3 and Helm 4 both read. What a model's own validators know and JSON Schema could say is added here
-by hand; what it can't say (a label named like a rating) is left to the server.
+by hand; what it can't say (a label named like a rating) is left to the server, and what it would refuse without a
+sentence (a feature's name) to `templates/_checks.tpl`.
 """
 
 from collections.abc import Mapping
@@ -12,8 +13,8 @@ from canopy.config.access import RESERVED_HEADERS
 from canopy.config.chart.chart_values import ChartValues
 from canopy.config.chart.former_keys import FORMER_KEYS
 from canopy.config.chart.process_settings import ChartSettings
-from canopy.config.summaries import CHAT_NAME, FEATURE_NAME, TITLE
-from canopy.config.values import OWN_ASSESSMENTS, SATISFACTION, taken_feature_names
+from canopy.config.summaries import TITLE
+from canopy.config.values import OWN_ASSESSMENTS, SATISFACTION
 
 # An address, or a network whose prefix is no longer than an address.
 _OCTET = "(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
@@ -85,12 +86,7 @@ def _sharpen(properties: dict[str, Any]) -> None:
     summarization = properties["summarization"]["anyOf"][0]["properties"]
     for summaries in (properties["summarize"]["properties"], summarization):
         summaries["prompt"]["anyOf"][0]["pattern"] = _SAYS_SOMETHING
-    features = properties["features"]
-    features["propertyNames"] = {
-        "pattern": FEATURE_NAME,
-        "not": {"anyOf": [{"enum": sorted(taken_feature_names())}, {"pattern": CHAT_NAME}]},
-    }
-    block = features["additionalProperties"]["properties"]
+    block = properties["features"]["additionalProperties"]["properties"]
     block["prompt"]["pattern"] = _SAYS_SOMETHING
     block["title"]["anyOf"][0]["pattern"] = TITLE
     feedback = properties["feedback"]["properties"]

@@ -29,6 +29,7 @@ def test_the_defaults_that_the_templates_compare_with_are_up_to_date() -> None:
     assert (CHART / "files/summarize.json").read_text() == chart.summarize(), "`make chart` makes it anew"
     assert (CHART / "files/defaults.json").read_text() == chart.defaults(), "`make chart` makes it anew"
     assert (CHART / "files/former-names.json").read_text() == chart.former_names(), "`make chart` makes it anew"
+    assert (CHART / "files/feature-names.json").read_text() == chart.feature_names(), "`make chart` makes it anew"
 
 
 def test_every_template_begins_with_the_defaults() -> None:

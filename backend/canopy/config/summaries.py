@@ -160,6 +160,7 @@ class FeatureValues(PromptedValues):
 
 
 FEATURE_NAME = r"^[a-z][a-z0-9_-]{0,29}$"
+MOST_FEATURES = 20  # each has series of metrics
 CHAT_NAME = r"_chat$"  # how records name a feature's conversations
 # The first parts of the server's own addresses; a test compares them with its routes.
 ADDRESSES = frozenset(

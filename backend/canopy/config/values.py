@@ -12,6 +12,7 @@ from canopy.config.servers import ServerUrl
 from canopy.config.summaries import (
     ADDRESSES,
     MODES,
+    MOST_FEATURES,
     OF_A_SERVER,
     OF_THE_EMBEDDED_MODEL,
     Asked,
@@ -223,7 +224,6 @@ class Values(OthersValues):
     )
     features: dict[str, FeatureValues] = Field(
         {},
-        max_length=20,
         description="Features beside summaries, by name: each is served at `/NAME` and has its flag, page and votes.",
     )
     feedback: FeedbackValues = FeedbackValues()
@@ -245,7 +245,9 @@ class Values(OthersValues):
     @field_validator("features")
     @classmethod
     def _feature_names(cls, features: dict[str, FeatureValues]) -> dict[str, FeatureValues]:
-        for name in features:
+        if len(features) > MOST_FEATURES:
+            raise ValueError(f"has {len(features)} features; there may be at most {MOST_FEATURES}")
+        for name in sorted(features):
             check_feature_name(name, taken_feature_names())
         return features
 

@@ -7,6 +7,7 @@ Values that contradict each other end here, each with the sentence that says the
 {{- with .Values }}
 {{- include "canopy.checkAddresses" . }}
 {{- include "canopy.checkTrustedProxies" .auth.trusted_proxies }}
+{{- include "canopy.checkFeatureNames" $ }}
 {{- include "canopy.checkServers" . }}
 {{- if and (eq .store.engine "sqlite") .autoscaling.enabled }}
 {{- fail "autoscaling.enabled is true, but SQLite takes one replica. Set store.engine to postgresql and store.existingSecret.name, or autoscaling.enabled to false." }}
@@ -215,6 +216,29 @@ Values that contradict each other end here, each with the sentence that says the
 {{- end }}
 {{- if contains "1" (trimPrefix $prefix $bits) }}
 {{- fail (printf "`auth.trusted_proxies.%d`: is an address within its network; write the network's own, such as `10.0.0.0/8` for `10.1.2.3/8`, or the address without a prefix." $place) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Features that the server doesn't take for their names or their number, in its own words: a schema would say no sentence. */}}
+{{- define "canopy.checkFeatureNames" -}}
+{{- $rules := .Files.Get "files/feature-names.json" | fromJson }}
+{{- $names := list }}
+{{- range $name, $block := .Values.features }}
+{{- if not (kindIs "invalid" $block) }}{{ $names = append $names $name }}{{ end }}
+{{- end }}
+{{- if gt (len $names) (int $rules.most) }}
+{{- fail (printf "`features`: has %d features; there may be at most %d." (len $names) (int $rules.most)) }}
+{{- end }}
+{{- range $names }}
+{{- if not (regexMatch $rules.pattern .) }}
+{{- fail (printf "`features`: `%s` can't be the name of a feature. Begin with a lower-case letter, and use up to 30 of those, digits, `-` and `_`." (regexFind "(?s)^.{0,40}" .)) }}
+{{- end }}
+{{- if hasSuffix "_chat" . }}
+{{- fail (printf "`features`: `%s` would be mistaken for another feature's conversations. Leave `_chat` out of it." .) }}
+{{- end }}
+{{- if has . $rules.taken }}
+{{- fail (printf "`features`: `%s` is the name of something else in Canopy. Give the feature another." .) }}
 {{- end }}
 {{- end }}
 {{- end }}
