@@ -84,4 +84,10 @@ def test_without_a_comparison_it_says_how_to_begin(tmp_path: Path) -> None:
 
     asyncio.run(make())
     assert "`summarize.prompt_b`" in canopy("ab", "report", CANOPY_STORE_URL=url).stdout
+    values = tmp_path / "values.yaml"
+    values.write_text("features: {notes: {prompt: 'Note:'}}")
+    of_notes = canopy("ab", "report", "--feature", "notes", CANOPY_STORE_URL=url, CANOPY_CONFIG_PATH=str(values))
+    assert "`features.notes.prompt_b`" in of_notes.stdout
+    unknown = canopy("ab", "report", "--feature", "nonsense", CANOPY_STORE_URL=url)
+    assert (unknown.returncode, "`feature` must be the name of a feature" in unknown.stderr) == (1, True)
     assert json.loads(canopy("ab", "report", "--json", CANOPY_STORE_URL=url).stdout)["decision"] is None

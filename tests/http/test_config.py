@@ -90,6 +90,7 @@ async def test_a_feature_that_is_off_answers_404_with_its_sentence(
         for method, path, sentence in [
             ("POST", "/summarize", "Summarization feature is not enabled"),
             ("POST", "/summarize/chat", "Summarization feature is not enabled"),
+            ("POST", "/summarize/ab", "Summarization feature is not enabled"),
             ("POST", "/feedback", "Feedback feature is not enabled"),
             ("GET", "/feedback", "Feedback feature is not enabled"),
             ("DELETE", "/feedback/x", "Feedback feature is not enabled"),

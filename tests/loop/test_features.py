@@ -179,9 +179,14 @@ async def test_a_block_of_the_values_is_a_feature_from_a_text_to_an_evaluation(t
         await flag(http, "translate", expected=None)
         assert (await http.post("/translate", json={"prompt": TEXT})).json()["code"] == "not_found"
         assert (await http.get("/translate", headers={"accept": "text/html"})).status_code == 404
+        by_id = {"generation_id": vote["generation_id"], "rating": "thumbs_down"}
+        await answered(http, "/feedback", **by_id, feature="translate")
+        assert (await http.post("/feedback", json={**by_id, "feature": "draft"})).status_code == 422
         (left,) = (await answered(http, "/feedback?feature=translate"))["feedback"]
         assert (left["id"], left["feature"], left["response_text"]) == (vote["id"], "translate", BY_A)
         assert (await answered(http, "/feedback/ab?feature=translate"))["total"] == 1
         assert (await http.get("/feedback?feature=translat")).status_code == 422
+        assert (await http.delete(f"/feedback/{vote['id']}")).status_code == 200
+        assert (await answered(http, "/feedback?feature=translate"))["total"] == 0  # known from its comparisons alone
         await server.event("config_reloaded", 2)
         assert 'flag="translate"' not in await scrape(http)

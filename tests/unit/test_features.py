@@ -5,7 +5,7 @@ import yaml
 
 from canopy.api.access import RULES
 from canopy.base.errors import ConfigError, FeatureDisabled, NotFound
-from canopy.config.features import features_of
+from canopy.config.features import features_of, modes_of
 from canopy.config.loading import Config, load_config
 from canopy.config.summaries import ADDRESSES
 from canopy.config.values import Values
@@ -141,3 +141,9 @@ def test_comparisons_are_on_where_one_feature_has_two_prompts() -> None:
 
 def test_without_blocks_there_is_the_built_in_feature_alone() -> None:
     assert list(features_of(Values())) == ["summarize", "summarize_chat"]
+
+
+@pytest.mark.parametrize("name", ["summarize", "summarize_chat", "gone", "gone_chat"])
+def test_a_name_tells_the_modes_of_its_feature(name: str) -> None:
+    flag = name.partition("_")[0]
+    assert modes_of(name) == {flag, f"{flag}_chat"}

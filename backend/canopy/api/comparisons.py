@@ -35,7 +35,7 @@ from canopy.base.clock import iso
 from canopy.base.errors import CanopyError, InputError
 from canopy.config.summaries import Variant
 from canopy.experiments.comparison import ComparisonStarted, Item, SideChunk, SideFailed, SideFinished, prompts_by_side
-from canopy.experiments.report import PromptPayload, chosen, payload, report_on
+from canopy.experiments.report import PromptPayload, chosen, of_feature, payload, report_on
 from canopy.inference.protocol import Message
 from canopy.store.experiments.experiment import SIDES, Ballot, BallotReceipt, BallotRow
 from canopy.store.store import Store
@@ -136,9 +136,7 @@ def comparison_review_routes(parts: AppContext) -> APIRouter:
         parts.ballots.check()
         store = parts.store
         config, feature = parts.config.current, workshop.feature(query.feature)
-        experiments = [it for it in await store.experiments.all() if feature in (None, it.feature)]
-        if feature is not None and feature not in config.features and not experiments:
-            raise InputError("`feature` must be the name of a feature, such as `summarize`.")
+        experiments = of_feature(await store.experiments.all(), feature, config.features)
         experiment = chosen(experiments, query.experiment)
         counts = await store.experiments.ballot_counts(query.experiment, feature)
         page = await one_page(parts, _ballots(store, query, feature))

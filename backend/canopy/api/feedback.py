@@ -134,12 +134,14 @@ def review_routes(parts: AppContext) -> APIRouter:
 
 
 async def _features(parts: AppContext, query: CountsQuery) -> Collection[str]:
-    """The names that a filter may have: the features', and that of one that is gone and has votes."""
-    features = parts.config.current.features
+    """The names that a filter may have: the features', and that of one that is gone and has votes or experiments."""
+    features, store = parts.config.current.features, parts.store
     wanted = query.feature
-    if wanted and wanted not in features and await parts.store.feedback.counts(Filter(feature=wanted)):
-        return {*features, wanted}
-    return features
+    if not wanted or wanted in features:
+        return features
+    voted = await store.feedback.counts(Filter(feature=wanted))
+    known = voted or any(it.feature == wanted for it in await store.experiments.all())
+    return {*features, wanted} if known else features
 
 
 def entry_routes(parts: AppContext) -> APIRouter:

@@ -44,10 +44,11 @@ def report(experiment_id: str | None, feature: str | None, *, as_json: bool) -> 
       canopy ab report --json | jq -r .decision.status
     """
     from canopy.base.clock import iso
-    from canopy.experiments.report import chosen, payload, report_on
+    from canopy.config.features import BUILT_IN
+    from canopy.experiments.report import chosen, of_feature, payload, report_on
 
     async def read(store: Any) -> tuple["ExperimentReport | None", list[Any]]:
-        experiments = [it for it in await store.experiments.all() if feature in (None, it.feature)]
+        experiments = of_feature(await store.experiments.all(), feature, config.features)
         experiment = chosen(experiments, experiment_id)
         if experiment is None:
             return None, experiments
@@ -72,8 +73,8 @@ def report(experiment_id: str | None, feature: str | None, *, as_json: bool) -> 
         say_json({**(payload(found) if found else nothing), "votes": votes})
     elif found is None:
         say(
-            "Nobody has compared two prompts yet. Set `summarize.prompt_b` and `ab_testing.enabled: true` in the "
-            "values file, and the Summarize button answers with both."
+            f"Nobody has compared two prompts yet. Set `{config.section_of(feature or BUILT_IN)}.prompt_b` and "
+            "`ab_testing.enabled: true` in the values file, and the feature's page answers with both."
         )
     else:
         others = [it.id for it in experiments if it.id != found.experiment.id]

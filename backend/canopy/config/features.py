@@ -40,11 +40,6 @@ class Feature:
         """The same as a conversation, which means nothing without what was said: it makes no evaluation case."""
         return replace(self, name=f"{self.flag}_chat", endpoint=f"{self.endpoint}/chat", exported=False)
 
-    @property
-    def modes(self) -> frozenset[str]:
-        """The names of all its modes."""
-        return frozenset({self.flag, f"{self.flag}_chat"})
-
     def text(self, variant: Variant) -> str:
         """The text of one of its prompts."""
         return self.prompt if variant == "prompt" else self.prompt_b
@@ -78,6 +73,12 @@ def features_of(values: Values, section: str = BUILT_IN) -> dict[str, Feature]:
 def is_conversation(name: str) -> bool:
     """Whether this is a feature's name as a conversation; also of one that is gone."""
     return re.search(CHAT_NAME, name) is not None
+
+
+def modes_of(name: str) -> frozenset[str]:
+    """The names of all modes of the feature that has one of this name; also of one that is gone."""
+    flag = name.removesuffix("_chat")
+    return frozenset({flag, f"{flag}_chat"})
 
 
 def _of_block(name: str, block: FeatureValues, built_in: Feature) -> Feature:

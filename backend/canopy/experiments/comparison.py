@@ -103,7 +103,7 @@ class ComparisonRunner:
 
     def check(self, feature: str) -> Config:
         """The config in force. Raises FeatureDisabled where A/B testing or the feature is off in it."""
-        return self._config.current.require_flag("ab_testing", "A/B testing").require_feature(feature)
+        return self._config.current.require_feature(feature).require_flag("ab_testing", "A/B testing")
 
     def chosen(self, question: GenerationRequest, config: Config) -> bool:
         """Whether this question gets a comparison: its feature has two prompts, and its session is in the share.

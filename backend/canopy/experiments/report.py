@@ -1,12 +1,12 @@
 """Reports on an experiment's ballots, with the same numbers for the page, programs and the terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import NamedTuple, TypedDict
 
 from canopy.base.clock import iso
-from canopy.base.errors import ExperimentNotFound
+from canopy.base.errors import ExperimentNotFound, InputError
 from canopy.experiments.decision import Decision, Status, decide
 from canopy.stats.sequential import DecisionRule, confidence_sequence
 from canopy.store.experiments.experiment import BallotCounts, Experiment, FirstBallot
@@ -132,6 +132,17 @@ class ExperimentReport:
     trajectory: list[Point]
     next_step: NextStep
     ballots: Sequence[FirstBallot]
+
+
+def of_feature(experiments: Sequence[Experiment], feature: str | None, known: Collection[str]) -> list[Experiment]:
+    """The experiments on a feature's prompts; None: on any's.
+
+    Raises InputError where neither they nor the features that are `known` have the name: a typo must not look empty.
+    """
+    found = [it for it in experiments if feature in (None, it.feature)]
+    if feature is not None and feature not in known and not found:
+        raise InputError("`feature` must be the name of a feature, such as `summarize`.")
+    return found
 
 
 def chosen(experiments: Sequence[Experiment], wanted: str | None) -> Experiment | None:

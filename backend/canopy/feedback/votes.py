@@ -7,7 +7,7 @@ from canopy.auth.budgets import StorageBudgets
 from canopy.auth.requesters import Requester
 from canopy.base.errors import FeedbackNotFound, InputError, RateLimited
 from canopy.base.ratings import Rating, parse_rating
-from canopy.config.features import BUILT_IN
+from canopy.config.features import BUILT_IN, modes_of
 from canopy.config.loading import Config
 from canopy.config.source import ConfigSource
 from canopy.config.values import FeedbackValues
@@ -88,7 +88,8 @@ def _vote(ballot: SubmittedVote, config: Config, unless_known: RateLimited | Non
         raise InputError(
             "Say what is rated: `generation_id` or `request_id` of the response, or `input_text` and `response_text`."
         )
-    if ballot.feature is not None and ballot.feature not in config.features:
+    # A recorded response is its feature's, also when the values have that no more: the store compares the two.
+    if not by_id and ballot.feature is not None and ballot.feature not in config.features:
         raise InputError(f"`feature` must be one of {_listed(config.features)}.")
     check_reasons(ballot.reasons, values)
     return Vote(
@@ -97,7 +98,7 @@ def _vote(ballot: SubmittedVote, config: Config, unless_known: RateLimited | Non
         value=rating.value,
         sentiment=rating.sentiment,
         feature=ballot.feature or (None if by_id else BUILT_IN),
-        or_features=config.features[ballot.feature or BUILT_IN].modes,
+        or_features=modes_of(ballot.feature or BUILT_IN),
         generation_id=ballot.generation_id,
         request_id=ballot.request_id,
         input_text=ballot.input_text,
