@@ -1,6 +1,7 @@
 """`helm test`: what its pod runs says what works, and what failed."""
 
 import asyncio
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,16 +16,18 @@ from tests.support.model_server import FakeModelServer
 from tests.support.server import running_server
 
 
-async def run(helm: Helm, url: str, values: Path = MINIMAL, operations: str | None = None) -> tuple[int, str]:
+async def run(
+    helm: Helm, url: str, values: Path = MINIMAL, operations: str | None = None, given: tuple[str, ...] = ()
+) -> tuple[int, str]:
     """The pod's command as it was rendered, but with this Python, and at this address."""
-    (pod,) = (one for one in helm.render("--values", values) if one["kind"] == "Pod")
+    (pod,) = (one for one in helm.render("--values", values, *given) if one["kind"] == "Pod")
     assert pod["metadata"]["annotations"]["helm.sh/hook"] == "test"
     (container,) = pod["spec"]["containers"]
-    script, *addresses, mode = container["args"]
+    script, *addresses, mode = container["args"][:4]
     assert addresses == ["http://canopy-backend:8000", "http://canopy-backend:8001"]
     assert container["command"] == ["python3", "-c"]
     # -I and -S: the image's python has the server's packages, but what it runs needs none of them.
-    command = [sys.executable, "-I", "-S", "-c", script, url, operations or url, mode]
+    command = [sys.executable, "-I", "-S", "-c", script, url, operations or url, mode, *container["args"][4:]]
     process = await asyncio.create_subprocess_exec(
         *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
@@ -42,7 +45,7 @@ async def test_it_asks_flags_a_summary_and_a_vote_and_leaves_no_vote(helm: Helm,
         status, output = await run(helm, server.url, operations=server.operations_url)
         assert (status, [line.split(":")[0] for line in output.splitlines()]) == (
             0,
-            ["ok      ready", "ok      flags", "ok      summary", "ok      vote"],
+            ["ok      ready", "ok      flags", "ok      summarize", "ok      vote"],
         )
         assert len(server.events("feedback_submitted")) == 1
         assert (await client.get("/feedback")).json()["total"] == 0
@@ -56,7 +59,7 @@ async def test_it_asks_flags_a_summary_and_a_vote_and_leaves_no_vote(helm: Helm,
 @pytest.mark.parametrize(
     ("values", "last"),
     [
-        ({"summarize": {"enabled": False}}, "skipped the summary and the vote: summarize is off"),
+        ({"summarize": {"enabled": False}}, "skipped the answer and the vote: no feature is on"),
         ({"feedback": {"enabled": False}}, "skipped the vote: feedback is off"),
     ],
 )
@@ -67,6 +70,24 @@ async def test_what_is_off_is_not_asked_for(helm: Helm, values: dict[str, Any], 
     ):
         status, output = await run(helm, server.url)
         assert (status, output.splitlines()[-1]) == (0, last)
+
+
+async def test_another_feature_is_asked_where_summaries_are_off(each_helm: Helm, tmp_path: Path) -> None:
+    features = {"a": {"prompt": "A:", "enabled": False}, "translate": {"prompt": "Translate:"}}
+    given = ("--set-json", f"features={json.dumps(features)}")
+    async with (
+        FakeModelServer() as model,
+        running_server(
+            tmp_path, {"LLAMA_STACK_URL": model.url, "summarize": {"enabled": False}, "features": features}
+        ) as server,
+    ):
+        status, output = await run(each_helm, server.url, given=given)
+        _, _, answer, vote = output.splitlines()
+        assert (status, answer.split(":")[0], vote.split(":")[0]) == (0, "ok      translate", "ok      vote")
+        model.scripts["llama32"] = SCRIPTS["broken"]
+        status, output = await run(each_helm, server.url, given=given)
+        assert status == 1
+        assert f"FAILED  POST {server.url}/translate answered 502: " in output
 
 
 @pytest.mark.parametrize("values", ["minimal", "token", "proxy"])

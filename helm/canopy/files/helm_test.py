@@ -1,4 +1,4 @@
-"""What `helm test` runs: readiness, the flags, a summary and a vote, as a client asks for them.
+"""What `helm test` runs: readiness, the flags, an answer and a vote, as a client asks for them.
 
 Where people sign in, it has no identity: then it asks whether it is refused.
 
@@ -62,8 +62,8 @@ def failed(sentence: str) -> NoReturn:
     sys.exit(1)
 
 
-def main(url: str, operations: str, mode: str) -> None:
-    """Ask one after the other."""
+def main(url: str, operations: str, mode: str, *features: str) -> None:
+    """Ask one after the other. `features` are those beside summaries, of which one is asked where these are off."""
     ask("GET", f"{operations}/readyz")
     say("ok      ready")
     if mode != "open":
@@ -73,17 +73,18 @@ def main(url: str, operations: str, mode: str) -> None:
         return say(f"ok      refused without an identity: {status} (auth.mode is {mode})")
     flags = ask("GET", f"{url}/feature-flags")
     say(f"ok      flags: {flags}")
-    if not flags["summarize"]:
-        return say("skipped the summary and the vote: summarize is off")
-    summary = ask("POST", f"{url}/summarize", {"prompt": "Canopy summarizes this text in a test.", "stream": False})
-    say(f"ok      summary: generation {summary['generation_id']}")
+    feature = next((name for name in ["summarize", *features] if flags.get(name)), None)
+    if feature is None:
+        return say("skipped the answer and the vote: no feature is on")
+    answer = ask("POST", f"{url}/{feature}", {"prompt": "Canopy is asked this text in a test.", "stream": False})
+    say(f"ok      {feature}: generation {answer['generation_id']}")
     if not flags["feedback"]:
         return say("skipped the vote: feedback is off")
-    vote = {"generation_id": summary["generation_id"], "rating": "thumbs_up", "comment": "helm test"}
+    vote = {"generation_id": answer["generation_id"], "rating": "thumbs_up", "comment": "helm test"}
     feedback_id = ask("POST", f"{url}/feedback", vote)["feedback_id"]
     ask("DELETE", f"{url}/feedback/{feedback_id}")
     return say(f"ok      vote: {feedback_id}, taken back")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3])
+    main(*sys.argv[1:])
