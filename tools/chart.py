@@ -56,7 +56,7 @@ def readme() -> str:
 def schema() -> str:
     """values.schema.json."""
     descriptions = {value.path: value.text for value in values()}
-    return json.dumps(chart_schema(descriptions), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(chart_schema(descriptions), indent=2) + "\n"
 
 
 def summarize() -> str:

@@ -311,6 +311,10 @@ ODD: list[Document] = [
     at("resources.limits", None),
     at("resources.limits.memory", None),
     at("summarize.prompt", "a\0b"),
+    *(
+        {"features": {"translate": {"prompt": "T:", "title": title}}}
+        for title in ("\u200b", "x\u2028y", "\u202egnp", "要約", "x\n")
+    ),
     {"ab_testing": {"enabled": True}, "summarize": {"prompt_b": None}},
 ]
 ARGO_CD = {"repo_url": "https://git.example.com/a.git", "chart_path": "helm/canopy", "target_revision": "main"}

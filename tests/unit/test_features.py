@@ -10,6 +10,9 @@ from canopy.config.loading import Config, load_config
 from canopy.config.summaries import ADDRESSES
 from canopy.config.values import Values
 
+UNSEEN_TITLES = ("two\nlines", "\u00a0", "\u200b", "\u202egnp", "x\u2028y", "x\u202ey", "\u3164", "x\n", " x")
+SEEN_TITLES = ("Übersetzung", "要約", "می‌خواهم", "👩‍💻 Code", "❤️", "Two words", "x\u00a0y")
+
 
 def loaded(**values: object) -> Config:
     return load_config(yaml.safe_dump(values).encode())
@@ -66,9 +69,9 @@ def test_a_name_cannot_be_mistaken_for_another_features_conversations() -> None:
         ({}, "`features.translate.prompt` is missing."),
         ({"prompt": " "}, "`features.translate.prompt`: must hold more than white space."),
         ({"prompt": None}, "`features.translate.prompt` is missing."),
-        (
-            {"prompt": "x", "title": "two\nlines"},
-            "`features.translate.title`: must be one line that begins with no space.",
+        *(
+            ({"prompt": "x", "title": title}, "`features.translate.title`: must be one line of signs that are seen, ")
+            for title in UNSEEN_TITLES
         ),
         ({"prompt": "x", "promt_b": "y"}, "Did you mean `features.translate.prompt_b`?"),
         ({"prompt": "x", "endpoint": "http://x"}, "`features.translate.endpoint` is not a known key"),
@@ -81,6 +84,11 @@ def test_a_name_cannot_be_mistaken_for_another_features_conversations() -> None:
 )
 def test_a_wrong_block_is_refused_with_its_place(block: object, sentence: str) -> None:
     assert sentence in refused(features={"translate": block})
+
+
+@pytest.mark.parametrize("title", SEEN_TITLES)
+def test_a_title_in_any_script_is_taken(title: str) -> None:
+    assert loaded(features={"translate": {"prompt": "x", "title": title}}).features["translate"].title == title
 
 
 def test_there_are_so_many_features_that_metrics_stay_few() -> None:

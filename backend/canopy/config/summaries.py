@@ -25,12 +25,18 @@ def _not_blank(text: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    if not re.match(TITLE, text):
-        raise ValueError("must be one line that begins with no space")
+    if not re.fullmatch(TITLE, text):
+        raise ValueError("must be one line of signs that are seen, and begin with no space")
     return text
 
 
-TITLE = r"^[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"
+# Controls, ends of lines, and signs that nobody sees or that turn the direction of what stands beside them.
+_UNSEEN = "\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+# With them spaces, joiners and fillers, which stand well only behind a sign that is seen.
+_NO_BEGINNING = (
+    _UNSEEN + " \u00a0\u034f\u115f\u1160\u1680\u2000-\u200d\u202f\u205f\u2800\u3000\u3164\ufe00-\ufe0f\uffa0"
+)
+TITLE = f"^[^{_NO_BEGINNING}][^{_UNSEEN}]*$"
 # The keys of a block that hold a prompt. A variant of an A/B test is a prompt by its key: `prompt` is Prompt A.
 type Variant = Literal["prompt", "prompt_b"]
 VARIANTS: tuple[Variant, Variant] = ("prompt", "prompt_b")
