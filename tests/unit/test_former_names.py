@@ -63,6 +63,14 @@ def test_both_names_are_refused_where_they_differ_unless_one_is_what_helm_puts_t
         load_config(b"ab_testing: {prior: 20, prior_strength: 30}")
 
 
+def test_a_finding_names_the_key_that_the_file_has() -> None:
+    for given, key in (("prior", "prior"), ("prior_strength", "prior_strength")):
+        content = f"ab_testing: {{{given}: '20'}}"
+        for check in (load_config, checked):
+            with pytest.raises(ConfigError, match=f"^`ab_testing.{key}` should be a valid number"):
+                check(content.encode())
+
+
 def test_the_charts_settings_count_under_their_former_names() -> None:
     settings = chart_values(MODEL | {"settings": {"grace_period": 300, "judge_timeout": 9}}).settings
     assert settings == ChartValues().settings | {"grace_period_seconds": 300, "judge_timeout_seconds": 9}

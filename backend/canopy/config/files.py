@@ -79,9 +79,10 @@ def _keys(model: type[Values]) -> set[str]:
 
 def chart_values(document: Mapping[str, Any]) -> ChartValues:
     """A file's keys over the chart's defaults, as the chart hands them on. Raises ConfigError."""
-    own = {key: value for key, value in _under_own_names(document)[0].items() if key != _HELMS}
+    renamed, deprecated = _under_own_names(document)
+    own = {key: value for key, value in renamed.items() if key != _HELMS}
     if not isinstance(document.get(_HELMS, {}), Mapping | None):
         raise ConfigError(f"`{_HELMS}` must be a mapping of keys: Helm hands it on to charts within a chart.")
-    values = with_headers_of_the_proxy(validated(ChartValues, over(tree(), own)))
+    values = with_headers_of_the_proxy(validated(ChartValues, over(tree(), own), deprecated))
     refuse(values, OF_THE_CHART, OF_THE_SERVER)
     return values

@@ -1,7 +1,7 @@
 """From the bytes of a values file to a checked `Config`."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -67,7 +67,7 @@ class Config:
 def load_config(content: bytes) -> Config:
     """Check the bytes of a values file. Raises ConfigError with a sentence for each of the first findings."""
     document, deprecated = under_own_names(parsed(content), FORMER_VALUES, _DEFAULTS)
-    values = validated(Values, document)
+    values = validated(Values, document, deprecated)
     refuse(values, OF_THE_SERVER)
     section = "summarization" if document.get("summarization") else BUILT_IN
     return Config(values, hashlib.sha256(content).hexdigest()[:12], section=section, deprecated=deprecated)
@@ -82,12 +82,12 @@ def content_of(path: Path) -> bytes:
         raise ConfigError(f"{path}: the values file can't be read ({error.strerror}).") from error
 
 
-def validated[V: Values](model: type[V], document: Mapping[str, Any]) -> V:
-    """Return the document as values of this kind. Raises ConfigError."""
+def validated[V: Values](model: type[V], document: Mapping[str, Any], renamed: Iterable[Renamed] = ()) -> V:
+    """Return the document as values of this kind. Raises ConfigError, which has `renamed` keys as given."""
     try:
         return model.model_validate(document)
     except ValidationError as error:
-        raise ConfigError(findings_of(error, describing(model))) from error
+        raise ConfigError(findings_of(error, describing(model, renamed))) from error
 
 
 def parsed(content: bytes) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Unknown keys of a values file: what was probably meant."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
 from typing import Any, get_args, get_origin
 
@@ -12,10 +12,16 @@ from canopy.text.yaml_errors import sentence_of
 _ALIKE = 0.75  # of 1: two letters of eight may be wrong, or the separators
 
 
-def describing(model: type[BaseModel]) -> Callable[[ErrorDetails], str]:
-    """How to tell a finding on a document of this kind."""
+def describing(model: type[BaseModel], renamed: Iterable[tuple[str, str]] = ()) -> Callable[[ErrorDetails], str]:
+    """How to tell a finding on a document of this kind.
+
+    `renamed` are keys that the document has under another name than the model: that name, and the model's.
+    """
+    given = {own: former for former, own in renamed}
 
     def describe(item: ErrorDetails) -> str:
+        if former := given.get(".".join(map(str, item["loc"]))):
+            item = {**item, "loc": tuple(former.split("."))}
         meant = _meant(model, item["loc"]) if item["type"] == "extra_forbidden" else None
         if meant is None:
             return sentence_of(item)
