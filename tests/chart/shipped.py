@@ -14,7 +14,13 @@ _ON = ("--values", MINIMAL.with_name("everything-on.yaml"), "--namespace", NAMES
 _RUNBOOKS = ("--set", "monitoring.runbooks=docs/operations.md")
 
 # What Grafana fills in before it sends a query.
-_VARIABLES = {"$namespace": NAMESPACE, "$__rate_interval": "1m", "$__range": "1h", "$__interval": "1m"}
+_VARIABLES = {
+    "$namespace": NAMESPACE,
+    "$feature": ".*",
+    "$__rate_interval": "1m",
+    "$__range": "1h",
+    "$__interval": "1m",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +77,9 @@ def _in_dashboard(dashboard: dict[str, Any]) -> Iterator[Query]:
         # `label_values(METRIC, LABEL)` is Grafana's own; Prometheus sees the metric.
         if variable["type"] == "query" and (match := re.fullmatch(r"label_values\((.+), (\w+)\)", variable["query"])):
             yield Query(
-                f"group by ({match[2]}) ({match[1]})", f"{dashboard['title']}: ${variable['name']}", "prometheus"
+                _filled_in(f"group by ({match[2]}) ({match[1]})"),
+                f"{dashboard['title']}: ${variable['name']}",
+                "prometheus",
             )
 
 

@@ -62,6 +62,16 @@ def test_every_panel_has_a_title_and_takes_its_data_source_from_a_variable(path:
             assert source["type"] in names
 
 
+def test_feedback_is_shown_by_feature() -> None:
+    board = json.loads(FOLDER.joinpath("feedback.json").read_text())
+    (variable,) = (it for it in board["templating"]["list"] if it["name"] == "feature")
+    assert (variable["multi"], variable["includeAll"], variable["current"]["value"]) == (True, True, ["$__all"])
+    exprs = [target["expr"] for panel in board["panels"] for target in panel.get("targets", [])]
+    of_requests = [it for it in exprs if "http_server_request_count" in it]
+    assert [it for it in exprs if 'feature=~"$feature"' not in it] == of_requests
+    assert any("sum by (feature)" in it for it in exprs)
+
+
 def configs(objects: Objects) -> Objects:
     return tuple(one for one in objects if one["kind"] == "ConfigMap" and is_dashboard(one))
 

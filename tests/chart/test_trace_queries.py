@@ -1,6 +1,7 @@
 """Every query of traces that the chart ships, on the spans that a real SDK sends."""
 
 import asyncio
+import re
 import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -103,3 +104,16 @@ def fields(span: Span) -> Fields:
         "status": Status.StatusCode.Name(span.status.code).removeprefix("STATUS_CODE_").lower(),
         "duration": span.end_time_unix_nano - span.start_time_unix_nano,
     }
+
+
+async def test_answers_and_comparisons_are_those_of_any_feature(helm: Helm) -> None:
+    answers = ["summarize", "summarize/chat", "translate", "translate/chat"]
+    comparisons = ["summarize/ab", "translate/ab"]
+    names = [*answers, *comparisons, "feedback", "feedback/ab", "sign-in", "sign-out"]
+    shipped = {it.where.rpartition(": ")[2]: it.text for it in queries(helm, "tempo")}
+    for title, expected in (("Answers", answers), ("Comparisons", comparisons)):
+        match = re.search(r'name =~ "(.+?)" && name !~ "(.+?)"', shipped[title])
+        assert match
+        wanted, unwanted = map(re.compile, match.groups())  # Tempo's expressions hold for the whole value
+        found = [it for it in names if wanted.fullmatch(f"POST /{it}") and not unwanted.fullmatch(f"POST /{it}")]
+        assert found == expected

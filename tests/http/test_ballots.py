@@ -229,5 +229,5 @@ async def test_a_ballot_is_logged_and_counted_by_the_winning_prompt(
     assert (line["preference"], line["winning_prompt_id"]) == ("b", winner)
     assert not any(text in str(line) for text in ("A long text.", "".join(TOKENS), A, B))
     metrics = await scrape(client)
-    labels = f'prompt_id="{winner}",winner="{answer["winning_prompt"]}"'
+    labels = f'feature="summarize",prompt_id="{winner}",winner="{answer["winning_prompt"]}"'
     assert re.search(rf"^canopy_ab_preferences_total{{{re.escape(labels)}}} [1-9]", metrics, re.MULTILINE)

@@ -2,9 +2,13 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from tools.dashboards.parts import LINES, LOKI, PROMETHEUS, board, graph, lines, number, row
+from tools.dashboards.parts import LINES, LOKI, PROMETHEUS, board, feature, graph, lines, number, row
 
-_MINE = 'namespace="$namespace"'
+_HERE = 'namespace="$namespace"'
+_CHOSEN = 'feature=~"$feature"'
+_MINE = f"{_HERE}, {_CHOSEN}"
+_VOTES = f'{LINES} |= `feedback_submitted` | json | event="feedback_submitted" | {_CHOSEN}'
+_BALLOTS = f'{LINES} |= `ab_preference_submitted` | json | event="ab_preference_submitted" | {_CHOSEN}'
 _GOOD = 'sentiment="positive"'
 _BAD = 'sentiment="negative"'
 _OWN = 'prompt_id!=""'  # on responses that Canopy made
@@ -18,7 +22,7 @@ def dashboard() -> Dashboard:
         "Votes and comparisons as the metrics count them; the page /feedback has the texts and the statistics.",
         PROMETHEUS,
         LOKI,
-    )
+    ).with_variable(feature())
     return _log(_comparisons(_votes(made)))
 
 
@@ -55,7 +59,7 @@ def _votes(made: Dashboard) -> Dashboard:
         )
         .with_panel(
             number(
-                "Votes per summary",
+                "Votes per answer",
                 "percentunit",
                 f"{_in_force('$__range', _OWN)} "
                 f'/ sum(increase(canopy_generations_total{{{_MINE}, status="completed"}}[$__range]))',
@@ -65,8 +69,8 @@ def _votes(made: Dashboard) -> Dashboard:
             number(
                 "Requests to vote",
                 "short",
-                f'sum(http_server_request_count{{http_route="/feedback", http_request_method="POST", {_MINE}}})',
-                text="Since the pods started, refused ones too.",
+                f'sum(http_server_request_count{{http_route="/feedback", http_request_method="POST", {_HERE}}})',
+                text="Since the pods started, refused ones too, on every feature.",
             )
         )
         .with_panel(
@@ -77,6 +81,9 @@ def _votes(made: Dashboard) -> Dashboard:
         .with_panel(graph("Votes per hour", "short", (f"sum by (rating) (increase({votes}[1h])) > 0", "{{rating}}")))
         .with_panel(
             graph("Satisfaction", "percentunit", (_satisfaction("6h"), "6 hours"), (_satisfaction("3d"), "3 days"))
+        )
+        .with_panel(
+            graph("Satisfaction by feature, 1 day", "percentunit", (_satisfaction("1d", "feature"), "{{feature}}"))
         )
         .with_panel(
             graph("Satisfaction by prompt, 1 day", "percentunit", (_satisfaction("1d", "prompt_id"), "{{prompt_id}}"))
@@ -112,9 +119,9 @@ def _log(made: Dashboard) -> Dashboard:
         .with_panel(
             lines(
                 "Bad votes",
-                f'{LINES} |= `feedback_submitted` | json | event="feedback_submitted" | rating="thumbs_down"',
+                f'{_VOTES} | rating="thumbs_down"',
             )
         )
-        .with_panel(lines("Votes", f'{LINES} |= `feedback_submitted` | json | event="feedback_submitted"'))
-        .with_panel(lines("Ballots", f'{LINES} |= `ab_preference_submitted` | json | event="ab_preference_submitted"'))
+        .with_panel(lines("Votes", _VOTES))
+        .with_panel(lines("Ballots", _BALLOTS))
     )

@@ -12,6 +12,7 @@ from grafana_foundation_sdk.models.dashboard import (
     DashboardCursorSync,
     DashboardLinkType,
     DataSourceRef,
+    VariableOption,
     VariableRefresh,
     VariableSort,
 )
@@ -64,6 +65,22 @@ def board(title: str, uid: str, description: str, *sources: DataSourceRef) -> bo
     else:
         made.with_variable(boards.TextBoxVariable("namespace").label("Namespace").default_value("canopy"))
     return made
+
+
+def feature() -> boards.QueryVariable:
+    """A variable for the features to look at: all, as long as nobody chooses."""
+    return (
+        boards.QueryVariable("feature")
+        .label("Feature")
+        .datasource(PROMETHEUS)
+        .query('label_values(canopy_feedback_total{namespace="$namespace"}, feature)')
+        .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .sort(VariableSort.ALPHABETICAL_ASC)
+        .multi(True)
+        .include_all(True)
+        .all_value(".*")
+        .current(VariableOption(selected=True, text=["All"], value=["$__all"]))
+    )
 
 
 def graph(title: str, unit: str, *queries: tuple[str, str], width: int = 8, text: str = "") -> timeseries.Panel:

@@ -7,6 +7,11 @@ from tools.dashboards.parts import TEMPO, board, row, spans
 _MINE = 'resource.service.name = "canopy-backend" && resource.k8s.namespace.name = "$namespace"'
 
 
+def _asked(route: str, but: str) -> str:
+    """Spans of requests to any feature's route; `but` are addresses of Canopy's own that look like one."""
+    return f'{{ {_MINE} && name =~ "POST /[a-z0-9_-]+{route}" && name !~ "POST /{but}" }}'
+
+
 def dashboard() -> Dashboard:
     """Canopy Distributed Traces."""
     answer = "select(span.http.route, span.http.response.status_code)"
@@ -21,8 +26,12 @@ def dashboard() -> Dashboard:
         )
         .with_row(row("Requests"))
         .with_panel(spans("Votes", f'{{ {_MINE} && name = "POST /feedback" }}', text="POST /feedback"))
-        .with_panel(spans("Summaries", f'{{ {_MINE} && name = "POST /summarize" }}', text="POST /summarize"))
-        .with_panel(spans("Comparisons", f'{{ {_MINE} && name = "POST /summarize/ab" }}', text="POST /summarize/ab"))
+        .with_panel(
+            spans(
+                "Answers", _asked("(/chat)?", "(feedback|sign-in|sign-out)"), text="POST /summarize, or another feature"
+            )
+        )
+        .with_panel(spans("Comparisons", _asked("/ab", "feedback/ab"), text="POST /summarize/ab or another's"))
         .with_panel(spans("Failed requests", f"{{ {_MINE} && kind = server && status = error }} | {answer}"))
         .with_panel(spans("Slow requests", f"{{ {_MINE} && kind = server && duration > 10s }} | {answer}", width=24))
         .with_row(row("Model calls"))

@@ -38,8 +38,7 @@ class FeedbackMetrics(MetricGroup):
     preferences = counter(
         "canopy_ab_preferences",
         "Ballots on comparisons, changes left out, by what won and the id of the winning prompt.",
-        ("winner", "prompt_id"),
-        starts=[("tie", ""), ("both_bad", "")],
+        ("feature", "winner", "prompt_id"),
     )
     reviews = counter(
         "canopy_reviews",
@@ -65,14 +64,16 @@ class FeedbackMetrics(MetricGroup):
             for prompt_id in ("", *prompt_ids):
                 self._prepare(feature, prompt_id)
             for winner, prompt_id in zip(("prompt", "prompt_b"), prompt_ids, strict=False):
-                self.preferences.labels(winner, self._prompt_ids.expected(prompt_id))
+                self.preferences.labels(self._features.expected(feature), winner, self._prompt_ids.expected(prompt_id))
+            for winner in ("tie", "both_bad"):
+                self.preferences.labels(self._features.expected(feature), winner, "")
         for feature in expected.exported:
             for outcome in ("created", "replaced", "deleted"):
                 self.reviews.labels(self._features.expected(feature), outcome)
 
     def _make_room(self, expected: Expected) -> None:
         for feature in self._features.expect(expected.prompts):
-            for metric in (self.votes, self.deleted, self.reviews):
+            for metric in (self.votes, self.deleted, self.preferences, self.reviews):
                 metric.remove_by_labels({"feature": feature})
         for prompt_id in self._prompt_ids.expect(["", *chain.from_iterable(expected.prompts.values())]):
             for metric in (self.votes, self.deleted, self.preferences):
@@ -113,9 +114,11 @@ class FeedbackMetrics(MetricGroup):
     def _preference(self, event: AbPreferenceSubmitted) -> None:
         it = event.receipt
         if it.outcome != "replaced":  # a counter can't take the first preference back; the statistics keep it too
-            self.preferences.labels(
-                it.winner or it.preference, self._prompt_ids.counted(it.winning_prompt_id or "")
-            ).inc()
+            feature, prompt_id = (
+                self._features.counted(it.feature),
+                self._prompt_ids.counted(it.winning_prompt_id or ""),
+            )
+            self.preferences.labels(feature, it.winner or it.preference, prompt_id).inc()
 
     @on(ReviewSaved)
     def _review(self, event: ReviewSaved) -> None:
