@@ -1,6 +1,6 @@
 """Real Chromium in front of a real Canopy process in front of a model server that does as it is told."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,14 +38,16 @@ async def model_server() -> AsyncGenerator[FakeModelServer]:
 
 
 @pytest.fixture(autouse=True)
-def model(model_server: FakeModelServer) -> FakeModelServer:
+def model(model_server: FakeModelServer) -> Generator[FakeModelServer]:
     """The model server as new, for every test: it answers everything with `SUMMARY` and has seen nothing.
 
-    All files share it, so what one told it to say would otherwise be another's answer.
+    All files share it, so what one told it to say would otherwise be another's answer. It forgets at the end of a test
+    as well, for the fixtures of the next file's that begin before this one.
     """
     model_server.scripts.clear()
     model_server.requests.clear()
-    return model_server
+    yield model_server
+    model_server.scripts.clear()
 
 
 def values(model: FakeModelServer, **sections: dict[str, Any]) -> dict[str, Any]:

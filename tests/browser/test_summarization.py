@@ -2,12 +2,14 @@
 
 import asyncio
 import re
+from pathlib import Path
 
-from playwright.async_api import expect
+from playwright.async_api import Browser, expect
 
-from tests.browser.conftest import SUMMARY, TEXT, Tab, summarize
+from tests.browser.conftest import SUMMARY, TEXT, Tab, opened, summarize, values
 from tests.support.model_scripts import Script
 from tests.support.model_server import FakeModelServer
+from tests.support.server import running_server
 
 
 async def test_a_summary_appears_token_by_token(tab: Tab, model: FakeModelServer) -> None:
@@ -77,14 +79,18 @@ async def test_what_the_model_writes_is_text_whatever_it_looks_like(tab: Tab, mo
     assert await page.title() == "Summarization · Canopy"
 
 
-async def test_thoughts_that_only_their_end_gives_away_are_taken_back(tab: Tab, model: FakeModelServer) -> None:
+async def test_thoughts_that_only_their_end_gives_away_are_taken_back(
+    browser: Browser, model: FakeModelServer, tmp_path: Path
+) -> None:
     model.scripts["llama32"] = Script(tokens=("Let me see.", "\n</think>\n\n", "A park."))
-    page = await tab.open()
-    await summarize(page)
-    await expect(page.locator("[data-output]")).to_have_text("A park.")
-    await page.get_by_label("Ask a follow-up question").fill("When?")
-    await page.get_by_role("button", name="Ask").click()
-    await page.get_by_role("group", name="Was this answer helpful?").wait_for()
+    # On a server of its own: it learns that the model thinks, and holds back what the model says next.
+    async with running_server(tmp_path, values(model)) as server, opened(browser, server) as tab:
+        page = await tab.open()
+        await summarize(page)
+        await expect(page.locator("[data-output]")).to_have_text("A park.")
+        await page.get_by_label("Ask a follow-up question").fill("When?")
+        await page.get_by_role("button", name="Ask").click()
+        await page.get_by_role("group", name="Was this answer helpful?").wait_for()
     assert {"role": "assistant", "content": "A park."} in model.requests[-1].body["messages"]
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +44,10 @@ async def model() -> AsyncGenerator[FakeModelServer]:
 
 
 @pytest.fixture(autouse=True)
-def _every_test_begins_with_a_model_that_behaves(model: FakeModelServer) -> None:
+def _every_test_begins_and_ends_with_a_model_that_behaves(model: FakeModelServer) -> Generator[None]:
     """Another test's misbehaviour would make this one's summaries wait, in whatever order tests come."""
+    model.scripts.clear()
+    yield
     model.scripts.clear()
 
 
