@@ -43,4 +43,5 @@ async def test_one_click_gets_a_first_summary_of_which_everything_is_said(browse
         assert (entry["prompt"], entry["input_text"], entry["model"]) == (its.prompt, text, MODEL)
         assert entry["parameters"] == asked | {"adapted": END_TOKEN_BIAS}
         flags = await (await ask.get(f"{server.url}/feature-flags?details=true")).json()
-        assert flags["features"]["summarize"] == {"model": MODEL, "prompt_id": prompt(its.prompt).id, **asked}
+        produced = {"model": MODEL, "prompt_id": prompt(its.prompt).id, **asked}
+        assert flags["features"]["summarize"].items() >= produced.items()
