@@ -19,7 +19,7 @@ from canopy.api.filters import PageQuery
 from canopy.api.listing import listing
 from canopy.api.requests import trace_id_of
 from canopy.api.routes import ADDED, AddedPage, PlainRoute, feature_in
-from canopy.config.features import BUILT_IN, Feature
+from canopy.config.features import BUILT_IN, Feature, modes_of
 from canopy.config.flags import comparisons_of
 from canopy.experiments.report import chosen
 from canopy.feedback.statistics import own
@@ -125,7 +125,7 @@ async def _compared(parts: AppContext, params: Mapping[str, str]) -> ExperimentD
     """What the section on comparisons needs of the store; None before the first experiment."""
     store = parts.store
     feature = params.get("feature") or None
-    experiments = [it for it in await store.experiments.all() if feature in (None, it.feature, f"{it.feature}_chat")]
+    experiments = [it for it in await store.experiments.all() if feature is None or feature in modes_of(it.feature)]
     shown = chosen(experiments, params.get("experiment") or None)
     if shown is None:
         return None

@@ -1,10 +1,10 @@
 """The features that the values make: each a use of the model with its own prompt, address, flag and page."""
 
-import re
 from dataclasses import dataclass, replace
 from typing import Final
 
-from canopy.config.summaries import CHAT_NAME, FeatureValues, Variant
+from canopy.base.ratings import in_words
+from canopy.config.summaries import CHAT_SUFFIX, FeatureValues, Variant
 from canopy.config.values import Values
 
 BUILT_IN: Final = "summarize"
@@ -38,7 +38,7 @@ class Feature:
     @property
     def chat(self) -> "Feature":
         """The same as a conversation, which means nothing without what was said: it makes no evaluation case."""
-        return replace(self, name=f"{self.flag}_chat", endpoint=f"{self.endpoint}/chat", exported=False)
+        return replace(self, name=self.flag + CHAT_SUFFIX, endpoint=f"{self.endpoint}/chat", exported=False)
 
     def text(self, variant: Variant) -> str:
         """The text of one of its prompts."""
@@ -72,13 +72,13 @@ def features_of(values: Values, section: str = BUILT_IN) -> dict[str, Feature]:
 
 def is_conversation(name: str) -> bool:
     """Whether this is a feature's name as a conversation; also of one that is gone."""
-    return re.search(CHAT_NAME, name) is not None
+    return name.endswith(CHAT_SUFFIX)
 
 
 def modes_of(name: str) -> frozenset[str]:
     """The names of all modes of the feature that has one of this name; also of one that is gone."""
-    flag = name.removesuffix("_chat")
-    return frozenset({flag, f"{flag}_chat"})
+    flag = name.removesuffix(CHAT_SUFFIX)
+    return frozenset({flag, flag + CHAT_SUFFIX})
 
 
 def _of_block(name: str, block: FeatureValues, built_in: Feature) -> Feature:
@@ -90,7 +90,7 @@ def _of_block(name: str, block: FeatureValues, built_in: Feature) -> Feature:
         built_in,
         name=name,
         flag=name,
-        title=block.title or name.replace("_", " ").replace("-", " ").strip().capitalize(),
+        title=block.title or in_words(name),
         section=f"features.{name}",
         endpoint=f"/{name}",
         enabled=block.enabled,

@@ -167,7 +167,7 @@ class FeatureValues(PromptedValues):
 
 FEATURE_NAME = r"^[a-z][a-z0-9_-]{0,29}$"
 MOST_FEATURES = 20  # each has series of metrics
-CHAT_NAME = r"_chat$"  # how records name a feature's conversations
+CHAT_SUFFIX = "_chat"  # how records name a feature's conversations
 # The first parts of the server's own addresses; a test compares them with its routes.
 ADDRESSES = frozenset(
     {
@@ -185,7 +185,7 @@ def check_feature_name(name: str, taken: Container[str]) -> None:
             f"`{name[:40]}` can't be the name of a feature. Begin with a lower-case letter, and use up to 30 of those, "
             "digits, `-` and `_`"
         )
-    if re.search(CHAT_NAME, name):
+    if name.endswith(CHAT_SUFFIX):
         raise ValueError(f"`{name}` would be mistaken for another feature's conversations. Leave `_chat` out of it")
     if name in taken:
         raise ValueError(f"`{name}` is the name of something else in Canopy. Give the feature another")
