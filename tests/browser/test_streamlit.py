@@ -21,8 +21,9 @@ PAGES = Path(__file__).with_name("streamlit")
 A, B = "Summarize in detail:", "Be brief:"
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
+@pytest_asyncio.fixture(loop_scope="session")
 async def comparing(model_server: FakeModelServer, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Server]:
+    """A server for each test: they count what is there."""
     config = values(model_server, summarize={"prompt": A, "prompt_b": B}, ab_testing={"enabled": True})
     async with running_server(tmp_path_factory.mktemp("workshop"), config) as running:
         yield running
