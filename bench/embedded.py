@@ -14,7 +14,7 @@ from pathlib import Path
 from bench.faithfulness import Kept, kept
 from bench.figures import Bound, Figure
 from bench.processes import ROOT
-from canopy.config.summaries import OF_A_SERVER, OF_THE_EMBEDDED_MODEL
+from canopy.config.feature_values import EMBEDDED_MODEL_DEFAULTS, MODEL_SERVER_DEFAULTS
 from canopy.inference.embedded import END_TOKEN_BIAS, EmbeddedInference
 from canopy.inference.llama_stack import LlamaStackInference
 from canopy.inference.protocol import ChatRequest, Completed, Inference, Message
@@ -35,14 +35,14 @@ class Asking:
     leaning: float
 
 
-_A_SERVERS = ("a server's", OF_A_SERVER.prompt)
-_EMBEDDED = ("embedded", OF_THE_EMBEDDED_MODEL.prompt)
+_A_SERVERS = ("a server's", MODEL_SERVER_DEFAULTS.prompt)
+_EMBEDDED = ("embedded", EMBEDDED_MODEL_DEFAULTS.prompt)
 _ONE = ("one sentence", "Summarize the text in one sentence.")
 ((_END, _LEANING),) = END_TOKEN_BIAS["logit_bias"]
-IN_FORCE = Asking(*_EMBEDDED, OF_THE_EMBEDDED_MODEL.temperature, _LEANING)
+IN_FORCE = Asking(*_EMBEDDED, EMBEDDED_MODEL_DEFAULTS.temperature, _LEANING)
 ASKINGS = (
     IN_FORCE,
-    Asking(*_A_SERVERS, OF_A_SERVER.temperature, 0),  # as any other server is asked
+    Asking(*_A_SERVERS, MODEL_SERVER_DEFAULTS.temperature, 0),  # as any other server is asked
     Asking(*_EMBEDDED, 0, 0),
     Asking(*_ONE, 0, _LEANING),
     Asking(*_A_SERVERS, 0, _LEANING),
@@ -96,7 +96,7 @@ async def _grid(texts: list[str], askings: tuple[Asking, ...]) -> list[Figure]:
             found = [reply.at(length) for reply in replies]
             how = f"{asking.name:<14}{asking.temperature:>11g}{asking.leaning:>9g}{length:>8}"
             print(f"{how}  {_row(found)}", flush=True)
-            if asking == IN_FORCE and length == OF_THE_EMBEDDED_MODEL.max_tokens:
+            if asking == IN_FORCE and length == EMBEDDED_MODEL_DEFAULTS.max_tokens:
                 figures = list(_figures(found))
     return figures
 

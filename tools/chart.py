@@ -13,9 +13,9 @@ from pathlib import Path
 
 import yaml
 
-from canopy.config.chart.defaults import tree
+from canopy.config.chart.defaults import default_tree
 from canopy.config.chart.former_keys import FORMER_KEYS
-from canopy.config.summaries import FEATURE_NAME, MOST_FEATURES, OF_A_SERVER, OF_THE_EMBEDDED_MODEL
+from canopy.config.feature_values import EMBEDDED_MODEL_DEFAULTS, FEATURE_NAME, MODEL_SERVER_DEFAULTS, MOST_FEATURES
 from canopy.config.values import taken_feature_names
 from tools.values_schema import chart_schema
 
@@ -65,14 +65,14 @@ def summarize() -> str:
     With them what the server takes where they are null, of a model server and of the embedded model.
     """
     defaults = yaml.safe_load((CHART / "values.yaml").read_text())["summarize"]
-    of_a_server = defaults | asdict(OF_A_SERVER)
-    found = {"server": of_a_server, "embedded": of_a_server | asdict(OF_THE_EMBEDDED_MODEL)}
+    of_a_server = defaults | asdict(MODEL_SERVER_DEFAULTS)
+    found = {"server": of_a_server, "embedded": of_a_server | asdict(EMBEDDED_MODEL_DEFAULTS)}
     return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
 
 
 def defaults() -> str:
     """files/defaults.json: what the chart puts where a key is null."""
-    return json.dumps(tree(), ensure_ascii=False) + "\n"
+    return json.dumps(default_tree(), ensure_ascii=False) + "\n"
 
 
 def former_names() -> str:

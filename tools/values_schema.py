@@ -8,12 +8,12 @@ sentence (a feature's name) to `templates/_checks.tpl`.
 from collections.abc import Mapping
 from typing import Any
 
-from canopy.base.ratings import TAKEN
+from canopy.base.ratings import RESERVED_LABELS
 from canopy.config.access import RESERVED_HEADERS
 from canopy.config.chart.chart_values import ChartValues
 from canopy.config.chart.former_keys import FORMER_KEYS
 from canopy.config.chart.process_settings import ChartSettings
-from canopy.config.summaries import TITLE
+from canopy.config.feature_values import TITLE_PATTERN
 from canopy.config.values import OWN_ASSESSMENTS, SATISFACTION
 
 # An address, or a network whose prefix is no longer than an address.
@@ -88,14 +88,14 @@ def _sharpen(properties: dict[str, Any]) -> None:
         summaries["prompt"]["anyOf"][0]["pattern"] = _SAYS_SOMETHING
     block = properties["features"]["additionalProperties"]["properties"]
     block["prompt"]["pattern"] = _SAYS_SOMETHING
-    block["title"]["anyOf"][0]["pattern"] = TITLE
+    block["title"]["anyOf"][0]["pattern"] = TITLE_PATTERN
     feedback = properties["feedback"]["properties"]
     feedback["reasons"]["uniqueItems"] = feedback["names"]["uniqueItems"] = True
     feedback["names"]["items"]["not"] = {"enum": sorted(OWN_ASSESSMENTS)}
     properties["judges"]["items"]["properties"]["instructions"]["pattern"] = _SAYS_SOMETHING
     properties["judges"]["items"]["properties"]["name"]["not"] = {"enum": sorted({SATISFACTION, *OWN_ASSESSMENTS})}
     feedback["labels"]["items"]["properties"]["name"]["not"] = {
-        "anyOf": [{"enum": sorted(TAKEN)}, {"pattern": "^[0-9]+$"}]
+        "anyOf": [{"enum": sorted(RESERVED_LABELS)}, {"pattern": "^[0-9]+$"}]
     }
     properties["metadata"]["additionalProperties"] = False
     proxy = properties["proxy"]["properties"]

@@ -29,12 +29,12 @@ from canopy.config.loading import Config
 from canopy.config.source import ConfigSource
 from canopy.experiments.ballots import BallotRecorder
 from canopy.experiments.comparison import ComparisonRunner
-from canopy.feedback.indexing import IndexWatch
+from canopy.feedback.indexing import SearchIndexReporter
 from canopy.feedback.retention import Retention
 from canopy.feedback.votes import VoteRecorder
 from canopy.generation.admission import Admission
 from canopy.generation.pipeline import Pipeline
-from canopy.generation.prompts import prompt
+from canopy.generation.prompts import prompt_of
 from canopy.inference import open_inference
 from canopy.inference.embedded import require_installed
 from canopy.inference.reloading import ReloadableInference
@@ -53,10 +53,10 @@ from canopy.telemetry.access_events import (
     TokensReloaded,
     TrustedProxiesWide,
 )
-from canopy.telemetry.events import ConfigRejected, ConfigReloaded, DeprecatedName, StoreFailed
+from canopy.telemetry.events import ConfigRejected, ConfigReloaded, DeprecatedName
 from canopy.telemetry.logs import current_trace_id
-from canopy.telemetry.metrics.groups import Expected
-from canopy.telemetry.store_events import StoreAtRisk
+from canopy.telemetry.metrics.groups import ExpectedSeries
+from canopy.telemetry.store_events import StoreAtRisk, StoreFailed
 
 MOUNTED_VALUES = Path("/canopy/canopy-config.yaml")
 _AFTER_A_FAILURE = 5.0  # seconds
@@ -195,7 +195,7 @@ async def running(application: Application) -> AsyncGenerator[None]:
             registry.run,
             parts.agreements.run,
             RateLimitSync(parts.limits, parts.store.request_counts.exchange).run,
-            IndexWatch(parts.store.feedback, parts.telemetry).run,
+            SearchIndexReporter(parts.store.feedback, parts.telemetry).run,
         ):
             stack.callback(asyncio.create_task(run_forever(work)).cancel)
         expect_series(parts)
@@ -221,7 +221,7 @@ class DeprecatedNames:
 def tell_who_gets_in(parts: AppContext) -> None:
     """Measure and log what lets in more people than may be meant: at the start, and whenever the values change."""
     auth = parts.config.current.values.auth
-    is_open = auth.mode == "open" and parts.settings.others_reach_it
+    is_open = auth.mode == "open" and parts.settings.reachable_from_outside
     parts.telemetry.metrics.config.access_open.set(is_open)
     if is_open:
         parts.telemetry.emit(AccessOpen(parts.lifecycle.address))
@@ -233,11 +233,11 @@ def expect_series(parts: AppContext) -> None:
     """Make the metrics' series that the values in force lead to, so that `increase` sees their first events."""
     config = parts.config.current
     prompts = {
-        name: [prompt(text).id for text in (feature.prompt, feature.prompt_b) if text.strip()]
+        name: [prompt_of(text).id for text in (feature.prompt, feature.prompt_b) if text.strip()]
         for name, feature in config.features.items()
     }
     exported = [name for name, feature in config.features.items() if feature.exported]
-    parts.telemetry.metrics.expect(Expected(config.values, prompts, exported))
+    parts.telemetry.metrics.expect(ExpectedSeries(config.values, prompts, exported))
 
 
 async def _watch_config(

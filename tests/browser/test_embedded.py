@@ -4,8 +4,8 @@ from pathlib import Path
 
 from playwright.async_api import Browser, expect
 
-from canopy.config.summaries import OF_THE_EMBEDDED_MODEL
-from canopy.generation.prompts import prompt
+from canopy.config.feature_values import EMBEDDED_MODEL_DEFAULTS
+from canopy.generation.prompts import prompt_of
 from canopy.inference.embedded import END_TOKEN_BIAS, MODEL
 from tests.browser.conftest import PHONE, opened
 from tests.browser.test_access import check
@@ -13,7 +13,7 @@ from tests.support.server import running_server
 
 
 async def test_one_click_gets_a_first_summary_of_which_everything_is_said(browser: Browser, tmp_path: Path) -> None:
-    its = OF_THE_EMBEDDED_MODEL
+    its = EMBEDDED_MODEL_DEFAULTS
     options = {"viewport": PHONE, "bypass_csp": True, "reduced_motion": "reduce"}
     async with (
         running_server(tmp_path, {"feedback": {"enabled": True}}) as server,
@@ -43,5 +43,5 @@ async def test_one_click_gets_a_first_summary_of_which_everything_is_said(browse
         assert (entry["prompt"], entry["input_text"], entry["model"]) == (its.prompt, text, MODEL)
         assert entry["parameters"] == asked | {"adapted": END_TOKEN_BIAS}
         flags = await (await ask.get(f"{server.url}/feature-flags?details=true")).json()
-        produced = {"model": MODEL, "prompt_id": prompt(its.prompt).id, **asked}
+        produced = {"model": MODEL, "prompt_id": prompt_of(its.prompt).id, **asked}
         assert flags["features"]["summarize"].items() >= produced.items()

@@ -4,7 +4,7 @@ import random
 from collections.abc import Mapping
 from typing import Any, cast
 
-from canopy.config.summaries import OF_A_SERVER, OF_THE_EMBEDDED_MODEL
+from canopy.config.feature_values import EMBEDDED_MODEL_DEFAULTS, MODEL_SERVER_DEFAULTS
 
 type Document = dict[str, Any]
 
@@ -96,8 +96,8 @@ ROWS: list[list[Document]] = [
         {"summarize": {"prompt_b": "Briefly:"}},
         {"summarize": {"prompt": "One", "prompt_b": "One"}},
         {"summarize": {"prompt_b": "  "}},
-        {"summarize": {"prompt_b": OF_A_SERVER.prompt}},
-        {"summarize": {"prompt_b": OF_THE_EMBEDDED_MODEL.prompt}},
+        {"summarize": {"prompt_b": MODEL_SERVER_DEFAULTS.prompt}},
+        {"summarize": {"prompt_b": EMBEDDED_MODEL_DEFAULTS.prompt}},
     ],
     [
         {},

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from canopy.config.files import check
+from canopy.config.checking import check
 from canopy.config.loading import load_config
 from canopy.experiments.report import report_on
 from canopy.stats.sequential import DecisionRule

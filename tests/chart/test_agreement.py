@@ -10,10 +10,10 @@ from click.testing import CliRunner
 
 from canopy.base.errors import ConfigError
 from canopy.cli.serve import check_values
-from canopy.config.chart.chart_contradictions import OF_THE_CHART
-from canopy.config.contradictions import OF_THE_SERVER
-from canopy.config.files import chart_values
-from canopy.config.flags import decide
+from canopy.config.chart.chart_contradictions import CHART_CONTRADICTIONS
+from canopy.config.checking import chart_values
+from canopy.config.contradictions import SERVER_CONTRADICTIONS
+from canopy.config.flags import decide_flags
 from canopy.config.loading import load_config
 from canopy.config.values import Values
 from tests.chart.combinations import Document, combinations
@@ -100,7 +100,7 @@ def test_the_server_refuses_alone_what_the_chart_refuses_of_its_values(files: li
         except ConfigError as error:
             refusal = error.sentence
         else:
-            assert load_config(servers_own(document)).flags == decide(values), document
+            assert load_config(servers_own(document)).flags == decide_flags(values), document
             continue
         try:
             load_config(servers_own(document))
@@ -118,6 +118,6 @@ def test_every_contradiction_of_the_tables_was_tried(files: list[tuple[Document,
             chart_values(document)
         except ConfigError as error:
             tried.add(error.sentence)
-    sentences = [one.sentence for one in OF_THE_CHART] + [one.sentence for one in OF_THE_SERVER]
+    sentences = [one.sentence for one in CHART_CONTRADICTIONS] + [one.sentence for one in SERVER_CONTRADICTIONS]
     patterns = [re.escape(text).replace(r"\{\}", ".+") for text in sentences]
     assert [pattern for pattern in patterns if not any(re.search(pattern, text) for text in tried)] == []

@@ -10,8 +10,8 @@ import httpx
 import pytest
 import yaml
 
+from canopy.config.feature_values import EMBEDDED_MODEL_DEFAULTS, MODEL_SERVER_DEFAULTS, ModelParameters
 from canopy.config.loading import load_config
-from canopy.config.summaries import OF_A_SERVER, OF_THE_EMBEDDED_MODEL, Asked
 from canopy.config.values import Values
 from tests.chart.conftest import MINIMAL, Objects, container, environment, find
 from tests.http.signing_in import credentials, secret_file
@@ -95,15 +95,15 @@ def test_no_text_is_changed_on_its_way_to_the_server(each_helm: Helm, tmp_path: 
 
 
 def test_the_embedded_model_gets_what_suits_it_unless_somebody_has_set_it(each_helm: Helm) -> None:
-    def asked(*more: str) -> Asked:
+    def asked(*more: str) -> ModelParameters:
         sets = [part for it in more for part in ("--set-json", it)]
         rendered = each_helm.run("template", "canopy", CHART, *sets)
-        return load_config(config(tuple(filter(None, yaml.safe_load_all(rendered)))).encode()).values.asked
+        return load_config(config(tuple(filter(None, yaml.safe_load_all(rendered)))).encode()).values.summary_parameters
 
-    assert asked('LLAMA_STACK_URL="http://ogx-service:8321"') == OF_A_SERVER
-    assert asked("image.embeddedModel=true") == OF_THE_EMBEDDED_MODEL
+    assert asked('LLAMA_STACK_URL="http://ogx-service:8321"') == MODEL_SERVER_DEFAULTS
+    assert asked("image.embeddedModel=true") == EMBEDDED_MODEL_DEFAULTS
     set_by_somebody = asked("image.embeddedModel=true", 'summarize={"temperature": 0.9, "max_tokens": 4096}')
-    assert set_by_somebody == replace(OF_A_SERVER, prompt=OF_THE_EMBEDDED_MODEL.prompt)
+    assert set_by_somebody == replace(MODEL_SERVER_DEFAULTS, prompt=EMBEDDED_MODEL_DEFAULTS.prompt)
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ from pydantic import ValidationError
 
 from canopy.base.errors import ConfigError
 from canopy.config.chart.chart_values import ChartValues
-from canopy.config.chart.defaults import Tree, over, tree
+from canopy.config.chart.defaults import Tree, default_tree, with_defaults
 from canopy.config.chart.process_settings import refuse_wrong_settings
-from canopy.config.files import chart_values, check
-from canopy.config.loading import load_config, parsed
+from canopy.config.checking import chart_values, check
+from canopy.config.loading import load_config, parse_values
 from canopy.config.values import Values
 from tests.chart.conftest import MINIMAL
 from tests.chart.test_agreement import by_checker, by_helm, sentence
@@ -74,7 +74,9 @@ def refused_by_the_model(document: dict[str, Any]) -> set[Path_]:
         except ValueError:
             wrong.add(("settings", name))
     try:
-        ChartValues.model_validate(over(tree(), {key: value for key, value in document.items() if key != "settings"}))
+        ChartValues.model_validate(
+            with_defaults(default_tree(), {key: value for key, value in document.items() if key != "settings"})
+        )
     except ValidationError as error:
         wrong |= {tuple(str(part) for part in item["loc"]) for item in error.errors()}
     return wrong
@@ -90,7 +92,7 @@ def test_the_schema_and_the_models_refuse_the_same_scalars(helm: Helm, odd: str,
     file = written(LEAVES)
     with pytest.raises(HelmError) as caught:
         helm.run("template", "canopy", CHART, "--values", file)
-    by_schema, by_model = refused_by_helm(str(caught.value)), refused_by_the_model(parsed(file.read_bytes()))
+    by_schema, by_model = refused_by_helm(str(caught.value)), refused_by_the_model(parse_values(file.read_bytes()))
 
     def refused(path: Path_, by: set[Path_]) -> bool:
         return any(path == wrong[: len(path)] for wrong in by)
@@ -120,9 +122,11 @@ def null_leaves(defaults: Tree, above: Path_ = ()) -> Iterator[Path_]:
 
 def test_null_is_as_if_a_key_were_not_there(each_helm: Helm, tmp_path: Path) -> None:
     """For all keys at once, and for all keys of the sections; null empties a map of people's own, as Helm has it."""
-    maps = [key for key, default in tree().items() if isinstance(default, list) and isinstance(default[0], dict)]
+    maps = [
+        key for key, default in default_tree().items() if isinstance(default, list) and isinstance(default[0], dict)
+    ]
     sections: dict[str, Any] = dict.fromkeys(set(SCHEMA) - {*maps, "global"})
-    keys = merged([(path, None) for path in null_leaves(tree())])
+    keys = merged([(path, None) for path in null_leaves(default_tree())])
     keys["settings"] |= dict.fromkeys(SCHEMA["settings"]["properties"])
     usual = each_helm.render("--values", MINIMAL)
     for document in (sections, dict.fromkeys(maps), keys):
@@ -131,7 +135,7 @@ def test_null_is_as_if_a_key_were_not_there(each_helm: Helm, tmp_path: Path) -> 
         assert each_helm.render("--values", MINIMAL, "--values", file) == usual
         each_helm.render.cache_clear()
         assert by_checker(file)[0] == 0
-        assert chart_values(parsed(file.read_bytes())) == chart_values({"LLAMA_STACK_URL": URL})
+        assert chart_values(parse_values(file.read_bytes())) == chart_values({"LLAMA_STACK_URL": URL})
 
 
 @pytest.mark.parametrize("key", [field.alias or name for name, field in Values.model_fields.items()])

@@ -127,7 +127,7 @@ def lines_of_a_crash() -> list[bytes]:
     program = """
         from canopy.base.errors import CanopyError
         from canopy.telemetry import Logs
-        from canopy.telemetry.events import RequestFailed
+        from canopy.telemetry.http_events import RequestFailed
         logs = Logs()
         logs.capture()
         logs.emit(RequestFailed("/feedback", CanopyError.code, "ZeroDivisionError", "0" * 32, "a stack trace"))

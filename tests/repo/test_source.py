@@ -75,7 +75,7 @@ def test_nothing_writes_to_a_terminal_past_the_module_that_cleans() -> None:
     its parent's pipe."""
     others = {
         "backend/canopy/inference/embedded_server.py",
-        "backend/canopy/telemetry/lines.py",
+        "backend/canopy/telemetry/line_writer.py",
         "backend/canopy/telemetry/logs.py",
     }
     past = [

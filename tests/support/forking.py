@@ -33,7 +33,7 @@ IMPORTED = (
     "canopy.cli.evals_summary",
     "canopy.cli.text_charts",
     "canopy.cli.serve",
-    "canopy.config.files",
+    "canopy.config.checking",
     "canopy.evals.publish.mlflow",
     "canopy.evals.publish.upload",
     "canopy.evals.report.html",

@@ -5,9 +5,9 @@ import yaml
 
 from canopy.api.access import RULES
 from canopy.base.errors import ConfigError, FeatureDisabled, NotFound
+from canopy.config.feature_values import RESERVED_PATHS
 from canopy.config.features import features_of, modes_of
 from canopy.config.loading import Config, load_config
-from canopy.config.summaries import ADDRESSES
 from canopy.config.values import Values
 
 UNSEEN_TITLES = ("two\nlines", "\u00a0", "\u200b", "\u202egnp", "x\u2028y", "x\u202ey", "\u3164", "x\n", " x")
@@ -26,13 +26,13 @@ def refused(**values: object) -> str:
 
 def test_no_feature_can_have_an_address_that_a_route_has() -> None:
     firsts = {rule.split("/")[1] for rule in RULES} - {"", "{feature}", "openapi.json"}  # a name has no dot
-    assert firsts == ADDRESSES
+    assert firsts == RESERVED_PATHS
 
 
 @pytest.mark.parametrize(
     "name",
     [
-        *sorted(ADDRESSES),
+        *sorted(RESERVED_PATHS),
         "ab",
         "chat",
         "ab_testing",

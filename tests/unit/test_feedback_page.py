@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from canopy.base.clock import microseconds
+from canopy.config.feature_values import FeatureValues
 from canopy.config.features import features_of
-from canopy.config.summaries import FeatureValues
 from canopy.config.values import Values
 from canopy.feedback.statistics import Tally
 from canopy.store.feedback.query import FeedbackCount, Filter, HourCount, Page

@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from canopy.base.errors import ConfigError
+from canopy.config.feature_values import EMBEDDED_MODEL_DEFAULTS, MODEL_SERVER_DEFAULTS
 from canopy.config.loading import load_config
-from canopy.config.summaries import OF_A_SERVER, OF_THE_EMBEDDED_MODEL
 
 
 def values(text: str) -> bytes:
@@ -51,33 +51,37 @@ def test_the_labs_values_are_accepted_and_turn_on_every_flag() -> None:
     ["LLAMA_STACK_URL: http://ogx:8321", "MODEL_URL: http://ogx:8321", "summarization: {endpoint: 'http://ogx:8321'}"],
 )
 def test_a_model_server_is_asked_the_same_as_ever_where_the_values_say_nothing(server: str) -> None:
-    asked = load_config(server.encode()).values.asked
-    assert asked == OF_A_SERVER
+    asked = load_config(server.encode()).values.summary_parameters
+    assert asked == MODEL_SERVER_DEFAULTS
     assert (asked.temperature, asked.max_tokens) == (0.9, 4096)
     assert asked.prompt.startswith("Summarize the text in a few clear sentences.")
 
 
 @pytest.mark.parametrize("text", ["", "summarize: {prompt: null, temperature: null, max_tokens: null}"])
 def test_the_embedded_model_is_asked_what_suits_it_where_the_values_say_nothing(text: str) -> None:
-    assert load_config(text.encode()).values.asked == OF_THE_EMBEDDED_MODEL
+    assert load_config(text.encode()).values.summary_parameters == EMBEDDED_MODEL_DEFAULTS
 
 
 @pytest.mark.parametrize("section", ["summarize", "summarization"])
 @pytest.mark.parametrize(
-    ("key", "value"), [("temperature", 0.9), ("max_tokens", 4096), ("prompt", OF_A_SERVER.prompt), ("prompt_b", "B:")]
+    ("key", "value"),
+    [("temperature", 0.9), ("max_tokens", 4096), ("prompt", MODEL_SERVER_DEFAULTS.prompt), ("prompt_b", "B:")],
 )
 def test_what_the_values_say_is_asked_of_the_embedded_model_too(section: str, key: str, value: object) -> None:
     values = load_config(yaml.safe_dump({section: {key: value}}).encode()).values
     said: dict[str, Any] = {key: value}
-    assert values.asked == replace(OF_THE_EMBEDDED_MODEL, **said)
+    assert values.summary_parameters == replace(EMBEDDED_MODEL_DEFAULTS, **said)
 
 
 def test_a_challenger_that_is_the_prompt_in_force_compares_nothing() -> None:
-    for server, other in ((OF_A_SERVER, OF_THE_EMBEDDED_MODEL), (OF_THE_EMBEDDED_MODEL, OF_A_SERVER)):
+    for server, other in (
+        (MODEL_SERVER_DEFAULTS, EMBEDDED_MODEL_DEFAULTS),
+        (EMBEDDED_MODEL_DEFAULTS, MODEL_SERVER_DEFAULTS),
+    ):
         found = {}
         for prompt_b in (server.prompt, other.prompt):
             document: dict[str, Any] = {"summarize": {"prompt_b": prompt_b}, "ab_testing": {"enabled": True}}
-            if server is OF_A_SERVER:
+            if server is MODEL_SERVER_DEFAULTS:
                 document["LLAMA_STACK_URL"] = "http://ogx:8321"
             found[prompt_b] = load_config(yaml.safe_dump(document).encode()).flags["ab_testing"].on
         assert found == {server.prompt: False, other.prompt: True}

@@ -6,8 +6,8 @@ from canopy.base.errors import ConfigError
 from canopy.base.settings import FORMER_SETTINGS, Settings, deprecated_settings
 from canopy.cli.common import read_settings
 from canopy.config.chart.chart_values import ChartValues
-from canopy.config.files import chart_values
-from canopy.config.files import check as checked
+from canopy.config.checking import chart_values
+from canopy.config.checking import check as checked
 from canopy.config.former_names import FORMER_VALUES
 from canopy.config.loading import load_config
 from canopy.config.values import AbTestingValues
@@ -39,8 +39,16 @@ def test_a_command_tells_of_a_former_name_and_a_wrong_value_is_still_refused(
     said = "CANOPY_COMPARISON_LIFETIME is deprecated: it is CANOPY_BALLOT_WINDOW_SECONDS now.\n"
     assert capsys.readouterr().err == said
     monkeypatch.setenv("CANOPY_COMPARISON_LIFETIME", "-1")
-    with pytest.raises(ConfigError, match="CANOPY_BALLOT_WINDOW_SECONDS: Input should be greater than 0"):
+    with pytest.raises(ConfigError, match="CANOPY_COMPARISON_LIFETIME: Input should be greater than 0"):
         read_settings()
+
+
+def test_a_finding_names_the_variable_that_the_environment_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("CANOPY_JUDGE_TIMEOUT", "CANOPY_JUDGE_TIMEOUT_SECONDS"):
+        with monkeypatch.context() as environment:
+            environment.setenv(variable, "soon")
+            with pytest.raises(ConfigError, match=f"^{variable}: Input should be a valid number"):
+                read_settings()
 
 
 def test_values_count_under_their_former_names() -> None:
@@ -69,6 +77,12 @@ def test_a_finding_names_the_key_that_the_file_has() -> None:
         for check in (load_config, checked):
             with pytest.raises(ConfigError, match=f"^`ab_testing.{key}` should be a valid number"):
                 check(content.encode())
+
+
+@pytest.mark.parametrize("name", ["judge_timeout", "judge_timeout_seconds"])
+def test_a_finding_on_a_setting_names_the_key_that_the_file_has(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"^`settings`: `{name}` should be greater than 0.$"):
+        checked(f"{{MODEL_URL: http://model, settings: {{{name}: -1}}}}".encode())
 
 
 def test_the_charts_settings_count_under_their_former_names() -> None:

@@ -7,29 +7,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canopy.stats.kappa import Table, in_words, kappa, standard_error
+from canopy.stats.kappa import AgreementTable, kappa, standard_error, strength
 
 counts = st.integers(0, 60)
-tables = st.builds(Table, counts, counts, counts, counts)
+tables = st.builds(AgreementTable, counts, counts, counts, counts)
 
 
 @pytest.mark.parametrize(
     ("table", "value"),
     [
         # J. Sim and C. C. Wright, "The kappa statistic in reliability studies", Physical Therapy 85, 2005, table 1.
-        (Table(22, 2, 4, 11), 0.67),
+        (AgreementTable(22, 2, 4, 11), 0.67),
         # A. J. Viera and J. M. Garrett, "Understanding interobserver agreement", Family Medicine 37, 2005.
-        (Table(15, 5, 10, 70), 0.57),
+        (AgreementTable(15, 5, 10, 70), 0.57),
     ],
 )
-def test_kappa_agrees_with_published_examples(table: Table, value: float) -> None:
+def test_kappa_agrees_with_published_examples(table: AgreementTable, value: float) -> None:
     found = kappa(table)
     assert found is not None
     assert found.value == pytest.approx(value, abs=5e-3)
 
 
 @given(tables.filter(lambda table: min(table) > 0))
-def test_the_standard_error_is_how_kappa_moves_with_the_shares(table: Table) -> None:
+def test_the_standard_error_is_how_kappa_moves_with_the_shares(table: AgreementTable) -> None:
     # The delta method by hand: the slope along each share, and the multinomial distribution of the shares.
     n = sum(table)
     shares = [count / n for count in table]
@@ -54,7 +54,7 @@ def test_the_standard_error_is_how_kappa_moves_with_the_shares(table: Table) -> 
 
 
 @given(tables)
-def test_the_interval_holds_the_value_and_whoever_is_first_is_the_same(table: Table) -> None:
+def test_the_interval_holds_the_value_and_whoever_is_first_is_the_same(table: AgreementTable) -> None:
     found = kappa(table)
     mirrored = kappa(table._replace(first=table.second, second=table.first))
     if found is None:
@@ -79,7 +79,7 @@ def test_the_interval_covers_the_truth_also_where_there_are_few(
     for yes, a, b in product(range(n + 1), repeat=3):  # every table that can come about
         if yes + a + b > n:
             continue
-        table = Table(yes, a, b, n - yes - a - b)
+        table = AgreementTable(yes, a, b, n - yes - a - b)
         if (found := kappa(table)) is None:
             continue
         ways = comb(n, yes) * comb(n - yes, a) * comb(n - yes - a, b)
@@ -90,7 +90,7 @@ def test_the_interval_covers_the_truth_also_where_there_are_few(
 
 
 def test_where_all_agree_the_interval_says_on_how_little() -> None:
-    few, many = kappa(Table(2, 0, 0, 3)), kappa(Table(200, 0, 0, 300))
+    few, many = kappa(AgreementTable(2, 0, 0, 3)), kappa(AgreementTable(200, 0, 0, 300))
     assert few is not None
     assert many is not None
     assert few.value == many.value == few.high == 1
@@ -100,7 +100,7 @@ def test_where_all_agree_the_interval_says_on_how_little() -> None:
 
 @pytest.mark.parametrize("table", [(0, 0, 0, 0), (0, 0, 0, 9), (7, 0, 0, 0), (0, 3, 0, 9), (0, 0, 4, 2), (5, 4, 0, 0)])
 def test_with_a_rater_who_always_says_the_same_there_is_no_kappa(table: tuple[int, int, int, int]) -> None:
-    assert kappa(Table(*table)) is None
+    assert kappa(AgreementTable(*table)) is None
 
 
 @pytest.mark.parametrize(
@@ -108,4 +108,4 @@ def test_with_a_rater_who_always_says_the_same_there_is_no_kappa(table: tuple[in
     [(-0.3, "no"), (0.2, "slight"), (0.4, "fair"), (0.48, "moderate"), (0.7, "substantial"), (1.0, "almost perfect")],
 )
 def test_agreement_has_the_usual_names(value: float, word: str) -> None:
-    assert in_words(value) == word
+    assert strength(value) == word

@@ -2,11 +2,12 @@
 
 from prometheus_client import CollectorRegistry
 
-from canopy.config.values import Values
+from canopy.base.ratings import JUDGEMENT
+from canopy.config.values import JudgeLabelValues, JudgeValues, JudgingValues, Values
 from canopy.store.feedback.vote import Receipt
-from canopy.telemetry.events import FeedbackSubmitted, GenerationFinished
-from canopy.telemetry.metrics.groups import MOST_FEATURES, Expected
-from canopy.telemetry.metrics.label_values import OTHER, LabelValues
+from canopy.telemetry.events import FeedbackSubmitted, GenerationFinished, JudgementRecorded
+from canopy.telemetry.metrics.groups import ExpectedSeries
+from canopy.telemetry.metrics.label_values import MOST_FEATURE_LABELS, OTHER, LabelValues
 from canopy.telemetry.metrics.metrics import Metrics
 from tests.contract.store.records import a_generation
 
@@ -22,7 +23,7 @@ def test_features_that_are_replaced_make_room_for_those_in_force() -> None:
         reload(metrics, at)
         assert {f"feature-{at}-{number}" for number in range(AT_ONCE)} <= label_values(metrics, "feature")
         assert {f"prompt-{at}-{number}-b" for number in range(AT_ONCE)} <= label_values(metrics, "prompt_id")
-    assert len(label_values(metrics, "feature")) <= MOST_FEATURES
+    assert len(label_values(metrics, "feature")) <= MOST_FEATURE_LABELS
     assert "feature-1-0" not in label_values(metrics, "feature")
     counted = {"feature": "feature-0-0", "prompt_id": "prompt-0-0-a"}  # never taken away: a scrape may be due
     assert sample(metrics.registry, "canopy_feedback_total", **counted) == 1
@@ -41,18 +42,48 @@ def test_a_vote_on_a_prompt_in_force_counts_as_its_own_however_many_nobody_voted
 def test_what_no_longer_fits_is_counted_together() -> None:
     values = LabelValues(2)
     assert values.expect(["a", "b"]) == []
-    assert values.counted("c") == OTHER
-    assert values.counted("a") == "a"
+    assert values.counted_label("c") == OTHER
+    assert values.counted_label("a") == "a"
     assert values.expect(["c"]) == ["b"]
-    assert [values.counted(it) for it in "abc"] == ["a", OTHER, "c"]
+    assert [values.counted_label(it) for it in "abc"] == ["a", OTHER, "c"]
     assert values.expect(["d"]) == []
-    assert values.expected("d") == OTHER
+    assert values.label("d") == OTHER
+
+
+def test_judges_and_labels_that_are_replaced_make_room_for_those_in_force() -> None:
+    metrics = Metrics()
+    in_force(metrics, judge("first", "good", "bad"))
+    metrics.record(judgement("first", "good"))
+    for at in range(5):
+        labels = [f"label-{at}-{number}" for number in range(20)]
+        in_force(metrics, judge("first", *labels), *(judge(f"judge-{at}-{number}", *labels) for number in range(19)))
+        judges = {"first", *(f"judge-{at}-{number}" for number in range(19))}
+        assert judges <= label_values(metrics, "judge")
+        assert set(labels) <= label_values(metrics, "label")
+    assert len(label_values(metrics, "judge")) <= 40
+    assert len(label_values(metrics, "label")) <= 2 * 40
+    assert "bad" not in label_values(metrics, "label")
+    assert "judge-0-0" not in label_values(metrics, "judge")
+    assert sample(metrics.registry, "canopy_judgements_total", judge="first", label="good") == 1
+
+
+def in_force(metrics: Metrics, *judges: JudgeValues) -> None:
+    metrics.expect(ExpectedSeries(Values(judging=JudgingValues(online=True), judges=list(judges)), {}, []))
+
+
+def judge(name: str, *labels: str) -> JudgeValues:
+    return JudgeValues(name=name, instructions="Judge.", labels=[JudgeLabelValues(name=label) for label in labels])
+
+
+def judgement(judge: str, label: str) -> JudgementRecorded:
+    receipt = vote("summarize", "prompt-1")._replace(kind=JUDGEMENT, value=label)
+    return JudgementRecorded(receipt, judge, "version-1", "model-1", "0" * 32)
 
 
 def reload(metrics: Metrics, at: int) -> None:
     names = [f"{at}-{number}" for number in range(AT_ONCE)]
     prompts = {f"feature-{name}": [f"prompt-{name}-a", f"prompt-{name}-b"] for name in names}
-    metrics.expect(Expected(Values(), prompts, list(prompts)))
+    metrics.expect(ExpectedSeries(Values(), prompts, list(prompts)))
 
 
 def vote(feature: str, prompt_id: str) -> Receipt:

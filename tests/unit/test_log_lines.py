@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import pytest
 
-from canopy.telemetry.lines import Lines
+from canopy.telemetry.line_writer import LineWriter
 
 LINE = b"x" * 999
 MORE_THAN_A_PIPE = [b"%05d" % number + LINE for number in range(500)]
@@ -40,7 +40,7 @@ def pipe() -> Generator[tuple[BinaryIO, BinaryIO]]:
 
 def test_a_line_is_out_when_write_returns(pipe: tuple[BinaryIO, BinaryIO], lost: Lost) -> None:
     reader, writer = pipe
-    Lines(writer, lost).write(b"one")
+    LineWriter(writer, lost).write(b"one")
     os.set_blocking(reader.fileno(), False)
     assert os.read(reader.fileno(), 100) == b"one\n"
 
@@ -51,7 +51,7 @@ def test_lines_that_fill_the_pipe_wait_for_its_reader_in_order(
 ) -> None:
     reader, writer = pipe
     os.set_blocking(writer.fileno(), blocking)
-    lines = Lines(writer, lost)
+    lines = LineWriter(writer, lost)
     for line in MORE_THAN_A_PIPE:
         lines.write(line)
     assert [reader.readline().rstrip(b"\n") for _ in MORE_THAN_A_PIPE] == MORE_THAN_A_PIPE
@@ -63,7 +63,7 @@ def test_lines_that_fill_the_pipe_wait_for_its_reader_in_order(
 
 def test_a_line_longer_than_the_pipe_takes_at_once_is_whole(pipe: tuple[BinaryIO, BinaryIO], lost: Lost) -> None:
     reader, writer = pipe
-    lines = Lines(writer, lost)
+    lines = LineWriter(writer, lost)
     long = b"y" * 1_000_000
     lines.write(long)
     lines.write(b"after")
@@ -75,8 +75,8 @@ def test_what_waits_has_a_bound_and_what_is_beyond_it_is_counted(
     pipe: tuple[BinaryIO, BinaryIO], lost: Lost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reader, writer = pipe
-    monkeypatch.setattr("canopy.telemetry.lines._MOST", 100_000)
-    lines = Lines(writer, lost)
+    monkeypatch.setattr("canopy.telemetry.line_writer._MOST", 100_000)
+    lines = LineWriter(writer, lost)
     for line in MORE_THAN_A_PIPE:
         lines.write(line)
     assert 0 < lost.count < len(MORE_THAN_A_PIPE)
@@ -86,7 +86,7 @@ def test_what_waits_has_a_bound_and_what_is_beyond_it_is_counted(
 
 def test_a_reader_that_is_gone_costs_lines_and_no_error(pipe: tuple[BinaryIO, BinaryIO], lost: Lost) -> None:
     reader, writer = pipe
-    lines = Lines(writer, lost)
+    lines = LineWriter(writer, lost)
     reader.close()
     for _ in range(3):
         lines.write(b"one")
@@ -95,7 +95,7 @@ def test_a_reader_that_is_gone_costs_lines_and_no_error(pipe: tuple[BinaryIO, Bi
 
 def test_a_reader_that_goes_while_lines_wait_costs_those(pipe: tuple[BinaryIO, BinaryIO], lost: Lost) -> None:
     reader, writer = pipe
-    lines = Lines(writer, lost)
+    lines = LineWriter(writer, lost)
     fcntl.fcntl(writer.fileno(), fcntl.F_SETPIPE_SZ, 4096)
     for line in MORE_THAN_A_PIPE[:20]:
         lines.write(line)
@@ -108,18 +108,18 @@ def test_a_full_disk_costs_lines_and_no_error(lost: Lost) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("This system has no /dev/full.")
     with Path("/dev/full").open("wb", buffering=0) as full:
-        Lines(full, lost).write(b"one")
+        LineWriter(full, lost).write(b"one")
     assert lost.count == 1
 
 
 def test_a_process_without_standard_output_goes_on(lost: Lost) -> None:
-    Lines(None, lost).write(b"one")
+    LineWriter(None, lost).write(b"one")
     assert lost.count == 1
 
 
 def test_a_buffer_takes_lines_too(lost: Lost) -> None:
     buffer = BytesIO()
-    Lines(buffer, lost).write(b"one")
+    LineWriter(buffer, lost).write(b"one")
     assert buffer.getvalue() == b"one\n"
     assert lost.count == 0
 
@@ -128,7 +128,7 @@ def test_a_terminal_that_was_stopped_keeps_nobody_waiting(lost: Lost) -> None:
     master, terminal = os.openpty()
     with os.fdopen(master, "rb", buffering=0) as reader, os.fdopen(terminal, "wb", buffering=0) as writer:
         termios.tcflow(writer, termios.TCOOFF)  # as Ctrl-S does
-        lines = Lines(writer, lost)
+        lines = LineWriter(writer, lost)
         for line in MORE_THAN_A_PIPE[:50]:
             lines.write(line)
         lines.close(0.1)

@@ -74,10 +74,10 @@ async def test_what_is_older_than_the_retention_goes(store: Store, time: Time, l
     await vote(store, "old")
     time.passes(29.5 * DAY)
     await vote(store, "new")
-    await retention.look()
+    await retention.delete_expired()
     assert await kept(store) == {"old", "new"}
     time.passes(0.6 * DAY)
-    await retention.look()
+    await retention.delete_expired()
     assert await kept(store) == {"new"}
     assert log.events == ["records_deleted"]
 
@@ -88,10 +88,10 @@ async def test_a_clock_that_is_ahead_when_the_process_starts_deletes_nothing(
     await vote(store, "new")
     time.wall += 3 * 365 * DAY
     retention = Retention(store, log.telemetry, 30, lambda: time.steady)
-    await retention.look()
+    await retention.delete_expired()
     time.wall -= 3 * 365 * DAY  # it is set right
     time.passes(3_600)
-    await retention.look()
+    await retention.delete_expired()
     assert await kept(store) == {"new"}
     assert log.events == ["retention_postponed"]
 
@@ -99,13 +99,13 @@ async def test_a_clock_that_is_ahead_when_the_process_starts_deletes_nothing(
 async def test_a_clock_that_jumps_while_serving_deletes_nothing(store: Store, time: Time, log: Log) -> None:
     await vote(store, "new")
     retention = Retention(store, log.telemetry, 30, lambda: time.steady)
-    await retention.look()
+    await retention.delete_expired()
     time.wall += 40 * DAY
     await vote(store, "by the wrong clock")
-    await retention.look()
+    await retention.delete_expired()
     time.wall -= 40 * DAY
     time.passes(3_600)
-    await retention.look()
+    await retention.delete_expired()
     assert await kept(store) == {"new", "by the wrong clock"}
 
 
@@ -113,15 +113,15 @@ async def test_a_store_that_was_quiet_for_long_is_cleared_an_hour_later(store: S
     await vote(store, "old")
     time.passes(31 * DAY)
     retention = Retention(store, log.telemetry, 30, lambda: time.steady)
-    await retention.look()
+    await retention.delete_expired()
     assert await kept(store) == {"old"}
     time.passes(3_600)
-    await retention.look()
+    await retention.delete_expired()
     assert await kept(store) == set()
     assert log.events == ["retention_postponed", "records_deleted"]
 
 
 async def test_an_empty_store_is_no_reason_to_wait(store: Store, time: Time, log: Log) -> None:
     retention = Retention(store, log.telemetry, 30, lambda: time.steady)
-    await retention.look()
+    await retention.delete_expired()
     assert log.events == []

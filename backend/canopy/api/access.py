@@ -17,7 +17,7 @@ from canopy.api.requests import trace_id_of
 from canopy.api.streams import while_somebody_waits
 from canopy.auth import proxy
 from canopy.auth.identity import Identity, Role
-from canopy.auth.limits import Kind
+from canopy.auth.limits import RateLimitKind
 from canopy.auth.requesters import ANONYMOUS, Requester, requester_of
 from canopy.auth.token_guesses import Client
 from canopy.auth.tokens import fingerprint
@@ -29,7 +29,7 @@ class AccessRule(NamedTuple):
     """Who may use a route, and which of the rate limits counts it."""
 
     role: Role | None  # None: everybody in every mode
-    limit: Kind | None = None
+    limit: RateLimitKind | None = None
 
 
 _ALL = AccessRule(None)

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from canopy.api import workshop
 from canopy.api.spellings import as_meant
 from canopy.base.errors import BodyTimeout, BodyTooLarge, ClientGone, InputError
-from canopy.base.ratings import FORMS, REFUSED
+from canopy.base.ratings import RATING_FORMS, RATING_REFUSED
 from canopy.base.settings import Settings
 from canopy.config.values import SATISFACTION, Assessment
 
@@ -84,7 +84,7 @@ class ChatBody(Body):
 class VoteBody(Body):
     """A vote on a response, named by id or by its two texts."""
 
-    rating: int | str = Field(description=FORMS)
+    rating: int | str = Field(description=RATING_FORMS)
     request_id: Id | None = Field(
         None, description="`X-Request-Id` of the response; also `requestId`, and `trace_id` with or without `tr-`."
     )
@@ -217,6 +217,6 @@ def _sentence(item: dict[str, Any]) -> str:
         message = item["msg"].removeprefix("Input ")
         return "The body must be a JSON object." if "object" in message else f"{message[0].upper()}{message[1:]}."
     if path == "rating":
-        return REFUSED
+        return RATING_REFUSED
     message = item["msg"].removeprefix("Input ").removeprefix("String ")
     return f"`{path}` {message[0].lower()}{message[1:]}."

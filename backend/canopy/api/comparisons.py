@@ -33,13 +33,13 @@ from canopy.api.streams import CLIENT_GONE, EventStream, event, unless_gone
 from canopy.api.voters import owning_session_id_of, proof_in, user_id_of
 from canopy.base.clock import iso
 from canopy.base.errors import CanopyError, InputError
-from canopy.config.summaries import Variant
+from canopy.config.feature_values import Variant
 from canopy.experiments.comparison import ComparisonStarted, Item, SideChunk, SideFailed, SideFinished, prompts_by_side
 from canopy.experiments.report import PromptPayload, chosen, of_feature, payload, report_on
 from canopy.inference.protocol import Message
 from canopy.store.experiments.experiment import SIDES, Ballot, BallotReceipt, BallotRow
 from canopy.store.store import Store
-from canopy.telemetry.events import RequestFailed
+from canopy.telemetry.http_events import RequestFailed
 
 _ERRORS = errors(403, 404, 408, 410, 413, 422, 503)
 COMPARED = (

@@ -34,7 +34,7 @@ class Door:
         self._app = app
         self._parts = parts
         self._refuse = refuse
-        self._alone = not parts.settings.others_reach_it
+        self._alone = not parts.settings.reachable_from_outside
         self._names = frozenset((parts.settings.allowed_hosts or "").lower().replace(",", " ").split())
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:

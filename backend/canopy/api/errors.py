@@ -17,7 +17,7 @@ from canopy.api.context import AppContext
 from canopy.api.requests import route_of, trace_id_of
 from canopy.base.errors import CanopyError, Unauthenticated
 from canopy.telemetry import Telemetry
-from canopy.telemetry.events import RequestFailed
+from canopy.telemetry.http_events import RequestFailed
 from canopy.text import json_lines
 
 _HTTP_CODES = {404: "not_found", 405: "method_not_allowed"}

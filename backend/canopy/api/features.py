@@ -11,8 +11,8 @@ from canopy.api import comparisons, generations
 from canopy.api.bodies import Body, ChatBody, PromptBody
 from canopy.api.context import AppContext
 from canopy.api.routes import ADDED, AddedRoute, BodyRoute, Responses, request_body
+from canopy.config.feature_values import FEATURE_NAME
 from canopy.config.features import BUILT_IN
-from canopy.config.summaries import FEATURE_NAME
 
 _NAME = {
     "name": "feature",

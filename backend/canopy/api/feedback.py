@@ -28,7 +28,7 @@ from canopy.base.errors import FeedbackNotFound, InputError
 from canopy.base.ratings import SENTIMENT_NAMES, Rating
 from canopy.base.settings import Settings
 from canopy.feedback import dataset
-from canopy.feedback.statistics import StatisticsPayload, own, statistics
+from canopy.feedback.statistics import StatisticsPayload, satisfaction_filter, statistics
 from canopy.feedback.votes import SubmittedVote
 from canopy.store.feedback.query import Feedback, Filter
 from canopy.store.judges.judgement import JudgeLabel
@@ -106,7 +106,10 @@ def review_routes(parts: AppContext) -> APIRouter:
         """Counts and satisfaction over time, per prompt version and per model."""
         parts.votes.check()
         where = query.where(await _features(parts, query))
-        counts, hours = await parts.store.feedback.counts(where), await parts.store.feedback.hours(own(where))
+        counts, hours = (
+            await parts.store.feedback.counts(where),
+            await parts.store.feedback.hours(satisfaction_filter(where)),
+        )
         # The hours of years take a while to write down, which must not hold up the streams.
         return json_response(await asyncio.to_thread(statistics, counts, hours))
 

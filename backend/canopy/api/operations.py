@@ -15,9 +15,9 @@ from canopy.api.responses import Flag, FlagDetails, Ok, Ready
 from canopy.api.routes import PlainRoute, errors, json_response, of_text, of_type
 from canopy.base.errors import MetricsElsewhere, NotFound
 from canopy.config.features import Feature
-from canopy.config.flags import comparisons_of
+from canopy.config.flags import comparison_flag
 from canopy.config.loading import Config
-from canopy.generation.prompts import prompt
+from canopy.generation.prompts import prompt_of
 
 type Answer = Callable[[Request], Awaitable[Response]]
 
@@ -70,7 +70,7 @@ def _in_force(parts: AppContext, config: Config) -> dict[str, dict[str, Any]]:
     return {
         name: {
             "model": parts.inference.model_name(feature.model),
-            "prompt_id": prompt(feature.prompt).id,
+            "prompt_id": prompt_of(feature.prompt).id,
             "temperature": feature.temperature,
             "max_tokens": feature.max_tokens,
             "title": feature.title,
@@ -82,7 +82,7 @@ def _in_force(parts: AppContext, config: Config) -> dict[str, dict[str, Any]]:
 
 
 def _comparisons(feature: Feature, config: Config) -> Flag:
-    flag = comparisons_of(feature, config.values)
+    flag = comparison_flag(feature, config.values)
     return {"enabled": flag.on, "reason": flag.reason}
 
 
@@ -108,7 +108,7 @@ def _where_allowed(parts: AppContext, scrape: Answer) -> Answer:
     settings = parts.settings
     if settings.operations_port is not None:
         elsewhere = "Metrics are on the operations port, which CANOPY_OPERATIONS_PORT sets."
-    elif settings.others_reach_it:
+    elif settings.reachable_from_outside:
         elsewhere = "Others reach this port, so it serves no metrics: give them one with CANOPY_OPERATIONS_PORT."
     else:
         elsewhere = ""

@@ -20,9 +20,9 @@ from canopy.api.listing import listing
 from canopy.api.requests import trace_id_of
 from canopy.api.routes import ADDED, AddedPage, PlainRoute, feature_in
 from canopy.config.features import BUILT_IN, Feature, modes_of
-from canopy.config.flags import comparisons_of
+from canopy.config.flags import comparison_flag
 from canopy.experiments.report import chosen
-from canopy.feedback.statistics import own
+from canopy.feedback.statistics import satisfaction_filter
 from canopy.store.feedback.query import Feedback, Filter
 from canopy.store.judges.judgement import JudgeLabel, PersonVote
 from canopy.text.yaml_scalars import in_section
@@ -65,13 +65,13 @@ async def dashboard(parts: AppContext, request: Request, where: Filter, query: P
         return _disabled(parts, request, "feedback", "Feedback", "feedback")
     scope = Filter(feature=where.feature, since=where.since, until=where.until)
     counts = await parts.store.feedback.counts(scope)
-    hours = await parts.store.feedback.hours(own(replace(scope, prompt_id=where.prompt_id)))
+    hours = await parts.store.feedback.hours(satisfaction_filter(replace(scope, prompt_id=where.prompt_id)))
     texts = await parts.store.generations.prompt_texts(shown_prompts(counts))
     shown = await listing(parts, where, query, _ENTRIES, EXCERPT)
     judges = await parts.agreements.current()
     compared = await _compared(parts, request.query_params)
 
-    working = (it for it in config.features.values() if it.name == it.flag and comparisons_of(it, config.values).on)
+    working = (it for it in config.features.values() if it.name == it.flag and comparison_flag(it, config.values).on)
     comparing = next(working, config.features[BUILT_IN])
 
     def draw() -> Response:
@@ -198,7 +198,7 @@ def _feature(parts: AppContext, request: Request) -> Response:
         embedded=values.LLAMA_STACK_URL is None,
         limit=parts.settings.max_prompt_chars,
         feedback=config.flags["feedback"].on,
-        ab_testing=comparisons_of(feature, values).on,
+        ab_testing=comparison_flag(feature, values).on,
         reasons=values.feedback.reasons,
         comment_limit=parts.settings.max_comment_chars,
     )

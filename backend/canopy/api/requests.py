@@ -12,7 +12,7 @@ from opentelemetry.trace import use_span
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from canopy.telemetry import Telemetry
-from canopy.telemetry.events import HttpRequest, RequestFailed
+from canopy.telemetry.http_events import HttpRequest, RequestFailed
 from canopy.telemetry.logs import current_trace_id
 from canopy.telemetry.traces import RequestTrace
 

@@ -8,7 +8,7 @@ from typing import Literal, NotRequired, TypedDict
 
 from canopy.api.generation_responses import NameBySide, Parameters, Usage
 from canopy.auth.identity import Role
-from canopy.config.summaries import Variant
+from canopy.config.feature_values import Variant
 from canopy.experiments.comparison import VariantBySide
 from canopy.experiments.report import BallotStatisticsPayload, DecisionPayload, ExperimentPayload, PromptPayload
 from canopy.store.experiments.experiment import Preference

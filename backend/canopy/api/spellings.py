@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic_core import PydanticCustomError
 
-from canopy.base.ratings import as_meant as rating_as_meant
+from canopy.base.ratings import normalize_rating
 
 MLFLOW_PREFIX = "tr-"  # MLflow's id of a trace is this and the trace id in hex
 # What clients outside this project call a field. The field's own name in another spelling (`sessionId`) needs no entry.
@@ -41,7 +41,7 @@ def _field(given: str, fields: AbstractSet[str]) -> str:
 
 def _in_form(name: str, value: Any) -> Any:
     if name == "rating":
-        return rating_as_meant(value)
+        return normalize_rating(value)
     if name == "request_id" and isinstance(value, str):
         return value.removeprefix(MLFLOW_PREFIX)
     return value

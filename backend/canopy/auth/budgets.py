@@ -14,7 +14,7 @@ _TOGETHER = "everybody"  # all unknown requesters share one budget, which protec
 
 
 class StorageBudgets:
-    """Checked when a request begins and spent when its record is stored.
+    """Budgets that are checked when a request begins and spent when its record is stored.
 
     Whoever has anything left may store one more record of any length. A refused request spends nothing: otherwise a
     shared budget could be used up by requests that store nothing. Requests in progress count until they end, so that

@@ -11,7 +11,7 @@ from canopy.auth.windows import Windows
 from canopy.base.errors import RateLimited
 from canopy.config.access import RateLimitValues
 
-type Kind = Literal["summarize", "feedback", "read"]
+type RateLimitKind = Literal["summarize", "feedback", "read"]
 
 _SECONDS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
 
@@ -53,7 +53,7 @@ class RateLimits:
             raise rate_limited(f"This may be asked {times} in a {period}.", wait)
         self.add(kind, client, limit, cost)
 
-    def count(self, kind: Kind, client: str, values: RateLimitValues) -> None:
+    def count(self, kind: RateLimitKind, client: str, values: RateLimitValues) -> None:
         """Count a request under the values' rate for its kind. Raises RateLimited as `hit` does."""
         self.hit(kind, client, getattr(values, kind))
 

@@ -20,8 +20,8 @@ class SecretFile[T]:
         self._setting = setting
         self._parse = parse
         content = self._read()
-        self._judged: bytes | None = content
-        self._found: bytes | None = content
+        self._checked: bytes | None = content  # the content last accepted or refused; None after a failed read
+        self._seen: bytes | None = content  # the content at the last read
         self.value = parse(content)
 
     def reload(self) -> bool:
@@ -32,14 +32,14 @@ class SecretFile[T]:
         try:
             content = self._read()
         except ConfigError:
-            known, self._judged, self._found = self._judged, None, None
+            known, self._checked, self._seen = self._checked, None, None
             if known is None:
                 return False
             raise
-        before, self._found = self._found, content
-        if content == self._judged or content != before:
+        before, self._seen = self._seen, content
+        if content == self._checked or content != before:
             return False
-        self._judged = content
+        self._checked = content
         self.value = self._parse(content)
         return True
 

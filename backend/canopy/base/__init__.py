@@ -1,1 +1,1 @@
-"""What everything stands on: errors, settings, ids, the clock. It imports nothing else of Canopy's."""
+"""Foundations: errors, settings, ids, ratings, times. Imports no other package of Canopy."""

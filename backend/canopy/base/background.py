@@ -6,17 +6,17 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 _log = logging.getLogger(__name__)
-_AFTER_A_FAILURE = 5.0  # seconds
+_PAUSE = 5.0  # seconds between a failure and the next attempt
 
 
 async def run_forever(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run `work` until cancelled, and restart it after an unexpected error, which is logged.
+    """Run `work` until it returns or is cancelled; log an unexpected error and start again.
 
-    Some of it protects access, such as ending the sessions of removed tokens: it must not stop unnoticed.
+    Some background work protects access, such as ending the sessions of removed tokens. It must not stop unnoticed.
     """
     while True:
         try:
             return await work()
         except Exception:  # noqa: BLE001  # logged below
             _log.exception("A background task failed, and begins again.")
-        await asyncio.sleep(_AFTER_A_FAILURE)
+        await asyncio.sleep(_PAUSE)

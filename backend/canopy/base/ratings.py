@@ -1,6 +1,6 @@
-"""Ratings: the kinds there are, and for each its values, what they say and how clients, people and MLflow see them.
+"""Kinds of ratings: for each its values, their sentiment, and their form for clients, people and MLflow.
 
-A new kind is an entry of `KINDS` and its name in `KindName`. Nothing else in Canopy tells the kinds apart.
+A new kind is an entry of `KINDS` and its name in `KindName`. No other module distinguishes kinds.
 """
 
 import re
@@ -10,29 +10,31 @@ from typing import Any, Literal, NamedTuple, Protocol, Self, cast
 
 from canopy.base.errors import InputError
 
-type Sentiment = Literal[-1, 0, 1]  # against the response, neither, for it
+type Sentiment = Literal[-1, 0, 1]  # negative, neutral, positive
 type SentimentName = Literal["positive", "neutral", "negative"]
 type KindName = Literal["thumbs", "score", "label", "judgement"]
 
 SENTIMENT_NAMES: dict[int, SentimentName] = {1: "positive", 0: "neutral", -1: "negative"}
 SENTIMENTS: dict[str, Sentiment] = {"positive": 1, "neutral": 0, "negative": -1}
-JUDGEMENT: KindName = "judgement"  # a judge's label; no series of votes mixes people's and judges'
+JUDGEMENT: KindName = "judgement"  # a judge's label, which no statistic mixes with people's
 
-# The two sentences that tell clients what there is.
-FORMS = "`thumbs_up` or true, `thumbs_down` or false, 1 to 5, or a configured label."
-REFUSED = "`rating` must be `thumbs_up` or `thumbs_down` (or true or false), a label, or a whole number from 1 to 5."
-# What may be a label: votes outlive the values that named it.
+# The description of the field `rating` for clients, and the error for a value of another type.
+RATING_FORMS = "`thumbs_up` or true, `thumbs_down` or false, 1 to 5, or a configured label."
+RATING_REFUSED = (
+    "`rating` must be `thumbs_up` or `thumbs_down` (or true or false), a label, or a whole number from 1 to 5."
+)
+# Any possible label, since votes outlive the values that defined theirs.
 _LABEL = re.compile(r"(?!\d+$)[a-z0-9][a-z0-9_-]{0,39}")
 _WHOLE = re.compile(r"[0-9]{1,3}(\.0+)?")
 
 
 @dataclass(frozen=True, slots=True)
 class RatingKind:
-    """What the ratings of one kind have in common. The functions take a rating's value, as it is stored.
+    """Properties of one kind of ratings. The functions convert a stored value.
 
-    `sentiments` holds the values there are; it is empty for kinds whose values somebody else names. `assessment` is
-    MLflow's name for votes on satisfaction of this kind, because one name in MLflow has values of one type; None: the
-    vote's own name.
+    `sentiments` maps every value to its sentiment; it is empty for kinds whose values are configured. `words`, `wire`
+    and `mlflow` return the value for people, for clients and for MLflow. `assessment` is the name in MLflow of votes on
+    satisfaction of this kind, because values under one name must have one type there; None: the vote's own name.
     """
 
     sentiments: Mapping[str, Sentiment]
@@ -43,7 +45,7 @@ class RatingKind:
 
 
 def in_words(name: str) -> str:
-    """A name as people read it: `too_long` is `Too long`."""
+    """Return a name for people: `Too long` for `too_long`."""
     spaced = name.replace("_", " ").replace("-", " ").strip()
     return spaced[:1].upper() + spaced[1:] or name
 
@@ -69,28 +71,28 @@ KINDS: dict[KindName, RatingKind] = {
 
 
 def kind_of(name: KindName) -> RatingKind:
-    """The kind of a stored rating. One that a later version stored is taken for a label, which is its own words."""
+    """Return a stored rating's kind. An unknown kind, stored by a later version, is treated as a label."""
     return KINDS.get(name, KINDS["label"])
 
 
 class RatedRecord(Protocol):
-    """A record of a verdict."""
+    """A record that holds a rating."""
 
     @property
     def kind(self) -> KindName:
-        """The kind of its rating."""
+        """The rating's kind."""
 
     @property
     def value(self) -> str:
-        """The rating as it is stored."""
+        """The rating's value as it is stored."""
 
     @property
     def sentiment(self) -> int:
-        """Whether it speaks for (1) or against (-1) the response, or neither (0)."""
+        """1 if the rating is positive, -1 if negative, 0 if neutral."""
 
 
 class Rating(NamedTuple):
-    """A rating as it is stored: its kind, its text and whether it speaks for (1) or against (-1) the response."""
+    """A rating: its kind, its value as it is stored, and its sentiment (1, 0 or -1)."""
 
     kind: KindName
     value: str
@@ -98,46 +100,48 @@ class Rating(NamedTuple):
 
     @classmethod
     def of(cls, record: RatedRecord) -> Self:
-        """The rating of a record."""
+        """Return a record's rating."""
         return cls(record.kind, record.value, cast(Sentiment, record.sentiment))
 
     @property
     def wire(self) -> int | str:
-        """The rating as clients send and see it: a score is a number."""
+        """Return the rating as clients send and get it: a number for a score, else a text."""
         return kind_of(self.kind).wire(self.value)
 
     @property
     def words(self) -> str:
-        """The rating as people read it."""
+        """Return the rating in words for people."""
         return kind_of(self.kind).words(self.value)
 
     @property
     def score(self) -> int:
-        """The rating as a number: a score is one, and of any other the sentiment."""
+        """Return the rating as a number: a score's own value (1 to 5), or any other rating's sentiment (-1 to 1)."""
         wire = self.wire
         return wire if isinstance(wire, int) else self.sentiment
 
     @property
     def sentiment_name(self) -> SentimentName:
-        """The sentiment as requests and metrics name it."""
+        """Return the sentiment's name in requests and metrics."""
         return SENTIMENT_NAMES[self.sentiment]
 
 
-_OWN = [Rating(name, value, sentiment) for name, kind in KINDS.items() for value, sentiment in kind.sentiments.items()]
-_BY_WIRE = {(type(rating.wire), rating.wire): rating for rating in _OWN}  # `5` is a score, and `"5"` is none
-THUMBS = [rating for rating in _OWN if rating.kind == "thumbs"]  # what the pages offer
-WORDS = {rating.value: rating.words for rating in _OWN}
-# What no label may be called, beside numbers.
-TAKEN = {rating.value for rating in _OWN if isinstance(rating.wire, str)} | set(SENTIMENTS)
+_BUILT_IN = [
+    Rating(name, value, sentiment) for name, kind in KINDS.items() for value, sentiment in kind.sentiments.items()
+]
+_BY_WIRE = {(type(rating.wire), rating.wire): rating for rating in _BUILT_IN}  # `5` is a score, `"5"` isn't
+THUMBS = [rating for rating in _BUILT_IN if rating.kind == "thumbs"]  # what pages offer
+RATING_WORDS = {rating.value: rating.words for rating in _BUILT_IN}
+# Names that no label may have; numbers are excluded too.
+RESERVED_LABELS = {rating.value for rating in _BUILT_IN if isinstance(rating.wire, str)} | set(SENTIMENTS)
 
 
 def known_ratings(labels: Mapping[str, Sentiment]) -> list[Rating]:
-    """Every rating that a person may give where the values name these labels."""
-    return [*_OWN, *(Rating("label", label, sentiment) for label, sentiment in labels.items())]
+    """Return every rating that a person can give, with these configured labels."""
+    return [*_BUILT_IN, *(Rating("label", label, sentiment) for label, sentiment in labels.items())]
 
 
 def parse_rating(sent: int | str, labels: Mapping[str, Sentiment]) -> Rating:
-    """The rating that a client means. Raises InputError with the ratings that there are."""
+    """Return the rating for a client's value. Raises InputError, which lists the possible ratings."""
     if own := _BY_WIRE.get((type(sent), sent)):
         return own
     if isinstance(sent, str) and sent in labels:
@@ -147,19 +151,19 @@ def parse_rating(sent: int | str, labels: Mapping[str, Sentiment]) -> Rating:
 
 
 def parse_filter(text: str) -> tuple[str | None, Sentiment | None]:
-    """What a filter's `rating` asks for: one rating's value, or the sentiment of all that count so.
+    """Parse a filter's `rating` to a rating's stored value or to a sentiment; the other of the two is None.
 
-    Raises InputError for what can be neither: a typo must not look empty.
+    Raises InputError for a text that can be neither, so that a typo doesn't give an empty list.
     """
     if (sentiment := SENTIMENTS.get(text)) is not None:
         return None, sentiment
-    if text not in WORDS and not _LABEL.fullmatch(text):
+    if text not in RATING_WORDS and not _LABEL.fullmatch(text):
         raise InputError("`rating` must be `thumbs_up`, `thumbs_down`, 1 to 5, a label, or one like `negative`.")
     return text, None
 
 
-def as_meant(sent: Any) -> Any:
-    """What a client sent as a rating, in the form that it has here: `5.0` and `"5"` are 5, and yes is a thumb up."""
+def normalize_rating(sent: Any) -> Any:
+    """Return other spellings of a rating in the standard form: 5 for `5.0` and `"5"`, `thumbs_up` for true."""
     if isinstance(sent, bool):
         return "thumbs_up" if sent else "thumbs_down"
     if isinstance(sent, float) and sent.is_integer():

@@ -1,4 +1,4 @@
-"""What the process is told by its environment. Nothing else in Canopy reads the environment."""
+"""Settings of the process, and all other reads of the environment: no other module of Canopy reads it."""
 
 import os
 from ipaddress import ip_address
@@ -8,38 +8,38 @@ from typing import Any, Literal
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-_HOLD_ADDRESSES = ("_URL", "_URI", "_DSN", "_PROXY", "_ENDPOINT")  # how the names of such variables end
+_URL_SUFFIXES = ("_URL", "_URI", "_DSN", "_PROXY", "_ENDPOINT")  # of the names of variables that hold URLs
 
 
-def addresses() -> list[str]:
-    """Return the addresses in the environment: in Canopy's own variables, and in those that libraries read."""
-    return [value for name, value in os.environ.items() if name.upper().endswith(_HOLD_ADDRESSES)]
+def urls() -> list[str]:
+    """Return the URLs in the environment, which may hold passwords: in Canopy's variables and in libraries'."""
+    return [value for name, value in os.environ.items() if name.upper().endswith(_URL_SUFFIXES)]
 
 
 def proxies() -> dict[str, str]:
-    """Return the variables that name proxies, and `NO_PROXY`, where they are set. Lower case comes first, as usual."""
+    """Return the proxy variables that are set, by name in upper case. Lower-case ones take precedence, as usual."""
     found = {name.upper(): os.environ[name] for name in sorted(os.environ)}
     return {name: found[name] for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY") if found.get(name)}
 
 
-def authorities() -> dict[str, str]:
-    """Return the variables that say whose certificates are trusted, where they are set; the first ones come first."""
+def certificate_authorities() -> dict[str, str]:
+    """Return the variables that are set with paths of trusted CA certificates, in the order of precedence."""
     names = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_DIR")
     return {name: os.environ[name] for name in names if os.environ.get(name)}
 
 
-def key_log() -> str | None:
-    """Return the file into which Python writes the keys of TLS connections, for debugging; None where there is none."""
+def tls_key_log() -> str | None:
+    """Return the file to which Python writes TLS session keys for debugging; None if there is none."""
     return os.environ.get("SSLKEYLOGFILE") or None
 
 
-def storage_address() -> str:
-    """Return the address of object storage: the one that its library takes from the environment, or else Amazon's."""
+def object_storage_url() -> str:
+    """Return the URL of the S3 endpoint that the storage library uses: from the environment, or else Amazon's."""
     names = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
     return next(filter(None, map(os.environ.get, names)), "https://s3.amazonaws.com")
 
 
-# The names that settings had, with those they have. `CANOPY_GRACE_PERIOD` still means what it did.
+# Present names of settings by former names, which still work: `CANOPY_GRACE_PERIOD` is `CANOPY_GRACE_PERIOD_SECONDS`.
 FORMER_SETTINGS = {
     "drain_delay": "drain_delay_seconds",
     "grace_period": "grace_period_seconds",
@@ -62,7 +62,7 @@ FORMER_SETTINGS = {
 
 
 def deprecated_settings() -> list[tuple[str, str]]:
-    """Return the variables in the environment whose setting has another name now, each with that name."""
+    """Return the former and the present variable of each setting that the environment has under its former name."""
     given = _variables()
     return [(_variable(old), _variable(new)) for old, new in FORMER_SETTINGS.items() if _variable(old) in given]
 
@@ -72,12 +72,12 @@ def _variable(setting: str) -> str:
 
 
 def _variables() -> dict[str, str]:
-    """Return Canopy's own variables by name. Upper and lower case are alike, as they are for all settings."""
+    """Return Canopy's own variables by name in upper case; case doesn't matter, as for all settings."""
     return {name.upper(): value for name, value in os.environ.items() if name.upper().startswith("CANOPY_")}
 
 
 class Settings(BaseSettings):
-    """Process settings, each from `CANOPY_<NAME>`. What the application does is in the values file instead."""
+    """Settings of the process, each from the variable `CANOPY_<NAME>`. The values file configures the application."""
 
     model_config = SettingsConfigDict(env_prefix="CANOPY_", extra="ignore")
 
@@ -203,7 +203,7 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _take_former_names(cls, given: Any) -> Any:
-        """Read what the environment has under former names. Refuse both names of a setting where they differ."""
+        """Read settings under their former names. Raises ValueError if both names of one have different values."""
         variables = _variables()
         for old, new in FORMER_SETTINGS.items():
             if (value := variables.get(_variable(old))) is None:
@@ -222,7 +222,7 @@ class Settings(BaseSettings):
 
     @property
     def mlflow_headers(self) -> dict[str, str]:
-        """Return the headers of every request to MLflow, by the names that MLflow's own client has for it."""
+        """Return the headers of every request to MLflow: token and workspace, as MLflow's own client sends them."""
         token, workspace = self.mlflow_token, self.mlflow_workspace
         return {
             **({"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}),
@@ -230,8 +230,8 @@ class Settings(BaseSettings):
         }
 
     @property
-    def others_reach_it(self) -> bool:
-        """Return whether other machines can connect to the port."""
+    def reachable_from_outside(self) -> bool:
+        """Return whether other machines can connect to the main port."""
         try:
             return not ip_address(self.host).is_loopback
         except ValueError:  # a name

@@ -6,7 +6,7 @@ A command imports the parts that it needs when it runs: `canopy --help` answers 
 import click
 
 from canopy import __version__
-from canopy.base import injected
+from canopy.base import instrumentation
 from canopy.cli.evals import evals
 from canopy.cli.experiments import ab
 from canopy.cli.feedback import erase, export, prune
@@ -24,7 +24,7 @@ def main() -> None:
 
     The process is set by CANOPY_* environment variables, what it does by the values file (CANOPY_CONFIG_PATH).
     """
-    injected.uninstrument_libraries()
+    instrumentation.uninstrument_libraries()
 
 
 for _command in (serve, check_values, migrate, export, prune, erase, ab, evals, judge, outbox):

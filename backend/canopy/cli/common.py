@@ -4,7 +4,7 @@ import asyncio
 import re
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from functools import wraps
 from typing import Any
 
@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from canopy.base.errors import CanopyError, ConfigError
-from canopy.base.settings import Settings, authorities, deprecated_settings, key_log, proxies
+from canopy.base.settings import Settings, certificate_authorities, deprecated_settings, proxies, tls_key_log
 from canopy.cli.stdio import discard_output
 from canopy.cli.terminal import os_sentence, say, say_error, say_traceback
 
@@ -61,29 +61,34 @@ def check_surroundings() -> None:
         from canopy.outgoing.proxies import check_proxies
 
         check_proxies()
-    if authorities() or key_log():
+    if certificate_authorities() or tls_key_log():
         from canopy.outgoing.certificates import trust
 
         trust()
 
 
 def read_settings(*, logged: bool = False) -> Settings:
-    """Return the process settings. Raises ConfigError with the names of those that are wrong.
+    """Return the process settings. Raises ConfigError, which names wrong ones as the environment does.
 
     A setting under a former name is told of on standard error, unless the command is `logged`: then the log tells.
     """
     try:
         settings = Settings()
     except ValidationError as error:
-        raise ConfigError(" ".join(map(_finding, error.errors()))) from error
+        former = {new: old for old, new in deprecated_settings()}
+        raise ConfigError(" ".join(_finding(item, former) for item in error.errors())) from error
     for old, new in [] if logged else deprecated_settings():
         say(deprecation(old, new), err=True)
     return settings
 
 
-def _finding(item: ErrorDetails) -> str:
+def _finding(item: ErrorDetails, former: Mapping[str, str]) -> str:
+    """Return an error as a sentence. `former` maps variables to the former names that the environment has."""
     message = f"{item['msg'].removeprefix('Value error, ')}."
-    return f"CANOPY_{str(item['loc'][0]).upper()}: {message}" if item["loc"] else message
+    if not item["loc"]:
+        return message
+    variable = f"CANOPY_{str(item['loc'][0]).upper()}"
+    return f"{former.get(variable, variable)}: {message}"
 
 
 def deprecation(old: str, new: str) -> str:

@@ -83,11 +83,11 @@ def report(experiment_id: str | None, feature: str | None, *, as_json: bool) -> 
 
 def _config(values: Path | None) -> "Config":
     """Read the values, which say where the prompts are. What the votes prove can be read without them, too."""
-    from canopy.config.loading import content_of, load_config
+    from canopy.config.loading import load_config, read_values_file
 
     if values is not None:
         with suppress(ConfigError):
-            return load_config(content_of(values))
+            return load_config(read_values_file(values))
     return load_config(b"")
 
 

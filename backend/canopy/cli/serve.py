@@ -97,15 +97,15 @@ def check_values(file: Path, against: Path | None, keys: tuple[str, ...]) -> Non
 
     Exit status 0 when it would, 1 when it wouldn't, with a sentence for each thing that is wrong.
     """
-    from canopy.config.files import check, differing
-    from canopy.config.loading import content_of
+    from canopy.config.checking import check, differing
+    from canopy.config.loading import read_values_file
 
-    content = content_of(file)
+    content = read_values_file(file)
     try:
         checked = check(content)
     except ConfigError as error:
         raise ConfigError(f"{file}: {error.sentence}") from error
-    if against and (others := differing(content, content_of(against), keys)):
+    if against and (others := differing(content, read_values_file(against), keys)):
         raise ConfigError(f"{file} and {against} differ in {' and '.join(others)}.")
     say(f"{file} is fine{f' (revision {checked.revision})' * bool(checked.revision)}. {_WHOSE[checked.kind]}")
     if checked.not_for_the_chart:

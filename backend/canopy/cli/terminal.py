@@ -20,7 +20,7 @@ from typing import Any, override
 
 import click
 
-from canopy.base.settings import addresses
+from canopy.base.settings import urls
 from canopy.cli.stdio import discard_output, flush_streams, replace_standard_streams
 from canopy.text import json_lines
 from canopy.text.addresses import keep_secret, without_credentials
@@ -117,8 +117,8 @@ class Commands(click.Group):
         sys.excepthook = say_traceback
         logging.lastResort = _Libraries(logging.WARNING)  # for libraries' warnings while no log is configured
         logging.captureWarnings(True)
-        for address in addresses():
-            keep_secret(address)
+        for url in urls():
+            keep_secret(url)
         try:
             try:
                 sys.exit(super().main(*args, **{**kwargs, "standalone_mode": False}))

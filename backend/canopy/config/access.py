@@ -1,4 +1,4 @@
-"""The values that say who may do what, and how often."""
+"""The sections `auth` and `rate_limits`: who may do what, and how often."""
 
 import re
 from ipaddress import IPv6Network, ip_address, ip_network
@@ -12,7 +12,7 @@ _IPV4_IN_IPV6 = IPv6Network("::ffff:0:0/96")
 
 
 def _network(text: str) -> str:
-    """Refuse what is no network, in the chart's words (`canopy.checkTrustedProxies`)."""
+    """Return the text; raise ValueError unless it is a network. `canopy.checkTrustedProxies` in the chart agrees."""
     mapped = "is IPv4 written as IPv6; write it as IPv4, which counts for both"
     if ":" in text and "." in text:
         raise ValueError(mapped)
@@ -33,7 +33,7 @@ def _network(text: str) -> str:
 Network = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F.:]+(/[0-9]{1,3})?$"), AfterValidator(_network)]
 Person = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
-# Headers that mean something else, or that clients and the proxies before them set for reasons of their own.
+# Headers with a meaning of their own in HTTP, or that clients and other proxies set.
 RESERVED_HEADERS = (
     r"(?i)^((accept|access-control|cache|content|if|proxy|sec)-.+|x-forwarded-(for|host|port|prefix|proto|scheme|server)"
     r"|accept|authorization|baggage|connection|cookie|date|expect|forwarded|from|host|idempotency-key|keep-alive"
@@ -58,7 +58,7 @@ Rate = Annotated[str, StringConstraints(pattern=r"^([1-9][0-9]{0,6}/(second|minu
 
 
 class AuthValues(Section):
-    """Who may do what."""
+    """The section `auth`."""
 
     mode: Literal["open", "token", "proxy"] = Field(
         "open",
@@ -90,7 +90,7 @@ class AuthValues(Section):
 
 
 class RateLimitValues(Section):
-    """How often each client may ask, and how much it may have stored."""
+    """The section `rate_limits`: requests per client, and bytes and votes stored per day."""
 
     summarize: Rate = Field(
         "60/minute",
@@ -113,10 +113,11 @@ class RateLimitValues(Section):
 
 
 def refuse_silent_opening(before: AuthValues | None, after: AuthValues, *, identities_expected: bool) -> None:
-    """Raise ValueError where nobody would be asked who they are, and the file doesn't say so itself.
+    """Raise ValueError if everybody would have access although the file doesn't say `auth.mode: open`.
 
-    `before` are the values in force, None at the start; `identities_expected` tells that the process has a file of
-    tokens or of the proxy's secret. A file that lost its section `auth` reads like one that never had it.
+    A file that lost its section `auth` by accident reads like one that never had it. So the mode must be explicit if
+    the values in force (`before`; None at the start) have another one, or if the process was given a file of tokens or
+    of the proxy's secret (`identities_expected`).
     """
     if after.mode != "open" or "mode" in after.model_fields_set:
         return

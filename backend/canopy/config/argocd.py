@@ -1,16 +1,16 @@
-"""Argo CD's own resources, which people take for values: what values are in one, and where others are."""
+"""Argo CD's resources, which people mistake for values files: finds the values in one, or says where they are."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from canopy.base.errors import ConfigError
-from canopy.config.loading import parsed
+from canopy.config.loading import parse_values
 
 
 def values_in(resource: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The values of the chart that a resource holds; None for a file that is none of Argo CD's.
+    """Return the chart's values that a resource contains; None if it isn't Argo CD's.
 
-    Raises ConfigError with where the values are, if they are elsewhere.
+    Raises ConfigError if the values are elsewhere; the sentence says where.
     """
     if not str(resource.get("apiVersion", "")).startswith("argoproj.io/"):
         return None
@@ -21,7 +21,7 @@ def values_in(resource: Mapping[str, Any]) -> dict[str, Any] | None:
         if isinstance(held := chart.get("valuesObject"), dict):
             return held
         if isinstance(text := chart.get("values"), str):
-            return parsed(text.encode())
+            return parse_values(text.encode())
     generated = [_mapping(one.get("git")).get("files") for one in _mappings(spec.get("generators"))]
     files = [str(one.get("path")) for some in generated for one in _mappings(some)]
     files = files or [str(file) for chart in charts for file in chart.get("valueFiles") or []]

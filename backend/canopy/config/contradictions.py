@@ -1,7 +1,8 @@
-"""Values that contradict each other: which, and the sentence that says the way out.
+"""Values that contradict each other, each with the sentence that says how to resolve it.
 
-The server, the chart (`templates/_checks.tpl`) and `canopy check-values` refuse the same in the same words: a test
-takes generated values through all three. What merely can't work isn't here: it is a flag that is off (`decisions`).
+The server, the chart (`templates/_checks.tpl`) and `canopy check-values` refuse the same values with the same
+sentences; a test runs generated values through all three. A capability that merely lacks something is not refused: its
+flag is off (`canopy.config.flags`).
 """
 
 from collections import Counter
@@ -12,36 +13,40 @@ from canopy.base.errors import ConfigError
 from canopy.config.access import AuthValues
 from canopy.config.values import SATISFACTION, Values
 
-type Named = list[tuple[object, ...]]
-"""What each sentence names, for each time that values have a contradiction."""
+type SentenceArguments = list[tuple[object, ...]]
+"""The arguments of a sentence's placeholders, one tuple for each occurrence of the contradiction."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contradiction[V: Values]:
-    """`found` tells whether values have it or, where they may have it several times, what each sentence names."""
+    """A check with its sentence.
+
+    `found` returns whether the values have the contradiction or, if they can have it several times, the arguments of
+    the sentence's placeholders for each occurrence.
+    """
 
     found: Callable[[V], bool | Iterable[tuple[object, ...]]]
     sentence: str
 
     def sentences(self, values: V) -> list[str]:
-        """What is wrong with these values; empty where they are right."""
+        """Return one sentence for each occurrence in these values."""
         found = self.found(values)
         if isinstance(found, bool):
             return [self.sentence] * found
-        return [self.sentence.format(*named) for named in found]
+        return [self.sentence.format(*arguments) for arguments in found]
 
 
 def refuse[V: Values](values: V, *tables: Iterable[Contradiction[V]]) -> None:
-    """Raise ConfigError with the sentence of each contradiction."""
+    """Raise ConfigError, with all their sentences, if the values have any of these contradictions."""
     if sentences := [text for table in tables for one in table for text in one.sentences(values)]:
         raise ConfigError(" ".join(sentences))
 
 
-def _judges_named_like_votes(values: Values) -> Named:
+def _judges_named_like_votes(values: Values) -> SentenceArguments:
     return [(judge.name,) for judge in values.judges if judge.name in values.feedback.names]
 
 
-def _named_twice(values: Values) -> Named:
+def _named_twice(values: Values) -> SentenceArguments:
     lists = {
         "feedback.labels": [label.name for label in values.feedback.labels],
         "judges": [judge.name for judge in values.judges],
@@ -49,7 +54,7 @@ def _named_twice(values: Values) -> Named:
     return [(where, name) for where, names in lists.items() for name, times in Counter(names).items() if times > 1]
 
 
-def _registered_prompts_without_mlflow(values: Values) -> Named:
+def _registered_prompts_without_mlflow(values: Values) -> SentenceArguments:
     blocks = {"summarize": values.summarize} | {f"features.{name}": it for name, it in sorted(values.features.items())}
     return [(section,) for section, block in blocks.items() if block.mlflow_prompt and not values.mlflow.enabled]
 
@@ -64,7 +69,7 @@ def _behind_proxy(found: Callable[[AuthValues], bool]) -> Callable[[Values], boo
     return lambda values: values.auth.mode == "proxy" and found(values.auth)
 
 
-OF_THE_SERVER: tuple[Contradiction[Values], ...] = (
+SERVER_CONTRADICTIONS: tuple[Contradiction[Values], ...] = (
     Contradiction(
         lambda values: values.mlflow.enabled and values.mlflow.url is None,
         "mlflow.enabled is true, but mlflow.url is not set. Set it to MLflow's address, or mlflow.enabled to false.",

@@ -1,24 +1,23 @@
-"""The features that the values make: each a use of the model with its own prompt, address, flag and page."""
+"""Features: uses of the model, each with a prompt, a path, a flag and a page of its own, built from the values."""
 
 from dataclasses import dataclass, replace
 from typing import Final
 
 from canopy.base.ratings import in_words
-from canopy.config.summaries import CHAT_SUFFIX, FeatureValues, Variant
+from canopy.config.feature_values import CHAT_SUFFIX, FeatureValues, Variant
 from canopy.config.values import Values
 
 BUILT_IN: Final = "summarize"
-"""The feature that every Canopy has, and that clients mean who name none."""
+"""The feature that is always there, and the default where a client names none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """A use of the model, as the values in force describe it. It isn't kept when they change.
+    """Describes one mode of a feature under one set of values: single questions, or a conversation (`chat`).
 
-    `name` stands in records, logs and metrics. A feature has two modes, one question and a conversation (`chat`), with
-    names of their own under one `flag`: clients may name either in a vote on its responses. `section` is where the
-    values file has it (`summarize`, `features.translate`), `endpoint` where clients ask. `exported` responses can
-    become evaluation cases.
+    `name` is the mode's name in records, logs and metrics (`translate`, `translate_chat`); `flag` is the same for both
+    modes. Clients may send either name in a vote. `section` is the feature's path in the values file (`summarize`,
+    `features.translate`), `endpoint` the path of its route. Responses can become evaluation cases if `exported`.
     """
 
     name: str
@@ -37,20 +36,20 @@ class Feature:
 
     @property
     def chat(self) -> "Feature":
-        """The same as a conversation, which means nothing without what was said: it makes no evaluation case."""
+        """Return the conversation mode. It isn't exported: a turn has no meaning without the ones before it."""
         return replace(self, name=self.flag + CHAT_SUFFIX, endpoint=f"{self.endpoint}/chat", exported=False)
 
-    def text(self, variant: Variant) -> str:
-        """The text of one of its prompts."""
+    def prompt_text(self, variant: Variant) -> str:
+        """Return the system prompt of a variant; empty if the feature has no Prompt B."""
         return self.prompt if variant == "prompt" else self.prompt_b
 
 
 def features_of(values: Values, section: str = BUILT_IN) -> dict[str, Feature]:
-    """Every mode of every feature by its name, the built-in one first, then by name; those that are off, too.
+    """Return both modes of every feature by name, enabled or not: the built-in feature first, then by name.
 
-    `section` is the name under which the file has the built-in feature.
+    `section` is the key of the built-in feature in the file: `summarize`, or `summarization`, its other name.
     """
-    asked = values.asked
+    parameters = values.summary_parameters
     built_in = Feature(
         name=BUILT_IN,
         flag=BUILT_IN,
@@ -60,30 +59,30 @@ def features_of(values: Values, section: str = BUILT_IN) -> dict[str, Feature]:
         exported=True,
         enabled=values.summarize.enabled,
         model=values.summarize.model,
-        prompt=asked.prompt,
-        prompt_b=asked.prompt_b,
-        temperature=asked.temperature,
-        max_tokens=asked.max_tokens,
+        prompt=parameters.prompt,
+        prompt_b=parameters.prompt_b,
+        temperature=parameters.temperature,
+        max_tokens=parameters.max_tokens,
         hide_thoughts=values.summarize.hide_thoughts,
     )
-    found = [built_in, *(_of_block(name, block, built_in) for name, block in sorted(values.features.items()))]
-    return {mode.name: mode for feature in found for mode in (feature, feature.chat)}
+    features = [built_in, *(_of_block(name, block, built_in) for name, block in sorted(values.features.items()))]
+    return {mode.name: mode for feature in features for mode in (feature, feature.chat)}
 
 
 def is_conversation(name: str) -> bool:
-    """Whether this is a feature's name as a conversation; also of one that is gone."""
+    """Return whether this names a feature's conversation mode. The feature need not exist any more."""
     return name.endswith(CHAT_SUFFIX)
 
 
 def modes_of(name: str) -> frozenset[str]:
-    """The names of all modes of the feature that has one of this name; also of one that is gone."""
+    """Return the names of both modes of a feature, given either. The feature need not exist any more."""
     flag = name.removesuffix(CHAT_SUFFIX)
     return frozenset({flag, flag + CHAT_SUFFIX})
 
 
 def _of_block(name: str, block: FeatureValues, built_in: Feature) -> Feature:
-    """The feature of a block, with the built-in one's parameters where the block leaves them open."""
-    said = block.model_dump(
+    """Return the feature that a block defines. Parameters that the block leaves unset are the built-in feature's."""
+    own = block.model_dump(
         include={"model", "prompt", "prompt_b", "temperature", "max_tokens", "hide_thoughts"}, exclude_none=True
     )
     return replace(
@@ -94,5 +93,5 @@ def _of_block(name: str, block: FeatureValues, built_in: Feature) -> Feature:
         section=f"features.{name}",
         endpoint=f"/{name}",
         enabled=block.enabled,
-        **{"prompt_b": "", **said},
+        **{"prompt_b": "", **own},
     )

@@ -1,36 +1,36 @@
-"""From values to flags: what is on, and why."""
+"""Flags: which capabilities the values turn on, each with the reason."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from canopy.config.features import Feature, features_of
-from canopy.config.others import OTHER_COMPONENTS
+from canopy.config.ignored_values import OTHER_COMPONENTS
 from canopy.config.values import Values
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureFlag:
-    """A capability: whether it works here, and the reason in a sentence."""
+    """Tells whether a capability is on, and why, in a sentence."""
 
     name: str
     on: bool
     reason: str
 
 
-def decide(values: Values) -> dict[str, FeatureFlag]:
-    """Every flag by name. A flag that is enabled but can't work is off, and its reason says what is missing."""
+def decide_flags(values: Values) -> dict[str, FeatureFlag]:
+    """Return every flag by name. One that is enabled but can't work is off; its reason says what is missing."""
     features = [feature for feature in features_of(values).values() if feature.name == feature.flag]
     flags = [
         *(_plain(feature.name, feature.section, feature.enabled) for feature in features),
         _plain("feedback", "feedback", values.feedback.enabled),
         _ab_testing(values, features),
-        *_of_others(values),
+        *_ignored(values),
     ]
     return {flag.name: flag for flag in flags}
 
 
-def comparisons_of(feature: Feature, values: Values) -> FeatureFlag:
-    """Whether people can compare this feature's two prompts, and the reason in a sentence."""
+def comparison_flag(feature: Feature, values: Values) -> FeatureFlag:
+    """Return the flag `ab_testing` for one feature: whether its two prompts can be compared."""
     if not values.ab_testing.enabled:
         return _plain("ab_testing", "ab_testing", False)
     needed = {feature.section: feature.enabled, "feedback": values.feedback.enabled}
@@ -48,15 +48,18 @@ def comparisons_of(feature: Feature, values: Values) -> FeatureFlag:
 
 
 def _ab_testing(values: Values, features: Sequence[Feature]) -> FeatureFlag:
-    """The flag of all features: on where one of them can compare, else what the first one that is on lacks."""
-    found = {feature.name: comparisons_of(feature, values) for feature in features}
-    if working := next((flag for flag in found.values() if flag.on), None):
+    """Return the flag `ab_testing` for all features: on if any of them can compare its prompts.
+
+    If none can, the reason is that of the first enabled feature.
+    """
+    flags = {feature.name: comparison_flag(feature, values) for feature in features}
+    if working := next((flag for flag in flags.values() if flag.on), None):
         return working
-    return next((found[feature.name] for feature in features if feature.enabled), found[features[0].name])
+    return next((flags[feature.name] for feature in features if feature.enabled), flags[features[0].name])
 
 
-def _of_others(values: Values) -> list[FeatureFlag]:
-    """What the file has for other components: whoever reads the flags sees that nothing here follows it."""
+def _ignored(values: Values) -> list[FeatureFlag]:
+    """Return flags that are off for the keys of other components, so that readers see that Canopy ignores them."""
     given = [(field.alias or name, getattr(values, name)) for name, field in Values.model_fields.items()]
     reasons = {
         name: f"`{name}` is for another component, and nothing in Canopy follows it." for name in OTHER_COMPONENTS

@@ -1,11 +1,11 @@
-"""Keys of the values that have another name now: the former one still works, and who reads the values is told."""
+"""Keys of the values that were renamed: former names keep working and are reported as deprecated."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from canopy.base.errors import ConfigError
 
-type Renamed = tuple[str, str]  # the paths of a key: the former one, and its own
+type Renamed = tuple[str, str]  # a key's former path and its present one, such as `ab_testing.prior`
 
 FORMER_VALUES = {
     "ab_testing": {"prior": "prior_strength", "delta": "equivalence_margin", "n_max": "max_decisive_votes"},
@@ -17,10 +17,11 @@ def under_own_names(
     former: Mapping[str, Mapping[str, str]],
     defaults: Mapping[str, Mapping[str, Any]],
 ) -> tuple[dict[str, Any], tuple[Renamed, ...]]:
-    """Return a document with the keys' own names in place of former ones, and the names that it had.
+    """Return the document with former names replaced by present ones, and the replacements made.
 
-    `former` has the names by section. Both names with different values are refused with ConfigError, unless the key's
-    own name has its default: Helm puts defaults into every file, so that nobody can tell whether somebody wrote it.
+    `former` maps former to present names, and `defaults` present names to defaults, both by section. Raises ConfigError
+    if both names have different values, unless the present name has its default: Helm writes defaults into every file,
+    so a default doesn't mean that somebody set it.
     """
     own, found = dict(document), []
     for section, names in former.items():

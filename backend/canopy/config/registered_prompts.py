@@ -1,19 +1,19 @@
-"""Prompts that live in MLflow's registry: which ones the values name, and the values with their texts in place."""
+"""Prompts in MLflow's registry: finds the references in the values, and puts the texts in their place."""
 
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from canopy.config.feature_values import PromptedValues, Variant
 from canopy.config.features import BUILT_IN
-from canopy.config.summaries import PromptedValues, Variant
 from canopy.config.values import Values
 
-# A feature, by the name of its block in the values, and one of its prompts.
+# A feature's name and one of its variants.
 type FeatureVariant = tuple[str, Variant]
 
 
 class PromptSource(NamedTuple):
-    """Names a prompt in the registry: one version of it, or else whatever version has the alias."""
+    """A reference to a prompt in the registry, by version or by alias; the other of the two is None."""
 
     name: str
     version: int | None
@@ -21,17 +21,17 @@ class PromptSource(NamedTuple):
 
     @property
     def reference(self) -> str:
-        """Return the name in MLflow's own form: `summary/3` or `summary@champion`."""
+        """Return the reference as MLflow writes it: `summary/3` or `summary@champion`."""
         return f"{self.name}/{self.version}" if self.version is not None else f"{self.name}@{self.alias}"
 
     @property
     def newest(self) -> bool:
-        """Return whether this names the newest version, by the one alias that nobody sets in MLflow."""
+        """Return whether the alias is `latest`, which nobody sets: MLflow itself resolves it to the newest version."""
         return self.alias is not None and self.alias.lower() == "latest"
 
 
 class RegisteredPrompt(NamedTuple):
-    """Holds one version of a prompt in the registry, with its text."""
+    """One version of a prompt in the registry, with its text."""
 
     name: str
     version: int
@@ -39,12 +39,12 @@ class RegisteredPrompt(NamedTuple):
 
     @property
     def reference(self) -> str:
-        """Return the name in MLflow's own form: `summary/3`."""
+        """Return the reference as MLflow writes it: `summary/3`."""
         return f"{self.name}/{self.version}"
 
 
 def sources(values: Values) -> dict[FeatureVariant, PromptSource]:
-    """Return where each feature's prompts come from; empty where the values hold all texts themselves."""
+    """Return the reference of each variant whose prompt is in the registry."""
     found: dict[FeatureVariant, PromptSource] = {}
     for feature, block in _blocks(values).items():
         if name := block.mlflow_prompt:
@@ -54,20 +54,23 @@ def sources(values: Values) -> dict[FeatureVariant, PromptSource]:
 
 
 def optional_sources(values: Values) -> set[PromptSource]:
-    """Return the sources that the registry needn't have: challengers alone, whose version the values don't name."""
+    """Return the references that may be missing in the registry without an error.
+
+    They are those of variant B without an explicit version, unless another variant uses the same reference.
+    """
     blocks = _blocks(values)
-    named: dict[bool, set[PromptSource]] = {True: set(), False: set()}
+    found: dict[bool, set[PromptSource]] = {True: set(), False: set()}
     for (feature, variant), source in sources(values).items():
-        named[variant == "prompt_b" and blocks[feature].mlflow_prompt_b_version is None].add(source)
-    return named[True] - named[False]
+        found[variant == "prompt_b" and blocks[feature].mlflow_prompt_b_version is None].add(source)
+    return found[True] - found[False]
 
 
 def with_texts(
     values: Values, known: Mapping[PromptSource, RegisteredPrompt]
 ) -> tuple[Values, dict[FeatureVariant, RegisteredPrompt]]:
-    """Return the values with the texts of the prompts that are known, and which versions those are.
+    """Return the values with the texts of known prompts, and the version that each variant has.
 
-    A variant whose prompt isn't known keeps the text that the values give it.
+    A variant whose prompt isn't known keeps its text.
     """
     found = {place: known[source] for place, source in sources(values).items() if source in known}
     texts: defaultdict[str, dict[str, str]] = defaultdict(dict)
@@ -85,14 +88,14 @@ def with_texts(
 
 
 def _blocks(values: Values) -> dict[str, PromptedValues]:
-    """Return the blocks of the values that may name prompts of the registry, by feature."""
+    """Return every feature's section by the feature's name."""
     return {BUILT_IN: values.summarize, **values.features}
 
 
-def _source(name: str, version: int | str | None, otherwise: str) -> PromptSource:
-    """Return what a version names: a number or an alias; without one it is that of the alias `otherwise`."""
+def _source(name: str, version: int | str | None, alias: str) -> PromptSource:
+    """Return the reference to `version`, a number or an alias; without one, to `alias`."""
     if isinstance(version, str) and version.isdecimal():
         version = int(version)
     if isinstance(version, int):
         return PromptSource(name, version, None)
-    return PromptSource(name, None, version or otherwise)
+    return PromptSource(name, None, version or alias)

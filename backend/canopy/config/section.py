@@ -1,4 +1,4 @@
-"""What every section of the values shares."""
+"""Base classes of all sections of the values."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,29 +6,29 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator, model_validator
 
 
-def storable(text: str) -> str:
-    """Refuse what no store can hold."""
+def without_nul(text: str) -> str:
+    """Return the text; raise ValueError if it has a NUL character, which no store can hold."""
     if "\0" in text:
         raise ValueError("has a NUL character, which no store can hold")
     return text
 
 
-class Plain(BaseModel):
-    """Values as Helm reads them, too: `1e3` and `100.0` are whole numbers, and no text has a NUL."""
+class HelmModel(BaseModel):
+    """Accepts values as Helm reads them: `1e3` and `100.0` are integers. Refuses NUL characters in texts."""
 
     @field_validator("*", mode="before")
     @classmethod
     def _plain(cls, value: Any, info: ValidationInfo) -> Any:
         if cls.model_fields[str(info.field_name)].annotation is Any:
-            return value  # somebody else's
+            return value  # a key that Canopy ignores
         for text in value if isinstance(value, list) else (value,):
             if isinstance(text, str):
-                storable(text)
-        return whole(value)
+                without_nul(text)
+        return with_whole_numbers(value)
 
 
-class Section(Plain):
-    """Exact types and no unknown keys, so that a misspelled one isn't lost in silence. Null is as if it were absent."""
+class Section(HelmModel):
+    """A section with exact types. Unknown keys are errors, so that no misspelled key is ignored; null means absent."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -41,10 +41,10 @@ class Section(Plain):
         return {key: value for key, value in given.items() if value is not None or key not in known}
 
 
-def whole(value: Any) -> Any:
-    """A number without a fraction as an integer, also those inside; anything else as it is."""
+def with_whole_numbers(value: Any) -> Any:
+    """Return the value with every float without a fraction as an integer, also within lists and mappings."""
     if isinstance(value, list):
-        return [whole(one) for one in value]
+        return [with_whole_numbers(one) for one in value]
     if isinstance(value, dict):
-        return {key: whole(one) for key, one in value.items()}
+        return {key: with_whole_numbers(one) for key, one in value.items()}
     return int(value) if isinstance(value, float) and value.is_integer() else value

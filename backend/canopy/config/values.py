@@ -4,32 +4,32 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from canopy.base.ratings import KINDS, SENTIMENTS, TAKEN, Sentiment
+from canopy.base.ratings import KINDS, RESERVED_LABELS, SENTIMENTS, Sentiment
 from canopy.config.access import AuthValues, RateLimitValues
-from canopy.config.others import OthersValues
-from canopy.config.section import Section
-from canopy.config.servers import ServerUrl
-from canopy.config.summaries import (
-    ADDRESSES,
-    MODES,
+from canopy.config.feature_values import (
+    EMBEDDED_MODEL_DEFAULTS,
+    MODEL_SERVER_DEFAULTS,
     MOST_FEATURES,
-    OF_A_SERVER,
-    OF_THE_EMBEDDED_MODEL,
-    Asked,
+    RESERVED_PATHS,
+    RESERVED_SUBPATHS,
     FeatureValues,
+    ModelParameters,
     SummarizationValues,
     SummarizeValues,
     SystemPrompt,
     check_feature_name,
-    says_something,
+    differs_from_defaults,
 )
+from canopy.config.ignored_values import IgnoredValues
+from canopy.config.section import Section
+from canopy.config.server_urls import ServerUrl
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
 Assessment = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 
-# What a vote assesses unless it says otherwise, and the one name whose votes are satisfaction.
+# The default `name` of votes, and the only one whose votes count as satisfaction.
 SATISFACTION = "user_satisfaction"
-# The names that Canopy gives to people's verdicts itself, in its store and in MLflow: nothing else may have them.
+# Names that Canopy itself uses for people's ratings, in its store and in MLflow; votes and judges can't have them.
 OWN_ASSESSMENTS = {"ab_preference", *(kind.assessment for kind in KINDS.values() if kind.assessment)}
 
 
@@ -39,7 +39,7 @@ def _refuse_repeated(names: list[str], where: str) -> None:
 
 
 class Label(Section):
-    """A rating of one's own beside thumbs and scores."""
+    """Defines a label that clients may send as a rating, beside thumbs and scores."""
 
     name: Name = Field(description="What clients send as `rating`.")
     sentiment: Literal["positive", "neutral", "negative"] = Field(
@@ -48,7 +48,7 @@ class Label(Section):
 
 
 class FeedbackValues(Section):
-    """Votes on responses."""
+    """The section `feedback`: votes on responses."""
 
     enabled: bool = Field(True, description="Serve /feedback and its dashboard.")
     reasons: list[Name] = Field(
@@ -71,7 +71,7 @@ class FeedbackValues(Section):
 
     @property
     def label_sentiments(self) -> dict[str, Sentiment]:
-        """How each label of one's own counts."""
+        """Return the sentiment of each configured label: 1, 0 or -1."""
         return {label.name: SENTIMENTS[label.sentiment] for label in self.labels}
 
     @model_validator(mode="after")
@@ -85,14 +85,14 @@ class FeedbackValues(Section):
     @model_validator(mode="after")
     def _distinct_labels(self) -> Self:
         for name in (label.name for label in self.labels):
-            if name in TAKEN or name.isdigit():
+            if name in RESERVED_LABELS or name.isdigit():
                 raise ValueError(f"labels: `{name}` means something else already")
         _refuse_repeated(self.reasons, "reasons")
         return self
 
 
 class AbTestingValues(Section):
-    """Comparisons of two prompts."""
+    """The section `ab_testing`: comparisons of two prompts, and the rule that decides between them."""
 
     enabled: bool = Field(False, description="Run both prompts and ask which response is better.")
     percentage: float = Field(
@@ -121,7 +121,7 @@ class AbTestingValues(Section):
 
 
 class MlflowValues(Section):
-    """MLflow, which gets traces and feedback and may hold the prompts."""
+    """The section `mlflow`: the server that gets traces and feedback and may hold the prompts."""
 
     enabled: bool = Field(False, description="Send traces, with their texts, and feedback to MLflow.")
     url: ServerUrl | None = Field(
@@ -133,7 +133,7 @@ class MlflowValues(Section):
 
 
 class JudgeLabelValues(Section):
-    """One of the answers that a judge may give."""
+    """Defines one of the labels that a judge may give."""
 
     name: Name = Field(description="What the judge answers.")
     sentiment: Literal["positive", "neutral", "negative"] = Field(
@@ -142,7 +142,7 @@ class JudgeLabelValues(Section):
 
 
 class JudgeValues(Section):
-    """A model that labels recorded responses."""
+    """Defines a judge: a model that labels recorded responses."""
 
     name: Name = Field(description="The name of its labels, in Canopy and in MLflow.")
     instructions: SystemPrompt = Field(min_length=1, description="What to look at, and when to give which label.")
@@ -197,22 +197,22 @@ _JUDGES = [
 
 
 class JudgingValues(Section):
-    """How judges work."""
+    """The section `judging`: when judges work, and how many questions they ask at once."""
 
     online: bool = Field(False, description="Judge a share of new responses in the background, while serving.")
     concurrency: int = Field(2, ge=1, le=64, description="Questions to judges' models at once.")
 
 
 class MetricsValues(Section):
-    """Who may scrape."""
+    """The section `metrics`: who may scrape them."""
 
     public: bool = Field(
         False, description="Serve `/metrics` on the main port to everybody, also where others reach that port."
     )
 
 
-class Values(OthersValues):
-    """Everything the values file may hold; a key that isn't here is an error."""
+class Values(IgnoredValues):
+    """Defines every key that the server's values file may have; any other key is an error."""
 
     LLAMA_STACK_URL: ServerUrl | None = Field(
         None, strict=False, description="The model server: OGX, Llama Stack or another. Unset: the embedded model."
@@ -252,14 +252,15 @@ class Values(OthersValues):
         return features
 
     @property
-    def asked(self) -> Asked:
-        """What a model is asked for a summary; what the values leave open depends on the model server."""
-        return self.summarize.asked(OF_A_SERVER if self.LLAMA_STACK_URL else OF_THE_EMBEDDED_MODEL)
+    def summary_parameters(self) -> ModelParameters:
+        """Return the parameters of summaries; the defaults of unset ones depend on the model server."""
+        defaults = MODEL_SERVER_DEFAULTS if self.LLAMA_STACK_URL else EMBEDDED_MODEL_DEFAULTS
+        return self.summarize.parameters(defaults)
 
     @model_validator(mode="before")
     @classmethod
     def _one_name_each(cls, values: Any) -> Any:
-        """Refuse two names of one thing, and take the model server's address by any of its names."""
+        """Accept all names of the model server's address and of `summarize`; refuse two names with different values."""
         if not isinstance(values, dict):
             return values
         section = values.get("summarization")
@@ -269,13 +270,13 @@ class Values(OthersValues):
         for name, url in given[1:]:
             if url != given[0][1]:
                 raise ValueError(f"{given[0][0]} and {name} are two names of one address. Keep one of them")
-        if section and says_something(values.get("summarize")):
+        if section and differs_from_defaults(values.get("summarize")):
             raise ValueError("summarize and summarization are two names of one section. Keep one of them")
         return {**values, "LLAMA_STACK_URL": given[0][1]} if given else values
 
     @model_validator(mode="after")
     def _under_own_name(self) -> Self:
-        """Take the section on summaries by either of its names."""
+        """Move the section `summarization`, if given, to `summarize`."""
         if self.summarization is None:
             return self
         own: dict[str, Any] = {"summarization": None}
@@ -285,5 +286,5 @@ class Values(OthersValues):
 
 
 def taken_feature_names() -> set[str]:
-    """Names that a feature can't have: those of the values' keys, which flags have too, and of Canopy's addresses."""
-    return {field.alias or name for name, field in Values.model_fields.items()} | ADDRESSES | MODES
+    """Return the names that a feature can't have: the values' own keys, which also name flags, and path segments."""
+    return {field.alias or name for name, field in Values.model_fields.items()} | RESERVED_PATHS | RESERVED_SUBPATHS

@@ -1,7 +1,7 @@
 """From a preference that a client sends to a committed, logged and counted ballot."""
 
 from canopy.config.source import ConfigSource
-from canopy.feedback.recorder import Evaluation, Recorder
+from canopy.feedback.recorder import EvaluationResult, Recorder
 from canopy.feedback.votes import check_reasons
 from canopy.store.experiments.comparisons import ComparisonStore
 from canopy.store.experiments.experiment import SIDES, Ballot, BallotReceipt, Side
@@ -26,11 +26,11 @@ class BallotRecorder(Recorder):
         return await self._commit(writing, AbPreferenceSubmitted, trace_id, _evaluations)
 
 
-def _evaluations(receipt: BallotReceipt) -> list[Evaluation]:
+def _evaluations(receipt: BallotReceipt) -> list[EvaluationResult]:
     return [_evaluation(side, receipt) for side in SIDES]
 
 
-def _evaluation(side: Side, receipt: BallotReceipt) -> Evaluation:
+def _evaluation(side: Side, receipt: BallotReceipt) -> EvaluationResult:
     position = SIDES.index(side)
     chosen = ("preferred", 1) if receipt.preference == side else ("rejected", -1)
     label, score = _VERDICTS.get(receipt.preference, chosen)

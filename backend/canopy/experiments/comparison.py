@@ -11,13 +11,13 @@ from opentelemetry.trace import get_current_span
 
 from canopy.base.errors import StoreError
 from canopy.base.ids import new_id
-from canopy.config.flags import comparisons_of
+from canopy.config.feature_values import Variant
+from canopy.config.flags import comparison_flag
 from canopy.config.loading import Config
 from canopy.config.source import ConfigSource
-from canopy.config.summaries import Variant
 from canopy.experiments.assignment import compares, experiment_id, prompt_b_side
 from canopy.generation.pipeline import GenerationRequest, Pipeline
-from canopy.generation.prompts import prompt
+from canopy.generation.prompts import prompt_of
 from canopy.inference.protocol import Deltas
 from canopy.stats.sequential import DecisionRule
 from canopy.store.experiments.comparisons import ComparisonStore
@@ -110,11 +110,11 @@ class ComparisonRunner:
 
         A session that isn't is assigned to the prompt.
         """
-        if not comparisons_of(config.features[question.feature], config.values).on:
+        if not comparison_flag(config.features[question.feature], config.values).on:
             return False
         chosen = compares(question.session_id or question.user_id, config.values.ab_testing.percentage)
         if not chosen:
-            self._telemetry.traces.assigned(get_current_span(), question.variant, config.revision, None, {})
+            self._telemetry.traces.record_assignment(get_current_span(), question.variant, config.revision, None, {})
         return chosen
 
     async def compare(self, question: GenerationRequest, config: Config) -> AsyncGenerator[Item]:
@@ -135,7 +135,7 @@ class ComparisonRunner:
         comparison_id, b_side = new_id("cmp"), prompt_b_side()
         queue: asyncio.Queue[SideChunk | SideFinished | SideFailed] = asyncio.Queue(_AHEAD)
         ends = _Ends(self._telemetry)
-        shared = replace(question, config=config, comparison_id=comparison_id, finished=ends.add, placed=True)
+        shared = replace(question, config=config, comparison_id=comparison_id, on_finished=ends.add, holds_places=True)
         # The sides start in the order of the columns, whatever stands in them, so that no order tells which is which.
         tasks = [
             asyncio.create_task(self._side(side, replace(shared, variant=_variant(side, b_side)), queue))
@@ -221,7 +221,7 @@ def _variant(side: Side, b_side: Side) -> Variant:
 def _experiment(config: Config, name: str, generation: Generation, created_at: int) -> Experiment:
     feature = config.features[name]
     ab = config.values.ab_testing
-    a, b = prompt(feature.prompt), prompt(feature.prompt_b)
+    a, b = prompt_of(feature.prompt), prompt_of(feature.prompt_b)
     return Experiment(
         id=experiment_id(a.id, b.id, generation.model, feature.temperature, feature.max_tokens, name),
         created_at=created_at,

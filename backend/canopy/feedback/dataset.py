@@ -1,4 +1,4 @@
-"""Bad answers as evaluation tests, in the lab's YAML."""
+"""Exports negative feedback as an evaluation suite, in the YAML format of the lab."""
 
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import replace
@@ -15,7 +15,7 @@ FILE_NAME = "feedback-eval-dataset.yaml"
 
 
 def head(feature: Feature) -> bytes:
-    """Return everything that stands above the tests."""
+    """Return the suite's YAML up to its list `tests`, encoded in UTF-8."""
     about = feature.title[:1].lower() + feature.title[1:]
     document = {
         "name": "feedback_eval_tests",
@@ -35,9 +35,9 @@ def head(feature: Feature) -> bytes:
 
 
 def exported_feature(name: str | None, features: Mapping[str, Feature]) -> Feature:
-    """Return the feature whose responses become tests; without a name, the built-in one.
+    """Return the feature with this name, or the built-in one without a name.
 
-    Raises InputError for one whose responses don't, and for one that is gone: nothing answers at its address.
+    Raises InputError if its responses can't become tests, or if it doesn't exist any more: no endpoint could be tested.
     """
     exported = [feature.name for feature in features.values() if feature.exported]
     if name is not None and name not in exported:
@@ -46,23 +46,22 @@ def exported_feature(name: str | None, features: Mapping[str, Feature]) -> Featu
 
 
 def selection(where: Filter, features: Mapping[str, Feature]) -> Filter:
-    """Return the filter of the feedback that becomes tests: without a rating, what is negative. Raises InputError."""
+    """Return the filter for feedback to export, which is negative unless `where` has a rating. Raises InputError."""
     sentiment = -1 if where.value is None and where.sentiment is None else where.sentiment
     return replace(where, feature=exported_feature(where.feature, features).name, sentiment=sentiment)
 
 
 async def export(reviews: ReviewStore, where: Filter, features: Mapping[str, Feature]) -> AsyncGenerator[bytes]:
-    """Yield the dataset in chunks: one test per distinct prompt of the matching feedback, oldest first.
+    """Yield the suite in chunks: one test per distinct input text of the matching feedback, oldest first.
 
-    It is of one feature, since a suite has one endpoint. A test expects what a reviewer wrote. The same feedback and
-    reviews always give the same bytes. Raises InputError as `selection` does, and StoreError; before the first chunk if
-    the store fails at once.
+    A suite has one endpoint, so it covers one feature. `expected_result` is what a reviewer wrote. Equal feedback and
+    reviews give equal bytes. Raises InputError as `selection` does, and StoreError.
     """
-    chosen = selection(where, features)
-    above = head(exported_feature(where.feature, features))
-    lead = above + b"tests:\n"
-    async for inputs in reviews.distinct_inputs(chosen):
+    selected = selection(where, features)
+    header = head(exported_feature(where.feature, features))
+    lead = header + b"tests:\n"
+    async for inputs in reviews.distinct_inputs(selected):
         yield lead + "".join([case_lines(*it) for it in inputs]).encode()
         lead = b""
     if lead:
-        yield above + b"tests: []\n"
+        yield header + b"tests: []\n"

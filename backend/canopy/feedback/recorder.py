@@ -1,4 +1,4 @@
-"""What taking votes, ballots and reviews has in common: check the flag, commit, and only then tell of it."""
+"""The base class for recording votes, ballots and reviews: check the flag, commit, then log, count and trace."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
@@ -7,26 +7,26 @@ from canopy.config.loading import Config
 from canopy.config.source import ConfigSource
 from canopy.telemetry import Event, Telemetry
 
-# A model call, by its trace id and its span id as far as they are known, and what a person says of its response by
-# OpenTelemetry's conventions for `gen_ai.evaluation.result`, without a comment's text.
-type Evaluation = tuple[tuple[str | None, str | None], dict[str, str | int]]
+# The trace id and span id of a model call, as far as they are known, and the attributes of OpenTelemetry's event
+# `gen_ai.evaluation.result` about its response, without a comment's text.
+type EvaluationResult = tuple[tuple[str | None, str | None], dict[str, str | int]]
 
 
 class _Receipt(Protocol):
     @property
     def outcome(self) -> str:
-        """`repeated` when what was sent is there already, and nothing was written."""
+        """`repeated` if the same was stored before, and nothing was written."""
 
 
 class Recorder:
-    """Takes what people say of responses while feedback is enabled. Events are of what the store has committed."""
+    """Records feedback of people while the flag `feedback` is on. Events are emitted after the commit."""
 
     def __init__(self, config: ConfigSource, telemetry: Telemetry) -> None:
         self._config = config
         self._telemetry = telemetry
 
     def check(self) -> Config:
-        """Return the config in force. Raises FeatureDisabled when it has feedback off."""
+        """Return the config in force. Raises FeatureDisabled if its flag `feedback` is off."""
         return self._config.current.require_flag("feedback", "Feedback")
 
     async def _commit[R: _Receipt](
@@ -34,12 +34,15 @@ class Recorder:
         writing: Awaitable[R],
         event: Callable[[R, str], Event],
         trace_id: str,
-        evaluations: Callable[[R], Iterable[Evaluation]] = lambda _: (),
+        evaluations: Callable[[R], Iterable[EvaluationResult]] = lambda _: (),
     ) -> R:
-        """Return the store's receipt after telling of it, unless nothing was written. Raises what the store raises."""
+        """Await `writing`, and emit the event and the evaluations unless nothing was written. Return the receipt.
+
+        Raises what the store raises.
+        """
         receipt = await writing
         if receipt.outcome != "repeated":
             self._telemetry.emit(event(receipt, trace_id))
             for call, result in evaluations(receipt):
-                self._telemetry.traces.evaluated(call, result)
+                self._telemetry.traces.record_evaluation(call, result)
         return receipt

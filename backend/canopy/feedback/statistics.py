@@ -1,9 +1,9 @@
-"""Counts and satisfaction, from what the store has added up.
+"""Statistics of votes, computed from the store's counts.
 
-Satisfaction is positive / (positive + negative): a neutral vote speaks for neither side. It is None without either.
-It counts the votes under one name on Canopy's own responses, of which a voter has one on each. Apart from it stand
-votes on texts that Canopy didn't make, which anybody may make up, and votes under other names, which assess something
-else. Preferences between two responses are no part of any: they say which is better, not whether a response is good.
+Satisfaction is positive / (positive + negative) votes; neutral votes don't count, and without either it is None. It is
+measured by votes with the name `user_satisfaction` on Canopy's own responses, one per voter and response. Two groups of
+votes are counted separately: those on texts that Canopy didn't generate, which anybody can invent, and those with other
+names, which assess something else. Ballots are left out: they compare responses and don't rate them.
 """
 
 from collections.abc import Callable, Iterable
@@ -16,20 +16,20 @@ from canopy.store.feedback.query import FeedbackCount, Filter, HourCount
 from canopy.store.vocabulary import AB_PREFERENCE
 
 
-class CountedFeedback(Protocol):
-    """Is a number of votes that are alike."""
+class SentimentCount(Protocol):
+    """A number of votes with the same sentiment."""
 
     @property
     def sentiment(self) -> int:
-        """Whether they speak for (1), against (-1) or for neither side (0)."""
+        """1 for positive, -1 for negative and 0 for neutral votes."""
 
     @property
     def n(self) -> int:
         """Number of the votes."""
 
 
-class TallyPayload(TypedDict):
-    """So many votes, and the share of positive ones among those that speak for or against; null without either."""
+class VoteCountsPayload(TypedDict):
+    """Counts of votes by sentiment, and the satisfaction: positive / (positive + negative), null without either."""
 
     total: int
     positive: int
@@ -38,39 +38,42 @@ class TallyPayload(TypedDict):
     satisfaction: float | None
 
 
-class HourPayload(TallyPayload):
-    """An hour's votes."""
+class HourlyVoteCountsPayload(VoteCountsPayload):
+    """Votes of one hour, which begins at `hour` (RFC 3339, UTC)."""
 
     hour: str
 
 
-class ProducerPayload(TallyPayload):
-    """The votes on what a prompt and a model made together."""
+class PromptVoteCountsPayload(VoteCountsPayload):
+    """Votes on the responses of one prompt and model."""
 
     prompt_id: str | None
     model: str | None
 
 
-class StatisticsPayload(TallyPayload):
-    """Votes on satisfaction with Canopy's responses and, apart from them, all others."""
+class StatisticsPayload(VoteCountsPayload):
+    """Votes on satisfaction with Canopy's responses; `other_texts` and `other_names` are counted separately.
+
+    `ratings` counts each rating. `over_time` is oldest first.
+    """
 
     ratings: dict[str, int]
-    over_time: list[HourPayload]
-    by_prompt: list[ProducerPayload]
-    other_texts: TallyPayload
-    other_names: dict[str, TallyPayload]
+    over_time: list[HourlyVoteCountsPayload]
+    by_prompt: list[PromptVoteCountsPayload]
+    other_texts: VoteCountsPayload
+    other_names: dict[str, VoteCountsPayload]
 
 
 @dataclass(slots=True)
 class Tally:
-    """How many votes speak for, against, and for neither."""
+    """Counts votes by sentiment."""
 
     positive: int = 0
     neutral: int = 0
     negative: int = 0
 
-    def add(self, count: CountedFeedback) -> None:
-        """Count some more."""
+    def add(self, count: SentimentCount) -> None:
+        """Add `count.n` votes."""
         if count.sentiment > 0:
             self.positive += count.n
         elif count.sentiment < 0:
@@ -85,12 +88,12 @@ class Tally:
 
     @property
     def satisfaction(self) -> float | None:
-        """Return the share of positive votes among those for or against; None without any."""
+        """Return positive / (positive + negative) votes, from 0 to 1; None without either."""
         decided = self.positive + self.negative
         return self.positive / decided if decided else None
 
-    def payload(self) -> TallyPayload:
-        """Return the tally as clients get it."""
+    def payload(self) -> VoteCountsPayload:
+        """Return the counts and the satisfaction as clients get them."""
         return {
             "total": self.total,
             "positive": self.positive,
@@ -101,17 +104,17 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Rated:
-    """Counts of ratings, by what they say."""
+class SplitCounts:
+    """Counts of votes, in three groups."""
 
     own: list[FeedbackCount]  # satisfaction with Canopy's responses
-    other_texts: list[FeedbackCount]  # satisfaction with texts that Canopy didn't make
-    other_names: list[FeedbackCount]  # what else votes assess, on whatever texts
+    other_texts: list[FeedbackCount]  # satisfaction with texts that Canopy didn't generate
+    other_names: list[FeedbackCount]  # votes with other names, on any texts
 
 
-def rated(counts: Iterable[FeedbackCount]) -> Rated:
-    """Sort counts, and leave preferences out."""
-    found = Rated([], [], [])
+def split_counts(counts: Iterable[FeedbackCount]) -> SplitCounts:
+    """Divide counts into the three groups; ballots are left out."""
+    found = SplitCounts([], [], [])
     for count in counts:
         if count.name == SATISFACTION:
             (found.own if count.prompt_id is not None else found.other_texts).append(count)
@@ -120,43 +123,43 @@ def rated(counts: Iterable[FeedbackCount]) -> Rated:
     return found
 
 
-def own(where: Filter) -> Filter:
-    """Of the votes in `where`, those on satisfaction with Canopy's responses: as `rated` has them."""
+def satisfaction_filter(where: Filter) -> Filter:
+    """Return `where`, restricted to votes on satisfaction with Canopy's responses: `SplitCounts.own`."""
     return replace(where, name=SATISFACTION, origin="own")
 
 
-def tally[C: CountedFeedback, K](counts: Iterable[C], key: Callable[[C], K]) -> dict[K, Tally]:
-    """Return a tally for each value of `key`, in the order in which the values come."""
+def tally[C: SentimentCount, K](counts: Iterable[C], key: Callable[[C], K]) -> dict[K, Tally]:
+    """Return a tally for each value of `key`, in the order of first occurrence."""
     tallies: dict[K, Tally] = {}
     for count in counts:
         tallies.setdefault(key(count), Tally()).add(count)
     return tallies
 
 
-def total(counts: Iterable[CountedFeedback]) -> Tally:
+def total(counts: Iterable[SentimentCount]) -> Tally:
     """Return one tally of all counts."""
     return tally(counts, lambda _: None).get(None, Tally())
 
 
 def statistics(counts: Iterable[FeedbackCount], hours: Iterable[HourCount]) -> StatisticsPayload:
-    """Return what GET /feedback/stats answers: satisfaction, per rating, hour (UTC), prompt and model; and the rest.
+    """Return the response of GET /feedback/stats.
 
-    `hours` are those of the votes that are `own`.
+    `counts` are of all votes, and `hours` of those that `satisfaction_filter` selects, oldest first.
     """
-    sorted_out = rated(counts)
+    split = split_counts(counts)
     ratings: dict[str, int] = {}
-    for count in sorted_out.own:
+    for count in split.own:
         ratings[count.value] = ratings.get(count.value, 0) + count.n
     over_time = tally(hours, lambda it: it.hour)
-    by_producer = tally(sorted_out.own, lambda it: (it.prompt_id, it.model))
-    by_name = tally(sorted_out.other_names, lambda it: it.name)
+    by_producer = tally(split.own, lambda it: (it.prompt_id, it.model))
+    by_name = tally(split.other_names, lambda it: it.name)
     return {
-        **total(sorted_out.own).payload(),
+        **total(split.own).payload(),
         "ratings": ratings,
         "over_time": [{"hour": iso(hour), **it.payload()} for hour, it in over_time.items()],
         "by_prompt": [
             {"prompt_id": prompt_id, "model": model, **it.payload()} for (prompt_id, model), it in by_producer.items()
         ],
-        "other_texts": total(sorted_out.other_texts).payload(),
+        "other_texts": total(split.other_texts).payload(),
         "other_names": {name: it.payload() for name, it in by_name.items()},
     }

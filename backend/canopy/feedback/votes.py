@@ -1,4 +1,4 @@
-"""From what a client sends to a committed, logged and counted vote."""
+"""Validates, commits, logs and counts votes."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from canopy.config.features import BUILT_IN, modes_of
 from canopy.config.loading import Config
 from canopy.config.source import ConfigSource
 from canopy.config.values import FeedbackValues
-from canopy.feedback.recorder import Evaluation, Recorder
+from canopy.feedback.recorder import EvaluationResult, Recorder
 from canopy.store.feedback.feedback import FeedbackStore
 from canopy.store.feedback.vote import Receipt, Vote
 from canopy.store.keys import ANONYMOUS, Proof, voter_of
@@ -21,7 +21,7 @@ from canopy.telemetry.events import FeedbackDeleted, FeedbackSubmitted
 
 
 class SubmittedVote(NamedTuple):
-    """A vote as a client sends it, its types and lengths checked, its meaning not yet."""
+    """A vote as a client sends it, with types and lengths checked but not its meaning."""
 
     rating: int | str
     name: str
@@ -40,7 +40,7 @@ class SubmittedVote(NamedTuple):
 
 
 class VoteRecorder(Recorder):
-    """Takes votes and takes them back."""
+    """Records votes and retracts them."""
 
     def __init__(
         self, config: ConfigSource, feedback: FeedbackStore, telemetry: Telemetry, budgets: StorageBudgets
@@ -49,21 +49,21 @@ class VoteRecorder(Recorder):
         self._feedback = feedback
         self._budgets = budgets
 
-    async def submit(self, ballot: SubmittedVote, trace_id: str, requester: Requester) -> Receipt:
+    async def submit(self, submitted: SubmittedVote, trace_id: str, requester: Requester) -> Receipt:
         """Commit a vote. Raises InputError, GenerationNotFound, RateLimited or StoreError, and then stores nothing."""
-        vote = _vote(ballot, self.check(), self._budgets.foreign_vote_refusal(requester))
+        vote = _vote(submitted, self.check(), self._budgets.foreign_vote_refusal(requester))
         receipt = await self._commit(self._feedback.record(vote), FeedbackSubmitted, trace_id, _evaluations)
         if receipt.generation_id is None and receipt.outcome == "created":
             self._budgets.spend_foreign_vote(requester)
         return receipt
 
     async def take_back(self, feedback_id: str, trace_id: str, *, owner: str | None = None) -> Receipt:
-        """Delete a vote; with an `owner`, a voter's key, only theirs.
+        """Delete a vote, and with an `owner`, a voter's key, only if it is theirs.
 
         Raises FeedbackNotFound, FeedbackForeign or StoreError.
         """
         self.check()
-        # No id that Canopy made has a NUL, and only one of the engines takes the question.
+        # No id has a NUL, and PostgreSQL would refuse the query.
         receipt = await self._feedback.retract(feedback_id, owner) if "\0" not in feedback_id else None
         if receipt is None:
             raise FeedbackNotFound("There is no feedback with this id; it may have been taken back already.")
@@ -71,54 +71,54 @@ class VoteRecorder(Recorder):
         return receipt
 
 
-def _vote(ballot: SubmittedVote, config: Config, unless_known: RateLimited | None) -> Vote:
+def _vote(submitted: SubmittedVote, config: Config, unless_known: RateLimited | None) -> Vote:
     values = config.values.feedback
-    rating = parse_rating(ballot.rating, values.label_sentiments)
-    if ballot.name == AB_PREFERENCE:
+    rating = parse_rating(submitted.rating, values.label_sentiments)
+    if submitted.name == AB_PREFERENCE:
         raise InputError("This `name` is the preferences'; they go to POST /feedback/ab.")
-    if ballot.name not in values.names:
+    if submitted.name not in values.names:
         raise InputError(f"`name` must be one of {_listed(values.names)}, as `feedback.names` lists them.")
-    texts = (ballot.input_text, ballot.response_text)
-    by_id = ballot.generation_id is not None or ballot.request_id is not None
+    texts = (submitted.input_text, submitted.response_text)
+    by_id = submitted.generation_id is not None or submitted.request_id is not None
     if by_id and texts != (None, None):
         raise InputError("Send either `generation_id` or `request_id`, or both texts; not ids and texts together.")
-    if ballot.generation_id is not None and ballot.request_id is not None:
+    if submitted.generation_id is not None and submitted.request_id is not None:
         raise InputError("Send `generation_id` or `request_id`, not both.")
     if not by_id and None in texts:
         raise InputError(
             "Say what is rated: `generation_id` or `request_id` of the response, or `input_text` and `response_text`."
         )
-    # A recorded response is its feature's, also when the values have that no more: the store compares the two.
-    if not by_id and ballot.feature is not None and ballot.feature not in config.features:
+    # For a recorded response the store compares the feature, which the values need not have any more.
+    if not by_id and submitted.feature is not None and submitted.feature not in config.features:
         raise InputError(f"`feature` must be one of {_listed(config.features)}.")
-    check_reasons(ballot.reasons, values)
+    check_reasons(submitted.reasons, values)
     return Vote(
-        name=ballot.name,
+        name=submitted.name,
         kind=rating.kind,
         value=rating.value,
         sentiment=rating.sentiment,
-        feature=ballot.feature or (None if by_id else BUILT_IN),
-        or_features=modes_of(ballot.feature or BUILT_IN),
-        generation_id=ballot.generation_id,
-        request_id=ballot.request_id,
-        input_text=ballot.input_text,
-        response_text=ballot.response_text,
-        voter=_voter(ballot),
-        user_id=ballot.user_id,
-        session_id=ballot.session_id,
-        comment=ballot.comment or None,
-        reasons=tuple(dict.fromkeys(ballot.reasons)),
+        feature=submitted.feature or (None if by_id else BUILT_IN),
+        or_features=modes_of(submitted.feature or BUILT_IN),
+        generation_id=submitted.generation_id,
+        request_id=submitted.request_id,
+        input_text=submitted.input_text,
+        response_text=submitted.response_text,
+        voter=_voter(submitted),
+        user_id=submitted.user_id,
+        session_id=submitted.session_id,
+        comment=submitted.comment or None,
+        reasons=tuple(dict.fromkeys(submitted.reasons)),
         config_revision=config.revision,
-        source_id=ballot.user_id,
-        user_proof=ballot.user_proof,
-        voters_per_response=None if ballot.user_proof else values.voters_per_response,
+        source_id=submitted.user_id,
+        user_proof=submitted.user_proof,
+        voters_per_response=None if submitted.user_proof else values.voters_per_response,
         unless_known=unless_known,
-        idempotency_key=ballot.idempotency_key,
-        body_digest=ballot.body_digest,
+        idempotency_key=submitted.idempotency_key,
+        body_digest=submitted.body_digest,
     )
 
 
-def _evaluations(receipt: Receipt) -> list[Evaluation]:
+def _evaluations(receipt: Receipt) -> list[EvaluationResult]:
     result: dict[str, str | int] = {
         "gen_ai.evaluation.name": receipt.name,
         "gen_ai.evaluation.score.label": receipt.value,
@@ -137,9 +137,9 @@ def check_reasons(reasons: Sequence[str], values: FeedbackValues) -> None:
         raise InputError(f"`reasons` may hold {known}.")
 
 
-def _voter(ballot: SubmittedVote) -> str | None:
+def _voter(submitted: SubmittedVote) -> str | None:
     """Return the voter's key; None where neither a user nor a session is given."""
-    voter = voter_of(ballot.user_id, ballot.user_proof, ballot.session_id)
+    voter = voter_of(submitted.user_id, submitted.user_proof, submitted.session_id)
     return voter if voter != ANONYMOUS else None
 
 

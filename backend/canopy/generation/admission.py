@@ -1,4 +1,4 @@
-"""A bound on concurrent generations, with a short queue in front of it, both shared fairly."""
+"""Limits concurrent generations, with a short queue in front, and shares both fairly among requesters."""
 
 import asyncio
 import math
@@ -17,7 +17,7 @@ _LEAST = 2  # or this many where a quarter is less: a comparison takes two
 
 @dataclass(eq=False, slots=True)
 class _Waiter:
-    """Somebody who waits for places, all of them at once."""
+    """A request that waits for places, all of which it takes at once."""
 
     key: str
     places: int
@@ -26,16 +26,16 @@ class _Waiter:
 
 
 class Admission:
-    """At most `limit` generations at once; `queue` more wait up to `timeout` seconds for their turn.
+    """Admits at most `limit` generations at once; up to `queue` more wait up to `timeout` seconds for a place.
 
-    Those who wait take turns by requester, and each one's own requests are served in order. A requester whom Canopy
-    knows holds a share of the places and of the queue at most, so that nobody keeps out all others.
+    Requesters take turns, and each one's requests are served in order. A known requester gets at most a share of the
+    places and of the queue, so that nobody keeps out all others.
     """
 
     def __init__(
         self, limit: int, queue: int, timeout: float, metrics: Metrics, per_requester: int | None = None
     ) -> None:
-        """`per_requester` is how many places one known requester may hold; None: a quarter, but at least two."""
+        """`per_requester` limits the places of one known requester; None: a quarter of all, but at least two."""
         self._limit = limit
         self._queue = queue
         self._timeout = timeout
@@ -47,9 +47,10 @@ class Admission:
 
     @asynccontextmanager
     async def places(self, requester: Requester, wanted: int = 1) -> AsyncGenerator[None]:
-        """Hold places for `wanted` generations, all taken at once, or for as many as there can ever be.
+        """Hold places for `wanted` generations, or for as many as the requester may ever have; all are taken at once.
 
-        Raises Overloaded when the queue is full or the wait too long, and RateLimited when the own share is used up.
+        Raises Overloaded when the queue is full or the wait too long, and RateLimited when the requester's share is
+        used up.
         """
         most = self._most if requester.known else self._limit
         waiter = _Waiter(requester.key, min(wanted, most), most)
@@ -69,7 +70,7 @@ class Admission:
             async with asyncio.timeout(self._timeout):
                 await waiter.admitted
         except BaseException as error:
-            if waiter.admitted.done() and not waiter.admitted.cancelled():  # its turn came in this very moment
+            if waiter.admitted.done() and not waiter.admitted.cancelled():  # it was admitted at the same moment
                 self._give_back(waiter)
             else:
                 self._leave(waiter)
@@ -104,9 +105,9 @@ class Admission:
         return Overloaded("All places at the model stayed taken. Try again in a moment.", retry_after=5)
 
     def _serve(self) -> None:
-        """Admit whose turn it is, for as long as there is a place."""
+        """Admit waiting requests in turn while there are places."""
         while waiter := self._next():
-            if waiter.places > self._free:  # it waits for a second place, which those behind it must not take
+            if waiter.places > self._free:  # it is next: places that it lacks must not go to those behind it
                 return
             self._free -= waiter.places
             self._held[waiter.key] += waiter.places
@@ -117,12 +118,12 @@ class Admission:
                 self._waiting[waiter.key] = waiters  # the requester's next turn comes after everybody else's
 
     def _next(self) -> _Waiter | None:
-        """The first in turn whose requester may hold what it wants."""
+        """Return the next request whose requester may hold the places that it wants; None if there is none."""
         return next(
             (
                 waiters[0]
                 for waiters in self._waiting.values()
-                if not waiters[0].admitted.cancelled()  # it is about to leave
+                if not waiters[0].admitted.cancelled()  # cancelled, and about to be removed
                 and self._held[waiters[0].key] + waiters[0].places <= waiters[0].most
             ),
             None,
@@ -133,7 +134,7 @@ class Admission:
         waiters.remove(waiter)
         if not waiters:
             del self._waiting[waiter.key]
-        if serve:  # it may have stood in others' way
+        if serve:  # others may have waited behind it
             self._serve()
 
     def _give_back(self, waiter: _Waiter) -> None:
@@ -145,5 +146,5 @@ class Admission:
         self._serve()
 
 
-def _share(whole: int) -> int:
-    return max(_LEAST, math.ceil(whole / _SHARE))
+def _share(total: int) -> int:
+    return max(_LEAST, math.ceil(total / _SHARE))

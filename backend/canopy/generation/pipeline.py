@@ -12,11 +12,11 @@ from canopy.auth.budgets import StorageBudgets
 from canopy.auth.requesters import ANONYMOUS, Requester
 from canopy.base.errors import CanopyError, ShuttingDown, StoreError
 from canopy.base.ids import new_id
+from canopy.config.feature_values import Variant
 from canopy.config.loading import Config
 from canopy.config.source import ConfigSource
-from canopy.config.summaries import Variant
 from canopy.generation.admission import Admission
-from canopy.generation.prompts import Prompt, prompt
+from canopy.generation.prompts import Prompt, prompt_of
 from canopy.inference.protocol import ChatRequest, Completed, Deltas, Inference, Message
 from canopy.store.generations.generation import Generation
 from canopy.store.generations.generation import Status as GenerationStatus
@@ -29,7 +29,7 @@ from canopy.telemetry.traces import span_id_of
 
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
-    """What a client asks of a feature, by its name. `messages` end with the client's question or text."""
+    """A client's request to a feature. The last of `messages` is the client's question or text."""
 
     feature: str
     messages: tuple[Message, ...]
@@ -37,19 +37,19 @@ class GenerationRequest:
     session_id: str | None = None
     user_id: str | None = None
     user_proof: Proof | None = None
-    conversation: bool = False  # asked as a list of turns, and recorded as one, even if it has one turn
+    conversation: bool = False  # a list of turns, recorded as such even if there is only one
     variant: Variant = "prompt"
-    config: Config | None = None  # to run under; None: the one that is in force when it starts
-    comparison_id: str | None = None  # which it is one side of
+    config: Config | None = None  # None: the one in force when the generation starts
+    comparison_id: str | None = None  # of the comparison that it is one side of
     requester: Requester = ANONYMOUS
-    evaluation: bool = False  # nobody's own question: it counts for nothing that is told of users
-    placed: bool = False  # whoever asks holds the place for it already
-    finished: Callable[[GenerationFinished], None] | None = None  # who tells the log and the metrics; None: at once
+    evaluation: bool = False  # asked by an evaluation: left out of all figures on users
+    holds_places: bool = False  # the caller holds the place for it, by `Pipeline.places`
+    on_finished: Callable[[GenerationFinished], None] | None = None  # None: logged and counted at once
 
 
 @dataclass(slots=True)
 class _Call:
-    """A generation under way."""
+    """A generation in progress."""
 
     id: str
     question: GenerationRequest
@@ -74,27 +74,27 @@ class Pipeline:
         generations: GenerationStore,
         telemetry: Telemetry,
         admission: Admission,
-        recorded: Callable[[Generation], None],
+        on_recorded: Callable[[Generation], None],
         budgets: StorageBudgets,
     ) -> None:
-        """`recorded` hears of every generation that is in the store, and returns at once."""
+        """`on_recorded` is called with every generation once it is stored, and must not block."""
         self._config = config
         self._inference = inference
         self._generations = generations
         self._telemetry = telemetry
         self._admission = admission
-        self._tell_recorded = recorded
+        self._on_recorded = on_recorded
         self._budgets = budgets
         self._interrupted = False
-        self._asking: set[asyncio.Task[object]] = set()
+        self._tasks: set[asyncio.Task[object]] = set()
         self._recordings: set[asyncio.Task[bool]] = set()
 
     def check(self, feature: str) -> Config:
-        """The config in force. Raises FeatureDisabled where the feature is off in it, NotFound where it has none."""
+        """Return the config in force. Raises NotFound if it has no such feature, FeatureDisabled if that is off."""
         return self._config.current.require_feature(feature)
 
     def places(self, question: GenerationRequest, wanted: int = 1) -> AbstractAsyncContextManager[None]:
-        """Hold places for the generations of one question. Entering raises Overloaded or RateLimited."""
+        """Return a context that holds places for `wanted` generations. Entering raises Overloaded or RateLimited."""
         return self._admission.places(question.requester, wanted)
 
     async def generate(self, question: GenerationRequest) -> AsyncGenerator[Deltas | Generation]:
@@ -105,7 +105,7 @@ class Pipeline:
         goes away (`aclose` or cancellation) as cancelled, and the model is told to stop.
         """
         config = question.config or self.check(question.feature)
-        async with nullcontext() if question.placed else self.places(question), self._known():
+        async with nullcontext() if question.holds_places else self.places(question), self._interruptible():
             call = self._begin(question, config)
             try:
                 async with aclosing(self._inference.stream(call.request)) as reply:
@@ -136,35 +136,35 @@ class Pipeline:
                 raise StoreError("The answer is complete, but it could not be recorded, so it can't be rated.")
 
     def interrupt(self) -> None:
-        """End what is under way, and whatever comes, with ShuttingDown."""
+        """End all generations in progress, and all later ones, with ShuttingDown."""
         self._interrupted = True
-        for task in self._asking:
+        for task in self._tasks:
             task.cancel()
 
     async def close(self) -> None:
         """Interrupt, and return when every generation is recorded."""
         self.interrupt()
-        if self._asking:
-            await asyncio.wait(self._asking)
+        if self._tasks:
+            await asyncio.wait(self._tasks)
         await asyncio.gather(*self._recordings)
 
     @asynccontextmanager
-    async def _known(self) -> AsyncGenerator[None]:
-        """Let `interrupt` find the task that asks."""
+    async def _interruptible(self) -> AsyncGenerator[None]:
+        """Register the current task, so that `interrupt` can cancel it. Raises ShuttingDown after an interruption."""
         if self._interrupted:
             raise _shutting_down()
         task = asyncio.current_task()
         if task is not None:
-            self._asking.add(task)
+            self._tasks.add(task)
         try:
             yield
         finally:
             if task is not None:
-                self._asking.discard(task)
+                self._tasks.discard(task)
 
     def _begin(self, question: GenerationRequest, config: Config) -> _Call:
         feature = config.features[question.feature]
-        system_prompt = prompt(feature.text(question.variant))
+        system_prompt = prompt_of(feature.prompt_text(question.variant))
         model = self._inference.model_name(feature.model)
         generation_id = new_id("gen")
         registered = config.registered.get((feature.flag, question.variant))
@@ -184,8 +184,10 @@ class Pipeline:
             }
         )
         if question.comparison_id is not None:
-            its = {"canopy.generation_id": generation_id, "canopy.prompt_id": system_prompt.id}
-            self._telemetry.traces.assigned(span, question.variant, config.revision, question.comparison_id, its)
+            ids = {"canopy.generation_id": generation_id, "canopy.prompt_id": system_prompt.id}
+            self._telemetry.traces.record_assignment(
+                span, question.variant, config.revision, question.comparison_id, ids
+            )
         request = ChatRequest(
             model=model,
             messages=(Message("system", system_prompt.text), *question.messages),
@@ -208,32 +210,32 @@ class Pipeline:
         )
 
     async def _finish(self, call: _Call, generation: Generation, reason: str | None = None) -> bool:
-        """Record the generation even if the caller is cancelled meanwhile; whether that worked.
+        """Record the generation even if the caller is cancelled meanwhile; return whether it is stored.
 
-        `reason` is what the model server said of a failure.
+        `reason` is the model server's message about a failure.
         """
-        self._telemetry.traces.generated(call.request_span, call.span, generation)
+        self._telemetry.traces.notify_generation(call.request_span, call.span, generation)
         _end_span(call.span, generation)
         self._budgets.spend(call.question.requester, _size(generation))
-        tell = call.question.finished or self._telemetry.emit
-        recording = asyncio.create_task(self._recorded(GenerationFinished(generation, reason), tell))
+        tell = call.question.on_finished or self._telemetry.emit
+        recording = asyncio.create_task(self._store(GenerationFinished(generation, reason), tell))
         self._recordings.add(recording)
         recording.add_done_callback(self._recordings.discard)
         return await asyncio.shield(recording)
 
-    async def _recorded(self, ended: GenerationFinished, tell: Callable[[GenerationFinished], None]) -> bool:
+    async def _store(self, ended: GenerationFinished, tell: Callable[[GenerationFinished], None]) -> bool:
         generation = ended.generation
         try:
             await self._generations.record(generation)
         except StoreError:
             return False
         tell(ended)
-        self._tell_recorded(generation)
+        self._on_recorded(generation)
         return True
 
 
 def _size(generation: Generation) -> int:
-    """The bytes of the texts that are stored with it."""
+    """Return the UTF-8 length of the stored texts, in bytes."""
     turns = [turn["content"] for turn in generation.messages or ()]
     return sum(len(text.encode()) for text in (generation.input_text, *turns, generation.response_text))
 

@@ -1,4 +1,4 @@
-"""Prompts and their content-addressed ids."""
+"""System prompts and their content-addressed ids."""
 
 import hashlib
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from functools import lru_cache
 class Prompt:
     """A prompt's text and its id: `sha256:` and the first 16 hex digits of the SHA-256 of the UTF-8 text.
 
-    Two prompts have one id exactly when their texts are equal, so a statistic by id never mixes two texts.
+    Equal texts have equal ids and different texts different ones, so that statistics by id never mix two texts.
     """
 
     id: str
@@ -17,6 +17,6 @@ class Prompt:
 
 
 @lru_cache(maxsize=64)
-def prompt(text: str) -> Prompt:
-    """The prompt with this text."""
+def prompt_of(text: str) -> Prompt:
+    """Return the prompt with this text."""
     return Prompt(f"sha256:{hashlib.sha256(text.encode()).hexdigest()[:16]}", text)

@@ -16,7 +16,7 @@ from canopy.base.errors import StoreError
 from canopy.config.source import ConfigSource
 from canopy.inference.protocol import Inference
 from canopy.judges.definitions import Judge, judges_of
-from canopy.stats.kappa import Kappa, Table, in_words, kappa
+from canopy.stats.kappa import AgreementTable, Kappa, kappa, strength
 from canopy.store.feedback.query import Filter
 from canopy.store.judges.judgement import Agreement
 from canopy.store.store import Store
@@ -138,7 +138,7 @@ class Agreements:
             await asyncio.sleep(self._interval)
 
 
-def _table(rows: Iterable[LabelRow]) -> Table:
+def _table(rows: Iterable[LabelRow]) -> AgreementTable:
     both = judge = people = neither = 0
     for row in rows:
         if row.sentiment < 0:
@@ -147,22 +147,22 @@ def _table(rows: Iterable[LabelRow]) -> Table:
         else:
             people += row.negative
             neither += row.neutral + row.positive
-    return Table(both, judge, people, neither)
+    return AgreementTable(both, judge, people, neither)
 
 
-def _sentence(table: Table, found: Kappa | None) -> str:
+def _sentence(table: AgreementTable, found: Kappa | None) -> str:
     n = sum(table)
     if not n:
         return "Nobody has voted on what it labelled, so its agreement with people is unknown."
     on = "on 1 vote" if n == 1 else f"on {n:,} votes"
     if found is None:
-        by_people, by_judge = table.yes + table.second, table.yes + table.first
+        by_people, by_judge = table.both + table.second, table.both + table.first
         who, bad = ("people", by_people) if by_people in (0, n) else ("the judge", by_judge)
         return f"Unknown so far, {on}: {who} found {'all' if bad else 'none'} of the responses bad."
     figures = f"{_signed(found.value)}, 95 % from {_signed(found.low)} to {_signed(found.high)}, {on}."
     if found.low <= 0:
         return f"No agreement beyond chance is shown: {figures}"
-    return f"{in_words(found.value).capitalize()} agreement, {figures}"
+    return f"{strength(found.value).capitalize()} agreement, {figures}"
 
 
 def _signed(value: float) -> str:

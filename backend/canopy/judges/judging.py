@@ -130,7 +130,7 @@ class Judging:
             if receipt is None:  # the lease ran out, and somebody else was faster
                 return "taken"
             self._tell(JudgementRecorded(receipt, judge.name, judge.version, judge.model, trace.trace_id))
-            self._traces.judged(trace, _result(judge, answer, receipt))
+            self._traces.record_judgement(trace, _result(judge, answer, receipt))
             return "labelled"
         except CanopyError as error:
             why = _Unusable(error.code, error.sentence, error.reason)

@@ -50,7 +50,7 @@ class OnlineJudging:
                 if len(self._waiting) < _LONGEST_QUEUE:
                     self._waiting.append((judge, generation.id))
                 else:
-                    self._telemetry.metrics.judges.dropped.labels(judge.name).inc()
+                    self._telemetry.metrics.judges.count_dropped(judge.name)
         self._fill()
 
     async def close(self) -> None:

@@ -13,9 +13,9 @@ from typing import NamedTuple
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from canopy.base.errors import StoreError
+from canopy.config.feature_values import VARIANTS, SystemPrompt
 from canopy.config.registered_prompts import PromptSource, RegisteredPrompt, optional_sources, sources
 from canopy.config.source import ConfigSource
-from canopy.config.summaries import VARIANTS, SystemPrompt
 from canopy.mlflow.client import AsyncMlflowClient, MlflowError
 from canopy.store.prompts.registered_prompts import RegisteredPromptStore
 from canopy.telemetry import Telemetry

@@ -1,6 +1,6 @@
 """The certificate authorities that are trusted: the machine's, or those that a shared variable names.
 
-Of several variables the first one counts, in the order of `settings.authorities`.
+Of several variables the first one counts, in the order of `settings.certificate_authorities`.
 """
 
 import os
@@ -12,19 +12,19 @@ from pathlib import Path
 import certifi
 
 from canopy.base.errors import ConfigError
-from canopy.base.settings import authorities, key_log
+from canopy.base.settings import certificate_authorities, tls_key_log
 
 _HASHED = re.compile(r"[0-9a-f]{8}\.\d+")  # OpenSSL's file names of certificates in a folder
 
 
 def trust() -> ssl.SSLContext:
     """Return the TLS context of all clients. Raises ConfigError if the variable names no usable certificates."""
-    return _context(*next(iter(authorities().items()), ("", "")), key_log())
+    return _context(*next(iter(certificate_authorities().items()), ("", "")), tls_key_log())
 
 
 def trusted_place() -> str | None:
     """Return the file or folder that the variable names, for libraries that take only that; None without one."""
-    place = next(iter(authorities().values()), None)
+    place = next(iter(certificate_authorities().values()), None)
     return place and next((part for part in place.split(os.pathsep) if Path(part).exists()), place)
 
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from canopy.base.errors import CanopyError
 from canopy.base.settings import Settings
 from canopy.telemetry import Telemetry
-from canopy.telemetry.connection_events import ConnectionsLimited, RequestRefused
+from canopy.telemetry.http_events import ConnectionsLimited, RequestRefused
 
 # Files that the process opens besides client and model connections: the store, the log, libraries.
 _OTHER_FILES = 128

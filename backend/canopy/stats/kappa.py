@@ -1,6 +1,6 @@
 """Agreement of two raters beyond chance for yes/no ratings: Cohen's kappa.
 
-A table counts the subjects by both ratings: `yes` both, `first` and `second` only that rater, `no` neither.
+An `AgreementTable` counts subjects by both ratings.
 """
 
 from math import sqrt
@@ -13,13 +13,13 @@ from canopy.stats.intervals import Z_95
 _WORDS = [(0.0, "no"), (0.2, "slight"), (0.4, "fair"), (0.6, "moderate"), (0.8, "substantial"), (1.0, "almost perfect")]
 
 
-class Table(NamedTuple):
-    """Counts of subjects by what two raters said."""
+class AgreementTable(NamedTuple):
+    """Counts of subjects by the ratings of two raters."""
 
-    yes: float
-    first: float
-    second: float
-    no: float
+    both: float  # both said yes
+    first: float  # only the first rater said yes
+    second: float  # only the second rater said yes
+    neither: float
 
 
 class Kappa(NamedTuple):
@@ -30,23 +30,23 @@ class Kappa(NamedTuple):
     high: float
 
 
-def kappa(table: Table) -> Kappa | None:
+def kappa(table: AgreementTable) -> Kappa | None:
     """Return Cohen's kappa; None if a rater gave all subjects the same rating, which leaves it undefined.
 
     Source: J. Cohen, "A coefficient of agreement for nominal scales", 1960. The interval is the large-sample one with ½
     added to each count, as for odds ratios. Without that, its width is 0 at full agreement, and with 20 subjects its
     coverage falls to 30 %; with it, the coverage is at least 90 %.
     """
-    yes, first, second, no = table
-    if not (yes + first and second + no and yes + second and first + no):
+    both, first, second, neither = table
+    if not (both + first and second + neither and both + second and first + neither):
         return None
     value = _estimate(table)
-    steadied = Table(*(count + 0.5 for count in table))
-    centre, spread = _estimate(steadied), Z_95 * standard_error(steadied)
+    smoothed = AgreementTable(*(count + 0.5 for count in table))
+    centre, spread = _estimate(smoothed), Z_95 * standard_error(smoothed)
     return Kappa(value, max(-1.0, min(value, centre - spread)), min(1.0, max(value, centre + spread)))
 
 
-def standard_error(table: Table) -> float:
+def standard_error(table: AgreementTable) -> float:
     """Return kappa's standard error for large samples.
 
     Source: J. L. Fleiss, J. Cohen and B. S. Everitt, "Large sample standard errors of kappa and weighted kappa",
@@ -63,18 +63,18 @@ def standard_error(table: Table) -> float:
     return sqrt(max(0.0, agreed + (1 - observed) ** 2 * differed - rest) / n) / (1 - expected) ** 2
 
 
-def in_words(value: float) -> str:
-    """Return the name of an agreement's strength, such as `moderate`."""
+def strength(value: float) -> str:
+    """Return Landis and Koch's word for a kappa, such as `moderate`."""
     return next(word for bound, word in _WORDS if value <= bound)
 
 
-def _estimate(table: Table) -> float:
-    observed, expected = (table.yes + table.no) / sum(table), _expected(table)
+def _estimate(table: AgreementTable) -> float:
+    observed, expected = (table.both + table.neither) / sum(table), _expected(table)
     return (observed - expected) / (1 - expected)
 
 
-def _expected(table: Table) -> float:
+def _expected(table: AgreementTable) -> float:
     """Return the share on which the raters would agree by chance."""
     n = sum(table)
-    first, second = (table.yes + table.first) / n, (table.yes + table.second) / n
+    first, second = (table.both + table.first) / n, (table.both + table.second) / n
     return first * second + (1 - first) * (1 - second)

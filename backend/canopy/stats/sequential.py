@@ -1,9 +1,9 @@
-"""What votes prove about two prompts, at every look.
+"""Sequential tests of Prompt B's win rate, which stay valid however often one looks at the votes.
 
-Wins and losses are Prompt B's among decisive votes, one per voter. The bet behind all of it: somebody who doesn't know
-Prompt B's true win rate spreads a stake over all rates as Beta(prior, prior) does, and plays against the claim that the
-rate is p. Where the claim is true the game is fair, and then the stake grows 1/alpha-fold with probability alpha at
-most, however often one looks (Ville's inequality). Everything is computed in logarithms.
+Wins and losses are Prompt B's among decisive votes, one per voter. The tests are bets: a stake is spread over all
+possible win rates as Beta(prior, prior), and plays against the hypothesis that the win rate is p. If the hypothesis is
+true the game is fair, and the stake ever grows 1/alpha-fold with probability alpha at most (Ville's inequality).
+Everything is computed in logarithms.
 
 Sources:
 - H. Robbins, "Statistical methods related to the law of the iterated logarithm", 1970: the mixture.
@@ -23,22 +23,20 @@ _HALVINGS = 64  # more than a float's bits
 
 
 class DecisionRule(NamedTuple):
-    """The parameters of the decision, frozen when an experiment begins."""
+    """The parameters of an experiment's decision, fixed when the experiment begins."""
 
-    alpha: float  # the risk of promoting or keeping a prompt that isn't better, over the whole experiment
-    prior_strength: (
-        float  # a = b of the Beta distribution that the mixture is over; the larger, the closer a race is expected
-    )
+    alpha: float  # the risk of a wrong decision over the whole experiment
+    prior_strength: float  # a = b of the mixture's Beta distribution; the larger, the closer to ½ the expected win rate
     equivalence_margin: float  # win rates within ½ ± this make two prompts equivalent
-    max_decisive_votes: int  # decisive votes after which an undecided experiment is inconclusive
+    max_decisive_votes: int  # number of decisive votes after which an undecided experiment is inconclusive
 
 
 class Evidence(NamedTuple):
-    """E-values: the growth of a stake of 1. All are finite, and `e_a + e_b` is `2 * e_value`."""
+    """E-values: what a stake of 1 grew to by betting against a hypothesis; finite, and `e_a + e_b == 2 * e_value`."""
 
     e_value: float  # against a win rate of exactly ½
-    e_a: float  # against p ≥ ½: Prompt A is better
-    e_b: float  # against p ≤ ½: Prompt B is better
+    e_a: float  # against p ≥ ½, so evidence that Prompt A is better
+    e_b: float  # against p ≤ ½, so evidence that Prompt B is better
 
 
 def log_mixture(p: float, wins: float, losses: float, prior: float) -> float:

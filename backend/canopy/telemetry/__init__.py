@@ -1,4 +1,4 @@
-"""What Canopy tells about itself: one record per event, one file per sink."""
+"""Logs, metrics and traces: one record per event, one module per sink."""
 
 from canopy.telemetry.events import Event
 from canopy.telemetry.exposition import Exposition
@@ -10,9 +10,9 @@ __all__ = ["Event", "Logs", "Metrics", "Telemetry", "Traces"]
 
 
 class Telemetry:
-    """Holds the sinks. `emit` hands an event to the log and the metrics; `metrics` and `traces` are also used directly.
+    """Holds the sinks. `emit` passes an event to the log and the metrics.
 
-    `exposition` is the metrics as they are scraped.
+    `metrics` and `traces` are also used directly. `exposition` encodes the metrics for a scrape.
     """
 
     def __init__(self, logs: Logs, metrics: Metrics, traces: Traces) -> None:

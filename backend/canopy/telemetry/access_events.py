@@ -1,4 +1,4 @@
-"""The events of who gets in: what is open, and the files of tokens and of the proxy's secret."""
+"""Events about access: open servers, refused tokens, and the files of tokens and of the proxy's secret."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -8,7 +8,7 @@ from canopy.telemetry.events import Event, Level
 
 @dataclass(frozen=True, slots=True)
 class AccessOpen(Event):
-    """The process listens to other machines, and everybody who reaches it may do everything."""
+    """Other machines can connect to the process, and `auth.mode` is `open`: whoever connects may do everything."""
 
     name: ClassVar[str] = "access_open"
     level: ClassVar[Level] = "warning"
@@ -25,7 +25,7 @@ class TokensReloaded(Event):
 
 @dataclass(frozen=True, slots=True)
 class TokensRejected(Event):
-    """The file with tokens is wrong; the last good ones stay."""
+    """The file of tokens is wrong; the last valid tokens stay in force."""
 
     name: ClassVar[str] = "tokens_rejected"
     level: ClassVar[Level] = "error"
@@ -34,7 +34,7 @@ class TokensRejected(Event):
 
 @dataclass(frozen=True, slots=True)
 class TrustedProxiesWide(Event):
-    """The values trust networks from which strangers can connect as well."""
+    """`auth.trusted_proxies` includes public addresses, from which anybody may connect."""
 
     name: ClassVar[str] = "trusted_proxies_wide"
     level: ClassVar[Level] = "warning"
@@ -43,7 +43,7 @@ class TrustedProxiesWide(Event):
 
 @dataclass(frozen=True, slots=True)
 class ProxySecretReloaded(Event):
-    """Another secret of the proxy counts."""
+    """New secrets of the proxy are in force."""
 
     name: ClassVar[str] = "proxy_secret_reloaded"
     secrets: int
@@ -51,7 +51,7 @@ class ProxySecretReloaded(Event):
 
 @dataclass(frozen=True, slots=True)
 class ProxySecretRejected(Event):
-    """The file with the proxy's secret is wrong; the last good content counts."""
+    """The file of the proxy's secret is wrong; the last valid secrets stay in force."""
 
     name: ClassVar[str] = "proxy_secret_rejected"
     level: ClassVar[Level] = "error"
@@ -60,7 +60,7 @@ class ProxySecretRejected(Event):
 
 @dataclass(frozen=True, slots=True)
 class SignInRefused(Event):
-    """A token was not taken: it is unknown, or too many wrong ones came before it. Nothing of it is told."""
+    """A token was refused: it is unknown, or too many wrong ones came before it. The event has no part of it."""
 
     name: ClassVar[str] = "sign_in_refused"
     level: ClassVar[Level] = "warning"

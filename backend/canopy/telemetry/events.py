@@ -1,7 +1,7 @@
-"""Every event that Canopy reports, as a record. `docs/logging.md` describes each.
+"""The base class of all events, and those about the process, the config, generations, feedback and judges.
 
-Names are static. No field holds a user's text, and none but `rating` (a closed list) is the user's choice, so that a
-search of the log for `feedback_submitted` finds votes and nothing else.
+`docs/logging.md` describes each event. Names are static. No field holds a user's text, and only `rating`, which has a
+closed list of values, is the user's choice: a search of the log for `feedback_submitted` finds nothing but votes.
 """
 
 from dataclasses import dataclass
@@ -18,20 +18,20 @@ type Level = Literal["debug", "info", "warning", "error"]
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something worth a log line."""
+    """Something that is logged and may be counted. `name` and `level` belong to the class, and fields to the event."""
 
     name: ClassVar[str]
     level: ClassVar[Level] = "info"
 
     def payload(self) -> dict[str, Any]:
-        """Return the line's fields, beside those that every line has."""
-        names: tuple[str, ...] = type(self).__match_args__  # `dataclasses.fields` looks again at each, every time
+        """Return the log line's fields, without those that every line has."""
+        names: tuple[str, ...] = type(self).__match_args__  # `dataclasses.fields` is slower
         return {name: getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True, slots=True)
 class Started(Event):
-    """The process takes requests."""
+    """The process accepts requests."""
 
     name: ClassVar[str] = "canopy_started"
     version: str
@@ -45,7 +45,7 @@ class Started(Event):
 
 @dataclass(frozen=True, slots=True)
 class Draining(Event):
-    """A signal asked the process to end; open requests go on."""
+    """A signal asked the process to end; open requests continue."""
 
     name: ClassVar[str] = "canopy_draining"
     open_requests: int
@@ -53,7 +53,7 @@ class Draining(Event):
 
 @dataclass(frozen=True, slots=True)
 class Stopped(Event):
-    """The process has committed and closed everything and ends."""
+    """The process has committed and closed everything, and exits."""
 
     name: ClassVar[str] = "canopy_stopped"
 
@@ -69,7 +69,7 @@ class ConfigReloaded(Event):
 
 @dataclass(frozen=True, slots=True)
 class ConfigRejected(Event):
-    """The values file is wrong; the last good values stay in force."""
+    """The values file is wrong; the last valid values stay in force."""
 
     name: ClassVar[str] = "config_rejected"
     level: ClassVar[Level] = "error"
@@ -79,7 +79,7 @@ class ConfigRejected(Event):
 
 @dataclass(frozen=True, slots=True)
 class DeprecatedName(Event):
-    """A setting or a key of the values is given under a name that it no longer has. Told once for each name."""
+    """A setting or a key of the values has its former name. Emitted once for each name."""
 
     name: ClassVar[str] = "deprecated_name"
     level: ClassVar[Level] = "warning"
@@ -88,38 +88,12 @@ class DeprecatedName(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class HttpRequest(Event):
-    """A request was answered. `http_route` is the route's pattern and never what the client wrote."""
-
-    name: ClassVar[str] = "http_request"
-    http_request_method: str
-    http_route: str
-    http_response_status_code: int
-    duration_seconds: float
-    trace_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class RequestFailed(Event):
-    """A request was not served, and not by the client's fault. `error` is the sentence that the client got."""
-
-    name: ClassVar[str] = "request_failed"
-    level: ClassVar[Level] = "error"
-    http_route: str
-    code: str
-    error: str
-    trace_id: str
-    exception: str | None
-    reason: str | None = None  # what another server said
-
-
-@dataclass(frozen=True, slots=True)
 class GenerationFinished(Event):
-    """A model call ended, in whichever way, and is recorded."""
+    """A generation completed, failed or was cancelled, and is recorded."""
 
     name: ClassVar[str] = "generation_finished"
     generation: Generation
-    reason: str | None = None  # what the model server said of a failure
+    reason: str | None = None  # the model server's message about a failure
 
     def payload(self) -> dict[str, Any]:
         """Return the record without its texts."""
@@ -246,7 +220,7 @@ class JudgementRecorded(Event):
 
 @dataclass(frozen=True, slots=True)
 class JudgementFailed(Event):
-    """A judge gave no label: its model did not answer, or not with one of the labels."""
+    """A judge gave no label: its model didn't answer, or not with one of the labels."""
 
     name: ClassVar[str] = "judgement_failed"
     level: ClassVar[Level] = "warning"
@@ -256,13 +230,16 @@ class JudgementFailed(Event):
     generation_id: str
     code: str
     error: str
-    reason: str | None  # what the model server said
+    reason: str | None  # the model server's message
     trace_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class JudgeRunFinished(Event):
-    """`canopy judge run` ended; `error` says why early, if it did."""
+    """`canopy judge run` ended; `error` says why, if it ended early.
+
+    `labels` and `failures` are counts by judge and label or error code.
+    """
 
     name: ClassVar[str] = "judge_run_finished"
     labels: dict[str, dict[str, int]]
@@ -271,54 +248,6 @@ class JudgeRunFinished(Event):
     budget_left: int
     taken: int
     error: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class RecordsDeleted(Event):
-    """Retention deleted old records. Generations of evaluations are counted apart."""
-
-    name: ClassVar[str] = "records_deleted"
-    generations: int
-    feedback: int
-    comparisons: int
-    evaluations: int
-
-
-@dataclass(frozen=True, slots=True)
-class RetentionPostponed(Event):
-    """Retention deletes nothing for an hour, because the clock is `ahead_days` ahead of the time that was expected."""
-
-    level: ClassVar[Level] = "warning"
-    name: ClassVar[str] = "retention_postponed"
-    ahead_days: float
-
-
-@dataclass(frozen=True, slots=True)
-class SearchIndexFilling(Event):
-    """The search index is being filled: of the `votes` that it lacked at the beginning, it still lacks `left`."""
-
-    name: ClassVar[str] = "search_index_filling"
-    votes: int
-    left: int
-
-
-@dataclass(frozen=True, slots=True)
-class SearchIndexFilled(Event):
-    """The search index has every vote."""
-
-    name: ClassVar[str] = "search_index_filled"
-    votes: int
-    duration_seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class StoreFailed(Event):
-    """The store could not do what was asked."""
-
-    name: ClassVar[str] = "store_failed"
-    level: ClassVar[Level] = "error"
-    error: str
-    trace_id: str | None
 
 
 def _vote(receipt: Receipt) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""What `/metrics` answers. An encoding takes tens of milliseconds and anybody may ask, so asking must cost nothing."""
+"""Encodes the metrics for `/metrics`.
+
+An encoding takes tens of milliseconds, and anybody may ask for one. So it is cached.
+"""
 
 import asyncio
 from functools import partial
@@ -8,20 +11,20 @@ from prometheus_client.exposition import choose_encoder
 
 from canopy.base.cached_call import CachedCall
 
-_KEPT = 1.0  # seconds; Prometheus asks less often
-# The two formats that there are. A client's own header may name versions and escapings without end.
+_CACHED = 1.0  # seconds; Prometheus asks less often
+# The two formats. The client's own header isn't passed on, because it may name any version and escaping.
 _OPENMETRICS, _TEXT = "application/openmetrics-text", "text/plain"
 
 
 class Exposition:
-    """Encodes the metrics in either format, in a thread and one at a time, and keeps an encoding for a second."""
+    """Encodes a registry in a thread, at most once a second in each format."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._text = CachedCall(partial(_encode, registry, _TEXT), _KEPT)
-        self._openmetrics = CachedCall(partial(_encode, registry, _OPENMETRICS), _KEPT)
+        self._text = CachedCall(partial(_encode, registry, _TEXT), _CACHED)
+        self._openmetrics = CachedCall(partial(_encode, registry, _OPENMETRICS), _CACHED)
 
     async def read(self, accept: str) -> tuple[bytes, str]:
-        """Return the metrics in a format that the client accepts, and its type. OpenMetrics carries exemplars."""
+        """Return the encoded metrics and their content type: OpenMetrics, with exemplars, if accepted, else text."""
         return await (self._openmetrics() if _OPENMETRICS in accept.lower() else self._text())
 
 

@@ -1,4 +1,4 @@
-"""What Canopy reports about its connection with MLflow. `docs/logging.md` describes each."""
+"""Events about MLflow: deliveries from the outbox, traces, and the prompt registry."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -9,7 +9,7 @@ from canopy.telemetry.events import Event, Level
 
 @dataclass(frozen=True, slots=True)
 class DeliveryEnded(Event):
-    """A delivery to MLflow was tried. `subject` is the id of the feedback or of a compared generation."""
+    """A delivery to MLflow was attempted. `subject` is the id of the feedback or of a compared generation."""
 
     name: ClassVar[str] = "mlflow_delivery"
     level: ClassVar[Level] = "debug"
@@ -21,7 +21,7 @@ class DeliveryEnded(Event):
 
 @dataclass(frozen=True, slots=True)
 class DeliveryParked(Event):
-    """Feedback that MLflow will not take is set aside, until `canopy outbox retry`."""
+    """MLflow refused a delivery for good; it is set aside until `canopy outbox retry`."""
 
     name: ClassVar[str] = "mlflow_delivery_parked"
     level: ClassVar[Level] = "error"
@@ -32,7 +32,7 @@ class DeliveryParked(Event):
 
 @dataclass(frozen=True, slots=True)
 class MlflowAway(Event):
-    """MLflow does not take deliveries now; they wait. Logged once, until it takes one again."""
+    """MLflow can't be reached or accepts no deliveries; they wait. Emitted once until a delivery succeeds."""
 
     name: ClassVar[str] = "mlflow_away"
     level: ClassVar[Level] = "warning"
@@ -41,7 +41,7 @@ class MlflowAway(Event):
 
 @dataclass(frozen=True, slots=True)
 class MlflowSpansLost(Event):
-    """Spans did not reach MLflow, and feedback on them never will."""
+    """Spans were not delivered to MLflow, so feedback on them can't be delivered either."""
 
     name: ClassVar[str] = "mlflow_spans_lost"
     level: ClassVar[Level] = "error"
@@ -51,7 +51,7 @@ class MlflowSpansLost(Event):
 
 @dataclass(frozen=True, slots=True)
 class MlflowUntraced(Event):
-    """MLflow is configured, but no OpenTelemetry SDK is, so that there are no traces to send and to tell of."""
+    """MLflow is configured but no OpenTelemetry SDK is, so there are no traces to send."""
 
     name: ClassVar[str] = "mlflow_untraced"
     level: ClassVar[Level] = "warning"
@@ -59,7 +59,7 @@ class MlflowUntraced(Event):
 
 @dataclass(frozen=True, slots=True)
 class PromptsLoaded(Event):
-    """Other versions of a feature's prompts in the registry are in force; None where the values' own text is."""
+    """A feature has new prompts from the registry in force. A variant is None if it has the values' own text."""
 
     name: ClassVar[str] = "prompts_loaded"
     feature: str
@@ -71,7 +71,7 @@ class PromptsLoaded(Event):
 
 @dataclass(frozen=True, slots=True)
 class PromptRegistryFailed(Event):
-    """The registry gave no prompt; `version` stays in force, or the values' own text where that is None."""
+    """A prompt couldn't be loaded from the registry; `version` stays in force, or if None the values' own text."""
 
     name: ClassVar[str] = "prompt_registry_failed"
     level: ClassVar[Level] = "error"

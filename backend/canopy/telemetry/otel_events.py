@@ -1,4 +1,4 @@
-"""OpenTelemetry's events: log records that have a name, by its conventions for generative AI and for feature flags."""
+"""Events as OpenTelemetry defines them: log records with a name, by its conventions for GenAI and feature flags."""
 
 import time
 from collections.abc import Mapping
@@ -7,23 +7,23 @@ from opentelemetry._logs import SeverityNumber, get_logger
 from opentelemetry.context import Context
 from opentelemetry.trace import NonRecordingSpan, SpanContext, set_span_in_context
 
-type Attributes = Mapping[str, str | int | float]
+type EventAttributes = Mapping[str, str | int | float]
 
 EVALUATION = "gen_ai.evaluation.result"
 ASSIGNMENT = "feature_flag.evaluation"
 
 
 class OtelEvents:
-    """Sends events where OpenTelemetry's SDK has a provider of log records with a processor."""
+    """Emits events through OpenTelemetry's logs API, if an SDK processes log records."""
 
     def __init__(self) -> None:
         self._logger = get_logger("canopy")
-        # An SDK of before it could be asked is taken for none: it takes other arguments for a record, too.
-        self._asked = getattr(self._logger, "enabled", None)
+        # An older SDK has no `enabled`, and `emit` has another signature there: it is treated as if there were none.
+        self._enabled = getattr(self._logger, "enabled", None)
 
-    def emit(self, name: str, attributes: Attributes, at: SpanContext | None) -> bool:
-        """Send an event about the span `at`, or without one about the current span; False where nobody takes it."""
-        if self._asked is None or not self._asked(event_name=name):
+    def emit(self, name: str, attributes: EventAttributes, at: SpanContext | None) -> bool:
+        """Emit an event about the span `at`; None: the current span. Return whether an SDK processes it."""
+        if self._enabled is None or not self._enabled(event_name=name):
             return False
         self._logger.emit(
             timestamp=time.time_ns(),

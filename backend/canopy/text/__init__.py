@@ -1,1 +1,1 @@
-"""Text formats: YAML, JSON lines, URLs, diffs, reasoning marks, control characters."""
+"""Text formats: YAML, JSON lines, URLs, diffs, models' thoughts, control characters."""

@@ -24,7 +24,7 @@ def case_lines(prompt: str, expected_result: str) -> str:
 
 
 def in_section(path: str, lines: Iterable[str]) -> str:
-    """`lines` as YAML below the keys of a path such as `features.translate`."""
+    """Return YAML with `lines` indented below the keys of a path such as `features.translate`."""
     keys = path.split(".")
     above = [f"{'  ' * depth}{key}:" for depth, key in enumerate(keys)]
     return "\n".join([*above, *(f"{'  ' * len(keys)}{line}" for line in lines)]) + "\n"

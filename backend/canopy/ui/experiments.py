@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from canopy.config.feature_values import Variant
 from canopy.config.features import BUILT_IN
 from canopy.config.flags import FeatureFlag
-from canopy.config.summaries import Variant
 from canopy.experiments.decision import Decision, Status, decide
 from canopy.experiments.report import ExperimentReport, report_on
 from canopy.stats.intervals import wilson

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from canopy.config.features import BUILT_IN, Feature
 from canopy.feedback import dataset
-from canopy.feedback.statistics import Tally, rated, tally, total
+from canopy.feedback.statistics import Tally, split_counts, tally, total
 from canopy.judges.agreement import AgreementReport
 from canopy.store.feedback.query import Feedback, FeedbackCount, Filter, HourCount, Page
 from canopy.ui.features import FeatureWords, words_of
@@ -83,7 +83,7 @@ class Dashboard:
 
 def shown_prompts(counts: Sequence[FeedbackCount]) -> list[str]:
     """Return the ids of the prompts whose texts the page needs."""
-    ids = (version.prompt_id for version in prompt_versions(rated(counts).own, {})[:_VERSIONS])
+    ids = (version.prompt_id for version in prompt_versions(split_counts(counts).own, {})[:_VERSIONS])
     return list(dict.fromkeys(prompt_id for prompt_id in ids if prompt_id))
 
 
@@ -111,8 +111,8 @@ def dashboard(
     filtered = any(value for name, value in query.items() if name != "order")
     worst = query["order"] == "worst"
     selected = [count for count in counts if where.prompt_id in (None, count.prompt_id)]
-    ratings = rated(selected)
-    versions = prompt_versions(rated(counts).own, texts)
+    ratings = split_counts(selected)
+    versions = prompt_versions(split_counts(counts).own, texts)
     exports, negative = _exports(features, selected, query)
     export = exports[0]
     exported = {**query, "rating": "", "label": "", "order": ""}

@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from canopy.base.clock import iso
-from canopy.base.ratings import THUMBS, WORDS, RatedRecord, Rating, in_words
+from canopy.base.ratings import RATING_WORDS, THUMBS, RatedRecord, Rating, in_words
 from canopy.config.features import is_conversation
 from canopy.stats.intervals import percent
 from canopy.store.feedback.query import Feedback
@@ -56,7 +56,7 @@ class Renderer:
         self._environment.globals["asset"] = self._address
         self._environment.globals["geometry"] = satisfaction_chart
         self._environment.globals["thumbs"] = THUMBS
-        self._environment.globals["rating_words"] = WORDS
+        self._environment.globals["rating_words"] = RATING_WORDS
         self._environment.globals["ab_geometry"] = win_rate_chart
         self._environment.filters.update(
             coded=_coded,

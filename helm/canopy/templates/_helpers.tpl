@@ -207,7 +207,7 @@ written as one of IPv6: no packet ever has one, so that a rule for it would let 
 
 {{/*
 Refuses values that name a cloud's metadata service as a server, in any form of its address. The server itself refuses the
-same (`canopy.config.servers`), but of the collector it isn't told.
+same (`canopy.config.server_urls`), but of the collector it isn't told.
 */}}
 {{- define "canopy.checkServers" -}}
 {{- range $name, $url := dict "LLAMA_STACK_URL" .LLAMA_STACK_URL "MODEL_URL" .MODEL_URL "summarization.endpoint" (.summarization | default dict).endpoint "mlflow.url" .mlflow.url "opentelemetry.endpoint" .opentelemetry.endpoint "proxy.http" .proxy.http "proxy.https" .proxy.https }}

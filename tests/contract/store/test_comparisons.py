@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from canopy.base.errors import CanopyError, ComparisonExpired, ComparisonForeign, ComparisonNotFound, StoreError
-from canopy.config.summaries import Variant
+from canopy.config.feature_values import Variant
 from canopy.stats.sequential import DecisionRule
 from canopy.store.experiments.experiment import Ballot, BallotCounts, BallotReceipt, BallotRow, Preference, Side
 from canopy.store.feedback.query import Filter

@@ -1,5 +1,5 @@
-"""The Helm chart's values: the server's own, and what only the chart reads.
+"""Models of the Helm chart's values: the server's own values and those that only the chart reads.
 
-Nothing here is read while Canopy serves; `canopy check-values` reads it. `tools.values_schema` makes the chart's schema
-from it; what each key means stands in the chart's values.yaml, and the defaults stand in both, which a test compares.
+The server doesn't use them; `canopy check-values` does, and `tools.values_schema` makes the chart's schema from them.
+The chart's values.yaml describes the keys. It has the defaults as well; a test compares them.
 """

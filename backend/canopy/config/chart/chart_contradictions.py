@@ -1,17 +1,18 @@
-"""Contradictions among the chart's own values. What depends on the cluster (Kubernetes' version) only Helm can tell."""
+"""Contradictions among the chart's own values. Those that depend on the cluster's version only Helm can find."""
 
 from collections import Counter
 
 from canopy.config.chart.chart_values import ChartValues
 from canopy.config.chart.extras import OWN_KINDS, secrets_in
-from canopy.config.chart.network_contradictions import OF_THE_NETWORK
-from canopy.config.chart.sign_in_contradictions import OF_ACCESS
-from canopy.config.contradictions import Contradiction, Named
+from canopy.config.chart.network_contradictions import NETWORK_CONTRADICTIONS
+from canopy.config.chart.sign_in_contradictions import SIGN_IN_CONTRADICTIONS
+from canopy.config.contradictions import Contradiction, SentenceArguments
 
 _SQLITE = "sqlite"
 
 
 def _database(values: ChartValues) -> str:
+    """Return what says where PostgreSQL is: the Secret's name or the host; empty if neither is set."""
     return values.store.existing_secret.name or values.store.postgresql.host
 
 
@@ -23,20 +24,20 @@ _OBJECTS = {
 }
 
 
-def _containers_named_twice(values: ChartValues) -> Named:
-    """Names that two containers of a pod would have."""
+def _containers_named_twice(values: ChartValues) -> SentenceArguments:
+    """Return names that two containers of a pod would have."""
     added = [one.name for one in (*values.init_containers, *values.extra_containers)]
     return [(name,) for name, times in Counter([*added, *_CONTAINERS]).items() if times > 1]
 
 
-def _volumes_named_twice(values: ChartValues) -> Named:
-    """Names that two volumes of a pod would have."""
+def _volumes_named_twice(values: ChartValues) -> SentenceArguments:
+    """Return names that two volumes of a pod would have."""
     added = [str(one.get("name", "")) for one in values.extra_volumes]
     return [(name,) for name, times in Counter([*added, *_VOLUMES]).items() if times > 1]
 
 
-def _objects_of_the_chart(values: ChartValues) -> Named:
-    """Kinds and names of added objects that are the chart's own."""
+def _objects_of_the_chart(values: ChartValues) -> SentenceArguments:
+    """Return kind and name of each extra object that has the same ones as an object of the chart."""
     added = [(one.kind, one.metadata.name) for one in values.extra_objects]
     return [one for one in added if one[0] in OWN_KINDS.split("|") and one[1] in _OBJECTS]
 
@@ -46,7 +47,7 @@ def _volume_of_one_pod(values: ChartValues) -> bool:
     return volume.access_mode == "ReadWriteOncePod" and not volume.existing_claim
 
 
-OF_THE_CHART: tuple[Contradiction[ChartValues], ...] = (
+CHART_CONTRADICTIONS: tuple[Contradiction[ChartValues], ...] = (
     Contradiction(
         lambda values: values.store.engine == _SQLITE and values.autoscaling.enabled,
         "autoscaling.enabled is true, but SQLite takes one replica. Set store.engine to postgresql and "
@@ -152,6 +153,6 @@ OF_THE_CHART: tuple[Contradiction[ChartValues], ...] = (
         "extraObjects has the Secret {} with what it holds, which everybody could read who reads the values. Make it "
         "in the cluster, or add an object that fetches it, such as an ExternalSecret.",
     ),
-    *OF_ACCESS,
-    *OF_THE_NETWORK,
+    *SIGN_IN_CONTRADICTIONS,
+    *NETWORK_CONTRADICTIONS,
 )

@@ -1,11 +1,11 @@
-"""Everything that a values file of the chart may hold."""
+"""The root of the chart's values."""
 
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from canopy.config.chart.extras import Containers, EnvFrom, EnvVariable, Extras, Metadata
+from canopy.config.chart.extras import Containers, EnvFrom, EnvVariable, ExtraObjects, Metadata
 from canopy.config.chart.monitoring import Monitor, Monitoring, OpenTelemetry, ScrapeAnnotations
 from canopy.config.chart.network import CaBundle, HttpRoute, Ingress, NetworkPolicy, Proxy, Route
 from canopy.config.chart.pods import (
@@ -21,29 +21,29 @@ from canopy.config.chart.pods import (
 )
 from canopy.config.chart.process_settings import refuse_wrong_settings
 from canopy.config.chart.sign_in import AuthProxy, AuthTokens
-from canopy.config.chart.storage import Backup, StorePart
-from canopy.config.chart.types import ChartSection, DnsName, Objects, Resources, Switch, Texts
+from canopy.config.chart.storage import Backup, StoreSection
+from canopy.config.chart.types import ChartSection, DnsName, ObjectList, Resources, StringMap, Switch
 from canopy.config.values import Values
 
 
-class ConfigPart(ChartSection):
-    """What a change of the values does to the pods."""
+class ConfigSection(ChartSection):
+    """The section `config`: whether a change of the values restarts the pods."""
 
     rollout: Literal["hot", "restart"] = "hot"
 
 
 def _key(name: str) -> str:
-    """The server's keys keep their names; the chart's are written as Kubernetes writes its own."""
+    """Return a field's key: the server's keys keep their names, the chart's own are in camel case like Kubernetes'."""
     return name if name in Values.model_fields else to_camel(name)
 
 
 class ChartValues(Values):
-    """Everything that a values file of the chart may hold."""
+    """Defines every key that the chart's values may have: the server's and the chart's own."""
 
     model_config = ConfigDict(alias_generator=_key)
 
-    config: ConfigPart = ConfigPart()
-    # The schema has the types of `canopy.base.settings` here.
+    config: ConfigSection = ConfigSection()
+    # The schema takes the types of these from `canopy.base.settings`.
     settings: Annotated[dict[str, Any], AfterValidator(refuse_wrong_settings)] = Field(
         {"host": "0.0.0.0", "drain_delay_seconds": 5, "grace_period_seconds": 240}  # noqa: S104 - a pod is reached at its own address
     )
@@ -53,7 +53,7 @@ class ChartValues(Values):
     mlflow_token: MlflowToken = MlflowToken()
     auth_tokens: AuthTokens = AuthTokens()
     auth_proxy: AuthProxy = AuthProxy()
-    store: StorePart = StorePart()
+    store: StoreSection = StoreSection()
     backup: Backup = Backup()
     replicas: int = Field(1, ge=0)
     autoscaling: Autoscaling = Autoscaling()
@@ -77,18 +77,18 @@ class ChartValues(Values):
     monitoring: Monitoring = Monitoring()
     test: TestPod = TestPod()
     metadata: Metadata = Field({})
-    labels: Texts = Field({})
-    annotations: Texts = Field({})
-    pod_labels: Texts = Field({})
-    pod_annotations: Texts = Field({})
-    node_selector: Texts = Field({})
-    tolerations: Objects = Field([])
+    labels: StringMap = Field({})
+    annotations: StringMap = Field({})
+    pod_labels: StringMap = Field({})
+    pod_annotations: StringMap = Field({})
+    node_selector: StringMap = Field({})
+    tolerations: ObjectList = Field([])
     affinity: dict[str, Any] = Field({})
     priority_class_name: DnsName = ""
     extra_env: list[EnvVariable] = Field([])
     env_from: EnvFrom = Field([])
-    extra_volumes: Objects = Field([])
-    extra_volume_mounts: Objects = Field([])
+    extra_volumes: ObjectList = Field([])
+    extra_volume_mounts: ObjectList = Field([])
     init_containers: Containers = Field([])
     extra_containers: Containers = Field([])
-    extra_objects: Extras = Field([])
+    extra_objects: ExtraObjects = Field([])

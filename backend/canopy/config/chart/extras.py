@@ -1,19 +1,19 @@
-"""What people add to the chart's objects and pods: as Kubernetes writes it, and never less restricted."""
+"""Containers, variables and objects that people add to the chart; containers stay as restricted as the chart's."""
 
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
-from canopy.config.chart.types import ChartSection, DnsName, Texts
-from canopy.config.section import Plain
+from canopy.config.chart.types import ChartSection, DnsName, StringMap
+from canopy.config.section import HelmModel
 
 ContainerName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
 ObjectName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([-A-Za-z0-9._:]*[A-Za-z0-9])?$", max_length=253)]
-Kind = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z0-9]*$")]
+ObjectKind = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z0-9]*$")]
 ApiVersion = Annotated[str, StringConstraints(pattern=r"^([a-z0-9][-a-z0-9.]*/)?v[0-9][a-z0-9]*$")]
 
-# Kinds of the chart's objects, and which of them where a name follows.
+# The kinds of the chart's own objects. Keys of `metadata` are such a kind, or a kind and a name: `Pod/canopy-test`.
 OWN_KINDS = (
     "AlertingRule|ConfigMap|CronJob|Deployment|GrafanaDashboard|HTTPRoute|HorizontalPodAutoscaler|Ingress|NetworkPolicy"
     "|PersistentVolumeClaim|Pod|PodDisruptionBudget|PodMonitor|PrometheusRule|Route|Service|ServiceAccount|ServiceMonitor"
@@ -21,47 +21,47 @@ OWN_KINDS = (
 OwnObject = Annotated[str, StringConstraints(pattern=rf"^({OWN_KINDS})(/[a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$")]
 
 
-class _Kubernetes(Plain):
-    """Something that Kubernetes defines: what the chart doesn't look at is Kubernetes' to check."""
+class _Kubernetes(HelmModel):
+    """A part that Kubernetes defines. Fields that the chart doesn't read are left to Kubernetes to check."""
 
     model_config = ConfigDict(extra="allow", frozen=True, strict=True, alias_generator=to_camel)
 
 
 class ObjectMetadata(ChartSection):
-    """Labels and annotations of some of the chart's objects."""
+    """Labels and annotations to add to objects of the chart."""
 
-    labels: Texts = Field({})
-    annotations: Texts = Field({})
+    labels: StringMap = Field({})
+    annotations: StringMap = Field({})
 
 
-class Named(_Kubernetes):
-    """An object's metadata."""
+class NamedMetadata(_Kubernetes):
+    """An object's metadata, with its name."""
 
     name: ObjectName
 
 
 class ExtraObject(_Kubernetes):
-    """An object that is installed with the chart's."""
+    """An object to install with the chart's own."""
 
     api_version: ApiVersion
-    kind: Kind
-    metadata: Named
+    kind: ObjectKind
+    metadata: NamedMetadata
 
 
 class Capabilities(ChartSection):
-    """All of them dropped, where somebody says so once more."""
+    """A container's capabilities: all are dropped, and nothing else may be said."""
 
     drop: list[Literal["ALL"]] = Field(["ALL"])
 
 
 class Seccomp(ChartSection):
-    """The runtime's own profile, where somebody says so once more."""
+    """A container's seccomp profile: the runtime's, and nothing else may be said."""
 
     type: Literal["RuntimeDefault"] = "RuntimeDefault"
 
 
 class ContainerSecurity(ChartSection):
-    """Who a container runs as. Nothing here makes it less restricted, but for a root file system that it may write."""
+    """A container's security context. It can only loosen one restriction: the read-only root file system."""
 
     run_as_user: int | None = Field(None, ge=1)
     run_as_group: int | None = Field(None, ge=0)
@@ -71,11 +71,11 @@ class ContainerSecurity(ChartSection):
     privileged: Literal[False] = False
     capabilities: Capabilities = Capabilities()
     seccomp_profile: Seccomp = Seccomp()
-    se_linux_options: Texts | None = None
+    se_linux_options: StringMap | None = None
 
 
 class Container(_Kubernetes):
-    """A container beside the server's, or before it."""
+    """A sidecar or an init container of the server's pod."""
 
     name: ContainerName
     image: str = Field(min_length=1)
@@ -83,44 +83,44 @@ class Container(_Kubernetes):
 
 
 class EnvVariable(_Kubernetes):
-    """A variable of the server's container; the chart puts quotes around numbers and truths."""
+    """An environment variable of the server's container; the chart quotes numbers and booleans."""
 
     name: str = Field(min_length=1)
     value: str | int | float | bool | None = None
 
 
 class EnvSource(ChartSection):
-    """A Secret or a ConfigMap of which each key becomes a variable."""
+    """A reference to a Secret or ConfigMap whose keys become environment variables."""
 
     name: DnsName = Field(min_length=1)
     optional: bool = False
 
 
 class EnvFromSecret(ChartSection):
-    """Variables from a Secret."""
+    """Environment variables from a Secret."""
 
     prefix: str = ""
     secret_ref: EnvSource
 
 
 class EnvFromConfigMap(ChartSection):
-    """Variables from a ConfigMap."""
+    """Environment variables from a ConfigMap."""
 
     prefix: str = ""
     config_map_ref: EnvSource
 
 
-type Extras = list[ExtraObject]
+type ExtraObjects = list[ExtraObject]
 type Containers = list[Container]
 type EnvFrom = list[EnvFromSecret | EnvFromConfigMap]
 type Metadata = dict[OwnObject, ObjectMetadata]
 
 
-def secrets_in(objects: Extras) -> list[str]:
-    """The names of Secrets that bring what they hold."""
-    return [one.metadata.name for one in objects if one.kind == "Secret" and _held(one)]
+def secrets_in(objects: ExtraObjects) -> list[str]:
+    """Return the names of Secrets whose content is in the values."""
+    return [one.metadata.name for one in objects if one.kind == "Secret" and _content(one)]
 
 
-def _held(one: ExtraObject) -> Any:
+def _content(one: ExtraObject) -> Any:
     extra = one.model_extra or {}
     return extra.get("data") or extra.get("stringData")

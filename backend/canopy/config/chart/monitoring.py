@@ -1,60 +1,60 @@
-"""What watches the pods: metrics, alerts, dashboards and traces."""
+"""Metrics, alerts, dashboards and traces of the pods."""
 
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from canopy.config.chart.types import Address, ChartSection, Duration, Objects, OptionalDuration, Texts
+from canopy.config.chart.types import Address, ChartSection, Duration, ObjectList, OptionalDuration, StringMap
 
-type Limit = Literal["sampleLimit", "targetLimit", "labelLimit", "labelNameLengthLimit", "labelValueLengthLimit"]
-type Limits = dict[Limit, Annotated[int, Field(ge=1)]]
+type ScrapeLimit = Literal["sampleLimit", "targetLimit", "labelLimit", "labelNameLengthLimit", "labelValueLengthLimit"]
+type ScrapeLimits = dict[ScrapeLimit, Annotated[int, Field(ge=1)]]
 
 
 class Monitor(ChartSection):
-    """A scrape by the Prometheus operator."""
+    """The section `serviceMonitor` or `podMonitor`: a scrape by the Prometheus operator."""
 
     enabled: bool = False
     interval: Duration = "30s"
     scrape_timeout: OptionalDuration = ""
-    labels: Texts = Field({})
-    relabelings: Objects = Field([])
-    metric_relabelings: Objects = Field([])
-    limits: Limits = Field({})
+    labels: StringMap = Field({})
+    relabelings: ObjectList = Field([])
+    metric_relabelings: ObjectList = Field([])
+    limits: ScrapeLimits = Field({})
 
 
 class ScrapeAnnotations(ChartSection):
-    """Annotations by which a Prometheus without the operator finds pods."""
+    """The section `scrapeAnnotations`: annotations by which a Prometheus without the operator finds the pods."""
 
     enabled: bool = False
 
 
 class PrometheusRules(ChartSection):
-    """Recording rules and alerts on metrics."""
+    """The section `monitoring.prometheusRule`: recording rules and alerts on metrics."""
 
     enabled: bool = False
-    labels: Texts = Field({})
+    labels: StringMap = Field({})
 
 
 class LokiRules(ChartSection):
-    """Alerts on log lines."""
+    """The section `monitoring.lokiRule`: alerts on log lines."""
 
     enabled: bool = False
     tenant: str = Field("application", min_length=1)
-    labels: Texts = Field({"openshift.io/log-alerting": "true"})
+    labels: StringMap = Field({"openshift.io/log-alerting": "true"})
 
 
 class Dashboards(ChartSection):
-    """Grafana's dashboards."""
+    """The section `monitoring.dashboards`: Grafana's dashboards."""
 
     enabled: bool = False
-    labels: Texts = Field({"grafana_dashboard": "1"})
+    labels: StringMap = Field({"grafana_dashboard": "1"})
     operator: bool = False
     allow_cross_namespace_import: bool = False
     instance_selector: dict[str, Any] = Field({"matchLabels": {"dashboards": "grafana"}})
 
 
 class Monitoring(ChartSection):
-    """What watches the metrics, the log and the traces."""
+    """The section `monitoring`: rules and dashboards."""
 
     runbooks: str = Field("docs/operations.md", min_length=1)
     prometheus_rule: PrometheusRules = PrometheusRules()
@@ -63,7 +63,7 @@ class Monitoring(ChartSection):
 
 
 class OpenTelemetry(ChartSection):
-    """The SDK that the OpenTelemetry operator injects."""
+    """The section `opentelemetry`: the SDK that the OpenTelemetry operator injects."""
 
     enabled: bool = False
     instrumentation: str = Field("true", min_length=1)

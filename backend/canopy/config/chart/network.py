@@ -1,46 +1,46 @@
-"""The ways in, and what the NetworkPolicy lets in and out."""
+"""Routes into the cluster, the proxy out of it, and the NetworkPolicy."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from canopy.config.chart.types import Address, ChartSection, Destination, DnsName, Host, Objects, Texts
+from canopy.config.chart.types import Address, ChartSection, Destination, DnsName, Host, ObjectList, StringMap
 
-# A name, an address or a network: what stands between two of them in NO_PROXY is in none.
+# A host name, an address or a network, without the separators of the variable NO_PROXY.
 NoProxy = Annotated[str, StringConstraints(pattern=r"^[!-+.0-~-]+(/[0-9]{1,3})?$")]
 
 
 class Route(ChartSection):
-    """OpenShift's way in."""
+    """The section `route`: OpenShift's Route."""
 
     enabled: bool = False
     host: Host = ""
     insecure_policy: Literal["Redirect", "Allow", "None"] = "Redirect"
-    annotations: Texts = Field({})
+    annotations: StringMap = Field({})
 
 
 class Ingress(ChartSection):
-    """Kubernetes' way in."""
+    """The section `ingress`: Kubernetes' Ingress."""
 
     enabled: bool = False
     class_name: DnsName = ""
     controller: Literal["", "nginx", "openshift", "haproxy", "alb", "azure", "contour", "none"] = ""
     hosts: list[Host] = Field([])
     tls_secret: DnsName = ""
-    annotations: Texts = Field({})
+    annotations: StringMap = Field({})
 
 
 class HttpRoute(ChartSection):
-    """The Gateway API's way in."""
+    """The section `httpRoute`: the Gateway API's HTTPRoute."""
 
     enabled: bool = False
-    parent_refs: Objects = Field([])
+    parent_refs: ObjectList = Field([])
     hostnames: list[Host] = Field([])
-    annotations: Texts = Field({})
+    annotations: StringMap = Field({})
 
 
 class Proxy(ChartSection):
-    """The way out, where there is none but through a proxy."""
+    """The section `proxy`: the proxy for outgoing connections."""
 
     http: Address = ""
     https: Address = ""
@@ -48,23 +48,23 @@ class Proxy(ChartSection):
 
 
 class CaBundle(ChartSection):
-    """A ConfigMap with certificates of authorities to trust beside the image's own."""
+    """The section `caBundle`: a ConfigMap with CA certificates to trust in addition to the image's."""
 
     config_map: DnsName = ""
     key: str = Field("ca-bundle.crt", min_length=1)
 
 
-class Sources(ChartSection):
-    """Namespaces that may connect, beside the own one."""
+class AllowedSources(ChartSection):
+    """Selectors of the namespaces that may connect to the pods, in addition to the release's own."""
 
-    router: Objects = Field(
+    router: ObjectList = Field(
         [
             {"matchLabels": {"policy-group.network.openshift.io/ingress": ""}},
             {"matchLabels": {"kubernetes.io/metadata.name": "ingress-nginx"}},
         ]
     )
-    clients: Objects = Field([])
-    prometheus: Objects = Field(
+    clients: ObjectList = Field([])
+    prometheus: ObjectList = Field(
         [
             {"matchLabels": {"network.openshift.io/policy-group": "monitoring"}},
             {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}},
@@ -72,8 +72,8 @@ class Sources(ChartSection):
     )
 
 
-class Destinations(ChartSection):
-    """Addresses that may be connected to, beside LLAMA_STACK_URL and the collector."""
+class AllowedDestinations(ChartSection):
+    """Addresses that the pods may connect to, in addition to LLAMA_STACK_URL and the OpenTelemetry collector."""
 
     postgresql: Destination = "postgresql://postgresql:5432"
     mlflow: Destination = ""
@@ -81,10 +81,10 @@ class Destinations(ChartSection):
 
 
 class NetworkPolicy(ChartSection):
-    """Who may connect to the pods, and where they may connect to."""
+    """The section `networkPolicy`: who may connect to the pods, and where they may connect to."""
 
     enabled: bool = True
-    from_: Sources = Field(Sources(), alias="from")
-    to: Destinations = Destinations()
-    extra_ingress: Objects = Field([])
-    extra_egress: Objects = Field([])
+    from_: AllowedSources = Field(AllowedSources(), alias="from")
+    to: AllowedDestinations = AllowedDestinations()
+    extra_ingress: ObjectList = Field([])
+    extra_egress: ObjectList = Field([])

@@ -1,4 +1,4 @@
-"""Contradictions in the ways in, and in what the NetworkPolicy lets out."""
+"""Contradictions among routes into the cluster, other servers' addresses and the NetworkPolicy."""
 
 import re
 from collections.abc import Callable
@@ -6,14 +6,14 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from urllib.parse import urlsplit
 
 from canopy.config.chart.chart_values import ChartValues
-from canopy.config.contradictions import Contradiction, Named
-from canopy.config.servers import METADATA, gives_out_credentials, hides_where_it_leads
+from canopy.config.contradictions import Contradiction, SentenceArguments
+from canopy.config.server_urls import METADATA, gives_out_credentials, hides_where_it_leads
 
 _THIS_MACHINE = IPv6Network("::/127")  # `::1`, where a server in the same pod is, and `::`
 
 
 def _servers(values: ChartValues) -> dict[str, str]:
-    """The hosts of servers that the application itself isn't told of, by the value."""
+    """Return the hosts of servers that only the chart knows, by key."""
     addresses = {
         "opentelemetry.endpoint": values.opentelemetry.endpoint,
         "proxy.http": values.proxy.http,
@@ -22,17 +22,20 @@ def _servers(values: ChartValues) -> dict[str, str]:
     return {name: urlsplit(address).hostname or "" for name, address in addresses.items()}
 
 
-def _metadata_as_server(values: ChartValues) -> Named:
+def _metadata_as_server(values: ChartValues) -> SentenceArguments:
     return [(name,) for name, host in _servers(values).items() if gives_out_credentials(host)]
 
 
-def _hidden_addresses(values: ChartValues) -> Named:
+def _hidden_addresses(values: ChartValues) -> SentenceArguments:
     servers = _servers(values).items()
     return [(name,) for name, host in servers if hides_where_it_leads(host)]
 
 
-def _opened(values: ChartValues) -> list[str]:
-    """The addresses and networks that the NetworkPolicy would let the pods out to, where nothing else checks them."""
+def _allowed_destinations(values: ChartValues) -> list[str]:
+    """Return the IP addresses and networks that the NetworkPolicy would allow as destinations.
+
+    The addresses of LLAMA_STACK_URL and mlflow.url are left out: the server's values check those.
+    """
     policy = values.network_policy
     if not policy.enabled:
         return []
@@ -59,18 +62,18 @@ def _network(text: str) -> IPv4Network | IPv6Network | None:
         return None
 
 
-def _no_addresses(version: int) -> Callable[[ChartValues], Named]:
-    def found(values: ChartValues) -> Named:
-        those = [text for text in _opened(values) if (6 if ":" in text else 4) == version]
-        dotted = [text for text in those if version == 6 and "." in text]
-        return [(text.partition("/")[0],) for text in those if text in dotted or _network(text) is None]
+def _invalid_addresses(version: int) -> Callable[[ChartValues], SentenceArguments]:
+    def found(values: ChartValues) -> SentenceArguments:
+        texts = [text for text in _allowed_destinations(values) if (6 if ":" in text else 4) == version]
+        dotted = [text for text in texts if version == 6 and "." in text]
+        return [(text.partition("/")[0],) for text in texts if text in dotted or _network(text) is None]
 
     return found
 
 
-def _ipv4_in_ipv6(values: ChartValues) -> Named:
+def _ipv4_in_ipv6(values: ChartValues) -> SentenceArguments:
     outer = [IPv6Network("::/96"), IPv6Network("::ffff:0:0/96")]
-    networks = [(text, _network(text)) for text in _opened(values)]
+    networks = [(text, _network(text)) for text in _allowed_destinations(values)]
     return [
         (text,)
         for text, one in networks
@@ -78,9 +81,9 @@ def _ipv4_in_ipv6(values: ChartValues) -> Named:
     ]
 
 
-def _ways_to_credentials(values: ChartValues) -> Named:
-    """Networks that the NetworkPolicy would open, and the one of a metadata service that each is in."""
-    networks = [(text, network) for text in _opened(values) if (network := _network(text))]
+def _reachable_metadata_services(values: ChartValues) -> SentenceArguments:
+    """Return each allowed destination inside a forbidden network, with that network."""
+    networks = [(text, network) for text in _allowed_destinations(values) if (network := _network(text))]
     return [(text, outer) for text, inner in networks for outer in METADATA if _within(inner, outer)]
 
 
@@ -88,7 +91,7 @@ def _within(inner: IPv4Network | IPv6Network, outer: IPv4Network | IPv6Network) 
     return inner.version == outer.version and inner.network_address in outer and inner.prefixlen >= outer.prefixlen
 
 
-OF_THE_NETWORK: tuple[Contradiction[ChartValues], ...] = (
+NETWORK_CONTRADICTIONS: tuple[Contradiction[ChartValues], ...] = (
     Contradiction(
         _metadata_as_server,
         "`{}`: leads to where clouds give out credentials, or to no farther than a link; name the server itself.",
@@ -120,14 +123,16 @@ OF_THE_NETWORK: tuple[Contradiction[ChartValues], ...] = (
         lambda values: values.http_route.enabled and not values.http_route.parent_refs,
         "httpRoute.enabled is true, but httpRoute.parentRefs is empty. Name the Gateway there.",
     ),
-    Contradiction(_no_addresses(6), "networkPolicy has {}, which is no address of IPv6. Write IPv4 addresses as such."),
     Contradiction(
-        _no_addresses(4),
+        _invalid_addresses(6), "networkPolicy has {}, which is no address of IPv6. Write IPv4 addresses as such."
+    ),
+    Contradiction(
+        _invalid_addresses(4),
         "networkPolicy has {}, which is no address of IPv4. Write it as four numbers, without zeros before them.",
     ),
     Contradiction(_ipv4_in_ipv6, "networkPolicy has {}, which is IPv4 written as IPv6. Write IPv4 addresses as such."),
     Contradiction(
-        _ways_to_credentials,
+        _reachable_metadata_services,
         "networkPolicy lets nobody out to {}: {} is where clouds give out credentials. Name another address.",
     ),
 )

@@ -1,4 +1,4 @@
-"""The server's image, its Secrets, and how its pods run."""
+"""The pods: the server's image, Secrets with keys of other servers, scaling, security and batch runs."""
 
 from typing import Annotated, Any, Literal
 
@@ -8,17 +8,17 @@ from canopy.config.chart.types import (
     ChartSection,
     Digest,
     DnsName,
-    Objects,
+    ObjectList,
     Repository,
     Resources,
     Schedule,
+    StringMap,
     Tag,
-    Texts,
 )
 
 
 class Image(ChartSection):
-    """The server's image."""
+    """The section `image`: the server's image."""
 
     repository: Repository = "canopy-backend"
     tag: Tag = ""
@@ -34,26 +34,26 @@ class NamedObject(ChartSection):
 
 
 class ServerSecret(ChartSection):
-    """The Secret with the key for a server: the model's, or MLflow's."""
+    """A reference to the Secret with the key for the model server or for MLflow."""
 
     name: DnsName = ""
     key: str = Field("LLAMA_STACK_CLIENT_API_KEY", min_length=1)
 
 
 class MlflowToken(ChartSection):
-    """Access to MLflow."""
+    """The section `mlflowToken`: access to MLflow."""
 
     existing_secret: ServerSecret = ServerSecret(key="CANOPY_MLFLOW_TOKEN")
 
 
 class LlamaStack(ChartSection):
-    """Access to the model server."""
+    """The section `llamaStack`: access to the model server."""
 
     existing_secret: ServerSecret = ServerSecret()
 
 
 class Autoscaling(ChartSection):
-    """The HorizontalPodAutoscaler."""
+    """The section `autoscaling`: the HorizontalPodAutoscaler."""
 
     enabled: bool = False
     min_replicas: int = Field(2, ge=1)
@@ -61,7 +61,7 @@ class Autoscaling(ChartSection):
     target_cpu: int = Field(70, ge=0, le=1000)
     target_in_flight: int | None = Field(None, ge=1)
     target_queued: int | None = Field(None, ge=1)
-    metrics: Objects = Field([])
+    metrics: ObjectList = Field([])
     behavior: dict[Literal["scaleUp", "scaleDown"], dict[str, Any]] = Field(
         {
             "scaleDown": {
@@ -73,31 +73,31 @@ class Autoscaling(ChartSection):
 
     @property
     def scales_by_nothing(self) -> bool:
-        """Whether no number decides how many pods there are."""
+        """Return whether no target is set, so that the autoscaler has nothing to go by."""
         return not (self.target_cpu or self.target_in_flight or self.target_queued or self.metrics)
 
 
 class PodSecurityContext(ChartSection):
-    """Who the processes run as. Nothing here can weaken what the chart sets."""
+    """The section `podSecurityContext`: who the processes run as. It can't loosen the chart's restrictions."""
 
     run_as_user: int | None = Field(None, ge=1)
     run_as_group: int | None = Field(None, ge=0)
     fs_group: int | None = Field(None, ge=0)
     fs_group_change_policy: Literal["Always", "OnRootMismatch"] | None = None
     supplemental_groups: list[int] | None = None
-    se_linux_options: Texts | None = None
+    se_linux_options: StringMap | None = None
 
 
 class ServiceAccount(ChartSection):
-    """The identity of the pods; they get no token for it."""
+    """The section `serviceAccount`: the pods' identity, for which they get no token."""
 
     create: bool = True
     name: DnsName = "canopy-backend"
-    annotations: Texts = Field({})
+    annotations: StringMap = Field({})
 
 
 class JudgeRuns(ChartSection):
-    """The CronJob that judges a batch."""
+    """The section `judgeRuns`: the CronJob that judges recorded responses."""
 
     enabled: bool = False
     schedule: Schedule = "17 * * * *"
@@ -108,7 +108,7 @@ class JudgeRuns(ChartSection):
 
 
 class TestPod(ChartSection):
-    """The pod that `helm test` runs."""
+    """The section `test`: the pod that `helm test` runs."""
 
     enabled: bool = True
     resources: Resources = Resources(requests={"cpu": "10m", "memory": "32Mi"}, limits={"memory": "128Mi"})

@@ -1,4 +1,4 @@
-"""The chart's `settings`: those of the process that the chart doesn't decide and that are no secrets."""
+"""The section `settings`: the process's settings, without secrets and those that the chart sets itself."""
 
 import json
 from typing import Any, get_args
@@ -7,11 +7,11 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, create_m
 from pydantic.fields import FieldInfo
 
 from canopy.base.settings import Settings
-from canopy.config.section import whole
+from canopy.config.section import with_whole_numbers
 from canopy.text.yaml_errors import findings_of
 
-# What the chart decides itself: its Service's port, and where the files are.
-_DECIDED = {
+# Settings that follow from the chart's own objects, such as ports and paths of files.
+_SET_BY_THE_CHART = {
     "port",
     "operations_port",
     "operations_host",
@@ -24,14 +24,14 @@ _DECIDED = {
 
 
 def _is_secret(field: FieldInfo) -> bool:
-    """Whether a setting belongs into a Secret and never into the values."""
+    """Return whether a setting is a secret, which may be in a Secret but not in the values."""
     return SecretStr in (field.annotation, *get_args(field.annotation))
 
 
 _FIELDS: dict[str, Any] = {
     name: (field.annotation, field)
     for name, field in Settings.model_fields.items()
-    if name not in _DECIDED and not _is_secret(field)
+    if name not in _SET_BY_THE_CHART and not _is_secret(field)
 }
 ChartSettings: type[BaseModel] = create_model(
     "ChartSettings", __config__=ConfigDict(extra="forbid", strict=True), **_FIELDS
@@ -39,8 +39,10 @@ ChartSettings: type[BaseModel] = create_model(
 
 
 def refuse_wrong_settings(settings: dict[str, Any]) -> dict[str, Any]:
-    """Raise ValueError where the process would not take these settings; they come back without those that are null."""
-    given = {name: whole(value) for name, value in settings.items() if value is not None or name not in _FIELDS}
+    """Return the settings without those that are null. Raises ValueError if the process would refuse them."""
+    given = {
+        name: with_whole_numbers(value) for name, value in settings.items() if value is not None or name not in _FIELDS
+    }
     if nul := [name for name, value in given.items() if isinstance(value, str) and "\0" in value]:
         raise ValueError(f"`{nul[0]}` has a NUL character, which no variable of a process can hold")
     try:

@@ -1,12 +1,12 @@
-"""Contradictions in how people sign in: their tokens, and the proxy in each pod with what it passes on."""
+"""Contradictions among `auth`, the Secret of tokens and the OAuth proxy in each pod."""
 
 import re
 from collections.abc import Callable
 
 from canopy.config.chart.chart_values import ChartValues
-from canopy.config.contradictions import Contradiction, Named
+from canopy.config.contradictions import Contradiction, SentenceArguments
 
-# The headers that each proxy sets and takes from clients (`canopy.vouchedHeaders`). Of another proxy nobody can know.
+# The headers that each known proxy sets itself and removes from clients' requests (`canopy.vouchedHeaders`).
 _EMAIL, _GROUPS = "X-Forwarded-Email", "X-Forwarded-Groups"
 _VOUCHED = {
     "oauth2-proxy": {
@@ -16,14 +16,14 @@ _VOUCHED = {
     },
     "openshift": {"user_header": ["x-forwarded-user", "x-forwarded-email"]},
 }
-# What the chart passes to the proxies that it knows (`canopy.proxyArguments`).
-_KNOWN = {"proxy-websockets": "false", "pass-basic-auth": "true", "pass-user-headers": "true"}
-_OAUTH2 = _KNOWN | {"prefer-email-to-user": "false", "skip-auth-strip-headers": "true"}
+# The arguments that the chart passes to known proxies (`canopy.proxyArguments`).
+_OPENSHIFT = {"proxy-websockets": "false", "pass-basic-auth": "true", "pass-user-headers": "true"}
+_OAUTH2_PROXY = _OPENSHIFT | {"prefer-email-to-user": "false", "skip-auth-strip-headers": "true"}
 _SERVERS_PORTS = (8000, 8001)
 
 
 def with_headers_of_the_proxy(values: ChartValues) -> ChartValues:
-    """The values as the chart hands them to the server: with the headers of the proxy that `authProxy.kind` names."""
+    """Return the values as the chart renders them for the server: with oauth2-proxy's e-mail and groups headers."""
     auth = values.auth
     if auth.mode != "proxy" or values.auth_proxy.kind != "oauth2-proxy":
         return values
@@ -34,7 +34,7 @@ def with_headers_of_the_proxy(values: ChartValues) -> ChartValues:
 
 
 def _behind_proxy(found: Callable[[ChartValues], bool], kind: str = "") -> Callable[[ChartValues], bool]:
-    """Where there is a proxy, of this kind if one is named."""
+    """Return a check that is true only behind a proxy, of this kind if one is named."""
     return lambda values: values.auth.mode == "proxy" and (not kind or values.auth_proxy.kind == kind) and found(values)
 
 
@@ -42,7 +42,7 @@ def _proxy_at(values: ChartValues, port: int) -> bool:
     return values.auth.mode == "proxy" and values.auth_proxy.port == port
 
 
-def _unvouched_headers(values: ChartValues) -> Named:
+def _unvouched_headers(values: ChartValues) -> SentenceArguments:
     kind = values.auth_proxy.kind
     if values.auth.mode != "proxy":
         return []
@@ -54,28 +54,31 @@ def _unvouched_headers(values: ChartValues) -> Named:
 
 
 def _arguments(values: ChartValues) -> list[tuple[str, str]]:
-    """Names and values of the proxy's arguments, where the chart decides any."""
+    """Return names and values of the proxy's arguments; none for a proxy whose arguments the chart doesn't know."""
     if values.auth.mode != "proxy" or values.auth_proxy.kind == "other":
         return []
     split = [(re.match(r"--?([a-z0-9-]+)", text), text.partition("=")) for text in values.auth_proxy.args]
     return [(name[1].removeprefix("-"), value or "true") for name, (_, _, value) in split if name]
 
 
-def _decided_arguments(values: ChartValues) -> Named:
-    decided = _OAUTH2 if values.auth_proxy.kind == "oauth2-proxy" else _KNOWN
+def _decided_arguments(values: ChartValues) -> SentenceArguments:
+    decided = _OAUTH2_PROXY if values.auth_proxy.kind == "oauth2-proxy" else _OPENSHIFT
     given = _arguments(values)
     return [(name, value, name, decided[name]) for name, value in given if decided.get(name, value) != value]
 
 
-def _opened_by_passwords(values: ChartValues) -> Named:
-    """The header with the address, where people sign in without one: OpenShift's proxy lets a client's through then."""
+def _opened_by_passwords(values: ChartValues) -> SentenceArguments:
+    """Return the user header if it holds e-mail addresses and people sign in by a password file.
+
+    Those people have no address, and OpenShift's proxy passes on the header that the client sent.
+    """
     user_header = values.auth.user_header
     by_file = any(name == "htpasswd-file" for name, _ in _arguments(values))
     named = values.auth_proxy.kind == "openshift" and user_header.lower() == _EMAIL.lower()
     return [(user_header,)] * (by_file and named)
 
 
-OF_ACCESS: tuple[Contradiction[ChartValues], ...] = (
+SIGN_IN_CONTRADICTIONS: tuple[Contradiction[ChartValues], ...] = (
     Contradiction(
         lambda values: values.auth.mode == "token" and not values.auth_tokens.existing_secret.name,
         "auth.mode is token, but authTokens.existingSecret.name is empty. Make a Secret that holds the tokens "

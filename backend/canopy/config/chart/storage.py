@@ -1,4 +1,4 @@
-"""Where votes are kept."""
+"""The store, its volume and its backups."""
 
 from typing import Literal
 
@@ -18,14 +18,14 @@ from canopy.config.chart.types import (
 
 
 class StoreSecret(ChartSection):
-    """The Secret with the store's URL."""
+    """A reference to the Secret with the store's URL."""
 
     name: DnsName = ""
     key: str = Field("CANOPY_STORE_URL", min_length=1)
 
 
 class Persistence(ChartSection):
-    """SQLite's volume."""
+    """The section `store.persistence`: SQLite's volume."""
 
     enabled: bool = True
     size: Size = "1Gi"
@@ -36,14 +36,14 @@ class Persistence(ChartSection):
 
 
 class PasswordSecret(ChartSection):
-    """The Secret with the password of PostgreSQL's user."""
+    """A reference to the Secret with the password of PostgreSQL's user."""
 
     name: DnsName = ""
     key: str = Field("password", min_length=1)
 
 
 class Postgresql(ChartSection):
-    """Where PostgreSQL is, and as whom to connect, where no Secret has all of it as a URL."""
+    """The section `store.postgresql`: how to connect to PostgreSQL, unless a Secret has the whole URL."""
 
     host: DatabaseHost = ""
     port: int = Field(5432, ge=1, le=65535)
@@ -53,8 +53,8 @@ class Postgresql(ChartSection):
     ssl_mode: Literal["disable", "prefer", "require", "verify-ca", "verify-full"] = "require"
 
 
-class StorePart(ChartSection):
-    """Where votes are kept."""
+class StoreSection(ChartSection):
+    """The section `store`: the database."""
 
     engine: Literal["sqlite", "postgresql"] = "sqlite"
     existing_secret: StoreSecret = StoreSecret()
@@ -63,7 +63,7 @@ class StorePart(ChartSection):
 
 
 class BackupVolume(ChartSection):
-    """Where the copies lie."""
+    """The section `backup.persistence`: the volume for the copies."""
 
     size: Size = "5Gi"
     storage_class: DnsName = ""
@@ -72,7 +72,7 @@ class BackupVolume(ChartSection):
 
 
 class Backup(ChartSection):
-    """The CronJob that copies the store."""
+    """The section `backup`: the CronJob that copies the store."""
 
     enabled: bool = False
     schedule: Schedule = "41 2 * * *"

@@ -1,4 +1,4 @@
-"""The texts, numbers and lists that the chart's own values are made of."""
+"""Types of the chart's own values, and the base class of its sections."""
 
 import re
 from collections.abc import Callable
@@ -8,11 +8,11 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
-from canopy.config.section import Plain, storable
-from canopy.config.servers import HOST, PATH, PORT, with_a_host
+from canopy.config.section import HelmModel, without_nul
+from canopy.config.server_urls import HOST, PATH, PORT, split_url
 
-type Texts = dict[str, Annotated[str, AfterValidator(storable)]]
-type Objects = list[dict[str, Any]]
+type StringMap = dict[str, Annotated[str, AfterValidator(without_nul)]]
+type ObjectList = list[dict[str, Any]]
 
 DnsName = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$", max_length=253)]
 Host = Annotated[str, StringConstraints(pattern=r"^((\*\.)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$", max_length=253)]
@@ -29,7 +29,7 @@ def _matching(pattern: re.Pattern[str], example: str) -> Callable[[str], str]:
     def check(address: str) -> str:
         if not pattern.fullmatch(address):
             raise ValueError(f"must be an address such as `{example}`, without spaces, credentials and a query")
-        with_a_host(address)
+        split_url(address)
         return address
 
     return check
@@ -42,7 +42,7 @@ Address = Annotated[
     AfterValidator(_matching(_ADDRESS, "http://collector.tracing.svc:4318")),
     WithJsonSchema({"type": "string", "pattern": _ADDRESS.pattern}),
 ]
-# Of these the host and the port count: people copy them with the path of a realm, an API or a database.
+# Only host and port are used. People paste the whole URL of a realm, an API or a database, so a path is allowed.
 Destination = Annotated[
     str,
     AfterValidator(_matching(_DESTINATION, "https://sso.example.com")),
@@ -66,20 +66,20 @@ Duration = Annotated[str, StringConstraints(pattern=r"^[0-9]+(ms|s|m)$")]
 OptionalDuration = Annotated[str, StringConstraints(pattern=r"^([0-9]+(ms|s|m))?$")]
 
 
-class ChartSection(Plain):
-    """A section of the values, written as Kubernetes writes its own."""
+class ChartSection(HelmModel):
+    """A section with exact types and keys in camel case, as in Kubernetes; unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, alias_generator=to_camel)
 
 
 class Switch(ChartSection):
-    """Something that is on or off."""
+    """A section with nothing but `enabled`."""
 
     enabled: bool = True
 
 
 class Resources(ChartSection):
-    """What the container asks for and may use at most."""
+    """A container's resource requests and limits."""
 
     requests: dict[str, Quantity] = Field({"cpu": "100m", "memory": "256Mi"})
     limits: dict[str, Quantity] = Field({"memory": "512Mi"})

@@ -15,7 +15,7 @@ from obstore.exceptions import BaseError, NotFoundError, PermissionDeniedError, 
 from obstore.store import from_url
 
 from canopy.base.errors import ConfigError, PublishError
-from canopy.base.settings import storage_address
+from canopy.base.settings import object_storage_url
 from canopy.outgoing.proxies import passed_by, proxy_for
 
 if TYPE_CHECKING:  # a type of the stubs, which don't exist at run time
@@ -59,7 +59,7 @@ def upload(folder: Path, address: str, run_id: str) -> str:
 
 def _proxies() -> "ClientConfig":
     """Return options for proxies, which the library doesn't read itself. Raises PublishError for unusable ones."""
-    address = storage_address()
+    address = object_storage_url()
     if (proxy_for(address) or "").startswith("socks"):
         raise PublishError("Uploads can't go through a SOCKS proxy (ALL_PROXY): name the storage's host in NO_PROXY.")
     passed = passed_by(address)

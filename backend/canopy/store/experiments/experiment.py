@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from sys import getsizeof
 from typing import Literal, NamedTuple
 
+from canopy.config.feature_values import Variant
 from canopy.config.features import BUILT_IN
-from canopy.config.summaries import Variant
 from canopy.stats.sequential import DecisionRule
 from canopy.store.keys import Proof
 

@@ -1,4 +1,4 @@
-"""The metrics on /metrics: one group for each noun, and `Metrics`, which holds them all.
+"""The metrics on /metrics: one group for each noun, and `Metrics`, which holds all groups.
 
-`docs/operations.md` describes each. Label values come from closed or configured lists.
+`docs/operations.md` describes each metric. Label values come from closed or configured lists, or are bounded.
 """

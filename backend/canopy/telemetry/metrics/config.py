@@ -1,4 +1,4 @@
-"""Metrics of what is in force: the values, their flags, and who gets in."""
+"""Metrics of the config in force, its flags, and access."""
 
 from prometheus_client import CollectorRegistry
 
@@ -15,7 +15,7 @@ from canopy.telemetry.mlflow_events import PromptsLoaded
 
 
 class ConfigMetrics(MetricGroup):
-    """The values file and the files with tokens and secrets."""
+    """Counts and shows reloads of the values file and of the files of tokens and secrets, flags, and refused tokens."""
 
     reloads = counter(
         "canopy_config_reloads", "Changes of the values file.", ("result",), starts=[("success",), ("failure",)]

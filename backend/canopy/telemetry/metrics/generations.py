@@ -1,22 +1,25 @@
-"""Metrics of model calls."""
+"""Metrics of generations."""
 
 from collections.abc import Sequence
 
 from prometheus_client import CollectorRegistry
 
 from canopy.telemetry.events import GenerationFinished
-from canopy.telemetry.metrics.codes import MODEL_ERRORS
-from canopy.telemetry.metrics.groups import MOST_FEATURES, Expected, MetricGroup, counter, gauge, histogram, on
-from canopy.telemetry.metrics.label_values import LabelValues
+from canopy.telemetry.metrics.groups import ExpectedSeries, MetricGroup, counter, gauge, histogram, on
+from canopy.telemetry.metrics.label_values import MODEL_ERROR_CODES, MOST_FEATURE_LABELS, LabelValues
 
 _ENDED = ("feature", "status", "code")
-_OUTCOMES: Sequence[tuple[str, str]] = [("completed", ""), ("cancelled", ""), *(("failed", it) for it in MODEL_ERRORS)]
+_OUTCOMES: Sequence[tuple[str, str]] = [
+    ("completed", ""),
+    ("cancelled", ""),
+    *(("failed", it) for it in MODEL_ERROR_CODES),
+]
 _FIRST_TOKEN_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60)
 _PER_TOKEN_BUCKETS = (0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.2, 0.5, 1)
 
 
 class GenerationMetrics(MetricGroup):
-    """Users' model calls and, counted apart, those of evaluations."""
+    """Counts and times users' generations; those of evaluations are counted separately."""
 
     ended = counter("canopy_generations", "Users' model calls that ended.", _ENDED)
     tested = counter("canopy_evaluation_generations", "Model calls for evaluations that ended.", _ENDED)
@@ -43,15 +46,15 @@ class GenerationMetrics(MetricGroup):
 
     def __init__(self, registry: CollectorRegistry) -> None:
         super().__init__(registry)
-        self._features = LabelValues(MOST_FEATURES)
+        self._features = LabelValues(MOST_FEATURE_LABELS)
 
-    def expect(self, expected: Expected) -> None:
-        """Make each feature's series."""
+    def expect(self, expected: ExpectedSeries) -> None:
+        """Create the series of every feature in force."""
         for gone in self._features.expect(expected.prompts):
             for metric in (self.ended, self.tested, self.tokens, self.first_token, self.per_token):
                 metric.remove_by_labels({"feature": gone})
         for name in expected.prompts:
-            feature = self._features.expected(name)
+            feature = self._features.label(name)
             for metric in (self.ended, self.tested):
                 for status, code in _OUTCOMES:
                     metric.labels(feature, status, code)
@@ -63,7 +66,7 @@ class GenerationMetrics(MetricGroup):
     @on(GenerationFinished)
     def _ended(self, event: GenerationFinished) -> None:
         it = event.generation
-        feature = self._features.counted(it.feature)
+        feature = self._features.counted_label(it.feature)
         ended = self.tested if it.evaluation else self.ended
         ended.labels(feature, it.status, it.error_code or "").inc()
         exemplar = {"trace_id": it.trace_id}

@@ -1,4 +1,4 @@
-"""How metrics are declared: once, in the group of their noun, beside the method that counts events with them.
+"""Declares metrics, each once, in the group of its noun, beside the method that updates it from events.
 
     class ReviewMetrics(MetricGroup):
         reviews = counter("canopy_reviews", "Reviews that were saved.", ("outcome",), starts=[("created",)])
@@ -7,9 +7,9 @@
         def _review(self, event: ReviewSaved) -> None:
             self.reviews.labels(event.receipt.outcome).inc()
 
-A counter's series should be there from the start: `increase` compares the values that Prometheus saw, so that it misses
-the event with which a series begins. `starts` lists the label values that are known when the class is written, and a
-group's `expect` adds those that follow from the values in force.
+A counter's series should exist from the start: PromQL's `increase` compares scraped values, so it misses the event that
+creates a series. `starts` lists the combinations of label values that are known beforehand; a group's `expect` creates
+those that follow from the values in force.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,18 +24,15 @@ from canopy.config.values import Values
 from canopy.telemetry.events import Event
 
 type Starts = Iterable[tuple[str, ...]]
-type Count = Callable[[Any], None]
+type CountMethod = Callable[[Any], None]
 _COUNTED = "counted_events"
 
-# The values have 21 at a time, each with its chat; people vote on answers of those that were, too.
-MOST_FEATURES = 60
 
+class ExpectedSeries(NamedTuple):
+    """Describes the series to create for the values in force.
 
-class Expected(NamedTuple):
-    """What follows from the values in force for the label values that can come.
-
-    `prompts` has the features and, of each, the ids of its prompts in force: A's and, where there is one, B's.
-    `exported` are the features that can become evaluation cases.
+    `prompts` maps each feature's name to the ids of its prompts: A's and, if there is one, B's. `exported` names the
+    features whose responses can become evaluation cases.
     """
 
     values: Values
@@ -45,7 +42,7 @@ class Expected(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Declared[M: (Counter, Gauge, Histogram)]:
-    """A metric before there is a registry."""
+    """A metric's declaration in a class body; `register` makes the metric."""
 
     kind: type[M]
     name: str
@@ -55,7 +52,7 @@ class _Declared[M: (Counter, Gauge, Histogram)]:
     formerly: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
 
-    def made(self, registry: CollectorRegistry) -> M:
+    def register(self, registry: CollectorRegistry) -> M:
         metric = self.kind(self.name, self.help, self.labels, registry=registry, **self.options)
         for values in self.starts:
             metric.labels(*values)
@@ -67,22 +64,22 @@ class _Declared[M: (Counter, Gauge, Histogram)]:
 def counter(
     name: str, help_text: str, labels: Sequence[str] = (), *, starts: Starts = (), formerly: str | None = None
 ) -> Counter:
-    """Declare a counter. `formerly` is a name that it had, under which it is shown as well until a later version."""
+    """Declare a counter. Its samples also appear under the name `formerly`, which a later version will drop."""
     return cast(Counter, _Declared(Counter, name, help_text, labels, starts, formerly))
 
 
 def gauge(name: str, help_text: str, labels: Sequence[str] = (), *, formerly: str | None = None) -> Gauge:
-    """Declare a gauge."""
+    """Declare a gauge. `formerly` is as for `counter`."""
     return cast(Gauge, _Declared(Gauge, name, help_text, labels, formerly=formerly))
 
 
 def histogram(name: str, help_text: str, labels: Sequence[str], buckets: Sequence[float]) -> Histogram:
-    """Declare a histogram; `buckets` are upper bounds."""
+    """Declare a histogram. `buckets` are upper bounds, in the metric's unit."""
     return cast(Histogram, _Declared(Histogram, name, help_text, labels, options={"buckets": buckets}))
 
 
 def on[M: Callable[..., None]](*events: type[Event]) -> Callable[[M], M]:
-    """Say which events a group's method counts."""
+    """Mark a group's method to be called with each event of these classes."""
 
     def mark(method: M) -> M:
         vars(method)[_COUNTED] = events
@@ -92,25 +89,25 @@ def on[M: Callable[..., None]](*events: type[Event]) -> Callable[[M], M]:
 
 
 class MetricGroup:
-    """Metrics of one noun. What is declared in the class's body is made when the group is."""
+    """The base class of groups. An instance replaces the declarations in its class body by registered metrics."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         for name, declared in list(vars(type(self)).items()):
             if isinstance(declared, _Declared):
-                setattr(self, name, declared.made(registry))
+                setattr(self, name, declared.register(registry))
 
-    def expect(self, expected: Expected) -> None:
-        """Make the series that may come under the values in force, so that their first event is seen."""
+    def expect(self, expected: ExpectedSeries) -> None:
+        """Create the series that can occur under the values in force. Called at the start and after each change."""
 
-    def counts(self) -> Iterable[tuple[type[Event], Count]]:
-        """Yield each event that a method of the group counts, with the method."""
+    def count_methods(self) -> Iterable[tuple[type[Event], CountMethod]]:
+        """Yield each event class with the method that `on` marked for it."""
         for name, method in vars(type(self)).items():
             for event in getattr(method, _COUNTED, ()):
                 yield event, getattr(self, name)
 
 
 class _FormerName(Collector):
-    """A metric's samples under the name that it had."""
+    """Repeats a metric's samples under its former name."""
 
     def __init__(self, metric: Collector, name: str, former: str) -> None:
         self._metric = metric

@@ -1,4 +1,4 @@
-"""Metrics of requests and of what never became one."""
+"""Metrics of HTTP requests, answered and refused."""
 
 from collections.abc import Iterable
 from functools import lru_cache
@@ -8,21 +8,19 @@ from prometheus_client.metrics_core import Metric, SummaryMetricFamily
 from prometheus_client.registry import Collector
 
 from canopy.base.errors import HeadTimeout, HeadTooLarge, MalformedRequest, Overloaded
-from canopy.telemetry.connection_events import RequestRefused
-from canopy.telemetry.events import HttpRequest, RequestFailed
-from canopy.telemetry.metrics.codes import SERVER_ERRORS
+from canopy.telemetry.http_events import HttpRequest, RequestFailed, RequestRefused
 from canopy.telemetry.metrics.groups import MetricGroup, counter, gauge, histogram, on
-from canopy.telemetry.metrics.label_values import OTHER, LabelValues
+from canopy.telemetry.metrics.label_values import OTHER, SERVER_ERROR_CODES, LabelValues
 
-# OpenTelemetry's advice for http.server.request.duration, in seconds.
+# Seconds, as OpenTelemetry recommends for http.server.request.duration, and longer ones for streams.
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60)
 _LABELS = ("http_request_method", "http_route", "http_response_status_code")
 _METHOD_NOT_ALLOWED = 405
-_MOST_ROUTES = 300  # three for each feature, and the values may name any number of those in turn
+_MOST_ROUTES = 300  # three for each feature, and the values may have had any number of features
 
 
 class HttpMetrics(MetricGroup):
-    """Requests. Their series begin with the first of each route and status, which nobody knows before."""
+    """Counts and times requests. A series of `duration` begins with the first request of its route and status."""
 
     duration = histogram(
         "http_server_request_duration_seconds",
@@ -38,7 +36,7 @@ class HttpMetrics(MetricGroup):
         "canopy_request_failures",
         "Requests that were not served, and not by the client's fault.",
         ("code",),
-        starts=[(code,) for code in SERVER_ERRORS],
+        starts=[(code,) for code in SERVER_ERROR_CODES],
     )
     refusals = counter(
         "canopy_requests_refused",
@@ -51,15 +49,15 @@ class HttpMetrics(MetricGroup):
         super().__init__(registry)
         registry.register(_RequestCount(self.duration))
         self._routes = LabelValues(_MOST_ROUTES)
-        # Looking a child up costs more than counting; the set of label values is small.
+        # `labels` costs more than counting, and there are few combinations.
         self._child = lru_cache(1024)(self.duration.labels)
 
     @on(HttpRequest)
     def _request(self, event: HttpRequest) -> None:
         method, route, status = event.http_request_method, event.http_route, event.http_response_status_code
-        if not route or status == _METHOD_NOT_ALLOWED:  # the client's choice: each pair would be a series of its own
+        if not route or status == _METHOD_NOT_ALLOWED:  # chosen by the client, so unbounded
             method, route = OTHER, ""
-        self._child(method, self._routes.counted(route), str(status)).observe(
+        self._child(method, self._routes.counted_label(route), str(status)).observe(
             event.duration_seconds, {"trace_id": event.trace_id}
         )
 
@@ -73,7 +71,7 @@ class HttpMetrics(MetricGroup):
 
 
 class _RequestCount(Collector):
-    """`http_server_request_count` and `_sum`, the lab's names, read from the histogram when scraped."""
+    """Shows the histogram's totals as `http_server_request_count` and `_sum`, the names that the lab queries."""
 
     def __init__(self, duration: Histogram) -> None:
         self._duration = duration

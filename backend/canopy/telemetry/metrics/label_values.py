@@ -1,47 +1,68 @@
-"""How many values of a label are told apart, where a process may live through any number of them."""
+"""The values of labels: lists that are known beforehand, and bounds on those that are not."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-OTHER = "_OTHER"  # OpenTelemetry's label for what is not told apart
+from canopy.base.errors import CanopyError, ConfigError, ModelError
+
+OTHER = "_OTHER"  # OpenTelemetry's value for everything that has no series of its own
+
+# The values file has up to 21 features at a time, each with its chat; people also vote on answers of former ones.
+MOST_FEATURE_LABELS = 60
+
+
+def _server_error_codes(kind: type[CanopyError]) -> Iterator[str]:
+    """Yield the codes of an error class and its subclasses whose HTTP status is 500 or above."""
+    if kind.status >= 500 and not issubclass(kind, ConfigError):  # which ends the process before it listens
+        yield kind.code
+    for more in kind.__subclasses__():
+        yield from _server_error_codes(more)
+
+
+MODEL_ERROR_CODES = tuple(dict.fromkeys(_server_error_codes(ModelError)))
+SERVER_ERROR_CODES = tuple(dict.fromkeys(_server_error_codes(CanopyError)))
 
 
 class LabelValues:
-    """The values that have series of their own: at most `most`, and all others are `_OTHER`.
+    """Bounds how many values of one label have series of their own; all further values share the label `_OTHER`.
 
-    A value of which something was counted keeps its place: a counter that is taken away loses what came since the last
-    scrape. One of which nothing was counted, and that is in force no longer, makes room when there is need.
+    A value keeps its series for good once something was counted under it: removing a counter loses what it counted
+    since the last scrape. A value with nothing counted, which the configuration no longer has, is evicted when another
+    value needs its slot.
     """
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._places: dict[str, None] = {}  # first what has been out of force the longest
+        self._values: dict[str, None] = {}  # first the value that left the configuration the longest ago
         self._counted: set[str] = set()
 
-    def expect(self, values: Iterable[str]) -> list[str]:
-        """Give the values in force their places; return those that made room, whose series at 0 are to be removed."""
-        in_force = dict.fromkeys(values)
-        missing = len(in_force.keys() - self._places.keys()) + len(self._places) - self._most
-        idle = [it for it in self._places if it not in in_force and it not in self._counted]
-        gone = idle[: max(0, missing)]
-        for value in gone:
-            del self._places[value]
-        for value in in_force:
-            if value in self._places:
-                del self._places[value]  # to be the last
-            self.expected(value)
-        return gone
+    def expect(self, configured: Iterable[str]) -> list[str]:
+        """Give each configured value a slot, as far as there are any; return the evicted values.
 
-    def expected(self, value: str) -> str:
-        """Return what the label says for a series at 0."""
-        if value in self._places:
+        The caller removes the evicted values' series, which are all at 0.
+        """
+        in_force = dict.fromkeys(configured)
+        missing = len(in_force.keys() - self._values.keys()) + len(self._values) - self._most
+        idle = [it for it in self._values if it not in in_force and it not in self._counted]
+        evicted = idle[: max(0, missing)]
+        for value in evicted:
+            del self._values[value]
+        for value in in_force:
+            if value in self._values:
+                del self._values[value]  # to be the last
+            self.label(value)
+        return evicted
+
+    def label(self, value: str) -> str:
+        """Return the label of a series that is created at 0: the value itself, or `_OTHER` if no slot is left."""
+        if value in self._values:
             return value
-        if len(self._places) >= self._most:
+        if len(self._values) >= self._most:
             return OTHER
-        self._places[value] = None
+        self._values[value] = None
         return value
 
-    def counted(self, value: str) -> str:
-        """Return what the label says for a series that counts, and keep the value's place for good."""
-        label = self.expected(value)
+    def counted_label(self, value: str) -> str:
+        """Return the label of a series that is about to count, and keep the value's slot for good."""
+        label = self.label(value)
         self._counted.add(label)
         return label

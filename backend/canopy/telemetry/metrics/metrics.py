@@ -1,4 +1,4 @@
-"""All metrics together, in a registry of their own."""
+"""All groups of metrics, in a registry of their own."""
 
 from prometheus_client import CollectorRegistry
 
@@ -6,7 +6,7 @@ from canopy.telemetry.events import Event
 from canopy.telemetry.metrics.config import ConfigMetrics
 from canopy.telemetry.metrics.feedback import FeedbackMetrics
 from canopy.telemetry.metrics.generations import GenerationMetrics
-from canopy.telemetry.metrics.groups import Count, Expected
+from canopy.telemetry.metrics.groups import CountMethod, ExpectedSeries
 from canopy.telemetry.metrics.http import HttpMetrics
 from canopy.telemetry.metrics.judges import JudgeMetrics
 from canopy.telemetry.metrics.mlflow import MlflowMetrics
@@ -14,10 +14,10 @@ from canopy.telemetry.metrics.process import ProcessMetrics
 
 
 class Metrics:
-    """The groups of metrics, filled from events.
+    """Holds the groups, and updates them from events.
 
-    What happened and is worth a log line enters as an event. What isn't, and what a gauge shows, is counted and set
-    directly by the part whose state it is.
+    Occurrences that are logged are counted by their event. Other occurrences, and the states that gauges show, are
+    counted and set directly by the component that they belong to.
     """
 
     def __init__(self) -> None:
@@ -33,17 +33,17 @@ class Metrics:
             *(self.http, self.feedback, self.generations, self.judges),
             *(self.config, self.mlflow, self.process),
         )
-        self._counts: dict[type[Event], list[Count]] = {}
+        self._counts: dict[type[Event], list[CountMethod]] = {}
         for group in self._groups:
-            for event, count in group.counts():
+            for event, count in group.count_methods():
                 self._counts.setdefault(event, []).append(count)
 
     def record(self, event: Event) -> None:
-        """Count the event; one that no metric stands for is passed over."""
+        """Update the metrics that count this event; an event that none counts is ignored."""
         for count in self._counts.get(type(event), ()):
             count(event)
 
-    def expect(self, expected: Expected) -> None:
-        """Make the series that the values in force lead to, before their first event: at the start and at changes."""
+    def expect(self, expected: ExpectedSeries) -> None:
+        """Create the series that can occur under the values in force. Call it at the start and after each change."""
         for group in self._groups:
             group.expect(expected)

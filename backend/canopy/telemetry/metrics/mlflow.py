@@ -1,4 +1,4 @@
-"""Metrics of the connection with MLflow."""
+"""Metrics of deliveries to MLflow and of its prompt registry."""
 
 from collections.abc import Callable
 from typing import get_args
@@ -11,7 +11,7 @@ from canopy.telemetry.mlflow_events import DeliveryEnded, MlflowSpansLost
 
 
 class MlflowMetrics(MetricGroup):
-    """The outbox, the deliveries from it, traces and the prompt registry."""
+    """Shows the outbox and the prompt registry's state; counts deliveries and lost spans."""
 
     outbox_depth = gauge("canopy_outbox_depth", "Rows of the outbox that MLflow has not been told of yet.")
     outbox_age = gauge(
@@ -33,7 +33,7 @@ class MlflowMetrics(MetricGroup):
         self.registry_up.set(1)
 
     def show_outbox(self, depth: int, age: Callable[[], float], parked: int) -> None:
-        """Show what the outbox holds, the same from every replica; `age` in seconds, asked for at each scrape."""
+        """Set the outbox's gauges; all replicas show the same. `age` returns seconds and is called at each scrape."""
         self.outbox_depth.set(depth)
         self.outbox_age.set_function(age)
         self.outbox_parked.set(parked)

@@ -1,14 +1,14 @@
-"""Metrics of the process itself: its version, what it takes of the machine, its connections, its log and its store."""
+"""Metrics of the process: version, CPU and memory, connections, log and store."""
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 from canopy import __version__
-from canopy.telemetry.events import StoreFailed
 from canopy.telemetry.metrics.groups import MetricGroup, counter, gauge, on
+from canopy.telemetry.store_events import StoreFailed
 
 
 class ProcessMetrics(MetricGroup):
-    """The process and what it stands on."""
+    """Shows the process's version, resources and open connections; counts failures of its log and store."""
 
     connections = gauge("canopy_connections", "Connections of clients that are open.")
     connections_ended = counter(

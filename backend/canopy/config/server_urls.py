@@ -1,4 +1,4 @@
-"""The addresses of other servers that values name."""
+"""URLs of other servers in the values, and the addresses that such a URL must not have."""
 
 import re
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
@@ -7,18 +7,19 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AnyHttpUrl, BeforeValidator, WithJsonSchema
 
-# Libraries read addresses differently: some take spaces away, a number of any base for an address, `\\` for `/`. Only
-# what they all read alike is taken, here and by the chart's schema, by these patterns.
+# Libraries parse URLs differently: some strip spaces, take a number of any base for an address, or `\\` for `/`. These
+# patterns, which the chart's schema has too, accept only what all of them parse alike.
 PORT = "(:(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3}))?"
 HOST = r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9_-]+([.][A-Za-z0-9_-]+)*[.]?)"
 PATH = r"""(/([^\x00-\x20"#%<>?@\\^`{|}\x7f]|%[0-9A-Fa-f]{2})*)?"""
 SERVER_URL = rf"^https?://{HOST}{PORT}{PATH}$"
-# A host that ends in a number is an address of IPv4, and this is how all programs read one (`canopy.checkServers`).
+# A host that ends in a number is an IPv4 address; all programs agree on `_DECIMAL` only (`canopy.checkServers`).
 _NUMERIC = re.compile(r"(.*[.])?(0x[0-9a-f]*|[0-9]+)[.]?")
 _OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _DECIMAL = re.compile(rf"{_OCTET}([.]{_OCTET}){{3}}")
 
-# Links and clouds' metadata services. The chart leaves the same out of egress, and refuses it (`canopy.checkServers`).
+# Link-local networks and clouds' metadata services. The chart refuses them too (`canopy.checkServers`), and excludes
+# them from egress.
 METADATA = [
     ip_network(network)
     for network in (
@@ -31,7 +32,7 @@ METADATA = [
         "192.0.0.192/32",  # Oracle's, and on IPv6
         "fd00:c1::a9fe:a9fe/128",
         "fd00:42::42/128",  # Scaleway's
-        "64:ff9b::a9fe:0/112",  # what a translator (NAT64) takes for one of those above
+        "64:ff9b::a9fe:0/112",  # the addresses above behind NAT64
         "64:ff9b::6464:64c8/128",
         "64:ff9b::a83f:8110/128",
         "64:ff9b::c000:c0/128",
@@ -50,13 +51,13 @@ _COMPATIBLE = IPv6Network("::/96")
 _THIS_MACHINE = IPv6Network("::/127")
 
 
-def _as_all_read_it(address: Any) -> Any:
-    """Refuse a text that programs would read differently, or not at all."""
+def _unambiguous(address: Any) -> Any:
+    """Return the URL; raise ValueError if programs could parse it differently, or if its host is forbidden."""
     if not isinstance(address, str):
         return address
     if not re.fullmatch(SERVER_URL, address):
         raise ValueError(_what_is_wrong(address))
-    host = with_a_host(address).hostname or ""
+    host = split_url(address).hostname or ""
     if hides_where_it_leads(host):
         raise ValueError("has its address in a form that hides where it leads; write it as four decimal numbers")
     if gives_out_credentials(host):
@@ -69,7 +70,7 @@ def _as_all_read_it(address: Any) -> Any:
 
 
 def _is_ipv4(address: IPv6Address) -> bool:
-    """Whether this is an address of IPv4 in the form of IPv6; `::1`, where a server in the same pod is, is none."""
+    """Return whether this is an IPv4 address in IPv6 form; `::1`, which a server in the same pod has, is not."""
     return address not in _THIS_MACHINE and (address in _COMPATIBLE or address.ipv4_mapped is not None)
 
 
@@ -87,8 +88,8 @@ def _what_is_wrong(address: str) -> str:
     )
 
 
-def with_a_host(address: str) -> SplitResult:
-    """The parts of an address. Raises ValueError for brackets around no address of IPv6 (`canopy.checkAddresses`)."""
+def split_url(address: str) -> SplitResult:
+    """Return a URL's parts. Raises ValueError if its brackets hold no IPv6 address (`canopy.checkAddresses`)."""
     try:
         return urlsplit(address)
     except ValueError:
@@ -96,28 +97,28 @@ def with_a_host(address: str) -> SplitResult:
 
 
 def hides_where_it_leads(host: str) -> bool:
-    """Whether programs would take this host for different addresses of IPv4, or for none."""
+    """Return whether programs may read this host as different IPv4 addresses, such as `0177.1` or `2130706433`."""
     return ":" not in host and bool(_NUMERIC.fullmatch(host.lower())) and not _DECIMAL.fullmatch(host)
 
 
 def gives_out_credentials(host: str) -> bool:
-    """Whether this host is a metadata service's, or none but neighbours on a link reach it."""
+    """Return whether this host is a cloud's metadata service or a link-local address."""
     host = host.strip("[]").rstrip(".").lower()
     try:
         address = ip_address(host)
     except ValueError:
         return host in _METADATA_NAMES
-    reached = {address, _inside(address) if isinstance(address, IPv6Address) else None} - {None}
+    reached = {address, _embedded_ipv4(address) if isinstance(address, IPv6Address) else None} - {None}
     return any(one in network for one in reached for network in METADATA)
 
 
-def _inside(address: IPv6Address) -> IPv4Address | None:
-    """The address of IPv4 that one of IPv6 leads to, where it does."""
+def _embedded_ipv4(address: IPv6Address) -> IPv4Address | None:
+    """Return the IPv4 address that an IPv6 address embeds; None if it embeds none."""
     if address in _NAT64 or address in _COMPATIBLE:
         return IPv4Address(int(address) & 0xFFFF_FFFF)
     return address.ipv4_mapped or address.sixtofour
 
 
 ServerUrl = Annotated[
-    AnyHttpUrl, BeforeValidator(_as_all_read_it), WithJsonSchema({"type": "string", "pattern": SERVER_URL})
+    AnyHttpUrl, BeforeValidator(_unambiguous), WithJsonSchema({"type": "string", "pattern": SERVER_URL})
 ]

@@ -1,4 +1,4 @@
-"""What a values file holds for others: Argo CD, and the workshop's other components."""
+"""Keys of the values file that Canopy accepts and ignores: Argo CD's, and the workshop's other components'."""
 
 from typing import Any
 
@@ -7,12 +7,11 @@ from pydantic import Field
 from canopy.config.section import Section
 
 _OTHERS = "Another component's of the workshop; Canopy ignores it and shows a flag that is off."
-# What today's workshop has in the file for its other components, by key.
 OTHER_COMPONENTS = ("information-search", "student-assistant", "socratic-tutor", "shields", "MLFLOW_TRACKING_URI")
 
 
-class OthersValues(Section):
-    """Their keys. Whatever is in them is taken."""
+class IgnoredValues(Section):
+    """Accepts those keys with any content."""
 
     repo_url: str | None = Field(None, description="Argo CD's; Canopy ignores it.")
     chart_path: str | None = Field(None, description="Argo CD's; Canopy ignores it.")

@@ -1,4 +1,4 @@
-"""The blocks of the values that make features: which model, which prompts, which parameters."""
+"""The sections that define features: their models, prompts and parameters."""
 
 import re
 from collections.abc import Container
@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from canopy.config.section import Section
-from canopy.config.servers import ServerUrl
+from canopy.config.server_urls import ServerUrl
 
 
 def _not_blank(text: str) -> str:
@@ -25,19 +25,19 @@ def _not_blank(text: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    if not re.fullmatch(TITLE, text):
+    if not re.fullmatch(TITLE_PATTERN, text):
         raise ValueError("must be one line of signs that are seen, and begin with no space")
     return text
 
 
-# Controls, ends of lines, and signs that nobody sees or that turn the direction of what stands beside them.
+# Control characters, line ends, and characters that are invisible or change the direction of writing.
 _UNSEEN = "\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-# With them spaces, joiners and fillers, which stand well only behind a sign that is seen.
+# These, and spaces, joiners and fillers, which are allowed only after a visible character.
 _NO_BEGINNING = (
     _UNSEEN + " \u00a0\u034f\u115f\u1160\u1680\u2000-\u200d\u202f\u205f\u2800\u3000\u3164\ufe00-\ufe0f\uffa0"
 )
-TITLE = f"^[^{_NO_BEGINNING}][^{_UNSEEN}]*$"
-# The keys of a block that hold a prompt. A variant of an A/B test is a prompt by its key: `prompt` is Prompt A.
+TITLE_PATTERN = f"^[^{_NO_BEGINNING}][^{_UNSEEN}]*$"
+# A variant of an experiment is named by the key of its prompt: `prompt` is Prompt A, `prompt_b` Prompt B.
 type Variant = Literal["prompt", "prompt_b"]
 VARIANTS: tuple[Variant, Variant] = ("prompt", "prompt_b")
 
@@ -52,7 +52,7 @@ def _numbered_or_named(value: Any, check: ValidatorFunctionWrapHandler) -> int |
     return version
 
 
-# A version's number, also in quotes, or whatever version has the alias; MLflow gives `latest` to the newest by itself.
+# A version's number, also in quotes, or an alias. In MLflow the alias `latest` always means the newest version.
 Version = Annotated[
     Annotated[int, Field(ge=1)]
     | Annotated[str, StringConstraints(pattern=r"^([1-9][0-9]{0,8}|[A-Za-z][A-Za-z0-9_-]{0,99})$")],
@@ -69,8 +69,8 @@ SystemPrompt = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What a model is asked: with which prompts, and with which parameters."""
+class ModelParameters:
+    """Holds the prompts and sampling parameters that a feature sends to its model."""
 
     prompt: str
     temperature: float
@@ -78,15 +78,15 @@ class Asked:
     prompt_b: str = ""
 
 
-# Where the values leave it open. What a small model makes of a text has been measured (docs/decisions/0055).
-OF_A_SERVER = Asked(
+# The defaults of unset parameters. Those for the small embedded model were measured (docs/decisions/0055).
+MODEL_SERVER_DEFAULTS = ModelParameters(
     prompt=(
         "Summarize the text in a few clear sentences. Keep the facts, names and numbers, and add nothing of your own."
     ),
     temperature=0.9,
     max_tokens=4096,
 )
-OF_THE_EMBEDDED_MODEL = Asked(
+EMBEDDED_MODEL_DEFAULTS = ModelParameters(
     prompt="State the main point of the text in one short sentence, with the places and dates that matter.",
     temperature=0,
     max_tokens=100,
@@ -94,7 +94,7 @@ OF_THE_EMBEDDED_MODEL = Asked(
 
 
 class PromptedValues(Section):
-    """What the blocks of all features may say. What a block leaves open is null."""
+    """Keys that every feature has. Null means unset."""
 
     enabled: bool = Field(True, description="Serve the feature and its page.")
     model: ModelName | None = Field(None, description="The model's id at the model server.")
@@ -121,14 +121,14 @@ class PromptedValues(Section):
     max_tokens: int | None = Field(None, ge=1, le=1_000_000, description="Longest answer in tokens.")
     hide_thoughts: bool | None = Field(None, description="Leave what a model thinks before it answers out.")
 
-    def asked(self, otherwise: Asked) -> Asked:
-        """What these values ask, and `otherwise` where they leave it open."""
-        said = {name: getattr(self, name) for name in Asked.__slots__}
-        return replace(otherwise, **{name: value for name, value in said.items() if value is not None})
+    def parameters(self, defaults: ModelParameters) -> ModelParameters:
+        """Return these parameters, with the defaults in place of unset ones."""
+        own = {name: getattr(self, name) for name in ModelParameters.__slots__}
+        return replace(defaults, **{name: value for name, value in own.items() if value is not None})
 
 
 class SummarizeValues(PromptedValues):
-    """The feature that is built in."""
+    """The section `summarize`: the built-in feature."""
 
     enabled: bool = Field(True, description="Serve /summarize and the Summarization page.")
     model: ModelName = Field("llama32", description="The model's id at the model server.")
@@ -141,15 +141,15 @@ class SummarizeValues(PromptedValues):
         ge=0,
         le=2,
         allow_inf_nan=False,
-        description=f"Sampling temperature. Null: {OF_A_SERVER.temperature}, and {OF_THE_EMBEDDED_MODEL.temperature} "
-        "with the embedded model.",
+        description=f"Sampling temperature. Null: {MODEL_SERVER_DEFAULTS.temperature}, and "
+        f"{EMBEDDED_MODEL_DEFAULTS.temperature} with the embedded model.",
     )
     max_tokens: int | None = Field(
         None,
         ge=1,
         le=1_000_000,
-        description=f"Longest answer in tokens. Null: {OF_A_SERVER.max_tokens}, and "
-        f"{OF_THE_EMBEDDED_MODEL.max_tokens} with the embedded model.",
+        description=f"Longest answer in tokens. Null: {MODEL_SERVER_DEFAULTS.max_tokens}, and "
+        f"{EMBEDDED_MODEL_DEFAULTS.max_tokens} with the embedded model.",
     )
     hide_thoughts: bool = Field(
         True, description="Leave what a model thinks before it answers out of its answers: not shown, kept or judged."
@@ -157,7 +157,7 @@ class SummarizeValues(PromptedValues):
 
 
 class FeatureValues(PromptedValues):
-    """A feature of one's own: a block under `features`. What it leaves open is as `summarize` has it."""
+    """A block under `features`: a further feature. Its unset parameters are those of `summarize`."""
 
     title: Title | None = Field(
         None, description="What people read on its page and in the navigation. Null: the name in words."
@@ -166,20 +166,20 @@ class FeatureValues(PromptedValues):
 
 
 FEATURE_NAME = r"^[a-z][a-z0-9_-]{0,29}$"
-MOST_FEATURES = 20  # each has series of metrics
-CHAT_SUFFIX = "_chat"  # how records name a feature's conversations
-# The first parts of the server's own addresses; a test compares them with its routes.
-ADDRESSES = frozenset(
+MOST_FEATURES = 20  # each adds series of metrics
+CHAT_SUFFIX = "_chat"  # ends the names of conversation modes in records
+# First segments of the server's own paths; a test compares them with its routes.
+RESERVED_PATHS = frozenset(
     {
         *("docs", "feature-flags", "feedback", "healthz", "identity", "metrics", "readyz", "sign-in", "sign-out"),
         *("summarization", "summarize", "ui"),
     }
 )
-MODES = frozenset({"ab", "chat"})  # the last parts of every feature's
+RESERVED_SUBPATHS = frozenset({"ab", "chat"})  # last segments of every feature's paths
 
 
 def check_feature_name(name: str, taken: Container[str]) -> None:
-    """Raise ValueError for what can't be a feature's name."""
+    """Raise ValueError if this can't be a feature's name. `taken` holds names with another meaning."""
     if not re.fullmatch(FEATURE_NAME, name):
         raise ValueError(
             f"`{name[:40]}` can't be the name of a feature. Begin with a lower-case letter, and use up to 30 of those, "
@@ -192,14 +192,14 @@ def check_feature_name(name: str, taken: Container[str]) -> None:
 
 
 class SummarizationValues(SummarizeValues):
-    """The section `summarize` as today's workshop writes it, with the model server's address in it."""
+    """The section `summarization`: the workshop's name of `summarize`, with the model server's URL in it."""
 
     endpoint: ServerUrl | None = Field(None, strict=False, description="Another name of `LLAMA_STACK_URL`.")
 
 
-def says_something(section: Any) -> bool:
-    """Whether a section `summarize` has more than defaults, which Helm puts into every file."""
+def differs_from_defaults(section: Any) -> bool:
+    """Return whether a section `summarize` sets anything: Helm writes the defaults into every file."""
     if not isinstance(section, dict):
         return section is not None
-    defaults = SummarizeValues().model_dump(mode="json") | asdict(OF_A_SERVER)  # which older charts wrote out
+    defaults = SummarizeValues().model_dump(mode="json") | asdict(MODEL_SERVER_DEFAULTS)  # which older charts wrote out
     return any(value is not None and value != defaults.get(key) for key, value in section.items())

@@ -8,12 +8,12 @@ import logging
 import sys
 from importlib.metadata import entry_points
 
-_USED_BY_ALL = "opentelemetry.instrumentation.instrumentor"  # absent from `sys.modules`: nothing was injected
+_INSTRUMENTOR = "opentelemetry.instrumentation.instrumentor"  # imported by every instrumentation
 
 
 def uninstrument_libraries() -> None:
     """Remove every instrumentation but keep the SDK. Call it before the libraries are imported."""
-    if _USED_BY_ALL not in sys.modules:
+    if _INSTRUMENTOR not in sys.modules:
         return
     for entry_point in entry_points(group="opentelemetry_instrumentor"):
         if entry_point.module not in sys.modules:
