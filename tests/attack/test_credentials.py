@@ -133,7 +133,7 @@ def test_what_libraries_log_of_addresses(password: str, sentence: str) -> None:
     except ValueError as error:
         message = sentence.format(f"http://canopy:{password}@otel.internal:4318/v1")
         record = logging.LogRecord("x", logging.ERROR, "x", 1, message, None, (ValueError, error, None))
-    Logs(stream=stream).library(record)
+    Logs(stream=stream).emit_record(record)
     said = stream.getvalue().decode()
     assert "otel.internal:4318" in said
     assert not [piece for piece in pieces(password) if piece in said]
@@ -208,7 +208,7 @@ def test_what_the_exporter_of_spans_logs_of_a_malformed_address(
     stream = BytesIO()
     with told(endpoint):
         for record in caplog.records:
-            Logs(stream=stream).library(record)
+            Logs(stream=stream).emit_record(record)
     said = stream.getvalue().decode()
     assert "Failed to export" in said
     assert not [piece for piece in pieces(password) if piece in said]
@@ -252,7 +252,7 @@ def test_a_malformed_address_of_a_proxy(tmp_path: Path, command: tuple[str, ...]
 def test_what_libraries_log_of_queries() -> None:
     stream = BytesIO()
     message = "Max retries exceeded with url: /v1/traces?token=QX74ZJ49 (Caused by http://otel/?QX74ZJ49)"
-    Logs(stream=stream).library(logging.LogRecord("x", logging.ERROR, "x", 1, message, None, None))
+    Logs(stream=stream).emit_record(logging.LogRecord("x", logging.ERROR, "x", 1, message, None, None))
     assert "QX74" not in stream.getvalue().decode()
     assert b"/v1/traces?" in stream.getvalue()
 

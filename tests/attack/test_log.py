@@ -78,11 +78,11 @@ def test_a_library_writes_so_many_lines_in_a_second_and_no_longer_ones(monkeypat
     stream = BytesIO()
     logs = Logs(stream=stream)
     for _ in range(200):
-        logs.library(logging.LogRecord("x", logging.WARNING, "x", 1, "bad" * 30_000, None, None))
+        logs.emit_record(logging.LogRecord("x", logging.WARNING, "x", 1, "bad" * 30_000, None, None))
     assert len(written(stream)) == 50
     assert max(map(len, written(stream))) < 9_000
     now += 1
-    logs.library(logging.LogRecord("x", logging.WARNING, "x", 1, "more", None, None))
+    logs.emit_record(logging.LogRecord("x", logging.WARNING, "x", 1, "more", None, None))
     assert b'"left_out":150' in written(stream)[-1]
 
 

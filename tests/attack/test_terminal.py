@@ -210,7 +210,7 @@ def test_json_that_stays_json() -> None:
 
 def test_lines_of_libraries_with_half_a_character() -> None:
     stream = BytesIO()
-    Logs(stream=stream).library(logging.LogRecord("x", logging.ERROR, "x", 1, "no file %s", (NAME,), None))
+    Logs(stream=stream).emit_record(logging.LogRecord("x", logging.ERROR, "x", 1, "no file %s", (NAME,), None))
     line = stream.getvalue().decode()
     assert "no file" in json.loads(line)["message"]
     assert not OBEYED.search(line.rstrip("\n"))

@@ -13,7 +13,7 @@ ObjectName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([-A-Za-z0-9
 ObjectKind = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z0-9]*$")]
 ApiVersion = Annotated[str, StringConstraints(pattern=r"^([a-z0-9][-a-z0-9.]*/)?v[0-9][a-z0-9]*$")]
 
-# The kinds of the chart's own objects. Keys of `metadata` are such a kind, or a kind and a name: `Pod/canopy-test`.
+# The kinds of the chart's own objects. A key of `metadata` is a kind, or a kind and a name: `Pod/canopy-backend-test`.
 OWN_KINDS = (
     "AlertingRule|ConfigMap|CronJob|Deployment|GrafanaDashboard|HTTPRoute|HorizontalPodAutoscaler|Ingress|NetworkPolicy"
     "|PersistentVolumeClaim|Pod|PodDisruptionBudget|PodMonitor|PrometheusRule|Route|Service|ServiceAccount|ServiceMonitor"
