@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, text
 
-from canopy.store.engine.folding import first_place, folded
+from canopy.store.engine.search_terms import first_place, folded
 from canopy.store.keys import text_digests
 from canopy.store.opening import open_store
 from canopy.store.tables import feedback, feedback_counts, series

@@ -35,10 +35,10 @@ from canopy.feedback.votes import VoteRecorder
 from canopy.generation.admission import Admission
 from canopy.generation.pipeline import Pipeline
 from canopy.generation.prompts import prompt_of
-from canopy.inference import open_inference
 from canopy.inference.embedded import require_installed
+from canopy.inference.opening import open_inference
 from canopy.inference.reloading import ReloadableInference
-from canopy.judges.agreement import Agreements
+from canopy.judges.agreement import AgreementReports
 from canopy.judges.online import OnlineJudging
 from canopy.mlflow.link import MlflowLink
 from canopy.mlflow.prompt_registry import PromptRegistry
@@ -127,7 +127,7 @@ def create_app(settings: Settings, logs: Logs) -> Application:
         inference=inference,
         pipeline=pipeline,
         judging=judging,
-        agreements=Agreements(config, store, inference, telemetry, settings.judge_agreement_interval_seconds),
+        agreements=AgreementReports(config, store, inference, telemetry, settings.judge_agreement_interval_seconds),
         votes=VoteRecorder(config, store.feedback, telemetry, budgets),
         comparisons=ComparisonRunner(config, pipeline, store.comparisons, telemetry, settings.ballot_window_seconds),
         ballots=BallotRecorder(config, store.comparisons, telemetry),

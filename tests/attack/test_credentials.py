@@ -26,7 +26,7 @@ from sqlalchemy import make_url
 from canopy.base.errors import ConfigError
 from canopy.base.settings import Settings
 from canopy.config.loading import load_config
-from canopy.evals.publish.upload import upload
+from canopy.evals.publish.object_storage import upload
 from canopy.evals.run.backend import checked_url
 from canopy.store.opening import open_store
 from canopy.telemetry import Logs

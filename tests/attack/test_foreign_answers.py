@@ -18,11 +18,11 @@ from canopy.base.retry_after import parse_retry_after
 from canopy.base.settings import Settings
 from canopy.config.source import ConfigSource
 from canopy.evals.suites.review import bad_answers
-from canopy.inference import open_inference
+from canopy.inference.opening import open_inference
 from canopy.inference.protocol import ChatRequest, Message
 from canopy.inference.scoring import ScoringApi
 from canopy.mlflow import delivery
-from canopy.mlflow.assessments import Assessments
+from canopy.mlflow.assessments import AssessmentClient
 from canopy.mlflow.client import Failure, MlflowError
 from canopy.mlflow.delivery import DeliveryWorker
 from canopy.outgoing.clients import client
@@ -85,7 +85,7 @@ async def test_a_busy_model_server_that_names_no_time(value: str, status: int) -
 
 async def put(url: str) -> Failure | None:
     """What becomes of an assessment that is sent there."""
-    assessments = Assessments(url, {})
+    assessments = AssessmentClient(url, {})
     try:
         await assessments.put("0" * 32, "fb_1", STATED, sent=False)
     except MlflowError as error:
@@ -168,7 +168,7 @@ async def test_an_error_that_nobody_thought_of(
 ) -> None:
     """Deliveries go on after it, with the one in which it happened."""
     kept, clock = store
-    owner: Any = Assessments if place == "put" else type(kept.outbox)
+    owner: Any = AssessmentClient if place == "put" else type(kept.outbox)
     method = getattr(owner, place)
     failures: list[str] = []
 
@@ -207,7 +207,7 @@ async def test_an_outbox_that_nobody_looks_at(
         raise MlflowError("away", "It is away.")
 
     monkeypatch.setattr(type(kept.outbox), "backlog", once)
-    monkeypatch.setattr(Assessments, "put", away)
+    monkeypatch.setattr(AssessmentClient, "put", away)
     worker, metrics, _ = worker_of(tmp_path, kept, clock, "http://127.0.0.1:9")
     worker.start()
     async with asyncio.timeout(30):

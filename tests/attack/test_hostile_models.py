@@ -12,7 +12,7 @@ import pytest
 
 from canopy.base.errors import CanopyError, ModelError, ModelTimeout
 from canopy.base.settings import Settings
-from canopy.inference import open_inference
+from canopy.inference.opening import open_inference
 from canopy.inference.protocol import ChatRequest, Completed, Message
 from canopy.inference.reply import Reply
 from canopy.inference.thoughts import Thoughts

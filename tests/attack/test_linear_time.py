@@ -18,7 +18,7 @@ from canopy.base.retry_after import parse_retry_after
 from canopy.cli.terminal import clean
 from canopy.evals.scorers.grades import read_grade
 from canopy.evals.scorers.patterns import Pattern
-from canopy.evals.scorers.rubric import recognized
+from canopy.evals.scorers.rubric import recognize_rubric
 from canopy.inference.dialect import Dialect, DialectAttempt
 from canopy.inference.error_messages import error_for_refused_request, parse_error_body
 from canopy.inference.error_statuses import error_from_event, error_of, refusal_of
@@ -26,7 +26,7 @@ from canopy.inference.protocol import ChatRequest, Message
 from canopy.inference.redaction import redact
 from canopy.inference.reply import Reply
 from canopy.inference.thoughts import Thoughts
-from canopy.judges.labels import read_answer
+from canopy.judges.answers import read_answer
 from canopy.store.engine import causes
 from canopy.text import addresses
 from canopy.text.thoughts import MARKS, without_thoughts
@@ -183,7 +183,7 @@ def judged(text: str) -> None:
 
 def rubric(text: str) -> None:
     with pytest.raises(ValueError, match="can't be told"):
-        recognized(f"A) {text}\nB) {text}\nOn a scale from 1 {text}", [Pattern("([A-E])")])
+        recognize_rubric(f"A) {text}\nB) {text}\nOn a scale from 1 {text}", [Pattern("([A-E])")])
 
 
 SEARCHES: dict[Callable[[str], Any], tuple[str, ...]] = {

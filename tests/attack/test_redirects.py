@@ -13,15 +13,15 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 
 from canopy.base.errors import ConfigError, ModelError, PublishError
 from canopy.base.settings import Settings
-from canopy.evals.publish.upload import upload
+from canopy.evals.publish.object_storage import upload
 from canopy.evals.run.backend import Backend
 from canopy.evals.suites.review import ReviewedAnswer, bad_answers
-from canopy.inference import open_inference
+from canopy.inference.opening import open_inference
 from canopy.inference.protocol import ChatRequest, Message
-from canopy.mlflow.assessments import Assessments
+from canopy.mlflow.assessments import AssessmentClient
 from canopy.mlflow.client import MlflowError
-from canopy.outgoing import redirection
 from canopy.outgoing.bodies import LARGEST_BODY, bound
+from canopy.outgoing.causes import redirection
 
 pytestmark = pytest.mark.own_server
 
@@ -80,7 +80,7 @@ async def test_an_mlflow_that_redirects() -> None:
         answering(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}") as (elsewhere, asked),
         answering(moved(elsewhere)) as (url, _),
     ):
-        assessments = Assessments(url, {"Authorization": "Bearer secret-token"})
+        assessments = AssessmentClient(url, {"Authorization": "Bearer secret-token"})
         with pytest.raises(MlflowError, match=elsewhere) as caught:
             await assessments.delete("0" * 32, "fb_1")
         await assessments.close()
@@ -165,7 +165,7 @@ async def test_an_answer_without_an_end(head: str) -> None:
     """Reading ends at a bound, whatever the body claims to be."""
     answer = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n{head}\r\n".encode()
     async with answering(answer, b"x" * 65_536) as (url, _):
-        assessments = Assessments(url, {})
+        assessments = AssessmentClient(url, {})
         with pytest.raises(MlflowError) as caught:
             await assessments.delete("0" * 32, "fb_1")
         await assessments.close()

@@ -12,7 +12,7 @@ from canopy.auth.tokens import Tokens
 from canopy.base.errors import ConfigError
 from canopy.config.source import ConfigSource
 from canopy.evals.suites.cases import find, load
-from canopy.evals.suites.editing import Document
+from canopy.evals.suites.editing import EditableSuite
 from canopy.text.yaml_loader import load as load_yaml
 from tests.support.commands import run_canopy
 
@@ -53,7 +53,7 @@ def values(path: Path) -> object:
     return ConfigSource(path)
 
 
-@pytest.mark.parametrize("read", [values, Tokens, load, Document.read], ids=["values", "tokens", "suite", "merge"])
+@pytest.mark.parametrize("read", [values, Tokens, load, EditableSuite.read], ids=["values", "tokens", "suite", "merge"])
 @pytest.mark.parametrize("content", SHAPES.values(), ids=SHAPES.keys())
 def test_yaml_that_costs_more_than_it_holds(tmp_path: Path, content: bytes, read: Callable[[Path], object]) -> None:
     """Each ends with a sentence, after work in proportion to the file: a thousand steps for each of its bytes."""
@@ -73,7 +73,7 @@ def test_yaml_that_costs_more_than_it_holds(tmp_path: Path, content: bytes, read
         refused = error
     else:
         assert content == SHAPES["lines that end in CR"]
-        assert read in (load, Document.read), "it is a suite"
+        assert read in (load, EditableSuite.read), "it is a suite"
         return
     finally:
         sys.setprofile(None)

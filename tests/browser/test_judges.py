@@ -7,7 +7,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 from canopy.config.values import Values
-from canopy.judges.definitions import judges_of
+from canopy.judges.definitions import configured_judges
 from canopy.store.opening import open_store
 from tests.browser.conftest import Tab, opened, values
 from tests.browser.test_access import SCREENS, check
@@ -22,7 +22,7 @@ async def judged(model_server: FakeModelServer, tmp_path_factory: pytest.TempPat
     folder = tmp_path_factory.mktemp("judged")
     store = open_store(f"sqlite:///{folder / 'canopy.db'}")
     await store.start()
-    await opinions(store, judges_of(Values.model_validate(values(model_server)), lambda name: name))
+    await opinions(store, configured_judges(Values.model_validate(values(model_server)), lambda name: name))
     await store.close()
     async with running_server(folder, values(model_server)) as server:
         yield server

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from canopy.base.errors import CanopyError, ConfigError, PublishError
-from canopy.evals.publish.mlflow import publish
-from canopy.evals.publish.upload import upload
+from canopy.evals.publish.mlflow_run import log_to_mlflow
+from canopy.evals.publish.object_storage import upload
 from canopy.evals.results import Run
 from canopy.evals.run.backend import Backend
 from canopy.evals.suites.review import bad_answers
 from canopy.inference.llama_stack import LlamaStackInference
-from canopy.mlflow.assessments import Assessments
+from canopy.mlflow.assessments import AssessmentClient
 from canopy.mlflow.client import MlflowError
 from canopy.mlflow.exporter import MlflowExporter
 from canopy.outgoing import certificates
@@ -44,7 +44,7 @@ async def ask_model(url: str) -> None:
 
 
 async def ask_mlflow(url: str) -> None:
-    mlflow = Assessments(url, {"Authorization": "Bearer token"})
+    mlflow = AssessmentClient(url, {"Authorization": "Bearer token"})
     with pytest.raises(MlflowError) as caught:
         await mlflow.delete("tr-1", "fb_1")
     await mlflow.close()
@@ -56,7 +56,7 @@ async def ask_mlflow(url: str) -> None:
 async def export_to_mlflow(url: str) -> None:
     lost: list[str] = []
     exporter = MlflowExporter(url, "Default", {}, lambda _, problem: lost.append(problem))
-    exporter.hurry()
+    exporter.stop_retrying()
     await asyncio.to_thread(exporter.export, [])
     exporter.shutdown()
     if "status 404" not in lost[0] and "is not MLflow" not in lost[0]:
@@ -261,4 +261,6 @@ def test_publishing_through_a_proxy_that_is_not_there(
     monkeypatch.setenv("HTTP_PROXY", f"127.0.0.1:{unused_tcp_port}")
     run: Run = Run.__new__(Run)  # nothing of it is asked for before the server is
     with pytest.raises(PublishError, match="The proxy before MLflow"):
-        publish(run, tmp_path, url="http://mlflow.example:5000", experiment="x", headers={"Authorization": "Bearer t"})
+        log_to_mlflow(
+            run, tmp_path, url="http://mlflow.example:5000", experiment="x", headers={"Authorization": "Bearer t"}
+        )

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from canopy.base.errors import ConfigError
-from canopy.evals.suites.editing import Document, Edit
+from canopy.evals.suites.editing import Edit, EditableSuite
 from canopy.evals.suites.layout import mark
 from canopy.text import yaml_loader
 
@@ -113,17 +113,17 @@ def loaded(text: str) -> Any:
     return yaml_loader.load(text.removeprefix("\ufeff").encode())[0]
 
 
-def opened(text: str) -> Document | None:
+def opened(text: str) -> EditableSuite | None:
     """The suite; None where there is a sentence that says why it is none."""
     with in_proportion(text):
         try:
-            return Document(text, "x_tests.yaml")
+            return EditableSuite(text, "x_tests.yaml")
         except ConfigError as error:
             assert error.sentence.endswith(".")
             return None
 
 
-def applied(document: Document, edits: Sequence[Edit], outcome: list[tuple[str, str]]) -> str | None:
+def applied(document: EditableSuite, edits: Sequence[Edit], outcome: list[tuple[str, str]]) -> str | None:
     """The text with the edits; None where there is a sentence that says why they can't be made."""
     with in_proportion(document.text):
         try:

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from canopy.base.errors import ConfigError
 from canopy.config.features import BUILT_IN, features_of
 from canopy.config.values import Values
-from canopy.evals.suites.editing import Document
+from canopy.evals.suites.editing import EditableSuite
 from canopy.evals.suites.layout import mark
-from canopy.evals.suites.merge import Merged, created, merge
+from canopy.evals.suites.merge import MergeResult, merge, new_suite
 from canopy.feedback.dataset import head
 from canopy.text.yaml_scalars import case_lines
 
@@ -21,15 +21,15 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 CASES = st.dictionaries(TEXTS, TEXTS, max_size=5)
 
 
-def an_export(cases: Mapping[str, str]) -> Document:
+def an_export(cases: Mapping[str, str]) -> EditableSuite:
     """What the server exports for these prompts and expected results."""
     lines = "".join(case_lines(prompt, expected) for prompt, expected in cases.items())
     tests = f"tests:\n{lines}" if lines else "tests: []\n"
-    return Document(head(features_of(Values())[BUILT_IN]).decode() + tests, "export.yaml")
+    return EditableSuite(head(features_of(Values())[BUILT_IN]).decode() + tests, "export.yaml")
 
 
-def merged(text: str, cases: Mapping[str, str]) -> Merged:
-    return merge(Document(text, "file.yaml"), an_export(cases))
+def merged(text: str, cases: Mapping[str, str]) -> MergeResult:
+    return merge(EditableSuite(text, "file.yaml"), an_export(cases))
 
 
 def cases_in(text: str) -> list[tuple[str, str]]:
@@ -37,15 +37,15 @@ def cases_in(text: str) -> list[tuple[str, str]]:
 
 
 def test_a_file_that_is_not_there_becomes_the_export() -> None:
-    first = created(an_export({"one": "", "two": "Good."}))
+    first = new_suite(an_export({"one": "", "two": "Good."}))
     assert yaml.safe_load(first.text) == yaml.safe_load(an_export({"one": "", "two": "Good."}).text)
     assert (first.added, first.removed, first.kept) == (2, 0, 0)
     again = merged(first.text, {"one": "", "two": "Good."})
-    assert again == Merged(first.text, 0, 0, 2, 0, [])
+    assert again == MergeResult(first.text, 0, 0, 2, 0, [])
 
 
 def test_new_cases_follow_the_last_one_in_the_exports_order() -> None:
-    text = created(an_export({"b": "", "d": ""})).text
+    text = new_suite(an_export({"b": "", "d": ""})).text
     result = merged(text, {"a": "", "b": "", "c": "", "d": ""})
     assert [prompt for prompt, _ in cases_in(result.text)] == ["b", "d", "a", "c"]
     assert result.added == 2
@@ -53,7 +53,7 @@ def test_new_cases_follow_the_last_one_in_the_exports_order() -> None:
 
 
 def test_a_vote_that_was_taken_back_disappears_unless_it_was_reviewed() -> None:
-    text = created(an_export({"gone": "", "reviewed": "", "stays": ""})).text
+    text = new_suite(an_export({"gone": "", "reviewed": "", "stays": ""})).text
     text = text.replace('"reviewed"\n  expected_result: ""', '"reviewed"\n  expected_result: "By hand."')
     result = merged(text, {"stays": ""})
     assert cases_in(result.text) == [("reviewed", "By hand."), ("stays", "")]
@@ -106,34 +106,34 @@ def test_comments_order_layout_and_other_keys_stay() -> None:
 
 
 def test_a_text_from_the_browser_fills_what_awaits_review() -> None:
-    text = created(an_export({"one": ""})).text
+    text = new_suite(an_export({"one": ""})).text
     result = merged(text, {"one": "From the browser."})
     assert cases_in(result.text) == [("one", "From the browser.")]
     assert (result.filled, result.conflicts) == (1, [])
 
 
 def test_a_text_that_changed_in_the_browser_alone_is_taken_over() -> None:
-    text = created(an_export({"one": "First."})).text
+    text = new_suite(an_export({"one": "First."})).text
     assert cases_in(merged(text, {"one": "Better."}).text) == [("one", "Better.")]
 
 
 def test_a_text_that_changed_in_the_file_alone_stays_without_a_conflict() -> None:
-    text = created(an_export({"one": "First."})).text.replace('"First."', "By hand.")
+    text = new_suite(an_export({"one": "First."})).text.replace('"First."', "By hand.")
     result = merged(text, {"one": "First."})
     assert (result.text, result.conflicts) == (text, [])
 
 
 def test_a_text_that_changed_on_both_sides_is_a_conflict_that_the_file_wins_and_hears_of_once() -> None:
-    text = created(an_export({"one": ""})).text.replace('expected_result: ""', "expected_result: By hand.")
+    text = new_suite(an_export({"one": ""})).text.replace('expected_result: ""', "expected_result: By hand.")
     result = merged(text, {"one": "In the browser."})
     assert cases_in(result.text) == [("one", "By hand.")]
     assert result.conflicts == ["one"]
-    assert merged(result.text, {"one": "In the browser."}) == Merged(result.text, 0, 0, 1, 0, [])
+    assert merged(result.text, {"one": "In the browser."}) == MergeResult(result.text, 0, 0, 1, 0, [])
     assert merged(result.text, {"one": "In the browser, later."}).conflicts == ["one"]
 
 
 def test_a_text_is_never_lost_because_the_browsers_was_taken_back() -> None:
-    text = created(an_export({"one": "Good."})).text
+    text = new_suite(an_export({"one": "Good."})).text
     assert cases_in(merged(text, {"one": ""}).text) == [("one", "Good.")]
     assert cases_in(merged(text, {}).text) == [("one", "Good.")]
 
@@ -172,7 +172,7 @@ def test_line_ends_and_a_byte_order_mark_stay(newline: str, bom: str) -> None:
 def test_whatever_is_merged_no_written_text_is_lost_and_a_second_time_changes_nothing(
     first: dict[str, str], second: dict[str, str], third: dict[str, str]
 ) -> None:
-    text = created(an_export(first)).text
+    text = new_suite(an_export(first)).text
     for cases in (second, third):
         before = {prompt: expected for prompt, expected in cases_in(text) if expected.strip()}
         result = merged(text, cases)

@@ -10,9 +10,9 @@ import yaml
 from canopy.base.errors import ConfigError
 from canopy.evals.results import CaseResult, Score
 from canopy.evals.run.plan import make_plan
-from canopy.evals.scorers.judge import _AGAIN
+from canopy.evals.scorers.llm_judge import _AGAIN
 from canopy.evals.scorers.patterns import Pattern
-from canopy.evals.scorers.rubric import LADDER, recognized
+from canopy.evals.scorers.rubric import DEFAULT_RUBRIC, recognize_rubric
 from tests.evals.test_run import TEXT, report
 from tests.support.backend_server import FakeBackend
 from tests.support.commands import canopy
@@ -36,13 +36,16 @@ NUMBERS = [Pattern(r"Total rating: (\d+)")]
         (AGREEMENT, {"A": 1, "B": 1, "C": 1, "D": 0, "E": 1}),
         ("A: CORRECT\nB: INCORRECT\nC: NOT_ATTEMPTED\n", {"A": 1, "B": 0, "C": 0}),
         ("- **A** \u2013 Correct\n- **B** \u2013 Wrong\n", {"A": 1, "B": 0}),
-        ("A. Excellent\nB. Good\nC. Fair\nD. Poor\nE. Very bad", LADDER.values),
-        ("A) Useless\nB) Weak\nC) Fair\nD) Good\nE) Perfect", dict(zip("EDCBA", LADDER.values.values(), strict=True))),
-        ("Grade {generated_answer} and end with one letter.", LADDER.values),
+        ("A. Excellent\nB. Good\nC. Fair\nD. Poor\nE. Very bad", DEFAULT_RUBRIC.values),
+        (
+            "A) Useless\nB) Weak\nC) Fair\nD) Good\nE) Perfect",
+            dict(zip("EDCBA", DEFAULT_RUBRIC.values.values(), strict=True)),
+        ),
+        ("Grade {generated_answer} and end with one letter.", DEFAULT_RUBRIC.values),
     ],
 )
 def test_letters_are_worth_what_the_prompt_says(prompt: str, values: dict[str, float]) -> None:
-    assert recognized(prompt, LETTERS)[0].values == values
+    assert recognize_rubric(prompt, LETTERS)[0].values == values
 
 
 @pytest.mark.parametrize(
@@ -54,7 +57,7 @@ def test_letters_are_worth_what_the_prompt_says(prompt: str, values: dict[str, f
     ],
 )
 def test_numbers_have_the_scale_that_the_prompt_says(prompt: str, scale: tuple[float, float]) -> None:
-    assert recognized(prompt, NUMBERS)[0].scale == scale
+    assert recognize_rubric(prompt, NUMBERS)[0].scale == scale
 
 
 @pytest.mark.parametrize(
@@ -67,7 +70,7 @@ def test_numbers_have_the_scale_that_the_prompt_says(prompt: str, scale: tuple[f
 )
 def test_what_the_prompt_does_not_tell_is_asked_for(prompt: str, patterns: list[Pattern], asked_for: str) -> None:
     with pytest.raises(ValueError) as asked:
-        recognized(prompt, patterns)
+        recognize_rubric(prompt, patterns)
     assert asked_for in str(asked.value)
 
 

@@ -8,11 +8,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from canopy.base.errors import ConfigError
-from canopy.evals.scorers import SCORERS, Row
+from canopy.evals.scorers.catalog import SCORERS
 from canopy.evals.scorers.grades import read_grade
 from canopy.evals.scorers.patterns import Pattern
-from canopy.evals.scorers.rubric import LADDER
-from canopy.evals.scorers.spec import Formula
+from canopy.evals.scorers.rubric import DEFAULT_RUBRIC
+from canopy.evals.scorers.spec import Formula, Row
 from canopy.evals.scorers.template import PLACEHOLDERS, check_template, fill_in, read_template
 from tests.support.docs import code, table
 
@@ -142,7 +142,7 @@ def test_a_template_is_refused_or_can_be_filled_in(template: str) -> None:
     assert "{got}" in fill_in(template, Row("{query}", "{expected}", "{got}"))
 
 
-@pytest.mark.parametrize(("grade", "worth"), LADDER.values.items())
+@pytest.mark.parametrize(("grade", "worth"), DEFAULT_RUBRIC.values.items())
 def test_a_letter_is_worth_a_value(grade: str, worth: float) -> None:
     found = read_grade(f"It is fine.\nAnswer: {grade}", LAB)
     assert (found.value, found.grade, found.error) == (worth, grade, None)

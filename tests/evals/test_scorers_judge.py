@@ -11,8 +11,8 @@ import pytest
 from canopy.base.errors import ConfigError, ModelError
 from canopy.base.settings import Settings
 from canopy.evals.results import Score
-from canopy.evals.scorers import OpenScorers, Row, open_scorers
-from canopy.evals.scorers.spec import ScoreFinding, Scorer
+from canopy.evals.scorers.opening import OpenScorers, open_scorers
+from canopy.evals.scorers.spec import Row, ScoreFinding, Scorer
 from tests.support.backend_server import Answer, FakeBackend
 from tests.support.model_scripts import Script
 from tests.support.model_server import FakeModelServer

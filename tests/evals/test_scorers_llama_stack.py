@@ -13,7 +13,8 @@ import pytest
 from canopy.base.errors import ConfigError
 from canopy.base.settings import Settings
 from canopy.evals.results import Score
-from canopy.evals.scorers import Row, open_scorers
+from canopy.evals.scorers.opening import open_scorers
+from canopy.evals.scorers.spec import Row
 from canopy.inference.embedded import MODEL
 from tests.support.llama_stack import LLAMA_STACK, OGX
 from tests.support.model_scripts import Script

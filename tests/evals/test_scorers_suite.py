@@ -7,10 +7,11 @@ import yaml
 from canopy.base.settings import Settings
 from canopy.config.features import BUILT_IN, features_of
 from canopy.config.values import Values
-from canopy.evals.scorers import SCORERS, Row
+from canopy.evals.scorers.catalog import SCORERS
 from canopy.evals.scorers.grades import read_grade
-from canopy.evals.scorers.judge import JudgeScorer
+from canopy.evals.scorers.llm_judge import JudgeScorer
 from canopy.evals.scorers.patterns import Pattern
+from canopy.evals.scorers.spec import Row
 from canopy.evals.scorers.template import fill_in, read_template
 from canopy.evals.suites.cases import load
 from canopy.feedback.dataset import head

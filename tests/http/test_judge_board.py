@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from canopy.config.values import Values
-from canopy.judges.definitions import judges_of
+from canopy.judges.definitions import configured_judges
 from canopy.store.opening import open_store
 from tests.http.conftest import entries, lab_vote, vote
 from tests.support.judging import opinions
@@ -24,7 +24,7 @@ async def board(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[http
     folder: Path = tmp_path_factory.mktemp("board")
     store = open_store(f"sqlite:///{folder / 'canopy.db'}")
     await store.start()
-    await opinions(store, judges_of(Values.model_validate(VALUES), lambda name: name))
+    await opinions(store, configured_judges(Values.model_validate(VALUES), lambda name: name))
     await store.close()
     async with (
         running_server(folder, VALUES, env={"CANOPY_JUDGE_AGREEMENT_INTERVAL_SECONDS": "0.1"}) as server,

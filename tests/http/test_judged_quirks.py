@@ -9,10 +9,9 @@ import yaml
 from canopy.base.settings import Settings
 from canopy.config.values import Values
 from canopy.evals import results
-from canopy.inference import open_inference
-from canopy.judges.budget import Budget
-from canopy.judges.definitions import judges_of
-from canopy.judges.judging import Judging, Unanswered
+from canopy.inference.opening import open_inference
+from canopy.judges.definitions import configured_judges
+from canopy.judges.labelling import Budget, JudgeUnanswered, Labeller
 from canopy.store.opening import open_store
 from canopy.telemetry import Traces
 from tests.contract.store.records import a_generation
@@ -89,15 +88,15 @@ async def test_every_quirk_goes_through_a_judge(model: FakeModelServer, tmp_path
     await store.start()
     await inference.start()
     model.about = {f"Text: {name}.": Script(body=labelling(body)) for name, body in bodies.items()}
-    (judge,) = judges_of(Values.model_validate({"judges": [JUDGE]}), inference.model_name)
-    judging = Judging(store, inference, Traces(), lambda _: None, timeout=20)
+    (judge,) = configured_judges(Values.model_validate({"judges": [JUDGE]}), inference.model_name)
+    labeller = Labeller(store, inference, Traces(), lambda _: None, timeout=20)
     try:
         for name in bodies:
             generation = a_generation(input_text=f"Text: {name}.")
             await store.generations.record(generation)
             try:
-                outcome = await judging.judge(judge, generation.id, Budget(2))
-            except Unanswered:
+                outcome = await labeller.label(judge, generation.id, Budget(2))
+            except JudgeUnanswered:
                 outcome = "unusable"
             assert outcome == ("labelled" if name in good else "unusable"), name
         assert {(it.value, it.comment) for it in await labels(store)} == {("accurate", ANSWER)}

@@ -10,7 +10,7 @@ import httpx
 import yaml
 
 from canopy.config.values import Values
-from canopy.judges.definitions import Judge, judges_of
+from canopy.judges.definitions import Judge, configured_judges
 from canopy.store.feedback.query import Filter
 from canopy.store.opening import open_store
 from tests.http.conftest import entries, summarize
@@ -37,7 +37,7 @@ async def judging(
 
 
 def accuracy(model: FakeModelServer) -> Judge:
-    (judge,) = judges_of(Values.model_validate({"LLAMA_STACK_URL": model.url, "judges": [JUDGE]}), str)
+    (judge,) = configured_judges(Values.model_validate({"LLAMA_STACK_URL": model.url, "judges": [JUDGE]}), str)
     return judge
 
 

@@ -26,7 +26,7 @@ NOUNS = {
     "generations": "model calls and their records",
     "judges": "models that label responses",
     "migrate": "bringing the schema up to date",
-    "mlflow": "the server of that name",
+    "opening": "making ready what an address or a suite names",
     "operations": "probes and metrics",
     "outbox": "what is still to be told to MLflow",
     "pages": "what people look at, piece by piece",

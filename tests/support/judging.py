@@ -7,10 +7,9 @@ from typing import Any
 from canopy.base.ratings import JUDGEMENT
 from canopy.base.settings import Settings
 from canopy.config.values import Values
-from canopy.inference import open_inference
-from canopy.judges.budget import Budget
-from canopy.judges.definitions import Judge, judges_of
-from canopy.judges.judging import Judging
+from canopy.inference.opening import open_inference
+from canopy.judges.definitions import Judge, configured_judges
+from canopy.judges.labelling import Budget, Labeller
 from canopy.judges.run import JudgeRun, JudgeRunTally
 from canopy.store.feedback.query import Feedback, Filter
 from canopy.store.generations.generation import Generation
@@ -64,10 +63,12 @@ async def judged(
     await inference.start()
     spending, tally = Budget(budget), JudgeRunTally()
     try:
-        definitions = judges_of(Values.model_validate({"judges": list(judges or (JUDGE,))}), inference.model_name)
-        judging = Judging(store, inference, Traces(), tally.add, settings.judge_timeout_seconds)
+        definitions = configured_judges(
+            Values.model_validate({"judges": list(judges or (JUDGE,))}), inference.model_name
+        )
+        labeller = Labeller(store, inference, Traces(), tally.add, settings.judge_timeout_seconds)
         since = time.time_ns() // 1000 - 3_600_000_000
-        run = JudgeRun(store, judging, definitions, spending, since=since, sample=sample, concurrency=concurrency)
+        run = JudgeRun(store, labeller, definitions, spending, since=since, sample=sample, concurrency=concurrency)
         ended = await run()
     finally:
         await inference.close()

@@ -1,4 +1,4 @@
-"""Who compares, which prompt stands where, and what makes an experiment."""
+"""Who is_in_share, which prompt stands where, and what makes an experiment."""
 
 import subprocess
 import sys
@@ -6,41 +6,40 @@ from itertools import pairwise, product
 
 import pytest
 
-from canopy.experiments.assignment import compares, experiment_id, prompt_b_side
+from canopy.experiments.assignment import experiment_id, is_in_share, prompt_b_side
 
 KEYS = [f"session-{number}" for number in range(4000)]
 
 
 @pytest.mark.parametrize("percentage", [1, 20, 50, 99.5])
 def test_the_share_of_keys_that_compare_is_the_configured_one(percentage: float) -> None:
-    inside = sum(compares(key, percentage) for key in KEYS)
+    inside = sum(is_in_share(key, percentage) for key in KEYS)
     assert inside / len(KEYS) == pytest.approx(percentage / 100, abs=0.03)
 
 
 def test_a_key_that_is_in_stays_in_when_the_share_grows() -> None:
-    shares = [{key for key in KEYS if compares(key, percentage)} for percentage in (0, 5, 20, 50, 100)]
+    shares = [{key for key in KEYS if is_in_share(key, percentage)} for percentage in (0, 5, 20, 50, 100)]
     assert all(smaller < larger for smaller, larger in pairwise(shares))
     assert shares[0] == set()
     assert shares[-1] == set(KEYS)
 
 
 def test_another_process_decides_the_same() -> None:
-    code = (
-        "from canopy.experiments.assignment import compares; print([compares(f'session-{k}', 30) for k in range(50)])"
-    )
+    shares = "[is_in_share(f'session-{k}', 30) for k in range(50)]"
+    code = f"from canopy.experiments.assignment import is_in_share; print({shares})"
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert output.strip() == str([compares(key, 30) for key in KEYS[:50]])
+    assert output.strip() == str([is_in_share(key, 30) for key in KEYS[:50]])
 
 
 def test_any_text_is_a_key() -> None:
-    assert compares("\ud800\0 ünï", 100)
-    assert not compares("", 0)
+    assert is_in_share("\ud800\0 ünï", 100)
+    assert not is_in_share("", 0)
 
 
 def test_without_a_key_the_share_is_drawn_for_each_request() -> None:
-    assert all(compares(None, 100) for _ in range(100))
-    assert not any(compares(None, 0) for _ in range(100))
-    assert 300 < sum(compares(None, 50) for _ in range(1000)) < 700
+    assert all(is_in_share(None, 100) for _ in range(100))
+    assert not any(is_in_share(None, 0) for _ in range(100))
+    assert 300 < sum(is_in_share(None, 50) for _ in range(1000)) < 700
 
 
 def test_prompt_b_stands_on_either_side_equally_often() -> None:

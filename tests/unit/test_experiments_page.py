@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from canopy.config.flags import FeatureFlag
-from canopy.experiments.report import Point
+from canopy.experiments.report import WinRatePoint
 from canopy.stats.sequential import DecisionRule
 from canopy.store.experiments.experiment import (
     BallotCounts,
@@ -123,7 +123,7 @@ def html(it: ExperimentSection) -> str:
 
 
 def drawn(*points: tuple[int, float, float, float]) -> WinRateChart:
-    chart = win_rate_chart([Point(n, n * 1_000_000, rate, low, high) for n, rate, low, high in points], 0.05)
+    chart = win_rate_chart([WinRatePoint(n, n * 1_000_000, rate, low, high) for n, rate, low, high in points], 0.05)
     assert chart
     return chart
 

@@ -2,18 +2,18 @@
 
 import pytest
 
-from canopy.judges.agreement import report
+from canopy.judges.agreement import agreement_report
 from canopy.judges.definitions import Judge
-from canopy.store.judges.judgement import Agreement
+from canopy.store.judges.judgement import AgreementCount
 
 JUDGE = Judge("accuracy", "Is it right?", {"accurate": 1, "minor_issues": 0, "wrong": -1}, "a-model", 10, "v1")
 SENTIMENTS = {"accurate": 1, "minor_issues": 0, "wrong": -1}
 
 
-def pairs(**votes: tuple[int, int, int]) -> list[Agreement]:
+def pairs(**votes: tuple[int, int, int]) -> list[AgreementCount]:
     """For each label how many votes were negative, neutral and positive."""
     return [
-        Agreement(label, SENTIMENTS[label], sentiment, n)
+        AgreementCount(label, SENTIMENTS[label], sentiment, n)
         for label, counts in votes.items()
         for sentiment, n in zip((-1, 0, 1), counts, strict=True)
         if n
@@ -21,7 +21,7 @@ def pairs(**votes: tuple[int, int, int]) -> list[Agreement]:
 
 
 def test_every_label_and_every_kind_of_vote_has_its_place_in_the_table() -> None:
-    found = report(JUDGE, {"accurate": 40, "gone": 7}, pairs(accurate=(1, 2, 3), wrong=(4, 5, 6)))
+    found = agreement_report(JUDGE, {"accurate": 40, "gone": 7}, pairs(accurate=(1, 2, 3), wrong=(4, 5, 6)))
     assert [(row.label, row.given, row.negative, row.neutral, row.positive) for row in found.rows] == [
         ("accurate", 40, 1, 2, 3),
         ("minor_issues", 0, 0, 0, 0),
@@ -31,8 +31,8 @@ def test_every_label_and_every_kind_of_vote_has_its_place_in_the_table() -> None
 
 
 def test_neutral_votes_and_labels_are_not_negative() -> None:
-    plain = report(JUDGE, {}, pairs(accurate=(3, 0, 20), wrong=(15, 0, 2)))
-    neutral = report(JUDGE, {}, pairs(accurate=(1, 4, 6), minor_issues=(2, 4, 6), wrong=(15, 1, 1)))
+    plain = agreement_report(JUDGE, {}, pairs(accurate=(3, 0, 20), wrong=(15, 0, 2)))
+    neutral = agreement_report(JUDGE, {}, pairs(accurate=(1, 4, 6), minor_issues=(2, 4, 6), wrong=(15, 1, 1)))
     assert plain.kappa is not None
     assert plain.kappa == neutral.kappa
 
@@ -61,6 +61,6 @@ def test_neutral_votes_and_labels_are_not_negative() -> None:
 def test_the_sentence_says_how_much_agreement_and_on_what_or_why_nobody_knows(
     votes: dict[str, tuple[int, int, int]], sentence: str
 ) -> None:
-    found = report(JUDGE, {}, pairs(**votes))
+    found = agreement_report(JUDGE, {}, pairs(**votes))
     assert found.sentence == sentence
     assert (found.kappa is None) == sentence.startswith(("Nobody", "Unknown"))

@@ -9,10 +9,10 @@ from canopy.base.errors import ConfigError
 from canopy.base.ids import new_id
 from canopy.config.loading import load_config
 from canopy.config.values import Values
-from canopy.judges.budget import Budget
-from canopy.judges.definitions import Judge, chosen, judges_of
-from canopy.judges.labels import JudgeAnswer, read_answer
-from canopy.judges.question import asked_again, question
+from canopy.judges.answers import JudgeAnswer, read_answer
+from canopy.judges.definitions import Judge, configured_judges, is_sampled
+from canopy.judges.labelling import Budget
+from canopy.judges.question import ask_again, question
 from tests.contract.store.records import a_generation
 
 LABELS = {"accurate": 1, "minor_issues": 0, "hallucination_detected": -1}
@@ -106,7 +106,7 @@ def test_a_conversation_is_judged_as_a_whole() -> None:
 
 def test_a_second_question_says_again_what_is_asked_for() -> None:
     first = question("Look.", LABELS, a_generation())
-    again = asked_again(first, "It's fine.", LABELS)
+    again = ask_again(first, "It's fine.", LABELS)
     assert again[:2] == first
     assert (again[2].role, again[2].content) == ("assistant", "It's fine.")
     assert '"hallucination_detected"' in again[3].content
@@ -114,15 +114,15 @@ def test_a_second_question_says_again_what_is_asked_for() -> None:
 
 def test_a_larger_share_holds_a_smaller_one_and_both_are_as_large_as_they_say() -> None:
     ids = [new_id("gen") for _ in range(20_000)]
-    tenth, half = ({it for it in ids if chosen(it, share)} for share in (10, 50))
+    tenth, half = ({it for it in ids if is_sampled(it, share)} for share in (10, 50))
     assert tenth < half
     assert 1_800 < len(tenth) < 2_200  # within 4.7 standard deviations
     assert 9_650 < len(half) < 10_350
-    assert all(chosen(it, 100) for it in ids)
+    assert all(is_sampled(it, 100) for it in ids)
 
 
 def test_the_same_responses_are_chosen_by_every_process_and_version() -> None:
-    assert [number for number in range(60) if chosen(f"gen_{number}", 10)] == [0, 36, 48, 52, 56]
+    assert [number for number in range(60) if is_sampled(f"gen_{number}", 10)] == [0, 36, 48, 52, 56]
 
 
 def version(**changes: object) -> str:
@@ -132,7 +132,7 @@ def version(**changes: object) -> str:
         "labels": [{"name": "kind"}, {"name": "cold"}],
         "model": "judge",
     }
-    (judge,) = judges_of(Values.model_validate({"judges": [definition | changes]}), str)
+    (judge,) = configured_judges(Values.model_validate({"judges": [definition | changes]}), str)
     return judge.version
 
 
@@ -154,7 +154,7 @@ def test_a_changed_share_judges_with_the_same_version() -> None:
 
 
 def by_name(values: Values) -> dict[str, Judge]:
-    return {judge.name: judge for judge in judges_of(values, str)}
+    return {judge.name: judge for judge in configured_judges(values, str)}
 
 
 def test_the_usual_judges_are_there_and_ask_the_model_that_summarizes() -> None:

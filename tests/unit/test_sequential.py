@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canopy.experiments.simulation import Voters, boundaries, simulate, winners_within
+from canopy.experiments.simulation import VoterModel, boundaries, simulate, winners_within
 from canopy.stats.sequential import DecisionRule, confidence_sequence, evidence, log_mixture
 
 DEFAULT = DecisionRule(alpha=0.05, prior_strength=10, equivalence_margin=0.05, max_decisive_votes=1000)
@@ -162,7 +162,7 @@ def test_the_interval_shrinks_on_the_average() -> None:
 
 def test_looking_after_every_vote_errs_in_alpha_of_the_experiments_at_most() -> None:
     runs, alpha = 2000, DEFAULT.alpha
-    results = list(simulate(Voters(p=0.5, ties=0), boundaries(DEFAULT), runs, seed=2026))
+    results = list(simulate(VoterModel(win_rate=0.5, ties=0), boundaries(DEFAULT), runs, seed=2026))
     by_rule, by_z_test = winners_within(results, DEFAULT.max_decisive_votes)
     assert by_rule <= alpha + 3 * (alpha * (1 - alpha) / runs) ** 0.5
     assert by_z_test > 0.4  # the habit that the rule replaces

@@ -4,13 +4,13 @@ import pytest
 
 from canopy.experiments.decision import decide, status
 from canopy.experiments.simulation import (
-    Voters,
+    VoterModel,
     boundaries,
     is_right,
     replay,
     shares,
     simulate,
-    typical,
+    typical_run,
     winners_within,
 )
 from canopy.stats.sequential import DecisionRule
@@ -40,13 +40,13 @@ def test_the_z_test_is_the_textbooks() -> None:
 
 def test_the_same_seed_gives_the_same_runs() -> None:
     limits = boundaries(RULE)
-    first, again, other = (list(simulate(Voters(0.6, 0.2), limits, 20, seed)) for seed in (1, 1, 2))
+    first, again, other = (list(simulate(VoterModel(0.6, 0.2), limits, 20, seed)) for seed in (1, 1, 2))
     assert first == again
     assert first != other
 
 
 def test_a_replay_ends_as_its_run_did() -> None:
-    voters = Voters(0.6, 0.3)
+    voters = VoterModel(0.6, 0.3)
     for index, run in enumerate(simulate(voters, boundaries(RULE), 30, seed=4)):
         steps = replay(voters, 4, index, run.n)
         assert steps[-1].votes == run.votes
@@ -56,7 +56,7 @@ def test_a_replay_ends_as_its_run_did() -> None:
 
 def test_ties_delay_a_decision_and_change_nothing_else() -> None:
     limits = boundaries(RULE)
-    plain, tied = (list(simulate(Voters(0.65, ties), limits, 400, seed=3)) for ties in (0, 0.5))
+    plain, tied = (list(simulate(VoterModel(0.65, ties), limits, 400, seed=3)) for ties in (0, 0.5))
     decisive = [sum(run.n for run in runs) / len(runs) for runs in (plain, tied)]
     assert decisive[1] == pytest.approx(decisive[0], rel=0.15)
     assert sum(run.votes for run in tied) == pytest.approx(2 * sum(run.n for run in tied), rel=0.05)
@@ -64,14 +64,14 @@ def test_ties_delay_a_decision_and_change_nothing_else() -> None:
 
 
 def test_a_clear_preference_is_found() -> None:
-    runs = list(simulate(Voters(0.8, 0.2), boundaries(RULE), 200, seed=1))
+    runs = list(simulate(VoterModel(0.8, 0.2), boundaries(RULE), 200, seed=1))
     assert shares(runs)["promote_b"] > 0.95
     assert sum(shares(runs).values()) == pytest.approx(1)
 
 
 def test_the_typical_run_is_in_the_middle_of_its_kind() -> None:
-    runs = list(simulate(Voters(0.7, 0), boundaries(RULE), 101, seed=1))
-    middle = runs[typical(runs)]
+    runs = list(simulate(VoterModel(0.7, 0), boundaries(RULE), 101, seed=1))
+    middle = runs[typical_run(runs)]
     alike = [run.votes for run in runs if run.status == middle.status]
     assert len(alike) > 50
     assert sum(votes < middle.votes for votes in alike) <= len(alike) / 2
@@ -79,7 +79,7 @@ def test_the_typical_run_is_in_the_middle_of_its_kind() -> None:
 
 
 def test_winners_add_up_as_votes_come_in() -> None:
-    runs = list(simulate(Voters(0.5, 0.2), boundaries(RULE), 300, seed=1))
+    runs = list(simulate(VoterModel(0.5, 0.2), boundaries(RULE), 300, seed=1))
     by_rule, by_z_test = zip(*(winners_within(runs, votes) for votes in (10, 50, 100, 1000)), strict=True)
     assert list(by_rule) == sorted(by_rule)
     assert list(by_z_test) == sorted(by_z_test)

@@ -34,8 +34,21 @@ from canopy.api.voters import owning_session_id_of, proof_in, user_id_of
 from canopy.base.clock import iso
 from canopy.base.errors import CanopyError, InputError
 from canopy.config.feature_values import Variant
-from canopy.experiments.comparison import ComparisonStarted, Item, SideChunk, SideFailed, SideFinished, prompts_by_side
-from canopy.experiments.report import PromptPayload, chosen, of_feature, payload, report_on
+from canopy.experiments.comparison import (
+    ComparisonEvent,
+    ComparisonStarted,
+    SideChunk,
+    SideFailed,
+    SideFinished,
+    variants_by_side,
+)
+from canopy.experiments.report import (
+    PromptPayload,
+    experiments_of_feature,
+    report_on,
+    report_payload,
+    selected_experiment,
+)
 from canopy.inference.protocol import Message
 from canopy.store.experiments.experiment import SIDES, Ballot, BallotReceipt, BallotRow
 from canopy.store.store import Store
@@ -70,7 +83,7 @@ async def compare(parts: AppContext, request: Request) -> Response:
     asked = question(request, feature, (Message("user", body.prompt),), body)
     asked = replace(asked, session_id=owning_session_id_of(request, body.session_id))
     request.state.session_id = asked.session_id
-    if asked.evaluation or not parts.comparisons.chosen(asked, config):
+    if asked.evaluation or not parts.comparisons.is_compared(asked, config):
         # A client that knows nothing but comparisons shows it as the first of two.
         return await answer(parts, request, asked, body, with_deltas={"variant": SIDES[0]})
     items = parts.comparisons.compare(asked, config)
@@ -136,15 +149,17 @@ def comparison_review_routes(parts: AppContext) -> APIRouter:
         parts.ballots.check()
         store = parts.store
         config, feature = parts.config.current, workshop.feature(query.feature)
-        experiments = of_feature(await store.experiments.all(), feature, config.features)
-        experiment = chosen(experiments, query.experiment)
+        experiments = experiments_of_feature(await store.experiments.all(), feature, config.features)
+        experiment = selected_experiment(experiments, query.experiment)
         counts = await store.experiments.ballot_counts(query.experiment, feature)
         page = await one_page(parts, _ballots(store, query, feature))
         found: dict[str, Any] = {"experiment": None, "statistics": None, "decision": None}
         if experiment is not None:
             own = counts if query.experiment else await store.experiments.ballot_counts(experiment.id)
             section = config.section_of(experiment.feature)
-            found |= payload(report_on(experiment, own, await store.experiments.first_ballots(experiment.id), section))
+            found |= report_payload(
+                report_on(experiment, own, await store.experiments.first_ballots(experiment.id), section)
+            )
         head = {
             "total": counts.ballots,
             "prompt_a_wins": counts.wins_prompt,
@@ -187,7 +202,7 @@ def _comparison_id(body: BallotBody) -> str:
     return comparison_id
 
 
-async def _events(parts: AppContext, request: Request, items: AsyncGenerator[Item]) -> AsyncGenerator[bytes]:
+async def _events(parts: AppContext, request: Request, items: AsyncGenerator[ComparisonEvent]) -> AsyncGenerator[bytes]:
     shown = dict.fromkeys(SIDES, 0)
     async with aclosing(items) as arriving:
         async for item in arriving:
@@ -204,7 +219,7 @@ async def _events(parts: AppContext, request: Request, items: AsyncGenerator[Ite
                 yield event({"variant": item.side, **_end(parts, request, item)})
 
 
-async def _whole(parts: AppContext, request: Request, items: AsyncGenerator[Item]) -> dict[str, Any]:
+async def _whole(parts: AppContext, request: Request, items: AsyncGenerator[ComparisonEvent]) -> dict[str, Any]:
     whole: dict[str, Any] = {"request_id": trace_id_of(request.scope)}
     async with aclosing(items) as arriving:
         async for item in arriving:
@@ -243,7 +258,7 @@ def _end(
 
 
 def _revealed(receipt: BallotReceipt) -> responses.BallotKept:
-    variants = prompts_by_side(receipt.prompt_b_side)
+    variants = variants_by_side(receipt.prompt_b_side)
     prompts: dict[Variant, PromptPayload] = {
         "prompt": {"id": receipt.prompt_id, "text": receipt.prompt_text},
         "prompt_b": {"id": receipt.prompt_b_id, "text": receipt.prompt_b_text},
@@ -266,7 +281,7 @@ def entry(it: BallotRow) -> responses.BallotEntry:
         "timestamp": iso(it.timestamp),
         "preference": it.preference,
         "winning_prompt": it.winner,
-        "prompt_mapping": prompts_by_side(it.prompt_b_side),
+        "prompt_mapping": variants_by_side(it.prompt_b_side),
         "prompt_id": it.prompt_id,
         "prompt_b_id": it.prompt_b_id,
         "input_text": it.input_text,

@@ -18,7 +18,7 @@ from canopy.experiments.comparison import ComparisonRunner
 from canopy.feedback.votes import VoteRecorder
 from canopy.generation.pipeline import Pipeline
 from canopy.inference.reloading import ReloadableInference
-from canopy.judges.agreement import Agreements
+from canopy.judges.agreement import AgreementReports
 from canopy.judges.online import OnlineJudging
 from canopy.reviews.reviews import ReviewRecorder
 from canopy.store.store import Store
@@ -37,7 +37,7 @@ class AppContext:
     inference: ReloadableInference
     pipeline: Pipeline
     judging: OnlineJudging
-    agreements: Agreements
+    agreements: AgreementReports
     votes: VoteRecorder
     comparisons: ComparisonRunner
     ballots: BallotRecorder

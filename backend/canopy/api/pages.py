@@ -21,7 +21,7 @@ from canopy.api.requests import trace_id_of
 from canopy.api.routes import ADDED, AddedPage, PlainRoute, feature_in
 from canopy.config.features import BUILT_IN, Feature, modes_of
 from canopy.config.flags import comparison_flag
-from canopy.experiments.report import chosen
+from canopy.experiments.report import selected_experiment
 from canopy.feedback.statistics import satisfaction_filter
 from canopy.store.feedback.query import Feedback, Filter
 from canopy.store.judges.judgement import JudgeLabel, PersonVote
@@ -126,7 +126,7 @@ async def _compared(parts: AppContext, params: Mapping[str, str]) -> ExperimentD
     store = parts.store
     feature = params.get("feature") or None
     experiments = [it for it in await store.experiments.all() if feature is None or feature in modes_of(it.feature)]
-    shown = chosen(experiments, params.get("experiment") or None)
+    shown = selected_experiment(experiments, params.get("experiment") or None)
     if shown is None:
         return None
     ids = worth_counting(experiments, shown)

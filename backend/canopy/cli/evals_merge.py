@@ -28,9 +28,9 @@ def merge(export: BinaryIO, into: tuple[str, ...]) -> None:
       curl -s http://127.0.0.1:8000/feedback/export | canopy evals merge - into canopy-evals/Summary/feedback_tests.yaml
     """
     from canopy.base.atomic_files import replace_file
-    from canopy.evals.suites.editing import Document
-    from canopy.evals.suites.merge import created
+    from canopy.evals.suites.editing import EditableSuite
     from canopy.evals.suites.merge import merge as merged
+    from canopy.evals.suites.merge import new_suite
     from canopy.text.visible import excerpt
     from canopy.text.yaml_loader import read_open
 
@@ -38,9 +38,9 @@ def merge(export: BinaryIO, into: tuple[str, ...]) -> None:
     if word not in ([], ["into"], ["INTO"]):
         raise click.UsageError("Name one file to merge into: canopy evals merge EXPORT into FILE.")
     path = Path(name)
-    new = Document.of(read_open(export, export.name), export.name)
-    document = Document.read(path) if path.exists() else None
-    result = created(new) if document is None else merged(document, new)
+    new = EditableSuite.of(read_open(export, export.name), export.name)
+    document = EditableSuite.read(path) if path.exists() else None
+    result = new_suite(new) if document is None else merged(document, new)
     if document is None or result.text != document.text:
         replace_file(path, result.text.encode())
     filled = f" ({result.filled:,} filled in from the browser)" if result.filled else ""

@@ -113,8 +113,8 @@ def publish(results: Path, address: str | None, url: str | None, experiment: str
       canopy evals publish reports/ --to s3://evals/canopy
       canopy evals publish reports/ --mlflow http://mlflow:5000
     """
-    from canopy.evals.publish import mlflow
-    from canopy.evals.publish.upload import upload
+    from canopy.evals.publish.mlflow_run import log_to_mlflow
+    from canopy.evals.publish.object_storage import upload
     from canopy.evals.results import load
 
     if not address and not url:
@@ -125,7 +125,7 @@ def publish(results: Path, address: str | None, url: str | None, experiment: str
         say(upload(file.parent, address, run.id))
     if url:
         headers = read_settings().mlflow_headers
-        say(mlflow.publish(run, file.parent, url=url, experiment=experiment, headers=headers))
+        say(log_to_mlflow(run, file.parent, url=url, experiment=experiment, headers=headers))
 
 
 def _file(results: Path) -> Path:

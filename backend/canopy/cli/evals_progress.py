@@ -14,7 +14,7 @@ _QUIET = 10.0  # seconds between two lines
 
 
 class Progress:
-    """A Watcher that shows progress. Close it before printing anything else."""
+    """A ProgressListener that shows progress. Close it before printing anything else."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True)

@@ -15,7 +15,7 @@ from canopy.cli.terminal import say
 if TYPE_CHECKING:
     from canopy.cli.evals_progress import Progress
     from canopy.evals.results import Run
-    from canopy.evals.run.runner import Options
+    from canopy.evals.run.runner import RunOptions
 
 EXIT_STATUS = {"passed": 0, "failed": 1, "undecided": 2}  # by the gate's verdict
 _COULD_NOT_RUN = 2
@@ -107,10 +107,10 @@ def run(**options: Any) -> None:
     """
     from canopy.cli.evals_progress import Progress
     from canopy.cli.evals_summary import print_summary
-    from canopy.evals.run.runner import Options
+    from canopy.evals.run.runner import RunOptions
 
     with Progress() as progress:
-        finished = _run(Options(**options), progress)
+        finished = _run(RunOptions(**options), progress)
     print_summary(finished, options["output"])
     if finished.gate is not None:
         if finished.gate.verdict != "passed":
@@ -118,7 +118,7 @@ def run(**options: Any) -> None:
         sys.exit(EXIT_STATUS[finished.gate.verdict])
 
 
-def _run(options: "Options", progress: "Progress") -> "Run":
+def _run(options: "RunOptions", progress: "Progress") -> "Run":
     """Run the evaluation; on Ctrl-C or SIGTERM say how to resume, and exit with the shells' status for the signal."""
     from canopy.evals.run import runner
 

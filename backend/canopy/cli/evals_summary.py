@@ -8,7 +8,7 @@ from rich.table import Table
 
 from canopy.cli.console import Console
 from canopy.evals.results import CaseResult, CaseStatus, Run
-from canopy.evals.run.checkpoint import unusable
+from canopy.evals.run.checkpoint import missing_scores
 from canopy.text.visible import excerpt
 
 _COLUMNS: dict[CaseStatus, str] = {
@@ -54,7 +54,7 @@ def _listed(title: str, cases: Sequence[CaseResult]) -> Iterable[str]:
 
 
 def _unusable(run: Run) -> Iterable[str]:
-    if n := sum(map(unusable, run.cases)):
+    if n := sum(map(missing_scores, run.cases)):
         times = "once" if n == 1 else f"{n:,} times"
         yield f"\nA scorer gave no value {times}. `--resume --retry-unusable` asks a judge again that couldn't be read."
 

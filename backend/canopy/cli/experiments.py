@@ -45,11 +45,11 @@ def report(experiment_id: str | None, feature: str | None, *, as_json: bool) -> 
     """
     from canopy.base.clock import iso
     from canopy.config.features import BUILT_IN
-    from canopy.experiments.report import chosen, of_feature, payload, report_on
+    from canopy.experiments.report import experiments_of_feature, report_on, report_payload, selected_experiment
 
     async def read(store: Any) -> tuple["ExperimentReport | None", list[Any]]:
-        experiments = of_feature(await store.experiments.all(), feature, config.features)
-        experiment = chosen(experiments, experiment_id)
+        experiments = experiments_of_feature(await store.experiments.all(), feature, config.features)
+        experiment = selected_experiment(experiments, experiment_id)
         if experiment is None:
             return None, experiments
         counts = await store.experiments.ballot_counts(experiment.id)
@@ -70,7 +70,7 @@ def report(experiment_id: str | None, feature: str | None, *, as_json: bool) -> 
             for ballot in (found.ballots if found else ())
         ]
         nothing = {"experiment": None, "statistics": None, "decision": None}
-        say_json({**(payload(found) if found else nothing), "votes": votes})
+        say_json({**(report_payload(found) if found else nothing), "votes": votes})
     elif found is None:
         say(
             f"Nobody has compared two prompts yet. Set `{config.section_of(feature or BUILT_IN)}.prompt_b` and "

@@ -13,9 +13,9 @@ from canopy.cli.terminal import say
 if TYPE_CHECKING:
     from canopy.base.settings import Settings
     from canopy.config.values import Values
-    from canopy.judges.budget import Budget
     from canopy.judges.definitions import Judge
-    from canopy.judges.run import Ended, JudgeRunTally
+    from canopy.judges.labelling import Budget
+    from canopy.judges.run import JudgeRunResult, JudgeRunTally
     from canopy.telemetry import Event
 
 
@@ -79,7 +79,7 @@ def run(
     """
     from canopy.app import values_path
     from canopy.config.source import ConfigSource
-    from canopy.judges.budget import Budget
+    from canopy.judges.labelling import Budget
     from canopy.judges.run import JudgeRunTally
     from canopy.telemetry import Logs
     from canopy.telemetry.events import JudgeRunFinished
@@ -127,11 +127,11 @@ async def _run(
     options: dict[str, Any],
     *,
     again: bool,
-) -> "tuple[Sequence[Judge], Ended]":
+) -> "tuple[Sequence[Judge], JudgeRunResult]":
     from canopy.base.errors import ConfigError
-    from canopy.inference import open_inference
-    from canopy.judges.definitions import judges_of
-    from canopy.judges.judging import Judging
+    from canopy.inference.opening import open_inference
+    from canopy.judges.definitions import configured_judges
+    from canopy.judges.labelling import Labeller
     from canopy.judges.run import JudgeRun
     from canopy.telemetry import Traces
 
@@ -142,17 +142,17 @@ async def _run(
         raise ConfigError(f"There is no judge `{unknown[0]}`; `judges` in the values has {', '.join(known)}.")
     url = values.LLAMA_STACK_URL
     inference = open_inference(str(url) if url else None, settings)
-    judges = [it for it in judges_of(values, inference.model_name) if not names or it.name in names]
+    judges = [it for it in configured_judges(values, inference.model_name) if not names or it.name in names]
     if again:
         for it in judges:
             await store.judgements.reopen_unlabelled(it.name, it.version, options["since"])
     store.outbox.on = values.mlflow.enabled
     await inference.start()
     try:
-        judging = Judging(
+        labeller = Labeller(
             store, inference, Traces(span_events=settings.span_events), tell, settings.judge_timeout_seconds
         )
-        return judges, await JudgeRun(store, judging, judges, budget, **options)()
+        return judges, await JudgeRun(store, labeller, judges, budget, **options)()
     finally:
         await inference.close()
 
@@ -171,7 +171,9 @@ def _progress(budget: "Budget", *, shown: bool) -> Generator[Callable[[], None]]
         yield lambda: progress.update(bar, completed=budget.spent)
 
 
-def _summary(judges: "Sequence[Judge]", tally: "JudgeRunTally", budget: "Budget", ended: "Ended") -> Iterable[str]:
+def _summary(
+    judges: "Sequence[Judge]", tally: "JudgeRunTally", budget: "Budget", ended: "JudgeRunResult"
+) -> Iterable[str]:
     from canopy.cli.text_charts import bars, paragraph, title
 
     for judge in judges:

@@ -24,10 +24,10 @@ def migrate(*, check: bool) -> None:
 
     1 means that the database can't be used, or is too new for this version; the sentence says which.
     """
-    from canopy.store.opening import migrated, schema_of
+    from canopy.store.opening import migrate_database, read_schema
 
     url = read_settings().store_url.get_secret_value()
-    found = schema_of(url) if check else migrated(url)
+    found = read_schema(url) if check else migrate_database(url)
     at = f"the schema is {found.revision or 'not made yet'}, this version's is {found.head}"
     if found.state == "current":
         say(f"Up to date: the schema is {found.revision}, as this version's.")

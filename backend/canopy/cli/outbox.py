@@ -9,7 +9,7 @@ from canopy.cli.common import pluralize, read_settings, report_errors, with_stor
 from canopy.cli.terminal import say
 
 if TYPE_CHECKING:
-    from canopy.store.outbox.deliveries import Waiting
+    from canopy.store.outbox.deliveries import WaitingDelivery
 
 
 @click.group()
@@ -49,7 +49,7 @@ def retry(ids: tuple[str, ...], *, everything: bool) -> None:
         raise click.ClickException("The others are not parked; `canopy outbox list` shows what is.")
 
 
-def _line(row: "Waiting") -> str:
+def _line(row: "WaitingDelivery") -> str:
     hours = (time.time() - row.waiting_since / 1e6) / 3600
     failures = pluralize(row.failures, "failure")
     return f"{row.subject}  tr-{row.trace_id}  {hours:,.1f} h  {failures}  {row.problem or 'not tried yet'}"

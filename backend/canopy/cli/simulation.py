@@ -10,7 +10,7 @@ from canopy.cli.renamed import renamed_option
 from canopy.cli.terminal import say, say_json, style, with_progress
 
 if TYPE_CHECKING:
-    from canopy.experiments.simulation import SimulatedRun, SimulationStep, Voters
+    from canopy.experiments.simulation import SimulatedRun, SimulationStep, VoterModel
     from canopy.stats.sequential import DecisionRule
 
 _LOOKS = 11  # rows in the chart of one run
@@ -113,18 +113,18 @@ def simulate(
       canopy ab simulate --win-rate 0.5                  no difference at all
       canopy ab simulate --prior-strength 100            when you expect a close race
     """
-    from canopy.experiments.simulation import Voters, boundaries
+    from canopy.experiments.simulation import VoterModel, boundaries
     from canopy.experiments.simulation import simulate as simulated
     from canopy.stats.sequential import DecisionRule
 
     rule = DecisionRule(alpha, prior_strength, equivalence_margin, max_decisive_votes)
-    voters = Voters(win_rate, tie_rate)
+    voters = VoterModel(win_rate, tie_rate)
     limits = boundaries(rule)
     results = _watched(simulated(voters, limits, runs, seed), runs, f"Voters who prefer Prompt B at {win_rate:g}")
-    equal = voters._replace(p=0.5)
+    equal = voters._replace(win_rate=0.5)
     null = (
         results
-        if win_rate == equal.p
+        if win_rate == equal.win_rate
         else _watched(simulated(equal, limits, runs, seed), runs, "Voters without preference")
     )
     if as_json:
@@ -150,7 +150,7 @@ def _checkpoints(null: list["SimulatedRun"]) -> list[int]:
 
 
 def _numbers(
-    voters: "Voters", rule: "DecisionRule", runs: list["SimulatedRun"], null: list["SimulatedRun"], seed: int
+    voters: "VoterModel", rule: "DecisionRule", runs: list["SimulatedRun"], null: list["SimulatedRun"], seed: int
 ) -> dict[str, Any]:
     from canopy.experiments.report import rule_payload
     from canopy.experiments.simulation import shares, winners_within
@@ -168,13 +168,13 @@ def _numbers(
 
 
 def _pictures(
-    voters: "Voters", rule: "DecisionRule", runs: list["SimulatedRun"], null: list["SimulatedRun"], seed: int
+    voters: "VoterModel", rule: "DecisionRule", runs: list["SimulatedRun"], null: list["SimulatedRun"], seed: int
 ) -> Iterable[str]:
     from canopy.cli.text_charts import bars, paragraph, title
-    from canopy.experiments.simulation import is_right, replay, shares, typical, winners_within
+    from canopy.experiments.simulation import is_right, replay, shares, typical_run, winners_within
 
-    index = typical(runs)
-    yield title(f"One typical experiment: people who take a side prefer Prompt B in {100 * voters.p:g} % (▼)")
+    index = typical_run(runs)
+    yield title(f"One typical experiment: people who take a side prefer Prompt B in {100 * voters.win_rate:g} % (▼)")
     yield from _one_run(replay(voters, seed, index, runs[index].n), voters, rule)
 
     within = _quantiles(runs)
@@ -185,7 +185,7 @@ def _pictures(
     yield title("What came out")
     verdicts = {True: "right", False: "wrong", None: ""}
     yield from bars(
-        [(_ENDS[end], share, verdicts[is_right(end, voters.p, rule)]) for end, share in shares(runs).items()],
+        [(_ENDS[end], share, verdicts[is_right(end, voters.win_rate, rule)]) for end, share in shares(runs).items()],
         label_width=18,
         colour="green",
     )
@@ -208,12 +208,12 @@ def _pictures(
         )
 
 
-def _one_run(steps: list["SimulationStep"], voters: "Voters", rule: "DecisionRule") -> Iterable[str]:
+def _one_run(steps: list["SimulationStep"], voters: "VoterModel", rule: "DecisionRule") -> Iterable[str]:
     from canopy.cli.text_charts import Axis, paragraph
     from canopy.experiments.decision import decide
     from canopy.stats.sequential import confidence_sequence
 
-    axis = Axis(voters.p)
+    axis = Axis(voters.win_rate)
     yield from axis.header("votes")
     first = min(5, len(steps))
     # Rows at equal ratios of votes: halving the interval always takes four times as many.

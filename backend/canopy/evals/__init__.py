@@ -1,1 +1,1 @@
-"""Evaluations: suites of cases, a backend's answers to them, their scores, and a gate."""
+"""Evaluates a backend: suites of cases, the answers to them, their scores, and a gate."""

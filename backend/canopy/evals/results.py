@@ -1,4 +1,4 @@
-"""The records of an evaluation run, which are also its JSON report (`results.json`)."""
+"""Defines the records of an evaluation run, which are also its JSON report (`results.json`)."""
 
 from datetime import datetime
 from pathlib import Path

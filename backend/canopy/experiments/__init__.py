@@ -1,1 +1,1 @@
-"""A/B experiments on prompts: assignment, ballots, statistics, and when to stop."""
+"""Runs A/B experiments on prompts: assignment, comparisons, ballots, statistics, and when to stop."""

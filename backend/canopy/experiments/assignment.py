@@ -10,8 +10,8 @@ from canopy.config.features import BUILT_IN
 _UNIT = 2**64
 
 
-def compares(key: str | None, percentage: float) -> bool:
-    """Return whether this session or user is in the share that compares; `percentage` is 0 to 100.
+def is_in_share(key: str | None, percentage: float) -> bool:
+    """Return whether this session or user is in the share of those who compare; `percentage` is 0 to 100.
 
     A key has a fixed position between 0 and 100, from its SHA-256: the same in every process and after every restart,
     so a key that is in at 20 % is still in at 50 %. Without a key each request is drawn anew.
@@ -34,8 +34,8 @@ def experiment_id(
 ) -> str:
     """Return `exp_` and the first 16 hex digits of a SHA-256 over everything that an experiment holds fixed.
 
-    The parts are hashed as a JSON array, in which no value can be mistaken for a part of another. The built-in feature,
-    whose experiments are older than other features, is not among them.
+    They are hashed as a JSON array, in which no value can be mistaken for a part of another. The built-in feature's
+    name is left out: its experiments are older than other features, and keep their ids.
     """
     # `temperature: 1` and `temperature: 1.0` are the same.
     fixed: list[object] = [prompt_id, prompt_b_id, model, float(temperature), max_tokens]

@@ -1,4 +1,4 @@
-"""From a preference that a client sends to a committed, logged and counted ballot."""
+"""Commits, logs and counts the ballots that clients send."""
 
 from canopy.config.source import ConfigSource
 from canopy.feedback.recorder import EvaluationResult, Recorder

@@ -1,4 +1,7 @@
-"""One text, both prompts, at once and blinded. Each side is a generation of its own; people vote on the pair."""
+"""Answers one text with both prompts at once, and tells nobody which is which before the vote on the pair.
+
+Each side is a generation of its own.
+"""
 
 import asyncio
 import time
@@ -15,7 +18,7 @@ from canopy.config.feature_values import Variant
 from canopy.config.flags import comparison_flag
 from canopy.config.loading import Config
 from canopy.config.source import ConfigSource
-from canopy.experiments.assignment import compares, experiment_id, prompt_b_side
+from canopy.experiments.assignment import experiment_id, is_in_share, prompt_b_side
 from canopy.generation.pipeline import GenerationRequest, Pipeline
 from canopy.generation.prompts import prompt_of
 from canopy.inference.protocol import Deltas
@@ -30,13 +33,13 @@ _AHEAD = 16  # pieces of the replies that wait for the reader; then both sides d
 
 
 class ComparisonStarted(NamedTuple):
-    """The first thing of every comparison. Which variant stands on which side is not in it."""
+    """Begins every comparison. It doesn't tell which variant stands on which side."""
 
     comparison_id: str
 
 
 class SideChunk(NamedTuple):
-    """More of one side's reply."""
+    """Carries more of one side's reply."""
 
     side: Side
     deltas: Deltas
@@ -56,10 +59,10 @@ class SideFailed(NamedTuple):
     error: Exception
 
 
-type Item = ComparisonStarted | SideChunk | SideFinished | SideFailed
+type ComparisonEvent = ComparisonStarted | SideChunk | SideFinished | SideFailed
 
 
-class _Ends:
+class _HeldEvents:
     """Holds back the log lines and metrics of both sides until both have ended.
 
     Otherwise the tokens counted for the side that ended first would reveal its prompt to anybody who reads /metrics.
@@ -70,13 +73,13 @@ class _Ends:
         self._kept: list[GenerationFinished] | None = []
 
     def add(self, event: GenerationFinished) -> None:
-        """Hold back an event; after `tell`, emit it at once."""
+        """Hold back an event; after `release`, emit it at once."""
         if self._kept is None:
             self._telemetry.emit(event)
         else:
             self._kept.append(event)
 
-    def tell(self) -> None:
+    def release(self) -> None:
         """Emit the held-back events: both sides have ended."""
         kept, self._kept = self._kept or [], None
         for event in kept:
@@ -102,22 +105,22 @@ class ComparisonRunner:
         self._lifetime = int(lifetime * 1_000_000)
 
     def check(self, feature: str) -> Config:
-        """The config in force. Raises FeatureDisabled where A/B testing or the feature is off in it."""
+        """Return the config in force. Raises FeatureDisabled where A/B testing or the feature is off in it."""
         return self._config.current.require_feature(feature).require_flag("ab_testing", "A/B testing")
 
-    def chosen(self, question: GenerationRequest, config: Config) -> bool:
-        """Whether this question gets a comparison: its feature has two prompts, and its session is in the share.
+    def is_compared(self, question: GenerationRequest, config: Config) -> bool:
+        """Return whether this question gets a comparison: its feature has two prompts, and its session is in the share.
 
-        A session that isn't is assigned to the prompt.
+        A session outside the share gets Prompt A, which its span is told.
         """
         if not comparison_flag(config.features[question.feature], config.values).on:
             return False
-        chosen = compares(question.session_id or question.user_id, config.values.ab_testing.percentage)
+        chosen = is_in_share(question.session_id or question.user_id, config.values.ab_testing.percentage)
         if not chosen:
             self._telemetry.traces.record_assignment(get_current_span(), question.variant, config.revision, None, {})
         return chosen
 
-    async def compare(self, question: GenerationRequest, config: Config) -> AsyncGenerator[Item]:
+    async def compare(self, question: GenerationRequest, config: Config) -> AsyncGenerator[ComparisonEvent]:
         """Yield both replies as they arrive, mixed.
 
         `config` is what `check` returned: both sides run under it, whatever changes meanwhile. Their places are taken
@@ -129,13 +132,13 @@ class ComparisonRunner:
             async for item in items:
                 yield item
 
-    async def _placed(self, question: GenerationRequest, config: Config) -> AsyncGenerator[Item]:
-        """Both replies, when the places are held."""
+    async def _placed(self, question: GenerationRequest, config: Config) -> AsyncGenerator[ComparisonEvent]:
+        """Yield both replies. The caller holds the places."""
         created_at = time.time_ns() // 1000
         comparison_id, b_side = new_id("cmp"), prompt_b_side()
         queue: asyncio.Queue[SideChunk | SideFinished | SideFailed] = asyncio.Queue(_AHEAD)
-        ends = _Ends(self._telemetry)
-        shared = replace(question, config=config, comparison_id=comparison_id, on_finished=ends.add, holds_places=True)
+        held = _HeldEvents(self._telemetry)
+        shared = replace(question, config=config, comparison_id=comparison_id, on_finished=held.add, holds_places=True)
         # The sides start in the order of the columns, whatever stands in them, so that no order tells which is which.
         tasks = [
             asyncio.create_task(self._side(side, replace(shared, variant=_variant(side, b_side)), queue))
@@ -172,7 +175,7 @@ class ComparisonRunner:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            ends.tell()
+            held.release()
 
     async def _side(
         self, side: Side, question: GenerationRequest, queue: asyncio.Queue[SideChunk | SideFinished | SideFailed]
@@ -244,6 +247,6 @@ class VariantBySide(TypedDict):
     b: Variant
 
 
-def prompts_by_side(b_side: Side) -> VariantBySide:
-    """Which variant stands on which side: what nobody is told before the vote."""
+def variants_by_side(b_side: Side) -> VariantBySide:
+    """Return which variant stands on which side, which nobody is told before the vote."""
     return {"a": _variant("a", b_side), "b": _variant("b", b_side)}

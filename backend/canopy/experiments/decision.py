@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 from canopy.stats.sequential import DecisionRule, Evidence, confidence_sequence, evidence, log_mixture
 
-type Status = Literal["collecting", "promote_b", "keep_a", "equivalent", "inconclusive"]
+type DecisionStatus = Literal["collecting", "promote_b", "keep_a", "equivalent", "inconclusive"]
 
 # With fewer decisive votes the observed win rate hardly predicts the duration.
 _FEWEST_FOR_ESTIMATE = 10
@@ -19,13 +19,13 @@ _UPPER_QUARTILE = 0.6745  # of the normal distribution, in standard deviations
 
 
 class Decision(NamedTuple):
-    """What to do, given the votes so far.
+    """Says what to do, given the votes so far.
 
     It is about these counts alone. The guarantee is on the first decision that appears, and acting on it is up to
     people: if they collect on, the evidence can shrink again and the decision disappear.
     """
 
-    status: Status
+    status: DecisionStatus
     n: int  # decisive votes
     win_rate_b: float | None  # Prompt B's share of them; None without any
     interval: tuple[float, float]  # the confidence sequence of that rate
@@ -56,7 +56,7 @@ def decide(wins_a: int, wins_b: int, rule: DecisionRule) -> Decision:
     )
 
 
-def status(wins_a: float, wins_b: float, rule: DecisionRule) -> Status:
+def status(wins_a: float, wins_b: float, rule: DecisionRule) -> DecisionStatus:
     """Return the decision's status alone. Counts may be fractional, which estimates need."""
     # E⁺ and E⁻ are 2 · E at most, so most looks need no more than E.
     if log_mixture(0.5, wins_b, wins_a, rule.prior_strength) >= -log(rule.alpha):
@@ -71,7 +71,7 @@ def status(wins_a: float, wins_b: float, rule: DecisionRule) -> Status:
 
 
 def more_votes(wins_a: int, wins_b: int, rule: DecisionRule) -> int | None:
-    """A cautious estimate: how many more decisive votes it takes if the observed win rate is the true one.
+    """Estimate cautiously how many more decisive votes it takes if the observed win rate is the true one.
 
     A winner: the distance to where one shows on the straight line through the counts. ln E± are convex along that line,
     so a winner stays one there, and halving finds the point. Equivalence: the distance to where even the upper quartile
@@ -105,7 +105,10 @@ def _needed(rule: DecisionRule) -> float:
 
 
 def _equivalent(wins_a: float, wins_b: float, rule: DecisionRule) -> bool:
-    """Whether the confidence sequence lies within ½ ± the margin: the observed rate does, and both ends are refuted."""
+    """Return whether the confidence sequence lies within ½ ± the margin.
+
+    It does where the observed rate lies within, and both ends of the margin are refuted.
+    """
     margin = rule.equivalence_margin
     return abs(wins_a - wins_b) <= 2 * margin * (wins_a + wins_b) and all(
         log_mixture(end, wins_b, wins_a, rule.prior_strength) >= -log(rule.alpha)
@@ -114,7 +117,12 @@ def _equivalent(wins_a: float, wins_b: float, rule: DecisionRule) -> bool:
 
 
 def _sentence(
-    reached: Status, wins_a: int, wins_b: int, interval: tuple[float, float], more: int | None, rule: DecisionRule
+    reached: DecisionStatus,
+    wins_a: int,
+    wins_b: int,
+    interval: tuple[float, float],
+    more: int | None,
+    rule: DecisionRule,
 ) -> str:
     n = wins_a + wins_b
     share_a, share_b = (percent(wins / n) if n else "" for wins in (wins_a, wins_b))

@@ -7,7 +7,7 @@ from typing import NamedTuple, TypedDict
 
 from canopy.base.clock import iso
 from canopy.base.errors import ExperimentNotFound, InputError
-from canopy.experiments.decision import Decision, Status, decide
+from canopy.experiments.decision import Decision, DecisionStatus, decide
 from canopy.stats.sequential import DecisionRule, confidence_sequence
 from canopy.store.experiments.experiment import BallotCounts, Experiment, FirstBallot
 from canopy.text.yaml_scalars import in_section, scalar
@@ -15,8 +15,8 @@ from canopy.text.yaml_scalars import in_section, scalar
 _POINTS = 120  # most points of the chart
 
 
-class Point(NamedTuple):
-    """Prompt B's win rate and its interval after a decisive vote."""
+class WinRatePoint(NamedTuple):
+    """Holds Prompt B's win rate and its confidence interval after `n` decisive votes; times are microseconds."""
 
     n: int
     timestamp: int
@@ -86,7 +86,7 @@ class BallotStatisticsPayload(TypedDict):
 class DecisionPayload(TypedDict):
     """What to do, given the votes so far; `values` is the change of the values file, null if there is none."""
 
-    status: Status
+    status: DecisionStatus
     sentence: str
     statistician: str
     more_votes: int | None
@@ -103,7 +103,7 @@ class ReportPayload(TypedDict):
 
 
 class NextStep(NamedTuple):
-    """What to do now: a sentence and, if the values should change, the snippet for the values file."""
+    """Says what to do now: a sentence and, if the values should change, the snippet for the values file."""
 
     sentence: str
     snippet: str | None
@@ -129,15 +129,17 @@ class ExperimentReport:
     interval: tuple[float, float]
     decision: Decision
     left_share: float | None
-    trajectory: list[Point]
+    trajectory: list[WinRatePoint]
     next_step: NextStep
     ballots: Sequence[FirstBallot]
 
 
-def of_feature(experiments: Sequence[Experiment], feature: str | None, known: Collection[str]) -> list[Experiment]:
-    """The experiments on a feature's prompts; None: on any's.
+def experiments_of_feature(
+    experiments: Sequence[Experiment], feature: str | None, known: Collection[str]
+) -> list[Experiment]:
+    """Return the experiments on a feature's prompts; for None, those on any feature's.
 
-    Raises InputError where neither they nor the features that are `known` have the name: a typo must not look empty.
+    Raises InputError for a name that neither an experiment nor a `known` feature has: a typo must not look empty.
     """
     found = [it for it in experiments if feature in (None, it.feature)]
     if feature is not None and feature not in known and not found:
@@ -145,8 +147,11 @@ def of_feature(experiments: Sequence[Experiment], feature: str | None, known: Co
     return found
 
 
-def chosen(experiments: Sequence[Experiment], wanted: str | None) -> Experiment | None:
-    """The experiment with that id, else the one used last; None where there is none. Raises ExperimentNotFound."""
+def selected_experiment(experiments: Sequence[Experiment], wanted: str | None) -> Experiment | None:
+    """Return the experiment with the wanted id or, where None is wanted, the one used last; None if there is none.
+
+    Raises ExperimentNotFound for an id that none has.
+    """
     if wanted is None:
         return experiments[0] if experiments else None
     for experiment in experiments:
@@ -186,7 +191,7 @@ def report_on(
     )
 
 
-def payload(report: ExperimentReport) -> ReportPayload:
+def report_payload(report: ExperimentReport) -> ReportPayload:
     """Return the report as JSON data."""
     it, decision = report.experiment, report.decision
     return {
@@ -227,7 +232,7 @@ def payload(report: ExperimentReport) -> ReportPayload:
     }
 
 
-def _trajectory(experiment: Experiment, ballots: Sequence[FirstBallot], n: int) -> list[Point]:
+def _trajectory(experiment: Experiment, ballots: Sequence[FirstBallot], n: int) -> list[WinRatePoint]:
     """Return evenly spaced points of the interval's course, always including the last vote."""
     every = max(1, ceil(n / _POINTS))
     points = []
@@ -240,7 +245,7 @@ def _trajectory(experiment: Experiment, ballots: Sequence[FirstBallot], n: int) 
         if seen % every == 0 or seen == n:
             rule = experiment.rule
             low, high = confidence_sequence(wins_b, seen - wins_b, prior=rule.prior_strength, alpha=rule.alpha)
-            points.append(Point(seen, ballot.timestamp, wins_b / seen, low, high))
+            points.append(WinRatePoint(seen, ballot.timestamp, wins_b / seen, low, high))
     return points
 
 

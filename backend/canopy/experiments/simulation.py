@@ -10,23 +10,23 @@ from random import Random
 from statistics import NormalDist
 from typing import Literal, NamedTuple
 
-from canopy.experiments.decision import Status, status
+from canopy.experiments.decision import DecisionStatus, status
 from canopy.stats.sequential import DecisionRule
 
 Z_FIRST_LOOK = 10  # decisive votes before the first z-test
 
 
-class Voters(NamedTuple):
-    """How people vote: each ballot is independently a tie or a win for one of the prompts."""
+class VoterModel(NamedTuple):
+    """Describes how people vote: each ballot is independently a tie or a win for one of the prompts."""
 
-    p: float  # chance that a decisive vote is for Prompt B
+    win_rate: float  # chance that a decisive vote is for Prompt B
     ties: float  # chance that a ballot is a tie
 
 
 class SimulatedRun(NamedTuple):
-    """One experiment from its first ballot to its end."""
+    """Sums up one experiment from its first ballot to its end."""
 
-    status: Status
+    status: DecisionStatus
     n: int  # decisive votes at the rule's decision
     votes: int  # ballots at the rule's decision, ties included
     z_winner: Literal["a", "b"] | None  # whom the z-test named first; None if nobody before the last vote
@@ -34,7 +34,7 @@ class SimulatedRun(NamedTuple):
 
 
 class SimulationStep(NamedTuple):
-    """The counts after a decisive vote."""
+    """Holds the counts after a decisive vote."""
 
     votes: int  # ballots, ties included
     wins_a: int
@@ -42,7 +42,7 @@ class SimulationStep(NamedTuple):
 
 
 class Boundaries(NamedTuple):
-    """The wins that decide after n decisive votes, at index n. Both prompts have the same boundaries."""
+    """Lists how many wins decide after n decisive votes, at index n. Both prompts have the same boundaries."""
 
     better: list[int]  # wins from which on the leading prompt is better
     level: list[int]  # wins of the trailing prompt from which on both are equivalent
@@ -58,7 +58,7 @@ def boundaries(rule: DecisionRule) -> Boundaries:
     better, level, z = [1], [1], [1]
     for n in range(1, rule.max_decisive_votes + 1):
 
-        def ends_as(wanted: Status, wins_b: int, n: int = n) -> bool:
+        def ends_as(wanted: DecisionStatus, wins_b: int, n: int = n) -> bool:
             return status(n - wins_b, wins_b, rule) == wanted
 
         better.append(_first(lambda wins: ends_as("promote_b", wins), better[-1], n))
@@ -67,13 +67,13 @@ def boundaries(rule: DecisionRule) -> Boundaries:
     return Boundaries(better, level, z)
 
 
-def simulate(voters: Voters, limits: Boundaries, runs: int, seed: int) -> Iterator[SimulatedRun]:
+def simulate(voters: VoterModel, limits: Boundaries, runs: int, seed: int) -> Iterator[SimulatedRun]:
     """Yield simulated experiments; the same seed gives the same runs."""
     for index in range(runs):
         yield _run(voters, limits, seed, index)
 
 
-def replay(voters: Voters, seed: int, index: int, n: int) -> list[SimulationStep]:
+def replay(voters: VoterModel, seed: int, index: int, n: int) -> list[SimulationStep]:
     """Return the first `n` decisive votes of run number `index` of `simulate`."""
     steps: list[SimulationStep] = []
     wins_b = 0
@@ -86,19 +86,19 @@ def replay(voters: Voters, seed: int, index: int, n: int) -> list[SimulationStep
     return steps
 
 
-def shares(runs: Sequence[SimulatedRun]) -> dict[Status, float]:
+def shares(runs: Sequence[SimulatedRun]) -> dict[DecisionStatus, float]:
     """Return the share of runs by final status."""
-    ends: tuple[Status, ...] = ("promote_b", "keep_a", "equivalent", "inconclusive")
+    ends: tuple[DecisionStatus, ...] = ("promote_b", "keep_a", "equivalent", "inconclusive")
     return {end: sum(run.status == end for run in runs) / len(runs) for end in ends}
 
 
-def is_right(reached: Status, p: float, rule: DecisionRule) -> bool | None:
+def is_right(reached: DecisionStatus, p: float, rule: DecisionRule) -> bool | None:
     """Return whether a decision is true of the voters; None for one that claims nothing."""
     claims = {"promote_b": p > 0.5, "keep_a": p < 0.5, "equivalent": abs(p - 0.5) < rule.equivalence_margin}
     return claims.get(reached)
 
 
-def typical(runs: Sequence[SimulatedRun]) -> int:
+def typical_run(runs: Sequence[SimulatedRun]) -> int:
     """Return the index of the run of median length among those with the most frequent end."""
     frequent = max(shares(runs).items(), key=lambda item: item[1])[0]
     alike = sorted((run.votes, index) for index, run in enumerate(runs) if run.status == frequent)
@@ -125,19 +125,19 @@ def _first(holds: Callable[[int], bool], near: int, most: int) -> int:
     return first
 
 
-def _ballots(voters: Voters, seed: int, index: int) -> Iterator[bool | None]:
+def _ballots(voters: VoterModel, seed: int, index: int) -> Iterator[bool | None]:
     """Yield whether each ballot is for Prompt B; None for a tie."""
     draw = Random(f"{seed}/{index}").random  # noqa: S311 - repeatable on purpose, and no secret
-    for_b = voters.ties + (1 - voters.ties) * voters.p
+    for_b = voters.ties + (1 - voters.ties) * voters.win_rate
     while True:
         value = draw()
         yield None if value < voters.ties else value < for_b
 
 
-def _run(voters: Voters, limits: Boundaries, seed: int, index: int) -> SimulatedRun:
+def _run(voters: VoterModel, limits: Boundaries, seed: int, index: int) -> SimulatedRun:
     better, level, z = limits
     most = len(better) - 1
-    ended: tuple[Status, int, int] | None = None
+    ended: tuple[DecisionStatus, int, int] | None = None
     z_winner: Literal["a", "b"] | None = None
     n = wins_b = votes = z_votes = 0
     for votes, ballot in enumerate(_ballots(voters, seed, index), start=1):

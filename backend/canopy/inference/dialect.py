@@ -38,7 +38,7 @@ _REFUSING = {400, 422, 500, 501}
 
 
 class Dialect:
-    """What is known of one model on one server: the parts of requests it refuses and how its answers begin."""
+    """Remembers what one model on one server refuses of requests, and how its answers begin."""
 
     def __init__(self, server: str) -> None:
         self.server = server  # its description, for the log
@@ -49,7 +49,7 @@ class Dialect:
 
 
 class DialectAttempt:
-    """One request to a server: its body, adapted after each refusal until the server accepts it."""
+    """Adapts the body of one request after each refusal, until the server accepts it."""
 
     def __init__(self, request: ChatRequest, dialect: Dialect) -> None:
         self._request = request
@@ -98,7 +98,7 @@ class DialectAttempt:
         room = None if self._shortened else answer_token_limit(text, self._max_tokens)
         if not room:
             return False
-        self._shortened, self._max_tokens, self._for_every_text = True, room, refusal.is_about_model
+        self._shortened, self._max_tokens, self._for_every_text = True, room, refusal.holds_for_every_text
         return True
 
     def confirm(self) -> None:

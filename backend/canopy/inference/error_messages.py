@@ -7,7 +7,7 @@ from typing import NamedTuple
 import orjson
 
 from canopy.base.errors import MaxTokensRefused, ModelContentFiltered, ModelError, PromptTooLong
-from canopy.inference.embedded_errors import fold_keys
+from canopy.inference.chunk_errors import fold_keys
 
 # Finish reasons of a complete answer: OpenAI, TGI, Llama Stack, Ollama, Anthropic, Cohere, Mistral and Gemini.
 _WHOLE = {

@@ -15,7 +15,7 @@ from canopy.base.errors import (
     ModelUnreachable,
 )
 from canopy.base.retry_after import parse_retry_after
-from canopy.inference.embedded_errors import status_of
+from canopy.inference.chunk_errors import status_of
 from canopy.inference.error_messages import (
     ErrorMessage,
     error_for_refused_request,
@@ -26,8 +26,8 @@ from canopy.inference.error_messages import (
     says_token_room,
 )
 from canopy.inference.protocol import URL_SETTING
-from canopy.inference.reply_errors import web_page
-from canopy.outgoing import redirection
+from canopy.inference.reply_errors import web_page_error
+from canopy.outgoing.causes import redirection
 
 RETRY_AFTER = 5  # seconds, where the model server names no time
 _LONGEST_RETRY_AFTER = 3600  # seconds; a longer time is replaced by RETRY_AFTER
@@ -87,8 +87,8 @@ class ModelRefusal(NamedTuple):
         )
 
     @property
-    def is_about_model(self) -> bool:
-        """Return whether the server's limit of `max_tokens` holds for every text, not for this one alone."""
+    def holds_for_every_text(self) -> bool:
+        """Return whether a refusal of `max_tokens` holds for every text, not for this one alone."""
         return not says_token_room(self.message.text)
 
 
@@ -144,9 +144,9 @@ def _by_place(refusal: ModelRefusal, url_setting: str) -> CanopyError | None:  #
     if status == 407:
         return ModelError("The proxy before the model server asks for a user: give it one, or use NO_PROXY.")
     if refusal.is_page and status == 503:
-        return ModelUnreachable(web_page(status, url_setting).sentence, retry_after=RETRY_AFTER)
+        return ModelUnreachable(web_page_error(status, url_setting).sentence, retry_after=RETRY_AFTER)
     if refusal.is_page and status not in (401, 413, 429):
-        return web_page(status, url_setting)
+        return web_page_error(status, url_setting)
     if refusal.is_about_path:
         return ModelError(
             f"The model server has no chat completions at its address ({status}): check the path in {url_setting}."

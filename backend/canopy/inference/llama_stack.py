@@ -1,4 +1,4 @@
-"""The client for OGX, Llama Stack, vLLM and any other server of OpenAI's chat completions."""
+"""Streams replies from OGX, Llama Stack, vLLM and any other server of OpenAI's chat completions."""
 
 import asyncio
 import gc
@@ -15,7 +15,7 @@ from canopy.inference.endpoints import root
 from canopy.inference.protocol import URL_SETTING, ChatRequest, Completed, Deltas
 from canopy.inference.redaction import redact
 from canopy.inference.reply import Reply
-from canopy.inference.reply_errors import truncated
+from canopy.inference.reply_errors import truncated_reply
 from canopy.inference.watchdog import Watchdog
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ class LlamaStackInference:
             # The transport raises it for a read after `close`; any other RuntimeError is a bug.
             if not self._closed:
                 raise
-            raise truncated() from error
+            raise truncated_reply() from error
         finally:
             watchdog.stop()
         adapted = {**self._extra_body, **attempt.changes}

@@ -8,7 +8,7 @@ import logging
 from dataclasses import replace
 
 from canopy.inference.protocol import ChatRequest, Completed, Deltas
-from canopy.inference.reply_errors import empty
+from canopy.inference.reply_errors import empty_reply
 from canopy.inference.thoughts import Thoughts
 from canopy.text.thoughts import lone_end
 
@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 
 
 class PrefilledThoughts:
-    """What is known of one model on one server; `server` is its description, for the log."""
+    """Remembers the mark that ends one model's reasoning on one server; `server` is its description, for the log."""
 
     def __init__(self, server: str) -> None:
         self._server = server
@@ -52,7 +52,7 @@ class PrefilledThoughts:
             )
         answer = said[mark.end() :].lstrip()
         if not answer:
-            raise empty(completed.finish_reason, request.section, thought=True)
+            raise empty_reply(completed.finish_reason, request.section, thought=True)
         return replace(completed, thoughts=len(said) - len(answer))
 
 

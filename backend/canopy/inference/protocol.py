@@ -1,4 +1,4 @@
-"""The interface to model servers: the request, the streamed reply and the `Inference` protocol."""
+"""Defines the interface to model servers: the request, the streamed reply and the `Inference` protocol."""
 
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field

@@ -11,13 +11,13 @@ from typing import Any
 import orjson
 
 from canopy.base.errors import CanopyError, ModelError
-from canopy.inference.embedded_errors import find_error, find_error_without_choices, is_name_of_error, is_ordinary
+from canopy.inference.chunk_errors import find_error, find_error_without_choices, is_name_of_error, is_ordinary
+from canopy.inference.chunk_fields import json_or_text, reasoning_in, token_count
 from canopy.inference.endings import LineEnds, is_blank, is_end_mark, split_end_mark
 from canopy.inference.error_messages import check_finish_reason, normalize_finish_reason
 from canopy.inference.error_statuses import error_from_event
-from canopy.inference.fields import json_or_text, reasoning_in, token_count
 from canopy.inference.protocol import URL_SETTING, Completed, Deltas
-from canopy.inference.reply_errors import NotJson, empty, not_an_event_stream, truncated
+from canopy.inference.reply_errors import NotJson, empty_reply, not_an_event_stream, truncated_reply
 from canopy.inference.thoughts import Thoughts
 
 # Bytes. Far above any chunk of a completion; a line that never ends must not fill the memory.
@@ -41,7 +41,7 @@ _SIGNS_OF_LIFE = {b"ping", b"heartbeat", b"keepalive", b"keep-alive"}
 
 
 class Reply:
-    """A reply under way.
+    """Collects one reply as its bytes arrive.
 
     Call `feed` with the bytes that arrive, in pieces of any size, until `done` is true or the body ends; then `end`,
     then `complete`.
@@ -130,7 +130,7 @@ class Reply:
                 raise not_an_event_stream(line, self._url_setting)
         except NotJson:  # it broke off, which is harmless after the finish reason
             if self._finish_reason is None:
-                self._fail(truncated())
+                self._fail(truncated_reply())
         except CanopyError as failure:
             self._fail(failure)
         held = self._half and "\ufffd"
@@ -334,10 +334,10 @@ class Reply:
         if last_line and not self._any_event and not last_line.startswith(b"data:"):
             raise not_an_event_stream(last_line, self._url_setting)
         if not self._any_word:
-            raise empty(self._finish_reason, self._section, thought=self._any_thought)
+            raise empty_reply(self._finish_reason, self._section, thought=self._any_thought)
         # Only the finish reason is sent by every server: OGX and Llama Stack send no `[DONE]`.
         if self._finish_reason is None:
-            raise truncated()
+            raise truncated_reply()
         return Completed(
             self._finish_reason,
             self._model,

@@ -1,4 +1,4 @@
-"""Errors for bodies that are no chat completion or an incomplete one."""
+"""Makes the errors for bodies that are no chat completion, or an incomplete one."""
 
 from canopy.base.errors import ModelError, ModelReplyEmpty, ModelReplyTruncated
 from canopy.inference.redaction import redact_unknown_words
@@ -16,12 +16,12 @@ class NotJson(Exception):  # noqa: N818 - no error yet: more of it may follow
         return ModelError("The model server sent a chunk that is not JSON.", reason=_excerpt(self._data))
 
 
-def truncated() -> ModelReplyTruncated:
+def truncated_reply() -> ModelReplyTruncated:
     """Return the error for a reply that broke off."""
     return ModelReplyTruncated("The model's reply broke off before its end.")
 
 
-def empty(finish_reason: str | None, section: str, *, thought: bool) -> ModelReplyEmpty:
+def empty_reply(finish_reason: str | None, section: str, *, thought: bool) -> ModelReplyEmpty:
     """Return the error for a reply without any text; `thought` says that there was reasoning.
 
     `section` is as in `ChatRequest`.
@@ -40,7 +40,7 @@ def not_an_event_stream(line: bytes, url_setting: str) -> ModelError:
     `url_setting` is the name of the setting that holds the server's URL.
     """
     if line.lstrip().startswith(b"<"):
-        return web_page(200, url_setting)
+        return web_page_error(200, url_setting)
     sentence = "The model server answered with something other than an event stream."
     return ModelError(sentence, reason=_excerpt(line))
 
@@ -51,7 +51,7 @@ def _excerpt(data: bytes) -> str | None:
     return None if start[:1] in (b"{", b"[") else redact_unknown_words(start.decode(errors="replace"))
 
 
-def web_page(status: int, url_setting: str) -> ModelError:
+def web_page_error(status: int, url_setting: str) -> ModelError:
     """Return the error for an HTML page in place of an answer: a proxy, a sign-in, another program."""
     return ModelError(
         f"What answers at the model server's address is a web page ({status}): check {url_setting}, and what stands "

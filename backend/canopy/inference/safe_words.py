@@ -1,4 +1,4 @@
-"""Words of model servers' error messages that are shown even where somebody's text contains them too.
+"""Lists words of model servers' error messages that are shown even where somebody's text contains them too.
 
 They describe what is wrong with a request and say nothing about anybody. A word that is missing here is only masked,
 and only if the text has it too; a word that could be somebody's private matter must not be listed.

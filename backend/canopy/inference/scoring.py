@@ -1,4 +1,4 @@
-"""The client for Llama Stack's scoring API, which OGX (its successor) and other model servers lack."""
+"""Asks Llama Stack's scoring API, which OGX (its successor) and other model servers lack."""
 
 import asyncio
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ _SCORE_TIMEOUT = 300
 
 
 class ScoringApi:
-    """A client of the scoring API at a URL; an asynchronous context manager.
+    """Asks the scoring API at a URL. Use it as an asynchronous context manager.
 
     `url_setting` is the name of the setting that holds the URL, for error messages.
     """

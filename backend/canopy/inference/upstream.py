@@ -17,7 +17,7 @@ from canopy.base.retry_after import parse_retry_after
 from canopy.inference.endpoints import endpoints, root
 from canopy.inference.error_statuses import RETRY_AFTER, ModelRefusal, error_of, refusal_of
 from canopy.inference.protocol import URL_SETTING
-from canopy.inference.reply_errors import truncated
+from canopy.inference.reply_errors import truncated_reply
 from canopy.outgoing.causes import Peer, cause_of
 from canopy.outgoing.clients import streaming_client
 from canopy.outgoing.proxies import proxy_for
@@ -131,7 +131,7 @@ class Upstream:
             case httpx.DecodingError():
                 return ModelError("The model server's answer is not encoded as it says.")
             case _:
-                return truncated()
+                return truncated_reply()
 
     async def close(self) -> None:
         """Close all connections."""

@@ -1,4 +1,4 @@
-"""A cheap timeout for many short waits."""
+"""Limits many short waits, cheaply."""
 
 import asyncio
 import math

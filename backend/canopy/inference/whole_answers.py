@@ -1,4 +1,4 @@
-"""Whole answers, for those who don't pass a model's reply on as it arrives: judges, scorers, measurements."""
+"""Returns whole answers, to callers that don't pass a model's reply on as it arrives: judges, scorers, measurements."""
 
 import asyncio
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from canopy.base.errors import MaxTokensRefused, ModelError, ModelTimeout
 from canopy.inference.protocol import ChatRequest, Completed, Inference, Message
-from canopy.inference.reply_errors import truncated
+from canopy.inference.reply_errors import truncated_reply
 
 JUDGE_MAX_TOKENS = 2048  # room for a model that thinks, or gives reasons, before it says its label or grade
 
@@ -27,7 +27,7 @@ async def complete(inference: Inference, request: ChatRequest) -> WholeAnswer:
             if isinstance(item, Completed):
                 return WholeAnswer(item.answer(texts), item.finish_reason)
             texts += item
-    raise truncated()
+    raise truncated_reply()
 
 
 async def ask_judge(

@@ -15,10 +15,10 @@ from typing import Any
 from canopy.base.errors import StoreError
 from canopy.config.source import ConfigSource
 from canopy.inference.protocol import Inference
-from canopy.judges.definitions import Judge, judges_of
+from canopy.judges.definitions import Judge, configured_judges
 from canopy.stats.kappa import AgreementTable, Kappa, kappa, strength
 from canopy.store.feedback.query import Filter
-from canopy.store.judges.judgement import Agreement
+from canopy.store.judges.judgement import AgreementCount
 from canopy.store.store import Store
 from canopy.telemetry import Telemetry
 
@@ -74,7 +74,7 @@ class AgreementReport:
         }
 
 
-def report(judge: Judge, given: Mapping[str, int], pairs: Iterable[Agreement]) -> AgreementReport:
+def agreement_report(judge: Judge, given: Mapping[str, int], pairs: Iterable[AgreementCount]) -> AgreementReport:
     """Return one judge's report, from the counts of its labels and the pairs of a label and a vote."""
     votes = {label: Counter[int]() for label in judge.labels}
     for pair in pairs:
@@ -88,19 +88,21 @@ def report(judge: Judge, given: Mapping[str, int], pairs: Iterable[Agreement]) -
     return AgreementReport(judge.name, judge.version, judge.model, rows, found, _sentence(table, found))
 
 
-async def reports(store: Store, judges: Iterable[Judge], now: int) -> list[AgreementReport]:
+async def agreement_reports(store: Store, judges: Iterable[Judge], now: int) -> list[AgreementReport]:
     """Return a report for each judge, over the last `DAYS` days until `now` (microseconds). Raises StoreError."""
     since = now - DAYS * _DAY
     given: dict[str, Counter[str]] = {}
     for count in await store.feedback.counts(Filter(source="judge", since=since)):
         given.setdefault(count.name, Counter())[count.value] += count.n
     return [
-        report(judge, given.get(judge.name, {}), await store.judgements.agreement(judge.name, judge.version, since))
+        agreement_report(
+            judge, given.get(judge.name, {}), await store.judgements.agreement(judge.name, judge.version, since)
+        )
         for judge in judges
     ]
 
 
-class Agreements:
+class AgreementReports:
     """Keeps the reports for pages and the metric: made anew every `interval` seconds, and when a page is opened."""
 
     def __init__(
@@ -122,8 +124,8 @@ class Agreements:
                 looked, revision, found = self._known
                 if revision == config.revision and time.monotonic() - looked < _FRESH:
                     return found
-            judges = judges_of(config.values, self._inference.model_name)
-            found = await reports(self._store, judges, time.time_ns() // 1000)
+            judges = configured_judges(config.values, self._inference.model_name)
+            found = await agreement_reports(self._store, judges, time.time_ns() // 1000)
             self._known = time.monotonic(), config.revision, found
         self._telemetry.metrics.judges.show_agreement(
             {it.judge: it.kappa.value for it in found if it.kappa is not None}

@@ -26,15 +26,15 @@ class Judge:
     version: str  # 12 hex digits
 
 
-def judges_of(values: Values, model_name: Callable[[str], str]) -> list[Judge]:
+def configured_judges(values: Values, model_name: Callable[[str], str]) -> list[Judge]:
     """Return the judges that the values define. `model_name` says which model answers for a configured one."""
     return [_judge(it, model_name(it.model or values.summarize.model)) for it in values.judges]
 
 
-def chosen(generation_id: str, sample: float) -> bool:
-    """Return whether a generation is in a share, in percent, of all.
+def is_sampled(generation_id: str, sample: float) -> bool:
+    """Return whether a generation belongs to a sample of `sample` percent.
 
-    It is the same at every look and for every judge, and a larger share contains a smaller one.
+    It depends on the id alone, so every process and judge finds the same, and a larger sample contains a smaller one.
     """
     drawn = int.from_bytes(blake2b(generation_id.encode(), digest_size=8).digest())
     return drawn * 100 < sample * 2**64

@@ -7,9 +7,8 @@ from contextvars import Context
 from canopy.base.errors import StoreError
 from canopy.config.source import ConfigSource
 from canopy.inference.protocol import Inference
-from canopy.judges.budget import Budget
-from canopy.judges.definitions import Judge, chosen, judges_of
-from canopy.judges.judging import Judging, Unanswered
+from canopy.judges.definitions import Judge, configured_judges, is_sampled
+from canopy.judges.labelling import Budget, JudgeUnanswered, Labeller
 from canopy.store.generations.generation import Generation
 from canopy.store.store import Store
 from canopy.telemetry import Telemetry
@@ -29,7 +28,7 @@ class OnlineJudging:
         self._config = config
         self._inference = inference
         self._telemetry = telemetry
-        self._judging = Judging(store, inference, telemetry.traces, telemetry.emit, timeout)
+        self._labeller = Labeller(store, inference, telemetry.traces, telemetry.emit, timeout)
         self._waiting: deque[tuple[Judge, str]] = deque()
         self._working: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -45,8 +44,8 @@ class OnlineJudging:
             return
         if generation.status != "completed" or generation.comparison_id is not None or generation.evaluation:
             return
-        for judge in judges_of(values, self._inference.model_name):
-            if chosen(generation.id, judge.sample):
+        for judge in configured_judges(values, self._inference.model_name):
+            if is_sampled(generation.id, judge.sample):
                 if len(self._waiting) < _LONGEST_QUEUE:
                     self._waiting.append((judge, generation.id))
                 else:
@@ -74,8 +73,8 @@ class OnlineJudging:
 
     async def _judge(self, judge: Judge, generation_id: str) -> None:
         try:
-            await self._judging.judge(judge, generation_id, Budget(None))
-        except Unanswered as unanswered:
-            await self._judging.give_back(unanswered.turn)
+            await self._labeller.label(judge, generation_id, Budget(None))
+        except JudgeUnanswered as unanswered:
+            await self._labeller.give_back(unanswered.turn)
         except StoreError:
             pass  # the store has told of it; the generation is a later run's

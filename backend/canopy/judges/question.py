@@ -2,7 +2,7 @@
 
 The judged texts are data that may hold anything, also words that are meant for the judge. They stand between lines with
 a boundary that is drawn for each question, so that no text can end its part; the task is repeated behind them; and
-whatever comes back counts only as `canopy.judges.labels` reads it.
+whatever comes back counts only as `canopy.judges.answers` reads it.
 """
 
 import secrets
@@ -30,7 +30,7 @@ _AGAIN = "That was not an answer in the form that was asked for. "
 
 
 def question(instructions: str, labels: Iterable[str], generation: Generation) -> tuple[Message, ...]:
-    """Return the conversation that ends where the judge is to answer."""
+    """Return the messages that ask a judge for one of its labels for a generation."""
     boundary = f"=== {secrets.token_hex(8)}"
     form = _form(labels)
     parts = {"the task that the model was given": generation.prompt_text}
@@ -47,8 +47,8 @@ def question(instructions: str, labels: Iterable[str], generation: Generation) -
     )
 
 
-def asked_again(messages: tuple[Message, ...], reply: str, labels: Iterable[str]) -> tuple[Message, ...]:
-    """Return the conversation that asks again, after a reply that is no answer."""
+def ask_again(messages: tuple[Message, ...], reply: str, labels: Iterable[str]) -> tuple[Message, ...]:
+    """Return the messages that ask again, after a reply that is no answer."""
     return (*messages, Message("assistant", reply), Message("user", _AGAIN + _form(labels)))
 
 

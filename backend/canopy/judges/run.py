@@ -7,9 +7,8 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from canopy.base.errors import CanopyError, StoreError
-from canopy.judges.budget import Budget
-from canopy.judges.definitions import Judge, chosen
-from canopy.judges.judging import Judging, Unanswered
+from canopy.judges.definitions import Judge, is_sampled
+from canopy.judges.labelling import Budget, JudgeUnanswered, Labeller
 from canopy.store.judges.judgement import Unjudged
 from canopy.store.store import Store
 from canopy.telemetry.events import Event, JudgementFailed, JudgementRecorded
@@ -19,7 +18,7 @@ _PATIENCE = 3  # questions in a row without an answer after which the model serv
 
 
 @dataclass(slots=True)
-class Ended:
+class JudgeRunResult:
     """Says how a run ended: what stopped it early, if anything did, and how often another run had the turn already."""
 
     failure: CanopyError | None = None
@@ -37,7 +36,7 @@ class JudgeRun:
     def __init__(
         self,
         store: Store,
-        judging: Judging,
+        labeller: Labeller,
         judges: Sequence[Judge],
         budget: Budget,
         *,
@@ -46,16 +45,16 @@ class JudgeRun:
         concurrency: int,
     ) -> None:
         self._store = store
-        self._judging = judging
+        self._labeller = labeller
         self._judges = judges
         self._budget = budget
         self._since = since
         self._sample = sample
         self._places = asyncio.Semaphore(concurrency)
-        self._suspects: list[Unanswered] = []
-        self._ended = Ended()
+        self._suspects: list[JudgeUnanswered] = []
+        self._ended = JudgeRunResult()
 
-    async def __call__(self) -> Ended:
+    async def __call__(self) -> JudgeRunResult:
         """Judge until nothing is left, the budget is spent, or something fails."""
         ended = self._ended
         try:
@@ -70,19 +69,19 @@ class JudgeRun:
                     ended.failure = error
         finally:
             for suspect in self._suspects:
-                await self._judging.give_back(suspect.turn)
+                await self._labeller.give_back(suspect.turn)
         if self._suspects:
             ended.failure = ended.failure or self._suspects[-1].error
         return ended
 
     async def _judge(self, judge: Judge, found: Unjudged) -> None:
         try:
-            outcome = await self._judging.judge(judge, found.generation_id, self._budget)
+            outcome = await self._labeller.label(judge, found.generation_id, self._budget)
             if outcome == "taken":
                 self._ended.taken += 1
             elif outcome != "no_budget":
                 await self._clear()
-        except Unanswered as suspect:
+        except JudgeUnanswered as suspect:
             self._suspects.append(suspect)
             if len(self._suspects) >= _PATIENCE:
                 self._ended.failure = suspect.error
@@ -94,7 +93,7 @@ class JudgeRun:
     async def _clear(self) -> None:
         """End the suspects' turns without labels: the model server answers, so they are what it fails on."""
         while self._suspects:
-            await self._judging.give_up(self._suspects.pop().turn)
+            await self._labeller.give_up(self._suspects.pop().turn)
 
     async def _work(self) -> AsyncGenerator[tuple[Judge, Unjudged]]:
         """Yield what there is to judge, the judges taking turns, so that a spent budget stops all alike."""
@@ -113,7 +112,7 @@ class JudgeRun:
         last: Unjudged | None = None
         while page := await self._store.judgements.unjudged(judge.name, judge.version, self._since, last, _PAGE):
             for last in page:
-                if chosen(last.generation_id, sample):
+                if is_sampled(last.generation_id, sample):
                     yield last
 
 

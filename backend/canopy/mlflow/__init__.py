@@ -1,1 +1,1 @@
-"""Everything that asks MLflow: its client, assessments, traces, the prompt registry and runs of evaluations."""
+"""Asks MLflow: the client, assessments, traces, the prompt registry and runs of evaluations."""

@@ -1,7 +1,8 @@
-"""Assessments on MLflow's traces, through its REST API.
+"""Writes assessments on MLflow's traces, through its REST API.
 
-The id of an assessment is the subject's own. MLflow 3.17 keeps the id that a client gives and holds it unique, so a
-request that is repeated because its answer was lost can't make a second assessment.
+The id of an assessment is its subject's: of feedback, or of a compared generation. MLflow 3.17 keeps the id that a
+client gives and holds it unique, so a request that is repeated because its answer was lost can't make a second
+assessment.
 """
 
 from collections.abc import Mapping
@@ -10,14 +11,14 @@ from typing import Any
 
 from canopy.base.ratings import kind_of
 from canopy.config.values import SATISFACTION
-from canopy.mlflow.client import Anything, AsyncMlflowClient, MlflowError
+from canopy.mlflow.client import AsyncMlflowClient, IgnoredAnswer, MlflowError
 from canopy.store.outbox.deliveries import FeedbackSnapshot
 
 _PREFERRED = {"preferred": True, "rejected": False}
 
 
-class Assessments:
-    """The assessments on the traces of one MLflow server. `headers` go with each request."""
+class AssessmentClient:
+    """Writes assessments on the traces of one MLflow server, and deletes them. `headers` go with each request."""
 
     def __init__(self, url: str, headers: Mapping[str, str]) -> None:
         self._client = AsyncMlflowClient(url, headers)
@@ -26,9 +27,12 @@ class Assessments:
         """Close the connections."""
         await self._client.close()
 
-    async def put(self, trace_id: str, subject: str, stated: FeedbackSnapshot, *, sent: bool) -> None:
-        """Make the subject's assessment say what is stated; with `sent` it may be there already. Raises MlflowError."""
-        body = assessment(subject, stated)
+    async def put(self, trace_id: str, subject: str, snapshot: FeedbackSnapshot, *, sent: bool) -> None:
+        """Create or change the subject's assessment, so that it says what the snapshot says. Raises MlflowError.
+
+        `sent` tells that an earlier attempt may have created it.
+        """
+        body = assessment(subject, snapshot)
         if sent:
             mask = "assessmentName,feedback,rationale,metadata"
             changed = {name: body[name] for name in ("assessment_name", "feedback", "rationale", "metadata")}
@@ -51,7 +55,7 @@ class Assessments:
 
     async def _ask(self, method: str, path: str, body: Mapping[str, Any] | None) -> None:
         try:
-            await self._client.ask(Anything, method, path, json=body)
+            await self._client.ask(IgnoredAnswer, method, path, json=body)
         except MlflowError as error:
             match error.failure:
                 case "missing":
@@ -63,40 +67,40 @@ class Assessments:
                     raise
 
 
-def assessment(subject: str, stated: FeedbackSnapshot) -> dict[str, Any]:
+def assessment(subject: str, snapshot: FeedbackSnapshot) -> dict[str, Any]:
     """Return feedback in MLflow's form of an assessment."""
-    time = datetime.fromtimestamp(stated.timestamp / 1e6, UTC).isoformat(timespec="milliseconds")
+    time = datetime.fromtimestamp(snapshot.timestamp / 1e6, UTC).isoformat(timespec="milliseconds")
     body: dict[str, Any] = {
         "assessment_id": subject,
-        "assessment_name": _name(stated),
-        "source": {"source_type": stated.source, "source_id": stated.source_id or "anonymous"},
-        "feedback": {"value": _value(stated)},
-        "rationale": stated.comment or "",
+        "assessment_name": _name(snapshot),
+        "source": {"source_type": snapshot.source, "source_id": snapshot.source_id or "anonymous"},
+        "feedback": {"value": _value(snapshot)},
+        "rationale": snapshot.comment or "",
         "create_time": time,
         "last_update_time": time,
         # All of them, always: MLflow adds those of a change to those it has.
         "metadata": {
-            "canopy.verdict": stated.value,
-            "canopy.reasons": ", ".join(stated.reasons),
-            "canopy.generation_id": stated.generation_id,
-            "canopy.prompt_id": stated.prompt_id,
-            "canopy.config_revision": stated.config_revision,
+            "canopy.verdict": snapshot.value,
+            "canopy.reasons": ", ".join(snapshot.reasons),
+            "canopy.generation_id": snapshot.generation_id,
+            "canopy.prompt_id": snapshot.prompt_id,
+            "canopy.config_revision": snapshot.config_revision,
         },
     }
-    if stated.span_id is not None:
-        body["span_id"] = stated.span_id
+    if snapshot.span_id is not None:
+        body["span_id"] = snapshot.span_id
     return body
 
 
-def _name(stated: FeedbackSnapshot) -> str:
+def _name(snapshot: FeedbackSnapshot) -> str:
     """Return the assessment's name. Kinds of ratings share the default one here, and in MLflow a name has one type."""
-    if stated.kind is None or stated.name != SATISFACTION:
-        return stated.name
-    return kind_of(stated.kind).assessment or stated.name
+    if snapshot.kind is None or snapshot.name != SATISFACTION:
+        return snapshot.name
+    return kind_of(snapshot.kind).assessment or snapshot.name
 
 
-def _value(stated: FeedbackSnapshot) -> bool | int | str | None:
-    return _PREFERRED.get(stated.value) if stated.kind is None else kind_of(stated.kind).mlflow(stated.value)
+def _value(snapshot: FeedbackSnapshot) -> bool | int | str | None:
+    return _PREFERRED.get(snapshot.value) if snapshot.kind is None else kind_of(snapshot.kind).mlflow(snapshot.value)
 
 
 def _path(trace_id: str, subject: str | None = None) -> str:

@@ -1,4 +1,4 @@
-"""The one way in which Canopy asks MLflow's REST API, and what its answers mean.
+"""Asks MLflow's REST API, and tells what its answers mean. All of Canopy's requests to MLflow go through here.
 
 https://mlflow.org/docs/latest/api_reference/rest-api.html
 """
@@ -12,9 +12,8 @@ import httpx
 from pydantic import BaseModel
 
 from canopy.base.retry_after import parse_retry_after
-from canopy.outgoing import redirection
 from canopy.outgoing.bodies import json_of
-from canopy.outgoing.causes import Peer, why
+from canopy.outgoing.causes import Peer, redirection, why
 from canopy.outgoing.clients import async_client, client
 
 TIMEOUT = 10.0  # seconds for one request
@@ -39,8 +38,8 @@ type Failure = Literal["away", "missing", "failed", "refused"]
 class MlflowError(Exception):
     """MLflow didn't do what it was asked. The text is a sentence without credentials, and without what was sent.
 
-    `failure` is `away`: it answers nobody now, or something else answers; `missing`: it doesn't have what was named;
-    `failed`: this request went wrong and may go right; `refused`: it never will.
+    `failure` is `away` where MLflow answers nobody now, or something else answers in its place; `missing` where it
+    doesn't have what was named; `failed` where this request may succeed when repeated; `refused` where it never will.
     """
 
     def __init__(
@@ -60,8 +59,8 @@ class MlflowError(Exception):
         self.message = message
 
 
-class Anything(BaseModel):
-    """An answer of MLflow's of which nothing is needed."""
+class IgnoredAnswer(BaseModel):
+    """Takes any JSON object for MLflow's answer, since nothing of it is needed."""
 
 
 class _Complaint(BaseModel):
@@ -111,10 +110,7 @@ class MlflowClient:
         return _foreign(response, self._peer)
 
     def send(self, method: str, path: str, **content: Any) -> httpx.Response:
-        """Send a request and return the response, where it is a success; of what kind, nobody has looked at.
-
-        Raises MlflowError.
-        """
+        """Send a request and return the successful response, whose body is not checked. Raises MlflowError."""
         try:
             response = self._http.request(method, path, **content)
         except httpx.RequestError as error:

@@ -1,4 +1,4 @@
-"""Delivers what the outbox holds to MLflow, beside the requests that the process serves and never before them."""
+"""Delivers what the outbox holds to MLflow, in the background of a serving process."""
 
 import asyncio
 import contextlib
@@ -9,9 +9,9 @@ from functools import partial
 
 from canopy.base.errors import StoreError
 from canopy.config.source import ConfigSource
-from canopy.mlflow.assessments import Assessments
+from canopy.mlflow.assessments import AssessmentClient
 from canopy.mlflow.client import MlflowError, backoff
-from canopy.store.outbox.deliveries import Delivery, DeliveryResult, Outcome
+from canopy.store.outbox.deliveries import Delivery, DeliveryOutcome, DeliveryResult
 from canopy.store.outbox.outbox import Outbox
 from canopy.telemetry import Telemetry
 from canopy.telemetry.mlflow_events import DeliveryEnded, DeliveryParked, MlflowAway
@@ -39,17 +39,17 @@ class DeliveryWorker:
     def __init__(
         self,
         config: ConfigSource,
-        deliveries: Outbox,
+        outbox: Outbox,
         telemetry: Telemetry,
         headers: Mapping[str, str],
         clock: Callable[[], int] = _now,
     ) -> None:
         self._config = config
-        self._deliveries = deliveries
+        self._outbox = outbox
         self._telemetry = telemetry
         self._headers = headers
         self._clock = clock
-        self._client: tuple[str, Assessments] | None = None  # with its address
+        self._client: tuple[str, AssessmentClient] | None = None  # with its address
         self._pauses = 0  # in a row
         self._ending = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -82,7 +82,7 @@ class DeliveryWorker:
 
     async def _round(self) -> float:
         """Deliver what is due, up to a bound; return the seconds until the next round."""
-        backlog = await self._deliveries.backlog()
+        backlog = await self._outbox.backlog()
         self._telemetry.metrics.mlflow.show_outbox(backlog.depth, partial(self._age, backlog.oldest), backlog.parked)
         values = self._config.current.values.mlflow
         client = await self._use(str(values.url) if values.enabled else None)
@@ -90,7 +90,7 @@ class DeliveryWorker:
             return _IDLE_POLL
         if not backlog.due:
             return _POLL
-        claimed = await self._deliveries.claim(_AT_ONCE, int(_LEASE * 1e6))
+        claimed = await self._outbox.claim(_AT_ONCE, int(_LEASE * 1e6))
         errors = await asyncio.gather(*(self._deliver(client, delivery) for delivery in claimed))
         away = [error for error in errors if error and error.failure == "away"]
         if not away:
@@ -106,7 +106,7 @@ class DeliveryWorker:
         """Return the age in seconds of the oldest undelivered row, also while a round takes long."""
         return max((self._clock() - oldest) / 1e6, 0.0) if oldest is not None else 0.0
 
-    async def _deliver(self, client: Assessments, it: Delivery) -> MlflowError | None:
+    async def _deliver(self, client: AssessmentClient, it: Delivery) -> MlflowError | None:
         """Try a delivery and settle it however that ends; return why it failed, if it did."""
         error: MlflowError | None = MlflowError("away", "The process ended.")
         try:
@@ -115,43 +115,43 @@ class DeliveryWorker:
             _log.exception("A delivery to MLflow failed in a way that nobody thought of.")
             error = MlflowError("failed", "The delivery failed in a way that nobody thought of; the log has it.")
         finally:
-            settled = self._judge(it, error)
-            await self._deliveries.settle(settled)
+            settled = self._result_of(it, error)
+            await self._outbox.settle(settled)
             self._telemetry.emit(DeliveryEnded(settled.outcome, it.subject, it.trace_id, settled.problem))
             if settled.outcome == "parked":
                 self._telemetry.emit(DeliveryParked(it.subject, it.trace_id, settled.problem or ""))
         return error
 
-    def _judge(self, it: Delivery, error: MlflowError | None) -> DeliveryResult:
+    def _result_of(self, it: Delivery, error: MlflowError | None) -> DeliveryResult:
         now = self._clock()
 
-        def ended(outcome: Outcome, due_at: int | None = None) -> DeliveryResult:
+        def ended(outcome: DeliveryOutcome, due_at: int | None = None) -> DeliveryResult:
             problem = str(error) if error else None
             return DeliveryResult(it.subject, it.claim, it.revision, outcome, due_at, problem)
 
         if error is None:
-            return ended("delivered" if it.stated is not None else "removed")
+            return ended("delivered" if it.snapshot is not None else "removed")
         if error.failure == "away":
             return ended("released", now)
         if error.failure == "refused" or now - it.waiting_since > _PATIENCE:
             return ended("parked")
         return ended("later", now + int(backoff(it.failures, _LONGEST_WAIT) * 1e6))
 
-    async def _use(self, url: str | None) -> Assessments | None:
-        """Return the client for this address, and close the one for another; None where there is no address."""
+    async def _use(self, url: str | None) -> AssessmentClient | None:
+        """Return the client for this URL, and close the one for another; None where there is no URL."""
         known, client = self._client or (None, None)
         if known == url:
             return client
         if client is not None:
             await client.close()
-        self._client = (url, Assessments(url, self._headers)) if url is not None else None
+        self._client = (url, AssessmentClient(url, self._headers)) if url is not None else None
         return self._client[1] if self._client else None
 
 
-async def _send(client: Assessments, it: Delivery) -> MlflowError | None:
+async def _send(client: AssessmentClient, it: Delivery) -> MlflowError | None:
     try:
-        if it.stated is not None:
-            await client.put(it.trace_id, it.subject, it.stated, sent=it.sent)
+        if it.snapshot is not None:
+            await client.put(it.trace_id, it.subject, it.snapshot, sent=it.sent)
         elif it.sent:  # else MLflow was never told
             await client.delete(it.trace_id, it.subject)
     except MlflowError as error:

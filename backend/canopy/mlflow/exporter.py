@@ -1,4 +1,4 @@
-"""Sends spans to MLflow by OTLP, with what MLflow is told of their traces beside them.
+"""Sends spans to MLflow by OTLP, and beside them the metadata of their traces.
 
 OpenTelemetry's own exporter makes the bytes, and doesn't send them: docs/decisions/0058 says why.
 """
@@ -13,8 +13,8 @@ from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from canopy.mlflow.client import Anything, MlflowClient, MlflowError, backoff
-from canopy.mlflow.spans import described
+from canopy.mlflow.client import IgnoredAnswer, MlflowClient, MlflowError, backoff
+from canopy.mlflow.spans import trace_info
 
 _PATIENCE = 900.0  # seconds after which spans that MLflow does not take are given up
 _LONGEST_WAIT = 30.0  # seconds between two tries
@@ -32,7 +32,7 @@ class MlflowExporter(SpanExporter):
         self._lost = lost
         self._ending = Event()
 
-    def hurry(self) -> None:
+    def stop_retrying(self) -> None:
         """Give up what fails from now on."""
         self._ending.set()
 
@@ -73,9 +73,9 @@ class MlflowExporter(SpanExporter):
         """Send a batch, which MLflow takes as a whole or not at all. Raises MlflowError."""
         if self._experiment_id is None:
             self._experiment_id = self._client.experiment_id(self._experiment)
-        # First: what is said of a trace that is there already costs MLflow twice as much.
-        for trace in filter(None, (described(span, self._experiment_id) for span in spans)):
-            self._client.ask(Anything, "POST", "/api/3.0/mlflow/traces", json={"trace": {"trace_info": trace}})
+        # First: metadata of a trace that MLflow has already costs it twice as much.
+        for trace in filter(None, (trace_info(span, self._experiment_id) for span in spans)):
+            self._client.ask(IgnoredAnswer, "POST", "/api/3.0/mlflow/traces", json={"trace": {"trace_info": trace}})
         headers = {"x-mlflow-experiment-id": self._experiment_id, "Content-Type": "application/x-protobuf"}
         response = self._client.send("POST", "/v1/traces", content=content, headers=headers)
         if response.content.lstrip().startswith(b"<"):  # a page to sign in at, say

@@ -23,7 +23,7 @@ class MlflowLink:
     def __init__(self, settings: Settings, config: ConfigSource, outbox: Outbox, telemetry: Telemetry) -> None:
         self._headers = settings.mlflow_headers
         self._config = config
-        self._deliveries = outbox
+        self._outbox = outbox
         self._telemetry = telemetry
         self._worker = DeliveryWorker(config, outbox, telemetry, self._headers)
         self._wanted: MlflowValues | None = None
@@ -55,7 +55,7 @@ class MlflowLink:
             await asyncio.to_thread(self._traces.shutdown)
 
     def _follow(self, values: MlflowValues) -> None:
-        self._deliveries.on = values.enabled
+        self._outbox.on = values.enabled
         if values.enabled and not self._telemetry.traces.enabled:
             self._telemetry.emit(MlflowUntraced())
             return
@@ -70,8 +70,8 @@ class MlflowLink:
 
             self._traces = MlflowTraces(self._headers, self._lost)
             # The provider's class is the SDK's that was injected; what counts is that it has this method.
-            trace.get_tracer_provider().add_span_processor(self._traces)  # type: ignore[attr-defined]  # as said
-            self._telemetry.traces.on_generation = self._traces.generated
+            trace.get_tracer_provider().add_span_processor(self._traces)  # type: ignore[attr-defined]  # as above
+            self._telemetry.traces.on_generation = self._traces.remember_generation
         return self._traces
 
     def _lost(self, spans: int, problem: str) -> None:

@@ -69,7 +69,7 @@ class PromptRegistry:
         headers: Mapping[str, str],
         interval: float,
     ) -> None:
-        """`headers` go with each request, `interval` is how many seconds lie between two looks."""
+        """`headers` go with each request, `interval` is the seconds between two refreshes."""
         self._config = config
         self._store = store
         self._telemetry = telemetry
@@ -106,21 +106,21 @@ class PromptRegistry:
         names = {source.name: [it for it in wanted.values() if it.name == source.name] for source in wanted.values()}
         optional = optional_sources(values)
         async with AsyncMlflowClient(str(values.mlflow.url), self._headers, timeout=_TIMEOUT) as client:
-            looks = await asyncio.gather(*(_look(client, its, self._known, optional) for its in names.values()))
-        self._told({source: sentence for look in looks for source, sentence in look.failures.items()})
-        found = {source: prompt for look in looks for source, prompt in look.found.items()}
+            answers = await asyncio.gather(*(_ask_for(client, its, self._known, optional) for its in names.values()))
+        self._report_failures({source: sentence for answer in answers for source, sentence in answer.failures.items()})
+        found = {source: prompt for answer in answers for source, prompt in answer.found.items()}
         new = {source: prompt for source, prompt in found.items() if self._known.get(source) != prompt}
-        gone = {source for look in looks for source in look.missing if source in self._known}
+        gone = {source for answer in answers for source in answer.missing if source in self._known}
         if not new and not gone:
             return
         self._known = {source: prompt for source, prompt in self._known.items() if source not in gone} | new
         self._config.apply_registered_prompts(self._known)
         for feature in dict.fromkeys(feature for (feature, _), it in wanted.items() if it in new or it in gone):
-            self._tell(feature)
+            self._report_loaded(feature)
         with suppress(StoreError):  # of which the store has told
             await self._store.remember(new)
 
-    def _tell(self, feature: str) -> None:
+    def _report_loaded(self, feature: str) -> None:
         config = self._config.current
         prompt, prompt_b = (config.registered.get((feature, variant)) for variant in VARIANTS)
         self._telemetry.emit(
@@ -133,7 +133,7 @@ class PromptRegistry:
             )
         )
 
-    def _told(self, failures: dict[PromptSource, str]) -> None:
+    def _report_failures(self, failures: dict[PromptSource, str]) -> None:
         self._telemetry.metrics.mlflow.registry_up.set(not failures)
         before, self._failures = self._failures, failures
         for source, sentence in failures.items():
@@ -142,7 +142,7 @@ class PromptRegistry:
                 self._telemetry.emit(PromptRegistryFailed(source.reference, sentence, known.version if known else None))
 
 
-class _Look(NamedTuple):
+class _RegistryAnswer(NamedTuple):
     """Holds what the registry gave of one prompt: texts, sentences for failures, and sources that it needn't have."""
 
     found: dict[PromptSource, RegisteredPrompt]
@@ -150,38 +150,38 @@ class _Look(NamedTuple):
     missing: list[PromptSource]
 
 
-async def _look(
+async def _ask_for(
     client: AsyncMlflowClient,
     wanted: Sequence[PromptSource],
     known: Mapping[PromptSource, RegisteredPrompt],
     optional: Collection[PromptSource],
-) -> _Look:
+) -> _RegistryAnswer:
     """Ask for the sources of one prompt. A version whose text is known is not asked for again: it can't change."""
     name = wanted[0].name
-    look = _Look({}, {}, [])
+    answer = _RegistryAnswer({}, {}, [])
     try:
         model = await _get(client, _FoundModel, "registered-models/get", name=name)
     except RegistryError as error:
-        look.failures[wanted[0]] = str(error)
-        return look
+        answer.failures[wanted[0]] = str(error)
+        return answer
     versions = {item.alias: item.version for item in model.registered_model.aliases}
     texts = {text.version: text for text in known.values() if text.name == name}
     for source in wanted:
         version = source.version or versions.get(source.alias or "")
         try:
             if source.newest:
-                look.found[source] = await _text(client, name, "registered-models/alias", alias="latest")
+                answer.found[source] = await _text(client, name, "registered-models/alias", alias="latest")
             elif version is not None:
                 text = texts.get(version)
-                look.found[source] = text or await _text(client, name, "model-versions/get", version=str(version))
+                answer.found[source] = text or await _text(client, name, "model-versions/get", version=str(version))
             elif source in optional:
-                look.missing.append(source)
+                answer.missing.append(source)
             else:
                 sentence = f"The registry's prompt `{name}` has no alias `{source.alias}`; set it in MLflow."
-                look.failures[source] = sentence
+                answer.failures[source] = sentence
         except RegistryError as error:
-            look.failures[source] = str(error)
-    return look
+            answer.failures[source] = str(error)
+    return answer
 
 
 async def _text(client: AsyncMlflowClient, name: str, call: str, **which: str) -> RegisteredPrompt:

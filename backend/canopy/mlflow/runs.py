@@ -1,11 +1,11 @@
-"""Runs of MLflow's experiments: figures, parameters, tags and files of something that was done once."""
+"""Records runs in MLflow's experiments: their metrics, parameters, tags and files."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from canopy.mlflow.client import Anything, MlflowClient
+from canopy.mlflow.client import IgnoredAnswer, MlflowClient
 
 _PROXIED = "mlflow-artifacts:/"  # artifacts that the server itself takes; others would need the storage's own client
 
@@ -18,7 +18,7 @@ class MlflowRun(BaseModel):
 
     @property
     def artifacts(self) -> str | None:
-        """The path below which the server takes the run's files; None where it takes none."""
+        """Return the path below which the server takes the run's files; None where it takes none."""
         return self.artifact_uri.removeprefix(_PROXIED) if self.artifact_uri.startswith(_PROXIED) else None
 
 
@@ -35,7 +35,10 @@ class _Found(BaseModel):
 
 
 class MlflowRuns:
-    """The runs of one experiment. Every method raises MlflowError. Times are milliseconds since the epoch."""
+    """Finds, begins, fills and ends runs of one experiment. Every method raises MlflowError.
+
+    Times are milliseconds since the epoch.
+    """
 
     def __init__(self, client: MlflowClient, experiment_id: str) -> None:
         self._client = client
@@ -61,10 +64,10 @@ class MlflowRuns:
         parameters: Mapping[str, str],
         tags: Mapping[str, str],
     ) -> None:
-        """Add figures, which were measured `at` a time, parameters and tags to a run."""
+        """Add metrics, which were measured `at` a time, parameters and tags to a run."""
         figures = [{"key": name, "value": value, "timestamp": at, "step": 0} for name, value in metrics.items()]
         logged = {"run_id": run.run_id, "metrics": figures, "params": _pairs(parameters), "tags": _pairs(tags)}
-        self._post(Anything, "log-batch", logged)
+        self._post(IgnoredAnswer, "log-batch", logged)
 
     def put(self, artifacts: str, name: str, content: bytes) -> None:
         """Store a file below the path of a run's artifacts."""
@@ -72,7 +75,7 @@ class MlflowRuns:
 
     def end(self, run: MlflowRun, at: int, status: Literal["FINISHED", "KILLED"]) -> None:
         """End a run."""
-        self._post(Anything, "update", {"run_id": run.run_id, "status": status, "end_time": at})
+        self._post(IgnoredAnswer, "update", {"run_id": run.run_id, "status": status, "end_time": at})
 
     def _post[T: BaseModel](self, answer: type[T], call: str, body: Mapping[str, Any]) -> T:
         return self._client.ask(answer, "POST", f"/api/2.0/mlflow/runs/{call}", json=body)

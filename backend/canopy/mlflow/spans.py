@@ -1,6 +1,6 @@
-"""Spans as MLflow gets them: with the texts of a generation, whose it is, and tags to search by.
+"""Makes the spans that MLflow gets: with a generation's texts, its user and session, and tags to search by.
 
-The names are those that MLflow 3.17 reads: `gen_ai.*` on the model call, `mlflow.*` on the request.
+The attributes are those that MLflow 3.17 reads: `gen_ai.*` on the model call, `mlflow.*` on the request.
 """
 
 from collections.abc import Mapping
@@ -19,8 +19,8 @@ type Attributes = dict[str, str]
 _REQUEST = "canopy.request_id"  # of a request's attributes: what becomes `request.id`
 
 
-def of_call(generation: Generation) -> Attributes:
-    """Return what a model call's span has more for MLflow: its conversation, by OpenTelemetry's conventions for AI."""
+def call_attributes(generation: Generation) -> Attributes:
+    """Return what MLflow needs on a model call's span: the conversation, by OpenTelemetry's conventions for GenAI."""
     turns = generation.messages or [{"role": "user", "content": generation.input_text}]
     asked = [_message("system", generation.prompt_text), *(_message(turn["role"], turn["content"]) for turn in turns)]
     answered = _message("assistant", generation.response_text)
@@ -29,8 +29,8 @@ def of_call(generation: Generation) -> Attributes:
     return {"gen_ai.input.messages": _json(asked), "gen_ai.output.messages": _json([answered])}
 
 
-def of_request(generation: Generation) -> Attributes:
-    """Return what a request's span, the first of its trace, has more for MLflow, which makes it the trace's own."""
+def request_attributes(generation: Generation) -> Attributes:
+    """Return what MLflow needs on a request's span, the first of its trace: it shows these as the trace's own."""
     it = generation
     inputs: object = {"messages": it.messages} if it.messages else {"prompt": it.input_text}
     tags = {
@@ -54,24 +54,24 @@ def of_request(generation: Generation) -> Attributes:
     return attributes | {f"mlflow.traceTag.canopy.{name}": value for name, value in tags.items()}
 
 
-def copy(span: ReadableSpan, added: Attributes) -> ReadableSpan:
-    """Return the span with more attributes. A caller's span, which MLflow doesn't get, is not its parent any more."""
+def with_attributes(span: ReadableSpan, added: Attributes) -> ReadableSpan:
+    """Return a copy of the span with more attributes, without a remote parent: MLflow doesn't get the caller's span."""
     parent = span.parent
     return _copy(span, span.get_span_context(), None if parent is None or parent.is_remote else parent, added)
 
 
-def alone(span: ReadableSpan, generation: Generation) -> ReadableSpan:
-    """Return the span of a model call as a trace of its own, under the id that `canopy.base.ids` gives to it."""
+def as_own_trace(span: ReadableSpan, generation: Generation) -> ReadableSpan:
+    """Return a copy of a model call's span as a trace of its own, under the id that `mlflow_trace` gives it."""
     here = span.get_span_context()
     trace_id = mlflow_trace(generation.trace_id, generation.id, generation.comparison_id)
     there = here and SpanContext(int(trace_id, 16), here.span_id, is_remote=False, trace_flags=here.trace_flags)
-    return _copy(span, there, None, of_call(generation) | of_request(generation))
+    return _copy(span, there, None, call_attributes(generation) | request_attributes(generation))
 
 
-def described(span: ReadableSpan, experiment_id: str) -> dict[str, Any] | None:
-    """Return what MLflow is told of a trace beside its spans, from its first span; None for any other span.
+def trace_info(span: ReadableSpan, experiment_id: str) -> dict[str, Any] | None:
+    """Return the `trace_info` of MLflow's REST API for a trace, made from its first span; None for any other span.
 
-    It has the metadata that Canopy adds, which MLflow takes from no attribute of a span.
+    It has the metadata that MLflow takes from no attribute of a span.
     """
     attributes = span.attributes or {}
     context = span.get_span_context()

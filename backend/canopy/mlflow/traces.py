@@ -1,7 +1,7 @@
 """Sends the spans of generations to MLflow, with texts that no other receiver of spans gets.
 
-A processor beside those of the injected SDK. What it adds is on copies of the spans, and it passes on nothing but
-requests that made a generation and their model calls. Those of a comparison are passed on alone, each as a trace.
+It is a processor beside those of the injected SDK. It adds to copies of the spans, and passes on nothing but requests
+that made a generation and their model calls. A comparison's calls are passed on each as a trace of its own.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Span
 
 from canopy.mlflow.exporter import MlflowExporter
-from canopy.mlflow.spans import alone, copy, of_call, of_request
+from canopy.mlflow.spans import as_own_trace, call_attributes, request_attributes, with_attributes
 from canopy.store.generations.generation import Generation
 
 _QUEUE = 8192  # spans that wait; beyond it new ones are lost
@@ -23,7 +23,7 @@ _DELAY = 1000  # milliseconds until a batch that isn't full is sent
 
 
 class MlflowTraces(SpanProcessor):
-    """Exports those spans that `generated` was called for, to the server that `use` names."""
+    """Exports those spans that `remember_generation` was called for, to the server that `use` names."""
 
     def __init__(self, headers: Mapping[str, str], lost: Callable[[int, str], None]) -> None:
         """`headers` go with each request. `lost` gets, in another thread, the number of lost spans and the reason."""
@@ -42,7 +42,7 @@ class MlflowTraces(SpanProcessor):
         self._target = (url, experiment)
         self._export = _Export(MlflowExporter(url, experiment, self._headers, self._lost))
 
-    def generated(self, request: Span, call: Span, generation: Generation) -> None:
+    def remember_generation(self, request: Span, call: Span, generation: Generation) -> None:
         """Remember which generation the two spans are about, until they end."""
         if self._export is not None and call.is_recording():
             self._calls[call.get_span_context().span_id] = generation
@@ -59,9 +59,12 @@ class MlflowTraces(SpanProcessor):
         if context is None:
             return
         if generation := self._calls.pop(context.span_id, None):
-            told = alone(span, generation) if generation.comparison_id else copy(span, of_call(generation))
+            if generation.comparison_id:
+                told = as_own_trace(span, generation)
+            else:
+                told = with_attributes(span, call_attributes(generation))
         elif generation := self._requests.pop(context.span_id, None):
-            told = copy(span, of_request(generation))
+            told = with_attributes(span, request_attributes(generation))
         else:
             return
         if self._export is not None:
@@ -72,7 +75,7 @@ class MlflowTraces(SpanProcessor):
         """Send what waits, each batch with one try."""
         export, self._export, self._target = self._export, None, None
         if export is not None:
-            export.exporter.hurry()
+            export.exporter.stop_retrying()
             export.batches.shutdown()  # type: ignore[no-untyped-call]  # the SDK's own omission
 
     @override

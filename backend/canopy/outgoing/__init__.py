@@ -1,9 +1,5 @@
-"""HTTP clients for other servers, all made in one place.
+"""Makes the HTTP clients for other servers, in one place for all of Canopy.
 
-The shared environment variables for proxies and certificates are read here for every library: each library reads only
-some of them, in its own way, and fails at its first request where it can't.
+It reads the environment's shared variables for proxies and certificates on behalf of every library: each library reads
+only some of them, in its own way, and fails at its first request where it can't.
 """
-
-from canopy.outgoing.redirects import redirection
-
-__all__ = ["redirection"]

@@ -1,4 +1,4 @@
-"""Bounded response bodies of other servers, and their JSON."""
+"""Bounds the response bodies of other servers, and reads their JSON."""
 
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -41,7 +41,10 @@ class _Bounded(httpx.AsyncByteStream, httpx.SyncByteStream):
 
 
 def bound(response: httpx.Response) -> None:
-    """Make reading the body fail beyond a size. A response hook of `httpx.Client`, run before the body is read."""
+    """Make reading the body raise httpx.ReadError beyond 16 MB, or beyond 64 kB where it is compressed.
+
+    It is a response hook of `httpx.Client`, which runs before the body is read.
+    """
     encoded = response.headers.get("content-encoding", "identity") != "identity"
     response.encoding = "utf-8"  # not the server's choice, which may be a codec that decompresses
     response.stream = _Bounded(response.stream, _LARGEST_ENCODED if encoded else LARGEST_BODY)

@@ -1,14 +1,19 @@
-"""Explains why a connection to a server failed, and what to change."""
+"""Explains why another server can't be used, and what to change: a connection that failed, or a redirect.
+
+No client follows a redirect, since texts and tokens would go to a URL that nobody configured.
+"""
 
 import errno
 import socket
 import ssl
 from collections.abc import Iterator
 from typing import NamedTuple
+from urllib.parse import urljoin
 
 import httpx
 
 from canopy.outgoing.proxies import proxy_for
+from canopy.text.addresses import origin
 
 _EXPIRED = {9, 10}  # X.509: not yet, or no longer valid
 _OTHER_NAME = {62, 64}  # X.509: for another host, for another address
@@ -19,7 +24,7 @@ _NO_WAY = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTDOW
 
 
 class Peer(NamedTuple):
-    """A server as error messages name it, such as `the model server`, and the setting that holds its URL."""
+    """Names a server in error messages, such as `the model server`, and the setting that holds its URL."""
 
     name: str
     setting: str
@@ -31,7 +36,7 @@ class Peer(NamedTuple):
 
 
 class Cause(NamedTuple):
-    """Why a connection failed. `reason` holds the library's own words."""
+    """Tells why a connection failed. `reason` holds the library's own words."""
 
     sentence: str | None  # None if the cause is unknown
     timed_out: bool
@@ -60,6 +65,24 @@ def cause_of(error: BaseException, peer: Peer, url: str) -> Cause:
 def why(error: BaseException, peer: Peer, url: str) -> str:
     """Return a sentence for the cause; if it is unknown, one with the error's name."""
     return cause_of(error, peer, url).sentence or f"The connection failed ({type(error).__name__})."
+
+
+def redirection(status: int, location: str | None, asked: str, setting: str) -> str | None:
+    """Return a sentence on a redirect and what to change; None if the response is no redirect.
+
+    `asked` is the URL that was asked, `setting` the name of the setting that holds it. The sentence names the target's
+    origin alone, as the rest may be secret.
+    """
+    if not (300 <= status < 400 and location):
+        return None
+    try:
+        target = origin(urljoin(asked, location))
+    except ValueError:
+        target = None
+    return (
+        f"It redirects to {target or 'elsewhere'} ({status}), which Canopy doesn't follow: put the right address into "
+        f"{setting}."
+    )
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

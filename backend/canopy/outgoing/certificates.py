@@ -1,4 +1,4 @@
-"""The certificate authorities that are trusted: the machine's, or those that a shared variable names.
+"""Decides which certificate authorities are trusted: the machine's, or those that a shared variable names.
 
 Of several variables the first one counts, in the order of `settings.certificate_authorities`.
 """

@@ -1,1 +1,1 @@
-"""What people expect of the answer to a text that others found badly answered."""
+"""Takes what people expect of the answer to a text that others found badly answered."""

@@ -1,4 +1,4 @@
-"""From what a reviewer writes to a committed, logged and counted expected result."""
+"""Commits, logs and counts the expected results that reviewers write."""
 
 from canopy.config.source import ConfigSource
 from canopy.feedback.recorder import Recorder

@@ -1,1 +1,1 @@
-"""Where generations and what people say of them are kept. `opening.open_store` is the way in."""
+"""Keeps generations and what people say of them. `opening.open_store` opens it."""

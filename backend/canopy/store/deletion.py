@@ -1,4 +1,4 @@
-"""Deletion by age, and of everything of a user or a session. It goes in steps, between which votes get their turn."""
+"""Deletes records by age, or everything of a user or a session, in steps between which votes get their turn."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,13 +24,13 @@ from canopy.store.tables import (
 
 
 class OlderThan(NamedTuple):
-    """What is to go: everything before a time."""
+    """Selects everything before a time, in microseconds since the epoch."""
 
     time: int
 
 
 class OwnedBy(NamedTuple):
-    """What is to go: everything of a user or of a session."""
+    """Selects everything of a user or of a session."""
 
     column: Literal["user_id", "session_id"]
     owner: str
@@ -40,16 +40,16 @@ type Scope = OlderThan | OwnedBy
 
 
 @dataclass(frozen=True, slots=True)
-class Erased:
-    """How many records a deletion reached."""
+class DeletedCounts:
+    """Counts the records that a deletion removed."""
 
     generations: int = 0
     feedback: int = 0
     comparisons: int = 0
     evaluations: int = 0  # generations that evaluations asked for; not among the others
 
-    def __add__(self, other: "Erased") -> "Erased":
-        return Erased(
+    def __add__(self, other: "DeletedCounts") -> "DeletedCounts":
+        return DeletedCounts(
             self.generations + other.generations,
             self.feedback + other.feedback,
             self.comparisons + other.comparisons,
@@ -57,7 +57,7 @@ class Erased:
         )
 
 
-_NOTHING = Erased()
+_NOTHING = DeletedCounts()
 
 
 class Deletion(Facet):
@@ -69,11 +69,11 @@ class Deletion(Facet):
         self._outbox = outbox
         self._sessions = sessions
 
-    async def prune(self, before: int) -> Erased:
+    async def prune(self, before: int) -> DeletedCounts:
         """Delete what was recorded before a time, in microseconds since the epoch."""
         return await self._delete(OlderThan(before))
 
-    async def erase(self, *, user_id: str | None = None, session_id: str | None = None) -> Erased:
+    async def erase(self, *, user_id: str | None = None, session_id: str | None = None) -> DeletedCounts:
         """Delete everything of a user, of a session, or of both; end the user's sign-ins.
 
         Raises InputError when neither is named.
@@ -88,7 +88,7 @@ class Deletion(Facet):
             raise InputError("Name the user or the session to erase.")
         return await self._delete(*scopes)
 
-    async def _delete(self, *scopes: Scope) -> Erased:
+    async def _delete(self, *scopes: Scope) -> DeletedCounts:
         erased = _NOTHING
         for scope in scopes:
             while (step := await self._executor.write(self._steps, scope)) != _NOTHING:
@@ -97,7 +97,7 @@ class Deletion(Facet):
         await self._executor.read(self._database.scrub)
         return erased
 
-    def _steps(self, conn: Connection, scopes: Sequence[Scope]) -> list[Erased]:
+    def _steps(self, conn: Connection, scopes: Sequence[Scope]) -> list[DeletedCounts]:
         """Delete up to a step's worth of each scope, votes and comparisons before what they are on."""
         return [self._step(conn, scope) for scope in scopes]
 
@@ -113,7 +113,7 @@ class Deletion(Facet):
         self._feedback.unused_series(conn)
         return [None] * len(scopes)
 
-    def _step(self, conn: Connection, scope: Scope) -> Erased:
+    def _step(self, conn: Connection, scope: Scope) -> DeletedCounts:
         c, in_list = comparisons.c, self._database.in_list
         erased = isinstance(scope, OwnedBy)
         for own_comparisons in _own_comparisons(scope):
@@ -121,7 +121,7 @@ class Deletion(Facet):
                 return step
         own_feedback, own_generations = _conditions(scope)
         if n := self._feedback.where(conn, own_feedback, erased=erased):
-            return Erased(feedback=n)
+            return DeletedCounts(feedback=n)
         g = generations.c
         doomed = conn.execute(select(g.id, g.input_digest, g.evaluation).where(own_generations).limit(STEP)).all()
         if not doomed:
@@ -131,16 +131,16 @@ class Deletion(Facet):
             if (step := self._delete_comparisons(conn, in_list(generation, "ids"), ids)) != _NOTHING:
                 return step
         if n := self._feedback.where(conn, in_list(feedback.c.generation_id, "ids"), ids, erased=erased):
-            return Erased(feedback=n)
+            return DeletedCounts(feedback=n)
         conn.execute(delete(judgements).where(in_list(judgements.c.generation_id, "ids")), ids)
         conn.execute(delete(generations).where(in_list(generations.c.id, "ids")), ids)
         self._feedback.reviews(conn, {row.input_digest for row in doomed}, erased=erased)
         evaluations = sum(row.evaluation is True for row in doomed)
-        return Erased(len(doomed) - evaluations, evaluations=evaluations)
+        return DeletedCounts(len(doomed) - evaluations, evaluations=evaluations)
 
     def _delete_comparisons(
         self, conn: Connection, condition: ColumnElement[bool], parameters: dict[str, Any] | None = None
-    ) -> Erased:
+    ) -> DeletedCounts:
         """Delete comparisons with the feedback that their ballots are: neither stays without the other."""
         c = comparisons.c
         statement = select(c.id, c.generation_a, c.generation_b).where(condition).limit(STEP // 2)
@@ -151,7 +151,7 @@ class Deletion(Facet):
         ids = {"ids": self._database.list_param([row.id for row in rows])}
         conn.execute(delete(comparisons).where(self._database.in_list(c.id, "ids")), ids)
         self._outbox.touch(conn, [side for row in rows for side in (row.generation_a, row.generation_b)])
-        return Erased(feedback=n, comparisons=len(rows))
+        return DeletedCounts(feedback=n, comparisons=len(rows))
 
 
 def _conditions(scope: Scope) -> tuple[ColumnElement[bool], ColumnElement[bool]]:

@@ -1,4 +1,4 @@
-"""Keys, by which rows of the store are found: of voters, of texts, and of the place of a voter's vote.
+"""Makes the keys by which rows of the store are found: of voters, of texts, and of the place of a voter's vote.
 
 A user's name is worth what vouches for it. Who signed in with a token as Ben, whom a proxy calls Ben and who says in a
 body that they are Ben may be three people, so that they are three voters.

@@ -1,4 +1,4 @@
-"""Choosing the engine by the URL."""
+"""Opens the store, on the engine that its URL names."""
 
 import re
 import time
@@ -11,7 +11,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from canopy.base.errors import ConfigError, StoreError
 from canopy.store.engine.database import Database, store_error
 from canopy.store.engine.executor import Executor
-from canopy.store.engine.migrate import Schema, look, upgrade
+from canopy.store.engine.migrate import Schema, current_schema, upgrade
 from canopy.store.store import Store
 
 _READERS = 4
@@ -43,19 +43,22 @@ def open_store(
 
 
 def risk_of(url: str) -> str | None:
-    """Return a sentence on what the place of the database puts at risk. Raises ConfigError."""
+    """Return a sentence on what the place of the database puts at risk; None where there is nothing.
+
+    Raises ConfigError for a URL of another shape.
+    """
     database = _database(url)
     database.dispose()
     return database.risk
 
 
-def schema_of(url: str) -> Schema:
+def read_schema(url: str) -> Schema:
     """Return the schema of the database at this URL. Raises ConfigError and StoreError, and changes nothing."""
-    return _with_database(url, look)
+    return _with_database(url, current_schema)
 
 
-def migrated(url: str) -> Schema:
-    """Return the schema of the database at this URL after bringing it up to date. Raises ConfigError and StoreError."""
+def migrate_database(url: str) -> Schema:
+    """Bring the database at this URL up to date, and return its schema. Raises ConfigError and StoreError."""
 
     def up_to_date(database: Database) -> Schema:
         database.prepare()

@@ -1,4 +1,4 @@
-"""The store: one attribute for each noun, over one database.
+"""Puts the store together: one attribute for each noun, over one database.
 
 Times are integers: microseconds since the epoch, UTC. Ids sort by the time they were made.
 """
@@ -23,7 +23,7 @@ from canopy.store.reviews.reviews import ReviewStore
 
 
 class Store:
-    """The facets, and the life of the database under them.
+    """Holds the facets, and starts and closes the database under them.
 
     Whatever the database can't do is a `StoreError`, which the executor's `on_failure` gets first.
     """
@@ -47,16 +47,16 @@ class Store:
 
     @property
     def description(self) -> str:
-        """The engine and the place, without credentials: for the start-up message."""
+        """Return the engine and the place, without credentials: for the start-up message."""
         return f"{self.executor.database.description}{self._schema or ''}"
 
     @property
     def exists(self) -> bool:
-        """False where `start` would make the database first, as with a SQLite file that isn't there."""
+        """Return whether the database is there, and `start` need not make it first, as with SQLite's file."""
         return self.executor.database.exists
 
     async def start(self) -> None:
-        """Connect, bring the schema up to date, begin to write. Raises StoreError, of which `on_failure` isn't told."""
+        """Connect, bring the schema up to date, begin to write. Raises StoreError, without a call of `on_failure`."""
         await self.executor.read_quietly(self._open)
         self.executor.writer.start()
         self._indexing = asyncio.create_task(run_forever(self.feedback.indexer.run))
@@ -69,7 +69,7 @@ class Store:
         await self.executor.close()
 
     async def ping(self) -> None:
-        """Return when the database answers. Raises StoreError, of which `on_failure` isn't told."""
+        """Return when the database answers. Raises StoreError, without a call of `on_failure`."""
         await self.executor.ping()
 
     def _open(self) -> None:

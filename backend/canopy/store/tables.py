@@ -1,4 +1,4 @@
-"""The tables of the database, and how they are indexed.
+"""Defines the tables of the database, and how they are indexed.
 
 A *series* is one set of labels (feature, name, value, prompt, model …) that votes share. A vote names its series, so
 that `feedback_counts` is one small row per series and hour, and one index, (series, time), serves every combination of
@@ -117,7 +117,7 @@ feedback = Table(
     Column("input_text", Text),  # both texts only where no generation is known
     Column("response_text", Text),
     Column("user_proof", Text),  # as with generations
-    Column("search_place", BigInteger),  # in the index of `canopy.store.feedback.trigrams`; NULL: not there yet
+    Column("search_place", BigInteger),  # in the index of `canopy.store.feedback.search_index`; NULL: not there yet
     Index("ix_feedback_search", "search_place", "updated_at", "id"),
     Index("ix_feedback_time", "updated_at", "id"),
     Index("ix_feedback_series_time", "series_id", "updated_at", "id"),

@@ -1,4 +1,4 @@
-"""Words that several nouns of the store have in common. Those of ratings are in `canopy.base.ratings`."""
+"""Defines words that several nouns of the store have in common. Those of ratings are in `canopy.base.ratings`."""
 
 from typing import Literal
 

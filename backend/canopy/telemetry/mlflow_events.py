@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from canopy.store.outbox.deliveries import Outcome
+from canopy.store.outbox.deliveries import DeliveryOutcome
 from canopy.telemetry.events import Event, Level
 
 
@@ -13,7 +13,7 @@ class DeliveryEnded(Event):
 
     name: ClassVar[str] = "mlflow_delivery"
     level: ClassVar[Level] = "debug"
-    outcome: Outcome
+    outcome: DeliveryOutcome
     subject: str
     generation_trace_id: str
     problem: str | None

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from canopy.config.feature_values import Variant
 from canopy.config.features import BUILT_IN
 from canopy.config.flags import FeatureFlag
-from canopy.experiments.decision import Decision, Status, decide
+from canopy.experiments.decision import Decision, DecisionStatus, decide
 from canopy.experiments.report import ExperimentReport, report_on
 from canopy.stats.intervals import wilson
 from canopy.store.experiments.experiment import BallotCounts, BallotPage, BallotRow, Experiment, FirstBallot, Side
@@ -30,7 +30,7 @@ class VerdictView(NamedTuple):
     mood: str
 
 
-_VERDICTS: dict[Status, VerdictView] = {
+_VERDICTS: dict[DecisionStatus, VerdictView] = {
     "collecting": VerdictView("Still collecting", "clock", "neutral"),
     "promote_b": VerdictView("Promote Prompt B", "check", "positive"),
     "keep_a": VerdictView("Keep Prompt A", "check", "positive"),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import log10
 
-from canopy.experiments.report import Point
+from canopy.experiments.report import WinRatePoint
 from canopy.ui.satisfaction_chart import LineSegment, Tick
 
 TOP, PLOT = 8, 240
@@ -49,7 +49,7 @@ class WinRateChart:
     votes: list[Tick]
 
 
-def win_rate_chart(trajectory: Sequence[Point], delta: float) -> WinRateChart | None:
+def win_rate_chart(trajectory: Sequence[WinRatePoint], delta: float) -> WinRateChart | None:
     """Lay out the trajectory over the number of decisive votes; None without any.
 
     Before the first vote nothing is known, so the band begins at full height.

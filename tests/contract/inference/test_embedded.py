@@ -18,7 +18,8 @@ import pytest_asyncio
 
 from canopy.base.errors import ConfigError, ModelError, ModelUnreachable, PromptTooLong
 from canopy.base.settings import Settings
-from canopy.inference import embedded, open_inference
+from canopy.inference import embedded
+from canopy.inference.opening import open_inference
 from canopy.inference.protocol import Completed, Inference
 from tests.contract.inference.conftest import read, request, until
 
@@ -28,7 +29,7 @@ KEY = "known-to-these-tests"
 
 PARENT = """
 import asyncio
-from canopy.inference import open_inference
+from canopy.inference.opening import open_inference
 from canopy.base.settings import Settings
 
 async def main():

@@ -83,7 +83,7 @@ def export(
     lost: list[tuple[int, str]] = []
     exporter = MlflowExporter(receiver.url, "canopy", headers, lambda count, problem: lost.append((count, problem)))
     if hurry:
-        exporter.hurry()
+        exporter.stop_retrying()
     try:
         return exporter.export([span for span in spans if isinstance(span, ReadableSpan)]), lost
     finally:

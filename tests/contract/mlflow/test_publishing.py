@@ -9,7 +9,7 @@ from typing import override
 import pytest
 
 from canopy.base.errors import PublishError
-from canopy.evals.publish import mlflow
+from canopy.evals.publish.mlflow_run import log_to_mlflow
 from canopy.evals.results import Run
 
 BUSY = 503
@@ -53,7 +53,7 @@ def server(request: pytest.FixtureRequest) -> Generator[ThreadingHTTPServer]:
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """For how long it was waited, which takes no time here."""
     waits: list[float] = []
-    monkeypatch.setattr("canopy.evals.publish.mlflow.time.sleep", waits.append)
+    monkeypatch.setattr("canopy.evals.publish.mlflow_run.time.sleep", waits.append)
     return waits
 
 
@@ -71,6 +71,6 @@ def test_a_busy_mlflow_is_asked_again_when_it_said_and_a_refusal_is_told_in_its_
     url = f"http://127.0.0.1:{server.server_port}"
     run: Run = Run.__new__(Run)  # nothing of it is asked for before the experiment is found
     with pytest.raises(PublishError) as caught:
-        mlflow.publish(run, tmp_path, url=url, experiment="x", headers={})
+        log_to_mlflow(run, tmp_path, url=url, experiment="x", headers={})
     assert caught.value.sentence == f"{url}: {sentence}"
     assert waits == waited

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from canopy.base.errors import InputError
-from canopy.store.deletion import Erased
+from canopy.store.deletion import DeletedCounts
 from canopy.store.feedback.query import Filter
 from canopy.store.opening import open_store
 from canopy.store.store import Store
@@ -64,14 +64,14 @@ async def test_retention_deletes_what_is_older_and_keeps_the_rest(store: Store, 
     clock.now = NOON + 4 * HOUR
     await store.feedback.record(a_vote(new, voter="v"))
 
-    assert await store.deletion.prune(NOON) == Erased(generations=1, feedback=2, comparisons=0)
+    assert await store.deletion.prune(NOON) == DeletedCounts(generations=1, feedback=2, comparisons=0)
     left = (await store.feedback.page(Filter(), 10, None)).feedback
     assert [entry.input_text for entry in left] == [new.input_text, "changed text"]
     assert await store.generations.get(old.id) is None
     assert await store.generations.get(new.id) == new
     assert await store.generations.prompt_texts(["old", "new"]) == {"new": "New."}
     assert sum(count.n for count in await store.feedback.counts(Filter())) == await store.feedback.count(Filter()) == 2
-    assert await store.deletion.prune(NOON) == Erased(0, 0, 0)
+    assert await store.deletion.prune(NOON) == DeletedCounts(0, 0, 0)
 
 
 async def test_retention_forgets_old_keys(store: Store, clock: Clock) -> None:
@@ -89,7 +89,7 @@ async def test_retention_goes_on_until_nothing_old_is_left(store: Store, clock: 
     await asyncio.gather(*(store.feedback.record(a_vote(popular, voter=f"v{i}")) for i in range(600)))
     votes = [store.feedback.record(a_vote(other, voter=f"w{i}")) for i in range(100)]
     erased, *_ = await asyncio.gather(store.deletion.prune(clock.now + HOUR), *votes, return_exceptions=True)
-    assert isinstance(erased, Erased)
+    assert isinstance(erased, DeletedCounts)
     assert erased.generations == 302
     assert erased.feedback >= 600
     assert await store.feedback.counts(Filter()) == []
@@ -112,7 +112,7 @@ async def test_erasure_takes_all_of_a_user_and_nothing_else(store: Store) -> Non
     await store.feedback.record(a_vote(mine, voter="you", user_id="you"))  # on what is mine
     await store.feedback.record(a_vote(yours, voter="me", user_id="me"))  # by me
     kept = await store.feedback.record(a_vote(yours, voter="you", user_id="you"))
-    assert await store.deletion.erase(user_id="me") == Erased(generations=1, feedback=3, comparisons=0)
+    assert await store.deletion.erase(user_id="me") == DeletedCounts(generations=1, feedback=3, comparisons=0)
     assert [entry.id for entry in (await store.feedback.page(Filter(), 10, None)).feedback] == [kept.feedback_id]
     assert await store.generations.get(mine.id) is None
     assert await store.generations.get(yours.id) == yours
@@ -147,8 +147,8 @@ async def test_erasure_takes_all_of_a_session(store: Store) -> None:
     await store.generations.record(generation)
     await store.feedback.record(on_texts(session_id="mine", voter="s", idempotency_key="key", body_digest=b"one"))
     await store.feedback.record(on_texts(session_id="other", voter="t"))
-    assert await store.deletion.erase(session_id="mine") == Erased(generations=1, feedback=1, comparisons=0)
-    assert await store.deletion.erase(session_id="mine") == Erased(0, 0, 0)
+    assert await store.deletion.erase(session_id="mine") == DeletedCounts(generations=1, feedback=1, comparisons=0)
+    assert await store.deletion.erase(session_id="mine") == DeletedCounts(0, 0, 0)
     assert await store.feedback.count(Filter()) == 1
     # Not even a retry is remembered.
     again = await store.feedback.record(on_texts(voter="s", idempotency_key="key", body_digest=b"two"))
@@ -161,19 +161,19 @@ async def test_retention_takes_old_comparisons_with_their_ballots(store: Store) 
     new = await a_comparison(store, created_at=NOON + HOUR)
     await store.comparisons.record_ballot(a_ballot(old[0], "both_bad"))  # now, on what is old
     await store.comparisons.record_ballot(a_ballot(new, "both_bad"))
-    assert await store.deletion.prune(NOON) == Erased(generations=4, feedback=2, comparisons=2)
+    assert await store.deletion.prune(NOON) == DeletedCounts(generations=4, feedback=2, comparisons=2)
     assert await store.experiments.all() == [new.experiment]
     assert await store.generations.prompt_texts(["old", "sha256:two"]) == {"sha256:two": "Be brief."}
     assert [it.comparison_id for it in (await store.experiments.ballots(None, 10, None)).entries] == [new.id]
     assert {entry.generation_id for entry in await everything(store)} == {new.generation_a, new.generation_b}
-    assert await store.deletion.prune(NOON) == Erased(0, 0, 0)
+    assert await store.deletion.prune(NOON) == DeletedCounts(0, 0, 0)
 
 
 async def test_an_experiment_keeps_the_prompts_that_no_generation_names(store: Store) -> None:
     generation = a_generation(created_at=NOON, prompt_id="other", prompt_text="Other.")
     await store.generations.record(generation)
     comparison = await a_comparison(store, created_at=NOON + HOUR)
-    assert await store.deletion.prune(NOON + 1) == Erased(1, 0, 0)
+    assert await store.deletion.prune(NOON + 1) == DeletedCounts(1, 0, 0)
     await store.comparisons.record(
         replace(
             comparison,
@@ -198,7 +198,7 @@ async def test_a_comparison_goes_with_the_first_of_its_generations(store: Store)
     ):
         await store.comparisons.record(half_old)
         await store.comparisons.record_ballot(a_ballot(half_old, "both_bad"))
-    assert await store.deletion.prune(NOON) == Erased(generations=2, feedback=4, comparisons=2)
+    assert await store.deletion.prune(NOON) == DeletedCounts(generations=2, feedback=4, comparisons=2)
     assert await store.generations.get(comparison.generation_a) is not None
     assert (await store.comparisons.record_ballot(a_ballot(comparison, "a"))).outcome == "created"
     assert await store.feedback.counts(Filter()) == []
@@ -209,7 +209,7 @@ async def test_retention_goes_on_until_no_old_comparison_is_left(store: Store, c
     copies = [replace(comparison, id=f"cmp_{i}", user_id=f"u{i % 7}") for i in range(300)]
     await asyncio.gather(*(store.comparisons.record(copy) for copy in copies))
     await asyncio.gather(*(store.comparisons.record_ballot(a_ballot(copy, "both_bad")) for copy in copies))
-    assert await store.deletion.prune(clock.now + HOUR) == Erased(generations=2, feedback=600, comparisons=301)
+    assert await store.deletion.prune(clock.now + HOUR) == DeletedCounts(generations=2, feedback=600, comparisons=301)
     assert await store.experiments.all() == []
     assert await store.feedback.counts(Filter()) == []
 
@@ -222,11 +222,11 @@ async def test_erasure_takes_the_comparisons_and_the_ballots_of_a_user(store: St
     for comparison in (mine, by_me, nobodys):
         await store.comparisons.record_ballot(a_ballot(comparison, "both_bad", user_id="me", session_id="s"))
     await store.comparisons.record_ballot(a_ballot(yours, "both_bad"))
-    assert await store.deletion.erase(user_id="me") == Erased(generations=2, feedback=6, comparisons=3)
+    assert await store.deletion.erase(user_id="me") == DeletedCounts(generations=2, feedback=6, comparisons=3)
     assert [it.comparison_id for it in (await store.experiments.ballots(None, 10, None)).entries] == [yours.id]
     assert {entry.user_id for entry in await everything(store)} == {"you"}
     assert await store.generations.get(by_me.generation_a) is not None  # the session's, whoever that is
-    assert await store.deletion.erase(session_id="s") == Erased(generations=2, feedback=0, comparisons=0)
+    assert await store.deletion.erase(session_id="s") == DeletedCounts(generations=2, feedback=0, comparisons=0)
 
 
 async def test_erasure_takes_the_comparisons_and_the_ballots_of_a_session(store: Store) -> None:
@@ -236,10 +236,10 @@ async def test_erasure_takes_the_comparisons_and_the_ballots_of_a_session(store:
     await store.comparisons.record_ballot(a_ballot(asked, "both_bad"))
     await store.comparisons.record_ballot(a_ballot(voted, "both_bad", session_id="mine"))
     await store.comparisons.record_ballot(a_ballot(kept, "both_bad"))
-    assert await store.deletion.erase(session_id="mine") == Erased(generations=2, feedback=4, comparisons=2)
+    assert await store.deletion.erase(session_id="mine") == DeletedCounts(generations=2, feedback=4, comparisons=2)
     assert [it.comparison_id for it in (await store.experiments.ballots(None, 10, None)).entries] == [kept.id]
     assert len(await everything(store)) == 2
-    assert await store.deletion.erase(session_id="mine") == Erased(0, 0, 0)
+    assert await store.deletion.erase(session_id="mine") == DeletedCounts(0, 0, 0)
 
 
 async def test_erasure_wants_to_know_whose(store: Store) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from canopy.base.errors import InputError
-from canopy.store.deletion import Erased
+from canopy.store.deletion import DeletedCounts
 from canopy.store.store import Store
 from tests.contract.store.records import NOON, a_generation, a_vote
 
@@ -25,4 +25,6 @@ async def test_nobody_votes_on_an_evaluation(store: Store) -> None:
 async def test_retention_deletes_evaluations_and_counts_them_apart(store: Store) -> None:
     for each in (a_generation(), a_generation(evaluation=True), a_generation(evaluation=True)):
         await store.generations.record(each)
-    assert await store.deletion.prune(NOON + 1) == Erased(generations=1, feedback=0, comparisons=0, evaluations=2)
+    assert await store.deletion.prune(NOON + 1) == DeletedCounts(
+        generations=1, feedback=0, comparisons=0, evaluations=2
+    )

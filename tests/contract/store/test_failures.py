@@ -15,8 +15,8 @@ from canopy.base.settings import Settings
 from canopy.config.registered_prompts import PromptSource, RegisteredPrompt
 from canopy.config.source import ConfigSource
 from canopy.feedback.retention import Retention
-from canopy.inference import open_inference
-from canopy.judges.agreement import Agreements
+from canopy.inference.opening import open_inference
+from canopy.judges.agreement import AgreementReports
 from canopy.judges.online import OnlineJudging
 from canopy.mlflow.delivery import DeliveryWorker
 from canopy.store.auth.request_counts import SlotCount
@@ -172,7 +172,7 @@ def _workers(store: Store, values: Path) -> dict[str, Callable[[], Awaitable[Non
 
     return {
         "retention": Retention(store, telemetry, 30).run,
-        "agreement": Agreements(config, store, inference, telemetry, 3600).run,
+        "agreement": AgreementReports(config, store, inference, telemetry, 3600).run,
         "rate limits": RateLimitSync(limits, store.request_counts.exchange).run,
         "judging": judge,
         "deliveries": deliver,

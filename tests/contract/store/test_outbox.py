@@ -53,10 +53,10 @@ async def test_a_vote_is_to_be_delivered_as_it_is_now(store: Store) -> None:
     )
     it = await one(store)
     assert (it.subject, it.trace_id, it.sent, it.failures) == (receipt.feedback_id, generation.trace_id, False, 0)
-    assert it.stated is not None
-    assert (it.stated.name, it.stated.kind, it.stated.value) == ("user_satisfaction", "thumbs", "thumbs_up")
-    assert (it.stated.source, it.stated.source_id, it.stated.comment) == ("HUMAN", "ann", "Good.")
-    assert (it.stated.span_id, it.stated.generation_id) == (SPAN, generation.id)
+    assert it.snapshot is not None
+    assert (it.snapshot.name, it.snapshot.kind, it.snapshot.value) == ("user_satisfaction", "thumbs", "thumbs_up")
+    assert (it.snapshot.source, it.snapshot.source_id, it.snapshot.comment) == ("HUMAN", "ann", "Good.")
+    assert (it.snapshot.span_id, it.snapshot.generation_id) == (SPAN, generation.id)
 
 
 async def test_a_vote_on_what_mlflow_has_no_trace_of_is_not_delivered(store: Store) -> None:
@@ -78,8 +78,8 @@ async def test_changes_before_the_delivery_are_one_delivery_of_the_newest_state(
     await store.feedback.record(a_vote(generation, voter="v"))
     await store.feedback.record(a_vote(generation, voter="v", **DOWN))
     it = await one(store)
-    assert it.stated is not None
-    assert it.stated.value == "thumbs_down"
+    assert it.snapshot is not None
+    assert it.snapshot.value == "thumbs_down"
     await settle(store, it)
     assert await store.outbox.claim(10, LEASE) == []
 
@@ -93,8 +93,8 @@ async def test_a_change_during_the_delivery_is_delivered_after_it(store: Store) 
     await settle(store, first)
     second = await one(store)
     assert second.sent
-    assert second.stated is not None
-    assert second.stated.value == "thumbs_down"
+    assert second.snapshot is not None
+    assert second.snapshot.value == "thumbs_down"
 
 
 async def test_two_replicas_never_get_the_same_delivery(store: Store, other: Store) -> None:
@@ -128,7 +128,7 @@ async def test_a_vote_taken_back_leaves_a_delivery_that_states_nothing(store: St
     store.outbox.on = on
     await store.feedback.retract(receipt.feedback_id)
     it = await one(store)
-    assert (it.subject, it.stated, it.sent) == (receipt.feedback_id, None, True)
+    assert (it.subject, it.snapshot, it.sent) == (receipt.feedback_id, None, True)
     await settle(store, it, "removed")
     assert (await store.outbox.backlog()).depth == 0
 
@@ -140,8 +140,8 @@ async def test_a_vote_changed_while_switched_off_is_still_put_right_at_mlflow(st
     store.outbox.on = False
     await store.feedback.record(a_vote(generation, voter="v", **DOWN))
     it = await one(store)
-    assert it.stated is not None
-    assert it.stated.value == "thumbs_down"
+    assert it.snapshot is not None
+    assert it.snapshot.value == "thumbs_down"
 
 
 async def test_erasing_a_user_and_pruning_take_everything_back_at_mlflow(store: Store) -> None:
@@ -154,10 +154,10 @@ async def test_erasing_a_user_and_pruning_take_everything_back_at_mlflow(store: 
     await store.deletion.erase(user_id="ann")
     gone = await store.outbox.claim(10, LEASE)
     assert {it.subject for it in gone} == {mine.feedback_id, comparison.generation_a, comparison.generation_b}
-    assert [it.stated for it in gone] == [None] * 3
+    assert [it.snapshot for it in gone] == [None] * 3
     await store.deletion.prune(NOON * 2)
     (pruned,) = await store.outbox.claim(10, LEASE)
-    assert (pruned.subject, pruned.stated) == (old.feedback_id, None)
+    assert (pruned.subject, pruned.snapshot) == (old.feedback_id, None)
 
 
 @pytest.mark.parametrize(
@@ -173,14 +173,14 @@ async def test_a_ballot_is_a_delivery_for_each_side(store: Store, preference: An
     comparison = await a_comparison(store, user_id="ann", span_id=SPAN)
     await store.comparisons.record_ballot(a_ballot(comparison, preference, comment="Because."))
     claimed = await store.outbox.claim(10, LEASE)
-    found = {it.subject: it.stated for it in claimed}
+    found = {it.subject: it.snapshot for it in claimed}
     assert found.keys() == {comparison.generation_a, comparison.generation_b}
     assert [f"gen_{it.trace_id}" for it in claimed] == [it.subject for it in claimed]
     for generation, verdict in ((comparison.generation_a, of_a), (comparison.generation_b, of_b)):
-        stated = found[generation]
-        assert stated is not None
-        assert (stated.name, stated.kind, stated.value) == ("ab_preference", None, verdict)
-        assert (stated.source_id, stated.comment, stated.span_id) == ("ann", "Because.", SPAN)
+        snapshot = found[generation]
+        assert snapshot is not None
+        assert (snapshot.name, snapshot.kind, snapshot.value) == ("ab_preference", None, verdict)
+        assert (snapshot.source_id, snapshot.comment, snapshot.span_id) == ("ann", "Because.", SPAN)
 
 
 async def test_a_vote_on_one_side_of_a_comparison_goes_to_the_trace_of_that_side_and_may_name_it(store: Store) -> None:

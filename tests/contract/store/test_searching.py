@@ -11,8 +11,8 @@ from sqlalchemy import event
 
 from canopy.base.errors import ScansBusy, ScanTimeout
 from canopy.store.engine import postgres
-from canopy.store.engine.folding import first_place, trigrams
 from canopy.store.engine.scans import Scans
+from canopy.store.engine.search_terms import first_place, trigrams
 from canopy.store.feedback import searching
 from canopy.store.feedback.query import Filter
 from canopy.store.feedback.searching import Searches

@@ -38,9 +38,11 @@ async def writer(store_url: str) -> AsyncGenerator[Writer]:
     database.dispose()
 
 
-async def submit(writer: Writer, held: Held, sizes: Sequence[int], *, due: bool = False) -> tuple[int, list[object]]:
+async def submit(
+    writer: Writer, held: Held, sizes: Sequence[int], *, reserve: bool = False
+) -> tuple[int, list[object]]:
     """Submit writes of these sizes, and let those through that may wait; how many may not, and the results."""
-    tasks = [asyncio.create_task(writer.submit(held.write, size, size, due=due)) for size in sizes]
+    tasks = [asyncio.create_task(writer.submit(held.write, size, size, reserve=reserve)) for size in sizes]
     await asyncio.sleep(0.2)
     refused = [task.exception() for task in tasks if task.done()]
     for error in refused:
@@ -72,11 +74,11 @@ async def test_writes_without_texts_are_bounded_too(writer: Writer) -> None:
     assert most <= refused < most + 10
 
 
-async def test_what_is_due_is_written_behind_what_fills_the_room(writer: Writer) -> None:
+async def test_what_has_the_reserve_is_written_behind_what_fills_the_room(writer: Writer) -> None:
     held = Held()
     waiting = [asyncio.create_task(writer.submit(held.write, MIB, MIB)) for _ in range(64)]
     await asyncio.sleep(0.2)
-    refused, results = await submit(writer, held, [MIB] * 30, due=True)
+    refused, results = await submit(writer, held, [MIB] * 30, reserve=True)
     assert (refused, results) == (0, [MIB] * 30)
     await asyncio.gather(*waiting, return_exceptions=True)
 

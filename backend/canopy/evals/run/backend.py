@@ -1,4 +1,4 @@
-"""A client of the backend under test, which it calls like any client."""
+"""Asks the backend under test, as any client does."""
 
 import asyncio
 import random
@@ -18,8 +18,7 @@ from canopy.base.errors import ConfigError
 from canopy.base.retry_after import parse_retry_after
 from canopy.evals.results import Attempt, Target, TestedConfig
 from canopy.evals.run.backend_refusals import OF_THE_ANSWER, BackendRefusal, web_page
-from canopy.outgoing import redirection
-from canopy.outgoing.causes import Peer, why
+from canopy.outgoing.causes import Peer, redirection, why
 from canopy.outgoing.clients import async_client
 
 _PEER = Peer("the backend", "--backend")
@@ -105,7 +104,7 @@ def _say_nothing(_sentence: str) -> None:
 
 
 class Backend:
-    """A client of one backend.
+    """Asks one backend.
 
     `timeout` is for a whole answer, in seconds. A request is retried up to `retries` times if the backend names no time
     to retry, and for `patience` seconds if it does; `tell` is called with a sentence on such waits.

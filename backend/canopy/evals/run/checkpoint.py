@@ -14,7 +14,7 @@ _SHARE = 9  # pause after a save, in multiples of its duration
 
 
 class Checkpoint:
-    """The results so far, in the order of the cases, and the file that holds them."""
+    """Keeps the results so far, in the order of the cases, and saves them to a file."""
 
     def __init__(self, path: Path, run: Run, order: Sequence[str]) -> None:
         self.path = path
@@ -71,12 +71,12 @@ def _tested(cases: Sequence[CaseResult]) -> list[TestedConfig]:
     return found
 
 
-def unusable(case: CaseResult) -> int:
-    """Return how many of a case's scores are missing because a scorer failed."""
+def missing_scores(case: CaseResult) -> int:
+    """Count the scores that a case lacks because a scorer failed."""
     return sum(score.value is None for attempt in case.attempts for score in attempt.scores)
 
 
-def kept(
+def reusable_results(
     previous: Run, now: Run, cases: Sequence[tuple[str, EvalCase]], *, retry_unusable: bool = False
 ) -> list[CaseResult]:
     """Return the results of an earlier run that are still valid: those of unchanged cases, with their current files.
@@ -87,7 +87,7 @@ def kept(
     known = {
         case.id: case
         for case in previous.cases
-        if case.status in ("passed", "failed") and not (retry_unusable and unusable(case))
+        if case.status in ("passed", "failed") and not (retry_unusable and missing_scores(case))
     }
     differing = [
         name

@@ -8,7 +8,7 @@ from canopy.evals.results import Attempt, CaseResult
 from canopy.evals.run.backend import Backend
 from canopy.evals.run.plan import SuitePlan
 from canopy.evals.run.verdict import AWAITING_REVIEW, verdict, without_informing
-from canopy.evals.scorers import Row, Scorer
+from canopy.evals.scorers.spec import Row, Scorer
 from canopy.evals.suites.cases import EvalCase
 
 

@@ -11,7 +11,7 @@ import orjson
 
 from canopy.base.errors import ConfigError
 from canopy.evals.run.thresholds import Thresholds, nearest
-from canopy.evals.scorers import SCORERS, require_scorer
+from canopy.evals.scorers.catalog import SCORERS, require_scorer
 from canopy.evals.scorers.template import is_template, read_template
 from canopy.evals.suites.cases import EvalCase, Suite, find, load
 from canopy.text.visible import excerpt

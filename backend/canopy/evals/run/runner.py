@@ -17,17 +17,17 @@ from canopy.evals.report import html, junit
 from canopy.evals.results import CaseResult, Run, Target
 from canopy.evals.run.backend import PATIENCE, Backend, checked_url
 from canopy.evals.run.baseline import compare
-from canopy.evals.run.checkpoint import Checkpoint, kept
+from canopy.evals.run.checkpoint import Checkpoint, reusable_results
 from canopy.evals.run.evaluation import Evaluation
 from canopy.evals.run.gate import gate
 from canopy.evals.run.plan import Plan, SuitePlan, make_plan
-from canopy.evals.scorers import OpenScorers, open_scorers
+from canopy.evals.scorers.opening import OpenScorers, open_scorers
 
 RESULTS, JUNIT, PAGE = "results.json", "junit.xml", "report.html"
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class RunOptions:
     """The options of a run. URLs hold no credentials; `timeout` is in seconds for one answer."""
 
     folder: Path
@@ -45,7 +45,7 @@ class Options:
     patience: float = PATIENCE
 
 
-class Watcher(Protocol):
+class ProgressListener(Protocol):
     """Receives a run's progress."""
 
     def note(self, sentence: str) -> None:
@@ -61,7 +61,7 @@ class Watcher(Protocol):
         ...
 
 
-async def run(options: Options, settings: Settings, watcher: Watcher) -> Run:
+async def run(options: RunOptions, settings: Settings, watcher: ProgressListener) -> Run:
     """Run the suites, write the reports and return the run with its gate.
 
     Raises ConfigError when it can't be run. However it ends, by cancellation too, the reports hold what was done.
@@ -110,7 +110,7 @@ async def run(options: Options, settings: Settings, watcher: Watcher) -> Run:
     return judged
 
 
-def _baseline(options: Options) -> Run | None:
+def _baseline(options: RunOptions) -> Run | None:
     if options.baseline is None:
         return None
     if options.baseline.resolve() == (options.output / RESULTS).resolve():
@@ -122,7 +122,7 @@ def _baseline(options: Options) -> Run | None:
 
 
 async def _open(
-    stack: AsyncExitStack, part: SuitePlan, judge_url: str | None, options: Options, settings: Settings
+    stack: AsyncExitStack, part: SuitePlan, judge_url: str | None, options: RunOptions, settings: Settings
 ) -> OpenScorers:
     opening = open_scorers(
         part.suite.scoring_params,
@@ -143,7 +143,7 @@ async def _open(
 
 
 def _begin(
-    options: Options, plan: Plan, target: Target, judge_url: str | None, opened: Mapping[str, OpenScorers]
+    options: RunOptions, plan: Plan, target: Target, judge_url: str | None, opened: Mapping[str, OpenScorers]
 ) -> Checkpoint:
     """Return the checkpoint of a new run, or of the one to resume."""
     on_server = any(each.scoring == "llama-stack" for each in opened.values())
@@ -162,7 +162,7 @@ def _begin(
     if options.resume and path.exists():
         previous = results.load(path)
         asked = [(part.file, case) for part, case in plan.cases]
-        cases = kept(previous, run, asked, retry_unusable=options.retry_unusable)
+        cases = reusable_results(previous, run, asked, retry_unusable=options.retry_unusable)
         run = run.model_copy(update={"id": previous.id, "started_at": previous.started_at, "cases": cases})
     options.output.mkdir(parents=True, exist_ok=True)
     return Checkpoint(path, run, [case.id for _, case in plan.cases])

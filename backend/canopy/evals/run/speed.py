@@ -1,7 +1,7 @@
-"""How fast the backend answers when so many people ask at once.
+"""Measures how fast the backend answers when several people ask at once.
 
-A closed loop: each of `concurrency` askers asks, waits for the whole answer and asks again. The load adapts to what the
-backend can do and never grows beyond that, so it is safe to run against a server that others use.
+It is a closed loop: each of `concurrency` askers asks, waits for the whole answer and asks again. The load adapts to
+what the backend can do and never grows beyond that, so it is safe to run against a server that others use.
 
 Time to first token and time per token are what benchmarks of model servers call TTFT and TPOT: the latter is the time
 from the first to the last token, divided by the tokens after the first.

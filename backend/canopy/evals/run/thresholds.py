@@ -1,4 +1,4 @@
-"""The thresholds of a suite: `thresholds.yaml`."""
+"""Reads the thresholds of suites from `thresholds.yaml`."""
 
 from pathlib import Path
 from typing import Annotated, Self
@@ -6,8 +6,8 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from canopy.base.errors import ConfigError
-from canopy.evals.scorers import SCORERS, require_scorer
-from canopy.evals.scorers.judge import JudgeScorer
+from canopy.evals.scorers.catalog import SCORERS, require_scorer
+from canopy.evals.scorers.llm_judge import JudgeScorer
 from canopy.evals.suites.yaml_files import line_of, read
 
 NAME = "thresholds.yaml"

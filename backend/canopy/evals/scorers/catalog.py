@@ -1,10 +1,10 @@
-"""The registry of the scorers that a suite can name in `scoring_params`."""
+"""Registers the scorers that a suite can name in `scoring_params`."""
 
 from collections.abc import Mapping
 
 from canopy.base.errors import ConfigError
 from canopy.evals.scorers.formulas import Equality, Length, SubsetOf
-from canopy.evals.scorers.judge import JudgeScorer
+from canopy.evals.scorers.llm_judge import JudgeScorer
 from canopy.evals.scorers.rouge import Rouge
 from canopy.evals.scorers.spec import ScorerSpec
 

@@ -1,4 +1,4 @@
-"""Scorers that compute: Llama Stack's `basic` functions, as in its release 0.7.3, and the length of a summary."""
+"""Scores by formulas: Llama Stack's `basic` functions, as in its release 0.7.3, and the length of a summary."""
 
 from abc import abstractmethod
 from dataclasses import asdict

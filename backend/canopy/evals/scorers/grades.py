@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 from canopy.evals.scorers.patterns import Pattern, PatternMatch
-from canopy.evals.scorers.rubric import LADDER, Rubric
+from canopy.evals.scorers.rubric import DEFAULT_RUBRIC, Rubric
 from canopy.evals.scorers.spec import ScoreFinding
 from canopy.text.thoughts import without_thoughts
 
@@ -33,7 +33,7 @@ _POINT_OF_LIST = re.compile(r"(?<!\s)[^\S\n]*+\n\s*+[-\u2013\u2014\u2022*+][ \t]
 _AFTER_GRADE = re.compile(r"\s+(?:because|since|as|is|for|with|and|or|the|this|it|in|explanation|reasons?)\b")
 
 
-def read_grade(said: str, patterns: Sequence[Pattern], rubric: Rubric = LADDER) -> ScoreFinding:
+def read_grade(said: str, patterns: Sequence[Pattern], rubric: Rubric = DEFAULT_RUBRIC) -> ScoreFinding:
     """Return the grade that the first matching pattern finds in the judge's reply, after its reasoning.
 
     A judge that quotes the answer may quote a grade in it. So several different grades are no grade, and neither is a

@@ -1,4 +1,4 @@
-"""Regular expressions of suites, run with limits because some never finish."""
+"""Runs suites' regular expressions with limits, because some never finish."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""ROUGE: the words that the answer shares with the expected one (Lin, 2004, https://aclanthology.org/W04-1013)."""
+"""Scores by ROUGE: the words shared with the expected answer (Lin, 2004, https://aclanthology.org/W04-1013)."""
 
 import re
 import unicodedata
@@ -25,7 +25,7 @@ class Words:
 
 
 class Rouge(Formula):
-    """ROUGE; by default the F-measure of rougeLsum, the longest common subsequence by sentence.
+    """Scores by ROUGE; by default the F-measure of rougeLsum, the longest common subsequence by sentence.
 
     A good summary in other words can score low, so it only informs unless thresholds let it decide.
     """

@@ -1,4 +1,4 @@
-"""The values of a judge's grades, given by the suite or recognized in the judge's prompt."""
+"""Tells what a judge's grades are worth: as the suite says, or as the judge's prompt is understood."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ _LETTERS = "ABCDE"
 
 @dataclass(frozen=True, slots=True)
 class Rubric:
-    """Values from 0 to 1 by grade, in upper case; a number's value is its position on `scale`, (worst, best)."""
+    """Maps grades, in upper case, to values from 0 to 1; a number's value is its position on `scale`, (worst, best)."""
 
     values: Mapping[str, float]
     scale: tuple[float, float] | None = None
@@ -26,7 +26,7 @@ class Rubric:
         return f"neither {letters} nor {number}" if letters else f"not {number}"
 
 
-LADDER = Rubric({"A": 1.0, "B": 0.75, "C": 0.5, "D": 0.25, "E": 0.0})
+DEFAULT_RUBRIC = Rubric({"A": 1.0, "B": 0.75, "C": 0.5, "D": 0.25, "E": 0.0})
 
 # Descriptions of a grade in a prompt, each with the grade's value. The first match counts.
 _AGREEMENT = (
@@ -66,7 +66,7 @@ _SCALE = re.compile(
 )
 
 
-def recognized(prompt: str, patterns: Sequence[Pattern]) -> tuple[Rubric, str | None]:
+def recognize_rubric(prompt: str, patterns: Sequence[Pattern]) -> tuple[Rubric, str | None]:
     """Return the values of the grades that the patterns can find, and a sentence if they aren't the usual ones.
 
     Raises ValueError with a sentence if the prompt doesn't tell.
@@ -74,7 +74,7 @@ def recognized(prompt: str, patterns: Sequence[Pattern]) -> tuple[Rubric, str | 
     options = {match["letter"]: match["words"] for match in _OPTION.finditer(prompt)}
     scale, told_scale = _scale(prompt, patterns)
     if len(options) < 2 or not any(pattern.takes(letter) for letter in options for pattern in patterns):
-        return Rubric(LADDER.values, scale), told_scale
+        return Rubric(DEFAULT_RUBRIC.values, scale), told_scale
     for name, kinds in (("kinds of agreement", _AGREEMENT), ("right or wrong", _CORRECTNESS)):
         values = {letter: _worth(words, kinds) for letter, words in options.items()}
         known = {letter: value for letter, value in values.items() if value is not None}
@@ -85,9 +85,9 @@ def recognized(prompt: str, patterns: Sequence[Pattern]) -> tuple[Rubric, str | 
     first, *_, last = sorted(options)
     if len(options) == len(_LETTERS):
         if _BEST.search(options[first]) and _WORST.search(options[last]):
-            return Rubric(LADDER.values, scale), told_scale
+            return Rubric(DEFAULT_RUBRIC.values, scale), told_scale
         if _WORST.search(options[first]) and _BEST.search(options[last]):
-            turned = dict(zip(LADDER.values, reversed([*LADDER.values.values()]), strict=True))
+            turned = dict(zip(DEFAULT_RUBRIC.values, reversed([*DEFAULT_RUBRIC.values.values()]), strict=True))
             return Rubric(turned, scale), "The judge's letters go from A, the worst, to E, the best, by its prompt."
     named = ", ".join(sorted(options))
     raise ValueError(

@@ -1,4 +1,4 @@
-"""What all scorers share: validated parameters, and how a row gets a score."""
+"""Defines what all scorers share: validated parameters, and how a row gets a score."""
 
 import asyncio
 from abc import ABC, abstractmethod

@@ -1,4 +1,4 @@
-"""The judge's prompt template."""
+"""Reads, checks and fills in the judge's prompt template."""
 
 import string
 from dataclasses import asdict

@@ -1,1 +1,1 @@
-"""Suite files: reading, editing, merging and reviewing them."""
+"""Reads, edits, merges and reviews suite files."""

@@ -1,4 +1,4 @@
-"""Suites of cases: the files `*_tests.yaml` and feedback exports, which have one format."""
+"""Reads suites of cases: the files `*_tests.yaml` and feedback exports, which have one format."""
 
 import hashlib
 import re

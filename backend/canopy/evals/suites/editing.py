@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from canopy.base.errors import ConfigError
 from canopy.evals.suites.layout import EditableCase, SuiteLayout, mark
-from canopy.evals.suites.yaml_files import content_of
+from canopy.evals.suites.yaml_files import content_digest
 from canopy.text.yaml_scalars import case_lines, scalar
 
 
@@ -17,10 +17,10 @@ class Edit(NamedTuple):
     text: str
 
 
-class Document(SuiteLayout):
-    """A suite's text and the edits of its cases."""
+class EditableSuite(SuiteLayout):
+    """Makes and applies edits of the cases in a suite's text."""
 
-    def edited(self, edits: Iterable[Edit], outcome: Sequence[tuple[str, str]]) -> "Document":
+    def edited(self, edits: Iterable[Edit], outcome: Sequence[tuple[str, str]]) -> "EditableSuite":
         """Return the document with non-overlapping edits applied.
 
         `outcome` holds each case's resulting prompt and expected result. Raises ConfigError if the result differs from
@@ -31,13 +31,13 @@ class Document(SuiteLayout):
             pieces += [self.text[position : edit.start], edit.text]
             position = edit.end
         try:
-            edited = Document("".join([*pieces, self.text[position:]]), self._name)
+            edited = EditableSuite("".join([*pieces, self.text[position:]]), self._name)
         except ConfigError:
             edited = None
         if edited is None or [(case.prompt, case.expected) for case in edited.cases] != list(outcome):
             raise self._unusual("Write it without aliases.")
         prompts = {case.prompt for case in self.cases}
-        new = {(prompt, content_of([])) for prompt, _ in outcome if prompt not in prompts}
+        new = {(prompt, content_digest([])) for prompt, _ in outcome if prompt not in prompts}
         if not edited._rest <= self._rest | new:  # such as a comment that became part of a block of text
             raise self._unusual("Let its comments begin where the lines around them do.")
         return edited

@@ -11,7 +11,7 @@ from typing import Self
 import yaml
 
 from canopy.base.errors import ConfigError
-from canopy.evals.suites.yaml_files import compose, content_of
+from canopy.evals.suites.yaml_files import compose, content_digest
 from canopy.text import yaml_loader
 from canopy.text.yaml_scalars import case_lines
 
@@ -73,7 +73,7 @@ class SuiteLayout:
             first = self._dash(self._tests.value[0])
             self._column = first.end() - first.start() - 1
         # Digests of everything besides prompts and expected results: of each case, and of the rest.
-        self._rest = {("", content_of(it for pair in root.value if pair[1] is not self._tests for it in pair))}
+        self._rest = {("", content_digest(it for pair in root.value if pair[1] is not self._tests for it in pair))}
         self.cases = [self._case(number, node) for number, node in enumerate(self._tests.value, start=1)]
 
     @classmethod
@@ -121,7 +121,7 @@ class SuiteLayout:
         if key is None or not isinstance(prompt, yaml.ScalarNode):
             raise ConfigError(f"{self._name}: test {number} has no `prompt`.")
         others = [it for pair in pairs if pair[1] not in (prompt, expected) for it in pair]
-        self._rest.add((prompt.value, content_of(others)))
+        self._rest.add((prompt.value, content_digest(others)))
         start = self._dash(node).start()
         end = self._line_end(node.end_mark.index + self._offset)
         above = self._lines[max(self._line_of(start) - 1, 0)]

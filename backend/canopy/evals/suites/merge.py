@@ -9,12 +9,12 @@ them.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from canopy.evals.suites.editing import Document, Edit
+from canopy.evals.suites.editing import Edit, EditableSuite
 from canopy.evals.suites.layout import EditableCase, is_marked, mark
 
 
 @dataclass(frozen=True, slots=True)
-class Merged:
+class MergeResult:
     """The merged file, and how many cases each rule applied to. `conflicts` holds prompts."""
 
     text: str
@@ -25,14 +25,14 @@ class Merged:
     conflicts: Sequence[str]
 
 
-def created(export: Document) -> Merged:
+def new_suite(export: EditableSuite) -> MergeResult:
     """Return a new file with all cases of an export."""
     cases = [(case.prompt, case.expected) for case in export.cases]
     marked = export.edited((export.marking(case, mark(case.prompt, case.expected)) for case in export.cases), cases)
-    return Merged(marked.text, len(export.cases), 0, 0, 0, [])
+    return MergeResult(marked.text, len(export.cases), 0, 0, 0, [])
 
 
-def merge(document: Document, export: Document) -> Merged:
+def merge(document: EditableSuite, export: EditableSuite) -> MergeResult:
     """Merge an export into a file.
 
     Nothing that somebody wrote into the file is lost: a case is removed only if it awaits review, came from an export
@@ -71,7 +71,7 @@ def merge(document: Document, export: Document) -> Merged:
     elif document.cases and not kept:
         edits.append(document.emptying())
     text = document.edited(edits, [*outcome, *new]).text
-    return Merged(text, len(new), len(document.cases) - kept, kept, filled, conflicts)
+    return MergeResult(text, len(new), len(document.cases) - kept, kept, filled, conflicts)
 
 
 def _changed_there(case: EditableCase, theirs: str) -> bool:

@@ -1,4 +1,4 @@
-"""Reviewing a suite's cases one by one: what comes next, what is known of it, saving what is expected."""
+"""Walks through the cases of a suite that await review: what comes next, what is known of it, and saving the result."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,10 +8,9 @@ import httpx
 
 from canopy.base.atomic_files import replace_file
 from canopy.base.errors import ConfigError
-from canopy.evals.suites.editing import Document
-from canopy.outgoing import redirection
+from canopy.evals.suites.editing import EditableSuite
 from canopy.outgoing.bodies import json_of
-from canopy.outgoing.causes import Peer, why
+from canopy.outgoing.causes import Peer, redirection, why
 
 _PAGE = 50
 
@@ -39,7 +38,7 @@ class ReviewSession:
     def begin(cls, path: Path) -> "ReviewSession":
         """Find the cases to review. Raises ConfigError for a file that is no suite."""
         # Cases without a prompt are placeholders.
-        cases = [case for case in Document.read(path).cases if case.prompt.strip()]
+        cases = [case for case in EditableSuite.read(path).cases if case.prompt.strip()]
         return cls(path, list(dict.fromkeys(case.prompt for case in cases if case.awaits_review)))
 
     @property
@@ -54,7 +53,7 @@ class ReviewSession:
         this case.
         """
         prompt = self.prompts[self.position]
-        document = Document.read(self.path)
+        document = EditableSuite.read(self.path)
         if not any(case.prompt == prompt for case in document.cases):
             raise ConfigError(f"This test is no longer in {self.path}: somebody took it out meanwhile.")
         mine = {"", self.written.get(prompt, "")}

@@ -40,7 +40,7 @@ def compose(content: bytes, name: str) -> yaml.Node | None:
         raise ConfigError(f"{name} is not valid YAML{problem_of(error)}.") from error
 
 
-def content_of(nodes: Iterable[yaml.Node]) -> str:
+def content_digest(nodes: Iterable[yaml.Node]) -> str:
     """Return a digest of the nodes' values in order, independent of their formatting."""
     known: dict[int, bytes] = {}  # digests by node, as aliases repeat nodes
 

@@ -1,1 +1,1 @@
-"""Records and SQL of sign-ins and of clients' request counts."""
+"""Keeps sign-ins and clients' request counts."""

@@ -1,4 +1,4 @@
-"""What replicas counted of their clients' requests, added up."""
+"""Adds up what all replicas counted of their clients' requests, for the rate limits."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from canopy.store.tables import rate_counts
 
 
 class SlotCount(NamedTuple):
-    """What one replica counted for a counter in a slot of time, and when nobody asks for it any more (in seconds)."""
+    """Says what one replica counted in one slot of time, and when (in seconds) nobody needs it any more."""
 
     counter: str
     slot: int
@@ -21,10 +21,10 @@ class SlotCount(NamedTuple):
 
 
 class ExchangedCounts(NamedTuple):
-    """The totals of all replicas for what was told, each in its slot and in the one before; and the database's time."""
+    """Holds all replicas' totals, one pair for each count that was given: in its slot and in the slot before."""
 
     totals: list[tuple[int, int]]
-    now: float  # seconds since the epoch
+    now: float  # seconds since the epoch, by the database's clock
 
 
 class RequestCountStore(Facet):

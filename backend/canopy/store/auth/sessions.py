@@ -1,4 +1,4 @@
-"""Sessions of browsers that have signed in. What is done here holds for every replica at once."""
+"""Keeps the sessions of browsers that have signed in. A change holds for every replica at once."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -12,7 +12,7 @@ _PATIENCE = 3.0  # seconds: anybody may send a cookie, and each holds a place wh
 
 
 class Session(NamedTuple):
-    """A session. Neither its id nor its token can be found from what is stored."""
+    """Describes a session. Neither its id nor its token can be found from what is stored."""
 
     digest: str  # of the random id that the browser holds
     user_id: str  # the token's name
@@ -38,15 +38,15 @@ class SessionStore(Facet):
 
     async def end(self, digest: str) -> None:
         """End a session, if it is there."""
-        await self._executor.write(self._end, sessions.c.digest == digest, due=True)
+        await self._executor.write(self._end, sessions.c.digest == digest, reserve=True)
 
     async def end_of_other_tokens(self, tokens: frozenset[str]) -> None:
         """End every session but those of these tokens, given by their fingerprints."""
-        await self._executor.write(self._end, sessions.c.token.not_in(sorted(tokens)), due=True)
+        await self._executor.write(self._end, sessions.c.token.not_in(sorted(tokens)), reserve=True)
 
     async def end_of_user(self, user_id: str) -> None:
         """End every session of a user."""
-        await self._executor.write(self._end, sessions.c.user_id == user_id, due=True)
+        await self._executor.write(self._end, sessions.c.user_id == user_id, reserve=True)
 
     def _begin(self, conn: Connection, begun: Sequence[tuple[Session, int]]) -> list[None]:
         s = sessions.c

@@ -1,1 +1,1 @@
-"""The two engines, and what every noun of the store needs of them: connections, the writer, migrations."""
+"""Has the two engines, and what every noun of the store needs of them: connections, the writer, migrations."""

@@ -1,4 +1,4 @@
-"""Why a database can't be used: a sentence with what to do, for what PostgreSQL, SQLite and poolers say.
+"""Explains why a database can't be used, and what to do, by what PostgreSQL, SQLite and poolers say.
 
 A connection that fails has no code, only words, and poolers have words of their own. Sentences name neither user nor
 host: whoever asks for readiness may read them, but not words that are only `Quoted`.

@@ -15,7 +15,7 @@ _CURSOR = re.compile(r"(\d{1,18}):([a-z]+_[0-9a-f]{32})")
 
 
 class FoundIds(NamedTuple):
-    """What a page is to hold, its texts unread: ids, the cursor after each, and that after all (None: the end)."""
+    """Names the records of a page by their ids, with the cursor after each, and the one after all (None: the end)."""
 
     ids: list[str]
     cursors: list[str]

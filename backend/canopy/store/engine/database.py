@@ -1,4 +1,4 @@
-"""What the two engines have in common, and where they differ."""
+"""Declares what an engine offers: its connections, and the expressions that each engine spells in its own way."""
 
 import abc
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from canopy.base.errors import StoreError
 from canopy.store.engine.causes import Lasting, cause
 
-PLACES = 2  # scans at once
+SCANS_AT_ONCE = 2  # scans at once
 UNAVAILABLE = "The database does not answer. Please try again in a moment."
 _SET_UP_WRONG = "The database can't be used as it is set up."
 _READ_ONLY = "25006"  # SQLSTATE read_only_sql_transaction
@@ -21,7 +21,7 @@ type Replace = Callable[[Any], Mapping[str, Any]]
 
 
 class CompiledStatement:
-    """A statement compiled once. Running it costs a fraction of what `Connection.execute` does."""
+    """Compiles a statement once. Running it costs a fraction of what `Connection.execute` does."""
 
     def __init__(self, statement: Executable, dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect)  # type: ignore[attr-defined]  # every statement used here has it
@@ -33,14 +33,14 @@ class CompiledStatement:
         return conn.exec_driver_sql(self._sql, {**self._constants, **parameters}).all()
 
     def run(self, conn: Connection, rows: Sequence[dict[str, Any]]) -> int:
-        """Run it once for each row. How many rows it changed in the last run."""
+        """Run it once for each row. Returns how many rows the last run changed."""
         if self._constants:
             rows = [{**self._constants, **row} for row in rows]
         return conn.exec_driver_sql(self._sql, rows).rowcount
 
 
 class BulkUpsert(abc.ABC):
-    """An insert of many rows, in one go where the engine has a way."""
+    """Inserts many rows, in one statement where the engine has a way."""
 
     @abc.abstractmethod
     def run(self, conn: Connection, rows: list[dict[str, Any]]) -> None:
@@ -48,14 +48,14 @@ class BulkUpsert(abc.ABC):
 
 
 class Candidates(NamedTuple):
-    """What a bounded part of the index has: the places, highest first, and the place that it looked down to."""
+    """Holds the places found in a bounded part of the index, highest first, and the place that it looked down to."""
 
     places: list[int]
     since: int  # the lowest of its millisecond, so that the votes of one are never in two parts
 
 
 class Database(abc.ABC):
-    """One engine: its connections, and the few expressions that it spells in its own way."""
+    """Connects to one engine, and spells the few expressions that engines differ in."""
 
     writer: Engine
     migrator: Engine  # for the schema: a change to it takes as long as it takes
@@ -66,23 +66,23 @@ class Database(abc.ABC):
     @property
     @abc.abstractmethod
     def description(self) -> str:
-        """The engine and the place, without credentials."""
+        """Return the engine and the place, without credentials."""
 
     @property
     def risk(self) -> str | None:
-        """A sentence on what the place puts at risk, with what to do."""
+        """Return a sentence on what the place puts at risk, with what to do; None where there is nothing."""
         return None
 
     @property
     def exists(self) -> bool:
-        """False where `prepare` would make the database first."""
+        """Return whether the database is there, and `prepare` need not make it first."""
         return True
 
     @abc.abstractmethod
     def prepare(self) -> None:
         """Make the place where the database is, if that takes anything."""
 
-    def look(self, conn: Connection) -> None:
+    def check(self, conn: Connection) -> None:
         """Return when the database works. Raises StoreError where it only seems to."""
         # A table's page, not a constant: a database file that is gone or broken must not look alive.
         conn.execute(text("SELECT version_num FROM alembic_version"))
@@ -92,17 +92,17 @@ class Database(abc.ABC):
         """Make this transaction the only writer, among all processes, until it ends."""
 
     def changed_by_others(self, conn: Connection) -> bool:
-        """Whether ids that this process knows may name other rows since the last time that this was asked.
+        """Return whether ids that this process remembers may name other rows than when this was asked before.
 
-        Only within the lock is the answer worth something. An engine that never gives an id twice need not tell: what
-        refers to a row that is gone fails there.
+        Call it within the lock, or the answer may be outdated. An engine that never gives an id twice returns False: a
+        reference to a row that is gone fails there.
         """
         del conn
         return False
 
     @abc.abstractmethod
     def now(self, conn: Connection) -> float:
-        """Seconds since the epoch, by the clock that all processes on this database share."""
+        """Return seconds since the epoch, by the clock that all processes on this database share."""
 
     @abc.abstractmethod
     def lock_schema(self, conn: Connection) -> None:
@@ -110,13 +110,14 @@ class Database(abc.ABC):
 
     @abc.abstractmethod
     def in_list(self, column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
-        """Whether the column is one of the values of a list parameter, which `list_param` makes."""
+        """Return the condition that the column is one of the values of a list parameter, which `list_param` makes."""
 
     @abc.abstractmethod
     def newest(self, column: Column[Any], parameter: str, most: int) -> ColumnElement[bool]:
-        """Whether a row is one of the `most` newest with its value of the column, which is one of a list parameter.
+        """Return the condition that a row is among the `most` newest with its value of the column.
 
-        It costs the same however many rows have the value, given an index on the column and `created_at`.
+        The values are those of a list parameter. The cost doesn't depend on how many rows have a value, given an index
+        on the column and `created_at`.
         """
 
     @abc.abstractmethod
@@ -125,7 +126,7 @@ class Database(abc.ABC):
 
     @abc.abstractmethod
     def contains(self, column: ColumnElement[Any], needle: str) -> ColumnElement[bool]:
-        """Whether a text contains `needle`, which is ASCII and in lower case, whatever the text's ASCII case."""
+        """Return the condition that a text contains `needle`, ASCII in lower case, whatever the text's ASCII case."""
 
     @abc.abstractmethod
     def bulk(self, table: Table, conflict: Sequence[Column[Any]], replace: Replace | None) -> BulkUpsert:
@@ -133,14 +134,14 @@ class Database(abc.ABC):
 
     @abc.abstractmethod
     def index(self, conn: Connection, texts: Mapping[int, str]) -> None:
-        """Put folded texts into the index of the searches, each at its place."""
+        """Put folded texts into the search index, each at its place."""
 
     @abc.abstractmethod
     def unindex(self, conn: Connection, ids: Sequence[str]) -> None:
-        """Take those of the votes out of it that are there. Their texts must not have changed since."""
+        """Take votes out of the search index, where they are in it. Their texts must not have changed since."""
 
     @abc.abstractmethod
-    def candidates(self, conn: Connection, needle: Sequence[str], first: int, end: int) -> Candidates:
+    def candidates(self, conn: Connection, wanted: Sequence[str], first: int, end: int) -> Candidates:
         """Return the places from `first` to before `end` that have all these trigrams, in the newest part of the range.
 
         The cost has a bound that doesn't depend on the range; `since` is `first` where that was all of it.
@@ -160,15 +161,15 @@ class Database(abc.ABC):
             engine.dispose()
 
 
-def lost(error: BaseException) -> bool:
-    """Whether the database, rather than what was asked of it, is the trouble: gone, locked, full or read-only."""
+def is_database_failure(error: BaseException) -> bool:
+    """Return whether the database, and not what was asked of it, is at fault: gone, locked, full or read-only."""
     return isinstance(error, OperationalError) or (
-        isinstance(error, DBAPIError) and (error.connection_invalidated or read_only(error))
+        isinstance(error, DBAPIError) and (error.connection_invalidated or is_read_only(error))
     )
 
 
-def read_only(error: BaseException) -> bool:
-    """Whether the server takes no writes: after a failover a connection may lead to what was the primary."""
+def is_read_only(error: BaseException) -> bool:
+    """Return whether the server takes no writes: after a failover a connection may lead to the former primary."""
     return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == _READ_ONLY
 
 
@@ -176,8 +177,8 @@ def store_error(error: BaseException) -> StoreError:
     """Return what to raise: a sentence for a person, without SQL and credentials, with the cause as its reason."""
     why = cause(error)
     if isinstance(why, Lasting):
-        return StoreError(_SET_UP_WRONG, retry_after=5 if lost(error) else None, reason=why)
-    if lost(error):
+        return StoreError(_SET_UP_WRONG, retry_after=5 if is_database_failure(error) else None, reason=why)
+    if is_database_failure(error):
         return StoreError(UNAVAILABLE, retry_after=5, reason=why)
     if isinstance(error, SQLAlchemyError | UnicodeError | TypeError | ValueError):
         return StoreError("The database can't hold this text or answer this question.", reason=why)

@@ -1,4 +1,4 @@
-"""How the facets reach the database: writes go to one thread, reads to a few others, scans to two of their own."""
+"""Runs the facets' work on the database: writes in one thread, reads in a few others, scans in two of their own."""
 
 import asyncio
 import functools
@@ -9,8 +9,8 @@ from typing import Any, Concatenate
 from sqlalchemy.exc import SQLAlchemyError
 
 from canopy.base.errors import StoreError
-from canopy.store.engine.database import UNAVAILABLE, Database, lost, store_error
-from canopy.store.engine.probe import Look, Probe
+from canopy.store.engine.database import UNAVAILABLE, Database, is_database_failure, store_error
+from canopy.store.engine.probe import Probe, SharedCheck
 from canopy.store.engine.scans import Scans
 from canopy.store.engine.threads import in_thread
 from canopy.store.engine.writer import Handler, Writer
@@ -32,7 +32,7 @@ class Executor:
         self.scans = Scans(database, scan_timeout)
         self._on_failure = on_failure
         self._probe = Probe(database)
-        self._writes = Look(self.writer.check)
+        self._writes = SharedCheck(self.writer.check)
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="canopy-store-reader")
 
     async def close(self) -> None:
@@ -44,14 +44,14 @@ class Executor:
         self.database.dispose()
 
     async def ping(self) -> None:
-        """Return when the database answers and, if a write hung, writes go through again. Failures are not told."""
+        """Return when the database answers and, if a write hung, writes go through again. `on_failure` isn't called."""
         await _answered(self._probe.ping())
         await self._writes()
 
-    async def write[T, R](self, handler: Handler[T, R], item: T, size: int = 0, *, due: bool = False) -> R:
+    async def write[T, R](self, handler: Handler[T, R], item: T, size: int = 0, *, reserve: bool = False) -> R:
         """Return the handler's answer for this item, after the commit. See `Writer.submit`."""
         try:
-            return await self.writer.submit(handler, item, size, due=due)
+            return await self.writer.submit(handler, item, size, reserve=reserve)
         except StoreError as error:
             self._on_failure(error)
             raise
@@ -94,7 +94,7 @@ class Executor:
 
 
 class Facet:
-    """What the store can do with one noun. Its methods may be called concurrently; a write returns after its commit."""
+    """Does what the store can do with one noun. Methods may be called concurrently; a write returns when committed."""
 
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
@@ -126,6 +126,6 @@ def _reading[**P, R](read: Callable[P, R], *args: P.args, **kwargs: P.kwargs) ->
     try:
         return read(*args, **kwargs)
     except SQLAlchemyError as error:
-        if not lost(error):
+        if not is_database_failure(error):
             raise
         return read(*args, **kwargs)

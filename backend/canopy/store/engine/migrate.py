@@ -1,4 +1,4 @@
-"""Bringing the schema up to date, and telling whether this version runs on it as it is.
+"""Brings the schema up to date, and tells whether this version runs on the schema that is there.
 
 A migration only adds, so that the version before runs on what it leaves, and going back takes nothing but the older
 image. One that does more raises the floor: the oldest revision whose code still runs, which the database keeps.
@@ -19,14 +19,14 @@ HEAD = "0016"  # the newest revision in migrations/versions
 
 
 class Schema(NamedTuple):
-    """The schema that a database has, as this version sees it."""
+    """Describes the schema that a database has, as this version sees it."""
 
     revision: str | None  # None: it has no tables yet
     state: Literal["behind", "current", "ahead", "newer"]  # `newer` is too far ahead for this version
 
     @property
     def head(self) -> str:
-        """The revision that this version makes."""
+        """Return the revision that this version makes."""
         return HEAD
 
     @override
@@ -35,8 +35,8 @@ class Schema(NamedTuple):
         return f" (its schema {self.revision} is newer than this version's, {HEAD})" if self.state == "ahead" else ""
 
 
-def look(database: Database) -> Schema:
-    """Return what is there. Raises StoreError where the schema is too new; changes nothing."""
+def current_schema(database: Database) -> Schema:
+    """Return the schema that a database has. Raises StoreError where it is too new; changes nothing."""
     if not database.exists:
         return Schema(None, "behind")
     with database.migrator.connect() as conn:
@@ -62,7 +62,7 @@ def upgrade(database: Database) -> Schema:
 
 
 def schema(conn: Connection) -> Schema:
-    """Look, and change nothing."""
+    """Return the schema that this connection's database has; changes nothing."""
     tables = inspect(conn)
     if not tables.has_table("alembic_version"):
         return Schema(None, "behind")

@@ -1,4 +1,4 @@
-"""PostgreSQL: for several replicas."""
+"""Runs the store on PostgreSQL, for several replicas."""
 
 import contextlib
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ from sqlalchemy.dialects.postgresql import insert
 from canopy.base.errors import StoreError
 from canopy.store.engine.causes import REPLICA
 from canopy.store.engine.database import (
-    PLACES,
+    SCANS_AT_ONCE,
     UNAVAILABLE,
     BulkUpsert,
     Candidates,
@@ -37,9 +37,9 @@ from canopy.store.engine.database import (
     Database,
     Replace,
 )
-from canopy.store.engine.folding import began, trigrams
 from canopy.store.engine.postgres_connections import connect, engine
 from canopy.store.engine.postgres_url import read
+from canopy.store.engine.search_terms import millisecond_of, trigrams
 
 # Advisory locks are numbers; these two are Canopy's.
 _WRITE_LOCK = 4_126_001
@@ -64,7 +64,7 @@ _SCANNING = _SETTINGS | {"enable_bitmapscan": "on"}
 _WRITING = 15
 _READING = 60
 
-# The index is in blocks of so many votes that follow each other in time. A block's name, its lowest place, is part of
+# The index is in blocks of this many votes that follow each other in time. A block's name, its lowest place, is part of
 # the number of each trigram in it. So what is common has a list in each block, and a search reads those of the blocks
 # that it looks at.
 _BLOCK = 16_384
@@ -103,7 +103,7 @@ _ENOUGH = 100  # candidates; then no more blocks are asked
 
 
 class Postgres(Database):
-    """One writer at a time among all replicas, as in SQLite: no lost update, no deadlock; commits are shared anyway."""
+    """Lets one replica write at a time, as in SQLite: no lost update, no deadlock; commits are shared anyway."""
 
     def __init__(self, url: str, readers: int) -> None:
         """Raises ConfigError for an address that can't be read."""
@@ -111,7 +111,7 @@ class Postgres(Database):
         self.writer = engine(address, _SETTINGS, connections=1, silence=_WRITING, reading=False)
         self.migrator = engine(address, _SETTINGS, connections=0, silence=None, reading=False)
         self.reader = engine(address, _SETTINGS, connections=readers, silence=_READING, reading=True)
-        self.scanner = engine(address, _SCANNING, connections=PLACES, silence=_READING, reading=True)
+        self.scanner = engine(address, _SCANNING, connections=SCANS_AT_ONCE, silence=_READING, reading=True)
         self.prober = engine(address, _SETTINGS, connections=1, silence=_WRITING, reading=True)
         self._take_lock = CompiledStatement(select(func.pg_advisory_xact_lock(_WRITE_LOCK)), self.writer.dialect)
         self._clock = CompiledStatement(select(extract("epoch", func.clock_timestamp())), self.writer.dialect)
@@ -126,8 +126,8 @@ class Postgres(Database):
         """Do nothing: the database exists already."""
 
     @override
-    def look(self, conn: Connection) -> None:
-        super().look(conn)
+    def check(self, conn: Connection) -> None:
+        super().check(conn)
         if conn.execute(text("SELECT current_setting('transaction_read_only')")).scalar() == "on":
             raise StoreError(UNAVAILABLE, retry_after=5, reason=REPLICA)
 
@@ -186,8 +186,8 @@ class Postgres(Database):
         rows = []
         for at in sorted(texts):
             if at > place:
-                new = nth >= _BLOCK and began(at) > place
-                place, block, nth = at, began(at) if new else block, 1 if new else nth + 1
+                new = nth >= _BLOCK and millisecond_of(at) > place
+                place, block, nth = at, millisecond_of(at) if new else block, 1 if new else nth + 1
                 row = {"place": at, "block": block, "nth": nth}
             else:  # it came late
                 row = {"place": at, "block": conn.exec_driver_sql(_BLOCK_OF, {"place": at}).scalar(), "nth": 0}
@@ -202,10 +202,10 @@ class Postgres(Database):
         )
 
     @override
-    def candidates(self, conn: Connection, needle: Sequence[str], first: int, end: int) -> Candidates:
+    def candidates(self, conn: Connection, wanted: Sequence[str], first: int, end: int) -> Candidates:
         asked = {"first": first, "end": end, "limit": _BLOCKS_AT_MOST, "enough": _ENOUGH}
         blocks = list(conn.exec_driver_sql(_BLOCKS, asked).scalars())
-        needles = ["{" + ",".join(map(str, _numbers(needle, block))) + "}" for block in blocks]
+        needles = ["{" + ",".join(map(str, _numbers(wanted, block))) + "}" for block in blocks]
         found = conn.exec_driver_sql(_CANDIDATES, {**asked, "blocks": blocks, "needles": needles}).scalars().all()
         places = list(chain.from_iterable(found))
         if len(found) == len(blocks) < _BLOCKS_AT_MOST:
@@ -231,7 +231,7 @@ def _numbers(texts: Sequence[str], block: int) -> list[int]:
 
 
 class _Json(BulkUpsert):
-    """All rows as one parameter: one round trip, and no work in Python per value."""
+    """Sends all rows as one parameter: one round trip, and no work in Python per value."""
 
     def __init__(self, statement: CompiledStatement) -> None:
         self._statement = statement

@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL, straight or through a pooler that lends a server's connection for a transaction.
+"""Connects to PostgreSQL, straight or through a pooler that lends a server's connection for a transaction.
 
 A pooler in transaction mode (PgBouncer, Supavisor, Amazon RDS Proxy, Neon's pooled endpoint) refuses settings in the
 startup packet, loses those of a session at the end of a transaction or leaks them to others, and doesn't know the

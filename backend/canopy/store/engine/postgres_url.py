@@ -1,4 +1,4 @@
-"""PostgreSQL's address as people paste it: libpq's own form, with what other drivers and pools add to it."""
+"""Reads PostgreSQL's address as people paste it: libpq's own form, with what other drivers and pools add to it."""
 
 import re
 from typing import NamedTuple
@@ -29,14 +29,14 @@ _TRUE = {"true", "1", ""}
 
 
 class Address(NamedTuple):
-    """What libpq takes, without a default of ours, and whether the address says that a pooler is there."""
+    """Holds the parameters that libpq takes, without Canopy's defaults, and whether the address names a pooler."""
 
     parameters: dict[str, str]
     pooled: bool
 
     @property
     def place(self) -> str:
-        """The database and where it is, without credentials."""
+        """Return the database and where it is, without credentials."""
         hosts = self.parameters.get("host", "").split(",")
         ports = self.parameters.get("port", "").split(",")
         if len(ports) < len(hosts):

@@ -1,4 +1,4 @@
-"""Whether the database answers, asked beside everything else that is asked of it."""
+"""Checks whether the database answers, beside everything else that is asked of it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -13,48 +13,51 @@ from canopy.store.engine.threads import in_thread
 _PATIENCE = 2.0  # seconds; Kubernetes waits three for the whole answer
 
 
-class Look:
-    """A question that may hang: whoever asks meanwhile waits for the same look, and no longer than two seconds."""
+class SharedCheck:
+    """Runs a check that may hang: whoever asks meanwhile waits for the same run, and no longer than two seconds."""
 
     def __init__(self, ask: Callable[[], Awaitable[None]]) -> None:
         self._ask = ask
-        self._look: asyncio.Future[None] | None = None
-        self._failure: BaseException | None = None  # of the look before
+        self._running: asyncio.Future[None] | None = None
+        self._failure: BaseException | None = None  # of the run before
 
     async def __call__(self) -> None:
-        """Return when there is an answer. Raises what it raises; in silence what the look before did, or StoreError."""
-        if self._look is not None and self._look.done():
-            self._failure = self._look.exception()
-            self._look = None
-        if self._look is None:
-            self._look = asyncio.ensure_future(self._ask())
-        done, _ = await asyncio.wait({self._look}, timeout=_PATIENCE)
+        """Return when the check succeeds, or raise what it raises.
+
+        Where it doesn't end in time, raises what the run before raised, or else StoreError.
+        """
+        if self._running is not None and self._running.done():
+            self._failure = self._running.exception()
+            self._running = None
+        if self._running is None:
+            self._running = asyncio.ensure_future(self._ask())
+        done, _ = await asyncio.wait({self._running}, timeout=_PATIENCE)
         if not done:
             # A connection may take longer to fail than anybody waits: its cause is told to whoever asks next.
             raise self._failure or StoreError(UNAVAILABLE, retry_after=5)
-        self._look.result()
+        self._running.result()
 
 
 class Probe:
-    """One thread and one connection of its own, so that no other read is ever in front of it."""
+    """Checks the database on a thread and a connection of its own, so that no other read is ever in front of it."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="canopy-store-probe")
-        self.ping = Look(lambda: in_thread(self._thread, self._ask))
+        self.ping = SharedCheck(lambda: in_thread(self._thread, self._ask))
 
     def close(self) -> None:
-        """Ask no more. A look that hangs is not waited for."""
+        """Check no more. A check that hangs is not waited for."""
         self._thread.shutdown(wait=False)
 
     def _ask(self) -> None:
         try:
-            self._look()
+            self._check()
         except DBAPIError as error:
             if not error.connection_invalidated:
                 raise
-            self._look()  # on a new connection: the server may have been restarted since the last look
+            self._check()  # on a new connection: the server may have been restarted since the last check
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         with self._database.prober.connect() as conn:
-            self._database.look(conn)
+            self._database.check(conn)

@@ -1,4 +1,4 @@
-"""Reads whose cost grows with the table: two at once, for so long, and no longer than somebody waits for them."""
+"""Runs reads whose cost grows with the table: two at once, for a limited time, and only while somebody waits."""
 
 import asyncio
 import functools
@@ -13,7 +13,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
 
 from canopy.base.errors import ScansBusy, ScanTimeout
-from canopy.store.engine.database import PLACES, Database
+from canopy.store.engine.database import SCANS_AT_ONCE, Database
 from canopy.store.engine.threads import in_thread
 
 PATIENCE = 5.0  # seconds that a search waits for a place
@@ -29,7 +29,7 @@ class _Cut(Exception):  # noqa: N818  # no error: the scan has something to answ
 
 
 class _Scan:
-    """One scan: when it began, the driver's connection that it uses now, and whether it was cut short or given up."""
+    """Knows of one scan when it began, which connection it uses now, and whether it was cut short or given up."""
 
     def __init__(self, database: Database, began: float) -> None:
         self.began = began
@@ -67,7 +67,7 @@ class _Scan:
 
     @contextmanager
     def cutting(self) -> Generator[None]:
-        """What is in it may be cut short, and ends without an error then."""
+        """Let `cut` end what runs within this context, without an error."""
         with self._lock:
             self._cuttable = True
         try:
@@ -92,8 +92,8 @@ class Scans:
         self._database = database
         self._timeout = timeout
         self._monotonic = monotonic
-        self._places = asyncio.Semaphore(PLACES)
-        self._threads = ThreadPoolExecutor(PLACES, thread_name_prefix="canopy-store-scan")
+        self._places = asyncio.Semaphore(SCANS_AT_ONCE)
+        self._threads = ThreadPoolExecutor(SCANS_AT_ONCE, thread_name_prefix="canopy-store-scan")
         self._current = threading.local()
         event.listen(database.scanner, "checkout", self._checked_out)
         event.listen(database.scanner, "checkin", self._checked_in)
@@ -109,7 +109,7 @@ class Scans:
                 await self._places.acquire()
         except TimeoutError as error:
             raise ScansBusy(
-                f"{PLACES} searches are running already. Please try again in a moment.", retry_after=5
+                f"{SCANS_AT_ONCE} searches are running already. Please try again in a moment.", retry_after=5
             ) from error
         scan = _Scan(self._database, self._monotonic())
         try:
@@ -139,7 +139,7 @@ class Scans:
 
     @contextmanager
     def cutting(self) -> Generator[None]:
-        """What this thread's scan does in it is cut short, without an error, when little of its time is left."""
+        """Cut short, without an error, what this thread's scan does within this context, when little time is left."""
         with self._scan.cutting():
             yield
 

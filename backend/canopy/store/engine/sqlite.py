@@ -1,4 +1,4 @@
-"""SQLite: one file, for one process."""
+"""Runs the store on SQLite, in one file for one process."""
 
 import contextlib
 import itertools
@@ -15,8 +15,8 @@ from sqlalchemy.dialects.sqlite import dialect, insert
 from sqlalchemy.pool import QueuePool
 
 from canopy.base.errors import ConfigError, StoreError
-from canopy.store.engine.database import PLACES, BulkUpsert, Candidates, Database, Replace
-from canopy.store.engine.folding import began
+from canopy.store.engine.database import SCANS_AT_ONCE, BulkUpsert, Candidates, Database, Replace
+from canopy.store.engine.search_terms import millisecond_of
 from canopy.store.engine.volumes import locks_hold, network_volume
 
 _BUSY_TIMEOUT = 5  # seconds
@@ -40,7 +40,7 @@ _MERGED = 200  # pages in one step of tidying the index
 
 
 class SQLite(Database):
-    """WAL: readers and the writer never wait for each other. FULL: what is committed survives power loss."""
+    """Keeps a WAL, so that readers and the writer never wait for each other, and syncs it, so that commits last."""
 
     def __init__(self, path: Path, readers: int) -> None:
         if not path.name or str(path) == ":memory:":
@@ -60,7 +60,7 @@ class SQLite(Database):
             max_overflow=0,
             pool_reset_on_return=None,
         )
-        self.reader, self.scanner, self.prober = (self._reading(size) for size in (readers, PLACES, 1))
+        self.reader, self.scanner, self.prober = (self._reading(size) for size in (readers, SCANS_AT_ONCE, 1))
         self.migrator = self.writer
         # Take the write lock at once: a transaction that reads first could find the database changed when it writes.
         event.listen(self.writer, "begin", lambda conn: conn.exec_driver_sql("BEGIN IMMEDIATE"))
@@ -122,7 +122,7 @@ class SQLite(Database):
 
     @override
     def prepare(self) -> None:
-        """A new folder and a new file are the account's and its group's alone; SQLite's other files take after it."""
+        """Make the folder and the file for the account and its group alone; SQLite's other files take after it."""
         try:
             self._path.parent.mkdir(mode=0o770, parents=True, exist_ok=True)
         except OSError as error:
@@ -145,11 +145,11 @@ class SQLite(Database):
 
     @override
     def lock(self, conn: Connection) -> None:
-        """`BEGIN IMMEDIATE` has done it."""
+        """Do nothing: `BEGIN IMMEDIATE` has taken the lock."""
 
     @override
     def changed_by_others(self, conn: Connection) -> bool:
-        """SQLite gives the id of the last row to the next one when that row was deleted."""
+        """Return whether another process wrote: SQLite may give the id of a deleted last row to the next one."""
         raw = conn.connection.driver_connection
         version: int = conn.exec_driver_sql("PRAGMA data_version").scalar_one()
         before, self._seen = self._seen, (raw, version)
@@ -161,7 +161,7 @@ class SQLite(Database):
 
     @override
     def lock_schema(self, conn: Connection) -> None:
-        """`BEGIN IMMEDIATE` has done it."""
+        """Do nothing: `BEGIN IMMEDIATE` has taken the lock."""
 
     @override
     def in_list(self, column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
@@ -202,12 +202,12 @@ class SQLite(Database):
         conn.exec_driver_sql(_UNINDEX, (self.list_param(ids),))
 
     @override
-    def candidates(self, conn: Connection, needle: Sequence[str], first: int, end: int) -> Candidates:
-        words = " AND ".join('"' + trigram.replace('"', '""') + '"' for trigram in needle)
+    def candidates(self, conn: Connection, wanted: Sequence[str], first: int, end: int) -> Candidates:
+        words = " AND ".join('"' + trigram.replace('"', '""') + '"' for trigram in wanted)
         places = list(conn.exec_driver_sql(_CANDIDATES, (words, first, end, _TOGETHER)).scalars())
         if len(places) < _TOGETHER:
             return Candidates(places, first)
-        since = began(places[-1])
+        since = millisecond_of(places[-1])
         places += conn.exec_driver_sql(_CANDIDATES, (words, since, places[-1], -1)).scalars()
         return Candidates(places, since)
 
@@ -235,7 +235,7 @@ class SQLite(Database):
 
 
 class _Rows(BulkUpsert):
-    """Many rows in one statement. With a statement for each, the writer and the event loop wait for each other."""
+    """Inserts many rows in one statement. With one for each, the writer and the event loop wait for each other."""
 
     def __init__(self, one_row: str, columns: Sequence[str]) -> None:
         self._columns = columns

@@ -1,4 +1,4 @@
-"""Threads of the store."""
+"""Runs calls in the store's threads."""
 
 import asyncio
 from collections.abc import Callable

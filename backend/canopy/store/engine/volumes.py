@@ -1,4 +1,4 @@
-"""What kind of volume a file is on, and whether locks hold there: SQLite is safe only where they do."""
+"""Tells what kind of volume a file is on, and whether locks hold there: SQLite is safe only where they do."""
 
 import errno
 import fcntl
@@ -58,7 +58,7 @@ class Volume(NamedTuple):
 
     @property
     def network(self) -> str | None:
-        """The name of a file system that isn't this machine's own; None for one that is."""
+        """Return the name of a file system that isn't this machine's own; None for one that is."""
         if found := _FUSE.fullmatch(self.kind):
             return _NETWORK.get(found[1] or "", f"FUSE ({found[1]})" if found[1] else "FUSE")
         return _NETWORK.get(self.kind)
@@ -95,7 +95,7 @@ def network_volume(path: Path) -> str | None:
 
 
 def locks_hold(folder: Path) -> bool:
-    """Whether a lock that this process has on a file in the folder keeps another process out."""
+    """Return whether a lock that this process has on a file in the folder keeps another process out."""
     handle, name = tempfile.mkstemp(prefix=".canopy-lock-", dir=folder)
     try:
         return keeps_out(handle, Path(name))
@@ -105,7 +105,7 @@ def locks_hold(folder: Path) -> bool:
 
 
 def keeps_out(handle: int, path: Path) -> bool:
-    """Whether a lock on an open file keeps a second process from the one at the path, which should be the same."""
+    """Return whether a lock on an open file keeps a second process from the file at the path, which is the same one."""
     try:
         fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Group commit: one thread writes, and what waits shares transactions. How much may wait has a bound."""
+"""Commits in groups: one thread writes, and writes that wait share a transaction. How much may wait has a bound."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from canopy.base.background import run_forever
 from canopy.base.errors import CanopyError, StoreError
 from canopy.store.engine.causes import cause
-from canopy.store.engine.database import UNAVAILABLE, Database, lost, read_only, store_error
+from canopy.store.engine.database import UNAVAILABLE, Database, is_database_failure, is_read_only, store_error
 
 _BATCH = 256  # writes in one transaction, or somewhat more
 _BATCH_BYTES = 4 * 2**20  # of memory, or at most about twice as many; a slow database has them within its patience
@@ -41,11 +41,14 @@ class _Job(NamedTuple):
 
 
 class _CommitError(Exception):
-    """Whether the transaction is there is not known."""
+    """The commit failed, so that nobody knows whether the transaction is in the database."""
 
 
 class Writer:
-    """First come, first served. `submit` and `close` belong to the event loop in which `start` was called."""
+    """Writes in a thread of its own, first come, first served.
+
+    `submit` and `close` belong to the event loop in which `start` was called.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -80,18 +83,18 @@ class Writer:
         if self._watching is not None:
             self._watching.cancel()
 
-    def call_when_unsure(self, forget: Callable[[], None]) -> None:
-        """Have this called, in the writer's thread, when what handlers remember of the database may not be so.
+    def call_on_invalidation(self, forget: Callable[[], None]) -> None:
+        """Call `forget`, in the writer's thread, when what handlers remember of the database may no longer be true.
 
-        That is when what they did has been rolled back, and when another process wrote.
+        That is when what they did was rolled back, and when another process wrote.
         """
         self._forgets.append(forget)
 
-    async def submit[T, R](self, handler: Handler[T, R], item: T, size: int = 0, *, due: bool = False) -> R:
+    async def submit[T, R](self, handler: Handler[T, R], item: T, size: int = 0, *, reserve: bool = False) -> R:
         """Return the handler's answer for this item after the commit. Cancelling stops the waiting, not the write.
 
         `size` is what the item's texts take of the memory, in bytes. Raises StoreError at once where too much waits
-        already. What is `due`, since work was done for it that would be lost, has as much room again.
+        already. With `reserve` there is as much room again, for items whose loss would waste work that was done.
         """
         if self._loop is None or not self._open:
             raise StoreError("The store is closed.")
@@ -99,7 +102,7 @@ class Writer:
             raise StoreError(UNAVAILABLE, retry_after=5, reason=_HANGS)
         size += _EACH
         room = _WAITING_BYTES - self._held
-        if self._held and size > (room + _WAITING_BYTES if due else room // _SHARE):
+        if self._held and size > (room + _WAITING_BYTES if reserve else room // _SHARE):
             raise StoreError(_FULL, retry_after=5, reason=_SLOWER)
         future: asyncio.Future[R] = self._loop.create_future()
         if not self._submitted:
@@ -114,7 +117,7 @@ class Writer:
     async def check(self) -> None:
         """Write nothing, if a write hung and none has gone through since. Raises StoreError while that is so."""
         if self._hung:
-            await self.submit(_nothing, None, due=True)
+            await self.submit(_nothing, None, reserve=True)
 
     @property
     def _hangs(self) -> bool:
@@ -191,7 +194,7 @@ class Writer:
                 outcomes.append(_uncertain(error))
             except BaseException as error:  # noqa: BLE001  # a library's panic too: the callers wait for an answer
                 outcomes.append(_caused(error))
-                if lost(error):
+                if is_database_failure(error):
                     self._hung = self._hung or time.monotonic() - self._began > _SLOW
                     break  # the others need not wait for the same time-out, one after the other
         return outcomes + outcomes[-1:] * (len(jobs) - len(outcomes))
@@ -212,7 +215,7 @@ class Writer:
                 # The first error counts. A connection that is lost can't roll back, and needn't.
                 with contextlib.suppress(Exception):
                     transaction.rollback()
-                if read_only(error):
+                if is_read_only(error):
                     conn.invalidate()  # the next one may lead to the primary
                 raise
             try:

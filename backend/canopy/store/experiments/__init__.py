@@ -1,1 +1,1 @@
-"""Records and SQL of experiments, comparisons and ballots."""
+"""Keeps experiments, comparisons and ballots."""

@@ -1,4 +1,4 @@
-"""Recording comparisons and the ballots on them.
+"""Records comparisons and the ballots on them.
 
 A ballot that finds both responses bad is feedback on each as well: so export, list, search and erasure know of it. The
 voter of that feedback is the comparison, since a comparison has one ballot. Nobody else can be that voter: people are
@@ -80,7 +80,7 @@ class ComparisonStore(Facet):
 
     async def record(self, comparison: Comparison) -> None:
         """Store a comparison whose generations are complete and recorded and, when it is new, its experiment."""
-        await self._executor.write(self.record_all, comparison, due=True)
+        await self._executor.write(self.record_all, comparison, reserve=True)
 
     async def record_ballot(self, ballot: Ballot) -> BallotReceipt:
         """Store a ballot, change the voter's earlier one on the same comparison, or recognise it as the same.
@@ -143,7 +143,7 @@ class ComparisonStore(Facet):
         return _receipt(row, ballot, "created" if row.preference is None else "replaced", timestamp)
 
     def _tell(self, conn: Connection, row: Any) -> None:
-        """Note for MLflow that both sides have another verdict; without a span it knows nothing of them."""
+        """Note for MLflow that the verdict on both sides changed; without a span, MLflow knows nothing of them."""
         sides = (row.generation_a, row.generation_b)
         if self._outbox.on and row.span_id is not None:
             self._outbox.put(conn, {side: mlflow_trace(row.trace_id, side, row.id) for side in sides})
@@ -188,7 +188,7 @@ def _both_bad(comparison: Any, ballot: Ballot) -> list[Vote]:
 
 
 def _may_vote(row: Any, ballot: Ballot) -> bool:
-    """Whether a ballot comes from where the comparison, or its first ballot, came from.
+    """Return whether a ballot comes from where the comparison, or its first ballot, came from.
 
     The session decides where there is one: unlike a user's id it is known to nobody else.
     """

@@ -1,4 +1,4 @@
-"""The records of A/B comparisons.
+"""Defines the records of A/B comparisons.
 
 Two words that must not be mixed up: a variant is a prompt by its key in the values (`prompt`, which people call Prompt
 A, and `prompt_b`), a side is a column on the screen (`a` on the left, `b` on the right). Which variant stands on which
@@ -28,7 +28,7 @@ def winner(preference: Preference, prompt_b_side: Side) -> Variant | None:
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """Two prompts under the same model and parameters. `id` is a hash of those, so any change begins another one."""
+    """Describes two prompts under one model and its parameters. `id` is a hash of all: a change makes another one."""
 
     id: str
     created_at: int
@@ -45,7 +45,7 @@ class Experiment:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One text answered by both prompts, both completely, and who asked."""
+    """Describes one text that both prompts answered completely, and who asked."""
 
     id: str
     experiment: Experiment
@@ -63,7 +63,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Ballot:
-    """A preference, as a client sends it."""
+    """Holds a preference, as a client sends it."""
 
     comparison_id: str
     preference: Preference
@@ -75,12 +75,12 @@ class Ballot:
 
     @property
     def memory(self) -> int:
-        """Bytes that its texts take, known without a look at them: one to four for each character."""
+        """Return the bytes that its texts take, known without a look at them: one to four for each character."""
         return getsizeof(self.comment)
 
 
 class BallotReceipt(NamedTuple):
-    """The committed ballot: what the answer, the log line and the counters need."""
+    """Describes the committed ballot: what the answer, the log line and the counters need."""
 
     comparison_id: str
     experiment_id: str
@@ -102,12 +102,12 @@ class BallotReceipt(NamedTuple):
 
     @property
     def winning_prompt_id(self) -> str | None:
-        """The id of the prompt that won; None for a tie and for both bad."""
+        """Return the id of the prompt that won; None for a tie and for both bad."""
         return {"prompt": self.prompt_id, "prompt_b": self.prompt_b_id, None: None}[self.winner]
 
 
 class BallotCounts(NamedTuple):
-    """Every ballot of an experiment or of all. Nothing in it is about comparisons that are still blind."""
+    """Counts every ballot of an experiment, or of all. It says nothing of comparisons that nobody has voted on."""
 
     ballots: int
     wins_prompt: int
@@ -118,7 +118,7 @@ class BallotCounts(NamedTuple):
 
 
 class FirstBallot(NamedTuple):
-    """A voter's first ballot in an experiment, as it was before it revealed anything: what the statistics count."""
+    """Holds a voter's first ballot in an experiment, as it was before it revealed anything: the statistics count it."""
 
     comparison_id: str
     timestamp: int  # of the voter's first vote on it
@@ -128,7 +128,7 @@ class FirstBallot(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BallotRow:
-    """A ballot with what it is about, for people."""
+    """Holds a ballot with what it is about, for people."""
 
     comparison_id: str
     experiment_id: str
@@ -154,7 +154,7 @@ class BallotRow:
 
 @dataclass(frozen=True, slots=True)
 class BallotPage:
-    """Ballots, newest first, and the cursor of the next page (None: this is the last)."""
+    """Holds ballots, newest first, and the cursor of the next page (None: this is the last)."""
 
     entries: list[BallotRow]
     next: str | None

@@ -1,4 +1,4 @@
-"""Experiments, and what became of their comparisons: counts, first ballots, pages of ballots."""
+"""Reads experiments, and what became of their comparisons: counts, first ballots, pages of ballots."""
 
 from typing import Any
 

@@ -1,1 +1,1 @@
-"""Records and SQL of votes and judges' labels: feedback."""
+"""Keeps feedback: votes and judges' labels."""

@@ -1,4 +1,4 @@
-"""Feedback: people's votes and judges' labels, recorded one at a time and read in pages and in counts."""
+"""Records feedback, which is people's votes and judges' labels, and reads it in pages and in counts."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -7,8 +7,8 @@ from sqlalchemy import BigInteger, ColumnElement, Select, cast, func, select
 
 from canopy.store.engine.cursors import FoundIds
 from canopy.store.engine.executor import Executor, Facet, reads
-from canopy.store.feedback.counting import Counts, hour_of
 from canopy.store.feedback.filters import scans, series_conditions
+from canopy.store.feedback.hourly_counts import HourlyCounts, hour_of
 from canopy.store.feedback.indexer import Indexer
 from canopy.store.feedback.pages import Pages
 from canopy.store.feedback.query import Feedback, FeedbackCount, Filter, HourCount, Page
@@ -30,8 +30,8 @@ class FeedbackStore(Facet):
 
     def __init__(self, executor: Executor, outbox: Outbox, clock: Callable[[], int]) -> None:
         super().__init__(executor)
-        ids, counts = SeriesIds(self._database), Counts(self._database)
-        executor.writer.call_when_unsure(ids.forget)
+        ids, counts = SeriesIds(self._database), HourlyCounts(self._database)
+        executor.writer.call_on_invalidation(ids.forget)
         self.votes = Votes(self._database, ids, counts, outbox, clock)
         self.removal = Removal(self._database, ids, counts, outbox)
         self.pages = Pages(self._database)
@@ -49,7 +49,7 @@ class FeedbackStore(Facet):
         return await self._executor.write(self.votes.record, vote, vote.memory)
 
     async def retract(self, feedback_id: str, owner: str | None = None) -> Receipt | None:
-        """Take a vote back; what it was, or None when there is none under that id.
+        """Take a vote back. Returns what it was, or None when there is none under that id.
 
         With an `owner` it must be that voter's, else this raises FeedbackForeign.
         """
@@ -79,7 +79,7 @@ class FeedbackStore(Facet):
         return Page(entries, found.next, found.searched_to)
 
     async def read(self, ids: Sequence[str], excerpt: int | None = None) -> tuple[list[Feedback], int]:
-        """Read the first of these, as many as are few together; and how many those were, deleted ones included."""
+        """Read the first of these, as many as one page holds; also returns how many ids that took, deleted ones too."""
         return await self._executor.read(self.pages.read, ids, excerpt)
 
     async def get(self, feedback_id: str) -> Feedback | None:
@@ -122,7 +122,7 @@ class FeedbackStore(Facet):
         return [HourCount._make(row) for row in rows]
 
     def unindexed(self) -> int:
-        """About how many votes are not in the index of the searches yet. It is known without asking the database."""
+        """Return about how many votes are not in the search index yet, without asking the database."""
         return self.indexer.left
 
 

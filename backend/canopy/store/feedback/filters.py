@@ -1,9 +1,9 @@
-"""A filter as SQL.
+"""Turns a filter into SQL.
 
 Labels are filtered through their series: the ids of the matching series are read first (there are few), so that the
 tables that grow are only ever asked by (series, time).
 
-Search ignores the case of ASCII letters in the database itself. A needle with other letters is compared after Unicode
+Search ignores the case of ASCII letters in the database itself. A text with other letters is compared after Unicode
 case folding, in Python, because the engines don't agree on anything beyond ASCII. So both engines find the same.
 """
 
@@ -24,7 +24,7 @@ WITH_TEXTS = feedback.outerjoin(generations)
 
 
 def scans(where: Filter) -> bool:
-    """Whether no index of the tables leads to what matches."""
+    """Return whether no index of the tables leads to what matches, so that rows have to be looked at."""
     return where.search is not None or where.label is not None
 
 
@@ -64,7 +64,7 @@ def matching_series(conn: Connection, where: Filter) -> list[int] | None:
 
 
 def labelled(conn: Connection, label: str) -> ColumnElement[bool]:
-    """Whether a judge gave the response this label."""
+    """Return the condition that a judge gave the response this label."""
     same = series_conditions(Filter(value=label, source="judge"))
     ids = conn.execute(select(series.c.id).where(*same)).scalars().all()
     given = feedback.alias("given").c
@@ -74,19 +74,19 @@ def labelled(conn: Connection, label: str) -> ColumnElement[bool]:
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
-    """A needle, looked for by the database as far as it can, and in Python for the rest."""
+class TextMatch:
+    """Looks for a text: in the database as far as that can, and in Python for the rest."""
 
     condition: ColumnElement[bool] | None
     accepts: Callable[[Row[Any]], bool] | None
 
     @classmethod
-    def of(cls, database: Database, needle: str | None) -> "Search":
-        """Return how to look for this needle; all is accepted without one."""
-        if needle is None:
+    def of(cls, database: Database, wanted: str | None) -> "TextMatch":
+        """Return how to look for this text; without one, everything is accepted."""
+        if wanted is None:
             return cls(true(), None)
-        folded = needle.casefold()
-        if needle.isascii():
+        folded = wanted.casefold()
+        if wanted.isascii():
             columns = (INPUT, RESPONSE, feedback.c.comment)
             return cls(or_(*(database.contains(column, folded) for column in columns)), None)
         return cls(None, lambda row: any(text is not None and folded in text.casefold() for text in row[-3:]))

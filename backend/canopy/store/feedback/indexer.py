@@ -1,4 +1,4 @@
-"""Keeping the index of the searches up to date, beside the votes."""
+"""Keeps the search index up to date, in the background."""
 
 import asyncio
 
@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 
 from canopy.base.errors import StoreError
 from canopy.store.engine.executor import Executor
-from canopy.store.feedback.trigrams import Trigrams
+from canopy.store.feedback.search_index import SearchIndex
 from canopy.store.tables import feedback
 
 _GATHER = 1.0  # seconds after a vote, so that many come into the index together
@@ -20,12 +20,12 @@ _REST_WHILE_VOTING = 49
 
 
 class Indexer:
-    """Steps until every vote is in the index, and again when there are more."""
+    """Puts votes into the search index, step by step, and goes on when there are more."""
 
     def __init__(self, executor: Executor) -> None:
         self.left = 0  # votes to index: those of before and of this process
         self._executor = executor
-        self._trigrams = Trigrams(executor.database)
+        self._search_index = SearchIndex(executor.database)
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
@@ -38,8 +38,8 @@ class Indexer:
         return await self._executor.read_quietly(self._waiting)
 
     async def step(self, votes: int) -> int:
-        """Put up to so many of the oldest votes that are not in the index into it; how many there were."""
-        return await self._executor.writer.submit(self._trigrams.step, votes)
+        """Put up to `votes` of the oldest votes that are not in the index into it. Returns how many there were."""
+        return await self._executor.writer.submit(self._search_index.step, votes)
 
     async def run(self) -> None:
         """Work until cancelled.

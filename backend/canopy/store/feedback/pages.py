@@ -1,4 +1,4 @@
-"""Pages of feedback, newest first.
+"""Reads pages of feedback, newest first.
 
 The cost of a page doesn't depend on the size of the table: with labels in the filter, the newest of each matching
 series are read from the index and merged; without, the newest of all. Texts are read in pieces, and only when their
@@ -98,7 +98,7 @@ class Pages:
         return [number for _, number in heads]
 
     def read(self, ids: Sequence[str], excerpt: int | None = None) -> tuple[list[Feedback], int]:
-        """Return the first of this feedback, as much as is read at once, and how many ids that took.
+        """Return the feedback under the first of these ids, as much as is read at once, and how many ids that took.
 
         What was deleted since is left out.
         """

@@ -1,4 +1,4 @@
-"""Which feedback is meant, and what is read of it. Times are integers: microseconds since the epoch, UTC."""
+"""Defines how feedback is selected, and what is read of it. Times are integers: microseconds since the epoch, UTC."""
 
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -11,7 +11,7 @@ type Origin = Literal["own", "other"]
 
 
 class Feedback(NamedTuple):
-    """A stored vote with the texts it is about and what produced the response (None where no generation is known)."""
+    """Holds a stored vote, its texts, and what produced the response (None where no generation is known)."""
 
     id: str
     timestamp: int  # of the vote in force
@@ -47,7 +47,7 @@ class Feedback(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which feedback. Every field that is set must match."""
+    """Selects feedback. Every field that is set must match."""
 
     value: str | None = None
     sentiment: int | None = None
@@ -64,7 +64,7 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Feedback, newest first, and the cursor of the next page (None: this is the last)."""
+    """Holds feedback, newest first, and the cursor of the next page (None: this is the last)."""
 
     feedback: list[Feedback]
     next: str | None
@@ -73,7 +73,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class FeedbackCount:
-    """How many votes share everything else in this record."""
+    """Counts the votes that share everything else in this record."""
 
     feature: str
     name: str
@@ -86,7 +86,7 @@ class FeedbackCount:
 
 
 class HourCount(NamedTuple):
-    """How many votes of one hour are for, against, or neither."""
+    """Counts the votes of one hour that are for, against, or neither."""
 
     hour: int  # microseconds since the epoch, a whole hour
     sentiment: int

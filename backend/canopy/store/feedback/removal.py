@@ -1,4 +1,4 @@
-"""Removing feedback, with everything that derives from it: counts, the index, reviews of texts nobody voted on."""
+"""Removes feedback, with everything that derives from it: counts, the index, reviews of texts nobody voted on."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, delete, exists, select
 
 from canopy.base.errors import CanopyError, FeedbackForeign
 from canopy.store.engine.database import Database
-from canopy.store.feedback.counting import Counts, hour_of
+from canopy.store.feedback.hourly_counts import HourlyCounts, hour_of
 from canopy.store.feedback.series import SeriesIds
 from canopy.store.feedback.vote import Receipt
 from canopy.store.keys import voter_of
@@ -19,7 +19,7 @@ STEP = 250  # records that are removed at once
 
 
 class Retraction(NamedTuple):
-    """A vote to take back. With an `owner`, a voter's key, it must be theirs."""
+    """Names a vote to take back. With an `owner`, a voter's key, it must be theirs."""
 
     feedback_id: str
     owner: str | None
@@ -28,18 +28,18 @@ class Retraction(NamedTuple):
 class Removal:
     """Removes feedback in the writer's transaction."""
 
-    def __init__(self, database: Database, ids: SeriesIds, counts: Counts, outbox: Outbox) -> None:
+    def __init__(self, database: Database, ids: SeriesIds, counts: HourlyCounts, outbox: Outbox) -> None:
         self._database = database
         self._series = ids
         self._counts = counts
         self._outbox = outbox
 
     def retract(self, conn: Connection, retractions: Sequence[Retraction]) -> list[Receipt | CanopyError | None]:
-        """Take votes back, one by one: it happens rarely. What each was; None where there is none under the id."""
+        """Take votes back, one by one, as it is rare. Returns what each was; None where there is none under the id."""
         return [self._retract(conn, *one) for one in retractions]
 
     def slots(self, conn: Connection, slots: Sequence[str]) -> int:
-        """Remove the votes in these slots; how many there were."""
+        """Remove the votes in these slots. Returns how many there were."""
         named = {"slots": self._database.list_param(slots)}
         return self.where(conn, self._database.in_list(feedback.c.slot, "slots"), named)
 
@@ -51,7 +51,7 @@ class Removal:
         *,
         erased: bool = False,
     ) -> int:
-        """Remove up to `STEP` votes for which the condition holds; how many there were.
+        """Remove up to `STEP` votes for which the condition holds. Returns how many there were.
 
         With `erased` the people behind them are to be forgotten: what tells a retry goes as well, and what was written
         for the texts, whoever else voted on them.

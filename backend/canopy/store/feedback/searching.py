@@ -1,8 +1,8 @@
-"""Searches: feedback that has a text in it, or a response that a judge gave a certain label.
+"""Searches feedback for a text, or for responses that a judge gave a certain label.
 
-They look at rows, newest first, a window in each transaction, and for a text of three characters or more at what the
-index of trigrams has of it. A search that has not found enough after so many looks says where it stopped, so that what
-one costs has a bound; nor does it begin another look, or end one, when too much of its time is used.
+Searches look at rows, newest first, a window in each transaction, and for a text of three characters or more at what
+the index of trigrams has of it. After `_LOOKS` looks, or when too much of its time is used, a search that has not found
+enough says where it stopped, so that what one costs has a bound.
 """
 
 from collections.abc import Generator, Sequence
@@ -12,9 +12,9 @@ from sqlalchemy import ColumnElement, Connection, Select, select, tuple_
 
 from canopy.store.engine.cursors import LOWEST, FoundIds, Place, decode_cursor
 from canopy.store.engine.database import Database
-from canopy.store.engine.folding import began, first_place, time_of, trigrams
 from canopy.store.engine.scans import Scans
-from canopy.store.feedback.filters import Search, labelled, matching_series, time_conditions
+from canopy.store.engine.search_terms import first_place, millisecond_of, time_of, trigrams
+from canopy.store.feedback.filters import TextMatch, labelled, matching_series, time_conditions
 from canopy.store.feedback.pages import ID, TIME, found, newest_first
 from canopy.store.feedback.query import Filter
 from canopy.store.tables import feedback
@@ -24,10 +24,11 @@ _TIME = 0.5  # of what a search may take: no look begins after that
 _WINDOW = 500  # rows in one transaction
 _WINDOW_CHARS = 4_000_000  # unless their texts are long
 _CANDIDATES = 100  # of the index, in one transaction
-_TRIGRAMS = 24  # of a needle that the index is asked for; the texts themselves are looked at for all
+_TRIGRAMS = 24  # of a text that the index is asked for; the texts themselves are looked at for all
 _COUNTED = 1_000  # matches; more are not counted
 
-type Look = tuple[Place | None, list[Place]]  # down to where (None: to the end), and what was found since the last look
+# Down to where a search has looked (None: to the end), and what it found since the step before.
+type SearchStep = tuple[Place | None, list[Place]]
 
 
 class Searches:
@@ -48,7 +49,7 @@ class Searches:
         end, places = self._search(where, _COUNTED + 1, None)
         return len(places) if end is None and len(places) <= _COUNTED else None
 
-    def _search(self, where: Filter, limit: int, before: Place | None) -> Look:
+    def _search(self, where: Filter, limit: int, before: Place | None) -> SearchStep:
         """Return what is found, and where this stopped before it had found so much."""
         with self._database.scanner.connect() as conn:
             ids = matching_series(conn, where)
@@ -64,34 +65,34 @@ class Searches:
                 left -= 1
         return (None if len(places) >= limit else end), places[:limit]
 
-    def _looks(self, where: Filter, ids: list[int] | None, before: Place | None) -> Generator[Look]:
+    def _looks(self, where: Filter, ids: list[int] | None, before: Place | None) -> Generator[SearchStep]:
         """Look further and further back."""
         # What is common is found among the newest; then the index leads to what is rare.
         end, some = self._window(where, ids, before)
         yield end, some
-        needle = trigrams((where.search or "").casefold())[:_TRIGRAMS]
+        wanted = trigrams((where.search or "").casefold())[:_TRIGRAMS]
         while end is not None:
-            if not needle:
+            if not wanted:
                 end, some = self._window(where, ids, end)
                 yield end, some
                 continue
             # The index is asked after the votes that it doesn't have: one that came into it between is in both.
             start, waiting = self._window(where, ids, end, waiting=True)
-            for reached, candidates in self._indexed(where, ids, start, end, needle):
+            for reached, candidates in self._indexed(where, ids, start, end, wanted):
                 some = [place for place in waiting if reached is None or place >= reached]
                 waiting = waiting[len(some) :]
                 yield reached, sorted({*some, *candidates}, reverse=True)
             end = start
 
     def _indexed(
-        self, where: Filter, ids: list[int] | None, start: Place | None, before: Place, needle: Sequence[str]
-    ) -> Generator[Look]:
+        self, where: Filter, ids: list[int] | None, start: Place | None, before: Place, wanted: Sequence[str]
+    ) -> Generator[SearchStep]:
         """Look at the candidates of the index from a place to before another."""
         oldest = first_place(max(where.since or 0, 0 if start is None else start[0]))
         end = first_place(before[0] + 1_000)
         while end > oldest:
             with self._database.scanner.connect() as conn:
-                candidates, end = self._database.candidates(conn, needle, oldest, end)
+                candidates, end = self._database.candidates(conn, wanted, oldest, end)
             for batch, down_to in _batches(candidates, end):
                 some = self._matching(where, ids, start, before, batch) if batch else []
                 if down_to > oldest:
@@ -104,7 +105,7 @@ class Searches:
         self, where: Filter, ids: list[int] | None, start: Place | None, before: Place, places: Sequence[int]
     ) -> list[Place]:
         """Return those of the candidates that match, from a place to before another."""
-        search = Search.of(self._database, where.search)
+        search = TextMatch.of(self._database, where.search)
         statement = search.select(TIME, ID).where(
             self._database.in_list(feedback.c.search_place, "places"), tuple_(TIME + 0, ID) < tuple_(*before)
         )
@@ -118,7 +119,7 @@ class Searches:
         conn: Connection,
         where: Filter,
         ids: list[int] | None,
-        search: Search,
+        search: TextMatch,
         statement: Select[Any],
         parameters: dict[str, Any],
     ) -> list[Place]:
@@ -136,7 +137,7 @@ class Searches:
         self, where: Filter, ids: list[int] | None, before: Place | None, *, waiting: bool = False
     ) -> tuple[Place | None, list[Place]]:
         """Search the next window of rows: where the next one begins (None: this was the last) and what was found."""
-        search = Search.of(self._database, where.search)
+        search = TextMatch.of(self._database, where.search)
         with self._database.scanner.connect() as conn:
             rows = [feedback.c.search_place.is_(None)] if waiting else []
             edge = self._edge(conn, where, before, rows)
@@ -166,10 +167,10 @@ def _batches(places: Sequence[int], since: int) -> Generator[tuple[Sequence[int]
     begin = 0
     while True:
         end = begin + _CANDIDATES
-        while end < len(places) and began(places[end]) == began(places[end - 1]):
+        while end < len(places) and millisecond_of(places[end]) == millisecond_of(places[end - 1]):
             end += 1
         if end >= len(places):
             yield places[begin:], since
             return
-        yield places[begin:end], began(places[end - 1])
+        yield places[begin:end], millisecond_of(places[end - 1])
         begin = end

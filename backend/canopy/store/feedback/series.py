@@ -1,4 +1,4 @@
-"""The ids of series, of which the writer keeps those used last in memory."""
+"""Finds the ids of series. The writer keeps those used last in memory."""
 
 from collections import OrderedDict
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from canopy.store.tables import series
 
 
 class SeriesDimensions(NamedTuple):
-    """What the votes of one series share. `prompt_id` and `model` are empty where none is known."""
+    """Holds what the votes of one series share. `prompt_id` and `model` are empty where none is known."""
 
     feature: str
     name: str

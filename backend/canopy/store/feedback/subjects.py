@@ -1,4 +1,4 @@
-"""What a vote is about: the generation that it names, or the pair of texts."""
+"""Finds what a vote is about: the generation that it names, or the pair of texts."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -41,8 +41,10 @@ _TABLES = generations.outerjoin(comparisons, comparisons.c.id == generations.c.c
 
 
 class Subject(NamedTuple):
-    """What a vote is about. `key` is what a voter has one vote on, per name: the generation, in whichever way the vote
-    names it, else the pair of texts, which are set where no generation holds them.
+    """Says what a vote is about.
+
+    A voter has one vote, per name, on a `key`: that of the generation, in whichever way the vote names it, else that of
+    the pair of texts. The texts are set where no generation holds them.
     """
 
     key: str
@@ -160,7 +162,7 @@ def _recorded(vote: Vote, generation: Row[Any] | None) -> Subject:
 
 
 def _failed(generation: Row[Any]) -> bool:
-    """Whether there is no answer but an error; where its reader went away in the middle there is one."""
+    """Return whether there is an error and no answer. Where the reader went away in the middle there is an answer."""
     failed: bool = generation.status == "failed"
     return failed
 

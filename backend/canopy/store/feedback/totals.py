@@ -1,12 +1,12 @@
-"""Counting feedback: whole hours from the roll-up, only the rest of the first and the last hour from the votes."""
+"""Counts feedback: whole hours by the hourly counts, only the rest of the first and the last hour by the votes."""
 
 from typing import Any
 
 from sqlalchemy import Connection, func, select
 
 from canopy.store.engine.database import Database
-from canopy.store.feedback.counting import HOUR, hour_of
 from canopy.store.feedback.filters import matching_series
+from canopy.store.feedback.hourly_counts import HOUR, hour_of
 from canopy.store.feedback.query import Filter
 from canopy.store.tables import feedback, feedback_counts
 

@@ -1,4 +1,4 @@
-"""A vote on its way into the store, and what is known of it once it is committed, or deleted.
+"""Defines a vote on its way into the store, and what is known of it once it is committed, or deleted.
 
 Times are integers: microseconds since the epoch, UTC. What is made for each vote is a named tuple: a frozen dataclass
 takes five times as long.
@@ -15,7 +15,7 @@ from canopy.store.vocabulary import Source
 
 
 class Vote(NamedTuple):
-    """A person's, a judge's or a program's verdict, before the store has found what it judges.
+    """Holds a person's, a judge's or a program's verdict, before the store has found what it is about.
 
     Either `generation_id`, or `request_id`, or both texts are set. With a `voter`, another vote under the same name on
     the same subject (the generation, or the pair of texts that no generation has) replaces this one. Without one it
@@ -41,19 +41,19 @@ class Vote(NamedTuple):
     source: Source = "HUMAN"
     source_id: str | None = None
     user_proof: Proof | None = None  # None: the user is only claimed
-    voters_per_response: int | None = None  # so many voters may have votes on the generation; None: any number
+    voters_per_response: int | None = None  # how many voters may have votes on the generation; None: any number
     unless_known: CanopyError | None = None  # what is raised where no generation has the texts
     idempotency_key: str | None = None
     body_digest: bytes = b""  # of the request, to tell a retry from a reused key
 
     @property
     def memory(self) -> int:
-        """Bytes that its texts take, known without a look at them: one to four for each character."""
+        """Return the bytes that its texts take, known without a look at them: one to four for each character."""
         return getsizeof(self.input_text) + getsizeof(self.response_text) + getsizeof(self.comment)
 
 
 class Receipt(NamedTuple):
-    """The committed vote, without its texts: what the log line and the counters need."""
+    """Describes the committed vote, without its texts: what the log line and the counters need."""
 
     feedback_id: str
     # `repeated`: the key was seen before, nothing was written

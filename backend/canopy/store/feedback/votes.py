@@ -1,4 +1,4 @@
-"""Recording votes: the hot path. A batch costs a fixed number of statements, however many votes are in it."""
+"""Records votes. It is the hot path: a batch costs a fixed number of statements, however many votes are in it."""
 
 import time
 from collections import Counter
@@ -13,10 +13,10 @@ from canopy.base.errors import CanopyError, IdempotencyConflict, TooManyVoters
 from canopy.base.ids import mlflow_trace, new_id
 from canopy.base.ratings import JUDGEMENT, Rating
 from canopy.store.engine.database import CompiledStatement, Database
-from canopy.store.feedback.counting import Counts, hour_of
+from canopy.store.feedback.hourly_counts import HourlyCounts, hour_of
+from canopy.store.feedback.search_index import SearchIndex
 from canopy.store.feedback.series import SeriesDimensions, SeriesIds
 from canopy.store.feedback.subjects import Subject, Subjects
-from canopy.store.feedback.trigrams import Trigrams
 from canopy.store.feedback.vote import Receipt, Vote
 from canopy.store.keys import ANONYMOUS, digest, slot_of, voter_of
 from canopy.store.outbox.outbox import Outbox
@@ -41,7 +41,7 @@ class _Held(NamedTuple):
 
 @dataclass(slots=True)
 class _Batch:
-    """What is in force, from the database and from the votes of this batch so far, and what is to be written."""
+    """Gathers what is in force, by the database and the votes of this batch so far, and what is to be written."""
 
     keys: dict[str, tuple[str, Receipt | bytes]]  # key → digest of the body, receipt (as JSON when it was read)
     held: dict[str, _Held]
@@ -57,14 +57,14 @@ class Votes:
     """Records batches of votes in the writer's transaction."""
 
     def __init__(
-        self, database: Database, ids: SeriesIds, counts: Counts, outbox: Outbox, clock: Callable[[], int]
+        self, database: Database, ids: SeriesIds, counts: HourlyCounts, outbox: Outbox, clock: Callable[[], int]
     ) -> None:
         self._clock = clock
         self._outbox = outbox
         self._series = ids
         self._counts = counts
         self._subjects = Subjects(database)
-        self._trigrams = Trigrams(database)
+        self._search_index = SearchIndex(database)
         self._list_param = database.list_param
         dialect = database.writer.dialect
         keys, f, s = idempotency_keys.c, feedback.c, series.c
@@ -124,7 +124,7 @@ class Votes:
                 outcomes.append(error)
         if batch.rows:
             if batch.replaced:
-                self._trigrams.forget(conn, batch.replaced)
+                self._search_index.forget(conn, batch.replaced)
             self._put.run(conn, list(batch.rows.values()))
             self._counts.add(conn, batch.differences)
             if self._outbox.on:

@@ -1,1 +1,1 @@
-"""Records and SQL of generations."""
+"""Keeps generations."""

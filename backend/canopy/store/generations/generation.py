@@ -1,4 +1,4 @@
-"""The record of one model call. Times are integers: microseconds since the epoch, UTC."""
+"""Defines the record of one model call. Times are integers: microseconds since the epoch, UTC."""
 
 from dataclasses import dataclass
 from sys import getsizeof
@@ -11,7 +11,7 @@ type Status = Literal["completed", "cancelled", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """One model call: what was asked, of what, with which result."""
+    """Describes one model call: what was asked, of which model, with which result."""
 
     id: str
     trace_id: str  # also the request id
@@ -41,7 +41,7 @@ class Generation:
 
     @property
     def memory(self) -> int:
-        """Bytes that its texts take, known without a look at them: one to four for each character."""
+        """Return the bytes that its texts take, known without a look at them: one to four for each character."""
         turns = self.messages if self.messages is not None else [{"content": self.input_text}]
         asked = sum(getsizeof(text) for turn in turns for text in turn.values())
         return asked + getsizeof(self.response_text)

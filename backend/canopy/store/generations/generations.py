@@ -1,4 +1,4 @@
-"""Generations and the texts of their prompts."""
+"""Records and reads generations, and the texts of their prompts."""
 
 from collections.abc import Sequence
 from dataclasses import fields
@@ -31,7 +31,7 @@ class GenerationStore(Facet):
 
     async def record(self, generation: Generation) -> None:
         """Store a generation and, when it is new, its prompt."""
-        await self._executor.write(self.record_all, generation, generation.memory, due=True)
+        await self._executor.write(self.record_all, generation, generation.memory, reserve=True)
 
     @reads
     def get(self, generation_id: str) -> Generation | None:

@@ -1,1 +1,1 @@
-"""Records and SQL of judges' turns and labels."""
+"""Keeps judges' turns and labels."""

@@ -1,4 +1,4 @@
-"""The records of judges' turns and labels.
+"""Defines the records of judges' turns and labels.
 
 A turn is taken before the model is asked, so that two processes never ask the same. It ends with or without a label, or
 is given back, or its lease runs out, after which somebody else may take it.
@@ -10,14 +10,14 @@ from canopy.base.ratings import KindName
 
 
 class Unjudged(NamedTuple):
-    """A generation that one judge, in one version, has not judged."""
+    """Names a generation that one judge, in one version, has not judged."""
 
     created_at: int
     generation_id: str
 
 
 class JudgementLease(NamedTuple):
-    """One judge's turn on one generation.
+    """Describes one judge's turn on one generation.
 
     `version` changes with all that the label depends on, and each version has a turn of its own. `owner` is whoever
     took the turn: what comes from anybody else changes nothing.
@@ -31,7 +31,7 @@ class JudgementLease(NamedTuple):
 
 
 class JudgeLabel(NamedTuple):
-    """What a judge said about a generation."""
+    """Holds what a judge said about a generation."""
 
     feedback_id: str
     judge: str
@@ -41,8 +41,8 @@ class JudgeLabel(NamedTuple):
     rationale: str | None
 
 
-class Agreement(NamedTuple):
-    """How many pairs of a judge's label and a person's vote, on the same generation, are alike in all of this."""
+class AgreementCount(NamedTuple):
+    """Counts pairs of a judge's label and a person's vote on the same generation that share all of these fields."""
 
     label: str
     label_sentiment: int
@@ -51,7 +51,7 @@ class Agreement(NamedTuple):
 
 
 class PersonVote(NamedTuple):
-    """What a person said about a generation."""
+    """Holds what a person said about a generation."""
 
     feedback_id: str
     kind: KindName

@@ -1,4 +1,4 @@
-"""Judges' turns and labels. At most one turn ends for each generation, judge and version of the judge.
+"""Gives judges their turns and records their labels: at most one for each generation, judge and version of the judge.
 
 Every write is in the one writer's transaction, so that what is read there holds until it is written, for every
 process at once.
@@ -29,21 +29,21 @@ from canopy.config.values import SATISFACTION
 from canopy.store.engine.executor import Executor, Facet, reads
 from canopy.store.feedback.vote import Receipt, Vote
 from canopy.store.feedback.votes import Votes
-from canopy.store.judges.judgement import Agreement, JudgeLabel, JudgementLease, PersonVote, Unjudged
+from canopy.store.judges.judgement import AgreementCount, JudgeLabel, JudgementLease, PersonVote, Unjudged
 from canopy.store.tables import comparisons, feedback, generations, judgements, series
 
 _VOTES = 5  # of people, shown of one response
 
 
 class TurnEnd(NamedTuple):
-    """The end of a turn: the label as a vote, or None where the judge gave no answer that can be used."""
+    """Ends a turn: with the label as a vote, or None where the judge gave no answer that can be used."""
 
     turn: JudgementLease
     vote: Vote | None
 
 
-class Unlabelled(NamedTuple):
-    """Which ended turns without a label are meant."""
+class UnlabelledTurns(NamedTuple):
+    """Selects ended turns without a label."""
 
     judge: str
     version: str
@@ -113,15 +113,15 @@ class JudgementStore(Facet):
 
         None without a label, and where the turn is somebody else's by now; then nothing is stored.
         """
-        return await self._executor.write(self._end_each, TurnEnd(turn, vote), due=True)
+        return await self._executor.write(self._end_each, TurnEnd(turn, vote), reserve=True)
 
     async def give_back(self, turn: JudgementLease) -> None:
         """Let anybody take a turn that has not ended."""
         await self._executor.write(self._give_back, turn)
 
     async def reopen_unlabelled(self, judge: str, version: str, since: int) -> int:
-        """Let turns be taken again that ended without a label, on generations since a time; how many there were."""
-        return await self._executor.write(self._reopen_unlabelled, Unlabelled(judge, version, since))
+        """Let turns that ended without a label, on generations since a time, be taken again. Returns how many."""
+        return await self._executor.write(self._reopen_unlabelled, UnlabelledTurns(judge, version, since))
 
     @reads
     def labels(self, generation_ids: Sequence[str]) -> dict[str, list[JudgeLabel]]:
@@ -143,7 +143,7 @@ class JudgementStore(Facet):
         return found
 
     @reads
-    def agreement(self, judge: str, version: str, since: int) -> list[Agreement]:
+    def agreement(self, judge: str, version: str, since: int) -> list[AgreementCount]:
         """Count a judge's labels since a time against the votes on the same generations, one pair for each vote."""
         label, vote = feedback.alias("label"), feedback.alias("vote")
         said, voted = series.alias("said"), series.alias("voted")
@@ -169,7 +169,7 @@ class JudgementStore(Facet):
             .order_by(*shared)
         )
         with self._database.reader.connect() as conn:
-            return [Agreement(*row) for row in conn.execute(statement)]
+            return [AgreementCount(*row) for row in conn.execute(statement)]
 
     def _take_each(self, conn: Connection, turns: Sequence[JudgementLease]) -> list[bool]:
         return [self._take(conn, turn) for turn in turns]
@@ -182,7 +182,7 @@ class JudgementStore(Facet):
             conn.execute(delete(judgements).where(_own(turn)))
         return [None] * len(turns)
 
-    def _reopen_unlabelled(self, conn: Connection, requests: Sequence[Unlabelled]) -> list[int]:
+    def _reopen_unlabelled(self, conn: Connection, requests: Sequence[UnlabelledTurns]) -> list[int]:
         j, g = judgements.c, generations.c
         counts = []
         for judge, version, since in requests:

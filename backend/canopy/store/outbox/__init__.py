@@ -1,1 +1,1 @@
-"""Records and SQL of what is still to be told to MLflow."""
+"""Keeps what is still to be told to MLflow."""

@@ -1,4 +1,4 @@
-"""The records of what is still to be told to MLflow about feedback.
+"""Defines the records of what is still to be told to MLflow about feedback.
 
 A delivery is about a subject: one piece of feedback, by its id, or one side of a comparison, by its generation's id. It
 says that the subject has changed, not how. Whoever delivers reads what is in force at that moment, so that many changes
@@ -11,12 +11,12 @@ from canopy.base.ratings import KindName
 from canopy.store.vocabulary import Source
 
 # `later`: this delivery failed. `released`: MLflow was not there, which says nothing about the delivery.
-type Outcome = Literal["delivered", "removed", "later", "released", "parked"]
+type DeliveryOutcome = Literal["delivered", "removed", "later", "released", "parked"]
 type BallotVerdict = Literal["preferred", "rejected", "tie", "both_bad"]
 
 
 class FeedbackSnapshot(NamedTuple):
-    """Feedback as it is in force. On one side of a comparison its kind is None and its value a Verdict."""
+    """Holds feedback as it is in force. On one side of a comparison its kind is None and its value a BallotVerdict."""
 
     name: str
     kind: KindName | None
@@ -33,7 +33,7 @@ class FeedbackSnapshot(NamedTuple):
 
 
 class Delivery(NamedTuple):
-    """A subject that is this process's to deliver until its lease ends. `stated` is None when there is nothing left."""
+    """Names a subject that this process delivers until its lease ends. `snapshot` is None where no feedback is left."""
 
     subject: str
     trace_id: str
@@ -42,22 +42,22 @@ class Delivery(NamedTuple):
     waiting_since: int
     failures: int  # of this delivery so far
     sent: bool  # whether an attempt was made before; it may have arrived without its answer
-    stated: FeedbackSnapshot | None
+    snapshot: FeedbackSnapshot | None
 
 
 class DeliveryResult(NamedTuple):
-    """How a delivery ended. It counts while the lease does, and a subject that changed meanwhile is due again."""
+    """Says how a delivery ended. It counts while the lease does, and a subject that changed meanwhile is due again."""
 
     subject: str
     claim: str
     revision: int
-    outcome: Outcome
+    outcome: DeliveryOutcome
     due_at: int | None = None  # with `later` and `released`
     problem: str | None = None  # a sentence, for people
 
 
 class Backlog(NamedTuple):
-    """How much is still to be told to MLflow, and since when."""
+    """Says how much is still to be told to MLflow, and since when."""
 
     depth: int  # parked ones left out
     oldest: int | None  # when the one that waits longest began to wait
@@ -65,8 +65,8 @@ class Backlog(NamedTuple):
     due: bool  # whether there is something to claim now
 
 
-class Waiting(NamedTuple):
-    """One subject that waits or is parked, for people."""
+class WaitingDelivery(NamedTuple):
+    """Describes one subject that waits or is parked, for people."""
 
     subject: str
     trace_id: str

@@ -1,4 +1,4 @@
-"""The outbox: one row for each subject that MLflow was, or is to be, told of.
+"""Keeps the outbox: one row for each subject that MLflow was, or is to be, told of.
 
 A row stays when its delivery is done, to know what taking the feedback back has to undo. `due_at` says when it may be
 claimed: NULL when there is nothing to do; a claim moves it to the end of its lease, so that a replica that died loses
@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, case, delete, func, literal_column, null, select, update
 
 from canopy.store.engine.executor import Executor, Facet, reads
-from canopy.store.outbox.deliveries import Backlog, Delivery, DeliveryResult, Waiting
+from canopy.store.outbox.deliveries import Backlog, Delivery, DeliveryResult, WaitingDelivery
 from canopy.store.outbox.snapshots import snapshots
 from canopy.store.tables import outbox
 
@@ -48,10 +48,10 @@ class Outbox(Facet):
 
     async def settle(self, result: DeliveryResult) -> None:
         """Store how a delivery ended, also when the caller is cancelled meanwhile."""
-        await asyncio.shield(asyncio.ensure_future(self._executor.write(self._settle, result, due=True)))
+        await asyncio.shield(asyncio.ensure_future(self._executor.write(self._settle, result, reserve=True)))
 
     async def retry(self, subjects: Sequence[str] | None) -> int:
-        """Make parked subjects due again, all of them with None; how many there were."""
+        """Make parked subjects due again, all of them with None. Returns how many there were."""
         return await self._executor.write(self._retry, None if subjects is None else tuple(subjects))
 
     def put(self, conn: Connection, traces: Mapping[str, str]) -> None:
@@ -136,14 +136,14 @@ class Outbox(Facet):
             )
 
     @reads
-    def waiting(self, limit: int, *, parked: bool) -> list[Waiting]:
+    def waiting(self, limit: int, *, parked: bool) -> list[WaitingDelivery]:
         """Read what waits or, with `parked`, what is parked, longest first."""
         o = outbox.c
         state = o.parked_at if parked else o.due_at
         statement = select(outbox).where(state.is_not(null())).order_by(o.waiting_since, o.subject).limit(limit)
         with self._database.reader.connect() as conn:
             return [
-                Waiting(row.subject, row.trace_id, row.waiting_since, row.failures, parked, row.problem)
+                WaitingDelivery(row.subject, row.trace_id, row.waiting_since, row.failures, parked, row.problem)
                 for row in conn.execute(statement)
             ]
 
@@ -158,7 +158,7 @@ class Outbox(Facet):
         taken = update(outbox).where(self._database.in_list(o.subject, "subjects"))
         named = {"subjects": self._database.list_param(subjects)}
         conn.execute(taken.values(claim=claim, due_at=now + lease, sent=1), named)
-        stated = snapshots(conn, self._database, subjects)
+        snapshot = snapshots(conn, self._database, subjects)
         return [
             Delivery(
                 subject=row.subject,
@@ -168,7 +168,7 @@ class Outbox(Facet):
                 waiting_since=row.waiting_since,
                 failures=row.failures,
                 sent=bool(row.sent),
-                stated=stated.get(row.subject),
+                snapshot=snapshot.get(row.subject),
             )
             for row in rows
         ]

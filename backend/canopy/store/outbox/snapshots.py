@@ -1,4 +1,4 @@
-"""Reading what is in force of the subjects that MLflow is to be told of."""
+"""Reads what is in force of the subjects that MLflow is to be told of."""
 
 from collections.abc import Sequence
 from typing import Any

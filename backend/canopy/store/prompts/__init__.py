@@ -1,1 +1,1 @@
-"""Records and SQL of prompts from the registry."""
+"""Keeps prompts from the registry."""

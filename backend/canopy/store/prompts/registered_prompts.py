@@ -1,4 +1,4 @@
-"""What MLflow's prompt registry gave last."""
+"""Keeps what MLflow's prompt registry gave last."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,1 +1,1 @@
-"""Records and SQL of reviews."""
+"""Keeps reviews."""

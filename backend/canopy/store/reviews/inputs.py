@@ -1,4 +1,4 @@
-"""The distinct input texts of feedback, for the evaluation dataset."""
+"""Reads the distinct input texts of feedback, for the evaluation dataset."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, func, select
 
 from canopy.store.engine.database import Database
-from canopy.store.feedback.filters import INPUT, WITH_TEXTS, Search, matching_series
+from canopy.store.feedback.filters import INPUT, WITH_TEXTS, TextMatch, matching_series
 from canopy.store.feedback.query import Filter
 from canopy.store.reviews.review import Input
 from canopy.store.tables import feedback, reviews, series
@@ -23,8 +23,8 @@ OF_VOTE = and_(reviews.c.input_digest == feedback.c.input_digest, reviews.c.feat
 
 
 @dataclass(slots=True)
-class Position:
-    """How far a walk has come. `seen` has the digests of the inputs so far, where the database can't tell cheaply."""
+class WalkPosition:
+    """Says how far a walk has come. `seen` has digests of its inputs so far, where the database can't tell cheaply."""
 
     after: str = ""
     done: bool = False
@@ -42,8 +42,8 @@ class Inputs:
             .where(database.in_list(feedback.c.id, "ids"))
         )
 
-    def step(self, where: Filter, position: Position) -> list[list[str]]:
-        """Look at the next window: the ids of the first votes on distinct inputs, batched. It is a scan."""
+    def step(self, where: Filter, position: WalkPosition) -> list[list[str]]:
+        """Return the ids of the first votes on distinct inputs in the next window of rows, batched. It is a scan."""
         with self._database.scanner.connect() as conn:
             ids = matching_series(conn, where)
             if ids == []:
@@ -77,12 +77,12 @@ class Inputs:
         return [found[key] for key in ids if key in found]
 
     def _unseen(
-        self, conn: Connection, where: Filter, window: list[Any], parameters: dict[str, Any], position: Position
+        self, conn: Connection, where: Filter, window: list[Any], parameters: dict[str, Any], position: WalkPosition
     ) -> list[Any]:
         statement = _COLUMNS
         accepted: Callable[[Sequence[Any]], Sequence[Any]] = list
         if where.search is not None:
-            search = Search.of(self._database, where.search)
+            search = TextMatch.of(self._database, where.search)
             statement, accepted = search.select(*_COLUMNS.selected_columns), search.accepted
         rows = []
         for row in accepted(conn.execute(statement.where(*window).order_by(feedback.c.id), parameters).all()):
@@ -105,7 +105,7 @@ class Inputs:
         return conditions
 
     def _earlier(self, where: Filter, ids: list[int] | None) -> ColumnElement[bool]:
-        """Whether an earlier vote that matches is on the same text."""
+        """Return the condition that an earlier vote that matches is on the same text."""
         e, f = feedback.alias("earlier"), feedback.c
         same = select(e.c.id).where(e.c.input_digest == f.input_digest, e.c.id < f.id, *self._matching(e, where, ids))
         # The offset keeps PostgreSQL from turning this into a join with the whole table.

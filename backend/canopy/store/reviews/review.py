@@ -1,4 +1,4 @@
-"""The records of reviews: what a person expects of the answer to a text that others found badly answered."""
+"""Defines the records of reviews: what a person expects of the answer to a text that others found badly answered."""
 
 from sys import getsizeof
 from typing import Literal, NamedTuple
@@ -9,7 +9,7 @@ type ReviewState = Literal["waiting", "all"]
 
 
 class Review(NamedTuple):
-    """An expected result, before the store has found the text it is for: by a vote on it, or by the text itself."""
+    """Holds an expected result, before the store has found its text: by a vote on it, or by the text itself."""
 
     feature: str
     feedback_id: str | None
@@ -18,12 +18,12 @@ class Review(NamedTuple):
 
     @property
     def memory(self) -> int:
-        """Bytes that its texts take, known without a look at them: one to four for each character."""
+        """Return the bytes that its texts take, known without a look at them: one to four for each character."""
         return getsizeof(self.input_text) + getsizeof(self.expected_result)
 
 
 class ReviewReceipt(NamedTuple):
-    """The committed review, without its texts."""
+    """Describes the committed review, without its texts."""
 
     outcome: Literal["created", "replaced", "repeated", "deleted"]  # `repeated`: it was so already
     feature: str
@@ -32,14 +32,14 @@ class ReviewReceipt(NamedTuple):
 
 
 class Input(NamedTuple):
-    """A text that was voted on, and what a reviewer expects of its answer: empty where nobody wrote it."""
+    """Holds a text that was voted on, and what a reviewer expects of its answer: empty where nobody wrote it."""
 
     text: str
     expected_result: str
 
 
 class BadResponse(NamedTuple):
-    """A vote on an answer to a text, as a reviewer needs it."""
+    """Holds a vote on an answer to a text, as a reviewer needs it."""
 
     feedback_id: str
     timestamp: int
@@ -52,7 +52,7 @@ class BadResponse(NamedTuple):
 
 
 class ReviewCase(NamedTuple):
-    """A text to review, and the newest of the votes that made it one."""
+    """Holds a text to review, and the newest of the votes that made it one."""
 
     feedback_id: str  # of the first vote on it
     input_text: str
@@ -61,13 +61,13 @@ class ReviewCase(NamedTuple):
 
     @property
     def chars(self) -> int:
-        """How many characters all its texts have."""
+        """Return how many characters all its texts have."""
         of_answers = sum(len(it.response_text) + len(it.comment or "") for it in self.answers)
         return len(self.input_text) + len(self.expected_result) + of_answers
 
 
 class ReviewPage(NamedTuple):
-    """Cases by the time of their first vote, and the cursor of the next page (None: this is the last)."""
+    """Holds cases by the time of their first vote, and the cursor of the next page (None: this is the last)."""
 
     cases: list[ReviewCase]
     next: str | None

@@ -1,8 +1,8 @@
-"""The queue of reviews: what a reviewer should look at, worst first.
+"""Reads the review queue: what a reviewer should look at, worst first.
 
 The ranks are read one after the other: the newest bad labels (or votes) come from the index of their series, a few
 hundred at once, and of those one statement keeps what belongs to the rank and waits for a reviewer. A page ends after
-so many looks, found or not, so that no request costs more than those.
+`_LOOKS` looks, full or not, which bounds the cost of a request.
 """
 
 from typing import NamedTuple
@@ -89,7 +89,11 @@ def _found(positions: list[_Position], end: _Position | None) -> FoundIds:
 
 
 def _waits(bad: Filter, rank: _Rank) -> list[ColumnElement[bool]]:
-    """Nobody has reviewed it, no newer one of its source is on the response, and the others see it as the rank says."""
+    """Return the conditions that a verdict waits for a reviewer and belongs to the rank.
+
+    Nobody has reviewed its text, no newer verdict of its source is on the response, and the others see that as the rank
+    says.
+    """
     judged = rank.source == "judge"
     newer = _on_the_same_response(bad, judged=judged, newer=True)
     others_too = _on_the_same_response(bad, judged=not judged, newer=False)
@@ -97,7 +101,7 @@ def _waits(bad: Filter, rank: _Rank) -> list[ColumnElement[bool]]:
 
 
 def _on_the_same_response(bad: Filter, *, judged: bool, newer: bool) -> ColumnElement[bool]:
-    """Whether a bad label, or a bad vote, within the same times is on the response of the verdict in question."""
+    """Return the condition that a bad label, or a bad vote, within the same times is on the verdict's response."""
     f, it, labels = feedback.c, feedback.alias(), series.alias()
     conditions = [
         it.c.generation_id == f.generation_id,

@@ -1,4 +1,4 @@
-"""Reviews: what people expect of the answers to texts, one for each text and feature while there is a vote on it."""
+"""Records and reads reviews: one for each text and feature, for as long as there is a vote on the text."""
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 
@@ -13,7 +13,7 @@ from canopy.store.feedback.filters import INPUT, RESPONSE, WITH_TEXTS, series_co
 from canopy.store.feedback.pages import PIECE_CHARS
 from canopy.store.feedback.query import Filter, Page
 from canopy.store.keys import text_digests
-from canopy.store.reviews.inputs import OF_VOTE, Inputs, Position
+from canopy.store.reviews.inputs import OF_VOTE, Inputs, WalkPosition
 from canopy.store.reviews.review import (
     BadResponse,
     Input,
@@ -78,7 +78,7 @@ class ReviewStore(Facet):
 
     async def page(self, where: Filter, state: ReviewState, limit: int, after: str | None) -> ReviewPage:
         """Read one page of the texts behind matching feedback. `where` names a feature."""
-        position = Position(after or "")
+        position = WalkPosition(after or "")
         cases: list[ReviewCase] = []
         more = False  # one more case was read than the page has
         while not position.done and not more:
@@ -95,7 +95,7 @@ class ReviewStore(Facet):
 
     async def distinct_inputs(self, where: Filter) -> AsyncGenerator[list[Input]]:
         """Yield the distinct input texts of matching feedback, by the time each was first voted on, in batches."""
-        position = Position()
+        position = WalkPosition()
         while not position.done:
             for ids in await self._executor.scan_in_turn(self._inputs.step, where, position):
                 yield await self._executor.read(self._inputs.texts, ids)

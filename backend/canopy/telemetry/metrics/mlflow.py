@@ -5,7 +5,7 @@ from typing import get_args
 
 from prometheus_client import CollectorRegistry
 
-from canopy.store.outbox.deliveries import Outcome
+from canopy.store.outbox.deliveries import DeliveryOutcome
 from canopy.telemetry.metrics.groups import MetricGroup, counter, gauge, on
 from canopy.telemetry.mlflow_events import DeliveryEnded, MlflowSpansLost
 
@@ -22,7 +22,7 @@ class MlflowMetrics(MetricGroup):
         "canopy_mlflow_deliveries",
         "Attempts to deliver a row of the outbox to MLflow.",
         ("result",),
-        starts=[(outcome,) for outcome in get_args(Outcome.__value__)],
+        starts=[(outcome,) for outcome in get_args(DeliveryOutcome.__value__)],
         formerly="canopy_deliveries",
     )
     spans_lost = counter("canopy_mlflow_spans_lost", "Spans that did not reach MLflow.")

@@ -1,4 +1,4 @@
-"""The hourly roll-up, changed in the transaction that changes the feedback."""
+"""Keeps the hourly counts of feedback, in the transaction that changes the feedback."""
 
 from collections import Counter
 
@@ -15,7 +15,7 @@ def hour_of(timestamp: int) -> int:
     return timestamp - timestamp % HOUR
 
 
-class Counts:
+class HourlyCounts:
     """Adds differences by (series, hour). A count that falls to zero has no row."""
 
     def __init__(self, database: Database) -> None:

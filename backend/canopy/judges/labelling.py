@@ -17,10 +17,9 @@ from canopy.base.errors import (
 from canopy.base.ratings import JUDGEMENT
 from canopy.inference.protocol import Inference, Message
 from canopy.inference.whole_answers import ask_judge
-from canopy.judges.budget import Budget
+from canopy.judges.answers import JudgeAnswer, read_answer
 from canopy.judges.definitions import Judge
-from canopy.judges.labels import JudgeAnswer, read_answer
-from canopy.judges.question import asked_again, question
+from canopy.judges.question import ask_again, question
 from canopy.store.feedback.vote import Receipt, Vote
 from canopy.store.generations.generation import Generation
 from canopy.store.judges.judgement import JudgementLease
@@ -30,19 +29,43 @@ from canopy.telemetry import Event, Traces
 from canopy.telemetry.events import JudgementFailed, JudgementRecorded
 
 # `taken`: there was nothing to do, as somebody else has the turn or the generation is gone.
-type Outcome = Literal["labelled", "unusable", "taken", "no_budget"]
+type LabellingOutcome = Literal["labelled", "unusable", "taken", "no_budget"]
 
 _QUESTIONS = 2  # for one label: a reply in another form gets a second chance
 _NO_ANSWER = "The model gave no answer in the form that was asked for, with one of the judge's labels."
 
 
-class Unanswered(Exception):  # noqa: N818 - named after what happened, as the errors of `canopy.base.errors` are
+class JudgeUnanswered(Exception):  # noqa: N818 - named after what happened, as the errors of `canopy.base.errors` are
     """The judge's model did not answer. Whoever catches this ends the turn, by `give_back` or `give_up`."""
 
     def __init__(self, turn: JudgementLease, error: CanopyError) -> None:
         super().__init__(error.sentence)
         self.turn = turn
         self.error = error
+
+
+class Budget:
+    """Counts the questions of a run against a hard limit (None: no limit). One that could not be asked is refunded."""
+
+    def __init__(self, limit: int | None) -> None:
+        self.limit = limit
+        self.spent = 0
+
+    @property
+    def left(self) -> int | None:
+        """Return how many questions may still be asked; None for any number."""
+        return None if self.limit is None else self.limit - self.spent
+
+    def spend(self) -> bool:
+        """Take one question from the budget. Returns False where none is left."""
+        if self.left == 0:
+            return False
+        self.spent += 1
+        return True
+
+    def refund(self) -> None:
+        """Give one question back."""
+        self.spent -= 1
 
 
 class _Unusable(NamedTuple):
@@ -53,26 +76,26 @@ class _Unusable(NamedTuple):
     reason: str | None = None  # what the model server said
 
 
-class Judging:
-    """Judges generations for one process. `timeout` is in seconds, for one question.
+class Labeller:
+    """Lets judges label generations. `timeout` is in seconds, for one question to a model.
 
-    `tell` is called with an event for every label and every failure.
+    `emit` is called with an event for every label and every failure.
     """
 
     def __init__(
-        self, store: Store, inference: Inference, traces: Traces, tell: Callable[[Event], None], timeout: float
+        self, store: Store, inference: Inference, traces: Traces, emit: Callable[[Event], None], timeout: float
     ) -> None:
         self._store = store
         self._inference = inference
         self._traces = traces
-        self._tell = tell
+        self._emit = emit
         self._timeout = timeout
         self._owner = secrets.token_hex(8)
 
-    async def judge(self, judge: Judge, generation_id: str, budget: Budget) -> Outcome:
+    async def label(self, judge: Judge, generation_id: str, budget: Budget) -> LabellingOutcome:
         """Label a generation, unless this version of the judge has done so or is about to.
 
-        Raises Unanswered and StoreError. Where it is cancelled, the turn is given back.
+        Raises JudgeUnanswered and StoreError. Where it is cancelled, the turn is given back.
         """
         if not budget.spend():
             return "no_budget"
@@ -90,8 +113,8 @@ class Judging:
             budget.refund()
             return "taken"
         try:
-            return await self._judge(judge, generation, turn, budget)
-        except Unanswered:
+            return await self._label(judge, generation, turn, budget)
+        except JudgeUnanswered:
             raise
         except BaseException:
             await asyncio.shield(self._store.judgements.give_back(turn))
@@ -105,7 +128,9 @@ class Judging:
         """End a turn for good without a label, as the model fails on this generation alone. Raises StoreError."""
         await self._store.judgements.end(turn, None)
 
-    async def _judge(self, judge: Judge, generation: Generation, turn: JudgementLease, budget: Budget) -> Outcome:
+    async def _label(
+        self, judge: Judge, generation: Generation, turn: JudgementLease, budget: Budget
+    ) -> LabellingOutcome:
         trace = self._traces.begin_judgement(
             judge.name,
             {
@@ -129,7 +154,7 @@ class Judging:
             receipt = await self._store.judgements.end(turn, _vote(judge, generation, answer))
             if receipt is None:  # the lease ran out, and somebody else was faster
                 return "taken"
-            self._tell(JudgementRecorded(receipt, judge.name, judge.version, judge.model, trace.trace_id))
+            self._emit(JudgementRecorded(receipt, judge.name, judge.version, judge.model, trace.trace_id))
             self._traces.record_judgement(trace, _result(judge, answer, receipt))
             return "labelled"
         except CanopyError as error:
@@ -137,7 +162,7 @@ class Judging:
             self._failed(judge, generation, why, trace.trace_id, span)
             if isinstance(error, StoreError):
                 raise
-            raise Unanswered(turn, error) from error
+            raise JudgeUnanswered(turn, error) from error
         finally:
             span.end()
 
@@ -161,7 +186,7 @@ class Judging:
                 raise
             if answer := read_answer(reply, judge.labels):
                 return answer
-            messages = asked_again(messages, reply, judge.labels)
+            messages = ask_again(messages, reply, judge.labels)
         return _Unusable("answer_unusable", _NO_ANSWER)
 
     async def _reply(self, model: str, messages: tuple[Message, ...], headers: tuple[tuple[str, str], ...]) -> str:
@@ -175,7 +200,7 @@ class Judging:
         return answer.text
 
     def _failed(self, judge: Judge, generation: Generation, why: _Unusable, trace_id: str, span: Span) -> None:
-        self._tell(JudgementFailed(judge.name, judge.version, judge.model, generation.id, *why, trace_id))
+        self._emit(JudgementFailed(judge.name, judge.version, judge.model, generation.id, *why, trace_id))
         if span.is_recording():
             span.set_attribute("error.type", why.code)
             span.set_status(Status(StatusCode.ERROR))

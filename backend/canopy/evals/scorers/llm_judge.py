@@ -1,4 +1,4 @@
-"""A language model as the judge: `llm-as-judge::base`, as Llama Stack 0.7 has it."""
+"""Scores by the grade that a language model gives: `llm-as-judge::base`, as Llama Stack 0.7 has it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo
 from canopy.base.errors import ConfigError, ModelError, ModelNotFound, ModelReplyEmpty, ModelReplyTruncated
 from canopy.evals.scorers.grades import read_grade
 from canopy.evals.scorers.patterns import Pattern
-from canopy.evals.scorers.rubric import LADDER, Rubric, recognized
+from canopy.evals.scorers.rubric import DEFAULT_RUBRIC, Rubric, recognize_rubric
 from canopy.evals.scorers.spec import Measure, RemoteScorer, Row, ScoreFinding
 from canopy.evals.scorers.template import check_template, fill_in, is_template, read_template
 from canopy.inference.protocol import Inference, Message
@@ -26,7 +26,7 @@ type _Share = Annotated[float, Field(ge=0, le=1)]
 
 
 def _template(given: str, info: ValidationInfo) -> str:
-    """A template's text, given as it is or by the name of its file."""
+    """Return a template's text, which is given as it is or by the name of its file."""
     if is_template(given):
         check_template(given)
         return given
@@ -45,10 +45,10 @@ def _checked(pattern: str) -> str:
 
 
 class JudgeScorer(RemoteScorer):
-    """Asks a model for a grade.
+    """Asks a model for a grade, and turns it into a value from 0 to 1.
 
-    What it is worth stands in `rubric` (by grade, from 0 to 1) and `scale` (the worst and the best number), or is told
-    by the prompt's words. Else A to E are worth 1, 0.75, 0.5, 0.25 and 0, and a number from 0 to 1 is worth itself.
+    `rubric` (values by grade) and `scale` (the worst and the best number) say what grades are worth; without them, the
+    words of the prompt do. Else A to E are worth 1, 0.75, 0.5, 0.25 and 0, and a number from 0 to 1 is worth itself.
     """
 
     minimum: ClassVar[float] = 0.75
@@ -64,7 +64,7 @@ class JudgeScorer(RemoteScorer):
     aggregation_functions: tuple[str, ...] = ()  # Llama Stack's; a single row has nothing to aggregate
 
     _attempts: int = PrivateAttr(1)
-    _worth: Rubric = PrivateAttr(LADDER)
+    _worth: Rubric = PrivateAttr(DEFAULT_RUBRIC)
 
     def with_model(self, model: str | None) -> Self:
         """Return the judge with another model, if one is given."""
@@ -73,17 +73,18 @@ class JudgeScorer(RemoteScorer):
     def with_rubric(
         self, rubric: Mapping[str, float] | None, scale: tuple[float, float] | None, *, ask_again: bool
     ) -> tuple[Self, str | None]:
-        """Return the judge with its grades' values, and a sentence if they were recognized in its prompt.
+        """Return the judge with its grades' values, and a sentence if these were recognized in its prompt.
 
-        The parameters take precedence over the suite's own. Raises ValueError with a sentence if no values are known.
+        `rubric` and `scale` take precedence over the suite's own. With `ask_again`, the model is asked again where its
+        grade can't be read. Raises ValueError with a sentence if no values are known.
         """
         rubric, scale, told = rubric or self.rubric, scale or self.scale, None
         if rubric is not None:
             worth = Rubric({grade.strip().upper(): value for grade, value in rubric.items()}, scale)
         elif scale is not None:
-            worth = Rubric(LADDER.values, scale)
+            worth = Rubric(DEFAULT_RUBRIC.values, scale)
         else:
-            worth, told = recognized(self.prompt_template, self._patterns())
+            worth, told = recognize_rubric(self.prompt_template, self._patterns())
         judge = self.model_copy()
         judge._worth = worth
         judge._attempts = _ATTEMPTS if ask_again else 1

@@ -1,6 +1,6 @@
-"""The index of the searches: which votes have all the trigrams of a needle, newest first.
+"""Fills the search index, which leads to the votes that have all the trigrams of a text, newest first.
 
-It is a set of candidates: whoever reads it looks at the texts themselves, so that what is found never depends on it.
+It gives candidates: whoever reads it looks at the texts themselves, so that what is found never depends on it.
 The writer fills it some time after the votes, in small steps; a vote without a `search_place` is not in it yet.
 """
 
@@ -10,14 +10,14 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, select, update
 
 from canopy.store.engine.database import CompiledStatement, Database
-from canopy.store.engine.folding import first_place, folded
+from canopy.store.engine.search_terms import first_place, folded
 from canopy.store.feedback.filters import INPUT, RESPONSE, WITH_TEXTS
 from canopy.store.tables import feedback
 
 _CHARS = 3_000  # of texts that count as one vote in a step
 
 
-class Trigrams:
+class SearchIndex:
     """Handles the index in the writer's thread."""
 
     def __init__(self, database: Database) -> None:
@@ -45,7 +45,7 @@ class Trigrams:
         )
 
     def step(self, conn: Connection, asked: Sequence[int]) -> list[int]:
-        """Put the oldest votes that are not in it into the index, as many as asked or fewer; how many."""
+        """Put the oldest votes that are not in the index into it, as many as asked or fewer. Returns how many."""
         most = max(asked)
         rows: list[Any] = []
         chars = 0

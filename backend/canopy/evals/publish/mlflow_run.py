@@ -1,4 +1,4 @@
-"""A run of the suites as a run in MLflow: figures, what was evaluated, the reports as artifacts."""
+"""Logs an evaluation as a run in MLflow: its metrics, what was evaluated, and the reports as artifacts."""
 
 import re
 import time
@@ -20,11 +20,12 @@ _ODD = re.compile(r"[^\w.-]+")  # in a name: MLflow takes letters, digits and a 
 _KEPT_TEXT = 500  # characters of a parameter, as MLflow's oldest servers still take
 
 
-def publish(run: Run, folder: Path, *, url: str, experiment: str, headers: Mapping[str, str]) -> str:
-    """Log the run to an experiment, which is made when it isn't there; return the address of the page that shows it.
+def log_to_mlflow(run: Run, folder: Path, *, url: str, experiment: str, headers: Mapping[str, str]) -> str:
+    """Log the run to an experiment, which is made when it isn't there; return the URL of the page that shows it.
 
-    `headers` go with each request. The same run again is logged to the same MLflow run, so that a step may be repeated;
-    that is done here where MLflow asks to come back later. Raises PublishError when MLflow refuses or can't be reached.
+    `folder` has the reports; `headers` go with each request. A run that is logged again goes to the same MLflow run, so
+    that a step may be repeated. Where MLflow names a time to come back, this retries by itself. Raises PublishError
+    when MLflow refuses or can't be reached.
     """
     url = url.rstrip("/")
     with MlflowClient(url, headers, timeout=_TIMEOUT, setting="--mlflow") as client:

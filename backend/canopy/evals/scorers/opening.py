@@ -1,4 +1,4 @@
-"""From a suite's `scoring_params` to scorers that are ready."""
+"""Opens the scorers that a suite's `scoring_params` name, so that they can score."""
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -10,9 +10,9 @@ from typing import Any, Literal
 from canopy.base.errors import CanopyError, ConfigError
 from canopy.base.settings import Settings
 from canopy.evals.scorers.catalog import require_scorer
-from canopy.evals.scorers.judge import JudgeScorer
+from canopy.evals.scorers.llm_judge import JudgeScorer
 from canopy.evals.scorers.spec import RemoteScorer, Scorer, ScorerSpec
-from canopy.inference import open_inference
+from canopy.inference.opening import open_inference
 from canopy.inference.scoring import ScoringApi
 
 _JUDGE = "--judge"
@@ -43,7 +43,7 @@ async def open_scorers(
     scales: Mapping[str, tuple[float, float]] = MappingProxyType({}),
     retry_unusable: bool = False,
 ) -> AsyncGenerator[OpenScorers]:
-    """The scorers that a suite in `folder` names, open as long as the context is.
+    """Open the scorers that a suite in `folder` names, for as long as the context lasts.
 
     `judge_model` overrides the suite's. `minimums` are the values that pass, by scorer, instead of each scorer's own;
     `rubrics` and `scales` say what a judge's grades are worth, before the suite does. With `retry_unusable` a judge
@@ -111,7 +111,7 @@ async def _server(
     settings: Settings,
     stack: AsyncExitStack,
 ) -> tuple[ScoringApi | None, str | None]:
-    """The server's scoring API if it is to be used, and else the reason where that wasn't asked for."""
+    """Return the server's scoring API if it is to be used, else the reason, where `auto` chose against it."""
     wanted = {spec.function for spec in specs.values() if isinstance(spec, RemoteScorer)}
     if scoring == "local" or (scoring == "auto" and (url is None or not wanted)):
         return None, None
