@@ -39,7 +39,7 @@ def _refuse_repeated(names: list[str], where: str) -> None:
 
 
 class Label(Section):
-    """Defines a label that clients may send as a rating, beside thumbs and scores."""
+    """Defines a label that clients may send as a rating, beside Canopy's own."""
 
     name: Name = Field(description="What clients send as `rating`.")
     sentiment: Literal["positive", "neutral", "negative"] = Field(
@@ -56,7 +56,7 @@ class FeedbackValues(Section):
         max_length=20,
         description="Categories that a vote may give as reasons.",
     )
-    labels: list[Label] = Field([], max_length=20, description="Ratings beside thumbs and 1 to 5.")
+    labels: list[Label] = Field([], max_length=20, description="Ratings of your own, beside Canopy's.")
     names: list[Assessment] = Field(
         [SATISFACTION],
         max_length=20,
