@@ -14,8 +14,8 @@ from pathlib import Path
 import yaml
 
 from canopy.config.chart.defaults import default_tree
-from canopy.config.chart.former_keys import FORMER_KEYS
 from canopy.config.feature_values import EMBEDDED_MODEL_DEFAULTS, FEATURE_NAME, MODEL_SERVER_DEFAULTS, MOST_FEATURES
+from canopy.config.former_names import FORMER_CHART_VALUES
 from canopy.config.values import taken_feature_names
 from tools.values_schema import chart_schema
 
@@ -77,7 +77,7 @@ def defaults() -> str:
 
 def former_names() -> str:
     """files/former-names.json: by section the names that keys had, each with the one it has."""
-    return json.dumps(FORMER_KEYS, indent=2) + "\n"
+    return json.dumps(FORMER_CHART_VALUES, indent=2) + "\n"
 
 
 def feature_names() -> str:

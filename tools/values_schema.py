@@ -11,9 +11,9 @@ from typing import Any
 from canopy.base.ratings import RESERVED_LABELS
 from canopy.config.access import RESERVED_HEADERS
 from canopy.config.chart.chart_values import ChartValues
-from canopy.config.chart.former_keys import FORMER_KEYS
 from canopy.config.chart.process_settings import ChartSettings
 from canopy.config.feature_values import TITLE_PATTERN
+from canopy.config.former_names import FORMER_CHART_VALUES
 from canopy.config.values import OWN_ASSESSMENTS, SATISFACTION
 
 # An address, or a network whose prefix is no longer than an address.
@@ -73,7 +73,7 @@ def _settings() -> dict[str, Any]:
 
 def _take_former_names(properties: dict[str, Any]) -> None:
     """Let each key have the name that it had as well."""
-    for section, names in FORMER_KEYS.items():
+    for section, names in FORMER_CHART_VALUES.items():
         keys = properties[section]["properties"]
         for old, new in names.items():
             own = {key: value for key, value in keys[new].items() if key not in {"default", "description"}}

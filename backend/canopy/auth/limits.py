@@ -42,8 +42,9 @@ class RateLimits:
         self._windows: dict[str, Windows] = {}
         self.due = asyncio.Event()  # set while there are counts to share
 
-    def hit(self, kind: str, client: str, rate: str, cost: int = 1) -> None:
-        """Count a request. Raises RateLimited, without counting, when the client is over the rate."""
+    def count(self, kind: RateLimitKind, client: str, values: RateLimitValues) -> None:
+        """Count a request. Raises RateLimited, without counting, when the client has reached the rate of its kind."""
+        rate: str = getattr(values, kind)
         limit = parse_rate(rate)
         if limit is None:
             return
@@ -51,18 +52,14 @@ class RateLimits:
             times = "once" if limit.number == 1 else f"{limit.number:,} times"
             period = rate.partition("/")[2]
             raise rate_limited(f"This may be asked {times} in a {period}.", wait)
-        self.add(kind, client, limit, cost)
-
-    def count(self, kind: RateLimitKind, client: str, values: RateLimitValues) -> None:
-        """Count a request under the values' rate for its kind. Raises RateLimited as `hit` does."""
-        self.hit(kind, client, getattr(values, kind))
+        self.add(kind, client, limit)
 
     def wait(self, kind: str, client: str, limit: Limit) -> float:
         """Return the seconds until the client is below the limit, 0 when it is. Counts nothing."""
         return self.windows(kind, limit.seconds).wait(client, limit.number, self.now())
 
     def add(self, kind: str, client: str, limit: Limit, cost: int = 1) -> None:
-        """Count, whatever the limit, for costs that are known only afterwards."""
+        """Add a cost to the client's count without checking the limit, as for costs that are known only afterwards."""
         if self.windows(kind, limit.seconds).add(client, cost, limit.number, self.now()):
             self.due.set()
 

@@ -97,7 +97,7 @@ def check_values(file: Path, against: Path | None, keys: tuple[str, ...]) -> Non
 
     Exit status 0 when it would, 1 when it wouldn't, with a sentence for each thing that is wrong.
     """
-    from canopy.config.checking import check, differing
+    from canopy.config.checking import check, differing_keys
     from canopy.config.loading import read_values_file
 
     content = read_values_file(file)
@@ -105,7 +105,7 @@ def check_values(file: Path, against: Path | None, keys: tuple[str, ...]) -> Non
         checked = check(content)
     except ConfigError as error:
         raise ConfigError(f"{file}: {error.sentence}") from error
-    if against and (others := differing(content, read_values_file(against), keys)):
+    if against and (others := differing_keys(content, read_values_file(against), keys)):
         raise ConfigError(f"{file} and {against} differ in {' and '.join(others)}.")
     say(f"{file} is fine{f' (revision {checked.revision})' * bool(checked.revision)}. {_WHOSE[checked.kind]}")
     if checked.not_for_the_chart:

@@ -12,11 +12,10 @@ from canopy.config.argocd import values_in
 from canopy.config.chart.chart_contradictions import CHART_CONTRADICTIONS
 from canopy.config.chart.chart_values import ChartValues
 from canopy.config.chart.defaults import default_tree, with_defaults
-from canopy.config.chart.former_keys import FORMER_KEYS, former_defaults
 from canopy.config.chart.sign_in_contradictions import with_headers_of_the_proxy
-from canopy.config.contradictions import SERVER_CONTRADICTIONS, refuse
+from canopy.config.contradictions import SERVER_CONTRADICTIONS, refuse_contradictions
 from canopy.config.flags import FeatureFlag, decide_flags
-from canopy.config.former_names import Renamed, under_own_names
+from canopy.config.former_names import FORMER_CHART_VALUES, Renamed, with_present_names
 from canopy.config.loading import load_config, parse_values, validate_values
 from canopy.config.values import Values
 
@@ -61,15 +60,20 @@ def check(content: bytes) -> CheckedValues:
 
 
 def _checked(kind: Literal["chart", "gitops", "argocd"], document: Mapping[str, Any]) -> CheckedValues:
-    _, deprecated = _under_own_names(document)
+    _, deprecated = _with_present_names(document)
     return CheckedValues(kind, decide_flags(chart_values(document)), deprecated=deprecated)
 
 
-def _under_own_names(document: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[Renamed, ...]]:
-    return under_own_names(document, FORMER_KEYS, former_defaults())
+def _with_present_names(document: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[Renamed, ...]]:
+    tree = default_tree()
+    defaults = {
+        section: {new: tree[section][new][0] for new in names.values() if new in tree[section]}
+        for section, names in FORMER_CHART_VALUES.items()
+    }
+    return with_present_names(document, FORMER_CHART_VALUES, defaults)
 
 
-def differing(content: bytes, other: bytes, keys: Iterable[str]) -> list[str]:
+def differing_keys(content: bytes, other: bytes, keys: Iterable[str]) -> list[str]:
     """Return those of the keys whose values differ between two files, or that one lacks. Raises ConfigError."""
     one, another = parse_values(content), parse_values(other)
     return [key for key in keys if key not in one or key not in another or one[key] != another[key]]
@@ -81,10 +85,10 @@ def _keys(model: type[Values]) -> set[str]:
 
 def chart_values(document: Mapping[str, Any]) -> ChartValues:
     """Return a file's keys merged over the chart's defaults, as the chart renders them. Raises ConfigError."""
-    renamed, deprecated = _under_own_names(document)
+    renamed, deprecated = _with_present_names(document)
     own = {key: value for key, value in renamed.items() if key != _GLOBAL}
     if not isinstance(document.get(_GLOBAL, {}), Mapping | None):
         raise ConfigError(f"`{_GLOBAL}` must be a mapping of keys: Helm hands it on to charts within a chart.")
     values = with_headers_of_the_proxy(validate_values(ChartValues, with_defaults(default_tree(), own), deprecated))
-    refuse(values, CHART_CONTRADICTIONS, SERVER_CONTRADICTIONS)
+    refuse_contradictions(values, CHART_CONTRADICTIONS, SERVER_CONTRADICTIONS)
     return values

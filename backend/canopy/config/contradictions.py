@@ -21,22 +21,22 @@ type SentenceArguments = list[tuple[object, ...]]
 class Contradiction[V: Values]:
     """A check with its sentence.
 
-    `found` returns whether the values have the contradiction or, if they can have it several times, the arguments of
-    the sentence's placeholders for each occurrence.
+    `occurrences` returns whether the values have the contradiction or, if they can have it several times, the arguments
+    of the sentence's placeholders for each time.
     """
 
-    found: Callable[[V], bool | Iterable[tuple[object, ...]]]
+    occurrences: Callable[[V], bool | Iterable[tuple[object, ...]]]
     sentence: str
 
     def sentences(self, values: V) -> list[str]:
         """Return one sentence for each occurrence in these values."""
-        found = self.found(values)
-        if isinstance(found, bool):
-            return [self.sentence] * found
-        return [self.sentence.format(*arguments) for arguments in found]
+        occurrences = self.occurrences(values)
+        if isinstance(occurrences, bool):
+            return [self.sentence] * occurrences
+        return [self.sentence.format(*arguments) for arguments in occurrences]
 
 
-def refuse[V: Values](values: V, *tables: Iterable[Contradiction[V]]) -> None:
+def refuse_contradictions[V: Values](values: V, *tables: Iterable[Contradiction[V]]) -> None:
     """Raise ConfigError, with all their sentences, if the values have any of these contradictions."""
     if sentences := [text for table in tables for one in table for text in one.sentences(values)]:
         raise ConfigError(" ".join(sentences))

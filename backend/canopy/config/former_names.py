@@ -1,18 +1,20 @@
-"""Keys of the values that were renamed: former names keep working and are reported as deprecated."""
+"""Keys of the server's and the chart's values that were renamed. Former names keep working, reported as deprecated."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from canopy.base.errors import ConfigError
+from canopy.base.settings import FORMER_SETTINGS
 
-type Renamed = tuple[str, str]  # a key's former path and its present one, such as `ab_testing.prior`
+type Renamed = tuple[str, str]  # a key's former path, such as `ab_testing.prior`, and its present one
 
 FORMER_VALUES = {
     "ab_testing": {"prior": "prior_strength", "delta": "equivalence_margin", "n_max": "max_decisive_votes"},
 }
+FORMER_CHART_VALUES = {**FORMER_VALUES, "settings": FORMER_SETTINGS}
 
 
-def under_own_names(
+def with_present_names(
     document: Mapping[str, Any],
     former: Mapping[str, Mapping[str, str]],
     defaults: Mapping[str, Mapping[str, Any]],

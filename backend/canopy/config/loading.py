@@ -11,11 +11,11 @@ import yaml
 from pydantic import ValidationError
 
 from canopy.base.errors import ConfigError, FeatureDisabled, NotFound
-from canopy.config.contradictions import SERVER_CONTRADICTIONS, refuse
+from canopy.config.contradictions import SERVER_CONTRADICTIONS, refuse_contradictions
 from canopy.config.error_sentences import error_describer
 from canopy.config.features import BUILT_IN, Feature, features_of
 from canopy.config.flags import FeatureFlag, decide_flags
-from canopy.config.former_names import FORMER_VALUES, Renamed, under_own_names
+from canopy.config.former_names import FORMER_VALUES, Renamed, with_present_names
 from canopy.config.registered_prompts import FeatureVariant, RegisteredPrompt
 from canopy.config.values import AbTestingValues, Values
 from canopy.text import yaml_loader
@@ -66,9 +66,9 @@ class Config:
 
 def load_config(content: bytes) -> Config:
     """Load a values file's content. Raises ConfigError with a sentence for each of the first errors."""
-    document, deprecated = under_own_names(parse_values(content), FORMER_VALUES, _DEFAULTS)
+    document, deprecated = with_present_names(parse_values(content), FORMER_VALUES, _DEFAULTS)
     values = validate_values(Values, document, deprecated)
-    refuse(values, SERVER_CONTRADICTIONS)
+    refuse_contradictions(values, SERVER_CONTRADICTIONS)
     section = "summarization" if document.get("summarization") else BUILT_IN
     return Config(values, hashlib.sha256(content).hexdigest()[:12], section=section, deprecated=deprecated)
 

@@ -43,7 +43,7 @@ class RegisteredPrompt(NamedTuple):
         return f"{self.name}/{self.version}"
 
 
-def sources(values: Values) -> dict[FeatureVariant, PromptSource]:
+def prompt_sources(values: Values) -> dict[FeatureVariant, PromptSource]:
     """Return the reference of each variant whose prompt is in the registry."""
     found: dict[FeatureVariant, PromptSource] = {}
     for feature, block in _blocks(values).items():
@@ -53,26 +53,26 @@ def sources(values: Values) -> dict[FeatureVariant, PromptSource]:
     return found
 
 
-def optional_sources(values: Values) -> set[PromptSource]:
+def optional_prompt_sources(values: Values) -> set[PromptSource]:
     """Return the references that may be missing in the registry without an error.
 
     They are those of variant B without an explicit version, unless another variant uses the same reference.
     """
     blocks = _blocks(values)
     found: dict[bool, set[PromptSource]] = {True: set(), False: set()}
-    for (feature, variant), source in sources(values).items():
+    for (feature, variant), source in prompt_sources(values).items():
         found[variant == "prompt_b" and blocks[feature].mlflow_prompt_b_version is None].add(source)
     return found[True] - found[False]
 
 
-def with_texts(
+def with_registered_texts(
     values: Values, known: Mapping[PromptSource, RegisteredPrompt]
 ) -> tuple[Values, dict[FeatureVariant, RegisteredPrompt]]:
     """Return the values with the texts of known prompts, and the version that each variant has.
 
     A variant whose prompt isn't known keeps its text.
     """
-    found = {place: known[source] for place, source in sources(values).items() if source in known}
+    found = {place: known[source] for place, source in prompt_sources(values).items() if source in known}
     texts: defaultdict[str, dict[str, str]] = defaultdict(dict)
     for (feature, variant), prompt in found.items():
         texts[feature][variant] = prompt.text

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from canopy.base.errors import ConfigError
 from canopy.config.loading import Config, load_config, parse_values, read_values_file
-from canopy.config.registered_prompts import PromptSource, RegisteredPrompt, with_texts
+from canopy.config.registered_prompts import PromptSource, RegisteredPrompt, with_registered_texts
 
 type ConfigCheck = Callable[[Config, Config | None], None]
 
@@ -89,7 +89,7 @@ class ConfigSource:
                     await on_change(config)
 
     def _put_in_force(self) -> Config:
-        values, registered = with_texts(self._of_file.values, self._prompts)
+        values, registered = with_registered_texts(self._of_file.values, self._prompts)
         self.current = replace(self._of_file, values=values, registered=registered)
         return self.current
 

@@ -21,7 +21,10 @@ from canopy.telemetry.events import FeedbackDeleted, FeedbackSubmitted
 
 
 class SubmittedVote(NamedTuple):
-    """A vote as a client sends it, with types and lengths checked but not its meaning."""
+    """A vote as a client sends it, with types and lengths checked but not its meaning.
+
+    It names the response by `generation_id`, by `request_id`, or by both texts.
+    """
 
     rating: int | str
     name: str

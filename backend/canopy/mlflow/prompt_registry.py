@@ -14,7 +14,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from canopy.base.errors import StoreError
 from canopy.config.feature_values import VARIANTS, SystemPrompt
-from canopy.config.registered_prompts import PromptSource, RegisteredPrompt, optional_sources, sources
+from canopy.config.registered_prompts import PromptSource, RegisteredPrompt, optional_prompt_sources, prompt_sources
 from canopy.config.source import ConfigSource
 from canopy.mlflow.client import AsyncMlflowClient, MlflowError
 from canopy.store.prompts.registered_prompts import RegisteredPromptStore
@@ -100,11 +100,11 @@ class PromptRegistry:
     async def refresh(self) -> None:
         """Ask the registry once. What it fails to give stays in force as it gave it last, and the log is told once."""
         values = self._config.current.values
-        wanted = sources(values)
+        wanted = prompt_sources(values)
         if not wanted or values.mlflow.url is None:
             return
         names = {source.name: [it for it in wanted.values() if it.name == source.name] for source in wanted.values()}
-        optional = optional_sources(values)
+        optional = optional_prompt_sources(values)
         async with AsyncMlflowClient(str(values.mlflow.url), self._headers, timeout=_TIMEOUT) as client:
             answers = await asyncio.gather(*(_ask_for(client, its, self._known, optional) for its in names.values()))
         self._report_failures({source: sentence for answer in answers for source, sentence in answer.failures.items()})

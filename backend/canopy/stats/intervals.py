@@ -8,7 +8,8 @@ Z_95 = 1.959963984540054  # 97.5 % quantile of the normal distribution: a 95 % i
 def wilson(part: int, n: int) -> tuple[float, float] | None:
     """Return the 95 % Wilson interval of the share `part / n`; None if n is 0.
 
-    Source: E. B. Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
+    Source: E. B. Wilson, "Probable inference, the law of succession, and statistical inference", Journal of the
+    American Statistical Association 22, 1927.
     """
     if not n:
         return None

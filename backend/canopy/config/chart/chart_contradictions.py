@@ -82,7 +82,7 @@ CHART_CONTRADICTIONS: tuple[Contradiction[ChartValues], ...] = (
         "autoscaling.minReplicas is larger than autoscaling.maxReplicas. Swap them.",
     ),
     Contradiction(
-        lambda values: values.autoscaling.enabled and values.autoscaling.scales_by_nothing,
+        lambda values: values.autoscaling.enabled and values.autoscaling.has_no_target,
         "autoscaling.enabled is true, but there is nothing to scale by. Set autoscaling.targetCpu, or targetInFlight "
         "and targetQueued where a metrics adapter serves them.",
     ),

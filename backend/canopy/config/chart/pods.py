@@ -72,7 +72,7 @@ class Autoscaling(ChartSection):
     )
 
     @property
-    def scales_by_nothing(self) -> bool:
+    def has_no_target(self) -> bool:
         """Return whether no target is set, so that the autoscaler has nothing to go by."""
         return not (self.target_cpu or self.target_in_flight or self.target_queued or self.metrics)
 
