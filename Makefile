@@ -23,9 +23,12 @@ CONFIG ?=
 # Tests wait for the servers they start more than they compute. A file's tests share servers, so a file stays whole.
 WORKERS ?= 2
 PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
-# A folder, a file, a test of one, or an expression over names and marks of tests.
+# A folder of tests/ (`http`, `tests/http`), a file, a test of one, or an expression over names and marks of tests. Other
+# folders have names that are words of tests, too: `helm` and `docs` are expressions.
 ONLY ?=
-SELECTED = $(if $(wildcard $(firstword $(subst ::, ,$(ONLY)))),$(ONLY),$(if $(ONLY),-k '$(ONLY)'))
+PLACE = $(if $(filter and or not,$(ONLY)),,$(firstword $(subst ::, ,$(ONLY))))
+SELECTED = $(if $(wildcard $(addprefix tests/,$(PLACE))),tests/$(ONLY),\
+	$(if $(wildcard $(filter tests tests/%,$(PLACE))),$(ONLY),$(if $(ONLY),-k '$(ONLY)')))
 ADDRESS ?= http://127.0.0.1:8000
 
 # The locks are complete, so pip has nothing to resolve, and what builds the few packages that have no wheel is locked too.
@@ -54,7 +57,7 @@ help:  ## Show this list
 
 ##@ Develop
 .PHONY: test
-test: install-dev lint  ## Run everything: lint, format, types, import rules, all tests; ONLY=tests/http or ONLY='sign_in'
+test: install-dev lint  ## Run everything: lint, format, types, import rules, all tests; ONLY=http or ONLY='sign_in'
 	@$(PYTEST) $(SELECTED)
 
 .PHONY: check

@@ -106,9 +106,14 @@ def test_a_check_runs_unit_and_http_tests() -> None:
     ("only", "chosen"),
     [
         ("", ""),
+        ("unit", "tests/unit"),
         ("tests/unit", "tests/unit"),
+        ("http --randomly-seed=1", "tests/http --randomly-seed=1"),
         ("tests/unit/test_limits.py::test_x", "tests/unit/test_limits.py::test_x"),
         ("sign_in and not slow", "-k 'sign_in and not slow'"),
+        ("http and not slow", "-k 'http and not slow'"),
+        ("helm", "-k 'helm'"),  # a folder without tests
+        ("docs", "-k 'docs'"),
     ],
 )
 def test_only_takes_a_place_or_an_expression(only: str, chosen: str) -> None:
