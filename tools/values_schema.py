@@ -15,6 +15,7 @@ from canopy.config.chart.process_settings import ChartSettings
 from canopy.config.feature_values import TITLE_PATTERN
 from canopy.config.former_names import FORMER_CHART_VALUES
 from canopy.config.values import OWN_ASSESSMENTS, SATISFACTION
+from canopy.text.json_schema import inlined
 
 # An address, or a network whose prefix is no longer than an address.
 _OCTET = "(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
@@ -29,8 +30,9 @@ _NETWORK = f"^({_IPV4}|{_IPV6})$"
 def chart_schema(descriptions: Mapping[str, str]) -> dict[str, Any]:
     """The schema. `descriptions` says what a key means by its path (`image.tag`); the server's keys bring their own."""
     model = ChartValues.model_json_schema()
-    schema: dict[str, Any] = _plain(model, model["$defs"])
-    del schema["$defs"], schema["description"]
+    for part in (model, *model["$defs"].values()):
+        part.pop("description", None)  # a docstring, for whoever reads the models
+    schema: dict[str, Any] = _without_titles(inlined(model))
     properties = schema["properties"]
     properties["settings"] = _settings()
     properties["global"] = {"type": "object", "description": "Helm's, for a chart that contains this one; ignored."}
@@ -45,21 +47,13 @@ def chart_schema(descriptions: Mapping[str, str]) -> dict[str, Any]:
     return {"$schema": "http://json-schema.org/draft-07/schema#", "title": "Values of the chart canopy", **schema}
 
 
-def _plain(part: Any, definitions: Mapping[str, Any]) -> Any:
-    """With every definition where it is used, and without the titles, which only repeat the names."""
+def _without_titles(part: Any) -> Any:
+    """Return a part of a schema without its titles, which only repeat the names; a property `title` stays."""
     if isinstance(part, list):
-        return [_plain(child, definitions) for child in part]
+        return [_without_titles(child) for child in part]
     if not isinstance(part, dict):
         return part
-    if "$ref" in part:
-        definition = dict(definitions[part["$ref"].rpartition("/")[2]])
-        definition.pop("description", None)  # a docstring, for whoever reads the models
-        return _plain(definition, definitions)
-    return {name: _plain(child, definitions) for name, child in part.items() if not _is_title(name, child)}
-
-
-def _is_title(name: str, child: Any) -> bool:
-    return name == "title" and isinstance(child, str)
+    return {name: _without_titles(child) for name, child in part.items() if name != "title" or isinstance(child, dict)}
 
 
 def _settings() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The composition root: the only place that knows every part."""
+"""The composition root: makes all parts of the application, connects them, and starts and stops them."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from starlette.types import ASGIApp
 
-from canopy.api import build_api, build_operations, with_context
+from canopy.api import build_api, build_operations, with_middleware
 from canopy.api.context import AppContext
 from canopy.api.readiness import Readiness
 from canopy.auth.budgets import StorageBudgets
@@ -59,30 +59,30 @@ from canopy.telemetry.metrics.groups import ExpectedSeries
 from canopy.telemetry.store_events import StoreAtRisk, StoreFailed
 
 MOUNTED_VALUES = Path("/canopy/canopy-config.yaml")
-_AFTER_A_FAILURE = 5.0  # seconds
+_RETRY_SECONDS = 5.0  # after the store has failed
 
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """ASGI applications and the parts inside them, which must be `running` while the first one serves."""
+    """The ASGI applications and their parts, which must be `running` while `asgi` serves."""
 
     asgi: ASGIApp
     operations: ASGIApp  # for a port of its own
-    parts: AppContext
+    context: AppContext
     registry: PromptRegistry
 
 
 def create_app(settings: Settings, logs: Logs) -> Application:
-    """Put the parts together. Nothing runs yet.
+    """Make the application, without starting anything.
 
-    Raises ConfigError when the values file or a setting can't be used.
+    Raises ConfigError if the values file or a setting can't be used.
     """
     tokens = Tokens(settings.auth_tokens_file) if settings.auth_tokens_file else None
     secret = ProxySecret(settings.auth_proxy_secret_file) if settings.auth_proxy_secret_file else None
 
     def check(config: Config, before: Config | None) -> None:
         if _model_url(config) is None:
-            require_installed()  # before the values are in force: they would ask another server what this one is asked
+            require_installed()  # refused now, rather than when the values are in force
         auth = config.values.auth
         if auth.mode == "token" and tokens is None:
             raise ConfigError("`auth.mode` is `token`, but CANOPY_AUTH_TOKENS_FILE names no file with tokens.")
@@ -120,7 +120,7 @@ def create_app(settings: Settings, logs: Logs) -> Application:
     budgets = StorageBudgets(limits, lambda: config.current.values.rate_limits)
     pipeline = Pipeline(config, inference, store.generations, telemetry, admission, judging.offer, budgets)
     lifecycle = Lifecycle()
-    parts = AppContext(
+    context = AppContext(
         settings=settings,
         config=config,
         store=store,
@@ -149,11 +149,11 @@ def create_app(settings: Settings, logs: Logs) -> Application:
         headers=settings.mlflow_headers,
         interval=settings.prompt_refresh_interval_seconds,
     )
-    return Application(with_context(build_api(parts), parts), build_operations(parts), parts, registry)
+    return Application(with_middleware(build_api(context), context), build_operations(context), context, registry)
 
 
 def values_path(settings: Settings) -> Path | None:
-    """The values file: the one that is set, else the cluster's where it is mounted, else none."""
+    """Return the values file: as set, else where the chart mounts it; None for the built-in values."""
     if settings.config_path is not None:
         return settings.config_path
     return MOUNTED_VALUES if MOUNTED_VALUES.exists() else None
@@ -166,131 +166,131 @@ def _model_url(config: Config) -> str | None:
 
 @asynccontextmanager
 async def running(application: Application) -> AsyncGenerator[None]:
-    """Start the parts, and end them in the order in which nothing is lost."""
-    parts, registry = application.parts, application.registry
+    """Start the parts and, at the end, stop them in an order in which nothing is lost. Raises ConfigError."""
+    context, registry = application.context, application.registry
     async with AsyncExitStack() as stack:
         try:
-            await parts.store.start()
+            await context.store.start()
         except StoreError as error:
-            place = parts.store.description
+            place = context.store.description
             raise ConfigError(f"CANOPY_STORE_URL: {place} can't be used. {error.reason or error.sentence}") from error
-        stack.push_async_callback(parts.store.close)
-        if risk := risk_of(parts.settings.store_url.get_secret_value()):
-            parts.telemetry.emit(StoreAtRisk(risk))
-        mlflow = MlflowLink(parts.settings, parts.config, parts.store.outbox, parts.telemetry)
+        stack.push_async_callback(context.store.close)
+        if risk := risk_of(context.settings.store_url.get_secret_value()):
+            context.telemetry.emit(StoreAtRisk(risk))
+        mlflow = MlflowLink(context.settings, context.config, context.store.outbox, context.telemetry)
         mlflow.start()
         stack.push_async_callback(mlflow.close)
         await registry.start()
-        await parts.inference.start()
-        stack.push_async_callback(parts.inference.close)
-        stack.push_async_callback(parts.judging.close)
-        stack.push_async_callback(parts.pipeline.close)
-        tell_deprecated = DeprecatedNames(parts.telemetry)
-        tell_deprecated([*deprecated_settings(), *parts.config.current.deprecated])
+        await context.inference.start()
+        stack.push_async_callback(context.inference.close)
+        stack.push_async_callback(context.judging.close)
+        stack.push_async_callback(context.pipeline.close)
+        log_deprecated = DeprecatedNames(context.telemetry)
+        log_deprecated([*deprecated_settings(), *context.config.current.deprecated])
         for work in (
-            partial(_watch_config, parts, registry, mlflow, tell_deprecated),
-            partial(_watch_secrets, parts),
-            partial(_end_sessions, parts),
-            Retention(parts.store, parts.telemetry, parts.settings.retention_days).run,
+            partial(_watch_config, context, registry, mlflow, log_deprecated),
+            partial(_watch_secrets, context),
+            partial(_end_sessions, context),
+            Retention(context.store, context.telemetry, context.settings.retention_days).run,
             registry.run,
-            parts.agreements.run,
-            RateLimitSync(parts.limits, parts.store.request_counts.exchange).run,
-            SearchIndexReporter(parts.store.feedback, parts.telemetry).run,
+            context.agreements.run,
+            RateLimitSync(context.limits, context.store.request_counts.exchange).run,
+            SearchIndexReporter(context.store.feedback, context.telemetry).run,
         ):
             stack.callback(asyncio.create_task(run_forever(work)).cancel)
-        expect_series(parts)
-        parts.lifecycle.ready()
+        expect_series(context)
+        context.lifecycle.ready()
         yield
 
 
 class DeprecatedNames:
-    """Logs names that are deprecated, each once."""
+    """Logs each deprecated name once."""
 
     def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
-        self._told: set[str] = set()
+        self._logged: set[str] = set()
 
     def __call__(self, names: Iterable[tuple[str, str]]) -> None:
-        """Log those of the names, each with the one in its place, that were not logged before."""
+        """Log the pairs of a deprecated name and its replacement that were not logged before."""
         for former, current in names:
-            if former not in self._told:
-                self._told.add(former)
+            if former not in self._logged:
+                self._logged.add(former)
                 self._telemetry.emit(DeprecatedName(former, current))
 
 
-def tell_who_gets_in(parts: AppContext) -> None:
-    """Measure and log what lets in more people than may be meant: at the start, and whenever the values change."""
-    auth = parts.config.current.values.auth
-    is_open = auth.mode == "open" and parts.settings.reachable_from_outside
-    parts.telemetry.metrics.config.access_open.set(is_open)
+def report_open_access(context: AppContext) -> None:
+    """Measure and log access that is open to more clients than the operators may want."""
+    auth = context.config.current.values.auth
+    is_open = auth.mode == "open" and context.settings.reachable_from_outside
+    context.telemetry.metrics.config.access_open.set(is_open)
     if is_open:
-        parts.telemetry.emit(AccessOpen(parts.lifecycle.address))
+        context.telemetry.emit(AccessOpen(context.lifecycle.address))
     if auth.mode == "proxy" and (networks := wide_networks(auth)):
-        parts.telemetry.emit(TrustedProxiesWide(networks))
+        context.telemetry.emit(TrustedProxiesWide(networks))
 
 
-def expect_series(parts: AppContext) -> None:
-    """Make the metrics' series that the values in force lead to, so that `increase` sees their first events."""
-    config = parts.config.current
+def expect_series(context: AppContext) -> None:
+    """Create the metrics' series that the values in force lead to, so that `increase` counts their first events."""
+    config = context.config.current
     prompts = {
         name: [prompt_of(text).id for text in (feature.prompt, feature.prompt_b) if text.strip()]
         for name, feature in config.features.items()
     }
     exported = [name for name, feature in config.features.items() if feature.exported]
-    parts.telemetry.metrics.expect(ExpectedSeries(config.values, prompts, exported))
+    context.telemetry.metrics.expect(ExpectedSeries(config.values, prompts, exported))
 
 
 async def _watch_config(
-    parts: AppContext, registry: PromptRegistry, mlflow: MlflowLink, tell_deprecated: DeprecatedNames
+    context: AppContext, registry: PromptRegistry, mlflow: MlflowLink, log_deprecated: DeprecatedNames
 ) -> None:
-    emit = parts.telemetry.emit
+    emit = context.telemetry.emit
 
     async def changed(config: Config) -> None:
-        tell_who_gets_in(parts)  # first: the values are in force, and what follows may wait for other servers
-        expect_series(parts)
-        tell_deprecated(config.deprecated)
+        report_open_access(context)  # first, because what follows may wait for other servers
+        expect_series(context)
+        log_deprecated(config.deprecated)
         registry.request_refresh()
         mlflow.use(config.values.mlflow)
         try:
-            await parts.inference.use(_model_url(config))
+            await context.inference.use(_model_url(config))
         except ConfigError as error:
             rejected(error)
         else:
             emit(ConfigReloaded(config.revision, {name: flag.on for name, flag in config.flags.items()}))
 
     def rejected(error: ConfigError) -> None:
-        emit(ConfigRejected(error.sentence, parts.config.current.revision))
+        emit(ConfigRejected(error.sentence, context.config.current.revision))
 
-    await parts.config.watch(parts.settings.config_poll_interval_seconds, changed, rejected)
+    await context.config.watch(context.settings.config_poll_interval_seconds, changed, rejected)
 
 
-async def _watch_secrets(parts: AppContext) -> None:
-    """Take up changes of the files with tokens and with the proxy's secret: what was removed soon lets nobody in.
+async def _watch_secrets(context: AppContext) -> None:
+    """Reload the files with tokens and with the proxy's secret when they change.
 
-    Nothing else is waited for here, lest a database that hangs keep a removed token in force.
+    This waits for nothing else, lest a database that hangs keep a removed token in force.
     """
-    emit = parts.telemetry.emit
-    while parts.tokens or parts.proxy_secret:
-        if tokens := parts.tokens:
+    emit = context.telemetry.emit
+    while context.tokens or context.proxy_secret:
+        if tokens := context.tokens:
             try:
                 if await asyncio.to_thread(tokens.reload):
                     emit(TokensReloaded(tokens.count))
             except ConfigError as error:
                 emit(TokensRejected(error.sentence))
-        if secret := parts.proxy_secret:
+        if secret := context.proxy_secret:
             try:
                 if await asyncio.to_thread(secret.reload):
                     emit(ProxySecretReloaded(secret.count))
             except ConfigError as error:
                 emit(ProxySecretRejected(error.sentence))
-        await asyncio.sleep(parts.settings.config_poll_interval_seconds)
+        await asyncio.sleep(context.settings.config_poll_interval_seconds)
 
 
-async def _end_sessions(parts: AppContext) -> None:
-    """End the sessions of removed tokens, which let nobody in until then either."""
-    while parts.sessions:
+async def _end_sessions(context: AppContext) -> None:
+    """Delete the sessions of removed tokens, which are refused already."""
+    while context.sessions:
         try:
-            await parts.sessions.end_removed()
+            await context.sessions.end_removed()
         except StoreError:
-            await asyncio.sleep(_AFTER_A_FAILURE)
-        await asyncio.sleep(parts.settings.config_poll_interval_seconds)
+            await asyncio.sleep(_RETRY_SECONDS)
+        await asyncio.sleep(context.settings.config_poll_interval_seconds)

@@ -144,8 +144,11 @@ def _walk(client: Client) -> None:
     # A summary, a follow-up, votes on both.
     summary = client("POST /summarize", body=models.PromptBody(prompt=text, stream=False))
     assert summary.response and summary.usage.output_tokens > 0
-    turns = [models.Turn(models.TurnRole.USER, text), models.Turn(models.TurnRole.ASSISTANT, summary.response)]
-    turns += [models.Turn(models.TurnRole.USER, "Shorter?")]
+    turns = [
+        models.ChatMessage(models.ChatMessageRole.USER, text),
+        models.ChatMessage(models.ChatMessageRole.ASSISTANT, summary.response),
+    ]
+    turns += [models.ChatMessage(models.ChatMessageRole.USER, "Shorter?")]
     follow_up = client("POST /summarize/chat", body=models.ChatBody(messages=turns, stream=False))
     good = models.VoteBody(rating="thumbs_up", generation_id=follow_up.generation_id)
     bad = models.VoteBody(rating="thumbs_down", request_id=summary.request_id, comment="Too long.")

@@ -43,7 +43,7 @@ def test_each_route_is_documented(tmp_path: Path) -> None:
     values = tmp_path / "values.yaml"
     values.write_text("LLAMA_STACK_URL: http://127.0.0.1:9\n")
     settings = Settings(config_path=values, store_url=SecretStr(f"sqlite:///{tmp_path}/canopy.db"))
-    app = build_api(create_app(settings, logs=Logs(stream=io.BytesIO())).parts)
+    app = build_api(create_app(settings, logs=Logs(stream=io.BytesIO())).context)
     there = {f"{method.upper()} {path}" for path, methods in app.openapi()["paths"].items() for method in methods}
     pages = [route.path for route in app.routes if isinstance(route, Route) and not route.include_in_schema]
     # What the pages load is no interface of its own.

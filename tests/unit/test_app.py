@@ -17,7 +17,7 @@ async def test_values_without_a_model_server_are_not_taken_where_no_embedded_mod
     """Else the former server would go on, and be asked what suits the embedded model."""
     file = tmp_path / "values.yaml"
     file.write_text("LLAMA_STACK_URL: http://127.0.0.1:9")
-    config = create_app(Settings(config_path=file), Logs("info")).parts.config
+    config = create_app(Settings(config_path=file), Logs("info")).context.config
     before = config.current
     monkeypatch.setattr(embedded, "find_spec", lambda _: None)
     file.write_text("summarize: {model: another}")

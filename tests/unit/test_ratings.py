@@ -8,7 +8,7 @@ import pytest
 
 import canopy
 from canopy.base.errors import InputError
-from canopy.base.ratings import KindName, Rating, kind_of, parse_filter, parse_rating
+from canopy.base.ratings import KindName, Rating, kind_of, parse_rating, parse_rating_filter
 from canopy.config.values import FeedbackValues, Label
 
 PACKAGE = Path(canopy.__file__).parent
@@ -51,13 +51,13 @@ def test_any_other_rating_is_refused_with_the_ones_there_are(sent: int | str) ->
     ],
 )
 def test_a_filter_asks_for_one_rating_or_for_all_that_count_alike(text: str, asked: tuple[str | None, int]) -> None:
-    assert parse_filter(text) == asked
+    assert parse_rating_filter(text) == asked
 
 
 @pytest.mark.parametrize("text", ["6", "Thumbs_up", "a b", "x" * 41])
 def test_a_filter_that_can_be_no_rating_is_refused(text: str) -> None:
     with pytest.raises(InputError):
-        parse_filter(text)
+        parse_rating_filter(text)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Request bodies: read within bounds, checked, and refused with a sentence that doesn't repeat them."""
+"""Request bodies: their models, and reading and validating them. Errors never quote what the client sent."""
 
 import asyncio
 from typing import Annotated, Any, Literal
@@ -9,20 +9,21 @@ from pydantic_core import PydanticCustomError
 from starlette.requests import Request
 
 from canopy.api import workshop
-from canopy.api.spellings import as_meant
+from canopy.api.field_aliases import normalize_fields
 from canopy.base.errors import BodyTimeout, BodyTooLarge, ClientGone, InputError
 from canopy.base.ratings import RATING_FORMS, RATING_REFUSED
 from canopy.base.settings import Settings
+from canopy.base.validators import without_nul
 from canopy.config.values import SATISFACTION, Assessment
 
-_MOST_FINDINGS = 50  # that are told: each costs more than the client's bytes that made it
-_LONGEST_PART = 100  # characters of a name that the client made up
+_MOST_FINDINGS = 50  # reported of a body: each costs more than the client's bytes that caused it
+_LONGEST_PART = 100  # characters of a field name that the client made up
 
 
 class BodyError(InputError):
-    """A body of the wrong shape.
+    """A body that does not validate.
 
-    `errors` is FastAPI's list: `loc`, `msg` and `type` of each finding, never the input.
+    `errors` is a list like FastAPI's: `loc`, `msg` and `type` of each finding, without the input.
     """
 
     def __init__(self, sentence: str, errors: list[dict[str, Any]]) -> None:
@@ -30,28 +31,21 @@ class BodyError(InputError):
         self.errors = errors
 
 
-def storable(text: str) -> str:
-    """Refuse the one character in valid JSON that databases can't hold."""
-    if "\0" in text:
-        raise PydanticCustomError("nul_character", "has a NUL character, which can't be stored")
-    return text
-
-
-def worded(text: str) -> str:
-    """Refuse a text of nothing but white space."""
+def not_blank(text: str) -> str:
+    """Return the text. Raises PydanticCustomError if it holds only white space."""
     if not text.strip():
         raise PydanticCustomError("blank", "should hold more than white space")
     return text
 
 
-Text = Annotated[str, AfterValidator(storable)]
-FullText = Annotated[str, StringConstraints(min_length=1), AfterValidator(storable)]
-Question = Annotated[FullText, AfterValidator(worded)]
-Id = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(storable)]
+Text = Annotated[str, AfterValidator(without_nul)]
+FullText = Annotated[str, StringConstraints(min_length=1), AfterValidator(without_nul)]
+Question = Annotated[FullText, AfterValidator(not_blank)]
+Id = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(without_nul)]
 
 
 class Body(BaseModel):
-    """What every body shares: exact types and no unknown fields, so that a misspelled one isn't lost in silence."""
+    """Base of all bodies: exact types and no unknown fields, so that a misspelled one isn't lost in silence."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
@@ -65,8 +59,8 @@ class PromptBody(Body):
     user_id: Id | None = Field(None, description="Who asks.")
 
 
-class Turn(Body):
-    """One turn of a conversation."""
+class ChatMessage(Body):
+    """One message of a conversation."""
 
     role: Literal["user", "assistant"]
     content: Question
@@ -75,7 +69,9 @@ class Turn(Body):
 class ChatBody(Body):
     """A conversation about an answer, which ends with the user's question."""
 
-    messages: list[Turn] = Field(min_length=1, max_length=200, description="The conversation so far, oldest first.")
+    messages: list[ChatMessage] = Field(
+        min_length=1, max_length=200, description="The conversation so far, oldest first."
+    )
     stream: bool | None = Field(None, description="False: one JSON object, not events; without it `Accept` decides.")
     session_id: Id | None = Field(None, description="Groups requests of one person; also the header X-Session-Id.")
     user_id: Id | None = Field(None, description="Who asks.")
@@ -103,7 +99,7 @@ class VoteBody(Body):
     @model_validator(mode="before")
     @classmethod
     def _as_meant(cls, data: Any) -> Any:
-        return workshop.vote(as_meant(data, cls.model_fields.keys()))
+        return workshop.vote(normalize_fields(data, cls.model_fields.keys()))
 
 
 class BallotBody(Body):
@@ -126,11 +122,11 @@ class BallotBody(Body):
     @model_validator(mode="before")
     @classmethod
     def _as_meant(cls, data: Any) -> Any:
-        return workshop.ballot(as_meant(data, cls.model_fields.keys()))
+        return workshop.ballot(normalize_fields(data, cls.model_fields.keys()))
 
 
 class ReviewBody(Body):
-    """What a good answer to a text would be. The text is named by a vote on it, or given as it is."""
+    """The answer that a person expects to a text. The text is given, or named by a vote on an answer to it."""
 
     expected_result: Text = Field(description="What is expected; empty takes back what was written.")
     feedback_id: Id | None = Field(None, description="A vote on the text.")
@@ -139,17 +135,18 @@ class ReviewBody(Body):
 
 
 def body_schemas() -> dict[str, Any]:
-    """The JSON schemas of all bodies and of what is in them, by name, for the API's description."""
-    kinds: list[type[BaseModel]] = [Body, *Body.__subclasses__()]
-    _, found = models_json_schema([(kind, "validation") for kind in kinds], ref_template="#/components/schemas/{model}")
+    """Return the JSON schemas of all bodies, and of the models in their fields, by name, for the API's description."""
+    models: list[type[BaseModel]] = [Body, *Body.__subclasses__()]
+    _, found = models_json_schema([(it, "validation") for it in models], ref_template="#/components/schemas/{model}")
     schemas: dict[str, Any] = found["$defs"]
     return schemas
 
 
 async def read_body(request: Request, settings: Settings) -> bytes:
-    """The request's bytes. Raises BodyTooLarge, BodyTimeout, or InputError for what isn't JSON by its content type.
+    """Return the bytes of the body.
 
-    JSON alone is taken, so that no form on another site can post a vote.
+    Raises InputError unless the content type is JSON, BodyTooLarge, BodyTimeout, and ClientGone for a client that
+    disconnects. Only JSON is accepted, so that no form on another site can post a vote.
     """
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type != "application/json":
@@ -176,18 +173,18 @@ async def read_body(request: Request, settings: Settings) -> bytes:
     return b"".join(chunks)
 
 
-def parse[B: Body](kind: type[B], body: bytes) -> B:
-    """The body as a record. Raises BodyError."""
+def parse[B: Body](model: type[B], body: bytes) -> B:
+    """Return the body as an instance of the model. Raises BodyError."""
     try:
-        return kind.model_validate_json(body)
+        return model.model_validate_json(body)
     except ValidationError as error:
         if (count := error.error_count()) > _MOST_FINDINGS:
             raise BodyError(f"The body has {count:,} mistakes. Is it meant for this address?", []) from None
-        raise invalid(error.errors(include_url=False, include_context=False, include_input=False)) from None
+        raise body_error(error.errors(include_url=False, include_context=False, include_input=False)) from None
 
 
-def invalid(findings: Any) -> BodyError:
-    """pydantic's findings as an error, without what the client sent."""
+def body_error(findings: Any) -> BodyError:
+    """Return the error for pydantic's findings."""
     errors = [
         {"loc": list(map(_short, item["loc"])), "msg": item["msg"], "type": item["type"]}
         for item in findings[:_MOST_FINDINGS]
@@ -196,7 +193,7 @@ def invalid(findings: Any) -> BodyError:
 
 
 def check_length(name: str, text: str | None, limit: int) -> None:
-    """Raise InputError when `text` has more than `limit` characters."""
+    """Raise InputError in the name of the field if the text has more than `limit` characters."""
     if text is not None and len(text) > limit:
         raise InputError(f"`{name}` has {len(text):,} characters; the limit is {limit:,}.")
 

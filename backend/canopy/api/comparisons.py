@@ -1,4 +1,4 @@
-"""A feature's comparisons, POST /feedback/ab and GET /feedback/ab."""
+"""Comparisons of a feature's two prompts, the ballots on them, and their results."""
 
 import traceback
 from collections.abc import AsyncGenerator
@@ -12,28 +12,29 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from canopy.api import generation_responses, responses, workshop
+from canopy.api import generation_responses, responses
 from canopy.api.bodies import BallotBody, PromptBody, check_length, parse, read_body
 from canopy.api.context import AppContext
-from canopy.api.errors import UNEXPECTED, report, told
-from canopy.api.filters import Word
+from canopy.api.errors import UNEXPECTED, report_failure, sentence_for
+from canopy.api.filters import OptionalText
 from canopy.api.generations import (
     ERRORS,
     answer,
     correction,
     error_event,
+    generation_request,
     mlflow_trace_id,
-    question,
     wants_json,
 )
-from canopy.api.paging import Piece, one_page, page_response, piece_of
+from canopy.api.paging import EncodedRows, encode_rows, join_page, page_response
 from canopy.api.requests import route_of, trace_id_of
-from canopy.api.routes import BodyRoute, errors, feature_in, json_response, of_type, request_body, streamed
-from canopy.api.streams import CLIENT_GONE, EventStream, event, unless_gone
+from canopy.api.routes import BodyRoute, errors, feature_name_of, json_response, of_type, request_body, streamed
+from canopy.api.streams import CLIENT_GONE, EventStream, event, unless_disconnected
 from canopy.api.voters import owning_session_id_of, proof_in, user_id_of
 from canopy.base.clock import iso
 from canopy.base.errors import CanopyError, InputError
 from canopy.config.feature_values import Variant
+from canopy.config.features import canonical_name
 from canopy.experiments.comparison import (
     ComparisonEvent,
     ComparisonStarted,
@@ -57,51 +58,51 @@ from canopy.telemetry.http_events import RequestFailed
 _ERRORS = errors(403, 404, 408, 410, 413, 422, 503)
 COMPARED = (
     streamed(
-        generation_responses.Compared | generation_responses.FeatureAnswer,
+        generation_responses.ComparisonAnswer | generation_responses.FeatureAnswer,
         *(
-            generation_responses.Begun,
-            generation_responses.Delta,
-            generation_responses.SideDone,
-            generation_responses.Done,
-            generation_responses.Failed,
+            generation_responses.ComparisonStartedEvent,
+            generation_responses.DeltaEvent,
+            generation_responses.SideDoneEvent,
+            generation_responses.DoneEvent,
+            generation_responses.ErrorEvent,
         ),
     )
     | ERRORS
 )
 
 
-async def compare(parts: AppContext, request: Request) -> Response:
+async def compare(context: AppContext, request: Request) -> Response:
     """Answer a text with both prompts at once.
 
     A session outside the share that compares gets one answer, and so does whoever asks a feature with one prompt. An
     evaluation is in no experiment: it gets Prompt A's answer.
     """
-    feature, settings = feature_in(request), parts.settings
-    config = parts.comparisons.check(feature)
+    feature, settings = feature_name_of(request), context.settings
+    config = context.comparisons.check(feature)
     body = parse(PromptBody, await read_body(request, settings))
     check_length("prompt", body.prompt, settings.max_prompt_chars)
-    asked = question(request, feature, (Message("user", body.prompt),), body)
+    asked = generation_request(request, feature, (Message("user", body.prompt),), body)
     asked = replace(asked, session_id=owning_session_id_of(request, body.session_id))
     request.state.session_id = asked.session_id
-    if asked.evaluation or not parts.comparisons.is_compared(asked, config):
+    if asked.evaluation or not context.comparisons.is_compared(asked, config):
         # A client that knows nothing but comparisons shows it as the first of two.
-        return await answer(parts, request, asked, body, with_deltas={"variant": SIDES[0]})
-    items = parts.comparisons.compare(asked, config)
+        return await answer(context, request, asked, body, delta_fields={"variant": SIDES[0]})
+    items = context.comparisons.compare(asked, config)
     if wants_json(request, body):
-        outcome = await unless_gone(request.receive, _whole(parts, request, items))
+        outcome = await unless_disconnected(request.receive, _whole(context, request, items))
         return json_response(outcome, 200 if outcome else CLIENT_GONE)
     return EventStream(
-        _events(parts, request, items),
+        _events(context, request, items),
         keepalive=settings.keepalive_interval_seconds,
         unread_for=settings.model_token_timeout_seconds,
-        on_error=lambda error: error_event(parts, request, error),
+        on_error=lambda error: error_event(context, request, error),
     )
 
 
-def ballot_routes(parts: AppContext) -> APIRouter:
-    """The route that takes ballots."""
+def ballot_routes(context: AppContext) -> APIRouter:
+    """Return the route that accepts ballots."""
     router = APIRouter(route_class=BodyRoute, tags=["a/b testing"])
-    settings = parts.settings
+    settings = context.settings
 
     @router.post(
         "/feedback/ab",
@@ -111,7 +112,7 @@ def ballot_routes(parts: AppContext) -> APIRouter:
     )
     async def prefer(request: Request) -> Response:
         """Say which response of a comparison is better. The answer tells which prompt was which."""
-        parts.ballots.check()
+        context.ballots.check()
         body = parse(BallotBody, await read_body(request, settings))
         check_length("comment", body.comment, settings.max_comment_chars)
         ballot = Ballot(
@@ -123,36 +124,38 @@ def ballot_routes(parts: AppContext) -> APIRouter:
             user_id=user_id_of(request, body.user_id),
             user_proof=proof_in(request),
         )
-        return json_response(_revealed(await parts.ballots.submit(ballot, trace_id_of(request.scope))))
+        return json_response(_revealed(await context.ballots.submit(ballot, trace_id_of(request.scope))))
 
     return router
 
 
 class BallotsQuery(BaseModel):
-    """Which ballots, and which page of them."""
+    """A filter and a page of ballots."""
 
     model_config = ConfigDict(extra="forbid")
 
-    feature: Word = Field(None, max_length=200, description="Whose prompts were compared.")
-    experiment: Word = Field(None, max_length=200, description="An experiment's id; without it, the one used last.")
+    feature: OptionalText = Field(None, max_length=200, description="Whose prompts were compared.")
+    experiment: OptionalText = Field(
+        None, max_length=200, description="An experiment's id; without it, the one used last."
+    )
     limit: int = Field(50, ge=1, le=200, description="Entries on a page.")
-    cursor: Word = Field(None, max_length=200, description="The `next` of the page before.")
+    cursor: OptionalText = Field(None, max_length=200, description="The `next` of the page before.")
 
 
-def comparison_review_routes(parts: AppContext) -> APIRouter:
-    """The route that shows what the ballots say."""
+def comparison_review_routes(context: AppContext) -> APIRouter:
+    """Return the route with the ballots and the results of experiments."""
     router = APIRouter(route_class=APIRoute, tags=["a/b testing"], responses=_ERRORS)
 
     @router.get("/feedback/ab", response_model=None, responses=of_type(responses.Ballots))
     async def results(query: Annotated[BallotsQuery, Query()]) -> Response:
         """Counts and ballots; statistics and the decision for one experiment."""
-        parts.ballots.check()
-        store = parts.store
-        config, feature = parts.config.current, workshop.feature(query.feature)
+        context.ballots.check()
+        store = context.store
+        config, feature = context.config.current, canonical_name(query.feature) if query.feature else None
         experiments = experiments_of_feature(await store.experiments.all(), feature, config.features)
         experiment = selected_experiment(experiments, query.experiment)
         counts = await store.experiments.ballot_counts(query.experiment, feature)
-        page = await one_page(parts, _ballots(store, query, feature))
+        page = await join_page(context, _ballots(store, query, feature))
         found: dict[str, Any] = {"experiment": None, "statistics": None, "decision": None}
         if experiment is not None:
             own = counts if query.experiment else await store.experiments.ballot_counts(experiment.id)
@@ -176,18 +179,18 @@ def comparison_review_routes(parts: AppContext) -> APIRouter:
     return router
 
 
-async def _ballots(store: Store, query: BallotsQuery, feature: str | None) -> AsyncGenerator[Piece]:
+async def _ballots(store: Store, query: BallotsQuery, feature: str | None) -> AsyncGenerator[EncodedRows]:
     left, cursor = query.limit, query.cursor
     while left:
         page = await store.experiments.ballots(query.experiment, left, cursor, feature)
-        yield piece_of(map(entry, page.entries), page.next)
+        yield encode_rows(map(entry, page.entries), page.next)
         if page.next is None:
             return
         left, cursor = left - len(page.entries), page.next
 
 
 def _mapping(comparison_id: str) -> generation_responses.NameBySide:
-    """What stands for each side's prompt before the vote: a name for the place, which says nothing of the prompt."""
+    """Return a name for each side's prompt that doesn't reveal the prompt, until the ballot is cast."""
     return {"a": f"{comparison_id}:a", "b": f"{comparison_id}:b"}
 
 
@@ -202,7 +205,9 @@ def _comparison_id(body: BallotBody) -> str:
     return comparison_id
 
 
-async def _events(parts: AppContext, request: Request, items: AsyncGenerator[ComparisonEvent]) -> AsyncGenerator[bytes]:
+async def _events(
+    context: AppContext, request: Request, items: AsyncGenerator[ComparisonEvent]
+) -> AsyncGenerator[bytes]:
     shown = dict.fromkeys(SIDES, 0)
     async with aclosing(items) as arriving:
         async for item in arriving:
@@ -214,47 +219,52 @@ async def _events(parts: AppContext, request: Request, items: AsyncGenerator[Com
                 yield event({"type": "ab_config", "comparison_id": item.comparison_id, "mapping": mapping})
             elif isinstance(item, SideFinished):
                 corrected = correction(item.generation, shown[item.side])
-                yield event({"variant": item.side, **_end(parts, request, item), **corrected})
+                yield event({"variant": item.side, **_end(context, request, item), **corrected})
             else:
-                yield event({"variant": item.side, **_end(parts, request, item)})
+                yield event({"variant": item.side, **_end(context, request, item)})
 
 
-async def _whole(parts: AppContext, request: Request, items: AsyncGenerator[ComparisonEvent]) -> dict[str, Any]:
+async def _whole(context: AppContext, request: Request, items: AsyncGenerator[ComparisonEvent]) -> dict[str, Any]:
     whole: dict[str, Any] = {"request_id": trace_id_of(request.scope)}
     async with aclosing(items) as arriving:
         async for item in arriving:
             if isinstance(item, ComparisonStarted):
                 whole |= {"comparison_id": item.comparison_id, "mapping": _mapping(item.comparison_id)}
             elif isinstance(item, SideFinished):
-                whole[item.side] = {"response": item.generation.response_text, **_end(parts, request, item)}
+                whole[item.side] = {"response": item.generation.response_text, **_end(context, request, item)}
             elif isinstance(item, SideFailed):
-                whole[item.side] = _end(parts, request, item)
+                whole[item.side] = _end(context, request, item)
     return whole
 
 
 def _end(
-    parts: AppContext, request: Request, item: SideFinished | SideFailed
-) -> generation_responses.SideDone | generation_responses.Failed:
-    """How a side ended. No usage: the number of input tokens would tell the longer prompt."""
+    context: AppContext, request: Request, item: SideFinished | SideFailed
+) -> generation_responses.SideDoneEvent | generation_responses.ErrorEvent:
+    """Return the event that ends a side. Without usage: the number of input tokens would reveal the longer prompt."""
     if isinstance(item, SideFinished):
         it = item.generation
-        done: generation_responses.SideDone = {
+        done: generation_responses.SideDoneEvent = {
             "type": "done",
             "generation_id": it.id,
             "finish_reason": it.finish_reason,
         }
-        if trace_id := mlflow_trace_id(parts, it):
+        if trace_id := mlflow_trace_id(context, it):
             done["mlflow_trace_id"] = trace_id
         return done
     error = item.error if isinstance(item.error, CanopyError) else CanopyError(UNEXPECTED)
     trace_id = trace_id_of(request.scope)
     if error is item.error:
-        report(parts.telemetry, request.scope, error)
+        report_failure(context.telemetry, request.scope, error)
     else:
         exception = "".join(traceback.format_exception(item.error))
         failed = RequestFailed(route_of(request.scope), error.code, type(item.error).__name__, trace_id, exception)
-        parts.telemetry.emit(failed)
-    return {"type": "error", "error": told(parts, request.scope, error), "code": error.code, "request_id": trace_id}
+        context.telemetry.emit(failed)
+    return {
+        "type": "error",
+        "error": sentence_for(context, request.scope, error),
+        "code": error.code,
+        "request_id": trace_id,
+    }
 
 
 def _revealed(receipt: BallotReceipt) -> responses.BallotKept:
@@ -274,7 +284,7 @@ def _revealed(receipt: BallotReceipt) -> responses.BallotKept:
 
 
 def entry(it: BallotRow) -> responses.BallotEntry:
-    """A ballot as clients see it."""
+    """Return a ballot as clients get it."""
     return {
         "id": it.comparison_id,
         "experiment": it.experiment_id,

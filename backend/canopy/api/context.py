@@ -1,4 +1,4 @@
-"""What the routes work with."""
+"""The parts of the application that routes work with."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -24,12 +24,12 @@ from canopy.reviews.reviews import ReviewRecorder
 from canopy.store.store import Store
 from canopy.telemetry import Telemetry
 
-_PAGES = 4  # pages with texts that are read at once
+_PAGES_AT_ONCE = 4  # pages with whole texts, which take memory
 
 
 @dataclass(frozen=True, slots=True)
 class AppContext:
-    """Every part of the application, made by `canopy.app`."""
+    """Every part of the application; `canopy.app` makes them."""
 
     settings: Settings
     config: ConfigSource
@@ -47,8 +47,8 @@ class AppContext:
     readiness: Readiness
     tokens: Tokens | None  # None where no file is set
     proxy_secret: ProxySecret | None  # None where no file is set
-    sessions: BrowserSessions | None  # the same
+    sessions: BrowserSessions | None  # None without tokens
     guesses: TokenGuessLimiter
     limits: RateLimits
     budgets: StorageBudgets
-    pages: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_PAGES))
+    page_slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_PAGES_AT_ONCE))

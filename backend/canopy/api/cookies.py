@@ -1,6 +1,6 @@
-"""The cookie of a session.
+"""The cookie that holds the id of a browser's session.
 
-On HTTPS its name begins with `__Host-`, which no other host and no page without TLS can set.
+On HTTPS its name begins with `__Host-`, so that no other host and no page without TLS can set it.
 """
 
 from starlette.requests import Request
@@ -10,14 +10,14 @@ from canopy.auth.sessions import LIFETIME
 
 _SECURE = "__Host-canopy_session"
 _PLAIN = "canopy_session"
-# What browsers take for blanks, and no more. With another one, such as the byte A0, it is a different name, which any
-# host of the domain may set: the rules for `__Host-` don't apply to it.
+# What browsers strip from a name, and no more: with another blank, such as the byte A0, it is a different name. Any
+# host of the domain may set that, because the rules for `__Host-` don't apply to it.
 _BLANKS = " \t"
-_FORMER = "canopy_token"  # held the token itself; it is good for nothing any more
+_FORMER = "canopy_token"  # of earlier versions; only deleted now
 
 
 def session_id_in(request: Request) -> str | None:
-    """The id in the cookie; None without one, and where the name stands twice: one of them is somebody else's."""
+    """Return the session's id; None without a cookie, and if there are two, because one may be an attacker's."""
     cookies = _cookies(request)
     name = _SECURE if _on_https(request) or any(it == _SECURE for it, _ in cookies) else _PLAIN
     values = [value for it, value in cookies if it == name]
@@ -25,7 +25,7 @@ def session_id_in(request: Request) -> str | None:
 
 
 def set_session(request: Request, response: Response, session_id: str) -> None:
-    """Give the browser the id of its session."""
+    """Set the cookie, and delete the browser's other cookies of Canopy."""
     secure = _on_https(request)
     name = _SECURE if secure else _PLAIN
     clear(request, response, but=name)
@@ -33,7 +33,7 @@ def set_session(request: Request, response: Response, session_id: str) -> None:
 
 
 def clear(request: Request, response: Response, *, but: str = "") -> None:
-    """Take from the browser whatever cookie of ours it sent."""
+    """Delete the cookies of Canopy that the browser sent, except the one named `but`."""
     sent = {name for name, _ in _cookies(request)}
     for name in sorted(sent & {_SECURE, _PLAIN, _FORMER} - {but}):
         response.delete_cookie(name, secure=name == _SECURE, httponly=True, samesite="strict")
@@ -45,7 +45,7 @@ def _cookies(request: Request) -> list[tuple[str, str]]:
 
 
 def _on_https(request: Request) -> bool:
-    """Whether the browser's side is HTTPS, by any sign of it: a router that ends TLS need not send each."""
+    """Return whether the browser uses HTTPS. One sign is enough: a router that ends TLS may not send all of them."""
     forwarded = request.headers.get("x-forwarded-proto", "").partition(",")[0].strip().lower()
     origin = request.headers.get("origin", "")
     return "https" in {request.url.scheme, forwarded} or origin.startswith("https://")

@@ -1,4 +1,4 @@
-"""Errors on the wire: a sentence, a stable code and the request id, with the right status."""
+"""Responses to errors: JSON with a sentence, a stable code and the request id, or a page for browsers."""
 
 from collections.abc import Mapping, MutableMapping
 from typing import Any, cast
@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from canopy.api import pages
 from canopy.api.access import identity_of
-from canopy.api.bodies import BodyError, invalid
+from canopy.api.bodies import BodyError, body_error
 from canopy.api.context import AppContext
 from canopy.api.requests import route_of, trace_id_of
 from canopy.base.errors import CanopyError, Unauthenticated
@@ -25,8 +25,8 @@ _HTTP_SENTENCES = {404: "There is nothing at this address.", 405: "This address 
 UNEXPECTED = "Something went wrong inside Canopy. The operators find the cause under this request id."
 
 
-def report(telemetry: Telemetry, scope: MutableMapping[str, Any], error: CanopyError) -> None:
-    """Tell the operators of an error that is not the client's."""
+def report_failure(telemetry: Telemetry, scope: MutableMapping[str, Any], error: CanopyError) -> None:
+    """Log an error that is not the client's."""
     if error.status >= 500:
         event = RequestFailed(
             http_route=route_of(scope),
@@ -39,23 +39,23 @@ def report(telemetry: Telemetry, scope: MutableMapping[str, Any], error: CanopyE
         telemetry.emit(event)
 
 
-def told(parts: AppContext, scope: MutableMapping[str, Any], error: CanopyError) -> str:
-    """The sentence for whoever asks; those who may read everything also get what another server said."""
+def sentence_for(context: AppContext, scope: MutableMapping[str, Any], error: CanopyError) -> str:
+    """Return the error's sentence. Reviewers, and everybody in open mode, also get what the model server said."""
     identity = identity_of(scope)
-    is_open = parts.config.current.values.auth.mode == "open"
+    is_open = context.config.current.values.auth.mode == "open"
     return error.in_full if is_open or (identity is not None and identity.may("reviewer")) else error.sentence
 
 
-def add_error_handlers(app: FastAPI, parts: AppContext) -> None:
-    """Answer Canopy's own errors, the framework's and the unforeseen ones in one shape, and a browser with a page."""
+def add_error_handlers(app: FastAPI, context: AppContext) -> None:
+    """Make Canopy's errors, the framework's and unexpected exceptions responses of one form."""
 
     async def canopy(request: Request, error: Exception) -> Response:
         known = cast(CanopyError, error)
-        report(parts.telemetry, request.scope, known)
+        report_failure(context.telemetry, request.scope, known)
         return respond(request, known)
 
     async def validation(request: Request, error: Exception) -> Response:
-        return respond(request, invalid(cast(RequestValidationError, error).errors()))
+        return respond(request, body_error(cast(RequestValidationError, error).errors()))
 
     async def http(request: Request, error: Exception) -> Response:
         error = cast(HTTPException, error)
@@ -65,30 +65,30 @@ def add_error_handlers(app: FastAPI, parts: AppContext) -> None:
         return answer(request, error.status_code, {"detail": sentence, "code": code}, headers)
 
     def allowed(request: Request) -> str:
-        """The methods of every route at this address; the framework knows only the first one's."""
+        """Return the methods of all routes at the address; the framework lists only those of the first."""
         methods: set[str] = set()
         for route in app.routes:
             if isinstance(route, Route) and route.path_regex.match(request.url.path):
                 methods |= route.methods or set()
         return ", ".join(sorted(methods))
 
-    async def unforeseen(request: Request, _: Exception) -> Response:
+    async def unexpected(request: Request, _: Exception) -> Response:
         return respond(request, CanopyError(UNEXPECTED))
 
     def respond(request: Request, error: CanopyError) -> Response:
-        body: dict[str, Any] = {"detail": told(parts, request.scope, error), "code": error.code}
+        body: dict[str, Any] = {"detail": sentence_for(context, request.scope, error), "code": error.code}
         if isinstance(error, BodyError):
             body["errors"] = error.errors
         headers = {"retry-after": str(error.retry_after)} if error.retry_after is not None else {}
         if isinstance(error, Unauthenticated):
             headers["www-authenticate"] = 'Bearer realm="Canopy"'
-            if pages.wants_html(request) and (address := pages.sign_in_address(parts, request)):
+            if pages.wants_html(request) and (address := pages.sign_in_address(context, request)):
                 return RedirectResponse(address, 303, {"cache-control": "no-store", "vary": "Accept"})
         return answer(request, error.status, body, headers)
 
     def answer(request: Request, status: int, body: dict[str, Any], headers: Mapping[str, str] | None) -> Response:
         if pages.wants_html(request):
-            return pages.error_page(parts, request, status, body["detail"], body["code"], headers)
+            return pages.error_page(context, request, status, body["detail"], body["code"], headers)
         body["request_id"] = trace_id_of(request.scope)
         return Response(
             json_lines.dump(body), status, {"cache-control": "no-store", **(headers or {})}, "application/json"
@@ -97,4 +97,4 @@ def add_error_handlers(app: FastAPI, parts: AppContext) -> None:
     app.add_exception_handler(CanopyError, canopy)
     app.add_exception_handler(RequestValidationError, validation)
     app.add_exception_handler(HTTPException, http)
-    app.add_exception_handler(Exception, unforeseen)
+    app.add_exception_handler(Exception, unexpected)

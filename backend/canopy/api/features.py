@@ -1,4 +1,7 @@
-"""The routes of features: the built-in one has addresses of its own, all others are served at `/{feature}`."""
+"""Routes of features: the built-in one's at paths of its own, those of the values at `/{feature}`.
+
+FastAPI matches and serves the latter; `canopy.api.direct` bypasses it for fixed paths only.
+"""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
@@ -10,7 +13,7 @@ from starlette.responses import Response
 from canopy.api import comparisons, generations
 from canopy.api.bodies import Body, ChatBody, PromptBody
 from canopy.api.context import AppContext
-from canopy.api.routes import ADDED, AddedRoute, BodyRoute, Responses, request_body
+from canopy.api.routes import FEATURE_PATH, BodyRoute, FeatureRoute, Responses, request_body
 from canopy.config.feature_values import FEATURE_NAME
 from canopy.config.features import BUILT_IN
 
@@ -24,7 +27,7 @@ _NAME = {
 
 
 class _Mode(NamedTuple):
-    """A way to ask a feature; `path` follows the feature's own address, `tag` and `summary` are the built-in one's."""
+    """A way to ask a feature, at the feature's path and `path`; `tag` and `summary` document the built-in feature's."""
 
     path: str
     answer: Callable[[AppContext, Request], Awaitable[Response]]
@@ -50,28 +53,28 @@ _MODES = (
 )
 
 
-def built_in_routes(parts: AppContext) -> APIRouter:
-    """The routes of the feature that every Canopy has."""
+def built_in_routes(context: AppContext) -> APIRouter:
+    """Return the routes of the built-in feature."""
     router = APIRouter(route_class=BodyRoute)
     for mode in _MODES:
-        _add(router, parts, mode, f"/{BUILT_IN}", tag=mode.tag, summary=mode.summary)
+        _add(router, context, mode, f"/{BUILT_IN}", tag=mode.tag, summary=mode.summary)
     return router
 
 
-def added_routes(parts: AppContext) -> APIRouter:
-    """The routes of all other features. Their address takes any word, so that they come after those that are words."""
-    router = APIRouter(route_class=AddedRoute)
+def added_routes(context: AppContext) -> APIRouter:
+    """Return the routes of all other features. They match any word, so they must come after fixed paths."""
+    router = APIRouter(route_class=FeatureRoute)
     for mode in _MODES:
         summary = f"`POST /{BUILT_IN}{mode.path}` for a feature of the values"
-        _add(router, parts, mode, ADDED, tag="features", summary=summary, parameters=[_NAME])
+        _add(router, context, mode, FEATURE_PATH, tag="features", summary=summary, parameters=[_NAME])
     return router
 
 
 def _add(
-    router: APIRouter, parts: AppContext, mode: _Mode, at: str, *, tag: str, summary: str, **described: Any
+    router: APIRouter, context: AppContext, mode: _Mode, at: str, *, tag: str, summary: str, **described: Any
 ) -> None:
     async def endpoint(request: Request) -> Response:
-        return await mode.answer(parts, request)
+        return await mode.answer(context, request)
 
     router.add_api_route(
         f"{at}{mode.path}",

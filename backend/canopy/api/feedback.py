@@ -1,4 +1,4 @@
-"""POST, GET and DELETE /feedback, /feedback/stats and /feedback/export."""
+"""Routes of votes: to cast, list, count, export and delete them."""
 
 import asyncio
 import hashlib
@@ -17,10 +17,10 @@ from canopy.api.bodies import VoteBody, check_length, parse, read_body
 from canopy.api.context import AppContext
 from canopy.api.filters import CountsQuery, FeedbackQuery, PageQuery
 from canopy.api.generation_responses import Parameters
-from canopy.api.listing import whole_entries
+from canopy.api.listing import read_full_texts
 from canopy.api.paging import page_response
 from canopy.api.requests import trace_id_of
-from canopy.api.responses import Entries, Entry, Said, VoteKept
+from canopy.api.responses import Entries, Entry, RecordedMessage, VoteKept
 from canopy.api.routes import BodyRoute, errors, json_response, of_text, of_type, request_body, with_page
 from canopy.api.voters import header_id, proof_in, session_id_of, user_id_of
 from canopy.base.clock import iso
@@ -36,10 +36,10 @@ from canopy.store.judges.judgement import JudgeLabel
 _ERRORS = errors(404, 408, 413, 422, 503)
 
 
-def vote_routes(parts: AppContext) -> APIRouter:
-    """The route that takes votes."""
+def vote_routes(context: AppContext) -> APIRouter:
+    """Return the route that accepts votes."""
     router = APIRouter(route_class=BodyRoute, tags=["feedback"])
-    settings, votes = parts.settings, parts.votes
+    settings, votes = context.settings, context.votes
 
     @router.post(
         "/feedback",
@@ -50,14 +50,14 @@ def vote_routes(parts: AppContext) -> APIRouter:
     async def submit(request: Request) -> Response:
         """Vote on a response; one that failed takes no votes. The header Idempotency-Key makes a retry harmless."""
         votes.check()
-        ballot = _ballot(request, await read_body(request, settings), settings)  # the bytes are not kept
-        receipt = await votes.submit(ballot, trace_id_of(request.scope), requester_in(request.scope))
+        vote = _submitted_vote(request, await read_body(request, settings), settings)  # the body's bytes are freed here
+        receipt = await votes.submit(vote, trace_id_of(request.scope), requester_in(request.scope))
         return json_response({"status": "ok", "feedback_id": receipt.feedback_id})
 
     return router
 
 
-def _ballot(request: Request, content: bytes, settings: Settings) -> SubmittedVote:
+def _submitted_vote(request: Request, content: bytes, settings: Settings) -> SubmittedVote:
     body = parse(VoteBody, content)
     check_length("input_text", body.input_text, settings.max_prompt_chars)
     check_length("response_text", body.response_text, settings.max_prompt_chars)
@@ -82,20 +82,20 @@ def _ballot(request: Request, content: bytes, settings: Settings) -> SubmittedVo
     )
 
 
-def review_routes(parts: AppContext) -> APIRouter:
-    """The routes that show votes."""
+def review_routes(context: AppContext) -> APIRouter:
+    """Return the routes that list, count, export and delete votes."""
     router = APIRouter(route_class=APIRoute, tags=["feedback"], responses=_ERRORS)
 
     @router.get("/feedback", response_model=None, responses=with_page(Entries))
     async def entries(request: Request, query: Annotated[PageQuery, Query()]) -> Response:
         """Votes, newest first, or what needs a reviewer most; with `Accept: text/html` the dashboard."""
-        where = query.where(await _features(parts, query))
+        where = query.where(await _known_features(context, query))
         if "text/html" in request.headers.get("accept", ""):
-            return await pages.dashboard(parts, request, where, query)
+            return await pages.dashboard(context, request, where, query)
         if query.experiment or query.ab_cursor:
             raise InputError("`experiment` and `ab_cursor` are the dashboard's; programs ask GET /feedback/ab.")
-        parts.votes.check()
-        shown = await whole_entries(parts, where, query, entry)
+        context.votes.check()
+        shown = await read_full_texts(context, where, query, entry)
         reached = None if shown.searched_to is None else iso(shown.searched_to)
         answer = page_response({"total": shown.total, "searched_to": reached}, "feedback", shown.page)
         answer.headers["vary"] = "Accept"
@@ -104,20 +104,18 @@ def review_routes(parts: AppContext) -> APIRouter:
     @router.get("/feedback/stats", response_model=None, responses=of_type(StatisticsPayload))
     async def stats(query: Annotated[CountsQuery, Query()]) -> Response:
         """Counts and satisfaction over time, per prompt version and per model."""
-        parts.votes.check()
-        where = query.where(await _features(parts, query))
-        counts, hours = (
-            await parts.store.feedback.counts(where),
-            await parts.store.feedback.hours(satisfaction_filter(where)),
-        )
-        # The hours of years take a while to write down, which must not hold up the streams.
+        context.votes.check()
+        where = query.where(await _known_features(context, query))
+        counts = await context.store.feedback.counts(where)
+        hours = await context.store.feedback.hours(satisfaction_filter(where))
+        # Encoding hourly counts of years takes long enough to delay streams.
         return json_response(await asyncio.to_thread(statistics, counts, hours))
 
     @router.get("/feedback/export", response_model=None, response_class=Response, responses=of_text("application/yaml"))
     async def export(query: Annotated[FeedbackQuery, Query()]) -> Response:
         """Negative feedback as an evaluation dataset in YAML."""
-        features = parts.votes.check().features
-        chunks = dataset.export(parts.store.reviews, query.where(features), features)
+        features = context.votes.check().features
+        chunks = dataset.export(context.store.reviews, query.where(features), features)
         first = await anext(chunks)  # an error before it is a real status
         return StreamingResponse(
             _chain(first, chunks),
@@ -130,15 +128,15 @@ def review_routes(parts: AppContext) -> APIRouter:
         """Take a vote back: one's own, or as a reviewer anybody's."""
         who = identity_of(request.scope)
         owner = None if who is None or who.may("reviewer") else who.voter
-        await parts.votes.take_back(feedback_id, trace_id_of(request.scope), owner=owner)
+        await context.votes.take_back(feedback_id, trace_id_of(request.scope), owner=owner)
         return json_response({"status": "ok", "feedback_id": feedback_id})
 
     return router
 
 
-async def _features(parts: AppContext, query: CountsQuery) -> Collection[str]:
-    """The names that a filter may have: the features', and that of one that is gone and has votes or experiments."""
-    features, store = parts.config.current.features, parts.store
+async def _known_features(context: AppContext, query: CountsQuery) -> Collection[str]:
+    """Return the features that the query may name: those in force, and a former one that has votes or experiments."""
+    features, store = context.config.current.features, context.store
     wanted = query.feature
     if not wanted or wanted in features:
         return features
@@ -147,23 +145,22 @@ async def _features(parts: AppContext, query: CountsQuery) -> Collection[str]:
     return {*features, wanted} if known else features
 
 
-def entry_routes(parts: AppContext) -> APIRouter:
-    """The route that shows one vote. Its address takes any word, so that it comes after those that are words."""
+def entry_routes(context: AppContext) -> APIRouter:
+    """Return the route of one vote. It matches any word, so it must come after fixed paths."""
     router = APIRouter(route_class=APIRoute, tags=["feedback"], responses=_ERRORS)
 
     @router.get("/feedback/{feedback_id}", response_model=None, responses=with_page(Entry))
     async def one(request: Request, feedback_id: str) -> Response:
         """One vote with its whole texts; with `Accept: text/html` as a page."""
-        parts.votes.check()
-        # No id that Canopy made has a NUL, and only one of the engines takes the question.
-        found = await parts.store.feedback.get(feedback_id) if "\0" not in feedback_id else None
+        context.votes.check()
+        found = await context.store.feedback.get(feedback_id)
         if found is None:
             raise FeedbackNotFound("There is no feedback under this id; it may have been taken back.")
         ids = [found.generation_id] if found.generation_id is not None else []
-        labels = (await parts.store.judgements.labels(ids)).get(found.generation_id or "", [])
+        labels = (await context.store.judgements.labels(ids)).get(found.generation_id or "", [])
         if pages.wants_html(request):
-            votes = (await parts.store.judgements.person_votes(ids)).get(found.generation_id or "", [])
-            return pages.whole_entry(parts, request, found, labels, votes)
+            votes = (await context.store.judgements.person_votes(ids)).get(found.generation_id or "", [])
+            return pages.whole_entry(context, request, found, labels, votes)
         answer = json_response(entry(found, labels))
         answer.headers["vary"] = "Accept"
         return answer
@@ -179,7 +176,7 @@ async def _chain(first: bytes, rest: AsyncGenerator[bytes]) -> AsyncGenerator[by
 
 
 def entry(it: Feedback, labels: Sequence[JudgeLabel]) -> Entry:
-    """A vote as clients see it, with what judges said about the response."""
+    """Return a vote as clients get it, with the judges' labels of the response."""
     return {
         "id": it.id,
         "timestamp": iso(it.timestamp),
@@ -201,7 +198,7 @@ def entry(it: Feedback, labels: Sequence[JudgeLabel]) -> Entry:
         "prompt": it.prompt_text,
         "model": it.model,
         "parameters": cast(Parameters | None, it.parameters),
-        "messages": cast(list[Said] | None, it.messages),
+        "messages": cast(list[RecordedMessage] | None, it.messages),
         "usage": {"input_tokens": it.input_tokens, "output_tokens": it.output_tokens} if it.generation_id else None,
         "time_to_first_token_seconds": it.time_to_first_token,
         "duration_seconds": it.duration,

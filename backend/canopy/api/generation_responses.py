@@ -1,4 +1,4 @@
-"""What is answered where a model responds, as types: see `canopy.api.responses`."""
+"""Types of the responses and events of routes that ask a model; see `canopy.api.responses`."""
 
 from typing import Any, Literal, NotRequired, TypedDict
 
@@ -13,7 +13,7 @@ class Usage(TypedDict):
 
 
 class Parameters(TypedDict):
-    """How the model was asked."""
+    """The parameters that the model was asked with."""
 
     temperature: float
     max_tokens: int
@@ -21,8 +21,8 @@ class Parameters(TypedDict):
     adapted: NotRequired[dict[str, Any]]
 
 
-class Tested(TypedDict):
-    """What an evaluation tests."""
+class EvaluationTarget(TypedDict):
+    """What produced a response, for an evaluation: prompt, model, parameters and revision of the values."""
 
     prompt_id: str
     model: str
@@ -31,7 +31,7 @@ class Tested(TypedDict):
 
 
 class Outcome(TypedDict):
-    """How a generation ended. `mlflow_trace_id` is there where MLflow gets it, `evaluation` where a request says so."""
+    """How a generation ended. `mlflow_trace_id` is set if MLflow gets its trace, `evaluation` in evaluations."""
 
     request_id: str
     mlflow_trace_id: NotRequired[str]
@@ -39,31 +39,31 @@ class Outcome(TypedDict):
     finish_reason: str | None
     model: str
     usage: Usage
-    evaluation: NotRequired[Tested]
+    evaluation: NotRequired[EvaluationTarget]
 
 
 class FeatureAnswer(Outcome):
-    """A whole response."""
+    """A feature's response in one piece."""
 
     response: str
 
 
-class Delta(TypedDict):
-    """The next piece of a response; `variant` in comparisons."""
+class DeltaEvent(TypedDict):
+    """The next piece of a response; in comparisons with the side in `variant`."""
 
     delta: str
     variant: NotRequired[Side]
 
 
-class Done(Outcome):
-    """The response is whole. `response` is there where that is not what the deltas say: some of them were thoughts."""
+class DoneEvent(Outcome):
+    """The response is complete. `response` is set if it differs from the deltas, because some of them were thoughts."""
 
     type: Literal["done"]
     response: NotRequired[str]
 
 
-class Failed(TypedDict):
-    """The stream, or with `variant` one side of a comparison, failed after it had begun."""
+class ErrorEvent(TypedDict):
+    """The stream failed after it had begun; with `variant`, one side of a comparison did."""
 
     type: Literal["error"]
     error: str
@@ -73,14 +73,14 @@ class Failed(TypedDict):
 
 
 class NameBySide(TypedDict):
-    """A name for what stands on each side."""
+    """A name for each side."""
 
     a: str
     b: str
 
 
-class Begun(TypedDict):
-    """A comparison begins. `mapping` tells nothing of which prompt is which."""
+class ComparisonStartedEvent(TypedDict):
+    """The first event of a comparison. `mapping` does not reveal which prompt is on which side."""
 
     type: Literal["ab_config"]
     comparison_id: str
@@ -88,7 +88,7 @@ class Begun(TypedDict):
 
 
 class SideEnd(TypedDict):
-    """How one side of a comparison ended."""
+    """The result of one side of a comparison."""
 
     type: Literal["done"]
     generation_id: str
@@ -97,30 +97,30 @@ class SideEnd(TypedDict):
     variant: NotRequired[Side]
 
 
-class SideDone(SideEnd):
-    """One side of a comparison is whole; `response` as in `Done`."""
+class SideDoneEvent(SideEnd):
+    """One side of a comparison is complete; `response` as in `DoneEvent`."""
 
     response: NotRequired[str]
 
 
 class SideResponse(SideEnd):
-    """One side's whole response."""
+    """One side's response in one piece."""
 
     response: str
 
 
-class Compared(TypedDict):
-    """Both sides of a comparison."""
+class ComparisonAnswer(TypedDict):
+    """The responses of both sides of a comparison."""
 
     request_id: str
     comparison_id: str
     mapping: NameBySide
-    a: SideResponse | Failed
-    b: SideResponse | Failed
+    a: SideResponse | ErrorEvent
+    b: SideResponse | ErrorEvent
 
 
-class TraceOf(TypedDict):
-    """The id that today's workshop votes by."""
+class TraceIdEvent(TypedDict):
+    """The id by which clients of today's workshop vote."""
 
     type: Literal["trace_id", "trace_id_a", "trace_id_b"]
     trace_id: str

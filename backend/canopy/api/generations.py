@@ -1,4 +1,4 @@
-"""A feature's answers: to a text, and to the last question of a conversation."""
+"""Answers of a feature: to a text, and to the last question of a conversation."""
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
@@ -10,13 +10,21 @@ from starlette.responses import Response
 from canopy.api.access import requester_in
 from canopy.api.bodies import ChatBody, PromptBody, check_length, parse, read_body
 from canopy.api.context import AppContext
-from canopy.api.errors import UNEXPECTED, report, told
-from canopy.api.generation_responses import Delta, Done, Failed, FeatureAnswer, Outcome, Parameters, Tested
+from canopy.api.errors import UNEXPECTED, report_failure, sentence_for
+from canopy.api.field_aliases import MLFLOW_PREFIX
+from canopy.api.generation_responses import (
+    DeltaEvent,
+    DoneEvent,
+    ErrorEvent,
+    EvaluationTarget,
+    FeatureAnswer,
+    Outcome,
+    Parameters,
+)
 from canopy.api.purpose import is_evaluation
 from canopy.api.requests import trace_id_of
-from canopy.api.routes import errors, feature_in, json_response, streamed
-from canopy.api.spellings import MLFLOW_PREFIX
-from canopy.api.streams import CLIENT_GONE, EventStream, event, unless_gone
+from canopy.api.routes import errors, feature_name_of, json_response, streamed
+from canopy.api.streams import CLIENT_GONE, EventStream, event, unless_disconnected
 from canopy.api.voters import proof_in, session_id_of, user_id_of
 from canopy.base.errors import CanopyError, InputError
 from canopy.base.ids import mlflow_trace
@@ -25,23 +33,24 @@ from canopy.inference.protocol import Deltas, Message
 from canopy.store.generations.generation import Generation
 
 ERRORS = errors(404, 408, 413, 422, 502, 503, 504)
-ANSWERS = streamed(FeatureAnswer, Delta, Done, Failed) | ERRORS
+ANSWERS = streamed(FeatureAnswer, DeltaEvent, DoneEvent, ErrorEvent) | ERRORS
 
 
-async def ask(parts: AppContext, request: Request) -> Response:
+async def ask(context: AppContext, request: Request) -> Response:
     """Answer a text, as events or as one JSON object."""
-    feature = feature_in(request)
-    parts.pipeline.check(feature)
-    body = parse(PromptBody, await read_body(request, parts.settings))
-    check_length("prompt", body.prompt, parts.settings.max_prompt_chars)
-    return await answer(parts, request, question(request, feature, (Message("user", body.prompt),), body), body)
+    feature = feature_name_of(request)
+    context.pipeline.check(feature)
+    body = parse(PromptBody, await read_body(request, context.settings))
+    check_length("prompt", body.prompt, context.settings.max_prompt_chars)
+    asked = generation_request(request, feature, (Message("user", body.prompt),), body)
+    return await answer(context, request, asked, body)
 
 
-async def converse(parts: AppContext, request: Request) -> Response:
+async def converse(context: AppContext, request: Request) -> Response:
     """Answer the last question of a conversation, as events or as one JSON object."""
-    limit = parts.settings.max_prompt_chars
-    feature = parts.pipeline.check(feature_in(request)).features[feature_in(request)]
-    body = parse(ChatBody, await read_body(request, parts.settings))
+    limit = context.settings.max_prompt_chars
+    feature = context.pipeline.check(feature_name_of(request)).features[feature_name_of(request)]
+    body = parse(ChatBody, await read_body(request, context.settings))
     for number, turn in enumerate(body.messages):
         check_length(f"messages.{number}.content", turn.content, limit)
     # A text of the greatest length, and as much again to talk about it.
@@ -50,15 +59,15 @@ async def converse(parts: AppContext, request: Request) -> Response:
     if body.messages[-1].role != "user":
         raise InputError("The last of `messages` must be the user's question.")
     turns = tuple(Message(turn.role, turn.content) for turn in body.messages)
-    # The model is asked for a first turn what it is asked for a text alone, so that this is one.
+    # A conversation of one message asks the model the same as a text alone, and is recorded as that.
     mode = feature if len(turns) == 1 else feature.chat
-    return await answer(parts, request, question(request, mode.name, turns, body), body)
+    return await answer(context, request, generation_request(request, mode.name, turns, body), body)
 
 
-def question(
+def generation_request(
     request: Request, feature: str, messages: tuple[Message, ...], body: PromptBody | ChatBody
 ) -> GenerationRequest:
-    """What the client asks, and who it is."""
+    """Return the pipeline's request for what the client asks."""
     return GenerationRequest(
         feature=feature,
         messages=messages,
@@ -73,61 +82,66 @@ def question(
 
 
 async def answer(
-    parts: AppContext,
+    context: AppContext,
     request: Request,
     asked: GenerationRequest,
     body: PromptBody | ChatBody,
-    with_deltas: Mapping[str, str] = {},
+    delta_fields: Mapping[str, str] = {},
 ) -> Response:
-    """One generation, as events or, where the client wants that, as one JSON object.
+    """Respond with one generation: as events or, if the client asks for that, as one JSON object.
 
-    `with_deltas` goes into each event that has a delta.
+    `delta_fields` are added to each event that has a delta.
     """
-    reply = parts.pipeline.generate(asked)
+    reply = context.pipeline.generate(asked)
     if wants_json(request, body):
-        outcome = await unless_gone(request.receive, _whole(parts, reply))
+        outcome = await unless_disconnected(request.receive, _whole(context, reply))
         return json_response(outcome, 200 if outcome else CLIENT_GONE)
     return EventStream(
-        _events(parts, reply, with_deltas),
-        keepalive=parts.settings.keepalive_interval_seconds,
-        unread_for=parts.settings.model_token_timeout_seconds,
-        on_error=lambda error: error_event(parts, request, error),
+        _events(context, reply, delta_fields),
+        keepalive=context.settings.keepalive_interval_seconds,
+        unread_for=context.settings.model_token_timeout_seconds,
+        on_error=lambda error: error_event(context, request, error),
     )
 
 
-def error_event(parts: AppContext, request: Request, error: Exception) -> bytes:
-    """A failure of the whole stream after it has begun."""
+def error_event(context: AppContext, request: Request, error: Exception) -> bytes:
+    """Return the event for a failure of the whole stream after it has begun, and log it if it isn't the client's."""
     known = error if isinstance(error, CanopyError) else CanopyError(UNEXPECTED)
     if known is error:
-        report(parts.telemetry, request.scope, known)
+        report_failure(context.telemetry, request.scope, known)
     trace_id = trace_id_of(request.scope)
     return event(
-        {"type": "error", "error": told(parts, request.scope, known), "code": known.code, "request_id": trace_id}
+        {
+            "type": "error",
+            "error": sentence_for(context, request.scope, known),
+            "code": known.code,
+            "request_id": trace_id,
+        }
     )
 
 
 async def _events(
-    parts: AppContext, reply: AsyncGenerator[Deltas | Generation], with_deltas: Mapping[str, str]
+    context: AppContext, reply: AsyncGenerator[Deltas | Generation], delta_fields: Mapping[str, str]
 ) -> AsyncGenerator[bytes]:
     shown = 0
     async with aclosing(reply) as items:
         async for item in items:
             if isinstance(item, list):
                 shown += sum(map(len, item))
-                yield b"".join([event({**with_deltas, "delta": text}) for text in item])
+                yield b"".join([event({**delta_fields, "delta": text}) for text in item])
             else:
-                yield event({"type": "done", **_outcome(parts, item), **correction(item, shown)})
+                yield event({"type": "done", **_outcome(context, item), **correction(item, shown)})
 
 
-async def _whole(parts: AppContext, reply: AsyncGenerator[Deltas | Generation]) -> FeatureAnswer:
+async def _whole(context: AppContext, reply: AsyncGenerator[Deltas | Generation]) -> FeatureAnswer:
     async with aclosing(reply) as items:
         async for item in items:
             if isinstance(item, Generation):
-                return {"response": item.response_text, **_outcome(parts, item)}
+                return {"response": item.response_text, **_outcome(context, item)}
     raise CanopyError(UNEXPECTED)
 
 
-def _outcome(parts: AppContext, generation: Generation) -> Outcome:
+def _outcome(context: AppContext, generation: Generation) -> Outcome:
     outcome: Outcome = {
         "request_id": generation.trace_id,
         "generation_id": generation.id,
@@ -135,27 +149,30 @@ def _outcome(parts: AppContext, generation: Generation) -> Outcome:
         "model": generation.model,
         "usage": {"input_tokens": generation.input_tokens, "output_tokens": generation.output_tokens},
     }
-    if trace_id := mlflow_trace_id(parts, generation):
+    if trace_id := mlflow_trace_id(context, generation):
         outcome["mlflow_trace_id"] = trace_id
     if generation.evaluation:
-        outcome["evaluation"] = _tested(generation)
+        outcome["evaluation"] = _evaluation_target(generation)
     return outcome
 
 
 def correction(generation: Generation, shown: int) -> dict[str, str]:
-    """Return the response for a client that was shown characters that turned out to be no part of it."""
+    """Return fields with the whole response if the client got deltas that turned out not to be part of it.
+
+    `shown` is the number of characters in the deltas.
+    """
     return {} if len(generation.response_text) == shown else {"response": generation.response_text}
 
 
-def mlflow_trace_id(parts: AppContext, generation: Generation) -> str | None:
-    """What MLflow calls the trace of a generation; None where it gets none."""
-    if not parts.store.outbox.on or generation.span_id is None:
+def mlflow_trace_id(context: AppContext, generation: Generation) -> str | None:
+    """Return MLflow's id of a generation's trace; None if MLflow doesn't get the trace."""
+    if not context.store.outbox.on or generation.span_id is None:
         return None
     return MLFLOW_PREFIX + mlflow_trace(generation.trace_id, generation.id, generation.comparison_id)
 
 
-def _tested(generation: Generation) -> Tested:
-    """What an evaluation wants to know of what it tests. Not the prompt's text, which is the operators'."""
+def _evaluation_target(generation: Generation) -> EvaluationTarget:
+    """Return what produced a response. Not the prompt's text, which only operators may read."""
     return {
         "prompt_id": generation.prompt_id,
         "model": generation.model,
@@ -165,7 +182,7 @@ def _tested(generation: Generation) -> Tested:
 
 
 def wants_json(request: Request, body: PromptBody | ChatBody) -> bool:
-    """Whether the client asks for one JSON object: in the body or, where that doesn't say, by what it accepts."""
+    """Return whether the client asks for one JSON object: by `stream` in the body or else by the header Accept."""
     if body.stream is not None:
         return not body.stream
     accept = request.headers.get("accept", "")

@@ -1,77 +1,84 @@
-"""One page of feedback with what stands beside it: judges' labels and people's votes on the same responses."""
+"""Pages of feedback, each entry with the judges' labels and the people's votes on its response."""
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from canopy.api.context import AppContext
 from canopy.api.filters import PageQuery
-from canopy.api.paging import Piece, one_page, piece_of
+from canopy.api.paging import EncodedRows, encode_rows, join_page
 from canopy.store.engine.cursors import FoundIds
 from canopy.store.feedback.query import Feedback, Filter, Page
 from canopy.store.judges.judgement import JudgeLabel, PersonVote
 from canopy.store.store import Store
 
-MOST = 10_000  # entries, for a client that names no limit
+_MAX_ENTRIES = 10_000  # for a client that names no limit
 
-type Entry = Callable[[Feedback, Sequence[JudgeLabel]], Mapping[str, object]]
+type EntryFormat = Callable[[Feedback, Sequence[JudgeLabel]], Mapping[str, object]]
 
 
-class Listing(NamedTuple):
-    """A page of excerpts, for people. `total` is None where to count would be to look at everything: in the order of
-    the worst, and where a search finds more than are counted or looks at much.
+class ExcerptPage(NamedTuple):
+    """A page of entries with excerpts of their texts, for people.
+
+    `total` is None if counting would mean reading everything: in the order of the worst, and for expensive searches.
+    `labels` and `votes` are by generation id.
     """
 
     page: Page
     total: int | None
-    labels: Mapping[str, Sequence[JudgeLabel]]  # by generation
+    labels: Mapping[str, Sequence[JudgeLabel]]
     votes: Mapping[str, Sequence[PersonVote]]
 
 
-async def listing(parts: AppContext, where: Filter, query: PageQuery, limit: int, excerpt: int) -> Listing:
-    """Read one page of `limit` entries, with the first `excerpt` characters of each text.
+async def read_excerpts(context: AppContext, where: Filter, query: PageQuery, limit: int, excerpt: int) -> ExcerptPage:
+    """Read a page of at most `limit` entries, with the first `excerpt` characters of each text.
 
-    Raises InputError for a cursor that is none, and what the store raises.
+    Raises InputError for a wrong cursor, and what the store raises.
     """
-    store = parts.store
+    store = context.store
     found = await _find(store, where, query, limit)
     total = await _total(store, where, query, found)
     if not found.ids:
-        return Listing(Page([], found.next, found.searched_to), total, {}, {})
-    async with parts.pages:
+        return ExcerptPage(Page([], found.next, found.searched_to), total, {}, {})
+    async with context.page_slots:
         feedback, _ = await store.feedback.read(found.ids, excerpt)
         ids = _generations(feedback)
         labels = await store.judgements.labels(ids) if ids else {}
         votes = await store.judgements.person_votes(ids) if ids else {}
-    return Listing(Page(feedback, found.next, found.searched_to), total, labels, votes)
+    return ExcerptPage(Page(feedback, found.next, found.searched_to), total, labels, votes)
 
 
-class ListedFeedback(NamedTuple):
-    """A page of whole texts, for programs."""
+class FullTextPage(NamedTuple):
+    """A page of entries with whole texts, for programs.
 
-    page: Piece
+    `total` is as in `ExcerptPage`. `searched_to` is the time (microseconds) at which a search stopped, if it did early.
+    """
+
+    page: EncodedRows
     total: int | None
     searched_to: int | None
 
 
-async def whole_entries(parts: AppContext, where: Filter, query: PageQuery, entry: Entry) -> ListedFeedback:
-    """Read it, each entry as `entry` has it. Raises as `listing`."""
-    found = await _find(parts.store, where, query, query.limit or MOST)
-    total = await _total(parts.store, where, query, found)
-    page = await one_page(parts, _pieces(parts.store, found, entry))
-    return ListedFeedback(page, total, found.searched_to if page.next == found.next else None)
+async def read_full_texts(
+    context: AppContext, where: Filter, query: PageQuery, format_entry: EntryFormat
+) -> FullTextPage:
+    """Read a page of entries, each made JSON by `format_entry`. Raises as `read_excerpts`."""
+    found = await _find(context.store, where, query, query.limit or _MAX_ENTRIES)
+    total = await _total(context.store, where, query, found)
+    page = await join_page(context, _row_batches(context.store, found, format_entry))
+    return FullTextPage(page, total, found.searched_to if page.next == found.next else None)
 
 
-async def _pieces(store: Store, found: FoundIds, entry: Entry) -> AsyncGenerator[Piece]:
+async def _row_batches(store: Store, found: FoundIds, format_entry: EntryFormat) -> AsyncGenerator[EncodedRows]:
     read = 0
     while read < len(found.ids):
         feedback, taken = await store.feedback.read(found.ids[read:])
         read += taken
         ids = _generations(feedback)
         labels = await store.judgements.labels(ids) if ids else {}
-        rows = (entry(it, labels.get(it.generation_id or "", [])) for it in feedback)
-        yield piece_of(rows, found.next if read == len(found.ids) else found.cursors[read - 1])
+        rows = (format_entry(it, labels.get(it.generation_id or "", [])) for it in feedback)
+        yield encode_rows(rows, found.next if read == len(found.ids) else found.cursors[read - 1])
     if not found.ids:
-        yield Piece(b"", found.next)
+        yield EncodedRows(b"", found.next)
 
 
 async def _find(store: Store, where: Filter, query: PageQuery, limit: int) -> FoundIds:
@@ -82,7 +89,7 @@ async def _find(store: Store, where: Filter, query: PageQuery, limit: int) -> Fo
 async def _total(store: Store, where: Filter, query: PageQuery, found: FoundIds) -> int | None:
     if query.order == "worst":
         return None
-    if found.searched_to is not None:  # a count would not be through either
+    if found.searched_to is not None:  # counting would be stopped as early
         return None
     whole = query.cursor is None and found.next is None
     return len(found.ids) if whole else await store.feedback.count(where)

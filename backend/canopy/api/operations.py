@@ -1,6 +1,5 @@
-"""What the platform asks: flags, probes and metrics."""
+"""Routes for the platform: feature flags, probes and metrics."""
 
-from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -12,18 +11,16 @@ from canopy.api import workshop
 from canopy.api.context import AppContext
 from canopy.api.requests import trace_id_of
 from canopy.api.responses import Flag, FlagDetails, Ok, Ready
-from canopy.api.routes import PlainRoute, errors, json_response, of_text, of_type
+from canopy.api.routes import Endpoint, PlainRoute, errors, json_response, of_text, of_type
 from canopy.base.errors import MetricsElsewhere, NotFound
 from canopy.config.features import Feature
 from canopy.config.flags import comparison_flag
 from canopy.config.loading import Config
 from canopy.generation.prompts import prompt_of
 
-type Answer = Callable[[Request], Awaitable[Response]]
 
-
-def operations_routes(parts: AppContext) -> APIRouter:
-    """The routes for operators."""
+def operations_routes(context: AppContext) -> APIRouter:
+    """Return the routes for the platform."""
     router = APIRouter(tags=["operations"])
 
     @router.get("/feature-flags", response_model=None, responses=of_type(FlagDetails | dict[str, bool]) | errors())
@@ -33,26 +30,26 @@ def operations_routes(parts: AppContext) -> APIRouter:
         ] = False,
     ) -> Response:
         """Which features work here."""
-        config = parts.config.current
+        config = context.config.current
         if not details:
             return json_response(workshop.flags({name: flag.on for name, flag in config.flags.items()}))
         flags = {name: {"enabled": flag.on, "reason": flag.reason} for name, flag in config.flags.items()}
         return json_response(
-            {"config_revision": config.revision, "flags": workshop.flags(flags), "features": _in_force(parts, config)}
+            {"config_revision": config.revision, "flags": workshop.flags(flags), "features": _features(context, config)}
         )
 
-    answers = _answers(parts)
-    answers["/metrics"] = _where_allowed(parts, answers["/metrics"])
+    endpoints = _endpoints(context)
+    endpoints["/metrics"] = _metrics_on_main_port(context, endpoints["/metrics"])
 
     @router.get("/healthz", response_model=None, responses=of_type(Ok))
     async def healthz(request: Request) -> Response:
         """Liveness: the process answers, also while it drains."""
-        return await answers["/healthz"](request)
+        return await endpoints["/healthz"](request)
 
     @router.get("/readyz", response_model=None, responses=of_type(Ready) | {503: {"model": Ready}})
     async def readyz(request: Request) -> Response:
         """Readiness: send work here. 503 while starting or draining, or when the store doesn't answer."""
-        return await answers["/readyz"](request)
+        return await endpoints["/readyz"](request)
 
     @router.get("/metrics", response_model=None, response_class=Response, responses=of_text("text/plain") | errors(404))
     async def metrics(request: Request) -> Response:
@@ -60,16 +57,16 @@ def operations_routes(parts: AppContext) -> APIRouter:
 
         404 where they are on a port of their own, and where others than this machine reach this one.
         """
-        return await answers["/metrics"](request)
+        return await endpoints["/metrics"](request)
 
     return router
 
 
-def _in_force(parts: AppContext, config: Config) -> dict[str, dict[str, Any]]:
-    """What each feature asks of which model. Its prompt is told by its id: who compares two must not know them."""
+def _features(context: AppContext, config: Config) -> dict[str, dict[str, Any]]:
+    """Return the details of each feature. Its prompt is given by its id: people who compare two must not know them."""
     return {
         name: {
-            "model": parts.inference.model_name(feature.model),
+            "model": context.inference.model_name(feature.model),
             "prompt_id": prompt_of(feature.prompt).id,
             "temperature": feature.temperature,
             "max_tokens": feature.max_tokens,
@@ -86,26 +83,29 @@ def _comparisons(feature: Feature, config: Config) -> Flag:
     return {"enabled": flag.on, "reason": flag.reason}
 
 
-def _answers(parts: AppContext) -> dict[str, Answer]:
-    """What probes and scrapes are answered, by path."""
+def _endpoints(context: AppContext) -> dict[str, Endpoint]:
+    """Return the endpoints of probes and metrics by path."""
 
     async def healthz(_: Request) -> Response:
         return json_response({"status": "ok"})
 
     async def readyz(_: Request) -> Response:
-        ready, checks = await parts.readiness.report()
+        ready, checks = await context.readiness.report()
         return json_response({"status": "ok" if ready else "unavailable", **checks}, 200 if ready else 503)
 
     async def metrics(request: Request) -> Response:
-        body, content_type = await parts.telemetry.exposition.read(request.headers.get("accept", ""))
+        body, content_type = await context.telemetry.exposition.read(request.headers.get("accept", ""))
         return Response(body, headers={"content-type": content_type})
 
     return {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics}
 
 
-def _where_allowed(parts: AppContext, scrape: Answer) -> Answer:
-    """The metrics on the main port: where only this machine reaches it and no other port has them, or on request."""
-    settings = parts.settings
+def _metrics_on_main_port(context: AppContext, scrape: Endpoint) -> Endpoint:
+    """Return the endpoint of metrics on the main port.
+
+    It serves them if only this machine reaches the port and no other port has them, or if the values make them public.
+    """
+    settings = context.settings
     if settings.operations_port is not None:
         elsewhere = "Metrics are on the operations port, which CANOPY_OPERATIONS_PORT sets."
     elif settings.reachable_from_outside:
@@ -114,12 +114,12 @@ def _where_allowed(parts: AppContext, scrape: Answer) -> Answer:
         elsewhere = ""
 
     async def metrics(request: Request) -> Response:
-        values = parts.config.current.values
+        values = context.config.current.values
         if not elsewhere and values.auth.mode == "open":
             return await scrape(request)
         if not elsewhere or values.metrics.public:
             # Without exemplars: their trace ids are the ids of other people's requests, by which one may vote.
-            body, content_type = await parts.telemetry.exposition.read("text/plain")
+            body, content_type = await context.telemetry.exposition.read("text/plain")
             return Response(body, headers={"content-type": content_type})
         raise MetricsElsewhere(f"{elsewhere} `metrics.public: true` in the values serves them here too.")
 
@@ -127,10 +127,10 @@ def _where_allowed(parts: AppContext, scrape: Answer) -> Answer:
 
 
 class OperationsPort:
-    """ASGI: answers probes and scrapes, and nothing else, whoever asks and whatever the headers say."""
+    """ASGI application of the operations port: probes and metrics for everybody, and nothing else."""
 
-    def __init__(self, parts: AppContext) -> None:
-        self._routes = {path: PlainRoute(path, answer) for path, answer in _answers(parts).items()}
+    def __init__(self, context: AppContext) -> None:
+        self._routes = {path: PlainRoute(path, answer) for path, answer in _endpoints(context).items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""

@@ -1,4 +1,4 @@
-"""What a stranger's page makes a browser do: changes with its cookies, and requests under the page's own name."""
+"""Protects people with a browser from pages of other sites: cross-site request forgery and DNS rebinding."""
 
 from collections.abc import Iterable
 from ipaddress import ip_address
@@ -7,15 +7,16 @@ from starlette.requests import Request
 
 from canopy.base.errors import CrossOrigin
 
-_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def check_origin(request: Request) -> None:
-    """Raise CrossOrigin for a change that a page of another origin asked for.
+    """Raise CrossOrigin for a change that a page of another origin requests with the browser's cookies.
 
-    SameSite says less: every application of a cluster may be on one site. What is no browser sends neither header.
+    SameSite cookies are not enough: all applications of a cluster may be on one site. Clients other than browsers send
+    neither header, and pass.
     """
-    if request.method in _READING:
+    if request.method in _SAFE_METHODS:
         return
     site = request.headers.get("sec-fetch-site")
     origin = request.headers.get("origin")
@@ -29,10 +30,10 @@ def check_origin(request: Request) -> None:
 
 
 def check_host(headers: Iterable[tuple[bytes, bytes]], names: frozenset[str]) -> None:
-    """Raise CrossOrigin for a request to a name that is neither this machine's nor one of `names`.
+    """Raise CrossOrigin for a Host header that is neither this machine's nor one of `names`.
 
-    A page whose name its owner lets point to this machine is of one origin with it, and may read all answers. Only
-    names in the public DNS can do so: not addresses, and not names without a dot.
+    Whoever owns a DNS name can point it to this machine, and a page under that name could then read all answers (DNS
+    rebinding). Addresses, and names without a dot, can't be in the public DNS.
     """
     for key, value in headers:
         if key == b"host":
@@ -45,7 +46,7 @@ def check_host(headers: Iterable[tuple[bytes, bytes]], names: frozenset[str]) ->
 
 
 def _name(host: str) -> str:
-    """A host without its port and the dot at its end; the address alone of one in brackets."""
+    """Return a host without its port and final dot, and an IPv6 address without its brackets."""
     if host.startswith("["):
         return host[1:].partition("]")[0]
     return host.partition(":")[0].removesuffix(".")

@@ -1,4 +1,4 @@
-"""The pages: of features, the feedback dashboard, errors as people read them, and the static files."""
+"""HTML pages: of features, the feedback dashboard, sign-in and errors; and their static files."""
 
 import asyncio
 import time
@@ -16,9 +16,9 @@ from canopy import __version__
 from canopy.api.access import identity_of
 from canopy.api.context import AppContext
 from canopy.api.filters import PageQuery
-from canopy.api.listing import listing
+from canopy.api.listing import read_excerpts
 from canopy.api.requests import trace_id_of
-from canopy.api.routes import ADDED, AddedPage, PlainRoute, feature_in
+from canopy.api.routes import FEATURE_PATH, FeaturePageRoute, PlainRoute, feature_name_of
 from canopy.config.features import BUILT_IN, Feature, modes_of
 from canopy.config.flags import comparison_flag
 from canopy.experiments.report import selected_experiment
@@ -32,7 +32,7 @@ from canopy.ui.feedback import dashboard as dashboard_view
 from canopy.ui.feedback import shown_prompts
 from canopy.ui.rendering import EXCERPT, Renderer
 
-_ENTRIES = 25
+_ENTRIES = 25  # on a page of the dashboard
 _COMPARISONS = 10
 _FOR_EVER = "public, max-age=31536000, immutable"
 _TITLES = {
@@ -45,31 +45,31 @@ _TITLES = {
 }
 
 
-def page_routes(parts: AppContext) -> list[BaseRoute]:
-    """The pages of features and the static files."""
+def page_routes(context: AppContext) -> list[BaseRoute]:
+    """Return the routes of features' pages and of static files."""
 
     async def feature(request: Request) -> Response:
-        return _feature(parts, request)
+        return _feature(context, request)
 
     return [
         PlainRoute("/", feature),
         PlainRoute("/ui/{version}/{name}", _static),
-        AddedPage(ADDED, feature),
+        FeaturePageRoute(FEATURE_PATH, feature),
     ]
 
 
-async def dashboard(parts: AppContext, request: Request, where: Filter, query: PageQuery) -> Response:
-    """The feedback page; with the feature off, what to do about it."""
-    config = parts.config.current
+async def dashboard(context: AppContext, request: Request, where: Filter, query: PageQuery) -> Response:
+    """Return the feedback page; if feedback is off, a page that says how to switch it on."""
+    config = context.config.current
     if not config.flags["feedback"].on:
-        return _disabled(parts, request, "feedback", "Feedback", "feedback")
+        return _disabled(context, request, "feedback", "Feedback", "feedback")
     scope = Filter(feature=where.feature, since=where.since, until=where.until)
-    counts = await parts.store.feedback.counts(scope)
-    hours = await parts.store.feedback.hours(satisfaction_filter(replace(scope, prompt_id=where.prompt_id)))
-    texts = await parts.store.generations.prompt_texts(shown_prompts(counts))
-    shown = await listing(parts, where, query, _ENTRIES, EXCERPT)
-    judges = await parts.agreements.current()
-    compared = await _compared(parts, request.query_params)
+    counts = await context.store.feedback.counts(scope)
+    hours = await context.store.feedback.hours(satisfaction_filter(replace(scope, prompt_id=where.prompt_id)))
+    texts = await context.store.generations.prompt_texts(shown_prompts(counts))
+    shown = await read_excerpts(context, where, query, _ENTRIES, EXCERPT)
+    judges = await context.agreements.current()
+    compared = await _experiment_data(context, request.query_params)
 
     working = (it for it in config.features.values() if it.name == it.flag and comparison_flag(it, config.values).on)
     comparing = next(working, config.features[BUILT_IN])
@@ -87,7 +87,7 @@ async def dashboard(parts: AppContext, request: Request, where: Filter, query: P
             features=config.features,
             now=time.time_ns() // 1000,
             origin=str(request.base_url).rstrip("/"),
-            review_limit=parts.settings.max_prompt_chars,
+            review_limit=context.settings.max_prompt_chars,
         )
         ab = section(
             request.query_params,
@@ -99,7 +99,7 @@ async def dashboard(parts: AppContext, request: Request, where: Filter, query: P
             titles={it.name: it.title for it in config.features.values()} if config.values.features else {},
         )
         return _html(
-            parts,
+            context,
             request,
             "dashboard.html",
             current="feedback",
@@ -115,15 +115,15 @@ async def dashboard(parts: AppContext, request: Request, where: Filter, query: P
 
 
 def whole_entry(
-    parts: AppContext, request: Request, feedback: Feedback, labels: Sequence[JudgeLabel], votes: Sequence[PersonVote]
+    context: AppContext, request: Request, feedback: Feedback, labels: Sequence[JudgeLabel], votes: Sequence[PersonVote]
 ) -> Response:
-    """One entry of the feedback page, open and with its whole texts."""
-    return _html(parts, request, "entry.html", current="feedback", feedback=feedback, labels=labels, votes=votes)
+    """Return the page of one vote with its whole texts."""
+    return _html(context, request, "entry.html", current="feedback", feedback=feedback, labels=labels, votes=votes)
 
 
-async def _compared(parts: AppContext, params: Mapping[str, str]) -> ExperimentData | None:
-    """What the section on comparisons needs of the store; None before the first experiment."""
-    store = parts.store
+async def _experiment_data(context: AppContext, params: Mapping[str, str]) -> ExperimentData | None:
+    """Read the data of the dashboard's section on experiments; None before the first one."""
+    store = context.store
     feature = params.get("feature") or None
     experiments = [it for it in await store.experiments.all() if feature is None or feature in modes_of(it.feature)]
     shown = selected_experiment(experiments, params.get("experiment") or None)
@@ -132,7 +132,7 @@ async def _compared(parts: AppContext, params: Mapping[str, str]) -> ExperimentD
     ids = worth_counting(experiments, shown)
     counts = await asyncio.gather(*(store.experiments.ballot_counts(experiment_id) for experiment_id in ids))
     ballots = await asyncio.gather(*(store.experiments.first_ballots(experiment_id) for experiment_id in ids))
-    async with parts.pages:
+    async with context.page_slots:
         page = await store.experiments.ballots(shown.id, _COMPARISONS, params.get("ab_cursor") or None)
     return ExperimentData(
         experiments, shown, dict(zip(ids, counts, strict=True)), dict(zip(ids, ballots, strict=True)), page
@@ -140,17 +140,17 @@ async def _compared(parts: AppContext, params: Mapping[str, str]) -> ExperimentD
 
 
 def wants_html(request: Request) -> bool:
-    """Whether the client is a person at a browser."""
+    """Return whether the client is a browser that wants a page."""
     return request.method in {"GET", "HEAD"} and "text/html" in request.headers.get("accept", "")
 
 
 def error_page(
-    parts: AppContext, request: Request, status: int, sentence: str, code: str, headers: Mapping[str, str] | None
+    context: AppContext, request: Request, status: int, sentence: str, code: str, headers: Mapping[str, str] | None
 ) -> Response:
-    """An error as a page, with the status it has everywhere."""
+    """Return an error as a page, with the same status as its JSON response."""
     on_feedback = request.url.path == "/feedback" and status != 403
     response = _html(
-        parts,
+        context,
         request,
         "message.html",
         status=status,
@@ -168,53 +168,53 @@ def error_page(
     return response
 
 
-def sign_in_address(parts: AppContext, request: Request) -> str | None:
-    """Where a browser signs in, to come back afterwards; None where a proxy does that."""
-    if parts.config.current.values.auth.mode != "token":
+def sign_in_address(context: AppContext, request: Request) -> str | None:
+    """Return the URL at which a browser signs in and then returns; None if sign-in is not Canopy's."""
+    if context.config.current.values.auth.mode != "token":
         return None
     wanted = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
     return f"/sign-in?next={quote(wanted)}"
 
 
-def sign_in(parts: AppContext, request: Request, target: str) -> Response:
-    """The page that asks for a token and then goes on to `target`."""
-    return _html(parts, request, "sign_in.html", current=None, target=target)
+def sign_in(context: AppContext, request: Request, target: str) -> Response:
+    """Return the page that asks for a token and then leads to `target`."""
+    return _html(context, request, "sign_in.html", current=None, target=target)
 
 
-def _feature(parts: AppContext, request: Request) -> Response:
-    config = parts.config.current
-    feature = config.features[feature_in(request)]
+def _feature(context: AppContext, request: Request) -> Response:
+    config = context.config.current
+    feature = config.features[feature_name_of(request)]
     if not config.flags[feature.flag].on:
-        return _disabled(parts, request, feature.flag, feature.title, feature.section)
+        return _disabled(context, request, feature.flag, feature.title, feature.section)
     values = config.values
     return _html(
-        parts,
+        context,
         request,
         "feature.html",
         current=feature.flag,
         feature=feature,
         words=words_of(feature),
-        model=parts.inference.model_name(feature.model),
+        model=context.inference.model_name(feature.model),
         embedded=values.LLAMA_STACK_URL is None,
-        limit=parts.settings.max_prompt_chars,
+        limit=context.settings.max_prompt_chars,
         feedback=config.flags["feedback"].on,
         ab_testing=comparison_flag(feature, values).on,
         reasons=values.feedback.reasons,
-        comment_limit=parts.settings.max_comment_chars,
+        comment_limit=context.settings.max_comment_chars,
     )
 
 
-def _disabled(parts: AppContext, request: Request, flag: str, title: str, section: str) -> Response:
-    """A capability that is off is a choice, not an error, and the page says how to choose otherwise."""
-    flags = parts.config.current.flags
-    first = next((feature for feature in _in_navigation(parts) if flags[feature.flag].on), None)
+def _disabled(context: AppContext, request: Request, flag: str, title: str, section: str) -> Response:
+    """Return the page of a feature that is switched off, which is no error. It says how to switch it on."""
+    flags = context.config.current.flags
+    first = next((feature for feature in _in_navigation(context) if flags[feature.flag].on), None)
     link, link_text = "/feedback", "To the feedback"
     if flag == "feedback":
         link, link_text = (page_of(first), words_of(first).heading) if first else ("", "")
-    elif not flags["feedback"].on or not _reviews(parts, request):
+    elif not flags["feedback"].on or not _may_review(context, request):
         link = ""
     return _html(
-        parts,
+        context,
         request,
         "message.html",
         current=flag,
@@ -229,27 +229,27 @@ def _disabled(parts: AppContext, request: Request, flag: str, title: str, sectio
     )
 
 
-def _in_navigation(parts: AppContext) -> list[Feature]:
-    """The features that pages lead to: those that are on and, where they look for a summary first, the built-in one."""
-    features = parts.config.current.features.values()
+def _in_navigation(context: AppContext) -> list[Feature]:
+    """Return the features that pages link to: those that are enabled, and always the built-in one."""
+    features = context.config.current.features.values()
     return [it for it in features if it.name == it.flag and (it.enabled or it.flag == BUILT_IN)]
 
 
-def _reviews(parts: AppContext, request: Request) -> bool:
-    """Whether the reader may read what people wrote."""
+def _may_review(context: AppContext, request: Request) -> bool:
+    """Return whether the client may read what people wrote."""
     who = identity_of(request.scope)
-    return who.may("reviewer") if who else parts.config.current.values.auth.mode == "open"
+    return who.may("reviewer") if who else context.config.current.values.auth.mode == "open"
 
 
-def _html(parts: AppContext, request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
-    config = parts.config.current
+def _html(context: AppContext, request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+    config = context.config.current
     frame = {
         "version": __version__,
         "revision": config.revision,
         "auth": config.values.auth,
         "who": identity_of(request.scope),
-        "reviews": _reviews(parts, request),
-        "features": _in_navigation(parts),
+        "reviews": _may_review(context, request),
+        "features": _in_navigation(context),
     }
     page = _renderer().page(template, {**frame, **values})
     # Pages hold users' texts, and one address answers HTML and JSON.
@@ -261,7 +261,7 @@ async def _static(request: Request) -> Response:
     asset = renderer.assets.get(request.path_params["name"])
     if asset is None:
         return Response("There is no such file.", 404, media_type="text/plain")
-    # A page of another version, still open during a rollout, gets today's file but doesn't keep it under that address.
+    # A page of another version, open during a rollout, gets this version's file but must not cache it under its URL.
     current = request.path_params["version"] == renderer.version
     headers = {"etag": asset.etag, "cache-control": _FOR_EVER if current else "no-cache"}
     if request.headers.get("if-none-match") == asset.etag:

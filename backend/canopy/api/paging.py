@@ -1,7 +1,7 @@
-"""Pages of whole texts: read and encoded in pieces, so that the texts of one piece alone are in memory as objects.
+"""Pages of rows with whole texts, read and encoded in batches so that only one batch is in memory as objects.
 
-A page ends at as many rows as were asked for, or before it is larger than a page may be; `next` goes on from there.
-Pages are read at few places, so that their number is bounded as well; nobody holds one while something is searched.
+A page has as many rows as the client asked for, or fewer if it would exceed `PAGE_BYTES`; its cursor `next` continues
+it. Few pages are read at once, by `AppContext.page_slots`; no slot is held while rows are searched.
 """
 
 from collections.abc import AsyncGenerator, Iterable, Mapping
@@ -17,35 +17,35 @@ from canopy.text import json_lines
 PAGE_BYTES = 8_000_000  # of encoded rows
 
 
-class Piece(NamedTuple):
-    """Some rows as JSON, with commas between them, and the cursor after them (None: nothing is left)."""
+class EncodedRows(NamedTuple):
+    """Rows as JSON, separated by commas, and the cursor of the rows after them (None: these are the last)."""
 
     rows: bytes
     next: str | None
 
 
-def piece_of(rows: Iterable[Mapping[str, object]], after: str | None) -> Piece:
-    """Encode rows."""
-    return Piece(b",".join(map(json_lines.dump, rows)), after)
+def encode_rows(rows: Iterable[Mapping[str, object]], after: str | None) -> EncodedRows:
+    """Return the rows as JSON; `after` is the cursor of the rows after them."""
+    return EncodedRows(b",".join(map(json_lines.dump, rows)), after)
 
 
-async def one_page(parts: AppContext, pieces: AsyncGenerator[Piece]) -> Piece:
-    """Put a page together from its pieces: as many as are small enough, but the first in any case."""
-    # One buffer that grows: hundreds of rows that stay until the page is sent would leave holes in the heap.
+async def join_page(context: AppContext, batches: AsyncGenerator[EncodedRows]) -> EncodedRows:
+    """Join batches to a page, at least the first one, while they fit in `PAGE_BYTES`."""
+    # One growing buffer: many small objects that stay until the page is sent would fragment the heap.
     rows = bytearray()
     after: str | None = None
-    async with parts.pages, aclosing(pieces) as arriving:
-        async for piece in arriving:
-            if rows and len(rows) + len(piece.rows) >= PAGE_BYTES:
+    async with context.page_slots, aclosing(batches) as arriving:
+        async for batch in arriving:
+            if rows and len(rows) + len(batch.rows) >= PAGE_BYTES:
                 break
-            if rows and piece.rows:
+            if rows and batch.rows:
                 rows += b","
-            rows += piece.rows
-            after = piece.next
-    return Piece(bytes(rows), after)
+            rows += batch.rows
+            after = batch.next
+    return EncodedRows(bytes(rows), after)
 
 
-def page_response(head: dict[str, Any], name: str, page: Piece) -> Response:
-    """The answer: `head`, the rows under this name, and `next`."""
+def page_response(head: dict[str, Any], name: str, page: EncodedRows) -> Response:
+    """Return a JSON response of the fields in `head`, the rows under `name`, and `next`."""
     before, after = json_lines.dump(head)[:-1], json_lines.dump({"next": page.next})[1:]
     return encoded_response(b"".join((before, b',"', name.encode(), b'":[', page.rows, b"],", after)))

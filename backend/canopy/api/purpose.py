@@ -1,4 +1,4 @@
-"""What a request is for: its answer is a user's, or only measured."""
+"""The purpose of a request: a user's, or an evaluation's, which is kept out of statistics and alerts."""
 
 from starlette.requests import Request
 
@@ -10,12 +10,12 @@ _EVALUATION = "evaluation"
 
 
 def is_evaluation(request: Request) -> bool:
-    """Whether the request says that it is an evaluation, and whoever asks may say so: in open mode everybody.
+    """Return whether the header X-Canopy-Purpose says so and the client may say so: evaluators, in open mode everybody.
 
-    From anybody else the header counts for nothing, or users could keep their own requests out of what is counted.
-    Raises InputError for any other word: what was meant to be measured would count as a user's without a sign of it.
+    Other clients' header is ignored, or users could keep their own requests out of the statistics. Raises InputError
+    for an unknown purpose: with a typo an evaluation would silently count as users' requests.
     """
-    given = ",".join(request.headers.getlist(PURPOSE_HEADER)).lower().split(",")  # a proxy may join two into one
+    given = ",".join(request.headers.getlist(PURPOSE_HEADER)).lower().split(",")  # proxies may join headers
     words = {word for it in given if (word := it.strip())}
     if not words:
         return False

@@ -1,4 +1,4 @@
-"""Whether work should be sent here."""
+"""Readiness: whether the server should get requests."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
@@ -8,26 +8,26 @@ from canopy.base.errors import StoreError
 from canopy.base.lifecycle import Lifecycle
 from canopy.store.engine.causes import Quoted
 
-_KEPT = 1.0  # seconds that the store's answer stands: anybody may ask, and each question would cost a query
+_KEPT_SECONDS = 1.0  # for the store's answer: anybody may ask, and each time would cost a query
 
 
 class ReadinessReport(NamedTuple):
-    """The answer, and what it rests on."""
+    """Whether the server is ready, and the state of each check."""
 
     ready: bool
     checks: dict[str, Any]
 
 
 class Readiness:
-    """Ready is a process that has started, does not drain, and whose store answers."""
+    """Reports a process as ready that has started, does not drain, and whose store answers."""
 
     def __init__(self, lifecycle: Lifecycle, ping: Callable[[], Awaitable[None]]) -> None:
         self._lifecycle = lifecycle
         self._ping = ping
-        self._store = CachedCall(self._ask_store, _KEPT)
+        self._store = CachedCall(self._ask_store, _KEPT_SECONDS)
 
     async def report(self) -> ReadinessReport:
-        """The state at once, the store's answer from the last second. Only a process that is ready asks its store."""
+        """Return the current state, and the store's answer of the last second; it is asked only once started."""
         state = self._lifecycle.state
         store = await self._store() if state == "ready" else "not asked"
         return ReadinessReport((state, store) == ("ready", "ok"), {"state": state, "store": store})

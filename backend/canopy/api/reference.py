@@ -1,6 +1,6 @@
-"""/docs: the API's reference, to read and to try, without a request to anywhere else.
+"""The API's reference at /docs, with Swagger UI.
 
-Swagger UI's files come from the package `fastapi-offline`, which holds them as they were released.
+Its files come from the package `fastapi-offline`, so that the browser loads nothing from other servers.
 """
 
 import asyncio
@@ -41,11 +41,11 @@ _BEGIN = """SwaggerUIBundle({ url: "/openapi.json", dom_id: "#reference", deepLi
 _FILES = ("swagger-ui-bundle.js", "swagger-ui.css")
 
 
-class Described(FastAPI):
-    """An application whose description is made when it is first asked for: it takes as long as half a start."""
+class DocumentedApp(FastAPI):
+    """An application that makes its OpenAPI description when first asked: it would take half the time of a start."""
 
     def openapi(self) -> dict[str, Any]:
-        """The description, with the bodies that `request_body` names, and with no HEAD beside a GET."""
+        """Return the description, with the schemas that routes refer to by name, and without HEAD operations."""
         if not self.openapi_schema:
             routes = [copy(route) for route in self.routes]
             for route in routes:
@@ -58,7 +58,7 @@ class Described(FastAPI):
 
 
 def reference_routes(app: FastAPI) -> list[BaseRoute]:
-    """The page, what it loads, and the description that it shows."""
+    """Return the routes of the page, its files and the OpenAPI description."""
 
     async def description(_: Request) -> Response:
         return JSONResponse(await asyncio.to_thread(app.openapi))

@@ -1,6 +1,6 @@
-"""What surrounds every request: its id, its span, its log line, its metrics and the security headers.
+"""The outermost middleware: a request's id, span, log line and metrics, and the security headers.
 
-Plain ASGI, and outside the framework: so an error page has them too, and a request pays for no framework twice.
+It is plain ASGI around the framework, so that responses to unexpected errors have the headers too, and it is fast.
 """
 
 import time
@@ -17,13 +17,13 @@ from canopy.telemetry.logs import current_trace_id
 from canopy.telemetry.traces import RequestTrace
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-# Probes and scrapes come every few seconds for ever; a line and a span for each would drown the rest.
+# Probes and scrapes come every few seconds; their log lines and spans would drown the rest.
 _UNLOGGED = frozenset({"/healthz", "/readyz", "/metrics"})
 _CSP = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     b"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-_SECURITY: list[tuple[bytes, bytes]] = [
+_SECURITY_HEADERS: list[tuple[bytes, bytes]] = [
     (b"content-security-policy", _CSP),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
@@ -32,19 +32,19 @@ _SECURITY: list[tuple[bytes, bytes]] = [
 
 
 def trace_id_of(scope: MutableMapping[str, Any]) -> str:
-    """The request's trace id, which is also its request id."""
+    """Return the request's trace id, which is also its request id."""
     trace_id: str = scope["canopy.trace_id"]
     return trace_id
 
 
 def route_of(scope: MutableMapping[str, Any]) -> str:
-    """The route's pattern, with a feature's name in its place; empty for an address that no route serves."""
+    """Return the path of the route, with the feature's name for `{feature}`; empty if no route matches."""
     pattern: str = getattr(scope.get("route"), "path", "")
     return pattern.replace("{feature}", scope["path_params"]["feature"]) if "{feature}" in pattern else pattern
 
 
 class RequestContext:
-    """ASGI middleware around the whole application. A `quiet` one logs and traces no request."""
+    """ASGI middleware around a whole application. With `quiet` it neither logs nor traces requests."""
 
     def __init__(self, app: ASGIApp, telemetry: Telemetry, *, quiet: bool = False) -> None:
         self._app = app
@@ -64,7 +64,7 @@ class RequestContext:
         scope["canopy.trace_id"] = request.trace_id
         current_trace_id.set(request.trace_id)
         status = 500
-        own_headers = [(b"x-request-id", request.trace_id.encode()), *_SECURITY]
+        own_headers = [(b"x-request-id", request.trace_id.encode()), *_SECURITY_HEADERS]
 
         def send_with_headers(message: Message) -> Awaitable[None]:
             nonlocal status

@@ -1,7 +1,7 @@
-"""What is answered, as types: mypy holds the code to them, and the API's description shows them with these docstrings.
+"""Types of the JSON responses. mypy checks the code against them, and the API's description shows these docstrings.
 
-Nothing is checked against them at run time, which would cost more than a vote does; the test of a generated client
-compares them with what a running server answers.
+Responses are not validated at run time, which would cost more than a vote does; the test of a generated client compares
+a running server's responses with these types.
 """
 
 from typing import Literal, NotRequired, TypedDict
@@ -18,7 +18,7 @@ type SentimentName = Literal["positive", "neutral", "negative"]
 
 
 class Finding(TypedDict):
-    """One thing that is wrong with a request."""
+    """One mistake in a request."""
 
     loc: list[str | int]
     msg: str
@@ -26,7 +26,7 @@ class Finding(TypedDict):
 
 
 class Failure(TypedDict):
-    """Every error: what is wrong and how to fix it, a code for programs, and under which id operators find it."""
+    """An error: what is wrong and how to fix it, a code for programs, and the id that the log has of it."""
 
     detail: str
     code: str
@@ -35,32 +35,32 @@ class Failure(TypedDict):
 
 
 class Ok(TypedDict):
-    """What was asked for has been done."""
+    """The request succeeded."""
 
     status: Literal["ok"]
 
 
 class VoteKept(Ok):
-    """The vote is committed, or taken back."""
+    """The vote is committed, or deleted."""
 
     feedback_id: str
 
 
 class ReviewKept(Ok):
-    """The expected result is committed. `repeated`: it was so already."""
+    """The expected result is committed. `repeated`: it was stored already."""
 
     outcome: Literal["created", "replaced", "repeated", "deleted"]
 
 
 class PromptBySide(TypedDict):
-    """A prompt for each side."""
+    """The prompt of each side."""
 
     a: PromptPayload
     b: PromptPayload
 
 
 class BallotKept(Ok):
-    """The ballot is committed, and which prompt was which is no secret any more. No winner: a tie, or both bad."""
+    """The ballot is committed, and the prompts are revealed. No winner: a tie, or both bad."""
 
     comparison_id: str
     preference: Preference
@@ -70,7 +70,7 @@ class BallotKept(Ok):
 
 
 class BallotEntry(TypedDict):
-    """A ballot and what it is about."""
+    """A ballot and the comparison that it is about."""
 
     id: str
     experiment: str
@@ -101,7 +101,7 @@ class ExperimentId(TypedDict):
 
 
 class Ballots(TypedDict):
-    """What all ballots say, a page of them, and the statistics and the decision of one experiment."""
+    """Counts of all ballots, a page of ballots, and the statistics and the decision of one experiment."""
 
     total: int
     prompt_a_wins: int
@@ -116,15 +116,15 @@ class Ballots(TypedDict):
     next: str | None
 
 
-class Said(TypedDict):
-    """One turn of a conversation."""
+class RecordedMessage(TypedDict):
+    """One message of a recorded conversation."""
 
     role: str
     content: str
 
 
 class Judgement(TypedDict):
-    """What a judge said about a response."""
+    """A judge's label of a response."""
 
     id: str
     judge: str
@@ -135,7 +135,7 @@ class Judgement(TypedDict):
 
 
 class Entry(TypedDict):
-    """A vote, and what produced the response: all of that is null where Canopy didn't."""
+    """A vote, and what produced the response; the latter is null if Canopy did not produce it."""
 
     id: str
     timestamp: str
@@ -157,7 +157,7 @@ class Entry(TypedDict):
     prompt: str | None
     model: str | None
     parameters: Parameters | None
-    messages: list[Said] | None
+    messages: list[RecordedMessage] | None
     usage: Usage | None
     time_to_first_token_seconds: float | None
     duration_seconds: float | None
@@ -165,7 +165,7 @@ class Entry(TypedDict):
 
 
 class Entries(TypedDict):
-    """A page of votes. No `total`: there are more than are counted. `next` leads to the next page."""
+    """A page of votes. `total` is null if counting would take too long; `next` is the cursor of the next page."""
 
     total: int | None
     searched_to: str | None
@@ -174,7 +174,7 @@ class Entries(TypedDict):
 
 
 class BadAnswer(TypedDict):
-    """A vote that made a text one to review."""
+    """A negative vote, with the response that it is about."""
 
     feedback_id: str
     timestamp: str
@@ -185,7 +185,7 @@ class BadAnswer(TypedDict):
 
 
 class Case(TypedDict):
-    """A text to review."""
+    """A text to review: what is a good answer to it?"""
 
     feedback_id: str
     prompt: str
@@ -194,7 +194,7 @@ class Case(TypedDict):
 
 
 class Cases(TypedDict):
-    """A page of texts to review, and how many there are in all."""
+    """A page of texts to review, and how many there are in total."""
 
     total: int
     reviewed: int
@@ -203,14 +203,14 @@ class Cases(TypedDict):
 
 
 class Flag(TypedDict):
-    """A flag and why it is so."""
+    """A feature flag and the reason for its state."""
 
     enabled: bool
     reason: str
 
 
-class InForce(TypedDict):
-    """What a feature asks of which model."""
+class FeatureDetails(TypedDict):
+    """A feature's model, prompt id, parameters and endpoint."""
 
     model: str
     prompt_id: str
@@ -222,15 +222,15 @@ class InForce(TypedDict):
 
 
 class FlagDetails(TypedDict):
-    """All flags with their reasons, and what each feature asks."""
+    """All feature flags with their reasons, and the details of all features."""
 
     config_revision: str
     flags: dict[str, Flag]
-    features: dict[str, InForce]
+    features: dict[str, FeatureDetails]
 
 
 class Ready(TypedDict):
-    """Whether work should be sent here, and what that rests on."""
+    """Whether the server is ready for requests, and why."""
 
     status: Literal["ok", "unavailable"]
     state: str
@@ -244,8 +244,8 @@ class SignedIn(TypedDict):
     role: Role
 
 
-class Who(TypedDict):
-    """Who one is here; null where nobody is known."""
+class CurrentIdentity(TypedDict):
+    """The user who sends the request; null if not signed in."""
 
     mode: Literal["open", "token", "proxy"]
     user: str | None

@@ -1,4 +1,4 @@
-"""GET and PUT /feedback/review: what a good answer would be, from people who know."""
+"""Routes of reviews: texts that got bad answers, and the answers that reviewers expect to them."""
 
 from collections.abc import AsyncGenerator
 from typing import Annotated
@@ -11,8 +11,8 @@ from starlette.responses import Response
 
 from canopy.api.bodies import ReviewBody, check_length, parse, read_body
 from canopy.api.context import AppContext
-from canopy.api.filters import CountsQuery, Word
-from canopy.api.paging import Piece, one_page, page_response, piece_of
+from canopy.api.filters import CountsQuery, OptionalText
+from canopy.api.paging import EncodedRows, encode_rows, join_page, page_response
 from canopy.api.requests import trace_id_of
 from canopy.api.responses import Case, Cases, ReviewKept
 from canopy.api.routes import BodyRoute, errors, json_response, of_type, request_body
@@ -28,44 +28,44 @@ _ERRORS = errors(404, 408, 413, 422, 503)
 
 
 class ReviewQuery(CountsQuery):
-    """Which feedback becomes tests, and which page of the texts behind it."""
+    """A filter and a page of texts to review."""
 
     state: ReviewState = Field("waiting", description="Texts that wait for a reviewer, or all.")
     limit: int = Field(20, ge=1, le=50, description="Texts on a page.")
-    after: Word = Field(None, max_length=200, description="The `next` of the page before.")
+    after: OptionalText = Field(None, max_length=200, description="The `next` of the page before.")
 
 
-def case_routes(parts: AppContext) -> APIRouter:
-    """The route that shows what to review."""
+def case_routes(context: AppContext) -> APIRouter:
+    """Return the route that lists texts to review."""
     router = APIRouter(route_class=APIRoute, tags=["feedback"], responses=_ERRORS)
 
     @router.get("/feedback/review", response_model=None, responses=of_type(Cases))
     async def cases(query: Annotated[ReviewQuery, Query()]) -> Response:
         """The texts that the export makes tests of, oldest first, with the answers that were bad."""
-        parts.reviews.check()
-        features = parts.config.current.features
+        context.reviews.check()
+        features = context.config.current.features
         where = selection(query.where(features), features)
-        total, reviewed = await parts.store.reviews.progress(where)
-        page = await one_page(parts, _cases(parts.store, where, query))
+        total, reviewed = await context.store.reviews.progress(where)
+        page = await join_page(context, _cases(context.store, where, query))
         return page_response({"total": total, "reviewed": reviewed}, "cases", page)
 
     return router
 
 
-async def _cases(store: Store, where: Filter, query: ReviewQuery) -> AsyncGenerator[Piece]:
+async def _cases(store: Store, where: Filter, query: ReviewQuery) -> AsyncGenerator[EncodedRows]:
     left, after = query.limit, query.after
     while left:
         page = await store.reviews.page(where, query.state, left, after)
-        yield piece_of(map(_case, page.cases), page.next)
+        yield encode_rows(map(_case, page.cases), page.next)
         if page.next is None:
             return
         left, after = left - len(page.cases), page.next
 
 
-def expected_result_routes(parts: AppContext) -> APIRouter:
-    """The route that takes what was written."""
+def expected_result_routes(context: AppContext) -> APIRouter:
+    """Return the route that stores expected results."""
     router = APIRouter(route_class=BodyRoute, tags=["feedback"])
-    settings, reviews = parts.settings, parts.reviews
+    settings, reviews = context.settings, context.reviews
 
     @router.put(
         "/feedback/review",

@@ -1,4 +1,4 @@
-"""How routes are declared: with FastAPI for the documentation, without its per-request work where that counts."""
+"""Kinds of routes, and the documentation and responses that routes share."""
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from copy import deepcopy
@@ -15,62 +15,63 @@ from canopy.api.responses import Failure
 from canopy.config.features import BUILT_IN
 from canopy.config.values import Values
 from canopy.text import json_lines
+from canopy.text.json_schema import inlined
 
-type Responses = dict[int | str, dict[str, Any]]  # what a route's `responses` are
-type Answer = Callable[[Request, Exception], Awaitable[Response]]  # an error's
+type Responses = dict[int | str, dict[str, Any]]  # FastAPI's parameter `responses`
+type Endpoint = Callable[[Request], Awaitable[Response]]
+type ErrorHandler = Callable[[Request, Exception], Awaitable[Response]]
 
 
 class BodyRoute(APIRoute):
-    """A route whose endpoint takes the request as it is and answers with a response.
+    """A route that FastAPI documents but doesn't process: its endpoint gets the request and returns the response.
 
-    FastAPI's own body parsing costs more than a whole vote does and echoes what it refuses; `canopy.api.bodies` does
-    the same in one validation.
+    FastAPI's body parsing takes longer than a whole vote and quotes the input in errors; see `canopy.api.bodies`.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The endpoint itself."""
+        """Return the endpoint itself."""
         endpoint: Callable[[Request], Coroutine[Any, Any, Response]] = self.endpoint
         return endpoint
 
 
 class PlainRoute(Route):
-    """A route outside the API's description, which is known to the log and the metrics all the same."""
+    """A route that is not in the API's description, but known to the log and the metrics."""
 
-    def __init__(self, path: str, endpoint: Callable[[Request], Awaitable[Response]]) -> None:
+    def __init__(self, path: str, endpoint: Endpoint) -> None:
         super().__init__(path, endpoint, include_in_schema=False)
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Starlette's answer, with the route itself in the scope: FastAPI puts only its own routes there."""
+        """Match as Starlette does, and add the route to the scope, as FastAPI does with its own routes."""
         match, child_scope = super().matches(scope)
         return match, {**child_scope, "route": self}
 
 
-ADDED = "/{feature}"
+FEATURE_PATH = "/{feature}"
 
 
-class AddedRoute(BodyRoute):
-    """A route for every feature that the values in force add, and for no other address."""
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Match as FastAPI does, if the values in force have a feature of that name."""
-        return _if_added(scope, *super().matches(scope))
-
-
-class AddedPage(PlainRoute):
-    """A page's route that matches only names of features that the values in force have."""
+class FeatureRoute(BodyRoute):
+    """A route at `/{feature}` that matches only features that the values in force add."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Match as Starlette does, if the values in force have a feature of that name."""
-        return _if_added(scope, *super().matches(scope))
+        """Match as FastAPI does, if there is such a feature."""
+        return _if_feature_exists(scope, *super().matches(scope))
 
 
-def feature_in(request: Request) -> str:
-    """The name of the feature that a request asks: the one in its address, where that has a place for it."""
+class FeaturePageRoute(PlainRoute):
+    """A page at `/{feature}` that matches only features that the values in force add."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Match as Starlette does, if there is such a feature."""
+        return _if_feature_exists(scope, *super().matches(scope))
+
+
+def feature_name_of(request: Request) -> str:
+    """Return the name of the feature in the request's path, or else the built-in feature's."""
     name: str = request.path_params.get("feature", BUILT_IN)
     return name
 
 
-def _if_added(scope: Scope, match: Match, matched: Scope) -> tuple[Match, Scope]:
+def _if_feature_exists(scope: Scope, match: Match, matched: Scope) -> tuple[Match, Scope]:
     if match is not Match.NONE:
         values: Values = scope["app"].state.config.current.values
         if matched["path_params"]["feature"] not in values.features:
@@ -97,14 +98,14 @@ def of_type(answer: Any, description: str = "The answer.") -> Responses:
 
 
 def with_page(answer: Any) -> Responses:
-    """Return the `responses` that document an answer in JSON, which browsers get as a page."""
+    """Return the `responses` that document an answer in JSON, or a page for browsers."""
     described = of_type(answer)
     described[200]["content"] = {"text/html": _TEXT}
     return described
 
 
 def of_text(media_type: str) -> Responses:
-    """Return the `responses` that document an answer that is a text of this media type."""
+    """Return the `responses` that document a text of this media type."""
     return {200: {"description": "The text.", "content": {media_type: _TEXT}}}
 
 
@@ -126,9 +127,9 @@ def also_streamed(described: Responses, event: Any) -> Responses:
 
 
 def errors(*statuses: int) -> Responses:
-    """Return the `responses` that document errors: those that a route is known for, and any other.
+    """Return the `responses` that document errors of these statuses, and any other.
 
-    They are documented by name, since FastAPI would make a validator of each error of each route, at every start.
+    They refer to `error_schemas`, since FastAPI would build a validator for each error of each route at every start.
     """
     content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{Failure.__name__}"}}}
     other: Responses = {"default": {"content": content, "description": "Any other error."}}
@@ -136,27 +137,16 @@ def errors(*statuses: int) -> Responses:
 
 
 def error_schemas() -> dict[str, Any]:
-    """The JSON schemas that `errors` names, by name, for the API's description."""
+    """Return the JSON schemas that `errors` refers to, by name, for the API's description."""
     schema = TypeAdapter(Failure).json_schema(mode="serialization", ref_template="#/components/schemas/{model}")
     return {**schema.pop("$defs"), Failure.__name__: schema}
 
 
 def request_body(model: type[BaseModel]) -> dict[str, Any]:
-    """The `openapi_extra` that documents a JSON body, by its name among `canopy.api.bodies.body_schemas`."""
+    """Return the `openapi_extra` that documents a JSON body. It refers to `canopy.api.bodies.body_schemas`."""
     schema = {"$ref": f"#/components/schemas/{model.__name__}"}
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
-def _schemas(types: Iterable[Any]) -> list[Any]:
-    found = [TypeAdapter(it).json_schema(mode="serialization") for it in types]
-    return [_inlined(schema, schema.pop("$defs", {})) for schema in found]
-
-
-def _inlined(node: Any, definitions: dict[str, Any]) -> Any:
-    if isinstance(node, list):
-        return [_inlined(item, definitions) for item in node]
-    if isinstance(node, dict):
-        if reference := node.get("$ref"):
-            return _inlined(definitions[reference.rpartition("/")[2]], definitions)
-        return {key: _inlined(value, definitions) for key, value in node.items()}
-    return node
+def _schemas(types: Iterable[Any]) -> list[dict[str, Any]]:
+    return [inlined(TypeAdapter(it).json_schema(mode="serialization")) for it in types]

@@ -1,4 +1,4 @@
-"""Signing in with a browser: a token goes once to POST /sign-in, and a session stands for it from then on."""
+"""Sign-in for browsers: they send a token once, to POST /sign-in, and get a session's cookie."""
 
 import re
 
@@ -9,49 +9,48 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute
 
 from canopy.api import pages
-from canopy.api.access import Access
+from canopy.api.access import check_token, identify
 from canopy.api.bodies import Body, Text, parse, read_body
 from canopy.api.context import AppContext
 from canopy.api.cookies import clear, session_id_in, set_session
 from canopy.api.origin import check_origin
-from canopy.api.responses import Ok, SignedIn, Who
+from canopy.api.responses import CurrentIdentity, Ok, SignedIn
 from canopy.api.routes import BodyRoute, PlainRoute, errors, json_response, of_type, request_body
 from canopy.auth.sessions import BrowserSessions
 from canopy.base.errors import NotFound, Unauthenticated
 
-_OWN_PATH = re.compile(r"/(?![/\\])[^\s\\\x00-\x1f]*")  # what a browser can't take for another host
+_OWN_PATH = re.compile(r"/(?![/\\])[^\s\\\x00-\x1f]*")  # no browser takes it for another host
 _ERRORS = errors(401, 403, 404, 413, 422, 429, 503)
 
 
 class SignInBody(Body):
-    """A token."""
+    """The token of the user who signs in."""
 
     token: Text = Field(max_length=300, description="The token that the operators gave you.")
 
 
-def sign_in_routes(parts: AppContext) -> APIRouter:
-    """The routes that sign in and out, and the one that says who one is."""
+def sign_in_routes(context: AppContext) -> APIRouter:
+    """Return the routes that sign in and out, and the one that tells who is signed in."""
     router = APIRouter(tags=["access"])
-    access = Access(parts)
 
-    @router.get("/identity", response_model=None, responses=of_type(Who) | errors())
+    @router.get("/identity", response_model=None, responses=of_type(CurrentIdentity) | errors())
     async def identity(request: Request) -> Response:
-        """Who one is here: the mode, and the user and the role where somebody is known."""
-        mode = parts.config.current.values.auth.mode
+        """Tell the mode of access, and the user and the role if the client is signed in."""
+        mode = context.config.current.values.auth.mode
         if mode == "open":
             return json_response({"mode": mode, "user": None, "role": "reviewer"})
         try:
-            who = await access.identify(request)
+            who = await identify(context, request)
         except Unauthenticated:
             return json_response({"mode": mode, "user": None, "role": None})
         return json_response({"mode": mode, "user": who.user, "role": who.role})
 
     async def sign_in(request: Request) -> Response:
-        """Sign a browser in: the answer sets the cookie of a new session, and the former one ends."""
-        sessions = _sessions(parts)
+        """Sign a browser in: start a session, set its cookie, and end the browser's former session."""
+        sessions = _sessions(context)
         check_origin(request)
-        token = parse(SignInBody, await read_body(request, parts.settings)).token
-        who = access.check_token(request, token)
+        token = parse(SignInBody, await read_body(request, context.settings)).token
+        who = check_token(context, request, token)
         former = session_id_in(request)
         if former is not None:
             await sessions.end(former)
@@ -60,10 +59,10 @@ def sign_in_routes(parts: AppContext) -> APIRouter:
         return response
 
     async def sign_out(request: Request) -> Response:
-        """Sign a browser out: its session ends, on every replica at once."""
-        sessions = _sessions(parts)
+        """Sign a browser out: end its session, on every replica at once."""
+        sessions = _sessions(context)
         check_origin(request)
-        await read_body(request, parts.settings)
+        await read_body(request, context.settings)
         session_id = session_id_in(request)
         if session_id is not None:
             await sessions.end(session_id)
@@ -87,18 +86,17 @@ def sign_in_routes(parts: AppContext) -> APIRouter:
     return router
 
 
-def sign_in_page(parts: AppContext) -> BaseRoute:
-    """The page that asks for a token."""
-    access = Access(parts)
+def sign_in_page(context: AppContext) -> BaseRoute:
+    """Return the route of the page that asks for a token."""
 
     async def page(request: Request) -> Response:
-        _sessions(parts)
+        _sessions(context)
         wanted = request.query_params.get("next", "")
         target = wanted if _OWN_PATH.fullmatch(wanted) else "/"
         try:
-            await access.identify(request)
+            await identify(context, request)
         except Unauthenticated:
-            response = pages.sign_in(parts, request, target)
+            response = pages.sign_in(context, request, target)
             clear(request, response)
             return response
         return RedirectResponse(target, 303, {"cache-control": "no-store"})
@@ -106,8 +104,8 @@ def sign_in_page(parts: AppContext) -> BaseRoute:
     return PlainRoute("/sign-in", page)
 
 
-def _sessions(parts: AppContext) -> BrowserSessions:
-    """Where browsers sign in. Raises NotFound where there is nothing to sign in to."""
-    if parts.config.current.values.auth.mode != "token" or parts.sessions is None:
+def _sessions(context: AppContext) -> BrowserSessions:
+    """Return the browsers' sessions. Raises NotFound unless people sign in with tokens."""
+    if context.config.current.values.auth.mode != "token" or context.sessions is None:
         raise NotFound("Nobody signs in here: `auth.mode` in the values is not `token`.")
-    return parts.sessions
+    return context.sessions

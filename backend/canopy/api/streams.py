@@ -1,4 +1,4 @@
-"""Server-sent events that keep proxies awake, notice when the client goes, and never end in silence."""
+"""Server-sent events with keep-alive comments and a definite end, and work that ends when its client disconnects."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
@@ -22,17 +22,17 @@ _HEADERS = [
 
 
 def event(payload: object) -> bytes:
-    """One event: a line `data: {json}` and a blank line."""
+    """Return one event: a line `data: {json}` and a blank line."""
     return b"data: " + json_lines.dump(payload) + b"\n\n"
 
 
 class EventStream(Response):
-    """Sends chunks of encoded events as they come, and `[DONE]` at the end.
+    """A response that sends chunks of encoded events as they come, and `[DONE]` at the end.
 
-    The status line waits for the first chunk, so that an error before it is a real HTTP status; but no longer than
-    `keepalive` seconds, the time after which any quiet stream gets a comment. Once the stream has begun, an error
-    becomes the event that `on_error` makes of it. A client that goes away closes the generator, and so does one that
-    leaves what waits for it unread for `unread_for` seconds: it would hold its place at the model for ever.
+    The status line is sent with the first chunk, so that an earlier error has an HTTP status of its own, or after
+    `keepalive` seconds; as often, a quiet stream sends a comment, lest proxies close it. An error in a stream that has
+    begun becomes the event that `on_error` returns. The generator is closed when the client disconnects, or leaves
+    data unread for `unread_for` seconds, because it would occupy the model.
     """
 
     def __init__(
@@ -49,15 +49,15 @@ class EventStream(Response):
         self._unread_for = unread_for
         self._on_error = on_error
         self._started = False
-        self._sending = 0  # the stream's and a comment's may wait for the reader at once
+        self._sending = 0  # a chunk and a comment may wait for the client at the same time
         self._last_sent = 0.0
 
     def pass_through(self, change: Callable[[AsyncGenerator[bytes]], AsyncGenerator[bytes]]) -> None:
-        """Send what `change` makes of the chunks, which closes them when it is closed."""
+        """Replace the chunks by what `change` yields for them. It must close them when it is closed."""
         self._chunks = change(self._chunks)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve the stream."""
+        """Send the stream."""
         del scope
         loop = asyncio.get_running_loop()
         self._last_sent = loop.time()
@@ -70,7 +70,9 @@ class EventStream(Response):
                 if self._sending and quiet_for >= self._unread_for:
                     break
                 if not self._sending and quiet_for >= self._keepalive:
-                    comment = asyncio.create_task(self._send(send, _COMMENT))  # not awaited: it may have to wait, too
+                    comment = asyncio.create_task(
+                        self._send(send, _COMMENT)
+                    )  # not awaited: it may wait for the client, too
                     tasks.add(comment)
                     comment.add_done_callback(tasks.discard)
                     quiet_for = 0
@@ -84,7 +86,7 @@ class EventStream(Response):
         if not pump.cancelled():
             pump.result()
         elif not self._started:
-            await tell_gone(send)
+            await send_client_gone(send)
 
     async def _pump(self, send: Send) -> None:
         try:
@@ -116,8 +118,8 @@ class EventStream(Response):
             self._sending -= 1
 
 
-async def unless_gone[T](receive: Receive, work: Coroutine[Any, Any, T]) -> T | None:
-    """The result of `work`; None, and `work` cancelled, when the client goes away first."""
+async def unless_disconnected[T](receive: Receive, work: Coroutine[Any, Any, T]) -> T | None:
+    """Return the result of `work`; if the client disconnects first, cancel it and return None."""
     task, gone = asyncio.create_task(work), asyncio.create_task(_disconnected(receive))
     try:
         await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
@@ -128,8 +130,8 @@ async def unless_gone[T](receive: Receive, work: Coroutine[Any, Any, T]) -> T | 
         await asyncio.wait({task, gone})
 
 
-async def while_somebody_waits(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-    """Serve a request without a body; when its client goes away, end what it costs."""
+async def serve_while_connected(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Serve a request without a body, and cancel it if the client disconnects."""
     answered = begun = False
 
     def sending(message: Message) -> Awaitable[None]:
@@ -142,13 +144,13 @@ async def while_somebody_waits(app: ASGIApp, scope: Scope, receive: Receive, sen
         await app(scope, receive, sending)
         answered = True
 
-    await unless_gone(receive, serve())
+    await unless_disconnected(receive, serve())
     if not (answered or begun):
-        await tell_gone(send)
+        await send_client_gone(send)
 
 
-async def tell_gone(send: Send) -> None:
-    """Nobody reads this answer, but the log and the metrics say what became of the request."""
+async def send_client_gone(send: Send) -> None:
+    """Respond to a client that has disconnected, for the log and the metrics."""
     await send({"type": "http.response.start", "status": CLIENT_GONE, "headers": []})
     await send({"type": "http.response.body", "body": b""})
 

@@ -1,4 +1,4 @@
-"""Who a request comes from: whom Canopy knows, else whom the request names."""
+"""The user and the session that a request comes from: as authenticated, or else as the request says."""
 
 from pydantic import TypeAdapter, ValidationError
 from starlette.requests import Request
@@ -12,20 +12,20 @@ _ID: TypeAdapter[str] = TypeAdapter(Id)
 
 
 def session_id_of(request: Request, in_body: str | None) -> str | None:
-    """The session: the body's, else the header's. Raises InputError for a header that is no id."""
+    """Return the session in the body, else in the header. Raises InputError for a header that is no id."""
     if in_body is not None:
         return in_body
     return header_id(request, "x-session-id")
 
 
 def owning_session_id_of(request: Request, in_body: str | None) -> str | None:
-    """The session that a comparison belongs to: none where the comparison belongs to a user whom Canopy knows."""
+    """Return the session that a comparison belongs to; None if it belongs to an authenticated user."""
     session_id = session_id_of(request, in_body)
     return None if identity_of(request.scope) else session_id
 
 
 def user_id_of(request: Request, in_body: str | None) -> str | None:
-    """The user: whom Canopy knows, else whom the body names. Raises UserForeign when these are two."""
+    """Return the authenticated user, else the one in the body. Raises UserForeign if both are given and differ."""
     identity = identity_of(request.scope)
     if identity is None:
         return in_body
@@ -35,13 +35,13 @@ def user_id_of(request: Request, in_body: str | None) -> str | None:
 
 
 def proof_in(request: Request) -> Proof | None:
-    """What vouches for `user_id_of`; None where the body alone does."""
+    """Return how the user was authenticated; None if only the body names the user."""
     identity = identity_of(request.scope)
     return identity.proof if identity else None
 
 
 def header_id(request: Request, name: str) -> str | None:
-    """A header that holds an id, or None. Raises InputError when it is empty or over 200 characters."""
+    """Return the id in a header, or None. Raises InputError unless it has 1 to 200 characters."""
     value = request.headers.get(name)
     if value is None:
         return None

@@ -1,12 +1,12 @@
-"""What today's workshop calls things, and what Canopy calls them: routes, a flag, a feature, events and ids.
+"""Compatibility with clients of today's workshop: their names of routes, a flag, a feature, events and ids.
 
-Its clients know a response by the id of a trace. A summary's is the request id as MLflow writes it. The two responses
-of a comparison get ids that say what a ballot has to say, because these clients send it without a session: the
-comparison, the side, the generation and, last, the session that asked, which the client itself had sent.
+These clients name a response by the id of a trace. A summary's is MLflow's form of the request id. A comparison's two
+responses get ids that hold all that a ballot needs, because these clients send ballots without a session: the
+comparison, the side, the generation and the session that asked, which the client itself had sent.
 """
 
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from typing import Any
 
@@ -18,37 +18,35 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from canopy.api.generation_responses import TraceOf
+from canopy.api.field_aliases import MLFLOW_PREFIX
+from canopy.api.generation_responses import TraceIdEvent
 from canopy.api.requests import trace_id_of
-from canopy.api.routes import BodyRoute, also_streamed
-from canopy.api.spellings import MLFLOW_PREFIX
+from canopy.api.routes import BodyRoute, Endpoint, also_streamed
 from canopy.api.streams import EventStream, event
+from canopy.config.features import BUILT_IN, BUILT_IN_ALIAS, canonical_name
 
 _ROUTES = {
     "/summarization": "/summarize",
     "/summarization/chat": "/summarize/chat",
     "/summarization/ab": "/summarize/ab",
 }
-_NAMES = {"summarization": "summarize"}  # of a feature and of its flag
 _SIDE_ID = re.compile(r"(cmp_[0-9a-f]{32}):([ab]):(gen_[0-9a-f]{32}):(.{0,200})", re.DOTALL)
-
-type _Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def workshop_routes(routes: Iterable[BaseRoute]) -> list[BaseRoute]:
-    """The workshop's addresses of some of these routes, with its events in their streams."""
+    """Return routes at the workshop's paths for some of `routes`, with its events in their streams."""
     known = {route.path: route for route in routes if isinstance(route, BodyRoute)}
     router = APIRouter(route_class=BodyRoute, tags=["workshop"])
     for path, ours in _ROUTES.items():
         original: APIRoute = known[ours]
         router.add_api_route(
             path,
-            _translating(original.endpoint),
+            _with_trace_ids(original.endpoint),
             methods=["POST"],
             name=path.strip("/").replace("/", "_"),
             summary=f"`POST {ours}` as today's workshop asks it",
-            description=f"The same, with the events that today's workshop expects beside those of `{ours}`.",
-            responses=also_streamed(original.responses, TraceOf),
+            description=f"As `POST {ours}`, with additional events that clients of today's workshop expect.",
+            responses=also_streamed(original.responses, TraceIdEvent),
             openapi_extra=original.openapi_extra,
             response_model=None,
         )
@@ -56,21 +54,16 @@ def workshop_routes(routes: Iterable[BaseRoute]) -> list[BaseRoute]:
 
 
 def flags(ours: dict[str, Any]) -> dict[str, Any]:
-    """The flags, with the workshop's names for them too."""
-    return ours | {theirs: ours[name] for theirs, name in _NAMES.items()}
-
-
-def feature(name: Any) -> Any:
-    """Our name of a feature; anything else as it is."""
-    return _NAMES.get(name, name) if isinstance(name, str) else name
+    """Return the flags, with the workshop's name of the built-in feature's too."""
+    return ours | {BUILT_IN_ALIAS: ours[BUILT_IN]}
 
 
 def vote(body: Any) -> Any:
-    """A vote in our words: its feature, and the generation where its `request_id` is a side's id."""
+    """Return the body of a vote with Canopy's name of its feature, and with its generation if it names a side's id."""
     if not isinstance(body, dict):
         return body
-    if "feature" in body:
-        body = body | {"feature": feature(body["feature"])}
+    if isinstance(feature := body.get("feature"), str):
+        body = body | {"feature": canonical_name(feature)}
     named = body.get("request_id")
     if isinstance(named, str) and (side := _SIDE_ID.fullmatch(named)):
         body = body | {"request_id": None, "generation_id": side[3]}
@@ -78,9 +71,9 @@ def vote(body: Any) -> Any:
 
 
 def ballot(body: Any) -> Any:
-    """A ballot in our words: the comparison and the session in place of the ids of both sides.
+    """Return the body of a ballot with the comparison and the session in place of the ids of both sides.
 
-    Raises PydanticCustomError for ids that aren't those of one comparison's sides.
+    Raises PydanticCustomError unless these are the ids of one comparison's sides.
     """
     if not isinstance(body, dict) or not {"trace_id_a", "trace_id_b"} & body.keys():
         return body
@@ -101,27 +94,27 @@ def ballot(body: Any) -> Any:
     return ours
 
 
-def _translating(endpoint: _Endpoint) -> _Endpoint:
-    async def translating(request: Request) -> Response:
+def _with_trace_ids(endpoint: Endpoint) -> Endpoint:
+    async def endpoint_with_trace_ids(request: Request) -> Response:
         response = await endpoint(request)
         if isinstance(response, EventStream):
-            response.pass_through(lambda chunks: _translated(chunks, request))
+            response.pass_through(lambda chunks: _add_trace_ids(chunks, request))
         return response
 
-    return translating
+    return endpoint_with_trace_ids
 
 
-async def _translated(chunks: AsyncGenerator[bytes], request: Request) -> AsyncGenerator[bytes]:
-    """A stream with the id of a response's trace before its end."""
+async def _add_trace_ids(chunks: AsyncGenerator[bytes], request: Request) -> AsyncGenerator[bytes]:
+    """Yield the chunks, and before each response's end the event with the id of its trace."""
     comparison_id = ""
     async with aclosing(chunks) as arriving:
         async for chunk in arriving:
-            if b'"type"' in chunk:  # then it is one event, and no delta; a quote in a delta has a backslash before it
-                told = orjson.loads(chunk.removeprefix(b"data: "))
-                if told["type"] == "ab_config":
-                    comparison_id = told["comparison_id"]
-                elif told["type"] == "done":
-                    yield event(_id_event(told, comparison_id, request))
+            if b'"type"' in chunk:  # one event, and no delta: quotes in a delta are escaped
+                payload = orjson.loads(chunk.removeprefix(b"data: "))
+                if payload["type"] == "ab_config":
+                    comparison_id = payload["comparison_id"]
+                elif payload["type"] == "done":
+                    yield event(_id_event(payload, comparison_id, request))
             yield chunk
 
 

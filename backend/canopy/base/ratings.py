@@ -150,7 +150,7 @@ def parse_rating(sent: int | str, labels: Mapping[str, Sentiment]) -> Rating:
     raise InputError(f"`rating` must be `thumbs_up`, `thumbs_down`, an integer from 1 to 5{named}.")
 
 
-def parse_filter(text: str) -> tuple[str | None, Sentiment | None]:
+def parse_rating_filter(text: str) -> tuple[str | None, Sentiment | None]:
     """Parse a filter's `rating` to a rating's stored value or to a sentiment; the other of the two is None.
 
     Raises InputError for a text that can be neither, so that a typo doesn't give an empty list.

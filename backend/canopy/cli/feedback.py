@@ -1,6 +1,7 @@
-"""`canopy export`, `canopy prune` and `canopy erase`: what is in the store."""
+"""`canopy export`, `canopy prune` and `canopy erase`: read and delete what is stored."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,15 +43,15 @@ def export(
     The same YAML as GET /feedback/export. Fill in each `expected_result`, and name the file `*_tests.yaml` beside the
     evaluation suite's own: that is how the suite finds it.
     """
-    from canopy.api.filters import FeedbackQuery
     from canopy.app import values_path
     from canopy.config.source import ConfigSource
     from canopy.feedback import dataset
+    from canopy.feedback.filters import parse_filter
 
     settings = read_settings()
     features = ConfigSource(values_path(settings)).current.features
-    query = FeedbackQuery(rating=rating, feature=feature, prompt_id=prompt_id, source=source, since=since, until=until)
-    where = query.where(features)
+    where = parse_filter(features, rating=rating, feature=feature, prompt_id=prompt_id, since=since, until=until)
+    where = replace(where, source=source)
 
     async def write(store: Any) -> int:
         size = 0

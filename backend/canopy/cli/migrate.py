@@ -1,4 +1,4 @@
-"""`canopy migrate`: the schema of the store, brought up to date or only looked at."""
+"""`canopy migrate`: bring the database's schema up to date, or check whether it is."""
 
 import sys
 

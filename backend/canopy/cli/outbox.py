@@ -1,4 +1,4 @@
-"""`canopy outbox`: what MLflow has not been told yet."""
+"""`canopy outbox`: deliveries to MLflow that wait or were refused."""
 
 import time
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Options that have another name now: the former one still works, and standard error tells of it."""
+"""Options with a new name: the former one still works, and is reported as deprecated on standard error."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,7 @@ type Command = Callable[..., Any]
 
 
 def renamed_option(name: str, *, former: str, callback: Any = None, **attributes: Any) -> Callable[[Command], Command]:
-    """Declare an option with a default by its name and, not shown by `--help`, by its former one.
+    """Declare an option under its name and its former one, which `--help` doesn't show. It needs a default.
 
     Both with different values are a usage error.
     """

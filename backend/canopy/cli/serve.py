@@ -32,7 +32,7 @@ def serve() -> None:
 
     The log goes to standard output, one JSON object per line; on a terminal a short summary goes to standard error.
     """
-    # Imported objects stay; collecting garbage among them repeatedly takes a sixth of the start.
+    # Imported objects stay; repeated garbage collection among them takes a sixth of the start.
     gc.set_threshold(20_000, 20, 100)
 
     from canopy.app import create_app
@@ -47,26 +47,26 @@ def serve() -> None:
 
     def welcome(started: "Started") -> None:
         if settings.banner if settings.banner is not None else sys.stderr.isatty():
-            say(_welcome(application.parts, started), err=True)
+            say(_banner(application.context, started), err=True)
 
     run(application, welcome)
 
 
-def _welcome(parts: Any, started: "Started") -> str:
+def _banner(context: Any, started: "Started") -> str:
     from canopy.config.features import BUILT_IN
 
-    config = parts.config.current
+    config = context.config.current
     feature = config.features[BUILT_IN]
     lines = [
         "",
         f"  Canopy {__version__} is ready at {style(started.address, bold=True)}  (Ctrl-C ends it)",
         "",
-        f"  values   {parts.config.place}, revision {config.revision}",
-        f"  server   {parts.inference.description}",
-        f"  model    {parts.inference.model_name(feature.model)}, temperature {feature.temperature:g}, "
+        f"  values   {context.config.place}, revision {config.revision}",
+        f"  server   {context.inference.description}",
+        f"  model    {context.inference.model_name(feature.model)}, temperature {feature.temperature:g}, "
         f"at most {feature.max_tokens} tokens",
         f"  prompt   {shorten(feature.prompt, 90, placeholder=' …')}",
-        f"  store    {parts.store.description}",
+        f"  store    {context.store.description}",
     ]
     if started.operations_address:
         lines.append(f"  metrics  {started.operations_address}/metrics, with the probes")
@@ -76,7 +76,7 @@ def _welcome(parts: Any, started: "Started") -> str:
     return "\n".join([*lines, ""])
 
 
-_WHOSE = {
+_KINDS = {
     "server": "It holds values of the server.",
     "chart": "It holds values of the chart.",
     "argocd": "It is a resource of Argo CD's, with values of the chart in it.",
@@ -107,7 +107,7 @@ def check_values(file: Path, against: Path | None, keys: tuple[str, ...]) -> Non
         raise ConfigError(f"{file}: {error.sentence}") from error
     if against and (others := differing_keys(content, read_values_file(against), keys)):
         raise ConfigError(f"{file} and {against} differ in {' and '.join(others)}.")
-    say(f"{file} is fine{f' (revision {checked.revision})' * bool(checked.revision)}. {_WHOSE[checked.kind]}")
+    say(f"{file} is fine{f' (revision {checked.revision})' * bool(checked.revision)}. {_KINDS[checked.kind]}")
     if checked.not_for_the_chart:
         say(f"The chart would not take it as its values: {checked.not_for_the_chart}")
     for old, new in checked.deprecated:

@@ -96,7 +96,7 @@ def edit(mine: str, below: str) -> str | None:
 
 
 def with_progress[T](made: Iterable[T], length: int, label: str) -> AbstractContextManager[Iterable[T]]:
-    """Yield the same items, with a progress bar on standard error if that is a terminal."""
+    """Return a context that yields the items and shows a progress bar on standard error if that is a terminal."""
     hidden = not sys.stderr.isatty()
     return click.progressbar(made, length=length, label=clean(label), file=sys.stderr, hidden=hidden)
 

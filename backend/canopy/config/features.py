@@ -9,6 +9,8 @@ from canopy.config.values import Values
 
 BUILT_IN: Final = "summarize"
 """The feature that is always there, and the default where a client names none."""
+BUILT_IN_ALIAS: Final = "summarization"
+"""The built-in feature's name in today's workshop, whose clients and values Canopy takes as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,11 @@ def features_of(values: Values, section: str = BUILT_IN) -> dict[str, Feature]:
     )
     features = [built_in, *(_of_block(name, block, built_in) for name, block in sorted(values.features.items()))]
     return {mode.name: mode for feature in features for mode in (feature, feature.chat)}
+
+
+def canonical_name(name: str) -> str:
+    """Return Canopy's own name of a feature that may be named by the alias."""
+    return BUILT_IN if name == BUILT_IN_ALIAS else name
 
 
 def is_conversation(name: str) -> bool:

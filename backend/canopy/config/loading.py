@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from canopy.base.errors import ConfigError, FeatureDisabled, NotFound
 from canopy.config.contradictions import SERVER_CONTRADICTIONS, refuse_contradictions
 from canopy.config.error_sentences import error_describer
-from canopy.config.features import BUILT_IN, Feature, features_of
+from canopy.config.features import BUILT_IN, BUILT_IN_ALIAS, Feature, features_of
 from canopy.config.flags import FeatureFlag, decide_flags
 from canopy.config.former_names import FORMER_VALUES, Renamed, with_present_names
 from canopy.config.registered_prompts import FeatureVariant, RegisteredPrompt
@@ -69,7 +69,7 @@ def load_config(content: bytes) -> Config:
     document, deprecated = with_present_names(parse_values(content), FORMER_VALUES, _DEFAULTS)
     values = validate_values(Values, document, deprecated)
     refuse_contradictions(values, SERVER_CONTRADICTIONS)
-    section = "summarization" if document.get("summarization") else BUILT_IN
+    section = BUILT_IN_ALIAS if document.get(BUILT_IN_ALIAS) else BUILT_IN
     return Config(values, hashlib.sha256(content).hexdigest()[:12], section=section, deprecated=deprecated)
 
 

@@ -5,12 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator, model_validator
 
-
-def without_nul(text: str) -> str:
-    """Return the text; raise ValueError if it has a NUL character, which no store can hold."""
-    if "\0" in text:
-        raise ValueError("has a NUL character, which no store can hold")
-    return text
+from canopy.base.validators import without_nul
 
 
 class HelmModel(BaseModel):

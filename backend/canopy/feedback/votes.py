@@ -66,8 +66,7 @@ class VoteRecorder(Recorder):
         Raises FeedbackNotFound, FeedbackForeign or StoreError.
         """
         self.check()
-        # No id has a NUL, and PostgreSQL would refuse the query.
-        receipt = await self._feedback.retract(feedback_id, owner) if "\0" not in feedback_id else None
+        receipt = await self._feedback.retract(feedback_id, owner)
         if receipt is None:
             raise FeedbackNotFound("There is no feedback with this id; it may have been taken back already.")
         self._telemetry.emit(FeedbackDeleted(receipt, trace_id))

@@ -14,7 +14,7 @@ from canopy.server.connections import Connections
 from canopy.server.listening import address_of, listen
 
 _MOST_CONNECTIONS = 32  # of kubelets, Prometheus and people; a flood must not use up the open files
-_LAST_WORDS = 1  # seconds for a pending answer when the process ends
+_CLOSING_SECONDS = 1  # for a pending answer when the process ends
 
 
 @contextlib.asynccontextmanager
@@ -24,14 +24,14 @@ async def operations_listener(application: Application) -> AsyncGenerator[str | 
     The context encloses start and shutdown of everything else, so that probes are answered while a store migrates and
     while open streams finish. Raises ConfigError when the address can't be listened on.
     """
-    settings = application.parts.settings
+    settings = application.context.settings
     if settings.operations_port is None:
         yield None
         return
     host = settings.operations_host or settings.host
     with listen(host, settings.operations_port, "CANOPY_OPERATIONS_PORT or CANOPY_OPERATIONS_HOST") as listener:
         own = settings.model_copy(update={"max_connections": min(settings.max_connections, _MOST_CONNECTIONS)})
-        connections = Connections(own, application.parts.telemetry)
+        connections = Connections(own, application.context.telemetry)
         server = _OperationsServer(
             uvicorn.Config(
                 application.operations,
@@ -43,7 +43,7 @@ async def operations_listener(application: Application) -> AsyncGenerator[str | 
                 proxy_headers=False,
                 ws="none",
                 lifespan="off",
-                timeout_graceful_shutdown=_LAST_WORDS,
+                timeout_graceful_shutdown=_CLOSING_SECONDS,
             )
         )
         serving = asyncio.create_task(server.serve([listener]))

@@ -14,14 +14,14 @@ from typing import cast
 import uvicorn
 
 from canopy import __version__
-from canopy.app import Application, running, tell_who_gets_in
+from canopy.app import Application, report_open_access, running
 from canopy.server.connection import Connection
 from canopy.server.connections import Connections
 from canopy.server.listening import address_of, listen
 from canopy.server.operations import operations_listener
 from canopy.telemetry.events import Draining, Started, Stopped
 
-_LAST_WORDS = 2  # seconds for an interrupted stream to end with its error event, and for the log's reader
+_CLOSING_SECONDS = 2  # for an interrupted stream to end with its error event, and for the log's reader
 _TICK = 0.1  # seconds, uvicorn's own
 
 
@@ -31,14 +31,14 @@ def serve(application: Application, on_started: Callable[[Started], None]) -> No
     Raises CanopyError when a part can't start or an address can't be listened on.
     """
     server = _MainServer(application, on_started)
-    settings = application.parts.settings
+    settings = application.context.settings
 
     async def run() -> None:
         with listen(settings.host, settings.port, "CANOPY_PORT or CANOPY_HOST") as listener:
             async with operations_listener(application) as server.operations_address, running(application):
                 await server.serve([listener])
-        application.parts.telemetry.emit(Stopped())
-        application.parts.telemetry.logs.close(_LAST_WORDS)
+        application.context.telemetry.emit(Stopped())
+        application.context.telemetry.logs.close(_CLOSING_SECONDS)
 
     with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
         runner.run(run())
@@ -53,11 +53,11 @@ class _MainServer(uvicorn.Server):
 
     def __init__(self, application: Application, on_started: Callable[[Started], None]) -> None:
         self.operations_address: str | None = None
-        self._parts = application.parts
+        self._context = application.context
         self._on_started = on_started
         self._loop: asyncio.AbstractEventLoop | None = None
-        settings = self._parts.settings
-        connections = Connections(settings, self._parts.telemetry)
+        settings = self._context.settings
+        connections = Connections(settings, self._context.telemetry)
         super().__init__(
             uvicorn.Config(
                 application.asgi,
@@ -71,7 +71,7 @@ class _MainServer(uvicorn.Server):
                 ws="none",
                 lifespan="off",
                 # Later than `_interrupt`: what that ends can still say so.
-                timeout_graceful_shutdown=math.ceil(settings.grace_period_seconds) + _LAST_WORDS,
+                timeout_graceful_shutdown=math.ceil(settings.grace_period_seconds) + _CLOSING_SECONDS,
             )
         )
 
@@ -83,20 +83,20 @@ class _MainServer(uvicorn.Server):
             return
         (listener,) = sockets or []
         address = address_of(listener)
-        parts = self._parts
-        config = parts.config.current
+        context = self._context
+        config = context.config.current
         started = Started(
             version=__version__,
             address=address,
             operations_address=self.operations_address,
             config_revision=config.revision,
             flags={name: flag.on for name, flag in config.flags.items()},
-            model_server=parts.inference.description,
-            store=parts.store.description,
+            model_server=context.inference.description,
+            store=context.store.description,
         )
-        parts.telemetry.emit(started)
-        parts.lifecycle.listen(address)
-        tell_who_gets_in(parts)
+        context.telemetry.emit(started)
+        context.lifecycle.listen(address)
+        report_open_access(context)
         self._on_started(started)
         gc.freeze()  # exclude what has been loaded from garbage collection, which pauses everything
 
@@ -122,7 +122,7 @@ class _MainServer(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Drain at the first signal, end at the second."""
         del sig, frame
-        lifecycle = self._parts.lifecycle
+        lifecycle = self._context.lifecycle
         if lifecycle.state == "draining":
             self.should_exit = self.force_exit = True
             return
@@ -133,10 +133,10 @@ class _MainServer(uvicorn.Server):
             self._loop.call_soon_threadsafe(self._drain, self._loop)
 
     def _drain(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._parts.telemetry.emit(Draining(open_requests=len(self.server_state.tasks)))
-        loop.call_later(self._parts.settings.drain_delay_seconds, self._exit)
+        self._context.telemetry.emit(Draining(open_requests=len(self.server_state.tasks)))
+        loop.call_later(self._context.settings.drain_delay_seconds, self._exit)
 
     def _exit(self) -> None:
         self.should_exit = True
         if self._loop is not None:
-            self._loop.call_later(self._parts.settings.grace_period_seconds, self._parts.pipeline.interrupt)
+            self._loop.call_later(self._context.settings.grace_period_seconds, self._context.pipeline.interrupt)

@@ -32,8 +32,8 @@ def sentence_of(item: ErrorDetails) -> str:
             return f"`{path}` is missing."
         case "model_type":
             return f"`{path}` must be a mapping of keys." if path else "The file must be a mapping of keys."
-        case "value_error":
-            message = str(item["ctx"]["error"])
+        case "value_error" | "nul_character":
+            message = item["msg"].removeprefix("Value error, ")
             return f"`{path}`: {message}." if path else f"{message}."
         case _:
             message = item["msg"].removeprefix("Input ")

@@ -1,1 +1,1 @@
-"""The pages: templates, scripts, stylesheets, and charts' geometry. Independent of the web framework."""
+"""The pages: view models, templates, scripts, stylesheets and charts. Independent of the web framework."""

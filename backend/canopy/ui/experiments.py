@@ -104,7 +104,7 @@ class ExperimentSection:
     """The whole section. Without an experiment it shows how to begin one."""
 
     flag: FeatureFlag
-    asked_for: bool  # comparisons are enabled in the values, whether or not they can run
+    enabled: bool  # in the values, whether or not comparisons can run
     snippet: str
     begin: PageLink  # where people can compare
     shown: ShownExperiment | None
@@ -131,17 +131,17 @@ def worth_counting(experiments: Sequence[Experiment], shown: Experiment) -> list
 def section(
     params: Mapping[str, str],
     flag: FeatureFlag,
-    asked_for: bool,
+    enabled: bool,
     gathered: ExperimentData | None,
     *,
     section_of: Callable[[str], str] = lambda feature: feature,
     begin: PageLink = BUILT_IN_PAGE,
     titles: Mapping[str, str] = {},
 ) -> ExperimentSection:
-    """Put the section together.
+    """Return the section.
 
-    `params` are the address's; `section_of` says where the values have a feature's prompts, `titles` has the features'
-    titles where there are several.
+    `params` are the URL's query parameters; `section_of` returns the section of the values with a feature's prompts;
+    `titles` has the features' titles, or is empty if there is only one feature.
     """
     shown, past = None, []
     if gathered:
@@ -149,7 +149,7 @@ def section(
         past = [_past(params, it, gathered) for it in gathered.experiments if it.id != gathered.shown.id]
     return ExperimentSection(
         flag=flag,
-        asked_for=asked_for,
+        enabled=enabled,
         snippet=in_section(section_of(BUILT_IN), _SNIPPET) + in_section("ab_testing", ["enabled: true"]).rstrip(),
         begin=begin,
         shown=shown,

@@ -1,4 +1,4 @@
-"""What the page of a feature says."""
+"""The words on a feature's page, and links to it."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -8,10 +8,10 @@ from canopy.config.features import BUILT_IN, Feature
 
 @dataclass(frozen=True, slots=True)
 class FeatureWords:
-    """The words of a feature's page, and of whatever leads to it.
+    """The words on a feature's page and in links to it.
 
-    `lead` stand before and after the model's name; `noun` is what an answer is called, `suite` the folder where its
-    evaluation suite is kept.
+    `lead` is the text before and after the model's name; `noun` names an answer, and `suite` the folder of the
+    feature's evaluation suite.
     """
 
     heading: str
@@ -24,7 +24,7 @@ class FeatureWords:
 
 
 class PageLink(NamedTuple):
-    """Leads to a feature's page: what one does there, and its address."""
+    """A link to a feature's page: the page's heading and path."""
 
     heading: str
     href: str
@@ -42,7 +42,7 @@ _BUILT_IN = FeatureWords(
 
 
 def words_of(feature: Feature) -> FeatureWords:
-    """The words for a feature: the built-in one's own, and for others what is true of any."""
+    """Return the words for a feature: the built-in one has its own, all others share theirs."""
     if feature.flag == BUILT_IN:
         return _BUILT_IN
     return FeatureWords(
@@ -60,5 +60,5 @@ BUILT_IN_PAGE = PageLink(_BUILT_IN.heading, "/")
 
 
 def page_of(feature: Feature) -> str:
-    """The address of its page."""
+    """Return the path of a feature's page."""
     return "/" if feature.flag == BUILT_IN else f"/{feature.flag}"

@@ -49,10 +49,11 @@ class WinRateChart:
     votes: list[Tick]
 
 
-def win_rate_chart(trajectory: Sequence[WinRatePoint], delta: float) -> WinRateChart | None:
+def win_rate_chart(trajectory: Sequence[WinRatePoint], equivalence_margin: float) -> WinRateChart | None:
     """Lay out the trajectory over the number of decisive votes; None without any.
 
-    Before the first vote nothing is known, so the band begins at full height.
+    Win rates within ½ ± `equivalence_margin` are the equivalence zone. The band begins at full height, since nothing is
+    known before the first vote.
     """
     points = [(point, point.win_rate) for point in trajectory if point.n and point.win_rate is not None]
     if not points:
@@ -81,8 +82,8 @@ def win_rate_chart(trajectory: Sequence[WinRatePoint], delta: float) -> WinRateC
         band=_band(spots),
         segments=[LineSegment(one.x, one.y, two.x, two.y) for one, two in pairwise(spots)],
         half_y=_y(0.5),
-        zone_y=_y(0.5 + delta),
-        zone_height=round(_y(0.5 - delta) - _y(0.5 + delta), 1),
+        zone_y=_y(0.5 + equivalence_margin),
+        zone_height=round(_y(0.5 - equivalence_margin) - _y(0.5 + equivalence_margin), 1),
         shares=[Tick(_y(share), f"{share * 100:.0f} %") for share in (0, 0.25, 0.5, 0.75, 1)],
         votes=_vote_ticks(last),
     )

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
-from canopy.config.section import HelmModel, without_nul
+from canopy.base.validators import without_nul
+from canopy.config.section import HelmModel
 from canopy.config.server_urls import HOST, PATH, PORT, split_url
 
 type StringMap = dict[str, Annotated[str, AfterValidator(without_nul)]]
