@@ -179,7 +179,7 @@ def _walk(client: Client) -> None:
     assert {revealed.prompt_mapping.a, revealed.prompt_mapping.b} == set(models.Variant)
     assert revealed.prompts.a.text != revealed.prompts.b.text
     results = client("GET /feedback/ab")
-    assert (results.total, results.statistics.n, results.decision.status) == (1, 1, models.Status.COLLECTING)
+    assert (results.total, results.statistics.n, results.decision.status) == (1, 1, models.DecisionStatus.COLLECTING)
     assert results.entries[0].winning_prompt is revealed.winning_prompt
     # The same under today's workshop's names.
     assert client("POST /summarization", body=models.PromptBody(prompt=text, stream=False)).response
