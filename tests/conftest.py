@@ -17,6 +17,7 @@ from hypothesis import settings
 
 from tests.support.mlflow import MlflowServer
 from tests.support.postgres import PostgresServer, PostgresUnavailable
+from tests.support.scratch import use_memory
 from tests.support.stacks import Stacks, open_stacks
 
 # A deadline would measure the machine.
@@ -32,6 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure() -> None:
     """Let signals reach the programs under test. What a shell runs in the background ignores two, with its children."""
+    use_memory()
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if signal.getsignal(signal.SIGQUIT) is signal.SIG_IGN:  # by which PgBouncer is ended

@@ -102,6 +102,7 @@ class PostgresServer:
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": "",
             "max_connections": "200",
+            "max_wal_size": "128MB",  # the folder may be in memory
             **self._more,
         }
         if self._certificate is not None:

@@ -122,13 +122,16 @@ class Commands(click.Group):
         try:
             try:
                 sys.exit(super().main(*args, **{**kwargs, "standalone_mode": False}))
+            except (click.Abort, KeyboardInterrupt):
+                discard_output()  # before anything is flushed: the reader may be what the person is tired of waiting for
+                raise
             finally:
                 flush_streams()
         except click.ClickException as error:
             say_error(error)
             sys.exit(error.exit_code)
         except (click.Abort, KeyboardInterrupt) as error:
-            discard_output()
+            discard_output()  # for Ctrl-C during the flush
             say("Aborted!", err=True)
             pressed = isinstance(error, KeyboardInterrupt) or isinstance(error.__cause__, KeyboardInterrupt)
             sys.exit(128 + signal.SIGINT if pressed else 1)
