@@ -3,11 +3,13 @@
 import asyncio
 import itertools
 import sqlite3
+from collections import defaultdict
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import Engine, event
 
 from canopy.base.errors import ScansBusy, ScanTimeout
 from canopy.store.engine import postgres
@@ -39,7 +41,7 @@ NEEDLES = [
 
 async def indexed(store: Store) -> Store:
     """The store, with every vote in its index."""
-    while await store.feedback.indexer.step(8):
+    while await store.feedback.indexer.step(64):
         pass
     return store
 
@@ -96,58 +98,62 @@ async def test_the_index_changes_nothing_that_is_found(store: Store, clock: Cloc
     assert await store.feedback.count(Filter()) == 1_307
 
 
-@pytest.mark.parametrize("needle", ["zanzibar", "a common text", "number 77", "nowhere"])
-async def test_a_search_costs_the_same_however_many_votes_there_are(store: Store, clock: Clock, needle: str) -> None:
-    watch = _steps_of_sqlite if store.description.startswith("SQLite") else _rows_of_postgres
-    costs = []
-    for amount in (1_000, 4_000):
-        _fill(store, clock, amount)
-        await indexed(store)
-        if watch is _rows_of_postgres:  # as autovacuum does: a plan needs to know how many rows there are
-            with store.executor.database.reader.connect() as conn:
-                conn.exec_driver_sql("ANALYZE")
-        with watch(store, store.executor.database.scanner) as cost:
-            page = await store.feedback.page(Filter(search=needle), 20, None)
-        assert len(page.feedback) == {"zanzibar": 1 + (amount == 4_000), "nowhere": 0}.get(
-            needle, min(20, len(page.feedback))
-        )
-        costs.append(cost[0])
-    assert costs[1] <= 1.5 * costs[0] + 20
+def _cost_watcher(store: Store) -> Callable[[Store, Engine], AbstractContextManager[list[int]]]:
+    """What counts the store's work, in steps or in rows."""
+    return _steps_of_sqlite if store.description.startswith("SQLite") else _rows_of_postgres
 
 
-@pytest.mark.parametrize("needle", ["between reading betw", "qz"])
+async def _filled(store: Store, clock: Clock, amount: int, text: str = "A common text, number {number}.") -> None:
+    """So many more votes, in the index, and with statistics: a plan needs to know how many rows there are."""
+    _fill(store, clock, amount, text)
+    await indexed(store)
+    if not store.description.startswith("SQLite"):  # as autovacuum does
+        with store.executor.database.reader.connect() as conn:
+            conn.exec_driver_sql("ANALYZE")
+
+
+async def test_a_search_costs_the_same_however_many_votes_there_are(store: Store, clock: Clock) -> None:
+    costs: defaultdict[str, list[int]] = defaultdict(list)
+    for times, amount in enumerate((1_000, 4_000), 1):
+        await _filled(store, clock, amount)
+        for needle, found in {"zanzibar": times, "a common text": 20, "number 77": 11, "nowhere": 0}.items():
+            with _cost_watcher(store)(store, store.executor.database.scanner) as cost:
+                page = await store.feedback.page(Filter(search=needle), 20, None)
+            assert len(page.feedback) == (20 if needle == "number 77" and times == 2 else found), needle
+            costs[needle].append(cost[0])
+    assert {needle: cost for needle, cost in costs.items() if cost[1] > 1.5 * cost[0] + 20} == {}
+
+
 async def test_what_is_hard_to_find_costs_the_same_and_is_found_bit_by_bit(
-    store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch, needle: str
+    store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every vote is a candidate, but none of the newest matches; or there is nothing to ask the index for."""
     monkeypatch.setattr(searching, "_LOOKS", 4)
     monkeypatch.setattr(searching, "_WINDOW", 200)
     monkeypatch.setattr(postgres, "_BLOCK", 300)
-    watch = _steps_of_sqlite if store.description.startswith("SQLite") else _rows_of_postgres
-    wanted = await store.feedback.record(on_texts(f"This: {needle}!", voter="one"))
-    costs, pages = [], []
+    needles = ["between reading betw", "qz"]
+    wanted = [await store.feedback.record(on_texts(f"This: {needle}!", voter="one")) for needle in needles]
+    costs: defaultdict[str, list[int]] = defaultdict(list)
+    pages: defaultdict[str, list[int]] = defaultdict(list)
     for amount in (1_500, 6_000):
-        _fill(store, clock, amount, "reading betw {number} g between rea {number} een reading be {number} n re")
-        await indexed(store)
-        if watch is _rows_of_postgres:
-            with store.executor.database.reader.connect() as conn:
-                conn.exec_driver_sql("ANALYZE")
-        with watch(store, store.executor.database.scanner) as cost:
-            page = await store.feedback.page(Filter(search=needle), 20, None)
-        assert page.feedback == []
-        assert page.searched_to is not None
-        assert await store.feedback.count(Filter(search=needle)) is None
-        costs.append(cost[0])
-        requests = 1
-        while page.next is not None:
-            before = page
-            page = await store.feedback.page(Filter(search=needle), 20, page.next)
-            assert page.searched_to is None or page.searched_to < (before.searched_to or 0)
-            requests += 1
-        assert [it.id for it in page.feedback] == [wanted.feedback_id]
-        pages.append(requests)
-    assert costs[1] <= 1.5 * costs[0] + 20
-    assert pages[1] > 2 * pages[0]
+        await _filled(store, clock, amount, "reading betw {number} g between rea {number} een reading be {number} n re")
+        for needle, receipt in zip(needles, wanted, strict=True):
+            with _cost_watcher(store)(store, store.executor.database.scanner) as cost:
+                page = await store.feedback.page(Filter(search=needle), 20, None)
+            assert page.feedback == []
+            assert page.searched_to is not None
+            assert await store.feedback.count(Filter(search=needle)) is None
+            costs[needle].append(cost[0])
+            requests = 1
+            while page.next is not None:
+                before = page
+                page = await store.feedback.page(Filter(search=needle), 20, page.next)
+                assert page.searched_to is None or page.searched_to < (before.searched_to or 0)
+                requests += 1
+            assert [it.id for it in page.feedback] == [receipt.feedback_id]
+            pages[needle].append(requests)
+    assert {needle: cost for needle, cost in costs.items() if cost[1] > 1.5 * cost[0] + 20} == {}
+    assert {needle: few_many for needle, few_many in pages.items() if few_many[1] <= 2 * few_many[0]} == {}
 
 
 async def test_votes_that_come_late_are_found_in_their_block(
@@ -174,16 +180,16 @@ async def test_votes_that_come_late_are_found_in_their_block(
     assert await found(store, Filter(search="quagmire")) == late[:1]
 
 
-async def test_what_is_left_to_index_is_known(store: Store, clock: Clock) -> None:
-    assert store.feedback.unindexed() == 0
-    _fill(store, clock, 300)
-    assert await store.feedback.indexer.waiting() == 300
-    store.feedback.indexer.left = 300
+async def test_what_a_process_before_left_to_index_is_known(store_url: str, clock: Clock) -> None:
+    store = open_store(store_url, clock=clock)
+    _fill(store, clock, 300)  # while nothing runs that would index them
     store.feedback.indexer.wake()
+    assert (await store.feedback.indexer.waiting(), store.feedback.unindexed()) == (300, 1)
+    await store.start()
     async with asyncio.timeout(60):
-        while store.feedback.unindexed():
+        while await store.feedback.indexer.waiting() or store.feedback.unindexed():
             await asyncio.sleep(0.05)
-    assert await store.feedback.indexer.waiting() == 0
+    await store.close()
 
 
 async def test_what_is_erased_is_not_in_the_index(store: Store, clock: Clock, store_url: str) -> None:
@@ -248,7 +254,7 @@ async def test_a_search_stops_between_looks(store: Store, clock: Clock, monkeypa
 
 async def test_a_look_that_does_not_end_costs_no_more_than_itself(store_url: str, clock: Clock) -> None:
     """The looks before it are the answer; without any, there is none."""
-    store = open_store(store_url, clock=clock, scan_timeout=6)
+    store = open_store(store_url, clock=clock, scan_timeout=2)
     await store.start()
     _fill(store, clock, 1_200)
     looks = itertools.count(1)
