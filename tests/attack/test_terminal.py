@@ -9,7 +9,8 @@ import re
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from io import BytesIO
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from canopy.store.opening import open_store
 from canopy.telemetry import Logs
 from canopy.text import json_lines
 from tests.contract.store.records import DOWN, Clock, a_ballot, a_comparison, a_generation, a_vote, an_experiment
+from tests.support import forking
 from tests.support.backend_server import DONE, Answer, FakeBackend, delta
 from tests.support.eval_runs import a_run, failed, unscored
 from tests.support.terminal import reviewing
@@ -39,19 +41,21 @@ def shown(*arguments: str, **env: str) -> str:
     primary, secondary = pty.openpty()
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("CANOPY_")}
     environment = inherited | {"TERM": "dumb"} | env
-    pieces = []
-    command = [sys.executable, "-m", "canopy", *arguments]
-    with subprocess.Popen(command, stdin=secondary, stdout=secondary, stderr=secondary, env=environment) as process:
+    with ThreadPoolExecutor(1) as thread:
+        pieces = thread.submit(_read, primary)
+        forking.run(arguments, Path.cwd(), environment, 120, secondary, secondary)
         os.close(secondary)
-        try:
-            while piece := os.read(primary, 65_536):
-                pieces.append(piece)
-        except OSError:  # nobody has the other end any more
-            pass
-        finally:
-            process.terminate()
-            os.close(primary)
-    return b"".join(pieces).decode(errors="surrogateescape").replace("\r\n", "\n")
+    return pieces.result().decode(errors="surrogateescape").replace("\r\n", "\n")
+
+
+def _read(primary: int) -> bytes:
+    """All that is written at the other end, until nobody has that any more."""
+    pieces = []
+    with suppress(OSError):
+        while piece := os.read(primary, 65_536):
+            pieces.append(piece)
+    os.close(primary)
+    return b"".join(pieces)
 
 
 def harmless(text: str, *, told: bool = True) -> None:

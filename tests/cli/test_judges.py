@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import signal
 import sqlite3
 import sys
@@ -18,7 +17,7 @@ import yaml
 
 from canopy.store.opening import open_store
 from canopy.store.store import Store
-from tests.cli.test_cli import canopy
+from tests.support.commands import canopy, run_canopy, without_own
 from tests.support.judging import ACCURATE, JUDGE, labels, responses
 from tests.support.model_scripts import SCRIPTS, Script
 from tests.support.model_server import FakeModelServer
@@ -33,21 +32,21 @@ class Place:
     model: FakeModelServer
 
     async def start(self, *options: str, values: dict[str, Any] | None = None, **env: str) -> Process:
-        file = self.folder / "values.yaml"
-        file.write_text(yaml.safe_dump(values or {"LLAMA_STACK_URL": self.model.url, "judges": [JUDGE]}))
-        settings = {"CANOPY_CONFIG_PATH": str(file), "CANOPY_STORE_URL": f"sqlite:///{self.folder / 'canopy.db'}"}
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("CANOPY_")}
         command = [sys.executable, "-m", "canopy", "judge", "run", *options]
         return await asyncio.create_subprocess_exec(
-            *command, env=inherited | settings | {"CANOPY_MODEL_RETRIES": "0"} | env, stdout=PIPE, stderr=PIPE
+            *command, env=without_own() | self._environment(values, env), stdout=PIPE, stderr=PIPE
         )
 
     async def run(self, *options: str, values: dict[str, Any] | None = None, **env: str) -> tuple[int, str, str]:
-        process = await self.start(*options, values=values, **env)
-        out, err = await process.communicate()
-        assert process.returncode is not None
-        assert b"Traceback" not in err
-        return process.returncode, out.decode(), err.decode()
+        status, out, err = await canopy("judge", "run", *options, env=self._environment(values, env))
+        assert "Traceback" not in err
+        return status, out, err
+
+    def _environment(self, values: dict[str, Any] | None, env: dict[str, str]) -> dict[str, str]:
+        file = self.folder / "values.yaml"
+        file.write_text(yaml.safe_dump(values or {"LLAMA_STACK_URL": self.model.url, "judges": [JUDGE]}))
+        settings = {"CANOPY_CONFIG_PATH": str(file), "CANOPY_STORE_URL": f"sqlite:///{self.folder / 'canopy.db'}"}
+        return settings | {"CANOPY_MODEL_RETRIES": "0"} | env
 
 
 @pytest.fixture
@@ -138,7 +137,7 @@ async def test_an_interrupted_run_gives_back_what_is_under_way(place: Place) -> 
 
 @pytest.mark.parametrize("option", ["--sample=0%", "--sample=101%", "--sample=nan", "--budget=0", "--since=soon"])
 def test_a_wrong_option_is_said(option: str) -> None:
-    result = canopy("judge", "run", option)
+    result = run_canopy("judge", "run", option)
     assert (result.returncode, option.partition("=")[0] in result.stderr) == (2, True)
 
 

@@ -1,13 +1,11 @@
 """`canopy evals speed` against a real Canopy in front of a model server that answers at a known pace."""
 
-import asyncio
 import json
-import os
 import re
-import sys
 from pathlib import Path
 
 from canopy.evals.run.speed import Speed
+from tests.support import commands
 from tests.support.backend_server import Answer, FakeBackend
 from tests.support.model_scripts import Script
 from tests.support.model_server import FakeModelServer
@@ -25,14 +23,7 @@ tests:
 
 async def canopy(*arguments: str) -> tuple[int, str, str]:
     """Exit status, standard output and standard error."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "canopy", "evals", "speed", *arguments),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, "NO_COLOR": "1"},
-    )
-    out, err = await process.communicate()
-    return process.returncode or 0, out.decode(), err.decode()
+    return await commands.canopy("evals", "speed", *arguments, env={"NO_COLOR": "1"})
 
 
 async def test_a_backends_speed_is_measured_token_by_token(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import httpx
 import pytest
 import yaml
 
+from tests.support import commands
 from tests.support.docs import ROOT
 from tests.support.model_scripts import Script
 from tests.support.model_server import FakeModelServer, Request
@@ -46,13 +46,8 @@ def values(models: Models, prompt: str) -> dict[str, object]:
 
 async def canopy(*arguments: str | Path) -> tuple[int, str]:
     """The command's exit status, and what it printed."""
-    command = [sys.executable, "-m", "canopy", *map(str, arguments)]
-    process = await asyncio.create_subprocess_exec(
-        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
-    )
-    output, _ = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, output.decode()
+    status, output, errors = await commands.canopy(*arguments)
+    return status, output + errors
 
 
 async def ask_and_complain(server: Server) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import re
-import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 import yaml
 
 from tests.http.conftest import events
+from tests.support import commands
 from tests.support.docs import ROOT
 from tests.support.helm import HELMS, require
 from tests.support.model_scripts import Script
@@ -84,13 +84,9 @@ async def flag(http: httpx.AsyncClient, name: str, expected: bool | None) -> Non
 
 
 async def canopy(*arguments: str | Path) -> tuple[int, str]:
-    command = [sys.executable, "-m", "canopy", *map(str, arguments)]
-    process = await asyncio.create_subprocess_exec(
-        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
-    )
-    output, _ = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, output.decode()
+    """The command's exit status, and what it printed."""
+    status, output, errors = await commands.canopy(*arguments)
+    return status, output + errors
 
 
 async def answered(http: httpx.AsyncClient, path: str, **body: Any) -> dict[str, Any]:

@@ -53,7 +53,7 @@ IMPORTED = (
     "rich.progress",
 )
 # What is read while a command runs. Anything else may mean something to what is loaded before.
-READ_LATE = ("CANOPY_", "AWS_", "PYTEST_")
+READ_LATE = ("CANOPY_", "AWS_", "PYTEST_", "TERM", "NO_COLOR")
 
 
 class Forked:
@@ -100,15 +100,21 @@ async def fork(arguments: Sequence[str], folder: Path, environment: Mapping[str,
 
 
 def run(
-    arguments: Sequence[str], folder: Path, environment: Mapping[str, str], within: float, out: int | None = None
+    arguments: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str],
+    within: float,
+    out: int | None = None,
+    err: int | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """The same to its end, and what it says, unless standard output goes to the descriptor `out`.
+    """The same to its end, and what it says, but for what goes to the descriptors `out` and `err`.
 
     Raises TimeoutExpired after `within` seconds.
     """
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         out = output.fileno() if out is None else out
-        with os.fdopen(_ask(arguments, folder, environment, out, errors.fileno()), "rb", 0) as status:
+        err = errors.fileno() if err is None else err
+        with os.fdopen(_ask(arguments, folder, environment, out, err), "rb", 0) as status:
             pid = int(status.readline())
             if not select.select([status], [], [], within)[0]:
                 os.kill(pid, signal.SIGKILL)

@@ -9,7 +9,7 @@ _LONGEST = 100  # characters
 
 def parse_retry_after(value: str | None) -> float | None:
     """Return the seconds from now, 0 for a past date; None without a header or for an invalid one."""
-    if value is None or len(value) > _LONGEST:
+    if value is None or len(value) > _LONGEST or not value.isascii():  # `float` reads the digits of every script
         return None
     try:
         seconds = float(value)
