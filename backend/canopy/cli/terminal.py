@@ -123,7 +123,7 @@ class Commands(click.Group):
             try:
                 sys.exit(super().main(*args, **{**kwargs, "standalone_mode": False}))
             except (click.Abort, KeyboardInterrupt):
-                discard_output()  # before anything is flushed: the reader may be what the person is tired of waiting for
+                discard_output()  # what is still in the buffer, too: its reader may be what is waited for
                 raise
             finally:
                 flush_streams()
