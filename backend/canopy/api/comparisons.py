@@ -15,6 +15,7 @@ from starlette.responses import Response
 from canopy.api import generation_responses, responses
 from canopy.api.bodies import BallotBody, PromptBody, check_length, parse, read_body
 from canopy.api.context import AppContext
+from canopy.api.description import describe_body, describe_errors, describe_json, describe_stream
 from canopy.api.errors import UNEXPECTED, report_failure, sentence_for
 from canopy.api.filters import OptionalText
 from canopy.api.generations import (
@@ -28,7 +29,7 @@ from canopy.api.generations import (
 )
 from canopy.api.paging import EncodedRows, encode_rows, join_page, page_response
 from canopy.api.requests import route_of, trace_id_of
-from canopy.api.routes import BodyRoute, errors, feature_name_of, json_response, of_type, request_body, streamed
+from canopy.api.routes import BodyRoute, feature_name_of, json_response
 from canopy.api.streams import CLIENT_GONE, EventStream, event, unless_disconnected
 from canopy.api.voters import owning_session_id_of, proof_in, user_id_of
 from canopy.base.clock import iso
@@ -55,9 +56,9 @@ from canopy.store.experiments.experiment import SIDES, Ballot, BallotReceipt, Ba
 from canopy.store.store import Store
 from canopy.telemetry.http_events import RequestFailed
 
-_ERRORS = errors(403, 404, 408, 410, 413, 422, 503)
+_ERRORS = describe_errors(403, 404, 408, 410, 413, 422, 503)
 COMPARED = (
-    streamed(
+    describe_stream(
         generation_responses.ComparisonAnswer | generation_responses.FeatureAnswer,
         *(
             generation_responses.ComparisonStartedEvent,
@@ -106,8 +107,8 @@ def ballot_routes(context: AppContext) -> APIRouter:
 
     @router.post(
         "/feedback/ab",
-        responses=of_type(responses.BallotKept, "Committed.") | _ERRORS,
-        openapi_extra=request_body(BallotBody),
+        responses=describe_json(responses.BallotKept, "Committed.") | _ERRORS,
+        openapi_extra=describe_body(BallotBody),
         response_model=None,
     )
     async def prefer(request: Request) -> Response:
@@ -146,7 +147,7 @@ def comparison_review_routes(context: AppContext) -> APIRouter:
     """Return the route with the ballots and the results of experiments."""
     router = APIRouter(route_class=APIRoute, tags=["a/b testing"], responses=_ERRORS)
 
-    @router.get("/feedback/ab", response_model=None, responses=of_type(responses.Ballots))
+    @router.get("/feedback/ab", response_model=None, responses=describe_json(responses.Ballots))
     async def results(query: Annotated[BallotsQuery, Query()]) -> Response:
         """Counts and ballots; statistics and the decision for one experiment."""
         context.ballots.check()

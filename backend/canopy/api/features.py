@@ -13,11 +13,12 @@ from starlette.responses import Response
 from canopy.api import comparisons, generations
 from canopy.api.bodies import Body, ChatBody, PromptBody
 from canopy.api.context import AppContext
-from canopy.api.routes import FEATURE_PATH, BodyRoute, FeatureRoute, Responses, request_body
+from canopy.api.description import Responses, describe_body
+from canopy.api.routes import FEATURE_PATH, BodyRoute, FeatureRoute
 from canopy.config.feature_values import FEATURE_NAME
 from canopy.config.features import BUILT_IN
 
-_NAME = {
+_NAME_PARAMETER = {
     "name": "feature",
     "in": "path",
     "required": True,
@@ -66,7 +67,7 @@ def added_routes(context: AppContext) -> APIRouter:
     router = APIRouter(route_class=FeatureRoute)
     for mode in _MODES:
         summary = f"`POST /{BUILT_IN}{mode.path}` for a feature of the values"
-        _add(router, context, mode, FEATURE_PATH, tag="features", summary=summary, parameters=[_NAME])
+        _add(router, context, mode, FEATURE_PATH, tag="features", summary=summary, parameters=[_NAME_PARAMETER])
     return router
 
 
@@ -84,6 +85,6 @@ def _add(
         summary=summary,
         description=mode.answer.__doc__,
         responses=mode.responses,
-        openapi_extra=request_body(mode.body) | described,
+        openapi_extra=describe_body(mode.body) | described,
         response_model=None,
     )

@@ -15,13 +15,14 @@ from canopy.api import pages
 from canopy.api.access import identity_of, requester_in
 from canopy.api.bodies import VoteBody, check_length, parse, read_body
 from canopy.api.context import AppContext
+from canopy.api.description import describe_body, describe_errors, describe_json, describe_json_or_page, describe_text
 from canopy.api.filters import CountsQuery, FeedbackQuery, PageQuery
 from canopy.api.generation_responses import Parameters
 from canopy.api.listing import read_full_texts
 from canopy.api.paging import page_response
 from canopy.api.requests import trace_id_of
 from canopy.api.responses import Entries, Entry, RecordedMessage, VoteKept
-from canopy.api.routes import BodyRoute, errors, json_response, of_text, of_type, request_body, with_page
+from canopy.api.routes import BodyRoute, json_response
 from canopy.api.voters import header_id, proof_in, session_id_of, user_id_of
 from canopy.base.clock import iso
 from canopy.base.errors import FeedbackNotFound, InputError
@@ -33,7 +34,7 @@ from canopy.feedback.votes import SubmittedVote
 from canopy.store.feedback.query import Feedback, Filter
 from canopy.store.judges.judgement import JudgeLabel
 
-_ERRORS = errors(404, 408, 413, 422, 503)
+_ERRORS = describe_errors(404, 408, 413, 422, 503)
 
 
 def vote_routes(context: AppContext) -> APIRouter:
@@ -43,8 +44,8 @@ def vote_routes(context: AppContext) -> APIRouter:
 
     @router.post(
         "/feedback",
-        responses=of_type(VoteKept, "Committed.") | _ERRORS,
-        openapi_extra=request_body(VoteBody),
+        responses=describe_json(VoteKept, "Committed.") | _ERRORS,
+        openapi_extra=describe_body(VoteBody),
         response_model=None,
     )
     async def submit(request: Request) -> Response:
@@ -86,7 +87,7 @@ def review_routes(context: AppContext) -> APIRouter:
     """Return the routes that list, count, export and delete votes."""
     router = APIRouter(route_class=APIRoute, tags=["feedback"], responses=_ERRORS)
 
-    @router.get("/feedback", response_model=None, responses=with_page(Entries))
+    @router.get("/feedback", response_model=None, responses=describe_json_or_page(Entries))
     async def entries(request: Request, query: Annotated[PageQuery, Query()]) -> Response:
         """Votes, newest first, or what needs a reviewer most; with `Accept: text/html` the dashboard."""
         where = query.where(await _known_features(context, query))
@@ -101,7 +102,7 @@ def review_routes(context: AppContext) -> APIRouter:
         answer.headers["vary"] = "Accept"
         return answer
 
-    @router.get("/feedback/stats", response_model=None, responses=of_type(StatisticsPayload))
+    @router.get("/feedback/stats", response_model=None, responses=describe_json(StatisticsPayload))
     async def stats(query: Annotated[CountsQuery, Query()]) -> Response:
         """Counts and satisfaction over time, per prompt version and per model."""
         context.votes.check()
@@ -111,7 +112,9 @@ def review_routes(context: AppContext) -> APIRouter:
         # Encoding hourly counts of years takes long enough to delay streams.
         return json_response(await asyncio.to_thread(statistics, counts, hours))
 
-    @router.get("/feedback/export", response_model=None, response_class=Response, responses=of_text("application/yaml"))
+    @router.get(
+        "/feedback/export", response_model=None, response_class=Response, responses=describe_text("application/yaml")
+    )
     async def export(query: Annotated[FeedbackQuery, Query()]) -> Response:
         """Negative feedback as an evaluation dataset in YAML."""
         features = context.votes.check().features
@@ -123,11 +126,11 @@ def review_routes(context: AppContext) -> APIRouter:
             headers={"content-disposition": f'attachment; filename="{dataset.FILE_NAME}"', "cache-control": "no-store"},
         )
 
-    @router.delete("/feedback/{feedback_id}", response_model=None, responses=of_type(VoteKept))
+    @router.delete("/feedback/{feedback_id}", response_model=None, responses=describe_json(VoteKept))
     async def take_back(request: Request, feedback_id: str) -> Response:
         """Take a vote back: one's own, or as a reviewer anybody's."""
-        who = identity_of(request.scope)
-        owner = None if who is None or who.may("reviewer") else who.voter
+        identity = identity_of(request.scope)
+        owner = None if identity is None or identity.may("reviewer") else identity.voter
         await context.votes.take_back(feedback_id, trace_id_of(request.scope), owner=owner)
         return json_response({"status": "ok", "feedback_id": feedback_id})
 
@@ -149,7 +152,7 @@ def entry_routes(context: AppContext) -> APIRouter:
     """Return the route of one vote. It matches any word, so it must come after fixed paths."""
     router = APIRouter(route_class=APIRoute, tags=["feedback"], responses=_ERRORS)
 
-    @router.get("/feedback/{feedback_id}", response_model=None, responses=with_page(Entry))
+    @router.get("/feedback/{feedback_id}", response_model=None, responses=describe_json_or_page(Entry))
     async def one(request: Request, feedback_id: str) -> Response:
         """One vote with its whole texts; with `Accept: text/html` as a page."""
         context.votes.check()

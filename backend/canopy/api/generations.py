@@ -10,6 +10,7 @@ from starlette.responses import Response
 from canopy.api.access import requester_in
 from canopy.api.bodies import ChatBody, PromptBody, check_length, parse, read_body
 from canopy.api.context import AppContext
+from canopy.api.description import describe_errors, describe_stream
 from canopy.api.errors import UNEXPECTED, report_failure, sentence_for
 from canopy.api.field_aliases import MLFLOW_PREFIX
 from canopy.api.generation_responses import (
@@ -23,7 +24,7 @@ from canopy.api.generation_responses import (
 )
 from canopy.api.purpose import is_evaluation
 from canopy.api.requests import trace_id_of
-from canopy.api.routes import errors, feature_name_of, json_response, streamed
+from canopy.api.routes import feature_name_of, json_response
 from canopy.api.streams import CLIENT_GONE, EventStream, event, unless_disconnected
 from canopy.api.voters import proof_in, session_id_of, user_id_of
 from canopy.base.errors import CanopyError, InputError
@@ -32,8 +33,8 @@ from canopy.generation.pipeline import GenerationRequest
 from canopy.inference.protocol import Deltas, Message
 from canopy.store.generations.generation import Generation
 
-ERRORS = errors(404, 408, 413, 422, 502, 503, 504)
-ANSWERS = streamed(FeatureAnswer, DeltaEvent, DoneEvent, ErrorEvent) | ERRORS
+ERRORS = describe_errors(404, 408, 413, 422, 502, 503, 504)
+ANSWERS = describe_stream(FeatureAnswer, DeltaEvent, DoneEvent, ErrorEvent) | ERRORS
 
 
 async def ask(context: AppContext, request: Request) -> Response:

@@ -9,9 +9,10 @@ from starlette.types import Receive, Scope, Send
 
 from canopy.api import workshop
 from canopy.api.context import AppContext
+from canopy.api.description import describe_errors, describe_json, describe_text
 from canopy.api.requests import trace_id_of
 from canopy.api.responses import Flag, FlagDetails, Ok, Ready
-from canopy.api.routes import Endpoint, PlainRoute, errors, json_response, of_text, of_type
+from canopy.api.routes import Endpoint, PlainRoute, json_response
 from canopy.base.errors import MetricsElsewhere, NotFound
 from canopy.config.features import Feature
 from canopy.config.flags import comparison_flag
@@ -23,7 +24,11 @@ def operations_routes(context: AppContext) -> APIRouter:
     """Return the routes for the platform."""
     router = APIRouter(tags=["operations"])
 
-    @router.get("/feature-flags", response_model=None, responses=of_type(FlagDetails | dict[str, bool]) | errors())
+    @router.get(
+        "/feature-flags",
+        response_model=None,
+        responses=describe_json(FlagDetails | dict[str, bool]) | describe_errors(),
+    )
     async def feature_flags(
         details: Annotated[
             bool, Query(description="Add each flag's reason, the config revision, and what models are asked.")
@@ -41,17 +46,22 @@ def operations_routes(context: AppContext) -> APIRouter:
     endpoints = _endpoints(context)
     endpoints["/metrics"] = _metrics_on_main_port(context, endpoints["/metrics"])
 
-    @router.get("/healthz", response_model=None, responses=of_type(Ok))
+    @router.get("/healthz", response_model=None, responses=describe_json(Ok))
     async def healthz(request: Request) -> Response:
         """Liveness: the process answers, also while it drains."""
         return await endpoints["/healthz"](request)
 
-    @router.get("/readyz", response_model=None, responses=of_type(Ready) | {503: {"model": Ready}})
+    @router.get("/readyz", response_model=None, responses=describe_json(Ready) | {503: {"model": Ready}})
     async def readyz(request: Request) -> Response:
         """Readiness: send work here. 503 while starting or draining, or when the store doesn't answer."""
         return await endpoints["/readyz"](request)
 
-    @router.get("/metrics", response_model=None, response_class=Response, responses=of_text("text/plain") | errors(404))
+    @router.get(
+        "/metrics",
+        response_model=None,
+        response_class=Response,
+        responses=describe_text("text/plain") | describe_errors(404),
+    )
     async def metrics(request: Request) -> Response:
         """Prometheus metrics; OpenMetrics with exemplars for clients that accept it.
 

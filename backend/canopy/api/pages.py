@@ -237,8 +237,8 @@ def _in_navigation(context: AppContext) -> list[Feature]:
 
 def _may_review(context: AppContext, request: Request) -> bool:
     """Return whether the client may read what people wrote."""
-    who = identity_of(request.scope)
-    return who.may("reviewer") if who else context.config.current.values.auth.mode == "open"
+    identity = identity_of(request.scope)
+    return identity.may("reviewer") if identity else context.config.current.values.auth.mode == "open"
 
 
 def _html(context: AppContext, request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:

@@ -17,7 +17,8 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Respon
 from starlette.routing import BaseRoute
 
 from canopy.api.bodies import body_schemas
-from canopy.api.routes import PlainRoute, error_schemas
+from canopy.api.description import error_schemas
+from canopy.api.routes import PlainRoute
 from canopy.base.errors import NotFound
 
 _PAGE = """<!doctype html>

@@ -11,11 +11,12 @@ from starlette.responses import Response
 
 from canopy.api.bodies import ReviewBody, check_length, parse, read_body
 from canopy.api.context import AppContext
+from canopy.api.description import describe_body, describe_errors, describe_json
 from canopy.api.filters import CountsQuery, OptionalText
 from canopy.api.paging import EncodedRows, encode_rows, join_page, page_response
 from canopy.api.requests import trace_id_of
 from canopy.api.responses import Case, Cases, ReviewKept
-from canopy.api.routes import BodyRoute, errors, json_response, of_type, request_body
+from canopy.api.routes import BodyRoute, json_response
 from canopy.base.clock import iso
 from canopy.base.errors import InputError
 from canopy.base.ratings import Rating
@@ -24,7 +25,7 @@ from canopy.store.feedback.query import Filter
 from canopy.store.reviews.review import Review, ReviewCase, ReviewState
 from canopy.store.store import Store
 
-_ERRORS = errors(404, 408, 413, 422, 503)
+_ERRORS = describe_errors(404, 408, 413, 422, 503)
 
 
 class ReviewQuery(CountsQuery):
@@ -39,7 +40,7 @@ def case_routes(context: AppContext) -> APIRouter:
     """Return the route that lists texts to review."""
     router = APIRouter(route_class=APIRoute, tags=["feedback"], responses=_ERRORS)
 
-    @router.get("/feedback/review", response_model=None, responses=of_type(Cases))
+    @router.get("/feedback/review", response_model=None, responses=describe_json(Cases))
     async def cases(query: Annotated[ReviewQuery, Query()]) -> Response:
         """The texts that the export makes tests of, oldest first, with the answers that were bad."""
         context.reviews.check()
@@ -69,8 +70,8 @@ def expected_result_routes(context: AppContext) -> APIRouter:
 
     @router.put(
         "/feedback/review",
-        responses=of_type(ReviewKept, "Committed.") | _ERRORS,
-        openapi_extra=request_body(ReviewBody),
+        responses=describe_json(ReviewKept, "Committed.") | _ERRORS,
+        openapi_extra=describe_body(ReviewBody),
         response_model=None,
     )
     async def save(request: Request) -> Response:

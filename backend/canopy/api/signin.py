@@ -13,14 +13,15 @@ from canopy.api.access import check_token, identify
 from canopy.api.bodies import Body, Text, parse, read_body
 from canopy.api.context import AppContext
 from canopy.api.cookies import clear, session_id_in, set_session
+from canopy.api.description import describe_body, describe_errors, describe_json
 from canopy.api.origin import check_origin
 from canopy.api.responses import CurrentIdentity, Ok, SignedIn
-from canopy.api.routes import BodyRoute, PlainRoute, errors, json_response, of_type, request_body
+from canopy.api.routes import BodyRoute, PlainRoute, json_response
 from canopy.auth.sessions import BrowserSessions
 from canopy.base.errors import NotFound, Unauthenticated
 
 _OWN_PATH = re.compile(r"/(?![/\\])[^\s\\\x00-\x1f]*")  # no browser takes it for another host
-_ERRORS = errors(401, 403, 404, 413, 422, 429, 503)
+_ERRORS = describe_errors(401, 403, 404, 413, 422, 429, 503)
 
 
 class SignInBody(Body):
@@ -33,29 +34,29 @@ def sign_in_routes(context: AppContext) -> APIRouter:
     """Return the routes that sign in and out, and the one that tells who is signed in."""
     router = APIRouter(tags=["access"])
 
-    @router.get("/identity", response_model=None, responses=of_type(CurrentIdentity) | errors())
+    @router.get("/identity", response_model=None, responses=describe_json(CurrentIdentity) | describe_errors())
     async def identity(request: Request) -> Response:
         """Tell the mode of access, and the user and the role if the client is signed in."""
         mode = context.config.current.values.auth.mode
         if mode == "open":
             return json_response({"mode": mode, "user": None, "role": "reviewer"})
         try:
-            who = await identify(context, request)
+            found = await identify(context, request)
         except Unauthenticated:
             return json_response({"mode": mode, "user": None, "role": None})
-        return json_response({"mode": mode, "user": who.user, "role": who.role})
+        return json_response({"mode": mode, "user": found.user, "role": found.role})
 
     async def sign_in(request: Request) -> Response:
         """Sign a browser in: start a session, set its cookie, and end the browser's former session."""
         sessions = _sessions(context)
         check_origin(request)
         token = parse(SignInBody, await read_body(request, context.settings)).token
-        who = check_token(context, request, token)
+        found = check_token(context, request, token)
         former = session_id_in(request)
         if former is not None:
             await sessions.end(former)
-        response = json_response({"user": who.user, "role": who.role})
-        set_session(request, response, await sessions.begin(who.user, token))
+        response = json_response({"user": found.user, "role": found.role})
+        set_session(request, response, await sessions.begin(found.user, token))
         return response
 
     async def sign_out(request: Request) -> Response:
@@ -71,8 +72,8 @@ def sign_in_routes(context: AppContext) -> APIRouter:
         return response
 
     for path, endpoint, extra, answers in (
-        ("/sign-in", sign_in, request_body(SignInBody), of_type(SignedIn)),
-        ("/sign-out", sign_out, request_body(Body), of_type(Ok)),
+        ("/sign-in", sign_in, describe_body(SignInBody), describe_json(SignedIn)),
+        ("/sign-out", sign_out, describe_body(Body), describe_json(Ok)),
     ):
         router.add_api_route(
             path,

@@ -70,9 +70,8 @@ class EventStream(Response):
                 if self._sending and quiet_for >= self._unread_for:
                     break
                 if not self._sending and quiet_for >= self._keepalive:
-                    comment = asyncio.create_task(
-                        self._send(send, _COMMENT)
-                    )  # not awaited: it may wait for the client, too
+                    # Not awaited: it may wait for the client, too.
+                    comment = asyncio.create_task(self._send(send, _COMMENT))
                     tasks.add(comment)
                     comment.add_done_callback(tasks.discard)
                     quiet_for = 0

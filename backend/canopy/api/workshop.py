@@ -18,10 +18,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from canopy.api.description import with_event
 from canopy.api.field_aliases import MLFLOW_PREFIX
 from canopy.api.generation_responses import TraceIdEvent
 from canopy.api.requests import trace_id_of
-from canopy.api.routes import BodyRoute, Endpoint, also_streamed
+from canopy.api.routes import BodyRoute, Endpoint
 from canopy.api.streams import EventStream, event
 from canopy.config.features import BUILT_IN, BUILT_IN_ALIAS, canonical_name
 
@@ -46,7 +47,7 @@ def workshop_routes(routes: Iterable[BaseRoute]) -> list[BaseRoute]:
             name=path.strip("/").replace("/", "_"),
             summary=f"`POST {ours}` as today's workshop asks it",
             description=f"As `POST {ours}`, with additional events that clients of today's workshop expect.",
-            responses=also_streamed(original.responses, TraceIdEvent),
+            responses=with_event(original.responses, TraceIdEvent),
             openapi_extra=original.openapi_extra,
             response_model=None,
         )
