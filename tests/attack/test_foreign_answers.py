@@ -23,7 +23,7 @@ from canopy.inference.protocol import ChatRequest, Message
 from canopy.inference.scoring import ScoringApi
 from canopy.mlflow import delivery
 from canopy.mlflow.assessments import AssessmentClient
-from canopy.mlflow.client import Failure, MlflowError
+from canopy.mlflow.client import FailureKind, MlflowError
 from canopy.mlflow.delivery import DeliveryWorker
 from canopy.outgoing.clients import client
 from canopy.store.opening import open_store
@@ -83,7 +83,7 @@ async def test_a_busy_model_server_that_names_no_time(value: str, status: int) -
     assert asked
 
 
-async def put(url: str) -> Failure | None:
+async def put(url: str) -> FailureKind | None:
     """What becomes of an assessment that is sent there."""
     assessments = AssessmentClient(url, {})
     try:

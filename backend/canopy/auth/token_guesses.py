@@ -43,19 +43,19 @@ class _RecentlyUsed[K, V]:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._found: OrderedDict[K, V] = OrderedDict()
+        self._entries: OrderedDict[K, V] = OrderedDict()
 
     def get(self, key: K) -> V | None:
         """Return the value, marking the entry as used; None if there is none."""
-        if key in self._found:
-            self._found.move_to_end(key)
-        return self._found.get(key)
+        if key in self._entries:
+            self._entries.move_to_end(key)
+        return self._entries.get(key)
 
     def put(self, key: K, value: V) -> V:
         """Store a value, dropping the entry unused for longest if there are too many."""
-        self._found[key] = value
-        if len(self._found) > self._most:
-            self._found.popitem(last=False)
+        self._entries[key] = value
+        if len(self._entries) > self._most:
+            self._entries.popitem(last=False)
         return value
 
 

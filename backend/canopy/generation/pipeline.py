@@ -48,7 +48,7 @@ class GenerationRequest:
 
 
 @dataclass(slots=True)
-class _Call:
+class _ActiveGeneration:
     """A generation in progress."""
 
     id: str
@@ -106,31 +106,31 @@ class Pipeline:
         """
         config = question.config or self.check(question.feature)
         async with nullcontext() if question.holds_places else self.places(question), self._interruptible():
-            call = self._begin(question, config)
+            active = self._begin(question, config)
             try:
-                async with aclosing(self._inference.stream(call.request)) as reply:
+                async with aclosing(self._inference.stream(active.request)) as reply:
                     async for item in reply:
                         if isinstance(item, Completed):
                             completed = item
                             break
-                        if call.first_token is None:
-                            call.first_token = time.monotonic()
-                        call.texts += item
+                        if active.first_token is None:
+                            active.first_token = time.monotonic()
+                        active.texts += item
                         yield item
             except CanopyError as error:
-                await self._finish(call, _record(call, "failed", code=error.code), error.reason)
+                await self._finish(active, _record(active, "failed", code=error.code), error.reason)
                 raise
             except (asyncio.CancelledError, GeneratorExit) as error:
                 if self._interrupted and isinstance(error, asyncio.CancelledError):
-                    await self._finish(call, _record(call, "failed", code=ShuttingDown.code))
+                    await self._finish(active, _record(active, "failed", code=ShuttingDown.code))
                     raise _shutting_down() from error
-                await self._finish(call, _record(call, "cancelled"))
+                await self._finish(active, _record(active, "cancelled"))
                 raise
             except BaseException:
-                await self._finish(call, _record(call, "failed", code=CanopyError.code))
+                await self._finish(active, _record(active, "failed", code=CanopyError.code))
                 raise
-            generation = _record(call, "completed", completed=completed)
-            if await self._finish(call, generation):
+            generation = _record(active, "completed", completed=completed)
+            if await self._finish(active, generation):
                 yield generation
             else:
                 raise StoreError("The answer is complete, but it could not be recorded, so it can't be rated.")
@@ -162,7 +162,7 @@ class Pipeline:
             if task is not None:
                 self._tasks.discard(task)
 
-    def _begin(self, question: GenerationRequest, config: Config) -> _Call:
+    def _begin(self, question: GenerationRequest, config: Config) -> _ActiveGeneration:
         feature = config.features[question.feature]
         system_prompt = prompt_of(feature.prompt_text(question.variant))
         model = self._inference.model_name(feature.model)
@@ -197,7 +197,7 @@ class Pipeline:
             hide_thoughts=feature.hide_thoughts,
             section=feature.section,
         )
-        return _Call(
+        return _ActiveGeneration(
             id=generation_id,
             question=question,
             config=config,
@@ -209,15 +209,15 @@ class Pipeline:
             began=time.monotonic(),
         )
 
-    async def _finish(self, call: _Call, generation: Generation, reason: str | None = None) -> bool:
+    async def _finish(self, active: _ActiveGeneration, generation: Generation, reason: str | None = None) -> bool:
         """Record the generation even if the caller is cancelled meanwhile; return whether it is stored.
 
         `reason` is the model server's message about a failure.
         """
-        self._telemetry.traces.notify_generation(call.request_span, call.span, generation)
-        _end_span(call.span, generation)
-        self._budgets.spend(call.question.requester, _size(generation))
-        tell = call.question.on_finished or self._telemetry.emit
+        self._telemetry.traces.notify_generation(active.request_span, active.span, generation)
+        _end_span(active.span, generation)
+        self._budgets.spend(active.question.requester, _size(generation))
+        tell = active.question.on_finished or self._telemetry.emit
         recording = asyncio.create_task(self._store(GenerationFinished(generation, reason), tell))
         self._recordings.add(recording)
         recording.add_done_callback(self._recordings.discard)
@@ -245,40 +245,40 @@ def _shutting_down() -> ShuttingDown:
 
 
 def _record(
-    call: _Call, status: GenerationStatus, *, completed: Completed | None = None, code: str | None = None
+    active: _ActiveGeneration, status: GenerationStatus, *, completed: Completed | None = None, code: str | None = None
 ) -> Generation:
-    question = call.question
-    registered = call.config.registered.get((call.config.features[question.feature].flag, question.variant))
+    question = active.question
+    registered = active.config.registered.get((active.config.features[question.feature].flag, question.variant))
     return Generation(
-        id=call.id,
+        id=active.id,
         trace_id=question.trace_id,
-        created_at=call.created_at,
+        created_at=active.created_at,
         feature=question.feature,
         status=status,
         error_code=code,
         session_id=question.session_id,
         user_id=question.user_id,
-        prompt_id=call.prompt.id,
-        prompt_text=call.prompt.text,
-        model=call.request.model,
+        prompt_id=active.prompt.id,
+        prompt_text=active.prompt.text,
+        model=active.request.model,
         parameters={
-            "temperature": call.request.temperature,
-            "max_tokens": call.request.max_tokens,
+            "temperature": active.request.temperature,
+            "max_tokens": active.request.max_tokens,
             **({"mlflow_prompt": registered.reference} if registered else {}),
             **({"adapted": dict(completed.adapted)} if completed and completed.adapted else {}),
         },
-        config_revision=call.config.revision,
+        config_revision=active.config.revision,
         input_text=question.messages[-1].content,
         messages=[{"role": turn.role, "content": turn.content} for turn in question.messages]
         if question.conversation
         else None,
-        response_text=completed.answer(call.texts) if completed else "".join(call.texts),
+        response_text=completed.answer(active.texts) if completed else "".join(active.texts),
         finish_reason=completed.finish_reason if completed else None,
-        time_to_first_token=call.first_token - call.began if call.first_token is not None else None,
-        duration=time.monotonic() - call.began,
+        time_to_first_token=active.first_token - active.began if active.first_token is not None else None,
+        duration=time.monotonic() - active.began,
         input_tokens=completed.input_tokens if completed else None,
         output_tokens=completed.output_tokens if completed else None,
-        span_id=span_id_of(call.span),
+        span_id=span_id_of(active.span),
         comparison_id=question.comparison_id,
         user_proof=question.user_proof,
         evaluation=question.evaluation,

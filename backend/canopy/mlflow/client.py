@@ -32,7 +32,7 @@ _AWAY = {
     HTTPStatus.GATEWAY_TIMEOUT,
 }
 
-type Failure = Literal["away", "missing", "failed", "refused"]
+type FailureKind = Literal["away", "missing", "failed", "refused"]
 
 
 class MlflowError(Exception):
@@ -44,7 +44,7 @@ class MlflowError(Exception):
 
     def __init__(
         self,
-        failure: Failure,
+        failure: FailureKind,
         sentence: str,
         *,
         status: int | None = None,
@@ -196,7 +196,7 @@ def _checked(response: httpx.Response, peer: Peer) -> httpx.Response:
         raise MlflowError("missing", sentence, status=status, message=message)
     if status == HTTPStatus.NOT_FOUND or response.is_redirect:
         raise _foreign(response, peer)
-    failure: Failure = "failed" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "refused"
+    failure: FailureKind = "failed" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "refused"
     raise MlflowError(failure, f"MLflow answers with status {status}.", status=status, message=message)
 
 
