@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 _log = logging.getLogger(__name__)
-_PAUSE = 5.0  # seconds between a failure and the next attempt
+_AFTER_A_FAILURE = 5.0  # seconds until the next attempt
 
 
 async def run_forever(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -19,4 +19,4 @@ async def run_forever(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
             return await work()
         except Exception:  # noqa: BLE001  # logged below
             _log.exception("A background task failed, and begins again.")
-        await asyncio.sleep(_PAUSE)
+        await asyncio.sleep(_AFTER_A_FAILURE)
