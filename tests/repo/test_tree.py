@@ -79,12 +79,14 @@ def test_a_name_in_two_layers_is_a_noun_of_the_project() -> None:
     assert shared == set(NOUNS), "Names that stand in several layers, or no longer do, differ from NOUNS."
 
 
-def test_no_class_name_has_two_meanings() -> None:
+def test_no_type_name_has_two_meanings() -> None:
     places = defaultdict(list)
     for module in modules():
         for node in ast.walk(ast.parse((PACKAGE / module).read_text())):
             if isinstance(node, ast.ClassDef):
                 places[node.name].append(str(module))
+            elif isinstance(node, ast.TypeAlias):
+                places[ast.unparse(node.name)].append(str(module))
     assert {name: found for name, found in places.items() if len(found) > 1} == {}
 
 

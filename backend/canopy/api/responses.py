@@ -8,13 +8,12 @@ from typing import Literal, NotRequired, TypedDict
 
 from canopy.api.generation_responses import NameBySide, Parameters, Usage
 from canopy.auth.identity import Role
+from canopy.base.ratings import SentimentName
 from canopy.config.feature_values import Variant
 from canopy.experiments.comparison import VariantBySide
 from canopy.experiments.report import BallotStatisticsPayload, DecisionPayload, ExperimentPayload, PromptPayload
 from canopy.store.experiments.experiment import Preference
 from canopy.store.vocabulary import Source
-
-type SentimentName = Literal["positive", "neutral", "negative"]
 
 
 class Finding(TypedDict):

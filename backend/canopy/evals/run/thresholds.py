@@ -1,18 +1,16 @@
 """Reads the thresholds of suites from `thresholds.yaml`."""
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from canopy.base.errors import ConfigError
 from canopy.evals.scorers.catalog import SCORERS, require_scorer
-from canopy.evals.scorers.llm_judge import JudgeScorer
+from canopy.evals.scorers.llm_judge import JudgeScorer, UnitInterval
 from canopy.evals.suites.yaml_files import line_of, read
 
 NAME = "thresholds.yaml"
-
-type _Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class _ThresholdsEntry(BaseModel):
@@ -22,10 +20,10 @@ class _ThresholdsEntry(BaseModel):
 class ScorerThresholds(_ThresholdsEntry):
     """The thresholds of one scorer; what is unset is the scorer's default."""
 
-    minimum: _Share | None = Field(None, description="The value with which an answer passes.")
+    minimum: UnitInterval | None = Field(None, description="The value with which an answer passes.")
     decides: bool | None = Field(None, description="Whether an answer below the minimum fails its case.")
-    mean: _Share | None = Field(None, description="The mean over all cases with which the gate passes.")
-    rubric: dict[str, _Share] | None = Field(None, min_length=1, description="What a judge's grades are worth.")
+    mean: UnitInterval | None = Field(None, description="The mean over all cases with which the gate passes.")
+    rubric: dict[str, UnitInterval] | None = Field(None, min_length=1, description="What a judge's grades are worth.")
     scale: tuple[float, float] | None = Field(None, description="A judge's worst and best number.")
 
     @model_validator(mode="after")
@@ -38,7 +36,7 @@ class ScorerThresholds(_ThresholdsEntry):
 class Thresholds(_ThresholdsEntry):
     """The gate's thresholds. By default every reviewed case has to pass."""
 
-    pass_rate: _Share = Field(1.0, description="Least share of the cases that pass, of those that have a score.")
+    pass_rate: UnitInterval = Field(1.0, description="Least share of the cases that pass, of those that have a score.")
     max_regressions: int | None = Field(
         0, ge=0, description="Most cases that passed in the baseline and fail now; null: as many as there are."
     )

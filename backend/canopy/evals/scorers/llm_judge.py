@@ -22,7 +22,7 @@ _CHECK_TOKENS = 16
 _ATTEMPTS = 3  # at a grade that can be read, where asking again is wanted
 _AGAIN = "No grade can be read in that. Repeat your grade alone, in exactly the form that you were asked for."
 
-type _Share = Annotated[float, Field(ge=0, le=1)]
+type UnitInterval = Annotated[float, Field(ge=0, le=1)]
 
 
 def _template(given: str, info: ValidationInfo) -> str:
@@ -58,7 +58,7 @@ class JudgeScorer(RemoteScorer):
     judge_model: str = Field(min_length=1)
     prompt_template: Annotated[str, AfterValidator(_template)]  # a file's name, or the text; here the text
     judge_score_regexes: list[Annotated[str, AfterValidator(_checked)]] = Field(min_length=1)
-    rubric: dict[str, _Share] | None = Field(None, min_length=1)
+    rubric: dict[str, UnitInterval] | None = Field(None, min_length=1)
     scale: Annotated[tuple[float, float], AfterValidator(_scale)] | None = None
     type: Literal["llm_as_judge"] = "llm_as_judge"
     aggregation_functions: tuple[str, ...] = ()  # Llama Stack's; a single row has nothing to aggregate
