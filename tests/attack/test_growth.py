@@ -14,6 +14,7 @@ from tests.attack.conftest import Target
 from tests.http.conftest import ENVIRONMENT, lab_vote, values
 from tests.support.model_server import FakeModelServer
 from tests.support.raw import connection, status_of
+from tests.support.scraping import scrape
 from tests.support.server import running_server
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -69,13 +70,12 @@ async def test_sending_something_new_in_every_field(model: FakeModelServer, tmp_
         async with httpx.AsyncClient(base_url=server.url, timeout=60) as client:
 
             async def series() -> int:
-                text = (await client.get("/metrics")).text
+                text = await scrape(client)
                 return sum(not line.startswith("#") for line in text.splitlines())
 
             assert await send(server.url, requests, 4_000) == {200, 422}
             assert await series()  # the first scrape and the first look at the statistics have series of their own
             assert (await client.get("/feedback/stats")).status_code == 200
-            await asyncio.sleep(1.5)  # an exposition is kept for a second
             memory, metrics = process.memory_info().rss, await series()
             assert await send(server.url, requests, 20_000) == {200, 422}
             assert await series() <= metrics + 2

@@ -10,7 +10,10 @@ import yaml
 from canopy.base.errors import ConfigError
 from canopy.evals.results import CaseResult, Score
 from canopy.evals.run.plan import make_plan
+<<<<<<< HEAD
 from canopy.evals.scorers.llm_judge import _AGAIN
+=======
+>>>>>>> 0355168 (Let tests wait for events and ask what can be seen from outside)
 from canopy.evals.scorers.patterns import Pattern
 from canopy.evals.scorers.rubric import DEFAULT_RUBRIC, recognize_rubric
 from tests.evals.test_run import TEXT, report
@@ -198,7 +201,8 @@ async def test_a_judge_that_cannot_be_read_is_counted_shown_and_asked_again_on_r
         assert (await canopy(*arguments, "--output", output, "--resume", "--retry-unusable"))[0] == 2
         assert len(model.requests) == 1 + 5 + 1 + 3 * 5
         _, said, again = model.requests[-1].body["messages"]
-        assert (said["content"], again["content"]) == ("Excellent.", _AGAIN)
+        assert said["content"] == "Excellent."
+        assert again["content"].startswith("No grade can be read in that. Repeat your grade alone")
         model.scripts["grader"] = Script(tokens=("Answer: A",))
         status, _, errors = await canopy(*arguments, "--output", output, "--resume", "--retry-unusable")
     assert status == 0, errors

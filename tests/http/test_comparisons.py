@@ -135,7 +135,7 @@ async def test_a_client_that_leaves_stops_both_sides(client: httpx.AsyncClient, 
                 break
     for _ in range(2):
         request = await model.next_request()
-        await asyncio.wait_for(request.disconnected.wait(), 1)
+        await asyncio.wait_for(request.disconnected.wait(), 10)
 
 
 async def test_json_instead_of_a_stream(client: httpx.AsyncClient) -> None:

@@ -8,7 +8,7 @@ import pytest
 from tests.http.conftest import ENVIRONMENT, drain, events, values
 from tests.support.model_scripts import Script
 from tests.support.model_server import FakeModelServer
-from tests.support.scraping import scrape
+from tests.support.scraping import scrape_until
 from tests.support.server import running_server
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -59,11 +59,11 @@ async def test_values_are_live_within_a_second_without_dropping_a_stream_and_wro
         assert "`summarize.temperature`" in rejected["error"]
         assert rejected["config_revision"] == new
         assert (await client.get("/feature-flags?details=true")).json()["config_revision"] == new
-        assert "canopy_config_last_reload_successful 0.0" in await scrape(client)
+        await scrape_until(client, "canopy_config_last_reload_successful 0.0")
 
         server.write_values(values(model))
         await server.event("config_reloaded", 2)
-        assert "canopy_config_last_reload_successful 1.0" in await scrape(client)
+        await scrape_until(client, "canopy_config_last_reload_successful 1.0")
 
         for stream in streams:
             *deltas, done, _ = events((await stream).text)

@@ -11,7 +11,7 @@ import yaml
 from tests.http.conftest import lab_vote, summarize, values, vote
 from tests.http.signing_in import AUTH, ENTRIES, TOKENS, credentials, guarded_server, people, secret_file
 from tests.support.model_server import FakeModelServer
-from tests.support.scraping import scrape
+from tests.support.scraping import scrape_until
 from tests.support.server import Server, running_server
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -114,13 +114,13 @@ async def test_a_removed_token_soon_lets_nobody_in_and_a_wrong_file_changes_noth
         (rejected,) = await server.event("tokens_rejected")
         assert "`token` of entry 1" in rejected["error"]
         assert (await ana.get("/feedback")).status_code == 200
-        assert "canopy_auth_tokens_last_reload_successful 0.0" in await scrape(ana)
+        await scrape_until(ana, "canopy_auth_tokens_last_reload_successful 0.0")
 
         tokens.write_text(yaml.safe_dump([{"name": "ben", "token": TOKENS["ben"]}]))
         assert (await server.event("tokens_reloaded"))[0]["tokens"] == 1
         assert code_of(await ana.get("/feedback")) == (401, "unauthenticated")
         assert (await ben.get("/")).status_code == 200
-        assert "canopy_auth_tokens_last_reload_successful 1.0" in await scrape(ben)
+        await scrape_until(ben, "canopy_auth_tokens_last_reload_successful 1.0")
 
         tokens.write_text("[]")
         await server.event("tokens_reloaded", 2)

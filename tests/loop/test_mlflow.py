@@ -16,7 +16,7 @@ import pytest
 from canopy.mlflow.client import TIMEOUT
 from tests.support.mlflow import MlflowServer
 from tests.support.model_server import FakeModelServer
-from tests.support.scraping import scrape
+from tests.support.scraping import scrape, scrape_until
 from tests.support.server import Server, running_server
 
 pytestmark = [pytest.mark.slow]
@@ -254,7 +254,7 @@ async def test_without_an_sdk_it_is_told_once_that_there_are_no_traces_to_vote_o
         asked = await client.post("/summarize", json={"prompt": "A text about trees.", "stream": False})
         vote = {"request_id": asked.json()["request_id"], "rating": "thumbs_up"}
         assert (await client.post("/feedback", json=vote)).is_success
-        assert "canopy_outbox_depth 0.0" in await scrape(client)
+        await scrape_until(client, "canopy_outbox_depth 0.0")
     assert told["level"] == "warning"
     assert "mlflow_trace_id" not in asked.json()
     assert len(server.events("mlflow_untraced")) == 1

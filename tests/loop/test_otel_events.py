@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import orjson
 import pytest
-from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, LogsData
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, TracesData
 from oteltap import OtelTapHttpProtobufReceiver, OtelTapHttpProtobufReceiverSettings
 
 from tests.loop.test_traces import LAUNCHER, attributes, collect, exporting_to, free_port
@@ -19,6 +19,7 @@ from tests.support.judging import ACCURATE, JUDGE
 from tests.support.model_server import FakeModelServer
 from tests.support.server import Server, running_server
 
+MARK = "the end"
 LOGS = {"OTEL_LOGS_EXPORTER": "otlp"}
 
 
@@ -57,6 +58,16 @@ def place(it: LogRecord | Span) -> tuple[bytes, bytes]:
     return it.trace_id, it.span_id
 
 
+async def send_mark(port: int) -> None:
+    """Give the receiver a span and a record of one's own, which it hands over after all that it got before."""
+    traces = TracesData(resource_spans=[{"scope_spans": [{"spans": [{"name": MARK}]}]}])
+    logs = LogsData(resource_logs=[{"scope_logs": [{"log_records": [{"event_name": MARK}]}]}])
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        for path, data in (("/v1/traces", traces), ("/v1/logs", logs)):
+            head = {"Content-Type": "application/x-protobuf"}
+            (await client.post(path, content=data.SerializeToString(), headers=head)).raise_for_status()
+
+
 @asynccontextmanager
 async def telling(folder: Path, model: FakeModelServer, env: dict[str, str], **more: Any) -> AsyncGenerator[Told]:
     """A server that is instrumented; when the block ends, so has the server, and everything has arrived."""
@@ -77,7 +88,11 @@ async def telling(folder: Path, model: FakeModelServer, env: dict[str, str], **m
             collecting = [asyncio.create_task(collect(receiver, told.spans)), asyncio.create_task(collect_records())]
             yield told
             assert await server.stop() == 0
-        await asyncio.sleep(0.1)  # what the receiver has is handed over
+        await send_mark(port)
+        async with asyncio.timeout(30):
+            while not (told.spans and told.records and told.spans[-1].name == told.records[-1].event_name == MARK):
+                await asyncio.sleep(0.02)
+        del told.spans[-1], told.records[-1]
         for task in collecting:
             task.cancel()
 

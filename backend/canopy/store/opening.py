@@ -39,7 +39,7 @@ def open_store(
     `clock` gives microseconds since the epoch. A search takes at most `scan_timeout` seconds. `on_failure` is called
     with the error of each call that fails, in the context of its caller and before the call raises it.
     """
-    return Store(Executor(_database(url), _READERS, scan_timeout, on_failure), clock)
+    return Store(Executor(database_at(url), _READERS, scan_timeout, on_failure), clock)
 
 
 def risk_of(url: str) -> str | None:
@@ -47,7 +47,7 @@ def risk_of(url: str) -> str | None:
 
     Raises ConfigError for a URL of another shape.
     """
-    database = _database(url)
+    database = database_at(url)
     database.dispose()
     return database.risk
 
@@ -68,7 +68,7 @@ def migrate_database(url: str) -> Schema:
 
 
 def _with_database(url: str, work: Callable[[Database], Schema]) -> Schema:
-    database = _database(url)
+    database = database_at(url)
     try:
         return work(database)
     except SQLAlchemyError as error:
@@ -77,7 +77,8 @@ def _with_database(url: str, work: Callable[[Database], Schema]) -> Schema:
         database.dispose()
 
 
-def _database(url: str) -> Database:
+def database_at(url: str) -> Database:
+    """Return the database at this URL, which nothing has connected to yet. Raises ConfigError."""
     url = _pasted(url)
     if _POSTGRES.match(url):
         from canopy.store.engine.postgres import Postgres  # noqa: PLC0415 - its driver takes long to import

@@ -1,4 +1,4 @@
-"""Whoever stops listening stops the generation at the model, within a second."""
+"""Whoever stops listening stops the generation at the model."""
 
 import asyncio
 
@@ -12,6 +12,8 @@ from tests.support.model_server import FakeModelServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
+PATIENCE = 10  # seconds; no script ends by itself in so short a time
+
 
 @pytest.fixture
 def patient(model: FakeModelServer) -> LlamaStackInference:
@@ -23,7 +25,7 @@ async def test_closing_the_stream_between_two_tokens(inference: LlamaStackInfere
     await anext(stream)
     seen = model.requests[-1]
     await stream.aclose()
-    await asyncio.wait_for(seen.disconnected.wait(), 1)
+    await asyncio.wait_for(seen.disconnected.wait(), PATIENCE)
 
 
 @pytest.mark.parametrize("script", ["slow_headers", "slow_first_token", "silence", "fake?count=100000&rate=100"])
@@ -43,7 +45,7 @@ async def test_cancelling_the_task_that_reads(
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await asyncio.wait_for(seen.disconnected.wait(), 1)
+    await asyncio.wait_for(seen.disconnected.wait(), PATIENCE)
     await patient.close()
 
 
@@ -53,7 +55,7 @@ async def test_cancelling_one_stream_leaves_the_others(inference: LlamaStackInfe
     seen = model.requests[-1]
     await anext(other)
     await doomed.aclose()
-    await asyncio.wait_for(seen.disconnected.wait(), 1)
+    await asyncio.wait_for(seen.disconnected.wait(), PATIENCE)
     assert await anext(other)
     assert not model.requests[-1].disconnected.is_set()
     await other.aclose()
@@ -63,7 +65,7 @@ async def test_a_time_out_ends_the_generation_too(inference: LlamaStackInference
     with pytest.raises(ModelTimeout):
         async for _ in inference.stream(request("silence")):
             pass
-    await asyncio.wait_for(model.requests[-1].disconnected.wait(), 1)
+    await asyncio.wait_for(model.requests[-1].disconnected.wait(), PATIENCE)
 
 
 async def test_closing_the_client_ends_everything_that_is_open(
@@ -73,6 +75,6 @@ async def test_closing_the_client_ends_everything_that_is_open(
     await anext(stream)
     seen = model.requests[-1]
     await patient.close()
-    await asyncio.wait_for(seen.disconnected.wait(), 1)
+    await asyncio.wait_for(seen.disconnected.wait(), PATIENCE)
     with pytest.raises(ModelReplyTruncated):
         await anext(stream)

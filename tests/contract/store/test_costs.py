@@ -1,16 +1,13 @@
 """What pages and counts cost must not depend on how much there is: rows read and steps taken, not time."""
 
-import json
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from typing import Any
-
-from sqlalchemy import Engine, event
 
 from canopy.base.ids import new_id
 from canopy.store.experiments.experiment import Comparison
 from canopy.store.feedback.query import Filter
 from canopy.store.store import Store
+from tests.contract.store.costs import gather_statistics, metered
 from tests.contract.store.records import HOUR, NOON, Clock, a_ballot, a_generation, a_vote, an_experiment, on_texts
 
 FEW, MANY = 1_000, 20_000
@@ -58,82 +55,31 @@ async def _fill(store: Store, clock: Clock, amount: int) -> None:
             store.feedback.votes.record(conn, votes[amount * hour // HOURS : amount * (hour + 1) // HOURS])
 
 
-@contextmanager
-def _steps_of_sqlite(store: Store, engine: Engine | None = None) -> Generator[list[int]]:
-    """Counts the steps of SQLite's virtual machine, in hundreds."""
-    steps = [0]
-    engine = engine or store.executor.database.reader
-
-    def count() -> None:
-        steps[0] += 1
-
-    def watch(raw: Any, *_: object) -> None:
-        raw.set_progress_handler(count, 100)
-
-    event.listen(engine, "checkout", watch)
-    yield steps
-    event.remove(engine, "checkout", watch)
-
-
-@contextmanager
-def _rows_of_postgres(store: Store, engine: Engine | None = None) -> Generator[list[int]]:
-    """Counts the rows that PostgreSQL reads, found or thrown away."""
-    rows = [0]
-    engine = engine or store.executor.database.reader
-
-    def explain(conn: Any, cursor: Any, statement: str, parameters: Any, *_: object) -> None:
-        del conn
-        if statement.lstrip().startswith(("SELECT", "WITH")):
-            plan = cursor.connection.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters).fetchone()[0]
-            rows[0] += _rows(json.loads(plan)[0]["Plan"] if isinstance(plan, str) else plan[0]["Plan"])
-
-    event.listen(engine, "before_cursor_execute", explain)
-    yield rows
-    event.remove(engine, "before_cursor_execute", explain)
-
-
-def _rows(node: dict[str, Any]) -> int:
-    own = 0
-    if "Relation Name" in node:
-        thrown_away = sum(value for name, value in node.items() if name.startswith("Rows Removed"))
-        own = int((node["Actual Rows"] + thrown_away) * node["Actual Loops"])
-    return own + sum(_rows(child) for child in node.get("Plans", []))
-
-
 def _without_and_with_statistics(store: Store) -> Iterator[None]:
-    """Once as the tables were filled, and once after the planner was told what is in them.
-
-    PostgreSQL tells it by itself, at a time of its choosing.
-    """
+    """Once as the tables were filled, and once after the planner was told what is in them."""
     yield
-    _gather_statistics(store)
+    gather_statistics(store)
     yield
-
-
-def _gather_statistics(store: Store) -> None:
-    with store.executor.database.writer.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
-        conn.exec_driver_sql("ANALYZE")
 
 
 async def _costs(store: Store) -> dict[str, int]:
-    watch = _steps_of_sqlite if store.description.startswith("SQLite") else _rows_of_postgres
     costs = {}
     for where in FILTERS:
-        with watch(store) as cost:
+        with metered(store) as cost:
             page = await store.feedback.page(where, 20, None)
             assert page.feedback or where in NOTHING
-        costs[f"page {where}"] = cost[0]
+        costs[f"page {where}"] = cost.amount
         if page.next is not None:
-            with watch(store) as cost:
+            with metered(store) as cost:
                 await store.feedback.page(where, 20, page.next)
-            costs[f"next page {where}"] = cost[0]
-        with watch(store) as cost:
+            costs[f"next page {where}"] = cost.amount
+        with metered(store) as cost:
             await store.feedback.count(where)
-        costs[f"count {where}"] = cost[0]
+        costs[f"count {where}"] = cost.amount
         if where.value not in {"rare", "never"} and where.sentiment != 0:  # what is rare is looked for in many windows
-            with watch(store) as cost:
+            with metered(store) as cost:
                 assert await anext(store.reviews.distinct_inputs(where))
-            costs[f"first inputs {where}"] = cost[0]
+            costs[f"first inputs {where}"] = cost.amount
     return costs
 
 
@@ -163,26 +109,24 @@ async def _vote_on_comparisons(store: Store, amount: int) -> None:
 
 
 async def test_pages_of_ballots_cost_the_same_however_many_there_are(store: Store) -> None:
-    watch = _steps_of_sqlite if store.description.startswith("SQLite") else _rows_of_postgres
-
     async def costs() -> list[int]:
         found = []
         for experiment_id in (None, "exp_1"):
             cursor = None
             for _ in range(2):
-                with watch(store) as cost:
+                with metered(store) as cost:
                     page = await store.experiments.ballots(experiment_id, 20, cursor)
                 assert len(page.entries) == 20
-                found.append(cost[0])
+                found.append(cost.amount)
                 cursor = page.next
         return found
 
     # With statistics, as after PostgreSQL's first minute: without, no plan for a cursor is better than a guess.
     await _vote_on_comparisons(store, 200)
-    _gather_statistics(store)
+    gather_statistics(store)
     few = await costs()
     await _vote_on_comparisons(store, 4_000)
-    _gather_statistics(store)
+    gather_statistics(store)
     for before, after in zip(few, await costs(), strict=True):
         assert after <= 1.5 * before + 20
 

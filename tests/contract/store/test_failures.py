@@ -10,7 +10,7 @@ import pytest
 
 from canopy.auth.limits import Limit, RateLimits
 from canopy.auth.rate_limit_sync import RateLimitSync
-from canopy.base.errors import StoreError
+from canopy.base.errors import GenerationNotFound, StoreError
 from canopy.base.settings import Settings
 from canopy.config.registered_prompts import PromptSource, RegisteredPrompt
 from canopy.config.source import ConfigSource
@@ -132,7 +132,7 @@ async def test_those_who_call_at_once_are_told_apart(broken: Store, told: Told) 
 async def test_an_answer_that_is_no_failure_is_not_told_of(store_url: str, told: Told) -> None:
     store = open_store(store_url, on_failure=lambda error: told.append((error, None)))
     await store.start()
-    with pytest.raises(Exception, match="No response is recorded"):
+    with pytest.raises(GenerationNotFound, match="No response is recorded"):
         await store.feedback.record(a_vote(a_generation()))
     assert await store.generations.get("gen_0") is None
     await store.close()
@@ -141,9 +141,9 @@ async def test_an_answer_that_is_no_failure_is_not_told_of(store_url: str, told:
 
 async def test_probes_and_the_index_tell_nobody(broken: Store, told: Told) -> None:
     """What asks again and again would fill the log."""
-    with pytest.raises(StoreError):
-        await broken.feedback.indexer.step(8)
-    await asyncio.sleep(0.2)
+    for call in (broken.feedback.indexer.waiting(), broken.feedback.indexer.step(8)):
+        with pytest.raises(StoreError):
+            await call
     with broken.executor.database.writer.begin() as conn:
         conn.exec_driver_sql("DROP TABLE alembic_version")
     with pytest.raises(StoreError):
@@ -192,8 +192,10 @@ async def test_work_in_the_background_goes_on_and_its_failure_is_told_of_once(
     async with asyncio.timeout(30):
         while not told:
             await asyncio.sleep(0.01)
-    await asyncio.sleep(0.1)
+    _caller.set("somebody who comes after it")
+    with pytest.raises(StoreError):
+        await broken.feedback.record(on_texts())
     assert not work.done()
-    assert len(told) == 1
+    assert [caller for _, caller in told] == [None, "somebody who comes after it"]
     work.cancel()
     await asyncio.gather(work, return_exceptions=True)

@@ -9,8 +9,8 @@ from dataclasses import replace
 from canopy.base.errors import AmbiguousRequestId
 from canopy.store.generations.generation import Generation
 from canopy.store.store import Store
+from tests.contract.store.costs import metered
 from tests.contract.store.records import NOON, a_generation, a_vote, on_texts
-from tests.contract.store.test_costs import _rows_of_postgres, _steps_of_sqlite
 
 FEW, MANY = 300, 20_000
 FIRST = a_generation(trace_id="a" * 32, session_id=None, user_id=None)
@@ -24,26 +24,25 @@ def record(store: Store, first: int, end: int) -> None:
             store.generations.record_all(conn, [replace(FIRST, id=f"gen_{i:032x}", created_at=NOON + i) for i in some])
 
 
-async def votes_cost(store: Store, engine: str, mine: Generation) -> int:
+async def votes_cost(store: Store, mine: Generation) -> int:
     """What it costs to find `mine` by its request id and by its texts, and to find that nobody can tell which."""
-    measure = _steps_of_sqlite if engine == "sqlite" else _rows_of_postgres
     by_request, by_texts = a_vote(request_id=FIRST.trace_id), on_texts(FIRST.input_text, FIRST.response_text)
-    with measure(store, store.executor.database.writer) as cost, store.executor.database.writer.begin() as conn:
+    with metered(store, store.executor.database.writer) as cost, store.executor.database.writer.begin() as conn:
         for vote in (by_request, by_texts):
             (receipt,) = store.feedback.votes.record(conn, [vote._replace(session_id="mine", voter="mine")])
             assert not isinstance(receipt, Exception)
             assert receipt.generation_id == mine.id
         (ambiguous,) = store.feedback.votes.record(conn, [by_request])
         assert isinstance(ambiguous, AmbiguousRequestId)
-    return cost[0]
+    return cost.amount
 
 
-async def test_what_a_vote_costs_among_many(store: Store, engine: str) -> None:
+async def test_what_a_vote_costs_among_many(store: Store) -> None:
     record(store, 0, FEW)
     mine = replace(FIRST, id="gen_mine", created_at=NOON + FEW, session_id="mine")
     await store.generations.record(mine)
-    among_few = await votes_cost(store, engine, mine)
+    among_few = await votes_cost(store, mine)
     record(store, FEW, MANY)
     again = replace(mine, id="gen_mine_again", created_at=NOON + MANY, session_id="mine")
     await store.generations.record(again)
-    assert await votes_cost(store, engine, again) < 1.5 * among_few
+    assert await votes_cost(store, again) < 1.5 * among_few

@@ -13,8 +13,8 @@ from canopy.store.feedback.query import Filter
 from canopy.store.keys import text_digests
 from canopy.store.store import Store
 from canopy.store.tables import feedback, feedback_counts, series
+from tests.contract.store.costs import metered
 from tests.contract.store.records import HOUR, NOON
-from tests.contract.store.test_costs import _rows_of_postgres, _steps_of_sqlite
 
 FEW, MANY = 100, 10_000
 VOTES = 30_000
@@ -70,7 +70,6 @@ def fill(store: Store, names: int) -> None:
 def watched(store: Store) -> Generator[dict[str, int]]:
     """Counts what is asked, and what the engine does to answer it."""
     database, costs = store.executor.database, {"statements": 0, "parameters": 0, "work": 0}
-    watch = _steps_of_sqlite if store.description.startswith("SQLite") else _rows_of_postgres
 
     def count(conn: Any, cursor: Any, statement: str, parameters: Any, *_: object) -> None:
         del conn, cursor, statement
@@ -78,13 +77,13 @@ def watched(store: Store) -> Generator[dict[str, int]]:
         costs["parameters"] += len(parameters)
 
     with ExitStack() as stack:
-        work = [stack.enter_context(watch(store, engine)) for engine in (database.reader, database.scanner)]
+        work = [stack.enter_context(metered(store, engine)) for engine in (database.reader, database.scanner)]
         for engine in (database.reader, database.scanner):
             event.listen(engine, "before_cursor_execute", count)
         yield costs
         for engine in (database.reader, database.scanner):
             event.remove(engine, "before_cursor_execute", count)
-        costs["work"] = sum(amount[0] for amount in work)
+        costs["work"] = sum(cost.amount for cost in work)
 
 
 READS: dict[str, Callable[[Store], Awaitable[Any]]] = {

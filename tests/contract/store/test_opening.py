@@ -21,7 +21,7 @@ from canopy.store.engine import migrate
 from canopy.store.engine.migrate import HEAD
 from canopy.store.engine.postgres import Postgres
 from canopy.store.feedback.query import Filter
-from canopy.store.opening import _database, open_store
+from canopy.store.opening import database_at, open_store
 from canopy.store.store import Store
 from canopy.store.tables import metadata
 from tests.contract.store.records import a_ballot, a_comparison, a_generation, a_vote, on_texts
@@ -99,10 +99,10 @@ _PLACE = {
 def test_an_address_is_taken_as_people_paste_it(pasted: str, differs: dict[str, str], pooled: bool) -> None:
     rest = "ana.project:p%40s%3A%2F%3F%+%23@ep-cool-1.eu.example/votes?sslmode=require"
     url = pasted.format(scheme=f"postgresql://{rest}") if "{scheme}" in pasted else pasted + rest
-    postgres = _database(url)
+    postgres = database_at(url)
     assert isinstance(postgres, Postgres)
-    assert postgres._address.parameters == _PLACE | differs
-    assert postgres._address.pooled == pooled
+    assert postgres.address.parameters == _PLACE | differs
+    assert postgres.address.pooled == pooled
     assert postgres.description == "PostgreSQL, votes on ep-cool-1.eu.example"
 
 

@@ -7,9 +7,8 @@ import threading
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 
-import psycopg
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.exc import OperationalError
 
 from canopy.base.errors import StoreError
@@ -20,7 +19,7 @@ from canopy.store.engine.writer import Writer
 from canopy.store.experiments.experiment import BallotReceipt, Preference
 from canopy.store.feedback.query import Filter
 from canopy.store.feedback.vote import Receipt
-from canopy.store.opening import _database, open_store
+from canopy.store.opening import database_at, open_store
 from canopy.store.store import Store
 from tests.contract.store.records import (
     DOWN,
@@ -151,10 +150,11 @@ def _stopped(store: Store, url: str) -> Generator[None]:
 @contextmanager
 def _locked(store: Store, url: str) -> Generator[None]:
     """Another process has the lock that every write needs, and keeps it."""
-    del store
-    with psycopg.connect(url) as other:
-        other.execute("SELECT pg_advisory_xact_lock(%s)", (postgres_engine._WRITE_LOCK,))
+    other = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    with other.begin() as conn:
+        store.executor.database.lock(conn)
         yield
+    other.dispose()
 
 
 @pytest.mark.parametrize(("pooled", "hanging"), [(False, _stopped), (True, _locked)])
@@ -172,8 +172,10 @@ async def test_a_write_that_hangs_is_answered_and_told_until_one_goes_through(
         await store.start()
         await store.feedback.record(on_texts(voter="before"))
         with hanging(store, postgres_url):
+            begun = threading.Event()
+            event.listen(store.executor.database.writer, "begin", lambda _: begun.set())
             votes = [asyncio.create_task(store.feedback.record(on_texts(voter="first")))]
-            await asyncio.sleep(0.2)
+            assert await asyncio.to_thread(begun.wait, 30)
             votes.append(asyncio.create_task(store.feedback.record(on_texts(voter="second"))))
             for vote in votes:
                 with pytest.raises(StoreError, match=r"same `Idempotency-Key`|does not answer"):
@@ -236,7 +238,7 @@ async def test_a_store_whose_volume_hangs_answers_and_ends(store_url: str, monke
 
 
 async def test_a_write_that_ends_its_thread_elsewhere_fails_alone(store_url: str) -> None:
-    database = _database(store_url)
+    database = database_at(store_url)
     database.prepare()
     writer = Writer(database)
     writer.start()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from canopy.base.errors import GenerationNotFound
+from canopy.base.errors import GenerationNotFound, StoreError
 from canopy.base.ids import new_trace_id
 from canopy.store.generations.generation import Generation
 from canopy.store.opening import open_store
@@ -243,6 +243,6 @@ async def test_parked_deliveries_are_retried_by_their_ids_or_all(store: Store) -
 async def test_a_vote_that_is_not_stored_leaves_no_delivery(store: Store) -> None:
     """Both are one transaction: here the vote's own text breaks it."""
     generation = await traced(store)
-    with pytest.raises(Exception, match="can't hold"):
+    with pytest.raises(StoreError, match="can't hold"):
         await store.feedback.record(a_vote(generation, voter="v", comment="\ud800"))
     assert (await store.outbox.backlog()).depth == 0

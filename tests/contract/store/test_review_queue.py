@@ -1,6 +1,5 @@
 """The queue of bad responses: which are in it, in which order, and what a page of it costs."""
 
-from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -10,8 +9,8 @@ from canopy.store.feedback.query import Filter
 from canopy.store.generations.generation import Generation
 from canopy.store.reviews.review import Review
 from canopy.store.store import Store
+from tests.contract.store.costs import metered
 from tests.contract.store.records import DOWN, HOUR, NOON, Clock, a_generation, a_vote, on_texts
-from tests.contract.store.test_costs import _rows_of_postgres, _steps_of_sqlite
 from tests.contract.store.test_judgements import a_label, labelled, recorded
 
 BAD: dict[str, Any] = {"value": "hallucination_detected", "sentiment": -1}
@@ -138,16 +137,13 @@ def _fill(store: Store, amount: int) -> None:
 
 
 async def test_a_page_of_the_queue_costs_the_same_however_long_it_is(store: Store) -> None:
-    watch = _steps_of_sqlite if store.description.startswith("SQLite") else _rows_of_postgres
-
     async def costs() -> list[int]:
         found = []
         for cursor in (None, "1", "2"):
-            cost: AbstractContextManager[list[int]] = watch(store)
-            with cost as spent:
+            with metered(store) as spent:
                 page = await store.reviews.queue(Filter(), 25, cursor)
             assert len(page.feedback) == 25
-            found.append(spent[0])
+            found.append(spent.amount)
         return found
 
     _fill(store, 1_000)
@@ -158,14 +154,13 @@ async def test_a_page_of_the_queue_costs_the_same_however_long_it_is(store: Stor
 
 
 async def test_a_page_of_votes_by_a_judges_label_costs_the_same_however_many_there_are(store: Store) -> None:
-    watch = _steps_of_sqlite if store.description.startswith("SQLite") else _rows_of_postgres
     where = Filter(label="hallucination_detected")
     costs = []
     for amount in (1_000, 6_000):
         _fill(store, amount)
-        with watch(store) as spent:
+        with metered(store) as spent:
             assert len((await store.feedback.page(where, 25, None)).feedback) == 25
-        costs.append(spent[0])
+        costs.append(spent.amount)
     assert costs[1] <= 1.5 * costs[0] + 20
 
 

@@ -3,13 +3,13 @@
 import asyncio
 import itertools
 import sqlite3
+import threading
 from collections import defaultdict
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import event
 
 from canopy.base.errors import ScansBusy, ScanTimeout
 from canopy.store.engine import postgres
@@ -20,8 +20,8 @@ from canopy.store.feedback.query import Filter
 from canopy.store.feedback.searching import Searches
 from canopy.store.opening import open_store
 from canopy.store.store import Store
+from tests.contract.store.costs import gather_statistics, metered
 from tests.contract.store.records import HOUR, NOON, Clock, a_generation, a_vote, on_texts
-from tests.contract.store.test_costs import _rows_of_postgres, _steps_of_sqlite
 
 NEEDLES = [
     "needle",
@@ -98,18 +98,12 @@ async def test_the_index_changes_nothing_that_is_found(store: Store, clock: Cloc
     assert await store.feedback.count(Filter()) == 1_307
 
 
-def _cost_watcher(store: Store) -> Callable[[Store, Engine], AbstractContextManager[list[int]]]:
-    """What counts the store's work, in steps or in rows."""
-    return _steps_of_sqlite if store.description.startswith("SQLite") else _rows_of_postgres
-
-
 async def _filled(store: Store, clock: Clock, amount: int, text: str = "A common text, number {number}.") -> None:
     """So many more votes, in the index, and with statistics: a plan needs to know how many rows there are."""
     _fill(store, clock, amount, text)
     await indexed(store)
     if not store.description.startswith("SQLite"):  # as autovacuum does
-        with store.executor.database.reader.connect() as conn:
-            conn.exec_driver_sql("ANALYZE")
+        gather_statistics(store)
 
 
 async def test_a_search_costs_the_same_however_many_votes_there_are(store: Store, clock: Clock) -> None:
@@ -117,10 +111,10 @@ async def test_a_search_costs_the_same_however_many_votes_there_are(store: Store
     for times, amount in enumerate((1_000, 4_000), 1):
         await _filled(store, clock, amount)
         for needle, found in {"zanzibar": times, "a common text": 20, "number 77": 11, "nowhere": 0}.items():
-            with _cost_watcher(store)(store, store.executor.database.scanner) as cost:
+            with metered(store, store.executor.database.scanner) as cost:
                 page = await store.feedback.page(Filter(search=needle), 20, None)
             assert len(page.feedback) == (20 if needle == "number 77" and times == 2 else found), needle
-            costs[needle].append(cost[0])
+            costs[needle].append(cost.amount)
     assert {needle: cost for needle, cost in costs.items() if cost[1] > 1.5 * cost[0] + 20} == {}
 
 
@@ -138,12 +132,12 @@ async def test_what_is_hard_to_find_costs_the_same_and_is_found_bit_by_bit(
     for amount in (1_500, 6_000):
         await _filled(store, clock, amount, "reading betw {number} g between rea {number} een reading be {number} n re")
         for needle, receipt in zip(needles, wanted, strict=True):
-            with _cost_watcher(store)(store, store.executor.database.scanner) as cost:
+            with metered(store, store.executor.database.scanner) as cost:
                 page = await store.feedback.page(Filter(search=needle), 20, None)
             assert page.feedback == []
             assert page.searched_to is not None
             assert await store.feedback.count(Filter(search=needle)) is None
-            costs[needle].append(cost[0])
+            costs[needle].append(cost.amount)
             requests = 1
             while page.next is not None:
                 before = page
@@ -300,13 +294,20 @@ def _endless(store: Store) -> Callable[[], None]:
 async def test_scans_are_two_at_once_and_end_with_whoever_waits(store: Store, clock: Clock) -> None:
     _fill(store, clock, 10)
     endless = _endless(store)
-    scans = [asyncio.create_task(store.executor.scan(endless)) for _ in range(2)]
-    await asyncio.sleep(0.2)
+    begun = threading.Semaphore(0)
+
+    def scan() -> None:
+        begun.release()
+        endless()
+
+    scans = [asyncio.create_task(store.executor.scan(scan)) for _ in range(2)]
+    for _ in scans:
+        assert await asyncio.to_thread(begun.acquire, timeout=30)
     with pytest.raises(ScansBusy, match="2 searches are running already"):
         await store.executor.scans.run(endless, patience=0.1)
     await store.ping()
-    for scan in scans:
-        scan.cancel()
+    for task in scans:
+        task.cancel()
     await asyncio.gather(*scans, return_exceptions=True)
     assert len((await store.feedback.page(Filter(search="common"), 20, None)).feedback) == 9  # there is a place again
 

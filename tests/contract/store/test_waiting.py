@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from canopy.base.errors import StoreError
 from canopy.store.engine.writer import _BATCH_BYTES, _EACH, _WAITING_BYTES, Writer
-from canopy.store.opening import _database
+from canopy.store.opening import database_at
 
 MIB = 2**20
 
@@ -29,7 +29,7 @@ class Held:
 
 @pytest_asyncio.fixture
 async def writer(store_url: str) -> AsyncGenerator[Writer]:
-    database = _database(store_url)
+    database = database_at(store_url)
     database.prepare()
     writer = Writer(database)
     writer.start()
@@ -43,7 +43,7 @@ async def submit(
 ) -> tuple[int, list[object]]:
     """Submit writes of these sizes, and let those through that may wait; how many may not, and the results."""
     tasks = [asyncio.create_task(writer.submit(held.write, size, size, reserve=reserve)) for size in sizes]
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(0)  # a turn for each of them, in which it is refused or waits
     refused = [task.exception() for task in tasks if task.done()]
     for error in refused:
         assert isinstance(error, StoreError)
@@ -77,7 +77,7 @@ async def test_writes_without_texts_are_bounded_too(writer: Writer) -> None:
 async def test_what_has_the_reserve_is_written_behind_what_fills_the_room(writer: Writer) -> None:
     held = Held()
     waiting = [asyncio.create_task(writer.submit(held.write, MIB, MIB)) for _ in range(64)]
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(0)
     refused, results = await submit(writer, held, [MIB] * 30, reserve=True)
     assert (refused, results) == (0, [MIB] * 30)
     await asyncio.gather(*waiting, return_exceptions=True)
@@ -93,7 +93,7 @@ async def test_a_transaction_holds_so_many_bytes(writer: Writer) -> None:
     one_by_one = []
     for _ in range(12):
         one_by_one.append(asyncio.create_task(writer.submit(held.write, MIB, MIB)))
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0)
     refused, _ = await submit(writer, held, [MIB] * 12)
     await asyncio.gather(*one_by_one)
     assert refused == 0

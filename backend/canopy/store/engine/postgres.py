@@ -107,7 +107,7 @@ class Postgres(Database):
 
     def __init__(self, url: str, readers: int) -> None:
         """Raises ConfigError for an address that can't be read."""
-        self._address = address = read(url)
+        self.address = address = read(url)
         self.writer = engine(address, _SETTINGS, connections=1, silence=_WRITING, reading=False)
         self.migrator = engine(address, _SETTINGS, connections=0, silence=None, reading=False)
         self.reader = engine(address, _SETTINGS, connections=readers, silence=_READING, reading=True)
@@ -119,7 +119,7 @@ class Postgres(Database):
     @property
     @override
     def description(self) -> str:
-        return f"PostgreSQL, {self._address.place}"
+        return f"PostgreSQL, {self.address.place}"
 
     @override
     def prepare(self) -> None:
