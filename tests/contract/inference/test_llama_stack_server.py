@@ -91,7 +91,7 @@ async def test_a_prompt_beyond_the_models_context_is_the_prompts_fault(inference
             pass
 
 
-async def test_a_disconnect_stops_the_generation_at_the_model_within_a_second(stack: Behind) -> None:
+async def test_a_disconnect_stops_the_generation_at_the_model(stack: Behind) -> None:
     async def busy(http: httpx.AsyncClient) -> bool:
         return any(slot["is_processing"] for slot in (await http.get("/slots")).json())
 
