@@ -36,8 +36,8 @@ async def test_keeping_everybody_out_with_slow_bodies(model: FakeModelServer, tm
         first = asyncio.create_task(slow[0].head())
         async with asyncio.timeout(60):
             while not first.done():  # more than there are places, once all of the slow ones are in progress
-                client = await stack.enter_async_context(httpx.AsyncClient(base_url=server.url, timeout=20))
-                assert (await client.get("/feature-flags")).status_code == 200
+                http = await stack.enter_async_context(httpx.AsyncClient(base_url=server.url, timeout=20))
+                assert (await http.get("/feature-flags")).status_code == 200
         assert b" 503 " in first.result()
 
 

@@ -60,8 +60,9 @@ def place(it: LogRecord | Span) -> tuple[bytes, bytes]:
 
 async def send_mark(port: int) -> None:
     """Give the receiver a span and a record of one's own, which it hands over after all that it got before."""
-    traces = TracesData(resource_spans=[{"scope_spans": [{"spans": [{"name": MARK}]}]}])
-    logs = LogsData(resource_logs=[{"scope_logs": [{"log_records": [{"event_name": MARK}]}]}])
+    traces, logs = TracesData(), LogsData()
+    traces.resource_spans.add().scope_spans.add().spans.add().name = MARK
+    logs.resource_logs.add().scope_logs.add().log_records.add().event_name = MARK
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
         for path, data in (("/v1/traces", traces), ("/v1/logs", logs)):
             head = {"Content-Type": "application/x-protobuf"}

@@ -220,7 +220,7 @@ class Postgres(Database):
     def scrub(self) -> None:
         # Deleted rows stay in the files until they are vacuumed; autovacuum would get there in its own time.
         # No transaction may have it, so that it has a connection of its own, where nothing begins one.
-        with contextlib.closing(connect(self._address, "1", None, reading=True)) as raw:
+        with contextlib.closing(connect(self.address, "1", None, reading=True)) as raw:
             raw.execute("VACUUM (SKIP_LOCKED) generations, feedback, comparisons, prompts, reviews, search")
 
 
