@@ -74,7 +74,7 @@ async def test_reading_the_token_from_the_cookie_or_the_database(guarded: Guarde
     assert TOKENS["ana"] not in first + second
     with sqlite3.connect(tokens.parent / "canopy.db") as database:
         rows = database.execute("SELECT digest, token FROM sessions").fetchall()
-    assert len(rows) == 2
+    assert len(rows) >= 2
     for kept in [kept for row in rows for kept in row]:
         assert kept not in {first, second}
         assert await who(server, f"{NAME}={kept}") is None

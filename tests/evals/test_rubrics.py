@@ -10,10 +10,6 @@ import yaml
 from canopy.base.errors import ConfigError
 from canopy.evals.results import CaseResult, Score
 from canopy.evals.run.plan import make_plan
-<<<<<<< HEAD
-from canopy.evals.scorers.llm_judge import _AGAIN
-=======
->>>>>>> 0355168 (Let tests wait for events and ask what can be seen from outside)
 from canopy.evals.scorers.patterns import Pattern
 from canopy.evals.scorers.rubric import DEFAULT_RUBRIC, recognize_rubric
 from tests.evals.test_run import TEXT, report

@@ -188,6 +188,7 @@ async def test_a_judge_is_asked_without_thoughts_and_its_own_are_none_of_its_ans
     model.scripts["judge"] = Script(body=thinking("<think>", label % "wrong", "</think>", label % "accurate"))
     model.scripts["llama32"] = Script(body=thinking("<think>", "SECRET THOUGHT", "</think>", "An answer."))
     config = values(model, judging={"online": True}) | {"judges": [JUDGE]}
+    model.requests.clear()
     async with (
         running_server(tmp_path, config, env=ENVIRONMENT) as server,
         httpx.AsyncClient(base_url=server.url, timeout=20) as client,
