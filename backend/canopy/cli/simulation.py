@@ -157,7 +157,8 @@ def _numbers(
 
     fooled = [(votes, *winners_within(null, votes)) for votes in _checkpoints(null)]
     return {
-        **voters._asdict(),
+        "p": voters.win_rate,
+        "ties": voters.ties,
         **rule_payload(rule),
         "runs": len(runs),
         "seed": seed,
