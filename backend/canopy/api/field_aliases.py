@@ -6,9 +6,9 @@ from typing import Any
 
 from pydantic_core import PydanticCustomError
 
+from canopy.base.ids import MLFLOW_TRACE_PREFIX
 from canopy.base.ratings import normalize_rating
 
-MLFLOW_PREFIX = "tr-"  # MLflow's id of a trace is this and the trace id in hex
 # A field's own name in camel case, such as `sessionId`, needs no entry.
 _ALIASES = {"trace_id": "request_id", "client_id": "session_id", "reason": "comment"}
 _CAMEL_CASE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -43,5 +43,5 @@ def _usual_form(name: str, value: Any) -> Any:
     if name == "rating":
         return normalize_rating(value)
     if name == "request_id" and isinstance(value, str):
-        return value.removeprefix(MLFLOW_PREFIX)
+        return value.removeprefix(MLFLOW_TRACE_PREFIX)
     return value

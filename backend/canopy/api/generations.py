@@ -12,7 +12,6 @@ from canopy.api.bodies import ChatBody, PromptBody, check_length, parse, read_bo
 from canopy.api.context import AppContext
 from canopy.api.description import describe_errors, describe_stream
 from canopy.api.errors import UNEXPECTED, report_failure, sentence_for
-from canopy.api.field_aliases import MLFLOW_PREFIX
 from canopy.api.generation_responses import (
     DeltaEvent,
     DoneEvent,
@@ -28,7 +27,7 @@ from canopy.api.routes import feature_name_of, json_response
 from canopy.api.streams import CLIENT_GONE, EventStream, event, unless_disconnected
 from canopy.api.voters import proof_in, session_id_of, user_id_of
 from canopy.base.errors import CanopyError, InputError
-from canopy.base.ids import mlflow_trace
+from canopy.base.ids import MLFLOW_TRACE_PREFIX, mlflow_trace
 from canopy.generation.pipeline import GenerationRequest
 from canopy.inference.protocol import Deltas, Message
 from canopy.store.generations.generation import Generation
@@ -169,7 +168,7 @@ def mlflow_trace_id(context: AppContext, generation: Generation) -> str | None:
     """Return MLflow's id of a generation's trace; None if MLflow doesn't get the trace."""
     if not context.store.outbox.on or generation.span_id is None:
         return None
-    return MLFLOW_PREFIX + mlflow_trace(generation.trace_id, generation.id, generation.comparison_id)
+    return MLFLOW_TRACE_PREFIX + mlflow_trace(generation.trace_id, generation.id, generation.comparison_id)
 
 
 def _evaluation_target(generation: Generation) -> EvaluationTarget:

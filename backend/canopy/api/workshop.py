@@ -19,11 +19,11 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from canopy.api.description import with_event
-from canopy.api.field_aliases import MLFLOW_PREFIX
 from canopy.api.generation_responses import TraceIdEvent
 from canopy.api.requests import trace_id_of
 from canopy.api.routes import BodyRoute, Endpoint
 from canopy.api.streams import EventStream, event
+from canopy.base.ids import MLFLOW_TRACE_PREFIX
 from canopy.config.features import BUILT_IN, BUILT_IN_ALIAS, canonical_name
 
 _ROUTES = {
@@ -122,6 +122,6 @@ async def _add_trace_ids(chunks: AsyncGenerator[bytes], request: Request) -> Asy
 def _id_event(done: dict[str, Any], comparison_id: str, request: Request) -> dict[str, str]:
     side = done.get("variant")
     if side is None:
-        return {"type": "trace_id", "trace_id": f"{MLFLOW_PREFIX}{trace_id_of(request.scope)}"}
+        return {"type": "trace_id", "trace_id": f"{MLFLOW_TRACE_PREFIX}{trace_id_of(request.scope)}"}
     session_id = getattr(request.state, "session_id", None) or ""
     return {"type": f"trace_id_{side}", "trace_id": f"{comparison_id}:{side}:{done['generation_id']}:{session_id}"}

@@ -10,6 +10,9 @@ def new_id(prefix: str) -> str:
     return f"{prefix}_{uuid7().hex}"
 
 
+MLFLOW_TRACE_PREFIX = "tr-"  # MLflow's id of a trace is this and the trace id in hex
+
+
 def mlflow_trace(trace_id: str, generation_id: str, comparison_id: str | None) -> str:
     """Return a generation's trace id at MLflow, in 32 hex digits: its request's, or one of its own.
 

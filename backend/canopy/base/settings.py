@@ -221,6 +221,11 @@ class Settings(BaseSettings):
         return workspace or os.environ.get("MLFLOW_WORKSPACE") or None
 
     @property
+    def evals_bearer_token(self) -> str | None:
+        """Return the token that evaluations send to the backend; None without one."""
+        return self.evals_token.get_secret_value() if self.evals_token else None
+
+    @property
     def mlflow_headers(self) -> dict[str, str]:
         """Return the headers of every request to MLflow: token and workspace, as MLflow's own client sends them."""
         token, workspace = self.mlflow_token, self.mlflow_workspace

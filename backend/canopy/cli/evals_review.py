@@ -59,8 +59,7 @@ def _known(backend: str) -> dict[str, list["ReviewedAnswer"]]:
     from canopy.evals.suites.review import bad_answers
     from canopy.outgoing.clients import client
 
-    token = read_settings().evals_token
-    with client(backend, token=token.get_secret_value() if token else None, timeout=30) as http:
+    with client(backend, token=read_settings().evals_bearer_token, timeout=30) as http:
         return bad_answers(http)
 
 

@@ -21,6 +21,19 @@ EXIT_STATUS = {"passed": 0, "failed": 1, "undecided": 2}  # by the gate's verdic
 _COULD_NOT_RUN = 2
 
 
+# Options of every command that asks a backend many questions.
+concurrency = click.option(
+    "--concurrency", type=click.IntRange(1, 256), default=4, show_default=True, help="Questions at once."
+)
+timeout = click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=120,
+    show_default=True,
+    help="Seconds for one whole answer.",
+)
+
+
 def at_most_one(_: click.Context, param: click.Parameter, given: tuple[Path, ...]) -> Path | None:
     """Return the value of an option that may be given once. Raises BadParameter for more."""
     if len(given) > 1:
@@ -40,7 +53,7 @@ def at_most_one(_: click.Context, param: click.Parameter, given: tuple[Path, ...
     show_default=True,
     help="Who computes the scores: this process, or the judge's server if it is a Llama Stack; auto tries the server.",
 )
-@click.option("--concurrency", type=click.IntRange(1, 256), default=4, show_default=True, help="Questions at once.")
+@concurrency
 @click.option(
     "--repeat",
     type=click.IntRange(1, 100),
@@ -76,13 +89,7 @@ def at_most_one(_: click.Context, param: click.Parameter, given: tuple[Path, ...
     show_default=True,
     help="Seconds that a question may wait for a backend that says when to ask again (Retry-After).",
 )
-@click.option(
-    "--timeout",
-    type=click.FloatRange(0, min_open=True),
-    default=120,
-    show_default=True,
-    help="Seconds for one whole answer.",
-)
+@timeout
 @partial(report_errors, status=_COULD_NOT_RUN)
 def run(**options: Any) -> None:
     """Run every suite below FOLDER (or one file), and say whether the backend is good enough.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from canopy.cli import evals_run
 from canopy.cli.common import pluralize, read_settings, report_errors
 from canopy.cli.terminal import say
 
@@ -20,16 +21,10 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path), default=Path("canopy-evals"))
 @click.option("--backend", required=True, metavar="URL", help="The backend that is measured.")
-@click.option("--concurrency", type=click.IntRange(1, 256), default=4, show_default=True, help="Questions at once.")
+@evals_run.concurrency
 @click.option("--requests", type=click.IntRange(1), default=40, show_default=True, help="Questions in all.")
 @click.option("--warmup", type=click.IntRange(0), default=2, show_default=True, help="Questions before, not counted.")
-@click.option(
-    "--timeout",
-    type=click.FloatRange(0, min_open=True),
-    default=120,
-    show_default=True,
-    help="Seconds for one whole answer.",
-)
+@evals_run.timeout
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the numbers to this file, as JSON."
 )
@@ -50,11 +45,10 @@ def speed(folder: Path, backend: str, timeout: float, output: Path | None, **opt
     from canopy.base.errors import ConfigError
     from canopy.evals.run.backend import Backend, checked_url
 
-    token = read_settings().evals_token
     # Without retries, which would count as one long answer.
     client = Backend(
         checked_url(backend, "--backend"),
-        token=token.get_secret_value() if token else None,
+        token=read_settings().evals_bearer_token,
         timeout=timeout,
         retries=0,
     )

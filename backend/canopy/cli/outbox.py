@@ -50,6 +50,9 @@ def retry(ids: tuple[str, ...], *, everything: bool) -> None:
 
 
 def _line(row: "WaitingDelivery") -> str:
+    from canopy.base.ids import MLFLOW_TRACE_PREFIX
+
+    trace = f"{MLFLOW_TRACE_PREFIX}{row.trace_id}"
     hours = (time.time() - row.waiting_since / 1e6) / 3600
     failures = pluralize(row.failures, "failure")
-    return f"{row.subject}  tr-{row.trace_id}  {hours:,.1f} h  {failures}  {row.problem or 'not tried yet'}"
+    return f"{row.subject}  {trace}  {hours:,.1f} h  {failures}  {row.problem or 'not tried yet'}"

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from canopy.base.ids import MLFLOW_TRACE_PREFIX
 from canopy.base.ratings import kind_of
 from canopy.config.values import SATISFACTION
 from canopy.mlflow.client import AsyncMlflowClient, IgnoredAnswer, MlflowError
@@ -104,5 +105,5 @@ def _value(snapshot: FeedbackSnapshot) -> bool | int | str | None:
 
 
 def _path(trace_id: str, subject: str | None = None) -> str:
-    path = f"/api/3.0/mlflow/traces/tr-{trace_id}/assessments"
+    path = f"/api/3.0/mlflow/traces/{MLFLOW_TRACE_PREFIX}{trace_id}/assessments"
     return f"{path}/{subject}" if subject is not None else path

@@ -11,7 +11,7 @@ import orjson
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanContext, format_trace_id
 
-from canopy.base.ids import mlflow_trace
+from canopy.base.ids import MLFLOW_TRACE_PREFIX, mlflow_trace
 from canopy.store.generations.generation import Generation
 
 type Attributes = dict[str, str]
@@ -79,7 +79,7 @@ def trace_info(span: ReadableSpan, experiment_id: str) -> dict[str, Any] | None:
         return None
     names = {_REQUEST: "request.id", "session.id": "client.id"}
     return {
-        "trace_id": f"tr-{format_trace_id(context.trace_id)}",
+        "trace_id": f"{MLFLOW_TRACE_PREFIX}{format_trace_id(context.trace_id)}",
         "trace_location": {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": experiment_id}},
         "request_time": datetime.fromtimestamp(span.start_time / 1e9, UTC).isoformat(timespec="milliseconds"),
         "execution_duration": f"{(span.end_time - span.start_time) / 1e9:.3f}s",

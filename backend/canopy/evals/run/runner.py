@@ -73,9 +73,12 @@ async def run(options: RunOptions, settings: Settings, watcher: ProgressListener
     for note in plan.notes:
         watcher.note(note)
     async with AsyncExitStack() as stack:
-        token = settings.evals_token.get_secret_value() if settings.evals_token else None
         client = Backend(
-            backend_url, token=token, timeout=options.timeout, patience=options.patience, tell=watcher.note
+            backend_url,
+            token=settings.evals_bearer_token,
+            timeout=options.timeout,
+            patience=options.patience,
+            tell=watcher.note,
         )
         backend = await stack.enter_async_context(client)
         parts = [part for part in plan.parts if any(case.reviewed for case in part.suite.cases)]
