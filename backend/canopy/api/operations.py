@@ -35,6 +35,7 @@ def operations_routes(context: AppContext) -> APIRouter:
         ] = False,
     ) -> Response:
         """Which features work here."""
+        context.inference.warm_up()  # whoever asks for the flags is about to use a feature
         config = context.config.current
         if not details:
             return json_response(workshop.flags({name: flag.on for name, flag in config.flags.items()}))

@@ -182,6 +182,7 @@ def sign_in(context: AppContext, request: Request, target: str) -> Response:
 
 
 def _feature(context: AppContext, request: Request) -> Response:
+    context.inference.warm_up()  # whoever reads the page is about to ask
     config = context.config.current
     feature = config.features[feature_name_of(request)]
     if not config.flags[feature.flag].on:

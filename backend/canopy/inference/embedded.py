@@ -69,6 +69,11 @@ class EmbeddedInference:
             raise ConfigError(f"The embedded model does not start: {error}") from error
         self._supervisor = asyncio.create_task(run_forever(self._supervise))
 
+    def warm_up(self) -> None:
+        """Begin to load the client of the embedded server, unless that is down."""
+        if self._client is not None:
+            self._client.warm_up()
+
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Deltas | Completed]:
         """Stream a reply from the embedded server. Raises ModelUnreachable while it is down."""
         if self._client is None:

@@ -79,6 +79,9 @@ class LlamaStackInference:
         return configured
 
     async def start(self) -> None:
+        """Do nothing: the server is somebody else's, and the client library is loaded when it is needed."""
+
+    def warm_up(self) -> None:
         """Begin to load the client library in a thread, without waiting for it."""
         self._load()
 

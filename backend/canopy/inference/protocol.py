@@ -70,6 +70,10 @@ class Inference(Protocol):
         """Prepare for the first call, without waiting for a remote server."""
         ...
 
+    def warm_up(self) -> None:
+        """Begin to load, in the background, what the first call would otherwise wait for."""
+        ...
+
     def stream(self, request: ChatRequest) -> AsyncGenerator[Deltas | Completed]:
         """Stream the reply to a request."""
         ...

@@ -32,6 +32,10 @@ class ReloadableInference:
         """Start the current server."""
         await self._current.server.start()
 
+    def warm_up(self) -> None:
+        """Begin to load what the first call to the current server would wait for."""
+        self._current.server.warm_up()
+
     async def use(self, url: str | None) -> None:
         """Send new generations to the server at `url`; the same URL changes nothing."""
         if url == self._url:

@@ -5,6 +5,9 @@ that `feedback_counts` is one small row per series and hour, and one index, (ser
 filters.
 
 Large texts come last in a row: SQLite then reads the other columns without following the text's overflow pages.
+
+An index of some rows names its condition for SQLite alone. PostgreSQL's is the same, in the migrations, which make all
+tables: naming it here would load PostgreSQL's dialect wherever a process only uses SQLite.
 """
 
 from sqlalchemy import (
@@ -240,7 +243,7 @@ for _name, _columns in {
     "ix_comparisons_voter": ("experiment_id", "voter", "voted_at", "id", "first_preference", "prompt_b_side"),
 }.items():
     _voted = comparisons.c.preference.is_not(None)
-    Index(_name, *(comparisons.c[_column] for _column in _columns), postgresql_where=_voted, sqlite_where=_voted)
+    Index(_name, *(comparisons.c[_column] for _column in _columns), sqlite_where=_voted)
 
 # What MLflow was, or is to be, told of: see `canopy.store.outbox.outbox`.
 outbox = Table(
@@ -260,12 +263,7 @@ outbox = Table(
 
 for _columns in (("due_at", "waiting_since"), ("parked_at",)):
     _set = outbox.c[_columns[0]].is_not(None)
-    Index(
-        f"ix_outbox_{_columns[0]}",
-        *(outbox.c[_column] for _column in _columns),
-        postgresql_where=_set,
-        sqlite_where=_set,
-    )
+    Index(f"ix_outbox_{_columns[0]}", *(outbox.c[_column] for _column in _columns), sqlite_where=_set)
 
 
 # How often clients asked, added up over replicas: see `canopy.store.auth.request_counts`.
@@ -284,7 +282,7 @@ def _where_set(column: Column[str]) -> None:
     """Index a column that is mostly NULL."""
     condition = column.is_not(None)
     name = f"ix_{column.table.name}_{column.name}"
-    Index(name, column, postgresql_where=condition, sqlite_where=condition)
+    Index(name, column, sqlite_where=condition)
 
 
 for _column in (
