@@ -111,7 +111,7 @@ class NextStep(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ExperimentReport:
-    """A report on one experiment.
+    """Reports on one experiment.
 
     `counts` covers every ballot; `voters`, `n`, the wins, `ties` and `both_bad` only each voter's first. `n` is the
     number of decisive ones, and `left_share` the share of left-hand choices among those, None without any.

@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 
 
 class EmbeddedInference:
-    """A small model server that starts and ends with Canopy and is reached like any other.
+    """Runs a small model server, which starts and ends with Canopy and is reached like any other.
 
     `connect` makes the client from the server's URL and API key; the key keeps pages in a browser on the same machine
     from using the port. A server that crashes is started again after a pause that doubles each time; until it is back,

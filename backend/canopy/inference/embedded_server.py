@@ -1,4 +1,4 @@
-"""The embedded model's own process: `python embedded_server.py MODEL_FILE ALIAS CONTEXT SLOTS`.
+"""Serves the embedded model, as a process: `python embedded_server.py MODEL_FILE ALIAS CONTEXT SLOTS`.
 
 It reads an API key from standard input, serves the model on a free port of 127.0.0.1 to holders of that key, prints its
 URL as the only line on standard output, and exits when standard input closes: when the parent closes it or dies, in

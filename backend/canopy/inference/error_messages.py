@@ -68,7 +68,7 @@ _LEAST = 16  # tokens; with less room than this, the prompt is what is too long
 
 
 class ErrorMessage(NamedTuple):
-    """A server's error: the sentence for people (`words`) and the codes for programs."""
+    """Holds a server's error: the sentence for people (`words`) and the codes for programs."""
 
     words: str
     codes: str = ""

@@ -58,7 +58,7 @@ _CODES = {
 
 
 class ModelRefusal(NamedTuple):
-    """A response with an error status instead of an answer."""
+    """Describes a response with an error status instead of an answer."""
 
     status: int
     message: ErrorMessage

@@ -28,7 +28,7 @@ _LINGER = 0.1
 
 
 class LlamaStackInference:
-    """A client of the model server at a URL, which may be pasted in any usual form. Timeouts are in seconds.
+    """Asks the model server at a URL, which may be pasted in any usual form. Timeouts are in seconds.
 
     A token is a delta with text, of the answer or of the reasoning before it; comment lines, role announcements and
     empty deltas are none, because a proxy sends those for a stuck server too. `first_token_timeout` runs from the call,

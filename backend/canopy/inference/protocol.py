@@ -14,7 +14,7 @@ URL_SETTING = "`LLAMA_STACK_URL`"
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn of a conversation."""
+    """Holds one turn of a conversation."""
 
     role: Literal["system", "user", "assistant"]
     content: str
@@ -22,7 +22,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """The parameters of one model call."""
+    """Holds the parameters of one model call."""
 
     model: str
     messages: tuple[Message, ...]
@@ -35,7 +35,7 @@ class ChatRequest:
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """The last item of a complete reply. Token counts are the server's own, None if it sends none."""
+    """Ends a complete reply. Token counts are the server's own, None if it sends none."""
 
     finish_reason: str  # `stop`, or `length` where `max_tokens` ended it
     model: str  # the model that answered, as the server names it
@@ -50,7 +50,7 @@ class Completed:
 
 
 class Inference(Protocol):
-    """A model server.
+    """Answers as a model server does.
 
     `stream` yields at least one `Deltas` and then one `Completed`. Anything else (nothing, half a reply, an error
     event, silence) raises a `ModelError` or a `PromptTooLong`. Closing the generator (`aclose`) or cancelling its task

@@ -8,7 +8,7 @@ from canopy.inference.protocol import ChatRequest, Completed, Deltas, Inference
 
 
 class ReloadableInference:
-    """The model server that the values name now; streams of a former one finish before it is closed.
+    """Asks the model server that the values name now; streams of a former one finish before that is closed.
 
     `open_server` makes an `Inference` from a URL, or the embedded one from None.
     """
@@ -60,7 +60,7 @@ class ReloadableInference:
 
 
 class _Lease:
-    """A server with the number of its open streams."""
+    """Counts the open streams of a server, so that it is closed behind the last."""
 
     def __init__(self, server: Inference) -> None:
         self.server = server

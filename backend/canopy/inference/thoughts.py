@@ -23,7 +23,7 @@ _SHOWN_CHANNEL = "final"
 
 
 class Thoughts:
-    """A filter that passes the answer's text and drops thoughts, piece by piece.
+    """Passes the answer's text and drops thoughts, piece by piece.
 
     Once an answer has begun outside of any channel, `plain` is true and further pieces need no filter. `expected` is
     the mark that ends thoughts which the prompt itself opened: everything is held back until it comes, and if it never

@@ -34,7 +34,7 @@ _LONGEST_WAIT = 5  # seconds of `Retry-After` that are waited out; for longer on
 
 
 class Upstream:
-    """A model server behind `llama_stack_client`. It may be made in a thread and is used in the event loop.
+    """Asks a model server through `llama_stack_client`. It may be made in a thread and is used in the event loop.
 
     `endpoints` are the base URLs where chat completions may be served. Without `api_key` the environment's key is sent.
     `url_setting` is the name of the setting that holds the URL.

@@ -13,7 +13,7 @@ JUDGE_MAX_TOKENS = 2048  # room for a model that thinks, or gives reasons, befor
 
 
 class WholeAnswer(NamedTuple):
-    """A complete answer, without the model's thoughts."""
+    """Holds a complete answer, without the model's thoughts."""
 
     text: str
     finish_reason: str  # `stop`, or `length` where `max_tokens` ended it

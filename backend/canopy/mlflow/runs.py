@@ -11,7 +11,7 @@ _PROXIED = "mlflow-artifacts:/"  # artifacts that the server itself takes; other
 
 
 class MlflowRun(BaseModel):
-    """A run as MLflow knows it."""
+    """Describes a run, as MLflow does."""
 
     run_id: str
     artifact_uri: str

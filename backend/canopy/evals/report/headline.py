@@ -11,7 +11,7 @@ type Mood = Literal["positive", "neutral", "negative"]
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """A label, its colour and a sentence on the run; `notes` are sentences that explain it."""
+    """Sums a run up by a label, its mood (which the page shows as a colour) and a sentence, which `notes` explain."""
 
     label: str
     mood: Mood

@@ -12,7 +12,7 @@ from canopy.stats.intervals import wilson
 
 @dataclass(frozen=True, slots=True)
 class ScorerOverview:
-    """One scorer's scores of all answers. `mean` is None if it has no value.
+    """Sums up one scorer's scores of all answers. `mean` is None if it has no value.
 
     `judged` counts the answers that it passed or failed; it is 0 for a scorer that only informs.
     """
@@ -26,7 +26,7 @@ class ScorerOverview:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Median and 95th percentile, in seconds."""
+    """Holds a median and a 95th percentile, in seconds."""
 
     middle: float
     p95: float
@@ -34,7 +34,7 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Statistics of a run. `pass_rate` is over the `decided` cases and `interval` its 95 % Wilson interval, or None."""
+    """Sums up a run. `pass_rate` is over the `decided` cases and `interval` its 95 % Wilson interval, or None."""
 
     counts: dict[CaseStatus, int]
     decided: int

@@ -24,7 +24,7 @@ _PROXY_TOKEN = (
 
 @dataclass(frozen=True, slots=True)
 class BackendRefusal:
-    """A status other than 200, with the backend's own sentence and code if it sent them."""
+    """Holds a status other than 200, with the backend's own sentence and code if it sent them."""
 
     status: int
     code: str | None

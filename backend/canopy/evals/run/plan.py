@@ -19,7 +19,7 @@ from canopy.text.visible import excerpt
 
 @dataclass(frozen=True, slots=True)
 class SuitePlan:
-    """A suite of the run with its path and the thresholds that apply to it."""
+    """Names a suite of the run, its path and the thresholds that apply to it."""
 
     path: Path
     file: str  # relative to the folder that is run
@@ -30,7 +30,7 @@ class SuitePlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The suites of a run, and notes on what was left out."""
+    """Lists the suites of a run, and notes on what was left out."""
 
     parts: list[SuitePlan]
     notes: list[str]

@@ -28,7 +28,11 @@ RESULTS, JUNIT, PAGE = "results.json", "junit.xml", "report.html"
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """The options of a run. URLs hold no credentials; `timeout` is in seconds for one answer."""
+    """Holds the options of a run.
+
+    URLs hold no credentials. `timeout` is in seconds for one answer, `patience` in seconds for a request's waits where
+    a busy backend names a time. With `retry_unusable`, a judge whose grade can't be read is asked again.
+    """
 
     folder: Path
     backend: str

@@ -23,7 +23,7 @@ from canopy.evals.results import Attempt, Target
 
 
 class SpeedQuestion(NamedTuple):
-    """A prompt and the endpoint it is sent to."""
+    """Names a prompt and the endpoint that it is sent to."""
 
     endpoint: str
     prompt: str
@@ -37,7 +37,7 @@ class _SpeedRecord(BaseModel):
 
 
 class Spread(_SpeedRecord):
-    """A distribution, in seconds."""
+    """Describes a distribution, in seconds."""
 
     mean: float
     p50: float
@@ -47,7 +47,7 @@ class Spread(_SpeedRecord):
 
 
 class Speed(_SpeedRecord):
-    """A measurement. Times are of complete answers; failed requests are only counted."""
+    """Reports a measurement. Times are of complete answers; failed requests are only counted."""
 
     schema_version: Literal[1] = 1
     started_at: str = Field(description="RFC 3339, UTC.")

@@ -18,7 +18,7 @@ class _ThresholdsEntry(BaseModel):
 
 
 class ScorerThresholds(_ThresholdsEntry):
-    """The thresholds of one scorer; what is unset is the scorer's default."""
+    """Holds the thresholds of one scorer; what is unset is the scorer's default."""
 
     minimum: UnitInterval | None = Field(None, description="The value with which an answer passes.")
     decides: bool | None = Field(None, description="Whether an answer below the minimum fails its case.")
@@ -34,7 +34,7 @@ class ScorerThresholds(_ThresholdsEntry):
 
 
 class Thresholds(_ThresholdsEntry):
-    """The gate's thresholds. By default every reviewed case has to pass."""
+    """Holds the gate's thresholds. By default every reviewed case has to pass."""
 
     pass_rate: UnitInterval = Field(1.0, description="Least share of the cases that pass, of those that have a score.")
     max_regressions: int | None = Field(

@@ -21,7 +21,7 @@ _AT_ONCE = 4  # rows per scorer; a judge is often the same small server that is 
 
 @dataclass(frozen=True, slots=True)
 class OpenScorers:
-    """The scorers of a suite, in its order, and who scores: this process or the Llama Stack server."""
+    """Holds the scorers of a suite, in its order, and who scores: this process or the Llama Stack server."""
 
     scorers: list[Scorer]
     scoring: Literal["local", "llama-stack"]

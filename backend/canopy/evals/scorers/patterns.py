@@ -15,7 +15,7 @@ _FIRST_GROUP = regex.compile(
 
 
 class PatternMatch(NamedTuple):
-    """The first group of a match, with the character before it and some behind it."""
+    """Holds the first group of a match, with the character before it and some behind it."""
 
     text: str
     before: str
@@ -23,7 +23,7 @@ class PatternMatch(NamedTuple):
 
 
 class Pattern:
-    """A regular expression in Python's syntax, with one group around what it looks for.
+    """Runs a regular expression in Python's syntax, with one group around what it looks for.
 
     Raises ValueError with a sentence for one that can't match anything.
     """

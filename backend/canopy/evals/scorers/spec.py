@@ -17,7 +17,7 @@ from canopy.inference.scoring import ScoringApi
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An answer to be scored, with its prompt and the expected answer. The names are Llama Stack's."""
+    """Holds an answer to be scored, its prompt and the expected answer. The names are Llama Stack's."""
 
     input_query: str
     expected_answer: str
@@ -26,7 +26,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class ScoreFinding:
-    """The result for one row: a value from 0 (worst) to 1 (best), or the reason why there is none."""
+    """Holds the result for one row: a value from 0 (worst) to 1 (best), or the reason why there is none."""
 
     value: float | None = None
     grade: str | None = None
@@ -39,7 +39,7 @@ type Measure = Callable[[Row], Awaitable[ScoreFinding]]
 
 
 class ScorerSpec(BaseModel, ABC):
-    """A scorer's definition; its fields are the parameters that a suite's `scoring_params` can set."""
+    """Defines a scorer; its fields are the parameters that a suite's `scoring_params` can set."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -65,7 +65,7 @@ class ScorerSpec(BaseModel, ABC):
 
 
 class RemoteScorer(ScorerSpec):
-    """A scorer that Llama Stack also has, as the scoring function of this name."""
+    """Defines a scorer that Llama Stack also has, as its scoring function `function`."""
 
     function: ClassVar[str]
 
@@ -75,7 +75,7 @@ class RemoteScorer(ScorerSpec):
 
 
 class Formula(ScorerSpec):
-    """A scorer that computes its value."""
+    """Defines a scorer that computes its value."""
 
     @abstractmethod
     def value(self, row: Row) -> float:
@@ -92,7 +92,7 @@ class Formula(ScorerSpec):
 
 
 class Scorer:
-    """An open scorer: `name` is its key in `scoring_params`, `minimum` the value from which an answer passes.
+    """Scores rows: `name` is its key in `scoring_params`, `minimum` the value from which an answer passes.
 
     It scores up to `at_once` rows at a time. A row that can't be scored gets a Score with an `error`.
     """

@@ -19,7 +19,7 @@ _EXPORT = [re.compile(rb"^%b[ \t]*:" % key, re.MULTILINE) for key in (b"endpoint
 
 @dataclass(frozen=True, slots=True)
 class EvalCase:
-    """A prompt and the expected answer. Without an expected result it awaits review."""
+    """Holds a prompt and the expected answer. Without an expected result it awaits review."""
 
     id: str
     prompt: str
@@ -33,7 +33,7 @@ class EvalCase:
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """Cases of one endpoint and their scorers: scorer → parameters (None for none)."""
+    """Holds the cases of one endpoint and their scorers: scorer → parameters (None for none)."""
 
     name: str
     description: str

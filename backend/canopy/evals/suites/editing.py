@@ -10,7 +10,7 @@ from canopy.text.yaml_scalars import case_lines, scalar
 
 
 class Edit(NamedTuple):
-    """A text that replaces what is between two positions."""
+    """Replaces what is between two positions by a text."""
 
     start: int
     end: int

@@ -25,7 +25,7 @@ _MARK = re.compile(rf"[ \t]*# from feedback ([0-9a-f]{{12}})(?: ([0-9a-f]{{12}})
 
 @dataclass(frozen=True, slots=True)
 class EditableCase:
-    """A case and its position. With an `expected` of white space alone it awaits review."""
+    """Holds a case and its position. With an `expected` of white space alone it awaits review."""
 
     prompt: str
     expected: str
@@ -53,7 +53,7 @@ def is_marked(case: EditableCase) -> bool:
 
 
 class SuiteLayout:
-    """A suite's text with the positions of its cases. Raises ConfigError, which names the place, if it is no suite."""
+    """Knows the positions of the cases in a suite's text. Raises ConfigError, with the place, if that is no suite."""
 
     def __init__(self, text: str, name: str) -> None:
         self.text = text

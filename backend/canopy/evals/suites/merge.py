@@ -15,7 +15,7 @@ from canopy.evals.suites.layout import EditableCase, is_marked, mark
 
 @dataclass(frozen=True, slots=True)
 class MergeResult:
-    """The merged file, and how many cases each rule applied to. `conflicts` holds prompts."""
+    """Holds the merged file, and how many cases each rule applied to. `conflicts` holds prompts."""
 
     text: str
     added: int

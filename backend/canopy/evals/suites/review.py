@@ -17,7 +17,7 @@ _PAGE = 50
 
 @dataclass(frozen=True, slots=True)
 class ReviewedAnswer:
-    """A response that somebody rated badly, and why."""
+    """Holds a response that somebody rated badly, and why."""
 
     text: str
     rating: str
@@ -27,7 +27,7 @@ class ReviewedAnswer:
 
 @dataclass(slots=True)
 class ReviewSession:
-    """A walk through the cases that awaited review when it began; `position` may be past the last one."""
+    """Walks through the cases that awaited review when it began; `position` may be past the last one."""
 
     path: Path
     prompts: Sequence[str]

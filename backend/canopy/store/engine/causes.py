@@ -12,13 +12,13 @@ from canopy.text.addresses import without_credentials
 
 
 class Quoted(str):
-    """A cause in the server's own words, which may name hosts and users: for the log and reviewers alone."""
+    """Holds a cause in the server's own words, which may name hosts and users: for the log and reviewers alone."""
 
     __slots__ = ()
 
 
 class Lasting(str):
-    """A cause that goes away only when somebody changes something, so that trying again doesn't help."""
+    """Holds a cause that stays until somebody changes something, so that trying again doesn't help."""
 
     __slots__ = ()
 

@@ -51,7 +51,7 @@ _SECONDS = 30  # that another process may take
 
 
 class Volume(NamedTuple):
-    """A mounted file system."""
+    """Describes a mounted file system."""
 
     point: str
     kind: str
