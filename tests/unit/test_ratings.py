@@ -78,8 +78,8 @@ def test_a_rating_has_its_words_and_its_form_in_mlflow(
 
 
 def test_what_the_pages_show_of_a_kind_that_a_later_version_stored_is_its_value() -> None:
-    rating = Rating(cast(KindName, "stars"), "3_stars", 1)
-    assert (rating.words, rating.wire) == ("3 stars", "3_stars")
+    rating = Rating(cast(KindName, "hearts"), "3_hearts", 1)
+    assert (rating.words, rating.wire) == ("3 hearts", "3_hearts")
 
 
 def test_no_module_but_that_of_the_ratings_tells_kinds_or_thumbs_apart() -> None:
