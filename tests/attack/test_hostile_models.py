@@ -15,7 +15,7 @@ from canopy.base.settings import Settings
 from canopy.inference.opening import open_inference
 from canopy.inference.protocol import ChatRequest, Completed, Message
 from canopy.inference.reply import Reply
-from canopy.inference.thoughts import Thoughts
+from canopy.inference.thoughts import ThoughtFilter
 from tests.attack.test_redirects import answering, ask_model
 
 pytestmark = pytest.mark.own_server
@@ -85,7 +85,7 @@ def test_writing_a_line_byte_by_byte() -> None:
     """A line that comes in small pieces costs as much as lines that are each a few of them."""
 
     def cost(line: bytes, lines: int) -> float:
-        reply = Reply("m", Thoughts())
+        reply = Reply("m", ThoughtFilter())
         began = time.process_time()
         for _ in range(lines):
             for start in range(0, len(line), 16):
@@ -119,7 +119,7 @@ def test_values_of_every_type_in_every_place(odd: Any) -> None:
             b"data: " + json.dumps({"usage": odd}).encode() + b"\n",
             b"data: " + json.dumps(odd).encode() + b"\n",
         ):
-            reply = Reply("m", Thoughts())
+            reply = Reply("m", ThoughtFilter())
             texts = [text for part in (before, line, end()) for text in reply.feed(part)]
             try:
                 completed = reply.complete()

@@ -25,7 +25,7 @@ from canopy.inference.error_statuses import error_from_event, error_of, refusal_
 from canopy.inference.protocol import ChatRequest, Message
 from canopy.inference.redaction import redact
 from canopy.inference.reply import Reply
-from canopy.inference.thoughts import Thoughts
+from canopy.inference.thoughts import ThoughtFilter
 from canopy.judges.answers import read_answer
 from canopy.store.engine import causes
 from canopy.text import addresses
@@ -159,7 +159,7 @@ def every_complaint(text: str) -> None:
 def streamed(text: str) -> None:
     """In one piece, and in pieces that end anywhere."""
     for size in (len(text), 7):
-        thoughts = Thoughts()
+        thoughts = ThoughtFilter()
         for at in range(0, len(text), size):
             thoughts.feed(text[at : at + size])
         thoughts.end()
@@ -167,7 +167,7 @@ def streamed(text: str) -> None:
 
 def replied(text: str) -> None:
     """As one chunk of a stream, whose lines may be this long."""
-    reply = Reply("m", Thoughts())
+    reply = Reply("m", ThoughtFilter())
     reply.feed(b"data: " + json.dumps({"choices": [{"delta": {"content": text}}]}).encode() + b"\n\n")
     reply.feed(b"data: " + json.dumps({"choices": [{"delta": {}, "finish_reason": text}]}).encode() + b"\n\n")
     reply.end()
@@ -224,7 +224,7 @@ def test_white_space_that_comes_for_ever() -> None:
     """In front of an answer it is held back, as thoughts may follow, and each piece costs no more than the first."""
 
     def cost_of(pieces: int) -> float:
-        thoughts = Thoughts()
+        thoughts = ThoughtFilter()
         began = time.process_time()
         assert not any(thoughts.feed(" ") for _ in range(pieces))
         assert thoughts.feed("x") == " " * pieces + "x"
@@ -240,7 +240,7 @@ def test_thoughts_without_number(opening: str) -> None:
 
 
 def streamed_answer(text: str) -> str:
-    thoughts = Thoughts()
+    thoughts = ThoughtFilter()
     return thoughts.feed(text) + thoughts.end()
 
 

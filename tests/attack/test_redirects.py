@@ -20,7 +20,7 @@ from canopy.inference.opening import open_inference
 from canopy.inference.protocol import ChatRequest, Message
 from canopy.mlflow.assessments import AssessmentClient
 from canopy.mlflow.client import MlflowError
-from canopy.outgoing.bodies import LARGEST_BODY, bound
+from canopy.outgoing.bodies import LARGEST_BODY, limit_body
 from canopy.outgoing.causes import redirection
 
 pytestmark = pytest.mark.own_server
@@ -104,7 +104,7 @@ async def test_a_backend_that_redirects_a_review() -> None:
     """`canopy evals review` keeps its token too, and reads no answer without an end or of another kind."""
 
     def known(url: str) -> dict[str, list[ReviewedAnswer]]:
-        with httpx.Client(base_url=url, event_hooks={"response": [bound]}) as client:
+        with httpx.Client(base_url=url, event_hooks={"response": [limit_body]}) as client:
             return bad_answers(client)
 
     async with answering(moved("https://u:hunter2@elsewhere.example/login?to=x")) as (url, _):

@@ -244,7 +244,7 @@ def test_authorities_that_cannot_be_read(
 ) -> None:
     monkeypatch.setenv(variable, str(unreadable(kind, tmp_path)))
     with pytest.raises(ConfigError) as caught:
-        certificates.trust()
+        certificates.tls_context()
     assert caught.value.sentence.startswith(f"{variable} names {tmp_path / 'place'}, but ")
     assert caught.value.sentence.endswith("or unset it.")
 
@@ -252,7 +252,7 @@ def test_authorities_that_cannot_be_read(
 def test_a_log_of_keys_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "missing" / "keys"))
     with pytest.raises(ConfigError, match="SSLKEYLOGFILE"):
-        certificates.trust()
+        certificates.tls_context()
 
 
 def test_publishing_through_a_proxy_that_is_not_there(

@@ -52,7 +52,7 @@ def test_speed_is_that_of_answers_alone() -> None:
     attempts = [an_attempt(duration=seconds) for seconds in (1, 2, 3)]
     broken = an_attempt(duration=90, error="The stream ended too early.")
     numbers = overview(a_run(failed(attempts=[*attempts, broken])))
-    assert numbers.duration == Timing(middle=2, p95=2.9)
+    assert numbers.duration == Timing(median=2, p95=2.9)
     assert overview(a_run(failed(attempts=[broken]))).duration is None
 
 

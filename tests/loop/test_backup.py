@@ -16,7 +16,7 @@ import httpx
 import pytest
 import yaml
 
-from canopy.store.engine.postgres_url import OTHERS, read
+from canopy.store.engine.postgres_url import IGNORED_PARAMETERS, read
 from tests.support.docs import ROOT, fenced
 from tests.support.helm import CHART, HELMS, require
 from tests.support.postgres import PostgresServer
@@ -213,7 +213,7 @@ def test_the_charts_job_takes_the_address_that_the_server_takes(tmp_path: Path, 
     made = job("store.engine=postgresql", "store.existingSecret.name=db", "backup.image=postgresql:18")
     address = postgres.create_database()
     address += "&" if "?" in address else "?"
-    others = "&".join(f"{name}=1" for name in sorted(OTHERS))
+    others = "&".join(f"{name}=1" for name in sorted(IGNORED_PARAMETERS))
     spelled = "connect_timeout=9&ssl=false&schema=public&pgbouncer=false"
     for scheme in ("postgresql", "postgresql+psycopg"):
         url = f"{scheme}://{address.partition('://')[2]}{spelled}&{others}&application_name=a%26b"

@@ -2,12 +2,12 @@
 
 import pytest
 
-from canopy.inference.thoughts import Thoughts
+from canopy.inference.thoughts import ThoughtFilter
 from canopy.text.thoughts import MARKS, lone_end, without_thoughts
 
 
 def streamed(text: str, size: int, expected: str | None = None) -> str:
-    thoughts = Thoughts(expected)
+    thoughts = ThoughtFilter(expected)
     pieces = [text[at : at + size] for at in range(0, len(text), size)]
     return "".join(piece if thoughts.plain else thoughts.feed(piece) for piece in pieces) + thoughts.end()
 
@@ -48,5 +48,5 @@ def test_thoughts_without_an_end_leave_no_answer() -> None:
 
 
 def test_thoughts_that_are_cut_short_before_the_expected_end_are_no_answer() -> None:
-    thoughts = Thoughts("</think>")
+    thoughts = ThoughtFilter("</think>")
     assert thoughts.feed("A or B? I think") + thoughts.end(cut_short=True) == ""

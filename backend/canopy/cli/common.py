@@ -62,9 +62,9 @@ def check_surroundings() -> None:
 
         check_proxies()
     if certificate_authorities() or tls_key_log():
-        from canopy.outgoing.certificates import trust
+        from canopy.outgoing.certificates import tls_context
 
-        trust()
+        tls_context()
 
 
 def read_settings(*, logged: bool = False) -> Settings:

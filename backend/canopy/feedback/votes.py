@@ -73,7 +73,7 @@ class VoteRecorder(Recorder):
         return receipt
 
 
-def _vote(submitted: SubmittedVote, config: Config, unless_known: RateLimited | None) -> Vote:
+def _vote(submitted: SubmittedVote, config: Config, error_if_unknown: RateLimited | None) -> Vote:
     values = config.values.feedback
     rating = parse_rating(submitted.rating, values.label_sentiments)
     if submitted.name == AB_PREFERENCE:
@@ -100,7 +100,7 @@ def _vote(submitted: SubmittedVote, config: Config, unless_known: RateLimited | 
         value=rating.value,
         sentiment=rating.sentiment,
         feature=submitted.feature or (None if by_id else BUILT_IN),
-        or_features=modes_of(submitted.feature or BUILT_IN),
+        alternative_features=modes_of(submitted.feature or BUILT_IN),
         generation_id=submitted.generation_id,
         request_id=submitted.request_id,
         input_text=submitted.input_text,
@@ -114,7 +114,7 @@ def _vote(submitted: SubmittedVote, config: Config, unless_known: RateLimited | 
         source_id=submitted.user_id,
         user_proof=submitted.user_proof,
         voters_per_response=None if submitted.user_proof else values.voters_per_response,
-        unless_known=unless_known,
+        error_if_unknown=error_if_unknown,
         idempotency_key=submitted.idempotency_key,
         body_digest=submitted.body_digest,
     )

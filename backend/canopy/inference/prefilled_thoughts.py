@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from canopy.inference.protocol import ChatRequest, Completed, Deltas
 from canopy.inference.reply_errors import empty_reply
-from canopy.inference.thoughts import Thoughts
+from canopy.inference.thoughts import ThoughtFilter
 from canopy.text.thoughts import lone_end
 
 _log = logging.getLogger(__name__)
@@ -23,11 +23,13 @@ class PrefilledThoughts:
         self._mark: str | None = None  # the mark that ends its reasoning, once seen
         self._told = False
 
-    def thoughts(self) -> Thoughts:
+    def thoughts(self) -> ThoughtFilter:
         """Return a filter for the model's next answer."""
-        return Thoughts(self._mark)
+        return ThoughtFilter(self._mark)
 
-    def learn(self, thoughts: Thoughts | None, request: ChatRequest, texts: Deltas, completed: Completed) -> Completed:
+    def learn(
+        self, thoughts: ThoughtFilter | None, request: ChatRequest, texts: Deltas, completed: Completed
+    ) -> Completed:
         """Return `completed` with the length of the reasoning in `texts`, and remember the mark that ended it.
 
         Without `thoughts` nothing changes. Raises ModelReplyEmpty if there is only reasoning.

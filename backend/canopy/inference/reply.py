@@ -18,7 +18,7 @@ from canopy.inference.error_messages import check_finish_reason, normalize_finis
 from canopy.inference.error_statuses import error_from_event
 from canopy.inference.protocol import URL_SETTING, Completed, Deltas
 from canopy.inference.reply_errors import NotJson, empty_reply, not_an_event_stream, truncated_reply
-from canopy.inference.thoughts import Thoughts
+from canopy.inference.thoughts import ThoughtFilter
 
 # Bytes. Far above any chunk of a completion; a line that never ends must not fill the memory.
 _LONGEST_LINE = 4_000_000
@@ -48,7 +48,7 @@ class Reply:
     """
 
     def __init__(
-        self, model: str, thoughts: Thoughts | None, url_setting: str = URL_SETTING, section: str = ""
+        self, model: str, thoughts: ThoughtFilter | None, url_setting: str = URL_SETTING, section: str = ""
     ) -> None:
         """Without `thoughts`, a filter of the model's reasoning, all text is the answer.
 

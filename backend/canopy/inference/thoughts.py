@@ -22,7 +22,7 @@ _BLANKS = re.compile(r"\s*")  # matches anywhere
 _SHOWN_CHANNEL = "final"
 
 
-class Thoughts:
+class ThoughtFilter:
     """Passes the answer's text and drops thoughts, piece by piece.
 
     Once an answer has begun outside of any channel, `plain` is true and further pieces need no filter. `expected` is
@@ -93,7 +93,7 @@ class Thoughts:
     def end(self, *, cut_short: bool = False) -> str:
         """Return the held-back text that belongs to the answer, now that nothing follows."""
         if self._unopened is not None and not cut_short:
-            usual = Thoughts()
+            usual = ThoughtFilter()
             return usual.feed("".join(self._unopened)) + usual.end()
         held, self._held = self._leading() + self._held, ""
         if self._behind is not None and not cut_short:

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from canopy.base.retry_after import parse_retry_after
 from canopy.outgoing.bodies import json_of
-from canopy.outgoing.causes import Peer, redirection, why
+from canopy.outgoing.causes import Peer, explain, redirection
 from canopy.outgoing.clients import async_client, client
 
 TIMEOUT = 10.0  # seconds for one request
@@ -171,7 +171,7 @@ def backoff(failures: int, longest: float) -> float:
 
 
 def _unreachable(error: httpx.RequestError, peer: Peer, url: str) -> MlflowError:
-    return MlflowError("away", f"MLflow does not answer. {why(error, peer, url)}")
+    return MlflowError("away", f"MLflow does not answer. {explain(error, peer, url)}")
 
 
 def _checked(response: httpx.Response, peer: Peer) -> httpx.Response:

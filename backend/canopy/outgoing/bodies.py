@@ -40,7 +40,7 @@ class _Bounded(httpx.AsyncByteStream, httpx.SyncByteStream):
             await self._stream.aclose()
 
 
-def bound(response: httpx.Response) -> None:
+def limit_body(response: httpx.Response) -> None:
     """Make reading the body raise httpx.ReadError beyond 16 MB, or beyond 64 kB where it is compressed.
 
     It is a response hook of `httpx.Client`, which runs before the body is read.
@@ -50,10 +50,10 @@ def bound(response: httpx.Response) -> None:
     response.stream = _Bounded(response.stream, _LARGEST_ENCODED if encoded else LARGEST_BODY)
 
 
-async def bound_async(response: httpx.Response) -> None:
-    """Do what `bound` does, for `httpx.AsyncClient`. Event streams are left to their readers."""
+async def limit_body_async(response: httpx.Response) -> None:
+    """Do what `limit_body` does, for `httpx.AsyncClient`. Event streams are left to their readers."""
     if response.is_error or response.is_redirect or "text/event-stream" not in response.headers.get("content-type", ""):
-        bound(response)
+        limit_body(response)
 
 
 def json_of(response: httpx.Response) -> Any:

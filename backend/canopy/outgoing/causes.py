@@ -62,7 +62,7 @@ def cause_of(error: BaseException, peer: Peer, url: str) -> Cause:
     return Cause(sentence, timed_out=True, reason=reason)
 
 
-def why(error: BaseException, peer: Peer, url: str) -> str:
+def explain(error: BaseException, peer: Peer, url: str) -> str:
     """Return a sentence for the cause; if it is unknown, one with the error's name."""
     return cause_of(error, peer, url).sentence or f"The connection failed ({type(error).__name__})."
 

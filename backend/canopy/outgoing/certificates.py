@@ -17,7 +17,7 @@ from canopy.base.settings import certificate_authorities, tls_key_log
 _HASHED = re.compile(r"[0-9a-f]{8}\.\d+")  # OpenSSL's file names of certificates in a folder
 
 
-def trust() -> ssl.SSLContext:
+def tls_context() -> ssl.SSLContext:
     """Return the TLS context of all clients. Raises ConfigError if the variable names no usable certificates."""
     return _context(*next(iter(certificate_authorities().items()), ("", "")), tls_key_log())
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import httpx
 
-from canopy.outgoing.bodies import bound, bound_async
-from canopy.outgoing.certificates import trust
+from canopy.outgoing.bodies import limit_body, limit_body_async
+from canopy.outgoing.certificates import tls_context
 from canopy.outgoing.proxies import proxy_for
 
 _IDLE = 15  # seconds that an idle connection is kept
@@ -27,8 +27,8 @@ def client(
         base_url=url,
         headers={**(headers or {}), **_authorization(token)},
         timeout=timeout,
-        event_hooks={"response": [bound]},
-        verify=trust(),
+        event_hooks={"response": [limit_body]},
+        verify=tls_context(),
         proxy=_proxy(url),
         trust_env=False,
     )
@@ -42,8 +42,8 @@ def async_client(
         base_url=url,
         headers={**(headers or {}), **_authorization(token)},
         timeout=timeout,
-        event_hooks={"response": [bound_async]},
-        verify=trust(),
+        event_hooks={"response": [limit_body_async]},
+        verify=tls_context(),
         proxy=_proxy(url),
         trust_env=False,
     )
@@ -53,7 +53,7 @@ def streaming_client(url: str, *, timeout: httpx.Timeout, hooks: Sequence[Any] =
     """Make a client for many long streams at once. `hooks` are response hooks of `httpx.AsyncClient`."""
     return httpx.AsyncClient(
         timeout=timeout,
-        event_hooks={"response": [bound_async, *hooks]},
+        event_hooks={"response": [limit_body_async, *hooks]},
         transport=_streaming_transport(url),
         trust_env=False,
     )
@@ -65,14 +65,16 @@ def _streaming_transport(url: str) -> httpx.AsyncBaseTransport:
     proxy = _proxy(url)
     if proxy is not None and proxy.url.scheme.startswith("socks"):  # which aiohttp doesn't support
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=_IDLE)
-        return httpx.AsyncHTTPTransport(verify=trust(), proxy=proxy, limits=limits, trust_env=False)
+        return httpx.AsyncHTTPTransport(verify=tls_context(), proxy=proxy, limits=limits, trust_env=False)
     limits = httpx.Limits(max_connections=0, keepalive_expiry=_IDLE)  # 0 means no bound to aiohttp
-    return AiohttpTransport(verify=trust(), proxy=proxy, limits=limits, trust_env=False)
+    return AiohttpTransport(verify=tls_context(), proxy=proxy, limits=limits, trust_env=False)
 
 
 def _proxy(url: str) -> httpx.Proxy | None:
     proxy = proxy_for(url)
-    return None if proxy is None else httpx.Proxy(proxy, ssl_context=trust() if proxy.startswith("https:") else None)
+    return (
+        None if proxy is None else httpx.Proxy(proxy, ssl_context=tls_context() if proxy.startswith("https:") else None)
+    )
 
 
 def _authorization(token: str | None) -> dict[str, str]:

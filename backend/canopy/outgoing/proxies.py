@@ -28,7 +28,7 @@ def proxy_for(address: str) -> str | None:
     return None if _is_exception(address) else _of_scheme(address)
 
 
-def passed_by(address: str) -> tuple[str, str] | None:
+def bypassed_proxy(address: str) -> tuple[str, str] | None:
     """Return the proxy that is bypassed for this server, and all exceptions with this server among them.
 
     For a library that reads the same variables but knows fewer exceptions; None if it needs no telling.

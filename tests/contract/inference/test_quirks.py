@@ -12,7 +12,7 @@ from canopy.base.errors import CanopyError, ModelBusy, ModelError, ModelNotFound
 from canopy.inference.protocol import Completed
 from canopy.inference.redaction import redact
 from canopy.inference.reply import Reply
-from canopy.inference.thoughts import Thoughts
+from canopy.inference.thoughts import ThoughtFilter
 from tests.support.model_quirks import (
     ANSWER,
     ANSWERS,
@@ -34,7 +34,7 @@ SIZES = (1, 2, 7, 64, 1 << 20)  # bytes of each read
 
 def read(body: bytes, size: int = 1 << 20, *, hide_thoughts: bool = True) -> tuple[str, Completed | CanopyError]:
     """The text of a body that comes in reads of this size, and the verdict."""
-    reply, texts = Reply("asked", Thoughts() if hide_thoughts else None), []
+    reply, texts = Reply("asked", ThoughtFilter() if hide_thoughts else None), []
     for start in range(0, len(body), size):
         texts += reply.feed(body[start : start + size])
         if reply.done:
@@ -181,7 +181,7 @@ _pieces = st.lists(st.one_of(_markers, st.text(max_size=6)), max_size=12)
 @given(_pieces, st.lists(st.integers(min_value=0, max_value=80)))
 def test_where_a_text_is_cut_changes_nothing_about_its_thoughts(pieces: list[str], cuts: list[int]) -> None:
     def answer(parts: list[str]) -> str:
-        thoughts = Thoughts()
+        thoughts = ThoughtFilter()
         said = ""
         for part in parts:
             said += part if thoughts.plain else thoughts.feed(part)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from canopy.base.errors import CanopyError, ModelReplyTruncated
 from canopy.inference.error_messages import says_prompt_too_long
 from canopy.inference.reply import Reply
-from canopy.inference.thoughts import Thoughts
+from canopy.inference.thoughts import ThoughtFilter
 
 # What a model can write, empty deltas included; the last word keeps the reply from being blank.
 # It begins with no `<`, `[` or `◁`: what looks like a model's thoughts is tested elsewhere.
@@ -40,7 +40,7 @@ def streams(draw: st.DrawFn) -> tuple[list[str], bytes]:
 @given(streams(), st.lists(st.integers(min_value=0, max_value=2000)))
 def test_any_cutting_of_a_valid_stream_yields_the_same_text(stream: tuple[list[str], bytes], cuts: list[int]) -> None:
     texts, data = stream
-    reply = Reply("asked", Thoughts())
+    reply = Reply("asked", ThoughtFilter())
     found: list[str] = []
     start = 0
     for cut in [*sorted(cuts), len(data)]:
@@ -57,7 +57,7 @@ def test_any_cutting_of_a_valid_stream_yields_the_same_text(stream: tuple[list[s
 def test_no_beginning_of_a_stream_passes_for_the_whole(stream: tuple[list[str], bytes], data: st.DataObject) -> None:
     _, whole = stream
     part = whole[: data.draw(st.integers(min_value=0, max_value=whole.index(b'"finish_reason": "stop"')))]
-    reply = Reply("asked", Thoughts())
+    reply = Reply("asked", ThoughtFilter())
     reply.feed(part)
     with pytest.raises(CanopyError):
         reply.complete()
@@ -65,7 +65,7 @@ def test_no_beginning_of_a_stream_passes_for_the_whole(stream: tuple[list[str], 
 
 @given(st.binary())
 def test_bytes_of_any_kind_end_in_a_verdict(data: bytes) -> None:
-    reply = Reply("asked", Thoughts())
+    reply = Reply("asked", ThoughtFilter())
     reply.feed(b'data: {"choices": [{"delta": {"content": "x"}}]}\n\n' + data)
     with pytest.raises(CanopyError):
         reply.complete()
@@ -73,13 +73,13 @@ def test_bytes_of_any_kind_end_in_a_verdict(data: bytes) -> None:
 
 @pytest.mark.parametrize("end", [b"", b"data: [DONE]", b"data: [DONE]\n\n", b": bye"])
 def test_a_finish_reason_is_the_end_with_and_without_a_done_line(end: bytes) -> None:
-    reply = Reply("asked", Thoughts())
+    reply = Reply("asked", ThoughtFilter())
     reply.feed(b'data: {"choices": [{"delta": {"content": "x"}, "finish_reason": "stop"}]}\n\n' + end)
     assert reply.complete().model == "asked"
 
 
 def test_an_endless_line_is_not_kept() -> None:
-    reply = Reply("asked", Thoughts())
+    reply = Reply("asked", ThoughtFilter())
     for _ in range(100):
         reply.feed(b"data: " + b"x" * 100_000)
         if reply.done:
@@ -90,7 +90,7 @@ def test_an_endless_line_is_not_kept() -> None:
 
 
 def test_a_line_that_breaks_off_is_a_reply_that_breaks_off() -> None:
-    reply = Reply("asked", Thoughts())
+    reply = Reply("asked", ThoughtFilter())
     reply.feed(b'data: {"choices": [{"delta": {"content": "x"}}]}\n\ndata: {"choi')
     with pytest.raises(ModelReplyTruncated):
         reply.complete()

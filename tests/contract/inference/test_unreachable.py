@@ -10,7 +10,7 @@ import pytest
 
 from canopy.base.errors import CanopyError, ModelTimeout, ModelUnreachable
 from canopy.inference.llama_stack import LlamaStackInference
-from canopy.outgoing.causes import Peer, why
+from canopy.outgoing.causes import Peer, explain
 from tests.contract.inference.conftest import read
 from tests.contract.inference.test_failures import deaf_port
 from tests.support.certificates import certificate, server_context
@@ -115,7 +115,7 @@ async def test_tls_that_fails_is_told_with_what_to_change(error: ssl.SSLError, p
         error.verify_code = 66
     else:
         error.reason = error.args[1].removeprefix("[SSL: ").rstrip("]")
-    assert part in why(error, Peer("the server", "`URL`"), "https://models.example")
+    assert part in explain(error, Peer("the server", "`URL`"), "https://models.example")
 
 
 async def test_no_tls_where_there_is_some(tmp_path: Path) -> None:

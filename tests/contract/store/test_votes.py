@@ -282,9 +282,9 @@ async def test_those_who_vote_at_once_are_counted_together(store: Store) -> None
 async def test_a_vote_on_unknown_texts_can_be_refused_and_one_on_known_texts_is_not(store: Store) -> None:
     await store.generations.record(a_generation())
     refusal = RateLimited("Enough of these.")
-    assert (await store.feedback.record(on_texts("A long text.", "A summary.", unless_known=refusal))).generation_id
+    assert (await store.feedback.record(on_texts("A long text.", "A summary.", error_if_unknown=refusal))).generation_id
     with pytest.raises(RateLimited):
-        await store.feedback.record(on_texts(unless_known=refusal))
+        await store.feedback.record(on_texts(error_if_unknown=refusal))
     assert await store.feedback.count(Filter()) == 1
 
 

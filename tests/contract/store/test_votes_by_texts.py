@@ -3,7 +3,7 @@
 from canopy.store.store import Store
 from tests.contract.store.records import a_generation, a_vote, on_texts
 
-EITHER = {"feature": "summarize", "or_features": frozenset({"summarize", "chat"})}
+EITHER = {"feature": "summarize", "alternative_features": frozenset({"summarize", "chat"})}
 
 
 async def test_a_vote_finds_the_generation_whichever_of_the_features_that_it_may_mean_made_it(store: Store) -> None:

@@ -16,7 +16,7 @@ from obstore.store import from_url
 
 from canopy.base.errors import ConfigError, PublishError
 from canopy.base.settings import object_storage_url
-from canopy.outgoing.proxies import passed_by, proxy_for
+from canopy.outgoing.proxies import bypassed_proxy, proxy_for
 
 if TYPE_CHECKING:  # a type of the stubs, which don't exist at run time
     from obstore.store import ClientConfig
@@ -62,7 +62,7 @@ def _proxies() -> "ClientConfig":
     address = object_storage_url()
     if (proxy_for(address) or "").startswith("socks"):
         raise PublishError("Uploads can't go through a SOCKS proxy (ALL_PROXY): name the storage's host in NO_PROXY.")
-    passed = passed_by(address)
+    passed = bypassed_proxy(address)
     return {"proxy_url": passed[0], "proxy_excludes": passed[1]} if passed else {}
 
 

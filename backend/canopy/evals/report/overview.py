@@ -28,7 +28,7 @@ class ScorerOverview:
 class Timing:
     """Holds a median and a 95th percentile, in seconds."""
 
-    middle: float
+    median: float
     p95: float
 
 

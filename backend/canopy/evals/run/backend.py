@@ -18,7 +18,7 @@ from canopy.base.errors import ConfigError
 from canopy.base.retry_after import parse_retry_after
 from canopy.evals.results import Attempt, Target, TestedConfig
 from canopy.evals.run.backend_refusals import OF_THE_ANSWER, BackendRefusal, web_page
-from canopy.outgoing.causes import Peer, redirection, why
+from canopy.outgoing.causes import Peer, explain, redirection
 from canopy.outgoing.clients import async_client
 
 _PEER = Peer("the backend", "--backend")
@@ -292,7 +292,7 @@ class Backend:
 
     def _unreachable(self, error: Exception) -> ConfigError:
         late = isinstance(error, TimeoutError)
-        reason = f"It did not answer within {self._timeout:g} s." if late else why(error, _PEER, self.url)
+        reason = f"It did not answer within {self._timeout:g} s." if late else explain(error, _PEER, self.url)
         return ConfigError(f"The backend at {self.url} can't be reached. {reason}")
 
 

@@ -65,7 +65,7 @@ class ProgressListener(Protocol):
         ...
 
 
-async def run(options: RunOptions, settings: Settings, watcher: ProgressListener) -> Run:
+async def run(options: RunOptions, settings: Settings, listener: ProgressListener) -> Run:
     """Run the suites, write the reports and return the run with its gate.
 
     Raises ConfigError when it can't be run. However it ends, by cancellation too, the reports hold what was done.
@@ -75,32 +75,32 @@ async def run(options: RunOptions, settings: Settings, watcher: ProgressListener
     baseline = _baseline(options)
     plan = make_plan(options.folder)
     for note in plan.notes:
-        watcher.note(note)
+        listener.note(note)
     async with AsyncExitStack() as stack:
         client = Backend(
             backend_url,
             token=settings.evals_bearer_token,
             timeout=options.timeout,
             patience=options.patience,
-            tell=watcher.note,
+            tell=listener.note,
         )
         backend = await stack.enter_async_context(client)
         parts = [part for part in plan.parts if any(case.reviewed for case in part.suite.cases)]
         opened = {part.file: await _open(stack, part, judge_url, options, settings) for part in parts}
         notices = (notice for each in opened.values() for notice in (each.notice, *each.rubric_notes) if notice)
         for notice in dict.fromkeys(notices):
-            watcher.note(notice)
+            listener.note(notice)
         target = await backend.target()
         if options.resume and not (options.output / RESULTS).exists():
-            watcher.note(f"{options.output} holds no run to go on with, so this one begins anew.")
+            listener.note(f"{options.output} holds no run to go on with, so this one begins anew.")
         checkpoint = _begin(options, plan, target, judge_url, opened)
         known = {result.id for result in checkpoint.run.cases}
         todo = [(part, case) for part, case in plan.cases if case.id not in known]
-        watcher.begin(len(plan.cases), len(known))
+        listener.begin(len(plan.cases), len(known))
 
         def done(result: CaseResult) -> None:
             checkpoint.add(result)
-            watcher.case(result)
+            listener.case(result)
 
         try:
             scorers = {file: each.scorers for file, each in opened.items()}

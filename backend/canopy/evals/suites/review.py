@@ -10,7 +10,7 @@ from canopy.base.atomic_files import replace_file
 from canopy.base.errors import ConfigError
 from canopy.evals.suites.editing import EditableSuite
 from canopy.outgoing.bodies import json_of
-from canopy.outgoing.causes import Peer, redirection, why
+from canopy.outgoing.causes import Peer, explain, redirection
 
 _PAGE = 50
 
@@ -94,7 +94,7 @@ def _page(client: httpx.Client, after: str) -> httpx.Response:
     try:
         response = client.get("/feedback/review", params={"state": "all", "limit": _PAGE, "after": after})
     except httpx.HTTPError as error:
-        reason = why(error, Peer("the backend", "--backend"), str(client.base_url))
+        reason = explain(error, Peer("the backend", "--backend"), str(client.base_url))
         raise ConfigError(f"The backend at {client.base_url} can't be reached. {reason}") from error
     location = response.headers.get("location")
     if moved := redirection(response.status_code, location, str(response.url), "--backend"):

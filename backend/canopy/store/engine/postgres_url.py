@@ -18,7 +18,7 @@ _NAME = re.compile(r"[A-Za-z_]{1,40}")
 _LAST_PORT = 65_535
 
 # What tools that keep pools or generate code read from the same address. None of it concerns the server.
-OTHERS = {
+IGNORED_PARAMETERS = {
     "pool", "pool_max_conns", "pool_min_conns", "pool_mode", "pool_size", "pool_timeout", "connection_limit",
     "max_overflow", "statement_cache_size", "prepared_statement_cache_size", "prepareThreshold",
     "preparedStatementCacheQueries", "socket_timeout", "supa", "workaround", "uselibpqcompat", "serverVersion",
@@ -71,7 +71,7 @@ def read(url: str) -> Address:
             parameters["sslmode"] = "require"  # encrypted, whoever answers, as the driver of Node has it
         elif name in _known():
             parameters[name] = value
-        elif name not in OTHERS:
+        elif name not in IGNORED_PARAMETERS:
             raise ConfigError(_unknown(name))
     try:
         parsed = conninfo_to_dict(f"postgresql://{_BARE_PERCENT.sub('%25', address)}")

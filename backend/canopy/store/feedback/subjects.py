@@ -168,7 +168,7 @@ def _failed(generation: Row[Any]) -> bool:
 
 
 def _may_be_on(vote: Vote, generation: Row[Any]) -> bool:
-    return vote.feature in (None, generation.feature) or generation.feature in vote.or_features
+    return vote.feature in (None, generation.feature) or generation.feature in vote.alternative_features
 
 
 def _pair_of_texts(vote: Vote, input_digest: str, both: str, candidates: list[Row[Any]]) -> Subject:
@@ -176,8 +176,8 @@ def _pair_of_texts(vote: Vote, input_digest: str, both: str, candidates: list[Ro
     # and what failed, which take no votes.
     same = [row for row in candidates if not (row.blind or row.evaluation or _failed(row)) and _may_be_on(vote, row)]
     generation = _own(vote, same) or _own(vote, [row for row in same if row.feature == vote.feature])
-    if generation is None and vote.unless_known is not None:
-        raise vote.unless_known
+    if generation is None and vote.error_if_unknown is not None:
+        raise vote.error_if_unknown
     feature = generation.feature if generation is not None else _feature_of(vote, same)
     input_text, response_text = vote.input_text or "", vote.response_text or ""
     known = generation is not None
