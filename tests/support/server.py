@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -114,10 +114,19 @@ async def running_server(
         server.url, server.operations_url = where["address"], where["operations_address"]
         yield server
     finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
+        await _end(process)
         await asyncio.gather(*readers)
+
+
+async def _end(process: asyncio.subprocess.Process | Forked) -> None:
+    """Kill it. Where it is measured what runs, the process is asked to end first: a killed one can't write it down."""
+    if process.returncode is None and "COVERAGE_PROCESS_CONFIG" in os.environ:
+        process.send_signal(signal.SIGTERM)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), 30)
+    if process.returncode is None:
+        process.kill()
+    await process.wait()
 
 
 @asynccontextmanager
