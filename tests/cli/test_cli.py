@@ -166,6 +166,11 @@ def test_prune_asks_for_an_age(age: str) -> None:
     assert "such as 90d" in result.stderr
 
 
+def test_a_retry_asks_for_ids_or_for_all() -> None:
+    assert "either ids or --all" in canopy("outbox", "retry").stderr
+    assert "either ids or --all" in canopy("outbox", "retry", "fb_1", "--all").stderr
+
+
 def test_erase_asks_for_exactly_one_person() -> None:
     assert "either --user or --session" in canopy("erase").stderr
     assert "either --user or --session" in canopy("erase", "--user", "").stderr

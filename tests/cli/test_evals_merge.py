@@ -43,6 +43,15 @@ def test_a_conflict_is_named_and_the_files_text_stays(tmp_path: Path) -> None:
     assert yaml.safe_load(file.read_bytes())["tests"][0]["expected_result"] == "Mine."
 
 
+def test_of_many_conflicts_some_are_named(tmp_path: Path) -> None:
+    file, export = tmp_path / "feedback_tests.yaml", an_export(tmp_path, *map(str, range(12)))
+    file.write_text(export.read_text().replace('""', "Mine."))
+    export.write_text(export.read_text().replace('""', '"In the browser."'))
+    result = canopy("evals", "merge", str(export), "into", str(file))
+    assert "12 conflicts." in result.stdout
+    assert result.stdout.endswith("  9\n  and 2 more\n")
+
+
 def test_a_link_stays_a_link(tmp_path: Path) -> None:
     (tmp_path / "suite").mkdir()
     real, link = tmp_path / "suite" / "real.yaml", tmp_path / "feedback_tests.yaml"

@@ -43,6 +43,13 @@ def test_each_case_is_saved_when_it_is_written(suite: Path) -> None:
         terminal.reads("Case 2 of 2")
         terminal.reads("The second ␛[31mtext.")
         terminal.reads("[q]uit")
+        terminal.types("b\n")
+        terminal.reads("Expected, as you wrote")
+        terminal.reads('It says: "one".')
+        terminal.reads("[q]uit")
+        terminal.types("t\n")  # which the pager shows whole
+        terminal.reads("The text:")
+        terminal.reads("[q]uit")
         terminal.types("q\n")
         terminal.reads("1 case reviewed")
         terminal.reads("1 still to do")
@@ -64,6 +71,19 @@ def test_skip_back_and_an_editor_in_which_nothing_is_written(suite: Path) -> Non
         terminal.types("\x04")
         terminal.reads("0 cases reviewed")
     assert suite.read_text() == SUITE
+
+
+def test_what_can_not_be_saved_is_shown_again(suite: Path) -> None:
+    with reviewing(suite, writing="By me.") as terminal:
+        terminal.reads("[q]uit")
+        suite.write_text(SUITE.replace('""  # ask', "By Ada.  # ask"))
+        terminal.types("e\n")
+        terminal.reads("Somebody else")
+        terminal.reads("You wrote:")
+        terminal.reads("By me.")
+        terminal.reads("[q]uit")
+        terminal.types("q\n")
+    assert "By Ada." in suite.read_text()
 
 
 def test_without_a_terminal_it_says_what_it_needs(suite: Path) -> None:

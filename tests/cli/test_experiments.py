@@ -74,6 +74,12 @@ def test_another_experiment_can_be_asked_for(store_url: str) -> None:
     assert (unknown.returncode, unknown.stderr) == (1, "Error: There is no experiment with this id.\n")
 
 
+def test_ties_alone_decide_nothing(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'canopy.db'}"
+    asyncio.run(_filled(url, ["tie"]))
+    assert "No decisive vote yet." in canopy("ab", "report", CANOPY_STORE_URL=url).stdout
+
+
 def test_without_a_comparison_it_says_how_to_begin(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'canopy.db'}"
 

@@ -135,7 +135,9 @@ async def test_an_interrupted_run_gives_back_what_is_under_way(place: Place) -> 
     assert "accuracy: 3 labels" in (await place.run())[1]
 
 
-@pytest.mark.parametrize("option", ["--sample=0%", "--sample=101%", "--sample=nan", "--budget=0", "--since=soon"])
+@pytest.mark.parametrize(
+    "option", ["--sample=0%", "--sample=101%", "--sample=nan", "--sample=all", "--budget=0", "--since=soon"]
+)
 def test_a_wrong_option_is_said(option: str) -> None:
     result = run_canopy("judge", "run", option)
     assert (result.returncode, option.partition("=")[0] in result.stderr) == (2, True)

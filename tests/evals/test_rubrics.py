@@ -177,6 +177,9 @@ def test_only_a_judge_has_a_rubric(tmp_path: Path) -> None:
     (folder / "thresholds.yaml").write_text("scorers:\n  rouge: {scale: [1, 5]}\n")
     with pytest.raises(ConfigError, match="Line 2: `rouge` gives no grades"):
         make_plan(folder)
+    (folder / "thresholds.yaml").write_text("scorers:\n  llm-as-judge::base: {scale: [5, 5]}\n")
+    with pytest.raises(ConfigError, match="`scale` must be the worst and the best number"):
+        make_plan(folder)
 
 
 async def test_a_judge_that_cannot_be_read_is_counted_shown_and_asked_again_on_request(tmp_path: Path) -> None:

@@ -57,6 +57,11 @@ def test_rouge_counts_the_words_in_common(measure: str, score: float) -> None:
     assert value("rouge", {"measure": measure}, **texts) == pytest.approx(score)
 
 
+def test_rouge_compares_no_texts_without_end() -> None:
+    with pytest.raises(ConfigError, match="too long for ROUGE"):
+        value("rouge", expected="word " * 10_000, got="word " * 10_000)
+
+
 def test_rouge_l_sum_goes_by_sentences_and_rouge_l_by_the_whole_text() -> None:
     texts = {"expected": "The ferry returns. It costs money.", "got": "It costs money. The ferry returns."}
     assert value("rouge", None, **texts) == 1
@@ -93,6 +98,22 @@ def test_blank_space_has_no_length() -> None:
 @pytest.fixture
 def template(tmp_path: Path) -> Path:
     return tmp_path / "judge_prompt.txt"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "complaint"),
+    [
+        ("missing.txt", b"", "there is no readable file `missing.txt`"),
+        ("n" * 300, b"", "there is no readable file"),
+        ("../judge_prompt.txt", b"", "is outside the suite's folder"),
+        ("judge_prompt.txt", b"{generated_answer} \xff", "is not UTF-8 text"),
+        ("judge_prompt.txt", b"{generated_answer}" * 20_000, "is larger than 256,000 bytes"),
+    ],
+)
+def test_a_file_that_is_no_template_is_refused(template: Path, name: str, content: bytes, complaint: str) -> None:
+    template.write_bytes(content)
+    with pytest.raises(ValueError, match=complaint):
+        read_template(template.parent, name)
 
 
 @given(query=TEXTS, expected=TEXTS, got=TEXTS)
@@ -209,7 +230,14 @@ def test_a_wrong_parameter_is_named(name: str, params: dict[str, Any] | None, co
     assert complaint in refused.value.sentence
 
 
-@pytest.mark.parametrize(("pattern", "complaint"), [("Answer: A", "needs a group"), ("(A", "not a regular expression")])
+@pytest.mark.parametrize(
+    ("pattern", "complaint"),
+    [
+        ("Answer: A", "needs a group"),
+        ("(A", "not a regular expression"),
+        (f"(A{'B' * 1_000})", "longer than 1,000 characters"),
+    ],
+)
 def test_an_expression_that_finds_no_grade_is_refused(template: Path, pattern: str, complaint: str) -> None:
     template.write_text("{generated_answer}")
     params = {"judge_model": "m", "prompt_template": template.name, "judge_score_regexes": ["(ok)", pattern]}

@@ -81,3 +81,9 @@ async def test_a_folder_without_suites_is_a_sentence(tmp_path: Path) -> None:
     status, _, err = await canopy(str(tmp_path), "--backend", "http://127.0.0.1:9")
     assert status == 2
     assert "holds no suite" in err
+    suite = (
+        "{name: x, description: x, model: m, endpoint: /summarize, scoring_params: {basic::subset_of: null}, tests: []}"
+    )
+    (tmp_path / "some_tests.yaml").write_text(suite)
+    status, _, err = await canopy(str(tmp_path), "--backend", "http://127.0.0.1:9")
+    assert (status, "holds no cases" in err) == (2, True), err

@@ -39,7 +39,7 @@ def reviewing(file: Path, *options: str, writing: str = "") -> Generator[Termina
     editor.write_text(f'#!/bin/sh\n{{ printf %s "{writing}"; cat "$1"; }} > "$1.new" && mv "$1.new" "$1"\n')
     editor.chmod(0o755)
     primary, secondary = pty.openpty()
-    environment = {**os.environ, "EDITOR": str(editor), "VISUAL": "", "TERM": "dumb"}
+    environment = {**os.environ, "EDITOR": str(editor), "VISUAL": "", "PAGER": "cat", "TERM": "dumb"}
     command = [sys.executable, "-m", "canopy", "evals", "review", str(file), *options]
     with subprocess.Popen(command, stdin=secondary, stdout=secondary, stderr=secondary, env=environment) as process:
         os.close(secondary)
