@@ -92,6 +92,7 @@ def test_check_values_says_whose_a_file_is(tmp_path: Path, text: str, whose: str
     [
         ("LLAMA_STACK_URL: http://a:1\nreplicas: 2", "replicas is 2, but SQLite takes one."),
         ("image: {tag: v1}", "LLAMA_STACK_URL is not set."),
+        ("LLAMA_STACK_URL: http://a:1\nreplicas: 1\nglobal: 3", "`global` must be a mapping of keys"),
         ("LLAMA_STACK_URL: http://a:1\nsettings: {log_level: loud}", "`settings`: `log_level`"),
         ("LLAMA_STACK_URL: http://a:1\nrepo_url: a", "chart_path and target_revision is missing."),
         ("apiVersion: argoproj.io/v1alpha1\nkind: AppProject", "This is Argo CD's AppProject, which holds no values."),

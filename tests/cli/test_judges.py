@@ -70,6 +70,13 @@ async def test_it_labels_recent_responses_and_says_what_it_did(place: Place) -> 
     assert "\x1b" not in out + err
 
 
+async def test_a_budget_that_is_spent_is_said(place: Place) -> None:
+    await responses(place.store, 2)
+    status, out, err = await place.run("--since", "1h", "--sample", "100%", "--budget", "1")
+    assert (status, "accuracy: 1 label" in out) == (0, True), out + err
+    assert "The budget is spent; run this again for what is left." in out
+
+
 async def test_what_no_answer_could_be_used_of_is_asked_again_on_request_alone(place: Place) -> None:
     await responses(place.store, 2)
     place.model.scripts["judge"] = Script(tokens=("I would rather not say.",))

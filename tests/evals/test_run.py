@@ -63,8 +63,9 @@ async def test_good_answers_open_the_gate(tmp_path: Path) -> None:
     async with FakeBackend() as backend:
         backend.default = GOOD
         folder = suite(tmp_path / "evals", ["x", "y"])
-        status, out, errors, run = await evaluated(folder, backend, env={"CANOPY_EVALS_TOKEN": "s3cret"})
+        status, out, errors, run = await evaluated(folder, backend, "--resume", env={"CANOPY_EVALS_TOKEN": "s3cret"})
         assert status == 0, errors
+        assert "holds no run to go on with, so this one begins anew" in errors
         assert "The gate passed: 2 of 2 cases pass." in out
         assert backend.headers["authorization"] == "Bearer s3cret"
     assert [(case.status, case.file, case.suite) for case in run.cases] == [("passed", "some_tests.yaml", "some")] * 2

@@ -15,6 +15,12 @@ from tests.support.server import Server
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 LONG = 100_001
+
+
+def talk(*roles: str, text: str = "a") -> dict[str, Any]:
+    return {"messages": [{"role": role, "content": text} for role in roles]}
+
+
 REFUSED: list[tuple[str, Any, str]] = [
     ("not JSON", b"{", "not valid JSON"),
     ("no object", b"[]", "must be a JSON object"),
@@ -69,6 +75,25 @@ async def test_a_wrong_vote_is_refused_with_a_sentence_that_does_not_repeat_it(
     for value in body.values() if isinstance(body, dict) else ():
         assert not (isinstance(value, str) and len(value) > 10 and value in response.text)
     assert (await client.get("/feedback")).json()["total"] == before
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "given", "status", "sentence"),
+    [
+        ("POST", "/summarize/chat", {"json": talk("user", "assistant")}, 422, "must be the user's question"),
+        ("POST", "/summarize/chat", {"json": talk("user", "assistant", "user", text="x" * 90_000)}, 422, "270,000"),
+        ("GET", "/feedback", {"params": {"ab_cursor": "x"}}, 422, "are the dashboard's"),
+        ("POST", "/feedback", {"json": lab_vote(), "headers": {"x-session-id": "x" * 201}}, 422, "1 to 200 characters"),
+        ("POST", "/feedback", {"json": {f"field {number}": 1 for number in range(200)}}, 422, "mistakes. Is it meant"),
+        ("GET", "/ui/1/nothing.css", {}, 404, "There is no such file."),
+    ],
+)
+async def test_a_wrong_request_is_refused_with_a_sentence(
+    client: httpx.AsyncClient, method: str, path: str, given: dict[str, Any], status: int, sentence: str
+) -> None:
+    response = await client.request(method, path, **given)
+    assert (response.status_code, sentence in response.text) == (status, True), response.text
+    assert len(response.text) < 1000
 
 
 async def test_a_wrong_shape_keeps_the_frameworks_list_of_errors(client: httpx.AsyncClient) -> None:
