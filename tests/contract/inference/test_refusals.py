@@ -255,6 +255,7 @@ STATUSES: list[tuple[Script, type[CanopyError], str]] = [
     (refusing(said("Rate limit reached: 60 per minute, see billing"), 429, None), ModelBusy, "moment"),
     (refusing(said("Incorrect API key provided: sk-proj-1234567890"), 401, None), ModelError, "credentials"),
     (refusing({"detail": "gone"}, 504, None), ModelTimeout, "(504)"),
+    (refusing({"detail": "who?"}, 407, None), ModelError, "The proxy before the model server asks for a user"),
     (refusing({"detail": "CUDA out of memory"}, 500, None), ModelError, "failed (500)"),
     (
         Script(status=400, body=b"Client sent an HTTP request to an HTTPS server.\n"),

@@ -47,6 +47,7 @@ _COMPARED = {"compare_type": True, "include_name": _compared}
         "postgresql://alice:hunter2@host:port/db",
         "postgresql://alice:hunter2@host:65536/db",
         "postgresql://alice:hunt/er2@host/db",
+        "postgresql://alice:hunter2%84@host/db",
         "postgresql://alice:1/hunter2@host/db",
         "postgresql://alice:a@hunter2@host/db",
         "postgresql://alice:a?hunter2@host/db",
@@ -109,6 +110,8 @@ def test_an_address_is_taken_as_people_paste_it(pasted: str, differs: dict[str, 
 def test_several_hosts_and_a_socket_are_places() -> None:
     hosts = open_store("postgresql://ana:hunter2@one:5432,two:5433/votes?target_session_attrs=read-write")
     assert hosts.description == "PostgreSQL, votes on one:5432, two:5433"
+    hosts = open_store("postgresql://one,two/votes")
+    assert hosts.description == "PostgreSQL, votes on one, two"
     assert open_store("postgresql://[::1]:5433/votes").description == "PostgreSQL, votes on [::1]:5433"
     assert open_store("postgresql:///votes?host=/run/postgresql").description == "PostgreSQL, votes on local socket"
 

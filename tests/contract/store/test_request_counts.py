@@ -74,7 +74,7 @@ async def test_a_client_that_goes_from_replica_to_replica_has_one_limit(store_ur
 async def test_while_the_store_is_away_each_replica_goes_on_by_its_own_counts(store_url: str) -> None:
     failures: list[StoreError] = []
     store = open_store(store_url, on_failure=failures.append)  # never started
-    limits, limit = RateLimits(), Limit(3, 60)
+    limits, limit = RateLimits(), Limit(3, 86_400)
     sharing = asyncio.create_task(RateLimitSync(limits, store.request_counts.exchange).run())
     allowed = 0
     for failed in (1, 2):  # the exchange that replicas begin with, and the first one that has counts to share
