@@ -1,6 +1,7 @@
 """Protects people with a browser from pages of other sites: cross-site request forgery and DNS rebinding."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import ip_address
 
 from starlette.requests import Request
@@ -52,6 +53,7 @@ def _name(host: str) -> str:
     return host.partition(":")[0].removesuffix(".")
 
 
+@lru_cache(maxsize=64)  # nearly every request has the same
 def _is_address(name: str) -> bool:
     try:
         ip_address(name)
