@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sqlite3
 from collections import Counter
 
 import httpx
@@ -177,3 +178,19 @@ async def test_with_the_flag_off_the_address_says_so(
     ):
         response = await client.post("/summarize/ab", json={"prompt": "A long text."})
         assert (response.status_code, response.json()["detail"]) == (404, "A/B testing feature is not enabled")
+
+
+async def test_a_comparison_that_can_not_be_recorded_is_said_after_both_sides(
+    model: FakeModelServer, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("unrecorded")
+    async with (
+        running_server(folder, ab_values(model), env=ENVIRONMENT) as server,
+        httpx.AsyncClient(base_url=server.url, timeout=20) as client,
+    ):
+        with sqlite3.connect(folder / "canopy.db") as database:
+            database.execute("DROP TABLE comparisons")
+        found = events((await client.post("/summarize/ab", json={"prompt": "A long text."})).text)
+        ends = [event for event in found[:-1] if event.get("type") in {"done", "error"}]
+        assert [event["type"] for event in ends] == ["done", "done", "error"]
+        assert (ends[-1]["code"], "so nobody can vote" in ends[-1]["error"]) == ("store_unavailable", True)
