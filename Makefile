@@ -20,9 +20,10 @@ STAMPS := .venv/stamps
 CACHE := .cache
 LOCKS := requirements
 CONFIG ?=
-# Tests wait for the servers they start more than they compute. A file's tests share servers, so a file stays whole.
-WORKERS ?= 2
-PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
+# Tests wait for the servers they start, so one worker more than two processors keeps those busy. A file's tests share
+# servers, so a file stays whole; tests/conftest.py puts the longest first.
+WORKERS ?= 3
+PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 # A folder of tests/ (`http`, `tests/http`), a file, a test of one, or an expression over names and marks of tests. Other
 # folders have names that are words of tests, too: `helm` and `docs` are expressions.
 ONLY ?=

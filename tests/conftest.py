@@ -13,15 +13,15 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.support.mlflow import MlflowServer
 from tests.support.postgres import PostgresServer, PostgresUnavailable
 from tests.support.scratch import use_memory
 from tests.support.stacks import Stacks, open_stacks
 
-# A deadline would measure the machine.
-settings.register_profile("canopy", deadline=None)
+# A deadline would measure the machine, and so would the time that making inputs takes.
+settings.register_profile("canopy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("canopy")
 
 
@@ -41,11 +41,12 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep what `--sqlite` asks for."""
+    """Keep what `--sqlite` asks for, and begin with the files that take longest: at the end all would wait for one."""
     if config.getoption("sqlite"):
         left_out = [item for item in items if "postgres" in getattr(item, "fixturenames", ())]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in set(left_out)]
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -20,7 +20,7 @@ from tests.http.conftest import ENVIRONMENT, summarize, values
 from tests.support.model_server import FakeModelServer
 from tests.support.server import Server, running_server
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.own_server]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.own_server, pytest.mark.long]
 
 NASTY = [
     "\0",

@@ -20,6 +20,8 @@ from tests.chart.combinations import Document, combinations
 from tests.chart.conftest import find
 from tests.support.helm import CHART, HELMS, Helm, HelmError
 
+pytestmark = pytest.mark.long
+
 SERVERS = {field.alias or name for name, field in Values.model_fields.items()}
 
 

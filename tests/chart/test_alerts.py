@@ -11,6 +11,8 @@ from tests.support.docs import ROOT
 from tests.support.helm import Helm
 from tests.support.prometheus import check_rules, run_rule_tests
 
+pytestmark = pytest.mark.long
+
 HISTORIES = Path(__file__).with_name("alerts.yaml")
 
 

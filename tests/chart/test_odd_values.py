@@ -21,6 +21,8 @@ from tests.chart.conftest import MINIMAL
 from tests.chart.test_agreement import by_checker, by_helm, sentence
 from tests.support.helm import CHART, Helm, HelmError
 
+pytestmark = pytest.mark.long
+
 type Path_ = tuple[str, ...]
 
 URL = "http://llama-stack-service:8321"

@@ -24,6 +24,8 @@ from tests.support.eval_runs import a_run, failed, passed
 from tests.support.helm import Helm
 from tests.support.server import running_server
 
+pytestmark = pytest.mark.long
+
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 TAG = f"v{__version__}"
 ADA = {f"GIT_{role}_{part}": "ada@example.com" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")}

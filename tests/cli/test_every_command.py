@@ -31,7 +31,7 @@ from tests.support.eval_runs import a_run, passed
 from tests.support.judging import JUDGE
 from tests.support.model_server import FakeModelServer
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.long]
 
 SUITE = "name: x\nendpoint: /summarize\nscoring_params: {length: null}\ntests:\n"
 

@@ -18,6 +18,8 @@ from canopy import __version__
 from tests.support import image
 from tests.support.model_server import FakeModelServer
 
+pytestmark = pytest.mark.long
+
 STRANGER = 12345  # a user id that has neither a name nor a home; OpenShift picks such a one, in the group 0
 GLIBC = (2, 34)  # UBI 9's
 

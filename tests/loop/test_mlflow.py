@@ -17,7 +17,7 @@ from tests.support.model_server import FakeModelServer
 from tests.support.scraping import scrape, scrape_until
 from tests.support.server import Server, running_server
 
-pytestmark = [pytest.mark.slow]
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 LAUNCHER = [str(Path(sys.executable).with_name("opentelemetry-instrument"))]
 SDK = {"OTEL_TRACES_EXPORTER": "none", "OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"}

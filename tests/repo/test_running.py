@@ -49,6 +49,13 @@ def test_a_missing_tool_fails_and_another_platform_does_not(tmp_path: Path, ci: 
     assert said.splitlines()[-1].rpartition(" in ")[0] == expected, said
 
 
+def test_what_takes_longest_comes_first(tmp_path: Path) -> None:
+    (tmp_path / "test_a.py").write_text("def test_it(): pass")
+    (tmp_path / "test_b.py").write_text("import pytest\npytestmark = pytest.mark.long\ndef test_it(): pass")
+    collected = [line for line in run(tmp_path, "--collect-only").splitlines() if "::" in line]
+    assert collected == ["test_b.py::test_it", "test_a.py::test_it"]
+
+
 def test_where_the_time_went_is_told_by_folder(tmp_path: Path) -> None:
     for folder, seconds in (("quick", 0), ("slow", 0.3)):
         (tmp_path / "tests" / folder).mkdir(parents=True)

@@ -26,7 +26,7 @@ from tests.support.llama_stack import LLAMA_STACK, OGX
 from tests.support.model_scripts import TOKENS
 from tests.support.stacks import Stacks
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="session")]
 
 SMALL = f"embedded/{MODEL}"  # how both servers name a model: provider, slash, the provider's name for it
 

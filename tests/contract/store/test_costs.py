@@ -3,12 +3,16 @@
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
+
 from canopy.base.ids import new_id
 from canopy.store.experiments.experiment import Comparison
 from canopy.store.feedback.query import Filter
 from canopy.store.store import Store
 from tests.contract.store.costs import gather_statistics, metered
 from tests.contract.store.records import HOUR, NOON, Clock, a_ballot, a_generation, a_vote, an_experiment, on_texts
+
+pytestmark = pytest.mark.long
 
 FEW, MANY = 1_000, 20_000
 HOURS = 8

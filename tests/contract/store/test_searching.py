@@ -23,6 +23,8 @@ from canopy.store.store import Store
 from tests.contract.store.costs import gather_statistics, metered
 from tests.contract.store.records import HOUR, NOON, Clock, a_generation, a_vote, on_texts
 
+pytestmark = pytest.mark.long
+
 NEEDLES = [
     "needle",
     "NEEDLE",
