@@ -23,7 +23,7 @@ CONFIG ?=
 # Tests wait for the servers they start, so one worker more than two processors keeps those busy. A file's tests share
 # servers, so a file stays whole; tests/conftest.py puts the longest first.
 WORKERS ?= 3
-PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --no-loadscope-reorder --dist loadfile
 # A folder of tests/ (`http`, `tests/http`), a file, a test of one, or an expression over names and marks of tests. Other
 # folders have names that are words of tests, too: `helm` and `docs` are expressions.
 ONLY ?=
