@@ -184,6 +184,7 @@ async def test_a_vote_is_logged_once_without_its_texts(empty: httpx.AsyncClient,
         line for line in server.events("feedback_submitted") if line["feedback_id"] == response.json()["feedback_id"]
     ]
     assert (line["rating"], line["feature"], line["input_length"], line["response_length"]) == (2, "summarize", 11, 10)
+    assert line["sentiment"] == "negative"
     assert line["trace_id"] == response.headers["x-request-id"]
     assert {"timestamp", "prompt_id", "model", "config_revision", "level"} <= set(line)
     assert not any(b"secret" in line for line in server.lines)

@@ -17,6 +17,7 @@ ALL = (
     " |= `feedback_submitted` | json"
 )
 NEGATIVE = f'{ALL} | rating="thumbs_down"'
+BAD = f'{ALL} | sentiment="negative"'  # thumbs, scores and labels
 
 # What OpenShift's log collector knows of a line without reading it.
 STREAM = {
@@ -48,9 +49,9 @@ async def test_the_queries_find_each_vote_once_and_nothing_else(tmp_path: Path, 
         running_server(tmp_path, {"LLAMA_STACK_URL": model.url}) as server,
         httpx.AsyncClient(base_url=server.url) as client,
     ):
-        expected: list[tuple[str, str, str, int, int]] = []
+        expected: list[tuple[str, str | int, str, int, int]] = []
         for number, text in enumerate(NASTY):
-            rating = ("thumbs_up", "thumbs_down")[number % 2]
+            rating = ("thumbs_up", "thumbs_down", 2)[number % 3]
             vote = {"input_text": text, "response_text": text * 2, "rating": rating, "comment": text[:4000]}
             answer = await client.post("/feedback", json=vote)
             assert answer.status_code == 200, answer.text
@@ -75,6 +76,7 @@ async def test_the_queries_find_each_vote_once_and_nothing_else(tmp_path: Path, 
     assert all(entry.keys() - STREAM.keys() <= {*fields, "event", "level", "timestamp"} for entry in found)
     assert not any("__error__" in entry or name.endswith("_extracted") for entry in found for name in entry)
     assert queried(server, NEGATIVE) == [entry for entry in found if entry["rating"] == "thumbs_down"]
+    assert queried(server, BAD) == [entry for entry in found if entry["rating"] in {"thumbs_down", "2"}]
 
 
 async def be_a_nuisance(client: httpx.AsyncClient, feedback_id: str) -> None:

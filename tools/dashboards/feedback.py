@@ -116,12 +116,7 @@ def _comparisons(made: Dashboard) -> Dashboard:
 def _log(made: Dashboard) -> Dashboard:
     return (
         made.with_row(row("Log"))
-        .with_panel(
-            lines(
-                "Bad votes",
-                f'{_VOTES} | rating="thumbs_down"',
-            )
-        )
+        .with_panel(lines("Bad votes", f"{_VOTES} | {_BAD}"))
         .with_panel(lines("Votes", _VOTES))
         .with_panel(lines("Ballots", _BALLOTS))
     )

@@ -1,13 +1,14 @@
 """The base class of all events, and those about the process, the config, generations, feedback and judges.
 
-`docs/logging.md` describes each event. Names are static. No field holds a user's text, and only `rating`, which has a
-closed list of values, is the user's choice: a search of the log for `feedback_submitted` finds nothing but votes.
+`docs/logging.md` describes each event. Names are static. No field holds a user's text, and only `rating` and its
+`sentiment`, which have closed lists of values, are the user's choice: a search of the log for `feedback_submitted`
+finds nothing but votes.
 """
 
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from canopy.base.ratings import kind_of
+from canopy.base.ratings import SENTIMENT_NAMES, kind_of
 from canopy.store.experiments.experiment import BallotReceipt
 from canopy.store.feedback.vote import Receipt
 from canopy.store.generations.generation import Generation
@@ -253,6 +254,7 @@ class JudgeRunFinished(Event):
 def _vote(receipt: Receipt) -> dict[str, Any]:
     return {
         "rating": kind_of(receipt.kind).wire(receipt.value),
+        "sentiment": SENTIMENT_NAMES[receipt.sentiment],
         "name": receipt.name,
         "feature": receipt.feature,
         "input_length": receipt.input_length,
