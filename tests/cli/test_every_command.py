@@ -5,7 +5,7 @@ file that it is given is missing, a folder, below a file, or no text.
 """
 
 import asyncio
-import fcntl
+import json
 import os
 import resource
 import shutil
@@ -330,8 +330,10 @@ async def test_a_server_goes_on_without_its_log(place: Place, unused_tcp_port: i
 async def test_a_pipe_that_does_not_wait(place: Place) -> None:
     """As some programs make of the pipes that they share with what they start."""
     reading, writing = os.pipe()
-    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
     os.set_blocking(writing, False)
+    with suppress(BlockingIOError):
+        while os.write(writing, b"\n" * 65_536):
+            pass
     process = await place.start(place.command("ab simulate", {"as_json": ""}), stdout=writing)
     os.close(writing)
     await is_still(process.pid)
@@ -339,4 +341,4 @@ async def test_a_pipe_that_does_not_wait(place: Place) -> None:
         content = await asyncio.to_thread(pipe.read)
     status, _, errors = await ended(process)
     assert (status, errors) == (0, "")
-    assert content.endswith(b"}\n")
+    assert json.loads(content)
