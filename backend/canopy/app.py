@@ -245,23 +245,21 @@ async def _watch_config(
 ) -> None:
     emit = context.telemetry.emit
 
-    async def changed(config: Config) -> None:
-        report_open_access(context)  # first, because what follows may wait for other servers
+    async def use_model_server(config: Config) -> None:
+        await context.inference.use(_model_url(config))
+
+    def changed(config: Config) -> None:
+        report_open_access(context)
         expect_series(context)
         log_deprecated(config.deprecated)
         registry.request_refresh()
         mlflow.use(config.values.mlflow)
-        try:
-            await context.inference.use(_model_url(config))
-        except ConfigError as error:
-            rejected(error)
-        else:
-            emit(ConfigReloaded(config.revision, {name: flag.on for name, flag in config.flags.items()}))
+        emit(ConfigReloaded(config.revision, {name: flag.on for name, flag in config.flags.items()}))
 
     def rejected(error: ConfigError) -> None:
         emit(ConfigRejected(error.sentence, context.config.current.revision))
 
-    await context.config.watch(context.settings.config_poll_interval_seconds, changed, rejected)
+    await context.config.watch(context.settings.config_poll_interval_seconds, use_model_server, changed, rejected)
 
 
 async def _watch_secrets(context: AppContext) -> None:

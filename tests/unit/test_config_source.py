@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from canopy.base.errors import ConfigError
+from canopy.base.settings import Settings
 from canopy.config.loading import Config
 from canopy.config.registered_prompts import PromptSource, RegisteredPrompt
 from canopy.config.source import ConfigSource
@@ -29,9 +30,13 @@ class Watched:
         self.changes: list[Config] = []
         self.errors: list[ConfigError] = []
         self.told = asyncio.Event()
-        self.task = asyncio.create_task(self.source.watch(0.01, self._changed, self._failed))
+        self.task = asyncio.create_task(self.source.watch(0.01, self._prepare, self._changed, self._failed))
 
-    async def _changed(self, config: Config) -> None:
+    async def _prepare(self, config: Config) -> None:
+        if config.values.summarize.model == "none":
+            raise ConfigError("There is no model server.")
+
+    def _changed(self, config: Config) -> None:
         self.changes.append(config)
         self.told.set()
 
@@ -59,10 +64,43 @@ async def test_a_right_change_is_in_force_and_a_wrong_one_leaves_the_last_good_v
     assert "`summarize.model`" in watched.errors[0].sentence
     assert watched.source.current.values.summarize.model == "two"
 
+    path.write_text("summarize: {model: none}")  # right, but what they need can't be had
+    await watched.next()
+    assert watched.errors[1].sentence.endswith("There is no model server.")
+    assert watched.source.current.values.summarize.model == "two"
+
     path.write_text("summarize: {model: four}")
     await watched.next()
     assert watched.source.current.values.summarize.model == "four"
     watched.task.cancel()
+
+
+async def test_a_change_is_in_force_within_a_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock that only the pauses between two looks move."""
+    seconds = 0.0
+    sleep = asyncio.sleep
+
+    async def pause(wanted: float) -> None:
+        nonlocal seconds
+        if seconds == 0:
+            path.write_text("summarize: {model: two}")  # just after a look
+        seconds += wanted
+        await sleep(0)
+
+    path = tmp_path / "values.yaml"
+    path.write_text("summarize: {model: one}")
+    source = ConfigSource(path)
+    in_force = asyncio.Event()
+    monkeypatch.setattr(asyncio, "sleep", pause)
+
+    async def need_nothing(_: Config) -> None: ...
+
+    interval = Settings().config_poll_interval_seconds
+    task = asyncio.create_task(source.watch(interval, need_nothing, lambda _: in_force.set(), lambda _: None))
+    async with asyncio.timeout(30):
+        await in_force.wait()
+    assert 0 < seconds <= 1
+    task.cancel()
 
 
 async def test_a_configmap_update_swaps_a_symlink_and_is_seen(tmp_path: Path) -> None:
@@ -163,14 +201,17 @@ class Reload:
         self.source = ConfigSource(path, self._check)
         path.write_text(f"summarize: {{model: two, prompt: {OWN}, mlflow_prompt: summary}}\n{MLFLOW}")
         self.in_force = asyncio.Event()
-        self.task = asyncio.create_task(self.source.watch(0.001, self._changed, self._refused))
+        self.task = asyncio.create_task(self.source.watch(0.001, self._prepare, self._changed, self._refused))
 
     def _check(self, _config: Config, before: Config | None) -> None:
         if before is not None:
             self._judging.set()
             assert self._release.wait(30)
 
-    async def _changed(self, _config: Config) -> None:
+    async def _prepare(self, _config: Config) -> None:
+        """Need nothing."""
+
+    def _changed(self, _config: Config) -> None:
         self.in_force.set()
 
     def _refused(self, error: ConfigError) -> None:

@@ -12,6 +12,10 @@ from canopy.config.registered_prompts import PromptSource, RegisteredPrompt, wit
 type ConfigCheck = Callable[[Config, Config | None], None]
 
 
+async def _nothing(_: Config) -> None:
+    """Prepare nothing."""
+
+
 class ConfigSource:
     """Holds the config in force as `current`; without a file, the default values.
 
@@ -40,12 +44,13 @@ class ConfigSource:
         """Return the file's path, or `built-in values` without a file, for messages."""
         return str(self.path) if self.path else "built-in values"
 
-    async def reload(self) -> Config | None:
+    async def reload(self, prepare: Callable[[Config], Awaitable[None]] = _nothing) -> Config | None:
         """Read the file once. Return the new config, which is in force already; None if there is no new content.
 
         Content counts as new when two reads in a row find it, so that no half-written file is loaded. Raises
         ConfigError once for wrong content, and once for a file that can't be read; the last valid values stay in force.
-        After a failed read any content is checked again, also the former one. Only one task may call this.
+        After a failed read any content is checked again, also the former one. `prepare` is awaited before a new config
+        is in force, and may refuse it by a ConfigError. Only one task may call this.
         """
         try:
             # In a thread: a file that is hard to read must not hold up the streams.
@@ -60,9 +65,11 @@ class ConfigSource:
             return None
         self._checked = content
         try:
-            self._of_file = await asyncio.to_thread(self._reread, content)
+            config = await asyncio.to_thread(self._reread, content)
+            await prepare(config)
         except ConfigError as error:
             raise ConfigError(f"{self.place}: {error.sentence}") from error
+        self._of_file = config
         return self._put_in_force()
 
     def apply_registered_prompts(self, prompts: Mapping[PromptSource, RegisteredPrompt]) -> None:
@@ -71,9 +78,13 @@ class ConfigSource:
         self._put_in_force()
 
     async def watch(
-        self, interval: float, on_change: Callable[[Config], Awaitable[None]], on_error: Callable[[ConfigError], None]
+        self,
+        interval: float,
+        prepare: Callable[[Config], Awaitable[None]],
+        on_change: Callable[[Config], None],
+        on_error: Callable[[ConfigError], None],
     ) -> None:
-        """Reload every `interval` seconds until cancelled, and call back after a change or an error.
+        """Reload every `interval` seconds until cancelled (see `reload`), and call back after a change or an error.
 
         Polling the content works alike for a ConfigMap's symlink swap, an editor's rename and a network volume. Returns
         at once without a file.
@@ -81,12 +92,12 @@ class ConfigSource:
         while self.path:
             await asyncio.sleep(interval)
             try:
-                config = await self.reload()
+                config = await self.reload(prepare)
             except ConfigError as error:
                 on_error(error)
             else:
                 if config:
-                    await on_change(config)
+                    on_change(config)
 
     def _put_in_force(self) -> Config:
         values, registered = with_registered_texts(self._of_file.values, self._prompts)
