@@ -64,6 +64,7 @@ async def test_a_review_can_be_changed_and_taken_back_and_a_retry_is_harmless(em
     texts = ("a", "a", "b", "")
     outcomes = [(await review(empty, text, prompt="one"))["outcome"] for text in texts]
     assert outcomes == ["created", "repeated", "replaced", "deleted"]
+    assert (await review(empty, "", prompt="one", feature="summarization"))["outcome"] == "repeated"
     assert await exported(empty) == {"one": ""}
 
 

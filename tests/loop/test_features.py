@@ -136,7 +136,10 @@ async def evaluated(http: httpx.AsyncClient, folder: Path, models: FakeModelServ
     exported = (await http.get("/feedback/export?feature=translate")).text
     cases = yaml.safe_load(exported)
     assert (cases["endpoint"], cases["tests"]) == ("/translate", [{"prompt": TEXT, "expected_result": ""}])
-    suite.write_text(exported.replace('expected_result: ""', f"expected_result: {json.dumps(BY_A)}"))
+    (case,) = (await answered(http, "/feedback/review?feature=translate"))["cases"]
+    review = {"feedback_id": case["feedback_id"], "expected_result": BY_A}
+    assert (await http.put("/feedback/review", json=review)).json()["outcome"] == "created"
+    suite.write_text((await http.get("/feedback/export?feature=translate")).text)
     judge = ("--judge", models.url, "--judge-model", "judge", "--output", folder / "report")
     status, said = await canopy("evals", "run", suite.parents[1], "--backend", str(http.base_url), *judge)
     assert status == 0, said

@@ -131,7 +131,9 @@ class ReviewBody(Body):
     expected_result: Text = Field(description="What is expected; empty takes back what was written.")
     feedback_id: Id | None = Field(None, description="A vote on the text.")
     prompt: FullText | None = Field(None, description="The text itself, where no vote is known.")
-    feature: Id | None = Field(None, description="What was rated; summaries, unless it says otherwise.")
+    feature: Id | None = Field(
+        None, description="What was rated. Without it that of the vote; with a `prompt`, summaries."
+    )
 
 
 def body_schemas() -> dict[str, Any]:

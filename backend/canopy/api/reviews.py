@@ -84,8 +84,9 @@ def expected_result_routes(context: AppContext) -> APIRouter:
         check_length("expected_result", body.expected_result, settings.max_prompt_chars)
         if body.expected_result and not body.expected_result.strip():
             raise InputError("`expected_result` should hold more than white space; empty takes it back.")
-        feature = exported_feature(body.feature, features)
-        review = Review(feature.name, body.feedback_id, body.prompt, body.expected_result)
+        of_vote = body.feature is None and body.prompt is None
+        feature = None if of_vote else exported_feature(body.feature, features).name
+        review = Review(feature, body.feedback_id, body.prompt, body.expected_result)
         receipt = await reviews.submit(review, trace_id_of(request.scope))
         return json_response({"status": "ok", "outcome": receipt.outcome})
 

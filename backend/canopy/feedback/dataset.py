@@ -6,7 +6,7 @@ from dataclasses import replace
 import yaml
 
 from canopy.base.errors import InputError
-from canopy.config.features import BUILT_IN, Feature
+from canopy.config.features import BUILT_IN, Feature, canonical_name
 from canopy.store.feedback.query import Filter
 from canopy.store.reviews.reviews import ReviewStore
 from canopy.text.yaml_scalars import case_lines
@@ -39,10 +39,11 @@ def exported_feature(name: str | None, features: Mapping[str, Feature]) -> Featu
 
     Raises InputError if its responses can't become tests, or if it doesn't exist any more: no endpoint could be tested.
     """
-    exported = [feature.name for feature in features.values() if feature.exported]
-    if name is not None and name not in exported:
+    exported = {feature.name: feature for feature in features.values() if feature.exported}
+    feature = exported.get(canonical_name(name or BUILT_IN))
+    if feature is None:
         raise InputError(f"`feature` must be {' or '.join(f'`{it}`' for it in exported)} for an export.")
-    return features[name or BUILT_IN]
+    return feature
 
 
 def selection(where: Filter, features: Mapping[str, Feature]) -> Filter:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from canopy.base.errors import FeedbackNotFound
+from canopy.base.errors import FeedbackNotFound, InputError
 from canopy.store.feedback.query import Filter
 from canopy.store.opening import open_store
 from canopy.store.reviews.review import Input, Review, ReviewReceipt, ReviewState
@@ -69,6 +69,16 @@ async def test_a_text_without_a_vote_on_this_feature_cannot_be_reviewed(store: S
     for fields in ({}, {"feedback_id": chat.feedback_id}, {"feedback_id": "fb_unknown"}):
         with pytest.raises(FeedbackNotFound):
             await review(store, "one", "Good.", **fields)
+
+
+async def test_a_review_by_a_vote_is_of_the_votes_own_feature(store: Store) -> None:
+    vote = await store.feedback.record(on_texts("one", feature="translate", **DOWN))
+    receipt = await review(store, "", "Good.", feature=None, feedback_id=vote.feedback_id)
+    assert (receipt.outcome, receipt.feature) == ("created", "translate")
+    assert await exported(store, Filter(feature="translate", sentiment=-1)) == [Input("one", "Good.")]
+    chat = await store.feedback.record(on_texts("one", feature="translate_chat", **DOWN))
+    with pytest.raises(InputError, match="follow-up"):
+        await review(store, "", "Good.", feature=None, feedback_id=chat.feedback_id)
 
 
 async def test_pages_lead_through_what_waits_in_the_order_of_the_export(store: Store) -> None:

@@ -11,7 +11,7 @@ type ReviewState = Literal["waiting", "all"]
 class Review(NamedTuple):
     """Holds an expected result, before the store has found its text: by a vote on it, or by the text itself."""
 
-    feature: str
+    feature: str | None  # None: that of the vote
     feedback_id: str | None
     input_text: str | None
     expected_result: str  # empty: take back what was written

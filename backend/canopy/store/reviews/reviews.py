@@ -5,7 +5,8 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 import orjson
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, select
 
-from canopy.base.errors import CanopyError, FeedbackNotFound
+from canopy.base.errors import CanopyError, FeedbackNotFound, InputError
+from canopy.config.features import is_conversation
 from canopy.store.engine.cursors import FoundIds
 from canopy.store.engine.executor import Executor, Facet
 from canopy.store.feedback.feedback import FeedbackStore
@@ -45,9 +46,8 @@ class ReviewStore(Facet):
         database = self._database
         f, s, r = feedback.c, series.c, reviews.c
         self._vote = (
-            select(f.input_digest, f.input_length, r.expected_result)
+            select(f.input_digest, f.input_length, s.feature, r.expected_result)
             .select_from(feedback.join(series).outerjoin(reviews, OF_VOTE))
-            .where(s.feature == bindparam("feature"))
             .limit(1)
         )
         self._put = database.bulk(
@@ -72,7 +72,8 @@ class ReviewStore(Facet):
     async def record(self, review: Review) -> ReviewReceipt:
         """Store what is expected of the answer to a text, or take it back.
 
-        It stays until the last vote on the text is deleted. Raises FeedbackNotFound where there is none.
+        It stays until the last vote on the text is deleted. Raises FeedbackNotFound where there is none, and InputError
+        for a vote on a follow-up answer.
         """
         return await self._executor.write(self._record_each, review, review.memory)
 
@@ -154,19 +155,26 @@ class ReviewStore(Facet):
             voted = self._vote.where(f.id == review.feedback_id)
         else:
             voted = self._vote.where(f.input_digest == text_digests(review.input_text or "", "")[0])
-        row = conn.execute(voted, {"feature": review.feature}).first()
+        if review.feature is not None:
+            voted = voted.where(series.c.feature == review.feature)
+        row = conn.execute(voted).first()
         if row is None:
             return FeedbackNotFound("There is no vote on this text; it may have been taken back.")
+        feature = row.feature
+        if is_conversation(feature):
+            return InputError(
+                "This vote is on a follow-up answer, of which no test can be made: what came before counts."
+            )
         if (row.expected_result or "") == review.expected_result:
-            return ReviewReceipt("repeated", review.feature, row.input_length, len(review.expected_result))
+            return ReviewReceipt("repeated", feature, row.input_length, len(review.expected_result))
         if not review.expected_result:
-            conn.execute(delete(reviews).where(r.feature == review.feature, r.input_digest == row.input_digest))
-            return ReviewReceipt("deleted", review.feature, row.input_length, 0)
+            conn.execute(delete(reviews).where(r.feature == feature, r.input_digest == row.input_digest))
+            return ReviewReceipt("deleted", feature, row.input_length, 0)
         self._put.run(
             conn,
             [
                 {
-                    "feature": review.feature,
+                    "feature": feature,
                     "input_digest": row.input_digest,
                     "updated_at": self._clock(),
                     "expected_result": review.expected_result,
@@ -174,9 +182,7 @@ class ReviewStore(Facet):
             ],
         )
         new = row.expected_result is None
-        return ReviewReceipt(
-            "created" if new else "replaced", review.feature, row.input_length, len(review.expected_result)
-        )
+        return ReviewReceipt("created" if new else "replaced", feature, row.input_length, len(review.expected_result))
 
     def _answers_to(self, conn: Connection, digest: str, matching: list[ColumnElement[bool]]) -> list[BadResponse]:
         rows = conn.execute(self._answers.where(*matching), {"digest": digest}).all()
