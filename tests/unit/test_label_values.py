@@ -1,7 +1,9 @@
 """The series of what came and went are bounded, and what is in force always has its own."""
 
+import pytest
 from prometheus_client import CollectorRegistry
 
+from canopy.base.errors import CanopyError, ModelTimeout, PromptTooLong, ShuttingDown
 from canopy.base.ratings import JUDGEMENT
 from canopy.config.values import JudgeLabelValues, JudgeValues, JudgingValues, Values
 from canopy.store.feedback.vote import Receipt
@@ -37,6 +39,15 @@ def test_a_vote_on_a_prompt_in_force_counts_as_its_own_however_many_nobody_voted
     before = sample(metrics.registry, "canopy_feedback_total", prompt_id="prompt-3-7-a")
     metrics.record(FeedbackSubmitted(vote("feature-3-7", "prompt-3-7-a"), "0" * 32))
     assert (before, sample(metrics.registry, "canopy_feedback_total", prompt_id="prompt-3-7-a")) == (0, 1)
+
+
+@pytest.mark.parametrize("error", [ModelTimeout, PromptTooLong, ShuttingDown, CanopyError])
+def test_a_failed_generation_counts_in_a_series_that_was_there(error: type[CanopyError]) -> None:
+    metrics = Metrics()
+    reload(metrics, 0)
+    failed = {"status": "failed", "code": error.code, "feature": "feature-0-0"}
+    assert sample(metrics.registry, "canopy_generations_total", **failed) == 0
+    assert sample(metrics.registry, "canopy_evaluation_generations_total", **failed) == 0
 
 
 def test_what_no_longer_fits_is_counted_together() -> None:

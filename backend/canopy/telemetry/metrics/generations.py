@@ -6,13 +6,13 @@ from prometheus_client import CollectorRegistry
 
 from canopy.telemetry.events import GenerationFinished
 from canopy.telemetry.metrics.groups import ExpectedSeries, MetricGroup, counter, gauge, histogram, on
-from canopy.telemetry.metrics.label_values import MODEL_ERROR_CODES, MOST_FEATURE_LABELS, LabelValues
+from canopy.telemetry.metrics.label_values import GENERATION_ERROR_CODES, MOST_FEATURE_LABELS, LabelValues
 
 _ENDED = ("feature", "status", "code")
 _OUTCOMES: Sequence[tuple[str, str]] = [
     ("completed", ""),
     ("cancelled", ""),
-    *(("failed", it) for it in MODEL_ERROR_CODES),
+    *(("failed", it) for it in GENERATION_ERROR_CODES),
 ]
 _FIRST_TOKEN_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60)
 _PER_TOKEN_BUCKETS = (0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.2, 0.5, 1)

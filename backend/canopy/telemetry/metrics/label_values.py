@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from canopy.base.errors import CanopyError, ConfigError, ModelError
+from canopy.base.errors import CanopyError, ConfigError, ModelError, PromptTooLong, ShuttingDown
 
 OTHER = "_OTHER"  # OpenTelemetry's value for everything that has no series of its own
 
@@ -19,6 +19,8 @@ def _server_error_codes(kind: type[CanopyError]) -> Iterator[str]:
 
 
 MODEL_ERROR_CODES = tuple(dict.fromkeys(_server_error_codes(ModelError)))
+# Of generations that fail: beside the model's errors a text that is too long for it, an interruption, and a defect.
+GENERATION_ERROR_CODES = (*MODEL_ERROR_CODES, PromptTooLong.code, ShuttingDown.code, CanopyError.code)
 SERVER_ERROR_CODES = tuple(dict.fromkeys(_server_error_codes(CanopyError)))
 
 
