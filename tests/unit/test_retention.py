@@ -121,6 +121,20 @@ async def test_a_store_that_was_quiet_for_long_is_cleared_an_hour_later(store: S
     assert log.events == ["retention_postponed", "records_deleted"]
 
 
+async def test_a_clock_that_jumps_twice_is_doubted_twice(store: Store, time: Time, log: Log) -> None:
+    retention = Retention(store, log.telemetry, 30, lambda: time.steady)
+    await retention.delete_expired()
+    time.wall += 40 * DAY
+    await retention.delete_expired()
+    time.passes(3_600)
+    await retention.delete_expired()  # it was right
+    await vote(store, "new")
+    time.wall += 40 * DAY
+    await retention.delete_expired()
+    assert await kept(store) == {"new"}
+    assert log.events == ["retention_postponed", "retention_postponed"]
+
+
 async def test_an_empty_store_is_no_reason_to_wait(store: Store, time: Time, log: Log) -> None:
     retention = Retention(store, log.telemetry, 30, lambda: time.steady)
     await retention.delete_expired()

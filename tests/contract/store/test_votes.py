@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from canopy.base.errors import (
     AmbiguousRequestId,
@@ -18,6 +19,7 @@ from canopy.base.ratings import Rating
 from canopy.store.feedback.query import Feedback, Filter
 from canopy.store.feedback.vote import Receipt
 from canopy.store.store import Store
+from canopy.store.tables import idempotency_keys
 from tests.contract.store.records import DOWN, HOUR, Clock, a_generation, a_vote, everything, on_texts
 
 
@@ -335,3 +337,13 @@ async def test_a_key_is_forgotten_after_a_day(store: Store, clock: Clock) -> Non
     clock.now += 24 * HOUR
     receipt = await store.feedback.record(on_texts(idempotency_key="key", body_digest=b"two"))
     assert receipt.outcome == "created"
+
+
+async def test_keys_are_deleted_after_a_day(store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("canopy.store.feedback.votes._PURGE_INTERVAL", 0.0)
+    for hours, key in ((0, "old"), (20, "young"), (5, "new")):
+        clock.now += hours * HOUR
+        await store.feedback.record(on_texts(idempotency_key=key, body_digest=key.encode()))
+    with store.executor.database.reader.connect() as conn:
+        kept = {bytes.fromhex(digest) for digest in conn.scalars(select(idempotency_keys.c.body_digest))}
+    assert kept == {b"young", b"new"}

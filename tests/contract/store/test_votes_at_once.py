@@ -1,6 +1,10 @@
 """Votes that come at the same time: each gets its own answer, and none another's error."""
 
 import asyncio
+import threading
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, event
 
 from canopy.base.errors import CanopyError, GenerationNotFound, IdempotencyConflict, InputError, StoreError
 from canopy.store.feedback.query import Filter
@@ -86,6 +90,34 @@ async def test_32_callers_get_each_their_own_answer(store: Store) -> None:
         for generation, receipt in zip(generations, own, strict=True):
             assert entries[receipt.feedback_id].comment == f"{number} {generation.id}"
             assert entries[receipt.feedback_id].generation_id == generation.id
+
+
+async def test_votes_that_wait_share_a_transaction(store: Store) -> None:
+    """They come one by one while the writer is busy. A commit waits for the disk: it is what a vote costs."""
+    busy, goes_on = threading.Event(), threading.Event()
+    commits = 0
+
+    def block(_: Connection, items: Sequence[None]) -> Sequence[None]:
+        busy.set()
+        goes_on.wait()
+        return items
+
+    def count(_: Connection) -> None:
+        nonlocal commits
+        commits += 1
+
+    first = asyncio.ensure_future(store.executor.writer.submit(block, None))
+    await asyncio.to_thread(busy.wait)
+    votes = []
+    for number in range(200):
+        votes.append(asyncio.ensure_future(store.feedback.record(on_texts(voter=f"v{number}"))))
+        await asyncio.sleep(0)
+    await asyncio.sleep(0.05)  # the last one is handed over, too
+    event.listen(store.executor.database.writer, "commit", count)
+    goes_on.set()
+    await asyncio.gather(first, *votes)
+    assert commits == 2
+    assert await store.feedback.count(Filter()) == 200
 
 
 async def test_closing_commits_what_waits(store_url: str) -> None:
