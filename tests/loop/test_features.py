@@ -23,6 +23,7 @@ from tests.support.server import running_server
 TEXT = "Die Genossenschaft hat 2025 in Aalen eine Molkerei gebaut."
 A, B = "Translate into English:", "Translate into plain English:"
 BY_A, BY_B = "The cooperative built a dairy in Aalen in 2025.", "They built a dairy."
+BY_TEXTS = {"input_text": TEXT, "response_text": BY_A}
 TRANSLATE = {"title": "Translation", "prompt": A, "prompt_b": B, "temperature": 0.1}
 JUDGE_PROMPT = ROOT / "canopy-evals/Summary/judge_prompt.txt"
 
@@ -102,6 +103,7 @@ async def rated(http: httpx.AsyncClient) -> dict[str, Any]:
     assert ("".join(it["delta"] for it in deltas), done["type"], end) == (BY_A, "done", "[DONE]")
     by = {"generation_id": done["generation_id"], "feature": "translate"}
     await answered(http, "/feedback", **by, rating="thumbs_down")
+    await answered(http, "/feedback", **BY_TEXTS, rating="thumbs_down")  # the same vote again
     (vote,) = (await answered(http, "/feedback?feature=translate"))["feedback"]
     assert (vote["feature"], vote["rating"], vote["prompt"]) == ("translate", "thumbs_down", A)
     turns = [("user", TEXT), ("assistant", BY_A), ("user", "Who?")]
@@ -181,6 +183,11 @@ async def test_a_block_of_the_values_is_a_feature_from_a_text_to_an_evaluation(t
         by_id = {"generation_id": vote["generation_id"], "rating": "thumbs_down"}
         await answered(http, "/feedback", **by_id, feature="translate")
         assert (await http.post("/feedback", json={**by_id, "feature": "draft"})).status_code == 422
+        by_texts = await answered(http, "/feedback", **BY_TEXTS, rating="thumbs_down", feature="translate")
+        assert (await answered(http, f"/feedback/{by_texts['feedback_id']}"))["feature"] == "translate"
+        assert (await http.delete(f"/feedback/{by_texts['feedback_id']}")).status_code == 200
+        never = {**BY_TEXTS, "response_text": "Never answered.", "rating": "thumbs_down", "feature": "translate"}
+        assert (await http.post("/feedback", json=never)).status_code == 422
         (left,) = (await answered(http, "/feedback?feature=translate"))["feedback"]
         assert (left["id"], left["feature"], left["response_text"]) == (vote["id"], "translate", BY_A)
         assert (await answered(http, "/feedback/ab?feature=translate"))["total"] == 1

@@ -90,9 +90,8 @@ def _vote(submitted: SubmittedVote, config: Config, error_if_unknown: RateLimite
         raise InputError(
             "Say what is rated: `generation_id` or `request_id` of the response, or `input_text` and `response_text`."
         )
-    # For a recorded response the store compares the feature, which the values need not have any more.
-    if not by_id and submitted.feature is not None and submitted.feature not in config.features:
-        raise InputError(f"`feature` must be one of {_listed(config.features)}.")
+    # A recorded response may be of a feature that the values don't have any more.
+    known = by_id or submitted.feature is None or submitted.feature in config.features
     check_reasons(submitted.reasons, values)
     return Vote(
         name=submitted.name,
@@ -100,7 +99,7 @@ def _vote(submitted: SubmittedVote, config: Config, error_if_unknown: RateLimite
         value=rating.value,
         sentiment=rating.sentiment,
         feature=submitted.feature or (None if by_id else BUILT_IN),
-        alternative_features=modes_of(submitted.feature or BUILT_IN),
+        alternative_features=modes_of(submitted.feature) if submitted.feature is not None else None,
         generation_id=submitted.generation_id,
         request_id=submitted.request_id,
         input_text=submitted.input_text,
@@ -115,6 +114,7 @@ def _vote(submitted: SubmittedVote, config: Config, error_if_unknown: RateLimite
         user_proof=submitted.user_proof,
         voters_per_response=None if submitted.user_proof else values.voters_per_response,
         error_if_unknown=error_if_unknown,
+        error_if_never_made=None if known else InputError(f"`feature` must be one of {_listed(config.features)}."),
         idempotency_key=submitted.idempotency_key,
         body_digest=submitted.body_digest,
     )

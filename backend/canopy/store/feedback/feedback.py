@@ -42,8 +42,8 @@ class FeedbackStore(Facet):
     async def record(self, vote: Vote) -> Receipt:
         """Store a vote, replace the voter's earlier one, or recognise a retry.
 
-        Raises GenerationNotFound, AmbiguousRequestId, TooManyVoters, IdempotencyConflict or `error_if_unknown`, each
-        for this vote alone.
+        Raises GenerationNotFound, AmbiguousRequestId, TooManyVoters, IdempotencyConflict, or one of the vote's own
+        errors, each for this vote alone.
         """
         self.indexer.wake()
         return await self._executor.write(self.votes.record, vote, vote.memory)

@@ -168,13 +168,16 @@ def _failed(generation: Row[Any]) -> bool:
 
 
 def _may_be_on(vote: Vote, generation: Row[Any]) -> bool:
-    return vote.feature in (None, generation.feature) or generation.feature in vote.alternative_features
+    meant, others = vote.feature, vote.alternative_features
+    return meant in (None, generation.feature) or others is None or generation.feature in others
 
 
 def _pair_of_texts(vote: Vote, input_digest: str, both: str, candidates: list[Row[Any]]) -> Subject:
     # One side of a blind comparison is passed over: tied to it, the vote would tell its prompt. So are what nobody saw
     # and what failed, which take no votes.
     same = [row for row in candidates if not (row.blind or row.evaluation or _failed(row)) and _may_be_on(vote, row)]
+    if not same and vote.error_if_never_made is not None:
+        raise vote.error_if_never_made
     generation = _own(vote, same) or _own(vote, [row for row in same if row.feature == vote.feature])
     if generation is None and vote.error_if_unknown is not None:
         raise vote.error_if_unknown

@@ -37,12 +37,13 @@ class Vote(NamedTuple):
     comment: str | None
     reasons: tuple[str, ...]
     config_revision: str  # in force when the vote came; a generation's own wins
-    alternative_features: frozenset[str] = frozenset()  # that clients may mean by `feature` as well
+    alternative_features: frozenset[str] | None = frozenset()  # that `feature` may mean as well; None: any
     source: Source = "HUMAN"
     source_id: str | None = None
     user_proof: Proof | None = None  # None: the user is only claimed
     voters_per_response: int | None = None  # how many voters may have votes on the generation; None: any number
-    error_if_unknown: CanopyError | None = None  # what is raised where no generation has the texts
+    error_if_unknown: CanopyError | None = None  # what is raised where the texts are no one generation's
+    error_if_never_made: CanopyError | None = None  # and where not one generation of the feature has them
     idempotency_key: str | None = None
     body_digest: bytes = b""  # of the request, to tell a retry from a reused key
 
