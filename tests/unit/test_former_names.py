@@ -1,5 +1,7 @@
 """Keys, settings and options under the names that they had."""
 
+from contextlib import nullcontext
+
 import pytest
 
 from canopy.base.errors import ConfigError
@@ -21,14 +23,27 @@ def test_a_setting_counts_under_its_former_name(old: str, new: str, monkeypatch:
     monkeypatch.setenv(variable, "77")
     assert getattr(Settings(), new) == 77
     assert deprecated_settings() == [(variable, own)]
-    monkeypatch.setenv(own, "77")
-    assert getattr(Settings(), new) == 77
+    for same in ("77", " 77", "077"):
+        monkeypatch.setenv(own, same)
+        assert getattr(Settings(), new) == 77
     monkeypatch.setenv(own, "78")
     with pytest.raises(ConfigError, match=f"^{variable} and {own} are two names of one setting. Keep one of them.$"):
         read_settings()
     monkeypatch.delenv(variable)
     assert getattr(Settings(), new) == 78
     assert deprecated_settings() == []
+
+
+@pytest.mark.parametrize(
+    ("current", "refused"), [("5.0", False), ("5e0", False), ("5.1", True), ("", True), ("x", True)]
+)
+def test_two_names_of_a_setting_are_compared_by_what_they_say(
+    current: str, refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CANOPY_GRACE_PERIOD", "5")
+    monkeypatch.setenv("CANOPY_GRACE_PERIOD_SECONDS", current)
+    with pytest.raises(ConfigError, match="two names of one setting") if refused else nullcontext():
+        assert read_settings().grace_period_seconds == 5
 
 
 def test_a_command_tells_of_a_former_name_and_a_wrong_value_is_still_refused(

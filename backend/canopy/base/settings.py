@@ -5,7 +5,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, TypeAdapter, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _URL_SUFFIXES = ("_URL", "_URI", "_DSN", "_PROXY", "_ENDPOINT")  # of the names of variables that hold URLs
@@ -208,12 +208,21 @@ class Settings(BaseSettings):
         for old, new in FORMER_SETTINGS.items():
             if (value := variables.get(_variable(old))) is None:
                 continue
-            if variables.get(_variable(new), value) != value:
+            if not cls._reads_the_same(new, variables.get(_variable(new), value), value):
                 raise ValueError(
                     f"{_variable(old)} and {_variable(new)} are two names of one setting. Keep one of them"
                 )
             given.setdefault(new, value)
         return given
+
+    @classmethod
+    def _reads_the_same(cls, setting: str, one: str, other: str) -> bool:
+        """Return whether a setting takes two texts for the same value, as `5` and `5.0`. One may be no value at all."""
+        read = TypeAdapter[Any](cls.__annotations__[setting]).validate_python
+        try:
+            return one == other or bool(read(one) == read(other))
+        except ValidationError:
+            return False
 
     @field_validator("mlflow_workspace", mode="before")
     @classmethod
