@@ -5,7 +5,6 @@ from collections.abc import AsyncGenerator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from starlette.types import ASGIApp
 
@@ -26,7 +25,7 @@ from canopy.base.lifecycle import Lifecycle
 from canopy.base.settings import Settings, deprecated_settings
 from canopy.config.access import refuse_silent_opening
 from canopy.config.loading import Config
-from canopy.config.source import ConfigSource
+from canopy.config.source import ConfigSource, values_path
 from canopy.experiments.ballots import BallotRecorder
 from canopy.experiments.comparison import ComparisonRunner
 from canopy.feedback.indexing import SearchIndexReporter
@@ -58,7 +57,6 @@ from canopy.telemetry.logs import current_trace_id
 from canopy.telemetry.metrics.groups import ExpectedSeries
 from canopy.telemetry.store_events import StoreAtRisk, StoreFailed
 
-MOUNTED_VALUES = Path("/canopy/canopy-config.yaml")
 _RETRY_SECONDS = 5.0  # after the store has failed
 
 
@@ -150,13 +148,6 @@ def create_app(settings: Settings, logs: Logs) -> Application:
         interval=settings.prompt_refresh_interval_seconds,
     )
     return Application(with_middleware(build_api(context), context), build_operations(context), context, registry)
-
-
-def values_path(settings: Settings) -> Path | None:
-    """Return the values file: as set, else where the chart mounts it; None for the built-in values."""
-    if settings.config_path is not None:
-        return settings.config_path
-    return MOUNTED_VALUES if MOUNTED_VALUES.exists() else None
 
 
 def _model_url(config: Config) -> str | None:

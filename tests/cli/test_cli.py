@@ -152,6 +152,16 @@ async def test_prune_deletes_what_is_older(tmp_path: Path) -> None:
     await store.close()
 
 
+async def test_commands_that_read_the_values_tell_of_former_names_in_them(tmp_path: Path) -> None:
+    store, url = await filled(tmp_path)
+    await store.close()
+    values = tmp_path / "values.yaml"
+    values.write_text("ab_testing: {prior: 20}")
+    for command in (["export"], ["ab", "report"], ["judge", "run"], ["erase", "--session", "nobody"]):
+        result = canopy(*command, CANOPY_STORE_URL=url, CANOPY_CONFIG_PATH=str(values))
+        assert result.stderr.count("`ab_testing.prior` is deprecated: it is `ab_testing.prior_strength` now.\n") == 1
+
+
 @pytest.mark.parametrize("command", [["export"], ["erase", "--user", "ada"], ["prune", "--older-than", "90d"]])
 def test_a_database_that_never_was_is_not_made_up(command: list[str], tmp_path: Path) -> None:
     result = canopy(*command, CANOPY_STORE_URL=f"sqlite:///{tmp_path / 'nowhere' / 'canopy.db'}")

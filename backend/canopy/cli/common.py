@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine, Mapping
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from pydantic import ValidationError
@@ -16,6 +16,9 @@ from canopy.base.errors import CanopyError, ConfigError
 from canopy.base.settings import Settings, certificate_authorities, deprecated_settings, proxies, tls_key_log
 from canopy.cli.stdio import discard_output
 from canopy.cli.terminal import os_sentence, say, say_error, say_traceback
+
+if TYPE_CHECKING:
+    from canopy.config.loading import Config
 
 _UNITS = {"h": 3_600_000_000, "d": 86_400_000_000, "w": 604_800_000_000}  # microseconds
 
@@ -80,6 +83,19 @@ def read_settings(*, logged: bool = False) -> Settings:
     for old, new in [] if logged else deprecated_settings():
         say(deprecation(old, new), err=True)
     return settings
+
+
+def read_config(settings: Settings) -> "Config":
+    """Return the config of the values file. Raises ConfigError.
+
+    A key under a former name is told of on standard error.
+    """
+    from canopy.config.source import ConfigSource, values_path
+
+    config = ConfigSource(values_path(settings)).current
+    for old, new in config.deprecated:
+        say(deprecation(f"`{old}`", f"`{new}`"), err=True)
+    return config
 
 
 def _finding(item: ErrorDetails, former: Mapping[str, str]) -> str:

@@ -2,17 +2,17 @@
 
 from collections.abc import Iterable
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from canopy.base.errors import ConfigError
-from canopy.cli.common import pluralize, read_settings, report_errors, with_store
+from canopy.cli.common import pluralize, read_config, read_settings, report_errors, with_store
 from canopy.cli.simulation import simulate
 from canopy.cli.terminal import say, say_json, style
 
 if TYPE_CHECKING:
+    from canopy.base.settings import Settings
     from canopy.config.loading import Config
     from canopy.experiments.report import ExperimentReport
 
@@ -57,7 +57,7 @@ def report(experiment_id: str | None, feature: str | None, *, as_json: bool) -> 
         return report_on(experiment, counts, await store.experiments.first_ballots(experiment.id), section), experiments
 
     settings = read_settings()
-    config = _config(settings.config_path)
+    config = _config(settings)
     found, experiments = with_store(settings, read)
     if as_json:
         votes = [
@@ -81,13 +81,12 @@ def report(experiment_id: str | None, feature: str | None, *, as_json: bool) -> 
         say("\n".join([*_lines(found), *_others(others)]))
 
 
-def _config(values: Path | None) -> "Config":
+def _config(settings: "Settings") -> "Config":
     """Read the values, which say where the prompts are. What the votes prove can be read without them, too."""
-    from canopy.config.loading import load_config, read_values_file
+    from canopy.config.loading import load_config
 
-    if values is not None:
-        with suppress(ConfigError):
-            return load_config(read_values_file(values))
+    with suppress(ConfigError):
+        return read_config(settings)
     return load_config(b"")
 
 

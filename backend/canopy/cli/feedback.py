@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from canopy.cli.common import microseconds_in, pluralize, read_settings, report_errors, with_store
+from canopy.cli.common import microseconds_in, pluralize, read_config, read_settings, report_errors, with_store
 from canopy.cli.terminal import say
 
 if TYPE_CHECKING:
@@ -43,13 +43,11 @@ def export(
     The same YAML as GET /feedback/export. Fill in each `expected_result`, and name the file `*_tests.yaml` beside the
     evaluation suite's own: that is how the suite finds it.
     """
-    from canopy.app import values_path
-    from canopy.config.source import ConfigSource
     from canopy.feedback import dataset
     from canopy.feedback.filters import parse_filter
 
     settings = read_settings()
-    features = ConfigSource(values_path(settings)).current.features
+    features = read_config(settings).features
     where = parse_filter(features, rating=rating, feature=feature, prompt_id=prompt_id, since=since, until=until)
     where = replace(where, source=source)
 
@@ -85,11 +83,8 @@ def erase(user_id: str | None, session_id: str | None) -> None:
     """Delete everything of one user or one session: generations, the feedback on them, feedback given, comparisons."""
     if bool(user_id) == bool(session_id):
         raise click.UsageError("Give either --user or --session.")
-    from canopy.app import values_path
-    from canopy.config.source import ConfigSource
-
     settings = read_settings()
-    mlflow = ConfigSource(values_path(settings)).current.values.mlflow
+    mlflow = read_config(settings).values.mlflow
     _report(
         with_store(settings, lambda store: store.deletion.erase(user_id=user_id or None, session_id=session_id or None))
     )

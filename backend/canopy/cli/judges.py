@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from canopy.cli.common import microseconds_in, pluralize, read_settings, report_errors, with_store
+from canopy.cli.common import microseconds_in, pluralize, read_config, read_settings, report_errors, with_store
 from canopy.cli.terminal import say
 
 if TYPE_CHECKING:
@@ -77,8 +77,6 @@ def run(
       canopy judge run --since 7d --sample 100% --judge accuracy
       canopy judge run --since 7d --retry-unusable          after a model or a prompt was mended
     """
-    from canopy.app import values_path
-    from canopy.config.source import ConfigSource
     from canopy.judges.labelling import Budget
     from canopy.judges.run import JudgeRunTally
     from canopy.telemetry import Logs
@@ -86,7 +84,7 @@ def run(
 
     begin = time.time_ns() // 1000 - microseconds_in(since, "--since")
     settings = read_settings()
-    values = ConfigSource(values_path(settings)).current.values
+    values = read_config(settings).values
     spending, tally = Budget(budget), JudgeRunTally()
     logs = Logs(settings.log_level) if as_json else None
     if logs:

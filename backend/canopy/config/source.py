@@ -6,14 +6,24 @@ from dataclasses import replace
 from pathlib import Path
 
 from canopy.base.errors import ConfigError
+from canopy.base.settings import Settings
 from canopy.config.loading import Config, load_config, parse_values, read_values_file
 from canopy.config.registered_prompts import PromptSource, RegisteredPrompt, with_registered_texts
+
+_MOUNTED_VALUES = Path("/canopy/canopy-config.yaml")
 
 type ConfigCheck = Callable[[Config, Config | None], None]
 
 
 async def _nothing(_: Config) -> None:
     """Prepare nothing."""
+
+
+def values_path(settings: Settings) -> Path | None:
+    """Return the values file: as set, else where the chart mounts it; None for the built-in values."""
+    if settings.config_path is not None:
+        return settings.config_path
+    return _MOUNTED_VALUES if _MOUNTED_VALUES.exists() else None
 
 
 class ConfigSource:
