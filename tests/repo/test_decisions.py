@@ -24,9 +24,35 @@ def test_a_record_has_a_subject_a_status_a_date_and_a_guard(record: Path) -> Non
     assert found, "It begins with `# Subject: decision`, an empty line, and `*Accepted on 2026-11-28.*`."
     assert date.fromisoformat(found["date"])
     assert not found["by"] or (FOLDER / found["by"]).exists()
-    guards = re.findall(r"`((?:tests|bench)/[\w/.-]+?)(?:::\w+)?`", text.partition("Guarded by")[2])
-    assert guards, "It ends with `Guarded by` and the tests."
-    assert [guard for guard in guards if not (ROOT / guard).exists()] == []
+    guards = re.findall(r"`([\w/.-]*(?:/|\.py)[\w/.-]*(?:::\w+)?)`", text.partition("Guarded by")[2])
+    assert any(guard.startswith("tests/") for guard in guards), "It ends with `Guarded by` and the tests."
+    assert [guard for guard in guards if not is_there(guard)] == []
+
+
+def is_there(guard: str) -> bool:
+    """Whether this is a file, the only test file of its name where it has no folder, and has the test it may name."""
+    place, _, test = guard.partition("::")
+    found = [ROOT / place] if "/" in place else list((ROOT / "tests").rglob(place))
+    if len(found) != 1 or not found[0].exists():
+        return False
+    return not test or re.search(rf"^ *(?:async )?def {test}\(", found[0].read_text(), re.MULTILINE) is not None
+
+
+@pytest.mark.parametrize(
+    ("guard", "there"),
+    [
+        ("tests/repo/test_decisions.py", True),
+        ("tests/repo", True),
+        ("tests/repo/test_gone.py", False),
+        ("test_decisions.py", True),
+        ("test_gone.py", False),
+        ("test_sessions.py", False),  # there are several
+        ("tests/repo/test_decisions.py::test_a_guard_that_is_gone_is_found", True),
+        ("test_decisions.py::test_gone", False),
+    ],
+)
+def test_a_guard_that_is_gone_is_found(guard: str, there: bool) -> None:
+    assert is_there(guard) is there
 
 
 def test_the_list_has_each_with_its_title_and_status() -> None:
