@@ -44,7 +44,8 @@ def stated(root: Path) -> Iterator[tuple[str, str]]:
 def release(root: Path, version: str, today: str, *, dry: bool = False) -> list[str]:
     """Release a checkout under this version, or only look whether that can be done. Gives the files that it concerns.
 
-    Raises click.ClickException, and has changed nothing, where the version, the checkout or the changelog forbids it.
+    Raises click.ClickException, and has changed nothing, where the version, the checkout, the changelog or a hook of
+    Git's forbids it.
     """
     current = next(said for _, said in stated(root))
     if not re.fullmatch(r"(0|[1-9]\d*)(\.(0|[1-9]\d*)){2}", version):
@@ -67,7 +68,11 @@ def release(root: Path, version: str, today: str, *, dry: bool = False) -> list[
             _rewrite(root / file, pattern, version)
         dated = f"## Unreleased\n\n## {version} ({today})\n"
         (root / CHANGELOG).write_text(changelog.replace("## Unreleased\n", dated, 1))
-        _git(root, "commit", "--quiet", f"--message=Release {version}", "--", *files)
+        try:
+            _git(root, "commit", "--quiet", f"--message=Release {version}", "--", *files)
+        except click.ClickException:  # a hook refuses it, or Git doesn't know who commits
+            _git(root, "checkout", "--quiet", "HEAD", "--", *files)
+            raise
         _git(root, "tag", "--annotate", f"v{version}", f"--message=Canopy {version}")
     return files
 

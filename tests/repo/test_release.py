@@ -140,6 +140,15 @@ def test_a_tag_that_is_there_is_refused(checkout: Path) -> None:
     refused(checkout, NEXT, "already")
 
 
+def test_a_commit_that_fails_leaves_nothing_behind(checkout: Path) -> None:
+    hook = checkout / ".git/hooks/pre-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\necho Not today. >&2; exit 1\n")
+    hook.chmod(0o755)
+    refused(checkout, NEXT, "Not today")
+    assert (checkout / CHANGELOG).read_text() == NOTES
+
+
 def refused(checkout: Path, version: str, words: str) -> None:
     before = git(checkout, "rev-parse", "HEAD"), git(checkout, "tag"), git(checkout, "status", "--porcelain")
     with pytest.raises(click.ClickException, match=words):
