@@ -3,7 +3,9 @@
 set -euo pipefail
 export LC_ALL=C.UTF-8 # a letter is one character, however many bytes it has
 
-message=$(grep --invert-match '^#' "${1:?the file with the message}" || true)
+# Git takes comments out of what comes from an editor alone, and names `:` as the editor where there is none.
+comments=$([ "${GIT_EDITOR:-}" = : ] || echo --strip-comments)
+message=$(git stripspace $comments <"${1:?the file with the message}")
 subject=$(head --lines=1 <<<"$message")
 second=$(sed --quiet 2p <<<"$message")
 if [ "${#subject}" -gt 72 ]; then
