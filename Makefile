@@ -27,9 +27,10 @@ PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --no-loadscope-reorde
 # A folder of tests/ (`http`, `tests/http`), a file, a test of one, or an expression over names and marks of tests. Other
 # folders have names that are words of tests, too: `helm` and `docs` are expressions.
 ONLY ?=
-PLACE = $(if $(filter and or not,$(ONLY)),,$(firstword $(subst ::, ,$(ONLY))))
-SELECTED = $(if $(wildcard $(addprefix tests/,$(PLACE))),tests/$(ONLY),\
-	$(if $(wildcard $(filter tests tests/%,$(PLACE))),$(ONLY),$(if $(ONLY),-k '$(ONLY)')))
+CHOSEN = $(patsubst ./%,%,$(ONLY:$(CURDIR)/%=%))
+PLACE = $(if $(filter and or not,$(CHOSEN)),,$(firstword $(subst ::, ,$(CHOSEN))))
+SELECTED = $(if $(wildcard $(addprefix tests/,$(PLACE))),tests/$(CHOSEN),\
+	$(if $(wildcard $(filter tests tests/%,$(PLACE))),$(CHOSEN),$(if $(CHOSEN),-k '$(CHOSEN)')))
 ADDRESS ?= http://127.0.0.1:8000
 
 # The locks are complete, so pip has nothing to resolve, and what builds the few packages that have no wheel is locked too.

@@ -56,10 +56,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for report in reports:
             if isinstance(report, pytest.TestReport):
                 seconds["/".join(report.nodeid.split("/")[:2])] += report.duration
-    if len(seconds) > 1:
+    if seconds:
         terminalreporter.write_sep("=", "seconds by folder")
-        for folder, spent in sorted(seconds.items(), key=lambda each: -each[1]):
-            terminalreporter.write_line(f"{spent:7.1f}s {folder}")
+    for folder, spent in sorted(seconds.items(), key=lambda each: -each[1]):
+        terminalreporter.write_line(f"{spent:7.1f}s {folder}")
 
 
 PLATFORM = "platform: "  # a skip whose reason begins so can't be helped on this kind of machine

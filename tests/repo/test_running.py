@@ -56,14 +56,15 @@ def test_what_takes_longest_comes_first(tmp_path: Path) -> None:
     assert collected == ["test_b.py::test_it", "test_a.py::test_it"]
 
 
-def test_where_the_time_went_is_told_by_folder(tmp_path: Path) -> None:
-    for folder, seconds in (("quick", 0), ("slow", 0.3)):
+@pytest.mark.parametrize("folders", [{"quick": 0, "slow": 0.3}, {"slow": 0.3}], ids=["several", "one"])
+def test_where_the_time_went_is_told_by_folder(folders: dict[str, float], tmp_path: Path) -> None:
+    for folder, seconds in folders.items():
         (tmp_path / "tests" / folder).mkdir(parents=True)
         (tmp_path / "tests" / folder / f"test_{folder}.py").write_text(
             f"import time\ndef test_it(): time.sleep({seconds})"
         )
     told = [line.split() for line in run(tmp_path).splitlines() if "tests/" in line]
-    assert told == [["0.3s", "tests/slow"], ["0.0s", "tests/quick"]]
+    assert told == [["0.3s", "tests/slow"], ["0.0s", "tests/quick"]][: len(folders)]
 
 
 def test_without_postgresql_what_needs_it_is_left_out(tmp_path: Path) -> None:
@@ -115,8 +116,11 @@ def test_a_check_runs_unit_and_http_tests() -> None:
         ("", ""),
         ("unit", "tests/unit"),
         ("tests/unit", "tests/unit"),
+        ("./tests/unit", "tests/unit"),
+        (f"{ROOT}/tests/unit", "tests/unit"),
         ("http --randomly-seed=1", "tests/http --randomly-seed=1"),
         ("tests/unit/test_limits.py::test_x", "tests/unit/test_limits.py::test_x"),
+        (f"{ROOT}/tests/unit/test_limits.py::test_x", "tests/unit/test_limits.py::test_x"),
         ("sign_in and not slow", "-k 'sign_in and not slow'"),
         ("http and not slow", "-k 'http and not slow'"),
         ("helm", "-k 'helm'"),  # a folder without tests
