@@ -14,7 +14,13 @@ from pathlib import Path
 import yaml
 
 from canopy.config.chart.defaults import default_tree
-from canopy.config.feature_values import EMBEDDED_MODEL_DEFAULTS, FEATURE_NAME, MODEL_SERVER_DEFAULTS, MOST_FEATURES
+from canopy.config.feature_values import (
+    EMBEDDED_MODEL_DEFAULTS,
+    FEATURE_NAME,
+    MODEL_SERVER_DEFAULTS,
+    MOST_FEATURES,
+    YAML_WORDS,
+)
 from canopy.config.former_names import FORMER_CHART_VALUES
 from canopy.config.values import taken_feature_names
 from tools.values_schema import chart_schema
@@ -81,8 +87,13 @@ def former_names() -> str:
 
 
 def feature_names() -> str:
-    """files/feature-names.json: how many features there may be, their names' pattern, and names that are taken."""
-    names = {"most": MOST_FEATURES, "pattern": FEATURE_NAME, "taken": sorted(taken_feature_names())}
+    """files/feature-names.json: how many features there may be, their names' pattern, and names that none can have."""
+    names = {
+        "most": MOST_FEATURES,
+        "pattern": FEATURE_NAME,
+        "taken": sorted(taken_feature_names()),
+        "yaml_words": sorted(YAML_WORDS),
+    }
     return json.dumps(names, indent=2) + "\n"
 
 

@@ -103,7 +103,9 @@ ROWS: list[list[Document]] = [
         {},
         {"features": {"translate": {"prompt": "Translate:", "title": "Translation", "temperature": 1e-7}}},
         {"features": {"translate": {"prompt": "Translate:", "prompt_b": "Into English:", "model": None}}},
-        {"features": {"translate": {"prompt": "One", "prompt_b": "One"}, "on": {"prompt": "On", "enabled": False}}},
+        {"features": {"translate": {"prompt": "One", "prompt_b": "One"}, "only": {"prompt": "On", "enabled": False}}},
+        {"features": {"on": {"prompt": "On"}}},
+        {"features": {"null": {"prompt": "What:"}}},
         {"features": {"translate": {"prompt": "Translate:", "mlflow_prompt": "translation"}}},
         {
             "features": {

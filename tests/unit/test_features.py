@@ -5,6 +5,7 @@ import yaml
 
 from canopy.api.access import RULES
 from canopy.base.errors import ConfigError, FeatureDisabled, NotFound
+from canopy.config.checking import check
 from canopy.config.feature_values import RESERVED_PATHS
 from canopy.config.features import features_of, modes_of
 from canopy.config.loading import Config, load_config
@@ -51,6 +52,14 @@ def test_names_of_addresses_flags_and_blocks_are_refused(name: str) -> None:
 @pytest.mark.parametrize("name", ["", "Translate", "1st", "a.b", "a/b", "{feature}", "ä", "a b", "x" * 31, "a\n", "-a"])
 def test_what_can_be_no_part_of_an_address_is_no_name(name: str) -> None:
     assert "can't be the name of a feature" in refused(features={name: {"prompt": "Say:"}})
+
+
+@pytest.mark.parametrize("name", ["on", "off", "yes", "no", "y", "n", "true", "false", "null"])
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_what_yaml_takes_for_no_text_is_no_name(name: str, quote: str) -> None:
+    for read in (load_config, check):
+        with pytest.raises(ConfigError, match=f"`{name}` can't be the name of a feature: YAML reads it as true, false"):
+            read(f"features: {{{quote}{name}{quote}: {{prompt: x}}}}".encode())
 
 
 def test_a_name_cannot_be_mistaken_for_another_features_conversations() -> None:

@@ -176,6 +176,8 @@ RESERVED_PATHS = frozenset(
     }
 )
 RESERVED_SUBPATHS = frozenset({"ab", "chat"})  # last segments of every feature's paths
+# Names that YAML 1.1 reads as true, false or null: without quotes, Helm makes `on` the key `true`.
+YAML_WORDS = frozenset({"false", "n", "no", "null", "off", "on", "true", "y", "yes"})
 
 
 def check_feature_name(name: str, taken: Container[str]) -> None:
@@ -187,6 +189,8 @@ def check_feature_name(name: str, taken: Container[str]) -> None:
         )
     if name.endswith(CHAT_SUFFIX):
         raise ValueError(f"`{name}` would be mistaken for another feature's conversations. Leave `_chat` out of it")
+    if name in YAML_WORDS:
+        raise ValueError(f"`{name}` can't be the name of a feature: YAML reads it as true, false or null")
     if name in taken:
         raise ValueError(f"`{name}` is the name of something else in Canopy. Give the feature another")
 

@@ -237,6 +237,9 @@ Values that contradict each other end here, each with the sentence that says the
 {{- if hasSuffix "_chat" . }}
 {{- fail (printf "`features`: `%s` would be mistaken for another feature's conversations. Leave `_chat` out of it." .) }}
 {{- end }}
+{{- if has . $rules.yaml_words }}
+{{- fail (printf "`features`: `%s` can't be the name of a feature: YAML reads it as true, false or null." .) }}
+{{- end }}
 {{- if has . $rules.taken }}
 {{- fail (printf "`features`: `%s` is the name of something else in Canopy. Give the feature another." .) }}
 {{- end }}
