@@ -146,6 +146,7 @@ def create_app(settings: Settings, logs: Logs) -> Application:
         telemetry,
         headers=settings.mlflow_headers,
         interval=settings.prompt_refresh_interval_seconds,
+        on_change=lambda: expect_series(context),
     )
     return Application(with_middleware(build_api(context), context), build_operations(context), context, registry)
 

@@ -1,6 +1,7 @@
 """The system prompt from the registry of a real MLflow."""
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from canopy.generation.prompts import prompt_of
 from tests.support.mlflow import MlflowServer
 from tests.support.model_server import FakeModelServer
 from tests.support.server import Server, running_server
@@ -150,11 +152,27 @@ async def test_the_challenger_is_prompt_b_for_as_long_as_there_is_one(
         mlflow.set_alias(name, "challenger", mlflow.add_prompt(name, "The challenger."))
         await server.event("prompts_loaded", count=2)
         assert '"ab_testing":true' in await get(server, "/feature-flags")
-        assert 'canopy_flag{flag="ab_testing"} 1.0' in await get(server, "/metrics")
+        metrics = await get(server, "/metrics")
+        assert 'canopy_flag{flag="ab_testing"} 1.0' in metrics
+        for text in ("The champion.", "The challenger."):  # before anybody has voted, so that the first vote counts
+            assert re.search(rf'canopy_ab_preferences_total{{[^}}]*"{prompt_of(text).id}"[^}}]*}} 0.0', metrics)
         assert await compared(server, model) == {"The champion.", "The challenger."}
         mlflow.delete_alias(name, "challenger")
         await server.event("prompts_loaded", count=3)
         assert '"ab_testing":false' in await get(server, "/feature-flags")
+
+
+async def test_a_prompt_that_is_deleted_and_made_anew_has_its_new_text(
+    tmp_path: Path, mlflow: MlflowServer, model: FakeModelServer, name: str
+) -> None:
+    mlflow.set_alias(name, "champion", mlflow.add_prompt(name, "The former."))
+    async with running_server(tmp_path, values(mlflow, model, name), env=ENV) as server:
+        assert await system_prompt(server, model) == "The former."
+        mlflow.delete_prompt(name)
+        mlflow.set_alias(name, "champion", mlflow.add_prompt(name, "The present."))
+        await server.event("prompts_loaded", count=2)
+        assert await system_prompt(server, model) == "The present."
+        assert (await parameters(server))["mlflow_prompt"] == f"{name}/1"
 
 
 async def test_each_feature_has_its_own_prompts_and_one_that_is_missing_holds_up_no_other(

@@ -170,6 +170,11 @@ class MlflowServer:
         body = {"name": name, "alias": alias}
         self._client.request("DELETE", "/api/2.0/mlflow/registered-models/alias", json=body).raise_for_status()
 
+    def delete_prompt(self, name: str) -> None:
+        """Delete a prompt with all its versions, so that the next one of this name begins anew."""
+        path = "/api/2.0/mlflow/registered-models/delete"
+        self._client.request("DELETE", path, json={"name": name}).raise_for_status()
+
     def search(self, experiment_id: str, where: str = "") -> list[dict[str, Any]]:
         """The traces of an experiment, newest first, that match a filter in MLflow's language, with assessments."""
         location = {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": experiment_id}}

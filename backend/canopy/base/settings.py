@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, TypeAdapter, ValidationError, field_valid
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _URL_SUFFIXES = ("_URL", "_URI", "_DSN", "_PROXY", "_ENDPOINT")  # of the names of variables that hold URLs
+MLFLOW_WORKSPACE_HEADER = "X-MLFLOW-WORKSPACE"
 
 
 def urls() -> list[str]:
@@ -240,7 +241,7 @@ class Settings(BaseSettings):
         token, workspace = self.mlflow_token, self.mlflow_workspace
         return {
             **({"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}),
-            **({"X-MLFLOW-WORKSPACE": workspace} if workspace else {}),
+            **({MLFLOW_WORKSPACE_HEADER: workspace} if workspace else {}),
         }
 
     @property

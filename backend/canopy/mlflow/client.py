@@ -4,6 +4,7 @@ https://mlflow.org/docs/latest/api_reference/rest-api.html
 """
 
 import random
+import time
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Literal, Self
@@ -163,6 +164,26 @@ class AsyncMlflowClient:
         except httpx.RequestError as error:
             raise _unreachable(error, self._peer, str(self._http.base_url)) from error
         return _read(answer, _checked(response, self._peer), self._peer)
+
+
+class Pause:
+    """Remembers for how long one server is to be left alone. It says nothing about any other server."""
+
+    def __init__(self) -> None:
+        self._server: str | None = None
+        self._until = 0.0
+
+    def begin(self, server: str, seconds: float) -> None:
+        """Leave this server alone for some seconds from now on."""
+        self._server, self._until = server, time.monotonic() + seconds
+
+    def end(self) -> None:
+        """Ask again at once, whatever was said before."""
+        self._server = None
+
+    def remaining(self, server: str) -> float:
+        """Return the seconds for which this server is still to be left alone; 0 where it may be asked."""
+        return max(self._until - time.monotonic(), 0.0) if server == self._server else 0.0
 
 
 def backoff(failures: int, longest: float) -> float:

@@ -1,22 +1,26 @@
 """Keeps the prompts of MLflow's registry in force: asks for them at intervals, and keeps them while MLflow is away.
 
-MLflow's prompts are registered models whose versions carry the text as a tag. A version's text never changes, an alias
-moves from one version to another; so one call tells whether anything is new.
+MLflow's prompts are registered models whose versions carry the text as a tag. A version's text never changes unless its
+prompt is deleted and made anew, and an alias moves from one version to another; so one call tells whether anything is
+new. A registry is one workspace of one server: what another one has under the same names says nothing of this one's.
 """
 
 import asyncio
+import hashlib
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from canopy.base.errors import StoreError
+from canopy.base.settings import MLFLOW_WORKSPACE_HEADER
 from canopy.config.feature_values import VARIANTS, SystemPrompt
 from canopy.config.registered_prompts import PromptSource, RegisteredPrompt, optional_prompt_sources, prompt_sources
 from canopy.config.source import ConfigSource
-from canopy.mlflow.client import AsyncMlflowClient, MlflowError
+from canopy.config.values import Values
+from canopy.mlflow.client import AsyncMlflowClient, MlflowError, Pause
 from canopy.store.prompts.registered_prompts import RegisteredPromptStore
 from canopy.telemetry import Telemetry
 from canopy.telemetry.mlflow_events import PromptRegistryFailed, PromptsLoaded
@@ -26,8 +30,17 @@ _TEXT: TypeAdapter[str] = TypeAdapter(SystemPrompt)
 _VARIABLE = re.compile(r"\{\{\s*[A-Za-z_][\w.]*\s*\}\}")
 
 
+# A version of a prompt: the prompt's name, when it was made and last changed (as MLflow says), and the number.
+type _VersionKey = tuple[str, int, int, int]
+
+
 class RegistryError(Exception):
     """The registry gave no prompt that can be used; the message is a sentence without credentials."""
+
+    def __init__(self, sentence: str, retry_after: float | None = None) -> None:
+        """`retry_after` is in seconds, where the registry says when to come back."""
+        super().__init__(sentence)
+        self.retry_after = retry_after
 
 
 class _Alias(BaseModel):
@@ -36,6 +49,8 @@ class _Alias(BaseModel):
 
 
 class _Model(BaseModel):
+    creation_timestamp: int = 0
+    last_updated_timestamp: int = 0  # changes with each version that is made or deleted
     aliases: list[_Alias] = []
 
 
@@ -68,21 +83,32 @@ class PromptRegistry:
         *,
         headers: Mapping[str, str],
         interval: float,
+        on_change: Callable[[], None] = lambda: None,
     ) -> None:
-        """`headers` go with each request, `interval` is the seconds between two refreshes."""
+        """`headers` go with each request, `interval` is the seconds between two refreshes.
+
+        `on_change` is called when other texts are in force.
+        """
         self._config = config
         self._store = store
         self._telemetry = telemetry
         self._headers = headers
         self._interval = interval
+        self._on_change = on_change
+        self._registry: str | None = None  # the one that gave what is known
         self._known: dict[PromptSource, RegisteredPrompt] = {}
+        self._stored: dict[PromptSource, RegisteredPrompt] = {}  # what the store has of it
+        self._texts: dict[_VersionKey, RegisteredPrompt] = {}  # which needn't be asked for again
         self._failures: dict[PromptSource, str] = {}
+        self._pause = Pause()
         self._changed = asyncio.Event()
 
     async def start(self) -> None:
         """Put in force what the registry gives now or, if it gives nothing, gave last. Raises StoreError."""
-        self._known = await self._store.all()
-        self._config.apply_registered_prompts(self._known)
+        if (url := self._config.current.values.mlflow.url) is not None:
+            await self._turn_to(self._registry_at(str(url)))
+            self._known = await self._store.given_by(None) | self._known
+            self._config.apply_registered_prompts(self._known)
         await self.refresh()
 
     def request_refresh(self) -> None:
@@ -100,25 +126,62 @@ class PromptRegistry:
     async def refresh(self) -> None:
         """Ask the registry once. What it fails to give stays in force as it gave it last, and the log is told once."""
         values = self._config.current.values
-        wanted = prompt_sources(values)
-        if not wanted or values.mlflow.url is None:
+        if not prompt_sources(values) or values.mlflow.url is None:
+            self._report_failures({})
             return
-        names = {source.name: [it for it in wanted.values() if it.name == source.name] for source in wanted.values()}
-        optional = optional_prompt_sources(values)
-        async with AsyncMlflowClient(str(values.mlflow.url), self._headers, timeout=_TIMEOUT) as client:
-            answers = await asyncio.gather(*(_ask_for(client, its, self._known, optional) for its in names.values()))
-        self._report_failures({source: sentence for answer in answers for source, sentence in answer.failures.items()})
+        url, former = str(values.mlflow.url), self._known
+        if (registry := self._registry_at(url)) != self._registry:
+            with suppress(StoreError):  # of which the store has told
+                await self._turn_to(registry)
+        answers = [] if self._pause.remaining(registry) else await self._ask(values, url, registry)
+        if self._config.current.values.mlflow != values.mlflow:
+            return  # the values changed meanwhile, for which `request_refresh` is called
+        before = self._config.current.registered
         found = {source: prompt for answer in answers for source, prompt in answer.found.items()}
-        new = {source: prompt for source, prompt in found.items() if self._known.get(source) != prompt}
-        gone = {source for answer in answers for source in answer.missing if source in self._known}
-        if not new and not gone:
-            return
-        self._known = {source: prompt for source, prompt in self._known.items() if source not in gone} | new
-        self._config.apply_registered_prompts(self._known)
-        for feature in dict.fromkeys(feature for (feature, _), it in wanted.items() if it in new or it in gone):
+        gone = {source for answer in answers for source in answer.missing}
+        self._known = {source: prompt for source, prompt in self._known.items() if source not in gone} | found
+        if self._known != former:
+            self._config.apply_registered_prompts(self._known)
+        after = self._config.current.registered
+        changed = dict.fromkeys(place[0] for place in {**before, **after} if before.get(place) != after.get(place))
+        if changed:
+            self._on_change()
+        for feature in changed:
             self._report_loaded(feature)
-        with suppress(StoreError):  # of which the store has told
-            await self._store.remember(new)
+        await self._save(registry)
+
+    def _registry_at(self, url: str) -> str:
+        """Return a name for this registry: a digest of the server's URL and the workspace."""
+        return hashlib.sha256(f"{url} {self._headers.get(MLFLOW_WORKSPACE_HEADER)}".encode()).hexdigest()[:16]
+
+    async def _turn_to(self, registry: str) -> None:
+        """Forget what another registry gave, and know what the store has of this one. Raises StoreError."""
+        self._registry, self._known, self._stored, self._texts, self._failures = registry, {}, {}, {}, {}
+        self._stored = await self._store.given_by(registry)
+        self._known = dict(self._stored)
+
+    async def _ask(self, values: Values, url: str, registry: str) -> list["_RegistryAnswer"]:
+        """Ask for all prompts that the values name. Where the registry says when to come back, nobody asks before."""
+        wanted = dict.fromkeys(prompt_sources(values).values())
+        names = {source.name: [it for it in wanted if it.name == source.name] for source in wanted}
+        optional = optional_prompt_sources(values)
+        async with AsyncMlflowClient(url, self._headers, timeout=_TIMEOUT) as client:
+            answers = await asyncio.gather(*(_ask_for(client, its, self._texts, optional) for its in names.values()))
+        self._texts = {key: text for answer in answers for key, text in answer.texts.items()}
+        self._report_failures({source: str(error) for answer in answers for source, error in answer.failures.items()})
+        self._pause.begin(
+            registry, max((it.retry_after or 0.0 for a in answers for it in a.failures.values()), default=0.0)
+        )
+        return answers
+
+    async def _save(self, registry: str) -> None:
+        """Let the store know what is known, unless it does. What fails is tried again at the next refresh."""
+        new = {source: prompt for source, prompt in self._known.items() if self._stored.get(source) != prompt}
+        gone = dict.fromkeys(self._stored.keys() - self._known.keys())
+        if new or gone:
+            with suppress(StoreError):  # of which the store has told
+                await self._store.remember(registry, new | gone)
+                self._stored = dict(self._known)
 
     def _report_loaded(self, feature: str) -> None:
         config = self._config.current
@@ -143,44 +206,45 @@ class PromptRegistry:
 
 
 class _RegistryAnswer(NamedTuple):
-    """Holds what the registry gave of one prompt: texts, sentences for failures, and sources that it needn't have."""
+    """Holds what the registry gave of one prompt: texts, failures, and sources that it needn't have."""
 
     found: dict[PromptSource, RegisteredPrompt]
-    failures: dict[PromptSource, str]
+    failures: dict[PromptSource, RegistryError]
     missing: list[PromptSource]
+    texts: dict[_VersionKey, RegisteredPrompt]  # of `found`, by what tells whether a text is still the same
 
 
 async def _ask_for(
     client: AsyncMlflowClient,
     wanted: Sequence[PromptSource],
-    known: Mapping[PromptSource, RegisteredPrompt],
+    known: Mapping[_VersionKey, RegisteredPrompt],
     optional: Collection[PromptSource],
 ) -> _RegistryAnswer:
     """Ask for the sources of one prompt. A version whose text is known is not asked for again: it can't change."""
     name = wanted[0].name
-    answer = _RegistryAnswer({}, {}, [])
+    answer = _RegistryAnswer({}, {}, [], {})
     try:
-        model = await _get(client, _FoundModel, "registered-models/get", name=name)
+        model = (await _get(client, _FoundModel, "registered-models/get", name=name)).registered_model
     except RegistryError as error:
-        answer.failures[wanted[0]] = str(error)
+        answer.failures[wanted[0]] = error
         return answer
-    versions = {item.alias: item.version for item in model.registered_model.aliases}
-    texts = {text.version: text for text in known.values() if text.name == name}
+    versions = {item.alias: item.version for item in model.aliases}
     for source in wanted:
         version = source.version or versions.get(source.alias or "")
         try:
             if source.newest:
                 answer.found[source] = await _text(client, name, "registered-models/alias", alias="latest")
             elif version is not None:
-                text = texts.get(version)
-                answer.found[source] = text or await _text(client, name, "model-versions/get", version=str(version))
+                key = (name, model.creation_timestamp, model.last_updated_timestamp, version)
+                text = known.get(key) or await _text(client, name, "model-versions/get", version=str(version))
+                answer.found[source] = answer.texts[key] = text
             elif source in optional:
                 answer.missing.append(source)
             else:
                 sentence = f"The registry's prompt `{name}` has no alias `{source.alias}`; set it in MLflow."
-                answer.failures[source] = sentence
+                answer.failures[source] = RegistryError(sentence)
         except RegistryError as error:
-            answer.failures[source] = str(error)
+            answer.failures[source] = error
     return answer
 
 
@@ -211,4 +275,4 @@ async def _get[T: BaseModel](client: AsyncMlflowClient, answer: type[T], call: s
         if error.failure == "missing":
             named = "/".join(f"`{value}`" for value in params.values())
             raise RegistryError(f"MLflow's registry has no prompt {named}.") from error
-        raise RegistryError(str(error)) from error
+        raise RegistryError(str(error), error.retry_after) from error

@@ -184,7 +184,7 @@ sessions = Table(
 registered_prompts = Table(
     "registered_prompts",
     metadata,
-    Column("reference", KEY, primary_key=True),  # `name/3` or `name@alias`, as the values name it
+    Column("reference", KEY, primary_key=True),  # `name/3` or `name@alias`, as the values name it, and the registry
     Column("name", Text, nullable=False),
     Column("source_version", Integer),  # the version or the alias that the values name
     Column("source_alias", Text),

@@ -52,7 +52,9 @@ WRITES: dict[str, Call] = {
     "the end of a turn": lambda store: store.judgements.end(LEASE, None),
     "what is due for MLflow": lambda store: store.outbox.claim(1, 1),
     "the end of a delivery": lambda store: store.outbox.settle(DeliveryResult("fb_0", "claim", 1, "delivered")),
-    "registered prompts": lambda store: store.registered_prompts.remember({SOURCE: RegisteredPrompt("one", 1, "A")}),
+    "registered prompts": lambda store: store.registered_prompts.remember(
+        "registry", {SOURCE: RegisteredPrompt("one", 1, "A")}
+    ),
     "a session": lambda store: store.sessions.begin(Session("digest", "ada", "token", 1, 2), 1),
     "counts of requests": lambda store: store.request_counts.exchange([SlotCount("read/60/ada", 1, 1, 1)]),
     "retention": lambda store: store.deletion.prune(1),
@@ -70,7 +72,7 @@ READS: dict[str, Call] = {
     "experiments": lambda store: store.experiments.all(),
     "labels": lambda store: store.judgements.labels(["gen_0"]),
     "the backlog": lambda store: store.outbox.backlog(),
-    "known prompts": lambda store: store.registered_prompts.all(),
+    "known prompts": lambda store: store.registered_prompts.given_by("registry"),
     "who is signed in": lambda store: store.sessions.find("digest"),
 }
 
