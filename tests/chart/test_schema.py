@@ -3,7 +3,9 @@
 import json
 import re
 import textwrap
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -11,10 +13,14 @@ import yaml
 from canopy.base.errors import ConfigError
 from canopy.config.chart.chart_values import ChartValues
 from canopy.config.loading import load_config
+from canopy.config.values import Values
 from tests.chart.conftest import MINIMAL, find
 from tests.support.docs import ROOT
 from tests.support.helm import CHART, Helm, HelmError
 from tools import chart
+
+SERVER_KEYS = {field.alias or name for name, field in Values.model_fields.items()}
+AS_IT_IS = {"behavior", "labels", "matchLabels", "podSecurityContext", "resources"}
 
 
 def test_the_schema_is_up_to_date() -> None:
@@ -51,6 +57,31 @@ def test_values_yaml_and_the_models_have_the_same_keys_and_defaults() -> None:
     assert written.pop("podSecurityContext") == {}
     assert written == defaults
     assert set(optional.values()) == {None}
+
+
+def chart_keys(values: dict[str, Any], *path: str) -> Iterator[str]:
+    """The keys that the chart alone reads, by path. What goes to Kubernetes as it is has no keys of the chart's."""
+    for name, value in values.items():
+        if not path and name in SERVER_KEYS:
+            continue
+        if isinstance(value, dict) and value and name not in AS_IT_IS:
+            yield from chart_keys(value, *path, name)
+        else:
+            yield ".".join((*path, name))
+
+
+def unread(keys: Iterable[str]) -> list[str]:
+    """The keys of which no template has the last name, as a field or in a list of names."""
+    text = "".join(path.read_text() for path in (CHART / "templates").iterdir())
+    read = set(re.findall(r"""(?:\.|")(\w+)""", re.sub(r"(?s)\{\{-? ?/\*.*?\*/ ?-?\}\}", "", text)))
+    return [key for key in keys if key.rpartition(".")[2] not in read]
+
+
+def test_templates_read_each_key_that_the_server_does_not() -> None:
+    keys = list(chart_keys(ChartValues().model_dump(mode="json", by_alias=True)))
+    assert {"backup.copies", "nodeSelector", "judgeRuns.resources"} <= set(keys)
+    assert unread(keys) == []
+    assert unread(["backup.copies", "backup.copied"]) == ["backup.copied"]
 
 
 def test_the_schema_says_what_a_key_means() -> None:
