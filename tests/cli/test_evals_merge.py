@@ -74,6 +74,16 @@ def test_what_is_no_export_is_refused_and_the_file_stays(tmp_path: Path, content
     assert file.read_text() == f"{HEAD}tests: []\n"
 
 
+def test_cases_of_another_endpoint_are_refused_and_the_file_stays(tmp_path: Path) -> None:
+    export, file = an_export(tmp_path, "one"), tmp_path / "feedback_tests.yaml"
+    file.write_text(f"{HEAD}tests: []\n".replace("/summarize", "/translate"))
+    before = file.read_text()
+    result = canopy("evals", "merge", str(export), "into", str(file))
+    assert result.returncode == 1
+    assert "has cases of /summarize" in result.stderr
+    assert file.read_text() == before
+
+
 def test_it_asks_for_one_file() -> None:
     result = canopy("evals", "merge", "-", "into", "a.yaml", "b.yaml")
     assert result.returncode == 2

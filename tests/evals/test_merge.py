@@ -44,6 +44,13 @@ def test_a_file_that_is_not_there_becomes_the_export() -> None:
     assert again == MergeResult(first.text, 0, 0, 2, 0, [])
 
 
+def test_cases_of_another_endpoint_are_refused() -> None:
+    text = new_suite(an_export({"one": ""})).text
+    with pytest.raises(ConfigError, match=r"export\.yaml has cases of /summarize, and file\.yaml asks /translate"):
+        merged(text.replace("endpoint: /summarize", "endpoint: /translate"), {"two": ""})
+    assert merged(text.replace("endpoint: /summarize", "endpoint: /summarization"), {"two": ""}).added == 1
+
+
 def test_new_cases_follow_the_last_one_in_the_exports_order() -> None:
     text = new_suite(an_export({"b": "", "d": ""})).text
     result = merged(text, {"a": "", "b": "", "c": "", "d": ""})

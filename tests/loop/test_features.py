@@ -135,8 +135,9 @@ async def evaluated(http: httpx.AsyncClient, folder: Path, models: FakeModelServ
     suite = folder / "canopy-evals/translate/feedback_tests.yaml"
     suite.parent.mkdir(parents=True)
     (suite.parent / JUDGE_PROMPT.name).write_bytes(JUDGE_PROMPT.read_bytes())
-    exported = (await http.get("/feedback/export?feature=translate")).text
-    cases = yaml.safe_load(exported)
+    exported = await http.get("/feedback/export?feature=translate")
+    assert 'filename="feedback-eval-dataset-translate.yaml"' in exported.headers["content-disposition"]
+    cases = yaml.safe_load(exported.text)
     assert (cases["endpoint"], cases["tests"]) == ("/translate", [{"prompt": TEXT, "expected_result": ""}])
     (case,) = (await answered(http, "/feedback/review?feature=translate"))["cases"]
     review = {"feedback_id": case["feedback_id"], "expected_result": BY_A}

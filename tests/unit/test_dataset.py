@@ -8,9 +8,10 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from canopy.config.feature_values import FeatureValues
 from canopy.config.features import BUILT_IN, features_of
 from canopy.config.values import Values
-from canopy.feedback.dataset import head
+from canopy.feedback.dataset import file_name, head
 from canopy.text.yaml_scalars import scalar
 
 FEATURE = features_of(Values())[BUILT_IN]
@@ -53,6 +54,19 @@ def test_the_head_is_the_labs() -> None:
         "    - 'Answer: (A|B|C|D|E)'\n"
         "  basic::subset_of: null\n"
     )
+
+
+@pytest.mark.parametrize("title", ["SQL helper", "İstanbul"])
+def test_a_features_export_has_a_name_of_its_own_and_the_title_as_it_is(title: str) -> None:
+    values = Values(features={"sql-helper": FeatureValues(prompt="Write SQL:", title=title)})
+    feature = features_of(values)["sql-helper"]
+    document = yaml.safe_load(head(feature))
+    assert document["name"] == "feedback_eval_tests_sql-helper"
+    assert document["description"].endswith(f" on {title}.")
+    assert [file_name(it) for it in (FEATURE, feature)] == [
+        "feedback-eval-dataset.yaml",
+        "feedback-eval-dataset-sql-helper.yaml",
+    ]
 
 
 def test_a_judge_model_of_any_name_stays_a_string() -> None:

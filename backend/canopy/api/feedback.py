@@ -118,12 +118,14 @@ def review_routes(context: AppContext) -> APIRouter:
     async def export(query: Annotated[FeedbackQuery, Query()]) -> Response:
         """Negative feedback as an evaluation dataset in YAML."""
         features = context.votes.check().features
-        chunks = dataset.export(context.store.reviews, query.where(features), features)
+        where = query.where(features)
+        name = dataset.file_name(dataset.exported_feature(where.feature, features))
+        chunks = dataset.export(context.store.reviews, where, features)
         first = await anext(chunks)  # an error before it is a real status
         return StreamingResponse(
             _chain(first, chunks),
             media_type="application/yaml",
-            headers={"content-disposition": f'attachment; filename="{dataset.FILE_NAME}"', "cache-control": "no-store"},
+            headers={"content-disposition": f'attachment; filename="{name}"', "cache-control": "no-store"},
         )
 
     @router.delete("/feedback/{feedback_id}", response_model=None, responses=describe_json(VoteKept))

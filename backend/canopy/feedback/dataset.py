@@ -11,14 +11,18 @@ from canopy.store.feedback.query import Filter
 from canopy.store.reviews.reviews import ReviewStore
 from canopy.text.yaml_scalars import case_lines
 
-FILE_NAME = "feedback-eval-dataset.yaml"
+
+def file_name(feature: Feature) -> str:
+    """Return the name of the file in which a feature's export is saved: for the built-in one the lab's."""
+    return f"feedback-eval-dataset{'' if feature.name == BUILT_IN else f'-{feature.name}'}.yaml"
 
 
 def head(feature: Feature) -> bytes:
     """Return the suite's YAML up to its list `tests`, encoded in UTF-8."""
-    about = feature.title[:1].lower() + feature.title[1:]
+    built_in = feature.name == BUILT_IN  # whose name and description are the lab's
+    about = feature.title.lower() if built_in else feature.title
     document = {
-        "name": "feedback_eval_tests",
+        "name": f"feedback_eval_tests{'' if built_in else f'_{feature.name}'}",
         "description": f"Tests generated from negative user feedback on {about}.",
         "endpoint": feature.endpoint,
         "scoring_params": {

@@ -76,6 +76,7 @@ class Dashboard:
     exportable: int
     other_exports: Sequence[FeatureOption]  # features with negative votes whose export it doesn't
     export_href: str
+    export_file: str  # its name where it is saved
     review_href: str
     review_limit: int  # characters
     curl: str
@@ -119,7 +120,7 @@ def dashboard(
     if export.name != BUILT_IN:
         exported["feature"] = export.name
     narrowed = {name: query[name] for name in ("feature", "since", "until")}
-    export_href = address("/feedback/export", exported)
+    export_href, export_file = address("/feedback/export", exported), dataset.file_name(export)
     labelled = [report for report in judges if report.given]
     return Dashboard(
         query=query,
@@ -151,9 +152,10 @@ def dashboard(
             for it in exports[1:]
         ],
         export_href=export_href,
+        export_file=export_file,
         review_href=address("/feedback/review", {**exported, "source": "", "q": ""}),
         review_limit=review_limit,
-        curl=f"curl -s {shlex.quote(origin + export_href)} -o {dataset.FILE_NAME}",
+        curl=f"curl -s {shlex.quote(origin + export_href)} -o {shlex.quote(export_file)}",
     )
 
 

@@ -31,7 +31,7 @@ class EditableSuite(SuiteLayout):
             pieces += [self.text[position : edit.start], edit.text]
             position = edit.end
         try:
-            edited = EditableSuite("".join([*pieces, self.text[position:]]), self._name)
+            edited = EditableSuite("".join([*pieces, self.text[position:]]), self.name)
         except ConfigError:
             edited = None
         if edited is None or [(case.prompt, case.expected) for case in edited.cases] != list(outcome):

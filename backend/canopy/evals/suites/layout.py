@@ -57,14 +57,16 @@ class SuiteLayout:
 
     def __init__(self, text: str, name: str) -> None:
         self.text = text
-        self._name = name  # the file's name, for errors
+        self.name = name  # the file's name, for errors
         breaks = list(_BREAK.finditer(text))
         counts = Counter(each[0] for each in breaks)
         self._newline = max(_NEWLINES, key=lambda each: counts[each])  # the first of equals
         self._lines = [0, *(each.end() for each in breaks)]  # starts of lines
         self._offset = len(_BOM) if text.startswith(_BOM) else 0
         root = self._composed()
-        self.suite = next((value.value for key, value in root.value if key.value == "name"), None)
+        texts = {key.value: value.value for key, value in root.value if isinstance(value, yaml.ScalarNode)}
+        self.suite: str | None = texts.get("name")
+        self.endpoint: str = texts.get("endpoint", "")
         self._key, self._tests = self._found_tests(root)
         self._column = 0
         if len({id(node) for node in self._tests.value}) < len(self._tests.value):
@@ -90,12 +92,12 @@ class SuiteLayout:
             raise ConfigError(f"{name} isn't UTF-8 text. Save it as UTF-8.") from error
 
     def _unusual(self, advice: str) -> ConfigError:
-        return ConfigError(f"{self._name} is laid out too unusually to be changed in place. {advice}")
+        return ConfigError(f"{self.name} is laid out too unusually to be changed in place. {advice}")
 
     def _composed(self) -> yaml.MappingNode:
-        root = compose(self.text[self._offset :].encode(), self._name)
+        root = compose(self.text[self._offset :].encode(), self.name)
         if not isinstance(root, yaml.MappingNode):
-            raise ConfigError(f"{self._name} is no evaluation suite: it should have `name`, `endpoint` and `tests`.")
+            raise ConfigError(f"{self.name} is no evaluation suite: it should have `name`, `endpoint` and `tests`.")
         return root
 
     def _found_tests(self, root: yaml.MappingNode) -> tuple[int, yaml.SequenceNode | yaml.ScalarNode]:
@@ -108,10 +110,8 @@ class SuiteLayout:
                     return colon, node
                 if isinstance(node, yaml.ScalarNode) and not node.value:
                     return colon, node
-                raise ConfigError(
-                    f"{self._name}: write `tests` as a list, each test after a dash on a line of its own."
-                )
-        raise ConfigError(f"{self._name} has no `tests`, so it is no evaluation suite.")
+                raise ConfigError(f"{self.name}: write `tests` as a list, each test after a dash on a line of its own.")
+        raise ConfigError(f"{self.name} has no `tests`, so it is no evaluation suite.")
 
     def _case(self, number: int, node: yaml.Node) -> EditableCase:
         pairs = node.value if isinstance(node, yaml.MappingNode) else []
@@ -119,7 +119,7 @@ class SuiteLayout:
         key, prompt = fields.get("prompt", (None, None))
         _, expected = fields.get("expected_result", (None, None))
         if key is None or not isinstance(prompt, yaml.ScalarNode):
-            raise ConfigError(f"{self._name}: test {number} has no `prompt`.")
+            raise ConfigError(f"{self.name}: test {number} has no `prompt`.")
         others = [it for pair in pairs if pair[1] not in (prompt, expected) for it in pair]
         self._rest.add((prompt.value, content_digest(others)))
         start = self._dash(node).start()

@@ -9,8 +9,11 @@ them.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from canopy.base.errors import ConfigError
 from canopy.evals.suites.editing import Edit, EditableSuite
 from canopy.evals.suites.layout import EditableCase, is_marked, mark
+
+_ALIASES = {"/summarization": "/summarize"}  # addresses of the same route
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,14 @@ def merge(document: EditableSuite, export: EditableSuite) -> MergeResult:
     and is missing in this one because its votes were taken back. A text written or changed in the browser replaces the
     file's, unless that was changed as well; then it is a conflict, and the file's stays. New cases are appended in the
     export's order. Merging the same export again changes nothing.
+    Raises ConfigError for an export of another endpoint, whose cases this file's endpoint can't answer.
     """
+    asked = {_ALIASES.get(suite.endpoint, suite.endpoint) for suite in (document, export) if suite.endpoint}
+    if len(asked) > 1:
+        raise ConfigError(
+            f"{export.name} has cases of {export.endpoint}, and {document.name} asks {document.endpoint}. A suite has "
+            "one endpoint: merge into the file of that feature, or into a new one."
+        )
     exported = {case.prompt: case.expected for case in export.cases}
     saved_export = document.suite == export.suite and not any(case.mark for case in document.cases)
     edits: list[Edit] = []
