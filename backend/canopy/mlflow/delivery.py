@@ -73,7 +73,7 @@ class DeliveryWorker:
             try:
                 pause = await self._round()
             except StoreError:
-                pass  # the store has told of it; what waits is tried again
+                pass  # the store tells of it, once; what waits is tried again
             except Exception:  # noqa: BLE001  # whatever it is, what waits is tried again; it is logged
                 _log.exception("A round of deliveries to MLflow failed; another follows.")
                 pause = _AFTER_A_FAILURE
@@ -82,12 +82,14 @@ class DeliveryWorker:
 
     async def _round(self) -> float:
         """Deliver what is due, up to a bound; return the seconds until the next round."""
-        backlog = await self._outbox.backlog()
-        self._telemetry.metrics.mlflow.show_outbox(backlog.depth, partial(self._age, backlog.oldest), backlog.parked)
         values = self._config.current.values.mlflow
         client = await self._use(str(values.url) if values.enabled else None)
+        show = self._telemetry.metrics.mlflow.show_outbox
         if client is None:
+            show(0, partial(self._age, None), 0)  # what is there waits on purpose
             return _IDLE_POLL
+        backlog = await self._outbox.backlog()
+        show(backlog.depth, partial(self._age, backlog.oldest), backlog.parked)
         if not backlog.due:
             return _POLL
         claimed = await self._outbox.claim(_AT_ONCE, int(_LEASE * 1e6))

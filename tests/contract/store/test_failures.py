@@ -153,6 +153,38 @@ async def test_probes_and_the_index_tell_nobody(broken: Store, told: Told) -> No
     assert told == []
 
 
+@pytest.mark.parametrize("name", ["what is due for MLflow", "the backlog"])
+async def test_what_the_worker_asks_each_second_is_told_of_when_it_changes(
+    broken: Store, told: Told, name: str
+) -> None:
+    ask = (WRITES | READS)[name]
+    for times in (1, 2):
+        for _ in range(3):
+            with pytest.raises(StoreError):
+                await ask(broken)
+        assert len(told) == times
+        with broken.executor.database.writer.begin() as conn:
+            metadata.create_all(conn)
+        await ask(broken)
+        _break(broken)
+
+
+async def test_deliveries_ask_the_store_nothing_while_mlflow_is_off(
+    broken: Store, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(broken.outbox, "backlog", lambda: asked.append("backlog"))
+    telemetry = Telemetry(Logs("info", BytesIO()), Metrics(), Traces())
+    shown = asyncio.Event()
+    monkeypatch.setattr(telemetry.metrics.mlflow, "show_outbox", lambda *_: shown.set())
+    worker = DeliveryWorker(ConfigSource(None), broken.outbox, telemetry, {})
+    worker.start()
+    async with asyncio.timeout(10):
+        await shown.wait()
+    await worker.close()
+    assert (asked, told) == ([], [])
+
+
 def _workers(store: Store, values: Path) -> dict[str, Callable[[], Awaitable[None]]]:
     telemetry = Telemetry(Logs("info", BytesIO()), Metrics(), Traces())
     config = ConfigSource(values)
@@ -189,6 +221,7 @@ async def test_work_in_the_background_goes_on_and_its_failure_is_told_of_once(
     values.write_text(
         'judging: {online: true}\njudges: [{name: accuracy, instructions: "Is it right?", sample: 100, labels: '
         "[{name: accurate, sentiment: positive}, {name: wrong, sentiment: negative}]}]\n"
+        "mlflow: {enabled: true, url: 'http://127.0.0.1:9'}\n"
     )
     work = asyncio.ensure_future(_workers(broken, values)[name]())
     async with asyncio.timeout(30):

@@ -21,7 +21,7 @@ class Executor:
 
     What the database can't do is a StoreError. `write`, `read` and their kin hand it to `on_failure` before they raise
     it, in the context of their caller: this is the one place that tells of failures. Work that is repeated until it
-    succeeds goes to `writer` and `read_quietly` instead, which tell nobody.
+    succeeds goes to `writer` and `read_quietly` instead, which tell nobody, or through `repeated`.
     """
 
     def __init__(
@@ -85,12 +85,36 @@ class Executor:
         """Call the function as `read` does. `on_failure` doesn't learn of a failure."""
         return await _answered(in_thread(self._readers, functools.partial(_reading, read, *args, **kwargs)))
 
+    def repeated(self) -> "RepeatedWork":
+        """Return a `RepeatedWork` for one of the calls that a loop makes."""
+        return RepeatedWork(self._on_failure)
+
     async def _told[R](self, answer: Awaitable[R]) -> R:
         try:
             return await answer
         except StoreError as error:
             self._on_failure(error)
             raise
+
+
+class RepeatedWork:
+    """Awaits calls that are made again and again, and tells of a failure unless the call before failed alike."""
+
+    def __init__(self, on_failure: Callable[[StoreError], None]) -> None:
+        self._on_failure = on_failure
+        self._told: str | None = None  # how the last call failed
+
+    async def run[R](self, answer: Awaitable[R]) -> R:
+        """Return the call's answer. Raises StoreError each time, whether it is told of or not."""
+        try:
+            result = await answer
+        except StoreError as error:
+            if error.in_full != self._told:
+                self._told = error.in_full
+                self._on_failure(error)
+            raise
+        self._told = None
+        return result
 
 
 class Facet:

@@ -28,6 +28,7 @@ class Outbox(Facet):
         super().__init__(executor)
         self.on = False  # whether new feedback enters; what was sent once is kept up to date in any case
         self._clock = clock
+        self._counting, self._claiming = executor.repeated(), executor.repeated()
         o = outbox.c
         # A row that is claimed stays so: it becomes due when its delivery is settled.
         self._put = self._database.bulk(
@@ -44,7 +45,7 @@ class Outbox(Facet):
 
     async def claim(self, limit: int, lease: int) -> list[Delivery]:
         """Take up to `limit` subjects that are due, for `lease` microseconds in which nobody else gets them."""
-        return await self._executor.write(self._claims, (limit, lease))
+        return await self._claiming.run(self._executor.writer.submit(self._claims, (limit, lease)))
 
     async def settle(self, result: DeliveryResult) -> None:
         """Store how a delivery ended, also when the caller is cancelled meanwhile."""
@@ -120,9 +121,11 @@ class Outbox(Facet):
                 counts.append(conn.execute(parked.where(self._database.in_list(o.subject, "subjects")), named).rowcount)
         return counts
 
-    @reads
-    def backlog(self) -> Backlog:
+    async def backlog(self) -> Backlog:
         """Count what waits now. The cost doesn't grow with what was delivered."""
+        return await self._counting.run(self._executor.read_quietly(self._backlog))
+
+    def _backlog(self) -> Backlog:
         o = outbox.c
         waiting = select(func.count(), func.min(o.waiting_since), func.min(o.due_at)).where(o.due_at.is_not(null()))
         parked = select(func.count()).where(o.parked_at.is_not(null()))
