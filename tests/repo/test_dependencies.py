@@ -45,7 +45,8 @@ def test_the_server_imports_what_it_declares_and_nothing_else(tmp_path: Path) ->
 
 
 def test_tests_and_tools_import_what_is_declared_for_them(tmp_path: Path) -> None:
-    assert found(tmp_path, *EVERYWHERE, declared=RUNTIME + DEV, codes={UNUSED}) == []
+    # What is missing here is imported in environments of their own: the workshop's pages, Kubeflow's components.
+    assert found(tmp_path, *EVERYWHERE, declared=RUNTIME + DEV, codes={UNUSED, INDIRECT}) == []
 
 
 def test_a_package_too_many_or_too_few_is_found(tmp_path: Path) -> None:
