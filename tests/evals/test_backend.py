@@ -253,9 +253,9 @@ _DIRECT = b'{"detail": "This is the way in of the proxy alone.", "code": "identi
             401,
             _UNKNOWN,
             "old",
-            "This token is unknown. Set CANOPY_EVALS_TOKEN to another token, one that may summarize.",
+            "This token is unknown. Set CANOPY_EVALS_TOKEN to another token, one that may ask for answers.",
         ),
-        (401, _UNKNOWN, None, "Set CANOPY_EVALS_TOKEN to a token that may summarize."),
+        (401, _UNKNOWN, None, "Set CANOPY_EVALS_TOKEN to a token that may ask for answers."),
         (403, _FORBIDDEN, "t", "Only reviewers may. Set CANOPY_EVALS_TOKEN to another token"),
         (
             401,

@@ -32,7 +32,7 @@ async def test_a_backend_that_lets_nobody_in_ends_the_run_and_it_goes_on_with_a_
         backend.default = Answer((b'{"detail": "This token is unknown.", "code": "unauthenticated"}',), 401)
         status, _, errors, run = await evaluated(folder, backend, "--concurrency", "2")
         assert status == 2
-        assert "This token is unknown. Set CANOPY_EVALS_TOKEN to a token that may summarize." in errors
+        assert "This token is unknown. Set CANOPY_EVALS_TOKEN to a token that may ask for answers." in errors
         assert len(backend.asked) <= 4
         assert run.cases == []
         backend.default = GOOD

@@ -64,6 +64,11 @@ def test_evaluations_reach_canopy_as_a_client_does() -> None:
     assert used == {"base", "evals", "inference", "mlflow", "outgoing", "stats", "text"}
 
 
+def test_what_serves_every_feature_speaks_of_none() -> None:
+    served = [path for folder in ("generation", "inference", "mlflow") for path in (PACKAGE / folder).rglob("*.py")]
+    assert [path.name for path in served if "summar" in path.read_text().lower()] == []
+
+
 def test_within_a_layer_a_name_stands_once() -> None:
     places = defaultdict(list)
     for module in modules():

@@ -36,16 +36,17 @@ class AccessRule(NamedTuple):
 
 
 _ALL = AccessRule(None)
+_ASKING = AccessRule("user", "summarize")  # to every feature: the key of their rate has the built-in one's name
 RULES = {
-    "POST /summarize": AccessRule("user", "summarize"),
-    "POST /summarize/chat": AccessRule("user", "summarize"),
-    "POST /summarize/ab": AccessRule("user", "summarize"),
-    "POST /{feature}": AccessRule("user", "summarize"),  # features that the values add
-    "POST /{feature}/chat": AccessRule("user", "summarize"),
-    "POST /{feature}/ab": AccessRule("user", "summarize"),
-    "POST /summarization": AccessRule("user", "summarize"),  # names that `canopy.api.workshop` serves
-    "POST /summarization/chat": AccessRule("user", "summarize"),
-    "POST /summarization/ab": AccessRule("user", "summarize"),
+    "POST /summarize": _ASKING,
+    "POST /summarize/chat": _ASKING,
+    "POST /summarize/ab": _ASKING,
+    "POST /{feature}": _ASKING,  # features that the values add
+    "POST /{feature}/chat": _ASKING,
+    "POST /{feature}/ab": _ASKING,
+    "POST /summarization": _ASKING,  # names that `canopy.api.workshop` serves
+    "POST /summarization/chat": _ASKING,
+    "POST /summarization/ab": _ASKING,
     "POST /feedback": AccessRule("user", "feedback"),
     "POST /feedback/ab": AccessRule("user", "feedback"),
     "DELETE /feedback/{feedback_id}": AccessRule("user", "feedback"),  # one's own; reviewers may delete any

@@ -12,6 +12,7 @@ from canopy.base.errors import RateLimited
 from canopy.config.access import RateLimitValues
 
 type RateLimitKind = Literal["summarize", "feedback", "read"]
+"""Names the rate in the section `rate_limits` that counts a request; `summarize` counts those to all features."""
 
 _SECONDS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
 

@@ -165,7 +165,7 @@ class Settings(BaseSettings):
     max_prompt_chars: int = Field(
         100_000,
         ge=1,
-        description="Longest text to summarize, to vote on or to expect, in characters; a conversation may hold two.",
+        description="Longest text to answer, to vote on or to expect, in characters; a conversation may hold two.",
     )
     max_comment_chars: int = Field(4_000, ge=0, description="Longest comment on a vote, in characters.")
     ballot_window_seconds: float = Field(

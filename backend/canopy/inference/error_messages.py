@@ -150,7 +150,7 @@ def max_tokens_refused(reason: str, section: str) -> MaxTokensRefused:
 
 def prompt_too_long(reason: str | None = None) -> PromptTooLong:
     """Return the error for a prompt that exceeds the model's context."""
-    sentence = "The text is too long for the model. Shorten it, or summarize it in parts."
+    sentence = "The text is too long for the model. Shorten it, or send it in parts."
     return PromptTooLong(sentence, reason=reason)
 
 

@@ -23,7 +23,7 @@ from canopy.inference.thoughts import ThoughtFilter
 # Bytes. Far above any chunk of a completion; a line that never ends must not fill the memory.
 _LONGEST_LINE = 4_000_000
 
-# Characters, reasoning included. No `max_tokens` of a summary comes near it; a model in a loop must neither
+# Characters, reasoning included. No `max_tokens` of a feature comes near it; a model in a loop must neither
 # fill the memory nor hold its place for ever.
 _LONGEST_REPLY = 1_000_000
 

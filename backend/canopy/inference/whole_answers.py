@@ -41,7 +41,7 @@ async def ask_judge(
 ) -> WholeAnswer:
     """Ask a model that judges for its likeliest answer, within `timeout` seconds.
 
-    Raises ModelError, which speaks of the judge and not of summaries, and PromptTooLong.
+    Raises ModelError, which speaks of the judge and not of a feature, and PromptTooLong.
     """
     try:
         async with asyncio.timeout(timeout):

@@ -259,8 +259,8 @@ async def _text(client: AsyncMlflowClient, name: str, call: str, **which: str) -
         raise RegistryError(f"{reference} in the registry is a chat prompt; Canopy needs one text.")
     if variable := _VARIABLE.search(tags["mlflow.prompt.text"]):
         raise RegistryError(
-            f"{reference} in the registry has the variable `{variable[0]}`, which nothing fills in: the text to "
-            "summarize follows the prompt as a message of its own."
+            f"{reference} in the registry has the variable `{variable[0]}`, which nothing fills in: the text "
+            "that is sent follows the prompt as a message of its own."
         )
     try:
         return RegisteredPrompt(name, given.version, _TEXT.validate_python(tags["mlflow.prompt.text"]))

@@ -83,7 +83,7 @@ class BackendRefusal:
             return _PROXY_TOKEN
         if self.code in {"unauthenticated", "forbidden"}:
             name = "CANOPY_EVALS_TOKEN"
-            return f"Set {name} to {'another token, one' if token else 'a token'} that may summarize."
+            return f"Set {name} to {'another token, one' if token else 'a token'} that may ask for answers."
         if self.code:
             return "Ask whoever runs the backend."
         return f"That is no answer of Canopy's: {_before(token=token)}"
