@@ -11,7 +11,7 @@ from tests.support.model_scripts import Script
 from tests.support.model_server import FakeModelServer
 from tests.support.server import Server, running_server
 
-FEATURES = {"translate": {"title": "Translation", "prompt": "Translate:"}, "off": {"prompt": "x", "enabled": False}}
+FEATURES = {"translate": {"title": "Translation", "prompt": "Translate:"}, "idle": {"prompt": "x", "enabled": False}}
 ANSWER = "The council makes a park of the rail yard."
 
 
@@ -68,6 +68,6 @@ async def test_on_a_phone_nothing_overflows(browser: Browser, several: Server) -
 
 async def test_a_feature_that_is_off_says_what_switches_it_on(browser: Browser, several: Server) -> None:
     async with opened(browser, several) as tab:
-        page = await tab.open("/off")
-        await expect(page.get_by_role("heading", level=1)).to_have_text("Off is switched off")
-        await expect(page.get_by_label("Values to set")).to_have_text("features:\n  off:\n    enabled: true")
+        page = await tab.open("/idle")
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Idle is switched off")
+        await expect(page.get_by_label("Values to set")).to_have_text("features:\n  idle:\n    enabled: true")
