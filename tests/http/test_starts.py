@@ -1,6 +1,7 @@
 """A server that the tests fork is the one that `canopy serve` starts."""
 
 import asyncio
+import re
 import signal
 import subprocess
 import sys
@@ -75,3 +76,22 @@ async def test_the_client_library_is_loaded_when_somebody_is_about_to_ask(
         async with asyncio.timeout(30):
             while CLIENT_LIBRARY not in maps.read_text():
                 await asyncio.sleep(0.05)
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_the_start_and_the_pages_name_the_features_that_are_served(
+    model: FakeModelServer, tmp_path: Path
+) -> None:
+    features = {"translate": {"title": "Translation", "prompt": "Translate:", "model": "other"}}
+    own = values(model, summarize={"enabled": False}, features=features)
+    async with running_server(tmp_path, own, env={"CANOPY_BANNER": "true"}) as server:
+        async with httpx.AsyncClient(base_url=server.url, timeout=20) as http:
+            page = (await http.get("/feedback", headers={"accept": "text/html"})).text
+        await server.stop()
+    links = re.findall(r'<a (?:class="[^"]+" )?href="([^"]*)"', page)
+    assert "/translate" in links
+    assert "/" not in links
+    banner = server.errors.decode()
+    assert "feature  translate\n  model    other, " in banner
+    assert "prompt   Translate:" in banner
+    assert "Summarize:" not in banner

@@ -73,6 +73,7 @@ async def dashboard(context: AppContext, request: Request, where: Filter, query:
 
     working = (it for it in config.features.values() if it.name == it.flag and comparison_flag(it, config.values).on)
     comparing = next(working, config.features[BUILT_IN])
+    first = _in_navigation(context)[0]
 
     def draw() -> Response:
         view = dashboard_view(
@@ -105,7 +106,8 @@ async def dashboard(context: AppContext, request: Request, where: Filter, query:
             current="feedback",
             view=view,
             ab=ab,
-            built_in=words_of(config.features[BUILT_IN]),
+            first=words_of(first),
+            first_href=page_of(first),
             labels=shown.labels,
             votes=shown.votes,
         )
@@ -159,7 +161,7 @@ def error_page(
         sentence=sentence,
         hint=None,
         snippet=None,
-        link="/feedback" if on_feedback else "/",
+        link="/feedback" if on_feedback else page_of(_in_navigation(context)[0]),
         link_text="All feedback" if on_feedback else "To the first page",
         code=code,
         request_id=trace_id_of(request.scope),
@@ -231,9 +233,9 @@ def _disabled(context: AppContext, request: Request, flag: str, title: str, sect
 
 
 def _in_navigation(context: AppContext) -> list[Feature]:
-    """Return the features that pages link to: those that are enabled, and always the built-in one."""
-    features = context.config.current.features.values()
-    return [it for it in features if it.name == it.flag and (it.enabled or it.flag == BUILT_IN)]
+    """Return the features that pages link to: those that are enabled, or else the built-in one."""
+    features = context.config.current.features
+    return [it for it in features.values() if it.name == it.flag and it.enabled] or [features[BUILT_IN]]
 
 
 def _may_review(context: AppContext, request: Request) -> bool:

@@ -56,18 +56,23 @@ def _banner(context: Any, started: "Started") -> str:
     from canopy.config.features import BUILT_IN
 
     config = context.config.current
-    feature = config.features[BUILT_IN]
+    served = [it for it in config.features.values() if it.name == it.flag and it.enabled]
     lines = [
         "",
         f"  Canopy {__version__} is ready at {style(started.address, bold=True)}  (Ctrl-C ends it)",
         "",
         f"  values   {context.config.place}, revision {config.revision}",
         f"  server   {context.inference.description}",
-        f"  model    {context.inference.model_name(feature.model)}, temperature {feature.temperature:g}, "
-        f"at most {feature.max_tokens} tokens",
-        f"  prompt   {shorten(feature.prompt, 90, placeholder=' …')}",
-        f"  store    {context.store.description}",
     ]
+    for feature in served:
+        if [it.name for it in served] != [BUILT_IN]:
+            lines.append(f"  feature  {feature.name}")
+        lines += [
+            f"  model    {context.inference.model_name(feature.model)}, temperature {feature.temperature:g}, "
+            f"at most {feature.max_tokens} tokens",
+            f"  prompt   {shorten(feature.prompt, 90, placeholder=' …')}",
+        ]
+    lines.append(f"  store    {context.store.description}")
     if started.operations_address:
         lines.append(f"  metrics  {started.operations_address}/metrics, with the probes")
     for flag in config.flags.values():
