@@ -19,7 +19,7 @@ from canopy.store.experiments.experiment import (
     Side,
     winner,
 )
-from canopy.ui.experiments import ExperimentData, ExperimentSection, ShownExperiment, section, worth_counting
+from canopy.ui.experiments import ExperimentData, ExperimentSection, ShownExperiment, experiments_to_count, section
 from canopy.ui.rendering import Renderer
 from canopy.ui.win_rate_chart import PLOT, TOP, WinRateChart, win_rate_chart
 
@@ -90,7 +90,7 @@ def gathered(
     """Experiments by their number, newest first, each with its first ballots, which are all its ballots."""
     experiments = [an_experiment(number, **fields) for number in sorted(ballots, reverse=True)]
     by_id = {it.id: ballots[number] for it, number in zip(experiments, sorted(ballots, reverse=True), strict=True)}
-    ids = worth_counting(experiments, experiments[shown])
+    ids = experiments_to_count(experiments, experiments[shown])
     return ExperimentData(
         experiments=experiments,
         shown=experiments[shown],

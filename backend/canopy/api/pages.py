@@ -26,7 +26,7 @@ from canopy.feedback.statistics import satisfaction_filter
 from canopy.store.feedback.query import Feedback, Filter
 from canopy.store.judges.judgement import JudgeLabel, PersonVote
 from canopy.text.yaml_scalars import in_section
-from canopy.ui.experiments import ExperimentData, section, worth_counting
+from canopy.ui.experiments import ExperimentData, experiments_to_count, section
 from canopy.ui.features import PageLink, page_of, words_of
 from canopy.ui.feedback import dashboard as dashboard_view
 from canopy.ui.feedback import shown_prompts
@@ -131,7 +131,7 @@ async def _experiment_data(context: AppContext, params: Mapping[str, str]) -> Ex
     shown = selected_experiment(experiments, params.get("experiment") or None)
     if shown is None:
         return None
-    ids = worth_counting(experiments, shown)
+    ids = experiments_to_count(experiments, shown)
     counts = await asyncio.gather(*(store.experiments.ballot_counts(experiment_id) for experiment_id in ids))
     ballots = await asyncio.gather(*(store.experiments.first_ballots(experiment_id) for experiment_id in ids))
     async with context.page_slots:

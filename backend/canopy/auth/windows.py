@@ -20,7 +20,7 @@ _SOON = 1e-6  # of a window: the shortest wait of a client at its limit
 
 
 class WindowCount(NamedTuple):
-    """A client's count here that the store does not have yet."""
+    """Holds the part of a client's count in one window that other replicas can't see yet, as the store lacks it."""
 
     client: str
     window: int
@@ -42,7 +42,10 @@ class _Window:
         return self.counts.get(_counter_of(client), 0) if own is None else own
 
     def add(self, client: str, cost: int, limit: int) -> bool:
-        """Count; return whether the client has just become due to be shared."""
+        """Add `cost` to the client's count; return whether that made the count one to send to the store.
+
+        It is one from a part of `limit` on. False if it has been one already.
+        """
         if client not in self.counts and len(self.counts) >= _CLIENTS:
             counter = _counter_of(client)
             self.counts[counter] = self.counts.get(counter, 0) + cost
@@ -73,7 +76,10 @@ class Windows:
         return (1 - passed + 1 - limit / current) * self.seconds
 
     def add(self, client: str, cost: int, limit: int, now: float) -> bool:
-        """Count; return whether there is a new count to share with the store."""
+        """Add `cost` to the client's count; return whether `take_unshared` has one more count for the store now.
+
+        `limit` is what the client may reach within a window's length.
+        """
         self._move(now)
         return self._current.add(client, cost, limit)
 

@@ -92,9 +92,13 @@ def shares(runs: Sequence[SimulatedRun]) -> dict[DecisionStatus, float]:
     return {end: sum(run.status == end for run in runs) / len(runs) for end in ends}
 
 
-def is_right(reached: DecisionStatus, p: float, rule: DecisionRule) -> bool | None:
-    """Return whether a decision is true of the voters; None for one that claims nothing."""
-    claims = {"promote_b": p > 0.5, "keep_a": p < 0.5, "equivalent": abs(p - 0.5) < rule.equivalence_margin}
+def is_right(reached: DecisionStatus, win_rate: float, rule: DecisionRule) -> bool | None:
+    """Return whether a decision is true of voters among whom Prompt B has this win rate, from 0 to 1.
+
+    None for a decision that claims nothing, such as `inconclusive`.
+    """
+    equivalent = abs(win_rate - 0.5) < rule.equivalence_margin
+    claims = {"promote_b": win_rate > 0.5, "keep_a": win_rate < 0.5, "equivalent": equivalent}
     return claims.get(reached)
 
 

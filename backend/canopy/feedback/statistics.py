@@ -17,7 +17,7 @@ from canopy.store.vocabulary import AB_PREFERENCE
 
 
 class SentimentCount(Protocol):
-    """A number of votes with the same sentiment."""
+    """Says how many votes have one sentiment: any record of the store that counts them."""
 
     @property
     def sentiment(self) -> int:
@@ -66,7 +66,7 @@ class StatisticsPayload(VoteCountsPayload):
 
 @dataclass(slots=True)
 class Tally:
-    """Counts votes by sentiment."""
+    """Counts votes by sentiment, and says how satisfied the voters are."""
 
     positive: int = 0
     neutral: int = 0
@@ -105,7 +105,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class SplitCounts:
-    """Counts of votes, in three groups."""
+    """Holds the store's counts of votes in the groups that are never added up: see the module."""
 
     own: list[FeedbackCount]  # satisfaction with Canopy's responses
     other_texts: list[FeedbackCount]  # satisfaction with texts that Canopy didn't generate
@@ -113,7 +113,7 @@ class SplitCounts:
 
 
 def split_counts(counts: Iterable[FeedbackCount]) -> SplitCounts:
-    """Divide counts into the three groups; ballots are left out."""
+    """Return the counts in their groups; those of ballots are left out."""
     found = SplitCounts([], [], [])
     for count in counts:
         if count.name == SATISFACTION:
@@ -128,17 +128,17 @@ def satisfaction_filter(where: Filter) -> Filter:
     return replace(where, name=SATISFACTION, origin="own")
 
 
-def tally[C: SentimentCount, K](counts: Iterable[C], key: Callable[[C], K]) -> dict[K, Tally]:
-    """Return a tally for each value of `key`, in the order of first occurrence."""
+def tallies_by[C: SentimentCount, K](counts: Iterable[C], key: Callable[[C], K]) -> dict[K, Tally]:
+    """Return a tally of the counts for each value that `key` returns, in the order of first occurrence."""
     tallies: dict[K, Tally] = {}
     for count in counts:
         tallies.setdefault(key(count), Tally()).add(count)
     return tallies
 
 
-def total(counts: Iterable[SentimentCount]) -> Tally:
-    """Return one tally of all counts."""
-    return tally(counts, lambda _: None).get(None, Tally())
+def tally_of(counts: Iterable[SentimentCount]) -> Tally:
+    """Return one tally of all counts together."""
+    return tallies_by(counts, lambda _: None).get(None, Tally())
 
 
 def statistics(counts: Iterable[FeedbackCount], hours: Iterable[HourCount]) -> StatisticsPayload:
@@ -150,16 +150,16 @@ def statistics(counts: Iterable[FeedbackCount], hours: Iterable[HourCount]) -> S
     ratings: dict[str, int] = {}
     for count in split.own:
         ratings[count.value] = ratings.get(count.value, 0) + count.n
-    over_time = tally(hours, lambda it: it.hour)
-    by_producer = tally(split.own, lambda it: (it.prompt_id, it.model))
-    by_name = tally(split.other_names, lambda it: it.name)
+    over_time = tallies_by(hours, lambda it: it.hour)
+    by_producer = tallies_by(split.own, lambda it: (it.prompt_id, it.model))
+    by_name = tallies_by(split.other_names, lambda it: it.name)
     return {
-        **total(split.own).payload(),
+        **tally_of(split.own).payload(),
         "ratings": ratings,
         "over_time": [{"hour": iso(hour), **it.payload()} for hour, it in over_time.items()],
         "by_prompt": [
             {"prompt_id": prompt_id, "model": model, **it.payload()} for (prompt_id, model), it in by_producer.items()
         ],
-        "other_texts": total(split.other_texts).payload(),
+        "other_texts": tally_of(split.other_texts).payload(),
         "other_names": {name: it.payload() for name, it in by_name.items()},
     }

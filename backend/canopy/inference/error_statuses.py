@@ -64,7 +64,7 @@ class ModelRefusal(NamedTuple):
     message: ErrorMessage
     is_page: bool  # an HTML page, not an API's response
     headers: Mapping[str, str]
-    asked: str  # the URL
+    url: str  # of the request
 
     @property
     def is_about_path(self) -> bool:
@@ -92,11 +92,11 @@ class ModelRefusal(NamedTuple):
         return not says_token_room(self.message.text)
 
 
-def refusal_of(status: int, body: bytes, headers: Mapping[str, str], asked: str) -> ModelRefusal:
-    """Return the refusal in a response with an error status."""
+def refusal_of(status: int, body: bytes, headers: Mapping[str, str], url: str) -> ModelRefusal:
+    """Return the refusal in a response with an error status to a request to `url`."""
     data = body[:_SHOWN].lstrip()
     is_page = "text/html" in headers.get("content-type", "") or data[:1] == b"<"
-    return ModelRefusal(status, _page_words(data) if is_page else parse_error_body(data), is_page, headers, asked)
+    return ModelRefusal(status, _page_words(data) if is_page else parse_error_body(data), is_page, headers, url)
 
 
 def error_of(refusal: ModelRefusal, model: str, url_setting: str = URL_SETTING, section: str = "") -> CanopyError:
@@ -137,7 +137,7 @@ def _status_told(message: ErrorMessage) -> int:
 def _by_place(refusal: ModelRefusal, url_setting: str) -> CanopyError | None:  # noqa: PLR0911 - one row per cause
     """Return the error where something other than a model server's API answered."""
     status = refusal.status
-    if moved := redirection(status, refusal.headers.get("location"), refusal.asked, url_setting):
+    if moved := redirection(status, refusal.headers.get("location"), refusal.url, url_setting):
         return ModelError(f"The model server answers elsewhere. {moved}")
     if _NEEDS_TLS.search(refusal.message.words):
         return ModelError(f"The model server speaks TLS alone: begin {url_setting} with https://.")

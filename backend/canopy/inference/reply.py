@@ -274,7 +274,7 @@ class Reply:
                 text = self._whole_characters(text)
             if self._thoughts:
                 text = self._thoughts.feed(text)
-                self._any_thought = self._any_thought or self._thoughts.any
+                self._any_thought = self._any_thought or self._thoughts.any_thought
                 if self._thoughts.plain:
                     self._thoughts = None
             if self._ending or "<" in text:  # where an end-of-turn mark may begin

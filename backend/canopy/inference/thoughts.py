@@ -43,8 +43,8 @@ class ThoughtFilter:
         self._thought = bool(expected)  # there were thoughts: white space after them is dropped
 
     @property
-    def any(self) -> bool:
-        """Return whether there were thoughts so far."""
+    def any_thought(self) -> bool:
+        """Return whether the model has thought so far."""
         return self._thought
 
     @property

@@ -30,7 +30,7 @@ class Peer(NamedTuple):
     setting: str
 
     @property
-    def first(self) -> str:
+    def capitalized(self) -> str:
         """Return the name capitalized, for the beginning of a sentence."""
         return self.name[0].upper() + self.name[1:]
 
@@ -56,7 +56,7 @@ def cause_of(error: BaseException, peer: Peer, url: str) -> Cause:
     if sentence or not any(isinstance(it, TimeoutError) for it in chain):
         return Cause(sentence, timed_out=False, reason=reason)
     sentence = (
-        f"{peer.first} did not accept a connection in time: check the port in {peer.setting}, and firewalls and "
+        f"{peer.capitalized} did not accept a connection in time: check the port in {peer.setting}, and firewalls and "
         "NetworkPolicies between."
     )
     return Cause(sentence, timed_out=True, reason=reason)
@@ -114,34 +114,36 @@ def _tls(  # noqa: PLR0911 - a table, one row per cause
         )
     if reason in _NO_TLS:
         return (
-            f"{peer.first} speaks no TLS that Canopy understands: begin {peer.setting} with http:// where it has none."
+            f"{peer.capitalized} speaks no TLS that Canopy understands: begin {peer.setting} with http:// where it "
+            "has none."
         )
     if "CERTIFICATE_REQUIRED" in reason or "ALERT_HANDSHAKE_FAILURE" in reason or "ALERT_BAD_CERTIFICATE" in reason:
         return (
-            f"{peer.first} refuses Canopy in the TLS handshake: it may want a certificate of its clients, which Canopy "
-            "has none of, or ciphers that are out of use."
+            f"{peer.capitalized} refuses Canopy in the TLS handshake: it may want a certificate of its clients, which "
+            "Canopy has none of, or ciphers that are out of use."
         )
     if reason in _OLD_TLS:
-        return f"{peer.first} speaks only outdated versions of TLS: let it speak TLS 1.2 or 1.3."
+        return f"{peer.capitalized} speaks only outdated versions of TLS: let it speak TLS 1.2 or 1.3."
     if "TOO_SMALL" in reason or "TOO_WEAK" in reason:
         return _certificate(min(_TOO_WEAK), peer)
-    return f"{peer.first} and Canopy agree on no TLS: look at the TLS settings of it and of what stands between."
+    return f"{peer.capitalized} and Canopy agree on no TLS: look at the TLS settings of it and of what stands between."
 
 
 def _certificate(code: int, peer: Peer) -> str:
     if code in _EXPIRED:
-        return f"{peer.first}'s certificate is not valid at this time: renew it, or set this machine's clock."
+        return f"{peer.capitalized}'s certificate is not valid at this time: renew it, or set this machine's clock."
     if code in _OTHER_NAME:
         return (
-            f"{peer.first}'s certificate is for another name: use a name in {peer.setting} that the certificate holds."
+            f"{peer.capitalized}'s certificate is for another name: use a name in {peer.setting} that the "
+            "certificate holds."
         )
     if code in _TOO_WEAK:
         return (
-            f"{peer.first}'s certificate, or its authority's, is too weak: have it made anew with a key of 2048 bits "
-            "or more and SHA-256."
+            f"{peer.capitalized}'s certificate, or its authority's, is too weak: have it made anew with a key of 2048 "
+            "bits or more and SHA-256."
         )
     return (
-        f"{peer.first}'s certificate is not trusted: let SSL_CERT_FILE name a file with the certificate of the "
+        f"{peer.capitalized}'s certificate is not trusted: let SSL_CERT_FILE name a file with the certificate of the "
         "authority that signed it."
     )
 
@@ -164,11 +166,11 @@ def _connection(  # noqa: PLR0911 - a table, one row per cause
         case ConnectionRefusedError():
             return f"Nothing listens at {peer.name}'s address: start it, or check the port in {peer.setting}."
         case httpx.ReadTimeout() | httpx.WriteTimeout():
-            return f"{peer.first} took the connection and did not answer in time."
+            return f"{peer.capitalized} took the connection and did not answer in time."
         case aiohttp.ServerDisconnectedError() | httpx.RemoteProtocolError() | ConnectionResetError():
             return (
-                f"{peer.first} hung up without an answer: it may be starting, or {peer.setting} may begin with the "
-                "wrong one of http:// and https://."
+                f"{peer.capitalized} hung up without an answer: it may be starting, or {peer.setting} may begin with "
+                "the wrong one of http:// and https://."
             )
         case OSError() if error.errno in _NO_WAY:
             return f"No way leads to {peer.name}: look at routes, firewalls and the NetworkPolicy."

@@ -120,7 +120,7 @@ class Deletion(Facet):
             if (step := self._delete_comparisons(conn, own_comparisons)) != _NOTHING:
                 return step
         own_feedback, own_generations = _conditions(scope)
-        if n := self._feedback.where(conn, own_feedback, erased=erased):
+        if n := self._feedback.remove_where(conn, own_feedback, erased=erased):
             return DeletedCounts(feedback=n)
         g = generations.c
         doomed = conn.execute(select(g.id, g.input_digest, g.evaluation).where(own_generations).limit(STEP)).all()
@@ -130,7 +130,7 @@ class Deletion(Facet):
         for generation in (c.generation_a, c.generation_b):
             if (step := self._delete_comparisons(conn, in_list(generation, "ids"), ids)) != _NOTHING:
                 return step
-        if n := self._feedback.where(conn, in_list(feedback.c.generation_id, "ids"), ids, erased=erased):
+        if n := self._feedback.remove_where(conn, in_list(feedback.c.generation_id, "ids"), ids, erased=erased):
             return DeletedCounts(feedback=n)
         conn.execute(delete(judgements).where(in_list(judgements.c.generation_id, "ids")), ids)
         conn.execute(delete(generations).where(in_list(generations.c.id, "ids")), ids)
@@ -147,7 +147,7 @@ class Deletion(Facet):
         rows = conn.execute(statement, parameters or {}).all()
         if not rows:
             return _NOTHING
-        n = self._feedback.slots(conn, [slot for row in rows for slot in both_bad_slots(row)])
+        n = self._feedback.remove_slots(conn, [slot for row in rows for slot in both_bad_slots(row)])
         ids = {"ids": self._database.list_param([row.id for row in rows])}
         conn.execute(delete(comparisons).where(self._database.in_list(c.id, "ids")), ids)
         self._outbox.touch(conn, [side for row in rows for side in (row.generation_a, row.generation_b)])

@@ -23,7 +23,7 @@ _SNIPPET = ["enabled: true", 'prompt_b: "Provide a brief, concise summary:"']
 
 
 class VerdictView(NamedTuple):
-    """A short label with its icon and colour, for a decision, a preference or a prompt."""
+    """Labels a decision, a preference or a prompt: in a few words, with an icon and a colour (`mood`)."""
 
     label: str
     icon: str
@@ -41,7 +41,7 @@ _LEFT_BEHIND = VerdictView("Undecided", "clock", "neutral")  # an earlier experi
 
 
 class Share(NamedTuple):
-    """A share of `n` and its 95 % interval; both None if `n` is 0."""
+    """Holds a share (0 to 1) of `n` and its 95 % interval; both are None if `n` is 0."""
 
     of: float | None
     n: int
@@ -50,7 +50,7 @@ class Share(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ResponseColumn:
-    """One response of a comparison, and the prompt that made it."""
+    """Shows one response of a comparison, and the prompt that made it."""
 
     name: str  # as the voter saw it, such as `Response A`
     prompt: VerdictView
@@ -61,7 +61,7 @@ class ResponseColumn:
 
 @dataclass(frozen=True, slots=True)
 class ComparedVariants:
-    """A ballot with both responses, in the positions that the voter saw."""
+    """Shows a ballot with both responses, in the positions that the voter saw."""
 
     entry: BallotRow
     verdict: VerdictView
@@ -70,7 +70,7 @@ class ComparedVariants:
 
 @dataclass(frozen=True, slots=True)
 class PastExperiment:
-    """Another experiment in the list; the oldest have no numbers."""
+    """Shows an experiment in the list of the others; the oldest have no numbers."""
 
     experiment: Experiment
     href: str
@@ -81,7 +81,7 @@ class PastExperiment:
 
 @dataclass(frozen=True, slots=True)
 class ShownExperiment:
-    """The experiment that is shown in full."""
+    """Shows one experiment in full: its decision, what the votes prove, the prompts and the ballots."""
 
     experiment: Experiment
     feature: str | None  # its title, where there are several
@@ -101,7 +101,10 @@ class ShownExperiment:
 
 @dataclass(frozen=True, slots=True)
 class ExperimentSection:
-    """The whole section. Without an experiment it shows how to begin one."""
+    """Holds what the template needs for the dashboard's section on A/B experiments.
+
+    Before the first experiment `shown` is None, and the section says how to begin one.
+    """
 
     flag: FeatureFlag
     enabled: bool  # in the values, whether or not comparisons can run
@@ -114,7 +117,7 @@ class ExperimentSection:
 
 @dataclass(frozen=True, slots=True)
 class ExperimentData:
-    """Data from the store; `counts` and `ballots` are by the experiments of `worth_counting`."""
+    """Holds what the section needs from the store: `counts` and `ballots` by the ids of `experiments_to_count`."""
 
     experiments: Sequence[Experiment]
     shown: Experiment
@@ -123,8 +126,8 @@ class ExperimentData:
     page: BallotPage
 
 
-def worth_counting(experiments: Sequence[Experiment], shown: Experiment) -> list[str]:
-    """Return the ids of the experiments whose ballots the section needs."""
+def experiments_to_count(experiments: Sequence[Experiment], shown: Experiment) -> list[str]:
+    """Return the ids of the experiments whose ballots the section needs: the one shown, and the newest others."""
     return [shown.id, *[it.id for it in experiments if it.id != shown.id][:_DECIDED_PAST]]
 
 
@@ -138,7 +141,7 @@ def section(
     begin: PageLink = BUILT_IN_PAGE,
     titles: Mapping[str, str] = {},
 ) -> ExperimentSection:
-    """Return the section.
+    """Return the view model of the section. Without `gathered` there has been no experiment yet.
 
     `params` are the URL's query parameters; `section_of` returns the section of the values with a feature's prompts;
     `titles` has the features' titles, or is empty if there is only one feature.

@@ -8,7 +8,7 @@ from canopy.config.features import BUILT_IN, Feature
 
 @dataclass(frozen=True, slots=True)
 class FeatureWords:
-    """The words on a feature's page and in links to it.
+    """Holds the words on a feature's page and in links to it.
 
     `lead` is the text before and after the model's name; `noun` names an answer, and `suite` the folder of the
     feature's evaluation suite.
@@ -24,7 +24,7 @@ class FeatureWords:
 
 
 class PageLink(NamedTuple):
-    """A link to a feature's page: the page's heading and path."""
+    """Leads to a feature's page, by the page's heading and path."""
 
     heading: str
     href: str

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from canopy.config.features import BUILT_IN, Feature
 from canopy.feedback import dataset
-from canopy.feedback.statistics import Tally, split_counts, tally, total
+from canopy.feedback.statistics import Tally, split_counts, tallies_by, tally_of
 from canopy.judges.agreement import AgreementReport
 from canopy.store.feedback.query import Feedback, FeedbackCount, Filter, HourCount, Page
 from canopy.ui.features import FeatureWords, words_of
@@ -21,7 +21,7 @@ _VERSIONS = 20
 
 @dataclass(frozen=True, slots=True)
 class RatingSegment:
-    """A choice of the rating filter, as a link."""
+    """Links to the page with one choice of the filter by rating."""
 
     label: str
     icon: str | None
@@ -30,8 +30,8 @@ class RatingSegment:
 
 
 @dataclass(frozen=True, slots=True)
-class Option:
-    """A choice of the prompt version filter."""
+class PromptOption:
+    """Offers a prompt version to filter by."""
 
     prompt_id: str
     label: str
@@ -39,7 +39,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class FeatureOption:
-    """A feature to filter by, or where the page leads for it."""
+    """Offers a feature: to filter by, or as a link (`href`) to its export."""
 
     name: str
     label: str
@@ -48,7 +48,7 @@ class FeatureOption:
 
 @dataclass(frozen=True, slots=True)
 class Dashboard:
-    """The whole page. `query` holds the filters as in the URL, empty where there is none."""
+    """Holds what the template of the feedback page needs. `query` has the filters as in the URL, empty if not set."""
 
     query: Mapping[str, str]
     filtered: bool
@@ -61,7 +61,7 @@ class Dashboard:
     chart: Chart | None
     versions: Sequence[PromptVersion]
     hidden_versions: int
-    options: Sequence[Option]
+    options: Sequence[PromptOption]
     segments: Sequence[RatingSegment]
     entries: Sequence[Feedback]
     found: int | None  # None if not counted
@@ -103,7 +103,7 @@ def dashboard(
     origin: str,
     review_limit: int,
 ) -> Dashboard:
-    """Put the page together.
+    """Return the view model of the feedback page.
 
     `counts` are those of the days and the feature in `where`, of every prompt, and `hours` those of its prompt that are
     `own`; `origin` is the server's own address.
@@ -126,11 +126,11 @@ def dashboard(
         query=query,
         filtered=filtered,
         empty=not (filtered or worst or counts or page.feedback or labelled),
-        votes=total([*ratings.own, *ratings.other_texts, *ratings.other_names]),
-        tally=total(ratings.own),
-        other_texts=total(ratings.other_texts),
+        votes=tally_of([*ratings.own, *ratings.other_texts, *ratings.other_names]),
+        tally=tally_of(ratings.own),
+        other_texts=tally_of(ratings.other_texts),
         other_texts_href=address("/feedback", {**narrowed, "origin": "other"}) + "#entries",
-        other_names=tally(ratings.other_names, lambda it: it.name),
+        other_names=tallies_by(ratings.other_names, lambda it: it.name),
         chart=satisfaction_chart(hours, now, where.since, where.until),
         versions=versions[:_VERSIONS],
         hidden_versions=len(versions[_VERSIONS:]),
@@ -189,7 +189,7 @@ def _feature_options(features: Mapping[str, Feature], query: Mapping[str, str]) 
     return [*options, FeatureOption(gone, gone, "")] if gone else options
 
 
-def _options(versions: Sequence[PromptVersion], chosen: str) -> list[Option]:
+def _options(versions: Sequence[PromptVersion], chosen: str) -> list[PromptOption]:
     labels: dict[str, str] = {}
     for version in versions:
         if version.prompt_id:
@@ -197,7 +197,7 @@ def _options(versions: Sequence[PromptVersion], chosen: str) -> list[Option]:
             labels.setdefault(version.prompt_id, f"{version.prompt_id.rpartition(':')[2][:8]}  {start}".strip())
     if chosen:
         labels.setdefault(chosen, chosen)
-    return [Option(prompt_id, label) for prompt_id, label in labels.items()]
+    return [PromptOption(prompt_id, label) for prompt_id, label in labels.items()]
 
 
 def _labels(judges: Sequence[AgreementReport], chosen: str) -> list[str]:

@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from canopy.feedback.statistics import Tally, tally
+from canopy.feedback.statistics import Tally, tallies_by
 from canopy.stats.intervals import wilson
 from canopy.store.feedback.query import FeedbackCount
 
 
 @dataclass(frozen=True, slots=True)
 class PromptVersion:
-    """The votes on one prompt text with one model."""
+    """Says how satisfied people are with the answers of one prompt text with one model."""
 
     prompt_id: str | None
     model: str | None
@@ -29,6 +29,6 @@ def prompt_versions(counts: Iterable[FeedbackCount], texts: Mapping[str, str]) -
             tally=votes,
             interval=wilson(votes.positive, votes.positive + votes.negative),
         )
-        for (prompt_id, model), votes in tally(counts, lambda it: (it.prompt_id, it.model)).items()
+        for (prompt_id, model), votes in tallies_by(counts, lambda it: (it.prompt_id, it.model)).items()
     ]
     return sorted(versions, key=lambda version: -version.tally.total)

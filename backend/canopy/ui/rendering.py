@@ -29,7 +29,7 @@ _TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A static file."""
+    """Holds a static file as it is served."""
 
     content: bytes
     media_type: str

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from math import ceil, log10
 
-from canopy.feedback.statistics import Tally, tally
+from canopy.feedback.statistics import Tally, tallies_by
 from canopy.store.feedback.query import HourCount
 
 LINE_TOP, LINE_HEIGHT = 10, 110
@@ -24,7 +24,7 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """One bar: its time, its votes and its position."""
+    """Places one bar, which stands for the votes of one `Chart.unit` of time."""
 
     label: str  # such as `3 Sep 2026`
     tally: Tally
@@ -40,7 +40,7 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class LineSegment:
-    """A segment of the satisfaction line between two buckets with votes."""
+    """Places a piece of the satisfaction line, between two buckets in which people took sides."""
 
     x1: float
     y1: float
@@ -50,7 +50,7 @@ class LineSegment:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A label on an axis; `minor` ones are hidden on small screens."""
+    """Places a label on an axis; `minor` ones are hidden on small screens."""
 
     at: float
     label: str
@@ -62,7 +62,7 @@ _LEAD = 31 * 86_400_000_000  # microseconds drawn before the first vote when the
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """The whole chart."""
+    """Holds what the template draws: the line of satisfaction, the bars of votes, and the axes."""
 
     unit: str  # `hour`, `day`, `week` or `month`
     first: str
@@ -75,12 +75,12 @@ class Chart:
 
 
 def satisfaction_chart(counts: Sequence[HourCount], now: int, since: int | None, until: int | None) -> Chart | None:
-    """Lay out the votes from `since` to `until` (microseconds, as `now`); None if there are none.
+    """Return the chart of the votes from `since` to `until` (microseconds, as `now`); None if there are none.
 
     An open start is the first vote, an open end is now; a short range is extended to a day. Of a range that begins long
     before the first vote or ends after now, only the part near the votes is drawn.
     """
-    by_hour = tally(counts, lambda it: it.hour)
+    by_hour = tallies_by(counts, lambda it: it.hour)
     if not by_hour:
         return None
     earliest, latest = min(by_hour), max(by_hour)

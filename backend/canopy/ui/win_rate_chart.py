@@ -20,7 +20,7 @@ _LABELS = 6  # on the axis of votes, at most
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """One point with its position: the dot at `y`, its interval from `high_y` down to `low_y`."""
+    """Places one point of the trajectory: a dot at `y`, and its interval from `high_y` down to `low_y`."""
 
     n: int
     timestamp: int
@@ -37,7 +37,7 @@ class Spot:
 
 @dataclass(frozen=True, slots=True)
 class WinRateChart:
-    """The whole chart."""
+    """Holds what the template draws: the win rate after each decisive vote, its interval, and both axes."""
 
     spots: list[Spot]
     band: str  # the points of the interval's polygon
@@ -50,7 +50,7 @@ class WinRateChart:
 
 
 def win_rate_chart(trajectory: Sequence[WinRatePoint], equivalence_margin: float) -> WinRateChart | None:
-    """Lay out the trajectory over the number of decisive votes; None without any.
+    """Return the chart of a trajectory over the number of decisive votes; None without any.
 
     Win rates within ½ ± `equivalence_margin` are the equivalence zone. The band begins at full height, since nothing is
     known before the first vote.

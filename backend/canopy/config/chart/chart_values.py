@@ -27,7 +27,7 @@ from canopy.config.values import Values
 
 
 class ConfigSection(ChartSection):
-    """The section `config`: whether a change of the values restarts the pods."""
+    """Defines the section `config`: whether a change of the values restarts the pods."""
 
     rollout: Literal["hot", "restart"] = "hot"
 

@@ -28,20 +28,20 @@ class _Kubernetes(HelmModel):
 
 
 class ObjectMetadata(ChartSection):
-    """Labels and annotations to add to objects of the chart."""
+    """Holds labels and annotations to add to objects of the chart."""
 
     labels: StringMap = Field({})
     annotations: StringMap = Field({})
 
 
 class NamedMetadata(_Kubernetes):
-    """An object's metadata, with its name."""
+    """Holds an object's metadata, of which the chart reads the name."""
 
     name: ObjectName
 
 
 class ExtraObject(_Kubernetes):
-    """An object to install with the chart's own."""
+    """Defines an object to install with the chart's own."""
 
     api_version: ApiVersion
     kind: ObjectKind
@@ -49,19 +49,19 @@ class ExtraObject(_Kubernetes):
 
 
 class Capabilities(ChartSection):
-    """A container's capabilities: all are dropped, and nothing else may be said."""
+    """Limits a container's capabilities: all are dropped, and nothing else may be said."""
 
     drop: list[Literal["ALL"]] = Field(["ALL"])
 
 
 class Seccomp(ChartSection):
-    """A container's seccomp profile: the runtime's, and nothing else may be said."""
+    """Names a container's seccomp profile: the runtime's, and nothing else may be said."""
 
     type: Literal["RuntimeDefault"] = "RuntimeDefault"
 
 
 class ContainerSecurity(ChartSection):
-    """A container's security context. It can only loosen one restriction: the read-only root file system."""
+    """Defines a container's security context. It can only loosen one restriction: the read-only root file system."""
 
     run_as_user: int | None = Field(None, ge=1)
     run_as_group: int | None = Field(None, ge=0)
@@ -75,7 +75,7 @@ class ContainerSecurity(ChartSection):
 
 
 class Container(_Kubernetes):
-    """A sidecar or an init container of the server's pod."""
+    """Defines a sidecar or an init container of the server's pod."""
 
     name: ContainerName
     image: str = Field(min_length=1)
@@ -83,28 +83,28 @@ class Container(_Kubernetes):
 
 
 class EnvVariable(_Kubernetes):
-    """An environment variable of the server's container; the chart quotes numbers and booleans."""
+    """Sets an environment variable of the server's container; the chart quotes numbers and booleans."""
 
     name: str = Field(min_length=1)
     value: str | int | float | bool | None = None
 
 
 class EnvSource(ChartSection):
-    """A reference to a Secret or ConfigMap whose keys become environment variables."""
+    """Refers to a Secret or ConfigMap whose keys become environment variables."""
 
     name: DnsName = Field(min_length=1)
     optional: bool = False
 
 
 class EnvFromSecret(ChartSection):
-    """Environment variables from a Secret."""
+    """Sets an environment variable for each key of a Secret."""
 
     prefix: str = ""
     secret_ref: EnvSource
 
 
 class EnvFromConfigMap(ChartSection):
-    """Environment variables from a ConfigMap."""
+    """Sets an environment variable for each key of a ConfigMap."""
 
     prefix: str = ""
     config_map_ref: EnvSource

@@ -11,7 +11,7 @@ type ScrapeLimits = dict[ScrapeLimit, Annotated[int, Field(ge=1)]]
 
 
 class Monitor(ChartSection):
-    """The section `serviceMonitor` or `podMonitor`: a scrape by the Prometheus operator."""
+    """Defines the section `serviceMonitor` or `podMonitor`: a scrape by the Prometheus operator."""
 
     enabled: bool = False
     interval: Duration = "30s"
@@ -23,20 +23,20 @@ class Monitor(ChartSection):
 
 
 class ScrapeAnnotations(ChartSection):
-    """The section `scrapeAnnotations`: annotations by which a Prometheus without the operator finds the pods."""
+    """Defines the section `scrapeAnnotations`: annotations by which a Prometheus without the operator finds pods."""
 
     enabled: bool = False
 
 
 class PrometheusRules(ChartSection):
-    """The section `monitoring.prometheusRule`: recording rules and alerts on metrics."""
+    """Defines the section `monitoring.prometheusRule`: recording rules and alerts on metrics."""
 
     enabled: bool = False
     labels: StringMap = Field({})
 
 
 class LokiRules(ChartSection):
-    """The section `monitoring.lokiRule`: alerts on log lines."""
+    """Defines the section `monitoring.lokiRule`: alerts on log lines."""
 
     enabled: bool = False
     tenant: str = Field("application", min_length=1)
@@ -44,7 +44,7 @@ class LokiRules(ChartSection):
 
 
 class Dashboards(ChartSection):
-    """The section `monitoring.dashboards`: Grafana's dashboards."""
+    """Defines the section `monitoring.dashboards`: Grafana's dashboards."""
 
     enabled: bool = False
     labels: StringMap = Field({"grafana_dashboard": "1"})
@@ -54,7 +54,7 @@ class Dashboards(ChartSection):
 
 
 class Monitoring(ChartSection):
-    """The section `monitoring`: rules and dashboards."""
+    """Defines the section `monitoring`: rules and dashboards."""
 
     runbooks: str = Field("docs/operations.md", min_length=1)
     prometheus_rule: PrometheusRules = PrometheusRules()
@@ -63,7 +63,7 @@ class Monitoring(ChartSection):
 
 
 class OpenTelemetry(ChartSection):
-    """The section `opentelemetry`: the SDK that the OpenTelemetry operator injects."""
+    """Defines the section `opentelemetry`: the SDK that the OpenTelemetry operator injects."""
 
     enabled: bool = False
     instrumentation: str = Field("true", min_length=1)

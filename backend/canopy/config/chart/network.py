@@ -11,7 +11,7 @@ NoProxy = Annotated[str, StringConstraints(pattern=r"^[!-+.0-~-]+(/[0-9]{1,3})?$
 
 
 class Route(ChartSection):
-    """The section `route`: OpenShift's Route."""
+    """Defines the section `route`: OpenShift's Route."""
 
     enabled: bool = False
     host: Host = ""
@@ -20,7 +20,7 @@ class Route(ChartSection):
 
 
 class Ingress(ChartSection):
-    """The section `ingress`: Kubernetes' Ingress."""
+    """Defines the section `ingress`: Kubernetes' Ingress."""
 
     enabled: bool = False
     class_name: DnsName = ""
@@ -31,7 +31,7 @@ class Ingress(ChartSection):
 
 
 class HttpRoute(ChartSection):
-    """The section `httpRoute`: the Gateway API's HTTPRoute."""
+    """Defines the section `httpRoute`: the Gateway API's HTTPRoute."""
 
     enabled: bool = False
     parent_refs: ObjectList = Field([])
@@ -40,7 +40,7 @@ class HttpRoute(ChartSection):
 
 
 class Proxy(ChartSection):
-    """The section `proxy`: the proxy for outgoing connections."""
+    """Defines the section `proxy`: the proxy for outgoing connections."""
 
     http: Address = ""
     https: Address = ""
@@ -48,14 +48,14 @@ class Proxy(ChartSection):
 
 
 class CaBundle(ChartSection):
-    """The section `caBundle`: a ConfigMap with CA certificates to trust in addition to the image's."""
+    """Defines the section `caBundle`: a ConfigMap with CA certificates to trust in addition to the image's."""
 
     config_map: DnsName = ""
     key: str = Field("ca-bundle.crt", min_length=1)
 
 
 class AllowedSources(ChartSection):
-    """Selectors of the namespaces that may connect to the pods, in addition to the release's own."""
+    """Selects the namespaces that may connect to the pods, in addition to the release's own."""
 
     router: ObjectList = Field(
         [
@@ -73,7 +73,7 @@ class AllowedSources(ChartSection):
 
 
 class AllowedDestinations(ChartSection):
-    """Addresses that the pods may connect to, in addition to LLAMA_STACK_URL and the OpenTelemetry collector."""
+    """Lists addresses that the pods may connect to, in addition to LLAMA_STACK_URL and the OpenTelemetry collector."""
 
     postgresql: Destination = "postgresql://postgresql:5432"
     mlflow: Destination = ""
@@ -81,7 +81,7 @@ class AllowedDestinations(ChartSection):
 
 
 class NetworkPolicy(ChartSection):
-    """The section `networkPolicy`: who may connect to the pods, and where they may connect to."""
+    """Defines the section `networkPolicy`: who may connect to the pods, and where they may connect to."""
 
     enabled: bool = True
     from_: AllowedSources = Field(AllowedSources(), alias="from")

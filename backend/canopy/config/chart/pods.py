@@ -18,7 +18,7 @@ from canopy.config.chart.types import (
 
 
 class Image(ChartSection):
-    """The section `image`: the server's image."""
+    """Defines the section `image`: the server's image."""
 
     repository: Repository = "canopy-backend"
     tag: Tag = ""
@@ -28,32 +28,32 @@ class Image(ChartSection):
 
 
 class NamedObject(ChartSection):
-    """A reference to an object of the same namespace, as Kubernetes writes it."""
+    """Refers to an object of the same namespace, as Kubernetes writes it."""
 
     name: DnsName = Field(min_length=1)
 
 
 class ServerSecret(ChartSection):
-    """A reference to the Secret with the key for the model server or for MLflow."""
+    """Refers to the Secret with the key for the model server or for MLflow."""
 
     name: DnsName = ""
     key: str = Field("LLAMA_STACK_CLIENT_API_KEY", min_length=1)
 
 
 class MlflowToken(ChartSection):
-    """The section `mlflowToken`: access to MLflow."""
+    """Defines the section `mlflowToken`: access to MLflow."""
 
     existing_secret: ServerSecret = ServerSecret(key="CANOPY_MLFLOW_TOKEN")
 
 
 class LlamaStack(ChartSection):
-    """The section `llamaStack`: access to the model server."""
+    """Defines the section `llamaStack`: access to the model server."""
 
     existing_secret: ServerSecret = ServerSecret()
 
 
 class Autoscaling(ChartSection):
-    """The section `autoscaling`: the HorizontalPodAutoscaler."""
+    """Defines the section `autoscaling`: the HorizontalPodAutoscaler."""
 
     enabled: bool = False
     min_replicas: int = Field(2, ge=1)
@@ -78,7 +78,7 @@ class Autoscaling(ChartSection):
 
 
 class PodSecurityContext(ChartSection):
-    """The section `podSecurityContext`: who the processes run as. It can't loosen the chart's restrictions."""
+    """Defines the section `podSecurityContext`: who the processes run as. It can't loosen the chart's restrictions."""
 
     run_as_user: int | None = Field(None, ge=1)
     run_as_group: int | None = Field(None, ge=0)
@@ -89,7 +89,7 @@ class PodSecurityContext(ChartSection):
 
 
 class ServiceAccount(ChartSection):
-    """The section `serviceAccount`: the pods' identity, for which they get no token."""
+    """Defines the section `serviceAccount`: the pods' identity, for which they get no token."""
 
     create: bool = True
     name: DnsName = "canopy-backend"
@@ -97,7 +97,7 @@ class ServiceAccount(ChartSection):
 
 
 class JudgeRuns(ChartSection):
-    """The section `judgeRuns`: the CronJob that judges recorded responses."""
+    """Defines the section `judgeRuns`: the CronJob that judges recorded responses."""
 
     enabled: bool = False
     schedule: Schedule = "17 * * * *"
@@ -108,7 +108,7 @@ class JudgeRuns(ChartSection):
 
 
 class TestPod(ChartSection):
-    """The section `test`: the pod that `helm test` runs."""
+    """Defines the section `test`: the pod that `helm test` runs."""
 
     enabled: bool = True
     resources: Resources = Resources(requests={"cpu": "10m", "memory": "32Mi"}, limits={"memory": "128Mi"})

@@ -8,27 +8,27 @@ from canopy.config.chart.types import ChartSection, DnsName, ImageName, ObjectLi
 
 
 class TokensSecret(ChartSection):
-    """A reference to the Secret with the file of tokens."""
+    """Refers to the Secret with the file of tokens."""
 
     name: DnsName = ""
     key: str = Field("tokens.yaml", min_length=1)
 
 
 class AuthTokens(ChartSection):
-    """The section `authTokens`: the tokens of `auth.mode: token`."""
+    """Defines the section `authTokens`: the tokens of `auth.mode: token`."""
 
     existing_secret: TokensSecret = TokensSecret()
 
 
 class ProxySecretRef(ChartSection):
-    """A reference to the Secret with the proxy's credentials and the secret that it shares with the server."""
+    """Refers to the Secret with the proxy's credentials and the secret that it shares with the server."""
 
     name: DnsName = ""
     secret_key: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,200}$")] = "proxy-secret"  # noqa: S105 - a key
 
 
 class AuthProxy(ChartSection):
-    """The section `authProxy`: the proxy of `auth.mode: proxy`, in front of the server in each pod."""
+    """Defines the section `authProxy`: the proxy of `auth.mode: proxy`, in front of the server in each pod."""
 
     kind: Literal["", "oauth2-proxy", "openshift", "other"] = ""
     image: ImageName = ""

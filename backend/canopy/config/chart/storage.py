@@ -18,14 +18,14 @@ from canopy.config.chart.types import (
 
 
 class StoreSecret(ChartSection):
-    """A reference to the Secret with the store's URL."""
+    """Refers to the Secret with the store's URL."""
 
     name: DnsName = ""
     key: str = Field("CANOPY_STORE_URL", min_length=1)
 
 
 class Persistence(ChartSection):
-    """The section `store.persistence`: SQLite's volume."""
+    """Defines the section `store.persistence`: SQLite's volume."""
 
     enabled: bool = True
     size: Size = "1Gi"
@@ -36,14 +36,14 @@ class Persistence(ChartSection):
 
 
 class PasswordSecret(ChartSection):
-    """A reference to the Secret with the password of PostgreSQL's user."""
+    """Refers to the Secret with the password of PostgreSQL's user."""
 
     name: DnsName = ""
     key: str = Field("password", min_length=1)
 
 
 class Postgresql(ChartSection):
-    """The section `store.postgresql`: how to connect to PostgreSQL, unless a Secret has the whole URL."""
+    """Defines the section `store.postgresql`: how to connect to PostgreSQL, unless a Secret has the whole URL."""
 
     host: DatabaseHost = ""
     port: int = Field(5432, ge=1, le=65535)
@@ -54,7 +54,7 @@ class Postgresql(ChartSection):
 
 
 class StoreSection(ChartSection):
-    """The section `store`: the database."""
+    """Defines the section `store`: the database."""
 
     engine: Literal["sqlite", "postgresql"] = "sqlite"
     existing_secret: StoreSecret = StoreSecret()
@@ -63,7 +63,7 @@ class StoreSection(ChartSection):
 
 
 class BackupVolume(ChartSection):
-    """The section `backup.persistence`: the volume for the copies."""
+    """Defines the section `backup.persistence`: the volume for the copies."""
 
     size: Size = "5Gi"
     storage_class: DnsName = ""
@@ -72,7 +72,7 @@ class BackupVolume(ChartSection):
 
 
 class Backup(ChartSection):
-    """The section `backup`: the CronJob that copies the store."""
+    """Defines the section `backup`: the CronJob that copies the store."""
 
     enabled: bool = False
     schedule: Schedule = "41 2 * * *"

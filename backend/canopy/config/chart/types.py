@@ -68,19 +68,19 @@ OptionalDuration = Annotated[str, StringConstraints(pattern=r"^([0-9]+(ms|s|m))?
 
 
 class ChartSection(HelmModel):
-    """A section with exact types and keys in camel case, as in Kubernetes; unknown keys are errors."""
+    """Is the base of all sections: exact types, and keys in camel case, as in Kubernetes; unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, alias_generator=to_camel)
 
 
 class Switch(ChartSection):
-    """A section with nothing but `enabled`."""
+    """Defines a section with nothing but `enabled`."""
 
     enabled: bool = True
 
 
 class Resources(ChartSection):
-    """A container's resource requests and limits."""
+    """Holds a container's resource requests and limits."""
 
     requests: dict[str, Quantity] = Field({"cpu": "100m", "memory": "256Mi"})
     limits: dict[str, Quantity] = Field({"memory": "512Mi"})

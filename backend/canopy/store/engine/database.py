@@ -48,10 +48,14 @@ class BulkUpsert(abc.ABC):
 
 
 class Candidates(NamedTuple):
-    """Holds the places found in a bounded part of the index, highest first, and the place that it looked down to."""
+    """Holds what one look at the search index found: the votes that may match, each by its `search_place`.
 
-    places: list[int]
-    since: int  # the lowest of its millisecond, so that the votes of one are never in two parts
+    A place is a number under which the index has a vote's texts; it grows with the time of the vote. A look covers the
+    places from `since` on.
+    """
+
+    places: list[int]  # highest, so newest, first
+    since: int  # the lowest of its millisecond, so that the votes of one are never in two looks
 
 
 class Database(abc.ABC):
@@ -83,7 +87,7 @@ class Database(abc.ABC):
         """Make the place where the database is, if that takes anything."""
 
     def check(self, conn: Connection) -> None:
-        """Return when the database works. Raises StoreError where it only seems to."""
+        """Read from the database. Raises StoreError if it can be connected to but not used, as with a broken file."""
         # A table's page, not a constant: a database file that is gone or broken must not look alive.
         conn.execute(text("SELECT version_num FROM alembic_version"))
 
@@ -92,10 +96,10 @@ class Database(abc.ABC):
         """Make this transaction the only writer, among all processes, until it ends."""
 
     def changed_by_others(self, conn: Connection) -> bool:
-        """Return whether ids that this process remembers may name other rows than when this was asked before.
+        """Return whether another process may have given ids that this process remembers to other rows.
 
-        Call it within the lock, or the answer may be outdated. An engine that never gives an id twice returns False: a
-        reference to a row that is gone fails there.
+        Each call asks about the time since the one before. Call it within the lock, or the answer may be outdated. An
+        engine that never gives an id twice returns False: a reference to a row that is gone fails there.
         """
         del conn
         return False
@@ -134,7 +138,7 @@ class Database(abc.ABC):
 
     @abc.abstractmethod
     def index(self, conn: Connection, texts: Mapping[int, str]) -> None:
-        """Put folded texts into the search index, each at its place."""
+        """Put votes' case-folded texts, each under its `search_place`, into the search index."""
 
     @abc.abstractmethod
     def unindex(self, conn: Connection, ids: Sequence[str]) -> None:
@@ -142,9 +146,10 @@ class Database(abc.ABC):
 
     @abc.abstractmethod
     def candidates(self, conn: Connection, wanted: Sequence[str], first: int, end: int) -> Candidates:
-        """Return the places from `first` to before `end` that have all these trigrams, in the newest part of the range.
+        """Look in the search index for the newest texts that have all these trigrams.
 
-        The cost has a bound that doesn't depend on the range; `since` is `first` where that was all of it.
+        Only the places from `first` to before `end` are looked at, and of those no more than a bounded number, from
+        the newest on: `since` of the result is `first` if that was the whole range.
         """
 
     @abc.abstractmethod

@@ -139,7 +139,10 @@ class Scans:
 
     @contextmanager
     def cutting(self) -> Generator[None]:
-        """Cut short, without an error, what this thread's scan does within this context, when little time is left."""
+        """Return a context in which this thread's scan may be cut short when little of its time is left.
+
+        A statement that is cut short ends the context without an error, so that what the scan has found can be used.
+        """
         with self._scan.cutting():
             yield
 

@@ -122,7 +122,7 @@ class ComparisonStore(Facet):
         if now > row.expires_at:
             return ComparisonExpired("The time for voting on this comparison is over.")
         if row.preference == "both_bad" and ballot.preference != "both_bad":
-            self._feedback.removal.slots(conn, both_bad_slots(row))
+            self._feedback.removal.remove_slots(conn, both_bad_slots(row))
         if ballot.preference == "both_bad":
             self._as_feedback(conn, row, ballot)
         timestamp = now if row.updated_at is None else max(now, row.updated_at)

@@ -38,12 +38,12 @@ class Removal:
         """Take votes back, one by one, as it is rare. Returns what each was; None where there is none under the id."""
         return [self._retract(conn, *one) for one in retractions]
 
-    def slots(self, conn: Connection, slots: Sequence[str]) -> int:
-        """Remove the votes in these slots. Returns how many there were."""
+    def remove_slots(self, conn: Connection, slots: Sequence[str]) -> int:
+        """Remove the votes in these slots, as `canopy.store.keys.slot_of` makes them. Returns how many there were."""
         named = {"slots": self._database.list_param(slots)}
-        return self.where(conn, self._database.in_list(feedback.c.slot, "slots"), named)
+        return self.remove_where(conn, self._database.in_list(feedback.c.slot, "slots"), named)
 
-    def where(
+    def remove_where(
         self,
         conn: Connection,
         condition: ColumnElement[bool],
@@ -100,7 +100,7 @@ class Removal:
             return None
         if owner is not None and voter_of(row.user_id, row.user_proof, row.session_id) != owner:
             return FeedbackForeign("Somebody else gave this feedback. They or a reviewer can take it back.")
-        self.where(conn, f.id == feedback_id)
+        self.remove_where(conn, f.id == feedback_id)
         return Receipt(
             feedback_id=row.id,
             outcome="deleted",

@@ -32,7 +32,10 @@ type SearchStep = tuple[Place | None, list[Place]]
 
 
 class Searches:
-    """Reads in a thread of `Scans`, with connections of `Database.scanner`."""
+    """Finds and counts the votes that a filter with a text or a judge's label selects.
+
+    Methods read in the thread that calls them, which has to be one of `Scans`.
+    """
 
     def __init__(self, database: Database, scans: Scans) -> None:
         self._database = database

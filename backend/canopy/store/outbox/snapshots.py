@@ -1,4 +1,4 @@
-"""Reads what is in force of the subjects that MLflow is to be told of."""
+"""Reads the feedback that MLflow is to be told of, as it is stored now."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +13,10 @@ from canopy.store.vocabulary import AB_PREFERENCE
 
 
 def snapshots(conn: Connection, database: Database, subjects: Sequence[str]) -> dict[str, FeedbackSnapshot]:
-    """Read the feedback, and the verdicts on sides of comparisons, by subject; those that are gone are left out."""
+    """Return the present state of votes and of ballots, by subject; a subject that is gone is left out.
+
+    A subject is the id of a vote, or of a generation that is one side of a comparison that somebody voted on.
+    """
     parameters = {"subjects": database.list_param(subjects)}
     return _feedback(conn, database, parameters) | _preferences(conn, database, parameters)
 

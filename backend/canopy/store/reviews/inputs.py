@@ -24,11 +24,11 @@ OF_VOTE = and_(reviews.c.input_digest == feedback.c.input_digest, reviews.c.feat
 
 @dataclass(slots=True)
 class WalkPosition:
-    """Says how far a walk has come. `seen` has digests of its inputs so far, where the database can't tell cheaply."""
+    """Says how far a walk along the votes has come; `Inputs.step` moves it on."""
 
-    after: str = ""
-    done: bool = False
-    seen: set[bytes] = field(default_factory=set)
+    after: str = ""  # the id of the vote that was looked at last
+    done: bool = False  # no vote is left
+    seen: set[bytes] = field(default_factory=set)  # digests of the inputs found, if only the walk itself can know them
 
 
 class Inputs:

@@ -40,7 +40,10 @@ class _Position(NamedTuple):
 
 
 class ReviewQueue:
-    """Reads in whatever thread calls, with a connection for each look."""
+    """Finds the bad verdicts whose texts no reviewer has written a good answer to, worst first, page by page.
+
+    Methods read in the thread that calls them.
+    """
 
     def __init__(self, database: Database, pages: Pages) -> None:
         self._database = database
