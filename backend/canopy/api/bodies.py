@@ -14,7 +14,7 @@ from canopy.base.errors import BodyTimeout, BodyTooLarge, ClientGone, InputError
 from canopy.base.ratings import RATING_FORMS, RATING_REFUSED
 from canopy.base.settings import Settings
 from canopy.base.validators import without_nul
-from canopy.config.values import SATISFACTION, Assessment
+from canopy.config.values import SATISFACTION, VoteName
 
 _MOST_FINDINGS = 50  # reported of a body: each costs more than the client's bytes that caused it
 _LONGEST_PART = 100  # characters of a field name that the client made up
@@ -94,7 +94,7 @@ class VoteBody(Body):
     session_id: Id | None = Field(
         None, description="The voter's session; also `client_id`, `clientId` or the header X-Session-Id."
     )
-    name: Assessment = Field(SATISFACTION, description="What is assessed: one of the configured names.")
+    name: VoteName = Field(SATISFACTION, description="What is assessed: one of the configured names.")
 
     @model_validator(mode="before")
     @classmethod

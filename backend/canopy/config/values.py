@@ -25,7 +25,7 @@ from canopy.config.section import Section
 from canopy.config.server_urls import ServerUrl
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
-Assessment = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+VoteName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 
 # The default `name` of votes, and the only one whose votes count as satisfaction.
 SATISFACTION = "user_satisfaction"
@@ -57,7 +57,7 @@ class FeedbackValues(Section):
         description="Categories that a vote may give as reasons.",
     )
     labels: list[Label] = Field([], max_length=20, description="Ratings of your own, beside Canopy's.")
-    names: list[Assessment] = Field(
+    names: list[VoteName] = Field(
         [SATISFACTION],
         max_length=20,
         description="What a vote may assess (its `name`). Satisfaction counts `user_satisfaction` alone.",
