@@ -71,7 +71,7 @@ class Dashboard:
     newest: str | None
     older: str | None
     searched_to: int | None  # where the search stopped; `older` continues it
-    features: Sequence[FeatureOption]  # to filter by; empty where there is one feature
+    features: Sequence[FeatureOption]  # to filter by; empty where there is one feature and no votes on another
     exported: FeatureWords  # of the feature whose export the page offers
     exportable: int
     other_exports: Sequence[FeatureOption]  # features with negative votes whose export it doesn't
@@ -108,7 +108,7 @@ def dashboard(
     `counts` are those of the days and the feature in `where`, of every prompt, and `hours` those of its prompt that are
     `own`; `origin` is the server's own address.
     """
-    query = {name: params.get(name, "").strip() for name in QUERY}
+    query = {name: params.get(name, "").strip() for name in QUERY} | {"feature": where.feature or ""}
     filtered = any(value for name, value in query.items() if name != "order")
     worst = query["order"] == "worst"
     selected = [count for count in counts if where.prompt_id in (None, count.prompt_id)]
@@ -144,7 +144,7 @@ def dashboard(
         newest=address("/feedback", query) + "#entries" if params.get("cursor") else None,
         older=address("/feedback", {**query, "cursor": page.next}) + "#entries" if page.next else None,
         searched_to=page.searched_to,
-        features=_feature_options(features, query),
+        features=_feature_options(features, counts, where.feature),
         exported=words_of(export),
         exportable=negative[export.name],
         other_exports=[
@@ -177,16 +177,18 @@ def _exports(
     return found or [features[BUILT_IN]], negative
 
 
-def _feature_options(features: Mapping[str, Feature], query: Mapping[str, str]) -> list[FeatureOption]:
-    """Return a filter for each mode of each feature and, where the address has another name, for that."""
-    if len({it.flag for it in features.values()}) == 1:
+def _feature_options(
+    features: Mapping[str, Feature], counts: Sequence[FeedbackCount], chosen: str | None
+) -> list[FeatureOption]:
+    """Return a filter for each mode of each feature, and for each that is gone if it has votes or is chosen."""
+    gone = sorted(({it.feature for it in counts} | ({chosen} if chosen else set())) - features.keys())
+    if not (gone or chosen) and len({it.flag for it in features.values()}) == 1:
         return []
     options = [
         FeatureOption(name, it.title if name == it.flag else f"{it.title}, follow-up questions", "")
         for name, it in features.items()
     ]
-    gone = query["feature"] if query["feature"] not in features else ""
-    return [*options, FeatureOption(gone, gone, "")] if gone else options
+    return options + [FeatureOption(name, name, "") for name in gone]
 
 
 def _options(versions: Sequence[PromptVersion], chosen: str) -> list[PromptOption]:
