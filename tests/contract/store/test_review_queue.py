@@ -93,6 +93,16 @@ async def test_what_is_reviewed_leaves_the_queue_and_comes_back_with_its_review_
     assert await queue(store) == ["one", "three"]
 
 
+async def test_what_cannot_be_reviewed_is_not_in_the_queue(store: Store) -> None:
+    for feature in ("translate_chat", "translate", "translatexchat"):
+        await store.feedback.record(on_texts(feature, feature=feature, **DOWN))
+    assert await queue(store) == ["translatexchat", "translate"]
+    assert await queue(store, Filter(feature="translate_chat")) == []
+    for entry in (await store.reviews.queue(Filter(), 100, None)).feedback:
+        await store.reviews.record(Review(None, entry.id, None, "What it should say."))
+    assert await queue(store) == []
+
+
 async def test_a_vote_that_is_changed_or_taken_back_leaves_the_queue(store: Store) -> None:
     generation = await disliked(store, "changed")
     await store.feedback.record(a_vote(generation, voter="session:s"))

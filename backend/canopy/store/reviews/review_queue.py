@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, exists, select, tuple_
 
 from canopy.base.errors import InputError
 from canopy.base.ratings import JUDGEMENT
+from canopy.config.feature_values import CHAT_SUFFIX
 from canopy.store.engine.cursors import FoundIds, Place, decode_cursor, encode_cursor
 from canopy.store.engine.database import Database
 from canopy.store.feedback.pages import Pages
@@ -94,13 +95,14 @@ def _found(positions: list[_Position], end: _Position | None) -> FoundIds:
 def _waits(bad: Filter, rank: _Rank) -> list[ColumnElement[bool]]:
     """Return the conditions that a verdict waits for a reviewer and belongs to the rank.
 
-    Nobody has reviewed its text, no newer verdict of its source is on the response, and the others see that as the rank
-    says.
+    Nobody has reviewed its text, it isn't on a follow-up answer, whose text can't be reviewed, no newer verdict of its
+    source is on the response, and the others see that as the rank says.
     """
     judged = rank.source == "judge"
     newer = _on_the_same_response(bad, judged=judged, newer=True)
     others_too = _on_the_same_response(bad, judged=not judged, newer=False)
-    return [~exists().where(OF_VOTE), ~newer, others_too if rank.others_too else ~others_too]
+    follow_up = series.c.feature.endswith(CHAT_SUFFIX, autoescape=True)
+    return [~follow_up, ~exists().where(OF_VOTE), ~newer, others_too if rank.others_too else ~others_too]
 
 
 def _on_the_same_response(bad: Filter, *, judged: bool, newer: bool) -> ColumnElement[bool]:
