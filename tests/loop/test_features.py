@@ -102,8 +102,8 @@ async def rated(http: httpx.AsyncClient) -> dict[str, Any]:
     *deltas, done, end = events((await http.post("/translate", json={"prompt": TEXT})).text)
     assert ("".join(it["delta"] for it in deltas), done["type"], end) == (BY_A, "done", "[DONE]")
     by = {"generation_id": done["generation_id"], "feature": "translate"}
-    await answered(http, "/feedback", **by, rating="thumbs_down")
-    await answered(http, "/feedback", **BY_TEXTS, rating="thumbs_down")  # the same vote again
+    first = await answered(http, "/feedback", **by, rating="thumbs_down")
+    assert await answered(http, "/feedback", **BY_TEXTS, rating="thumbs_down") == first  # on the same response
     (vote,) = (await answered(http, "/feedback?feature=translate"))["feedback"]
     assert (vote["feature"], vote["rating"], vote["prompt"]) == ("translate", "thumbs_down", A)
     turns = [("user", TEXT), ("assistant", BY_A), ("user", "Who?")]
