@@ -10,7 +10,7 @@ from functools import partial
 from canopy.base.errors import StoreError
 from canopy.config.source import ConfigSource
 from canopy.mlflow.assessments import AssessmentClient
-from canopy.mlflow.client import MlflowError, backoff
+from canopy.mlflow.client import MlflowError, Pause, backoff
 from canopy.store.outbox.deliveries import Delivery, DeliveryOutcome, DeliveryResult
 from canopy.store.outbox.outbox import Outbox
 from canopy.telemetry import Telemetry
@@ -50,17 +50,25 @@ class DeliveryWorker:
         self._headers = headers
         self._clock = clock
         self._client: tuple[str, AssessmentClient] | None = None  # with its address
+        self._pause = Pause()
         self._pauses = 0  # in a row
-        self._ending = asyncio.Event()
+        self._parked = 0  # at the last look
+        self._woken = asyncio.Event()
+        self._ending = False
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin to deliver, in a task of its own."""
         self._task = asyncio.create_task(self._run())
 
+    def wake(self) -> None:
+        """Look at the outbox now, as the values have changed."""
+        self._woken.set()
+
     async def close(self) -> None:
         """Finish what is under way or, if that takes long, release it for another replica."""
-        self._ending.set()
+        self._ending = True
+        self.wake()
         if self._task is not None:
             await asyncio.wait([self._task], timeout=_LAST_WORDS)
             self._task.cancel()
@@ -68,7 +76,8 @@ class DeliveryWorker:
         await self._use(None)
 
     async def _run(self) -> None:
-        while not self._ending.is_set():
+        while not self._ending:
+            self._woken.clear()
             pause = _POLL
             try:
                 pause = await self._round()
@@ -78,19 +87,25 @@ class DeliveryWorker:
                 _log.exception("A round of deliveries to MLflow failed; another follows.")
                 pause = _AFTER_A_FAILURE
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._ending.wait(), pause)
+                await asyncio.wait_for(self._woken.wait(), pause)
 
     async def _round(self) -> float:
         """Deliver what is due, up to a bound; return the seconds until the next round."""
         values = self._config.current.values.mlflow
-        client = await self._use(str(values.url) if values.enabled else None)
+        url = str(values.url) if values.enabled else None
+        client = await self._use(url)
         show = self._telemetry.metrics.mlflow.show_outbox
-        if client is None:
+        if client is None or url is None:
             show(0, partial(self._age, None), 0)  # what is there waits on purpose
             return _IDLE_POLL
         backlog = await self._outbox.backlog()
         show(backlog.depth, partial(self._age, backlog.oldest), backlog.parked)
+        parked, self._parked = self._parked, backlog.parked
+        if backlog.parked < parked:
+            self._pause.end()  # for whoever lets it retry what was parked, and wants to see what comes of it
         if not backlog.due:
+            return _POLL
+        if self._pause.remaining(url):
             return _POLL
         claimed = await self._outbox.claim(_AT_ONCE, int(_LEASE * 1e6))
         errors = await asyncio.gather(*(self._deliver(client, delivery) for delivery in claimed))
@@ -98,11 +113,11 @@ class DeliveryWorker:
         if not away:
             self._pauses = 0
             return 0.0
-        pause = max(backoff(self._pauses, _LONGEST_PAUSE), *(error.retry_after or 0 for error in away))
+        self._pause.begin(url, max(backoff(self._pauses, _LONGEST_PAUSE), *(error.retry_after or 0 for error in away)))
         if self._pauses == 0:
             self._telemetry.emit(MlflowAway(str(away[0])))
         self._pauses += 1
-        return pause
+        return _POLL
 
     def _age(self, oldest: int | None) -> float:
         """Return the age in seconds of the oldest undelivered row, also while a round takes long."""
@@ -146,6 +161,7 @@ class DeliveryWorker:
             return client
         if client is not None:
             await client.close()
+        self._pauses = 0
         self._client = (url, AssessmentClient(url, self._headers)) if url is not None else None
         return self._client[1] if self._client else None
 

@@ -37,6 +37,7 @@ class MlflowLink:
 
     def use(self, values: MlflowValues) -> None:
         """Follow new values, in the background: the spans for a server that hangs may take half a minute to give up."""
+        self._worker.wake()
         self._wanted = values
         if self._following is None or self._following.done():
             self._following = asyncio.create_task(self._catch_up())

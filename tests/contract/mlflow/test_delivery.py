@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from io import BytesIO
 from pathlib import Path
 
@@ -9,8 +10,10 @@ import orjson
 import pytest
 import yaml
 
+from canopy.base.settings import Settings
 from canopy.config.source import ConfigSource
 from canopy.mlflow.delivery import DeliveryWorker
+from canopy.mlflow.link import MlflowLink
 from canopy.store.opening import open_store
 from canopy.store.outbox.deliveries import Backlog
 from canopy.store.store import Store
@@ -27,6 +30,7 @@ class Answers:
     def __init__(self) -> None:
         self.status = 200
         self.body = '{"error_code": "TOLD"}'
+        self.retry_after = LONG_PAUSE
         self.asked: list[str] = []
         self.arrived = asyncio.Event()
         self.url = ""
@@ -37,15 +41,15 @@ class Answers:
             await reader.readexactly(int(lengths[0].split(b":")[1]) if lengths else 0)
             self.asked.append(head.split(b" ")[0].decode())
             head_of_reply = (
-                f"HTTP/1.1 {self.status} Told\r\nRetry-After: {LONG_PAUSE}\r\nContent-Length: {len(self.body)}"
+                f"HTTP/1.1 {self.status} Told\r\nRetry-After: {self.retry_after}\r\nContent-Length: {len(self.body)}"
             )
             writer.write(f"{head_of_reply}\r\n\r\n{self.body}".encode())
             await writer.drain()
             self.arrived.set()
 
 
-@pytest.fixture
-async def mlflow_answers() -> AsyncGenerator[Answers]:
+@asynccontextmanager
+async def answering() -> AsyncGenerator[Answers]:
     answers = Answers()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -57,6 +61,12 @@ async def mlflow_answers() -> AsyncGenerator[Answers]:
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     answers.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     async with server:
+        yield answers
+
+
+@pytest.fixture
+async def mlflow_answers() -> AsyncGenerator[Answers]:
+    async with answering() as answers:
         yield answers
 
 
@@ -191,3 +201,52 @@ async def test_what_may_go_right_is_tried_again_later_and_parked_after_a_day(
     assert (backlog.depth, backlog.parked) == (0, 1)
     # What was tried once may have arrived without its answer: it is changed and, where it isn't there, made.
     assert mlflow_answers.asked[:2] == ["POST", "PATCH"]
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+async def test_another_server_is_told_at_once_whatever_the_former_said(
+    tmp_path: Path, store: Store, mlflow_answers: Answers, log: BytesIO, *, enabled: bool
+) -> None:
+    values = tmp_path / "values.yaml"
+    values.write_text(yaml.safe_dump({"mlflow": {"enabled": enabled, "url": mlflow_answers.url}}))
+    mlflow_answers.status, mlflow_answers.retry_after = 503, "3600"
+    config = ConfigSource(values)
+    link = MlflowLink(Settings(), config, store.outbox, Telemetry(Logs("debug", log), Metrics(), Traces()))
+    link.start()
+    async with answering() as other, AsyncExitStack() as stack, asyncio.timeout(10):
+        stack.push_async_callback(link.close)
+        if enabled:
+            await mlflow_answers.arrived.wait()
+        else:
+            await asyncio.sleep(0.5)  # it has found that there is nobody to tell
+        values.write_text(yaml.safe_dump({"mlflow": {"enabled": True, "url": other.url}}))
+        for _ in range(2):  # a change counts when it is seen twice
+            await config.reload()
+        link.use(config.current.values.mlflow)
+        await other.arrived.wait()
+    assert len(mlflow_answers.asked) == enabled
+    assert (await store.outbox.backlog()).depth == 0
+
+
+async def test_what_was_parked_and_is_sent_again_waits_for_no_pause(
+    tmp_path: Path, store: Store, deliver: Round, mlflow_answers: Answers, log: BytesIO
+) -> None:
+    mlflow_answers.status = 400
+    await deliver()
+    generation = a_generation(span_id="00f067aa0ba902b8")
+    await store.generations.record(generation)
+    await store.feedback.record(a_vote(generation, voter="v"))
+    mlflow_answers.status, mlflow_answers.retry_after = 503, "3600"
+    mlflow_answers.arrived.clear()
+    telemetry = Telemetry(Logs("debug", log), Metrics(), Traces())
+    worker = DeliveryWorker(ConfigSource(tmp_path / "values.yaml"), store.outbox, telemetry, {})
+    worker.start()
+    async with AsyncExitStack() as stack, asyncio.timeout(10):
+        stack.push_async_callback(worker.close)
+        await mlflow_answers.arrived.wait()
+        mlflow_answers.status = 200
+        mlflow_answers.arrived.clear()
+        await store.outbox.retry(None)
+        await mlflow_answers.arrived.wait()
+    backlog = await store.outbox.backlog()
+    assert (backlog.depth, backlog.parked) == (0, 0)
