@@ -208,9 +208,8 @@ def _checked(response: httpx.Response, peer: Peer) -> httpx.Response:
         sentence = f"MLflow does not take the workspace that CANOPY_MLFLOW_WORKSPACE names: {message}"
         raise MlflowError("away", sentence, status=status)
     if status in _AWAY:
-        raise MlflowError(
-            "away", f"MLflow answers with status {status}.", status=status, retry_after=_retry_after(response)
-        )
+        sentence, retry_after = f"MLflow answers with status {status}.", _retry_after(response)
+        raise MlflowError("away", sentence, status=status, retry_after=retry_after, message=message)
     # A page to sign in at has any status. Other refusals are believed of anybody: a proxy's limits hold as well.
     if status == HTTPStatus.NOT_FOUND and complaint and complaint.error_code is not None:
         sentence = "MLflow does not have what it was asked for."

@@ -12,8 +12,9 @@ from canopy.base.errors import PublishError
 from canopy.evals.publish.mlflow_run import log_to_mlflow
 from canopy.evals.results import Run
 
-BUSY = 503
 REFUSED = b'{"error_code": "INVALID_PARAMETER_VALUE", "message": "An experiment has another name."}'
+QUOTE = b'{"error_code": "PERMISSION_DENIED", "message": "The token t0ken may not do this."}'
+NO_TOKEN = b'{"error_code": "UNAUTHENTICATED", "message": "The token is too old."}'
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -21,17 +22,19 @@ class _Handler(BaseHTTPRequestHandler):
 
     asked = 0
     busy: int  # requests that are told to come back
+    retry_after: str  # what these are told
+    refusal: tuple[int, bytes]
 
     def do_GET(self) -> None:
         type(self).asked += 1
         busy = self.asked <= self.busy
-        self.send_response(BUSY if busy else 400)
+        status, content = (503, b"") if busy else self.refusal
+        self.send_response(status)
         if busy:
-            self.send_header("Retry-After", "7")
-        self.send_header("Content-Length", "0" if busy else str(len(REFUSED)))
+            self.send_header("Retry-After", self.retry_after)
+        self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        if not busy:
-            self.wfile.write(REFUSED)
+        self.wfile.write(content)
 
     @override
     def log_message(self, format: str, *args: object) -> None:
@@ -40,7 +43,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server(request: pytest.FixtureRequest) -> Generator[ThreadingHTTPServer]:
-    handler = type("Handler", (_Handler,), {"busy": request.param})
+    names = ("busy", "retry_after", "refusal")
+    handler = type("Handler", (_Handler,), dict(zip(names, request.param, strict=True)))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as it:
         thread = threading.Thread(target=it.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -60,8 +64,13 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 @pytest.mark.parametrize(
     ("server", "waited", "sentence"),
     [
-        (1, [7], "MLflow answers with status 400. It says: An experiment has another name."),
-        (99, [7, 7, 7], "MLflow answers with status 503."),
+        ((1, "7", (400, REFUSED)), [7], "MLflow answers with status 400. It says: An experiment has another name."),
+        ((99, "60", (400, REFUSED)), [60] * 3, "MLflow answers with status 503. It asks to come back in 60 s."),
+        ((99, "400", (400, REFUSED)), [400] * 2, "MLflow answers with status 503. It asks to come back in 400 s."),
+        ((99, "3600", (400, REFUSED)), [], "MLflow answers with status 503. It asks to come back in 3,600 s."),
+        ((0, "7", (401, NO_TOKEN)), [], "MLflow answers with status 401. It says: The token is too old."),
+        ((0, "7", (403, QUOTE)), [], "MLflow answers with status 403."),
+        ((0, "7", (401, b"<html>Sign in</html>")), [], "MLflow answers with status 401."),
     ],
     indirect=["server"],
 )
@@ -71,6 +80,6 @@ def test_a_busy_mlflow_is_asked_again_when_it_said_and_a_refusal_is_told_in_its_
     url = f"http://127.0.0.1:{server.server_port}"
     run: Run = Run.__new__(Run)  # nothing of it is asked for before the experiment is found
     with pytest.raises(PublishError) as caught:
-        log_to_mlflow(run, tmp_path, url=url, experiment="x", headers={})
+        log_to_mlflow(run, tmp_path, url=url, experiment="x", headers={"Authorization": "Bearer t0ken"})
     assert caught.value.sentence == f"{url}: {sentence}"
     assert waits == waited

@@ -14,7 +14,7 @@ from canopy.mlflow.runs import MlflowRuns
 
 _TIMEOUT = 30.0  # seconds for one request: a report may be large
 _TRIES = 4  # where MLflow says when to come back
-_LONGEST_WAIT = 30.0  # seconds until the next
+_PATIENCE = 900.0  # seconds for the waits between them, so that a pipeline doesn't stand still for hours
 _RUN_TAG = "canopy.run_id"
 _ODD = re.compile(r"[^\w.-]+")  # in a name: MLflow takes letters, digits and a few signs
 _KEPT_TEXT = 500  # characters of a parameter, as MLflow's oldest servers still take
@@ -24,21 +24,30 @@ def log_to_mlflow(run: Run, folder: Path, *, url: str, experiment: str, headers:
     """Log the run to an experiment, which is made when it isn't there; return the URL of the page that shows it.
 
     `folder` has the reports; `headers` go with each request. A run that is logged again goes to the same MLflow run, so
-    that a step may be repeated. Where MLflow names a time to come back, this retries by itself. Raises PublishError
-    when MLflow refuses or can't be reached.
+    that a step may be repeated. Where MLflow names a time to come back, this retries by itself, within a quarter of an
+    hour. Raises PublishError when MLflow refuses or can't be reached.
     """
     url = url.rstrip("/")
     with MlflowClient(url, headers, timeout=_TIMEOUT, setting="--mlflow") as client:
-        tries = 0
+        tries, patience = 0, _PATIENCE
         while True:
             tries += 1
             try:
                 return f"{url}/{_log(client, run, folder, experiment)}"
             except MlflowError as error:
-                if error.retry_after is None or tries == _TRIES:
-                    said = f" It says: {error.message}" if error.message else ""
-                    raise PublishError(f"{url}: {error}{said}") from error
-                time.sleep(min(error.retry_after, _LONGEST_WAIT))
+                wait = error.retry_after
+                if wait is None or wait > patience or tries == _TRIES:
+                    raise PublishError(f"{url}: {_told(error, headers)}") from error
+                patience -= wait
+                time.sleep(wait)
+
+
+def _told(error: MlflowError, headers: Mapping[str, str]) -> str:
+    """Return the error with MLflow's own words, unless these quote the token, and with its wish to be left alone."""
+    token = headers.get("Authorization", "").rpartition(" ")[2]
+    quoted = bool(token) and token in (error.message or "")
+    said = f" It says: {error.message}" if error.message and not quoted else ""
+    return f"{error}{said}" + (f" It asks to come back in {error.retry_after:,.0f} s." if error.retry_after else "")
 
 
 def _log(client: MlflowClient, run: Run, folder: Path, experiment: str) -> str:
