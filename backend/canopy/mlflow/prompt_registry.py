@@ -97,6 +97,7 @@ class PromptRegistry:
         self._on_change = on_change
         self._registry: str | None = None  # the one that gave what is known
         self._known: dict[PromptSource, RegisteredPrompt] = {}
+        self._applied: dict[PromptSource, RegisteredPrompt] = {}  # what is in force of it
         self._stored: dict[PromptSource, RegisteredPrompt] = {}  # what the store has of it
         self._texts: dict[_VersionKey, RegisteredPrompt] = {}  # which needn't be asked for again
         self._failures: dict[PromptSource, str] = {}
@@ -108,7 +109,7 @@ class PromptRegistry:
         if (url := self._config.current.values.mlflow.url) is not None:
             await self._turn_to(self._registry_at(str(url)))
             self._known = await self._store.given_by(None) | self._known
-            self._config.apply_registered_prompts(self._known)
+            self._apply()
         await self.refresh()
 
     def request_refresh(self) -> None:
@@ -129,7 +130,7 @@ class PromptRegistry:
         if not prompt_sources(values) or values.mlflow.url is None:
             self._report_failures({})
             return
-        url, former = str(values.mlflow.url), self._known
+        url = str(values.mlflow.url)
         if (registry := self._registry_at(url)) != self._registry:
             with suppress(StoreError):  # of which the store has told
                 await self._turn_to(registry)
@@ -140,8 +141,8 @@ class PromptRegistry:
         found = {source: prompt for answer in answers for source, prompt in answer.found.items()}
         gone = {source for answer in answers for source in answer.missing}
         self._known = {source: prompt for source, prompt in self._known.items() if source not in gone} | found
-        if self._known != former:
-            self._config.apply_registered_prompts(self._known)
+        if self._known != self._applied:
+            self._apply()
         after = self._config.current.registered
         changed = dict.fromkeys(place[0] for place in {**before, **after} if before.get(place) != after.get(place))
         if changed:
@@ -149,6 +150,10 @@ class PromptRegistry:
         for feature in changed:
             self._report_loaded(feature)
         await self._save(registry)
+
+    def _apply(self) -> None:
+        self._applied = self._known
+        self._config.apply_registered_prompts(self._known)
 
     def _registry_at(self, url: str) -> str:
         """Return a name for this registry: a digest of the server's URL and the workspace."""

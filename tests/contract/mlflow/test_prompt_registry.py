@@ -1,5 +1,6 @@
 """Whose a registry's texts are: the real registry's part on a real store, before servers that answer as told."""
 
+import asyncio
 import json
 import threading
 from collections.abc import AsyncGenerator, Generator, Mapping
@@ -33,10 +34,14 @@ class FakeRegistry:
     made: int = 1_700_000_000_000
     retry_after: str = "0"
     asked: list[str] = field(default_factory=list)
+    arrived: threading.Event = field(default_factory=threading.Event)
+    may_answer: threading.Event = field(default_factory=threading.Event)
     url: str = ""
 
     def answer(self, call: str, params: Mapping[str, str]) -> dict[str, Any] | None:
         self.asked.append(call)
+        self.arrived.set()
+        self.may_answer.wait(10)
         if self.aliases is None:
             return None
         if call == "registered-models/get":
@@ -80,6 +85,7 @@ def registries() -> Generator[tuple[FakeRegistry, FakeRegistry]]:
             thread.start()
             stack.callback(thread.join)
             stack.callback(server.shutdown)
+            registry.may_answer.set()
             registry.url = f"http://127.0.0.1:{server.server_port}"
         one, two = found
         yield one, two
@@ -107,10 +113,10 @@ class Process:
         telemetry = Telemetry(Logs("info", self.log), self.metrics, Traces())
         self._registry = PromptRegistry(self._config, store.registered_prompts, telemetry, headers=headers, interval=1)
 
-    def name(self, registry: FakeRegistry, prompt: str | None = "sum") -> None:
-        """Let the values name this registry."""
+    def name(self, registry: FakeRegistry, prompt: str | None = "sum", **more: str) -> None:
+        """Let the values name this registry, and have more of MLflow."""
         summarize = OWN | ({"mlflow_prompt": prompt} if prompt else {})
-        mlflow = {"enabled": True, "url": registry.url}
+        mlflow = {"enabled": True, "url": registry.url, **more}
         self._values.write_text(yaml.safe_dump({"summarize": summarize, "mlflow": mlflow}))
 
     async def start(self) -> tuple[str, str]:
@@ -120,10 +126,14 @@ class Process:
 
     async def refresh(self) -> tuple[str, str]:
         """Follow the values and ask the registry once; the prompts that are in force then."""
-        for _ in range(2):  # a change counts when it is seen twice
-            await self._config.reload()
+        await self.reload()
         await self._registry.refresh()
         return self.prompts
+
+    async def reload(self) -> None:
+        """Follow the values."""
+        for _ in range(2):  # a change counts when it is seen twice
+            await self._config.reload()
 
     @property
     def prompts(self) -> tuple[str, str]:
@@ -150,6 +160,26 @@ async def test_a_registry_serves_no_other_ones_texts(tmp_path: Path, store: Stor
     assert await process.refresh() == OWN_PROMPTS
     assert process.events("prompts_loaded")[-1]["prompt"] is None
     assert process.events("prompt_registry_failed")[-1]["version"] is None
+
+
+async def test_values_that_change_while_a_new_registry_is_asked_lose_nothing_of_it(
+    tmp_path: Path, store: Store, registries: Registries
+) -> None:
+    one, two = registries
+    assert await Process(tmp_path, store, two).start() == ("Two.", "Two, B.")
+    process = Process(tmp_path, store, one)
+    assert await process.start() == ("One.", "One, B.")
+    assert await Process(tmp_path, store, two).start() == ("Two.", "Two, B.")  # another replica: it is stored
+    process.name(two)
+    two.may_answer.clear()
+    two.arrived.clear()
+    asking = asyncio.create_task(process.refresh())
+    await asyncio.to_thread(two.arrived.wait, 10)
+    process.name(two, experiment="another")
+    await process.reload()
+    two.may_answer.set()
+    await asking
+    assert await process.refresh() == ("Two.", "Two, B.")
 
 
 async def test_a_start_while_a_registry_is_away_has_that_ones_texts(
