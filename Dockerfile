@@ -53,7 +53,7 @@ RUN "$PYTHON" -m pip --python "$VENV/bin/python" install --no-compile --no-deps 
     "$VENV/bin/python" -m compileall -q -j 0 --invalidation-mode unchecked-hash "$VENV/lib"
 
 FROM ${BASE_IMAGE} AS base
-ARG VERSION=0.1.0
+ARG VERSION=0.2.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="Canopy" \
       org.opencontainers.image.description="A summarization backend that learns from its users" \

@@ -1,3 +1,3 @@
 """Canopy: a summarization backend that learns from its users. Read `canopy.generation.pipeline` first."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -11,7 +11,7 @@ from kfp import compiler, dsl, kubernetes
 from kfp.dsl import HTML, Artifact, Input, Metrics, Output, PipelineTask
 
 # The image's stage `evals`. By digest (…@sha256:…) where the same pipeline should stay the same.
-IMAGE = "registry.example.com/your-account/canopy-evals:0.1.0"
+IMAGE = "registry.example.com/your-account/canopy-evals:0.2.0"
 
 # One Secret in the namespace where the pipeline runs; each key is needed only by who uses what it opens.
 SECRET = "canopy-evals"  # noqa: S105 - the name of a Secret
