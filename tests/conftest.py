@@ -9,12 +9,15 @@ import signal
 import ssl
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from hypothesis import HealthCheck, settings
 
+from canopy.store.opening import open_store
+from canopy.store.store import Store
 from tests.support.mlflow import MlflowServer
 from tests.support.postgres import PostgresServer, PostgresUnavailable
 from tests.support.scratch import use_memory
@@ -140,6 +143,15 @@ def postgres() -> Generator[PostgresServer]:
             yield server
     except PostgresUnavailable as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncGenerator[Store]:
+    """A new store on SQLite, for tests of what uses one; those of the store itself have their own."""
+    store = open_store(f"sqlite:///{tmp_path}/canopy.db")
+    await store.start()
+    yield store
+    await store.close()
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

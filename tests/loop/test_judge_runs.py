@@ -2,23 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from pathlib import Path
 
 import pytest
 
-from canopy.store.opening import open_store
 from canopy.store.store import Store
 from tests.support.judging import ACCURATE, JUDGE, judged, labels, responses
 from tests.support.model_scripts import SCRIPTS, Script
 from tests.support.model_server import FakeModelServer
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncGenerator[Store]:
-    store = open_store(f"sqlite:///{tmp_path / 'canopy.db'}")
-    await store.start()
-    yield store
-    await store.close()
 
 
 @pytest.fixture

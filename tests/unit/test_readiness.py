@@ -1,8 +1,6 @@
 """Readiness asks the store, but not for everybody who asks."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from pathlib import Path
 
 import pytest
 
@@ -10,16 +8,7 @@ from canopy.api.readiness import Readiness
 from canopy.base.errors import StoreError
 from canopy.base.lifecycle import Lifecycle
 from canopy.store.engine.causes import Quoted
-from canopy.store.opening import open_store
 from canopy.store.store import Store
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncGenerator[Store]:
-    store = open_store(f"sqlite:///{tmp_path}/canopy.db")
-    await store.start()
-    yield store
-    await store.close()
 
 
 async def test_many_who_ask_at_once_cost_one_question_to_the_store(store: Store) -> None:

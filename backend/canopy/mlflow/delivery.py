@@ -103,9 +103,7 @@ class DeliveryWorker:
         parked, self._parked = self._parked, backlog.parked
         if backlog.parked < parked:
             self._pause.end()  # for whoever lets it retry what was parked, and wants to see what comes of it
-        if not backlog.due:
-            return _POLL
-        if self._pause.remaining(url):
+        if not backlog.due or self._pause.remaining(url):
             return _POLL
         claimed = await self._outbox.claim(_AT_ONCE, int(_LEASE * 1e6))
         errors = await asyncio.gather(*(self._deliver(client, delivery) for delivery in claimed))

@@ -1,77 +1,51 @@
 """What becomes of spans by the answers of the server at `mlflow.url`."""
 
-import threading
 from collections.abc import Generator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import override
 
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExportResult
 
 from canopy.mlflow.exporter import MlflowExporter
+from tests.support.answering import Answer, Question, answering
 
 EXPERIMENT = b'{"experiment": {"experiment_id": "1"}}'
 REFUSED = "a span that is refused"
 
 
-class Receiver(ThreadingHTTPServer):
+@dataclass
+class Receiver:
     """Knows the experiment, and refuses every batch with a span of one name. It notes the headers of every request."""
 
-    daemon_threads = True
+    page: bytes = EXPERIMENT  # of the experiment
+    found: int = 200  # the page's status
+    status: int = 400  # of what is refused
+    answer: bytes = b""  # to what is taken
+    busy: int = 0  # batches that are told to come back in seven seconds
+    taken: int = 0  # batches
+    headers: list[str] = field(default_factory=list)
+    url: str = ""
 
-    def __init__(self, page: bytes = EXPERIMENT, status: int = 400, found: int = 200, answer: bytes = b"") -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.page = page  # of the experiment, and whether it is `found`
-        self.found = found
-        self.status = status  # of what is refused
-        self.answer = answer  # to what is taken
-        self.busy = 0  # batches that are told to come back in seven seconds
-        self.taken = 0  # batches
-        self.headers: list[str] = []
-        self.url = f"http://127.0.0.1:{self.server_port}"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Receiver
-
-    def do_GET(self) -> None:
-        self.server.headers.append(str(self.headers))
-        self._answer(self.server.found, self.server.page)
-
-    def do_POST(self) -> None:
-        self.server.headers.append(str(self.headers))
-        sent = self.rfile.read(int(self.headers["Content-Length"]))
-        if self.server.busy:
-            self.server.busy -= 1
-            self._answer(503, b"", ("Retry-After", "7"))
-            return
-        refused = REFUSED.encode() in sent or self.path.endswith("/create")
-        self.server.taken += not refused
-        self._answer(self.server.status if refused else 200, b"{}" if refused else self.server.answer)
-
-    @override
-    def log_message(self, format: str, *args: object) -> None:
-        """A test's output is its own."""
-
-    def _answer(self, status: int, body: bytes, *headers: tuple[str, str]) -> None:
-        self.send_response(status)
-        for header in headers:
-            self.send_header(*header)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+    def __call__(self, question: Question) -> Answer:
+        self.headers.append(question.headers)
+        if question.method == "GET":
+            return self.found, {}, self.page
+        if self.busy:
+            self.busy -= 1
+            return 503, {"Retry-After": "7"}, b""
+        if REFUSED.encode() in question.body or question.target.endswith("/create"):
+            return self.status, {}, b"{}"
+        self.taken += 1
+        return 200, {}, self.answer
 
 
 @pytest.fixture
 def receiver(request: pytest.FixtureRequest) -> Generator[Receiver]:
-    with Receiver(**getattr(request, "param", {})) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+    it = Receiver(**getattr(request, "param", {}))
+    with answering(it) as it.url:
+        yield it
 
 
 def export(

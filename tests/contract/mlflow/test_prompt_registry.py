@@ -3,13 +3,12 @@
 import asyncio
 import json
 import threading
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
-from typing import Any, override
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -18,9 +17,9 @@ import yaml
 from canopy.base.settings import MLFLOW_WORKSPACE_HEADER
 from canopy.config.source import ConfigSource
 from canopy.mlflow.prompt_registry import PromptRegistry
-from canopy.store.opening import open_store
 from canopy.store.store import Store
 from canopy.telemetry import Logs, Metrics, Telemetry, Traces
+from tests.support.answering import Answer, Question, answering
 
 OWN = {"prompt": "The values' own prompt.", "prompt_b": "The values' own Prompt B."}
 
@@ -38,7 +37,14 @@ class FakeRegistry:
     may_answer: threading.Event = field(default_factory=threading.Event)
     url: str = ""
 
-    def answer(self, call: str, params: Mapping[str, str]) -> dict[str, Any] | None:
+    def answer(self, question: Question) -> Answer:
+        url = urlsplit(question.target)
+        found = self._found(url.path.removeprefix("/api/2.0/mlflow/"), dict(parse_qsl(url.query)))
+        if found is None:
+            return 503, {"Retry-After": self.retry_after}, b"{}"
+        return 200, {}, json.dumps(found).encode()
+
+    def _found(self, call: str, params: Mapping[str, str]) -> dict[str, Any] | None:
         self.asked.append(call)
         self.arrived.set()
         self.may_answer.wait(10)
@@ -52,25 +58,6 @@ class FakeRegistry:
         return {"model_version": {"version": version, "tags": [{"key": k, "value": v} for k, v in tags.items()]}}
 
 
-class _Handler(BaseHTTPRequestHandler):
-    registry: FakeRegistry
-
-    def do_GET(self) -> None:
-        url = urlsplit(self.path)
-        answer = self.registry.answer(url.path.removeprefix("/api/2.0/mlflow/"), dict(parse_qsl(url.query)))
-        content = json.dumps(answer or {}).encode()
-        self.send_response(200 if answer else 503)
-        if not answer:
-            self.send_header("Retry-After", self.registry.retry_after)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    @override
-    def log_message(self, format: str, *args: object) -> None:
-        """A test's output is its own."""
-
-
 @pytest.fixture
 def registries() -> Generator[tuple[FakeRegistry, FakeRegistry]]:
     """Two servers that have texts of their own under the same names."""
@@ -79,24 +66,10 @@ def registries() -> Generator[tuple[FakeRegistry, FakeRegistry]]:
     )
     with ExitStack() as stack:
         for registry in found:
-            handler = type("Handler", (_Handler,), {"registry": registry})
-            server = stack.enter_context(ThreadingHTTPServer(("127.0.0.1", 0), handler))
-            thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-            thread.start()
-            stack.callback(thread.join)
-            stack.callback(server.shutdown)
             registry.may_answer.set()
-            registry.url = f"http://127.0.0.1:{server.server_port}"
+            registry.url = stack.enter_context(answering(registry.answer))
         one, two = found
         yield one, two
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncGenerator[Store]:
-    store = open_store(f"sqlite:///{tmp_path}/canopy.db")
-    await store.start()
-    yield store
-    await store.close()
 
 
 class Process:
