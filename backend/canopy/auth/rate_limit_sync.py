@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from canopy.auth.limits import RateLimits
@@ -30,6 +31,7 @@ class RateLimitSync:
 
     async def run(self) -> None:
         """Exchange whenever there are counts to share, until cancelled."""
+        self._limits.set_clock(time.time())  # near the database's: counts made before that is known stay in their window
         await self._share()  # to learn the database's clock
         while True:
             await self._limits.due.wait()

@@ -71,6 +71,26 @@ async def test_a_client_that_goes_from_replica_to_replica_has_one_limit(store_ur
     assert 10 <= allowed <= 12  # each replica learns with the first request that it counts itself
 
 
+async def test_what_a_replica_counts_before_it_knows_the_stores_clock_counts_on(store: Store) -> None:
+    """The clocks of a process and of a database begin anywhere, and the first requests don't wait for either."""
+    limits, limit = RateLimits(), Limit(3, 86_400)
+    counted = asyncio.Event()
+
+    async def exchange(counts: Sequence[SlotCount]) -> ExchangedCounts:
+        await counted.wait()
+        return await store.request_counts.exchange(counts)
+
+    sharing = asyncio.create_task(RateLimitSync(limits, exchange).run())
+    await asyncio.sleep(0)
+    limits.add("read", "user:ana", limit, cost=6)
+    counted.set()
+    async with asyncio.timeout(20):
+        while limits.due.is_set():  # cleared for the second exchange
+            await asyncio.sleep(0.01)
+    assert limits.wait("read", "user:ana", limit) > 0
+    sharing.cancel()
+
+
 async def test_while_the_store_is_away_each_replica_goes_on_by_its_own_counts(store_url: str) -> None:
     failures: list[StoreError] = []
     store = open_store(store_url, on_failure=failures.append)  # never started
