@@ -73,7 +73,11 @@ def release(root: Path, version: str, today: str, *, dry: bool = False) -> list[
         except click.ClickException:  # a hook refuses it, or Git doesn't know who commits
             _git(root, "checkout", "--quiet", "HEAD", "--", *files)
             raise
-        _git(root, "tag", "--annotate", f"v{version}", f"--message=Canopy {version}")
+        try:
+            _git(root, "tag", "--annotate", f"v{version}", f"--message=Canopy {version}")
+        except click.ClickException:  # a name below v{version}/ is taken, or tags are to be signed and there is no key
+            _git(root, "reset", "--quiet", "--keep", "HEAD~1")
+            raise
     return files
 
 

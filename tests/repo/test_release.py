@@ -149,6 +149,12 @@ def test_a_commit_that_fails_leaves_nothing_behind(checkout: Path) -> None:
     assert (checkout / CHANGELOG).read_text() == NOTES
 
 
+def test_a_tag_that_fails_leaves_nothing_behind(checkout: Path) -> None:
+    git(checkout, "tag", f"v{NEXT}/old")  # so v{NEXT} is a folder
+    refused(checkout, NEXT, f"v{NEXT}")
+    assert (checkout / CHANGELOG).read_text() == NOTES
+
+
 def refused(checkout: Path, version: str, words: str) -> None:
     before = git(checkout, "rev-parse", "HEAD"), git(checkout, "tag"), git(checkout, "status", "--porcelain")
     with pytest.raises(click.ClickException, match=words):

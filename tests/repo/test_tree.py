@@ -35,6 +35,7 @@ NOUNS = {
     "review": "what a person expects of the answer to a text",
     "reviews": "what people expect of the answers to texts",
     "sessions": "sign-ins of browsers",
+    "sign_in": "how people become known to Canopy",
     "simulation": "synthetic voters",
     "thoughts": "what a model thinks before it answers",
     "traces": "what OpenTelemetry calls so",

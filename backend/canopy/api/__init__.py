@@ -21,7 +21,7 @@ from canopy.api.reference import DocumentedApp, reference_routes
 from canopy.api.requests import RequestContext
 from canopy.api.reviews import case_routes, expected_result_routes
 from canopy.api.routes import ErrorHandler
-from canopy.api.signin import sign_in_page, sign_in_routes
+from canopy.api.sign_in import sign_in_page, sign_in_routes
 from canopy.api.source_check import SourceCheck
 from canopy.api.workshop import workshop_routes
 from canopy.base.errors import CanopyError

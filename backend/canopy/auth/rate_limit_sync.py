@@ -31,7 +31,7 @@ class RateLimitSync:
 
     async def run(self) -> None:
         """Exchange whenever there are counts to share, until cancelled."""
-        self._limits.set_clock(time.time())  # near the database's: counts made before that is known stay in their window
+        self._limits.set_clock(time.time())  # near the database's, so that what comes meanwhile isn't forgotten
         await self._share()  # to learn the database's clock
         while True:
             await self._limits.due.wait()
