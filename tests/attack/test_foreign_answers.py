@@ -23,8 +23,8 @@ from canopy.inference.protocol import ChatRequest, Message
 from canopy.inference.scoring import ScoringApi
 from canopy.mlflow import delivery
 from canopy.mlflow.assessments import AssessmentClient
-from canopy.mlflow.client import FailureKind, MlflowError
 from canopy.mlflow.delivery import DeliveryWorker
+from canopy.mlflow.failures import FailureKind, MlflowError
 from canopy.outgoing.clients import client
 from canopy.store.opening import open_store
 from canopy.store.outbox.deliveries import Backlog, FeedbackSnapshot

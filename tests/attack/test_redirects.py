@@ -19,7 +19,7 @@ from canopy.evals.suites.review import ReviewedAnswer, bad_answers
 from canopy.inference.opening import open_inference
 from canopy.inference.protocol import ChatRequest, Message
 from canopy.mlflow.assessments import AssessmentClient
-from canopy.mlflow.client import MlflowError
+from canopy.mlflow.failures import MlflowError
 from canopy.outgoing.bodies import LARGEST_BODY, limit_body
 from canopy.outgoing.causes import redirection
 

@@ -14,8 +14,8 @@ from canopy.evals.run.backend import Backend
 from canopy.evals.suites.review import bad_answers
 from canopy.inference.llama_stack import LlamaStackInference
 from canopy.mlflow.assessments import AssessmentClient
-from canopy.mlflow.client import MlflowError
 from canopy.mlflow.exporter import MlflowExporter
+from canopy.mlflow.failures import MlflowError
 from canopy.outgoing import certificates
 from canopy.outgoing.clients import client
 from canopy.outgoing.collector import collector_session

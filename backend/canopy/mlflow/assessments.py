@@ -12,7 +12,8 @@ from typing import Any
 from canopy.base.ids import MLFLOW_TRACE_PREFIX
 from canopy.base.ratings import kind_of
 from canopy.config.values import SATISFACTION
-from canopy.mlflow.client import AsyncMlflowClient, IgnoredAnswer, MlflowError
+from canopy.mlflow.client import AsyncMlflowClient, IgnoredAnswer
+from canopy.mlflow.failures import MlflowError
 from canopy.store.outbox.deliveries import FeedbackSnapshot
 
 _PREFERRED = {"preferred": True, "rejected": False}

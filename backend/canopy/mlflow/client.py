@@ -3,23 +3,21 @@
 https://mlflow.org/docs/latest/api_reference/rest-api.html
 """
 
-import random
-import time
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import httpx
 from pydantic import BaseModel
 
 from canopy.base.retry_after import parse_retry_after
+from canopy.mlflow.failures import FailureKind, MlflowError
 from canopy.outgoing.bodies import json_of
 from canopy.outgoing.causes import Peer, explain, redirection
 from canopy.outgoing.clients import async_client, client
 
 TIMEOUT = 10.0  # seconds for one request
 _SETTING = "`mlflow.url`"
-_FIRST_WAIT = 1.0  # seconds after the first failure, doubled with each
 _LONGEST_RETRY_AFTER = 3600.0  # seconds that a `Retry-After` is believed
 _OF_WORKSPACES = ("Workspace ", "Active workspace ")  # how MLflow's sentences about them begin
 _LONGEST_MESSAGE = 200  # characters
@@ -32,32 +30,6 @@ _AWAY = {
     HTTPStatus.SERVICE_UNAVAILABLE,
     HTTPStatus.GATEWAY_TIMEOUT,
 }
-
-type FailureKind = Literal["away", "missing", "failed", "refused"]
-
-
-class MlflowError(Exception):
-    """MLflow didn't do what it was asked. The text is a sentence without credentials, and without what was sent.
-
-    `failure` is `away` where MLflow answers nobody now, or something else answers in its place; `missing` where it
-    doesn't have what was named; `failed` where this request may succeed when repeated; `refused` where it never will.
-    """
-
-    def __init__(
-        self,
-        failure: FailureKind,
-        sentence: str,
-        *,
-        status: int | None = None,
-        retry_after: float | None = None,
-        message: str | None = None,
-    ) -> None:
-        """`retry_after` is in seconds. `message` is MLflow's own, which may quote what was sent."""
-        super().__init__(sentence)
-        self.failure = failure
-        self.status = status
-        self.retry_after = retry_after
-        self.message = message
 
 
 class IgnoredAnswer(BaseModel):
@@ -164,31 +136,6 @@ class AsyncMlflowClient:
         except httpx.RequestError as error:
             raise _unreachable(error, self._peer, str(self._http.base_url)) from error
         return _read(answer, _checked(response, self._peer), self._peer)
-
-
-class Pause:
-    """Remembers for how long one server is to be left alone. It says nothing about any other server."""
-
-    def __init__(self) -> None:
-        self._server: str | None = None
-        self._until = 0.0
-
-    def begin(self, server: str, seconds: float) -> None:
-        """Leave this server alone for some seconds from now on."""
-        self._server, self._until = server, time.monotonic() + seconds
-
-    def end(self) -> None:
-        """Ask again at once, whatever was said before."""
-        self._server = None
-
-    def remaining(self, server: str) -> float:
-        """Return the seconds for which this server is still to be left alone; 0 where it may be asked."""
-        return max(self._until - time.monotonic(), 0.0) if server == self._server else 0.0
-
-
-def backoff(failures: int, longest: float) -> float:
-    """Return the seconds to wait after these failures: doubling, with jitter, so that replicas don't come at once."""
-    return min(_FIRST_WAIT * 2.0 ** min(failures, 20), longest) * random.uniform(0.5, 1)  # noqa: S311  # no secret
 
 
 def _unreachable(error: httpx.RequestError, peer: Peer, url: str) -> MlflowError:

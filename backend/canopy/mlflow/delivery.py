@@ -6,15 +6,18 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import TYPE_CHECKING
 
 from canopy.base.errors import StoreError
 from canopy.config.source import ConfigSource
-from canopy.mlflow.assessments import AssessmentClient
-from canopy.mlflow.client import MlflowError, Pause, backoff
+from canopy.mlflow.failures import MlflowError, Pause, backoff
 from canopy.store.outbox.deliveries import Delivery, DeliveryOutcome, DeliveryResult
 from canopy.store.outbox.outbox import Outbox
 from canopy.telemetry import Telemetry
 from canopy.telemetry.mlflow_events import DeliveryEnded, DeliveryParked, MlflowAway
+
+if TYPE_CHECKING:
+    from canopy.mlflow.assessments import AssessmentClient
 
 _log = logging.getLogger(__name__)
 
@@ -121,7 +124,7 @@ class DeliveryWorker:
         """Return the age in seconds of the oldest undelivered row, also while a round takes long."""
         return max((self._clock() - oldest) / 1e6, 0.0) if oldest is not None else 0.0
 
-    async def _deliver(self, client: AssessmentClient, it: Delivery) -> MlflowError | None:
+    async def _deliver(self, client: "AssessmentClient", it: Delivery) -> MlflowError | None:
         """Try a delivery and settle it however that ends; return why it failed, if it did."""
         error: MlflowError | None = MlflowError("away", "The process ended.")
         try:
@@ -152,7 +155,7 @@ class DeliveryWorker:
             return ended("parked")
         return ended("later", now + int(backoff(it.failures, _LONGEST_WAIT) * 1e6))
 
-    async def _use(self, url: str | None) -> AssessmentClient | None:
+    async def _use(self, url: str | None) -> "AssessmentClient | None":
         """Return the client for this URL, and close the one for another; None where there is no URL."""
         known, client = self._client or (None, None)
         if known == url:
@@ -160,11 +163,16 @@ class DeliveryWorker:
         if client is not None:
             await client.close()
         self._pauses = 0
-        self._client = (url, AssessmentClient(url, self._headers)) if url is not None else None
-        return self._client[1] if self._client else None
+        self._client = None
+        if url is None:
+            return None
+        from canopy.mlflow.assessments import AssessmentClient  # noqa: PLC0415 - it loads httpx
+
+        self._client = (url, AssessmentClient(url, self._headers))
+        return self._client[1]
 
 
-async def _send(client: AssessmentClient, it: Delivery) -> MlflowError | None:
+async def _send(client: "AssessmentClient", it: Delivery) -> MlflowError | None:
     try:
         if it.snapshot is not None:
             await client.put(it.trace_id, it.subject, it.snapshot, sent=it.sent)

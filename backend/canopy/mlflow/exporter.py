@@ -13,7 +13,8 @@ from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from canopy.mlflow.client import IgnoredAnswer, MlflowClient, MlflowError, backoff
+from canopy.mlflow.client import IgnoredAnswer, MlflowClient
+from canopy.mlflow.failures import MlflowError, backoff
 from canopy.mlflow.spans import trace_info
 
 _PATIENCE = 900.0  # seconds after which spans that MLflow does not take are given up

@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
@@ -20,10 +20,13 @@ from canopy.config.feature_values import VARIANTS, SystemPrompt
 from canopy.config.registered_prompts import PromptSource, RegisteredPrompt, optional_prompt_sources, prompt_sources
 from canopy.config.source import ConfigSource
 from canopy.config.values import Values
-from canopy.mlflow.client import AsyncMlflowClient, MlflowError, Pause
+from canopy.mlflow.failures import MlflowError, Pause
 from canopy.store.prompts.registered_prompts import RegisteredPromptStore
 from canopy.telemetry import Telemetry
 from canopy.telemetry.mlflow_events import PromptRegistryFailed, PromptsLoaded
+
+if TYPE_CHECKING:
+    from canopy.mlflow.client import AsyncMlflowClient
 
 _TIMEOUT = 5.0  # seconds for each call
 _TEXT: TypeAdapter[str] = TypeAdapter(SystemPrompt)
@@ -167,6 +170,8 @@ class PromptRegistry:
 
     async def _ask(self, values: Values, url: str, registry: str) -> list["_RegistryAnswer"]:
         """Ask for all prompts that the values name. Where the registry says when to come back, nobody asks before."""
+        from canopy.mlflow.client import AsyncMlflowClient  # noqa: PLC0415 - it loads httpx
+
         wanted = dict.fromkeys(prompt_sources(values).values())
         names = {source.name: [it for it in wanted if it.name == source.name] for source in wanted}
         optional = optional_prompt_sources(values)
@@ -220,7 +225,7 @@ class _RegistryAnswer(NamedTuple):
 
 
 async def _ask_for(
-    client: AsyncMlflowClient,
+    client: "AsyncMlflowClient",
     wanted: Sequence[PromptSource],
     known: Mapping[_VersionKey, RegisteredPrompt],
     optional: Collection[PromptSource],
@@ -253,7 +258,7 @@ async def _ask_for(
     return answer
 
 
-async def _text(client: AsyncMlflowClient, name: str, call: str, **which: str) -> RegisteredPrompt:
+async def _text(client: "AsyncMlflowClient", name: str, call: str, **which: str) -> RegisteredPrompt:
     """Return the version that a call gives. Raises RegistryError, also for a text that can't be a system prompt."""
     given = (await _get(client, _FoundVersion, call, name=name, **which)).model_version
     tags = {tag.key: tag.value for tag in given.tags}
@@ -273,7 +278,7 @@ async def _text(client: AsyncMlflowClient, name: str, call: str, **which: str) -
         raise RegistryError(f"{reference} in the registry can't be used: {error.errors()[0]['msg']}.") from error
 
 
-async def _get[T: BaseModel](client: AsyncMlflowClient, answer: type[T], call: str, **params: str) -> T:
+async def _get[T: BaseModel](client: "AsyncMlflowClient", answer: type[T], call: str, **params: str) -> T:
     try:
         return await client.ask(answer, "GET", f"/api/2.0/mlflow/{call}", params=params)
     except MlflowError as error:

@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from typing import NamedTuple
 from urllib.parse import urljoin
 
-import httpx
-
 from canopy.outgoing.proxies import proxy_for
 from canopy.text.addresses import origin
 
@@ -152,6 +150,7 @@ def _connection(  # noqa: PLR0911 - a table, one row per cause
     error: BaseException, peer: Peer, through_proxy: bool
 ) -> str | None:
     import aiohttp  # noqa: PLC0415 - as above
+    import httpx  # noqa: PLC0415 - as above
 
     match error:
         case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError() | httpx.ProxyError():

@@ -12,8 +12,6 @@ from logging import getLogger
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-import httpx
-
 from canopy.base.errors import ConfigError
 from canopy.base.settings import proxies
 
@@ -66,6 +64,8 @@ def _malformed(variables: list[str]) -> ConfigError:
 
 def _read(text: str) -> str | None:
     """Return a proxy's URL with a scheme: HTTP by default, and SOCKS 5 for desktops' `socks://`."""
+    import httpx  # noqa: PLC0415 - it takes a twentieth of a second, and few processes have a proxy
+
     text = text.strip()
     address = re.sub(r"\Asocks://", "socks5://", text, flags=re.IGNORECASE) if "://" in text else f"http://{text}"
     try:

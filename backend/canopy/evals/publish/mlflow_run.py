@@ -9,7 +9,8 @@ from pathlib import Path
 from canopy.base.errors import PublishError
 from canopy.evals.report.overview import figures
 from canopy.evals.results import Run
-from canopy.mlflow.client import MlflowClient, MlflowError
+from canopy.mlflow.client import MlflowClient
+from canopy.mlflow.failures import MlflowError
 from canopy.mlflow.runs import MlflowRuns
 
 _TIMEOUT = 30.0  # seconds for one request: a report may be large
