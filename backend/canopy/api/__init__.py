@@ -4,7 +4,6 @@ import re
 from typing import cast
 
 from fastapi import FastAPI
-from fastapi.routing import APIRoute
 from starlette.types import ASGIApp
 
 from canopy import __version__
@@ -20,7 +19,7 @@ from canopy.api.pages import page_routes
 from canopy.api.reference import DocumentedApp, reference_routes
 from canopy.api.requests import RequestContext
 from canopy.api.reviews import case_routes, expected_result_routes
-from canopy.api.routes import ErrorHandler
+from canopy.api.routes import DescribedRoute, ErrorHandler
 from canopy.api.sign_in import sign_in_page, sign_in_routes
 from canopy.api.source_check import SourceCheck
 from canopy.api.workshop import workshop_routes
@@ -64,17 +63,17 @@ def build_api(context: AppContext) -> FastAPI:
         app.router.routes.extend(routes(context).routes)
     app.router.routes.extend(workshop_routes(app.router.routes))
     for route in app.router.routes:
-        if isinstance(route, APIRoute):
+        if isinstance(route, DescribedRoute):
             _name_operation(route)
     app.router.routes.extend([*page_routes(context), sign_in_page(context), *reference_routes(app)])
     for route in app.router.routes:
-        if isinstance(route, APIRoute) and route.methods and "GET" in route.methods:
+        if isinstance(route, DescribedRoute) and route.methods and "GET" in route.methods:
             route.methods.add("HEAD")  # FastAPI's routes take GET alone
         guard(context, route)
     return app
 
 
-def _name_operation(route: APIRoute) -> None:
+def _name_operation(route: DescribedRoute) -> None:
     """Set the operation id from method and path and the summary from the docstring, for generated clients."""
     (method,) = route.methods or set()
     route.operation_id = "_".join([method.lower(), *re.findall(r"\w+", route.path)]).replace("-", "_")

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
@@ -29,7 +28,7 @@ from canopy.api.generations import (
 )
 from canopy.api.paging import EncodedRows, encode_rows, join_page, page_response
 from canopy.api.requests import route_of, trace_id_of
-from canopy.api.routes import BodyRoute, feature_name_of, json_response
+from canopy.api.routes import BodyRoute, DescribedRoute, feature_name_of, json_response
 from canopy.api.streams import CLIENT_GONE, EventStream, event, unless_disconnected
 from canopy.api.voters import owning_session_id_of, proof_in, user_id_of
 from canopy.base.clock import iso
@@ -145,7 +144,7 @@ class BallotsQuery(BaseModel):
 
 def comparison_review_routes(context: AppContext) -> APIRouter:
     """Return the route with the ballots and the results of experiments."""
-    router = APIRouter(route_class=APIRoute, tags=["a/b testing"], responses=_ERRORS)
+    router = APIRouter(route_class=DescribedRoute, tags=["a/b testing"], responses=_ERRORS)
 
     @router.get("/feedback/ab", response_model=None, responses=describe_json(responses.Ballots))
     async def results(query: Annotated[BallotsQuery, Query()]) -> Response:

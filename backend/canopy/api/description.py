@@ -1,7 +1,6 @@
 """Parts of the API's OpenAPI description that routes declare: their bodies, responses, streams and errors."""
 
 from collections.abc import Iterable
-from copy import deepcopy
 from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
@@ -9,7 +8,8 @@ from pydantic import BaseModel, TypeAdapter
 from canopy.api.responses import Failure
 from canopy.text.json_schema import inlined
 
-type Responses = dict[int | str, dict[str, Any]]  # FastAPI's parameter `responses`
+# FastAPI's parameter `responses`, where a stream has the types of its events under `events`: see `DescribedRoute`.
+type Responses = dict[int | str, dict[str, Any]]
 
 _TEXT = {"schema": {"type": "string"}}
 
@@ -33,19 +33,21 @@ def describe_text(media_type: str) -> Responses:
 
 def describe_stream(answer: Any, *events: Any) -> Responses:
     """Return the `responses` that document a stream of these events, or one JSON object for clients that ask for it."""
-    data = {"type": "string", "contentMediaType": "application/json", "contentSchema": {"anyOf": _schemas(events)}}
-    item = {"type": "object", "required": ["data"], "properties": {"data": data}}
     described = describe_json(answer, "Events, the last of them `[DONE]`; or one JSON object.")
-    described[200]["content"] = {"text/event-stream": _TEXT | {"itemSchema": item}}
+    described[200]["events"] = events
     return described
 
 
 def with_event(described: Responses, event: Any) -> Responses:
     """Return the `responses` of a stream with one more event described."""
-    described = deepcopy(described)
-    item = described[200]["content"]["text/event-stream"]["itemSchema"]
-    item["properties"]["data"]["contentSchema"]["anyOf"] += _schemas([event])
-    return described
+    return described | {200: described[200] | {"events": (*described[200]["events"], event)}}
+
+
+def with_schemas(described: Responses) -> Responses:
+    """Return the `responses` with the schema of each stream in place of the types of its events."""
+    answer = dict(described[200])
+    events = answer.pop("events", None)
+    return described if events is None else described | {200: answer | {"content": _stream(events)}}
 
 
 def describe_errors(*statuses: int) -> Responses:
@@ -70,5 +72,8 @@ def describe_body(model: type[BaseModel]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
-def _schemas(types: Iterable[Any]) -> list[dict[str, Any]]:
-    return [inlined(TypeAdapter(it).json_schema(mode="serialization")) for it in types]
+def _stream(events: Iterable[Any]) -> dict[str, Any]:
+    schemas = [inlined(TypeAdapter(it).json_schema(mode="serialization")) for it in events]
+    data = {"type": "string", "contentMediaType": "application/json", "contentSchema": {"anyOf": schemas}}
+    item = {"type": "object", "required": ["data"], "properties": {"data": data}}
+    return {"text/event-stream": _TEXT | {"itemSchema": item}}

@@ -7,7 +7,6 @@ from contextlib import aclosing
 from typing import Annotated, cast
 
 from fastapi import APIRouter, Query
-from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -22,7 +21,7 @@ from canopy.api.listing import read_full_texts
 from canopy.api.paging import page_response
 from canopy.api.requests import trace_id_of
 from canopy.api.responses import Entries, Entry, RecordedMessage, VoteKept
-from canopy.api.routes import BodyRoute, json_response
+from canopy.api.routes import BodyRoute, DescribedRoute, json_response
 from canopy.api.voters import header_id, proof_in, session_id_of, user_id_of
 from canopy.base.clock import iso
 from canopy.base.errors import FeedbackNotFound, InputError
@@ -85,7 +84,7 @@ def _submitted_vote(request: Request, content: bytes, settings: Settings) -> Sub
 
 def review_routes(context: AppContext) -> APIRouter:
     """Return the routes that list, count, export and delete votes."""
-    router = APIRouter(route_class=APIRoute, tags=["feedback"], responses=_ERRORS)
+    router = APIRouter(route_class=DescribedRoute, tags=["feedback"], responses=_ERRORS)
 
     @router.get("/feedback", response_model=None, responses=describe_json_or_page(Entries))
     async def entries(request: Request, query: Annotated[PageQuery, Query()]) -> Response:
@@ -152,7 +151,7 @@ async def _known_features(context: AppContext, query: CountsQuery) -> Collection
 
 def entry_routes(context: AppContext) -> APIRouter:
     """Return the route of one vote. It matches any word, so it must come after fixed paths."""
-    router = APIRouter(route_class=APIRoute, tags=["feedback"], responses=_ERRORS)
+    router = APIRouter(route_class=DescribedRoute, tags=["feedback"], responses=_ERRORS)
 
     @router.get("/feedback/{feedback_id}", response_model=None, responses=describe_json_or_page(Entry))
     async def one(request: Request, feedback_id: str) -> Response:

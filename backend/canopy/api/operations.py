@@ -12,7 +12,7 @@ from canopy.api.context import AppContext
 from canopy.api.description import describe_errors, describe_json, describe_text
 from canopy.api.requests import trace_id_of
 from canopy.api.responses import Flag, FlagDetails, Ok, Ready
-from canopy.api.routes import Endpoint, PlainRoute, json_response
+from canopy.api.routes import DescribedRoute, Endpoint, PlainRoute, json_response
 from canopy.base.errors import MetricsElsewhere, NotFound
 from canopy.config.features import Feature
 from canopy.config.flags import comparison_flag
@@ -22,7 +22,7 @@ from canopy.generation.prompts import prompt_of
 
 def operations_routes(context: AppContext) -> APIRouter:
     """Return the routes for the platform."""
-    router = APIRouter(tags=["operations"])
+    router = APIRouter(route_class=DescribedRoute, tags=["operations"])
 
     @router.get(
         "/feature-flags",

@@ -4,21 +4,19 @@ Its files come from the package `fastapi-offline`, so that the browser loads not
 """
 
 import asyncio
-from copy import copy
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute
 
 from canopy.api.bodies import body_schemas
 from canopy.api.description import error_schemas
-from canopy.api.routes import PlainRoute
+from canopy.api.routes import DescribedRoute, PlainRoute
 from canopy.base.errors import NotFound
 
 _PAGE = """<!doctype html>
@@ -46,12 +44,9 @@ class DocumentedApp(FastAPI):
     """An application that makes its OpenAPI description when first asked: it would take half the time of a start."""
 
     def openapi(self) -> dict[str, Any]:
-        """Return the description, with the schemas that routes refer to by name, and without HEAD operations."""
+        """Return the description, with the schemas that routes refer to by name."""
         if not self.openapi_schema:
-            routes = [copy(route) for route in self.routes]
-            for route in routes:
-                if isinstance(route, APIRoute):
-                    route.methods = (route.methods or set()) - {"HEAD"}
+            routes = [route.described() for route in self.routes if isinstance(route, DescribedRoute)]
             described = get_openapi(title=self.title, version=self.version, description=self.description, routes=routes)
             described["components"]["schemas"] |= body_schemas() | error_schemas()
             self.openapi_schema = described

@@ -4,7 +4,6 @@ from collections.abc import AsyncGenerator
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from fastapi.routing import APIRoute
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,7 +15,7 @@ from canopy.api.filters import CountsQuery, OptionalText
 from canopy.api.paging import EncodedRows, encode_rows, join_page, page_response
 from canopy.api.requests import trace_id_of
 from canopy.api.responses import Case, Cases, ReviewKept
-from canopy.api.routes import BodyRoute, json_response
+from canopy.api.routes import BodyRoute, DescribedRoute, json_response
 from canopy.base.clock import iso
 from canopy.base.errors import InputError
 from canopy.base.ratings import Rating
@@ -38,7 +37,7 @@ class ReviewQuery(CountsQuery):
 
 def case_routes(context: AppContext) -> APIRouter:
     """Return the route that lists texts to review."""
-    router = APIRouter(route_class=APIRoute, tags=["feedback"], responses=_ERRORS)
+    router = APIRouter(route_class=DescribedRoute, tags=["feedback"], responses=_ERRORS)
 
     @router.get("/feedback/review", response_model=None, responses=describe_json(Cases))
     async def cases(query: Annotated[ReviewQuery, Query()]) -> Response:

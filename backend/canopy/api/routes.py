@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
+from canopy.api.description import Responses, with_schemas
 from canopy.config.features import BUILT_IN
 from canopy.config.values import Values
 from canopy.text import json_lines
@@ -17,7 +18,24 @@ type Endpoint = Callable[[Request], Awaitable[Response]]
 type ErrorHandler = Callable[[Request, Exception], Awaitable[Response]]
 
 
-class BodyRoute(APIRoute):
+class DescribedRoute(APIRoute):
+    """A route of whose answers FastAPI learns when it describes the API: it builds a validator for each."""
+
+    def __init__(
+        self, path: str, endpoint: Callable[..., Any], *, responses: Responses | None = None, **options: Any
+    ) -> None:
+        super().__init__(path, endpoint, **options)
+        self.answers = responses or {}
+        self._options = options
+
+    def described(self) -> APIRoute:
+        """Return the same route, with its answers, for FastAPI to describe."""
+        route = APIRoute(self.path, self.endpoint, responses=with_schemas(self.answers), **self._options)
+        route.operation_id, route.summary = self.operation_id, self.summary
+        return route
+
+
+class BodyRoute(DescribedRoute):
     """A route that FastAPI documents but doesn't process: its endpoint gets the request and returns the response.
 
     FastAPI's body parsing takes longer than a whole vote and quotes the input in errors; see `canopy.api.bodies`.

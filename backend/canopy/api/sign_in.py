@@ -16,7 +16,7 @@ from canopy.api.cookies import clear, session_id_in, set_session
 from canopy.api.description import describe_body, describe_errors, describe_json
 from canopy.api.origin import check_origin
 from canopy.api.responses import CurrentIdentity, Ok, SignedIn
-from canopy.api.routes import BodyRoute, PlainRoute, json_response
+from canopy.api.routes import BodyRoute, DescribedRoute, PlainRoute, json_response
 from canopy.auth.sessions import BrowserSessions
 from canopy.base.errors import NotFound, Unauthenticated
 
@@ -32,7 +32,7 @@ class SignInBody(Body):
 
 def sign_in_routes(context: AppContext) -> APIRouter:
     """Return the routes that sign in and out, and the one that tells who is signed in."""
-    router = APIRouter(tags=["access"])
+    router = APIRouter(route_class=DescribedRoute, tags=["access"])
 
     @router.get("/identity", response_model=None, responses=describe_json(CurrentIdentity) | describe_errors())
     async def identity(request: Request) -> Response:

@@ -12,7 +12,6 @@ from typing import Any
 
 import orjson
 from fastapi import APIRouter
-from fastapi.routing import APIRoute
 from pydantic_core import PydanticCustomError
 from starlette.requests import Request
 from starlette.responses import Response
@@ -39,7 +38,7 @@ def workshop_routes(routes: Iterable[BaseRoute]) -> list[BaseRoute]:
     known = {route.path: route for route in routes if isinstance(route, BodyRoute)}
     router = APIRouter(route_class=BodyRoute, tags=["workshop"])
     for path, ours in _ROUTES.items():
-        original: APIRoute = known[ours]
+        original = known[ours]
         router.add_api_route(
             path,
             _with_trace_ids(original.endpoint),
@@ -47,7 +46,7 @@ def workshop_routes(routes: Iterable[BaseRoute]) -> list[BaseRoute]:
             name=path.strip("/").replace("/", "_"),
             summary=f"`POST {ours}` as today's workshop asks it",
             description=f"As `POST {ours}`, with additional events that clients of today's workshop expect.",
-            responses=with_event(original.responses, TraceIdEvent),
+            responses=with_event(original.answers, TraceIdEvent),
             openapi_extra=original.openapi_extra,
             response_model=None,
         )
