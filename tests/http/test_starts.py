@@ -1,6 +1,7 @@
 """A server that the tests fork is the one that `canopy serve` starts."""
 
 import asyncio
+import os
 import re
 import signal
 import subprocess
@@ -10,7 +11,12 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi.routing import APIRoute
 
+from canopy.api import build_api
+from canopy.app import create_app
+from canopy.base.settings import Settings
+from canopy.telemetry import Logs
 from tests.http.conftest import ENVIRONMENT, lab_vote, summarize, values
 from tests.support.forking import Forked
 from tests.support.model_server import FakeModelServer
@@ -49,13 +55,44 @@ async def test_the_event_loop_is_asyncios_whatever_else_is_installed(server: Ser
 
 
 CLIENT_LIBRARY = "/aiohttp/"  # of what it loads, what the kernel knows of
-NOT_NEEDED = ("sqlalchemy.dialects.postgresql", "llama_stack_client", "aiohttp", "alembic")
+NOT_NEEDED = (
+    *("aiohttp", "alembic", "httpx", "llama_stack_client", "pygments", "rich", "sqlalchemy.dialects.postgresql"),
+)
 
 
 def test_importing_the_server_loads_nothing_that_only_some_servers_need() -> None:
     asked = f"import sys, canopy.cli.serve, canopy.server; print(sorted({{*{NOT_NEEDED!r}}} & {{*sys.modules}}))"
     loaded = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout
     assert loaded == "[]\n"
+
+
+def test_nothing_looks_for_garbage_while_the_server_is_imported(tmp_path: Path) -> None:
+    asked = """if True:
+        import atexit, gc, sys
+        from canopy.__main__ import main
+        rounds = []
+        gc.callbacks.append(lambda phase, _: rounds.append(phase))
+        atexit.register(lambda: print(len(rounds), "canopy.server" in sys.modules, gc.isenabled()))
+        sys.argv[1:] = ["serve"]
+        main()
+    """
+    wrong = {**os.environ, "CANOPY_CONFIG_PATH": str(tmp_path / "missing.yaml")}  # so that it ends when all is imported
+    ended = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=False, env=wrong)
+    assert "missing.yaml" in ended.stderr
+    assert ended.stdout == "0 True True\n"
+
+
+async def test_a_route_gets_no_validator_of_its_answers_before_the_api_is_described(tmp_path: Path) -> None:
+    file = tmp_path / "values.yaml"
+    file.write_text("LLAMA_STACK_URL: http://127.0.0.1:9")
+    application = create_app(Settings(config_path=file), Logs("info"))
+    app = build_api(application.context)
+    routes = [route for route in app.routes if isinstance(route, APIRoute)]
+    assert len(routes) > 20
+    assert [route.path for route in routes if route.response_fields or route.response_field] == []
+    for path, operations in app.openapi()["paths"].items():
+        for method, operation in operations.items():
+            assert operation["responses"]["200"]["content"], (method, path)
 
 
 @pytest.mark.parametrize(("path", "accept"), [("/feature-flags", "*/*"), ("/", "text/html")])

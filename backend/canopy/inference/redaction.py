@@ -43,8 +43,8 @@ _OTHERS = (
     "\u0590-\u1fff\u2c00-\u2dff\u2e80-\u2fff\u3040-\ud7ff\uf900-\ufdff\ufe70-\ufefe\U00010000-\U0001efff"
     "\U00020000-\U0003ffff"
 )
-_OTHER = re.compile(f"[{_OTHERS}]")
-_WORD = re.compile(rf"\d+(?:[.,]\d+)*|[\w\u0300-\u036f{_OTHERS}]+")
+_OTHER = f"[{_OTHERS}]"  # compiled at the first error: that takes longer than most modules take to import
+_WORD = rf"\d+(?:[.,]\d+)*|[\w\u0300-\u036f{_OTHERS}]+"  # likewise
 _KNOWN_SHARE = 2 / 3  # least share of safe words in a text that may be an answer, to show any of it
 
 
@@ -68,7 +68,7 @@ def redact(reason: str, private: Iterable[str], secrets: Iterable[str] = (), kno
 def redact_unknown_words(text: str) -> str | None:
     """Return the safe words of a text that may be an answer, the others masked; None if few are safe."""
     text = " ".join(_unescaped(text[:_LOOKED_AT]).split())
-    words = [(word, _bare(word[0]) in SAFE_WORDS or _is_status(word[0])) for word in _WORD.finditer(text)]
+    words = [(word, _bare(word[0]) in SAFE_WORDS or _is_status(word[0])) for word in re.finditer(_WORD, text)]
     if sum(known for _, known in words) < max(1, len(words) * _KNOWN_SHARE):
         return None
     return _masked(text, words)
@@ -87,7 +87,7 @@ class _Texts:
         """Return whether a normalized word is one of the texts' words, part of one, or several joined."""
         if word in self._words:
             return True
-        if _OTHER.search(word):
+        if re.search(_OTHER, word):
             return any(word[at : at + 2] in self._run for at in range(max(1, len(word) - 1)))
         letters = "".join(filter(str.isalnum, word))
         return len(letters) >= (_FIGURES if letters.isdecimal() else _PIECE) and letters in self._run
@@ -98,7 +98,7 @@ class _Texts:
 
 
 def _without_words_of(texts: _Texts, text: str, known: set[str]) -> str:
-    words = list(_WORD.finditer(text))
+    words = list(re.finditer(_WORD, text))
     bare = ["".join(_words(_bare(word[0]))) for word in words]
     theirs = [len(word) > 1 and texts.contain(word) for word in bare]
     kept = [
@@ -131,7 +131,7 @@ def _is_status(word: str) -> bool:
 
 
 def _words(bare: str) -> list[str]:
-    return [word.replace(",", "").replace(".", "") for word in _WORD.findall(bare)]
+    return [word.replace(",", "").replace(".", "") for word in re.findall(_WORD, bare)]
 
 
 def _bare(text: str) -> str:

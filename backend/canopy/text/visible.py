@@ -2,9 +2,9 @@
 
 import re
 
-# What XML 1.0 allows is tab, line feed, carriage return and everything from the space on, without surrogates and the
-# last two code points of the first plane (https://www.w3.org/TR/xml/#charsets).
-_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# XML 1.0 allows no control character but tab, line feed and carriage return, no surrogates, and not the last two code
+# points of the first plane (https://www.w3.org/TR/xml/#charsets).
+_FORBIDDEN = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 CONTROL_PICTURES = 0x2400  # Unicode's pictures of the control characters, in their order
 
 
