@@ -6,8 +6,8 @@ filters.
 
 Large texts come last in a row: SQLite then reads the other columns without following the text's overflow pages.
 
-An index of some rows names its condition for SQLite alone. PostgreSQL's is the same, in the migrations, which make all
-tables: naming it here would load PostgreSQL's dialect wherever a process only uses SQLite.
+A new file of SQLite gets these tables at once, any other database gets them by the migrations. So an index of some rows
+names its condition for SQLite alone: for PostgreSQL it would load that dialect wherever a process only uses SQLite.
 """
 
 from sqlalchemy import (

@@ -1,40 +1,17 @@
-"""Opening a store: URLs, migrations, and what is not imported."""
+"""Opening a store: URLs, and what is said of those that lead nowhere."""
 
 import asyncio
-import logging
 import os
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from alembic import command
-from alembic.autogenerate import compare_metadata
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, text
 
 from canopy.base.errors import ConfigError, StoreError
-from canopy.store.engine import migrate
-from canopy.store.engine.migrate import HEAD
 from canopy.store.engine.postgres import Postgres
 from canopy.store.feedback.query import Filter
 from canopy.store.opening import database_at, open_store
 from canopy.store.store import Store
-from canopy.store.tables import metadata
-from tests.contract.store.records import a_ballot, a_comparison, a_generation, a_vote, on_texts
-
-MIGRATIONS = Path(migrate.__file__).with_name("migrations")
-
-
-def _compared(name: str | None, kind: str, _: object) -> bool:
-    """The index of the searches is each engine's own, with tables whose names begin so."""
-    return kind != "table" or not str(name).startswith("search")
-
-
-_COMPARED = {"compare_type": True, "include_name": _compared}
+from tests.contract.store.records import a_generation, a_vote, on_texts
 
 
 @pytest.mark.parametrize(
@@ -173,116 +150,6 @@ async def test_stores_that_start_at_the_same_time_take_turns(new_url: str) -> No
     await asyncio.gather(*(store.generations.record(a_generation()) for store in stores))
     for store in stores:
         await store.close()
-
-
-def _engine_url(store_url: str) -> str:
-    return store_url.replace("postgresql://", "postgresql+psycopg://")
-
-
-async def test_the_migrations_make_exactly_the_schema(new_url: str) -> None:
-    store = open_store(new_url)
-    await store.start()
-    await store.close()
-    engine = create_engine(_engine_url(new_url))
-    with engine.connect() as conn:
-        differences = compare_metadata(MigrationContext.configure(conn, opts=_COMPARED), metadata)
-    engine.dispose()
-    assert differences == []
-
-
-def _alembic(engine_url: str, action: Callable[[Config, str], None], revision: str) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    engine = create_engine(engine_url)
-    with engine.begin() as conn:
-        config.attributes["connection"] = conn
-        action(config, revision)
-    engine.dispose()
-
-
-async def test_a_database_of_an_older_version_is_brought_up_to_date_with_its_records(new_url: str) -> None:
-    generation = a_generation()
-    store = open_store(new_url)
-    await store.start()
-    await store.generations.record(generation)
-    await store.feedback.record(a_vote(generation, voter="v"))
-    await store.close()
-    _alembic(_engine_url(new_url), command.downgrade, "0001")
-
-    store = open_store(new_url)
-    await store.start()
-    assert await store.generations.get(generation.id) == generation
-    assert await store.feedback.count(Filter()) == 1
-    comparison = await a_comparison(store)
-    assert (await store.comparisons.record_ballot(a_ballot(comparison))).outcome == "created"
-    await store.close()
-
-    _alembic(_engine_url(new_url), command.downgrade, "0001")
-    store = open_store(new_url)
-    await store.start()
-    assert await store.experiments.all() == []
-    assert await store.feedback.count(Filter()) == 1
-    await store.close()
-
-
-async def test_a_database_of_a_newer_version_is_refused_and_left_alone(store_url: str) -> None:
-    store = open_store(store_url)
-    await store.start()
-    await store.close()
-    engine = create_engine(_engine_url(store_url))
-    with engine.begin() as conn:
-        conn.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-        conn.execute(text("UPDATE schema_floor SET floor = '9999'"))
-    store = open_store(store_url)
-    with pytest.raises(StoreError, match="newer version"):
-        await store.start()
-    await store.close()
-    with engine.connect() as conn:
-        found = conn.execute(text("SELECT version_num FROM alembic_version")).scalar()
-    engine.dispose()
-    assert found == "9999"
-
-
-def test_head_names_the_newest_migration() -> None:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
-
-
-async def test_migrating_leaves_logging_alone(new_url: str) -> None:
-    def state() -> tuple[int, list[logging.Handler], int, bool]:
-        root = logging.getLogger()
-        return (
-            root.level,
-            list(root.handlers),
-            logging.getLogger("alembic").level,
-            logging.getLogger("asyncio").disabled,
-        )
-
-    before = state()
-    store = open_store(new_url)
-    await store.start()
-    await store.close()
-    assert state() == before
-
-
-async def test_a_start_at_head_imports_neither_alembic_nor_the_other_engine(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/canopy.db"
-    store = open_store(url)
-    await store.start()
-    await store.close()
-    program = f"""
-import asyncio, sys
-from canopy.store.opening import open_store
-async def main():
-    store = open_store({url!r})
-    await store.start()
-    await store.close()
-asyncio.run(main())
-print(sorted({{"alembic", "psycopg"}} & set(sys.modules)))
-"""
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)  # noqa: ASYNC221  # nothing else runs here
-    assert result.stdout == "[]\n"
 
 
 async def test_a_new_file_and_its_folder_are_closed_to_other_accounts(tmp_path: Path) -> None:

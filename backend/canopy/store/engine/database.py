@@ -112,6 +112,11 @@ class Database(abc.ABC):
     def lock_schema(self, conn: Connection) -> None:
         """Make this transaction the only one that migrates, among all processes, until it ends."""
 
+    def make_tables(self, conn: Connection) -> bool:
+        """Make all tables of a database that has none, as all migrations would, or return False: they are to do it."""
+        del conn
+        return False
+
     @abc.abstractmethod
     def in_list(self, column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
         """Return the condition that the column is one of the values of a list parameter, which `list_param` makes."""

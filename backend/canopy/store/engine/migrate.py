@@ -3,7 +3,8 @@
 A migration only adds, so that the version before runs on what it leaves, and going back takes nothing but the older
 image. One that does more raises the floor: the oldest revision whose code still runs, which the database keeps.
 
-Alembic takes longer to import than all else that the store does at start: a database that is at `HEAD` never sees it.
+Alembic takes longer to import than all else that the store does at start: a database that is at `HEAD` never sees it,
+nor does a new file of SQLite, whose tables are made at once.
 """
 
 from pathlib import Path
@@ -16,6 +17,7 @@ from canopy.base.errors import StoreError
 from canopy.store.engine.database import Database, store_error
 
 HEAD = "0016"  # the newest revision in migrations/versions
+FLOOR = "0015"  # the oldest whose code runs on it, as the migrations have raised it
 
 
 class Schema(NamedTuple):
@@ -56,7 +58,7 @@ def upgrade(database: Database) -> Schema:
         database.lock_schema(conn)
         found = schema(conn)
         if found.state == "behind":
-            _migrate(conn)
+            _make_or_migrate(database, conn, found)
             found = schema(conn)
     return _usable(found)
 
@@ -84,6 +86,26 @@ def _usable(found: Schema) -> Schema:
     return found
 
 
+def _make_or_migrate(database: Database, conn: Connection, found: Schema) -> None:
+    try:
+        if found.revision is None and database.make_tables(conn):
+            _skip_migrations(conn)
+        else:
+            _migrate(conn)
+    except SQLAlchemyError as error:
+        failed = store_error(error)
+        failed.reason = failed.reason or "A change of the schema failed. Nothing of it was kept; report it, please."
+        raise failed from error
+
+
+def _skip_migrations(conn: Connection) -> None:
+    """Record, as Alembic does, that all of them have run."""
+    key = "CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)"
+    conn.execute(text(f"CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, {key})"))
+    conn.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": HEAD})
+    conn.execute(text("INSERT INTO schema_floor VALUES (:floor)"), {"floor": FLOOR})
+
+
 def _migrate(conn: Connection) -> None:
     from alembic import command  # noqa: PLC0415 - see the module's docstring
     from alembic.config import Config  # noqa: PLC0415 - as above
@@ -91,9 +113,4 @@ def _migrate(conn: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
     config.attributes["connection"] = conn
-    try:
-        command.upgrade(config, "head")
-    except SQLAlchemyError as error:
-        failed = store_error(error)
-        failed.reason = failed.reason or "A change of the schema failed. Nothing of it was kept; report it, please."
-        raise failed from error
+    command.upgrade(config, "head")

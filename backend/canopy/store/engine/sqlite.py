@@ -18,13 +18,17 @@ from canopy.base.errors import ConfigError, StoreError
 from canopy.store.engine.database import SCANS_AT_ONCE, BulkUpsert, Candidates, Database, Replace
 from canopy.store.engine.search_terms import millisecond_of
 from canopy.store.engine.volumes import locks_hold, network_volume
+from canopy.store.tables import metadata
 
 _BUSY_TIMEOUT = 5  # seconds
 _SCRUB_ATTEMPTS = 6
 _BETTER = "Use a volume of block storage (on Kubernetes with `ReadWriteOnce`), or PostgreSQL."
 _ROWS = 100  # in one statement: of 20 columns, well below the limit of 32,766 parameters
 
-
+_MAKE_INDEX = (
+    "CREATE VIRTUAL TABLE search USING fts5"
+    "(folded, content = '', detail = none, columnsize = 0, tokenize = 'trigram case_sensitive 1')"
+)
 # The index has no texts of its own: what is taken out must be handed over as it was put in.
 _UNINDEX = """
     INSERT INTO search (search, rowid, folded)
@@ -162,6 +166,12 @@ class SQLite(Database):
     @override
     def lock_schema(self, conn: Connection) -> None:
         """Do nothing: `BEGIN IMMEDIATE` has taken the lock."""
+
+    @override
+    def make_tables(self, conn: Connection) -> bool:
+        metadata.create_all(conn, checkfirst=False)
+        conn.exec_driver_sql(_MAKE_INDEX)
+        return True
 
     @override
     def in_list(self, column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
