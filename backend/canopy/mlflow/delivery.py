@@ -166,10 +166,15 @@ class DeliveryWorker:
         self._client = None
         if url is None:
             return None
-        from canopy.mlflow.assessments import AssessmentClient  # noqa: PLC0415 - it loads httpx
+        client = await asyncio.to_thread(_connect, url, self._headers)
+        self._client = (url, client)
+        return client
 
-        self._client = (url, AssessmentClient(url, self._headers))
-        return self._client[1]
+
+def _connect(url: str, headers: Mapping[str, str]) -> "AssessmentClient":
+    from canopy.mlflow.assessments import AssessmentClient  # noqa: PLC0415 - it loads httpx: not for nothing, in a thread
+
+    return AssessmentClient(url, headers)
 
 
 async def _send(client: "AssessmentClient", it: Delivery) -> MlflowError | None:

@@ -170,12 +170,10 @@ class PromptRegistry:
 
     async def _ask(self, values: Values, url: str, registry: str) -> list["_RegistryAnswer"]:
         """Ask for all prompts that the values name. Where the registry says when to come back, nobody asks before."""
-        from canopy.mlflow.client import AsyncMlflowClient  # noqa: PLC0415 - it loads httpx
-
         wanted = dict.fromkeys(prompt_sources(values).values())
         names = {source.name: [it for it in wanted if it.name == source.name] for source in wanted}
         optional = optional_prompt_sources(values)
-        async with AsyncMlflowClient(url, self._headers, timeout=_TIMEOUT) as client:
+        async with await asyncio.to_thread(_connect, url, self._headers) as client:
             answers = await asyncio.gather(*(_ask_for(client, its, self._texts, optional) for its in names.values()))
         self._texts = {key: text for answer in answers for key, text in answer.texts.items()}
         self._report_failures({source: str(error) for answer in answers for source, error in answer.failures.items()})
@@ -222,6 +220,12 @@ class _RegistryAnswer(NamedTuple):
     failures: dict[PromptSource, RegistryError]
     missing: list[PromptSource]
     texts: dict[_VersionKey, RegisteredPrompt]  # of `found`, by what tells whether a text is still the same
+
+
+def _connect(url: str, headers: Mapping[str, str]) -> "AsyncMlflowClient":
+    from canopy.mlflow.client import AsyncMlflowClient  # noqa: PLC0415 - it loads httpx: not for nothing, in a thread
+
+    return AsyncMlflowClient(url, headers, timeout=_TIMEOUT)
 
 
 async def _ask_for(
