@@ -129,10 +129,12 @@ class Place:
         given: Mapping[str, str] | None = None,
         env: Mapping[str, str] | None = None,
         out: int | None = None,
+        err: int | None = None,
+        way: forking.Way = "as usual",
     ) -> tuple[int, str, str]:
         """The command's end in a folder of its own: its status, and what it said."""
-        command = self.command(name, given)[3:]
-        done = await asyncio.to_thread(forking.run, command, self._own_folder(), {**self._env, **(env or {})}, 120, out)
+        command, its_env = self.command(name, given)[3:], {**self._env, **(env or {})}
+        done = await asyncio.to_thread(forking.run, command, self._own_folder(), its_env, 120, out, err, way)
         return done.returncode, done.stdout, done.stderr
 
     async def fork(self, name: str, out: int, err: int) -> forking.Forked:
@@ -197,27 +199,39 @@ async def test_the_reader_goes(place: Place, name: str) -> None:
     """`| head`, and `>&-`: neither is an error."""
     reading, writing = os.pipe()
     os.close(reading)
-    closed = await place.start(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *place.command(name)])
     status, _, errors = await place.run(name, out=writing)
     os.close(writing)
     assert (status, is_plain(errors)) == (0, True), errors
-    assert (await ended(closed))[0] == 0
+    assert (await place.run(name, way="without streams"))[0] == 0
 
 
 @pytest.mark.parametrize("name", ARGUMENTS)
 async def test_there_is_no_room(place: Place, name: str) -> None:
     """For the output, which is an error with a sentence, and for files."""
     full = os.open("/dev/full", os.O_WRONLY)
-    # A process that can't write what ran in it is none to be measured.
-    command = ["env", "--unset", "COVERAGE_PROCESS_CONFIG", *place.command(name)]
-    files = await place.start(command, preexec_fn=no_room)
     status, _, errors = await place.run(name, out=full)
     os.close(full)
     assert is_plain(errors)
     assert ("No space left on device" in errors) == (status != 0), errors
-    status, output, errors = await ended(files)
-    assert is_plain(errors)
-    assert (status == 0 and output + errors != "") or errors.splitlines()[-1].startswith("Error: "), errors
+    reading, writing = os.pipe()  # what a pipe holds is in no file
+    status, *_ = await place.run(name, out=writing, err=writing, way="without room")
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        said = pipe.read()
+    assert is_plain(said)
+    assert (status == 0 and said != "") or said.splitlines()[-1].startswith("Error: "), said
+
+
+async def test_a_process_that_begins_without_streams_or_room(place: Place) -> None:
+    """What the interpreter makes of either is as good to a command as what is made of it after a fork."""
+    closed = await place.start(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *place.command("export")])
+    # A process that can't write what ran in it is none to be measured.
+    command = ["env", "--unset", "COVERAGE_PROCESS_CONFIG", *place.command("migrate")]
+    files = await place.start(command, preexec_fn=no_room)
+    assert (await ended(closed))[0] == 0
+    status, _, errors = await ended(files)
+    assert (status, is_plain(errors)) == (1, True)
+    assert errors.splitlines()[-1].startswith("Error: ")
 
 
 async def is_still(pid: int) -> None:

@@ -8,6 +8,7 @@ import asyncio
 import atexit
 import json
 import os
+import resource
 import select
 import signal
 import socket
@@ -21,7 +22,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import NoReturn
+from typing import Literal, NoReturn
 
 from canopy.__main__ import main
 
@@ -52,6 +53,8 @@ IMPORTED = (
     "obstore.store",
     "rich.progress",
 )
+# A process whose standard streams are closed, or that can write nothing into files, as on a disk that is full.
+type Way = Literal["as usual", "without streams", "without room"]
 # What is read while a command runs. Anything else may mean something to what is loaded before.
 READ_LATE = ("CANOPY_", "AWS_", "PYTEST_", "TERM", "NO_COLOR")
 
@@ -106,6 +109,7 @@ def run(
     within: float,
     out: int | None = None,
     err: int | None = None,
+    way: Way = "as usual",
 ) -> subprocess.CompletedProcess[str]:
     """The same to its end, and what it says, but for what goes to the descriptors `out` and `err`.
 
@@ -114,7 +118,7 @@ def run(
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         out = output.fileno() if out is None else out
         err = errors.fileno() if err is None else err
-        with os.fdopen(_ask(arguments, folder, environment, out, err), "rb", 0) as status:
+        with os.fdopen(_ask(arguments, folder, environment, out, err, way), "rb", 0) as status:
             pid = int(status.readline())
             if not select.select([status], [], [], within)[0]:
                 os.kill(pid, signal.SIGKILL)
@@ -125,10 +129,12 @@ def run(
         return subprocess.CompletedProcess(["canopy", *arguments], code, output.read().decode(), errors.read().decode())
 
 
-def _ask(arguments: Sequence[str], folder: Path, environment: Mapping[str, str], out: int, err: int) -> int:
+def _ask(
+    arguments: Sequence[str], folder: Path, environment: Mapping[str, str], out: int, err: int, way: Way = "as usual"
+) -> int:
     """Where the process id is to be read and, when it has ended, the status."""
     reading, writing = os.pipe()
-    request = json.dumps([arguments, str(folder), dict(environment)]).encode()
+    request = json.dumps([arguments, str(folder), dict(environment), way]).encode()
     assert len(request) < LARGEST
     socket.send_fds(_server().requests, [request], [out, err, writing])
     os.close(writing)
@@ -195,7 +201,7 @@ def _tell(status: int, number: int) -> None:
         os.write(status, f"{number}\n".encode())
 
 
-def _become(arguments: list[str], folder: str, environment: dict[str, str], out: int, err: int) -> None:
+def _become(arguments: list[str], folder: str, environment: dict[str, str], way: Way, out: int, err: int) -> None:
     """Make this process what it would be, had it just been started."""
     os.chdir(folder)
     os.environ.clear()
@@ -207,6 +213,13 @@ def _become(arguments: list[str], folder: str, environment: dict[str, str], out:
     os.close(out)
     os.close(err)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if way == "without streams":
+        os.closerange(0, 3)
+        for name in ("stdin", "stdout", "stderr"):  # as the interpreter has it where they are closed
+            setattr(sys, name, None)
+            setattr(sys, f"__{name}__", None)
+    if way == "without room":
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
 
 
 def _run() -> NoReturn:
@@ -219,9 +232,11 @@ def _run() -> NoReturn:
             raise
         status = end.code or 0
     threading._shutdown()  # type: ignore[attr-defined]  # as multiprocessing ends what it forks
+    most = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))  # there is room for what is measured
     atexit._run_exitfuncs()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        stream.flush()
     os._exit(status)
 
 
