@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import jsonschema
 import pytest
 import pytest_asyncio
+from jsonschema_rs import Draft202012Validator
 
 from tests.http.conftest import events
 from tests.http.signing_in import TOKENS, guarded_server
@@ -93,7 +93,7 @@ class Client:
         kind = response.headers["content-type"].partition(";")[0]
         if kind == "application/json":
             schema = content[kind]["schema"] | {"components": self._components}
-            jsonschema.Draft202012Validator(schema).validate(json.loads(response.content))
+            Draft202012Validator(schema).validate(json.loads(response.content))
         else:
             assert kind in content, (operation, kind)
         if status == "200":
@@ -220,7 +220,7 @@ async def test_events_are_described_as_they_are_sent(described: dict[str, Any], 
             text = (await http.post(path, json=body | {"session_id": "two"})).text
             content = described["paths"][path]["post"]["responses"]["200"]["content"]["text/event-stream"]
             events_schema = closed(content["itemSchema"]["properties"]["data"]["contentSchema"])
-            known = jsonschema.Draft202012Validator(events_schema)
+            known = Draft202012Validator(events_schema)
             for event in events(text)[:-1]:
                 known.validate(event)
                 seen.setdefault(path, set()).add(event.get("type", "delta"))

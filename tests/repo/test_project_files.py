@@ -33,13 +33,19 @@ def run(*command: str | Path, home: Path | None = None) -> subprocess.CompletedP
     ids=lambda value: getattr(value, "name", value),
 )
 def test_what_forges_read_has_their_form(schema: str, file: Path, tmp_path: Path) -> None:
-    def checked(path: Path) -> int:
-        return run(PROGRAMS / "check-jsonschema", "--builtin-schema", schema, path).returncode
-
-    assert checked(file) == 0
     wrong = tmp_path / file.name
     wrong.write_text(file.read_text().replace('"enabled": false', '"enabled": "no"').replace("jobs:", "tasks:"))
-    assert checked(wrong) == 1
+    checker: list[str | Path] = [
+        PROGRAMS / "check-jsonschema",
+        "--verbose",
+        "--output-format",
+        "json",
+        "--builtin-schema",
+        schema,
+    ]
+    found = json.loads(run(*checker, file, wrong).stdout)
+    assert found["successes"] == [str(file)], found
+    assert {error["filename"] for error in found["errors"]} == {str(wrong)}
 
 
 def test_a_workflow_runs_what_ci_runs_and_nothing_else() -> None:
