@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 
 from canopy import __version__
 from tests.support.advice import collected
@@ -32,6 +31,8 @@ def bill(written: str) -> dict[str, Any]:
 
 
 def test_it_is_valid_cyclonedx(written: str) -> None:
+    from cyclonedx.validation.json import JsonStrictValidator  # it takes a second, of each worker
+
     validator = JsonStrictValidator(SchemaVersion.V1_6)
     assert validator.validate_str(written) is None
     assert validator.validate_str(written.replace('"library"', '"book"', 1)) is not None

@@ -14,6 +14,7 @@ PROGRAMS = (
     r"|pg_dump|pg_restore|podman|docker|cosign|pre-commit|tkn|jq|sed|npm|apt-get)"
 )
 _INLINE = re.compile(rf"`((?:\.venv/bin/)?{PROGRAMS} [^`]+)`")
+_BEGUN = re.compile(rf"`(?:\.venv/bin/)?{PROGRAMS} ")
 _FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 _EXAMPLE = re.compile(rf"^ {{2,}}(?:\\b)?({PROGRAMS} [^\n]*?)(?: {{2,}}.*)?$", re.MULTILINE)
 _HEREDOC = re.compile(r"<<-?'?(\w+)'?")
@@ -93,7 +94,10 @@ def _of_pages() -> Iterator[Advice]:
 def _of_messages() -> Iterator[Advice]:
     """What the code says: whatever is in backticks in its texts, and the examples of commands."""
     for path in sorted((ROOT / "backend/canopy").rglob("*.py")):
-        where, tree = str(path.relative_to(ROOT)), ast.parse(path.read_text())
+        where, source = str(path.relative_to(ROOT)), path.read_text()
+        if path.parent.name != "cli" and not _BEGUN.search(source):
+            continue
+        tree = ast.parse(source)
         own = {id(statement.value) for statement in tree.body if isinstance(statement, ast.Expr)}  # for readers of code
         inside = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
         for node in ast.walk(tree):
