@@ -2,6 +2,7 @@
 
 import abc
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from sqlalchemy import Column, ColumnElement, Connection, Engine, Executable, Row, Table, text
@@ -21,22 +22,34 @@ type Replace = Callable[[Any], Mapping[str, Any]]
 
 
 class CompiledStatement:
-    """Compiles a statement once. Running it costs a fraction of what `Connection.execute` does."""
+    """Compiles a statement once, when it first runs. Running it costs a fraction of what `Connection.execute` does."""
 
     def __init__(self, statement: Executable, dialect: Dialect) -> None:
-        compiled = statement.compile(dialect=dialect)  # type: ignore[attr-defined]  # every statement used here has it
-        self._sql = str(compiled)
-        self._constants = {name: value for name, value in compiled.params.items() if value is not None}
+        self._statement = statement
+        self._dialect = dialect
+
+    @cached_property
+    def _compiled(self) -> tuple[str, dict[str, Any]]:
+        """Has the text, and the parameters that the statement itself gives."""
+        compiled = self._statement.compile(dialect=self._dialect)  # type: ignore[attr-defined]  # all used here have it
+        return str(compiled), {name: value for name, value in compiled.params.items() if value is not None}
+
+    @property
+    def text(self) -> str:
+        """Return it in the words of the engine."""
+        return self._compiled[0]
 
     def rows(self, conn: Connection, **parameters: Any) -> Sequence[Row[Any]]:
         """Run it and fetch everything."""
-        return conn.exec_driver_sql(self._sql, {**self._constants, **parameters}).all()
+        sql, constants = self._compiled
+        return conn.exec_driver_sql(sql, {**constants, **parameters}).all()
 
     def run(self, conn: Connection, rows: Sequence[dict[str, Any]]) -> int:
         """Run it once for each row. Returns how many rows the last run changed."""
-        if self._constants:
-            rows = [{**self._constants, **row} for row in rows]
-        return conn.exec_driver_sql(self._sql, rows).rowcount
+        sql, constants = self._compiled
+        if constants:
+            rows = [{**constants, **row} for row in rows]
+        return conn.exec_driver_sql(sql, rows).rowcount
 
 
 class BulkUpsert(abc.ABC):

@@ -6,6 +6,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, override
 
@@ -15,7 +16,7 @@ from sqlalchemy.dialects.sqlite import dialect, insert
 from sqlalchemy.pool import QueuePool
 
 from canopy.base.errors import ConfigError, StoreError
-from canopy.store.engine.database import SCANS_AT_ONCE, BulkUpsert, Candidates, Database, Replace
+from canopy.store.engine.database import SCANS_AT_ONCE, BulkUpsert, Candidates, CompiledStatement, Database, Replace
 from canopy.store.engine.search_terms import millisecond_of
 from canopy.store.engine.volumes import locks_hold, network_volume
 from canopy.store.tables import metadata
@@ -200,8 +201,7 @@ class SQLite(Database):
             statement = statement.on_conflict_do_nothing(index_elements=conflict)
         else:
             statement = statement.on_conflict_do_update(index_elements=conflict, set_=replace(statement.excluded))
-        one_row = str(statement.compile(dialect=dialect()))
-        return _Rows(one_row, [column.name for column in table.columns])
+        return _Rows(CompiledStatement(statement, dialect()), [column.name for column in table.columns])
 
     @override
     def index(self, conn: Connection, texts: Mapping[int, str]) -> None:
@@ -247,14 +247,21 @@ class SQLite(Database):
 class _Rows(BulkUpsert):
     """Inserts many rows in one statement. With one for each, the writer and the event loop wait for each other."""
 
-    def __init__(self, one_row: str, columns: Sequence[str]) -> None:
+    def __init__(self, one_row: CompiledStatement, columns: Sequence[str]) -> None:
+        self._one_row = one_row
         self._columns = columns
         self._values = f"({', '.join('?' * len(columns))})"
-        self._before, _, self._after = one_row.partition(self._values)
+
+    @cached_property
+    def _around(self) -> tuple[str, str]:
+        """Has the statement before the values of its row, and behind them."""
+        before, _, after = self._one_row.text.partition(self._values)
+        return before, after
 
     @override
     def run(self, conn: Connection, rows: list[dict[str, Any]]) -> None:
+        before, after = self._around
         for chunk in itertools.batched(rows, _ROWS):
             values = ", ".join([self._values] * len(chunk))
             parameters = tuple([row[column] for row in chunk for column in self._columns])
-            conn.exec_driver_sql(f"{self._before}{values}{self._after}", parameters)
+            conn.exec_driver_sql(f"{before}{values}{after}", parameters)
