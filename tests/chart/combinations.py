@@ -1,5 +1,6 @@
 """Values files by the hundred, for all that has to say the same of them."""
 
+import json
 import random
 from collections.abc import Mapping
 from typing import Any, cast
@@ -323,7 +324,10 @@ ARGO_CD = {"repo_url": "https://git.example.com/a.git", "chart_path": "helm/cano
 
 
 def combinations() -> list[Document]:
-    """Everything that a row has, alone; each way to name people with it; and some hundreds drawn by a fixed seed."""
+    """Everything that a row has, alone; each way to name people with it; and some hundreds drawn by a fixed seed.
+
+    Each of them once.
+    """
     base: Document = ARGO_CD | {"LLAMA_STACK_URL": "http://llama-stack-service:8321"}
     alone = [over(base, part) for row in [[{}, *ODD], *ROWS] for part in row[1:]]
     openshift = over(PROXY, {"authProxy": {"kind": "openshift"}})
@@ -339,4 +343,4 @@ def combinations() -> list[Document]:
         for row in draw.sample(ROWS, draw.randint(2, 9)):
             parts = over(parts, draw.choice(row))
         drawn.append(parts)
-    return alone + behind + drawn
+    return list({json.dumps(one): one for one in alone + behind + drawn}.values())
