@@ -205,7 +205,7 @@ async def test_a_store_that_can_not_record_is_said_and_not_hidden(
         # one of the files into memory, and the kernel kills a process that reads there beyond the end.
         for path in folder.glob("canopy.db*"):
             with path.open("r+b") as file:
-                file.write(b"not a database" * 1000)
+                file.write(b"not a database" * (1_000 + path.stat().st_size // 14))
         response = await client.post("/summarize", json={"prompt": "A long text."})
         error = events(response.text)[-2]
         assert (error["type"], error["code"]) == ("error", "store_unavailable")

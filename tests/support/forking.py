@@ -25,10 +25,12 @@ from pathlib import Path
 from typing import Literal, NoReturn
 
 from canopy.__main__ import main
+from canopy.outgoing.certificates import tls_context
 
 LARGEST = 2**20  # bytes of a request: an environment and a folder
 IMPORTED = (
     "alembic.command",
+    "alembic.config",
     "alembic.context",
     "canopy.cli.evals_progress",
     "canopy.cli.evals_summary",
@@ -50,8 +52,12 @@ IMPORTED = (
     "canopy.store.engine.postgres",
     "canopy.store.engine.sqlite",
     "canopy.store.store",
+    "httpcore",
     "obstore.store",
+    "pydantic.v1",
     "rich.progress",
+    "uvicorn.lifespan.off",
+    "uvicorn.loops.asyncio",
 )
 # A process whose standard streams are closed, or that can write nothing into files, as on a disk that is full.
 type Way = Literal["as usual", "without streams", "without room"]
@@ -243,6 +249,7 @@ def _run() -> NoReturn:
 if __name__ == "__main__":
     for module in IMPORTED:
         import_module(module)
+    tls_context()  # which is kept, and reads all of the machine's authorities
     assert len([*Path("/proc/self/task").iterdir()]) == 1, "a library has begun a thread, which a fork would lose"
     _wait_for_requests(socket.socket(fileno=int(sys.argv[1])))
     _run()
