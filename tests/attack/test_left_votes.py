@@ -30,7 +30,8 @@ async def attacked(
 ) -> AsyncGenerator[tuple[Server, httpx.AsyncClient]]:
     """A server that has voted once, and somebody who votes beside the attack."""
     config = values(model, rate_limits={"feedback": "", "foreign_votes_per_day": 0})
-    place = {"CANOPY_STORE_URL": database} if database else {}
+    # SQLite's file isn't there: a server that made its tables has memory to spare, as most that run have.
+    place = {"CANOPY_STORE_URL": database or f"sqlite:///{folder}/new.db"}
     async with (
         running_server(folder, config, env={**ENVIRONMENT, **place, **(env or {})}) as server,
         httpx.AsyncClient(base_url=server.url, timeout=60, trust_env=False) as bystander,
