@@ -67,6 +67,17 @@ def memory(server: Server) -> int:
     return int(psutil.Process(server.process.pid).memory_info().rss)
 
 
+def forget_peak(server: Server) -> None:
+    Path(f"/proc/{server.process.pid}/clear_refs").write_text("5")
+
+
+def peak_memory(server: Server) -> int:
+    """The most that it ever had since then, also between two looks."""
+    lines = Path(f"/proc/{server.process.pid}/status").read_text().splitlines()
+    (peak,) = [line.split() for line in lines if line.startswith("VmHWM:")]
+    return int(peak[1]) * 1024
+
+
 @contextmanager
 def stopped(postgres: PostgresServer, database: str) -> Generator[None]:
     """The database's processes that serve Canopy are there, and do nothing."""
@@ -91,20 +102,21 @@ async def test_leaving_long_votes_faster_than_they_are_stored(
     database = postgres.create_database() if engine == "postgres" else None
     async with attacked(model, tmp_path, database) as (server, bystander):
         before = memory(server)
+        forget_peak(server)
 
         async def client(number: int) -> None:
             for i in range(15):
                 await leave(server, long_vote(f"{number} {i} "))
 
         attack = asyncio.gather(*(client(number) for number in range(40)))
-        peak, seen, voted = 0, set(), 0
+        seen, voted = set(), 0
         while not attack.done() or voted < 5:
             seen.add((await bystander.post("/feedback", json=lab_vote(input_text=f"{voted}"))).status_code)
             seen.add((await bystander.get("/readyz")).status_code)
-            peak, voted = max(peak, memory(server)), voted + 1
+            voted += 1
         await attack
         assert seen == {200}
-        assert peak - before < 200 * MIB
+        assert peak_memory(server) - before < 200 * MIB
         refused = [each for each in server.events("store_failed") if "Too much waits" in each["error"]]
         assert len(refused) == len(server.events("store_failed"))
 
@@ -116,11 +128,12 @@ async def test_leaving_votes_while_the_database_hangs(
     database = postgres.create_database()
     async with attacked(model, tmp_path, database) as (server, bystander):
         before = memory(server)
+        forget_peak(server)
         with stopped(postgres, database):
             for i in range(250):
                 await leave(server, long_vote(f"{i} "))
             assert (await bystander.get("/healthz")).status_code == 200
-            assert memory(server) - before < 150 * MIB
+            assert peak_memory(server) - before < 150 * MIB
             refused = await server.event("store_failed", 150)
         assert all("Too much waits" in each["error"] for each in refused)
         assert (await bystander.post("/feedback", json=lab_vote(input_text="after"))).status_code == 200

@@ -3,9 +3,18 @@
 import asyncio
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic.json_schema import models_json_schema
-from pydantic_core import PydanticCustomError
+from pydantic_core import PydanticCustomError, PydanticKnownError
 from starlette.requests import Request
 
 from canopy.api import workshop
@@ -31,6 +40,16 @@ class BodyError(InputError):
         self.errors = errors
 
 
+def not_empty(text: str) -> str:
+    """Return the text. Raises PydanticKnownError if it has no characters.
+
+    `min_length` of pydantic's would say the same, and leave the text in memory a second time, as UTF-8.
+    """
+    if not text:
+        raise PydanticKnownError("string_too_short", {"min_length": 1})
+    return text
+
+
 def not_blank(text: str) -> str:
     """Return the text. Raises PydanticCustomError if it holds only white space."""
     if not text.strip():
@@ -39,7 +58,9 @@ def not_blank(text: str) -> str:
 
 
 Text = Annotated[str, AfterValidator(without_nul)]
-FullText = Annotated[str, StringConstraints(min_length=1), AfterValidator(without_nul)]
+FullText = Annotated[
+    str, AfterValidator(not_empty), WithJsonSchema({"type": "string", "minLength": 1}), AfterValidator(without_nul)
+]
 Question = Annotated[FullText, AfterValidator(not_blank)]
 Id = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(without_nul)]
 

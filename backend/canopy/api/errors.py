@@ -46,11 +46,23 @@ def sentence_for(context: AppContext, scope: MutableMapping[str, Any], error: Ca
     return error.in_full if is_open or (identity is not None and identity.may("reviewer")) else error.sentence
 
 
+def _forget_frames(error: BaseException | None) -> None:
+    """Let go of what the functions held that an error came through, such as the texts of a vote that was refused.
+
+    Where the client has gone, the answer fails while the error is handled, and the transport keeps both errors for the
+    rest of the event loop's turn, in which all bodies that have arrived are handled.
+    """
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__
+
+
 def add_error_handlers(app: FastAPI, context: AppContext) -> None:
     """Make Canopy's errors, the framework's and unexpected exceptions responses of one form."""
 
     async def canopy(request: Request, error: Exception) -> Response:
         known = cast(CanopyError, error)
+        _forget_frames(known)
         report_failure(context.telemetry, request.scope, known)
         return respond(request, known)
 

@@ -18,6 +18,7 @@ from canopy.server.connections import Connections
 from canopy.server.early_responses import response_bytes
 
 _PIECE = 16_384  # bytes parsed at once, so that a head is measured before it is far over its bound
+_READ = 65_536  # bytes read at once, of which a turn of the event loop may hold one for each connection
 _WRITE_BUFFER = 65_536  # bytes buffered for a slow reader before the application has to wait
 _LINES = 256  # header lines of one request
 _PIPELINE = 8  # requests that may wait behind the one in progress
@@ -67,6 +68,7 @@ class Connection(HttpToolsProtocol):
         # it the kernel holds a small write back until the client has acknowledged the one before: 40 ms a response.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         transport.set_write_buffer_limits(high=_WRITE_BUFFER)
+        transport.max_size = _READ  # asyncio's own is four times that, for which the C library maps memory each time
         self._head_since = self.loop.time()
         self._connections.add(self)
 

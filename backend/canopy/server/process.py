@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ctypes
 import gc
 import math
 import signal
@@ -22,6 +23,9 @@ from canopy.server.operations import operations_listener
 from canopy.telemetry.events import Draining, Started, Stopped
 
 _CLOSING_SECONDS = 2  # for an interrupted stream to end with its error event, and for the log's reader
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # glibc's numbers of what `mallopt` sets
+_TRIM_BYTES = 1_048_576  # free at the end of a heap before they are given back, so that reads don't move that end
+_MMAP_BYTES = 300_000  # of one block; asyncio reads a model's 262,144 bytes at once, which must not take a mapping each
 _TICK = 0.1  # seconds, uvicorn's own
 
 
@@ -30,6 +34,7 @@ def serve(application: Application, on_started: Callable[[Started], None]) -> No
 
     Raises CanopyError when a part can't start or an address can't be listened on.
     """
+    _return_freed_memory()
     server = _MainServer(application, on_started)
     settings = application.context.settings
 
@@ -42,6 +47,18 @@ def serve(application: Application, on_started: Callable[[Started], None]) -> No
 
     with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
         runner.run(run())
+
+
+def _return_freed_memory() -> None:
+    """Let glibc give large blocks back to the system as soon as they are freed. Other C libraries are left alone.
+
+    Else it takes any block that it frees for a reason to keep such blocks, up to 32 MiB each: long bodies and their
+    texts leave holes in its heaps that take as much memory as what is held.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_TRIM_THRESHOLD, _TRIM_BYTES)
+        mallopt(_MMAP_THRESHOLD, _MMAP_BYTES)
 
 
 class _MainServer(uvicorn.Server):

@@ -1,15 +1,21 @@
 """How much may wait for the writer, and how much it writes at once."""
 
+import _sqlite3
 import asyncio
+import ctypes
+import shutil
 import threading
+import weakref
 from collections.abc import AsyncGenerator, Sequence
+from pathlib import Path
 
 import pytest_asyncio
 from sqlalchemy import Connection
 
 from canopy.base.errors import StoreError
 from canopy.store.engine.writer import _BATCH_BYTES, _EACH, _WAITING_BYTES, Writer
-from canopy.store.opening import database_at
+from canopy.store.opening import database_at, open_store
+from tests.contract.store.records import on_texts
 
 MIB = 2**20
 
@@ -99,3 +105,38 @@ async def test_a_transaction_holds_so_many_bytes(writer: Writer) -> None:
     assert refused == 0
     assert sum(map(len, held.batches)) == 24
     assert max(sum(batch) for batch in held.batches) <= 2 * _BATCH_BYTES
+
+
+async def test_what_is_written_is_let_go(writer: Writer) -> None:
+    """Not kept until the next write comes."""
+
+    class Item:
+        pass
+
+    def write(_: Connection, items: Sequence[Item]) -> Sequence[None]:
+        return [None] * len(items)
+
+    item = Item()
+    written = weakref.ref(item)
+    await writer.submit(write, item)
+    del item
+    async with asyncio.timeout(10):
+        while written() is not None:
+            await asyncio.sleep(0.001)
+
+
+async def test_sqlite_keeps_no_long_texts_for_each_number_of_votes(sqlite_template: Path, tmp_path: Path) -> None:
+    """Its statements keep what they were last given, and there is one for each number of rows."""
+    library = ctypes.CDLL(_sqlite3.__file__)
+    library.sqlite3_memory_used.restype = ctypes.c_int64
+    shutil.copy(sqlite_template, tmp_path / "canopy.db")
+    store = open_store(f"sqlite:///{tmp_path}/canopy.db")
+    await store.start()
+    text = "x" * 100_000
+    before = library.sqlite3_memory_used()
+    for votes in range(1, 21):
+        texts = [f"{votes} {number} {text}" for number in range(votes)]
+        await asyncio.gather(*(store.feedback.record(on_texts(each, text)) for each in texts))
+    kept = library.sqlite3_memory_used() - before
+    await store.close()
+    assert kept < 20 * MIB + 10 * len(text)  # 16 MB are the cache of pages

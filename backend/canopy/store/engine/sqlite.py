@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from sys import getsizeof
 from typing import Any, override
 
 import orjson
@@ -25,6 +26,7 @@ _BUSY_TIMEOUT = 5  # seconds
 _SCRUB_ATTEMPTS = 6
 _BETTER = "Use a volume of block storage (on Kubernetes with `ReadWriteOnce`), or PostgreSQL."
 _ROWS = 100  # in one statement: of 20 columns, well below the limit of 32,766 parameters
+_SHORT = 4_096  # bytes of memory of a row, on average, up to which many go into one statement
 
 _MAKE_INDEX = (
     "CREATE VIRTUAL TABLE search USING fts5"
@@ -245,7 +247,11 @@ class SQLite(Database):
 
 
 class _Rows(BulkUpsert):
-    """Inserts many rows in one statement. With one for each, the writer and the event loop wait for each other."""
+    """Inserts many short rows in one statement. With one for each, the writer and the event loop wait for each other.
+
+    A connection keeps its last 128 statements with what they were last given. So long rows have a statement in common,
+    and not one for each number of rows, which would keep that many texts.
+    """
 
     def __init__(self, one_row: CompiledStatement, columns: Sequence[str]) -> None:
         self._one_row = one_row
@@ -262,6 +268,9 @@ class _Rows(BulkUpsert):
     def run(self, conn: Connection, rows: list[dict[str, Any]]) -> None:
         before, after = self._around
         for chunk in itertools.batched(rows, _ROWS):
-            values = ", ".join([self._values] * len(chunk))
             parameters = tuple([row[column] for row in chunk for column in self._columns])
+            if sum(map(getsizeof, parameters)) > _SHORT * len(chunk):
+                conn.exec_driver_sql(self._one_row.text, list(itertools.batched(parameters, len(self._columns))))
+                continue
+            values = ", ".join([self._values] * len(chunk))
             conn.exec_driver_sql(f"{before}{values}{after}", parameters)

@@ -155,6 +155,8 @@ class Writer:
                 outcomes = self._write(jobs)
                 self._jobs = []
                 self._resolve(jobs, outcomes)
+                del outcomes
+                jobs = []  # or their texts would stay until the next ones come
         finally:
             # Empty unless the thread dies of something that no transaction can be blamed for.
             self._open = False
