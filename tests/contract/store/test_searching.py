@@ -314,6 +314,56 @@ async def test_scans_are_two_at_once_and_end_with_whoever_waits(store: Store, cl
     assert len((await store.feedback.page(Filter(search="common"), 20, None)).feedback) == 9  # there is a place again
 
 
+@pytest.mark.parametrize("cut_short", [False, True])
+async def test_a_statement_that_is_about_to_begin_ends_as_well(
+    store_url: str, monkeypatch: pytest.MonkeyPatch, cut_short: bool
+) -> None:
+    """Its connection is interrupted before there is anything to interrupt on it."""
+    store = open_store(store_url, scan_timeout=4)
+    await store.start()
+    database, scans = store.executor.database, store.executor.scans
+    about, interrupted = threading.Event(), threading.Event()
+    interrupt = database.interrupt
+    used: list[Any] = []
+
+    def interrupting(connection: Any) -> None:
+        used.append(connection)
+        interrupt(connection)
+        interrupted.set()
+
+    def waiting(*_: object) -> None:
+        about.set()
+        assert interrupted.wait(30)
+
+    monkeypatch.setattr(database, "interrupt", interrupting)
+    event.listen(database.scanner, "before_cursor_execute", waiting)
+    ended = threading.Event()
+    endless = _endless(store)
+
+    def scan() -> str:
+        try:
+            if cut_short:
+                with scans.cutting():
+                    endless()
+            else:
+                endless()
+        finally:
+            ended.set()
+        return "what was found"
+
+    task = asyncio.create_task(scans.run(scan))
+    assert await asyncio.to_thread(about.wait, 30)
+    if not cut_short:
+        task.cancel()
+    try:
+        assert await asyncio.to_thread(ended.wait, 30)
+    finally:
+        interrupt(used[-1])
+    (answer,) = await asyncio.gather(task, return_exceptions=True)
+    assert answer == "what was found" if cut_short else isinstance(answer, asyncio.CancelledError)
+    await store.close()
+
+
 async def test_a_scan_has_a_time_limit(store_url: str) -> None:
     store = open_store(store_url, scan_timeout=0.2)
     await store.start()

@@ -18,6 +18,7 @@ from canopy.store.engine.threads import in_thread
 
 PATIENCE = 5.0  # seconds that a search waits for a place
 _CUT = 0.75  # of its time, after which a scan is cut short; the rest is for its end
+_AGAIN = 0.05  # seconds after which a scan that goes on is interrupted again, and then twice as many each time
 
 
 class _Stopped(Exception):  # noqa: N818  # no error: nobody waits for the scan that it ends
@@ -95,6 +96,7 @@ class Scans:
         self._places = asyncio.Semaphore(SCANS_AT_ONCE)
         self._threads = ThreadPoolExecutor(SCANS_AT_ONCE, thread_name_prefix="canopy-store-scan")
         self._current = threading.local()
+        self._interrupting: set[asyncio.Task[None]] = set()
         event.listen(database.scanner, "checkout", self._checked_out)
         event.listen(database.scanner, "checkin", self._checked_in)
 
@@ -118,8 +120,7 @@ class Scans:
             self._places.release()
             raise
         work.add_done_callback(self._ended)
-        loop = asyncio.get_running_loop()
-        cut = loop.call_later(_CUT * self._timeout, lambda: loop.run_in_executor(None, scan.cut))
+        cutting = asyncio.create_task(_repeat(scan.cut, work, after=_CUT * self._timeout))
         try:
             async with asyncio.timeout(self._timeout):
                 return await asyncio.shield(work)
@@ -129,9 +130,11 @@ class Scans:
                 "`q`, days with `since` and `until`, or a `feature`, a `rating` or a `prompt_id`."
             ) from error
         finally:
-            cut.cancel()
+            cutting.cancel()
             if not work.done():
-                loop.run_in_executor(None, scan.stop)
+                stopping = asyncio.create_task(_repeat(scan.stop, work))
+                self._interrupting.add(stopping)
+                stopping.add_done_callback(self._interrupting.discard)
 
     def used(self) -> float:
         """Return the share of its time that the scan of this thread has used."""
@@ -176,3 +179,13 @@ class Scans:
         scan = getattr(self._current, "scan", None)
         if scan is not None:
             scan.give_back()
+
+
+async def _repeat(interrupt: Callable[[], None], work: asyncio.Future[Any], *, after: float = 0) -> None:
+    """Interrupt work until it has ended, from `after` seconds on: a statement that is about to begin doesn't notice."""
+    await asyncio.wait({work}, timeout=after)
+    pause = _AGAIN
+    while not work.done():
+        await asyncio.get_running_loop().run_in_executor(None, interrupt)
+        await asyncio.wait({work}, timeout=pause)
+        pause *= 2
