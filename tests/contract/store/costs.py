@@ -64,3 +64,11 @@ def _rows(node: dict[str, Any]) -> int:
         thrown_away = sum(value for name, value in node.items() if name.startswith("Rows Removed"))
         own = int((node["Actual Rows"] + thrown_away) * node["Actual Loops"])
     return own + sum(_rows(child) for child in node.get("Plans", []))
+
+
+def endless_statement(store: Store) -> str:
+    """A statement that doesn't end by itself."""
+    return {
+        "SQLite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n",
+        "PostgreSQL": "SELECT pg_sleep(3600)",
+    }[store.description.partition(",")[0]]

@@ -3,15 +3,13 @@
 import asyncio
 import itertools
 import sqlite3
-import threading
 from collections import defaultdict
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from sqlalchemy import event
 
-from canopy.base.errors import ScansBusy, ScanTimeout
+from canopy.base.errors import ScanTimeout
 from canopy.store.engine import postgres
 from canopy.store.engine.scans import Scans
 from canopy.store.engine.search_terms import first_place, trigrams
@@ -20,7 +18,7 @@ from canopy.store.feedback.query import Filter
 from canopy.store.feedback.searching import Searches
 from canopy.store.opening import open_store
 from canopy.store.store import Store
-from tests.contract.store.costs import gather_statistics, metered
+from tests.contract.store.costs import endless_statement, gather_statistics, metered
 from tests.contract.store.records import HOUR, NOON, Clock, a_generation, a_vote, on_texts
 
 pytestmark = pytest.mark.long
@@ -259,7 +257,7 @@ async def test_a_look_that_does_not_end_costs_no_more_than_itself(store_url: str
     def replaced(conn: Any, cursor: Any, statement: str, parameters: Any, *_: object) -> tuple[str, Any]:
         del conn, cursor
         if "LIMIT" in statement and next(looks) >= endless_from:  # it finds the edge of a window
-            return _endless_statement(store), ()
+            return endless_statement(store), ()
         return statement, parameters
 
     event.listen(store.executor.database.scanner, "before_cursor_execute", replaced, retval=True)
@@ -274,100 +272,3 @@ async def test_a_look_that_does_not_end_costs_no_more_than_itself(store_url: str
         page = await store.feedback.page(Filter(search="qz"), 20, page.next)
     assert page.searched_to is None
     await store.close()
-
-
-def _endless_statement(store: Store) -> str:
-    return {
-        "SQLite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n",
-        "PostgreSQL": "SELECT pg_sleep(3600)",
-    }[store.description.partition(",")[0]]
-
-
-def _endless(store: Store) -> Callable[[], None]:
-    """A scan that doesn't end by itself."""
-
-    def scan() -> None:
-        with store.executor.database.scanner.connect() as conn:
-            conn.exec_driver_sql(_endless_statement(store))
-
-    return scan
-
-
-async def test_scans_are_two_at_once_and_end_with_whoever_waits(store: Store, clock: Clock) -> None:
-    _fill(store, clock, 10)
-    endless = _endless(store)
-    begun = threading.Semaphore(0)
-
-    def scan() -> None:
-        begun.release()
-        endless()
-
-    scans = [asyncio.create_task(store.executor.scan(scan)) for _ in range(2)]
-    for _ in scans:
-        assert await asyncio.to_thread(begun.acquire, timeout=30)
-    with pytest.raises(ScansBusy, match="2 searches are running already"):
-        await store.executor.scans.run(endless, patience=0.1)
-    await store.ping()
-    for task in scans:
-        task.cancel()
-    await asyncio.gather(*scans, return_exceptions=True)
-    assert len((await store.feedback.page(Filter(search="common"), 20, None)).feedback) == 9  # there is a place again
-
-
-@pytest.mark.parametrize("cut_short", [False, True])
-async def test_a_statement_that_is_about_to_begin_ends_as_well(
-    store_url: str, monkeypatch: pytest.MonkeyPatch, cut_short: bool
-) -> None:
-    """Its connection is interrupted before there is anything to interrupt on it."""
-    store = open_store(store_url, scan_timeout=4)
-    await store.start()
-    database, scans = store.executor.database, store.executor.scans
-    about, interrupted = threading.Event(), threading.Event()
-    interrupt = database.interrupt
-    used: list[Any] = []
-
-    def interrupting(connection: Any) -> None:
-        used.append(connection)
-        interrupt(connection)
-        interrupted.set()
-
-    def waiting(*_: object) -> None:
-        about.set()
-        assert interrupted.wait(30)
-
-    monkeypatch.setattr(database, "interrupt", interrupting)
-    event.listen(database.scanner, "before_cursor_execute", waiting)
-    ended = threading.Event()
-    endless = _endless(store)
-
-    def scan() -> str:
-        try:
-            if cut_short:
-                with scans.cutting():
-                    endless()
-            else:
-                endless()
-        finally:
-            ended.set()
-        return "what was found"
-
-    task = asyncio.create_task(scans.run(scan))
-    assert await asyncio.to_thread(about.wait, 30)
-    if not cut_short:
-        task.cancel()
-    try:
-        assert await asyncio.to_thread(ended.wait, 30)
-    finally:
-        interrupt(used[-1])
-    (answer,) = await asyncio.gather(task, return_exceptions=True)
-    assert answer == "what was found" if cut_short else isinstance(answer, asyncio.CancelledError)
-    await store.close()
-
-
-async def test_a_scan_has_a_time_limit(store_url: str) -> None:
-    store = open_store(store_url, scan_timeout=0.2)
-    await store.start()
-    endless = _endless(store)
-    with pytest.raises(ScanTimeout, match=r"longer than the 0\.2 s"):
-        await store.executor.scan(endless)
-    await store.close()  # which waits for the thread
