@@ -21,6 +21,7 @@ from canopy.store.store import Store
 from tests.support.mlflow import MlflowServer
 from tests.support.postgres import PostgresServer, PostgresUnavailable
 from tests.support.scratch import use_memory
+from tests.support.server import empty_database
 from tests.support.stacks import Stacks, open_stacks
 
 # A deadline would measure the machine, and so would the time that making inputs takes.
@@ -148,6 +149,7 @@ def postgres() -> Generator[PostgresServer]:
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncGenerator[Store]:
     """A new store on SQLite, for tests of what uses one; those of the store itself have their own."""
+    (tmp_path / "canopy.db").write_bytes(empty_database())
     store = open_store(f"sqlite:///{tmp_path}/canopy.db")
     await store.start()
     yield store

@@ -88,7 +88,7 @@ async def running_server(
     async with _pipe() as (lines, output, out), _pipe() as (errors, _, err):
         if not launcher and begins_alike(environment):
             if not (folder / "canopy.db").exists():
-                (folder / "canopy.db").write_bytes(_empty_database())
+                (folder / "canopy.db").write_bytes(empty_database())
             process: asyncio.subprocess.Process | Forked = await fork(["serve"], folder, environment, out, err)
         else:
             process = await asyncio.create_subprocess_exec(
@@ -124,7 +124,8 @@ async def running_server(
 
 
 @cache
-def _empty_database() -> bytes:
+def empty_database() -> bytes:
+    """SQLite's file with all tables and nothing in them, which takes longer to make than to copy."""
     with TemporaryDirectory() as folder:
         file = Path(folder) / "canopy.db"
         migrate_database(f"sqlite:///{file}")

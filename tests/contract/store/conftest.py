@@ -1,41 +1,22 @@
 """Every test that takes `store` runs on SQLite and on a real PostgreSQL."""
 
-import asyncio
-import shutil
 from collections.abc import AsyncGenerator, Generator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from canopy.store.opening import open_store
+from canopy.store.opening import migrate_database, open_store
 from canopy.store.store import Store
 from tests.contract.store.records import Clock
 from tests.support.postgres import PostgresServer
-
-
-def _migrated(url: str) -> str:
-    async def migrate() -> None:
-        store = open_store(url)
-        await store.start()
-        await store.close()
-
-    # In a thread, because a fixture may be set up while a test's event loop is running.
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(asyncio.run, migrate()).result()
-    return url
-
-
-@pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("template") / "canopy.db"
-    _migrated(f"sqlite:///{path}")
-    return path
+from tests.support.server import empty_database
 
 
 @pytest.fixture(scope="session")
 def postgres_template(postgres: PostgresServer) -> str:
-    return _migrated(postgres.create_database())
+    url = postgres.create_database()
+    migrate_database(url)
+    return url
 
 
 @pytest.fixture
@@ -56,7 +37,7 @@ def engine(request: pytest.FixtureRequest) -> str:
 def store_url(engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A database at the newest revision."""
     if engine == "sqlite":
-        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "canopy.db")
+        (tmp_path / "canopy.db").write_bytes(empty_database())
         return f"sqlite:///{tmp_path}/canopy.db"
     url: str = request.getfixturevalue("postgres_url")
     return url
