@@ -4,13 +4,15 @@ import asyncio
 import itertools
 import json
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from typing import Any
 
 import httpx
 import pytest
 import pytest_asyncio
 import schemathesis
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, seed, settings
+from hypothesis.errors import FlakyStrategyDefinition
 from schemathesis.checks import not_a_server_error
 from schemathesis.core.result import Ok
 from schemathesis.generation.stateful import run_state_machine_as_test
@@ -219,7 +221,12 @@ async def test_walks_through_the_api_from_one_answer_to_the_next(
             walked.add((case.operation.label, response.status_code))
             case.validate_response(response, checks=[not_a_server_error])
 
-    quick = settings(max_examples=120, stateful_step_count=10, derandomize=True, deadline=None, database=None)
-    await asyncio.to_thread(run_state_machine_as_test, Walk, settings=quick)
+    quick = settings(max_examples=20, stateful_step_count=10, deadline=None, database=None)
+    for begin in range(6):
+        # A server that has been walked through answers otherwise: where Hypothesis goes a way again and sees that, it
+        # ends, and the next walk begins elsewhere.
+        with suppress(FlakyStrategyDefinition):
+            await asyncio.to_thread(run_state_machine_as_test, seed(begin)(Walk), settings=quick)
+    assert not [it for it in sorted(walked) if it[1] >= 500]
     # The walk came to where only an earlier answer leads.
     assert {("DELETE /feedback/{feedback_id}", 200), ("POST /feedback/ab", 200)} <= walked, sorted(walked)
