@@ -26,7 +26,9 @@ async def test_open_streams_finish_votes_are_kept_and_the_exit_status_is_0(
 ) -> None:
     folder = tmp_path_factory.mktemp("sigterm")
     model.scripts["llama32"] = Script(rate=20, count=40)
-    env = {**ENVIRONMENT, "CANOPY_DRAIN_DELAY_SECONDS": "1"}
+    # A busy machine must get round to what is asked while it drains, and to each token.
+    patience = {"CANOPY_MODEL_FIRST_TOKEN_TIMEOUT_SECONDS": "20", "CANOPY_MODEL_TOKEN_TIMEOUT_SECONDS": "20"}
+    env = {**ENVIRONMENT, **patience, "CANOPY_DRAIN_DELAY_SECONDS": "4"}
     vote = {"input_text": "a text", "response_text": "a summary", "rating": "thumbs_down"}
     async with running_server(folder, values(model), env=env) as server:
         async with httpx.AsyncClient(base_url=server.url, timeout=20) as client:

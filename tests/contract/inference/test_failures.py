@@ -23,8 +23,8 @@ from canopy.base.errors import (
 )
 from canopy.inference.llama_stack import LlamaStackInference
 from canopy.inference.protocol import Deltas
-from tests.contract.inference.conftest import FIRST_TOKEN_TIMEOUT, TOKEN_TIMEOUT, read, request, until
-from tests.support.model_scripts import SCRIPTS, TOKENS
+from tests.contract.inference.conftest import FIRST_TOKEN_TIMEOUT, TOKEN_TIMEOUT, request, until
+from tests.support.model_scripts import TOKENS
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -212,13 +212,3 @@ async def test_what_is_no_completion(inference: LlamaStackInference, script: str
     texts, error = await failure(inference, script)
     assert type(error) is ModelError
     assert texts == []
-
-
-async def test_every_failure_at_once_leaves_the_client_as_good_as_new(inference: LlamaStackInference) -> None:
-    async def run(script: str) -> None:
-        async for _ in inference.stream(request(script)):
-            pass
-
-    await asyncio.gather(*(run(script) for script in [*SCRIPTS, *SCRIPTS]), return_exceptions=True)
-    replies = await asyncio.gather(*(read(inference, "fake") for _ in range(20)))
-    assert all(tuple(texts) == TOKENS for texts, _ in replies)
