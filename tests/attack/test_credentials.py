@@ -175,6 +175,8 @@ ANY = st.text(st.characters(exclude_characters="\0…", exclude_categories=["Cs"
 @example(EXAMPLES[0], FORMS[0])
 @example(EXAMPLES[5], FORMS[0])
 @example(EXAMPLES[1], FORMS[4])
+@example("/44444:=", FORMS[4])
+@example("//QX7:4ZJ49", FORMS[4])
 def test_what_any_library_says_of_an_address_that_the_process_was_told(password: str, form: str) -> None:
     """Whatever the password is, and whatever part of it the library takes for a host, a port or a path."""
     address = form.format(password)

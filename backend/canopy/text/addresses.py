@@ -4,7 +4,8 @@ import re
 from urllib.parse import quote, unquote, urlsplit
 
 _SCHEME = re.compile(r"\w:/{1,2}")
-_USERINFO = re.compile(r"(?:\w+:/{1,2})?[^:@]*:(.+)@", re.DOTALL)  # up to the last `@`: a password may hold one
+# Up to the last `@`: a password may hold one. Before another word than these, `:/` is a user's password that begins so.
+_USERINFO = re.compile(r"(?:(?:https?|grpc|s3|socks\w*|postgres(?:ql)?(?:\+\w+)?):/{1,2})?[^:@]*:(.+)@", re.I | re.S)
 _USER = re.compile(r"[^:'\"<>()]:")  # the end of a user name in a URL without a scheme
 _AROUND = ":'\"<>()"  # characters before such a name
 _QUERY = re.compile(r"\?[^\s?'\"<>()]{3,}")  # prose has no question mark inside a word
