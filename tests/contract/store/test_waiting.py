@@ -3,7 +3,6 @@
 import _sqlite3
 import asyncio
 import ctypes
-import shutil
 import threading
 import weakref
 from collections.abc import AsyncGenerator, Sequence
@@ -125,11 +124,10 @@ async def test_what_is_written_is_let_go(writer: Writer) -> None:
             await asyncio.sleep(0.001)
 
 
-async def test_sqlite_keeps_no_long_texts_for_each_number_of_votes(sqlite_template: Path, tmp_path: Path) -> None:
+async def test_sqlite_keeps_no_long_texts_for_each_number_of_votes(tmp_path: Path) -> None:
     """Its statements keep what they were last given, and there is one for each number of rows."""
     library = ctypes.CDLL(_sqlite3.__file__)
     library.sqlite3_memory_used.restype = ctypes.c_int64
-    shutil.copy(sqlite_template, tmp_path / "canopy.db")
     store = open_store(f"sqlite:///{tmp_path}/canopy.db")
     await store.start()
     text = "x" * 100_000
