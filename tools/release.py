@@ -8,7 +8,8 @@ holds them equal. Nothing is pushed.
 
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -64,21 +65,31 @@ def release(root: Path, version: str, today: str, *, dry: bool = False) -> list[
         raise click.ClickException(f'{CHANGELOG} has nothing under "Unreleased".')
     files = [*PLACES, CHANGELOG]
     if not dry:
-        for file, pattern in PLACES.items():
-            _rewrite(root / file, pattern, version)
-        dated = f"## Unreleased\n\n## {version} ({today})\n"
-        (root / CHANGELOG).write_text(changelog.replace("## Unreleased\n", dated, 1))
-        try:
+        with _taken_back(root, files):
+            for file, pattern in PLACES.items():
+                _rewrite(root / file, pattern, version)
+            dated = f"## Unreleased\n\n## {version} ({today})\n"
+            (root / CHANGELOG).write_text(changelog.replace("## Unreleased\n", dated, 1))
             _git(root, "commit", "--quiet", f"--message=Release {version}", "--", *files)
-        except click.ClickException:  # a hook refuses it, or Git doesn't know who commits
-            _git(root, "checkout", "--quiet", "HEAD", "--", *files)
-            raise
-        try:
             _git(root, "tag", "--annotate", f"v{version}", f"--message=Canopy {version}")
-        except click.ClickException:  # a name below v{version}/ is taken, or tags are to be signed and there is no key
-            _git(root, "reset", "--quiet", "--keep", "HEAD~1")
-            raise
     return files
+
+
+@contextmanager
+def _taken_back(root: Path, files: Iterable[str]) -> Iterator[None]:
+    """Leave the checkout as it was where a step fails: a hook refuses, a name is taken, somebody presses Ctrl-C."""
+    before = _git(root, "rev-parse", "HEAD")
+    try:
+        yield
+    except BaseException as error:
+        try:
+            _git(root, "reset", "--quiet", "--keep", before)
+            _git(root, "checkout", "--quiet", before, "--", *files)
+        except click.ClickException as failed:
+            why = error.format_message() if isinstance(error, click.ClickException) else "Interrupted."
+            left = f"What was done could not be taken back, to {before[:12]}: {failed.format_message()}"
+            raise click.ClickException(f"{why}\n{left}") from error
+        raise
 
 
 def _rewrite(path: Path, pattern: str, version: str) -> None:

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -153,6 +154,37 @@ def test_a_tag_that_fails_leaves_nothing_behind(checkout: Path) -> None:
     git(checkout, "tag", f"v{NEXT}/old")  # so v{NEXT} is a folder
     refused(checkout, NEXT, f"v{NEXT}")
     assert (checkout / CHANGELOG).read_text() == NOTES
+
+
+@pytest.mark.parametrize("setting", ["commit.gpgSign", "tag.gpgSign"])
+def test_ctrl_c_leaves_nothing_behind(checkout: Path, tmp_path_factory: pytest.TempPathFactory, setting: str) -> None:
+    """As while Git asks for the passphrase of a key."""
+    asks = tmp_path_factory.mktemp("key") / "asks"
+    asks.write_text("#!/bin/sh\nkill -INT -$RELEASE; exec sleep 1\n")
+    asks.chmod(0o755)
+    git(checkout, "config", setting, "true")
+    git(checkout, "config", "gpg.program", str(asks))
+    code = f"""import os, pathlib, tools.release
+os.environ["RELEASE"] = str(os.getpid())
+tools.release.release(pathlib.Path({str(checkout)!r}), {NEXT!r}, {TODAY!r})"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False, start_new_session=True
+    )
+    assert done.stderr.splitlines()[-1] == "KeyboardInterrupt", done.stderr
+    assert git(checkout, "log", "--format=%s") == "Before\n"
+    assert git(checkout, "status", "--porcelain") == git(checkout, "tag") == ""
+
+
+def test_what_can_not_be_taken_back_is_said_beside_why(checkout: Path) -> None:
+    """Somebody's work in a file of the release is worth more than a clean end."""
+    hook = checkout / ".git/hooks/post-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\necho A thought. >> README.md\n")
+    hook.chmod(0o755)
+    git(checkout, "tag", f"v{NEXT}/old")
+    with pytest.raises(click.ClickException, match=rf"(?s)git tag: .*v{NEXT}.*taken back.*README\.md"):
+        release.release(checkout, NEXT, TODAY)
+    assert (checkout / "README.md").read_text().endswith("A thought.\n")
 
 
 def refused(checkout: Path, version: str, words: str) -> None:
