@@ -261,6 +261,8 @@ async def test_an_unknown_address_answers_in_the_common_shape(client: httpx.Asyn
     wrong = await client.put("/feedback", json={})
     assert (wrong.status_code, wrong.json()["code"]) == (405, "method_not_allowed")
     assert wrong.headers["allow"] == "GET, HEAD, POST"
+    for path in ("/healthz", "/metrics", "/docs"):  # and no method of features, which can't have these names
+        assert (await client.post(path)).headers["allow"] == "GET, HEAD"
 
 
 async def test_the_log_knows_pages_by_their_route(client: httpx.AsyncClient, server: Server) -> None:

@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 
 from canopy.api import pages
 from canopy.api.access import identity_of
@@ -80,7 +80,7 @@ def add_error_handlers(app: FastAPI, context: AppContext) -> None:
         """Return the methods of all routes at the address; the framework lists only those of the first."""
         methods: set[str] = set()
         for route in app.routes:
-            if isinstance(route, Route) and route.path_regex.match(request.url.path):
+            if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
                 methods |= route.methods or set()
         return ", ".join(sorted(methods))
 
