@@ -21,7 +21,7 @@ from canopy.base.errors import StoreError
 from canopy.store.engine import migrate
 from canopy.store.engine.migrate import HEAD
 from canopy.store.feedback.query import Filter
-from canopy.store.opening import database_at, open_store
+from canopy.store.opening import database_at, migrate_database, open_store
 from canopy.store.tables import metadata
 from tests.contract.store.records import a_ballot, a_comparison, a_generation, a_vote
 
@@ -97,6 +97,14 @@ async def test_a_new_file_is_what_the_migrations_would_make(tmp_path: Path) -> N
     with contextlib.closing(sqlite3.connect(tmp_path / "new.db")) as conn:
         conn.execute("CREATE INDEX another ON reviews (updated_at)")
     assert new != _made(tmp_path / "new.db")
+
+
+def test_a_file_whose_migrations_were_all_undone_is_migrated_again(tmp_path: Path) -> None:
+    """Alembic's table is there, and has no row."""
+    url = f"sqlite:///{tmp_path}/canopy.db"
+    with contextlib.closing(sqlite3.connect(tmp_path / "canopy.db")) as file:
+        file.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
+    assert migrate_database(url).revision == HEAD
 
 
 async def test_a_start_that_dies_while_it_makes_the_tables_leaves_none(tmp_path: Path) -> None:

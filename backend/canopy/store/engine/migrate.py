@@ -58,7 +58,7 @@ def upgrade(database: Database) -> Schema:
         database.lock_schema(conn)
         found = schema(conn)
         if found.state == "behind":
-            _make_or_migrate(database, conn, found)
+            _make_or_migrate(database, conn)
             found = schema(conn)
     return _usable(found)
 
@@ -86,9 +86,9 @@ def _usable(found: Schema) -> Schema:
     return found
 
 
-def _make_or_migrate(database: Database, conn: Connection, found: Schema) -> None:
+def _make_or_migrate(database: Database, conn: Connection) -> None:
     try:
-        if found.revision is None and database.make_tables(conn):
+        if not inspect(conn).get_table_names() and database.make_tables(conn):
             _skip_migrations(conn)
         else:
             _migrate(conn)
