@@ -6,23 +6,30 @@ from pathlib import Path
 
 import pytest
 
-from canopy.store.experiments.experiment import Preference
+from canopy.store.experiments.experiment import Experiment, Preference
 from canopy.store.opening import open_store
 from tests.cli.test_cli import canopy
 from tests.contract.store.records import HOUR, NOON, Clock, a_ballot, a_comparison, an_experiment
 
 OLD = an_experiment(id="exp_old")
+OF_ANOTHER = an_experiment(id="exp_other", created_at=NOON + 2 * HOUR, feature="de-en")
 NEW = an_experiment(id="exp_new", created_at=NOON + HOUR, prompt_b_id="sha256:kind", prompt_b_text="Be brief & kind.")
 
 
-async def _filled(url: str, preferences: list[Preference]) -> None:
+async def _filled(url: str, preferences: list[Preference], *others: Experiment) -> None:
     store = open_store(url, clock=Clock())
     await store.start()
     first: list[Preference] = ["a"]
-    for experiment, ballots in ((OLD, first), (NEW, preferences)):
+    for experiment, ballots in ((OLD, first), (NEW, preferences), *((it, first) for it in others)):
         for number, preference in enumerate(ballots):
             asked = {"experiment": experiment, "user_id": f"user {number}", "created_at": experiment.created_at}
             await store.comparisons.record_ballot(a_ballot(await a_comparison(store, **asked), preference))
+    await store.close()
+
+
+async def _made(url: str) -> None:
+    store = open_store(url)
+    await store.start()
     await store.close()
 
 
@@ -74,6 +81,27 @@ def test_another_experiment_can_be_asked_for(store_url: str) -> None:
     assert (unknown.returncode, unknown.stderr) == (1, "Error: There is no experiment with this id.\n")
 
 
+def test_each_experiment_is_named_by_its_feature(tmp_path: Path) -> None:
+    url, values = f"sqlite:///{tmp_path / 'canopy.db'}", tmp_path / "values.yaml"
+    asyncio.run(_filled(url, ["a"], OF_ANOTHER))
+    values.write_text("features: {de-en: {title: German into English, prompt: 'T:'}}")
+    named = canopy("ab", "report", CANOPY_STORE_URL=url, CANOPY_CONFIG_PATH=str(values)).stdout
+    assert "\n  German into English\n" in named
+    assert "exp_new (Summarization), exp_old (Summarization)" in " ".join(named.split())
+    values.write_text("")  # the feature is removed, its experiment stays
+    removed = canopy("ab", "report", "--experiment", "exp_new", CANOPY_STORE_URL=url, CANOPY_CONFIG_PATH=str(values))
+    assert "\n  Summarization\n" in removed.stdout
+    assert "exp_other (De en), exp_old (Summarization)" in " ".join(removed.stdout.split())
+
+
+def test_the_built_in_feature_is_known_by_its_other_name(store_url: str, tmp_path: Path) -> None:
+    result = canopy("ab", "report", "--feature", "summarization", CANOPY_STORE_URL=store_url)
+    assert "Experiment exp_new" in result.stdout, result.stderr
+    empty = f"sqlite:///{tmp_path / 'canopy.db'}"
+    asyncio.run(_made(empty))
+    assert "`summarize.prompt_b`" in canopy("ab", "report", "--feature", "summarization", CANOPY_STORE_URL=empty).stdout
+
+
 def test_ties_alone_decide_nothing(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'canopy.db'}"
     asyncio.run(_filled(url, ["tie"]))
@@ -83,12 +111,7 @@ def test_ties_alone_decide_nothing(tmp_path: Path) -> None:
 def test_without_a_comparison_it_says_how_to_begin(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'canopy.db'}"
 
-    async def make() -> None:
-        store = open_store(url)
-        await store.start()
-        await store.close()
-
-    asyncio.run(make())
+    asyncio.run(_made(url))
     assert "`summarize.prompt_b`" in canopy("ab", "report", CANOPY_STORE_URL=url).stdout
     values = tmp_path / "values.yaml"
     values.write_text("features: {notes: {prompt: 'Note:'}}")

@@ -190,6 +190,52 @@ async def test_a_change_begins_another_experiment_and_the_newest_is_shown(
         assert (unknown.status_code, unknown.json()["code"]) == (404, "experiment_not_found")
 
 
+async def test_the_page_tells_the_experiments_of_several_features_apart(
+    model: FakeModelServer, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Two features compare at once; then the one that the values add loses its Prompt B, and is removed."""
+    model.scripts.clear()
+    added = {"title": "German into English", "prompt": "T:", "prompt_b": "U:"}
+    async with (
+        running_server(
+            tmp_path_factory.mktemp("several"), ab_values(model, features={"de-en": added}), env=ENVIRONMENT
+        ) as server,
+        httpx.AsyncClient(base_url=server.url, timeout=20) as client,
+    ):
+
+        async def page(**params: str) -> str:
+            """Its words: tags left out, white space as one space."""
+            answer = await client.get("/feedback", params=params, headers={"accept": "text/html"})
+            assert answer.status_code == 200, answer.text
+            return " ".join(re.sub(r"<[^>]*>", " ", answer.text).split())
+
+        assert "on the page “German into English”" in await page(feature="de-en")
+        for feature in ("summarize", "de-en"):
+            body = {"prompt": "A text.", "stream": False, **session()}
+            comparison = (await client.post(f"/{feature}/ab", json=body)).json()
+            await prefer(client, comparison["comparison_id"], "a", session_id=body["session_id"])
+        both = await page()
+        assert "German into English, the experiment used last" in both
+        assert "Summarization, begun" in both
+        assert "Undecided" not in both
+        for name in ("summarize", "summarization"):
+            assert "Summarization, the experiment used last" in await page(feature=name)
+
+        texts = {"input_text": "A text.", "response_text": "Its translation."}
+        voted = await client.post("/feedback", json={**texts, "feature": "de-en", "rating": "thumbs_up"})
+        entry = voted.json()["feedback_id"]
+        assert "Feature German into English" in await page(feature="de-en")
+        whole = await client.get(f"/feedback/{entry}", headers={"accept": "text/html"})
+        assert "<dd>German into English</dd>" in whole.text
+
+        server.write_values(ab_values(model, features={"de-en": {**added, "prompt_b": ""}}))
+        await server.event("config_reloaded")
+        assert "a prompt in features.de-en.prompt_b as well" in await page(feature="de-en")
+        server.write_values(ab_values(model))
+        await server.event("config_reloaded", 2)
+        assert "De en, the experiment used last" in await page()
+
+
 async def test_nasty_values_in_a_ballot_on_a_real_comparison_are_no_error_of_the_server(
     client: httpx.AsyncClient,
 ) -> None:

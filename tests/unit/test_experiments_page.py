@@ -1,12 +1,13 @@
 """The arithmetic behind the dashboard's section on comparisons."""
 
+from collections.abc import Mapping
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 import yaml
 
-from canopy.config.flags import FeatureFlag
+from canopy.config.loading import load_config
 from canopy.experiments.report import WinRatePoint
 from canopy.stats.sequential import DecisionRule
 from canopy.store.experiments.experiment import (
@@ -23,8 +24,12 @@ from canopy.ui.experiments import ExperimentData, ExperimentSection, ShownExperi
 from canopy.ui.rendering import Renderer
 from canopy.ui.win_rate_chart import PLOT, TOP, WinRateChart, win_rate_chart
 
-ON = FeatureFlag("ab_testing", True, "`ab_testing.enabled` is true.")
-OFF = FeatureFlag("ab_testing", False, "`ab_testing.enabled` is false.")
+ON = load_config(b"summarize: {prompt_b: 'Briefly:'}\nab_testing: {enabled: true}")
+OFF = load_config(b"")
+BOTH = load_config(
+    b"summarize: {prompt_b: 'Short:'}\nab_testing: {enabled: true}\n"
+    b"features: {translate: {title: Into French, prompt: 'T:', prompt_b: 'U:'}}"
+)
 NASTY = "</pre><script>alert(1)</script>"
 
 
@@ -85,10 +90,15 @@ def gathered(
     *entries: BallotRow,
     shown: int = 0,
     older: str | None = None,
+    features: Mapping[int, str] = {},
     **fields: Any,
 ) -> ExperimentData:
-    """Experiments by their number, newest first, each with its first ballots, which are all its ballots."""
-    experiments = [an_experiment(number, **fields) for number in sorted(ballots, reverse=True)]
+    """Experiments by their number, newest first, each with its first ballots, which are all its ballots.
+
+    `features` names those on other features' prompts than the built-in one's.
+    """
+    numbers = sorted(ballots, reverse=True)
+    experiments = [an_experiment(it, **fields, feature=features.get(it, "summarize")) for it in numbers]
     by_id = {it.id: ballots[number] for it, number in zip(experiments, sorted(ballots, reverse=True), strict=True)}
     ids = experiments_to_count(experiments, experiments[shown])
     return ExperimentData(
@@ -115,6 +125,12 @@ def counts(ballots: list[FirstBallot]) -> BallotCounts:
 def shown(it: ExperimentSection) -> ShownExperiment:
     assert it.shown
     return it.shown
+
+
+def snippet(it: ExperimentSection) -> str:
+    """The values that begin a comparison."""
+    assert it.begin
+    return it.begin.snippet
 
 
 def html(it: ExperimentSection) -> str:
@@ -150,7 +166,7 @@ def test_the_axis_has_few_whole_numbers_of_votes(n: int) -> None:
 
 def test_without_a_decisive_vote_there_is_no_picture() -> None:
     assert win_rate_chart([], 0.05) is None
-    assert shown(section({}, ON, True, gathered({1: first_ballots(0, 0, ties=3)}))).chart is None
+    assert shown(section({}, ON, None, gathered({1: first_ballots(0, 0, ties=3)}))).chart is None
 
 
 def test_the_places_that_can_be_pointed_at_leave_no_gap() -> None:
@@ -159,7 +175,7 @@ def test_the_places_that_can_be_pointed_at_leave_no_gap() -> None:
 
 
 def test_the_newest_experiment_is_in_full_and_the_others_are_links() -> None:
-    got = section({}, ON, True, gathered({1: first_ballots(90, 30), 2: first_ballots(5, 5), 3: first_ballots(30, 90)}))
+    got = section({}, ON, None, gathered({1: first_ballots(90, 30), 2: first_ballots(5, 5), 3: first_ballots(30, 90)}))
     assert shown(got).verdict.label == "Promote Prompt B"
     assert [(it.verdict.label, it.href) for it in got.past if it.verdict] == [
         ("Undecided", f"/feedback?experiment={an_experiment(2).id}#ab"),
@@ -167,9 +183,79 @@ def test_the_newest_experiment_is_in_full_and_the_others_are_links() -> None:
     ]
 
 
+def test_an_experiment_runs_on_while_another_feature_compares_too() -> None:
+    known = gathered({it: first_ballots(1, 0) for it in (1, 2, 3, 4)}, features={1: "translate", 4: "translate"})
+    got = section({}, BOTH, None, known)
+    assert (shown(got).feature, shown(got).newest, shown(got).verdict.label) == (
+        "Into French",
+        True,
+        "Still collecting",
+    )
+    assert [(it.feature, it.verdict.label) for it in got.past if it.verdict] == [
+        ("Summarization", "Still collecting"),
+        ("Summarization", "Undecided"),
+        ("Into French", "Undecided"),
+    ]
+    page = html(got)
+    assert "Into French, the experiment used last" in page
+    assert "Summarization, begun <time" in page
+    assert "Another feature, prompt, model or parameter begins another experiment." in page
+    assert f"/feedback?experiment={an_experiment(3).id}#ab" in page
+
+
+def test_the_one_used_last_is_the_features_own() -> None:
+    known = gathered({1: [], 2: [], 3: []}, features={3: "translate"}, shown=1)
+    assert (shown(section({}, BOTH, None, known)).newest, shown(section({}, BOTH, None, known)).last_href) == (
+        True,
+        None,
+    )
+    known = gathered({1: [], 2: [], 3: []}, features={3: "translate"}, shown=2)
+    assert shown(section({}, BOTH, None, known)).last_href == f"/feedback?experiment={an_experiment(2).id}#ab"
+
+
+def test_a_removed_features_experiment_is_named_and_over() -> None:
+    known = gathered({1: first_ballots(1, 0), 2: first_ballots(1, 0)}, features={2: "de-en"})
+    got = section({}, ON, None, known)
+    assert (shown(got).feature, shown(got).verdict.label) == ("De en", "Undecided")
+    assert [(it.feature, it.verdict.label) for it in got.past if it.verdict] == [("Summarization", "Still collecting")]
+    assert "De en compares nothing at present. <code>features.de-en</code> is not in the values." in html(got)
+    alone = section({}, ON, None, gathered({2: []}, features={2: "de-en"}))
+    assert shown(alone).feature == "De en"
+
+
+def test_alone_the_built_in_feature_needs_no_name() -> None:
+    got = section({}, ON, None, gathered({1: [], 2: []}))
+    assert (shown(got).feature, [it.feature for it in got.past]) == (None, [None])
+
+
+def test_what_is_missing_is_the_shown_features() -> None:
+    without = load_config(b"features: {translate: {prompt: 'T:'}}\nab_testing: {enabled: true}")
+    page = html(section({}, without, "translate", gathered({1: []}, features={1: "translate"})))
+    assert "Translate compares nothing at present." in page
+    assert "a prompt in <code>features.translate.prompt_b</code>" in page
+    assert "summarize.prompt_b" not in page
+
+
+@pytest.mark.parametrize("chosen", ["translate", "translate_chat"])
+def test_the_way_to_begin_is_the_chosen_features(chosen: str) -> None:
+    page = html(section({}, BOTH, chosen, None))
+    assert 'href="/translate"' in page
+    assert "Send a text on the page “Into French”, read both responses and say which is better." in page
+    off = load_config(b"summarize: {enabled: false}\nfeatures: {translate: {prompt: 'T:'}}")
+    for feature in (chosen, None):
+        assert list(yaml.safe_load(snippet(section({}, off, feature, None)))["features"]) == ["translate"]
+
+
+def test_a_removed_feature_has_no_way_to_begin() -> None:
+    page = html(section({}, ON, "de-en_chat", None))
+    assert "<code>features.de-en</code> is not in the values." in page
+    assert "Compare two responses" not in page
+    assert "<pre" not in page
+
+
 def test_links_keep_the_filters_and_the_experiment() -> None:
     known = gathered({1: first_ballots(1, 0), 2: []}, an_entry("a"), shown=1, older="next-page")
-    got = section({"q": "it's", "experiment": "x", "ab_cursor": "here", "cursor": "there"}, ON, True, known)
+    got = section({"q": "it's", "experiment": "x", "ab_cursor": "here", "cursor": "there"}, ON, None, known)
     assert (
         shown(got).older_href == f"/feedback?q=it%27s&experiment={an_experiment(1).id}&ab_cursor=next-page#ab-entries"
     )
@@ -179,70 +265,70 @@ def test_links_keep_the_filters_and_the_experiment() -> None:
 
 def test_experiments_long_ago_are_links_without_numbers() -> None:
     known = gathered({number: first_ballots(1, 1) for number in range(1, 15)})
-    got = section({}, ON, True, known)
+    got = section({}, ON, None, known)
     assert (len(got.past), len(got.older)) == (8, 5)
     assert "5 older experiments" in html(got)
 
 
 def test_a_choice_of_the_left_column_counts_as_that_whatever_stood_there() -> None:
-    left = shown(section({}, ON, True, gathered({1: first_ballots(6, 2, ties=5)}))).left_choices
+    left = shown(section({}, ON, None, gathered({1: first_ballots(6, 2, ties=5)}))).left_choices
     assert (left.of, left.n) == (0.75, 8)
-    left = shown(section({}, ON, True, gathered({1: first_ballots(6, 2, b_side="a")}))).left_choices
+    left = shown(section({}, ON, None, gathered({1: first_ballots(6, 2, b_side="a")}))).left_choices
     assert left.of == 0.25
 
 
 def test_a_ballot_shows_each_response_with_the_prompt_behind_it() -> None:
-    (compared,) = shown(section({}, ON, True, gathered({1: first_ballots(0, 1)}, an_entry("a", "a")))).compared
+    (compared,) = shown(section({}, ON, None, gathered({1: first_ballots(0, 1)}, an_entry("a", "a")))).compared
     assert compared.verdict.label == "Prompt B won"
     assert [(it.name, it.prompt.label, it.chosen) for it in compared.columns] == [
         ("Response A", "Prompt B", True),
         ("Response B", "Prompt A", False),
     ]
-    (compared,) = shown(section({}, ON, True, gathered({1: []}, an_entry("both_bad")))).compared
+    (compared,) = shown(section({}, ON, None, gathered({1: []}, an_entry("both_bad")))).compared
     assert compared.verdict.label == "Both bad"
     assert not any(it.chosen for it in compared.columns)
 
 
 def test_without_an_experiment_the_section_says_how_to_begin() -> None:
-    never = html(section({}, OFF, False, None))
+    never = html(section({}, OFF, None, None))
     assert "A/B Prompt Comparison Results" in never
     assert "prompt_b: &#34;" in never
-    assert yaml.safe_load(section({}, OFF, False, None).snippet)["ab_testing"] == {"enabled": True}
-    needs_more = FeatureFlag("ab_testing", False, "It needs `summarize.prompt_b`.")
-    assert "It needs <code>summarize.prompt_b</code>." in html(section({}, needs_more, True, None))
-    assert "Compare two responses" in html(section({}, ON, True, None))
+    assert yaml.safe_load(snippet(section({}, OFF, None, None)))["ab_testing"] == {"enabled": True}
+    needs_more = load_config(b"ab_testing: {enabled: true}")
+    assert "a prompt in <code>summarize.prompt_b</code>" in html(section({}, needs_more, None, None))
+    assert "Compare two responses" in html(section({}, ON, None, None))
 
 
 def test_what_to_write_names_the_section_as_the_values_do() -> None:
-    begins = section({}, OFF, False, None, section_of=lambda _: "summarization")
-    assert yaml.safe_load(begins.snippet).keys() == {"summarization", "ab_testing"}
-    ends = shown(section({}, ON, True, gathered({1: first_ballots(30, 90)}), section_of=lambda _: "summarization"))
+    former = load_config(b"summarization: {prompt_b: 'Briefly:'}")
+    assert yaml.safe_load(snippet(section({}, former, None, None))).keys() == {"summarization", "ab_testing"}
+    ends = shown(section({}, former, None, gathered({1: first_ballots(30, 90)})))
     assert yaml.safe_load(ends.report.next_step.snippet or "").keys() == {"summarization"}
 
 
 def test_one_person_and_one_ballot_are_not_several() -> None:
-    page = html(section({}, ON, True, gathered({1: first_ballots(0, 1)})))
+    page = html(section({}, ON, None, gathered({1: first_ballots(0, 1)})))
     assert "<strong>1 person</strong> stands behind 1 ballot." in page
 
 
 def test_the_change_to_make_is_the_winning_prompt_exactly() -> None:
     text = 'Be "brief":\n\tkeep names & numbers, it\'s \x85 better.'
     known = gathered({1: first_ballots(30, 90)}, prompt_b_text=text)
-    snippet = shown(section({}, ON, True, known)).report.next_step.snippet
-    assert snippet
-    assert yaml.safe_load(snippet) == {"summarize": {"prompt": text, "prompt_b": ""}}
+    change = shown(section({}, ON, None, known)).report.next_step.snippet
+    assert change
+    assert yaml.safe_load(change) == {"summarize": {"prompt": text, "prompt_b": ""}}
 
 
 def test_whatever_prompts_and_people_say_is_text() -> None:
     entry = an_entry("both_bad", comment=NASTY, reasons=[NASTY], input_text=NASTY, response_a=NASTY, response_b=NASTY)
     known = gathered({1: first_ballots(30, 90), 2: []}, entry, shown=1, prompt_b_text=NASTY, model=NASTY)
-    page = html(section({"q": NASTY, "ab_cursor": NASTY}, OFF, False, known))
+    page = html(section({"q": NASTY, "ab_cursor": NASTY}, OFF, None, known))
     assert "<script" not in page
     assert page.count("&lt;script&gt;") >= 6
 
 
 def test_the_picture_is_well_formed() -> None:
-    page = html(section({}, ON, True, gathered({1: first_ballots(40, 60)})))
+    page = html(section({}, ON, None, gathered({1: first_ballots(40, 60)})))
     start = page.index('<svg width="100%" height="294" role="img"')
     picture = ElementTree.fromstring(page[start : page.index("</svg>\n  </div>", start) + 6])  # noqa: S314 - our own page
     assert picture.find("svg/polygon") is not None

@@ -10,6 +10,7 @@ from canopy.config.feature_values import RESERVED_PATHS
 from canopy.config.features import features_of, modes_of
 from canopy.config.loading import Config, load_config
 from canopy.config.values import Values
+from canopy.ui.features import label_of
 
 UNSEEN_TITLES = ("two\nlines", "\u00a0", "\u200b", "\u202egnp", "x\u2028y", "x\u202ey", "\u3164", "x\n", " x")
 SEEN_TITLES = ("Übersetzung", "要約", "می‌خواهم", "👩‍💻 Code", "❤️", "Two words", "x\u00a0y")
@@ -23,6 +24,18 @@ def refused(**values: object) -> str:
     with pytest.raises(ConfigError) as refusal:
         loaded(**values)
     return refusal.value.sentence
+
+
+def test_a_features_name_for_people_is_its_title_and_a_removed_ones_its_name_in_words() -> None:
+    features = loaded(features={"de-en": {"title": "German into English", "prompt": "x"}}).features
+    assert {name: label_of(name, features) for name in (*features, "gone-one", "gone-one_chat")} == {
+        "summarize": "Summarization",
+        "summarize_chat": "Summarization, follow-up questions",
+        "de-en": "German into English",
+        "de-en_chat": "German into English, follow-up questions",
+        "gone-one": "Gone one",
+        "gone-one_chat": "Gone one, follow-up questions",
+    }
 
 
 def test_no_feature_can_have_an_address_that_a_route_has() -> None:

@@ -191,7 +191,7 @@ def test_the_export_is_of_one_feature_and_leads_to_the_others() -> None:
     for view in (shown(both[1:]), shown(both[1:], "translate")):
         assert (view.exportable, view.other_exports, view.exported.suite) == (3, [], "translate")
         assert view.export_href == "/feedback/export?feature=translate"
-    assert (shown(both[2:], "translate_chat").exportable, shown(both, "gone").features[-1].label) == (0, "gone")
+    assert (shown(both[2:], "translate_chat").exportable, shown(both, "gone").features[-1].label) == (0, "Gone")
     features = features_of(Values())
     assert shown(both[:1]).features == []
     after = ["summarize", "summarize_chat", "translate", "translate_chat"]

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from urllib.parse import quote
 
@@ -27,7 +27,7 @@ from canopy.store.feedback.query import Feedback, Filter
 from canopy.store.judges.judgement import JudgeLabel, PersonVote
 from canopy.text.yaml_scalars import in_section
 from canopy.ui.experiments import ExperimentData, experiments_to_count, section
-from canopy.ui.features import PageLink, page_of, words_of
+from canopy.ui.features import label_of, page_of, words_of
 from canopy.ui.feedback import dashboard as dashboard_view
 from canopy.ui.feedback import shown_prompts
 from canopy.ui.rendering import EXCERPT, Renderer
@@ -69,10 +69,7 @@ async def dashboard(context: AppContext, request: Request, where: Filter, query:
     texts = await context.store.generations.prompt_texts(shown_prompts(counts))
     shown = await read_excerpts(context, where, query, _ENTRIES, EXCERPT)
     judges = await context.agreements.current()
-    compared = await _experiment_data(context, request.query_params)
-
-    working = (it for it in config.features.values() if it.name == it.flag and comparison_flag(it, config.values).on)
-    comparing = next(working, config.features[BUILT_IN])
+    compared = await _experiment_data(context, where.feature, request.query_params)
     first = _in_navigation(context)[0]
 
     def draw() -> Response:
@@ -90,15 +87,7 @@ async def dashboard(context: AppContext, request: Request, where: Filter, query:
             origin=str(request.base_url).rstrip("/"),
             review_limit=context.settings.max_prompt_chars,
         )
-        ab = section(
-            request.query_params,
-            config.flags["ab_testing"],
-            config.values.ab_testing.enabled,
-            compared,
-            section_of=config.section_of,
-            begin=PageLink(words_of(comparing).heading, page_of(comparing)),
-            titles={it.name: it.title for it in config.features.values()} if config.values.features else {},
-        )
+        ab = section(request.query_params, config, where.feature, compared)
         return _html(
             context,
             request,
@@ -123,10 +112,11 @@ def whole_entry(
     return _html(context, request, "entry.html", current="feedback", feedback=feedback, labels=labels, votes=votes)
 
 
-async def _experiment_data(context: AppContext, params: Mapping[str, str]) -> ExperimentData | None:
-    """Read the data of the dashboard's section on experiments; None before the first one."""
+async def _experiment_data(
+    context: AppContext, feature: str | None, params: Mapping[str, str]
+) -> ExperimentData | None:
+    """Read the data of the dashboard's section on experiments, of one feature or all; None before the first one."""
     store = context.store
-    feature = params.get("feature") or None
     experiments = [it for it in await store.experiments.all() if feature is None or feature in modes_of(it.feature)]
     shown = selected_experiment(experiments, params.get("experiment") or None)
     if shown is None:
@@ -253,6 +243,7 @@ def _html(context: AppContext, request: Request, template: str, *, status: int =
         "who": identity_of(request.scope),
         "reviews": _may_review(context, request),
         "features": _in_navigation(context),
+        "feature_label": partial(label_of, features=config.features),
     }
     page = _renderer().page(template, {**frame, **values})
     # Pages hold users' texts, and one address answers HTML and JSON.

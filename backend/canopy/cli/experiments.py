@@ -1,6 +1,6 @@
 """`canopy ab`: comparing two prompts, in the terminal."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from canopy.base.settings import Settings
     from canopy.config.loading import Config
     from canopy.experiments.report import ExperimentReport
+    from canopy.store.experiments.experiment import Experiment
 
 _LOOKS = 8  # rows in the chart of the interval
 
@@ -45,7 +46,13 @@ def report(experiment_id: str | None, feature: str | None, *, as_json: bool) -> 
     """
     from canopy.base.clock import iso
     from canopy.config.features import BUILT_IN
-    from canopy.experiments.report import experiments_of_feature, report_on, report_payload, selected_experiment
+    from canopy.experiments.report import (
+        experiments_of_feature,
+        feature_titles,
+        report_on,
+        report_payload,
+        selected_experiment,
+    )
 
     async def read(store: Any) -> tuple["ExperimentReport | None", list[Any]]:
         experiments = experiments_of_feature(await store.experiments.all(), feature, config.features)
@@ -77,8 +84,9 @@ def report(experiment_id: str | None, feature: str | None, *, as_json: bool) -> 
             "`ab_testing.enabled: true` in the values file, and the feature's page answers with both."
         )
     else:
-        others = [it.id for it in experiments if it.id != found.experiment.id]
-        say("\n".join([*_lines(found), *_others(others)]))
+        titles = feature_titles(experiments, config.features)
+        others = [it for it in experiments if it.id != found.experiment.id]
+        say("\n".join([*_lines(found, titles), *_others(others, titles)]))
 
 
 def _config(settings: "Settings") -> "Config":
@@ -90,13 +98,15 @@ def _config(settings: "Settings") -> "Config":
     return load_config(b"")
 
 
-def _lines(report: "ExperimentReport") -> Iterable[str]:
+def _lines(report: "ExperimentReport", titles: Mapping[str, str]) -> Iterable[str]:
     from canopy.base.clock import iso
     from canopy.cli.text_charts import bars, paragraph, title
     from canopy.experiments.decision import percent
 
     it, decision, rule = report.experiment, report.decision, report.experiment.rule
     yield style(f"Experiment {it.id}", bold=True) + f", since {iso(it.created_at)}"
+    if it.feature in titles:
+        yield f"  {titles[it.feature]}"
     yield f"  {it.model}, temperature {it.temperature:g}, at most {pluralize(it.max_tokens, 'token')}"
     yield paragraph(f"  Prompt A  {it.prompt_id}  {_shortened(it.prompt_text)}")
     yield paragraph(f"  Prompt B  {it.prompt_b_id}  {_shortened(it.prompt_b_text)}")
@@ -146,12 +156,13 @@ def _course(report: "ExperimentReport") -> Iterable[str]:
         yield axis.row(f"{point.n:,}", (point.low, point.high), point.win_rate)
 
 
-def _others(ids: list[str]) -> Iterable[str]:
+def _others(experiments: "Sequence[Experiment]", titles: Mapping[str, str]) -> Iterable[str]:
     from canopy.cli.text_charts import paragraph
 
-    if ids:
+    if experiments:
+        named = [f"{it.id} ({titles[it.feature]})" if it.feature in titles else it.id for it in experiments]
         yield ""
-        yield paragraph(f"Other experiments (--experiment): {', '.join(ids)}")
+        yield paragraph(f"Other experiments (--experiment): {', '.join(named)}")
 
 
 def _shortened(text: str) -> str:

@@ -1,5 +1,6 @@
 """Features: uses of the model, each with a prompt, a path, a flag and a page of its own, built from the values."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -81,9 +82,20 @@ def is_conversation(name: str) -> bool:
     return name.endswith(CHAT_SUFFIX)
 
 
+def flag_of(name: str) -> str:
+    """Return the name that both modes of a feature share, given either. The feature need not exist any more."""
+    return name.removesuffix(CHAT_SUFFIX)
+
+
+def title_of(name: str, features: Mapping[str, Feature]) -> str:
+    """Return the title of a feature, given the name of either mode; of a removed feature, its name in words."""
+    flag = flag_of(name)
+    return features[flag].title if flag in features else in_words(flag)
+
+
 def modes_of(name: str) -> frozenset[str]:
     """Return the names of both modes of a feature, given either. The feature need not exist any more."""
-    flag = name.removesuffix(CHAT_SUFFIX)
+    flag = flag_of(name)
     return frozenset({flag, flag + CHAT_SUFFIX})
 
 

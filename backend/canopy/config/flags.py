@@ -23,7 +23,7 @@ def decide_flags(values: Values) -> dict[str, FeatureFlag]:
     flags = [
         *(_plain(feature.name, feature.section, feature.enabled) for feature in features),
         _plain("feedback", "feedback", values.feedback.enabled),
-        _ab_testing(values, features),
+        comparison_flag(comparing_feature(features, values), values),
         *_ignored(values),
     ]
     return {flag.name: flag for flag in flags}
@@ -47,15 +47,13 @@ def comparison_flag(feature: Feature, values: Values) -> FeatureFlag:
     return _plain("ab_testing", "ab_testing", True)
 
 
-def _ab_testing(values: Values, features: Sequence[Feature]) -> FeatureFlag:
-    """Return the flag `ab_testing` for all features: on if any of them can compare its prompts.
+def comparing_feature(features: Sequence[Feature], values: Values) -> Feature:
+    """Return the feature that the flag `ab_testing` is about where none is named, so that it is on if it is on for any.
 
-    If none can, the reason is that of the first enabled feature.
+    It is the first whose prompts can be compared, else the first enabled one, else the first.
     """
-    flags = {feature.name: comparison_flag(feature, values) for feature in features}
-    if working := next((flag for flag in flags.values() if flag.on), None):
-        return working
-    return next((flags[feature.name] for feature in features if feature.enabled), flags[features[0].name])
+    working = (feature for feature in features if comparison_flag(feature, values).on)
+    return next(working, None) or next((feature for feature in features if feature.enabled), features[0])
 
 
 def _ignored(values: Values) -> list[FeatureFlag]:

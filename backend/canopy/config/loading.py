@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from canopy.base.errors import ConfigError, FeatureDisabled, NotFound
 from canopy.config.contradictions import SERVER_CONTRADICTIONS, refuse_contradictions
 from canopy.config.error_sentences import error_describer
-from canopy.config.features import BUILT_IN, BUILT_IN_ALIAS, Feature, features_of
+from canopy.config.features import BUILT_IN, BUILT_IN_ALIAS, Feature, canonical_name, features_of
 from canopy.config.flags import FeatureFlag, decide_flags
 from canopy.config.former_names import FORMER_VALUES, Renamed, with_present_names
 from canopy.config.registered_prompts import FeatureVariant, RegisteredPrompt
@@ -53,7 +53,7 @@ class Config:
 
     def section_of(self, feature: str) -> str:
         """Return the path of a feature's block in the values file; of a removed feature, the path that it had."""
-        known = self.features.get(feature)
+        known = self.features.get(canonical_name(feature))
         return known.section if known else f"features.{feature}"
 
     def require_feature(self, name: str) -> Self:

@@ -1,12 +1,13 @@
 """Reports on an experiment's ballots, with the same numbers for the page, programs and the terminal."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import NamedTuple, TypedDict
 
 from canopy.base.clock import iso
 from canopy.base.errors import ExperimentNotFound, InputError
+from canopy.config.features import BUILT_IN, Feature, canonical_name, title_of
 from canopy.experiments.decision import Decision, DecisionStatus, decide
 from canopy.stats.sequential import DecisionRule, confidence_sequence
 from canopy.store.experiments.experiment import BallotCounts, Experiment, FirstBallot
@@ -137,14 +138,26 @@ class ExperimentReport:
 def experiments_of_feature(
     experiments: Sequence[Experiment], feature: str | None, known: Collection[str]
 ) -> list[Experiment]:
-    """Return the experiments on a feature's prompts; for None, those on any feature's.
+    """Return the experiments on the prompts of a feature, by its name or alias; for None, those on any feature's.
 
     Raises InputError for a name that neither an experiment nor a `known` feature has: a typo must not look empty.
     """
-    found = [it for it in experiments if feature in (None, it.feature)]
-    if feature is not None and feature not in known and not found:
+    name = canonical_name(feature) if feature is not None else None
+    found = [it for it in experiments if name in (None, it.feature)]
+    if name is not None and name not in known and not found:
         raise InputError("`feature` must be the name of a feature, such as `summarize`.")
     return found
+
+
+def feature_titles(experiments: Sequence[Experiment], features: Mapping[str, Feature]) -> dict[str, str]:
+    """Return the titles of the experiments' features by name; empty if no other feature than the built-in one is meant.
+
+    It isn't alone where the values have others, or an experiment is a removed one's.
+    """
+    names = {it.feature for it in experiments}
+    if names <= {BUILT_IN} and {it.flag for it in features.values()} == {BUILT_IN}:
+        return {}
+    return {name: title_of(name, features) for name in names}
 
 
 def selected_experiment(experiments: Sequence[Experiment], wanted: str | None) -> Experiment | None:

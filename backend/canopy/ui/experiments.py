@@ -1,19 +1,20 @@
 """View models of the dashboard's section on A/B experiments."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from canopy.config.feature_values import Variant
-from canopy.config.features import BUILT_IN
-from canopy.config.flags import FeatureFlag
+from canopy.config.features import Feature, flag_of
+from canopy.config.flags import FeatureFlag, comparing_feature, comparison_flag
+from canopy.config.loading import Config
 from canopy.experiments.decision import Decision, DecisionStatus, decide
-from canopy.experiments.report import ExperimentReport, report_on
+from canopy.experiments.report import ExperimentReport, feature_titles, report_on
 from canopy.stats.intervals import wilson
 from canopy.store.experiments.experiment import BallotCounts, BallotPage, BallotRow, Experiment, FirstBallot, Side
 from canopy.text.difference import Difference, difference
 from canopy.text.yaml_scalars import in_section
-from canopy.ui.features import BUILT_IN_PAGE, PageLink
+from canopy.ui.features import page_of, words_of
 from canopy.ui.feedback import QUERY, address
 from canopy.ui.win_rate_chart import WinRateChart, win_rate_chart
 
@@ -73,6 +74,7 @@ class PastExperiment:
     """Shows an experiment in the list of the others; the oldest have no numbers."""
 
     experiment: Experiment
+    feature: str | None  # its title, where there are several
     href: str
     counts: BallotCounts | None
     decision: Decision | None
@@ -85,7 +87,8 @@ class ShownExperiment:
 
     experiment: Experiment
     feature: str | None  # its title, where there are several
-    newest: bool
+    newest: bool  # of its feature's
+    last_href: str | None  # to its feature's experiment used last, if that is another
     report: ExperimentReport
     verdict: VerdictView
     confidence: str  # such as `95 %`
@@ -99,17 +102,25 @@ class ShownExperiment:
     older_href: str | None
 
 
+class BeginComparison(NamedTuple):
+    """Says how to compare a feature's prompts: on its page (`href`), and which values to set before (`snippet`)."""
+
+    invitation: str
+    href: str
+    snippet: str
+
+
 @dataclass(frozen=True, slots=True)
 class ExperimentSection:
     """Holds what the template needs for the dashboard's section on A/B experiments.
 
-    Before the first experiment `shown` is None, and the section says how to begin one.
+    Before the first experiment `shown` is None, and the section says how to begin one. `flag` and `begin` are about one
+    feature: the shown experiment's, else the chosen one. `begin` is None if the values don't have it any more.
     """
 
     flag: FeatureFlag
     enabled: bool  # in the values, whether or not comparisons can run
-    snippet: str
-    begin: PageLink  # where people can compare
+    begin: BeginComparison | None
     shown: ShownExperiment | None
     past: Sequence[PastExperiment]
     older: Sequence[PastExperiment]
@@ -117,13 +128,20 @@ class ExperimentSection:
 
 @dataclass(frozen=True, slots=True)
 class ExperimentData:
-    """Holds what the section needs from the store: `counts` and `ballots` by the ids of `experiments_to_count`."""
+    """Holds what the section needs from the store: `counts` and `ballots` by the ids of `experiments_to_count`.
+
+    `experiments` are all of a feature or of every feature, the one used last first.
+    """
 
     experiments: Sequence[Experiment]
     shown: Experiment
     counts: Mapping[str, BallotCounts]
     ballots: Mapping[str, Sequence[FirstBallot]]
     page: BallotPage
+
+    def used_last(self, feature: str) -> Experiment:
+        """Return the experiment that a feature used last."""
+        return next(it for it in self.experiments if it.feature == feature)
 
 
 def experiments_to_count(experiments: Sequence[Experiment], shown: Experiment) -> list[str]:
@@ -132,52 +150,56 @@ def experiments_to_count(experiments: Sequence[Experiment], shown: Experiment) -
 
 
 def section(
-    params: Mapping[str, str],
-    flag: FeatureFlag,
-    enabled: bool,
-    gathered: ExperimentData | None,
-    *,
-    section_of: Callable[[str], str] = lambda feature: feature,
-    begin: PageLink = BUILT_IN_PAGE,
-    titles: Mapping[str, str] = {},
+    params: Mapping[str, str], config: Config, feature: str | None, gathered: ExperimentData | None
 ) -> ExperimentSection:
     """Return the view model of the section. Without `gathered` there has been no experiment yet.
 
-    `params` are the URL's query parameters; `section_of` returns the section of the values with a feature's prompts;
-    `titles` has the features' titles, or is empty if there is only one feature.
+    `params` are the URL's query parameters; `feature` is the chosen feature's name, of either mode, or None for all.
     """
+    plain = {it.flag: it for it in config.features.values() if it.name == it.flag}
+    name = gathered.shown.feature if gathered else feature and flag_of(feature)
+    subject = plain.get(name) if name else comparing_feature([*plain.values()], config.values)
     shown, past = None, []
     if gathered:
-        shown = _shown(params, gathered, section_of, titles)
-        past = [_past(params, it, gathered) for it in gathered.experiments if it.id != gathered.shown.id]
+        titles = feature_titles(gathered.experiments, config.features)
+        shown = _shown(params, config, gathered, titles)
+        others = (it for it in gathered.experiments if it.id != gathered.shown.id)
+        past = [_past(params, config, it, gathered, titles) for it in others]
     return ExperimentSection(
-        flag=flag,
-        enabled=enabled,
-        snippet=in_section(section_of(BUILT_IN), _SNIPPET) + in_section("ab_testing", ["enabled: true"]).rstrip(),
-        begin=begin,
+        flag=comparison_flag(subject, config.values) if subject else _removed(config.section_of(name or "")),
+        enabled=config.values.ab_testing.enabled,
+        begin=_begin(subject) if subject else None,
         shown=shown,
         past=[it for it in past if it.decision],
         older=[it for it in past if not it.decision],
     )
 
 
+def _begin(feature: Feature) -> BeginComparison:
+    snippet = in_section(feature.section, _SNIPPET) + in_section("ab_testing", ["enabled: true"]).rstrip()
+    return BeginComparison(words_of(feature).invitation, page_of(feature), snippet)
+
+
+def _removed(section: str) -> FeatureFlag:
+    """Return the flag `ab_testing` for a feature that the values have no more."""
+    return FeatureFlag("ab_testing", False, f"`{section}` is not in the values.")
+
+
 def _shown(
-    params: Mapping[str, str],
-    gathered: ExperimentData,
-    section_of: Callable[[str], str],
-    titles: Mapping[str, str],
+    params: Mapping[str, str], config: Config, gathered: ExperimentData, titles: Mapping[str, str]
 ) -> ShownExperiment:
     experiment, counts = gathered.shown, gathered.counts[gathered.shown.id]
-    report = report_on(experiment, counts, gathered.ballots[experiment.id], section_of(experiment.feature))
+    report = report_on(experiment, counts, gathered.ballots[experiment.id], config.section_of(experiment.feature))
     left = sum(ballot.preference == "a" for ballot in report.ballots)
-    newest = experiment is gathered.experiments[0]
+    last = gathered.used_last(experiment.feature)
     cursor = gathered.page.next
     return ShownExperiment(
         experiment=experiment,
-        feature=titles.get(experiment.feature, experiment.feature) if titles else None,
-        newest=newest,
+        feature=titles.get(experiment.feature),
+        newest=experiment.id == last.id,
+        last_href=None if experiment.id == last.id else _href(params, last.id, "ab"),
         report=report,
-        verdict=_verdict(report.decision, newest),
+        verdict=_verdict(report.decision, experiment, config, gathered),
         confidence=f"{100 * (1 - experiment.rule.alpha):.6g} %",
         chart=win_rate_chart(report.trajectory, experiment.rule.equivalence_margin),
         left_choices=_share(left, report.n),
@@ -190,18 +212,28 @@ def _shown(
     )
 
 
-def _past(params: Mapping[str, str], experiment: Experiment, gathered: ExperimentData) -> PastExperiment:
-    href = _href(params, experiment.id, "ab")
+def _past(
+    params: Mapping[str, str],
+    config: Config,
+    experiment: Experiment,
+    gathered: ExperimentData,
+    titles: Mapping[str, str],
+) -> PastExperiment:
+    title, href = titles.get(experiment.feature), _href(params, experiment.id, "ab")
     counts, ballots = gathered.counts.get(experiment.id), gathered.ballots.get(experiment.id)
     if counts is None or ballots is None:
-        return PastExperiment(experiment, href, None, None, None)
+        return PastExperiment(experiment, title, href, None, None, None)
     winners = [ballot.winner for ballot in ballots]
     decision = decide(winners.count("prompt"), winners.count("prompt_b"), experiment.rule)
-    return PastExperiment(experiment, href, counts, decision, _verdict(decision, experiment is gathered.experiments[0]))
+    verdict = _verdict(decision, experiment, config, gathered)
+    return PastExperiment(experiment, title, href, counts, decision, verdict)
 
 
-def _verdict(decision: Decision, newest: bool) -> VerdictView:
-    return _VERDICTS[decision.status] if newest or decision.status != "collecting" else _LEFT_BEHIND
+def _verdict(decision: Decision, experiment: Experiment, config: Config, gathered: ExperimentData) -> VerdictView:
+    """Label a decision. Votes still come only for the experiment that a feature of the values used last."""
+    feature = experiment.feature
+    over = feature not in config.features or experiment.id != gathered.used_last(feature).id
+    return _LEFT_BEHIND if over and decision.status == "collecting" else _VERDICTS[decision.status]
 
 
 def _compared(entry: BallotRow) -> ComparedVariants:

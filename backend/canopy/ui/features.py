@@ -1,20 +1,21 @@
 """The words on a feature's page, and links to it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
-from canopy.config.features import BUILT_IN, Feature
+from canopy.config.features import BUILT_IN, Feature, is_conversation, title_of
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureWords:
     """Holds the words on a feature's page and in links to it.
 
-    `lead` is the text before and after the model's name; `noun` names an answer, and `suite` the folder of the
-    feature's evaluation suite.
+    `invitation` asks to use the page, from elsewhere, as the beginning of a sentence; `lead` is the text before and
+    after the model's name; `noun` names an answer, and `suite` the folder of the feature's evaluation suite.
     """
 
     heading: str
+    invitation: str
     lead: tuple[str, str]
     label: str
     action: str
@@ -23,15 +24,9 @@ class FeatureWords:
     suite: str
 
 
-class PageLink(NamedTuple):
-    """Leads to a feature's page, by the page's heading and path."""
-
-    heading: str
-    href: str
-
-
 _BUILT_IN = FeatureWords(
     heading="Summarize a text",
+    invitation="Summarize a text",
     lead=("Paste something long.", "makes it short, and you say how well it did."),
     label="Text to summarize",
     action="Summarize",
@@ -47,6 +42,7 @@ def words_of(feature: Feature) -> FeatureWords:
         return _BUILT_IN
     return FeatureWords(
         heading=feature.title,
+        invitation=f"Send a text on the page “{feature.title}”",
         lead=("Paste a text.", "answers, and you say how well it did."),
         label="Text",
         action="Send",
@@ -56,7 +52,10 @@ def words_of(feature: Feature) -> FeatureWords:
     )
 
 
-BUILT_IN_PAGE = PageLink(_BUILT_IN.heading, "/")
+def label_of(name: str, features: Mapping[str, Feature]) -> str:
+    """Return the words for a mode of a feature in lists of both modes. The feature need not exist any more."""
+    title = title_of(name, features)
+    return f"{title}, follow-up questions" if is_conversation(name) else title
 
 
 def page_of(feature: Feature) -> str:

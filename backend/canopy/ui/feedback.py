@@ -11,7 +11,7 @@ from canopy.feedback import dataset
 from canopy.feedback.statistics import Tally, split_counts, tallies_by, tally_of
 from canopy.judges.agreement import AgreementReport
 from canopy.store.feedback.query import Feedback, FeedbackCount, Filter, HourCount, Page
-from canopy.ui.features import FeatureWords, words_of
+from canopy.ui.features import FeatureWords, label_of, words_of
 from canopy.ui.prompt_versions import PromptVersion, prompt_versions
 from canopy.ui.satisfaction_chart import Chart, satisfaction_chart
 
@@ -184,11 +184,7 @@ def _feature_options(
     gone = sorted(({it.feature for it in counts} | ({chosen} if chosen else set())) - features.keys())
     if not (gone or chosen) and len({it.flag for it in features.values()}) == 1:
         return []
-    options = [
-        FeatureOption(name, it.title if name == it.flag else f"{it.title}, follow-up questions", "")
-        for name, it in features.items()
-    ]
-    return options + [FeatureOption(name, name, "") for name in gone]
+    return [FeatureOption(name, label_of(name, features), "") for name in [*features, *gone]]
 
 
 def _options(versions: Sequence[PromptVersion], chosen: str) -> list[PromptOption]:
