@@ -2,12 +2,18 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.evals.test_run import GOOD, TEXT, evaluated, suite
+from canopy.evals.run.backend import Backend
+from tests.evals.test_backend import failed_with
+from tests.evals.test_run import GOOD, TEXT, evaluated, report, suite
 from tests.support.backend_server import FLAGS, Answer, FakeBackend
 from tests.support.commands import canopy
+from tests.support.model_scripts import Script
+from tests.support.model_server import FakeModelServer
+from tests.support.server import running_server
 
 
 async def test_what_was_not_answered_leaves_the_run_undecided_and_is_asked_again(tmp_path: Path) -> None:
@@ -60,6 +66,69 @@ async def test_an_outage_is_no_wrong_answer_and_the_run_goes_on_behind_it(tmp_pa
         status, _, errors, run = await evaluated(folder, backend, "--resume")
     assert status == 0, errors
     assert [case.status for case in run.cases] == ["passed", "passed"]
+
+
+@pytest.mark.parametrize(
+    ("features", "reason"),
+    [
+        (
+            {},
+            "(not_found): There is nothing at this address. The backend answers no prompts at /translate: correct the",
+        ),
+        (
+            {"translate": {"prompt": "Translate.", "enabled": False}},
+            "(feature_disabled): Translate feature is not enabled",
+        ),
+    ],
+    ids=["gone", "off"],
+)
+async def test_a_suite_of_a_feature_that_is_gone_ends_no_other_suite(
+    tmp_path: Path, features: dict[str, Any], reason: str
+) -> None:
+    folder = suite(tmp_path / "evals", ["x", "x"], "summary_tests.yaml")
+    suite(folder, ["x", "x"], "a_translation_tests.yaml", endpoint="/translate")
+    async with FakeModelServer() as model:
+        model.scripts["llama32"] = Script(tokens=("A short ", "summary."))
+        async with running_server(tmp_path, {"LLAMA_STACK_URL": model.url, "features": features}) as server:
+            command = ("evals", "run", folder, "-o", tmp_path / "results", "--concurrency", "1", "--backend")
+            status, out, errors = await canopy(*command, server.url)
+            run = report(tmp_path / "results")
+            wrong = await canopy(*command, f"{server.url}/summarize")
+    assert status == 2
+    assert "The gate is undecided" in out + errors
+    assert "--backend takes" not in out + errors
+    assert {(case.file, case.status) for case in run.cases} == {
+        ("summary_tests.yaml", "passed"),
+        ("a_translation_tests.yaml", "unscored"),
+    }
+    untold = [case.attempts[0].error for case in run.cases if case.status == "unscored"]
+    assert len(untold) == 2
+    assert all(reason in (error or "") for error in untold), untold
+    assert wrong[0] == 2
+    assert f"--backend takes the address of Canopy's page, such as {server.url}, without /summarize" in wrong[2]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        failed_with("not_found", 404),
+        failed_with("method_not_allowed", 405),
+        Answer((b"<html>Nothing here</html>",), 404, (), "text/html"),
+    ],
+)
+@pytest.mark.parametrize("shown_by", ["flags", "answer"])
+async def test_where_canopy_was_found_a_missing_route_is_the_suites(answer: Answer, shown_by: str) -> None:
+    async with FakeBackend() as fake, Backend(fake.url, token=None, timeout=10) as backend:
+        fake.answers["gone"] = [answer]
+        if shown_by == "flags":
+            await backend.target()
+        else:
+            await backend.ask("/summarize", "text")
+        attempt = await backend.ask("/translate", "gone")
+    assert attempt.unanswered
+    assert "answers no prompts at /translate: correct the suite's `endpoint`, or bring the feature" in (
+        attempt.error or ""
+    )
 
 
 async def test_a_run_waits_for_a_backend_that_says_how_long_and_says_so(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ async def test_a_measurement_without_an_answer_is_none(tmp_path: Path) -> None:
 async def test_an_address_that_is_not_canopys_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "a_tests.yaml").write_text(SUITE)
     async with FakeBackend() as backend:
-        backend.default = Answer((b'{"detail": "Not Found"}',), 404)
+        backend.default, backend.flags = Answer((b'{"detail": "Not Found"}',), 404), None
         status, out, err = await canopy(str(tmp_path), "--backend", backend.url, "--requests", "2")
     assert (status, out) == (2, "")
     assert "--backend takes the address of Canopy's page" in err

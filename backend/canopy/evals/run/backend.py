@@ -17,7 +17,7 @@ from canopy import __version__
 from canopy.base.errors import ConfigError
 from canopy.base.retry_after import parse_retry_after
 from canopy.evals.results import Attempt, Target, TestedConfig
-from canopy.evals.run.backend_refusals import OF_THE_ANSWER, BackendRefusal, web_page
+from canopy.evals.run.backend_refusals import OF_THE_ANSWER, BackendRefusal, web_page, wrong_endpoint
 from canopy.outgoing.causes import Peer, explain, redirection
 from canopy.outgoing.clients import async_client
 
@@ -126,6 +126,7 @@ class Backend:
         self._patience = patience
         self._tell = tell
         self._has_token = bool(token)
+        self._found = False  # whether Canopy has answered at this URL, so that a 404 is about an endpoint
         self._warned = False  # whether the warning of `_check_marked` was given
         self._open_at = 0.0  # on the monotonic clock: no request starts before, as the backend named a time
         self._client = async_client(
@@ -168,7 +169,9 @@ class Backend:
         with suppress(orjson.JSONDecodeError, LookupError, TypeError, AttributeError):
             details = orjson.loads(response.content)
             flags = {str(name): bool(flag["enabled"]) for name, flag in details["flags"].items()}
-            return Target(url=self.url, config_revision=str(details["config_revision"]), flags=flags)
+            target = Target(url=self.url, config_revision=str(details["config_revision"]), flags=flags)
+            self._found = True
+            return target
         return Target(url=self.url)  # another kind of backend, or one that requires a sign-in for that
 
     async def ask(self, endpoint: str, prompt: str) -> Attempt:
@@ -176,7 +179,8 @@ class Backend:
 
         Retries when the backend is busy (429, 503, a proxy's 502) or the connection fails before the answer begins. An
         attempt is `unanswered` if the reason is about neither the text nor the answer. Raises RefusedError when the
-        client is refused or Canopy isn't there, and ConfigError when the backend can't be reached.
+        client is refused or Canopy isn't there, and ConfigError when the backend can't be reached. Where Canopy is
+        there, as `target` or an earlier answer has shown, and has no such endpoint, that is the attempt's reason.
         """
         try:
             return await self._patiently(lambda: self._ask_once(endpoint, prompt))
@@ -237,7 +241,7 @@ class Backend:
                     broken = reply.attempt("The backend closed the connection without an answer.")
                     raise _BusyError(broken, unreachable=unreachable) from error
                 try:
-                    return reply.attempt(await self._read(response, reply))
+                    return reply.attempt(await self._read(response, reply, endpoint))
                 finally:
                     await response.aclose()
         except TimeoutError:
@@ -245,7 +249,7 @@ class Backend:
         except httpx.RequestError:
             return reply.attempt("The answer broke off: the connection failed.")
 
-    async def _read(self, response: httpx.Response, reply: _Reply) -> str | None:
+    async def _read(self, response: httpx.Response, reply: _Reply, endpoint: str) -> str | None:
         """Read the answer into `reply`; return the reason if it is no good answer."""
         reply.request_id = response.headers.get("X-Request-Id")
         location, asked = response.headers.get("location"), str(response.url)
@@ -253,12 +257,7 @@ class Backend:
             return f"The backend answered with status {response.status_code}. {moved}"
         if response.status_code != 200:
             refusal = BackendRefusal.of(response.status_code, await response.aread())
-            if refusal.is_final:
-                raise RefusedError(f"{refusal.sentence} {refusal.advice(asked, self.url, token=self._has_token)}")
-            if refusal.may_pass:
-                raise _busy(reply, refusal, response)
-            reply.of_the_answer = refusal.is_of_the_answer
-            return refusal.sentence
+            return self._refused(refusal, response, reply, endpoint)
         kind = response.headers.get("Content-Type", "").partition(";")[0]
         if kind == "text/html":
             raise RefusedError(web_page(asked, token=self._has_token))
@@ -269,6 +268,7 @@ class Backend:
                 reply.of_the_answer = event.get("code") in OF_THE_ANSWER
                 return f"The backend broke off: {event.get('error')} ({event.get('code', 'no code')})"
             if event.get("type") == "done":
+                self._found = True
                 reply.finish(event)
                 self._check_marked(reply)
             elif isinstance(delta := event.get("delta"), str) and delta:
@@ -279,6 +279,18 @@ class Backend:
             return "The answer broke off: the stream ended without its `done` event."
         reply.of_the_answer = True
         return None if "".join(reply.texts).strip() else "The answer is empty."
+
+    def _refused(self, refusal: BackendRefusal, response: httpx.Response, reply: _Reply, endpoint: str) -> str:
+        """Return the reason of a refusal that other requests may not get."""
+        if refusal.is_about_address and self._found:
+            return f"{refusal.sentence} {wrong_endpoint(endpoint)}"
+        if refusal.is_final:
+            asked = str(response.url)
+            raise RefusedError(f"{refusal.sentence} {refusal.advice(asked, self.url, token=self._has_token)}")
+        if refusal.may_pass:
+            raise _busy(reply, refusal, response)
+        reply.of_the_answer = refusal.is_of_the_answer
+        return refusal.sentence
 
     def _check_marked(self, reply: _Reply) -> None:
         """Warn once if the backend counts evaluations as users' requests, in judging, alerts and statistics."""

@@ -50,7 +50,7 @@ class BackendRefusal:
 
     @property
     def is_final(self) -> bool:
-        """Return whether every other request would be refused too."""
+        """Return whether every other request would be refused too, unless Canopy is known to be at the address."""
         return self.status in (*_AT_THE_DOOR, 407) or self.is_about_address
 
     @property
@@ -95,6 +95,14 @@ def _wrong_address(asked: str, base: str) -> str:
     return (
         f"There is no such route of Canopy at {asked}: --backend takes the address of Canopy's page, {rest}not the "
         "model server's."
+    )
+
+
+def wrong_endpoint(endpoint: str) -> str:
+    """Return what to do about a suite's endpoint that a Canopy has no route for, such as that of a removed feature."""
+    return (
+        f"The backend answers no prompts at {endpoint}: correct the suite's `endpoint`, or bring the feature back in "
+        "the backend's values."
     )
 
 
