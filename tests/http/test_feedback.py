@@ -133,7 +133,9 @@ async def test_filters_choose_and_search_ignores_case(empty: httpx.AsyncClient) 
     assert await ids(rating="positive") == {good}
     assert await ids(rating="negative") == {bad}
     assert await ids(rating="neutral") == {plain}
-    assert await ids(rating=2) == {bad}
+    assert await ids(rating=2) == await ids(rating="2.0") == {bad}
+    assert await ids(rating="true") == {good}
+    assert await ids(rating="false") == set()
     assert await ids(prompt_id=linked["prompt_id"]) == {good}
     assert await ids(feature="summarize_chat") == set()
     assert await ids(q="strassenfest") == {bad}

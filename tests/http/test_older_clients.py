@@ -102,6 +102,7 @@ BLOG_RATINGS = [
     ("1.0", 1),
     (True, "thumbs_up"),
     (False, "thumbs_down"),
+    ("true", "thumbs_up"),
     ("thumbs_up", "thumbs_up"),
     ("brilliant", "brilliant"),
 ]

@@ -119,6 +119,7 @@ def test_an_empty_file_means_the_defaults() -> None:
         ("feedback: {labels: [{name: thumbs_up}]}", ["`feedback`: labels: `thumbs_up` means something else already."]),
         ("feedback: {labels: [{name: negative}]}", ["`negative` means something else already"]),
         ("feedback: {labels: [{name: '5'}]}", ["`5` means something else already"]),
+        ("feedback: {labels: [{name: 'true'}]}", ["`true` means something else already"]),
         ("feedback: {reasons: [a, a]}", ["reasons: each name may stand once"]),
         ("feedback: {names: []}", ["feedback.names lacks user_satisfaction, which votes"]),
         ("feedback: {names: [user_satisfaction, ab_preference]}", ["names: `ab_preference` means something else"]),

@@ -8,7 +8,7 @@ import pytest
 
 import canopy
 from canopy.base.errors import InputError
-from canopy.base.ratings import KindName, Rating, kind_of, parse_rating, parse_rating_filter
+from canopy.base.ratings import KindName, Rating, kind_of, normalize_rating, parse_rating, parse_rating_filter
 from canopy.config.values import FeedbackValues, Label
 
 PACKAGE = Path(canopy.__file__).parent
@@ -54,7 +54,16 @@ def test_a_filter_asks_for_one_rating_or_for_all_that_count_alike(text: str, ask
     assert parse_rating_filter(text) == asked
 
 
-@pytest.mark.parametrize("text", ["6", "Thumbs_up", "a b", "x" * 41])
+@pytest.mark.parametrize(
+    "sent", ["thumbs_up", "thumbs_down", "true", "false", True, False, *range(1, 6), 5.0, "5.0", "1", "05", "brilliant"]
+)
+def test_a_filter_finds_a_vote_by_what_the_vote_was_sent_as(sent: bool | float | str) -> None:
+    stored = parse_rating(normalize_rating(sent), VALUES.label_sentiments)
+    in_a_query = str(sent).lower() if isinstance(sent, bool) else str(sent)
+    assert parse_rating_filter(in_a_query) == (stored.value, None)
+
+
+@pytest.mark.parametrize("text", ["6", "6.0", "4.5", "Thumbs_up", "a b", "x" * 41])
 def test_a_filter_that_can_be_no_rating_is_refused(text: str) -> None:
     with pytest.raises(InputError):
         parse_rating_filter(text)

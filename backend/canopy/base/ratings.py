@@ -131,8 +131,13 @@ _BUILT_IN = [
 _BY_WIRE = {(type(rating.wire), rating.wire): rating for rating in _BUILT_IN}  # `5` is a score, `"5"` isn't
 THUMBS = [rating for rating in _BUILT_IN if rating.kind == "thumbs"]  # what pages offer
 RATING_WORDS = {rating.value: rating.words for rating in _BUILT_IN}
+_BOOLEANS = {"true": "thumbs_up", "false": "thumbs_down"}  # also as text, which is all that queries hold
 # Names that no label may have; numbers are excluded too.
-RESERVED_LABELS = {rating.value for rating in _BUILT_IN if isinstance(rating.wire, str)} | set(SENTIMENTS)
+RESERVED_LABELS = {
+    *(rating.value for rating in _BUILT_IN if isinstance(rating.wire, str)),
+    *SENTIMENTS,
+    *_BOOLEANS,
+}
 
 
 def known_ratings(labels: Mapping[str, Sentiment]) -> list[Rating]:
@@ -153,21 +158,25 @@ def parse_rating(sent: int | str, labels: Mapping[str, Sentiment]) -> Rating:
 def parse_rating_filter(text: str) -> tuple[str | None, Sentiment | None]:
     """Parse a filter's `rating` to a rating's stored value or to a sentiment; the other of the two is None.
 
-    Raises InputError for a text that can be neither, so that a typo doesn't give an empty list.
+    A rating may be spelled as in a vote. Raises InputError for a text that can be neither, so that a typo doesn't give
+    an empty list.
     """
     if (sentiment := SENTIMENTS.get(text)) is not None:
         return None, sentiment
-    if text not in RATING_WORDS and not _LABEL.fullmatch(text):
+    sent = normalize_rating(text)
+    if own := _BY_WIRE.get((type(sent), sent)):
+        return own.value, None
+    if not _LABEL.fullmatch(text):
         raise InputError("`rating` must be `thumbs_up`, `thumbs_down`, 1 to 5, a label, or one like `negative`.")
     return text, None
 
 
 def normalize_rating(sent: Any) -> Any:
-    """Return other spellings of a rating in the standard form: 5 for `5.0` and `"5"`, `thumbs_up` for true."""
+    """Return a rating in its usual spelling: 5 for `5.0` and `"5"`, `thumbs_up` for true and `"true"`."""
     if isinstance(sent, bool):
-        return "thumbs_up" if sent else "thumbs_down"
+        return _BOOLEANS["true" if sent else "false"]
     if isinstance(sent, float) and sent.is_integer():
         return int(sent)
     if isinstance(sent, str) and _WHOLE.fullmatch(sent):
         return int(sent.partition(".")[0])
-    return sent
+    return _BOOLEANS.get(sent, sent) if isinstance(sent, str) else sent
