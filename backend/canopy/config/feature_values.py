@@ -175,6 +175,9 @@ RESERVED_PATHS = frozenset(
         *("summarization", "summarize", "ui"),
     }
 )
+# Paths that oauth2-proxy answers itself with any method (its `--ping-path` and `--ready-path`): in front of Canopy, a
+# feature's requests there would get its OK and never arrive. Refused in every mode, since `auth.mode` may change.
+PROXY_PATHS = frozenset({"ping", "ready"})
 RESERVED_SUBPATHS = frozenset({"ab", "chat"})  # last segments of every feature's paths
 # Names that YAML 1.1 reads as true, false or null: without quotes, Helm makes `on` the key `true`.
 YAML_WORDS = frozenset({"false", "n", "no", "null", "off", "on", "true", "y", "yes"})
@@ -192,7 +195,7 @@ def check_feature_name(name: str, taken: Container[str]) -> None:
     if name in YAML_WORDS:
         raise ValueError(f"`{name}` can't be the name of a feature: YAML reads it as true, false or null")
     if name in taken:
-        raise ValueError(f"`{name}` is the name of something else in Canopy. Give the feature another")
+        raise ValueError(f"`{name}` is the name of something else in Canopy or its proxy. Give the feature another")
 
 
 class SummarizationValues(SummarizeValues):

@@ -10,6 +10,7 @@ from canopy.config.feature_values import (
     EMBEDDED_MODEL_DEFAULTS,
     MODEL_SERVER_DEFAULTS,
     MOST_FEATURES,
+    PROXY_PATHS,
     RESERVED_PATHS,
     RESERVED_SUBPATHS,
     FeatureValues,
@@ -287,4 +288,5 @@ class Values(IgnoredValues):
 
 def taken_feature_names() -> set[str]:
     """Return the names that a feature can't have: the values' own keys, which also name flags, and path segments."""
-    return {field.alias or name for name, field in Values.model_fields.items()} | RESERVED_PATHS | RESERVED_SUBPATHS
+    keys = {field.alias or name for name, field in Values.model_fields.items()}
+    return keys | RESERVED_PATHS | RESERVED_SUBPATHS | PROXY_PATHS

@@ -241,7 +241,7 @@ Values that contradict each other end here, each with the sentence that says the
 {{- fail (printf "`features`: `%s` can't be the name of a feature: YAML reads it as true, false or null." .) }}
 {{- end }}
 {{- if has . $rules.taken }}
-{{- fail (printf "`features`: `%s` is the name of something else in Canopy. Give the feature another." .) }}
+{{- fail (printf "`features`: `%s` is the name of something else in Canopy or its proxy. Give the feature another." .) }}
 {{- end }}
 {{- end }}
 {{- end }}
