@@ -319,6 +319,9 @@ ODD: list[Document] = [
         for title in ("\u200b", "x\u2028y", "\u202egnp", "要約", "x\n")
     ),
     {"ab_testing": {"enabled": True}, "summarize": {"prompt_b": None}},
+    # Rows have these beside other contradictions alone, of which the chart tells the first.
+    over(POSTGRESQL, {"autoscaling": {"enabled": True, "minReplicas": 5, "maxReplicas": 2}}),
+    *(over(PROXY, at(path, "")) for path in ("authProxy.image", "authProxy.kind", "networkPolicy.to.identityProvider")),
 ]
 ARGO_CD = {"repo_url": "https://git.example.com/a.git", "chart_path": "helm/canopy", "target_revision": "main"}
 

@@ -69,6 +69,13 @@ def sentence(refusal: str) -> str:
     return said[1]
 
 
+def never_said(refusals: list[str]) -> list[str]:
+    """The contradictions of the tables that the chart refused nothing for. It tells the first of a file's alone."""
+    sentences = [one.sentence for one in CHART_CONTRADICTIONS] + [one.sentence for one in SERVER_CONTRADICTIONS]
+    patterns = [re.escape(text).replace(r"\{\}", ".+") for text in sentences]
+    return [pattern for pattern in patterns if not any(re.search(pattern, text) for text in refusals)]
+
+
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Document, Path]]:
     folder = tmp_path_factory.mktemp("values")
@@ -105,8 +112,10 @@ def test_chart_checker_and_server_agree_on_hundreds_of_values(
         if not right:
             disagreed.append((document, refusal, said))
     assert disagreed == []
-    assert len(checked) > 220
+    assert len(checked) > (450 if each_helm is HELMS[0] else 220)
     assert min(verdicts.values()) > 40, verdicts
+    if each_helm is HELMS[0]:
+        assert never_said([sentence(refusal) for _, refusal in rendered if "execution error at" in refusal]) == []
 
 
 def test_the_server_refuses_alone_what_the_chart_refuses_of_its_values(files: list[tuple[Document, Path]]) -> None:
@@ -128,15 +137,3 @@ def test_the_server_refuses_alone_what_the_chart_refuses_of_its_values(files: li
             assert wrong_types or error.sentence in refusal, document
             compared += 1
     assert compared > 40
-
-
-def test_every_contradiction_of_the_tables_was_tried(files: list[tuple[Document, Path]]) -> None:
-    tried: set[str] = set()
-    for document, _ in files:
-        try:
-            chart_values(document)
-        except ConfigError as error:
-            tried.add(error.sentence)
-    sentences = [one.sentence for one in CHART_CONTRADICTIONS] + [one.sentence for one in SERVER_CONTRADICTIONS]
-    patterns = [re.escape(text).replace(r"\{\}", ".+") for text in sentences]
-    assert [pattern for pattern in patterns if not any(re.search(pattern, text) for text in tried)] == []

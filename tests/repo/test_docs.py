@@ -52,6 +52,20 @@ def test_each_route_is_documented(tmp_path: Path) -> None:
     assert documented == there
 
 
+def test_each_parameter_of_a_query_is_documented(tmp_path: Path) -> None:
+    settings = Settings(store_url=SecretStr(f"sqlite:///{tmp_path}/canopy.db"))
+    paths = build_api(create_app(settings, logs=Logs(stream=io.BytesIO())).context).openapi()["paths"]
+    page = (ROOT / "docs/operations.md").read_text()
+    taken = {
+        f"{path} {parameter['name']}"
+        for path, methods in paths.items()
+        for operation in methods.values()
+        for parameter in operation.get("parameters", [])
+        if parameter["in"] == "query" and not re.search(rf"[`?&]{parameter['name']}[`=?&/]", page)
+    }
+    assert taken == set()
+
+
 def test_who_may_use_each_route_is_documented() -> None:
     """tests/http/test_access.py asks the server whether it is so."""
     rights = {None: ("yes", "yes", "yes"), "user": ("no", "yes", "yes"), "reviewer": ("no", "no", "yes")}

@@ -48,6 +48,16 @@ def test_it_opens_with_the_two_commands_and_their_transcripts() -> None:
     assert (made[0], tested[0]) == ("$ make run", "$ make test")
 
 
+def test_the_first_transcript_begins_with_what_make_says() -> None:
+    made, _ = transcripts()
+    installing = made[1 : made.index("")]
+    says = re.findall(r'echo "(Installing .*)"', (ROOT / "Makefile").read_text())
+    making = re.fullmatch(r"Making \.venv with Python (3\.12\.\d+) …", installing[0])
+    assert making, installing[0]
+    assert 'echo "Making $venv with $("$found" --version) …"' in (ROOT / "tools/make-venv.sh").read_text()
+    assert installing[1:] == says[:2]
+
+
 async def test_the_first_transcript_is_what_the_server_writes(tmp_path: Path) -> None:
     made, _ = transcripts()
     async with running_server(tmp_path, env={"CANOPY_BANNER": "true"}, within=PATIENCE) as server:

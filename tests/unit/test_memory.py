@@ -72,10 +72,20 @@ async def test_a_refused_vote_is_not_kept_by_an_answer_that_cant_be_sent() -> No
 def test_freed_texts_go_back_to_the_system() -> None:
     """Also after far longer ones, and between what stays."""
     program = """
+import io, socket
 import psutil
-from canopy.server.process import _return_freed_memory
+from canopy.app import create_app
+from canopy.base.errors import CanopyError
+from canopy.base.settings import Settings
+from canopy.server import serve
+from canopy.telemetry import Logs
 
-_return_freed_memory()
+with socket.create_server(("127.0.0.1", 0)) as taken:
+    settings = Settings(host="127.0.0.1", port=taken.getsockname()[1], operations_port=None)
+    try:
+        serve(create_app(settings, Logs("info", io.BytesIO())), print)
+    except CanopyError:
+        pass
 for mib in range(1, 31):
     bytes(mib * 2**20)
 stays, goes = [], []

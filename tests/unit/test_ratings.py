@@ -8,8 +8,20 @@ import pytest
 
 import canopy
 from canopy.base.errors import InputError
-from canopy.base.ratings import KindName, Rating, kind_of, normalize_rating, parse_rating, parse_rating_filter
+from canopy.base.ratings import (
+    KINDS,
+    RATING_FORMS,
+    RATING_REFUSED,
+    KindName,
+    Rating,
+    kind_of,
+    known_ratings,
+    normalize_rating,
+    parse_rating,
+    parse_rating_filter,
+)
 from canopy.config.values import FeedbackValues, Label
+from tests.support.docs import ROOT
 
 PACKAGE = Path(canopy.__file__).parent
 VALUES = FeedbackValues(labels=[Label(name="brilliant", sentiment="positive"), Label(name="odd")])
@@ -38,6 +50,29 @@ def test_a_known_rating_has_its_kind_and_sentiment(sent: int | str, stored: Rati
 def test_any_other_rating_is_refused_with_the_ones_there_are(sent: int | str) -> None:
     with pytest.raises(InputError, match="`thumbs_up`, `thumbs_down`, an integer from 1 to 5, `brilliant`, `odd`"):
         parse_rating(sent, VALUES.label_sentiments)
+
+
+def test_each_kind_is_named_wherever_people_are_told_what_they_may_send() -> None:
+    """In the description, in both refusals, and in the documentation of the API and of MLflow's assessments."""
+    with pytest.raises(InputError) as refused:
+        parse_rating("six_stars", {})
+    page = (ROOT / "docs/operations.md").read_text()
+    sent = {it.wire for it in known_ratings({})}
+    numbers = sorted(it for it in sent if isinstance(it, int))
+    names = [f"`{it}`" for it in sent if isinstance(it, str)]
+    for told in (RATING_FORMS, RATING_REFUSED, refused.value.sentence):
+        assert [name for name in names if name not in told] == []
+        assert f"{numbers[0]} to {numbers[-1]}" in told
+    assert [name for name in names if name not in page] == []
+    assert [it.assessment for it in KINDS.values() if it.assessment and f"`{it.assessment}`" not in page] == []
+
+
+def test_values_of_one_type_have_one_name_in_mlflow() -> None:
+    """Votes without an assessment of their kind's share the vote's name, under which MLflow has booleans."""
+    shared = {
+        type(kind.mlflow(value)) for kind in KINDS.values() if kind.assessment is None for value in kind.sentiments
+    }
+    assert shared == {bool}
 
 
 @pytest.mark.parametrize(
