@@ -45,8 +45,8 @@ def stated(root: Path) -> Iterator[tuple[str, str]]:
 def release(root: Path, version: str, today: str, *, dry: bool = False) -> list[str]:
     """Release a checkout under this version, or only look whether that can be done. Gives the files that it concerns.
 
-    Raises click.ClickException, and has changed nothing, where the version, the checkout, the changelog or a hook of
-    Git's forbids it.
+    Raises click.ClickException where the version, the checkout, the changelog or Git forbids it. Nothing has changed
+    then, unless it says what could not be taken back.
     """
     current = next(said for _, said in stated(root))
     if not re.fullmatch(r"(0|[1-9]\d*)(\.(0|[1-9]\d*)){2}", version):

@@ -4,13 +4,16 @@ Sharing them is part of the test: whatever one failure leaves behind, the next c
 """
 
 import asyncio
+import gc
+import itertools
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 
 import pytest_asyncio
 
 from canopy.inference.llama_stack import LlamaStackInference
 from canopy.inference.protocol import ChatRequest, Completed, Inference, Message
+from tests.support.model_scripts import TOKENS
 from tests.support.model_server import FakeModelServer
 
 # Each of its own length, so that a sentence tells which one ended a wait.
@@ -46,6 +49,29 @@ async def until(condition: Callable[[], bool], within: float = 5) -> None:
     async with asyncio.timeout(within):
         while not condition():
             await asyncio.sleep(0.005)
+
+
+@asynccontextmanager
+async def stream_beside(client: Inference) -> AsyncGenerator[None]:
+    """Run another stream on this client; at the end it must be at the right place of its text, and still going."""
+    texts: list[str] = []
+
+    async def run() -> None:
+        async with aclosing(client.stream(request("fake?count=100000&rate=200"))) as reply:
+            async for item in reply:
+                assert isinstance(item, list)
+                texts.extend(item)
+
+    task = asyncio.create_task(run())
+    await until(lambda: bool(texts))
+    yield
+    so_far = len(texts)
+    await until(lambda: len(texts) > so_far + 2 or task.done())
+    assert not task.done()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert texts == list(itertools.islice(itertools.cycle(TOKENS), len(texts)))
+    gc.collect()  # brings out what was left unclosed, as a warning, and those are errors
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

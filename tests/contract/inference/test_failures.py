@@ -1,11 +1,8 @@
 """Each way in which a model server fails. Meanwhile another stream on the same client goes on undisturbed."""
 
-import asyncio
-import gc
-import itertools
 import socket
 from collections.abc import AsyncGenerator, Generator
-from contextlib import ExitStack, aclosing, contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 import pytest_asyncio
@@ -23,7 +20,7 @@ from canopy.base.errors import (
 )
 from canopy.inference.llama_stack import LlamaStackInference
 from canopy.inference.protocol import Deltas
-from tests.contract.inference.conftest import FIRST_TOKEN_TIMEOUT, TOKEN_TIMEOUT, request, until
+from tests.contract.inference.conftest import FIRST_TOKEN_TIMEOUT, TOKEN_TIMEOUT, request, stream_beside
 from tests.support.model_scripts import TOKENS
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -31,25 +28,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 @pytest_asyncio.fixture(loop_scope="session", autouse=True)
 async def another_stream(inference: LlamaStackInference) -> AsyncGenerator[None]:
-    """Runs through each test; afterwards it must be at the right place of its text, and still going."""
-    texts: list[str] = []
-
-    async def run() -> None:
-        async with aclosing(inference.stream(request("fake?count=100000&rate=200"))) as reply:
-            async for item in reply:
-                assert isinstance(item, list)
-                texts.extend(item)
-
-    task = asyncio.create_task(run())
-    await until(lambda: bool(texts))
-    yield
-    so_far = len(texts)
-    await until(lambda: len(texts) > so_far + 2 or task.done())
-    assert not task.done()
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-    assert texts == list(itertools.islice(itertools.cycle(TOKENS), len(texts)))
-    gc.collect()  # brings out what was left unclosed, as a warning, and those are errors
+    """Runs through each test."""
+    async with stream_beside(inference):
+        yield
 
 
 async def failure(inference: LlamaStackInference, model: str) -> tuple[Deltas, CanopyError]:

@@ -1,16 +1,13 @@
 """All ways in which a model server fails, at once, and a stream beside them on the same client."""
 
 import asyncio
-import gc
-import itertools
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
 
 import pytest
 import pytest_asyncio
 
 from canopy.inference.llama_stack import LlamaStackInference
-from tests.contract.inference.conftest import read, request, until
+from tests.contract.inference.conftest import read, request, stream_beside
 from tests.support.model_scripts import SCRIPTS, TOKENS
 from tests.support.model_server import FakeModelServer
 
@@ -30,28 +27,11 @@ async def patient(model: FakeModelServer) -> AsyncGenerator[LlamaStackInference]
 
 
 async def test_every_failure_at_once_leaves_the_client_as_good_as_new(patient: LlamaStackInference) -> None:
-    """The stream beside them is at the right place of its text, and still going."""
-    beside: list[str] = []
-
-    async def go_on() -> None:
-        async with aclosing(patient.stream(request("fake?count=100000&rate=200"))) as reply:
-            async for item in reply:
-                assert isinstance(item, list)
-                beside.extend(item)
-
     async def run(script: str) -> None:
         async for _ in patient.stream(request(script)):
             pass
 
-    going_on = asyncio.create_task(go_on())
-    await until(lambda: bool(beside))
-    await asyncio.gather(*(run(script) for script in [*SCRIPTS, *SCRIPTS]), return_exceptions=True)
-    replies = await asyncio.gather(*(read(patient, "fake") for _ in range(20)))
-    assert all(tuple(texts) == TOKENS for texts, _ in replies)
-    so_far = len(beside)
-    await until(lambda: len(beside) > so_far + 2 or going_on.done())
-    assert not going_on.done()
-    going_on.cancel()
-    await asyncio.gather(going_on, return_exceptions=True)
-    assert beside == list(itertools.islice(itertools.cycle(TOKENS), len(beside)))
-    gc.collect()  # brings out what was left unclosed, as a warning, and those are errors
+    async with stream_beside(patient):
+        await asyncio.gather(*(run(script) for script in [*SCRIPTS, *SCRIPTS]), return_exceptions=True)
+        replies = await asyncio.gather(*(read(patient, "fake") for _ in range(20)))
+        assert all(tuple(texts) == TOKENS for texts, _ in replies)
