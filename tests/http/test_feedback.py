@@ -67,6 +67,16 @@ async def test_reason_is_another_name_for_comment(empty: httpx.AsyncClient) -> N
     assert (await entries(empty))[0]["comment"] == "Too long by half."
 
 
+async def test_a_voter_may_say_what_the_answer_should_have_said(empty: httpx.AsyncClient) -> None:
+    await vote(empty, lab_vote(input_text="one", suggestion=f"  {'s' * 20_000}\n"))
+    await vote(empty, lab_vote(input_text="two", suggestion=" \n"))
+    assert [entry["suggestion"] for entry in await entries(empty)] == [None, "s" * 20_000]
+    for wrong in ("s" * 20_001, 7, "a\0b"):
+        response = await empty.post("/feedback", json=lab_vote(suggestion=wrong))
+        assert response.status_code == 422
+        assert "`suggestion`" in response.json()["detail"]
+
+
 async def test_a_second_vote_of_the_same_voter_replaces_the_first(empty: httpx.AsyncClient) -> None:
     answer = await summarize(empty)
     by_id = {"generation_id": answer["generation_id"]}

@@ -28,6 +28,8 @@ from canopy.config.values import SATISFACTION, VoteName
 _MOST_FINDINGS = 50  # reported of a body: each costs more than the client's bytes that caused it
 _LONGEST_PART = 100  # characters of a field name that the client made up
 
+MOST_SUGGESTED = 20_000  # characters of a suggested answer
+
 
 class BodyError(InputError):
     """A body that does not validate.
@@ -109,6 +111,9 @@ class VoteBody(Body):
     input_text: FullText | None = Field(None, description="The text that was answered, where no id is known.")
     response_text: FullText | None = Field(None, description="The answer, where no id is known.")
     comment: Text | None = Field(None, description="Why, in one's own words; also accepted as `reason`.")
+    suggestion: Text | None = Field(
+        None, description=f"What the answer should have said, up to {MOST_SUGGESTED:,} characters: for reviewers."
+    )
     reasons: list[Id] = Field(default_factory=list, max_length=20, description="Configured categories.")
     feature: Id | None = Field(None, description="What was rated.")
     user_id: Id | None = Field(None, description="Who votes.")

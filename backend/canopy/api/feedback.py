@@ -12,7 +12,7 @@ from starlette.responses import Response, StreamingResponse
 
 from canopy.api import pages
 from canopy.api.access import identity_of, requester_in
-from canopy.api.bodies import VoteBody, check_length, parse, read_body
+from canopy.api.bodies import MOST_SUGGESTED, VoteBody, check_length, parse, read_body
 from canopy.api.context import AppContext
 from canopy.api.description import describe_body, describe_errors, describe_json, describe_json_or_page, describe_text
 from canopy.api.filters import CountsQuery, FeedbackQuery, PageQuery
@@ -62,6 +62,8 @@ def _submitted_vote(request: Request, content: bytes, settings: Settings) -> Sub
     check_length("input_text", body.input_text, settings.max_prompt_chars)
     check_length("response_text", body.response_text, settings.max_prompt_chars)
     check_length("comment", body.comment, settings.max_comment_chars)
+    suggestion = (body.suggestion or "").strip() or None
+    check_length("suggestion", suggestion, MOST_SUGGESTED)
     session_id = session_id_of(request, body.session_id)
     key = header_id(request, "idempotency-key")
     return SubmittedVote(
@@ -79,6 +81,7 @@ def _submitted_vote(request: Request, content: bytes, settings: Settings) -> Sub
         session_id=session_id,
         idempotency_key=key,
         body_digest=hashlib.sha256(content).digest() if key is not None else b"",
+        suggestion=suggestion,
     )
 
 
@@ -190,6 +193,7 @@ def entry(it: Feedback, labels: Sequence[JudgeLabel]) -> Entry:
         "input_text": it.input_text,
         "response_text": it.response_text,
         "comment": it.comment,
+        "suggestion": it.suggestion,
         "reasons": it.reasons,
         "user_id": it.user_id,
         "source": it.source,

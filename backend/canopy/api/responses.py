@@ -144,6 +144,7 @@ class Entry(TypedDict):
     input_text: str
     response_text: str
     comment: str | None
+    suggestion: str | None
     reasons: list[str]
     user_id: str | None
     source: Source

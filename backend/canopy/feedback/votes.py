@@ -40,6 +40,7 @@ class SubmittedVote(NamedTuple):
     session_id: str | None
     idempotency_key: str | None
     body_digest: bytes
+    suggestion: str | None = None  # of a good answer, in the voter's words
 
 
 class VoteRecorder(Recorder):
@@ -117,6 +118,7 @@ def _vote(submitted: SubmittedVote, config: Config, error_if_unknown: RateLimite
         error_if_never_made=None if known else InputError(f"`feature` must be one of {_listed(config.features)}."),
         idempotency_key=submitted.idempotency_key,
         body_digest=submitted.body_digest,
+        suggestion=submitted.suggestion,
     )
 
 

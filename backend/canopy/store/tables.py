@@ -121,6 +121,7 @@ feedback = Table(
     Column("response_text", Text),
     Column("user_proof", Text),  # as with generations
     Column("search_place", BigInteger),  # in the index of `canopy.store.feedback.search_index`; NULL: not there yet
+    Column("suggestion", Text),  # what the voter says a good answer would have been
     Index("ix_feedback_search", "search_place", "updated_at", "id"),
     Index("ix_feedback_time", "updated_at", "id"),
     Index("ix_feedback_series_time", "series_id", "updated_at", "id"),

@@ -19,6 +19,7 @@ from tests.contract.store.records import (
     a_comparison,
     a_generation,
     a_vote,
+    everything,
     on_texts,
 )
 
@@ -170,3 +171,14 @@ async def test_no_byte_of_an_erased_review_is_left_in_the_files(tmp_path: Path) 
     await store.deletion.erase(user_id="me")
     await store.close()
     assert sum(path.read_bytes().count(b"Zanzibar-4711") for path in tmp_path.iterdir()) == 0
+
+
+async def test_what_a_voter_suggests_stays_with_the_vote_and_goes_with_its_replacement(store: Store) -> None:
+    generation = a_generation()
+    await store.generations.record(generation)
+    await store.feedback.record(a_vote(generation, voter="v", suggestion="Say this ä.", **DOWN))
+    (entry,) = await everything(store)
+    assert entry.suggestion == "Say this ä."
+    await store.feedback.record(a_vote(generation, voter="v"))
+    (entry,) = await everything(store)
+    assert entry.suggestion is None

@@ -113,6 +113,7 @@ async def test_a_vote_on_a_generation_knows_what_produced_it(store: Store, statu
         output_tokens=generation.output_tokens,
         input_length=len(generation.input_text),
         response_length=len(generation.response_text),
+        suggestion=None,
     )
 
 

@@ -45,7 +45,7 @@ class Pages:
             "model": func.nullif(s.model, ""),
         }
         self._whole = self._entries(self._columns)
-        beside = (func.coalesce(func.length(text), 0) for text in (f.comment, g.messages, p.text))
+        beside = (func.coalesce(func.length(text), 0) for text in (f.comment, f.suggestion, g.messages, p.text))
         self._lengths = self._entries(
             {"id": f.id, "length": functools.reduce(operator.add, beside, f.input_length + f.response_length)}
         )
@@ -126,7 +126,9 @@ class Pages:
 
     def _excerpts(self, chars: int) -> Select[Any]:
         """Return the beginnings of texts; a conversation, of which a beginning says little, whole where it is short."""
-        cut = {name: func.substr(self._columns[name], 1, chars) for name in ("input_text", "response_text")}
+        cut = {
+            name: func.substr(self._columns[name], 1, chars) for name in ("input_text", "response_text", "suggestion")
+        }
         prompt = func.substr(self._columns["prompt_text"], 1, chars)
         messages = self._columns["messages"]
         short = case((func.length(messages) <= 2 * chars, messages))

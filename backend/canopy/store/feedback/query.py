@@ -43,6 +43,7 @@ class Feedback(NamedTuple):
     output_tokens: int | None
     input_length: int  # characters of the whole text, also of one that is cut; so is the next
     response_length: int
+    suggestion: str | None  # what the voter says a good answer would have been
 
 
 @dataclass(frozen=True, slots=True)

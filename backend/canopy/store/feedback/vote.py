@@ -46,11 +46,13 @@ class Vote(NamedTuple):
     error_if_never_made: CanopyError | None = None  # and where not one generation of the feature has them
     idempotency_key: str | None = None
     body_digest: bytes = b""  # of the request, to tell a retry from a reused key
+    suggestion: str | None = None  # what the voter says a good answer would have been
 
     @property
     def memory(self) -> int:
         """Return the bytes that its texts take, known without a look at them: one to four for each character."""
-        return getsizeof(self.input_text) + getsizeof(self.response_text) + getsizeof(self.comment)
+        texts = (self.input_text, self.response_text, self.comment, self.suggestion)
+        return sum(map(getsizeof, texts))
 
 
 class Receipt(NamedTuple):

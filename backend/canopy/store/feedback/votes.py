@@ -226,6 +226,7 @@ class Votes:
             "input_text": subject.input_text,
             "response_text": subject.response_text,
             "search_place": None,
+            "suggestion": vote.suggestion,
         }
         return Receipt(
             feedback_id=held.id,
