@@ -283,3 +283,24 @@ async def test_the_log_knows_pages_by_their_route(client: httpx.AsyncClient, ser
         request_id = (await client.get(path)).headers["x-request-id"]
         line = (await server.event("http_request", before + 1))[-1]
         assert (line["http_route"], line["trace_id"]) == (path, request_id)
+
+
+async def test_statistics_say_on_how_many_answers_the_votes_are(empty: httpx.AsyncClient) -> None:
+    async def generations(query: str = "") -> dict[str, Any]:
+        found: dict[str, Any] = (await empty.get(f"/feedback/stats{query}")).json()["generations"]
+        return found
+
+    before = await generations()
+    answer = await summarize(empty)
+    await summarize(empty)
+    await vote(empty, {"generation_id": answer["generation_id"], "rating": "thumbs_up"})
+    after = await generations()
+    assert after["votable"] == after["completed"] - after["compared"] + after["stopped"] == before["votable"] + 2
+    assert after["voted_share"] == 1 / after["votable"]
+    assert after["input_tokens"] > before["input_tokens"]
+    assert after["time_to_first_token_seconds"] > 0
+    (version,) = after["by_prompt"]
+    assert version["total"] == sum(hour["total"] for hour in after["over_time"])
+    assert version["first_used"] == after["over_time"][0]["hour"]
+    assert (await generations("?prompt_id=sha256:other"))["total"] == 0
+    assert (await generations("?until=2020-01-01"))["over_time"] == []

@@ -30,6 +30,7 @@ from canopy.base.settings import Settings
 from canopy.feedback import dataset
 from canopy.feedback.statistics import StatisticsPayload, satisfaction_filter, statistics
 from canopy.feedback.votes import SubmittedVote
+from canopy.store.feedback.hourly_counts import HOUR
 from canopy.store.feedback.query import Feedback, Filter
 from canopy.store.judges.judgement import JudgeLabel
 
@@ -106,13 +107,14 @@ def review_routes(context: AppContext) -> APIRouter:
 
     @router.get("/feedback/stats", response_model=None, responses=describe_json(StatisticsPayload))
     async def stats(query: Annotated[CountsQuery, Query()]) -> Response:
-        """Counts and satisfaction over time, per prompt version and per model."""
+        """Counts and satisfaction over time, per prompt version and per model, and of the answers that they are on."""
         context.votes.check()
         where = query.where(await _known_features(context, query))
         counts = await context.store.feedback.counts(where)
         hours = await context.store.feedback.hours(satisfaction_filter(where))
+        usage = await context.store.generations.recorded_usage(where, HOUR)
         # Encoding hourly counts of years takes long enough to delay streams.
-        return json_response(await asyncio.to_thread(statistics, counts, hours))
+        return json_response(await asyncio.to_thread(statistics, counts, hours, usage))
 
     @router.get(
         "/feedback/export", response_model=None, response_class=Response, responses=describe_text("application/yaml")

@@ -6,13 +6,15 @@ votes are counted separately: those on texts that Canopy didn't generate, which 
 names, which assess something else. Ballots are left out: they compare responses and don't rate them.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, TypedDict
 
 from canopy.base.clock import iso
 from canopy.config.values import SATISFACTION
+from canopy.feedback.generation_statistics import GenerationStatisticsPayload, generation_statistics
 from canopy.store.feedback.query import FeedbackCount, Filter, HourCount
+from canopy.store.generations.usage import UsageCount
 from canopy.store.vocabulary import AB_PREFERENCE
 
 
@@ -54,7 +56,7 @@ class PromptVoteCountsPayload(VoteCountsPayload):
 class StatisticsPayload(VoteCountsPayload):
     """Votes on satisfaction with Canopy's responses; `other_texts` and `other_names` are counted separately.
 
-    `ratings` counts each rating. `over_time` is oldest first.
+    `ratings` counts each rating. `over_time` is oldest first. `generations` says on how many answers the votes are.
     """
 
     ratings: dict[str, int]
@@ -62,6 +64,7 @@ class StatisticsPayload(VoteCountsPayload):
     by_prompt: list[PromptVoteCountsPayload]
     other_texts: VoteCountsPayload
     other_names: dict[str, VoteCountsPayload]
+    generations: GenerationStatisticsPayload
 
 
 @dataclass(slots=True)
@@ -141,12 +144,16 @@ def tally_of(counts: Iterable[SentimentCount]) -> Tally:
     return tallies_by(counts, lambda _: None).get(None, Tally())
 
 
-def statistics(counts: Iterable[FeedbackCount], hours: Iterable[HourCount]) -> StatisticsPayload:
+def statistics(
+    counts: Iterable[FeedbackCount], hours: Iterable[HourCount], usage: Sequence[UsageCount] = ()
+) -> StatisticsPayload:
     """Return the response of GET /feedback/stats.
 
-    `counts` are of all votes, and `hours` of those that `satisfaction_filter` selects, oldest first.
+    `counts` are of all votes, and `hours` of those that `satisfaction_filter` selects, oldest first; `usage` is that of
+    generations by the hour.
     """
     split = split_counts(counts)
+    own = tally_of(split.own)
     ratings: dict[str, int] = {}
     for count in split.own:
         ratings[count.value] = ratings.get(count.value, 0) + count.n
@@ -154,7 +161,7 @@ def statistics(counts: Iterable[FeedbackCount], hours: Iterable[HourCount]) -> S
     by_producer = tallies_by(split.own, lambda it: (it.prompt_id, it.model))
     by_name = tallies_by(split.other_names, lambda it: it.name)
     return {
-        **tally_of(split.own).payload(),
+        **own.payload(),
         "ratings": ratings,
         "over_time": [{"hour": iso(hour), **it.payload()} for hour, it in over_time.items()],
         "by_prompt": [
@@ -162,4 +169,5 @@ def statistics(counts: Iterable[FeedbackCount], hours: Iterable[HourCount]) -> S
         ],
         "other_texts": tally_of(split.other_texts).payload(),
         "other_names": {name: it.payload() for name, it in by_name.items()},
+        "generations": generation_statistics(usage, own.total),
     }

@@ -84,6 +84,23 @@ generations = Table(
     Index("ix_generations_texts_time", "texts_digest", "created_at"),
 )
 
+# What became of generations, by the hour and by what answered; kept when the generations are deleted.
+generation_counts = Table(
+    "generation_counts",
+    metadata,
+    Column("hour", BigInteger, primary_key=True, autoincrement=False),  # microseconds since the epoch
+    Column("feature", KEY, primary_key=True),
+    Column("prompt_id", KEY, primary_key=True),
+    Column("model", KEY, primary_key=True),
+    Column("config_revision", KEY, primary_key=True),
+    *(
+        Column(_name, BigInteger, nullable=False)
+        for _name in ("completed", "failed", "stopped", "compared", "input_tokens", "output_tokens")
+    ),
+    # A histogram of the time to the first token: see `canopy.store.generations.usage`.
+    *(Column(f"first_token_{_index}", BigInteger, nullable=False) for _index in range(20)),
+)
+
 series = Table(
     "series",
     metadata,

@@ -1,13 +1,16 @@
 """Records and reads generations, and the texts of their prompts."""
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import orjson
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from canopy.store.engine.executor import Executor, Facet, reads
+from canopy.store.feedback.query import Filter
 from canopy.store.generations.generation import Generation
+from canopy.store.generations.generation_counts import GenerationCounts
+from canopy.store.generations.usage import UsageCount
 from canopy.store.keys import text_digests
 from canopy.store.tables import generations, prompts
 
@@ -26,7 +29,9 @@ class GenerationStore(Facet):
         self._put_prompts = self._database.bulk(prompts, (prompts.c.prompt_id,), None)
         # Recording the same generation again, after an answer that got lost, changes nothing.
         self._put = self._database.bulk(generations, (generations.c.id,), None)
+        self._counts = GenerationCounts(self._database)
         self._one = select(generations, prompts.c.text.label("prompt_text")).join_from(generations, prompts)
+        self._oldest = select(func.min(generations.c.created_at))
         self._prompts = select(prompts).where(self._database.in_list(prompts.c.prompt_id, "ids"))
 
     async def record(self, generation: Generation) -> None:
@@ -53,10 +58,30 @@ class GenerationStore(Facet):
             rows = conn.execute(self._prompts, {"ids": self._database.list_param(list(prompt_ids))}).all()
         return {row.prompt_id: row.text for row in rows}
 
+    @reads
+    def usage(self, where: Filter, step: int) -> list[UsageCount]:
+        """Count generations by stretches of `step` microseconds and by what answered, oldest first.
+
+        Of the filter, `feature`, `prompt_id`, `since` and `until` count; the times widen to whole hours. What
+        evaluations asked for isn't counted, and what was deleted since still is.
+        """
+        with self._database.reader.connect() as conn:
+            return self._counts.read(conn, where, step)
+
+    @reads
+    def recorded_usage(self, where: Filter, step: int) -> list[UsageCount]:
+        """Count as `usage`, only as far back as there are records: so votes, whose counts go with them, compare."""
+        with self._database.reader.connect() as conn:
+            oldest = conn.execute(self._oldest).scalar()
+            if oldest is None:
+                return []
+            return self._counts.read(conn, replace(where, since=max(where.since or oldest, oldest)), step)
+
     def record_all(self, conn: Connection, records: Sequence[Generation]) -> list[None]:
         """Store generations and the prompts that are new, in the writer's transaction."""
         texts = {record.prompt_id: record.prompt_text for record in records}
         self._put_prompts.run(conn, [{"prompt_id": key, "text": texts[key]} for key in sorted(texts)])
+        self._counts.add(conn, records)
         self._put.run(conn, [_row(record) for record in records])
         return [None] * len(records)
 
