@@ -46,7 +46,11 @@ async def test_a_route_is_for_those_whom_it_is_meant_for(guarded: Guarded, route
     mode, server = guarded
     method, _, path = route.partition(" ")
     address = path.format(
-        feature="translate", feedback_id="fb_none", version="1", name="canopy.css" if "ui" in path else "swagger-ui.css"
+        feature="translate",
+        feedback_id="fb_none",
+        generation_id="gen_none",
+        version="1",
+        name="canopy.css" if "ui" in path else "swagger-ui.css",
     )
     async with people(server, mode) as (ana, ben, _, nobody):
         for role, client in (("nobody known", nobody), ("user", ben), ("reviewer", ana)):

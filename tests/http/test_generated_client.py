@@ -126,7 +126,7 @@ async def test_every_route_by_a_generated_client(client: Client) -> None:
     assert client.operations - client.used == set()
 
 
-def _walk(client: Client) -> None:
+def _walk(client: Client) -> None:  # noqa: PLR0915 - it asks every route
     models = client.models
     text = "Ten ships left the harbour."
     # Who one is, and what is on.
@@ -159,6 +159,8 @@ def _walk(client: Client) -> None:
     assert entries.feedback[0].parameters.max_tokens == 200
     (older,) = client("GET /feedback", cursor=entries.next_).feedback
     assert [turn.content for turn in older.messages] == [text, summary.response, "Shorter?"]
+    own = client("GET /generations/{generation_id}", generation_id=summary.generation_id)
+    assert (own.text, own.produced.model, own.vote.feedback_id) == (text, summary.model, kept[1].feedback_id)
     assert client("GET /feedback/{feedback_id}", feedback_id=kept[1].feedback_id).input_text == text
     stats = client("GET /feedback/stats")
     assert (stats.total, stats.satisfaction, stats.ratings["thumbs_down"]) == (2, 0.5, 1)

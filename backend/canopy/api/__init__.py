@@ -14,6 +14,7 @@ from canopy.api.direct import DirectRoutes
 from canopy.api.errors import add_error_handlers
 from canopy.api.features import added_routes, built_in_routes
 from canopy.api.feedback import entry_routes, review_routes, vote_routes
+from canopy.api.generation_pages import generation_routes
 from canopy.api.operations import OperationsPort, operations_routes
 from canopy.api.pages import page_routes
 from canopy.api.reference import DocumentedApp, reference_routes
@@ -38,6 +39,7 @@ _ROUTERS = (
     case_routes,
     expected_result_routes,
     entry_routes,
+    generation_routes,
     operations_routes,
     sign_in_routes,
     added_routes,

@@ -57,6 +57,7 @@ RULES = {
     "GET /feedback/export": AccessRule("reviewer", "read"),
     "GET /feedback/review": AccessRule("reviewer", "read"),
     "PUT /feedback/review": AccessRule("reviewer", "feedback"),
+    "GET /generations/{generation_id}": AccessRule("user", "read"),  # one's own; reviewers may read any
     "GET /": AccessRule("user", "read"),
     "GET /{feature}": AccessRule("user", "read"),
     "GET /docs": AccessRule("user", "read"),

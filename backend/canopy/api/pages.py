@@ -31,6 +31,7 @@ from canopy.ui.features import label_of, page_of, words_of
 from canopy.ui.feedback import dashboard as dashboard_view
 from canopy.ui.feedback import shown_prompts
 from canopy.ui.rendering import EXCERPT, Renderer
+from canopy.ui.summary import OwnResponse, producer_sentence, title_of, vote_sentence
 
 _ENTRIES = 25  # on a page of the dashboard
 _COMPARISONS = 10
@@ -110,6 +111,24 @@ def whole_entry(
 ) -> Response:
     """Return the page of one vote with its whole texts."""
     return _html(context, request, "entry.html", current="feedback", feedback=feedback, labels=labels, votes=votes)
+
+
+def own_response(context: AppContext, request: Request, it: OwnResponse | None) -> Response:
+    """Return the page of a response for its author; with None, one that asks for it with the browser's session."""
+    features = context.config.current.features
+    feature = features.get(it.generation.feature) if it is not None else None
+    return _html(
+        context,
+        request,
+        "generation.html",
+        current=None,
+        it=it,
+        title=title_of(it, words_of(feature).noun if feature else "answer"),
+        vote_sentence=vote_sentence(it) if it is not None else "",
+        producer=producer_sentence(it.generation, label_of(it.generation.feature, features)) if it is not None else "",
+        back=page_of(feature) if feature else None,
+        back_text=words_of(feature).heading if feature else "",
+    )
 
 
 async def _experiment_data(

@@ -4,7 +4,7 @@ Responses are not validated at run time, which would cost more than a vote does;
 a running server's responses with these types.
 """
 
-from typing import Literal, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 from canopy.api.generation_responses import NameBySide, Parameters, Usage
 from canopy.auth.identity import Role
@@ -12,7 +12,7 @@ from canopy.base.ratings import SentimentName
 from canopy.config.feature_values import Variant
 from canopy.experiments.comparison import VariantBySide
 from canopy.experiments.report import BallotStatisticsPayload, DecisionPayload, ExperimentPayload, PromptPayload
-from canopy.store.experiments.experiment import Preference
+from canopy.store.experiments.experiment import Preference, Side
 from canopy.store.vocabulary import Source
 
 
@@ -250,3 +250,57 @@ class CurrentIdentity(TypedDict):
     mode: Literal["open", "token", "proxy"]
     user: str | None
     role: Role | None
+
+
+class OwnVote(TypedDict):
+    """The vote on a response of whoever asked for it."""
+
+    feedback_id: str
+    timestamp: str
+    rating: int | str
+    reasons: list[str]
+    comment: str | None
+    suggestion: str | None
+
+
+class ComparedSide(TypedDict):
+    """The side of a comparison that a response is. `preference` and `variant` are null until the vote on the pair."""
+
+    comparison_id: str
+    side: Side | None
+    preference: Preference | None
+    variant: Variant | None
+
+
+class Producer(TypedDict):
+    """What produced a response. `prompt` is its text, for reviewers and whoever was told it by a vote."""
+
+    model: str
+    prompt_id: str
+    prompt: str | None
+    parameters: Parameters
+    config_revision: str
+    usage: Usage
+    time_to_first_token_seconds: float | None
+    duration_seconds: float
+
+
+class RecordedGeneration(TypedDict):
+    """A response, for whoever asked for it.
+
+    `formatted` is its Markdown as a list of texts and elements, which have `tag`, `children` and maybe `href`, `start`
+    or `align`; null where it is paragraphs alone, or too long. `produced` is null until the vote on a comparison.
+    """
+
+    id: str
+    request_id: str
+    timestamp: str
+    feature: str
+    status: Literal["completed", "cancelled", "failed"]
+    text: str
+    messages: list[RecordedMessage] | None
+    response: str
+    formatted: list[Any] | None
+    vote: OwnVote | None
+    comparison: ComparedSide | None
+    produced: Producer | None

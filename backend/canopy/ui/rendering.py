@@ -17,6 +17,7 @@ from canopy.stats.intervals import percent
 from canopy.store.feedback.query import Feedback
 from canopy.ui import satisfaction_chart, win_rate_chart
 from canopy.ui.features import page_of
+from canopy.ui.formatted import markup
 
 _HERE = Path(__file__).parent
 EXCERPT = 600  # characters of each text of an entry, until it is opened
@@ -60,6 +61,7 @@ class Renderer:
         self._environment.globals["ab_geometry"] = win_rate_chart
         self._environment.filters.update(
             coded=_coded,
+            markup=markup,
             moment=_moment,
             page=page_of,
             number=_number,

@@ -149,6 +149,13 @@ class ExperimentStore(Facet):
         last = (shown[-1].updated_at, shown[-1].id) if len(places) > len(shown) else None
         return BallotPage([_entry(row) for row in rows], None if last is None else encode_cursor(last))
 
+    @reads
+    def ballot(self, comparison_id: str) -> BallotRow | None:
+        """Read the ballot on one comparison; None where there is none yet."""
+        with self._database.reader.connect() as conn:
+            row = conn.execute(self._ballots, {"ids": self._database.list_param([comparison_id])}).first()
+        return None if row is None or row.preference is None else _entry(row)
+
 
 def _newest(statement: Select[Any], experiment_id: str | None, before: Place | None) -> Select[Any]:
     """Select the newest first, from a place on, of one experiment: as a range of its index, like pages of feedback."""

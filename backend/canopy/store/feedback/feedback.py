@@ -18,8 +18,9 @@ from canopy.store.feedback.series import SeriesIds
 from canopy.store.feedback.totals import Totals
 from canopy.store.feedback.vote import Receipt, Vote
 from canopy.store.feedback.votes import Votes
+from canopy.store.keys import slot_of
 from canopy.store.outbox.outbox import Outbox
-from canopy.store.tables import feedback_counts, series
+from canopy.store.tables import feedback, feedback_counts, series
 
 
 class FeedbackStore(Facet):
@@ -90,6 +91,15 @@ class FeedbackStore(Facet):
             return None
         found, _ = await self.read([feedback_id])
         return found[0] if found else None
+
+    async def of_voter(self, generation_id: str, voter: str, name: str) -> Feedback | None:
+        """Read the vote of one voter, by their key, under a name on one response; None where there is none."""
+        feedback_id = await self._executor.read(self._in_slot, slot_of(generation_id, voter, name))
+        return None if feedback_id is None else await self.get(feedback_id)
+
+    def _in_slot(self, slot: str) -> str | None:
+        with self._database.reader.connect() as conn:
+            return conn.scalar(select(feedback.c.id).where(feedback.c.slot == slot))
 
     async def count(self, where: Filter) -> int | None:
         """Count feedback; the cost does not grow with the table. A search may raise as `page`.

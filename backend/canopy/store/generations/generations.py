@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
+from typing import Any
 
 import orjson
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from canopy.store.engine.executor import Executor, Facet, reads
 from canopy.store.feedback.query import Filter
@@ -14,6 +15,7 @@ from canopy.store.generations.usage import UsageCount
 from canopy.store.keys import text_digests
 from canopy.store.tables import generations, prompts
 
+_TOGETHER = 20  # generations of a trace that are read: one request makes two at most
 _AS_THEY_ARE = tuple(
     field.name
     for field in fields(Generation)
@@ -32,6 +34,10 @@ class GenerationStore(Facet):
         self._counts = GenerationCounts(self._database)
         self._one = select(generations, prompts.c.text.label("prompt_text")).join_from(generations, prompts)
         self._oldest = select(func.min(generations.c.created_at))
+        newest = (generations.c.created_at.desc(), generations.c.id.desc())
+        self._of_trace = (
+            self._one.where(generations.c.trace_id == bindparam("trace")).order_by(*newest).limit(_TOGETHER)
+        )
         self._prompts = select(prompts).where(self._database.in_list(prompts.c.prompt_id, "ids"))
 
     async def record(self, generation: Generation) -> None:
@@ -43,13 +49,14 @@ class GenerationStore(Facet):
         """Read one generation; None where there is none under that id."""
         with self._database.reader.connect() as conn:
             row = conn.execute(self._one.where(generations.c.id == generation_id)).first()
-        if row is None:
-            return None
-        values = {name: getattr(row, name) for name in Generation.__dataclass_fields__}
-        values["parameters"] = orjson.loads(row.parameters)
-        values["messages"] = None if row.messages is None else orjson.loads(row.messages)
-        values["evaluation"] = bool(row.evaluation)
-        return Generation(**values)
+        return None if row is None else _generation(row)
+
+    @reads
+    def of_trace(self, trace_id: str) -> list[Generation]:
+        """Read the newest few generations of one request, or of a trace that a client chose, newest first."""
+        with self._database.reader.connect() as conn:
+            rows = conn.execute(self._of_trace, {"trace": trace_id}).all()
+        return [_generation(row) for row in rows]
 
     @reads
     def prompt_texts(self, prompt_ids: Sequence[str]) -> dict[str, str]:
@@ -84,6 +91,14 @@ class GenerationStore(Facet):
         self._counts.add(conn, records)
         self._put.run(conn, [_row(record) for record in records])
         return [None] * len(records)
+
+
+def _generation(row: Any) -> Generation:
+    values = {name: getattr(row, name) for name in Generation.__dataclass_fields__}
+    values["parameters"] = orjson.loads(row.parameters)
+    values["messages"] = None if row.messages is None else orjson.loads(row.messages)
+    values["evaluation"] = bool(row.evaluation)
+    return Generation(**values)
 
 
 def _row(record: Generation) -> dict[str, object]:
