@@ -82,7 +82,7 @@ async def test_a_wrong_vote_is_refused_with_a_sentence_that_does_not_repeat_it(
     [
         ("POST", "/summarize/chat", {"json": talk("user", "assistant")}, 422, "must be the user's question"),
         ("POST", "/summarize/chat", {"json": talk("user", "assistant", "user", text="x" * 90_000)}, 422, "270,000"),
-        ("GET", "/feedback", {"params": {"ab_cursor": "x"}}, 422, "are the dashboard's"),
+        ("GET", "/feedback", {"params": {"ab_cursor": "x"}}, 422, "are pages'"),
         ("POST", "/feedback", {"json": lab_vote(), "headers": {"x-session-id": "x" * 201}}, 422, "1 to 200 characters"),
         ("POST", "/feedback", {"json": {f"field {number}": 1 for number in range(200)}}, 422, "mistakes. Is it meant"),
         ("GET", "/ui/1/nothing.css", {}, 404, "There is no such file."),

@@ -1,4 +1,4 @@
-"""The arithmetic behind the dashboard's section on comparisons."""
+"""The arithmetic behind the pages of experiments."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -134,8 +134,9 @@ def snippet(it: ExperimentSection) -> str:
 
 
 def html(it: ExperimentSection) -> str:
-    """The section as a page has it."""
-    return Renderer().page("_ab.html", {"ab": it})
+    """What the pages of experiments show; before the first one, what the overview does."""
+    parts = ("_experiment.html", "_ab_past.html") if it.shown else ("_ab_summary.html",)
+    return "".join(Renderer().page(part, {"ab": it}) for part in parts)
 
 
 def drawn(*points: tuple[int, float, float, float]) -> WinRateChart:
@@ -166,7 +167,7 @@ def test_the_axis_has_few_whole_numbers_of_votes(n: int) -> None:
 
 def test_without_a_decisive_vote_there_is_no_picture() -> None:
     assert win_rate_chart([], 0.05) is None
-    assert shown(section({}, ON, None, gathered({1: first_ballots(0, 0, ties=3)}))).chart is None
+    assert shown(section(ON, None, gathered({1: first_ballots(0, 0, ties=3)}))).chart is None
 
 
 def test_the_places_that_can_be_pointed_at_leave_no_gap() -> None:
@@ -175,17 +176,17 @@ def test_the_places_that_can_be_pointed_at_leave_no_gap() -> None:
 
 
 def test_the_newest_experiment_is_in_full_and_the_others_are_links() -> None:
-    got = section({}, ON, None, gathered({1: first_ballots(90, 30), 2: first_ballots(5, 5), 3: first_ballots(30, 90)}))
+    got = section(ON, None, gathered({1: first_ballots(90, 30), 2: first_ballots(5, 5), 3: first_ballots(30, 90)}))
     assert shown(got).verdict.label == "Promote Prompt B"
     assert [(it.verdict.label, it.href) for it in got.past if it.verdict] == [
-        ("Undecided", f"/feedback?experiment={an_experiment(2).id}#ab"),
-        ("Keep Prompt A", f"/feedback?experiment={an_experiment(1).id}#ab"),
+        ("Undecided", f"/experiments/{an_experiment(2).id}"),
+        ("Keep Prompt A", f"/experiments/{an_experiment(1).id}"),
     ]
 
 
 def test_an_experiment_runs_on_while_another_feature_compares_too() -> None:
     known = gathered({it: first_ballots(1, 0) for it in (1, 2, 3, 4)}, features={1: "translate", 4: "translate"})
-    got = section({}, BOTH, None, known)
+    got = section(BOTH, None, known)
     assert (shown(got).feature, shown(got).newest, shown(got).verdict.label) == (
         "Into French",
         True,
@@ -200,37 +201,37 @@ def test_an_experiment_runs_on_while_another_feature_compares_too() -> None:
     assert "Into French, the experiment used last" in page
     assert "Summarization, begun <time" in page
     assert "Another feature, prompt, model or parameter begins another experiment." in page
-    assert f"/feedback?experiment={an_experiment(3).id}#ab" in page
+    assert f"/experiments/{an_experiment(3).id}" in page
 
 
 def test_the_one_used_last_is_the_features_own() -> None:
     known = gathered({1: [], 2: [], 3: []}, features={3: "translate"}, shown=1)
-    assert (shown(section({}, BOTH, None, known)).newest, shown(section({}, BOTH, None, known)).last_href) == (
+    assert (shown(section(BOTH, None, known)).newest, shown(section(BOTH, None, known)).last_href) == (
         True,
         None,
     )
     known = gathered({1: [], 2: [], 3: []}, features={3: "translate"}, shown=2)
-    assert shown(section({}, BOTH, None, known)).last_href == f"/feedback?experiment={an_experiment(2).id}#ab"
+    assert shown(section(BOTH, None, known)).last_href == f"/experiments/{an_experiment(2).id}"
 
 
 def test_a_removed_features_experiment_is_named_and_over() -> None:
     known = gathered({1: first_ballots(1, 0), 2: first_ballots(1, 0)}, features={2: "de-en"})
-    got = section({}, ON, None, known)
+    got = section(ON, None, known)
     assert (shown(got).feature, shown(got).verdict.label) == ("De en", "Undecided")
     assert [(it.feature, it.verdict.label) for it in got.past if it.verdict] == [("Summarization", "Still collecting")]
     assert "De en compares nothing at present. <code>features.de-en</code> is not in the values." in html(got)
-    alone = section({}, ON, None, gathered({2: []}, features={2: "de-en"}))
+    alone = section(ON, None, gathered({2: []}, features={2: "de-en"}))
     assert shown(alone).feature == "De en"
 
 
 def test_alone_the_built_in_feature_needs_no_name() -> None:
-    got = section({}, ON, None, gathered({1: [], 2: []}))
+    got = section(ON, None, gathered({1: [], 2: []}))
     assert (shown(got).feature, [it.feature for it in got.past]) == (None, [None])
 
 
 def test_what_is_missing_is_the_shown_features() -> None:
     without = load_config(b"features: {translate: {prompt: 'T:'}}\nab_testing: {enabled: true}")
-    page = html(section({}, without, "translate", gathered({1: []}, features={1: "translate"})))
+    page = html(section(without, "translate", gathered({1: []}, features={1: "translate"})))
     assert "Translate compares nothing at present." in page
     assert "a prompt in <code>features.translate.prompt_b</code>" in page
     assert "summarize.prompt_b" not in page
@@ -238,83 +239,81 @@ def test_what_is_missing_is_the_shown_features() -> None:
 
 @pytest.mark.parametrize("chosen", ["translate", "translate_chat"])
 def test_the_way_to_begin_is_the_chosen_features(chosen: str) -> None:
-    page = html(section({}, BOTH, chosen, None))
+    page = html(section(BOTH, chosen, None))
     assert 'href="/translate"' in page
     assert "Send a text on the page “Into French”, read both responses and say which is better." in page
     off = load_config(b"summarize: {enabled: false}\nfeatures: {translate: {prompt: 'T:'}}")
     for feature in (chosen, None):
-        assert list(yaml.safe_load(snippet(section({}, off, feature, None)))["features"]) == ["translate"]
+        assert list(yaml.safe_load(snippet(section(off, feature, None)))["features"]) == ["translate"]
 
 
 def test_a_removed_feature_has_no_way_to_begin() -> None:
-    page = html(section({}, ON, "de-en_chat", None))
+    page = html(section(ON, "de-en_chat", None))
     assert "<code>features.de-en</code> is not in the values." in page
     assert "Compare two responses" not in page
     assert "<pre" not in page
 
 
-def test_links_keep_the_filters_and_the_experiment() -> None:
+def test_pages_of_ballots_are_pages_of_the_experiment() -> None:
     known = gathered({1: first_ballots(1, 0), 2: []}, an_entry("a"), shown=1, older="next-page")
-    got = section({"q": "it's", "experiment": "x", "ab_cursor": "here", "cursor": "there"}, ON, None, known)
-    assert (
-        shown(got).older_href == f"/feedback?q=it%27s&experiment={an_experiment(1).id}&ab_cursor=next-page#ab-entries"
-    )
-    assert shown(got).newest_href == f"/feedback?q=it%27s&experiment={an_experiment(1).id}#ab-entries"
-    assert [it.href for it in got.past] == [f"/feedback?q=it%27s&experiment={an_experiment(2).id}#ab"]
+    got = section(ON, None, known, later=True)
+    assert shown(got).older_href == f"/experiments/{an_experiment(1).id}?cursor=next-page#ab-entries"
+    assert shown(got).newest_href == f"/experiments/{an_experiment(1).id}#ab-entries"
+    assert [it.href for it in got.past] == [f"/experiments/{an_experiment(2).id}"]
 
 
 def test_experiments_long_ago_are_links_without_numbers() -> None:
     known = gathered({number: first_ballots(1, 1) for number in range(1, 15)})
-    got = section({}, ON, None, known)
+    got = section(ON, None, known)
     assert (len(got.past), len(got.older)) == (8, 5)
     assert "5 older experiments" in html(got)
 
 
 def test_a_choice_of_the_left_column_counts_as_that_whatever_stood_there() -> None:
-    left = shown(section({}, ON, None, gathered({1: first_ballots(6, 2, ties=5)}))).left_choices
+    left = shown(section(ON, None, gathered({1: first_ballots(6, 2, ties=5)}))).left_choices
     assert (left.of, left.n) == (0.75, 8)
-    left = shown(section({}, ON, None, gathered({1: first_ballots(6, 2, b_side="a")}))).left_choices
+    left = shown(section(ON, None, gathered({1: first_ballots(6, 2, b_side="a")}))).left_choices
     assert left.of == 0.25
 
 
 def test_a_ballot_shows_each_response_with_the_prompt_behind_it() -> None:
-    (compared,) = shown(section({}, ON, None, gathered({1: first_ballots(0, 1)}, an_entry("a", "a")))).compared
+    (compared,) = shown(section(ON, None, gathered({1: first_ballots(0, 1)}, an_entry("a", "a")))).compared
     assert compared.verdict.label == "Prompt B won"
     assert [(it.name, it.prompt.label, it.chosen) for it in compared.columns] == [
         ("Response A", "Prompt B", True),
         ("Response B", "Prompt A", False),
     ]
-    (compared,) = shown(section({}, ON, None, gathered({1: []}, an_entry("both_bad")))).compared
+    (compared,) = shown(section(ON, None, gathered({1: []}, an_entry("both_bad")))).compared
     assert compared.verdict.label == "Both bad"
     assert not any(it.chosen for it in compared.columns)
 
 
 def test_without_an_experiment_the_section_says_how_to_begin() -> None:
-    never = html(section({}, OFF, None, None))
+    never = html(section(OFF, None, None))
     assert "A/B Prompt Comparison Results" in never
     assert "prompt_b: &#34;" in never
-    assert yaml.safe_load(snippet(section({}, OFF, None, None)))["ab_testing"] == {"enabled": True}
+    assert yaml.safe_load(snippet(section(OFF, None, None)))["ab_testing"] == {"enabled": True}
     needs_more = load_config(b"ab_testing: {enabled: true}")
-    assert "a prompt in <code>summarize.prompt_b</code>" in html(section({}, needs_more, None, None))
-    assert "Compare two responses" in html(section({}, ON, None, None))
+    assert "a prompt in <code>summarize.prompt_b</code>" in html(section(needs_more, None, None))
+    assert "Compare two responses" in html(section(ON, None, None))
 
 
 def test_what_to_write_names_the_section_as_the_values_do() -> None:
     former = load_config(b"summarization: {prompt_b: 'Briefly:'}")
-    assert yaml.safe_load(snippet(section({}, former, None, None))).keys() == {"summarization", "ab_testing"}
-    ends = shown(section({}, former, None, gathered({1: first_ballots(30, 90)})))
+    assert yaml.safe_load(snippet(section(former, None, None))).keys() == {"summarization", "ab_testing"}
+    ends = shown(section(former, None, gathered({1: first_ballots(30, 90)})))
     assert yaml.safe_load(ends.report.next_step.snippet or "").keys() == {"summarization"}
 
 
 def test_one_person_and_one_ballot_are_not_several() -> None:
-    page = html(section({}, ON, None, gathered({1: first_ballots(0, 1)})))
+    page = html(section(ON, None, gathered({1: first_ballots(0, 1)})))
     assert "<strong>1 person</strong> stands behind 1 ballot." in page
 
 
 def test_the_change_to_make_is_the_winning_prompt_exactly() -> None:
     text = 'Be "brief":\n\tkeep names & numbers, it\'s \x85 better.'
     known = gathered({1: first_ballots(30, 90)}, prompt_b_text=text)
-    change = shown(section({}, ON, None, known)).report.next_step.snippet
+    change = shown(section(ON, None, known)).report.next_step.snippet
     assert change
     assert yaml.safe_load(change) == {"summarize": {"prompt": text, "prompt_b": ""}}
 
@@ -322,13 +321,13 @@ def test_the_change_to_make_is_the_winning_prompt_exactly() -> None:
 def test_whatever_prompts_and_people_say_is_text() -> None:
     entry = an_entry("both_bad", comment=NASTY, reasons=[NASTY], input_text=NASTY, response_a=NASTY, response_b=NASTY)
     known = gathered({1: first_ballots(30, 90), 2: []}, entry, shown=1, prompt_b_text=NASTY, model=NASTY)
-    page = html(section({"q": NASTY, "ab_cursor": NASTY}, OFF, None, known))
+    page = html(section(OFF, None, known, later=True))
     assert "<script" not in page
     assert page.count("&lt;script&gt;") >= 6
 
 
 def test_the_picture_is_well_formed() -> None:
-    page = html(section({}, ON, None, gathered({1: first_ballots(40, 60)})))
+    page = html(section(ON, None, gathered({1: first_ballots(40, 60)})))
     start = page.index('<svg width="100%" height="294" role="img"')
     picture = ElementTree.fromstring(page[start : page.index("</svg>\n  </div>", start) + 6])  # noqa: S314 - our own page
     assert picture.find("svg/polygon") is not None

@@ -1,5 +1,6 @@
-"""The arithmetic behind the feedback page."""
+"""The arithmetic behind the pages about feedback."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -7,14 +8,19 @@ import pytest
 
 from canopy.base.clock import microseconds
 from canopy.config.feature_values import FeatureValues
-from canopy.config.features import features_of
+from canopy.config.features import Feature, features_of
 from canopy.config.values import Values
 from canopy.feedback.statistics import Tally
 from canopy.store.feedback.query import FeedbackCount, Filter, HourCount, Page
 from canopy.store.vocabulary import AB_PREFERENCE
-from canopy.ui.feedback import Dashboard, dashboard
+from canopy.ui.entries import entries_view
+from canopy.ui.export import ExportView, export_view
+from canopy.ui.feedback_overview import overview, selected
 from canopy.ui.prompt_versions import prompt_versions
 from canopy.ui.satisfaction_chart import BARS_HEIGHT, BARS_TOP, LINE_HEIGHT, LINE_TOP, satisfaction_chart
+from canopy.ui.selection import Selection, query_of, selection
+
+BUILT_IN_ALONE = features_of(Values())
 
 
 def at(text: str) -> int:
@@ -87,114 +93,90 @@ def test_prompt_versions_come_by_votes() -> None:
     ]
 
 
-def test_votes_on_other_texts_are_among_the_votes_and_not_in_the_satisfaction() -> None:
-    view = dashboard(
-        {"since": "2026-03-01", "rating": "positive"},
-        Filter(),
-        counts=[
-            count(1, 4),
-            count(-1, 8, None),
-            replace(count(-1, 2), name="tone"),
-        ],
-        hours=[votes_of("2026-03-01", 1, 4)],
-        texts={},
-        page=Page([], None),
-        found=14,
-        judges=[],
-        features=features_of(Values()),
-        now=at("2026-03-02"),
-        review_limit=100_000,
+def chosen(
+    params: dict[str, str], where: Filter, counts: list[FeedbackCount], features: Mapping[str, Feature] = BUILT_IN_ALONE
+) -> Selection:
+    return selection("/feedback", params, where, counts=counts, texts={}, features=features, judges=[])
+
+
+def exported(
+    params: dict[str, str], where: Filter, counts: list[FeedbackCount], features: Mapping[str, Feature] = BUILT_IN_ALONE
+) -> ExportView:
+    return export_view(
+        "/feedback",
+        query_of(params, where),
+        counts=selected(counts, where),
+        features=features,
         origin="http://canopy.test",
+        review_limit=100_000,
+    )
+
+
+def test_votes_on_other_texts_are_among_the_votes_and_not_in_the_satisfaction() -> None:
+    counts = [count(1, 4), count(-1, 8, None), replace(count(-1, 2), name="tone")]
+    view = overview(
+        chosen({"since": "2026-03-01", "rating": "positive"}, Filter(), counts),
+        Filter(),
+        counts=counts,
+        hours=[votes_of("2026-03-01", 1, 4)],
+        now=at("2026-03-02"),
     )
     assert (view.votes.total, view.votes.negative) == (14, 10)
     assert (view.tally.total, view.tally.satisfaction) == (4, 1.0)
     assert (view.other_texts.total, view.other_names["tone"].total) == (8, 2)
-    assert view.other_texts_href == "/feedback?since=2026-03-01&origin=other#entries"
-    assert [version.tally.total for version in view.versions] == [4]
+    assert view.other_texts_href == "/feedback/entries?since=2026-03-01&origin=other"
     assert view.chart is not None
     assert sum(bucket.tally.total for bucket in view.chart.buckets) == 4
 
 
 def test_only_complaints_that_can_become_tests_are_offered_for_export() -> None:
-    view = dashboard(
-        {"rating": "negative", "prompt_id": "sha256:aa", "q": "it's"},
-        Filter(sentiment=-1, prompt_id="sha256:aa", search="it's"),
-        counts=[
-            count(-1, 4),
-            count(-1, 8, feature="summarize_chat"),
-            count(-1, 16, "sha256:bb"),
-            count(1, 32),
-        ],
-        hours=[],
-        texts={},
-        page=Page([], "next-page"),
-        found=0,
-        judges=[],
-        features=features_of(Values()),
-        now=at("2026-03-02"),
-        review_limit=100_000,
-        origin="http://canopy.test",
-    )
-    assert view.exportable == 4
-    assert view.export_href == "/feedback/export?prompt_id=sha256%3Aaa&q=it%27s"
-    assert view.older == "/feedback?rating=negative&prompt_id=sha256%3Aaa&q=it%27s&cursor=next-page#entries"
-    assert [option.prompt_id for option in view.options] == ["sha256:aa", "sha256:bb"]
-    assert [segment.label for segment in view.segments if segment.current] == ["Negative"]
+    params = {"rating": "negative", "prompt_id": "sha256:aa", "q": "it's"}
+    where = Filter(sentiment=-1, prompt_id="sha256:aa", search="it's")
+    counts = [count(-1, 4), count(-1, 8, feature="summarize_chat"), count(-1, 16, "sha256:bb"), count(1, 32)]
+    export = exported(params, where, counts)
+    assert (export.negative, export.href) == (4, "/feedback/export?prompt_id=sha256%3Aaa&q=it%27s")
+    it = chosen(params, where, counts)
+    listed = entries_view(it, params, Page([], "next-page"), 0)
+    address = "/feedback/entries?rating=negative&prompt_id=sha256%3Aaa&q=it%27s&cursor=next-page"
+    assert (listed.newest, listed.older) == (None, address)
+    assert [option.prompt_id for option in it.prompts] == ["sha256:aa", "sha256:bb"]
+    assert [segment.label for segment in it.segments if segment.current] == ["Negative"]
 
 
 def test_responses_that_were_both_bad_can_be_exported_but_are_no_ratings() -> None:
-    both_bad = replace(count(-1, 4), name=AB_PREFERENCE, kind="label", value="both_bad")
-    view = dashboard(
-        {},
-        Filter(),
-        counts=[both_bad],
-        hours=[],
-        texts={},
-        page=Page([], None),
-        found=4,
-        judges=[],
-        features=features_of(Values()),
-        now=at("2026-03-02"),
-        review_limit=100_000,
-        origin="http://canopy.test",
-    )
-    assert (view.exportable, view.empty) == (4, False)
-    assert (view.tally, view.chart, view.versions) == (Tally(), None, [])
+    counts = [replace(count(-1, 4), name=AB_PREFERENCE, kind="label", value="both_bad")]
+    view = overview(chosen({}, Filter(), counts), Filter(), counts=counts, hours=[], now=at("2026-03-02"))
+    assert exported({}, Filter(), counts).negative == 4
+    assert (view.tally, view.chart) == (Tally(), None)
 
 
 def test_the_export_is_of_one_feature_and_leads_to_the_others() -> None:
     features = features_of(Values(features={"translate": FeatureValues(prompt="Translate:", title="Translation")}))
 
-    def shown(counts: list[FeedbackCount], feature: str = "") -> Dashboard:
-        return dashboard(
-            {"feature": feature},
-            Filter(feature=feature or None),
-            counts=counts,
-            hours=[],
-            texts={},
-            page=Page([], None),
-            found=4,
-            judges=[],
-            features=features,
-            now=at("2026-03-02"),
-            review_limit=100_000,
-            origin="http://canopy.test",
-        )
+    def export(counts: list[FeedbackCount], feature: str = "") -> ExportView:
+        return exported({"feature": feature}, Filter(feature=feature or None), counts, features)
 
     both = [count(-1, 4), count(-1, 3, feature="translate"), count(-1, 2, feature="translate_chat")]
-    view = shown(both)
-    assert (view.exportable, view.export_href, view.exported.suite) == (4, "/feedback/export", "Summary")
-    assert [(it.label, it.href) for it in view.other_exports] == [
-        ("Translation", "/feedback?feature=translate#export-heading")
-    ]
-    assert [it.name for it in view.features] == ["summarize", "summarize_chat", "translate", "translate_chat"]
-    for view in (shown(both[1:]), shown(both[1:], "translate")):
-        assert (view.exportable, view.other_exports, view.exported.suite) == (3, [], "translate")
-        assert view.export_href == "/feedback/export?feature=translate"
-    assert (shown(both[2:], "translate_chat").exportable, shown(both, "gone").features[-1].label) == (0, "Gone")
-    features = features_of(Values())
-    assert shown(both[:1]).features == []
+    view = export(both)
+    assert (view.negative, view.href, view.words.suite) == (4, "/feedback/export", "Summary")
+    assert view.others == [("Translation", "/feedback?feature=translate#export-heading")]
+    for view in (export(both[1:]), export(both[1:], "translate")):
+        assert (view.negative, view.others, view.words.suite) == (3, [], "translate")
+        assert view.href == "/feedback/export?feature=translate"
+    assert export(both[2:], "translate_chat").negative == 0
+
+
+def test_a_feature_can_be_chosen_where_there_are_several_or_were() -> None:
+    features = features_of(Values(features={"translate": FeatureValues(prompt="Translate:", title="Translation")}))
+    both = [count(-1, 4), count(-1, 3, feature="translate"), count(-1, 2, feature="translate_chat")]
+
+    def offered(counts: list[FeedbackCount], feature: str = "", known: Mapping[str, Feature] = features) -> list[str]:
+        return [it.name for it in chosen({}, Filter(feature=feature or None), counts, known).features]
+
     after = ["summarize", "summarize_chat", "translate", "translate_chat"]
-    assert [it.name for it in shown(both).features] == after
-    assert [it.name for it in shown(both[1:2], "translate").features] == after[:3]
-    assert [it.name for it in shown(both[:1], "summarize").features] == after[:2]
+    assert offered(both) == after
+    assert offered(both, "gone") == [*after, "gone"]
+    assert offered(both[:1], known=BUILT_IN_ALONE) == []
+    assert offered(both, known=BUILT_IN_ALONE) == after
+    assert offered(both[1:2], "translate", BUILT_IN_ALONE) == after[:3]
+    assert offered(both[:1], "summarize", BUILT_IN_ALONE) == after[:2]

@@ -56,6 +56,12 @@ RULES = {
     "GET /feedback/stats": AccessRule("reviewer", "read"),
     "GET /feedback/export": AccessRule("reviewer", "read"),
     "GET /feedback/review": AccessRule("reviewer", "read"),
+    "GET /feedback/entries": AccessRule("reviewer", "read"),
+    "GET /feedback/dataset": AccessRule("reviewer", "read"),
+    "GET /feedback/versions": AccessRule("reviewer", "read"),
+    "GET /feedback/judges": AccessRule("reviewer", "read"),
+    "GET /experiments": AccessRule("reviewer", "read"),
+    "GET /experiments/{experiment_id}": AccessRule("reviewer", "read"),
     "PUT /feedback/review": AccessRule("reviewer", "feedback"),
     "GET /generations/{generation_id}": AccessRule("user", "read"),  # one's own; reviewers may read any
     "GET /": AccessRule("user", "read"),

@@ -14,6 +14,7 @@ from canopy.api import pages
 from canopy.api.access import identity_of
 from canopy.api.bodies import BodyError, body_error
 from canopy.api.context import AppContext
+from canopy.api.frame import wants_html
 from canopy.api.requests import route_of, trace_id_of
 from canopy.base.errors import CanopyError, Unauthenticated
 from canopy.telemetry import Telemetry
@@ -94,12 +95,12 @@ def add_error_handlers(app: FastAPI, context: AppContext) -> None:
         headers = {"retry-after": str(error.retry_after)} if error.retry_after is not None else {}
         if isinstance(error, Unauthenticated):
             headers["www-authenticate"] = 'Bearer realm="Canopy"'
-            if pages.wants_html(request) and (address := pages.sign_in_address(context, request)):
+            if wants_html(request) and (address := pages.sign_in_address(context, request)):
                 return RedirectResponse(address, 303, {"cache-control": "no-store", "vary": "Accept"})
         return answer(request, error.status, body, headers)
 
     def answer(request: Request, status: int, body: dict[str, Any], headers: Mapping[str, str] | None) -> Response:
-        if pages.wants_html(request):
+        if wants_html(request):
             return pages.error_page(context, request, status, body["detail"], body["code"], headers)
         body["request_id"] = trace_id_of(request.scope)
         return Response(

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, Collection, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Annotated, cast
 
@@ -10,12 +10,13 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from canopy.api import pages
 from canopy.api.access import identity_of, requester_in
 from canopy.api.bodies import MOST_SUGGESTED, VoteBody, check_length, parse, read_body
 from canopy.api.context import AppContext
 from canopy.api.description import describe_body, describe_errors, describe_json, describe_json_or_page, describe_text
+from canopy.api.feedback_pages import entry_page, known_features, overview_page
 from canopy.api.filters import CountsQuery, FeedbackQuery, PageQuery
+from canopy.api.frame import wants_html
 from canopy.api.generation_responses import Parameters
 from canopy.api.listing import read_full_texts
 from canopy.api.paging import page_response
@@ -31,7 +32,7 @@ from canopy.feedback import dataset
 from canopy.feedback.statistics import StatisticsPayload, satisfaction_filter, statistics
 from canopy.feedback.votes import SubmittedVote
 from canopy.store.feedback.hourly_counts import HOUR
-from canopy.store.feedback.query import Feedback, Filter
+from canopy.store.feedback.query import Feedback
 from canopy.store.judges.judgement import JudgeLabel
 
 _ERRORS = describe_errors(404, 408, 413, 422, 503)
@@ -92,12 +93,12 @@ def review_routes(context: AppContext) -> APIRouter:
 
     @router.get("/feedback", response_model=None, responses=describe_json_or_page(Entries))
     async def entries(request: Request, query: Annotated[PageQuery, Query()]) -> Response:
-        """Votes, newest first, or what needs a reviewer most; with `Accept: text/html` the dashboard."""
-        where = query.where(await _known_features(context, query))
-        if "text/html" in request.headers.get("accept", ""):
-            return await pages.dashboard(context, request, where, query)
+        """Votes, newest first, or what needs a reviewer most; with `Accept: text/html` the overview."""
+        if wants_html(request):
+            return await overview_page(context, request, query)
+        where = query.where(await known_features(context, query))
         if query.experiment or query.ab_cursor:
-            raise InputError("`experiment` and `ab_cursor` are the dashboard's; programs ask GET /feedback/ab.")
+            raise InputError("`experiment` and `ab_cursor` are pages'; programs ask GET /feedback/ab.")
         context.votes.check()
         shown = await read_full_texts(context, where, query, entry)
         reached = None if shown.searched_to is None else iso(shown.searched_to)
@@ -109,7 +110,7 @@ def review_routes(context: AppContext) -> APIRouter:
     async def stats(query: Annotated[CountsQuery, Query()]) -> Response:
         """Counts and satisfaction over time, per prompt version and per model, and of the answers that they are on."""
         context.votes.check()
-        where = query.where(await _known_features(context, query))
+        where = query.where(await known_features(context, query))
         counts = await context.store.feedback.counts(where)
         hours = await context.store.feedback.hours(satisfaction_filter(where))
         usage = await context.store.generations.recorded_usage(where, HOUR)
@@ -143,17 +144,6 @@ def review_routes(context: AppContext) -> APIRouter:
     return router
 
 
-async def _known_features(context: AppContext, query: CountsQuery) -> Collection[str]:
-    """Return the features that the query may name: those in force, and a former one that has votes or experiments."""
-    features, store = context.config.current.features, context.store
-    wanted = query.feature
-    if not wanted or wanted in features:
-        return features
-    voted = await store.feedback.counts(Filter(feature=wanted))
-    known = voted or any(it.feature == wanted for it in await store.experiments.all())
-    return {*features, wanted} if known else features
-
-
 def entry_routes(context: AppContext) -> APIRouter:
     """Return the route of one vote. It matches any word, so it must come after fixed paths."""
     router = APIRouter(route_class=DescribedRoute, tags=["feedback"], responses=_ERRORS)
@@ -167,9 +157,9 @@ def entry_routes(context: AppContext) -> APIRouter:
             raise FeedbackNotFound("There is no feedback under this id; it may have been taken back.")
         ids = [found.generation_id] if found.generation_id is not None else []
         labels = (await context.store.judgements.labels(ids)).get(found.generation_id or "", [])
-        if pages.wants_html(request):
+        if wants_html(request):
             votes = (await context.store.judgements.person_votes(ids)).get(found.generation_id or "", [])
-            return pages.whole_entry(context, request, found, labels, votes)
+            return entry_page(context, request, found, labels, votes)
         answer = json_response(entry(found, labels))
         answer.headers["vary"] = "Accept"
         return answer

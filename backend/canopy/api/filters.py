@@ -68,8 +68,8 @@ class PageQuery(FeedbackQuery):
         None, ge=1, le=200, description="Entries on a page; without it all, up to 10,000 entries or 8 MB."
     )
     cursor: OptionalText = Field(None, max_length=200, description="The `next` of the page before.")
-    experiment: OptionalText = Field(None, max_length=200, description="The A/B experiment that the dashboard shows.")
-    ab_cursor: OptionalText = Field(None, max_length=200, description="Which page of its ballots the dashboard shows.")
+    experiment: OptionalText = Field(None, max_length=200, description="Of former links: whose page to go to.")
+    ab_cursor: OptionalText = Field(None, max_length=200, description="Of former links: which page of its ballots.")
 
     def where(self, features: Collection[str]) -> Filter:
         """Return the filter. Raises InputError for a wrong value, and for filters that the order doesn't go with."""

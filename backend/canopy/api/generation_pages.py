@@ -12,6 +12,7 @@ from canopy.api import pages
 from canopy.api.access import identity_of
 from canopy.api.context import AppContext
 from canopy.api.description import describe_errors, describe_json_or_page
+from canopy.api.frame import wants_html
 from canopy.api.generation_responses import Parameters
 from canopy.api.responses import ComparedSide, OwnVote, Producer, RecordedGeneration, RecordedMessage
 from canopy.api.routes import DescribedRoute, json_response
@@ -41,7 +42,7 @@ def generation_routes(context: AppContext) -> APIRouter:
 
         With `Accept: text/html` as a page. Reviewers may read any. Everybody else is told that there is none.
         """
-        html = pages.wants_html(request)
+        html = wants_html(request)
         if html and identity_of(request.scope) is None and header_id(request, "x-session-id") is None:
             # A browser's address says nothing of its session: the page's script asks again, with the header.
             return pages.own_response(context, request, None)

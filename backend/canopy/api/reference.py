@@ -46,7 +46,11 @@ class DocumentedApp(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """Return the description, with the schemas that routes refer to by name."""
         if not self.openapi_schema:
-            routes = [route.described() for route in self.routes if isinstance(route, DescribedRoute)]
+            routes = [
+                route.described()
+                for route in self.routes
+                if isinstance(route, DescribedRoute) and route.include_in_schema
+            ]
             described = get_openapi(title=self.title, version=self.version, description=self.description, routes=routes)
             described["components"]["schemas"] |= body_schemas() | error_schemas()
             self.openapi_schema = described

@@ -10,8 +10,10 @@ from starlette.responses import Response
 
 from canopy.api.bodies import ReviewBody, check_length, parse, read_body
 from canopy.api.context import AppContext
-from canopy.api.description import describe_body, describe_errors, describe_json
+from canopy.api.description import describe_body, describe_errors, describe_json, describe_json_or_page
+from canopy.api.feedback_pages import review_page
 from canopy.api.filters import CountsQuery, OptionalText
+from canopy.api.frame import wants_html
 from canopy.api.paging import EncodedRows, encode_rows, join_page, page_response
 from canopy.api.requests import trace_id_of
 from canopy.api.responses import Case, Cases, ReviewKept
@@ -39,15 +41,19 @@ def case_routes(context: AppContext) -> APIRouter:
     """Return the route that lists texts to review."""
     router = APIRouter(route_class=DescribedRoute, tags=["feedback"], responses=_ERRORS)
 
-    @router.get("/feedback/review", response_model=None, responses=describe_json(Cases))
-    async def cases(query: Annotated[ReviewQuery, Query()]) -> Response:
+    @router.get("/feedback/review", response_model=None, responses=describe_json_or_page(Cases))
+    async def cases(request: Request, query: Annotated[ReviewQuery, Query()]) -> Response:
         """The texts that the export makes tests of, oldest first, with the answers that were bad."""
+        if wants_html(request):
+            return await review_page(context, request, query)
         context.reviews.check()
         features = context.config.current.features
         where = selection(query.where(features), features)
         total, reviewed = await context.store.reviews.progress(where)
         page = await join_page(context, _cases(context.store, where, query))
-        return page_response({"total": total, "reviewed": reviewed}, "cases", page)
+        answer = page_response({"total": total, "reviewed": reviewed}, "cases", page)
+        answer.headers["vary"] = "Accept"
+        return answer
 
     return router
 

@@ -171,8 +171,8 @@ CHAT_SUFFIX = "_chat"  # ends the names of conversation modes in records
 # First segments of the server's own paths; a test compares them with its routes.
 RESERVED_PATHS = frozenset(
     {
-        *("docs", "feature-flags", "feedback", "generations", "healthz", "identity", "metrics", "readyz", "sign-in"),
-        *("sign-out", "summarization", "summarize", "ui"),
+        *("docs", "experiments", "feature-flags", "feedback", "generations", "healthz", "identity", "metrics"),
+        *("readyz", "sign-in", "sign-out", "summarization", "summarize", "ui"),
     }
 )
 # Paths that oauth2-proxy answers itself with any method (its `--ping-path` and `--ready-path`): in front of Canopy, a

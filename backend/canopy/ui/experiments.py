@@ -1,8 +1,9 @@
-"""View models of the dashboard's section on A/B experiments."""
+"""View models of experiments: the list of them, one in full, and its summary on the overview."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
+from urllib.parse import quote
 
 from canopy.config.feature_values import Variant
 from canopy.config.features import Feature, flag_of
@@ -15,7 +16,6 @@ from canopy.store.experiments.experiment import BallotCounts, BallotPage, Ballot
 from canopy.text.difference import Difference, difference
 from canopy.text.yaml_scalars import in_section
 from canopy.ui.features import page_of, words_of
-from canopy.ui.feedback import QUERY, address
 from canopy.ui.win_rate_chart import WinRateChart, win_rate_chart
 
 _DECIDED_PAST = 8  # past experiments whose decision is computed for the list
@@ -112,9 +112,9 @@ class BeginComparison(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ExperimentSection:
-    """Holds what the template needs for the dashboard's section on A/B experiments.
+    """Holds what the templates of experiments need.
 
-    Before the first experiment `shown` is None, and the section says how to begin one. `flag` and `begin` are about one
+    Before the first experiment `shown` is None, and the page says how to begin one. `flag` and `begin` are about one
     feature: the shown experiment's, else the chosen one. `begin` is None if the values don't have it any more.
     """
 
@@ -150,11 +150,12 @@ def experiments_to_count(experiments: Sequence[Experiment], shown: Experiment) -
 
 
 def section(
-    params: Mapping[str, str], config: Config, feature: str | None, gathered: ExperimentData | None
+    config: Config, feature: str | None, gathered: ExperimentData | None, *, later: bool = False
 ) -> ExperimentSection:
-    """Return the view model of the section. Without `gathered` there has been no experiment yet.
+    """Return the view model. Without `gathered` there has been no experiment yet.
 
-    `params` are the URL's query parameters; `feature` is the chosen feature's name, of either mode, or None for all.
+    `feature` is the chosen feature's name, of either mode, or None for all; `later` says that `gathered` has a later
+    page of ballots.
     """
     plain = {it.flag: it for it in config.features.values() if it.name == it.flag}
     name = gathered.shown.feature if gathered else feature and flag_of(feature)
@@ -162,9 +163,9 @@ def section(
     shown, past = None, []
     if gathered:
         titles = feature_titles(gathered.experiments, config.features)
-        shown = _shown(params, config, gathered, titles)
+        shown = _shown(config, gathered, titles, later=later)
         others = (it for it in gathered.experiments if it.id != gathered.shown.id)
-        past = [_past(params, config, it, gathered, titles) for it in others]
+        past = [_past(config, it, gathered, titles) for it in others]
     return ExperimentSection(
         flag=comparison_flag(subject, config.values) if subject else _removed(config.section_of(name or "")),
         enabled=config.values.ab_testing.enabled,
@@ -185,9 +186,7 @@ def _removed(section: str) -> FeatureFlag:
     return FeatureFlag("ab_testing", False, f"`{section}` is not in the values.")
 
 
-def _shown(
-    params: Mapping[str, str], config: Config, gathered: ExperimentData, titles: Mapping[str, str]
-) -> ShownExperiment:
+def _shown(config: Config, gathered: ExperimentData, titles: Mapping[str, str], *, later: bool) -> ShownExperiment:
     experiment, counts = gathered.shown, gathered.counts[gathered.shown.id]
     report = report_on(experiment, counts, gathered.ballots[experiment.id], config.section_of(experiment.feature))
     left = sum(ballot.preference == "a" for ballot in report.ballots)
@@ -197,7 +196,7 @@ def _shown(
         experiment=experiment,
         feature=titles.get(experiment.feature),
         newest=experiment.id == last.id,
-        last_href=None if experiment.id == last.id else _href(params, last.id, "ab"),
+        last_href=None if experiment.id == last.id else experiment_address(last.id),
         report=report,
         verdict=_verdict(report.decision, experiment, config, gathered),
         confidence=f"{100 * (1 - experiment.rule.alpha):.6g} %",
@@ -207,19 +206,18 @@ def _shown(
         undecided=_share(counts.ties + counts.both_bad, counts.ballots),
         prompts=difference(experiment.prompt_text, experiment.prompt_b_text),
         compared=[_compared(entry) for entry in gathered.page.entries],
-        newest_href=_href(params, experiment.id, "ab-entries") if params.get("ab_cursor") else None,
-        older_href=_href(params, experiment.id, "ab-entries", cursor) if cursor else None,
+        newest_href=f"{experiment_address(experiment.id)}#ab-entries" if later else None,
+        older_href=f"{experiment_address(experiment.id, cursor)}#ab-entries" if cursor else None,
     )
 
 
 def _past(
-    params: Mapping[str, str],
     config: Config,
     experiment: Experiment,
     gathered: ExperimentData,
     titles: Mapping[str, str],
 ) -> PastExperiment:
-    title, href = titles.get(experiment.feature), _href(params, experiment.id, "ab")
+    title, href = titles.get(experiment.feature), experiment_address(experiment.id)
     counts, ballots = gathered.counts.get(experiment.id), gathered.ballots.get(experiment.id)
     if counts is None or ballots is None:
         return PastExperiment(experiment, title, href, None, None, None)
@@ -259,7 +257,6 @@ def _share(part: int, n: int) -> Share:
     return Share(part / n if n else None, n, wilson(part, n))
 
 
-def _href(params: Mapping[str, str], experiment_id: str, anchor: str, cursor: str = "") -> str:
-    """Return the URL of another experiment or page of entries, with the same filters."""
-    query = {name: params.get(name, "").strip() for name in QUERY}
-    return f"{address('/feedback', {**query, 'experiment': experiment_id, 'ab_cursor': cursor})}#{anchor}"
+def experiment_address(experiment_id: str, cursor: str = "") -> str:
+    """Return the address of an experiment's page, or of a later page of its ballots."""
+    return f"/experiments/{quote(experiment_id)}{f'?cursor={quote(cursor)}' if cursor else ''}"

@@ -32,3 +32,9 @@ def prompt_versions(counts: Iterable[FeedbackCount], texts: Mapping[str, str]) -
         for (prompt_id, model), votes in tallies_by(counts, lambda it: (it.prompt_id, it.model)).items()
     ]
     return sorted(versions, key=lambda version: -version.tally.total)
+
+
+def shown_prompts(counts: Iterable[FeedbackCount], most: int) -> list[str]:
+    """Return the ids of the prompts whose texts a page needs that shows at most so many versions."""
+    ids = (version.prompt_id for version in prompt_versions(counts, {})[:most])
+    return list(dict.fromkeys(prompt_id for prompt_id in ids if prompt_id))
