@@ -13,7 +13,7 @@ from canopy.config.checking import check
 from canopy.config.loading import load_config
 from canopy.experiments.report import report_on
 from canopy.stats.sequential import DecisionRule
-from canopy.store.experiments.experiment import BallotCounts, Experiment, FirstBallot
+from canopy.store.experiments.experiment import BallotCounts, Experiment, FirstBallot, FirstBallots
 from tests.chart.conftest import MINIMAL, Object, find
 from tests.support.advice import collected, spoken
 from tests.support.docs import ROOT
@@ -85,7 +85,9 @@ def decided(wins_a: int, wins_b: int, n_max: int, section: str) -> tuple[str, st
     rule = DecisionRule(alpha=0.05, prior_strength=10, equivalence_margin=0.05, max_decisive_votes=n_max)
     experiment = Experiment("exp", 0, **prompts, model="llama32", temperature=0.9, max_tokens=10, rule=rule)
     ballots = [FirstBallot("cmp", 0, "a", "prompt")] * wins_a + [FirstBallot("cmp", 0, "b", "prompt_b")] * wins_b
-    report = report_on(experiment, BallotCounts(len(ballots), wins_a, wins_b, 0, 0, 0), ballots, section)
+    report = report_on(
+        experiment, BallotCounts(len(ballots), wins_a, wins_b, 0, 0, 0), FirstBallots.of(ballots), section
+    )
     return report.decision.status, report.next_step.snippet
 
 

@@ -50,7 +50,7 @@ def test_the_report_says_the_decision_the_evidence_and_the_change(store_url: str
     for part in (
         "Experiment exp_new",
         "50 voters behind 50 ballots",
-        "Prompt B is better",
+        "The candidate, Prompt B, is better",
         "    summarization:\n",
         'prompt: "Be brief & kind."',
         "E⁺",

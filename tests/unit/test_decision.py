@@ -1,6 +1,7 @@
 """When the votes are enough, and what is said then."""
 
 import json
+import re
 from random import Random
 
 import pytest
@@ -139,18 +140,37 @@ def test_a_decided_experiment_needs_no_more_votes() -> None:
     ("wins_a", "wins_b", "said"),
     [
         (0, 0, "Nobody has preferred one prompt over the other yet."),
-        (0, 1, "Prompt B leads with 100 % of 1 decided comparison,"),
-        (50, 50, "the prompts are level after 100 decided comparisons"),
-        (62, 38, "about 59 more will decide it"),
-        (700, 760, "the limit of 2,000 will come before a decision"),
-        (87, 143, "Prompt B is better: people preferred it in 62 % of 230 decided comparisons. You can promote it."),
-        (143, 87, "Prompt A is better: people preferred it in 62 % of 230 decided comparisons."),
-        (1000, 1000, "as good as equal: Prompt B wins between 46 % and 54 % of the time"),
-        (960, 1040, "After 2,000 decided comparisons it is still open"),
+        (0, 1, "It is too early to tell: between 0 and 100 % of the people who choose prefer Prompt B."),
+        (62, 38, "It is too early to tell: between 20 and 55 % of the people who choose prefer Prompt B."),
+        (87, 143, "The candidate, Prompt B, is better: between 51 and 75 % of the people who choose prefer it."),
+        (143, 87, "The current one, Prompt A, is better: between 51 and 75 % of the people who choose prefer it."),
+        (300, 700, "The candidate, Prompt B, is better: between 60 and 80 % of the people who choose prefer it."),
+        (1000, 1000, "The two are as good as equal: between 45 and 55 % of the people who choose prefer Prompt B."),
+        (960, 1040, "it is still open which prompt is better: between 45 and 60 % of the people who choose prefer"),
     ],
 )
 def test_the_sentence_is_plain(wins_a: int, wins_b: int, said: str) -> None:
     assert said in decide(wins_a, wins_b, DEFAULT).sentence
+
+
+@given(counts, counts, rules)
+def test_the_sentence_has_one_number_once_as_a_coarse_range_around_the_interval(
+    wins_a: int, wins_b: int, rule: DecisionRule
+) -> None:
+    decision = decide(wins_a, wins_b, rule)
+    assert decision.sentence.count(". ") == 0
+    found = [int(number) for number in re.findall(r"\d+", decision.sentence)]
+    if not decision.n:
+        assert found == []
+        return
+    low, high = (100 - found[1], 100 - found[0]) if decision.status == "keep_a" else found
+    assert all(end % 5 == 0 or end in (49, 51) for end in (low, high))
+    assert low <= round(100 * decision.interval[0]) + 1
+    assert high >= round(100 * decision.interval[1]) - 1
+    if decision.status == "promote_b":
+        assert low > 50
+    if decision.status == "keep_a":
+        assert high < 50
 
 
 def test_the_statistician_reads_what_was_tested_and_how() -> None:

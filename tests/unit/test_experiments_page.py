@@ -16,6 +16,7 @@ from canopy.store.experiments.experiment import (
     BallotRow,
     Experiment,
     FirstBallot,
+    FirstBallots,
     Preference,
     Side,
     winner,
@@ -105,7 +106,7 @@ def gathered(
         experiments=experiments,
         shown=experiments[shown],
         counts={it: counts(by_id[it]) for it in ids},
-        ballots={it: by_id[it] for it in ids},
+        ballots={it: FirstBallots.of(by_id[it]) for it in ids},
         page=BallotPage(list(entries), older),
     )
 

@@ -1,5 +1,6 @@
 """Comparisons of a feature's two prompts, the ballots on them, and their results."""
 
+import time
 import traceback
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -161,7 +162,13 @@ def comparison_review_routes(context: AppContext) -> APIRouter:
             own = counts if query.experiment else await store.experiments.ballot_counts(experiment.id)
             section = config.section_of(experiment.feature)
             found |= report_payload(
-                report_on(experiment, own, await store.experiments.first_ballots(experiment.id), section)
+                report_on(
+                    experiment,
+                    own,
+                    await store.experiments.first_ballot_counts(experiment.id),
+                    section,
+                    time.time_ns() // 1000,
+                )
             )
         head = {
             "total": counts.ballots,
@@ -171,7 +178,8 @@ def comparison_review_routes(context: AppContext) -> APIRouter:
             "both_bad": counts.both_bad,
             **found,
             "experiments": [
-                {"id": it.id, "feature": it.feature, "created_at": iso(it.created_at)} for it in experiments
+                {"id": it.id, "feature": it.feature, "name": it.name, "created_at": iso(it.created_at)}
+                for it in experiments
             ],
         }
         return page_response(head, "entries", page)

@@ -71,7 +71,7 @@ async def experiment_data(
         return None
     ids = experiments_to_count(experiments, shown)
     counts = await asyncio.gather(*(store.experiments.ballot_counts(experiment_id) for experiment_id in ids))
-    ballots = await asyncio.gather(*(store.experiments.first_ballots(experiment_id) for experiment_id in ids))
+    ballots = await asyncio.gather(*(store.experiments.first_ballot_counts(experiment_id) for experiment_id in ids))
     async with context.page_slots:
         page = await store.experiments.ballots(shown.id, _BALLOTS, cursor)
     return ExperimentData(

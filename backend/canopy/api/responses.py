@@ -96,6 +96,7 @@ class ExperimentId(TypedDict):
 
     id: str
     feature: str
+    name: str | None
     created_at: str
 
 

@@ -1,5 +1,6 @@
 """`canopy ab`: comparing two prompts, in the terminal."""
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -54,18 +55,20 @@ def report(experiment_id: str | None, feature: str | None, *, as_json: bool) -> 
         selected_experiment,
     )
 
-    async def read(store: Any) -> tuple["ExperimentReport | None", list[Any]]:
+    async def read(store: Any) -> tuple["ExperimentReport | None", list[Any], list[Any]]:
         experiments = experiments_of_feature(await store.experiments.all(), feature, config.features)
         experiment = selected_experiment(experiments, experiment_id)
         if experiment is None:
-            return None, experiments
+            return None, experiments, []
         counts = await store.experiments.ballot_counts(experiment.id)
         section = config.section_of(experiment.feature)
-        return report_on(experiment, counts, await store.experiments.first_ballots(experiment.id), section), experiments
+        firsts = await store.experiments.first_ballot_counts(experiment.id)
+        votes = await store.experiments.first_ballots(experiment.id) if as_json else []
+        return report_on(experiment, counts, firsts, section, time.time_ns() // 1000), experiments, votes
 
     settings = read_settings()
     config = _config(settings)
-    found, experiments = with_store(settings, read)
+    found, experiments, firsts = with_store(settings, read)
     if as_json:
         votes = [
             {
@@ -74,7 +77,7 @@ def report(experiment_id: str | None, feature: str | None, *, as_json: bool) -> 
                 "preference": ballot.preference,
                 "winning_prompt": ballot.winner,
             }
-            for ballot in (found.ballots if found else ())
+            for ballot in firsts
         ]
         nothing = {"experiment": None, "statistics": None, "decision": None}
         say_json({**(report_payload(found) if found else nothing), "votes": votes})

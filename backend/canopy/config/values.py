@@ -119,6 +119,8 @@ class AbTestingValues(Section):
     max_decisive_votes: int = Field(
         2000, ge=1, le=100_000, description="Decisive votes after which an experiment ends as inconclusive."
     )
+    name: str = Field("", max_length=120, description="What people call the experiment that runs.")
+    hypothesis: str = Field("", max_length=2_000, description="What it is to find out.")
 
 
 class MlflowValues(Section):

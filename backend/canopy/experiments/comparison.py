@@ -237,6 +237,8 @@ def _experiment(config: Config, name: str, generation: Generation, created_at: i
         max_tokens=feature.max_tokens,
         rule=DecisionRule(ab.alpha, ab.prior_strength, ab.equivalence_margin, ab.max_decisive_votes),
         feature=name,
+        name=ab.name.strip() or None,
+        hypothesis=ab.hypothesis.strip() or None,
     )
 
 

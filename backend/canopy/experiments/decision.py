@@ -6,7 +6,7 @@ which implies that the whole confidence sequence is above ½. With 1/alpha for e
 prompts would be told apart by chance in 7.5 % of experiments under the default rule, not in 5 %.
 """
 
-from math import log, sqrt
+from math import ceil, floor, log, sqrt
 from typing import Literal, NamedTuple
 
 from canopy.stats.sequential import DecisionRule, Evidence, confidence_sequence, evidence, log_mixture
@@ -14,7 +14,7 @@ from canopy.stats.sequential import DecisionRule, Evidence, confidence_sequence,
 type DecisionStatus = Literal["collecting", "promote_b", "keep_a", "equivalent", "inconclusive"]
 
 # With fewer decisive votes the observed win rate hardly predicts the duration.
-_FEWEST_FOR_ESTIMATE = 10
+FEWEST_FOR_ESTIMATE = 10
 _UPPER_QUARTILE = 0.6745  # of the normal distribution, in standard deviations
 
 
@@ -51,7 +51,7 @@ def decide(wins_a: int, wins_b: int, rule: DecisionRule) -> Decision:
         evidence=found,
         needed=_needed(rule),
         more_votes=more,
-        sentence=_sentence(reached, wins_a, wins_b, interval, more, rule),
+        sentence=_sentence(reached, n, interval),
         statistician=_statistician(n, interval, found, rule),
     )
 
@@ -80,7 +80,7 @@ def more_votes(wins_a: int, wins_b: int, rule: DecisionRule) -> int | None:
     than ten decisive votes, or when `max_decisive_votes` comes first.
     """
     n = wins_a + wins_b
-    if n < _FEWEST_FOR_ESTIMATE or n >= rule.max_decisive_votes:
+    if n < FEWEST_FOR_ESTIMATE or n >= rule.max_decisive_votes:
         return None
     trailing, leading = sorted((wins_a, wins_b))
 
@@ -116,57 +116,37 @@ def _equivalent(wins_a: float, wins_b: float, rule: DecisionRule) -> bool:
     )
 
 
-def _sentence(
-    reached: DecisionStatus,
-    wins_a: int,
-    wins_b: int,
-    interval: tuple[float, float],
-    more: int | None,
-    rule: DecisionRule,
-) -> str:
-    n = wins_a + wins_b
-    share_a, share_b = (percent(wins / n) if n else "" for wins in (wins_a, wins_b))
-    low, high = (percent(end) for end in interval)
+def _sentence(reached: DecisionStatus, n: int, interval: tuple[float, float]) -> str:
+    """Say in one sentence what the votes prove. It has one number: the range of the share that prefers a prompt."""
+    low, high = interval
     match reached:
         case "promote_b":
-            return f"Prompt B is better: people preferred it in {share_b} of {_decided(n)}. You can promote it."
+            return f"The candidate, Prompt B, is better: {_range(low, high)} of the people who choose prefer it."
         case "keep_a":
             return (
-                f"Prompt A is better: people preferred it in {share_a} of {_decided(n)}. "
-                "Keep it, and try another Prompt B."
+                f"The current one, Prompt A, is better: {_range(1 - high, 1 - low)} of the people who choose prefer it."
             )
         case "equivalent":
-            return (
-                f"The prompts are as good as equal: Prompt B wins between {low} and {high} of the time. "
-                "Take the one that is simpler or cheaper."
-            )
+            return f"The two are as good as equal: {_range(low, high)} of the people who choose prefer Prompt B."
         case "inconclusive":
             return (
-                f"After {_decided(n)} it is still open which prompt is better: Prompt B wins between {low} and {high} "
-                "of the time. Keep Prompt A, and test a Prompt B that differs more."
+                "The votes that the experiment was given are used up, and it is still open which prompt is better: "
+                f"{_range(low, high)} of the people who choose prefer Prompt B."
             )
         case "collecting":
-            return f"{_standing(wins_a, wins_b)} {_outlook(n, more, rule)}".rstrip()
+            if n == 0:
+                return "Nobody has preferred one prompt over the other yet."
+            return f"It is too early to tell: {_range(low, high)} of the people who choose prefer Prompt B."
 
 
-def _standing(wins_a: int, wins_b: int) -> str:
-    n = wins_a + wins_b
-    if n == 0:
-        return "Nobody has preferred one prompt over the other yet."
-    if wins_a == wins_b:
-        return f"It is too early to tell: the prompts are level after {_decided(n)}."
-    leader, share = ("B", wins_b / n) if wins_b > wins_a else ("A", wins_a / n)
-    return (
-        f"It is too early to tell: Prompt {leader} leads with {percent(share)} of {_decided(n)}, which can be chance."
-    )
-
-
-def _outlook(n: int, more: int | None, rule: DecisionRule) -> str:
-    if more is not None:
-        return f"If people go on choosing like this, about {_rounded(more):,} more will decide it."
-    if n < _FEWEST_FOR_ESTIMATE:
-        return ""
-    return f"If people go on choosing like this, the limit of {rule.max_decisive_votes:,} will come before a decision."
+def _range(low: float, high: float) -> str:
+    """Return a range in steps of 5 %, widened to them; one above ½ keeps above."""
+    first, last = 5 * floor(20 * low + 1e-9), 5 * ceil(20 * high - 1e-9)
+    if low > 0.5:
+        first = max(first, 51)
+    if high < 0.5:
+        last = min(last, 49)
+    return f"between {first} and {last} %"
 
 
 def _statistician(n: int, interval: tuple[float, float], found: Evidence, rule: DecisionRule) -> str:
@@ -186,13 +166,3 @@ def percent(share: float) -> str:
 
 def _readable(e_value: float) -> str:
     return f"{e_value:,.0f}" if 100 <= e_value < 1e9 else f"{e_value:.3g}"
-
-
-def _decided(n: int) -> str:
-    return f"{n:,} decided comparison{'' if n == 1 else 's'}"
-
-
-def _rounded(more: int) -> int:
-    """Round up to two digits, the precision of the estimate."""
-    unit: int = 10 ** max(len(str(more)) - 2, 0)
-    return -(-more // unit) * unit

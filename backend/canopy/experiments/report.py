@@ -9,9 +9,9 @@ from canopy.base.clock import iso
 from canopy.base.errors import ExperimentNotFound, InputError
 from canopy.config.features import BUILT_IN, Feature, canonical_name, title_of
 from canopy.experiments.decision import Decision, DecisionStatus, decide
+from canopy.experiments.next_step import NextStep, forecast, next_step
 from canopy.stats.sequential import DecisionRule, confidence_sequence
-from canopy.store.experiments.experiment import BallotCounts, Experiment, FirstBallot
-from canopy.text.yaml_scalars import in_section, scalar
+from canopy.store.experiments.experiment import BallotCounts, Experiment, FirstBallots, WinsSoFar
 
 _POINTS = 120  # most points of the chart
 
@@ -53,10 +53,12 @@ def rule_payload(rule: DecisionRule) -> RulePayload:
 
 
 class ExperimentPayload(TypedDict):
-    """The compared prompts and their parameters."""
+    """The compared prompts and their parameters, and what the values say of the experiment in words."""
 
     id: str
     feature: str
+    name: str | None
+    hypothesis: str | None
     created_at: str
     prompt: PromptPayload
     prompt_b: PromptPayload
@@ -103,19 +105,12 @@ class ReportPayload(TypedDict):
     decision: DecisionPayload
 
 
-class NextStep(NamedTuple):
-    """Says what to do now: a sentence and, if the values should change, the snippet for the values file."""
-
-    sentence: str
-    snippet: str | None
-
-
 @dataclass(frozen=True, slots=True)
 class ExperimentReport:
     """Reports on one experiment.
 
     `counts` covers every ballot; `voters`, `n`, the wins, `ties` and `both_bad` only each voter's first. `n` is the
-    number of decisive ones, and `left_share` the share of left-hand choices among those, None without any.
+    number of decisive ones, and `left_share` the share of left-hand choices (`left`) among those, None without any.
     """
 
     experiment: Experiment
@@ -129,10 +124,10 @@ class ExperimentReport:
     win_rate_b: float | None
     interval: tuple[float, float]
     decision: Decision
+    left: int
     left_share: float | None
     trajectory: list[WinRatePoint]
     next_step: NextStep
-    ballots: Sequence[FirstBallot]
 
 
 def experiments_of_feature(
@@ -174,33 +169,35 @@ def selected_experiment(experiments: Sequence[Experiment], wanted: str | None) -
 
 
 def report_on(
-    experiment: Experiment, counts: BallotCounts, ballots: Sequence[FirstBallot], section: str = "summarize"
+    experiment: Experiment,
+    counts: BallotCounts,
+    firsts: FirstBallots,
+    section: str = "summarize",
+    now: int | None = None,
 ) -> ExperimentReport:
-    """Make the report from every voter's first ballot, in chronological order.
+    """Make the report from every voter's first ballot.
 
-    `section` is the values' section with the prompts.
+    `section` is the values' section with the prompts; `now` (microseconds) is the end of the time that the forecast
+    takes its pace from, the last ballot's without one.
     """
-    wins_a = sum(ballot.winner == "prompt" for ballot in ballots)
-    wins_b = sum(ballot.winner == "prompt_b" for ballot in ballots)
-    n = wins_a + wins_b
-    left = sum(ballot.preference == "a" for ballot in ballots)
-    decision = decide(wins_a, wins_b, experiment.rule)
+    n = firsts.wins_a + firsts.wins_b
+    decision = decide(firsts.wins_a, firsts.wins_b, experiment.rule)
     return ExperimentReport(
         experiment=experiment,
         counts=counts,
-        voters=len(ballots),
+        voters=firsts.voters,
         n=n,
-        wins_a=wins_a,
-        wins_b=wins_b,
-        ties=sum(ballot.preference == "tie" for ballot in ballots),
-        both_bad=sum(ballot.preference == "both_bad" for ballot in ballots),
-        win_rate_b=wins_b / n if n else None,
+        wins_a=firsts.wins_a,
+        wins_b=firsts.wins_b,
+        ties=firsts.ties,
+        both_bad=firsts.both_bad,
+        win_rate_b=firsts.wins_b / n if n else None,
         interval=decision.interval,
         decision=decision,
-        left_share=left / n if n else None,
-        trajectory=_trajectory(experiment, ballots, n),
-        next_step=_next_step(experiment, decision, section),
-        ballots=ballots,
+        left=firsts.left,
+        left_share=firsts.left / n if n else None,
+        trajectory=_trajectory(experiment, firsts.course, n),
+        next_step=next_step(experiment, decision, forecast(decision, firsts.course, now), section),
     )
 
 
@@ -211,6 +208,8 @@ def report_payload(report: ExperimentReport) -> ReportPayload:
         "experiment": {
             "id": it.id,
             "feature": it.feature,
+            "name": it.name,
+            "hypothesis": it.hypothesis,
             "created_at": iso(it.created_at),
             "prompt": {"id": it.prompt_id, "text": it.prompt_text},
             "prompt_b": {"id": it.prompt_b_id, "text": it.prompt_b_text},
@@ -245,49 +244,14 @@ def report_payload(report: ExperimentReport) -> ReportPayload:
     }
 
 
-def _trajectory(experiment: Experiment, ballots: Sequence[FirstBallot], n: int) -> list[WinRatePoint]:
-    """Return evenly spaced points of the interval's course, always including the last vote."""
+def _trajectory(experiment: Experiment, course: Sequence[WinsSoFar], n: int) -> list[WinRatePoint]:
+    """Return about evenly spaced points of the interval's course, always including the last vote."""
     every = max(1, ceil(n / _POINTS))
-    points = []
-    seen = wins_b = 0
-    for ballot in ballots:
-        if ballot.winner is None:
-            continue
-        seen += 1
-        wins_b += ballot.winner == "prompt_b"
-        if seen % every == 0 or seen == n:
-            rule = experiment.rule
-            low, high = confidence_sequence(wins_b, seen - wins_b, prior=rule.prior_strength, alpha=rule.alpha)
-            points.append(WinRatePoint(seen, ballot.timestamp, wins_b / seen, low, high))
+    rule, points, due = experiment.rule, list[WinRatePoint](), every
+    for timestamp, wins_a, wins_b in course:
+        seen = wins_a + wins_b
+        if seen >= due or seen == n:
+            low, high = confidence_sequence(wins_b, wins_a, prior=rule.prior_strength, alpha=rule.alpha)
+            points.append(WinRatePoint(seen, timestamp, wins_b / seen, low, high))
+            due = (seen // every + 1) * every
     return points
-
-
-def _next_step(experiment: Experiment, decision: Decision, section: str) -> NextStep:
-    end_comparison = _snippet(section, {"prompt_b": ""})
-    match decision.status:
-        case "promote_b":
-            return NextStep(
-                "Make Prompt B the prompt of everybody, and test the next candidate when you have one.",
-                _snippet(section, {"prompt": experiment.prompt_b_text, "prompt_b": ""}),
-            )
-        case "keep_a":
-            return NextStep("Keep Prompt A and take Prompt B out, or put a new candidate in its place.", end_comparison)
-        case "equivalent":
-            return NextStep(
-                "People don't tell the two apart. Keep whichever is cheaper to run, and test a bolder candidate.",
-                end_comparison,
-            )
-        case "inconclusive":
-            return NextStep(
-                "The votes that the experiment was given are used up without a decision. Keep Prompt A, and test a "
-                "candidate that differs more.",
-                end_comparison,
-            )
-        case "collecting":
-            more = f"about {decision.more_votes:,} more decisive votes" if decision.more_votes else "more votes"
-            return NextStep(f"Let it run: it may take {more}. Looking at it meanwhile does no harm.", None)
-
-
-def _snippet(section: str, texts: dict[str, str]) -> str:
-    """Return the change of the values file, each text exact and on one line."""
-    return in_section(section, [f"{key}: {scalar(text)}" for key, text in texts.items()])

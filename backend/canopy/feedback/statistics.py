@@ -56,7 +56,8 @@ class PromptVoteCountsPayload(VoteCountsPayload):
 class StatisticsPayload(VoteCountsPayload):
     """Votes on satisfaction with Canopy's responses; `other_texts` and `other_names` are counted separately.
 
-    `ratings` counts each rating. `over_time` is oldest first. `generations` says on how many answers the votes are.
+    `ratings` counts each rating. `over_time` is oldest first. `generations` says on how many answers the votes are, and
+    `ballots` how many comparisons of two answers were voted on, of every experiment of the feature.
     """
 
     ratings: dict[str, int]
@@ -65,6 +66,7 @@ class StatisticsPayload(VoteCountsPayload):
     other_texts: VoteCountsPayload
     other_names: dict[str, VoteCountsPayload]
     generations: GenerationStatisticsPayload
+    ballots: int
 
 
 @dataclass(slots=True)
@@ -145,12 +147,12 @@ def tally_of(counts: Iterable[SentimentCount]) -> Tally:
 
 
 def statistics(
-    counts: Iterable[FeedbackCount], hours: Iterable[HourCount], usage: Sequence[UsageCount] = ()
+    counts: Iterable[FeedbackCount], hours: Iterable[HourCount], usage: Sequence[UsageCount] = (), ballots: int = 0
 ) -> StatisticsPayload:
     """Return the response of GET /feedback/stats.
 
     `counts` are of all votes, and `hours` of those that `satisfaction_filter` selects, oldest first; `usage` is that of
-    generations by the hour.
+    generations by the hour, and `ballots` is a number of ballots.
     """
     split = split_counts(counts)
     own = tally_of(split.own)
@@ -170,4 +172,5 @@ def statistics(
         "other_texts": tally_of(split.other_texts).payload(),
         "other_names": {name: it.payload() for name, it in by_name.items()},
         "generations": generation_statistics(usage, own.total),
+        "ballots": ballots,
     }

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, delete, exists, or_, select
 from canopy.base.errors import InputError
 from canopy.store.auth.sessions import SessionStore
 from canopy.store.engine.executor import Executor, Facet
+from canopy.store.experiments.ballot_counts import BallotCounter
 from canopy.store.experiments.comparisons import both_bad_slots
 from canopy.store.feedback.removal import STEP, Removal
 from canopy.store.outbox.outbox import Outbox
@@ -63,9 +64,17 @@ _NOTHING = DeletedCounts()
 class Deletion(Facet):
     """Deletes records of every noun, and everything derived from them."""
 
-    def __init__(self, executor: Executor, removal: Removal, outbox: Outbox, sessions: SessionStore) -> None:
+    def __init__(
+        self,
+        executor: Executor,
+        removal: Removal,
+        ballots: BallotCounter,
+        outbox: Outbox,
+        sessions: SessionStore,
+    ) -> None:
         super().__init__(executor)
         self._feedback = removal
+        self._ballots = ballots
         self._outbox = outbox
         self._sessions = sessions
 
@@ -143,13 +152,14 @@ class Deletion(Facet):
     ) -> DeletedCounts:
         """Delete comparisons with the feedback that their ballots are: neither stays without the other."""
         c = comparisons.c
-        statement = select(c.id, c.generation_a, c.generation_b).where(condition).limit(STEP // 2)
+        statement = select(*self._ballots.columns, c.generation_a, c.generation_b).where(condition).limit(STEP // 2)
         rows = conn.execute(statement, parameters or {}).all()
         if not rows:
             return _NOTHING
         n = self._feedback.remove_slots(conn, [slot for row in rows for slot in both_bad_slots(row)])
         ids = {"ids": self._database.list_param([row.id for row in rows])}
         conn.execute(delete(comparisons).where(self._database.in_list(c.id, "ids")), ids)
+        self._ballots.remove(conn, rows)
         self._outbox.touch(conn, [side for row in rows for side in (row.generation_a, row.generation_b)])
         return DeletedCounts(feedback=n, comparisons=len(rows))
 

@@ -13,6 +13,7 @@ from canopy.store.deletion import Deletion
 from canopy.store.engine.executor import Executor
 from canopy.store.engine.migrate import Schema, upgrade
 from canopy.store.experiments.comparisons import ComparisonStore
+from canopy.store.experiments.experiment_notes import ExperimentNoteStore
 from canopy.store.experiments.experiments import ExperimentStore
 from canopy.store.feedback.feedback import FeedbackStore
 from canopy.store.generations.generations import GenerationStore
@@ -37,11 +38,12 @@ class Store:
         self.reviews = ReviewStore(executor, self.feedback, clock)
         self.judgements = JudgementStore(executor, self.feedback.votes, clock)
         self.comparisons = ComparisonStore(executor, self.feedback, self.outbox, clock)
-        self.experiments = ExperimentStore(executor)
+        self.experiments = ExperimentStore(executor, self.comparisons.counter)
+        self.experiment_notes = ExperimentNoteStore(executor, clock)
         self.registered_prompts = RegisteredPromptStore(executor)
         self.sessions = SessionStore(executor, clock)
         self.request_counts = RequestCountStore(executor)
-        self.deletion = Deletion(executor, self.feedback.removal, self.outbox, self.sessions)
+        self.deletion = Deletion(executor, self.feedback.removal, self.comparisons.counter, self.outbox, self.sessions)
         self._schema: Schema | None = None
         self._indexing: asyncio.Task[None] | None = None
 

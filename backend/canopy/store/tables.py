@@ -25,6 +25,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData(
@@ -84,21 +85,15 @@ generations = Table(
     Index("ix_generations_texts_time", "texts_digest", "created_at"),
 )
 
-# What became of generations, by the hour and by what answered; kept when the generations are deleted.
+# What became of generations, by the hour and by what answered; kept when the generations are deleted. The columns
+# `first_token_…` are a histogram of the time to the first token: see `canopy.store.generations.usage`.
+_usage = ("completed", "failed", "stopped", "compared", "input_tokens", "output_tokens")
 generation_counts = Table(
     "generation_counts",
     metadata,
     Column("hour", BigInteger, primary_key=True, autoincrement=False),  # microseconds since the epoch
-    Column("feature", KEY, primary_key=True),
-    Column("prompt_id", KEY, primary_key=True),
-    Column("model", KEY, primary_key=True),
-    Column("config_revision", KEY, primary_key=True),
-    *(
-        Column(_name, BigInteger, nullable=False)
-        for _name in ("completed", "failed", "stopped", "compared", "input_tokens", "output_tokens")
-    ),
-    # A histogram of the time to the first token: see `canopy.store.generations.usage`.
-    *(Column(f"first_token_{_index}", BigInteger, nullable=False) for _index in range(20)),
+    *(Column(_name, KEY, primary_key=True) for _name in ("feature", "prompt_id", "model", "config_revision")),
+    *(Column(_name, BigInteger, nullable=False) for _name in (*_usage, *(f"first_token_{_n}" for _n in range(20)))),
 )
 
 series = Table(
@@ -226,6 +221,31 @@ experiments = Table(
     Column("delta", Float, nullable=False),
     Column("n_max", Integer, nullable=False),
     Column("feature", Text),  # NULL: the built-in one
+    Column("name", Text),  # as the values had it when it was last compared; NULL: none was given
+    Column("hypothesis", Text),
+)
+
+# What reviewers wrote about an experiment.
+experiment_notes = Table(
+    "experiment_notes",
+    metadata,
+    Column("id", KEY, primary_key=True),
+    Column("experiment_id", KEY, ForeignKey("experiments.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("created_at", BigInteger, nullable=False),
+    Column("author", Text),  # NULL: where nobody signs in
+    Column("text", Text, nullable=False),
+)
+
+# Ballots by the hour: see `canopy.store.experiments.ballot_counts`.
+ballot_counts = Table(
+    "ballot_counts",
+    metadata,
+    Column("experiment_id", KEY, ForeignKey("experiments.id", ondelete="CASCADE"), primary_key=True),
+    Column("of_first", SmallInteger, primary_key=True, autoincrement=False),  # 1: voters' first ones, by their time
+    Column("hour", BigInteger, primary_key=True, autoincrement=False),  # microseconds since the epoch
+    Column("preference", KEY, primary_key=True),
+    Column("prompt_b_side", KEY, primary_key=True),
+    Column("n", BigInteger, nullable=False),
 )
 
 # A comparison and its ballot, which is there when `preference` is.
@@ -252,6 +272,9 @@ comparisons = Table(
     Column("ballot_user_id", KEY),
     Column("reasons", Text),  # JSON
     Column("comment", Text),
+    Column("counted", Text),  # the preference as `ballot_counts` has it
+    Column("counted_at", BigInteger),  # the `updated_at` of that
+    Column("first_at", BigInteger),  # `voted_at` of a voter's first ballot in the experiment, else NULL
     Index("ix_comparisons_counts", "experiment_id", "preference", "prompt_b_side"),
 )
 
@@ -262,6 +285,12 @@ for _name, _columns in {
 }.items():
     _voted = comparisons.c.preference.is_not(None)
     Index(_name, *(comparisons.c[_column] for _column in _columns), sqlite_where=_voted)
+
+uncounted = text("preference IS NOT NULL AND (counted_at IS NULL OR counted_at <> updated_at)")
+Index("ix_comparisons_uncounted", comparisons.c.voted_at, comparisons.c.id, sqlite_where=uncounted)
+_columns = ("experiment_id", "first_at", "id", "first_preference", "prompt_b_side")
+_first = comparisons.c.first_at.is_not(None)
+Index("ix_comparisons_first", *(comparisons.c[_column] for _column in _columns), sqlite_where=_first)
 
 # What MLflow was, or is to be, told of: see `canopy.store.outbox.outbox`.
 outbox = Table(

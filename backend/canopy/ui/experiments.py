@@ -12,7 +12,7 @@ from canopy.config.loading import Config
 from canopy.experiments.decision import Decision, DecisionStatus, decide
 from canopy.experiments.report import ExperimentReport, feature_titles, report_on
 from canopy.stats.intervals import wilson
-from canopy.store.experiments.experiment import BallotCounts, BallotPage, BallotRow, Experiment, FirstBallot, Side
+from canopy.store.experiments.experiment import BallotCounts, BallotPage, BallotRow, Experiment, FirstBallots, Side
 from canopy.text.difference import Difference, difference
 from canopy.text.yaml_scalars import in_section
 from canopy.ui.features import page_of, words_of
@@ -136,7 +136,7 @@ class ExperimentData:
     experiments: Sequence[Experiment]
     shown: Experiment
     counts: Mapping[str, BallotCounts]
-    ballots: Mapping[str, Sequence[FirstBallot]]
+    ballots: Mapping[str, FirstBallots]
     page: BallotPage
 
     def used_last(self, feature: str) -> Experiment:
@@ -189,7 +189,6 @@ def _removed(section: str) -> FeatureFlag:
 def _shown(config: Config, gathered: ExperimentData, titles: Mapping[str, str], *, later: bool) -> ShownExperiment:
     experiment, counts = gathered.shown, gathered.counts[gathered.shown.id]
     report = report_on(experiment, counts, gathered.ballots[experiment.id], config.section_of(experiment.feature))
-    left = sum(ballot.preference == "a" for ballot in report.ballots)
     last = gathered.used_last(experiment.feature)
     cursor = gathered.page.next
     return ShownExperiment(
@@ -201,7 +200,7 @@ def _shown(config: Config, gathered: ExperimentData, titles: Mapping[str, str], 
         verdict=_verdict(report.decision, experiment, config, gathered),
         confidence=f"{100 * (1 - experiment.rule.alpha):.6g} %",
         chart=win_rate_chart(report.trajectory, experiment.rule.equivalence_margin),
-        left_choices=_share(left, report.n),
+        left_choices=_share(report.left, report.n),
         b_on_left=_share(counts.prompt_b_left, counts.ballots),
         undecided=_share(counts.ties + counts.both_bad, counts.ballots),
         prompts=difference(experiment.prompt_text, experiment.prompt_b_text),
@@ -221,8 +220,7 @@ def _past(
     counts, ballots = gathered.counts.get(experiment.id), gathered.ballots.get(experiment.id)
     if counts is None or ballots is None:
         return PastExperiment(experiment, title, href, None, None, None)
-    winners = [ballot.winner for ballot in ballots]
-    decision = decide(winners.count("prompt"), winners.count("prompt_b"), experiment.rule)
+    decision = decide(ballots.wins_a, ballots.wins_b, experiment.rule)
     verdict = _verdict(decision, experiment, config, gathered)
     return PastExperiment(experiment, title, href, counts, decision, verdict)
 

@@ -1,13 +1,18 @@
 """What became of the comparisons: experiments, counts, first ballots, pages of ballots."""
 
+from dataclasses import replace
+
 import pytest
 
 from canopy.base.errors import AmbiguousRequestId, InputError, StillBlind
-from canopy.store.experiments.experiment import BallotCounts, Preference
+from canopy.store.experiments.experiment import BallotCounts, FirstBallots, Preference
 from canopy.store.feedback.query import Filter
+from canopy.store.opening import open_store
 from canopy.store.store import Store
-from tests.contract.store.records import NOON, Clock, a_ballot, a_comparison, a_vote, an_experiment, on_texts
+from tests.contract.store.earlier import downgrade
+from tests.contract.store.records import HOUR, NOON, Clock, a_ballot, a_comparison, a_vote, an_experiment, on_texts
 
+PREFERENCES: list[Preference] = ["a", "b", "tie", "both_bad"]
 NOTHING = BallotCounts(0, 0, 0, 0, 0, 0)
 
 
@@ -128,3 +133,61 @@ async def test_only_a_cursor_of_ballots_is_taken(store: Store) -> None:
             await store.experiments.ballots(None, 1, cursor)
     with pytest.raises(InputError, match="cursor"):
         await store.feedback.page(Filter(), 1, of_ballots)
+
+
+async def test_what_an_earlier_version_stored_is_counted_by_the_migration(new_url: str) -> None:
+    store = open_store(new_url, clock=Clock())
+    await store.start()
+    for number in range(12):
+        comparison = await a_comparison(store, user_id=f"u{number % 5}", prompt_b_side="ab"[number % 2])
+        await store.comparisons.record_ballot(a_ballot(comparison, PREFERENCES[number % 4]))
+        if number % 3 == 0:
+            await store.comparisons.record_ballot(a_ballot(comparison, "tie", comment="Changed."))
+    await a_comparison(store)
+    before = await _counted(store)
+    await store.close()
+    downgrade(new_url, "0018")
+    store = open_store(new_url)
+    await store.start()
+    assert await _counted(store) == before
+    await store.close()
+
+
+async def _counted(store: Store) -> tuple[object, ...]:
+    with store.executor.database.reader.connect() as conn:
+        rows = conn.exec_driver_sql("SELECT * FROM ballot_counts ORDER BY 1, 2, 3, 4, 5").all()
+        firsts = conn.exec_driver_sql("SELECT id, counted, counted_at, first_at FROM comparisons ORDER BY id").all()
+    return [tuple(row) for row in rows], [tuple(row) for row in firsts]
+
+
+async def test_the_course_of_many_first_ballots_goes_on_by_the_hour(
+    store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("canopy.store.experiments.experiments._SINGLE", 3)
+    for number in range(10):
+        if number in (5, 9):
+            clock.now += HOUR
+        comparison = await a_comparison(store, user_id=f"u{number}", expires_at=NOON + 99 * HOUR)
+        await store.comparisons.record_ballot(a_ballot(comparison, "a" if number % 2 else "b"))
+    found = await store.experiments.first_ballot_counts(an_experiment().id)
+    exact = FirstBallots.of(await store.experiments.first_ballots(an_experiment().id))
+    assert replace(found, course=[]) == replace(exact, course=[])
+    assert found.course[:3] == exact.course[:3]
+    assert [(it.wins_a, it.wins_b) for it in found.course[3:]] == [(2, 3), (4, 5), (5, 5)]
+    assert [it.timestamp for it in found.course[3:]] == [NOON + hour * HOUR - 1 for hour in (1, 2, 3)]
+
+
+async def test_ballots_are_counted_within_hours_and_of_each_experiment(store: Store, clock: Clock) -> None:
+    for number, name in enumerate(("exp_one", "exp_two", "exp_one")):
+        experiment = an_experiment(id=name, feature="translate" if name == "exp_two" else "summarize")
+        comparison = await a_comparison(store, experiment=experiment, expires_at=NOON + 99 * HOUR)
+        await store.comparisons.record_ballot(a_ballot(comparison, "b" if number else "a"))
+        clock.now += HOUR
+    assert (await store.experiments.ballot_counts(None, since=NOON + HOUR)).ballots == 2
+    assert (await store.experiments.ballot_counts(None, until=NOON + 2 * HOUR)).ballots == 2
+    assert (await store.experiments.ballot_counts(None, "summarize", NOON + HOUR, None)).ballots == 1
+    each = await store.experiments.ballot_counts_by_experiment()
+    assert {name: (every.ballots, first.ballots) for name, (every, first) in each.items()} == {
+        "exp_one": (2, 1),
+        "exp_two": (1, 1),
+    }

@@ -1,16 +1,10 @@
 """What is counted of generations by the hour, as they are recorded and by the migration, and what stays of it."""
 
-from pathlib import Path
-
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import create_engine
-
-from canopy.store.engine import migrate
 from canopy.store.feedback.query import Filter
 from canopy.store.generations.usage import DAY, UsageCount, UsageSum
 from canopy.store.opening import open_store
 from canopy.store.store import Store
+from tests.contract.store.earlier import downgrade
 from tests.contract.store.records import HOUR, NOON, a_comparison, a_generation
 
 
@@ -118,18 +112,8 @@ async def test_the_migration_counts_as_recording_does(new_url: str) -> None:
     with store.executor.database.writer.begin() as conn:  # as before there was the column
         conn.exec_driver_sql("UPDATE generations SET evaluation = NULL WHERE NOT evaluation")
     await store.close()
-    _downgrade(new_url)
+    downgrade(new_url, "0017")
     store = open_store(new_url)
     await store.start()
     assert await _usage(store) == recorded
     await store.close()
-
-
-def _downgrade(url: str) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(Path(migrate.__file__).with_name("migrations")))
-    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
-    with engine.begin() as conn:
-        config.attributes["connection"] = conn
-        command.downgrade(config, "0017")
-    engine.dispose()

@@ -8,9 +8,10 @@ from typing import Any
 
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import text
 
 from canopy.base.errors import ComparisonForeign, ComparisonNotFound
-from canopy.store.experiments.experiment import Comparison
+from canopy.store.experiments.experiment import Comparison, FirstBallots
 from canopy.store.feedback.query import Feedback, Filter
 from canopy.store.feedback.vote import Receipt
 from canopy.store.reviews.review import Input
@@ -146,7 +147,9 @@ comparing = st.lists(
         ballots,
         ballots,
         st.tuples(st.just("compare"), a_person, st.sampled_from(["a", "b"]), st.integers(0, HOUR)),
+        st.tuples(st.just("former ballot"), st.integers(0, 5), st.sampled_from(["a", "b", "tie"])),
         st.tuples(st.just("delete feedback"), st.integers(0, 9)),
+        st.tuples(st.just("look")),
         st.tuples(st.just("wait"), st.integers(0, 3 * HOUR)),
         st.tuples(st.just("prune"), st.integers(0, 4 * HOUR)),
         st.tuples(st.just("erase"), st.sampled_from(["v", "w"])),
@@ -173,6 +176,11 @@ async def test_both_bad_is_feedback_for_as_long_as_the_ballot_says_so(
             which, preference, user = arguments
             with suppress(ComparisonForeign, ComparisonNotFound):
                 await store.comparisons.record_ballot(a_ballot(made[which % len(made)], preference, user_id=user))
+        elif name == "former ballot" and made:
+            which, preference = arguments
+            _as_before_the_counts(store, made[which % len(made)], preference, clock())
+        elif name == "look":  # which counts what is not counted yet
+            await store.experiments.ballot_counts(None)
         elif name == "delete feedback" and (entries := await everything(store)):
             await store.feedback.retract(entries[arguments[0] % len(entries)].id)
             taken_back += 1
@@ -199,7 +207,40 @@ async def test_both_bad_is_feedback_for_as_long_as_the_ballot_says_so(
     assert counts.both_bad == len(both_bad)
     assert counts.wins_prompt_b == sum(entry.winner == "prompt_b" for entry in cast)
     voters = {entry.user_id for entry in cast}
-    assert len(await store.experiments.first_ballots(an_experiment().id)) == len(voters)
+    firsts = await store.experiments.first_ballots(an_experiment().id)
+    assert len(firsts) == len(voters)
+    assert await store.experiments.first_ballot_counts(an_experiment().id) == FirstBallots.of(firsts)
+    with store.executor.database.reader.connect() as conn:
+        earliest = conn.exec_driver_sql(_EARLIEST).scalars().all()
+        by_hour = [tuple(row) for row in conn.exec_driver_sql(_FIRST_BY_HOUR).all()]
+    assert sorted(it.comparison_id for it in firsts) == sorted(earliest)
+    hours = Counter((it.timestamp // HOUR * HOUR, it.preference) for it in firsts)
+    assert by_hour == [(*key, n) for key, n in sorted(hours.items())]
+
+
+# Not by window functions over the counted columns: what those must agree with.
+_EARLIEST = """
+SELECT id FROM comparisons AS c WHERE preference IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM comparisons AS o WHERE o.preference IS NOT NULL AND o.experiment_id = c.experiment_id
+    AND o.voter = c.voter AND (o.voted_at < c.voted_at OR (o.voted_at = c.voted_at AND o.id < c.id))
+)
+"""
+_FIRST_BY_HOUR = """
+SELECT hour, preference, CAST(SUM(n) AS INTEGER) FROM ballot_counts WHERE of_first = 1 GROUP BY 1, 2 ORDER BY 1, 2
+"""
+
+
+def _as_before_the_counts(store: Store, comparison: Comparison, preference: str, now: int) -> None:
+    """Write a ballot as a version that knows nothing of the counts does, in a rollout."""
+    with store.executor.database.writer.begin() as conn:
+        conn.execute(
+            text(
+                "UPDATE comparisons SET voter = COALESCE(voter, 'anonymous'), preference = :preference, "
+                "first_preference = COALESCE(first_preference, :preference), voted_at = COALESCE(voted_at, :now), "
+                "updated_at = :now, reasons = '[]' WHERE id = :id AND COALESCE(preference, '') <> 'both_bad'"
+            ),
+            {"preference": preference, "now": now, "id": comparison.id},
+        )
 
 
 any_text = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1)

@@ -9,13 +9,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from canopy.base.errors import CanopyError, ComparisonExpired, ComparisonForeign, ComparisonNotFound
 from canopy.base.ids import mlflow_trace
 from canopy.config.features import BUILT_IN
 from canopy.store.engine.database import CompiledStatement
 from canopy.store.engine.executor import Executor, Facet
+from canopy.store.experiments.ballot_counts import BallotCounter
 from canopy.store.experiments.experiment import Ballot, BallotReceipt, Comparison, Experiment, winner
 from canopy.store.feedback.feedback import FeedbackStore
 from canopy.store.feedback.vote import Vote
@@ -34,6 +35,9 @@ _BALLOT = (
     "ballot_user_id",
     "reasons",
     "comment",
+    "counted",
+    "counted_at",
+    "first_at",
 )
 
 
@@ -46,9 +50,19 @@ class ComparisonStore(Facet):
         self._outbox = outbox
         self._clock = clock
         database = self._database
+        self.counter = BallotCounter(database)
         # Recording the same comparison again changes nothing; an experiment stays as it began, but for its last use.
         self._put_prompts = database.bulk(prompts, (prompts.c.prompt_id,), None)
-        self._put_experiments = database.bulk(experiments, (experiments.c.id,), lambda new: {"used_at": new.used_at})
+        # Words that the values have lost stay, too.
+        self._put_experiments = database.bulk(
+            experiments,
+            (experiments.c.id,),
+            lambda new: {
+                "used_at": new.used_at,
+                "name": func.coalesce(new.name, experiments.c.name),
+                "hypothesis": func.coalesce(new.hypothesis, experiments.c.hypothesis),
+            },
+        )
         self._put = database.bulk(comparisons, (comparisons.c.id,), None)
         c, e = comparisons.c, experiments.c
         prompt, prompt_b = prompts.alias("prompt"), prompts.alias("other_prompt")
@@ -126,18 +140,24 @@ class ComparisonStore(Facet):
         if ballot.preference == "both_bad":
             self._as_feedback(conn, row, ballot)
         timestamp = now if row.updated_at is None else max(now, row.updated_at)
+        voter = row.voter or voter_of(ballot.user_id, ballot.user_proof, ballot.session_id)
+        voted_at = row.voted_at or timestamp
         values = {
             "wanted": row.id,
-            "voter": row.voter or voter_of(ballot.user_id, ballot.user_proof, ballot.session_id),
+            "voter": voter,
             "preference": ballot.preference,
             "first_preference": row.first_preference or ballot.preference,
-            "voted_at": row.voted_at or timestamp,
+            "voted_at": voted_at,
             "updated_at": timestamp,
             "ballot_session_id": _other(ballot.session_id, row.session_id),
             "ballot_user_id": _other(ballot.user_id, row.user_id),
             "reasons": orjson.dumps(ballot.reasons).decode(),
             "comment": ballot.comment,
+            "counted": ballot.preference,
+            "counted_at": timestamp,
+            "first_at": self.counter.first_at(conn, row, voter, voted_at),
         }
+        self.counter.change(conn, row, values)
         self._vote.run(conn, [values])
         self._tell(conn, row)
         return _receipt(row, ballot, "created" if row.preference is None else "replaced", timestamp)
@@ -247,6 +267,8 @@ def _experiment_row(record: Experiment, used_at: int) -> dict[str, object]:
         "delta": record.rule.equivalence_margin,
         "n_max": record.rule.max_decisive_votes,
         "feature": record.feature,
+        "name": record.name,
+        "hypothesis": record.hypothesis,
     }
 
 

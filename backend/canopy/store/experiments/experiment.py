@@ -5,9 +5,11 @@ A, and `prompt_b`), a side is a column on the screen (`a` on the left, `b` on th
 side is drawn anew for each comparison. Times are integers: microseconds since the epoch, UTC.
 """
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from sys import getsizeof
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Self
 
 from canopy.config.feature_values import Variant
 from canopy.config.features import BUILT_IN
@@ -41,6 +43,8 @@ class Experiment:
     max_tokens: int
     rule: DecisionRule  # as the values had it when the experiment began
     feature: str = BUILT_IN
+    name: str | None = None  # and `hypothesis`: people's words, which make no other experiment
+    hypothesis: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +128,44 @@ class FirstBallot(NamedTuple):
     timestamp: int  # of the voter's first vote on it
     preference: Preference
     winner: Variant | None
+
+
+class WinsSoFar(NamedTuple):
+    """Counts the wins in voters' first ballots up to a time."""
+
+    timestamp: int
+    wins_a: int
+    wins_b: int
+
+
+@dataclass(frozen=True, slots=True)
+class FirstBallots:
+    """Counts voters' first ballots, as they were before they revealed anything: the statistics rest on them."""
+
+    wins_a: int
+    wins_b: int
+    ties: int
+    both_bad: int
+    left: int  # for the response in the left column, whichever prompt it was
+    course: Sequence[WinsSoFar]  # in order; of many ballots by the hour
+
+    @classmethod
+    def of(cls, ballots: Sequence[FirstBallot]) -> Self:
+        """Count these, each of which is in the course if it is for one of the two."""
+        preferences = Counter(ballot.preference for ballot in ballots)
+        course, wins = [], {"prompt": 0, "prompt_b": 0}
+        for ballot in ballots:
+            if ballot.winner is not None:
+                wins[ballot.winner] += 1
+                course.append(WinsSoFar(ballot.timestamp, wins["prompt"], wins["prompt_b"]))
+        return cls(
+            wins["prompt"], wins["prompt_b"], preferences["tie"], preferences["both_bad"], preferences["a"], course
+        )
+
+    @property
+    def voters(self) -> int:
+        """Return how many people have voted."""
+        return self.wins_a + self.wins_b + self.ties + self.both_bad
 
 
 @dataclass(frozen=True, slots=True)

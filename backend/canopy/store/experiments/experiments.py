@@ -1,24 +1,43 @@
 """Reads experiments, and what became of their comparisons: counts, first ballots, pages of ballots."""
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import BigInteger, Column, ColumnElement, Select, bindparam, cast, func, select
 
+from canopy.config.feature_values import Variant
 from canopy.config.features import BUILT_IN
 from canopy.stats.sequential import DecisionRule
 from canopy.store.engine.cursors import Place, decode_cursor, encode_cursor
 from canopy.store.engine.executor import Executor, Facet, reads
-from canopy.store.experiments.experiment import BallotCounts, BallotPage, BallotRow, Experiment, FirstBallot, winner
+from canopy.store.experiments.ballot_counts import FIRST, IN_FORCE, BallotCounter
+from canopy.store.experiments.experiment import (
+    BallotCounts,
+    BallotPage,
+    BallotRow,
+    Experiment,
+    FirstBallot,
+    FirstBallots,
+    Preference,
+    WinsSoFar,
+    winner,
+)
+from canopy.store.feedback.hourly_counts import HOUR, hour_of
 from canopy.store.feedback.pages import fitting, newest_first
-from canopy.store.tables import comparisons, experiments, generations, prompts
+from canopy.store.tables import ballot_counts, comparisons, experiments, generations, prompts, uncounted
+
+_SINGLE = 10_000  # first ballots that the course of an experiment has one by one
 
 
 class ExperimentStore(Facet):
     """Reads experiments and the ballots on their comparisons."""
 
-    def __init__(self, executor: Executor) -> None:
+    def __init__(self, executor: Executor, counter: BallotCounter) -> None:
         super().__init__(executor)
+        self._counter = counter
         c, e = comparisons.c, experiments.c
         prompt, prompt_b = prompts.alias("prompt"), prompts.alias("other_prompt")
         self._experiments = (
@@ -28,11 +47,21 @@ class ExperimentStore(Facet):
             .join(prompt_b, prompt_b.c.prompt_id == e.prompt_b_id)
             .order_by(e.used_at.desc(), e.id.desc())
         )
-        self._counts = (
-            select(c.preference, c.prompt_b_side, func.count().label("n"))
-            .where(c.preference.is_not(None))
-            .group_by(c.preference, c.prompt_b_side)
+        b = ballot_counts.c
+        self._counts = select(
+            b.experiment_id, b.of_first, b.preference, b.prompt_b_side, cast(func.sum(b.n), BigInteger).label("n")
+        ).group_by(b.experiment_id, b.of_first, b.preference, b.prompt_b_side)
+        self._by_hour = (
+            select(b.hour, b.preference, b.prompt_b_side, b.n)
+            .where(b.experiment_id == bindparam("experiment"), b.of_first == FIRST)
+            .order_by(b.hour)
         )
+        self._firsts = (
+            select(c.id, c.first_at, c.first_preference, c.prompt_b_side)
+            .where(c.experiment_id == bindparam("experiment"), c.first_at.is_not(None))
+            .order_by(c.first_at, c.id)
+        )
+        self._uncounted = select(c.id).where(uncounted).limit(1)
         left, right = generations.alias("left_side"), generations.alias("right_side")
         self._ballots = (
             select(
@@ -89,48 +118,64 @@ class ExperimentStore(Facet):
                 max_tokens=row.max_tokens,
                 rule=DecisionRule(row.alpha, row.prior, row.delta, row.n_max),
                 feature=row.feature or BUILT_IN,
+                name=row.name,
+                hypothesis=row.hypothesis,
             )
             for row in rows
         ]
 
-    @reads
-    def ballot_counts(self, experiment_id: str | None, feature: str | None = None) -> BallotCounts:
-        """Count the ballots of an experiment, or with None those of all, of a feature's or of every feature's."""
-        with self._database.reader.connect() as conn:
-            rows = conn.execute(self._counts.where(*_in(experiment_id, feature))).all()
-        of = {"a": 0, "b": 0, "tie": 0, "both_bad": 0}
-        for row in rows:
-            of[row.preference] += row.n
-        wins_b = sum(row.n for row in rows if row.preference == row.prompt_b_side)
-        return BallotCounts(
-            ballots=sum(of.values()),
-            wins_prompt=of["a"] + of["b"] - wins_b,
-            wins_prompt_b=wins_b,
-            ties=of["tie"],
-            both_bad=of["both_bad"],
-            prompt_b_left=sum(row.n for row in rows if row.prompt_b_side == "a"),
-        )
+    async def ballot_counts(
+        self,
+        experiment_id: str | None,
+        feature: str | None = None,
+        since: int | None = None,
+        until: int | None = None,
+    ) -> BallotCounts:
+        """Count the ballots of an experiment, or with None those of all, of a feature's or of every feature's.
 
-    @reads
-    def first_ballots(self, experiment_id: str) -> list[FirstBallot]:
+        The times (microseconds) are those of the ballots in force, and widen to whole hours.
+        """
+        await self._catch_up()
+        b = ballot_counts.c
+        conditions = _in(b.experiment_id, experiment_id, feature)
+        if since is not None:
+            conditions.append(b.hour >= hour_of(since))
+        if until is not None:
+            conditions.append(b.hour < until)
+        rows = await self._executor.read(self._rows, self._counts.where(b.of_first == IN_FORCE, *conditions))
+        return _counts(rows)
+
+    async def ballot_counts_by_experiment(self) -> dict[str, tuple[BallotCounts, BallotCounts]]:
+        """Count the ballots of each experiment that has any: all of them, and each voter's first."""
+        await self._catch_up()
+        found: dict[str, tuple[list[Any], list[Any]]] = {}
+        for row in await self._executor.read(self._rows, self._counts):
+            found.setdefault(row.experiment_id, ([], []))[row.of_first].append(row)
+        return {name: (_counts(all_of_them), _counts(firsts)) for name, (all_of_them, firsts) in found.items()}
+
+    async def first_ballots(self, experiment_id: str) -> list[FirstBallot]:
         """Read each voter's first ballot in an experiment, in its first form and in the order in which they came."""
-        c = comparisons.c
-        place = func.row_number().over(partition_by=c.voter, order_by=(c.voted_at, c.id)).label("place")
-        ranked = (
-            select(c.id, c.voted_at, c.first_preference, c.prompt_b_side, place)
-            .where(c.experiment_id == experiment_id, c.preference.is_not(None))
-            .subquery()
-        )
-        r = ranked.c
-        statement = (
-            select(r.id, r.voted_at, r.first_preference, r.prompt_b_side).where(r.place == 1).order_by(r.voted_at, r.id)
-        )
+        await self._catch_up()
+        return _ballots(await self._executor.read(self._rows, self._firsts, {"experiment": experiment_id}))
+
+    async def first_ballot_counts(self, experiment_id: str) -> FirstBallots:
+        """Count the same. What it costs doesn't grow with them: the course of many is read by the hour."""
+        await self._catch_up()
+        wanted = {"experiment": experiment_id}
+        rows = await self._executor.read(self._rows, self._firsts.limit(_SINGLE + 1), wanted)
+        if len(rows) <= _SINGLE:
+            return FirstBallots.of(_ballots(rows))
+        begun = FirstBallots.of(_ballots(rows[:_SINGLE])).course
+        return _by_hour(begun, await self._executor.read(self._rows, self._by_hour, wanted))
+
+    async def _catch_up(self) -> None:
+        """Count what a version from before the counts has written, in a rollout or before an update was repeated."""
+        while await self._executor.read(self._rows, self._uncounted):
+            await self._executor.write(self._counter.settle, None)
+
+    def _rows(self, statement: Select[Any], parameters: Mapping[str, Any] | None = None) -> Sequence[Any]:
         with self._database.reader.connect() as conn:
-            rows = conn.execute(statement).all()
-        return [
-            FirstBallot(key, voted_at, preference, winner(preference, prompt_b_side))
-            for key, voted_at, preference, prompt_b_side in rows
-        ]
+            return conn.execute(statement, parameters or {}).all()
 
     @reads
     def ballots(
@@ -141,7 +186,9 @@ class ExperimentStore(Facet):
         Raises InputError for a cursor that isn't its own.
         """
         before = None if cursor is None else decode_cursor(cursor, "cmp")
-        statement = _newest(self._places.where(*_in(None, feature)), experiment_id, before).limit(limit + 1)
+        statement = _newest(
+            self._places.where(*_in(comparisons.c.experiment_id, None, feature)), experiment_id, before
+        ).limit(limit + 1)
         with self._database.reader.connect() as conn:
             places = conn.execute(statement).all()
             shown = places[: fitting([it.chars for it in places[:limit]])]
@@ -170,13 +217,49 @@ def _newest(statement: Select[Any], experiment_id: str | None, before: Place | N
     )
 
 
-def _in(experiment_id: str | None, feature: str | None) -> list[ColumnElement[bool]]:
-    its = comparisons.c.experiment_id
+def _in(its: Column[Any], experiment_id: str | None, feature: str | None) -> list[ColumnElement[bool]]:
     found = [] if experiment_id is None else [its == experiment_id]
     if feature is not None:
         of_feature = func.coalesce(experiments.c.feature, BUILT_IN) == feature
         found.append(its.in_(select(experiments.c.id).where(of_feature)))
     return found
+
+
+def _counts(rows: Sequence[Any]) -> BallotCounts:
+    of = {"a": 0, "b": 0, "tie": 0, "both_bad": 0}
+    for row in rows:
+        of[row.preference] += row.n
+    wins_b = sum(row.n for row in rows if row.preference == row.prompt_b_side)
+    return BallotCounts(
+        ballots=sum(of.values()),
+        wins_prompt=of["a"] + of["b"] - wins_b,
+        wins_prompt_b=wins_b,
+        ties=of["tie"],
+        both_bad=of["both_bad"],
+        prompt_b_left=sum(row.n for row in rows if row.prompt_b_side == "a"),
+    )
+
+
+def _ballots(rows: Sequence[Any]) -> list[FirstBallot]:
+    return [
+        FirstBallot(key, first_at, preference, winner(preference, prompt_b_side))
+        for key, first_at, preference, prompt_b_side in rows
+    ]
+
+
+def _by_hour(begun: Sequence[WinsSoFar], rows: Sequence[Any]) -> FirstBallots:
+    """Sum up counts by the hour; the course begins with single ballots and goes on with the ends of hours."""
+    course, preferences = list(begun), Counter[Preference]()
+    wins: Counter[Variant | None] = Counter()
+    for hour, of_hour in groupby(rows, lambda row: row.hour):
+        for row in of_hour:
+            preferences[row.preference] += row.n
+            wins[winner(row.preference, row.prompt_b_side)] += row.n
+        if not begun or wins["prompt"] + wins["prompt_b"] > begun[-1].wins_a + begun[-1].wins_b:
+            course.append(WinsSoFar(hour + HOUR - 1, wins["prompt"], wins["prompt_b"]))
+    return FirstBallots(
+        wins["prompt"], wins["prompt_b"], preferences["tie"], preferences["both_bad"], preferences["a"], course
+    )
 
 
 def _entry(row: Any) -> BallotRow:

@@ -1,0 +1,97 @@
+"""What to do now follows from what can be expected."""
+
+import pytest
+
+from canopy.experiments.decision import decide
+from canopy.experiments.next_step import Forecast, forecast, next_step
+from canopy.stats.sequential import DecisionRule
+from canopy.store.experiments.experiment import Experiment, WinsSoFar
+
+DAY = 86_400_000_000
+RULE = DecisionRule(alpha=0.05, prior_strength=10, equivalence_margin=0.05, max_decisive_votes=2000)
+EXPERIMENT = Experiment("exp_1", 0, "a", "Long.", "b", "Short.", "llama32", 0.9, 4096, RULE)
+
+
+def evenly(wins_a: int, wins_b: int, days: float) -> list[WinsSoFar]:
+    """So many votes, the first of them at 0 and the last after these days."""
+    n = wins_a + wins_b
+    return [
+        WinsSoFar(round(days * DAY * (i - 1) / max(n - 1, 1)), wins_a * i // n, i - wins_a * i // n)
+        for i in range(1, n + 1)
+    ]
+
+
+def expected(wins_a: int, wins_b: int, days: float, now: float | None = None) -> Forecast:
+    return forecast(
+        decide(wins_a, wins_b, RULE), evenly(wins_a, wins_b, days), None if now is None else round(now * DAY)
+    )
+
+
+def said(wins_a: int, wins_b: int, days: float, now: float | None = None) -> tuple[str, bool]:
+    """The sentence, and whether there is something to change."""
+    step = next_step(EXPERIMENT, decide(wins_a, wins_b, RULE), expected(wins_a, wins_b, days, now), "summarize")
+    return step.sentence, step.snippet is not None
+
+
+def test_the_pace_is_that_of_the_last_week() -> None:
+    """62 to 38 takes 59 more: at 10 a day six days."""
+    found = expected(62, 38, 10)
+    assert found.votes == 59
+    assert found.days == pytest.approx(59 / 10, rel=0.05)
+    later = expected(62, 38, 10, now=13.5)  # the last week has half of them
+    assert later.days == pytest.approx(59 / (35 / 7), rel=0.1)
+
+
+def test_votes_of_one_day_are_a_days_pace() -> None:
+    assert expected(62, 38, 0.01).days == pytest.approx(0.59, rel=0.05)
+
+
+def test_an_experiment_that_will_be_decided_is_to_run() -> None:
+    assert said(62, 38, 10) == (
+        "Let it run: a decision may take about 59 more people who choose, at this week's pace about 6 days. "
+        "Looking at it meanwhile does no harm.",
+        False,
+    )
+
+
+def test_before_there_is_a_forecast_it_is_to_run_and_says_when_there_is_one() -> None:
+    sentence, change = said(2, 3, 1)
+    assert sentence.startswith("Let it run. When 10 people have chosen")
+    assert not change
+    assert said(0, 0, 0)[0] == sentence
+
+
+def test_an_experiment_that_reaches_its_limit_first_is_not_to_be_waited_for() -> None:
+    sentence, change = said(700, 760, 30)
+    assert sentence.startswith("Don't wait for it")
+    assert "limit comes before a decision" in sentence
+    assert change
+
+
+def test_an_experiment_that_nobody_votes_in_is_not_to_be_waited_for() -> None:
+    sentence, change = said(62, 38, 10, now=30)
+    assert sentence.startswith("Nobody has chosen for a week")
+    assert change
+    assert said(2, 3, 1, now=30)[0] == sentence
+
+
+def test_a_pace_that_takes_too_long_is_not_to_be_waited_for() -> None:
+    sentence, change = said(62, 38, 2000)
+    assert sentence.startswith("A decision takes about 59 more people who choose, at this week's pace")
+    assert "too long to wait for" in sentence
+    assert change
+
+
+@pytest.mark.parametrize(
+    ("wins", "begins"),
+    [
+        ((87, 143), "Make Prompt B the prompt of everybody"),
+        ((143, 87), "Keep Prompt A and take Prompt B out"),
+        ((1000, 1000), "Keep whichever is cheaper"),
+        ((960, 1040), "Keep Prompt A, and test a candidate that differs more."),
+    ],
+)
+def test_a_decision_says_what_to_change(wins: tuple[int, int], begins: str) -> None:
+    sentence, change = said(*wins, 30, now=300)
+    assert sentence.startswith(begins)
+    assert change
