@@ -13,7 +13,7 @@ import orjson
 from bench.figures import Figure, percentile, table
 from bench.processes import scratch
 
-PARTS = ("start", "streams", "load", "comparisons", "votes", "export")  # of `all`
+PARTS = ("start", "streams", "load", "comparisons", "votes", "export", "pages")  # of `all`
 FILLING = "search"  # to fill its databases takes a while
 ALONE = (FILLING, "embedded")
 

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import cast
 
 
-def request(method: str, path: str, body: bytes = b"", *, close: bool = False) -> bytes:
+def request(method: str, path: str, body: bytes = b"", *, close: bool = False, accept: str = "") -> bytes:
     """The bytes of a request."""
     lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", f"Connection: {'close' if close else 'keep-alive'}"]
+    if accept:
+        lines.append(f"Accept: {accept}")
     if body:
         lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body

@@ -7,6 +7,7 @@ from collections.abc import Generator
 from itertools import batched
 from pathlib import Path
 
+from canopy.store.engine.search_terms import first_place
 from canopy.store.keys import text_digests
 from canopy.store.opening import open_store
 
@@ -29,6 +30,7 @@ _COLUMNS = (
     "reasons",
     "input_text",
     "response_text",
+    "search_place",
 )
 
 
@@ -40,7 +42,8 @@ def place(number: int) -> tuple[int, str]:
 def fill(database: Path, votes: int, *, text_size: int, share_down: float) -> None:
     """Put in `votes` votes, each on a text of its own of `text_size` characters, and their hourly counts.
 
-    `share_down` of them are thumbs down. The files are as an idle server leaves them.
+    `share_down` of them are thumbs down. The files are as an idle server leaves them. The votes count as indexed for
+    searches, or else the server would index them beside what is measured, for hours.
     """
     asyncio.run(_make_schema(database))
     with sqlite3.connect(database) as conn:
@@ -102,4 +105,5 @@ def _rows(votes: int, text_size: int, share_down: float) -> Generator[tuple[obje
             "[]",
             text,
             _RESPONSE,
+            first_place(when),
         )
