@@ -35,3 +35,21 @@ async def test_every_character_that_can_be_stored_survives_vote_and_export(empty
     await vote(empty, lab_vote(input_text=text))
     assert (await entries(empty))[0]["input_text"] == text
     assert yaml.safe_load((await empty.get("/feedback/export")).content)["tests"][0]["prompt"] == text
+
+
+async def test_the_export_takes_the_filters_of_the_list(empty: httpx.AsyncClient) -> None:
+    await vote(empty, lab_vote(input_text="one", rating="thumbs_down", reasons=["too_long"]))
+    await vote(empty, lab_vote(input_text="two", rating=2, comment="Why?"))
+    await vote(empty, lab_vote(input_text="one", rating=1, session_id="another"))
+
+    async def texts(**query: str) -> list[str]:
+        answer = await empty.get("/feedback/export", params=query)
+        assert answer.status_code == 200, answer.text
+        return [test["prompt"] for test in yaml.safe_load(answer.content)["tests"]]
+
+    assert await texts() == ["one", "two"]
+    assert await texts(reason="too_long") == ["one"]
+    assert await texts(comment="with") == ["two"]
+    assert await texts(score="1-2") == ["two", "one"]
+    assert await texts(model="another") == []
+    assert await texts(label="hallucination_detected") == []

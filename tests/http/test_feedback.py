@@ -160,6 +160,12 @@ async def test_filters_choose_and_search_ignores_case(empty: httpx.AsyncClient) 
     for query in ("until=9999-12-31", "since=0001-01-01&until=9999-12-31", "since=0001-01-01T00:00:00%2B14:00"):
         assert (await empty.get(f"/feedback?{query}", headers={"accept": "text/html"})).status_code == 200
     assert await ids(rating="a-label-of-yesterday") == set()
+    assert await ids(model=linked["model"]) == {good}
+    assert await ids(model="another") == set()
+    assert await ids(score=2) == await ids(score="1-2") == {bad}
+    assert await ids(score="1-5") == {bad, plain}
+    assert await ids(comment="with") == {bad}
+    assert await ids(comment="without") == {good, plain}
     assert await ids(rating="", since="", q="") == {good, bad, plain}
 
 
@@ -179,6 +185,13 @@ async def test_filters_choose_and_search_ignores_case(empty: httpx.AsyncClient) 
         "rating=6",
         "origin=elsewhere",
         "order=worst&origin=own",
+        "order=worst&reason=too_long",
+        "score=0",
+        "score=2-1",
+        "score=1-6",
+        "comment=long",
+        "reason=Too+long",
+        "label=%25",
         "feature=translate",
         "since=9999-12-31T23:59:59%2B99:00",
     ],

@@ -7,7 +7,7 @@ from canopy.base.errors import InputError
 from canopy.feedback.filters import parse_filter
 from canopy.store.feedback.query import Filter
 
-OPEN: dict[str, str | None] = dict.fromkeys(("rating", "feature", "prompt_id", "since", "until"))
+OPEN: dict[str, str | None] = dict.fromkeys(("rating", "score", "feature", "prompt_id", "model", "since", "until"))
 
 
 def parsed(**texts: str) -> Filter:
@@ -30,7 +30,15 @@ def test_a_day_is_included_whole_and_a_time_is_excluded() -> None:
     assert parsed(until="2026-02-01T01:00:00+01:00").until == day.until
 
 
-@pytest.mark.parametrize("wrong", [{"feature": "sumarize"}, {"rating": "bad!"}, {"since": "yesterday"}])
+def test_scores_are_one_or_from_one_to_another() -> None:
+    assert parsed(score="2").scores == (2,)
+    assert parsed(score="1 - 3").scores == (1, 2, 3)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"feature": "sumarize"}, {"rating": "bad!"}, {"since": "yesterday"}, {"score": "0"}, {"score": "3-2"}],
+)
 def test_a_typo_is_refused_by_name(wrong: dict[str, str]) -> None:
     with pytest.raises(InputError, match=f"`{next(iter(wrong))}` must be"):
         parsed(**wrong)

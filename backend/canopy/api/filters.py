@@ -1,6 +1,5 @@
 """Query parameters that filter feedback."""
 
-import re
 from collections.abc import Collection
 from dataclasses import replace
 from typing import Annotated, Literal
@@ -9,11 +8,11 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from canopy.base.errors import InputError
 from canopy.base.validators import without_nul
-from canopy.feedback.filters import parse_filter
+from canopy.feedback.filters import parse_filter, parse_label, parse_reason
 from canopy.store.feedback.query import Filter, Origin, Sources
 
-_LABEL = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 OptionalText = Annotated[str | None, AfterValidator(lambda text: without_nul(text) if text else None)]
+_EMPTY_IS_NONE = BeforeValidator(lambda text: text or None)
 
 
 class CountsQuery(BaseModel):
@@ -24,8 +23,10 @@ class CountsQuery(BaseModel):
     rating: OptionalText = Field(
         None, max_length=200, description="A rating, or `positive`, `neutral` or `negative` for all that count so."
     )
+    score: OptionalText = Field(None, max_length=20, description="A score from 1 to 5, or a range such as `1-2`.")
     feature: OptionalText = Field(None, max_length=200, description="What was rated.")
     prompt_id: OptionalText = Field(None, max_length=200, description="The prompt version that produced the response.")
+    model: OptionalText = Field(None, max_length=200, description="The model that produced the response.")
     since: OptionalText = Field(
         None, max_length=40, description="From this time or day (ISO 8601, UTC unless it says)."
     )
@@ -36,8 +37,10 @@ class CountsQuery(BaseModel):
         return parse_filter(
             features,
             rating=self.rating,
+            score=self.score,
             feature=self.feature,
             prompt_id=self.prompt_id,
+            model=self.model,
             since=self.since,
             until=self.until,
         )
@@ -48,19 +51,34 @@ class FeedbackQuery(CountsQuery):
 
     q: OptionalText = Field(None, max_length=200, description="Text in the prompt, the response or the comment.")
     source: Sources = Field("human", description="Whose verdicts: people's votes, judges' labels, or both.")
-    origin: Annotated[Origin | None, BeforeValidator(lambda text: text or None)] = Field(
+    origin: Annotated[Origin | None, _EMPTY_IS_NONE] = Field(
         None, description="On what: `own`, responses that Canopy made, or `other` texts."
+    )
+    label: OptionalText = Field(None, max_length=40, description="What a judge said about the response.")
+    reason: OptionalText = Field(None, max_length=40, description="A category that the vote gives as a reason.")
+    comment: Annotated[Literal["with", "without"] | None, _EMPTY_IS_NONE] = Field(
+        None, description="Whether there is a comment (of a judge: a rationale)."
     )
 
     def where(self, features: Collection[str]) -> Filter:
         """Return the filter. Raises InputError for a wrong value."""
-        return replace(super().where(features), search=self.q, source=self.source, origin=self.origin)
+        where = replace(
+            super().where(features),
+            search=self.q,
+            source=self.source,
+            origin=self.origin,
+            reason=parse_reason(self.reason),
+            commented=None if self.comment is None else self.comment == "with",
+        )
+        label = parse_label(self.label)
+        if self.source == "judge" and label and where.value is None and where.sentiment is None:
+            return replace(where, value=label)  # the labels themselves, which an index leads to
+        return replace(where, label=label)
 
 
 class PageQuery(FeedbackQuery):
     """A filter, an order and a page of feedback."""
 
-    label: OptionalText = Field(None, max_length=40, description="What a judge said about the response.")
     order: Literal["newest", "worst"] = Field(
         "newest", description="`worst`: the responses that a person or a judge finds bad and that wait for a review."
     )
@@ -74,11 +92,10 @@ class PageQuery(FeedbackQuery):
     def where(self, features: Collection[str]) -> Filter:
         """Return the filter. Raises InputError for a wrong value, and for filters that the order doesn't go with."""
         where = super().where(features)
-        others = (self.rating, self.q, self.label, self.origin)
+        others = (
+            *(self.rating, self.score, self.model, self.q, self.origin),
+            *(self.label, self.reason, self.comment),
+        )
         if self.order == "worst" and (any(others) or self.source != "human"):
             raise InputError("`order=worst` goes with `feature`, `prompt_id`, `since` and `until` alone.")
-        if self.label is not None and not _LABEL.fullmatch(self.label):
-            raise InputError("`label` must be the name of a judge's label, such as `hallucination_detected`.")
-        if self.source == "judge" and self.label and not self.rating:
-            return replace(where, value=self.label)  # the labels themselves, which an index leads to
-        return replace(where, label=self.label)
+        return where

@@ -17,6 +17,7 @@ type KindName = Literal["thumbs", "score", "label", "judgement"]
 SENTIMENT_NAMES: dict[int, SentimentName] = {1: "positive", 0: "neutral", -1: "negative"}
 SENTIMENTS: dict[str, Sentiment] = {"positive": 1, "neutral": 0, "negative": -1}
 JUDGEMENT: KindName = "judgement"  # a judge's label, which no statistic mixes with people's
+SCORE: KindName = "score"
 
 # The description of the field `rating` for clients, and the error for a value of another type.
 RATING_FORMS = "`thumbs_up` or true, `thumbs_down` or false, 1 to 5, or a configured label."
@@ -57,7 +58,7 @@ KINDS: dict[KindName, RatingKind] = {
         words=lambda value: _THUMBS.get(value, value),
         mlflow=lambda value: value == "thumbs_up",
     ),
-    "score": RatingKind(
+    SCORE: RatingKind(
         # 1 and 2 are complaints, 3 is neither, 4 and 5 are praise.
         {"1": -1, "2": -1, "3": 0, "4": 1, "5": 1},
         words=lambda value: f"{value} of 5",

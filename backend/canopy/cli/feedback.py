@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write; else the screen.")
 @click.option("--rating", help="A rating, or positive, neutral, negative.  [negative]")
 @click.option("--feature", help="The feature that the suite tests.  [summarize]")
+@click.option("--score", help="A score from 1 to 5, or a range such as 1-2.")
 @click.option("--prompt-id", help="Only responses of this prompt version.")
+@click.option("--model", help="Only responses of this model.")
+@click.option("--label", help="Only responses that a judge labelled so.")
+@click.option("--reason", help="Only votes that give this category as a reason.")
+@click.option("--comment", type=click.Choice(["with", "without"]), help="Only votes with a comment, or without.")
+@click.option("--q", "search", help="Only where this is in the text, the response or the comment.")
 @click.option(
     "--source",
     type=click.Choice(["human", "judge", "any"]),
@@ -31,12 +37,12 @@ if TYPE_CHECKING:
 @report_errors
 def export(
     output: Path | None,
-    rating: str | None,
-    feature: str | None,
-    prompt_id: str | None,
     source: "Sources",
-    since: str | None,
-    until: str | None,
+    label: str | None,
+    reason: str | None,
+    comment: str | None,
+    search: str | None,
+    **counted: str | None,
 ) -> None:
     """Write bad answers as an evaluation dataset, straight from the store.
 
@@ -44,12 +50,18 @@ def export(
     evaluation suite's own: that is how the suite finds it.
     """
     from canopy.feedback import dataset
-    from canopy.feedback.filters import parse_filter
+    from canopy.feedback.filters import parse_filter, parse_label, parse_reason
 
     settings = read_settings()
     features = read_config(settings).features
-    where = parse_filter(features, rating=rating, feature=feature, prompt_id=prompt_id, since=since, until=until)
-    where = replace(where, source=source)
+    where = replace(
+        parse_filter(features, **counted),
+        source=source,
+        label=parse_label(label),
+        reason=parse_reason(reason),
+        commented=None if comment is None else comment == "with",
+        search=search or None,
+    )
 
     async def write(store: Any) -> int:
         size = 0

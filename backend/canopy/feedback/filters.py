@@ -11,17 +11,21 @@ from canopy.config.features import canonical_name
 from canopy.store.feedback.query import Filter
 
 _DAY_LENGTH = 86_400_000_000  # microseconds
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+_SCORES = re.compile(r"([1-5])(?:-([1-5]))?")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def parse_filter(
     features: Collection[str],
     *,
-    rating: str | None,
-    feature: str | None,
-    prompt_id: str | None,
-    since: str | None,
-    until: str | None,
+    rating: str | None = None,
+    score: str | None = None,
+    feature: str | None = None,
+    prompt_id: str | None = None,
+    model: str | None = None,
+    since: str | None = None,
+    until: str | None = None,
 ) -> Filter:
     """Return the filter; None and empty texts match everything.
 
@@ -38,9 +42,34 @@ def parse_filter(
         sentiment=sentiment,
         feature=name,
         prompt_id=prompt_id or None,
+        model=model or None,
+        scores=_scores(score) if score else (),
         since=_moment("since", since, end=False),
         until=_moment("until", until, end=True),
     )
+
+
+def parse_label(label: str | None) -> str | None:
+    """Return the name of a judge's label. Raises InputError for what can't be one."""
+    if label and not _NAME.fullmatch(label):
+        raise InputError("`label` must be the name of a judge's label, such as `hallucination_detected`.")
+    return label or None
+
+
+def parse_reason(reason: str | None) -> str | None:
+    """Return the name of a category that votes give as a reason. Raises InputError for what can't be one."""
+    if reason and not _NAME.fullmatch(reason):
+        raise InputError("`reason` must be the name of a category, such as `too_long`.")
+    return reason or None
+
+
+def _scores(text: str) -> tuple[int, ...]:
+    """Return the scores from one to another. They are inclusive, as people say them."""
+    match = _SCORES.fullmatch(text.replace(" ", ""))
+    first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+    if first > last:
+        raise InputError("`score` must be a score from 1 to 5, or a range such as `1-2`.")
+    return tuple(range(first, last + 1))
 
 
 def _moment(name: str, text: str | None, *, end: bool) -> int | None:

@@ -45,7 +45,13 @@ async def mixed(store: Store, clock: Clock) -> list[Feedback]:
     for i in range(60):
         clock.now += HOUR // 12
         kind, value, sentiment = (("thumbs", "thumbs_down", -1), ("thumbs", "thumbs_up", 1), ("score", "3", 0))[i % 3]
-        fields = {"kind": kind, "value": value, "sentiment": sentiment, "comment": f"Comment {i} Größe"}
+        fields = {
+            "kind": kind,
+            "value": value,
+            "sentiment": sentiment,
+            "comment": None if i % 7 == 0 else f"Comment {i} Größe",
+            "reasons": ((), ("too_long",), ("too_long_by_far", "rude"), ("rude", "too_long"))[i % 4],
+        }
         if i % 4 == 0:
             await store.feedback.record(on_texts(f"Loose text {i // 8}", "Its SUMMARY", **fields))
         else:
@@ -85,14 +91,31 @@ FILTERS: list[tuple[Filter, Callable[[Feedback], bool]]] = [
     (Filter(search="LOOSE TEXT"), lambda e: e.input_text.startswith("Loose")),
     (Filter(search="its summary"), lambda e: e.input_text.startswith("Loose")),
     (Filter(search="comment 1"), lambda e: "Comment 1" in (e.comment or "")),
-    (Filter(search="GRÖSSE"), lambda _: True),  # ß folds to ss
-    (Filter(search="größe", sentiment=-1), lambda e: e.sentiment == -1),
+    (Filter(search="GRÖSSE"), lambda e: e.comment is not None),  # ß folds to ss
+    (Filter(search="größe", sentiment=-1), lambda e: e.sentiment == -1 and e.comment is not None),
     (Filter(search="comment", value="unheard of"), lambda _: False),
     (Filter(search="%"), lambda _: False),
     (Filter(search="_oose"), lambda _: False),
     (
         Filter(search="chat", feature="chat", since=NOON + HOUR),
         lambda e: e.feature == "chat" and e.timestamp >= NOON + HOUR,
+    ),
+    (Filter(model="large"), lambda e: e.model == "large"),
+    (Filter(model="larg"), lambda _: False),
+    (Filter(scores=(3,)), lambda e: (e.kind, e.value) == ("score", "3")),
+    (Filter(scores=(2, 3, 4), feature="chat"), lambda e: (e.kind, e.feature) == ("score", "chat")),
+    (Filter(scores=(1, 2)), lambda _: False),
+    (Filter(reason="too_long"), lambda e: "too_long" in e.reasons),
+    (Filter(reason="too-long"), lambda _: False),
+    (Filter(reason="rude", model="small"), lambda e: "rude" in e.reasons and e.model == "small"),
+    (Filter(commented=True), lambda e: e.comment is not None),
+    (
+        Filter(commented=False, since=NOON + HOUR, until=NOON + 4 * HOUR),
+        lambda e: e.comment is None and NOON + HOUR <= e.timestamp < NOON + 4 * HOUR,
+    ),
+    (
+        Filter(search="comment", reason="too_long", commented=True, sentiment=-1),
+        lambda e: "too_long" in e.reasons and e.comment is not None and e.sentiment == -1,
     ),
 ]
 
@@ -121,6 +144,9 @@ async def test_counts_are_per_label(store: Store, mixed: list[Feedback]) -> None
     assert sum(count.n for count in counts) == len(mixed)
     down = await store.feedback.counts(Filter(sentiment=-1, feature="chat"))
     assert down == [count for count in counts if (count.sentiment, count.feature) == (-1, "chat")]
+    large = await store.feedback.counts(Filter(scores=(3, 4), model="large"))
+    assert large
+    assert large == [count for count in counts if (count.kind, count.model) == ("score", "large")]
 
 
 async def test_hours_are_those_of_the_same_votes(store: Store, mixed: list[Feedback]) -> None:
@@ -219,3 +245,11 @@ async def test_a_walk_that_is_given_up_leaves_the_store_usable(store: Store) -> 
     assert len(await anext(walk)) == 200
     await walk.aclose()
     assert isinstance(await store.feedback.record(on_texts()), Receipt)
+
+
+async def test_a_search_counts_as_far_as_a_thousand_and_says_that_there_is_more(store: Store) -> None:
+    with store.executor.database.writer.begin() as conn:
+        store.feedback.votes.record(conn, [on_texts(f"{i}", voter=f"v{i}", comment="Long.") for i in range(1_001)])
+    assert await store.feedback.count_at_least(Filter(commented=True)) == (1_000, False)
+    assert await store.feedback.count_at_least(Filter()) == (1_001, True)
+    assert await store.feedback.count_at_least(Filter(commented=False)) == (0, True)

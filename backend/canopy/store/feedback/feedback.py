@@ -11,7 +11,7 @@ from canopy.store.feedback.filters import scans, series_conditions
 from canopy.store.feedback.hourly_counts import HourlyCounts, hour_of
 from canopy.store.feedback.indexer import Indexer
 from canopy.store.feedback.pages import Pages
-from canopy.store.feedback.query import Feedback, FeedbackCount, Filter, HourCount, Page
+from canopy.store.feedback.query import Feedback, FeedbackCount, Filter, HourCount, MatchCount, Page
 from canopy.store.feedback.removal import Removal, Retraction
 from canopy.store.feedback.searching import Searches
 from canopy.store.feedback.series import SeriesIds
@@ -106,15 +106,20 @@ class FeedbackStore(Facet):
 
         None: a search finds over 1,000, or would have to look at too much to know.
         """
+        found = await self.count_at_least(where)
+        return found.n if found.whole else None
+
+    async def count_at_least(self, where: Filter) -> MatchCount:
+        """Count as `count` does; of a search at least as many as it has counted."""
         if scans(where):
             return await self._executor.scan(self._searches.count, where)
-        return await self._executor.read(self._totals.count, where)
+        return MatchCount(await self._executor.read(self._totals.count, where), whole=True)
 
     @reads
     def counts(self, where: Filter) -> list[FeedbackCount]:
         """Count votes by what they say and of what, in the order in which their series began.
 
-        `since` and `until` widen to whole hours, `search` is not used.
+        `since` and `until` widen to whole hours; what only a search finds is not used.
         """
         s = series.c
         columns = (s.feature, s.name, s.kind, s.value, s.sentiment, s.prompt_id, s.model)

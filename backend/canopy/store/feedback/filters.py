@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, func, or_, select, true
 
-from canopy.base.ratings import JUDGEMENT
+from canopy.base.ratings import JUDGEMENT, SCORE
 from canopy.store.engine.database import Database
 from canopy.store.feedback.query import Filter
 from canopy.store.tables import feedback, generations, series
@@ -25,7 +25,7 @@ WITH_TEXTS = feedback.outerjoin(generations)
 
 def scans(where: Filter) -> bool:
     """Return whether no index of the tables leads to what matches, so that rows have to be looked at."""
-    return where.search is not None or where.label is not None
+    return any(it is not None for it in (where.search, where.label, where.reason, where.commented))
 
 
 def series_conditions(where: Filter) -> list[ColumnElement[bool]]:
@@ -36,8 +36,11 @@ def series_conditions(where: Filter) -> list[ColumnElement[bool]]:
         "feature": where.feature,
         "prompt_id": where.prompt_id,
         "name": where.name,
+        "model": where.model,
     }
     conditions = [series.c[name] == value for name, value in wanted.items() if value is not None]
+    if where.scores:
+        conditions += [series.c.kind == SCORE, series.c.value.in_([str(score) for score in where.scores])]
     if where.source != "any":
         conditions.append(series.c.kind == JUDGEMENT if where.source == "judge" else series.c.kind != JUDGEMENT)
     if where.origin is not None:  # a generation has its prompt, and so have the votes on it
@@ -52,6 +55,18 @@ def time_conditions(where: Filter) -> list[ColumnElement[bool]]:
         conditions.append(feedback.c.updated_at >= where.since)
     if where.until is not None:
         conditions.append(feedback.c.updated_at < where.until)
+    return conditions
+
+
+def content_conditions(conn: Connection, where: Filter) -> list[ColumnElement[bool]]:
+    """Return the conditions on what `scans` rows beside the text that is searched."""
+    conditions = []
+    if where.label is not None:
+        conditions.append(labelled(conn, where.label))
+    if where.reason is not None:  # one element of a JSON list of names
+        conditions.append(feedback.c.reasons.contains(f'"{where.reason}"', autoescape=True))
+    if where.commented is not None:
+        conditions.append((func.coalesce(feedback.c.comment, "") != "") == where.commented)
     return conditions
 
 

@@ -54,11 +54,15 @@ class Filter:
     sentiment: int | None = None
     feature: str | None = None
     prompt_id: str | None = None
+    model: str | None = None
+    scores: tuple[int, ...] = ()  # any of these; empty: every rating
     since: int | None = None  # timestamp >= since
     until: int | None = None  # timestamp < until
     search: str | None = None  # in the input, the response or the comment, whatever the case
     name: str | None = None  # of a judge, for its labels
-    label: str | None = None  # that a judge gave the response; in pages and their counts alone
+    label: str | None = None  # that a judge gave the response; this and the next two in pages and their counts alone
+    reason: str | None = None  # among those that the vote gives
+    commented: bool | None = None  # whether there is a comment
     source: Sources = "human"  # whose: people's votes, judges' labels, or both
     origin: Origin | None = None  # on what: responses that Canopy made, or other texts
 
@@ -70,6 +74,13 @@ class Page:
     feedback: list[Feedback]
     next: str | None
     searched_to: int | None = None  # where a search stopped before it had found enough for a page
+
+
+class MatchCount(NamedTuple):
+    """Says how many match."""
+
+    n: int
+    whole: bool  # False: at least `n`, for more than that are not counted
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Searches feedback for a text, or for responses that a judge gave a certain label.
+"""Searches feedback for a text, a reason, a comment, or responses that a judge gave a certain label.
 
 Searches look at rows, newest first, a window in each transaction, and for a text of three characters or more at what
 the index of trigrams has of it. After `_LOOKS` looks, or when too much of its time is used, a search that has not found
@@ -14,9 +14,9 @@ from canopy.store.engine.cursors import LOWEST, FoundIds, Place, decode_cursor
 from canopy.store.engine.database import Database
 from canopy.store.engine.scans import Scans
 from canopy.store.engine.search_terms import first_place, millisecond_of, time_of, trigrams
-from canopy.store.feedback.filters import TextMatch, labelled, matching_series, time_conditions
+from canopy.store.feedback.filters import TextMatch, content_conditions, matching_series, time_conditions
 from canopy.store.feedback.pages import ID, TIME, found, newest_first
-from canopy.store.feedback.query import Filter
+from canopy.store.feedback.query import Filter, MatchCount
 from canopy.store.tables import feedback
 
 _LOOKS = 100  # of one search: at a window of rows, or at candidates of the index
@@ -32,7 +32,7 @@ type SearchStep = tuple[Place | None, list[Place]]
 
 
 class Searches:
-    """Finds and counts the votes that a filter with a text or a judge's label selects.
+    """Finds and counts the votes of a filter that no index leads to.
 
     Methods read in the thread that calls them, which has to be one of `Scans`.
     """
@@ -47,10 +47,10 @@ class Searches:
         end, places = self._search(where, limit + 1, before)
         return found(places, limit, end)
 
-    def count(self, where: Filter) -> int | None:
-        """Return how many votes match; None for more than a thousand, or where that takes too many looks to know."""
+    def count(self, where: Filter) -> MatchCount:
+        """Return how many votes match: up to a thousand, or fewer where that takes too many looks to know."""
         end, places = self._search(where, _COUNTED + 1, None)
-        return len(places) if end is None and len(places) <= _COUNTED else None
+        return MatchCount(min(len(places), _COUNTED), whole=end is None and len(places) <= _COUNTED)
 
     def _search(self, where: Filter, limit: int, before: Place | None) -> SearchStep:
         """Return what is found, and where this stopped before it had found so much."""
@@ -127,12 +127,10 @@ class Searches:
         parameters: dict[str, Any],
     ) -> list[Place]:
         """Return the places of those rows that match in everything."""
-        statement = statement.where(*time_conditions(where))
+        statement = statement.where(*time_conditions(where), *content_conditions(conn, where))
         if ids is not None:
             statement = statement.where(self._database.in_list(feedback.c.series_id, "series"))
             parameters["series"] = self._database.list_param(ids)
-        if where.label is not None:
-            statement = statement.where(labelled(conn, where.label))
         rows = conn.execute(statement, parameters).all()
         return [(row.updated_at, row.id) for row in search.accepted(rows)]
 

@@ -49,7 +49,7 @@ class GenerationCounts:
     def read(self, conn: Connection, where: Filter, step: int) -> list[UsageCount]:
         """Sum up by stretches of `step` microseconds, and by what answered, oldest first.
 
-        Of the filter, `feature`, `prompt_id`, `since` and `until` count; the times widen to whole hours.
+        Of the filter, `feature`, `prompt_id`, `model`, `since` and `until` count; the times widen to whole hours.
         """
         c = generation_counts.c
         since = (c.hour - c.hour % bindparam("step", type_=BigInteger)).label("since")
@@ -58,6 +58,8 @@ class GenerationCounts:
             conditions.append(c.feature == where.feature)
         if where.prompt_id is not None:
             conditions.append(c.prompt_id == where.prompt_id)
+        if where.model is not None:
+            conditions.append(c.model == where.model)
         if where.since is not None:
             conditions.append(c.hour >= hour_of(where.since))
         if where.until is not None:

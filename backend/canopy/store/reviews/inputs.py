@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, func, select
 
 from canopy.store.engine.database import Database
-from canopy.store.feedback.filters import INPUT, WITH_TEXTS, TextMatch, matching_series
+from canopy.store.feedback.filters import INPUT, WITH_TEXTS, TextMatch, content_conditions, matching_series, scans
 from canopy.store.feedback.query import Filter
 from canopy.store.reviews.review import Input
 from canopy.store.tables import feedback, reviews, series
@@ -53,10 +53,10 @@ class Inputs:
             f = feedback.c
             after = f.id > position.after
             edge = conn.execute(select(f.id).where(after).order_by(f.id).limit(1).offset(_WINDOW - 1)).scalar()
-            window = [after, *self._matching(feedback, where, ids)]
+            window = [after, *self._matching(feedback, where, ids), *content_conditions(conn, where)]
             if edge is not None:
                 window.append(f.id <= edge)
-            if where.search is None and where.since is None:
+            if not scans(where) and where.since is None:
                 rows = conn.execute(
                     _COLUMNS.where(*window, ~self._earlier(where, ids)).order_by(f.id).limit(_BATCH), parameters
                 ).all()
