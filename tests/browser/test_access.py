@@ -74,7 +74,7 @@ async def test_the_whole_way_by_keyboard(tab: Tab) -> None:
     await press("Control+Enter")
     await expect(page.get_by_role("article", name="Summary")).to_be_focused()
     await expect(page.get_by_role("group", name="Was this summary helpful?")).to_be_visible()
-    for _ in range(3):  # Copy, Yes, No
+    for _ in range(4):  # Copy, Its own page, Yes, No
         await press("Tab")
     await expect(page.get_by_role("button", name="No", exact=True)).to_be_focused()
     await press("Space")

@@ -31,21 +31,32 @@ async def test_the_whole_way_from_two_columns_to_the_dashboard(pair: Tab) -> Non
     await compare(page, text)
     candidate = await side_with(page, SHORT)
     current = "b" if candidate == "a" else "a"
-    await choose(page, f"{candidate.upper()} is better", "Thanks, saved. You preferred Prompt B, the candidate.")
+    await choose(
+        page,
+        f"{candidate.upper()} is better",
+        f"Thanks, saved. You preferred Response {candidate.upper()}: the candidate, Prompt B.",
+    )
     await expect(page.get_by_role("button", name=f"{candidate.upper()} is better")).to_have_attribute(
         "aria-pressed", "true"
     )
-    for side, name, prompt in ((candidate, "Prompt B — the candidate", CANDIDATE), (current, "Prompt A", CURRENT)):
+    for side, name, prompt in (
+        (candidate, "The candidate — Prompt B", CANDIDATE),
+        (current, "The current prompt — Prompt A", CURRENT),
+    ):
         await expect(column(page, side)).to_contain_text(name)
         await expect(column(page, side).get_by_text(prompt)).to_be_hidden()
         await column(page, side).get_by_text("Show its text").click()
         await expect(column(page, side).get_by_text(prompt)).to_be_visible()
-    await expect(page.locator("#announcer")).to_contain_text(f"Response {candidate.upper()} came from Prompt B")
+    await expect(page.locator("#announcer")).to_contain_text(
+        f"Response {candidate.upper()} came from the candidate, Prompt B"
+    )
     (ballot,) = await ballots(pair, text)
     assert (ballot["preference"], ballot["winning_prompt"]) == (candidate, "prompt_b")
 
-    await choose(page, f"{current.upper()} is better", "You preferred Prompt A, the current one.")
-    await expect(page.get_by_text("Prompt B — the candidate")).to_have_count(1)
+    await choose(
+        page, f"{current.upper()} is better", f"You preferred Response {current.upper()}: the current prompt, Prompt A."
+    )
+    await expect(page.get_by_text("The candidate — Prompt B")).to_have_count(1)
     (ballot,) = await ballots(pair, text)
     assert (ballot["preference"], ballot["winning_prompt"]) == (current, "prompt")
 
@@ -76,7 +87,7 @@ async def test_both_bad_asks_why_and_becomes_feedback_on_each(pair: Tab) -> None
     page = await pair.open()
     await compare(page, text)
     await choose(page, "Both bad")
-    await expect(page.get_by_text("Prompt B — the candidate")).to_be_visible()
+    await expect(page.get_by_text("The candidate — Prompt B")).to_be_visible()
     assert [entry["comment"] for entry in await complaints(pair, text)] == [None, None]  # saved at once
     await page.get_by_role("group", name="What is wrong with them?").get_by_label("Too long").check()
     await page.get_by_label("Comment").fill("Neither has the date.")

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from canopy.api.bodies import MOST_SUGGESTED
 from canopy.api.context import AppContext
 from canopy.api.frame import features_in_navigation, html, renderer, switched_off
 from canopy.api.requests import trace_id_of
@@ -116,6 +117,7 @@ def _feature(context: AppContext, request: Request) -> Response:
         ab_testing=comparison_flag(feature, values).on,
         reasons=values.feedback.reasons,
         comment_limit=context.settings.max_comment_chars,
+        suggestion_limit=MOST_SUGGESTED,
     )
 
 

@@ -77,14 +77,12 @@ def _preference(it: OwnResponse, ballot: BallotRow) -> str:
 
 def producer_sentence(generation: Generation, feature: str) -> str:
     """Return what produced the response, as a sentence or three."""
-    parameters = ", ".join(
-        f"{in_words(name).lower()} {value}" for name, value in generation.parameters.items() if name != "adapted"
-    )
-    took = f"{generation.duration:.1f} s"
-    tokens = f"{generation.output_tokens:,} tokens in {took}" if generation.output_tokens is not None else took
+    asked, tokens = generation.parameters, generation.output_tokens
+    limits = f"temperature {asked['temperature']:g}, at most {asked['max_tokens']:,} tokens"
+    made = "" if tokens is None else f"{tokens:,} token{'' if tokens == 1 else 's'} in "
     ended = {
         "completed": "",
         "cancelled": " It was stopped before it was complete.",
         "failed": " It broke off.",
     }[generation.status]
-    return f"The model {generation.model} wrote it for {feature} ({parameters}): {tokens}.{ended}"
+    return f"The model {generation.model} wrote it for {feature} ({limits}): {made}{generation.duration:.1f} s.{ended}"

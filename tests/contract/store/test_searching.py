@@ -240,7 +240,10 @@ async def test_a_search_stops_between_looks(store: Store, clock: Clock, monkeypa
         last = await store.feedback.get((await store.feedback.find(Filter(), 5 * 50, None)).ids[-1])
         assert last is not None
         assert page.searched_to == last.timestamp  # the fifth look ended at half of the time
-        assert await scans.run(lambda: Searches(store.executor.database, scans).count(Filter(search="co"))) == (250, False)
+        assert await scans.run(lambda: Searches(store.executor.database, scans).count(Filter(search="co"))) == (
+            250,
+            False,
+        )
     finally:
         scans.close()
     assert await store.feedback.count(Filter(search="co")) == 599

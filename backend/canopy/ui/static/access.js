@@ -1,6 +1,7 @@
 // Signing in with a token, and out again. The token stays in no script's reach: the server keeps it in a cookie.
 
-import { kept, show } from "./browser.js";
+import { forgetAtLast, show } from "./browser.js";
+import { forgetUnsent, sendUnsent } from "./unsent.js";
 import { request } from "./wire.js";
 
 const form = document.getElementById("sign-in");
@@ -30,10 +31,18 @@ if (form) {
   if (user) goOn();
 }
 
+// Nothing of theirs stays in this browser, and no vote gets lost that can still be sent.
+function forget() {
+  forgetAtLast();
+  forgetUnsent();
+}
+
 const out = document.getElementById("sign-out");
 out?.addEventListener("click", async () => {
+  await sendUnsent();
   await request("/sign-out", { body: {} });
-  kept.set("canopy.text", "");
+  forget();
   location.replace("/sign-in");
 });
+document.querySelector(".who a")?.addEventListener("click", forget);  // the way out of a proxy
 if (out) show(out, true);  // without a script it could do nothing

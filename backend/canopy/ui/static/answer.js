@@ -1,35 +1,45 @@
 // One answer: its text as it arrives, how it ended, and the question whether it helped.
 
-import { announce, copyText, count, fromTemplate, randomId, show, showFailure } from "./browser.js";
+import { announce, copyText, count, fromTemplate, pause, randomId, show, showFailure } from "./browser.js";
+import { elements, mayBeFormatted } from "./formatted.js";
 import { Vote } from "./vote.js";
+import { request } from "./wire.js";
 
 export class Answer {
-  // `blind`: one of two that are compared, with no figures beside it and no vote of its own.
-  constructor(title, { noun, blind = false, question = "", model, maxTokens }) {
-    Object.assign(this, { title, noun, blind, model, maxTokens, text: "", waiting: "", state: "", started: performance.now(), first: null });
+  // `blind`: one of two that are compared, with no figures beside it and no vote of its own; `number` is then its own.
+  // `changed` is called when there is something new to keep.
+  constructor(title, { noun, blind = false, number = "", question = "", model, maxTokens, changed = () => {} }) {
+    Object.assign(this, { title, noun, blind, question, model, maxTokens, changed });
+    Object.assign(this, { text: "", waiting: "", state: "", started: performance.now(), first: null, vote: null });
+    Object.assign(this, { generationId: null, requestId: null });
     this.element = fromTemplate("answer-template");
     const find = (selector) => this.element.querySelector(selector);
-    [this.note, this.facts, this.failure, this.votePlace] =
-      ["[data-note]", "[data-facts]", "[data-failure]", "[data-vote]"].map(find);
+    [this.note, this.facts, this.failure, this.votePlace, this.own, this.plain] =
+      ["[data-note]", "[data-facts]", "[data-failure]", "[data-vote]", "[data-own]", "[data-plain]"].map(find);
     this.output = document.createTextNode("");
-    this.outputBox = find("[data-output]");
+    [this.outputBox, this.formattedBox] = [find("[data-output]"), find("[data-formatted]")];
     this.outputBox.append(this.output);
     const heading = find("h2");
     heading.textContent = title;
     heading.id = `answer-${randomId()}`;
     this.element.setAttribute("aria-labelledby", heading.id);
+    const badge = find("[data-number]");
+    badge.textContent = number;
+    show(badge, number);
     const asked = find(".question");
     asked.textContent = question;
     show(asked, question);
     this.copy = find("[data-copy]");
-    this.copy.setAttribute("aria-describedby", heading.id);
+    for (const control of [this.copy, this.plain, this.own]) control.setAttribute("aria-describedby", heading.id);
     this.copy.addEventListener("click", () => this.copied());
+    this.plain.addEventListener("click", () => this.showForm(this.formattedBox.hidden));
     this.element.classList.add("streaming");
     this.element.setAttribute("aria-busy", "true");
     this.facts.textContent = `${model} is reading…`;
   }
 
   take(event) {
+    if (event.type === "begun") this.requestId = event.request_id;
     if (event.delta) this.append(event.delta);
     if (event.type === "done") this.finish(event);
   }
@@ -42,16 +52,21 @@ export class Answer {
 
   // Tokens come faster than frames: they are painted once per frame.
   append(delta) {
+    if (this.first === null) this.facts.textContent = "";
     this.first ??= performance.now();
     this.text += delta;
     if (!this.waiting) requestAnimationFrame(() => this.flush());
     this.waiting += delta;
-    if (this.facts.textContent) this.facts.textContent = "";
   }
 
   flush() {
     this.output.appendData(this.waiting);
     this.waiting = "";
+  }
+
+  // How long it has taken, while it goes on.
+  tell(seconds) {
+    if (!this.state) this.facts.textContent = `${this.model} is ${this.text ? "writing" : "reading"}… ${seconds}`;
   }
 
   end(state) {
@@ -65,13 +80,54 @@ export class Answer {
   finish(event) {
     if (event.response !== undefined) this.correct(event.response);
     this.end("complete");
+    this.generationId = event.generation_id ?? null;
     this.facts.textContent = this.blind ? "" : this.figures(event);
     if (event.finish_reason === "length") {
       this.remark(`Cut off at the configured maximum of ${count(this.maxTokens, "token")}.`);
     }
-    if (!this.blind && event.generation_id && document.getElementById("vote-template")) {
-      this.votePlace.append(new Vote(event.generation_id, `Was this ${this.noun} helpful?`).element);
+    this.offer();
+  }
+
+  // What can be done with it now that it is recorded: to rate it, to link to it, to see its Markdown.
+  offer(known = {}) {
+    const id = this.generationId ?? this.requestId;
+    if (!id || !this.text) return;
+    if (mayBeFormatted(this.text)) this.format(id);
+    if (this.blind) return;
+    this.link();
+    if (!document.getElementById("vote-template")) return;
+    const answer = this.generationId ? { generation_id: this.generationId } : { request_id: this.requestId };
+    this.vote = new Vote(answer, `Was this ${this.noun} helpful?`, { known, changed: this.changed });
+    this.votePlace.append(this.vote.element);
+  }
+
+  link() {
+    this.own.href = `/generations/${encodeURIComponent(this.generationId ?? this.requestId)}`;
+    show(this.own, true);
+  }
+
+  // What was stopped is recorded a moment later. Without an answer it stays as it is.
+  async format(id) {
+    for (const seconds of [0, 1, 3]) {
+      if (seconds) await pause(seconds * 1000);
+      try {
+        const { formatted } = await (await request(`/generations/${encodeURIComponent(id)}`, { method: "GET" })).json();
+        if (!formatted) return;
+        this.formattedBox.replaceChildren(...elements(formatted));
+        show(this.plain, true);
+        this.showForm(true);
+        return;
+      } catch (failure) {
+        if (failure.status !== 404) return;
+      }
     }
+  }
+
+  // The button names the other form.
+  showForm(formatted) {
+    show(this.outputBox, !formatted);
+    show(this.formattedBox, formatted);
+    this.plain.textContent = formatted ? "Plain" : "Formatted";
   }
 
   figures(event) {
@@ -92,6 +148,7 @@ export class Answer {
     this.end("stopped");
     this.facts.textContent = "";
     this.remark(this.text ? "You stopped it here." : "You stopped it before the first word.");
+    if (this.element.isConnected) this.offer();
   }
 
   breakOff() {
@@ -109,9 +166,31 @@ export class Answer {
     return `${this.title} ${this.state}.`;
   }
 
+  // What the tab's title says at the end.
+  get outcome() {
+    return { complete: `${this.title} ready`, stopped: "Stopped", failed: `${this.title} failed` }[this.state];
+  }
+
   remark(sentence) {
     this.note.textContent = sentence;
     show(this.note, true);
+  }
+
+  // What to keep of it for a later visit. What is still being written ends with the page that shows it.
+  record() {
+    const { title, noun, question, text, generationId, requestId } = this;
+    const known = { title, noun, question, text, generationId, requestId, vote: this.vote?.record() ?? {} };
+    if (!this.state) return { ...known, state: "stopped", note: text ? "You left before it was complete." : "", facts: "" };
+    return { ...known, state: this.state, note: this.note.textContent, facts: this.facts.textContent };
+  }
+
+  restore({ text, generationId, requestId, state, note, facts, vote }) {
+    Object.assign(this, { text, generationId, requestId });
+    this.output.data = text;
+    this.end(state);
+    this.facts.textContent = facts;
+    if (note) this.remark(note);
+    if (state !== "failed") this.offer(vote);
   }
 
   async copied() {

@@ -1,34 +1,45 @@
 // One ballot on a comparison. Its answer is the first to tell which prompt was behind which response.
 
 import { Choice } from "./choice.js";
-import { request } from "./wire.js";
 
 const PROMPTS = {
-  prompt: { name: "Prompt A", role: "the current one" },
-  prompt_b: { name: "Prompt B", role: "the candidate" },
+  prompt: { name: "Prompt A", role: "current prompt" },
+  prompt_b: { name: "Prompt B", role: "candidate" },
 };
 
 export class Ballot extends Choice {
   // `counted` gets, after each save, the preference and, by side, the prompt's name, role and text.
-  constructor(comparisonId, counted) {
-    super("ballot-template", "Which response is better?");
-    Object.assign(this, { comparisonId, counted, winner: null });
+  constructor(comparisonId, counted, kept = {}) {
+    super("ballot-template", "Which response is better?", comparisonId, kept);
+    Object.assign(this, { comparisonId, counted, prompts: kept.known?.prompts ?? null });
+    if (!this.prompts) return;
+    this.state.textContent = this.thanks(this.current, false);
+    counted(this.saved, this.prompts);
   }
 
   pick(preference, pressed) {
     if (!pressed) this.submit(preference);
   }
 
-  async send(preference) {
+  message(preference) {
     const body = { comparison_id: this.comparisonId, preference, ...this.details(preference) };
-    const answer = await (await request("/feedback/ab", { body })).json();
+    delete body.suggestion;  // which is about one answer
+    return { path: "/feedback/ab", body };
+  }
+
+  received(preference, answer) {
     const behind = ([side, variant]) => [side, { ...PROMPTS[variant], text: answer.prompts[side].text }];
-    this.winner = PROMPTS[answer.winning_prompt] ?? null;
-    this.counted(preference, Object.fromEntries(Object.entries(answer.prompt_mapping).map(behind)));
+    this.prompts = Object.fromEntries(Object.entries(answer.prompt_mapping).map(behind));
+    this.counted(preference, this.prompts);
+  }
+
+  record() {
+    return { ...super.record(), prompts: this.prompts };
   }
 
   thanks(preference, detailed) {
-    if (!this.winner) return super.thanks(preference, detailed);
-    return `Thanks, saved. You preferred ${this.winner.name}, ${this.winner.role}.`;
+    const behind = this.prompts?.[preference];
+    if (!behind) return super.thanks(preference, detailed);
+    return `Thanks, saved. You preferred Response ${preference.toUpperCase()}: the ${behind.role}, ${behind.name}.`;
   }
 }

@@ -5,15 +5,50 @@ const memory = new Map();
 function keptIn(storage) {
   return {
     get(key) {
-      try { return storage().getItem(key); } catch { return memory.get(key) ?? null; }
+      if (memory.has(key)) return memory.get(key);
+      try { return storage().getItem(key); } catch { return null; }
     },
     set(key, value) {
-      try { storage().setItem(key, value); } catch { memory.set(key, value); }
+      try {
+        storage().setItem(key, value);
+        memory.delete(key);
+      } catch {
+        this.remove(key);  // what is there is older
+        memory.set(key, value);
+      }
+    },
+    remove(key) {
+      memory.delete(key);
+      try { storage().removeItem(key); } catch { /* there is nothing then */ }
     },
   };
 }
 export const kept = keptIn(() => sessionStorage);
-const keptForAllTabs = keptIn(() => localStorage);
+export const keptForAllTabs = keptIn(() => localStorage);
+
+// Who is signed in, where that is known: "open" where nobody signs in, null on the page that asks for it.
+export const who = () => document.body.dataset.who ?? null;
+
+// Forget what this tab keeps of the texts of whoever used it last.
+export function forgetTexts() {
+  memory.clear();
+  try {
+    for (const key of Object.keys(sessionStorage)) if (key.startsWith("canopy.")) sessionStorage.removeItem(key);
+  } catch { /* nothing was kept */ }
+}
+
+// The same at the end, when the page that is left must not keep anything any more.
+export function forgetAtLast() {
+  forgetTexts();
+  kept.set = () => {};
+}
+
+// What one person wrote is not for the next one who signs in on the same tab.
+export function keepApart() {
+  if (who() === null || kept.get("canopy.who") === who()) return;
+  forgetTexts();
+  kept.set("canopy.who", who());
+}
 
 // A random UUID. Not crypto.randomUUID, which plain HTTP on another host doesn't have.
 export function randomId() {

@@ -1,80 +1,39 @@
-// The page of a feature: a text, the answer to it, and follow-up questions. Other pages need no script but one nicety.
+// The page of a feature: a text, the answer to it, and follow-up questions. Other pages need no script but little things.
 
 import { Answer } from "./answer.js";
-import { announce, count, fromTemplate, kept, show } from "./browser.js";
+import { announce, keepApart, show, showFailure } from "./browser.js";
 import { Comparison } from "./comparison.js";
-import { generation } from "./wire.js";
+import { Composer } from "./composer.js";
+import { Conversation } from "./conversation.js";
+import { beginSending, watch } from "./unsent.js";
+import { Waiting } from "./waiting.js";
+import { Failure, generation } from "./wire.js";
 
-// Characters as the server counts them: a pair of surrogates is one.
-function length(text) {
-  return text.length - (text.match(/[\ud800-\udbff][\udc00-\udfff]/g)?.length ?? 0);
-}
+const KEEP_AFTER = 500;  // milliseconds from a change of what is kept
 
-// The text that is to be answered, kept in this tab alone, for each feature.
-class Composer {
-  constructor(form, limit, key) {
-    [this.form, this.limit, this.key] = [form, limit, key];
-    [this.field, this.counter, this.clear] = ["textarea", "#count", "[data-clear]"].map((at) => form.querySelector(at));
-    this.field.value = kept.get(this.key) ?? "";
-    this.field.addEventListener("input", () => this.changed());
-    this.field.addEventListener("keydown", (event) => {
-      if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
-      event.preventDefault();
-      form.requestSubmit();
-    });
-    this.example = form.querySelector("[data-example]");
-    this.clear.addEventListener("click", () => this.put(""));
-    this.example.addEventListener("click", () => {
-      this.put(fromTemplate("example-template").textContent);
-      form.requestSubmit();
-    });
-    this.changed();
-  }
-
-  get text() {
-    return this.field.value;
-  }
-
-  put(text) {
-    this.field.value = text;
-    this.changed();
-    this.field.focus();
-    this.field.setSelectionRange(0, 0);
-    this.field.scrollTop = 0;
-  }
-
-  changed() {
-    kept.set(this.key, this.text);
-    const over = length(this.text) - this.limit;
-    const limit = this.limit.toLocaleString("en");
-    this.counter.textContent = over > 0
-      ? `${count(over, "character")} over the limit of ${limit}`
-      : `${length(this.text).toLocaleString("en")} of ${limit} characters`;
-    this.counter.classList.toggle("over", over > 0);
-    const blank = this.text && !this.text.trim() ? "There is only white space here." : "";
-    this.field.setCustomValidity(over > 0 ? `${count(over, "character")} too many.` : blank);
-    show(this.clear, this.text);
-    show(this.example, !this.text);
-  }
-}
-
-function turns(question, answer) {
+function exchange(question, answer) {
   return [{ role: "user", content: question }, { role: "assistant", content: answer }];
 }
 
 class FeaturePage {
   constructor(root) {
     [this.endpoint, this.noun] = [root.dataset.endpoint, root.dataset.noun];
-    this.options = { model: root.dataset.model, maxTokens: Number(root.dataset.maxTokens) };
+    const changed = () => this.keepSoon();
+    this.options = { model: root.dataset.model, maxTokens: Number(root.dataset.maxTokens), changed };
     this.comparing = "comparing" in root.dataset;
+    this.kept = new Conversation(this.endpoint);
+    Object.assign(this, { messages: [], turns: [], asked: "", running: null });
     this.form = root.querySelector("#composer");
-    this.composer = new Composer(this.form, Number(root.dataset.limit), `canopy.text:${this.endpoint}`);
     this.conversation = root.querySelector("#conversation");
     this.followUp = root.querySelector("#follow-up");
     this.question = this.followUp.querySelector("textarea");
     this.about = this.followUp.querySelector("[data-about]");
-    this.messages = [];
-    this.running = null;
+    this.composer = new Composer(this.form, {
+      limit: Number(root.dataset.limit),
+      key: `canopy.text:${this.endpoint}`,
+      cleared: () => this.forget(),
+      more: () => this.turns.length > 0,
+    });
     this.on(this.form, () => this.answer());
     this.on(this.followUp, () => this.ask());
     this.question.addEventListener("keydown", (event) => {
@@ -83,6 +42,8 @@ class FeaturePage {
       this.followUp.requestSubmit();
     });
     document.addEventListener("keydown", (event) => { if (event.key === "Escape") this.running?.abort(); });
+    window.addEventListener("pagehide", () => this.leave());
+    this.restore(this.kept.load());
   }
 
   on(form, start) {
@@ -90,14 +51,16 @@ class FeaturePage {
     form.querySelector("[data-stop]").addEventListener("click", () => this.running?.abort());
   }
 
+  get title() {
+    return this.noun[0].toUpperCase() + this.noun.slice(1);
+  }
+
   answer() {
-    this.running?.abort();
-    this.conversation.replaceChildren();
-    this.goOnFrom("", null);
-    const asked = this.composer.text;
-    const answer = new Answer(this.noun[0].toUpperCase() + this.noun.slice(1), { ...this.options, noun: this.noun });
-    const start = (signal) => this.first(asked, signal);
-    return this.run(start, { answer, asked, form: this.form, retry: () => this.answer() });
+    this.forget();
+    this.asked = this.composer.text;
+    const answer = new Answer(this.title, { ...this.options, noun: this.noun });
+    const start = (signal) => this.first(this.asked, signal);
+    return this.run(start, { answer, asked: this.asked, form: this.form, retry: () => this.answer() });
   }
 
   // One answer or a comparison, as the server decides. A comparison may end while this page is open.
@@ -119,7 +82,11 @@ class FeaturePage {
     this.question.value = "";
     const answer = new Answer("Answer", { ...this.options, noun: "answer", question });
     const messages = [...this.messages, { role: "user", content: question }];
-    const retry = () => { answer.element.remove(); this.ask(question); };
+    const retry = () => {
+      answer.element.remove();
+      this.turns = this.turns.filter((it) => it !== answer);
+      this.ask(question);
+    };
     const start = (signal) => generation(`${this.endpoint}/chat`, { messages }, signal);
     return this.run(start, { answer, asked: question, form: this.followUp, retry });
   }
@@ -127,19 +94,20 @@ class FeaturePage {
   async run(start, { answer, asked, form, retry }) {
     const running = new AbortController();
     this.running = running;
-    this.conversation.append(answer.element);
-    show(this.conversation, true);
+    this.add(answer);
     this.switch(form, true);
     answer.element.scrollIntoView({ block: "nearest" });
     let reply = answer;
+    const waiting = new Waiting(answer.noun === "summary" ? "Summarizing" : "Answering", (words) => reply.tell(words));
     let next = () => form.querySelector("[data-start]");
     try {
       for await (const event of start(running.signal)) {
-        if (event.type === "ab_config") reply = this.compare(event, answer, asked, retry);
+        if (event.type === "begun") answer.take(event);
+        else if (event.type === "ab_config") reply = this.compare(event, answer, asked, retry);
         else reply.take(event);
       }
       const place = reply.complete();
-      if (reply.text) this.messages.push(...turns(asked, reply.text));
+      if (reply.text) this.messages.push(...exchange(asked, reply.text));
       next = () => (form === this.form ? place : this.question);
     } catch (error) {
       if (error.name === "AbortError") {
@@ -149,28 +117,60 @@ class FeaturePage {
         next = () => button;
       }
     }
-    if (this.running !== running) return;  // another answer has begun
+    this.keep();
+    if (this.running !== running) {  // another answer has begun, or all is put away
+      waiting.drop();
+      return;
+    }
     this.running = null;
+    waiting.end(reply.outcome);
     show(this.followUp, this.messages.length);
     this.switch(form, false, next);
     announce(`${reply.spoken}${form === this.form ? "" : ` ${reply.text}`}`);
   }
 
+  add(turn) {
+    this.turns.push(turn);
+    this.conversation.append(turn.element);
+    show(this.conversation, true);
+    this.composer.offer();
+  }
+
   // Two columns take the place of the answer that was to come.
-  compare(event, answer, asked, retry) {
-    const preferred = (better) => { if (comparison.element.isConnected) this.goOnFrom(asked, better); };
-    const comparison = new Comparison(event.comparison_id, { ...this.options, retry, preferred });
+  compare({ comparison_id: id }, answer, asked, retry) {
+    const comparison = this.comparison(id, asked, retry);
     answer.element.replaceWith(comparison.element);
+    this.turns = this.turns.map((turn) => (turn === answer ? comparison : turn));
     comparison.element.scrollIntoView({ block: "nearest" });
+    return comparison;
+  }
+
+  comparison(id, asked, retry) {
+    const preferred = (better) => { if (comparison.element.isConnected) this.goOnFrom(asked, better); };
+    const comparison = new Comparison(id, { ...this.options, retry, preferred });
     return comparison;
   }
 
   // Questions after a comparison go on from the better response. With the first one asked, that is settled.
   goOnFrom(asked, answer) {
     if (asked && (this.running || this.messages.length > 2)) return;
-    this.messages = answer ? turns(asked, answer.text) : [];
-    this.about.textContent = answer ? ` about ${answer.title}` : "";
+    this.messages = answer ? exchange(asked, answer.text) : [];
+    this.about.textContent = answer?.blind ? ` about ${answer.title}` : "";
     show(this.followUp, answer);
+  }
+
+  // Everything that was asked and answered is put away.
+  forget() {
+    this.running?.abort();
+    this.running = null;
+    this.switch(this.form, false);
+    this.switch(this.followUp, false);
+    this.conversation.replaceChildren();
+    show(this.conversation, false);
+    this.turns = [];
+    this.goOnFrom("", null);
+    this.kept.clear();
+    this.composer.offer();
   }
 
   // The focus follows the work: to Stop at the start, and, where it still is there, to the result at the end.
@@ -179,12 +179,59 @@ class FeaturePage {
     const follow = busy ? form.contains(document.activeElement) : document.activeElement === stop;
     show(start, !busy);
     show(stop, busy);
-    if (follow) (busy ? stop : next()).focus({ preventScroll: busy });
+    if (follow) (busy ? stop : next?.() ?? start).focus({ preventScroll: busy });
+  }
+
+  keep() {
+    clearTimeout(this.keeping);
+    const record = (turn) => ({ kind: turn instanceof Comparison ? "comparison" : "answer", ...turn.record() });
+    this.kept.save(this.asked, this.turns.map(record));
+  }
+
+  keepSoon() {
+    clearTimeout(this.keeping);
+    this.keeping = setTimeout(() => this.keep(), KEEP_AFTER);
+  }
+
+  leave() {
+    for (const turn of this.turns) turn.vote?.leave();
+    this.keep();
+  }
+
+  // What an earlier visit of this tab kept: as it was, without saying a word or moving the focus.
+  restore(record) {
+    if (!record) return;
+    this.asked = record.asked;
+    for (const kept of record.turns) {
+      const first = !this.turns.length;
+      const about = first ? this.asked : kept.question;
+      const turn = kept.kind === "comparison"
+        ? this.comparison(kept.id, this.asked, () => this.answer())
+        : new Answer(kept.title, { ...this.options, noun: kept.noun, question: kept.question });
+      this.add(turn);
+      turn.restore(kept);
+      if (kept.kind === "answer" && kept.state === "complete" && (first || this.messages.length)) {
+        this.messages.push(...exchange(about, kept.text));
+      }
+    }
+    show(this.followUp, this.messages.length);
   }
 }
 
+keepApart();
 const root = document.getElementById("feature");
 if (root) new FeaturePage(root);
+
+// A vote that waited for the line and is refused for good, where nothing on the page is about it.
+watch("", {
+  refused: (_, failure) => {
+    const place = document.createElement("div");
+    document.getElementById("main").prepend(place);
+    place.setAttribute("role", "alert");
+    showFailure(place, new Failure(`A vote that waited to be sent could not be saved. ${failure.sentence}`));
+  },
+});
+beginSending();
 
 // Filters that aren't used stay out of the address.
 document.getElementById("filters")?.addEventListener("formdata", ({ formData }) => {

@@ -1,18 +1,25 @@
-// A choice by buttons: saved at once, explained where that is asked for, and changed at will.
+// A choice by buttons: saved at once, explained where that is wanted, and changed at will.
 
 import { fromTemplate, randomId, show, showFailure } from "./browser.js";
+import { deliver, isForGood, keep, unsentOn, watch } from "./unsent.js";
 import { persistently } from "./wire.js";
 
-// A kind of choice says what a button does (`pick`) and how a choice is sent (`send`, with one key for all its tries).
+const LATER = "Will be sent when the line is back.";
+
+// A kind of choice says what a button does (`pick`), what is sent (`message`) and what its answer tells (`received`).
 // Buttons, not radio buttons: those choose where the arrow keys only look.
 export class Choice {
-  constructor(template, question) {
-    Object.assign(this, { saved: null, latest: 0, queue: Promise.resolve() });
+  // `subject` names what it is about, `known` is what an earlier visit kept of it, and `changed` is called to keep it.
+  constructor(template, question, subject, { known = {}, changed = () => {} } = {}) {
+    Object.assign(this, { subject, changed, current: null, saved: null, detailed: false, written: false, latest: 0, sending: 0 });
+    this.queue = Promise.resolve();
     this.element = fromTemplate(template);
     const find = (selector) => this.element.querySelector(selector);
     this.explained = find("[data-explained]").dataset.choice;  // the one choice that asks why
     [this.why, this.state, this.edit, this.failure] =
       [".why", ".vote-state", "[data-edit]", ":scope > [data-failure]"].map(find);
+    this.comment = this.why.querySelector("[name=comment]");
+    this.placeholder = this.comment.placeholder;
     this.buttons = [...this.element.querySelectorAll("[data-choice]")];
     find(".vote-question").textContent = question;
     this.element.setAttribute("aria-label", question);
@@ -24,54 +31,141 @@ export class Choice {
     this.edit.addEventListener("click", () => {
       show(this.why, true);
       show(this.edit, false);
-      this.why.querySelector("input, textarea").focus();
+      this.focusable().focus();
+    });
+    this.why.addEventListener("input", () => {
+      this.written = true;
+      this.changed();
     });
     this.why.addEventListener("submit", (event) => {
       event.preventDefault();
       this.edit.hidden = false;
       this.edit.focus();
-      this.submit(this.explained, true);
+      this.submit(this.current, true);
     });
+    watch(subject, {
+      busy: () => this.sending > 0,
+      sent: (vote, answer) => this.accept(vote, answer),
+      refused: (vote, failure) => this.refuse(vote, failure, () => this.submit(vote.choice, vote.detailed)),
+    });
+    this.restore(known);
+  }
+
+  focusable() {
+    return [...this.why.querySelectorAll("input, textarea")].find((it) => it.checkVisibility());
   }
 
   // One at a time, in order, and of those that wait only the newest: the last choice is the one that counts.
   submit(choice, detailed = false) {
     this.latest += 1;
     const mine = this.latest;
-    const key = randomId();
+    const message = this.message(choice);
+    const vote = keep({ ...message, subject: this.subject, key: randomId(), choice, detailed });
+    [this.current, this.written] = [choice, false];
     const again = () => { if (mine === this.latest) this.queue = this.queue.then(attempt); };
     const attempt = async () => {
       if (mine !== this.latest) return;
+      this.sending += 1;
       this.state.textContent = "Saving…";
       try {
-        await persistently(() => this.send(choice, key));
-        this.saved = choice;
-        if (mine === this.latest) this.render(choice, detailed, this.thanks(choice, detailed));
+        const answer = await persistently(() => deliver(vote), navigator.onLine ? 3 : 1);
+        if (mine === this.latest) this.accept(vote, answer);
       } catch (error) {
-        if (mine !== this.latest) return;
-        this.render(this.saved, detailed, "Not saved.");
-        showFailure(this.failure, error, again);
+        if (mine === this.latest) this.refuse(vote, error, isForGood(error) ? () => this.submit(choice, detailed) : again);
+      } finally {
+        this.sending -= 1;
       }
     };
     this.failure.replaceChildren();
     this.render(choice, detailed, "Saving…");
+    this.changed();
     again();
   }
 
-  // Why, for the choice that asks for it.
+  // The server has it.
+  accept(vote, answer) {
+    const newer = unsentOn(this.subject);
+    if (newer && newer.key !== vote.key) return;
+    [this.current, this.saved] = [vote.choice, vote.choice];
+    this.received(vote.choice, answer);
+    this.failure.replaceChildren();
+    this.render(vote.choice, vote.detailed, this.thanks(vote.choice, vote.detailed));
+    this.changed();
+  }
+
+  refuse(vote, failure, retry) {
+    if (isForGood(failure)) {
+      this.current = this.saved;
+      this.render(this.saved, vote.detailed, "Not saved.");
+      showFailure(this.failure, failure, retry);
+    } else {
+      this.render(vote.choice, vote.detailed, failure.status ? "Not sent yet." : LATER);
+      if (failure.status) showFailure(this.failure, failure, retry);
+    }
+    this.changed();
+  }
+
+  // What was typed goes with the vote when the page is left.
+  leave() {
+    if (!this.written || this.current === null) return;
+    this.written = false;
+    this.detailed = true;
+    const vote = keep({ ...this.message(this.current), subject: this.subject, key: randomId(), choice: this.current, detailed: true });
+    deliver(vote, { keepalive: true }).then((answer) => this.accept(vote, answer), () => {});
+  }
+
+  // Why, for the choice that asks for it; a comment for all.
   details(choice) {
-    if (choice !== this.explained) return {};
+    const { reasons, comment, suggestion } = this.fields();
+    const asked = choice === this.explained;
+    return {
+      ...(asked && { reasons }),
+      ...(comment.trim() && { comment: comment.trim() }),
+      ...(asked && suggestion.trim() && { suggestion: suggestion.trim() }),
+    };
+  }
+
+  fields() {
     const fields = new FormData(this.why);
-    const comment = fields.get("comment").trim();
-    return { reasons: fields.getAll("reasons"), ...(comment && { comment }) };
+    return {
+      reasons: fields.getAll("reasons"),
+      comment: fields.get("comment"),
+      suggestion: fields.get("suggestion") ?? "",
+    };
+  }
+
+  // What to keep of it for a later visit.
+  record() {
+    const { current, saved, detailed, written } = this;
+    return { choice: current, saved, detailed, written, ...this.fields() };
+  }
+
+  restore({ choice = null, saved = null, detailed = false, written = false, reasons = [], comment = "", suggestion = "" }) {
+    for (const box of this.why.querySelectorAll("[name=reasons]")) box.checked = reasons.includes(box.value);
+    this.comment.value = comment;
+    const suggested = this.why.querySelector("[name=suggestion]");
+    if (suggested) suggested.value = suggestion;
+    const unsent = unsentOn(this.subject);
+    [this.current, this.saved, this.written] = [unsent ? unsent.choice : choice, saved, written];
+    if (this.current === null && !unsent) return;
+    const sentence = unsent ? (navigator.onLine ? "Saving…" : LATER) : this.thanks(this.current, false);
+    this.render(this.current, detailed || (unsent?.detailed ?? false), sentence);
   }
 
   render(choice, detailed, sentence) {
+    const asked = choice === this.explained;
+    this.detailed = detailed;
     for (const button of this.buttons) button.setAttribute("aria-pressed", String(button.dataset.choice === choice));
-    show(this.why, choice === this.explained && !detailed);
-    show(this.edit, choice === this.explained && detailed);
+    for (const part of this.why.querySelectorAll("[data-asked]")) show(part, asked);
+    this.comment.placeholder = asked ? this.placeholder : "What made it so?";
+    show(this.why, asked && !detailed);
+    show(this.edit, choice !== null && (!asked || detailed));
+    this.edit.textContent = detailed ? "Edit details" : "Say why";
     this.state.textContent = sentence;
+    this.element.classList.toggle("chosen", choice !== null);
   }
+
+  received() {}
 
   thanks(_, detailed) {
     return detailed ? "Details saved." : "Thanks, saved.";

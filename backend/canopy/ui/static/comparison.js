@@ -6,20 +6,32 @@ import { Ballot } from "./ballot.js";
 import { announce, fromTemplate, show, showFailure } from "./browser.js";
 import { Failure } from "./wire.js";
 
+const KEYS = { 1: "a", 2: "b" };
+const STOPPED = "so there is nothing to vote on.";
+
 export class Comparison {
   // `retry` runs both anew; `preferred` gets the better response after each vote, or null.
   constructor(id, { retry, preferred, ...options }) {
-    Object.assign(this, { id, retry, preferred, text: "" });
+    Object.assign(this, { id, retry, preferred, text: "", ballot: null, changed: options.changed });
     this.element = fromTemplate("comparison-template");
     const find = (selector) => this.element.querySelector(selector);
     [this.note, this.failure, this.ballotPlace] =
       [":scope > [data-note]", ":scope > [data-failure]", "[data-ballot]"].map(find);
     this.sides = {
-      a: new Answer("Response A", { ...options, blind: true }),
-      b: new Answer("Response B", { ...options, blind: true }),
+      a: new Answer("Response A", { ...options, number: "1", blind: true }),
+      b: new Answer("Response B", { ...options, number: "2", blind: true }),
     };
     this.answers = Object.values(this.sides);
     find("[data-columns]").append(...this.answers.map((answer) => answer.element));
+    this.element.addEventListener("keydown", (event) => this.pressed(event));
+  }
+
+  // The keys 1 and 2 choose while the focus is in the comparison, and not where something is typed.
+  pressed(event) {
+    const side = KEYS[event.key];
+    if (!side || !this.ballot || event.ctrlKey || event.metaKey || event.altKey || event.target.matches("textarea, input")) return;
+    event.preventDefault();
+    this.ballot.pick(side, this.ballot.current === side);
   }
 
   take(event) {
@@ -34,18 +46,27 @@ export class Comparison {
     this.again = showFailure(this.failure, new Failure(`${which} failed, so this comparison can't be voted on.`), this.retry);
   }
 
+  tell(seconds) {
+    for (const answer of this.answers) answer.tell(seconds);
+  }
+
   // The stream has ended as it should. Returns where the work goes on.
-  complete() {
+  complete(known = {}) {
     if (this.again) return this.again;
-    const ballot = new Ballot(this.id, (preference, prompts) => this.reveal(preference, prompts));
-    this.ballotPlace.append(ballot.element);
+    const counted = (preference, prompts) => this.reveal(preference, prompts);
+    this.ballot = new Ballot(this.id, counted, { known, changed: this.changed });
+    this.ballotPlace.append(this.ballot.element);
     return this.element;
   }
 
   stop() {
     for (const answer of this.unfinished) answer.stop();
-    this.note.textContent = "You stopped this comparison, so there is nothing to vote on.";
-    show(this.note, !this.again);
+    if (!this.again) this.remark(`You stopped this comparison, ${STOPPED}`);
+  }
+
+  remark(sentence) {
+    this.note.textContent = sentence;
+    show(this.note, true);
   }
 
   fail(failure) {
@@ -57,19 +78,45 @@ export class Comparison {
     return this.answers.filter((answer) => !answer.state);
   }
 
+  get vote() {
+    return this.ballot;
+  }
+
   get spoken() {
-    return this.ballotPlace.hasChildNodes() ? "Both responses complete. Which is better?" : "Comparison ended without a vote.";
+    return this.ballot ? "Both responses complete. Which is better?" : "Comparison ended without a vote.";
+  }
+
+  get outcome() {
+    return this.ballot ? "Two responses ready" : "No comparison";
   }
 
   reveal(preference, prompts) {
     for (const [side, answer] of Object.entries(this.sides)) {
       answer.element.classList.toggle("preferred", side === preference);
-      if (!this.revealed) answer.votePlace.append(behind(prompts[side]));
+      if (!this.revealed) {
+        answer.votePlace.append(behind(prompts[side]));
+        answer.link();
+      }
     }
-    if (!this.revealed) announce(Object.entries(this.sides).map(([side, { title }]) =>
-      `${title} came from ${prompts[side].name}, ${prompts[side].role}.`).join(" "));
+    if (!this.revealed && !this.restoring) announce(Object.entries(this.sides).map(([side, { title }]) =>
+      `${title} came from the ${prompts[side].role}, ${prompts[side].name}.`).join(" "));
     this.revealed = true;
     this.preferred(this.sides[preference] ?? null);
+  }
+
+  // What to keep of it for a later visit. Of what is behind the sides it knows nothing before the vote.
+  record() {
+    const [a, b] = this.answers.map((answer) => answer.record());
+    const note = this.unfinished.length ? `You left before both were complete, ${STOPPED}` : this.note.textContent;
+    return { id: this.id, sides: { a, b }, ballot: this.ballot?.record() ?? null, note };
+  }
+
+  restore({ sides, ballot, note }) {
+    this.restoring = true;
+    for (const [side, answer] of Object.entries(this.sides)) answer.restore(sides[side]);
+    if (ballot) this.complete(ballot);
+    else this.remark(note || `This comparison ended early, ${STOPPED}`);
+    this.restoring = false;
   }
 }
 
@@ -77,7 +124,7 @@ export class Comparison {
 function behind({ name, role, text }) {
   const element = fromTemplate("behind-template");
   element.querySelector("[data-name]").textContent = name;
-  element.querySelector("[data-role]").textContent = role;
+  element.querySelector("[data-role]").textContent = `The ${role}`;
   element.querySelector("[data-text]").textContent = text;
   return element;
 }

@@ -2,38 +2,40 @@
 
 import { show } from "./browser.js";
 import { Choice } from "./choice.js";
-import { request } from "./wire.js";
 
 export class Vote extends Choice {
-  constructor(generationId, question) {
-    super("vote-template", question);
-    Object.assign(this, { generationId, id: null });
+  // `answer` names it: by `generation_id`, or, where it was stopped, by `request_id`.
+  constructor(answer, question, kept = {}) {
+    super("vote-template", question, Object.values(answer)[0], kept);
+    this.answer = answer;
+    this.id = kept.known?.id ?? null;
     this.undo = this.element.querySelector("[data-undo]");
     this.undo.addEventListener("click", () => { this.buttons[0].focus(); this.submit(null); });
+    show(this.undo, this.current !== null);
   }
 
   pick(rating, pressed) {
     this.submit(pressed ? null : rating);
   }
 
-  async send(rating, key) {
-    if (rating === null) return this.takeBack();
-    const body = { generation_id: this.generationId, rating, ...this.details(rating) };
-    const response = await request("/feedback", { body, headers: { "Idempotency-Key": key } });
-    this.id = (await response.json()).feedback_id;
+  message(rating) {
+    const takeBack = rating === null;
+    const sent = takeBack ? this.current ?? this.saved ?? this.buttons[0].dataset.choice : rating;
+    const body = { ...this.answer, rating: sent, ...this.details(sent) };
+    return { path: "/feedback", body, takeBack, ...(takeBack && { id: this.id }), early: "request_id" in this.answer };
   }
 
-  async takeBack() {
-    if (this.id === null) return;
-    await request(`/feedback/${encodeURIComponent(this.id)}`, { method: "DELETE" }).catch((error) => {
-      if (error.status !== 404) throw error;  // gone already is what was wanted
-    });
-    this.id = null;
+  received(rating, answer) {
+    this.id = rating === null ? null : answer.feedback_id;
+  }
+
+  record() {
+    return { ...super.record(), id: this.id };
   }
 
   render(rating, detailed, sentence) {
     super.render(rating, detailed, sentence);
-    show(this.undo, rating !== null);
+    if (this.undo) show(this.undo, rating !== null);
   }
 
   thanks(rating, detailed) {

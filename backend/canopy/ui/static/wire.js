@@ -32,12 +32,14 @@ export class Failure extends Error {
   }
 }
 
-export async function request(path, { method = "POST", body, headers = {}, signal } = {}) {
+// `keepalive`: it goes on when the page is left.
+export async function request(path, { method = "POST", body, headers = {}, signal, keepalive = false } = {}) {
   let response;
   try {
     response = await fetch(path, {
       method,
       signal,
+      keepalive,
       headers: { "X-Session-Id": sessionId(), ...(body && { "Content-Type": "application/json" }), ...headers },
       body: body && JSON.stringify(body),
     });
@@ -82,11 +84,13 @@ async function* serverEvents(response) {
   }
 }
 
-// A generation's events, or those of two that are compared. A stream that ends before each of them has is a Failure;
+// A generation's events, or those of two that are compared, after one that names the request. A stream that ends before each of them has is a Failure;
 // the failure of one of two is an event.
 export async function* generation(path, body, signal) {
   const response = await request(path, { body, signal, headers: { Accept: "text/event-stream" } });
   let [open, cause] = [1, null];
+  const reference = response.headers.get("X-Request-Id");
+  if (reference) yield { type: "begun", request_id: reference };
   try {
     for await (const data of serverEvents(response)) {
       if (data === "[DONE]") break;
@@ -101,6 +105,5 @@ export async function* generation(path, body, signal) {
     cause = error;
   }
   if (open <= 0) return;
-  const reference = response.headers.get("X-Request-Id");
   throw new Failure("The connection broke before the answer was complete.", { reference, cause });
 }
