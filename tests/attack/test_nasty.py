@@ -156,6 +156,9 @@ async def test_nasty_values_in_queries_paths_and_headers(client: httpx.AsyncClie
         escaped = "".join(f"%{byte:02x}" for byte in text)
         for accept in ("application/json", "text/html"):
             response = await client.get(f"{path}?{name}={escaped}", headers={"accept": accept})
+            if response.status_code == 307:  # a browser's link of the time with one page for everything
+                assert (accept, name) in {("text/html", "experiment"), ("text/html", "cursor")}, (path, name, text)
+                response = await client.get(response.headers["location"], headers={"accept": accept})
             expected = {200, 404, 422} if name == "experiment" else {200, 422}
             assert response.status_code in expected, (path, name, text, response.text)
     for nasty in texts:

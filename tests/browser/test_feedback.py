@@ -105,6 +105,7 @@ async def test_totals_a_picture_and_prompt_versions(board: Tab) -> None:
     await page.get_by_text("The same as a table").click()
     rows = page.locator(".numbers tbody tr")
     assert sum([int(await row.locator("td").first.inner_text()) for row in await rows.all()]) == 28
+    await page.get_by_role("link", name="Prompt versions").click()
     row = page.get_by_role("table").filter(has_text="Model").get_by_role("row").nth(1)
     await expect(row).to_contain_text("llama32")
     await expect(row).to_contain_text("79 % to 98 %")
@@ -156,7 +157,7 @@ async def test_filters_narrow_the_entries_and_stay_in_the_form(board: Tab) -> No
 
 
 async def test_older_entries_are_a_link_away(board: Tab) -> None:
-    page = await board.open("/feedback")
+    page = await board.open("/feedback/entries")
     assert await page.locator("details.entry").count() == 25
     await page.get_by_role("link", name="Older").click()
     await expect(page.locator("details.entry")).to_have_count(6)

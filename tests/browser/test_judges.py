@@ -35,7 +35,7 @@ async def board(browser: Browser, judged: Server) -> AsyncGenerator[Tab]:
 
 
 async def test_a_judge_stands_beside_people_with_how_far_they_agree(board: Tab) -> None:
-    page = await board.open("/feedback")
+    page = await board.open("/feedback/judges")
     section = page.get_by_role("region", name="Judges", exact=True)
     accuracy = section.get_by_role("region", name="Accuracy", exact=True)
     await expect(accuracy).to_contain_text("Substantial agreement, 0.75, 95 % from 0.50 to 0.92, on 40 votes.")
@@ -58,7 +58,7 @@ async def test_a_response_shows_what_judges_said_beside_the_vote(board: Tab) -> 
 
 
 async def test_a_label_leads_to_the_responses_that_have_it_also_those_without_a_vote(board: Tab) -> None:
-    page = await board.open("/feedback")
+    page = await board.open("/feedback/judges")
     await page.get_by_role("link", name="Hallucination detected").click()
     await expect(page.get_by_role("heading", name="Entries 18 matches")).to_be_visible()
     entry = page.locator("details.entry", has_text="Nobody voted on this.")
@@ -69,7 +69,7 @@ async def test_a_label_leads_to_the_responses_that_have_it_also_those_without_a_
 
 
 async def test_votes_can_be_filtered_by_what_a_judge_said(board: Tab) -> None:
-    page = await board.open("/feedback")
+    page = await board.open("/feedback/entries")
     await page.get_by_label("Labelled by a judge").select_option("Hallucination detected")
     await page.get_by_role("button", name="Apply").click()
     await expect(page.get_by_role("heading", name="Entries 17 matches")).to_be_visible()
@@ -79,9 +79,7 @@ async def test_votes_can_be_filtered_by_what_a_judge_said(board: Tab) -> None:
 
 
 async def test_the_worst_come_first_and_page_by_page(board: Tab) -> None:
-    page = await board.open("/feedback")
-    await page.get_by_role("main").get_by_role("link", name="Worst first").first.click()
-    await expect(page.get_by_role("link", name="Worst first").last).to_have_attribute("aria-current", "true")
+    page = await board.open("/feedback/entries?order=worst")
     texts = await page.locator("details.entry .entry-text").all_inner_texts()
     assert texts[0] == "hallucination_detected, bad for a person, 14"
     assert texts[15:] == [
@@ -95,7 +93,7 @@ async def test_the_worst_come_first_and_page_by_page(board: Tab) -> None:
 
 
 @pytest.mark.parametrize("screen", SCREENS, ids=str)
-@pytest.mark.parametrize("path", ["/feedback?source=any", "/feedback?order=worst"])
+@pytest.mark.parametrize("path", ["/feedback/entries?source=any", "/feedback/entries?order=worst"])
 async def test_what_judges_say_is_for_everybody(
     browser: Browser, judged: Server, path: str, screen: tuple[object, str]
 ) -> None:

@@ -43,7 +43,7 @@ async def fresh(disappointing: Server) -> Server:
 
 
 async def begun(tab: Tab) -> Page:
-    page = await tab.open("/feedback")
+    page = await tab.open("/feedback/review")
     await page.get_by_role("button", name="Review what waits").click()
     await expect(page.get_by_text("Text 1 of 3", exact=True)).to_be_visible()
     return page
@@ -85,7 +85,7 @@ async def test_what_people_wrote_is_text_whatever_it_looks_like(browser: Browser
         await page.get_by_role("button", name="Save and next").click()
         await expect(page.get_by_text("Text 3 of 3", exact=True)).to_be_visible()
         assert await exported(fresh) == ["", NASTY, ""]
-        assert await page.title() == "Feedback · Canopy"
+        assert await page.title() == "Review · Canopy"
 
 
 async def test_back_shows_what_was_saved_a_draft_survives_a_skip_and_the_end_says_what_is_left(

@@ -21,7 +21,7 @@ from canopy.judges.agreement import AgreementReport
 from canopy.store.feedback.query import Feedback, FeedbackCount, Filter
 from canopy.store.judges.judgement import JudgeLabel, PersonVote
 from canopy.ui.entries import entries_view
-from canopy.ui.experiments import section
+from canopy.ui.experiments import experiment_address, section
 from canopy.ui.export import ExportView, export_view
 from canopy.ui.features import page_of, words_of
 from canopy.ui.feedback_overview import overview, selected
@@ -237,7 +237,7 @@ def _moved(request: Request) -> str | None:
     """Return where a link of the time leads that had one page for everything; None for links of today."""
     params = request.query_params
     if params.get("experiment"):
-        return address(f"/experiments/{params['experiment']}", {"cursor": params.get("ab_cursor", "")})
+        return experiment_address(params["experiment"], params.get("ab_cursor", ""))
     query = query_of(params, Filter(feature=params.get("feature")))
     if params.get("order") == "worst":
         return address("/feedback/review", {name: query[name] for name in ("feature", "prompt_id", "since", "until")})

@@ -257,4 +257,4 @@ def _share(part: int, n: int) -> Share:
 
 def experiment_address(experiment_id: str, cursor: str = "") -> str:
     """Return the address of an experiment's page, or of a later page of its ballots."""
-    return f"/experiments/{quote(experiment_id)}{f'?cursor={quote(cursor)}' if cursor else ''}"
+    return f"/experiments/{quote(experiment_id, safe='')}{f'?cursor={quote(cursor, safe="")}' if cursor else ''}"
