@@ -57,8 +57,10 @@ async def test_the_dashboard_is_for_everybody(screen: Tab) -> None:
     await expect(page.get_by_text("Thanks, saved.")).to_be_visible()
     await screen.open("/feedback?rating=negative")
     await page.locator("details.entry summary").first.click()
-    await page.locator(".versions summary").first.click()
     await page.get_by_text("The same as a table").click()
+    await check(page)
+    await screen.open("/feedback/versions")
+    await page.locator(".versions summary").first.click()
     await check(page)
 
 

@@ -52,10 +52,12 @@ async def test_a_feature_is_reached_by_the_navigation_answers_and_takes_votes(
         await page.get_by_role("button", name="Apply").click()
         await expect(page.locator(".entry")).to_have_count(1)
         await expect(page.get_by_text("waits for what a good answer would say")).to_be_visible()
+        await page.locator(".export").get_by_role("link", name="Review").click()
         await page.get_by_role("button", name="Review what waits").click()
         await page.get_by_label("What would a good answer say?").fill("The council plans a park.")
         await page.get_by_role("button", name="Save and next").click()
         await expect(page.get_by_text("Thank you: 1 text saved. Every text is reviewed.")).to_be_visible()
+        await page.go_back()
         download = page.get_by_role("link", name="Download feedback-eval-dataset-translate.yaml")
         await expect(download).to_have_attribute("href", "/feedback/export?feature=translate")
 

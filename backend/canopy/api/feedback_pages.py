@@ -158,10 +158,10 @@ async def _read(context: AppContext, path: str, params: Mapping[str, str], where
     scope = Filter(feature=where.feature, since=where.since, until=where.until)
     counts = await context.store.feedback.counts(scope)
     texts = await context.store.generations.prompt_texts(shown_prompts(split_counts(counts).own, _VERSIONS))
-    judges = await context.agreements.current()
+    judges = [report for report in await context.agreements.current() if report.given]
     features = context.config.current.features
     chosen = selection(path, params, where, counts=counts, texts=texts, features=features, judges=judges)
-    return _Read(scope, counts, [report for report in judges if report.given], chosen)
+    return _Read(scope, counts, judges, chosen)
 
 
 async def _entries(context: AppContext, request: Request, query: PageQuery) -> Response:

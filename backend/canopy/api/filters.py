@@ -50,7 +50,9 @@ class FeedbackQuery(CountsQuery):
     """A filter of single votes and labels."""
 
     q: OptionalText = Field(None, max_length=200, description="Text in the prompt, the response or the comment.")
-    source: Sources = Field("human", description="Whose verdicts: people's votes, judges' labels, or both.")
+    source: Annotated[Sources, BeforeValidator(lambda text: text or "human")] = Field(
+        "human", description="Whose verdicts: people's votes, judges' labels, or both."
+    )
     origin: Annotated[Origin | None, _EMPTY_IS_NONE] = Field(
         None, description="On what: `own`, responses that Canopy made, or `other` texts."
     )
