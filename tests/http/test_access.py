@@ -49,6 +49,7 @@ async def test_a_route_is_for_those_whom_it_is_meant_for(guarded: Guarded, route
         feature="translate",
         feedback_id="fb_none",
         generation_id="gen_none",
+        experiment_id="exp_none",
         version="1",
         name="canopy.css" if "ui" in path else "swagger-ui.css",
     )

@@ -204,10 +204,14 @@ async def test_the_page_tells_the_experiments_of_several_features_apart(
     ):
 
         async def page(**params: str) -> str:
-            """Its words: tags left out, white space as one space."""
-            answer = await client.get("/feedback", params=params, headers={"accept": "text/html"})
+            """Its words, and those of the experiment's that it leads to: tags left out, white space as one space."""
+            accept = {"accept": "text/html"}
+            answer = await client.get("/feedback", params=params, headers=accept)
             assert answer.status_code == 200, answer.text
-            return " ".join(re.sub(r"<[^>]*>", " ", answer.text).split())
+            text = answer.text
+            if found := re.search(r'href="(/experiments/exp_[^"]+)"', text):
+                text += (await client.get(found[1], headers=accept)).text
+            return " ".join(re.sub(r"<[^>]*>", " ", text).split())
 
         assert "on the page “German into English”" in await page(feature="de-en")
         for feature in ("summarize", "de-en"):
