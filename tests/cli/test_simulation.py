@@ -30,7 +30,7 @@ def test_it_shows_a_run_its_end_and_the_mistakes_of_both_tests() -> None:
     result = simulated("--win-rate", "0.7", *QUICK)
     assert result.exit_code == 0
     assert "One typical experiment: people who take a side prefer Prompt B in 70 %" in result.stdout
-    assert "Prompt B is better: people preferred it in" in result.stdout
+    assert "The candidate, Prompt B, is better: " in result.stdout
     assert "Votes until the end of each of 60 experiments" in result.stdout
     assert "z-test after each vote" in result.stdout
 
