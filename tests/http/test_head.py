@@ -16,7 +16,12 @@ async def test_head_answers_as_get_does_without_a_body(client: httpx.AsyncClient
     assert len(READ) > 10
     for route in READ:
         path = route.removeprefix("GET ").format(
-            feedback_id="fb_none", version="1", name="canopy.css", feature="translate"
+            feedback_id="fb_none",
+            generation_id="gen_none",
+            experiment_id="exp_none",
+            version="1",
+            name="canopy.css",
+            feature="translate",
         )
         for accept in ("*/*", "text/html"):
             got, head = [await client.request(way, path, headers={"accept": accept}) for way in ("GET", "HEAD")]
