@@ -180,3 +180,15 @@ def test_a_feature_can_be_chosen_where_there_are_several_or_were() -> None:
     assert offered(both, known=BUILT_IN_ALONE) == after
     assert offered(both[1:2], "translate", BUILT_IN_ALONE) == after[:3]
     assert offered(both[:1], "summarize", BUILT_IN_ALONE) == after[:2]
+
+
+def test_every_filter_stays_on_the_way_to_other_pages_and_to_the_file() -> None:
+    params = {"q": "it", "label": "poor", "model": "m", "score": "1-2", "reason": "too_long", "comment": "with"}
+    counts = [count(-1, 4)]
+    every = "q=it&label=poor&model=m&score=1-2&reason=too_long&comment=with"
+    it = chosen(params, Filter(), counts)
+    assert entries_view(it, params, Page([], "next-page"), 0).older == f"/feedback/entries?{every}&cursor=next-page"
+    assert it.segments[1].href == f"/feedback?rating=positive&{every}#entries"
+    export = exported(params, Filter(), counts)
+    assert (export.href, export.counted) == (f"/feedback/export?{every}", False)
+    assert export.review_href == "/feedback/review?score=1-2&model=m"  # takes no others

@@ -12,6 +12,9 @@ from canopy.store.feedback.query import FeedbackCount
 from canopy.ui.features import FeatureWords, words_of
 from canopy.ui.selection import address
 
+_COUNTED = ("feature", "prompt_id", "since", "until")  # what the number of negative votes is narrowed by
+_REVIEWED = (*_COUNTED, "score", "model")  # and the review
+
 
 class OtherExport(NamedTuple):
     """Links to the export of another feature."""
@@ -27,7 +30,7 @@ class ExportView:
     words: FeatureWords  # of the feature whose export it is
     negative: int  # votes
     narrowed: bool  # by more than the feature
-    searched: bool
+    counted: bool  # whether `negative` is of the whole selection: other filters narrow the file alone
     others: Sequence[OtherExport]  # features with negative votes whose export this isn't
     href: str
     file: str  # its name where it is saved
@@ -51,7 +54,7 @@ def export_view(
     """
     exports, negative = _exports(features, counts, query)
     export = exports[0]
-    exported = {**query, "rating": "", "label": ""}
+    exported = {**query, "rating": ""}
     if export.name != BUILT_IN:
         exported["feature"] = export.name
     href, file = address("/feedback/export", exported), dataset.file_name(export)
@@ -59,14 +62,14 @@ def export_view(
         words=words_of(export),
         negative=negative[export.name],
         narrowed=any(query.values()),
-        searched=bool(query["q"]),
+        counted=not any(value for name, value in exported.items() if name not in _COUNTED),
         others=[
             OtherExport(it.title, address(path, {**query, "feature": it.name}) + "#export-heading")
             for it in exports[1:]
         ],
         href=href,
         file=file,
-        review_href=address("/feedback/review", {**exported, "source": "", "q": ""}),
+        review_href=address("/feedback/review", {name: exported[name] for name in _REVIEWED}),
         review_limit=review_limit,
         curl=f"curl -s {shlex.quote(origin + href)} -o {shlex.quote(file)}",
     )

@@ -11,7 +11,10 @@ from canopy.store.feedback.query import FeedbackCount, Filter
 from canopy.ui.features import label_of
 from canopy.ui.prompt_versions import PromptVersion, prompt_versions
 
-QUERY = ("rating", "feature", "prompt_id", "since", "until", "q", "source", "origin", "label")
+QUERY = (
+    *("rating", "feature", "prompt_id", "since", "until", "q", "source", "origin", "label"),
+    *("model", "score", "reason", "comment"),
+)
 
 
 @dataclass(frozen=True, slots=True)
