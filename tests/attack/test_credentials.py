@@ -133,7 +133,8 @@ def test_what_libraries_log_of_addresses(password: str, sentence: str) -> None:
     except ValueError as error:
         message = sentence.format(f"http://canopy:{password}@otel.internal:4318/v1")
         record = logging.LogRecord("x", logging.ERROR, "x", 1, message, None, (ValueError, error, None))
-    Logs(stream=stream).emit_record(record)
+    with mock.patch.object(addresses, "_known", set()):  # what other tests of this process keep secret isn't of it
+        Logs(stream=stream).emit_record(record)
     said = stream.getvalue().decode()
     assert "otel.internal:4318" in said
     assert not [piece for piece in pieces(password) if piece in said]
