@@ -1,11 +1,14 @@
 """The arithmetic behind the pages about feedback."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from canopy.api.filters import CountsQuery, FeedbackQuery, PageQuery, filters_of
 from canopy.base.clock import microseconds
 from canopy.config.feature_values import FeatureValues
 from canopy.config.features import Feature, features_of
@@ -17,8 +20,9 @@ from canopy.ui.entries import entries_view
 from canopy.ui.export import ExportView, export_view
 from canopy.ui.feedback_overview import overview, selected
 from canopy.ui.prompt_versions import prompt_versions
+from canopy.ui.rendering import Renderer
 from canopy.ui.satisfaction_chart import BARS_HEIGHT, BARS_TOP, LINE_HEIGHT, LINE_TOP, satisfaction_chart
-from canopy.ui.selection import Selection, query_of, selection
+from canopy.ui.selection import RatingSegment, Selection, selection
 
 BUILT_IN_ALONE = features_of(Values())
 
@@ -96,7 +100,17 @@ def test_prompt_versions_come_by_votes() -> None:
 def chosen(
     params: dict[str, str], where: Filter, counts: list[FeedbackCount], features: Mapping[str, Feature] = BUILT_IN_ALONE
 ) -> Selection:
-    return selection("/feedback", params, where, counts=counts, texts={}, features=features, judges=[])
+    query = PageQuery.model_validate(params)
+    return selection(
+        "/feedback",
+        filters_of(query),
+        where,
+        counts=counts,
+        texts={},
+        features=features,
+        judges=[],
+        worst=query.order == "worst",
+    )
 
 
 def exported(
@@ -104,11 +118,12 @@ def exported(
 ) -> ExportView:
     return export_view(
         "/feedback",
-        query_of(params, where),
+        filters_of(PageQuery.model_validate(params)),
         counts=selected(counts, where),
         features=features,
         origin="http://canopy.test",
         review_limit=100_000,
+        reviewed=CountsQuery.model_fields,
     )
 
 
@@ -136,7 +151,7 @@ def test_only_complaints_that_can_become_tests_are_offered_for_export() -> None:
     export = exported(params, where, counts)
     assert (export.negative, export.href) == (4, "/feedback/export?prompt_id=sha256%3Aaa&q=it%27s")
     it = chosen(params, where, counts)
-    listed = entries_view(it, params, Page([], "next-page"), 0)
+    listed = entries_view(it, Page([], "next-page"), 0, later=False)
     address = "/feedback/entries?rating=negative&prompt_id=sha256%3Aaa&q=it%27s&cursor=next-page"
     assert (listed.newest, listed.older) == (None, address)
     assert [option.prompt_id for option in it.prompts] == ["sha256:aa", "sha256:bb"]
@@ -182,13 +197,50 @@ def test_a_feature_can_be_chosen_where_there_are_several_or_were() -> None:
     assert offered(both[:1], "summarize", BUILT_IN_ALONE) == after[:2]
 
 
+EVERY_FILTER = {
+    "rating": "negative",
+    "score": "1-2",
+    "feature": "summarize",
+    "prompt_id": "sha256:aa",
+    "model": "m",
+    "since": "2026-03-01",
+    "until": "2026-03-31",
+    "q": "it",
+    "source": "any",
+    "origin": "own",
+    "label": "poor",
+    "reason": "too_long",
+    "comment": "with",
+}
+
+
 def test_every_filter_stays_on_the_way_to_other_pages_and_to_the_file() -> None:
-    params = {"q": "it", "label": "poor", "model": "m", "score": "1-2", "reason": "too_long", "comment": "with"}
-    counts = [count(-1, 4)]
-    every = "q=it&label=poor&model=m&score=1-2&reason=too_long&comment=with"
-    it = chosen(params, Filter(), counts)
-    assert entries_view(it, params, Page([], "next-page"), 0).older == f"/feedback/entries?{every}&cursor=next-page"
-    assert it.segments[1].href == f"/feedback?rating=positive&{every}#entries"
-    export = exported(params, Filter(), counts)
-    assert (export.href, export.counted) == (f"/feedback/export?{every}", False)
-    assert export.review_href == "/feedback/review?score=1-2&model=m"  # takes no others
+    assert EVERY_FILTER.keys() == FeedbackQuery.model_fields.keys()
+    where, counts = Filter(feature="summarize", sentiment=-1), [count(-1, 4)]
+
+    def carried(href: str) -> dict[str, str]:
+        return dict(parse_qsl(urlsplit(href).query))
+
+    it = chosen(EVERY_FILTER, where, counts)
+    older = entries_view(it, Page([], "next-page"), 0, later=True).older
+    assert older is not None
+    assert carried(older) == {**EVERY_FILTER, "cursor": "next-page"}
+    assert carried(it.segments[1].href) == {**EVERY_FILTER, "rating": "positive"}
+    fields = re.findall(r'<(?:input|select)[^>]* name="(\w+)"', Renderer().page("_filters.html", {"selection": it}))
+    assert sorted(fields) == sorted(EVERY_FILTER)
+    unrated = {name: value for name, value in EVERY_FILTER.items() if name != "rating"}
+    export = exported(EVERY_FILTER, where, counts)
+    assert (carried(export.href), export.counted) == (unrated, False)
+    of_review = ("score", "feature", "prompt_id", "model", "since", "until")  # takes no others
+    assert carried(export.review_href) == {name: EVERY_FILTER[name] for name in of_review}
+
+
+def test_the_order_of_the_worst_is_a_link_away_and_stays_from_page_to_page() -> None:
+    narrowed = {"feature": "summarize", "since": "2026-03-01"}
+    address = "/feedback/entries?feature=summarize&since=2026-03-01&order=worst"
+    it = chosen({**narrowed, "q": "it"}, Filter(feature="summarize"), [])
+    assert it.segments[-1] == RatingSegment("Worst first", None, address, False)
+    worst = chosen({**narrowed, "order": "worst"}, Filter(feature="summarize"), [])
+    listed = entries_view(worst, Page([], "next-page"), None, later=True)
+    assert (worst.segments[-1].current, worst.segments[0].current) == (True, False)
+    assert (listed.newest, listed.older) == (address, f"{address}&cursor=next-page")

@@ -58,10 +58,16 @@ def experiment_page_routes(context: AppContext) -> APIRouter:
 
 
 async def experiment_data(
-    context: AppContext, feature: str | None, wanted: str | None = None, cursor: str | None = None
+    context: AppContext,
+    feature: str | None,
+    wanted: str | None = None,
+    cursor: str | None = None,
+    *,
+    others: bool = True,
 ) -> ExperimentData | None:
     """Read an experiment, by default the one used last, of one feature or all; None before the first one.
 
+    Without `others` nothing is counted of the other experiments.
     Raises ExperimentNotFound for an id that is none's.
     """
     store = context.store
@@ -69,7 +75,7 @@ async def experiment_data(
     shown = selected_experiment(experiments, wanted)
     if shown is None:
         return None
-    ids = experiments_to_count(experiments, shown)
+    ids = experiments_to_count(experiments, shown) if others else [shown.id]
     counts = await asyncio.gather(*(store.experiments.ballot_counts(experiment_id) for experiment_id in ids))
     ballots = await asyncio.gather(*(store.experiments.first_ballot_counts(experiment_id) for experiment_id in ids))
     async with context.page_slots:

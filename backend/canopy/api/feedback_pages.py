@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from canopy.api.context import AppContext
 from canopy.api.experiment_pages import experiment_data
-from canopy.api.filters import CountsQuery, PageQuery
+from canopy.api.filters import CountsQuery, FeedbackQuery, PageQuery, filters_of
 from canopy.api.frame import features_in_navigation, feedback_switched_off, html
 from canopy.api.listing import ExcerptPage, read_excerpts
 from canopy.api.routes import DescribedRoute
@@ -27,7 +27,7 @@ from canopy.ui.features import page_of, words_of
 from canopy.ui.feedback_overview import overview, selected
 from canopy.ui.prompt_versions import prompt_versions, shown_prompts
 from canopy.ui.rendering import EXCERPT
-from canopy.ui.selection import Selection, address, query_of, selection
+from canopy.ui.selection import Selection, address, selection, worst_first
 
 _NEWEST = 10  # entries on the overview
 _ENTRIES = 25  # on a page of entries
@@ -68,13 +68,13 @@ async def overview_page(context: AppContext, request: Request, query: PageQuery)
     """Return the overview; if feedback is off, a page that says how to switch it on. Old links lead on."""
     if off := feedback_switched_off(context, request):
         return off
-    if moved := _moved(request):
+    if moved := _moved(query):
         return RedirectResponse(moved, 307)
     where = query.where(await known_features(context, query))
-    read = await _read(context, "/feedback", request.query_params, where)
+    read = await _read(context, "/feedback", query, where)
     shown = await read_excerpts(context, where, query, _NEWEST, EXCERPT)
     hours = await context.store.feedback.hours(satisfaction_filter(replace(read.scope, prompt_id=where.prompt_id)))
-    compared = await experiment_data(context, where.feature)
+    compared = await experiment_data(context, where.feature, others=False)
     first = features_in_navigation(context)[0]
 
     def draw() -> Response:
@@ -88,12 +88,12 @@ async def overview_page(context: AppContext, request: Request, query: PageQuery)
             selection=read.selection,
             empty=not (read.selection.filtered or read.counts or shown.page.feedback or read.judges),
             view=view,
-            export=_export(context, request, read, where),
+            export=_export(context, request, read.selection.path, query, where, read.counts),
             judges=read.judges,
             ab=section(context.config.current, where.feature, compared),
             first=words_of(first),
             first_href=page_of(first),
-            **_listed(read.selection, request.query_params, shown),
+            **_listed(read.selection, query, shown),
         )
 
     # A year of hourly counts takes some 200 ms of arithmetic, which must not hold up the streams.
@@ -120,17 +120,9 @@ async def review_page(context: AppContext, request: Request, query: CountsQuery)
     """Return the review of what disappointed."""
     if off := feedback_switched_off(context, request):
         return off
-    where = query.where(await known_features(context, query))
-    read = await _read(context, "/feedback/review", request.query_params, where)
-    return html(
-        context,
-        request,
-        "review.html",
-        current="feedback",
-        section="review",
-        selection=read.selection,
-        export=_export(context, request, read, where),
-    )
+    counted = FeedbackQuery.model_validate(query.model_dump(include=set(CountsQuery.model_fields)))
+    export = await _counted_export(context, request, "/feedback/review", counted)
+    return html(context, request, "review.html", current="feedback", section="review", export=export)
 
 
 async def known_features(context: AppContext, query: CountsQuery) -> Collection[str]:
@@ -154,21 +146,33 @@ class _Read:
     selection: Selection
 
 
-async def _read(context: AppContext, path: str, params: Mapping[str, str], where: Filter) -> _Read:
-    scope = Filter(feature=where.feature, since=where.since, until=where.until)
+async def _read(context: AppContext, path: str, query: PageQuery, where: Filter) -> _Read:
+    scope = _scope(where)
     counts = await context.store.feedback.counts(scope)
     texts = await context.store.generations.prompt_texts(shown_prompts(split_counts(counts).own, _VERSIONS))
     judges = [report for report in await context.agreements.current() if report.given]
-    features = context.config.current.features
-    chosen = selection(path, params, where, counts=counts, texts=texts, features=features, judges=judges)
+    chosen = selection(
+        path,
+        filters_of(query),
+        where,
+        counts=counts,
+        texts=texts,
+        features=context.config.current.features,
+        judges=judges,
+        worst=query.order == "worst",
+    )
     return _Read(scope, counts, judges, chosen)
+
+
+def _scope(where: Filter) -> Filter:
+    return Filter(feature=where.feature, since=where.since, until=where.until)
 
 
 async def _entries(context: AppContext, request: Request, query: PageQuery) -> Response:
     where = query.where(await known_features(context, query))
-    read = await _read(context, "/feedback/entries", request.query_params, where)
+    read = await _read(context, "/feedback/entries", query, where)
     shown = await read_excerpts(context, where, query, _ENTRIES, EXCERPT)
-    listed = _listed(read.selection, request.query_params, shown)
+    listed = _listed(read.selection, query, shown)
     return html(
         context,
         request,
@@ -181,38 +185,41 @@ async def _entries(context: AppContext, request: Request, query: PageQuery) -> R
     )
 
 
-def _listed(chosen: Selection, params: Mapping[str, str], shown: ExcerptPage) -> dict[str, Any]:
+def _listed(chosen: Selection, query: PageQuery, shown: ExcerptPage) -> dict[str, Any]:
     """Return what `_entries.html` needs."""
     return {
-        "listed": entries_view(chosen, params, shown.page, shown.total),
+        "listed": entries_view(chosen, shown.page, shown.total, later=query.cursor is not None),
         "labels": shown.labels,
         "votes": shown.votes,
     }
 
 
 async def _dataset(context: AppContext, request: Request, query: PageQuery) -> Response:
+    export = await _counted_export(context, request, "/feedback/dataset", query)
+    return html(context, request, "dataset.html", current="feedback", section="dataset", export=export)
+
+
+async def _counted_export(context: AppContext, request: Request, path: str, query: FeedbackQuery) -> ExportView:
     where = query.where(await known_features(context, query))
-    read = await _read(context, "/feedback/dataset", request.query_params, where)
-    export = _export(context, request, read, where)
-    return html(
-        context,
-        request,
-        "dataset.html",
-        current="feedback",
-        section="dataset",
-        selection=read.selection,
-        export=export,
-    )
+    return _export(context, request, path, query, where, await context.store.feedback.counts(_scope(where)))
 
 
-def _export(context: AppContext, request: Request, read: _Read, where: Filter) -> ExportView:
+def _export(
+    context: AppContext,
+    request: Request,
+    path: str,
+    query: FeedbackQuery,
+    where: Filter,
+    counts: Sequence[FeedbackCount],
+) -> ExportView:
     return export_view(
-        read.selection.path,
-        read.selection.query,
-        counts=selected(read.counts, where),
+        path,
+        {**filters_of(query), "feature": where.feature or ""},
+        counts=selected(counts, where),
         features=context.config.current.features,
         origin=str(request.base_url).rstrip("/"),
         review_limit=context.settings.max_prompt_chars,
+        reviewed=CountsQuery.model_fields,
     )
 
 
@@ -233,14 +240,12 @@ async def _versions(context: AppContext, request: Request, query: CountsQuery) -
     )
 
 
-def _moved(request: Request) -> str | None:
+def _moved(query: PageQuery) -> str | None:
     """Return where a link of the time leads that had one page for everything; None for links of today."""
-    params = request.query_params
-    if params.get("experiment"):
-        return experiment_address(params["experiment"], params.get("ab_cursor", ""))
-    query = query_of(params, Filter(feature=params.get("feature")))
-    if params.get("order") == "worst":
-        return address("/feedback/review", {name: query[name] for name in ("feature", "prompt_id", "since", "until")})
-    if params.get("cursor"):
-        return address("/feedback/entries", {**query, "cursor": params["cursor"]})
+    if query.experiment:
+        return experiment_address(query.experiment, query.ab_cursor or "")
+    if query.order == "worst":
+        return worst_first(filters_of(query))
+    if query.cursor:
+        return address("/feedback/entries", {**filters_of(query), "cursor": query.cursor})
     return None

@@ -101,3 +101,9 @@ class PageQuery(FeedbackQuery):
         if self.order == "worst" and (any(others) or self.source != "human"):
             raise InputError("`order=worst` goes with `feature`, `prompt_id`, `since` and `until` alone.")
         return where
+
+
+def filters_of(query: FeedbackQuery) -> dict[str, str]:
+    """Return every filter by its parameter's name, as links carry it: empty where it is not set."""
+    chosen = {name: str(getattr(query, name) or "").strip() for name in FeedbackQuery.model_fields}
+    return chosen | {"source": "" if query.source == "human" else query.source}

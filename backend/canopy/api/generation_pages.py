@@ -8,11 +8,10 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from canopy.api import pages
 from canopy.api.access import identity_of
 from canopy.api.context import AppContext
 from canopy.api.description import describe_errors, describe_json_or_page
-from canopy.api.frame import wants_html
+from canopy.api.frame import html, wants_html
 from canopy.api.generation_responses import Parameters
 from canopy.api.responses import ComparedSide, OwnVote, Producer, RecordedGeneration, RecordedMessage
 from canopy.api.routes import DescribedRoute, json_response
@@ -25,7 +24,8 @@ from canopy.store.feedback.query import Feedback
 from canopy.store.generations.generation import Generation
 from canopy.store.keys import voter_of
 from canopy.text.markdown import formatted, payload
-from canopy.ui.summary import OwnResponse
+from canopy.ui.features import label_of, page_of, words_of
+from canopy.ui.summary import OwnResponse, producer_sentence, title_of, vote_sentence
 
 _TRACE = re.compile(r"[0-9a-f]{32}")
 
@@ -42,14 +42,14 @@ def generation_routes(context: AppContext) -> APIRouter:
 
         With `Accept: text/html` as a page. Reviewers may read any. Everybody else is told that there is none.
         """
-        html = wants_html(request)
-        if html and identity_of(request.scope) is None and header_id(request, "x-session-id") is None:
+        as_page = wants_html(request)
+        if as_page and identity_of(request.scope) is None and header_id(request, "x-session-id") is None:
             # A browser's address says nothing of its session: the page's script asks again, with the header.
-            return pages.own_response(context, request, None)
+            return _page(context, request, None)
         async with context.page_slots:
             generation = await _find(context, request, generation_id)
             found = await _with_its_vote(context, request, generation)
-            answer = await asyncio.to_thread(pages.own_response, context, request, found) if html else _json(found)
+            answer = await asyncio.to_thread(_page, context, request, found) if as_page else _json(found)
         answer.headers["vary"] = "Accept, X-Session-Id"
         return answer
 
@@ -108,6 +108,24 @@ async def _with_its_vote(context: AppContext, request: Request, generation: Gene
         blind=blind,
         prompt_shown=not blind and (ballot is not None or identity is None or identity.may("reviewer")),
         own=_is_own(request, generation),
+    )
+
+
+def _page(context: AppContext, request: Request, it: OwnResponse | None) -> Response:
+    """Return the page of a response for its author; with None, one that asks for it with the browser's session."""
+    features = context.config.current.features
+    feature = features.get(it.generation.feature) if it is not None else None
+    return html(
+        context,
+        request,
+        "generation.html",
+        current=None,
+        it=it,
+        title=title_of(it, words_of(feature).noun if feature else "answer"),
+        vote_sentence=vote_sentence(it) if it is not None else "",
+        producer=producer_sentence(it.generation, label_of(it.generation.feature, features)) if it is not None else "",
+        back=page_of(feature) if feature else None,
+        back_text=words_of(feature).heading if feature else "",
     )
 
 

@@ -13,8 +13,7 @@ from canopy.api.frame import features_in_navigation, html, renderer, switched_of
 from canopy.api.requests import trace_id_of
 from canopy.api.routes import FEATURE_PATH, FeaturePageRoute, PlainRoute, feature_name_of
 from canopy.config.flags import comparison_flag
-from canopy.ui.features import label_of, page_of, words_of
-from canopy.ui.summary import OwnResponse, producer_sentence, title_of, vote_sentence
+from canopy.ui.features import page_of, words_of
 
 _FOR_EVER = "public, max-age=31536000, immutable"
 _OF_FEEDBACK = ("/feedback", "/experiments")  # addresses whose pages are about feedback
@@ -39,24 +38,6 @@ def page_routes(context: AppContext) -> list[BaseRoute]:
         PlainRoute("/ui/{version}/{name}", _static),
         FeaturePageRoute(FEATURE_PATH, feature),
     ]
-
-
-def own_response(context: AppContext, request: Request, it: OwnResponse | None) -> Response:
-    """Return the page of a response for its author; with None, one that asks for it with the browser's session."""
-    features = context.config.current.features
-    feature = features.get(it.generation.feature) if it is not None else None
-    return html(
-        context,
-        request,
-        "generation.html",
-        current=None,
-        it=it,
-        title=title_of(it, words_of(feature).noun if feature else "answer"),
-        vote_sentence=vote_sentence(it) if it is not None else "",
-        producer=producer_sentence(it.generation, label_of(it.generation.feature, features)) if it is not None else "",
-        back=page_of(feature) if feature else None,
-        back_text=words_of(feature).heading if feature else "",
-    )
 
 
 def error_page(

@@ -1,6 +1,6 @@
 """View model of the entries."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from canopy.store.feedback.query import Feedback, Page
@@ -18,13 +18,16 @@ class EntriesView:
     older: str | None
 
 
-def entries_view(chosen: Selection, params: Mapping[str, str], page: Page, found: int | None) -> EntriesView:
-    """Return the view of one page; its neighbours are pages of `/feedback/entries`, wherever this one is shown."""
-    path = "/feedback/entries"
+def entries_view(chosen: Selection, page: Page, found: int | None, *, later: bool) -> EntriesView:
+    """Return the view of one page, which is a `later` one than the first.
+
+    Its neighbours are pages of `/feedback/entries`, wherever this one is shown.
+    """
+    path, order = "/feedback/entries", "worst" if chosen.worst else ""
     return EntriesView(
         entries=page.feedback,
         found=found,
         searched_to=page.searched_to,
-        newest=chosen.href(path) if params.get("cursor") else None,
-        older=chosen.href(path, cursor=page.next) if page.next else None,
+        newest=chosen.href(path, order=order) if later else None,
+        older=chosen.href(path, order=order, cursor=page.next) if page.next else None,
     )

@@ -2,7 +2,7 @@
 
 import shlex
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,7 +13,6 @@ from canopy.ui.features import FeatureWords, words_of
 from canopy.ui.selection import address
 
 _COUNTED = ("feature", "prompt_id", "since", "until")  # what the number of negative votes is narrowed by
-_REVIEWED = (*_COUNTED, "score", "model")  # and the review
 
 
 class OtherExport(NamedTuple):
@@ -47,10 +46,12 @@ def export_view(
     features: Mapping[str, Feature],
     origin: str,
     review_limit: int,
+    reviewed: Iterable[str],
 ) -> ExportView:
     """Return the view of the export of a selection, offered on the page at `path`.
 
-    `counts` are those of the selection; `origin` is the server's own address.
+    `counts` are those of the selection; `origin` is the server's own address; `reviewed` are the
+    filters that the review takes.
     """
     exports, negative = _exports(features, counts, query)
     export = exports[0]
@@ -69,7 +70,7 @@ def export_view(
         ],
         href=href,
         file=file,
-        review_href=address("/feedback/review", {name: exported[name] for name in _REVIEWED}),
+        review_href=address("/feedback/review", {name: exported[name] for name in reviewed}),
         review_limit=review_limit,
         curl=f"curl -s {shlex.quote(origin + href)} -o {shlex.quote(file)}",
     )

@@ -11,11 +11,6 @@ from canopy.store.feedback.query import FeedbackCount, Filter
 from canopy.ui.features import label_of
 from canopy.ui.prompt_versions import PromptVersion, prompt_versions
 
-QUERY = (
-    *("rating", "feature", "prompt_id", "since", "until", "q", "source", "origin", "label"),
-    *("model", "score", "reason", "comment"),
-)
-
 
 @dataclass(frozen=True, slots=True)
 class RatingSegment:
@@ -45,11 +40,12 @@ class FeatureOption:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Holds what the form of filters needs. `query` has the filters as in the URL, empty if not set."""
+    """Holds what the form of filters needs. `query` has every filter as in the URL, empty if not set."""
 
     path: str  # of the page that the form asks for
     query: Mapping[str, str]
     filtered: bool
+    worst: bool  # the entries are in the order of the worst, which only some filters go with
     segments: Sequence[RatingSegment]
     prompts: Sequence[PromptOption]
     features: Sequence[FeatureOption]  # empty where there is one feature and no votes on another
@@ -66,28 +62,34 @@ def address(path: str, query: Mapping[str, str]) -> str:
     return f"{path}?{used}" if used else path
 
 
-def query_of(params: Mapping[str, str], where: Filter) -> dict[str, str]:
-    """Return the filters of a URL; those that aren't set are empty."""
-    return {name: params.get(name, "").strip() for name in QUERY} | {"feature": where.feature or ""}
+def worst_first(query: Mapping[str, str]) -> str:
+    """Return the address of the responses that need a reviewer most, narrowed as far as that order can be."""
+    narrowed = {name: query[name] for name in ("feature", "prompt_id", "since", "until")}
+    return address("/feedback/entries", {**narrowed, "order": "worst"})
 
 
 def selection(
     path: str,
-    params: Mapping[str, str],
+    filters: Mapping[str, str],
     where: Filter,
     *,
     counts: Sequence[FeedbackCount],
     texts: Mapping[str, str],
     features: Mapping[str, Feature],
     judges: Sequence[AgreementReport],
+    worst: bool = False,
 ) -> Selection:
-    """Return the selection of a page. `counts` are those of its days and its feature, of every prompt."""
-    query = query_of(params, where)
+    """Return the selection of a page. `filters` are all there are, as in the URL, and `where` is what they mean.
+
+    `counts` are those of its days and its feature, of every prompt. With `worst` the page has the order of the worst.
+    """
+    query = {**filters, "feature": where.feature or ""}
     return Selection(
         path=path,
         query=query,
         filtered=any(query.values()),
-        segments=_segments(path, query, where),
+        worst=worst,
+        segments=_segments(path, query, where, worst=worst),
         prompts=_prompts(prompt_versions(split_counts(counts).own, texts), query["prompt_id"]),
         features=_features(features, counts, where.feature),
         judge_labels=_labels(judges, query["label"]),
@@ -121,14 +123,15 @@ def _labels(judges: Sequence[AgreementReport], chosen: str) -> list[str]:
     return list(dict.fromkeys([row.label for row in rows] + ([chosen] if chosen else [])))
 
 
-def _segments(path: str, query: Mapping[str, str], where: Filter) -> list[RatingSegment]:
+def _segments(path: str, query: Mapping[str, str], where: Filter, *, worst: bool) -> list[RatingSegment]:
     def segment(label: str, icon: str | None, rating: str, current: bool) -> RatingSegment:
         return RatingSegment(label, icon, address(path, {**query, "rating": rating}) + "#entries", current)
 
     segments = [
-        segment("All", None, "", not query["rating"]),
+        segment("All", None, "", not (worst or query["rating"])),
         segment("Positive", "up", "positive", where.sentiment == 1),
         segment("Negative", "down", "negative", where.sentiment == -1),
+        RatingSegment("Worst first", None, worst_first(query), worst),
     ]
     if query["rating"] and where.sentiment not in (1, -1):  # a URL edited by hand
         segments.append(segment(query["rating"], None, query["rating"], True))
