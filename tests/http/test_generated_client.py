@@ -183,6 +183,13 @@ def _walk(client: Client) -> None:  # noqa: PLR0915 - it asks every route
     results = client("GET /feedback/ab")
     assert (results.total, results.statistics.n, results.decision.status) == (1, 1, models.DecisionStatus.COLLECTING)
     assert results.entries[0].winning_prompt is revealed.winning_prompt
+    (listed,) = client("GET /experiments").experiments
+    assert (listed.total, listed.status) == (1, models.DecisionStatus.COLLECTING)
+    of_it = {"experiment_id": listed.id}
+    note = client("POST /experiments/{experiment_id}/notes", body=models.NoteBody("Begun on a Monday."), **of_it)
+    in_full = client("GET /experiments/{experiment_id}", **of_it)
+    assert (in_full.total, in_full.statistics.n, in_full.notes[0].text) == (1, 1, "Begun on a Monday.")
+    assert client("DELETE /experiments/{experiment_id}/notes/{note_id}", note_id=note.id, **of_it).status == "ok"
     # The same under today's workshop's names.
     assert client("POST /summarization", body=models.PromptBody(prompt=text, stream=False)).response
     assert client("POST /summarization/chat", body=models.ChatBody(messages=turns, stream=False)).response

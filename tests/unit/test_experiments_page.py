@@ -1,6 +1,6 @@
 """The arithmetic behind the pages of experiments."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.etree import ElementTree
 
@@ -21,7 +21,8 @@ from canopy.store.experiments.experiment import (
     Side,
     winner,
 )
-from canopy.ui.experiments import ExperimentData, ExperimentSection, ShownExperiment, experiments_to_count, section
+from canopy.store.experiments.experiment_notes import ExperimentNote
+from canopy.ui.experiments import ExperimentData, ExperimentSection, ShownExperiment, section
 from canopy.ui.rendering import Renderer
 from canopy.ui.win_rate_chart import PLOT, TOP, WinRateChart, win_rate_chart
 
@@ -92,6 +93,7 @@ def gathered(
     shown: int = 0,
     older: str | None = None,
     features: Mapping[int, str] = {},
+    notes: Sequence[ExperimentNote] = (),
     **fields: Any,
 ) -> ExperimentData:
     """Experiments by their number, newest first, each with its first ballots, which are all its ballots.
@@ -101,13 +103,14 @@ def gathered(
     numbers = sorted(ballots, reverse=True)
     experiments = [an_experiment(it, **fields, feature=features.get(it, "summarize")) for it in numbers]
     by_id = {it.id: ballots[number] for it, number in zip(experiments, sorted(ballots, reverse=True), strict=True)}
-    ids = experiments_to_count(experiments, experiments[shown])
     return ExperimentData(
         experiments=experiments,
+        listed={it: (counts(by_id[it]), counts(by_id[it])) for it in by_id},
         shown=experiments[shown],
-        counts={it: counts(by_id[it]) for it in ids},
-        ballots={it: FirstBallots.of(by_id[it]) for it in ids},
+        counts=counts(by_id[experiments[shown].id]),
+        firsts=FirstBallots.of(by_id[experiments[shown].id]),
         page=BallotPage(list(entries), older),
+        notes=list(notes),
     )
 
 
@@ -263,11 +266,20 @@ def test_pages_of_ballots_are_pages_of_the_experiment() -> None:
     assert [it.href for it in got.past] == [f"/experiments/{an_experiment(2).id}"]
 
 
-def test_experiments_long_ago_are_links_without_numbers() -> None:
-    known = gathered({number: first_ballots(1, 1) for number in range(1, 15)})
-    got = section(ON, None, known)
-    assert (len(got.past), len(got.older)) == (8, 5)
-    assert "5 older experiments" in html(got)
+def test_a_page_links_to_a_few_others_and_to_all() -> None:
+    got = section(ON, None, gathered({number: first_ballots(1, 1) for number in range(1, 15)}))
+    assert len(got.past) == 13
+    page = html(got)
+    assert page.count('<a href="/experiments/exp_') == 8
+    assert '<a href="/experiments">All experiments</a>' in page
+
+
+def test_names_hypotheses_and_notes_are_text() -> None:
+    note = ExperimentNote("note_1", "exp_1", 1_000_000, NASTY, NASTY)
+    known = gathered({1: first_ballots(1, 0), 2: []}, shown=1, notes=[note], name=NASTY, hypothesis=NASTY)
+    page = html(section(ON, None, known)) + Renderer().page("_notes.html", {"it": shown(section(ON, None, known))})
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;") == 4
 
 
 def test_a_choice_of_the_left_column_counts_as_that_whatever_stood_there() -> None:
@@ -279,10 +291,10 @@ def test_a_choice_of_the_left_column_counts_as_that_whatever_stood_there() -> No
 
 def test_a_ballot_shows_each_response_with_the_prompt_behind_it() -> None:
     (compared,) = shown(section(ON, None, gathered({1: first_ballots(0, 1)}, an_entry("a", "a")))).compared
-    assert compared.verdict.label == "Prompt B won"
+    assert compared.verdict.label == "Preferred the candidate, Prompt B"
     assert [(it.name, it.prompt.label, it.chosen) for it in compared.columns] == [
-        ("Response A", "Prompt B", True),
-        ("Response B", "Prompt A", False),
+        ("Response A", "Candidate, Prompt B", True),
+        ("Response B", "Current, Prompt A", False),
     ]
     (compared,) = shown(section(ON, None, gathered({1: []}, an_entry("both_bad")))).compared
     assert compared.verdict.label == "Both bad"

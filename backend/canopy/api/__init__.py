@@ -12,7 +12,7 @@ from canopy.api.comparisons import ballot_routes, comparison_review_routes
 from canopy.api.context import AppContext
 from canopy.api.direct import DirectRoutes
 from canopy.api.errors import add_error_handlers
-from canopy.api.experiment_pages import experiment_page_routes
+from canopy.api.experiments import experiment_routes, note_routes
 from canopy.api.features import added_routes, built_in_routes
 from canopy.api.feedback import entry_routes, review_routes, vote_routes
 from canopy.api.feedback_pages import feedback_page_routes
@@ -38,7 +38,8 @@ _ROUTERS = (
     ballot_routes,
     review_routes,
     feedback_page_routes,
-    experiment_page_routes,
+    experiment_routes,
+    note_routes,
     comparison_review_routes,
     case_routes,
     expected_result_routes,

@@ -62,6 +62,8 @@ RULES = {
     "GET /feedback/judges": AccessRule("reviewer", "read"),
     "GET /experiments": AccessRule("reviewer", "read"),
     "GET /experiments/{experiment_id}": AccessRule("reviewer", "read"),
+    "POST /experiments/{experiment_id}/notes": AccessRule("reviewer", "feedback"),
+    "DELETE /experiments/{experiment_id}/notes/{note_id}": AccessRule("reviewer", "feedback"),
     "PUT /feedback/review": AccessRule("reviewer", "feedback"),
     "GET /generations/{generation_id}": AccessRule("user", "read"),  # one's own; reviewers may read any
     "GET /": AccessRule("user", "read"),

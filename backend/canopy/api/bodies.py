@@ -162,6 +162,12 @@ class ReviewBody(Body):
     )
 
 
+class NoteBody(Body):
+    """A note about an experiment."""
+
+    text: Annotated[Text, AfterValidator(not_blank)] = Field(max_length=4_000, description="What to note.")
+
+
 def body_schemas() -> dict[str, Any]:
     """Return the JSON schemas of all bodies, and of the models in their fields, by name, for the API's description."""
     models: list[type[BaseModel]] = [Body, *Body.__subclasses__()]

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from canopy.api.context import AppContext
-from canopy.api.experiment_pages import experiment_data
+from canopy.api.experiments import experiment_data
 from canopy.api.filters import CountsQuery, FeedbackQuery, PageQuery, filters_of
 from canopy.api.frame import features_in_navigation, feedback_switched_off, html
 from canopy.api.listing import ExcerptPage, read_excerpts
@@ -21,7 +21,8 @@ from canopy.judges.agreement import AgreementReport
 from canopy.store.feedback.query import Feedback, FeedbackCount, Filter
 from canopy.store.judges.judgement import JudgeLabel, PersonVote
 from canopy.ui.entries import entries_view
-from canopy.ui.experiments import experiment_address, section
+from canopy.ui.experiment_list import experiment_address
+from canopy.ui.experiments import section
 from canopy.ui.export import ExportView, export_view
 from canopy.ui.features import page_of, words_of
 from canopy.ui.feedback_overview import overview, selected
@@ -90,7 +91,7 @@ async def overview_page(context: AppContext, request: Request, query: PageQuery)
             view=view,
             export=_export(context, request, read.selection.path, query, where, read.counts),
             judges=read.judges,
-            ab=section(context.config.current, where.feature, compared),
+            ab=section(context.config.current, where.feature, compared, now=time.time_ns() // 1000),
             first=words_of(first),
             first_href=page_of(first),
             **_listed(read.selection, query, shown),

@@ -1,44 +1,36 @@
-"""View models of experiments: the list of them, one in full, and its summary on the overview."""
+"""View models of experiments: one in full, and its summary on the overview."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
-from urllib.parse import quote
 
 from canopy.config.feature_values import Variant
 from canopy.config.features import Feature, flag_of
 from canopy.config.flags import FeatureFlag, comparing_feature, comparison_flag
 from canopy.config.loading import Config
-from canopy.experiments.decision import Decision, DecisionStatus, decide
 from canopy.experiments.report import ExperimentReport, feature_titles, report_on
 from canopy.stats.intervals import wilson
 from canopy.store.experiments.experiment import BallotCounts, BallotPage, BallotRow, Experiment, FirstBallots, Side
+from canopy.store.experiments.experiment_notes import ExperimentNote
 from canopy.text.difference import Difference, difference
 from canopy.text.yaml_scalars import in_section
+from canopy.ui.experiment_list import (
+    ListedExperiment,
+    VerdictView,
+    experiment_address,
+    listed_experiments,
+    used_last,
+    verdict_of,
+)
 from canopy.ui.features import page_of, words_of
 from canopy.ui.win_rate_chart import WinRateChart, win_rate_chart
 
-_DECIDED_PAST = 8  # past experiments whose decision is computed for the list
-_PROMPTS: dict[Variant, str] = {"prompt": "Prompt A", "prompt_b": "Prompt B"}
-_SNIPPET = ["enabled: true", 'prompt_b: "Provide a brief, concise summary:"']
-
-
-class VerdictView(NamedTuple):
-    """Labels a decision, a preference or a prompt: in a few words, with an icon and a colour (`mood`)."""
-
-    label: str
-    icon: str
-    mood: str
-
-
-_VERDICTS: dict[DecisionStatus, VerdictView] = {
-    "collecting": VerdictView("Still collecting", "clock", "neutral"),
-    "promote_b": VerdictView("Promote Prompt B", "check", "positive"),
-    "keep_a": VerdictView("Keep Prompt A", "check", "positive"),
-    "equivalent": VerdictView("As good as each other", "equal", "neutral"),
-    "inconclusive": VerdictView("No decision", "neutral", "neutral"),
+_PROMPTS: dict[Variant, str] = {"prompt": "Current, Prompt A", "prompt_b": "Candidate, Prompt B"}
+_PREFERRED: dict[Variant, str] = {
+    "prompt": "Preferred the current, Prompt A",
+    "prompt_b": "Preferred the candidate, Prompt B",
 }
-_LEFT_BEHIND = VerdictView("Undecided", "clock", "neutral")  # an earlier experiment without a decision
+_SNIPPET = ["enabled: true", 'prompt_b: "Provide a brief, concise summary:"']
 
 
 class Share(NamedTuple):
@@ -70,23 +62,12 @@ class ComparedVariants:
 
 
 @dataclass(frozen=True, slots=True)
-class PastExperiment:
-    """Shows an experiment in the list of the others; the oldest have no numbers."""
-
-    experiment: Experiment
-    feature: str | None  # its title, where there are several
-    href: str
-    counts: BallotCounts | None
-    decision: Decision | None
-    verdict: VerdictView | None
-
-
-@dataclass(frozen=True, slots=True)
 class ShownExperiment:
     """Shows one experiment in full: its decision, what the votes prove, the prompts and the ballots."""
 
     experiment: Experiment
     feature: str | None  # its title, where there are several
+    href: str
     newest: bool  # of its feature's
     last_href: str | None  # to its feature's experiment used last, if that is another
     report: ExperimentReport
@@ -100,6 +81,7 @@ class ShownExperiment:
     compared: Sequence[ComparedVariants]
     newest_href: str | None
     older_href: str | None
+    notes: Sequence[ExperimentNote]
 
 
 class BeginComparison(NamedTuple):
@@ -122,57 +104,54 @@ class ExperimentSection:
     enabled: bool  # in the values, whether or not comparisons can run
     begin: BeginComparison | None
     shown: ShownExperiment | None
-    past: Sequence[PastExperiment]
-    older: Sequence[PastExperiment]
+    past: Sequence[ListedExperiment]  # the others
 
 
 @dataclass(frozen=True, slots=True)
 class ExperimentData:
-    """Holds what the section needs from the store: `counts` and `ballots` by the ids of `experiments_to_count`.
+    """Holds what the pages need from the store.
 
-    `experiments` are all of a feature or of every feature, the one used last first.
+    `experiments` are all of a feature or of every feature, the one used last first, and `listed` their counts: of all
+    ballots and of each voter's first, by the ids of those that have any; None where the others aren't shown.
     """
 
     experiments: Sequence[Experiment]
-    shown: Experiment
-    counts: Mapping[str, BallotCounts]
-    ballots: Mapping[str, FirstBallots]
+    listed: Mapping[str, tuple[BallotCounts, BallotCounts]] | None
+    shown: Experiment  # so are the rest
+    counts: BallotCounts
+    firsts: FirstBallots
     page: BallotPage
-
-    def used_last(self, feature: str) -> Experiment:
-        """Return the experiment that a feature used last."""
-        return next(it for it in self.experiments if it.feature == feature)
-
-
-def experiments_to_count(experiments: Sequence[Experiment], shown: Experiment) -> list[str]:
-    """Return the ids of the experiments whose ballots the section needs: the one shown, and the newest others."""
-    return [shown.id, *[it.id for it in experiments if it.id != shown.id][:_DECIDED_PAST]]
+    notes: Sequence[ExperimentNote]
 
 
 def section(
-    config: Config, feature: str | None, gathered: ExperimentData | None, *, later: bool = False
+    config: Config,
+    feature: str | None,
+    gathered: ExperimentData | None,
+    *,
+    now: int | None = None,
+    later: bool = False,
 ) -> ExperimentSection:
     """Return the view model. Without `gathered` there has been no experiment yet.
 
-    `feature` is the chosen feature's name, of either mode, or None for all; `later` says that `gathered` has a later
-    page of ballots.
+    `feature` is the chosen feature's name, of either mode, or None for all; `now` (microseconds) is the end of the time
+    that forecasts take their pace from; `later` says that `gathered` has a later page of ballots.
     """
     plain = {it.flag: it for it in config.features.values() if it.name == it.flag}
     name = gathered.shown.feature if gathered else feature and flag_of(feature)
     subject = plain.get(name) if name else comparing_feature([*plain.values()], config.values)
-    shown, past = None, []
+    shown, past = None, list[ListedExperiment]()
     if gathered:
-        titles = feature_titles(gathered.experiments, config.features)
-        shown = _shown(config, gathered, titles, later=later)
-        others = (it for it in gathered.experiments if it.id != gathered.shown.id)
-        past = [_past(config, it, gathered, titles) for it in others]
+        shown = _shown(config, gathered, now, later=later)
+        if gathered.listed is not None:
+            every = listed_experiments(config, gathered.experiments, gathered.listed)
+            past = [it for it in every if it.experiment.id != gathered.shown.id]
     return ExperimentSection(
         flag=comparison_flag(subject, config.values) if subject else _removed(config.section_of(name or "")),
         enabled=config.values.ab_testing.enabled,
         begin=_begin(subject) if subject else None,
         shown=shown,
-        past=[it for it in past if it.decision],
-        older=[it for it in past if not it.decision],
+        past=past,
     )
 
 
@@ -186,18 +165,19 @@ def _removed(section: str) -> FeatureFlag:
     return FeatureFlag("ab_testing", False, f"`{section}` is not in the values.")
 
 
-def _shown(config: Config, gathered: ExperimentData, titles: Mapping[str, str], *, later: bool) -> ShownExperiment:
-    experiment, counts = gathered.shown, gathered.counts[gathered.shown.id]
-    report = report_on(experiment, counts, gathered.ballots[experiment.id], config.section_of(experiment.feature))
-    last = gathered.used_last(experiment.feature)
-    cursor = gathered.page.next
+def _shown(config: Config, gathered: ExperimentData, now: int | None, *, later: bool) -> ShownExperiment:
+    experiment, counts = gathered.shown, gathered.counts
+    report = report_on(experiment, counts, gathered.firsts, config.section_of(experiment.feature), now)
+    last = used_last(gathered.experiments, experiment.feature)
+    cursor, href = gathered.page.next, experiment_address(experiment.id)
     return ShownExperiment(
         experiment=experiment,
-        feature=titles.get(experiment.feature),
+        feature=feature_titles(gathered.experiments, config.features).get(experiment.feature),
+        href=href,
         newest=experiment.id == last.id,
         last_href=None if experiment.id == last.id else experiment_address(last.id),
         report=report,
-        verdict=_verdict(report.decision, experiment, config, gathered),
+        verdict=verdict_of(report.decision, experiment, config, gathered.experiments),
         confidence=f"{100 * (1 - experiment.rule.alpha):.6g} %",
         chart=win_rate_chart(report.trajectory, experiment.rule.equivalence_margin),
         left_choices=_share(report.left, report.n),
@@ -205,31 +185,10 @@ def _shown(config: Config, gathered: ExperimentData, titles: Mapping[str, str], 
         undecided=_share(counts.ties + counts.both_bad, counts.ballots),
         prompts=difference(experiment.prompt_text, experiment.prompt_b_text),
         compared=[_compared(entry) for entry in gathered.page.entries],
-        newest_href=f"{experiment_address(experiment.id)}#ab-entries" if later else None,
+        newest_href=f"{href}#ab-entries" if later else None,
         older_href=f"{experiment_address(experiment.id, cursor)}#ab-entries" if cursor else None,
+        notes=gathered.notes,
     )
-
-
-def _past(
-    config: Config,
-    experiment: Experiment,
-    gathered: ExperimentData,
-    titles: Mapping[str, str],
-) -> PastExperiment:
-    title, href = titles.get(experiment.feature), experiment_address(experiment.id)
-    counts, ballots = gathered.counts.get(experiment.id), gathered.ballots.get(experiment.id)
-    if counts is None or ballots is None:
-        return PastExperiment(experiment, title, href, None, None, None)
-    decision = decide(ballots.wins_a, ballots.wins_b, experiment.rule)
-    verdict = _verdict(decision, experiment, config, gathered)
-    return PastExperiment(experiment, title, href, counts, decision, verdict)
-
-
-def _verdict(decision: Decision, experiment: Experiment, config: Config, gathered: ExperimentData) -> VerdictView:
-    """Label a decision. Votes still come only for the experiment that a feature of the values used last."""
-    feature = experiment.feature
-    over = feature not in config.features or experiment.id != gathered.used_last(feature).id
-    return _LEFT_BEHIND if over and decision.status == "collecting" else _VERDICTS[decision.status]
 
 
 def _compared(entry: BallotRow) -> ComparedVariants:
@@ -239,7 +198,7 @@ def _compared(entry: BallotRow) -> ComparedVariants:
         return ResponseColumn(f"Response {side.upper()}", prompt, text, side == entry.preference, generation_id)
 
     if entry.winner:
-        verdict = VerdictView(f"{_PROMPTS[entry.winner]} won", entry.winner, entry.winner)
+        verdict = VerdictView(_PREFERRED[entry.winner], entry.winner, entry.winner)
     elif entry.preference == "tie":
         verdict = VerdictView("Tie", "equal", "neutral")
     else:
@@ -253,8 +212,3 @@ def _compared(entry: BallotRow) -> ComparedVariants:
 
 def _share(part: int, n: int) -> Share:
     return Share(part / n if n else None, n, wilson(part, n))
-
-
-def experiment_address(experiment_id: str, cursor: str = "") -> str:
-    """Return the address of an experiment's page, or of a later page of its ballots."""
-    return f"/experiments/{quote(experiment_id, safe='')}{f'?cursor={quote(cursor, safe="")}' if cursor else ''}"

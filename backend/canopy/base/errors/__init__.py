@@ -244,6 +244,12 @@ class ExperimentNotFound(NotFound):
     code = "experiment_not_found"
 
 
+class NoteNotFound(NotFound):
+    """No note is kept under that id with this experiment."""
+
+    code = "note_not_found"
+
+
 class Unauthenticated(CanopyError):
     """The request carries no valid identity, and this needs one."""
 

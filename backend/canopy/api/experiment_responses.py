@@ -1,0 +1,53 @@
+"""What the routes of experiments answer, for the API's description."""
+
+from typing import TypedDict
+
+from canopy.experiments.decision import DecisionStatus
+from canopy.experiments.report import ReportPayload
+
+
+class ExperimentSummary(TypedDict):
+    """An experiment, its ballots, and what they prove so far. `voters` counts people, `total` ballots."""
+
+    id: str
+    feature: str
+    name: str | None
+    hypothesis: str | None
+    created_at: str
+    model: str
+    prompt_id: str
+    prompt_b_id: str
+    voters: int
+    total: int
+    prompt_a_wins: int
+    prompt_b_wins: int
+    ties: int
+    both_bad: int
+    status: DecisionStatus
+    sentence: str
+
+
+class Experiments(TypedDict):
+    """All experiments, the one used last first."""
+
+    experiments: list[ExperimentSummary]
+
+
+class Note(TypedDict):
+    """What a reviewer noted about an experiment. `author` is null where nobody signs in."""
+
+    id: str
+    timestamp: str
+    author: str | None
+    text: str
+
+
+class ExperimentInFull(ReportPayload):
+    """An experiment's report, counts of all its ballots, and reviewers' notes, oldest first."""
+
+    total: int
+    prompt_a_wins: int
+    prompt_b_wins: int
+    ties: int
+    both_bad: int
+    notes: list[Note]

@@ -1,0 +1,199 @@
+"""Routes of experiments: the list of them, one in full, and reviewers' notes. People get pages, programs JSON."""
+
+import asyncio
+import time
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from canopy.api.access import identity_of
+from canopy.api.bodies import NoteBody, parse, read_body
+from canopy.api.context import AppContext
+from canopy.api.description import describe_body, describe_errors, describe_json, describe_json_or_page
+from canopy.api.experiment_responses import ExperimentInFull, Experiments, ExperimentSummary, Note
+from canopy.api.filters import OptionalText
+from canopy.api.frame import feedback_switched_off, html, wants_html
+from canopy.api.responses import Ok
+from canopy.api.routes import BodyRoute, DescribedRoute, json_response
+from canopy.base.clock import iso
+from canopy.base.errors import NoteNotFound
+from canopy.config.features import canonical_name, modes_of
+from canopy.experiments.report import experiments_of_feature, report_on, report_payload, selected_experiment
+from canopy.store.experiments.experiment_notes import ExperimentNote, NewNote
+from canopy.ui.experiment_list import ListedExperiment, listed_experiments
+from canopy.ui.experiments import ExperimentData, section
+
+_ERRORS = describe_errors(404, 408, 413, 422, 503)
+_BALLOTS = 10  # on a page
+_LISTED = 200  # experiments on the page
+_EXPERIMENT = {"name": "experiment_id", "in": "path", "required": True, "schema": {"type": "string"}}
+
+
+class ExperimentsQuery(BaseModel):
+    """Which experiments."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    feature: OptionalText = Field(None, max_length=200, description="Whose prompts were compared.")
+
+
+class ExperimentQuery(BaseModel):
+    """A page of an experiment's ballots."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    cursor: OptionalText = Field(
+        None, max_length=200, description="Which page of its ballots the page shows; programs ask GET /feedback/ab."
+    )
+
+
+def experiment_routes(context: AppContext) -> APIRouter:
+    """Return the routes that show experiments."""
+    router = APIRouter(route_class=DescribedRoute, tags=["a/b testing"], responses=_ERRORS)
+    store = context.store
+
+    @router.get("/experiments", response_model=None, responses=describe_json_or_page(Experiments))
+    async def experiments(request: Request, query: Annotated[ExperimentsQuery, Query()]) -> Response:
+        """All experiments, the one used last first."""
+        if wants_html(request) and (off := feedback_switched_off(context, request)):
+            return off
+        context.ballots.check()
+        config, feature = context.config.current, canonical_name(query.feature) if query.feature else None
+        every = await store.experiments.all()
+        found = experiments_of_feature(every, feature, config.features)
+        listed = listed_experiments(config, found, await store.experiments.ballot_counts_by_experiment())
+        if wants_html(request):
+            ab = section(config, feature, None)
+            page: dict[str, Any] = {
+                "listed": listed,
+                "most": _LISTED,
+                "ab": ab,
+                "chosen": feature,
+                "compared_features": sorted({it.feature for it in every}),
+            }
+            return html(context, request, "experiments.html", current="feedback", section="experiments", **page)
+        return _varying(json_response({"experiments": [_summary(it) for it in listed]}))
+
+    @router.get("/experiments/{experiment_id}", response_model=None, responses=describe_json_or_page(ExperimentInFull))
+    async def experiment(request: Request, experiment_id: str, query: Annotated[ExperimentQuery, Query()]) -> Response:
+        """One experiment: statistics, the decision, and what reviewers noted."""
+        if wants_html(request) and (off := feedback_switched_off(context, request)):
+            return off
+        context.ballots.check()
+        data = await experiment_data(context, None, experiment_id, query.cursor)
+        now, config = time.time_ns() // 1000, context.config.current
+
+        def draw() -> Response:
+            if data is None or not wants_html(request):
+                return _varying(json_response(data and _in_full(context, data, now)))
+            ab = section(config, None, data, now=now, later=query.cursor is not None)
+            return html(context, request, "experiment.html", current="feedback", section="experiments", ab=ab)
+
+        return await asyncio.to_thread(draw)
+
+    @router.delete("/experiments/{experiment_id}/notes/{note_id}", response_model=None, responses=describe_json(Ok))
+    async def take_back(experiment_id: str, note_id: str) -> Response:
+        """Delete a note."""
+        context.ballots.check()
+        if not await store.experiment_notes.take_back(experiment_id, note_id):
+            raise NoteNotFound("There is no note under this id; it may have been deleted.")
+        return json_response({"status": "ok"})
+
+    return router
+
+
+def note_routes(context: AppContext) -> APIRouter:
+    """Return the route that keeps notes."""
+    router = APIRouter(route_class=BodyRoute, tags=["a/b testing"])
+
+    @router.post(
+        "/experiments/{experiment_id}/notes",
+        responses=describe_json(Note, "Committed.") | _ERRORS,
+        openapi_extra={**describe_body(NoteBody), "parameters": [_EXPERIMENT]},
+        response_model=None,
+    )
+    async def note(request: Request) -> Response:
+        """Note something about an experiment, for whoever looks at it later."""
+        context.ballots.check()
+        body = parse(NoteBody, await read_body(request, context.settings))
+        identity = identity_of(request.scope)
+        new = NewNote(request.path_params["experiment_id"], identity.user if identity else None, body.text.strip())
+        return json_response(_note(await context.store.experiment_notes.record(new)))
+
+    return router
+
+
+async def experiment_data(
+    context: AppContext,
+    feature: str | None,
+    wanted: str | None = None,
+    cursor: str | None = None,
+    *,
+    others: bool = True,
+) -> ExperimentData | None:
+    """Read an experiment, by default the one used last, of one feature or all; None before the first one.
+
+    Without `others` nothing is counted of the other experiments.
+    Raises ExperimentNotFound for an id that is none's.
+    """
+    store = context.store
+    experiments = [it for it in await store.experiments.all() if feature is None or feature in modes_of(it.feature)]
+    shown = selected_experiment(experiments, wanted)
+    if shown is None:
+        return None
+    firsts = await store.experiments.first_ballot_counts(shown.id)
+    counts = await store.experiments.ballot_counts(shown.id)
+    of_others = await store.experiments.ballot_counts_by_experiment() if others else None
+    notes = await store.experiment_notes.of_experiment(shown.id)
+    async with context.page_slots:
+        page = await store.experiments.ballots(shown.id, _BALLOTS, cursor)
+    return ExperimentData(experiments, of_others, shown, counts, firsts, page, notes)
+
+
+def _in_full(context: AppContext, data: ExperimentData, now: int) -> ExperimentInFull:
+    config, experiment = context.config.current, data.shown
+    counts = data.counts
+    report = report_on(experiment, counts, data.firsts, config.section_of(experiment.feature), now)
+    return {
+        "total": counts.ballots,
+        "prompt_a_wins": counts.wins_prompt,
+        "prompt_b_wins": counts.wins_prompt_b,
+        "ties": counts.ties,
+        "both_bad": counts.both_bad,
+        **report_payload(report),
+        "notes": [_note(it) for it in data.notes],
+    }
+
+
+def _summary(it: ListedExperiment) -> ExperimentSummary:
+    experiment, counts = it.experiment, it.counts
+    return {
+        "id": experiment.id,
+        "feature": experiment.feature,
+        "name": experiment.name,
+        "hypothesis": experiment.hypothesis,
+        "created_at": iso(experiment.created_at),
+        "model": experiment.model,
+        "prompt_id": experiment.prompt_id,
+        "prompt_b_id": experiment.prompt_b_id,
+        "voters": it.voters,
+        "total": counts.ballots,
+        "prompt_a_wins": counts.wins_prompt,
+        "prompt_b_wins": counts.wins_prompt_b,
+        "ties": counts.ties,
+        "both_bad": counts.both_bad,
+        "status": it.decision.status,
+        "sentence": it.decision.sentence,
+    }
+
+
+def _note(it: ExperimentNote) -> Note:
+    return {"id": it.id, "timestamp": iso(it.created_at), "author": it.author, "text": it.text}
+
+
+def _varying(answer: Response) -> Response:
+    answer.headers["vary"] = "Accept"
+    return answer

@@ -1,0 +1,90 @@
+"""View models of experiments in lists, and what their decisions are called."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+from urllib.parse import quote
+
+from canopy.config.loading import Config
+from canopy.experiments.decision import Decision, DecisionStatus, decide
+from canopy.experiments.report import feature_titles
+from canopy.store.experiments.experiment import BallotCounts, Experiment
+
+_NONE = BallotCounts(0, 0, 0, 0, 0, 0)
+
+
+class VerdictView(NamedTuple):
+    """Labels a decision, a preference or a prompt: in a few words, with an icon and a colour (`mood`)."""
+
+    label: str
+    icon: str
+    mood: str
+
+
+_VERDICTS: dict[DecisionStatus, VerdictView] = {
+    "collecting": VerdictView("Still collecting", "clock", "neutral"),
+    "promote_b": VerdictView("Promote Prompt B", "check", "positive"),
+    "keep_a": VerdictView("Keep Prompt A", "check", "positive"),
+    "equivalent": VerdictView("As good as each other", "equal", "neutral"),
+    "inconclusive": VerdictView("No decision", "neutral", "neutral"),
+}
+_LEFT_BEHIND = VerdictView("Undecided", "clock", "neutral")  # an earlier experiment without a decision
+
+
+@dataclass(frozen=True, slots=True)
+class ListedExperiment:
+    """Shows an experiment in a list of them."""
+
+    experiment: Experiment
+    feature: str | None  # its title, where there are several
+    href: str
+    counts: BallotCounts
+    voters: int
+    decision: Decision
+    verdict: VerdictView
+
+
+def listed_experiments(
+    config: Config,
+    experiments: Sequence[Experiment],
+    counts: Mapping[str, tuple[BallotCounts, BallotCounts]],
+) -> list[ListedExperiment]:
+    """Return the list of experiments, which are all of a feature or of every feature, in their order: last used first.
+
+    `counts` are of all ballots and of each voter's first, by the ids of the experiments that have any.
+    """
+    titles = feature_titles(experiments, config.features)
+    found = []
+    for experiment in experiments:
+        every, firsts = counts.get(experiment.id, (_NONE, _NONE))
+        decision = decide(firsts.wins_prompt, firsts.wins_prompt_b, experiment.rule)
+        found.append(
+            ListedExperiment(
+                experiment=experiment,
+                feature=titles.get(experiment.feature),
+                href=experiment_address(experiment.id),
+                counts=every,
+                voters=firsts.ballots,
+                decision=decision,
+                verdict=verdict_of(decision, experiment, config, experiments),
+            )
+        )
+    return found
+
+
+def verdict_of(
+    decision: Decision, experiment: Experiment, config: Config, experiments: Sequence[Experiment]
+) -> VerdictView:
+    """Label a decision. Votes still come only for the experiment that a feature of the values used last."""
+    over = experiment.feature not in config.features or experiment != used_last(experiments, experiment.feature)
+    return _LEFT_BEHIND if over and decision.status == "collecting" else _VERDICTS[decision.status]
+
+
+def used_last(experiments: Sequence[Experiment], feature: str) -> Experiment:
+    """Return the experiment that a feature used last: votes still come only for it."""
+    return next(it for it in experiments if it.feature == feature)
+
+
+def experiment_address(experiment_id: str, cursor: str = "") -> str:
+    """Return the address of an experiment's page, or of a later page of its ballots."""
+    return f"/experiments/{quote(experiment_id, safe='')}{f'?cursor={quote(cursor, safe="")}' if cursor else ''}"

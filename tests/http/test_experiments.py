@@ -1,0 +1,91 @@
+"""GET /experiments, one of them, and the notes on it."""
+
+import httpx
+import pytest
+
+from tests.http.comparing import A, B, ab_values, client, compared, comparing, prefer, session
+from tests.http.conftest import ENVIRONMENT
+from tests.support.model_server import FakeModelServer
+from tests.support.server import running_server
+
+__all__ = ["client", "comparing"]  # fixtures
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+PAGE = {"accept": "text/html"}
+
+
+async def _voted(client: httpx.AsyncClient) -> str:
+    """The id of the experiment that got another ballot."""
+    own = session()
+    await prefer(client, await compared(client, **own), "a", **own)
+    found: str = (await client.get("/feedback/ab")).json()["experiment"]["id"]
+    return found
+
+
+async def test_the_list_and_one_say_the_same_as_the_ballots_do(client: httpx.AsyncClient) -> None:
+    experiment_id = await _voted(client)
+    (listed,) = (await client.get("/experiments")).json()["experiments"]
+    one = (await client.get(f"/experiments/{experiment_id}")).json()
+    ballots = (await client.get("/feedback/ab", params={"experiment": experiment_id})).json()
+    assert listed["id"] == experiment_id
+    for name in ("total", "prompt_a_wins", "prompt_b_wins", "ties", "both_bad"):
+        assert listed[name] == one[name] == ballots[name]
+    assert one["statistics"] == ballots["statistics"]
+    assert one["decision"] == ballots["decision"]
+    assert listed["sentence"] == one["decision"]["sentence"]
+    assert (one["experiment"]["prompt"]["text"], one["experiment"]["prompt_b"]["text"]) == (A, B)
+    assert (await client.get("/experiments", params={"feature": "summarization"})).json()["experiments"] == [listed]
+    refused = await client.get("/experiments", params={"feature": "nothing"})
+    assert (refused.status_code, "name of a feature" in refused.json()["detail"]) == (422, True)
+
+
+async def test_the_same_addresses_are_pages(client: httpx.AsyncClient) -> None:
+    experiment_id = await _voted(client)
+    answer = await client.get("/experiments", headers=PAGE)
+    assert answer.headers["vary"] == "Accept"
+    assert f'href="/experiments/{experiment_id}"' in answer.text
+    page = (await client.get(f"/experiments/{experiment_id}", headers=PAGE)).text
+    assert "A/B Prompt Comparison Results" in page
+    assert f'data-copy-link="/experiments/{experiment_id}"' in page
+    for address in ("/experiments/exp_0", "/experiments/exp_0/notes/note_0"):
+        method = "DELETE" if "notes" in address else "GET"
+        assert (await client.request(method, address)).status_code == 404
+
+
+async def test_a_note_is_kept_shown_and_deleted(client: httpx.AsyncClient) -> None:
+    experiment_id = await _voted(client)
+    address = f"/experiments/{experiment_id}/notes"
+    note = (await client.post(address, json={"text": " <b>Monday</b> was a holiday.\n"})).json()
+    assert (note["author"], note["text"]) == (None, "<b>Monday</b> was a holiday.")
+    assert (await client.get(f"/experiments/{experiment_id}")).json()["notes"] == [note]
+    page = (await client.get(f"/experiments/{experiment_id}", headers=PAGE)).text
+    assert "&lt;b&gt;Monday&lt;/b&gt;" in page
+    assert (await client.delete(f"{address}/{note['id']}")).json() == {"status": "ok"}
+    gone = await client.delete(f"{address}/{note['id']}")
+    assert (gone.status_code, gone.json()["code"]) == (404, "note_not_found")
+    assert (await client.get(f"/experiments/{experiment_id}")).json()["notes"] == []
+
+
+@pytest.mark.parametrize("text", ["", " \n", "x" * 4_001, "a\0b", 7])
+async def test_a_note_that_is_none_is_refused(client: httpx.AsyncClient, text: object) -> None:
+    experiment_id = await _voted(client)
+    assert (await client.post(f"/experiments/{experiment_id}/notes", json={"text": text})).status_code == 422
+
+
+async def test_a_name_and_a_hypothesis_are_kept_and_begin_no_other_experiment(
+    model: FakeModelServer, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    model.scripts.clear()
+    async with (
+        running_server(tmp_path_factory.mktemp("named"), ab_values(model), env=ENVIRONMENT) as server,
+        httpx.AsyncClient(base_url=server.url, timeout=20) as client,
+    ):
+        experiment_id = await _voted(client)
+        assert (await client.get(f"/experiments/{experiment_id}")).json()["experiment"]["name"] is None
+        server.write_values(ab_values(model, ab_testing={"name": "Brevity", "hypothesis": "Shorter is <better>."}))
+        await server.event("config_reloaded")
+        assert await _voted(client) == experiment_id
+        (listed,) = (await client.get("/experiments")).json()["experiments"]
+        assert (listed["name"], listed["hypothesis"], listed["total"]) == ("Brevity", "Shorter is <better>.", 2)
+        page = (await client.get(f"/experiments/{experiment_id}", headers=PAGE)).text
+        assert "<title>Brevity" in page
+        assert "Shorter is &lt;better&gt;." in page
