@@ -133,11 +133,13 @@ async def test_both_prompts_with_their_difference(board: Tab) -> None:
 
 async def test_a_ballot_opens_to_both_responses_and_what_was_behind_them(board: Tab) -> None:
     page = await board.open(f"/experiments/{NEW.id}")
-    entry = section(board).locator("details.entry").filter(has_text="Prompt B won").first
+    entry = (
+        section(board).locator("details.entry").filter(has_text="Preferred Response B: the candidate, Prompt B").first
+    )
     await entry.locator("summary").focus()
     await page.keyboard.press("Enter")
-    left = entry.get_by_role("group", name="Response A, written by Prompt A")
-    right = entry.get_by_role("group", name="Response B, written by Prompt B")
+    left = entry.get_by_role("group", name="Response A: Current, Prompt A")
+    right = entry.get_by_role("group", name="Response B: Candidate, Prompt B")
     await expect(left).to_have_text("Response a.")
     await expect(right).to_have_text("Response b.")
     await expect(entry.get_by_text("preferred")).to_have_count(1)
@@ -160,6 +162,21 @@ async def test_a_complaint_about_both_keeps_its_words_as_words(board: Tab) -> No
     await expect(entry.get_by_text("Too long")).to_be_visible()
     assert await page.locator("main script, main .entry img").count() == 0
     assert await page.title() == "Experiment · Canopy"
+
+
+async def test_notes_are_added_and_deleted_on_the_page_and_its_link_is_copied(board: Tab) -> None:
+    page = await board.open(f"/experiments/{NEW.id}")
+    notes = page.get_by_role("region", name="Notes")
+    await notes.get_by_label("A note").fill(NASTY)
+    await notes.get_by_role("button", name="Add the note").click()
+    await expect(notes.get_by_role("listitem")).to_have_count(1)
+    await expect(notes.get_by_role("listitem").locator(".text")).to_have_text(NASTY)
+    await notes.get_by_role("button", name="Delete").click()
+    await expect(notes.get_by_role("listitem")).to_have_count(0)
+    await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await page.get_by_role("button", name="Copy the link").click()
+    await expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert await page.evaluate("navigator.clipboard.readText()") == f"{board.origin}/experiments/{NEW.id}"
 
 
 async def test_older_comparisons_are_a_link_away(board: Tab) -> None:
@@ -208,7 +225,7 @@ async def test_the_section_is_for_everybody(browser: Browser, decided: Server, v
     # The policy would stop axe, which is put into the page as a script.
     async with opened(browser, decided, viewport=viewport, color_scheme=scheme, bypass_csp=True) as tab:
         await tab.open(f"/experiments/{NEW.id}")
-        for preference in ("Prompt B won", "Both bad"):
+        for preference in ("Preferred Response B", "Both bad"):
             await section(tab).locator("details.entry").filter(has_text=preference).first.locator("summary").click()
         await section(tab).get_by_text("The picture as a table").click()
         await check(tab.page)
@@ -229,11 +246,11 @@ async def test_a_ballot_through_the_api_is_here_a_moment_later(
         await tab.open("/feedback")
         await section(tab).get_by_role("link", name="What the votes prove").click()
         await expect(tab.page).to_have_url(f"{tab.origin}/experiments/{experiment}")
-        variant = {"prompt": "Prompt A", "prompt_b": "Prompt B"}[answer["winning_prompt"]]
-        assert (await wins(tab))[f"{variant} wins"] == "1"
+        role = {"prompt": "Current, Prompt A", "prompt_b": "Candidate, Prompt B"}[answer["winning_prompt"]]
+        assert (await wins(tab))[f"{role.split(', ')[1]} wins"] == "1"
         await expect(section(tab)).to_contain_text("1 person stands behind 1 ballot.")
         await section(tab).locator("details.entry summary").click()
-        chosen = section(tab).get_by_role("group", name=f"Response B, written by {variant}")
+        chosen = section(tab).get_by_role("group", name=f"Response B: {role}")
         await expect(chosen).to_have_text(SUMMARY)
         server.write_values(ab_values(model, enabled=False))
         await server.event("config_reloaded")

@@ -291,7 +291,7 @@ def test_a_choice_of_the_left_column_counts_as_that_whatever_stood_there() -> No
 
 def test_a_ballot_shows_each_response_with_the_prompt_behind_it() -> None:
     (compared,) = shown(section(ON, None, gathered({1: first_ballots(0, 1)}, an_entry("a", "a")))).compared
-    assert compared.verdict.label == "Preferred the candidate, Prompt B"
+    assert compared.verdict.label == "Preferred Response A: the candidate, Prompt B"
     assert [(it.name, it.prompt.label, it.chosen) for it in compared.columns] == [
         ("Response A", "Candidate, Prompt B", True),
         ("Response B", "Current, Prompt A", False),

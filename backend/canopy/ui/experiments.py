@@ -26,10 +26,7 @@ from canopy.ui.features import page_of, words_of
 from canopy.ui.win_rate_chart import WinRateChart, win_rate_chart
 
 _PROMPTS: dict[Variant, str] = {"prompt": "Current, Prompt A", "prompt_b": "Candidate, Prompt B"}
-_PREFERRED: dict[Variant, str] = {
-    "prompt": "Preferred the current, Prompt A",
-    "prompt_b": "Preferred the candidate, Prompt B",
-}
+_ROLES: dict[Variant, str] = {"prompt": "the current, Prompt A", "prompt_b": "the candidate, Prompt B"}
 _SNIPPET = ["enabled: true", 'prompt_b: "Provide a brief, concise summary:"']
 
 
@@ -198,7 +195,9 @@ def _compared(entry: BallotRow) -> ComparedVariants:
         return ResponseColumn(f"Response {side.upper()}", prompt, text, side == entry.preference, generation_id)
 
     if entry.winner:
-        verdict = VerdictView(_PREFERRED[entry.winner], entry.winner, entry.winner)
+        verdict = VerdictView(
+            f"Preferred Response {entry.preference.upper()}: {_ROLES[entry.winner]}", entry.winner, entry.winner
+        )
     elif entry.preference == "tie":
         verdict = VerdictView("Tie", "equal", "neutral")
     else:
