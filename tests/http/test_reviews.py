@@ -33,14 +33,20 @@ async def test_what_a_reviewer_wrote_comes_with_the_export(empty: httpx.AsyncCli
     await vote(empty, lab_vote(input_text="two", rating=2))
     queue = (await empty.get("/feedback/review")).json()
     assert (queue["total"], queue["reviewed"], queue["next"]) == (2, 0, None)
-    first = queue["cases"][0]
+    first = queue["cases"][1]  # the newest comes first
     assert (first["feedback_id"], first["prompt"], first["expected_result"]) == (feedback_id, "one", "")
     (answer,) = first["answers"]
     assert (answer["rating"], answer["comment"], answer["reasons"]) == ("thumbs_down", "Wrong.", ["inaccurate"])
     assert answer["response_text"] == "a summary"
 
     before = len(server.events("review_saved"))
-    assert await review(empty, "A good one.", feedback_id=feedback_id) == {"status": "ok", "outcome": "created"}
+    assert await review(empty, "A good one.", feedback_id=feedback_id) == {
+        "status": "ok",
+        "outcome": "created",
+        "item": first["item"],
+        "state": "expected",
+        "revision": 1,
+    }
     assert await exported(empty) == {"one": "A good one.", "two": ""}
     line = (await server.event("review_saved", before + 1))[-1]
     assert (line["outcome"], line["feature"], line["input_length"], line["expected_length"]) == (

@@ -21,7 +21,7 @@ from canopy.api.operations import OperationsPort, operations_routes
 from canopy.api.pages import page_routes
 from canopy.api.reference import DocumentedApp, reference_routes
 from canopy.api.requests import RequestContext
-from canopy.api.reviews import case_routes, expected_result_routes
+from canopy.api.reviews import action_routes, case_routes
 from canopy.api.routes import DescribedRoute, ErrorHandler
 from canopy.api.sign_in import sign_in_page, sign_in_routes
 from canopy.api.source_check import SourceCheck
@@ -42,7 +42,7 @@ _ROUTERS = (
     note_routes,
     comparison_review_routes,
     case_routes,
-    expected_result_routes,
+    action_routes,
     entry_routes,
     generation_routes,
     operations_routes,

@@ -24,6 +24,7 @@ from canopy.base.ratings import RATING_FORMS, RATING_REFUSED
 from canopy.base.settings import Settings
 from canopy.base.validators import without_nul
 from canopy.config.values import SATISFACTION, VoteName
+from canopy.store.reviews.review import Action
 
 _MOST_FINDINGS = 50  # reported of a body: each costs more than the client's bytes that caused it
 _LONGEST_PART = 100  # characters of a field name that the client made up
@@ -151,14 +152,31 @@ class BallotBody(Body):
         return workshop.ballot(normalize_fields(data, cls.model_fields.keys()))
 
 
-class ReviewBody(Body):
-    """The answer that a person expects to a text. The text is given, or named by a vote on an answer to it."""
+class ReviewActionBody(Body):
+    """What a reviewer says about a text. The text is given, or named by its item or by a vote on an answer to it."""
 
-    expected_result: Text = Field(description="What is expected; empty takes back what was written.")
+    action: Action | None = Field(
+        None,
+        description="`fine` (the answer is), `dismiss`, `reopen`, `undo`, or `judge_wrong`: about the label that "
+        "`feedback_id` names, or else each bad label. Without it, `expected_result` is what to write.",
+    )
+    expected_result: Text | None = Field(None, description="What is expected; empty takes back what was written.")
+    item: Id | None = Field(None, description="The text, as `GET /feedback/review` names it.")
     feedback_id: Id | None = Field(None, description="A vote on the text.")
     prompt: FullText | None = Field(None, description="The text itself, where no vote is known.")
     feature: Id | None = Field(
         None, description="What was rated. Without it that of the vote; with a `prompt`, summaries."
+    )
+    revision: int | None = Field(
+        None, ge=0, description="The item's `revision` as you read it: if somebody changed it since, the answer is 409."
+    )
+
+
+class ReviewBody(ReviewActionBody):
+    """What a reviewer says about one text, or in `items` about many."""
+
+    items: list[ReviewActionBody] | None = Field(
+        None, min_length=1, max_length=100, description="Several at once, each answered by itself; nothing beside it."
     )
 
 
@@ -170,7 +188,7 @@ class NoteBody(Body):
 
 def body_schemas() -> dict[str, Any]:
     """Return the JSON schemas of all bodies, and of the models in their fields, by name, for the API's description."""
-    models: list[type[BaseModel]] = [Body, *Body.__subclasses__()]
+    models: list[type[BaseModel]] = [Body, *Body.__subclasses__(), ReviewBody]
     _, found = models_json_schema([(it, "validation") for it in models], ref_template="#/components/schemas/{model}")
     schemas: dict[str, Any] = found["$defs"]
     return schemas

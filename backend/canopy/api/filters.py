@@ -78,6 +78,12 @@ class FeedbackQuery(CountsQuery):
         return replace(where, label=label)
 
 
+class ExportQuery(FeedbackQuery):
+    """A filter of what the export makes tests of: as in the review, of people's and judges' bad verdicts."""
+
+    source: Sources = Field("any", description="Whose verdicts: people's votes, judges' labels, or both.")
+
+
 class PageQuery(FeedbackQuery):
     """A filter, an order and a page of feedback."""
 

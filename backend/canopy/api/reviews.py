@@ -1,6 +1,7 @@
-"""Routes of reviews: texts that got bad answers, and the answers that reviewers expect to them."""
+"""Routes of reviews: texts that got bad answers, and what reviewers say of them."""
 
-from collections.abc import AsyncGenerator
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -8,33 +9,47 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from canopy.api.bodies import ReviewBody, check_length, parse, read_body
+from canopy.api.access import identity_of
+from canopy.api.bodies import ReviewActionBody, ReviewBody, check_length, parse, read_body
 from canopy.api.context import AppContext
 from canopy.api.description import describe_body, describe_errors, describe_json, describe_json_or_page
 from canopy.api.feedback_pages import review_page
-from canopy.api.filters import CountsQuery, OptionalText
+from canopy.api.filters import FeedbackQuery, OptionalText
 from canopy.api.frame import wants_html
 from canopy.api.paging import EncodedRows, encode_rows, join_page, page_response
 from canopy.api.requests import trace_id_of
-from canopy.api.responses import Case, Cases, ReviewKept
+from canopy.api.responses import BadAnswer, Case, Cases, ReviewFailed, ReviewKept, ReviewsKept
 from canopy.api.routes import BodyRoute, DescribedRoute, json_response
 from canopy.base.clock import iso
-from canopy.base.errors import InputError
-from canopy.base.ratings import Rating
-from canopy.feedback.dataset import exported_feature, selection
-from canopy.store.feedback.query import Filter
-from canopy.store.reviews.review import Review, ReviewCase, ReviewState
+from canopy.base.errors import CanopyError, FeedbackNotFound, InputError
+from canopy.base.ratings import SENTIMENT_NAMES, Rating
+from canopy.config.features import Feature
+from canopy.feedback.dataset import exported_feature
+from canopy.store.feedback.query import Filter, Sources
+from canopy.store.feedback.review_items import ItemKey
+from canopy.store.reviews.review import (
+    BadVerdict,
+    Review,
+    ReviewCase,
+    ReviewState,
+    item_name,
+    parse_item_name,
+)
 from canopy.store.store import Store
 
-_ERRORS = describe_errors(404, 408, 413, 422, 503)
+_ERRORS = describe_errors(404, 408, 409, 413, 422, 503)
 
 
-class ReviewQuery(CountsQuery):
-    """A filter and a page of texts to review."""
+class ReviewQuery(FeedbackQuery):
+    """A filter and a page of texts to review. A text is selected if one bad verdict on it matches."""
 
-    state: ReviewState = Field("waiting", description="Texts that wait for a reviewer, or all.")
+    source: Sources = Field("any", description="Whose bad verdicts: people's votes, judges' labels, or both.")
+    state: ReviewState = Field("waiting", description="Texts that wait for a reviewer, in another state, or all.")
     limit: int = Field(20, ge=1, le=50, description="Texts on a page.")
-    after: OptionalText = Field(None, max_length=200, description="The `next` of the page before.")
+    after: OptionalText = Field(None, max_length=1_000, description="The `next` of the page before.")
+    at: OptionalText = Field(
+        None, max_length=300, description="One `item`, whatever its state; `next` goes on from it."
+    )
 
 
 def case_routes(context: AppContext) -> APIRouter:
@@ -43,75 +58,192 @@ def case_routes(context: AppContext) -> APIRouter:
 
     @router.get("/feedback/review", response_model=None, responses=describe_json_or_page(Cases))
     async def cases(request: Request, query: Annotated[ReviewQuery, Query()]) -> Response:
-        """The texts that the export makes tests of, oldest first, with the answers that were bad."""
+        """The texts that somebody found badly answered, worst first, with these answers and what reviewers did."""
         if wants_html(request):
             return await review_page(context, request, query)
         context.reviews.check()
-        features = context.config.current.features
-        where = selection(query.where(features), features)
-        total, reviewed = await context.store.reviews.progress(where)
+        where = review_filter(query, context.config.current.features)
+        counts = await context.store.reviews.counts(where)
         page = await join_page(context, _cases(context.store, where, query))
-        answer = page_response({"total": total, "reviewed": reviewed}, "cases", page)
+        head = {
+            "total": None if counts is None else counts.total,
+            "reviewed": None if counts is None else counts.reviewed,
+            "states": None if counts is None else counts._asdict(),
+        }
+        answer = page_response(head, "cases", page)
         answer.headers["vary"] = "Accept"
         return answer
 
     return router
 
 
+def review_filter(query: ReviewQuery, features: Mapping[str, Feature]) -> Filter:
+    """Return the filter of a queue. Raises InputError for a wrong value, and for a feature that can't be reviewed."""
+    where = query.where(features)
+    if where.feature is not None:
+        exported_feature(where.feature, features)
+    return where
+
+
 async def _cases(store: Store, where: Filter, query: ReviewQuery) -> AsyncGenerator[EncodedRows]:
+    if query.at is not None:
+        page = await store.reviews.at(_key(query.at), where, query.state)
+        if not page.cases:
+            raise FeedbackNotFound("There is no such item: the votes on its text may have been taken back.")
+        yield encode_rows(map(case_payload, page.cases), page.next)
+        return
     left, after = query.limit, query.after
     while left:
         page = await store.reviews.page(where, query.state, left, after)
-        yield encode_rows(map(_case, page.cases), page.next)
-        if page.next is None:
+        yield encode_rows(map(case_payload, page.cases), page.next)
+        if page.next is None or not page.cases:
             return
         left, after = left - len(page.cases), page.next
 
 
-def expected_result_routes(context: AppContext) -> APIRouter:
-    """Return the route that stores expected results."""
+def action_routes(context: AppContext) -> APIRouter:
+    """Return the route that takes what reviewers say."""
     router = APIRouter(route_class=BodyRoute, tags=["feedback"])
     settings, reviews = context.settings, context.reviews
 
     @router.put(
         "/feedback/review",
-        responses=describe_json(ReviewKept, "Committed.") | _ERRORS,
+        responses=describe_json(ReviewKept | ReviewsKept, "Committed.") | _ERRORS,
         openapi_extra=describe_body(ReviewBody),
         response_model=None,
     )
     async def save(request: Request) -> Response:
-        """Say what a good answer to a text would be. The export carries it as `expected_result`."""
+        """Say what a good answer to a text would be, or that none is needed. The export carries `expected_result`."""
         features = reviews.check().features
         body = parse(ReviewBody, await read_body(request, settings))
-        if (body.feedback_id is None) == (body.prompt is None):
-            raise InputError("Say which text: either `feedback_id` of a vote on it, or `prompt`.")
-        check_length("prompt", body.prompt, settings.max_prompt_chars)
-        check_length("expected_result", body.expected_result, settings.max_prompt_chars)
-        if body.expected_result and not body.expected_result.strip():
-            raise InputError("`expected_result` should hold more than white space; empty takes it back.")
-        of_vote = body.feature is None and body.prompt is None
-        feature = None if of_vote else exported_feature(body.feature, features).name
-        review = Review(feature, body.feedback_id, body.prompt, body.expected_result)
-        receipt = await reviews.submit(review, trace_id_of(request.scope))
-        return json_response({"status": "ok", "outcome": receipt.outcome})
+        identity = identity_of(request.scope)
+        reviewer, trace_id = identity.user if identity is not None else None, trace_id_of(request.scope)
+        if body.items is None:
+            asked = _review(body, features, settings.max_prompt_chars, reviewer)
+            return json_response(await _one(context, asked, trace_id))
+        if body.model_fields_set != {"items"}:
+            raise InputError("Beside `items` there is nothing: say everything in the items.")
+
+        async def one(it: ReviewActionBody) -> ReviewKept | ReviewFailed:
+            try:
+                return await _one(context, _review(it, features, settings.max_prompt_chars, reviewer), trace_id)
+            except CanopyError as error:
+                if error.status >= 500:
+                    raise
+                return {"status": "error", "item": it.item, "detail": error.sentence, "code": error.code}
+
+        return json_response({"status": "ok", "results": await asyncio.gather(*map(one, body.items))})
 
     return router
 
 
-def _case(it: ReviewCase) -> Case:
+async def _one(context: AppContext, review: Review, trace_id: str) -> ReviewKept:
+    receipt = await context.reviews.submit(review, trace_id)
     return {
+        "status": "ok",
+        "outcome": receipt.outcome,
+        "item": item_name(receipt.item),
+        "state": receipt.state,
+        "revision": receipt.revision,
+    }
+
+
+def _review(body: ReviewActionBody, features: Mapping[str, Feature], limit: int, reviewer: str | None) -> Review:
+    """Return what the body means. Raises InputError."""
+    action = body.action or "expected_result"
+    if body.expected_result is None and action == "expected_result":
+        raise InputError("`expected_result` is missing. Or say another `action`, such as `fine`.")
+    if body.expected_result is not None and action != "expected_result":
+        raise InputError(f"`expected_result` doesn't go with `action: {action}`.")
+    if [body.feedback_id, body.prompt, body.item].count(None) != 2:
+        raise InputError("Say which text: either `item`, or `feedback_id` of a vote on it, or `prompt`.")
+    check_length("prompt", body.prompt, limit)
+    check_length("expected_result", body.expected_result, limit)
+    if body.expected_result and not body.expected_result.strip():
+        raise InputError("`expected_result` should hold more than white space; empty takes it back.")
+    of_vote = body.feature is None and body.prompt is None
+    return Review(
+        feature=None if of_vote else exported_feature(body.feature, features).name,
+        feedback_id=body.feedback_id,
+        input_text=body.prompt,
+        expected_result=body.expected_result or "",
+        item=None if body.item is None else _key(body.item),
+        action=action,
+        revision=body.revision,
+        reviewer=reviewer,
+    )
+
+
+def _key(name: str) -> ItemKey:
+    key = parse_item_name(name)
+    if key is None:
+        raise InputError("An item is named as in `GET /feedback/review`: `summarize:`, and 32 hex digits.")
+    return key
+
+
+def case_payload(it: ReviewCase) -> Case:
+    """Return a case as clients get it."""
+    item = it.item
+    return {
+        "item": item_name(item.key),
+        "feature": item.feature,
+        "position": it.position,
+        "state": item.state,
+        "revision": item.revision,
+        "people": item.people,
+        "judges": item.judges,
+        "timestamp": iso(item.bad_at),
+        "reviewer": item.reviewer,
+        "reviewed_at": None if item.reviewed_at is None else iso(item.reviewed_at),
         "feedback_id": it.feedback_id,
         "prompt": it.input_text,
         "expected_result": it.expected_result,
-        "answers": [
+        "suggestions": [
+            {"feedback_id": one.feedback_id, "timestamp": iso(one.timestamp), "text": one.text}
+            for one in it.suggestions
+        ],
+        "answers": [_answer(it, verdict) for verdict in it.verdicts],
+        "history": [
             {
-                "feedback_id": answer.feedback_id,
-                "timestamp": iso(answer.timestamp),
-                "rating": Rating.of(answer).wire,
-                "reasons": answer.reasons,
-                "comment": answer.comment,
-                "response_text": answer.response_text,
+                "timestamp": iso(step.at),
+                "reviewer": step.reviewer,
+                "action": step.action,
+                "state_before": step.state_before,
+                "state_after": step.state_after,
+                "undone": step.undone,
             }
-            for answer in it.answers
+            for step in it.steps
         ],
     }
+
+
+def _answer(it: ReviewCase, verdict: BadVerdict) -> BadAnswer:
+    return {
+        "feedback_id": verdict.feedback_id,
+        "timestamp": iso(verdict.timestamp),
+        "name": verdict.name,
+        "rating": Rating.of(verdict).wire,
+        "source": verdict.source,
+        "reasons": verdict.reasons,
+        "comment": verdict.comment,
+        "suggestion": verdict.suggestion,
+        "generation_id": verdict.generation_id,
+        "response_text": verdict.response_text,
+        "judgements": [
+            {
+                "id": label.feedback_id,
+                "judge": label.judge,
+                "label": label.label,
+                "sentiment": SENTIMENT_NAMES[label.sentiment],
+                "model": label.model,
+                "rationale": label.rationale,
+                "wrong": _wrong(label.sentiment, it.opinions.get(label.feedback_id)),
+            }
+            for label in it.labels.get(verdict.generation_id or "", ())
+        ],
+    }
+
+
+def _wrong(said: int, opinion: int | None) -> bool | None:
+    """Return whether a label is wrong by a reviewer's opinion of the response."""
+    return None if opinion is None else (said < 0) != (opinion < 0)

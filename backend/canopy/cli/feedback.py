@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.option(
     "--source",
     type=click.Choice(["human", "judge", "any"]),
-    default="human",
+    default="any",
     show_default=True,
     help="Whose verdicts: people's votes, judges' labels, or both.",
 )

@@ -177,15 +177,24 @@ class AbPreferenceSubmitted(Event):
 
 @dataclass(frozen=True, slots=True)
 class ReviewSaved(Event):
-    """A reviewer wrote what a good answer would be, changed it or took it back, and that is committed."""
+    """A reviewer said what a good answer would be, or that none is needed, or took that back, and it is committed."""
 
     name: ClassVar[str] = "review_saved"
     receipt: ReviewReceipt
     trace_id: str
 
     def payload(self) -> dict[str, Any]:
-        """Return the review without its texts."""
-        return {**self.receipt._asdict(), "trace_id": self.trace_id}
+        """Return the review without its texts, and without what names the text."""
+        it = self.receipt
+        return {
+            "outcome": it.outcome,
+            "feature": it.feature,
+            "input_length": it.input_length,
+            "expected_length": it.expected_length,
+            "action": it.action,
+            "state": it.state,
+            "trace_id": self.trace_id,
+        }
 
 
 @dataclass(frozen=True, slots=True)

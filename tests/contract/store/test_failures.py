@@ -67,7 +67,7 @@ READS: dict[str, Call] = {
     "a count": lambda store: store.feedback.count(Filter()),
     "counts": lambda store: store.feedback.counts(Filter()),
     "the queue of reviews": lambda store: store.reviews.queue(Filter(), 1, None),
-    "the progress of reviews": lambda store: store.reviews.progress(Filter(feature="summarize")),
+    "the progress of reviews": lambda store: store.reviews.counts(Filter(feature="summarize")),
     "an export": _first_input,
     "experiments": lambda store: store.experiments.all(),
     "labels": lambda store: store.judgements.labels(["gen_0"]),

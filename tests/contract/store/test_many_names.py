@@ -91,7 +91,7 @@ READS: dict[str, Callable[[Store], Awaitable[Any]]] = {
     "bad page": lambda store: store.feedback.page(BAD, 20, None),
     "worst": lambda store: store.reviews.queue(Filter(), 20, None),
     "review": lambda store: store.reviews.page(BAD, "waiting", 20, None),
-    "progress": lambda store: store.reviews.progress(BAD),
+    "progress": lambda store: store.reviews.counts(BAD),
     "count": lambda store: store.feedback.count(BAD),
     "counts": lambda store: store.feedback.counts(Filter()),
     "hours": lambda store: store.feedback.hours(Filter()),

@@ -120,8 +120,8 @@ async def test_the_queue_narrows_by_time_prompt_and_feature(store: Store, clock:
     await store.feedback.record(a_vote(early, voter="session:s", **DOWN))
     assert await queue(store, Filter(feature="chat")) == ["chat"]
     assert await queue(store, Filter(prompt_id="sha256:two")) == ["two"]
-    # Each verdict counts in its own time: the response is the judge's find before, and a person's after.
-    assert await queue(store, Filter(until=NOON + HOUR)) == ["two", "chat", "early"]
+    # A text is in a selection with each of its bad verdicts, and where it stands it stands everywhere.
+    assert await queue(store, Filter(until=NOON + HOUR)) == ["early", "two", "chat"]
     assert await queue(store, Filter(since=NOON + HOUR)) == ["early"]
     assert await queue(store) == ["early", "two", "chat"]
 
@@ -149,10 +149,13 @@ def _fill(store: Store, amount: int) -> None:
 async def test_a_page_of_the_queue_costs_the_same_however_long_it_is(store: Store) -> None:
     async def costs() -> list[int]:
         found = []
-        for cursor in (None, "1", "2"):
+        later = (await store.reviews.queue(Filter(), 200, None)).next
+        for cursor in (None, later):
             with metered(store) as spent:
                 page = await store.reviews.queue(Filter(), 25, cursor)
+                counts = await store.reviews.counts(Filter(source="any"))
             assert len(page.feedback) == 25
+            assert counts is not None
             found.append(spent.amount)
         return found
 
@@ -175,14 +178,20 @@ async def test_a_page_of_votes_by_a_judges_label_costs_the_same_however_many_the
 
 
 async def test_a_request_looks_at_so_much_and_no_more(store: Store) -> None:
-    """Where nothing near the top waits any more, a page is short and says where to go on."""
-    generations = [a_generation(input_text="reviewed") for _ in range(2_100)]
+    """Where nothing near the top matches, a page is short and says where to go on, and nobody counts them all."""
+    generations = [a_generation(input_text=f"text {number}") for number in range(5_100)]
     with store.executor.database.writer.begin() as conn:
         store.generations.record_all(conn, generations)
         store.feedback.votes.record(conn, [a_label(generation, **BAD) for generation in generations])
-    await store.reviews.record(Review("summarize", None, "reviewed", "What it should say."))
-    await disliked(store, "waits")
-    page = await store.reviews.queue(Filter(), 25, None)
-    assert page.feedback == []
-    assert page.next is not None
-    assert await queue(store) == ["waits"]
+    generation = await recorded(store, input_text="wanted", prompt_id="sha256:two")
+    await store.feedback.record(a_vote(generation, voter="session:s", **DOWN))
+    wanted = Filter(source="any", prompt_id="sha256:two")
+    page = await store.reviews.page(wanted, "waiting", 25, None)
+    assert page.cases == []
+    found = []
+    while page.next is not None:
+        page = await store.reviews.page(wanted, "waiting", 25, page.next)
+        found += [(case.input_text, case.position) for case in page.cases]
+    assert found == [("wanted", 1)]
+    assert await store.reviews.counts(wanted) is None
+    assert (await store.reviews.counts(Filter(source="any"))) == (5_101, 0, 0, 0)

@@ -44,7 +44,7 @@ async def test_a_review_is_exported_with_its_text(store: Store) -> None:
     for text in ("one", "two"):
         await store.feedback.record(on_texts(text, **DOWN))
     nasty = "Grüße 🌱\n\x85\u2028\ufeff\uffff' OR 1=1 --"
-    assert await review(store, "two", nasty) == ReviewReceipt("created", "summarize", 3, len(nasty))
+    assert (await review(store, "two", nasty))[:4] == ("created", "summarize", 3, len(nasty))
     assert await exported(store) == [Input("one", ""), Input("two", nasty)]
     assert await exported(store, Filter(feature="summarize", sentiment=-1, search="two")) == [Input("two", nasty)]
 
@@ -82,18 +82,22 @@ async def test_a_review_by_a_vote_is_of_the_votes_own_feature(store: Store) -> N
         await review(store, "", "Good.", feature=None, feedback_id=chat.feedback_id)
 
 
-async def test_pages_lead_through_what_waits_in_the_order_of_the_export(store: Store) -> None:
+async def test_pages_lead_through_what_waits_the_newest_first(store: Store) -> None:
     for i in range(7):
         await store.feedback.record(on_texts(f"text {i % 5}", voter=f"v{i}", **DOWN))
     await store.feedback.record(on_texts("liked"))
     await review(store, "text 1", "Good.")
     first = await store.reviews.page(BAD, "waiting", 2, None)
-    assert [case.input_text for case in first.cases] == ["text 0", "text 2"]
-    assert await store.reviews.progress(BAD) == (5, 1)
+    assert [(case.input_text, case.position) for case in first.cases] == [("text 0", 1), ("text 4", 2)]
+    counts = await store.reviews.counts(BAD)
+    assert counts is not None
+    assert (counts, counts.total, counts.reviewed) == ((4, 1, 0, 0), 5, 1)
     second = await store.reviews.page(BAD, "waiting", 2, first.next)
-    assert ([case.input_text for case in second.cases], second.next) == (["text 3", "text 4"], None)
-    assert await waiting(store, "all") == [f"text {i}" for i in range(5)]
-    assert await waiting(store, "all", Filter(feature="summarize", sentiment=1)) == ["liked"]
+    assert [(case.input_text, case.position) for case in second.cases] == [("text 3", 3), ("text 2", 4)]
+    assert second.next is None
+    assert await waiting(store, "all") == [f"text {i}" for i in (1, 0, 4, 3, 2)]
+    assert await waiting(store, "expected") == ["text 1"]
+    assert await waiting(store, "all", Filter(feature="summarize", sentiment=1)) == []
     assert await waiting(store, "all", Filter(feature="summarize", sentiment=-1, since=NOON + HOUR)) == []
 
 
@@ -105,11 +109,9 @@ async def test_a_case_shows_the_newest_bad_answers_and_why_they_are_bad(store: S
     for i in range(5):
         await store.feedback.record(on_texts("one", f"Answer {i}", voter="v", **DOWN))
     (case,) = (await store.reviews.page(BAD, "waiting", 10, None)).cases
-    assert [it.response_text for it in case.answers] == [f"Answer {i}" for i in (4, 3, 2, 1, 0)]
-    (oldest,) = (await store.reviews.page(Filter(feature="summarize", prompt_id="sha256:one"), "all", 10, None)).cases
-    assert [(it.response_text, it.comment, it.reasons) for it in oldest.answers] == [
-        ("An answer.", "Wrong.", ["inaccurate"])
-    ]
+    assert [it.response_text for it in case.verdicts] == [f"Answer {i}" for i in (4, 3, 2, 1, 0)]
+    (same,) = (await store.reviews.page(Filter(feature="summarize", prompt_id="sha256:one"), "all", 10, None)).cases
+    assert same == case
 
 
 async def test_a_review_stays_while_there_is_a_vote_on_its_text(store: Store) -> None:

@@ -30,6 +30,7 @@
     │   ├── FeedbackForeign         403 feedback_foreign
     │   └── ComparisonForeign       403 comparison_foreign
     ├── RateLimited                 429 rate_limited
+    ├── ReviewConflict              409 review_conflict
     ├── ComparisonExpired           410 comparison_expired
     ├── ModelError                  502 model_error
     │   ├── ModelUnreachable        503 model_unreachable
@@ -299,6 +300,13 @@ class RateLimited(CanopyError):
 
     status = 429
     code = "rate_limited"
+
+
+class ReviewConflict(CanopyError):
+    """Another reviewer changed the item after this one had read it."""
+
+    status = 409
+    code = "review_conflict"
 
 
 class ComparisonExpired(CanopyError):

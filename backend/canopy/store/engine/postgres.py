@@ -224,7 +224,9 @@ class Postgres(Database):
         # Deleted rows stay in the files until they are vacuumed; autovacuum would get there in its own time.
         # No transaction may have it, so that it has a connection of its own, where nothing begins one.
         with contextlib.closing(connect(self.address, "1", None, reading=True)) as raw:
-            raw.execute("VACUUM (SKIP_LOCKED) generations, feedback, comparisons, prompts, reviews, search")
+            raw.execute(
+                "VACUUM (SKIP_LOCKED) generations, feedback, comparisons, prompts, reviews, review_events, search"
+            )
 
 
 def _numbers(texts: Sequence[str], block: int) -> list[int]:

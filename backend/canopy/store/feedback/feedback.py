@@ -13,6 +13,7 @@ from canopy.store.feedback.indexer import Indexer
 from canopy.store.feedback.pages import Pages
 from canopy.store.feedback.query import Feedback, FeedbackCount, Filter, HourCount, MatchCount, Page
 from canopy.store.feedback.removal import Removal, Retraction
+from canopy.store.feedback.review_items import ReviewItems
 from canopy.store.feedback.searching import Searches
 from canopy.store.feedback.series import SeriesIds
 from canopy.store.feedback.totals import Totals
@@ -26,15 +27,17 @@ from canopy.store.tables import feedback, feedback_counts, series
 class FeedbackStore(Facet):
     """Records votes, takes them back, finds, reads and counts them.
 
-    `votes`, `removal` and `pages` are for the facets of other nouns whose writes or reads are partly of feedback.
+    `votes`, `removal`, `review_items` and `pages` are for the facets of other nouns whose writes or reads are partly of
+    feedback.
     """
 
     def __init__(self, executor: Executor, outbox: Outbox, clock: Callable[[], int]) -> None:
         super().__init__(executor)
         ids, counts = SeriesIds(self._database), HourlyCounts(self._database)
         executor.writer.call_on_invalidation(ids.forget)
-        self.votes = Votes(self._database, ids, counts, outbox, clock)
-        self.removal = Removal(self._database, ids, counts, outbox)
+        self.review_items = ReviewItems(self._database)
+        self.votes = Votes(self._database, ids, counts, self.review_items, outbox, clock)
+        self.removal = Removal(self._database, ids, counts, self.review_items, outbox)
         self.pages = Pages(self._database)
         self.indexer = Indexer(executor)
         self._searches = Searches(self._database, executor.scans)

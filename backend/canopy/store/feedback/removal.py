@@ -9,11 +9,12 @@ from sqlalchemy import ColumnElement, Connection, delete, exists, select
 from canopy.base.errors import CanopyError, FeedbackForeign
 from canopy.store.engine.database import Database
 from canopy.store.feedback.hourly_counts import HourlyCounts, hour_of
+from canopy.store.feedback.review_items import ReviewItems, bad_verdicts_in
 from canopy.store.feedback.series import SeriesIds
 from canopy.store.feedback.vote import Receipt
 from canopy.store.keys import voter_of
 from canopy.store.outbox.outbox import Outbox
-from canopy.store.tables import feedback, feedback_counts, generations, idempotency_keys, reviews, series
+from canopy.store.tables import feedback, feedback_counts, generations, idempotency_keys, series
 
 STEP = 250  # records that are removed at once
 
@@ -28,10 +29,13 @@ class Retraction(NamedTuple):
 class Removal:
     """Removes feedback in the writer's transaction."""
 
-    def __init__(self, database: Database, ids: SeriesIds, counts: HourlyCounts, outbox: Outbox) -> None:
+    def __init__(
+        self, database: Database, ids: SeriesIds, counts: HourlyCounts, items: ReviewItems, outbox: Outbox
+    ) -> None:
         self._database = database
         self._series = ids
         self._counts = counts
+        self._items = items
         self._outbox = outbox
 
     def retract(self, conn: Connection, retractions: Sequence[Retraction]) -> list[Receipt | CanopyError | None]:
@@ -56,14 +60,19 @@ class Removal:
         With `erased` the people behind them are to be forgotten: what tells a retry goes as well, and what was written
         for the texts, whoever else voted on them.
         """
-        f = feedback.c
+        f, s = feedback.c, series.c
         rows = conn.execute(
-            select(f.id, f.series_id, f.updated_at, f.input_digest).where(condition).limit(STEP), parameters or {}
+            select(f.id, f.series_id, f.updated_at, f.input_digest, s.feature, s.kind, s.sentiment)
+            .join_from(feedback, series)
+            .where(condition)
+            .limit(STEP),
+            parameters or {},
         ).all()
         if rows:
             ids = {"ids": self._database.list_param([row.id for row in rows])}
             self._database.unindex(conn, [row.id for row in rows])
             conn.execute(delete(feedback).where(self._database.in_list(f.id, "ids")), ids)
+            self._items.apply(conn, bad_verdicts_in(rows))
             self.reviews(conn, {row.input_digest for row in rows}, erased=erased)
             self._outbox.touch(conn, [row.id for row in rows])
             if erased:
@@ -78,10 +87,7 @@ class Removal:
         A text that others have voted on keeps it, unless `erased`: what derives from an erased person's text goes in
         any case.
         """
-        mine = self._database.in_list(reviews.c.input_digest, "digests")
-        left = exists().where(feedback.c.input_digest == reviews.c.input_digest)
-        statement = delete(reviews).where(mine) if erased else delete(reviews).where(mine, ~left)
-        conn.execute(statement, {"digests": self._database.list_param(sorted(input_digests))})
+        self._items.forget(conn, input_digests, erased=erased)
 
     def unused_series(self, conn: Connection) -> None:
         """Remove the series that no vote is in any more."""

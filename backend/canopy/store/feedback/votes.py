@@ -14,6 +14,7 @@ from canopy.base.ids import mlflow_trace, new_id
 from canopy.base.ratings import JUDGEMENT, Rating
 from canopy.store.engine.database import CompiledStatement, Database
 from canopy.store.feedback.hourly_counts import HourlyCounts, hour_of
+from canopy.store.feedback.review_items import ReviewItems, VerdictChanges
 from canopy.store.feedback.search_index import SearchIndex
 from canopy.store.feedback.series import SeriesDimensions, SeriesIds
 from canopy.store.feedback.subjects import Subject, Subjects
@@ -36,6 +37,7 @@ class _Held(NamedTuple):
     created_at: int
     updated_at: int
     series_id: int
+    feature: str
     rating: Rating
 
 
@@ -51,15 +53,23 @@ class _Batch:
     differences: Counter[tuple[int, int]] = field(default_factory=Counter)
     traced: dict[str, str] = field(default_factory=dict)  # by feedback id the trace that MLflow has
     replaced: list[str] = field(default_factory=list)
+    verdicts: VerdictChanges = field(default_factory=VerdictChanges)  # the bad ones
 
 
 class Votes:
     """Records batches of votes in the writer's transaction."""
 
     def __init__(
-        self, database: Database, ids: SeriesIds, counts: HourlyCounts, outbox: Outbox, clock: Callable[[], int]
+        self,
+        database: Database,
+        ids: SeriesIds,
+        counts: HourlyCounts,
+        items: ReviewItems,
+        outbox: Outbox,
+        clock: Callable[[], int],
     ) -> None:
         self._clock = clock
+        self._items = items
         self._outbox = outbox
         self._series = ids
         self._counts = counts
@@ -75,7 +85,7 @@ class Votes:
             dialect,
         )
         self._read_held = CompiledStatement(
-            select(f.slot, f.id, f.created_at, f.updated_at, f.series_id, s.kind, s.value, s.sentiment)
+            select(f.slot, f.id, f.created_at, f.updated_at, f.series_id, s.feature, s.kind, s.value, s.sentiment)
             .join_from(feedback, series)
             .where(database.in_list(f.slot, "slots")),
             dialect,
@@ -127,6 +137,7 @@ class Votes:
                 self._search_index.forget(conn, batch.replaced)
             self._put.run(conn, list(batch.rows.values()))
             self._counts.add(conn, batch.differences)
+            self._items.apply(conn, batch.verdicts)
             if self._outbox.on:
                 self._outbox.put(conn, batch.traced)
             else:
@@ -148,7 +159,10 @@ class Votes:
         if not wanted:
             return {}
         rows = self._read_held.rows(conn, slots=self._list_param(wanted))
-        return {row.slot: _Held(row.id, row.created_at, row.updated_at, row.series_id, Rating.of(row)) for row in rows}
+        return {
+            row.slot: _Held(row.id, row.created_at, row.updated_at, row.series_id, row.feature, Rating.of(row))
+            for row in rows
+        }
 
     def _known_voters(
         self,
@@ -195,10 +209,15 @@ class Votes:
         now = self._clock()
         if earlier is not None:
             batch.differences[earlier.series_id, hour_of(earlier.updated_at)] -= 1
-            held = _Held(earlier.id, earlier.created_at, max(now, earlier.updated_at), series_id, Rating.of(vote))
-            batch.replaced.append(held.id)
+            feedback_id, created_at, updated_at = earlier.id, earlier.created_at, max(now, earlier.updated_at)
+            batch.replaced.append(feedback_id)
+            if earlier.rating.sentiment < 0:
+                batch.verdicts.remove(subject.input_digest, earlier.feature, earlier.rating.kind, earlier.updated_at)
         else:
-            held = _Held(new_id("fb"), now, now, series_id, Rating.of(vote))
+            feedback_id, created_at, updated_at = new_id("fb"), now, now
+        held = _Held(feedback_id, created_at, updated_at, series_id, subject.feature, Rating.of(vote))
+        if vote.sentiment < 0:
+            batch.verdicts.add(subject.input_digest, subject.feature, vote.kind, held.updated_at)
         batch.differences[series_id, hour_of(held.updated_at)] += 1
         if slot is not None:
             batch.held[slot] = held

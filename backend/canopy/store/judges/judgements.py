@@ -4,7 +4,7 @@ Every write is in the one writer's transaction, so that what is read there holds
 process at once.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -30,7 +30,7 @@ from canopy.store.engine.executor import Executor, Facet, reads
 from canopy.store.feedback.vote import Receipt, Vote
 from canopy.store.feedback.votes import Votes
 from canopy.store.judges.judgement import AgreementCount, JudgeLabel, JudgementLease, PersonVote, Unjudged
-from canopy.store.tables import comparisons, feedback, generations, judgements, series
+from canopy.store.tables import comparisons, feedback, generations, judgements, label_opinions, series
 
 _VOTES = 5  # of people, shown of one response
 
@@ -144,7 +144,10 @@ class JudgementStore(Facet):
 
     @reads
     def agreement(self, judge: str, version: str, since: int) -> list[AgreementCount]:
-        """Count a judge's labels since a time against the votes on the same generations, one pair for each vote."""
+        """Count a judge's labels since a time against what people say of the same generations.
+
+        There is one pair for each vote on satisfaction, and one for each label about which a reviewer has an opinion.
+        """
         label, vote = feedback.alias("label"), feedback.alias("vote")
         said, voted = series.alias("said"), series.alias("voted")
         j = judgements.c
@@ -166,10 +169,27 @@ class JudgementStore(Facet):
                 voted.c.name == SATISFACTION,
             )
             .group_by(*shared)
-            .order_by(*shared)
         )
+        o = label_opinions.c
+        said_by_reviewers = (
+            select(said.c.value, said.c.sentiment, o.sentiment, func.count())
+            .select_from(label)
+            .join(said, said.c.id == label.c.series_id)
+            .join(judgements, turns)
+            .join(label_opinions, and_(o.feedback_id == label.c.id, o.series_id == label.c.series_id))
+            .where(
+                said.c.kind == JUDGEMENT,
+                said.c.name == judge,
+                label.c.updated_at >= since,
+                j.feedback_id == label.c.id,
+            )
+            .group_by(said.c.value, said.c.sentiment, o.sentiment)
+        )
+        pairs: Counter[tuple[str, int, int]] = Counter()
         with self._database.reader.connect() as conn:
-            return [AgreementCount(*row) for row in conn.execute(statement)]
+            for asked in (statement, said_by_reviewers):
+                pairs.update({(row[0], row[1], row[2]): row[3] for row in conn.execute(asked)})
+        return [AgreementCount(*pair, n) for pair, n in sorted(pairs.items())]
 
     def _take_each(self, conn: Connection, turns: Sequence[JudgementLease]) -> list[bool]:
         return [self._take(conn, turn) for turn in turns]

@@ -10,7 +10,7 @@ from canopy.store.engine.database import Database
 from canopy.store.feedback.filters import INPUT, WITH_TEXTS, TextMatch, content_conditions, matching_series, scans
 from canopy.store.feedback.query import Filter
 from canopy.store.reviews.review import Input
-from canopy.store.tables import feedback, reviews, series
+from canopy.store.tables import feedback, review_items, reviews, series
 
 _WINDOW = 2_000  # rows looked at in one transaction
 _BATCH = 200  # texts handed on at once
@@ -18,8 +18,9 @@ _BATCH_CHARS = 500_000  # unless they are long
 _COLUMNS = select(feedback.c.id, feedback.c.input_length, feedback.c.input_digest)
 
 
-# Joins a vote with what was written for its text.
+# Joins a vote with what was written for its text, and with its item.
 OF_VOTE = and_(reviews.c.input_digest == feedback.c.input_digest, reviews.c.feature == series.c.feature)
+_ITEM = and_(review_items.c.input_digest == feedback.c.input_digest, review_items.c.feature == series.c.feature)
 
 
 @dataclass(slots=True)
@@ -38,8 +39,9 @@ class Inputs:
         self._database = database
         self._texts = (
             select(feedback.c.id, INPUT, func.coalesce(reviews.c.expected_result, ""))
-            .select_from(WITH_TEXTS.join(series).outerjoin(reviews, OF_VOTE))
+            .select_from(WITH_TEXTS.join(series).outerjoin(reviews, OF_VOTE).outerjoin(review_items, _ITEM))
             .where(database.in_list(feedback.c.id, "ids"))
+            .where(func.coalesce(review_items.c.state, "waiting").in_(("waiting", "expected")))
         )
 
     def step(self, where: Filter, position: WalkPosition) -> list[list[str]]:
@@ -70,7 +72,10 @@ class Inputs:
         return _by_size(rows)
 
     def texts(self, ids: list[str]) -> list[Input]:
-        """Read the input texts of votes, with what reviewers wrote; those that were deleted meanwhile are left out."""
+        """Read the input texts of votes, with what reviewers wrote.
+
+        Those whose answer a reviewer found fine, that were dismissed, or deleted meanwhile, are left out.
+        """
         with self._database.reader.connect() as conn:
             rows = conn.execute(self._texts, {"ids": self._database.list_param(ids)}).all()
         found = {row[0]: Input(row[1], row[2]) for row in rows}

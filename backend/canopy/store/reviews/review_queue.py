@@ -1,138 +1,279 @@
-"""Reads the review queue: what a reviewer should look at, worst first.
+"""Reads the review queue: the texts that somebody found badly answered, worst first.
 
-The ranks are read one after the other: the newest bad labels (or votes) come from the index of their series, a few
-hundred at once, and of those one statement keeps what belongs to the rank and waits for a reviewer. A page ends after
-`_LOOKS` looks, full or not, which bounds the cost of a request.
+First comes what people and judges find bad, then what judges do, then what people do, and of these the newest bad
+verdict first. The items are in that order in one index for each feature and state, whose heads are merged.
+
+A filter narrows the queue to the texts with a bad verdict that matches. For that items are looked at in their order, so
+many for each request and no more: a page may be short, and how many match may stay unknown.
 """
 
-from typing import NamedTuple
+import base64
+import binascii
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import batched, product
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, exists, select, tuple_
+from sqlalchemy import ColumnElement, Connection, func, select, tuple_, union_all
 
 from canopy.base.errors import InputError
-from canopy.base.ratings import JUDGEMENT
-from canopy.config.feature_values import CHAT_SUFFIX
-from canopy.store.engine.cursors import FoundIds, Place, decode_cursor, encode_cursor
 from canopy.store.engine.database import Database
-from canopy.store.feedback.pages import Pages
+from canopy.store.feedback.filters import TextMatch, labelled, series_conditions, time_conditions
 from canopy.store.feedback.query import Filter, Sources
-from canopy.store.reviews.inputs import OF_VOTE
-from canopy.store.tables import feedback, series
+from canopy.store.feedback.review_items import Item, ItemKey, ItemState
+from canopy.store.reviews.review import STATES, ReviewCounts, ReviewState
+from canopy.store.tables import feedback, review_counts, review_items, series
 
-_WINDOW = 200  # verdicts in one look
+_WINDOW = 250  # items in one look
+_SEARCHED = 100  # of which texts are searched
 _LOOKS = 10  # for one page
+_COUNTED = 20  # looks, to count
+_TOGETHER = 100  # parts of one statement; SQLite takes 500
+_MOST_BEFORE = 10_000  # items that are counted to say where one stands
+
+# Of which severity the items are that people, judges, or anybody find bad.
+_SEVERITIES: dict[Sources, tuple[int, ...]] = {"human": (2, 0), "judge": (2, 1), "any": (2, 1, 0)}
+
+_CURSOR = re.compile(r"([012]):(\d{1,18}):([0-9a-f]{32}):(\d{1,12}):([^\x00]{1,200})", re.DOTALL)
+_COLUMNS = tuple(review_items.c[name] for name in Item._fields)
 
 
-class _Rank(NamedTuple):
-    """Whose verdicts stand in the list, and whether the others find the response bad as well."""
+class _Place(NamedTuple):
+    """Says where an item stands, in the order of the queue turned round, and how many of a list are up to it."""
 
-    source: Sources
-    others_too: bool
+    severity: int
+    bad_at: int
+    input_digest: str
+    feature: str
+    number: int
+
+    @classmethod
+    def of(cls, it: Item, number: int) -> "_Place":
+        return cls(it.severity, it.bad_at, it.input_digest, it.feature, number)
 
 
-_RANKS = (_Rank("judge", others_too=True), _Rank("judge", others_too=False), _Rank("human", others_too=False))
+class FoundItems(NamedTuple):
+    """Holds a page of items, with the number of each in its list, the cursor after each and after the page."""
 
-
-class _Position(NamedTuple):
-    """Where a page ended."""
-
-    rank: int
-    before: Place | None  # None: at the beginning of the rank
+    items: list[Item]
+    positions: list[int]
+    cursors: list[str]
+    next: str | None  # None: the end
 
 
 class ReviewQueue:
-    """Finds the bad verdicts whose texts no reviewer has written a good answer to, worst first, page by page.
+    """Finds items and counts them. Methods read in the thread that calls them."""
 
-    Methods read in the thread that calls them.
-    """
-
-    def __init__(self, database: Database, pages: Pages) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._pages = pages
 
-    def find(self, where: Filter, limit: int, cursor: str | None) -> FoundIds:
-        """Find one page."""
-        at = _decode(cursor)
-        found: list[_Position] = []
+    def find(self, where: Filter, state: ReviewState, limit: int, cursor: str | None) -> FoundItems:
+        """Find one page. Raises InputError for a cursor not its own."""
+        at = _decode(cursor) if cursor is not None else None
+        before = at.number if at is not None else 0
+        found: list[Item] = []
         for _ in range(_LOOKS):
-            looked_at, kept = self._look(where, at)
-            found += [_Position(at.rank, place) for place in kept]
+            window = _window(where) if narrows(where) else limit + 1 - len(found)
+            with self._reading(where) as conn:
+                looked_at = self._items(conn, where, _states(state), at, window)
+                found += self.matching(conn, where, looked_at)
             if len(found) > limit:
-                return _found(found[:limit], found[limit - 1])
-            if len(looked_at) == _WINDOW:
-                at = _Position(at.rank, looked_at[-1])
-            elif at.rank + 1 < len(_RANKS):
-                at = _Position(at.rank + 1, None)
-            else:
-                return _found(found, None)
-        return _found(found, at)
+                return _page(found[:limit], before, None)
+            if len(looked_at) < window:
+                return _page(found, before, "")
+            at = _Place.of(looked_at[-1], before + len(found))
+        return _page(found, before, _encode(at) if at is not None else "")
 
-    def _look(self, where: Filter, at: _Position) -> tuple[list[Place], list[Place]]:
-        """Return the next verdicts of a rank's source, and those of them that belong to the rank."""
-        rank = _RANKS[at.rank]
-        bad = Filter(
-            sentiment=-1,
-            source=rank.source,
-            feature=where.feature,
-            prompt_id=where.prompt_id,
-            since=where.since,
-            until=where.until,
-        )
-        places = self._pages.places(bad, _WINDOW, at.before)
-        belongs = (self._database.in_list(feedback.c.id, "ids"), *_waits(bad, rank))
-        statement = select(feedback.c.id).join_from(feedback, series).where(*belongs)
+    def counts(self, where: Filter) -> ReviewCounts | None:
+        """Count the items by state; None where that would mean to look at too many."""
+        found: Counter[str] = Counter()
+        if not narrows(where):
+            c = review_counts.c
+            these = c.severity.in_(_SEVERITIES[where.source])
+            total = select(c.state, func.sum(c.n)).where(these, *_of_feature(c.feature, where)).group_by(c.state)
+            with self._database.reader.connect() as conn:
+                found.update({row[0]: int(row[1]) for row in conn.execute(total)})
+            return ReviewCounts(*(found[it] for it in STATES))
+        at: _Place | None = None
+        for _ in range(_COUNTED):
+            with self._reading(where) as conn:
+                looked_at = self._items(conn, where, STATES, at, _window(where))
+                found.update(it.state for it in self.matching(conn, where, looked_at))
+            if len(looked_at) < _window(where):
+                return ReviewCounts(*(found[it] for it in STATES))
+            at = _Place.of(looked_at[-1], 0)
+        return None
+
+    def item(self, key: ItemKey) -> Item | None:
+        """Read one item."""
+        i = review_items.c
+        one = select(*_COLUMNS).where(i.input_digest == key[0], i.feature == key[1])
         with self._database.reader.connect() as conn:
-            ids = self._database.list_param([key for _, key in places])
-            kept = set(conn.execute(statement, {"ids": ids}).scalars())
-        return places, [place for place in places if place[1] in kept]
+            row = conn.execute(one).first()
+        return None if row is None else Item._make(row)
+
+    def position(self, it: Item, where: Filter, state: ReviewState) -> int | None:
+        """Return the item's number in the list of a state, from 1; None where it isn't in it, or if too many are."""
+        severities = _SEVERITIES[where.source]
+        listed = it.severity in severities and it.state in _states(state) and where.feature in (None, it.feature)
+        if narrows(where) or not listed:
+            return None
+        c, i = review_counts.c, review_items.c
+        with self._database.reader.connect() as conn:
+            worse = select(func.coalesce(func.sum(c.n), 0)).where(
+                c.state.in_(_states(state)),
+                c.severity.in_([one for one in severities if one > it.severity]),
+                *_of_feature(c.feature, where),
+            )
+            number = int(conn.execute(worse).scalar_one())
+            for feature, one in product(self._features(conn, where.feature), _states(state)):
+                newer = (
+                    select(i.bad_at)
+                    .where(
+                        i.feature == feature,
+                        i.state == one,
+                        i.severity == it.severity,
+                        _beyond(feature, it.feature, (i.bad_at, i.input_digest), (it.bad_at, it.input_digest), up=True),
+                    )
+                    .limit(_MOST_BEFORE + 1)
+                )
+                n = conn.execute(select(func.count()).select_from(newer.subquery())).scalar_one()
+                if n > _MOST_BEFORE:
+                    return None
+                number += n
+        return number + 1
+
+    def before(self, it: Item, position: int | None) -> str:
+        """Return the cursor of the page after an item."""
+        return _encode(_Place.of(it._replace(severity=max(it.severity, 0)), position or 0))
+
+    def newest_verdicts(self, items: Sequence[Item], where: Filter) -> list[str]:
+        """Return for each item the id of its newest bad label that matches, or else of its newest bad vote."""
+        f, s = feedback.c, series.c
+        newest = (
+            select(f.input_digest, s.feature, s.kind, func.max(f.id))
+            .join_from(feedback, series)
+            .where(self._database.in_list(f.input_digest, "digests"), *_verdict(where), *time_conditions(where))
+            .group_by(f.input_digest, s.feature, s.kind)
+            .order_by(s.kind == "judgement")
+        )
+        with self._database.reader.connect() as conn:
+            digests = {"digests": self._database.list_param([it.input_digest for it in items])}
+            found = {(digest, feature): key for digest, feature, _, key in conn.execute(newest, digests)}
+        return [found.get(it.key, "") for it in items]
+
+    def matching(self, conn: Connection, where: Filter, items: Sequence[Item]) -> list[Item]:
+        """Return the items that have a bad verdict that matches."""
+        if not narrows(where) or not items:
+            return list(items)
+        f, s = feedback.c, series.c
+        ids = conn.execute(select(s.id).where(*_verdict(where))).scalars().all()
+        search = TextMatch.of(self._database, where.search)
+        conditions = [
+            self._database.in_list(f.input_digest, "digests"),
+            self._database.in_list(f.series_id, "series"),
+            *time_conditions(where),
+        ]
+        if where.label is not None:
+            conditions.append(labelled(conn, where.label))
+        statement = search.select(f.input_digest, s.feature).join(series, s.id == f.series_id).where(*conditions)
+        if where.search is None:
+            statement = statement.distinct()
+        digests = [it.input_digest for it in items]
+        rows = conn.execute(
+            statement, {"digests": self._database.list_param(digests), "series": self._database.list_param(ids)}
+        ).all()
+        found = {tuple(row[:2]) for row in search.accepted(rows)}
+        return [it for it in items if it.key in found]
+
+    def _reading(self, where: Filter) -> Any:
+        return (self._database.reader if where.search is None else self._database.scanner).connect()
+
+    def _items(
+        self, conn: Connection, where: Filter, states: Collection[ItemState], at: _Place | None, limit: int
+    ) -> list[Item]:
+        """Return the next items after a place."""
+        i = review_items.c
+        found: list[Item] = []
+        severities = [it for it in _SEVERITIES[where.source] if at is None or it <= at.severity]
+        parts = product(self._features(conn, where.feature), states, severities)
+        for together in batched(parts, _TOGETHER):
+            heads = []
+            for name, state, severity in together:
+                of_part = select(*_COLUMNS).where(i.feature == name, i.state == state, i.severity == severity)
+                columns = (i.bad_at, i.input_digest)
+                if at is not None and severity == at.severity:
+                    of_part = of_part.where(_beyond(name, at.feature, columns, at[1:3], up=False))
+                heads.append(select(of_part.order_by(*(it.desc() for it in columns)).limit(limit).subquery()))
+            if heads:
+                found += map(Item._make, conn.execute(union_all(*heads)))
+        return sorted(found, key=lambda it: _Place.of(it, 0), reverse=True)[:limit]
+
+    def _features(self, conn: Connection, feature: str | None) -> Sequence[str]:
+        if feature is not None:
+            return [feature]
+        return (
+            conn.execute(select(review_counts.c.feature).distinct().order_by(review_counts.c.feature)).scalars().all()
+        )
 
 
-def _found(positions: list[_Position], end: _Position | None) -> FoundIds:
-    ids = [it.before[1] for it in positions if it.before is not None]
-    return FoundIds(ids, [_encode(it) for it in positions], None if end is None else _encode(end))
+def narrows(where: Filter) -> bool:
+    """Return whether a filter says more than of which feature the texts are, and who finds them bad."""
+    everything = Filter(feature=where.feature, source=where.source)
+    return where not in (everything, replace(everything, sentiment=-1))
 
 
-def _waits(bad: Filter, rank: _Rank) -> list[ColumnElement[bool]]:
-    """Return the conditions that a verdict waits for a reviewer and belongs to the rank.
+def _verdict(where: Filter) -> list[ColumnElement[bool]]:
+    return [series.c.sentiment < 0, *series_conditions(where)]
 
-    Nobody has reviewed its text, it isn't on a follow-up answer, whose text can't be reviewed, no newer verdict of its
-    source is on the response, and the others see that as the rank says.
+
+def _window(where: Filter) -> int:
+    return _WINDOW if where.search is None else _SEARCHED
+
+
+def _states(state: ReviewState) -> Sequence[ItemState]:
+    return STATES if state == "all" else (state,)
+
+
+def _of_feature(column: ColumnElement[str], where: Filter) -> Iterator[ColumnElement[bool]]:
+    if where.feature is not None:
+        yield column == where.feature
+
+
+def _beyond(
+    feature: str, other: str, columns: Sequence[ColumnElement[Any]], values: Iterable[Any], *, up: bool
+) -> ColumnElement[bool]:
+    """Return the condition that an item of a feature stands before (`up`) or behind another feature's item.
+
+    The feature decides last, and is one and the same for all that are asked: so the index serves the rest.
     """
-    judged = rank.source == "judge"
-    newer = _on_the_same_response(bad, judged=judged, newer=True)
-    others_too = _on_the_same_response(bad, judged=not judged, newer=False)
-    follow_up = series.c.feature.endswith(CHAT_SUFFIX, autoescape=True)
-    return [~follow_up, ~exists().where(OF_VOTE), ~newer, others_too if rank.others_too else ~others_too]
+    mine, theirs = tuple_(*columns), tuple_(*values)
+    if up:
+        return mine >= theirs if feature > other else mine > theirs
+    return mine <= theirs if feature < other else mine < theirs
 
 
-def _on_the_same_response(bad: Filter, *, judged: bool, newer: bool) -> ColumnElement[bool]:
-    """Return the condition that a bad label, or a bad vote, within the same times is on the verdict's response."""
-    f, it, labels = feedback.c, feedback.alias(), series.alias()
-    conditions = [
-        it.c.generation_id == f.generation_id,
-        labels.c.sentiment < 0,
-        (labels.c.kind == JUDGEMENT) if judged else (labels.c.kind != JUDGEMENT),
-    ]
-    # Additions of zero keep planners from other indexes than that of the generations.
-    if newer:
-        conditions.append(tuple_(it.c.updated_at + 0, it.c.id) > tuple_(f.updated_at, f.id))
-    if bad.since is not None:
-        conditions.append(it.c.updated_at + 0 >= bad.since)
-    if bad.until is not None:
-        conditions.append(it.c.updated_at + 0 < bad.until)
-    found = select(it.c.id).join_from(it, labels, it.c.series_id + 0 == labels.c.id).where(*conditions)
-    # The offset keeps PostgreSQL from turning this into a join with the whole table.
-    return found.offset(0).correlate(feedback).exists()
+def _page(items: list[Item], before: int, after: str | None) -> FoundItems:
+    """Return a page; `after` is where it goes on: None, behind the last of the items; empty, nowhere."""
+    positions = [before + number for number in range(1, len(items) + 1)]
+    cursors = [_encode(_Place.of(it, number)) for it, number in zip(items, positions, strict=True)]
+    return FoundItems(items, positions, cursors, cursors[-1] if after is None else after or None)
 
 
-def _encode(position: _Position) -> str:
-    return f"{position.rank}{encode_cursor(position.before) if position.before else ''}"
+def _encode(place: _Place) -> str:
+    plain = f"{place.severity}:{place.bad_at}:{place.input_digest}:{place.number}:{place.feature}"
+    return base64.urlsafe_b64encode(plain.encode()).decode().rstrip("=")
 
 
-def _decode(cursor: str | None) -> _Position:
-    if cursor is None:
-        return _Position(0, None)
-    rank, rest = cursor[:1], cursor[1:]
-    if rank not in {str(number) for number in range(len(_RANKS))}:
-        raise InputError("`cursor` must be the `next` of an earlier page in this order.")
-    return _Position(int(rank), decode_cursor(rest, "fb") if rest else None)
+def _decode(cursor: str) -> _Place:
+    try:
+        plain = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
+    except (binascii.Error, ValueError):
+        plain = ""
+    match = _CURSOR.fullmatch(plain)
+    if match is None:
+        raise InputError("`cursor` (or `after`) must be the `next` of an earlier page in this order.")
+    severity, bad_at, digest, number, feature = match.groups()
+    return _Place(int(severity), int(bad_at), digest, feature, int(number))

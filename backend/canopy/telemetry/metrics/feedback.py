@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry
 
 from canopy.base.ratings import SENTIMENT_NAMES, Rating, known_ratings
 from canopy.config.values import SATISFACTION
+from canopy.store.reviews.review import OUTCOMES
 from canopy.telemetry.events import (
     AbPreferenceSubmitted,
     FeedbackDeleted,
@@ -42,7 +43,7 @@ class FeedbackMetrics(MetricGroup):
     )
     reviews = counter(
         "canopy_reviews",
-        "Expected results written (`created`), changed (`replaced`) and taken back (`deleted`).",
+        "Expected results written (`created`), changed (`replaced`), taken back (`deleted`); reviewers' other actions.",
         ("feature", "outcome"),
     )
 
@@ -68,7 +69,7 @@ class FeedbackMetrics(MetricGroup):
             for winner in ("tie", "both_bad"):
                 self.preferences.labels(self._features.label(feature), winner, "")
         for feature in expected.exported:
-            for outcome in ("created", "replaced", "deleted"):
+            for outcome in OUTCOMES:
                 self.reviews.labels(self._features.label(feature), outcome)
 
     def _evict(self, expected: ExpectedSeries) -> None:
