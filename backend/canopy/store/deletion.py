@@ -12,6 +12,7 @@ from canopy.store.engine.executor import Executor, Facet
 from canopy.store.experiments.ballot_counts import BallotCounter
 from canopy.store.experiments.comparisons import both_bad_slots
 from canopy.store.feedback.removal import STEP, Removal
+from canopy.store.feedback.review_items import ReviewItems
 from canopy.store.outbox.outbox import Outbox
 from canopy.store.tables import (
     comparisons,
@@ -68,12 +69,14 @@ class Deletion(Facet):
         self,
         executor: Executor,
         removal: Removal,
+        items: ReviewItems,
         ballots: BallotCounter,
         outbox: Outbox,
         sessions: SessionStore,
     ) -> None:
         super().__init__(executor)
         self._feedback = removal
+        self._items = items
         self._ballots = ballots
         self._outbox = outbox
         self._sessions = sessions
@@ -90,6 +93,7 @@ class Deletion(Facet):
         scopes: list[Scope] = []
         if user_id is not None:
             await self._sessions.end_of_user(user_id)
+            await self._executor.write(self._items.forget_reviewer, user_id)
             scopes.append(OwnedBy("user_id", user_id))
         if session_id is not None:
             scopes.append(OwnedBy("session_id", session_id))

@@ -43,9 +43,10 @@ class Store:
         self.registered_prompts = RegisteredPromptStore(executor)
         self.sessions = SessionStore(executor, clock)
         self.request_counts = RequestCountStore(executor)
-        self.deletion = Deletion(executor, self.feedback.removal, self.comparisons.counter, self.outbox, self.sessions)
+        removal, items = self.feedback.removal, self.feedback.review_items
+        self.deletion = Deletion(executor, removal, items, self.comparisons.counter, self.outbox, self.sessions)
         self._schema: Schema | None = None
-        self._indexing: asyncio.Task[None] | None = None
+        self._background: list[asyncio.Task[None]] = []
 
     @property
     def description(self) -> str:
@@ -61,13 +62,16 @@ class Store:
         """Connect, bring the schema up to date, begin to write. Raises StoreError, without a call of `on_failure`."""
         await self.executor.read_quietly(self._open)
         self.executor.writer.start()
-        self._indexing = asyncio.create_task(run_forever(self.feedback.indexer.run))
+        self._background = [
+            asyncio.create_task(run_forever(work)) for work in (self.feedback.indexer.run, self.feedback.keep_items)
+        ]
 
     async def close(self) -> None:
         """Commit what is pending and disconnect."""
-        if self._indexing is not None:
-            self._indexing.cancel()
-            await asyncio.wait({self._indexing})
+        for task in self._background:
+            task.cancel()
+        if self._background:
+            await asyncio.wait(self._background)
         await self.executor.close()
 
     async def ping(self) -> None:

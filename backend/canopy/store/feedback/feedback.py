@@ -1,10 +1,13 @@
 """Records feedback, which is people's votes and judges' labels, and reads it in pages and in counts."""
 
+import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Select, cast, func, select
 
+from canopy.base.errors import StoreError
 from canopy.store.engine.cursors import FoundIds
 from canopy.store.engine.executor import Executor, Facet, reads
 from canopy.store.feedback.filters import scans, series_conditions
@@ -12,6 +15,7 @@ from canopy.store.feedback.hourly_counts import HourlyCounts, hour_of
 from canopy.store.feedback.indexer import Indexer
 from canopy.store.feedback.pages import Pages
 from canopy.store.feedback.query import Feedback, FeedbackCount, Filter, HourCount, MatchCount, Page
+from canopy.store.feedback.recount import is_outdated, recount
 from canopy.store.feedback.removal import Removal, Retraction
 from canopy.store.feedback.review_items import ReviewItems
 from canopy.store.feedback.searching import Searches
@@ -22,6 +26,8 @@ from canopy.store.feedback.votes import Votes
 from canopy.store.keys import slot_of
 from canopy.store.outbox.outbox import Outbox
 from canopy.store.tables import feedback, feedback_counts, series
+
+_LOOK = 3_600.0  # seconds between two looks whether the review queue's items are outdated
 
 
 class FeedbackStore(Facet):
@@ -142,6 +148,14 @@ class FeedbackStore(Facet):
         with self._database.reader.connect() as conn:
             rows = conn.execute(_summed(where, *by).group_by(*by).order_by(*by)).all()
         return [HourCount._make(row) for row in rows]
+
+    async def keep_items(self) -> None:
+        """Count the review queue's items anew when a version that doesn't know them has written, for ever."""
+        while True:
+            with suppress(StoreError):  # which comes again with whatever else asks the database
+                if await self._executor.read_quietly(is_outdated, self._database):
+                    await self._executor.writer.submit(recount, None)
+            await asyncio.sleep(_LOOK)
 
     def unindexed(self) -> int:
         """Return about how many votes are not in the search index yet, without asking the database."""

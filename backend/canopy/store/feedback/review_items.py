@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, func, select
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, func, select, update
 
 from canopy.base.ratings import JUDGEMENT
 from canopy.config.features import is_conversation
@@ -165,6 +165,12 @@ class ReviewItems:
         statement = statement.where(self._of_digests, *_unless(i.input_digest, erased=erased))
         before = [Item._make(row) for row in conn.execute(statement, digests)]
         self.replace(conn, before, [_unreviewed(it) for it in before])
+
+    def forget_reviewer(self, conn: Connection, names: Sequence[str]) -> list[None]:
+        """Remove the names of people as reviewers; what they did stays."""
+        for table in (review_items, review_events):
+            conn.execute(update(table).where(table.c.reviewer.in_(names)).values(reviewer=None))
+        return [None] * len(names)
 
     def _changed(self, conn: Connection, it: Item, change: _Change) -> Item:
         people, judges = max(it.people + change.people, 0), max(it.judges + change.judges, 0)

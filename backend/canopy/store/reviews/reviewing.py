@@ -199,7 +199,7 @@ class Reviewing:
         given = held | opinions
         it, expected = before.item, before.expected
         # Where only judges found it bad, and all are wrong, nothing is left to review.
-        if it.people == 0 and it.state == "waiting" and all(given.get(x.id) == (x.series_id, 1) for x in bad):
+        if bad and it.people == 0 and it.state == "waiting" and all(given.get(x.id) == (x.series_id, 1) for x in bad):
             it = it._replace(state="fine")
         return _Change("judge_wrong", it, expected, opinions)
 
