@@ -169,7 +169,7 @@ def _walk(client: Client) -> None:  # noqa: PLR0915 - it asks every route
     (case,) = client("GET /feedback/review").cases
     assert (case.prompt, case.answers[0].comment) == (text, "Too long.")
     review = models.ReviewBody(expected_result="Ten ships left.", feedback_id=case.feedback_id)
-    assert client("PUT /feedback/review", body=review).outcome is models.ReviewKeptOutcome.CREATED
+    assert client("PUT /feedback/review", body=review).outcome is models.ReviewOutcome.CREATED
     assert "Ten ships left." in client("GET /feedback/export")
     assert client("DELETE /feedback/{feedback_id}", feedback_id=kept[0].feedback_id).feedback_id == kept[0].feedback_id
     # A comparison and its ballot.

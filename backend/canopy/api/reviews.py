@@ -18,7 +18,7 @@ from canopy.api.filters import FeedbackQuery, OptionalText
 from canopy.api.frame import wants_html
 from canopy.api.paging import EncodedRows, encode_rows, join_page, page_response
 from canopy.api.requests import trace_id_of
-from canopy.api.responses import BadAnswer, Case, Cases, ReviewFailed, ReviewKept, ReviewsKept
+from canopy.api.review_responses import BadAnswer, Case, Cases, ReviewFailed, ReviewKept, ReviewsKept
 from canopy.api.routes import BodyRoute, DescribedRoute, json_response
 from canopy.base.clock import iso
 from canopy.base.errors import CanopyError, FeedbackNotFound, InputError

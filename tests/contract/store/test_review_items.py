@@ -8,9 +8,9 @@ from sqlalchemy import event, select, text
 
 from canopy.store.feedback.query import Filter
 from canopy.store.feedback.recount import is_outdated, recount
+from canopy.store.review_tables import review_counts, review_items
 from canopy.store.reviews.review import Review
 from canopy.store.store import Store
-from canopy.store.tables import review_counts, review_items
 from tests.contract.store.costs import metered
 from tests.contract.store.records import DOWN, HOUR, Clock, a_generation, a_vote, on_texts
 from tests.contract.store.test_judgements import a_label

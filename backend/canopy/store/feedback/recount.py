@@ -10,7 +10,8 @@ from sqlalchemy import Connection, func, select, text
 
 from canopy.config.feature_values import CHAT_SUFFIX
 from canopy.store.engine.database import Database
-from canopy.store.tables import feedback_counts, review_counts, reviews, series
+from canopy.store.review_tables import review_counts
+from canopy.store.tables import feedback_counts, reviews, series
 
 _STEPS = (
     "UPDATE review_items SET people = 0, judges = 0, severity = -1",

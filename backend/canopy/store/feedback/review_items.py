@@ -15,7 +15,8 @@ from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, fun
 from canopy.base.ratings import JUDGEMENT
 from canopy.config.features import is_conversation
 from canopy.store.engine.database import CompiledStatement, Database
-from canopy.store.tables import feedback, review_counts, review_events, review_items, reviews, series
+from canopy.store.review_tables import review_counts, review_events, review_items
+from canopy.store.tables import feedback, reviews, series
 
 type ItemState = Literal["waiting", "expected", "fine", "dismissed"]
 type ItemKey = tuple[str, str]  # digest of the text, feature

@@ -30,7 +30,8 @@ from canopy.store.engine.executor import Executor, Facet, reads
 from canopy.store.feedback.vote import Receipt, Vote
 from canopy.store.feedback.votes import Votes
 from canopy.store.judges.judgement import AgreementCount, JudgeLabel, JudgementLease, PersonVote, Unjudged
-from canopy.store.tables import comparisons, feedback, generations, judgements, label_opinions, series
+from canopy.store.review_tables import label_opinions
+from canopy.store.tables import comparisons, feedback, generations, judgements, series
 
 _VOTES = 5  # of people, shown of one response
 

@@ -9,8 +9,9 @@ from sqlalchemy import ColumnElement, Connection, and_, func, select
 from canopy.store.engine.database import Database
 from canopy.store.feedback.filters import INPUT, WITH_TEXTS, TextMatch, content_conditions, matching_series, scans
 from canopy.store.feedback.query import Filter
+from canopy.store.review_tables import review_items
 from canopy.store.reviews.review import Input
-from canopy.store.tables import feedback, review_items, reviews, series
+from canopy.store.tables import feedback, reviews, series
 
 _WINDOW = 2_000  # rows looked at in one transaction
 _BATCH = 200  # texts handed on at once

@@ -20,11 +20,12 @@ from sqlalchemy import ColumnElement, Connection, func, select, tuple_, union_al
 
 from canopy.base.errors import InputError
 from canopy.store.engine.database import Database
-from canopy.store.feedback.filters import TextMatch, labelled, series_conditions, time_conditions
+from canopy.store.feedback.filters import TextMatch, content_conditions, series_conditions, time_conditions
 from canopy.store.feedback.query import Filter, Sources
 from canopy.store.feedback.review_items import Item, ItemKey, ItemState
+from canopy.store.review_tables import review_counts, review_items
 from canopy.store.reviews.review import STATES, ReviewCounts, ReviewState
-from canopy.store.tables import feedback, review_counts, review_items, series
+from canopy.store.tables import feedback, series
 
 _WINDOW = 250  # items in one look
 _SEARCHED = 100  # of which texts are searched
@@ -175,9 +176,8 @@ class ReviewQueue:
             self._database.in_list(f.input_digest, "digests"),
             self._database.in_list(f.series_id, "series"),
             *time_conditions(where),
+            *content_conditions(conn, where),
         ]
-        if where.label is not None:
-            conditions.append(labelled(conn, where.label))
         statement = search.select(f.input_digest, s.feature).join(series, s.id == f.series_id).where(*conditions)
         if where.search is None:
             statement = statement.distinct()

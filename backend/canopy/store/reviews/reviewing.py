@@ -14,8 +14,9 @@ from canopy.config.features import is_conversation
 from canopy.store.engine.database import Database
 from canopy.store.feedback.review_items import Item, ItemKey, ItemState, ReviewItems, new_item
 from canopy.store.keys import text_digests
+from canopy.store.review_tables import label_opinions, review_events
 from canopy.store.reviews.review import Review, ReviewOutcome, ReviewReceipt
-from canopy.store.tables import feedback, label_opinions, review_events, reviews, series
+from canopy.store.tables import feedback, reviews, series
 
 _MOST_LABELS = 500  # of one text that an action is about
 
@@ -41,7 +42,7 @@ _STATES: dict[str, tuple[ItemState, ReviewOutcome]] = {
 }
 
 
-class _Target(NamedTuple):
+class _ReviewedText(NamedTuple):
     key: ItemKey
     input_length: int
     label: Any | None  # the label that the review names
@@ -61,7 +62,7 @@ class _Before(NamedTuple):
         return self.known or new_item(self.key)
 
 
-class _Change(NamedTuple):
+class _Effect(NamedTuple):
     """Holds what an action makes of an item; None: nothing is changed."""
 
     outcome: ReviewOutcome
@@ -143,7 +144,7 @@ class Reviewing:
         )
         return _receipt(change.outcome, review, target, after, change.expected)
 
-    def _target(self, conn: Connection, review: Review) -> _Target:
+    def _target(self, conn: Connection, review: Review) -> _ReviewedText:
         f, s = feedback.c, series.c
         if review.feedback_id is not None:
             voted = self._vote.where(f.id == review.feedback_id)
@@ -161,7 +162,7 @@ class Reviewing:
                 "This vote is on a follow-up answer, of which no test can be made: what came before counts."
             )
         named = review.feedback_id is not None and row.kind == JUDGEMENT
-        return _Target((row.input_digest, row.feature), row.input_length, row if named else None)
+        return _ReviewedText((row.input_digest, row.feature), row.input_length, row if named else None)
 
     def _before(self, conn: Connection, key: ItemKey) -> _Before:
         r, e = reviews.c, review_events.c
@@ -171,7 +172,7 @@ class Reviewing:
         last = conn.execute(newest.order_by(e.id.desc()).limit(1)).first()
         return _Before(item, conn.execute(expected).scalar() or "", last, key)
 
-    def _change(self, conn: Connection, review: Review, target: _Target, before: _Before) -> _Change | None:
+    def _change(self, conn: Connection, review: Review, target: _ReviewedText, before: _Before) -> _Effect | None:
         match review.action:
             case "expected_result":
                 return _expecting(review.expected_result, before)
@@ -181,13 +182,13 @@ class Reviewing:
                     return None
                 labels = self._bad_labels(conn, target.key) if state == "fine" else []
                 opinions = {label.id: (label.series_id, 1) for label in labels}
-                return _Change(outcome, before.item._replace(state=state), "", opinions)
+                return _Effect(outcome, before.item._replace(state=state), "", opinions)
             case "judge_wrong":
                 return self._contradict(conn, target, before)
             case "undo":
                 return self._undo(conn, review, target.key, before)
 
-    def _contradict(self, conn: Connection, target: _Target, before: _Before) -> _Change | None:
+    def _contradict(self, conn: Connection, target: _ReviewedText, before: _Before) -> _Effect | None:
         bad = self._bad_labels(conn, target.key)
         wrong = bad if target.label is None else [target.label]
         if not wrong:
@@ -201,9 +202,9 @@ class Reviewing:
         # Where only judges found it bad, and all are wrong, nothing is left to review.
         if bad and it.people == 0 and it.state == "waiting" and all(given.get(x.id) == (x.series_id, 1) for x in bad):
             it = it._replace(state="fine")
-        return _Change("judge_wrong", it, expected, opinions)
+        return _Effect("judge_wrong", it, expected, opinions)
 
-    def _undo(self, conn: Connection, review: Review, key: ItemKey, before: _Before) -> _Change | None:
+    def _undo(self, conn: Connection, review: Review, key: ItemKey, before: _Before) -> _Effect | None:
         last = before.last
         if (
             last is not None
@@ -219,7 +220,7 @@ class Reviewing:
         if event is None:
             raise InputError("There is nothing to undo: no reviewer has done anything with this text.")
         opinions: dict[str, Any] = orjson.loads(event.opinions) if event.opinions else {}
-        return _Change(
+        return _Effect(
             "undone",
             before.item._replace(state=event.state_before),
             (event.former_result or "") if event.state_before == "expected" else "",
@@ -264,13 +265,13 @@ class Reviewing:
             conn.execute(delete(reviews).where(reviews.c.input_digest == key[0], reviews.c.feature == key[1]))
 
 
-def _expecting(expected: str, before: _Before) -> _Change | None:
+def _expecting(expected: str, before: _Before) -> _Effect | None:
     if before.expected == expected:
         return None
     if not expected:
-        return _Change("deleted", before.item._replace(state="waiting"), "", {})
+        return _Effect("deleted", before.item._replace(state="waiting"), "", {})
     outcome: ReviewOutcome = "replaced" if before.expected else "created"
-    return _Change(outcome, before.item._replace(state="expected"), expected, {})
+    return _Effect(outcome, before.item._replace(state="expected"), expected, {})
 
 
 def _refuse_what_is_outdated(review: Review, before: _Before) -> None:
@@ -285,7 +286,7 @@ def _refuse_what_is_outdated(review: Review, before: _Before) -> None:
     raise ReviewConflict(f"{who} {_DID[last.action]} at {when} UTC, after you read it. Look at it again, please.")
 
 
-def _receipt(outcome: ReviewOutcome, review: Review, target: _Target, item: Item, expected: str) -> ReviewReceipt:
+def _receipt(outcome: ReviewOutcome, review: Review, target: _ReviewedText, item: Item, expected: str) -> ReviewReceipt:
     return ReviewReceipt(
         outcome=outcome,
         feature=target.key[1],

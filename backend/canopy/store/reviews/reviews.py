@@ -8,7 +8,7 @@ from canopy.store.engine.executor import Executor, Facet
 from canopy.store.feedback.feedback import FeedbackStore
 from canopy.store.feedback.query import Filter, Page
 from canopy.store.feedback.review_items import ItemKey
-from canopy.store.reviews.cases import Cases
+from canopy.store.reviews.case_reader import CaseReader
 from canopy.store.reviews.inputs import Inputs, WalkPosition
 from canopy.store.reviews.review import (
     Input,
@@ -33,7 +33,7 @@ class ReviewStore(Facet):
         self._feedback = feedback_store
         self._inputs = Inputs(self._database)
         self._queue = ReviewQueue(self._database)
-        self._cases = Cases(self._database)
+        self._cases = CaseReader(self._database)
         self._reviewing = Reviewing(self._database, feedback_store.review_items, clock)
 
     async def record(self, review: Review) -> ReviewReceipt:

@@ -12,15 +12,16 @@ from canopy.store.feedback.filters import INPUT, RESPONSE, WITH_TEXTS
 from canopy.store.feedback.pages import PIECE_CHARS
 from canopy.store.feedback.review_items import Item
 from canopy.store.judges.judgement import JudgeLabel
+from canopy.store.review_tables import label_opinions, review_events
 from canopy.store.reviews.review import BadVerdict, ReviewCase, ReviewStep, Suggestion
-from canopy.store.tables import feedback, label_opinions, review_events, reviews, series
+from canopy.store.tables import feedback, reviews, series
 
 _VERDICTS = 5  # of people, and as many of judges
 _SUGGESTIONS = 5
 _STEPS = 20
 
 
-class Cases:
+class CaseReader:
     """Reads cases in whatever thread calls, the newest few of everything."""
 
     def __init__(self, database: Database) -> None:
