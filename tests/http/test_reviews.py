@@ -1,5 +1,6 @@
 """GET and PUT /feedback/review: what a good answer would be, and the export that carries it."""
 
+import asyncio
 import re
 from typing import Any
 
@@ -26,6 +27,16 @@ async def review(client: httpx.AsyncClient, expected: str, **text: str) -> dict[
 async def exported(client: httpx.AsyncClient) -> dict[str, str]:
     tests = yaml.safe_load((await client.get("/feedback/export")).content)["tests"]
     return {test["prompt"]: test["expected_result"] for test in tests}
+
+
+async def whole_queue(client: httpx.AsyncClient, **params: str) -> list[dict[str, Any]]:
+    cases: list[dict[str, Any]] = []
+    after: str | None = ""
+    while after is not None:
+        page = (await client.get("/feedback/review", params={"after": after, "limit": "50", **params})).json()
+        cases += page["cases"]
+        after = None if "at" in params else page["next"]
+    return cases
 
 
 async def test_what_a_reviewer_wrote_comes_with_the_export(empty: httpx.AsyncClient, server: Server) -> None:
@@ -125,3 +136,105 @@ async def test_the_terminals_review_reads_every_page(empty: httpx.AsyncClient, s
     assert [(it.text, it.rating, it.comment) for it in found["text 50"]] == [
         ("a summary", "thumbs_down", "Comment 50.")
     ]
+
+
+async def test_many_texts_are_reviewed_at_once_and_each_is_answered(empty: httpx.AsyncClient) -> None:
+    names = [f"text {number}" for number in range(100)]
+    await asyncio.gather(*(vote(empty, lab_vote(input_text=name)) for name in names))
+    items = {it["prompt"]: it["item"] for it in await whole_queue(empty)}
+    asked = [
+        {"item": items["text 0"], "action": "fine", "revision": 0},
+        {"item": items["text 1"], "expected_result": "Good."},
+        {"item": items["text 2"], "action": "fine", "revision": 7},  # not as it was read
+        {"item": items["text 3"][:-1] + "?", "action": "fine"},
+        {"item": "summarize:" + "0" * 32, "action": "dismiss"},
+        {"item": items["text 4"], "action": "judge_wrong"},  # no judge said anything
+        {"item": items["text 5"], "action": "fine", "expected_result": "Good."},
+        *({"item": items[name], "action": "dismiss"} for name in names[7:]),
+    ]
+    response = await empty.put("/feedback/review", json={"items": asked})
+    assert response.status_code == 200
+    results = response.json()["results"]
+    assert len(results) == len(asked)
+    assert [it.get("code", it.get("state")) for it in results[:8]] == [
+        "fine",
+        "expected",
+        "review_conflict",
+        "invalid_input",
+        "feedback_not_found",
+        "invalid_input",
+        "invalid_input",
+        "dismissed",
+    ]
+    assert [it["item"] for it in results if it["status"] == "error"] == [it["item"] for it in asked[2:7]]
+    queue = (await empty.get("/feedback/review", params={"limit": 1})).json()
+    assert queue["states"] == {"waiting": 5, "expected": 1, "fine": 1, "dismissed": 93}
+    assert set(await exported(empty)) == {f"text {number}" for number in range(1, 7)}
+
+    again = await empty.put(
+        "/feedback/review", json={"items": [{"item": it["item"], "action": "undo"} for it in asked[7:]]}
+    )
+    assert {it["outcome"] for it in again.json()["results"]} == {"undone"}
+
+
+@pytest.mark.parametrize(
+    ("body", "word"),
+    [
+        ({"items": []}, "`items`"),
+        ({"items": [{"item": "summarize:" + "0" * 32, "action": "fine"}] * 101}, "`items`"),
+        ({"items": [{"action": "fine", "item": "x"}], "action": "fine"}, "Beside `items`"),
+        ({"items": [{"action": "burn", "item": "x"}]}, "`items.0.action`"),
+        ({"items": [{"action": "fine", "items": []}]}, "not a field"),
+        ({"action": "fine", "item": "x", "revision": -1}, "`revision`"),
+        ({"action": "fine", "item": "summarize:" + "0" * 32, "revision": 2**63}, "`revision`"),
+        ({"action": "fine", "item": "x\0"}, "NUL"),
+    ],
+)
+async def test_reviews_of_many_that_make_no_sense_are_refused_whole(
+    client: httpx.AsyncClient, body: Any, word: str
+) -> None:
+    response = await client.put("/feedback/review", json=body)
+    assert response.status_code == 422, response.text
+    assert word in response.json()["detail"]
+
+
+async def test_who_comes_later_is_told_and_reads_what_was_done(empty: httpx.AsyncClient) -> None:
+    await vote(empty, lab_vote(input_text="one"))
+    (case,) = await whole_queue(empty)
+    assert (case["position"], case["state"], case["revision"], case["people"], case["judges"]) == (
+        1,
+        "waiting",
+        0,
+        1,
+        0,
+    )
+    asked = {"item": case["item"], "action": "fine", "revision": case["revision"]}
+    assert (await empty.put("/feedback/review", json=asked)).json()["revision"] == 1
+    assert (await empty.put("/feedback/review", json=asked)).json()["outcome"] == "repeated"
+    late = await empty.put("/feedback/review", json={**asked, "action": "dismiss"})
+    assert (late.status_code, late.json()["code"]) == (409, "review_conflict")
+    assert "found the answer fine at 20" in late.json()["detail"]
+    (case,) = await whole_queue(empty, at=case["item"])
+    assert (case["position"], case["state"], case["revision"]) == (None, "fine", 1)
+    assert [(it["action"], it["state_before"], it["state_after"]) for it in case["history"]] == [
+        ("fine", "waiting", "fine")
+    ]
+    gone = await empty.get("/feedback/review", params={"at": "summarize:" + "0" * 32})
+    assert (gone.status_code, gone.json()["code"]) == (404, "feedback_not_found")
+
+
+async def test_an_unnamed_source_means_whoever_found_it_bad(empty: httpx.AsyncClient) -> None:
+    await vote(empty, lab_vote(input_text="one"))
+    for params, texts in (({}, 1), ({"source": ""}, 1), ({"source": "human"}, 1), ({"source": "judge"}, 0)):
+        assert (await empty.get("/feedback/review", params=params)).json()["total"] == texts
+        tests = yaml.safe_load((await empty.get("/feedback/export", params=params)).content)["tests"]
+        assert len(tests) == texts
+
+
+async def test_what_a_voter_suggests_waits_for_a_reviewer(empty: httpx.AsyncClient) -> None:
+    feedback_id = await vote(empty, lab_vote(input_text="one", suggestion="Say that it rained."))
+    (case,) = await whole_queue(empty)
+    assert [(it["feedback_id"], it["text"]) for it in case["suggestions"]] == [(feedback_id, "Say that it rained.")]
+    assert await exported(empty) == {"one": ""}
+    await review(empty, "Say that it rained.", item=case["item"])
+    assert await exported(empty) == {"one": "Say that it rained."}

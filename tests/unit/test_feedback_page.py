@@ -8,17 +8,18 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from canopy.api.filters import CountsQuery, FeedbackQuery, PageQuery, filters_of
+from canopy.api.filters import FeedbackQuery, PageQuery, TextQuery, filters_of
 from canopy.base.clock import microseconds
 from canopy.config.feature_values import FeatureValues
 from canopy.config.features import Feature, features_of
 from canopy.config.values import Values
 from canopy.feedback.statistics import Tally
 from canopy.store.feedback.query import FeedbackCount, Filter, HourCount, Page
+from canopy.store.reviews.review import ReviewCounts
 from canopy.store.vocabulary import AB_PREFERENCE
 from canopy.ui.entries import entries_view
-from canopy.ui.export import ExportView, export_view
-from canopy.ui.feedback_overview import overview, selected
+from canopy.ui.export import ExportView, export_view, offered_exports
+from canopy.ui.feedback_overview import overview
 from canopy.ui.prompt_versions import prompt_versions
 from canopy.ui.rendering import Renderer
 from canopy.ui.satisfaction_chart import BARS_HEIGHT, BARS_TOP, LINE_HEIGHT, LINE_TOP, satisfaction_chart
@@ -114,16 +115,16 @@ def chosen(
 
 
 def exported(
-    params: dict[str, str], where: Filter, counts: list[FeedbackCount], features: Mapping[str, Feature] = BUILT_IN_ALONE
+    params: dict[str, str], texts: Mapping[str, int], features: Mapping[str, Feature] = BUILT_IN_ALONE
 ) -> ExportView:
+    counts = {name: ReviewCounts(n, 0, 0, 0) for name, n in texts.items()}
+    exports = offered_exports(features, counts, params.get("feature", ""))
     return export_view(
         "/feedback",
         filters_of(PageQuery.model_validate(params)),
-        counts=selected(counts, where),
-        features=features,
+        exports=exports,
+        texts=counts.get(exports[0].name, ReviewCounts(0, 0, 0, 0)),
         origin="http://canopy.test",
-        review_limit=100_000,
-        reviewed=CountsQuery.model_fields,
     )
 
 
@@ -144,12 +145,17 @@ def test_votes_on_other_texts_are_among_the_votes_and_not_in_the_satisfaction() 
     assert sum(bucket.tally.total for bucket in view.chart.buckets) == 4
 
 
+def number_of_tests(export: ExportView) -> int:
+    assert export.texts is not None
+    return export.texts.tests
+
+
 def test_only_complaints_that_can_become_tests_are_offered_for_export() -> None:
     params = {"rating": "negative", "prompt_id": "sha256:aa", "q": "it's"}
     where = Filter(sentiment=-1, prompt_id="sha256:aa", search="it's")
     counts = [count(-1, 4), count(-1, 8, feature="summarize_chat"), count(-1, 16, "sha256:bb"), count(1, 32)]
-    export = exported(params, where, counts)
-    assert (export.negative, export.href) == (4, "/feedback/export?prompt_id=sha256%3Aaa&q=it%27s")
+    export = exported(params, {"summarize": 4, "summarize_chat": 8})
+    assert (number_of_tests(export), export.href) == (4, "/feedback/export?prompt_id=sha256%3Aaa&q=it%27s")
     it = chosen(params, where, counts)
     listed = entries_view(it, Page([], "next-page"), 0, later=False)
     address = "/feedback/entries?rating=negative&prompt_id=sha256%3Aaa&q=it%27s&cursor=next-page"
@@ -158,27 +164,27 @@ def test_only_complaints_that_can_become_tests_are_offered_for_export() -> None:
     assert [segment.label for segment in it.segments if segment.current] == ["Negative"]
 
 
-def test_responses_that_were_both_bad_can_be_exported_but_are_no_ratings() -> None:
+def test_responses_that_were_both_bad_are_no_ratings() -> None:
     counts = [replace(count(-1, 4), name=AB_PREFERENCE, kind="label", value="both_bad")]
     view = overview(chosen({}, Filter(), counts), Filter(), counts=counts, hours=[], now=at("2026-03-02"))
-    assert exported({}, Filter(), counts).negative == 4
     assert (view.tally, view.chart) == (Tally(), None)
 
 
 def test_the_export_is_of_one_feature_and_leads_to_the_others() -> None:
     features = features_of(Values(features={"translate": FeatureValues(prompt="Translate:", title="Translation")}))
 
-    def export(counts: list[FeedbackCount], feature: str = "") -> ExportView:
-        return exported({"feature": feature}, Filter(feature=feature or None), counts, features)
+    def export(texts: Mapping[str, int], feature: str = "") -> ExportView:
+        return exported({"feature": feature}, texts, features)
 
-    both = [count(-1, 4), count(-1, 3, feature="translate"), count(-1, 2, feature="translate_chat")]
+    both = {"summarize": 4, "translate": 3}
     view = export(both)
-    assert (view.negative, view.href, view.words.suite) == (4, "/feedback/export", "Summary")
+    assert (number_of_tests(view), view.href, view.words.suite) == (4, "/feedback/export", "Summary")
     assert view.others == [("Translation", "/feedback?feature=translate#export-heading")]
-    for view in (export(both[1:]), export(both[1:], "translate")):
-        assert (view.negative, view.others, view.words.suite) == (3, [], "translate")
+    for view in (export({"translate": 3}), export(both, "translate")):
+        assert (number_of_tests(view), view.others, view.words.suite) == (3, [], "translate")
         assert view.href == "/feedback/export?feature=translate"
-    assert export(both[2:], "translate_chat").negative == 0
+    of_no_tests = export({"translate_chat": 2}, "translate_chat")
+    assert (of_no_tests.offered, of_no_tests.href) == (False, "/feedback/export")
 
 
 def test_a_feature_can_be_chosen_where_there_are_several_or_were() -> None:
@@ -229,10 +235,12 @@ def test_every_filter_stays_on_the_way_to_other_pages_and_to_the_file() -> None:
     fields = re.findall(r'<(?:input|select)[^>]* name="(\w+)"', Renderer().page("_filters.html", {"selection": it}))
     assert sorted(fields) == sorted(EVERY_FILTER)
     unrated = {name: value for name, value in EVERY_FILTER.items() if name != "rating"}
-    export = exported(EVERY_FILTER, where, counts)
-    assert (carried(export.href), export.counted) == (unrated, False)
-    of_review = ("score", "feature", "prompt_id", "model", "since", "until")  # takes no others
-    assert carried(export.review_href) == {name: EVERY_FILTER[name] for name in of_review}
+    del unrated["feature"]  # the export's own without a name
+    export = exported(EVERY_FILTER, {"summarize": 4})
+    assert carried(export.href) == carried(export.review_href) == unrated
+    for source, query in (("human", PageQuery), ("any", TextQuery)):  # what is meant anyhow isn't said
+        assert filters_of(query(source=source))["source"] == filters_of(query(source=""))["source"] == ""
+        assert filters_of(query(source="judge"))["source"] == "judge"
 
 
 def test_the_order_of_the_worst_is_a_link_away_and_stays_from_page_to_page() -> None:

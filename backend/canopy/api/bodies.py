@@ -168,7 +168,10 @@ class ReviewActionBody(Body):
         None, description="What was rated. Without it that of the vote; with a `prompt`, summaries."
     )
     revision: int | None = Field(
-        None, ge=0, description="The item's `revision` as you read it: if somebody changed it since, the answer is 409."
+        None,
+        ge=0,
+        lt=2**63,
+        description="The item's `revision` as you read it: if somebody changed it since, the answer is 409.",
     )
 
 

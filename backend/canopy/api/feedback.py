@@ -15,7 +15,7 @@ from canopy.api.bodies import MOST_SUGGESTED, VoteBody, check_length, parse, rea
 from canopy.api.context import AppContext
 from canopy.api.description import describe_body, describe_errors, describe_json, describe_json_or_page, describe_text
 from canopy.api.feedback_pages import entry_page, known_features, overview_page
-from canopy.api.filters import CountsQuery, ExportQuery, PageQuery
+from canopy.api.filters import CountsQuery, PageQuery, TextQuery
 from canopy.api.frame import wants_html
 from canopy.api.generation_responses import Parameters
 from canopy.api.listing import read_full_texts
@@ -121,7 +121,7 @@ def review_routes(context: AppContext) -> APIRouter:
     @router.get(
         "/feedback/export", response_model=None, response_class=Response, responses=describe_text("application/yaml")
     )
-    async def export(query: Annotated[ExportQuery, Query()]) -> Response:
+    async def export(query: Annotated[TextQuery, Query()]) -> Response:
         """Negative feedback as an evaluation dataset in YAML."""
         features = context.votes.check().features
         where = query.where(features)

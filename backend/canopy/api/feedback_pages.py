@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from canopy.api.context import AppContext
 from canopy.api.experiments import experiment_data
-from canopy.api.filters import CountsQuery, FeedbackQuery, PageQuery, filters_of
+from canopy.api.filters import CountsQuery, FeedbackQuery, PageQuery, TextQuery, filters_of
 from canopy.api.frame import features_in_navigation, feedback_switched_off, html
 from canopy.api.listing import ExcerptPage, read_excerpts
 from canopy.api.routes import DescribedRoute
@@ -20,12 +20,13 @@ from canopy.feedback.statistics import satisfaction_filter, split_counts
 from canopy.judges.agreement import AgreementReport
 from canopy.store.feedback.query import Feedback, FeedbackCount, Filter
 from canopy.store.judges.judgement import JudgeLabel, PersonVote
+from canopy.store.reviews.review_queue import narrows
 from canopy.ui.entries import entries_view
 from canopy.ui.experiment_list import experiment_address
 from canopy.ui.experiments import section
-from canopy.ui.export import ExportView, export_view
+from canopy.ui.export import ExportView, export_view, offered_exports
 from canopy.ui.features import page_of, words_of
-from canopy.ui.feedback_overview import overview, selected
+from canopy.ui.feedback_overview import overview
 from canopy.ui.prompt_versions import prompt_versions, shown_prompts
 from canopy.ui.rendering import EXCERPT
 from canopy.ui.selection import Selection, address, selection, worst_first
@@ -45,7 +46,7 @@ def feedback_page_routes(context: AppContext) -> APIRouter:
         return feedback_switched_off(context, request) or await _entries(context, request, query)
 
     @router.get("/feedback/dataset", response_model=None)
-    async def dataset(request: Request, query: Annotated[PageQuery, Query()]) -> Response:
+    async def dataset(request: Request, query: Annotated[TextQuery, Query()]) -> Response:
         """The export, and what to do with it."""
         return feedback_switched_off(context, request) or await _dataset(context, request, query)
 
@@ -76,6 +77,7 @@ async def overview_page(context: AppContext, request: Request, query: PageQuery)
     shown = await read_excerpts(context, where, query, _NEWEST, EXCERPT)
     hours = await context.store.feedback.hours(satisfaction_filter(replace(read.scope, prompt_id=where.prompt_id)))
     compared = await experiment_data(context, where.feature, others=False)
+    export = await _export(context, request, read.selection.path, query, searching=False)
     first = features_in_navigation(context)[0]
 
     def draw() -> Response:
@@ -89,7 +91,7 @@ async def overview_page(context: AppContext, request: Request, query: PageQuery)
             selection=read.selection,
             empty=not (read.selection.filtered or read.counts or shown.page.feedback or read.judges),
             view=view,
-            export=_export(context, request, read.selection.path, query, where, read.counts),
+            export=export,
             judges=read.judges,
             ab=section(context.config.current, where.feature, compared, now=time.time_ns() // 1000),
             first=words_of(first),
@@ -117,13 +119,20 @@ def entry_page(
     )
 
 
-async def review_page(context: AppContext, request: Request, query: CountsQuery) -> Response:
+async def review_page(context: AppContext, request: Request, query: TextQuery) -> Response:
     """Return the review of what disappointed."""
     if off := feedback_switched_off(context, request):
         return off
-    counted = FeedbackQuery.model_validate(query.model_dump(include=set(CountsQuery.model_fields)))
-    export = await _counted_export(context, request, "/feedback/review", counted)
-    return html(context, request, "review.html", current="feedback", section="review", export=export)
+    export = await _export(context, request, "/feedback/review", query, searching=False)
+    return html(
+        context,
+        request,
+        "review.html",
+        current="feedback",
+        section="review",
+        export=export,
+        review_limit=context.settings.max_prompt_chars,
+    )
 
 
 async def known_features(context: AppContext, query: CountsQuery) -> Collection[str]:
@@ -195,32 +204,25 @@ def _listed(chosen: Selection, query: PageQuery, shown: ExcerptPage) -> dict[str
     }
 
 
-async def _dataset(context: AppContext, request: Request, query: PageQuery) -> Response:
-    export = await _counted_export(context, request, "/feedback/dataset", query)
+async def _dataset(context: AppContext, request: Request, query: TextQuery) -> Response:
+    export = await _export(context, request, "/feedback/dataset", query, searching=True)
     return html(context, request, "dataset.html", current="feedback", section="dataset", export=export)
 
 
-async def _counted_export(context: AppContext, request: Request, path: str, query: FeedbackQuery) -> ExportView:
-    where = query.where(await known_features(context, query))
-    return _export(context, request, path, query, where, await context.store.feedback.counts(_scope(where)))
-
-
-def _export(
-    context: AppContext,
-    request: Request,
-    path: str,
-    query: FeedbackQuery,
-    where: Filter,
-    counts: Sequence[FeedbackCount],
+async def _export(
+    context: AppContext, request: Request, path: str, query: FeedbackQuery, *, searching: bool
 ) -> ExportView:
+    """Return the export of a selection. Texts that have to be looked for are counted only when `searching`."""
+    chosen, features, reviews = filters_of(query), context.config.current.features, context.store.reviews
+    where = TextQuery.model_validate({**chosen, "rating": ""}).where(await known_features(context, query))
+    exports = offered_exports(features, await reviews.counts_by_feature(), where.feature or "")
+    where = replace(where, feature=exports[0].name)
     return export_view(
         path,
-        {**filters_of(query), "feature": where.feature or ""},
-        counts=selected(counts, where),
-        features=context.config.current.features,
+        {**chosen, "feature": where.feature or ""},
+        exports=exports,
+        texts=await reviews.counts(where) if searching or not narrows(where) else None,
         origin=str(request.base_url).rstrip("/"),
-        review_limit=context.settings.max_prompt_chars,
-        reviewed=CountsQuery.model_fields,
     )
 
 

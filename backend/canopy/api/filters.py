@@ -78,10 +78,12 @@ class FeedbackQuery(CountsQuery):
         return replace(where, label=label)
 
 
-class ExportQuery(FeedbackQuery):
-    """A filter of what the export makes tests of: as in the review, of people's and judges' bad verdicts."""
+class TextQuery(FeedbackQuery):
+    """A filter of texts, for the review and the export: a text is selected if one bad verdict on it matches."""
 
-    source: Sources = Field("any", description="Whose verdicts: people's votes, judges' labels, or both.")
+    source: Annotated[Sources, BeforeValidator(lambda text: text or "any")] = Field(
+        "any", description="Whose bad verdicts: people's votes, judges' labels, or both."
+    )
 
 
 class PageQuery(FeedbackQuery):
@@ -110,6 +112,10 @@ class PageQuery(FeedbackQuery):
 
 
 def filters_of(query: FeedbackQuery) -> dict[str, str]:
-    """Return every filter by its parameter's name, as links carry it: empty where it is not set."""
+    """Return every filter by its parameter's name, as links carry it: empty where it is not set.
+
+    A `source` that is not set means people's votes where votes are listed, and both where texts are (`TextQuery`).
+    """
     chosen = {name: str(getattr(query, name) or "").strip() for name in FeedbackQuery.model_fields}
-    return chosen | {"source": "" if query.source == "human" else query.source}
+    unset = type(query).model_fields["source"].default
+    return chosen | {"source": "" if query.source == unset else query.source}

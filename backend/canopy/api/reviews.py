@@ -14,7 +14,7 @@ from canopy.api.bodies import ReviewActionBody, ReviewBody, check_length, parse,
 from canopy.api.context import AppContext
 from canopy.api.description import describe_body, describe_errors, describe_json, describe_json_or_page
 from canopy.api.feedback_pages import review_page
-from canopy.api.filters import FeedbackQuery, OptionalText
+from canopy.api.filters import OptionalText, TextQuery
 from canopy.api.frame import wants_html
 from canopy.api.paging import EncodedRows, encode_rows, join_page, page_response
 from canopy.api.requests import trace_id_of
@@ -25,7 +25,7 @@ from canopy.base.errors import CanopyError, FeedbackNotFound, InputError
 from canopy.base.ratings import SENTIMENT_NAMES, Rating
 from canopy.config.features import Feature
 from canopy.feedback.dataset import exported_feature
-from canopy.store.feedback.query import Filter, Sources
+from canopy.store.feedback.query import Filter
 from canopy.store.feedback.review_items import ItemKey
 from canopy.store.reviews.review import (
     BadVerdict,
@@ -40,10 +40,9 @@ from canopy.store.store import Store
 _ERRORS = describe_errors(404, 408, 409, 413, 422, 503)
 
 
-class ReviewQuery(FeedbackQuery):
-    """A filter and a page of texts to review. A text is selected if one bad verdict on it matches."""
+class ReviewQuery(TextQuery):
+    """A filter and a page of texts to review."""
 
-    source: Sources = Field("any", description="Whose bad verdicts: people's votes, judges' labels, or both.")
     state: ReviewState = Field("waiting", description="Texts that wait for a reviewer, in another state, or all.")
     limit: int = Field(20, ge=1, le=50, description="Texts on a page.")
     after: OptionalText = Field(None, max_length=1_000, description="The `next` of the page before.")

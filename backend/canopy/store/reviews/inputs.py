@@ -16,6 +16,7 @@ from canopy.store.tables import feedback, reviews, series
 _WINDOW = 2_000  # rows looked at in one transaction
 _BATCH = 200  # texts handed on at once
 _BATCH_CHARS = 500_000  # unless they are long
+_EXPORTED = ("waiting", "expected")  # in these states a text is a test
 _COLUMNS = select(feedback.c.id, feedback.c.input_length, feedback.c.input_digest)
 
 
@@ -38,11 +39,13 @@ class Inputs:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        # As queries of their own both are looked up for each vote; of a join PostgreSQL may make a look at all of them.
+        expected = select(reviews.c.expected_result).where(OF_VOTE).correlate(feedback, series).scalar_subquery()
+        state = select(review_items.c.state).where(_ITEM).correlate(feedback, series).scalar_subquery()
         self._texts = (
-            select(feedback.c.id, INPUT, func.coalesce(reviews.c.expected_result, ""))
-            .select_from(WITH_TEXTS.join(series).outerjoin(reviews, OF_VOTE).outerjoin(review_items, _ITEM))
+            select(feedback.c.id, INPUT, func.coalesce(expected, ""), func.coalesce(state, "waiting"))
+            .select_from(WITH_TEXTS.join(series))
             .where(database.in_list(feedback.c.id, "ids"))
-            .where(func.coalesce(review_items.c.state, "waiting").in_(("waiting", "expected")))
         )
 
     def step(self, where: Filter, position: WalkPosition) -> list[list[str]]:
@@ -79,7 +82,7 @@ class Inputs:
         """
         with self._database.reader.connect() as conn:
             rows = conn.execute(self._texts, {"ids": self._database.list_param(ids)}).all()
-        found = {row[0]: Input(row[1], row[2]) for row in rows}
+        found = {row[0]: Input(row[1], row[2]) for row in rows if row[3] in _EXPORTED}
         return [found[key] for key in ids if key in found]
 
     def _unseen(

@@ -159,6 +159,11 @@ class ReviewCounts(NamedTuple):
         """Return how many don't wait any more."""
         return self.total - self.waiting
 
+    @property
+    def tests(self) -> int:
+        """Return of how many the export makes tests."""
+        return self.waiting + self.expected
+
 
 def item_name(key: ItemKey) -> str:
     """Return an item's name for clients and addresses."""

@@ -107,6 +107,15 @@ class ReviewQueue:
             at = _Place.of(looked_at[-1], 0)
         return None
 
+    def counts_by_feature(self) -> dict[str, ReviewCounts]:
+        """Count the items of each feature that has some."""
+        c = review_counts.c
+        found: dict[str, Counter[str]] = {}
+        with self._database.reader.connect() as conn:
+            for feature, state, n in conn.execute(select(c.feature, c.state, c.n).where(c.severity >= 0)):
+                found.setdefault(feature, Counter())[state] += n
+        return {name: ReviewCounts(*(states[it] for it in STATES)) for name, states in sorted(found.items())}
+
     def item(self, key: ItemKey) -> Item | None:
         """Read one item."""
         i = review_items.c

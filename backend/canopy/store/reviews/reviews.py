@@ -72,6 +72,10 @@ class ReviewStore(Facet):
             return await self._executor.scan_in_turn(self._queue.counts, where)
         return await self._executor.read(self._queue.counts, where)
 
+    async def counts_by_feature(self) -> dict[str, ReviewCounts]:
+        """Count the items of each feature that has some by their state. The cost doesn't grow with the table."""
+        return await self._executor.read(self._queue.counts_by_feature)
+
     async def distinct_inputs(self, where: Filter) -> AsyncGenerator[list[Input]]:
         """Yield the distinct input texts of matching feedback, by the time each was first voted on, in batches.
 

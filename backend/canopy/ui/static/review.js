@@ -80,7 +80,8 @@ class Review {
   async start(state) {
     Object.assign(this, { state, cases: [], next: "", position: 0, saved: 0 });
     await this.load();
-    this.expected = state === "all" ? this.total : this.total - this.reviewed;
+    if (this.total === null) this.expected = null;  // too many to count
+    else this.expected = state === "all" ? this.total : this.total - this.reviewed;
     this.render();
   }
 
@@ -115,7 +116,8 @@ class Review {
   }
 
   get place() {
-    return `Text ${(this.position + 1).toLocaleString("en")} of ${this.expected.toLocaleString("en")}`;
+    const number = `Text ${(this.position + 1).toLocaleString("en")}`;
+    return this.expected === null ? number : `${number} of ${this.expected.toLocaleString("en")}`;
   }
 
   render() {
@@ -126,8 +128,9 @@ class Review {
     if (!it) return this.renderEnd();
     const find = (selector) => this.form.querySelector(selector);
     find("[data-place]").textContent = this.place;
-    Object.assign(find("progress"), { max: Math.max(this.total, 1), value: this.reviewed });
-    find("[data-progress]").textContent = `${this.reviewed.toLocaleString("en")} of ${count(this.total, "text")} reviewed`;
+    Object.assign(find("progress"), { max: Math.max(this.total ?? 1, 1), value: this.reviewed });
+    show(find(".review-progress"), this.total !== null);
+    if (this.total !== null) find("[data-progress]").textContent = `${this.reviewed.toLocaleString("en")} of ${count(this.total, "text")} reviewed`;
     find("[data-prompt]").textContent = it.prompt;
     find("[data-answers]").replaceChildren(...it.answers.map((answer) => answerElement(answer, this.ratings)));
     for (const place of this.form.querySelectorAll(".scroll")) place.scrollTop = 0;
@@ -140,7 +143,7 @@ class Review {
   renderEnd() {
     const outcome = this.end.querySelector("[data-outcome]");
     const left = this.total - this.reviewed;
-    const waits = left ? `${count(left, "text")} still ${left === 1 ? "waits" : "wait"}.` : "Every text is reviewed.";
+    const waits = this.total === null ? "" : left ? `${count(left, "text")} still ${left === 1 ? "waits" : "wait"}.` : "Every text is reviewed.";
     outcome.textContent = this.saved ? `Thank you: ${count(this.saved, "text")} saved. ${waits}` : `That was all. ${waits}`;
     show(this.end.querySelector("[data-back]"), this.cases.length);
     outcome.focus();
