@@ -37,7 +37,7 @@ async def fresh(disappointing: Server) -> Server:
             {"input_text": "A third text.", "response_text": "No.", "rating": "thumbs_down", "reasons": ["too_short"]},
             {"input_text": "A fine text.", "response_text": "Fine.", "rating": "thumbs_up"},
         ]
-        for vote in votes:
+        for vote in reversed(votes):  # the newest comes first
             assert (await http.post("/feedback", json=vote)).status_code == 200
     return disappointing
 
@@ -52,7 +52,7 @@ async def begun(tab: Tab) -> Page:
 async def exported(server: Server) -> list[str]:
     async with httpx.AsyncClient(base_url=server.url) as http:
         tests = yaml.safe_load((await http.get("/feedback/export")).content)["tests"]
-    return [test["expected_result"] for test in tests]
+    return [test["expected_result"] for test in reversed(tests)]  # the export's oldest comes first
 
 
 async def test_a_reviewer_works_by_keyboard_and_the_export_carries_what_they_wrote(
