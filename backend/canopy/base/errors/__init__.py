@@ -52,6 +52,15 @@ never holds a secret, a stack trace or what the client sent. `reason`, of anothe
 """
 
 from canopy.base.errors.base import CanopyError
+from canopy.base.errors.identities import (
+    ComparisonForeign,
+    CrossOrigin,
+    FeedbackForeign,
+    Forbidden,
+    IdentityRefused,
+    Unauthenticated,
+    UserForeign,
+)
 from canopy.base.errors.models import (
     MaxTokensRefused,
     ModelBusy,
@@ -102,6 +111,7 @@ __all__ = [
     "PromptTooLong",
     "PublishError",
     "RateLimited",
+    "ReviewConflict",
     "ScanTimeout",
     "ScansBusy",
     "ShuttingDown",
@@ -249,50 +259,6 @@ class NoteNotFound(NotFound):
     """No note is kept under that id with this experiment."""
 
     code = "note_not_found"
-
-
-class Unauthenticated(CanopyError):
-    """The request carries no valid identity, and this needs one."""
-
-    status = 401
-    code = "unauthenticated"
-
-
-class Forbidden(CanopyError):
-    """The identity is known but lacks permission."""
-
-    status = 403
-    code = "forbidden"
-
-
-class CrossOrigin(Forbidden):
-    """A page of another origin sent the request with the user's credentials, or by DNS rebinding."""
-
-    code = "cross_origin"
-
-
-class IdentityRefused(Forbidden):
-    """Identity headers came from elsewhere than the proxy, or are ambiguous."""
-
-    code = "identity_refused"
-
-
-class UserForeign(Forbidden):
-    """The body names another user than the authenticated one."""
-
-    code = "user_foreign"
-
-
-class FeedbackForeign(Forbidden):
-    """Somebody else gave this feedback."""
-
-    code = "feedback_foreign"
-
-
-class ComparisonForeign(Forbidden):
-    """Somebody else asked for this comparison."""
-
-    code = "comparison_foreign"
 
 
 class RateLimited(CanopyError):
