@@ -140,6 +140,9 @@ def _walk(client: Client) -> None:  # noqa: PLR0915 - it asks every route
     assert client("GET /healthz", None).status == "ok"
     ready = client("GET /readyz", None)
     assert (ready.status, ready.store) == (models.ReadyStatus.OK, "ok")
+    status = client("GET /status")
+    assert status.parts["store"].state == "ok"
+    assert status.flags["feedback"].enabled is True
     assert "canopy_config_last_reload_successful 1" in client("GET /metrics", None)
     # A summary, a follow-up, votes on both.
     summary = client("POST /summarize", body=models.PromptBody(prompt=text, stream=False))

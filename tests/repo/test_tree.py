@@ -37,6 +37,7 @@ NOUNS = {
     "sessions": "sign-ins of browsers",
     "sign_in": "how people become known to Canopy",
     "simulation": "synthetic voters",
+    "status": "how the process is, part by part",
     "thoughts": "what a model thinks before it answers",
     "traces": "what OpenTelemetry calls so",
     "votes": "people's ratings of a response",

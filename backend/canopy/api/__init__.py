@@ -25,6 +25,7 @@ from canopy.api.reviews import action_routes, case_routes
 from canopy.api.routes import DescribedRoute, ErrorHandler
 from canopy.api.sign_in import sign_in_page, sign_in_routes
 from canopy.api.source_check import SourceCheck
+from canopy.api.status import status_routes
 from canopy.api.workshop import workshop_routes
 from canopy.base.errors import CanopyError
 
@@ -46,6 +47,7 @@ _ROUTERS = (
     entry_routes,
     generation_routes,
     operations_routes,
+    status_routes,
     sign_in_routes,
     added_routes,
 )

@@ -60,6 +60,7 @@ RULES = {
     "GET /feedback/dataset": AccessRule("reviewer", "read"),
     "GET /feedback/versions": AccessRule("reviewer", "read"),
     "GET /feedback/judges": AccessRule("reviewer", "read"),
+    "GET /status": AccessRule("reviewer", "read"),
     "GET /experiments": AccessRule("reviewer", "read"),
     "GET /experiments/{experiment_id}": AccessRule("reviewer", "read"),
     "POST /experiments/{experiment_id}/notes": AccessRule("reviewer", "feedback"),

@@ -23,6 +23,7 @@ def html(context: AppContext, request: Request, template: str, *, status: int = 
         "revision": config.revision,
         "auth": config.values.auth,
         "who": identity_of(request.scope),
+        "feedback_on": config.flags["feedback"].on,
         "reviews": may_review(context, request),
         "features": features_in_navigation(context),
         "feature_label": partial(label_of, features=config.features),

@@ -113,6 +113,11 @@ class Settings(BaseSettings):
         description="The secret that the OAuth proxy sends with each request, where `auth.mode` is `proxy`: a file, or "
         "a folder of files, with a secret on each line.",
     )
+    runbooks: str = Field(
+        "docs/operations.md",
+        min_length=1,
+        description="Where Status sends people: the address of docs/operations.md in your fork.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Lowest level that is logged.")
     banner: bool | None = Field(
         None, description="Print a summary on standard error at the start. Unset: on a terminal only."

@@ -118,7 +118,7 @@ class Pipeline:
                         active.texts += item
                         yield item
             except CanopyError as error:
-                await self._finish(active, _record(active, "failed", code=error.code), error.reason)
+                await self._finish(active, _record(active, "failed", code=error.code), error)
                 raise
             except (asyncio.CancelledError, GeneratorExit) as error:
                 if self._interrupted and isinstance(error, asyncio.CancelledError):
@@ -209,16 +209,19 @@ class Pipeline:
             began=time.monotonic(),
         )
 
-    async def _finish(self, active: _ActiveGeneration, generation: Generation, reason: str | None = None) -> bool:
+    async def _finish(
+        self, active: _ActiveGeneration, generation: Generation, error: CanopyError | None = None
+    ) -> bool:
         """Record the generation even if the caller is cancelled meanwhile; return whether it is stored.
 
-        `reason` is the model server's message about a failure.
+        `error` is why it failed.
         """
         self._telemetry.traces.notify_generation(active.request_span, active.span, generation)
         _end_span(active.span, generation)
         self._budgets.spend(active.question.requester, _size(generation))
         tell = active.question.on_finished or self._telemetry.emit
-        recording = asyncio.create_task(self._store(GenerationFinished(generation, reason), tell))
+        why = (error.reason, error.in_full) if error else (None, None)
+        recording = asyncio.create_task(self._store(GenerationFinished(generation, *why), tell))
         self._recordings.add(recording)
         recording.add_done_callback(self._recordings.discard)
         return await asyncio.shield(recording)

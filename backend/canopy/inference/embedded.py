@@ -15,7 +15,7 @@ from typing import Self, cast
 
 from canopy.base.background import run_forever
 from canopy.base.errors import ConfigError, ModelUnreachable
-from canopy.inference.protocol import ChatRequest, Completed, Deltas, Inference
+from canopy.inference.protocol import ChatRequest, Completed, Deltas, Inference, ServerState
 
 MODEL = "smollm2-135m-instruct"
 
@@ -73,6 +73,12 @@ class EmbeddedInference:
         """Begin to load the client of the embedded server, unless that is down."""
         if self._client is not None:
             self._client.warm_up()
+
+    async def look(self) -> ServerState:
+        """Ask the embedded server for its models, unless that is down."""
+        if self._client is None:
+            return ServerState(False, "The embedded model is being restarted.")
+        return await self._client.look()
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Deltas | Completed]:
         """Stream a reply from the embedded server. Raises ModelUnreachable while it is down."""

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from canopy.base.errors import CanopyError, ModelTimeout
 from canopy.inference.dialect import Dialect, DialectAttempt
 from canopy.inference.endpoints import root
-from canopy.inference.protocol import URL_SETTING, ChatRequest, Completed, Deltas
+from canopy.inference.protocol import URL_SETTING, ChatRequest, Completed, Deltas, ServerState
 from canopy.inference.redaction import redact
 from canopy.inference.reply import Reply
 from canopy.inference.reply_errors import truncated_reply
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 # Seconds to wait for the end of the body after `[DONE]`, so that the connection can be reused.
 _LINGER = 0.1
+_LOOK = 3  # seconds that a look at the server may take
+_WITHOUT_LIST = {404, 405, 501}  # statuses of servers that have no list of their models
 
 
 class LlamaStackInference:
@@ -84,6 +86,22 @@ class LlamaStackInference:
     def warm_up(self) -> None:
         """Begin to load the client library in a thread, without waiting for it."""
         self._load()
+
+    async def look(self) -> ServerState:
+        """Ask the server for its models."""
+        upstream = await asyncio.shield(self._load())
+        try:
+            async with asyncio.timeout(_LOOK):
+                models = await upstream.models(self._endpoint or upstream.endpoints[0])
+        except TimeoutError:
+            return ServerState(False, f"The model server did not answer within {_LOOK} seconds.")
+        except upstream.FAILURES as error:
+            refusal = upstream.refusal(error)
+            if refusal is not None and refusal.status in _WITHOUT_LIST:
+                return ServerState(True, "The model server answers. It has no list of its models.")
+            found = _with_redacted_reason(upstream.translate(error, ""), None, [], upstream.secret)
+            return ServerState(False, found.in_full)
+        return ServerState(True, "The model server answers.", models)
 
     async def close(self) -> None:
         """Close all connections; open streams end with a ModelError."""
@@ -202,9 +220,10 @@ class LlamaStackInference:
         )
 
 
-def _with_redacted_reason(error: CanopyError, request: ChatRequest, texts: Deltas, secret: str) -> CanopyError:
-    """Return the error with its reason redacted of the request's and the reply's texts."""
+def _with_redacted_reason(error: CanopyError, request: ChatRequest | None, texts: Deltas, secret: str) -> CanopyError:
+    """Return the error with its reason redacted of the request's and the reply's texts, and of the key."""
     if error.reason:
-        private = [*(turn.content for turn in request.messages), "".join(texts)]
-        error.reason = redact(error.reason, private, [secret], [request.model])
+        messages, models = (request.messages, [request.model]) if request else ((), [])
+        private = [*(turn.content for turn in messages), "".join(texts)]
+        error.reason = redact(error.reason, private, [secret], models)
     return error

@@ -49,6 +49,15 @@ class Completed:
         return "".join(texts)[self.thoughts :]
 
 
+@dataclass(frozen=True, slots=True)
+class ServerState:
+    """Says whether a model server can be used now, in a sentence, and which models it lists (None: it has no list)."""
+
+    usable: bool
+    sentence: str
+    models: tuple[str, ...] | None = None
+
+
 class Inference(Protocol):
     """Answers as a model server does.
 
@@ -72,6 +81,10 @@ class Inference(Protocol):
 
     def warm_up(self) -> None:
         """Begin to load, in the background, what the first call would otherwise wait for."""
+        ...
+
+    async def look(self) -> ServerState:
+        """Ask the server for its models to see whether it answers. It takes a few seconds at most and never fails."""
         ...
 
     def stream(self, request: ChatRequest) -> AsyncGenerator[Deltas | Completed]:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
-from canopy.inference.protocol import ChatRequest, Completed, Deltas, Inference
+from canopy.inference.protocol import ChatRequest, Completed, Deltas, Inference, ServerState
 
 
 class ReloadableInference:
@@ -35,6 +35,10 @@ class ReloadableInference:
     def warm_up(self) -> None:
         """Begin to load what the first call to the current server would wait for."""
         self._current.server.warm_up()
+
+    async def look(self) -> ServerState:
+        """Ask the current server for its models."""
+        return await self._current.server.look()
 
     async def use(self, url: str | None) -> None:
         """Send new generations to the server at `url`; the same URL changes nothing."""

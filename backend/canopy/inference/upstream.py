@@ -30,6 +30,7 @@ try:
 finally:
     logging.getLogger().removeHandler(_keep_out)
 
+_MOST_MODELS = 1000  # of a server's list
 _LONGEST_WAIT = 5  # seconds of `Retry-After` that are waited out; for longer ones the client gets the error
 
 
@@ -94,6 +95,22 @@ class Upstream:
             yield response
         finally:
             await response.aclose()
+
+    async def models(self, endpoint: str) -> tuple[str, ...] | None:
+        """Return the ids in the server's list of models, which stands beside an endpoint; None if it isn't one.
+
+        Nothing is tried twice.
+        """
+        address = endpoint.removesuffix("/chat/completions") + "/models"
+        try:
+            answer: Any = await self._client.get(address, cast_to=object, options={"max_retries": 0})
+        except ValueError:  # it says that it is JSON and isn't
+            return None
+        entries = answer.get("data") if isinstance(answer, dict) else None
+        if not isinstance(entries, list):
+            return None
+        ids = (it.get("id") or it.get("identifier") for it in entries[:_MOST_MODELS] if isinstance(it, dict))
+        return tuple(it for it in ids if isinstance(it, str))
 
     async def scoring_functions(self) -> Any:
         """Return the server's list of scoring functions as parsed JSON."""

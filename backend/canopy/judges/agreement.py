@@ -132,6 +132,13 @@ class AgreementReports:
         )
         return found
 
+    @property
+    def known(self) -> list[AgreementReport]:
+        """Return the reports as they were last made, without asking; none where the values have changed since."""
+        if self._known is None or self._known[1] != self._config.current.revision:
+            return []
+        return self._known[2]
+
     async def run(self) -> None:
         """Keep the metric up to date, for ever."""
         while True:

@@ -206,6 +206,7 @@ class PromptRegistry:
 
     def _report_failures(self, failures: dict[PromptSource, str]) -> None:
         self._telemetry.metrics.mlflow.registry_up.set(not failures)
+        self._telemetry.latest.registry_failures = {it.reference: sentence for it, sentence in failures.items()}
         before, self._failures = self._failures, failures
         for source, sentence in failures.items():
             if before.get(source) != sentence:  # not every few seconds for as long as it lasts

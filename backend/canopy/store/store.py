@@ -10,6 +10,7 @@ from canopy.base.background import run_forever
 from canopy.store.auth.request_counts import RequestCountStore
 from canopy.store.auth.sessions import SessionStore
 from canopy.store.deletion import Deletion
+from canopy.store.engine.database import StoreSize
 from canopy.store.engine.executor import Executor
 from canopy.store.engine.migrate import Schema, upgrade
 from canopy.store.experiments.comparisons import ComparisonStore
@@ -54,6 +55,11 @@ class Store:
         return f"{self.executor.database.description}{self._schema or ''}"
 
     @property
+    def schema(self) -> Schema | None:
+        """Return the schema as the start has found or made it; None before."""
+        return self._schema
+
+    @property
     def exists(self) -> bool:
         """Return whether the database is there, and `start` need not make it first, as with SQLite's file."""
         return self.executor.database.exists
@@ -77,6 +83,10 @@ class Store:
     async def ping(self) -> None:
         """Return when the database answers. Raises StoreError, without a call of `on_failure`."""
         await self.executor.ping()
+
+    async def size(self) -> StoreSize:
+        """Return how large the database is. Raises StoreError, without a call of `on_failure`."""
+        return await self.executor.read_quietly(self.executor.database.size)
 
     def _open(self) -> None:
         self.executor.database.prepare()

@@ -2,6 +2,7 @@
 
 from canopy.telemetry.events import Event
 from canopy.telemetry.exposition import Exposition
+from canopy.telemetry.latest import LatestEvents
 from canopy.telemetry.logs import Logs
 from canopy.telemetry.metrics.metrics import Metrics
 from canopy.telemetry.traces import Traces
@@ -10,7 +11,7 @@ __all__ = ["Event", "Logs", "Metrics", "Telemetry", "Traces"]
 
 
 class Telemetry:
-    """Holds the sinks. `emit` passes an event to the log and the metrics.
+    """Holds the sinks. `emit` passes an event to the log, the metrics and `latest`.
 
     `metrics` and `traces` are also used directly. `exposition` encodes the metrics for a scrape.
     """
@@ -21,8 +22,10 @@ class Telemetry:
         self.metrics = metrics
         self.exposition = Exposition(metrics.registry)
         self.traces = traces
+        self.latest = LatestEvents()
 
     def emit(self, event: Event) -> None:
-        """Log the event and count it."""
+        """Log the event, count it, and remember the latest of its kind."""
         self.logs.emit(event)
         self.metrics.record(event)
+        self.latest.record(event)

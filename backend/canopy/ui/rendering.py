@@ -69,6 +69,7 @@ class Renderer:
             percent=_percent,
             rating=_rating,
             short_id=_short_id,
+            size=_size,
             timing=_timing,
             whole=_whole,
             tokens=_tokens,
@@ -154,6 +155,16 @@ def _timing(feedback: Feedback) -> str:
     first = feedback.time_to_first_token
     before = "" if first is None else f", first token after {_seconds(first)}"
     return f"{_seconds(feedback.duration or 0)}{before}"
+
+
+def _size(bytes_: int) -> str:
+    """Return a number of bytes in the unit in which it has three digits at most."""
+    size, unit = float(bytes_), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if size < 1000:
+            break
+        size, unit = size / 1000, larger
+    return f"{size:.3g} {unit}"
 
 
 def _tokens(feedback: Feedback) -> str:

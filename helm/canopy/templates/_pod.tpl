@@ -17,6 +17,8 @@
   value: /canopy/canopy-config.yaml
 - name: CANOPY_BANNER
   value: "false"
+- name: CANOPY_RUNBOOKS
+  value: {{ .Values.monitoring.runbooks | quote }}
 {{- range $name, $value := .Values.settings }}
 {{- if not (or (kindIs "invalid" $value) (and (eq $name "host") (eq $.Values.auth.mode "proxy"))) }}
 - name: CANOPY_{{ include "canopy.givenName" (dict "root" $ "section" "settings" "key" $name) | upper }}

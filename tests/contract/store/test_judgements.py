@@ -294,3 +294,11 @@ async def test_a_refused_label_leaves_the_turn_open(store: Store) -> None:
     with pytest.raises(GenerationNotFound):
         await store.judgements.end(a_turn(generation), a_label(replace(generation, id="gen_unknown")))
     assert await store.judgements.end(a_turn(generation), a_label(generation)) is not None
+
+
+async def test_when_each_judge_last_gave_a_label_is_known(store: Store, clock: Clock) -> None:
+    for sentiment, value in ((1, "accurate"), (-1, "made_up"), (1, "accurate")):
+        clock.now += 1_000_000
+        await labelled(store, await recorded(store), value=value, sentiment=sentiment)
+    last = max(label.timestamp for label in await found(store, LABELS))
+    assert await store.judgements.last_labelled(["accuracy", "quality"]) == {"accuracy": last}

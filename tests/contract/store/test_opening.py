@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from canopy.base.errors import ConfigError, StoreError
+from canopy.store.engine.migrate import HEAD
 from canopy.store.engine.postgres import Postgres
 from canopy.store.feedback.query import Filter
 from canopy.store.opening import database_at, open_store
@@ -164,3 +165,10 @@ async def test_a_new_file_and_its_folder_are_closed_to_other_accounts(tmp_path: 
     finally:
         os.umask(before)
     assert modes == {"var": 0, "canopy.db": 0, "canopy.db-wal": 0, "canopy.db-shm": 0}
+
+
+async def test_a_store_knows_its_schema_and_how_large_it_is(store: Store) -> None:
+    assert store.schema is not None
+    assert store.schema.revision == HEAD
+    size = await store.size()
+    assert size.data > 0

@@ -20,6 +20,7 @@ _SET_BY_THE_CHART = {
     "auth_tokens_file",
     "auth_proxy_secret_file",
     "banner",
+    "runbooks",
 }
 
 

@@ -17,6 +17,14 @@ UNAVAILABLE = "The database does not answer. Please try again in a moment."
 _SET_UP_WRONG = "The database can't be used as it is set up."
 _READ_ONLY = "25006"  # SQLSTATE read_only_sql_transaction
 
+
+class StoreSize(NamedTuple):
+    """Holds how many bytes a database takes, and how many of what waits to be put into it (None: unknown)."""
+
+    data: int
+    log: int | None
+
+
 # The columns of a row that already exists, from the row that was to be inserted.
 type Replace = Callable[[Any], Mapping[str, Any]]
 
@@ -103,6 +111,10 @@ class Database(abc.ABC):
         """Read from the database. Raises StoreError if it can be connected to but not used, as with a broken file."""
         # A table's page, not a constant: a database file that is gone or broken must not look alive.
         conn.execute(text("SELECT version_num FROM alembic_version"))
+
+    @abc.abstractmethod
+    def size(self) -> StoreSize:
+        """Return how large the database is."""
 
     @abc.abstractmethod
     def lock(self, conn: Connection) -> None:

@@ -37,6 +37,7 @@ from canopy.store.engine.database import (
     CompiledStatement,
     Database,
     Replace,
+    StoreSize,
 )
 from canopy.store.engine.postgres_connections import connect, engine
 from canopy.store.engine.postgres_url import read
@@ -131,6 +132,11 @@ class Postgres(Database):
         super().check(conn)
         if conn.execute(text("SELECT current_setting('transaction_read_only')")).scalar() == "on":
             raise StoreError(UNAVAILABLE, retry_after=5, reason=REPLICA)
+
+    @override
+    def size(self) -> StoreSize:
+        with self.reader.connect() as conn:
+            return StoreSize(conn.execute(select(func.pg_database_size(func.current_database()))).scalar_one(), None)
 
     @override
     def lock(self, conn: Connection) -> None:

@@ -18,7 +18,15 @@ from sqlalchemy.pool import QueuePool
 
 from canopy.base.errors import ConfigError, StoreError
 from canopy.store import review_tables
-from canopy.store.engine.database import SCANS_AT_ONCE, BulkUpsert, Candidates, CompiledStatement, Database, Replace
+from canopy.store.engine.database import (
+    SCANS_AT_ONCE,
+    BulkUpsert,
+    Candidates,
+    CompiledStatement,
+    Database,
+    Replace,
+    StoreSize,
+)
 from canopy.store.engine.search_terms import millisecond_of
 from canopy.store.engine.volumes import locks_hold, network_volume
 from canopy.store.tables import metadata
@@ -150,6 +158,14 @@ class SQLite(Database):
             raise StoreError(
                 f"It is on {network}, where a lock keeps no other process out, and two would destroy it. {_BETTER}"
             )
+
+    @override
+    def size(self) -> StoreSize:
+        log = self._path.with_name(f"{self._path.name}-wal")
+        try:
+            return StoreSize(self._path.stat().st_size, log.stat().st_size if log.exists() else 0)
+        except OSError as error:
+            raise StoreError(f"{self._path} can't be looked at ({error.strerror}).") from error
 
     @override
     def lock(self, conn: Connection) -> None:

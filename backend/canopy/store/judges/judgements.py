@@ -144,6 +144,20 @@ class JudgementStore(Facet):
         return found
 
     @reads
+    def last_labelled(self, judges: Sequence[str]) -> dict[str, int]:
+        """Read when each of these judges last gave a label, in microseconds; those that never did are left out."""
+        f, s = feedback.c, series.c
+        # The index (series, time) has the newest of each series at its end.
+        newest = select(func.max(f.updated_at)).where(f.series_id == s.id).scalar_subquery()
+        of_judges = select(s.name, newest).where(s.kind == JUDGEMENT, self._database.in_list(s.name, "judges"))
+        found: dict[str, int] = {}
+        with self._database.reader.connect() as conn:
+            for name, at in conn.execute(of_judges, {"judges": self._database.list_param(list(judges))}):
+                if at is not None:
+                    found[name] = max(at, found.get(name, 0))
+        return found
+
+    @reads
     def agreement(self, judge: str, version: str, since: int) -> list[AgreementCount]:
         """Count a judge's labels since a time against what people say of the same generations.
 
