@@ -48,6 +48,7 @@ async def test_a_feature_is_reached_by_the_navigation_answers_and_takes_votes(
         assert model.requests[-1].body["messages"][0]["content"] == "Translate:"
 
         await pages.nth(2).click()
+        await page.get_by_text("More filters").click()
         await page.get_by_label("Feature").select_option("Translation")
         await page.get_by_role("button", name="Apply").click()
         await expect(page.locator(".entry")).to_have_count(1)

@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -117,7 +119,9 @@ async def test_an_entry_opens_to_what_produced_it(board: Tab, reviewed: tuple[Se
     generation = reviewed[1]
     page = await board.open("/feedback")
     entry = page.locator("details.entry").first
-    await expect(entry.get_by_text("Far too long.")).to_be_hidden()
+    for shown in ("Not helpful", "Far too long.", f"Response {SUMMARY}", "Text A text about trains.", "Too long"):
+        await expect(entry.locator("summary")).to_contain_text(shown)
+    await expect(entry.get_by_text(generation["generation_id"])).to_be_hidden()
     await entry.locator("summary").focus()
     await page.keyboard.press("Enter")
     for text in (generation["generation_id"], generation["request_id"], "Summarize:", "Far too long.", "13 out"):
@@ -139,21 +143,33 @@ async def test_what_people_wrote_is_text_whatever_it_looks_like(board: Tab) -> N
 async def test_filters_narrow_the_entries_and_stay_in_the_form(board: Tab) -> None:
     page = await board.open("/feedback")
     await page.get_by_label("Search").fill("TRAINS")
-    await page.get_by_role("button", name="Apply").click()
+    await page.keyboard.press("Enter")
     await expect(page.get_by_role("heading", name="Entries 1 match")).to_be_visible()
-    assert page.url == f"{board.origin}/feedback?q=TRAINS"  # what isn't used stays out
+    assert page.url == f"{board.origin}/feedback/entries?q=TRAINS#filters"  # what isn't used stays out
     await expect(page.get_by_label("Search")).to_have_value("TRAINS")
+    await expect(page.get_by_text("1 of 31")).to_be_in_viewport()
+    await expect(page.locator("details.entry summary")).to_be_in_viewport()
     await page.get_by_role("link", name="Positive").click()
     await expect(page.get_by_text("Nothing matches")).to_be_visible()
     await page.get_by_role("link", name="Clear the filters").click()
     await page.get_by_role("link", name="Negative").click()
     await expect(page.get_by_role("heading", name="Entries 2 matches")).to_be_visible()
     await expect(page.get_by_role("link", name="Negative")).to_have_attribute("aria-current", "true")
+    await page.get_by_text("More filters").click()
     await page.get_by_label("To", exact=True).fill("2020-01-31")
     await page.get_by_role("button", name="Apply").click()
     await expect(page.get_by_role("heading", name="Entries 0 matches")).to_be_visible()
     await expect(page.get_by_label("To", exact=True)).to_have_value("2020-01-31")
+    await page.get_by_role("link", name="Remove To: 2020-01-31").click()
+    await expect(page.get_by_role("heading", name="Entries 2 matches")).to_be_visible()
+    await page.get_by_text("More filters").click()
+    await page.get_by_label("Reason").select_option("Too long")
+    await page.get_by_label("Comment").select_option("With a comment")
+    await page.get_by_role("button", name="Apply").click()
+    await expect(page.get_by_role("heading", name="Entries 1 match")).to_be_visible()
+    await page.goto(f"{board.origin}/feedback?until=2020-01-31&q=trains")
     assert (await metrics(board))["Votes"] == "0"
+    await expect(page.get_by_text("They are not narrowed by: search.")).to_be_visible()
 
 
 async def test_older_entries_are_a_link_away(board: Tab) -> None:
@@ -170,10 +186,24 @@ async def test_it_works_without_script(browser: Browser, reviewed: tuple[Server,
     async with opened(browser, reviewed[0], java_script_enabled=False) as tab:
         page = await tab.open("/feedback")
         await page.get_by_label("Search").fill("trains")
-        await page.get_by_role("button", name="Apply").click()
+        await page.get_by_role("button", name="Search").click()
         await expect(page.get_by_role("heading", name="Entries 1 match")).to_be_visible()
         await page.locator("details.entry summary").click()
-        await expect(page.get_by_text("Far too long.")).to_be_visible()
+        await expect(page.locator("blockquote", has_text="Far too long.")).to_be_visible()
+        await expect(page.locator("details.entry time")).to_contain_text("UTC")
+
+
+async def test_times_are_the_readers_own_with_utc_in_the_title(
+    browser: Browser, reviewed: tuple[Server, dict[str, Any]]
+) -> None:
+    async with opened(browser, reviewed[0], timezone_id="Asia/Kolkata") as tab:
+        page = await tab.open("/feedback/entries")
+        time = page.locator("details.entry time").first
+        exact = datetime.fromisoformat(str(await time.get_attribute("datetime")))
+        there = exact.astimezone(ZoneInfo("Asia/Kolkata"))
+        await expect(time).to_have_text(f"{there.day} {there:%b %Y, %H:%M}")
+        await expect(time).to_have_attribute("title", f"{exact.day} {exact:%b %Y, %H:%M} UTC")
+        await expect(page.get_by_text("Times are Asia/")).to_be_visible()  # Kolkata has two names
 
 
 async def test_the_export_follows_the_filters(board: Tab) -> None:

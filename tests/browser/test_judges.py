@@ -70,6 +70,7 @@ async def test_a_label_leads_to_the_responses_that_have_it_also_those_without_a_
 
 async def test_votes_can_be_filtered_by_what_a_judge_said(board: Tab) -> None:
     page = await board.open("/feedback/entries")
+    await page.get_by_text("More filters").click()
     await page.get_by_label("Labelled by a judge").select_option("Hallucination detected")
     await page.get_by_role("button", name="Apply").click()
     await expect(page.get_by_role("heading", name="Entries 17 matches")).to_be_visible()
@@ -82,7 +83,8 @@ async def test_the_worst_come_first_and_page_by_page(board: Tab) -> None:
     page = await board.open("/feedback")
     await page.get_by_role("link", name="Worst first").click()
     await expect(page.get_by_role("link", name="Worst first")).to_have_attribute("aria-current", "true")
-    texts = await page.locator("details.entry .entry-text").all_inner_texts()
+    lines = page.locator("details.entry .entry-line", has=page.get_by_text("Text", exact=True)).locator("bdi")
+    texts = await lines.all_inner_texts()
     assert texts[0] == "hallucination_detected, bad for a person, 14"
     assert texts[15:] == [
         "Nobody voted on this.",

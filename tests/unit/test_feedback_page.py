@@ -14,12 +14,12 @@ from canopy.config.feature_values import FeatureValues
 from canopy.config.features import Feature, features_of
 from canopy.config.values import Values
 from canopy.feedback.statistics import Tally
-from canopy.store.feedback.query import FeedbackCount, Filter, HourCount, Page
+from canopy.store.feedback.query import FeedbackCount, Filter, HourCount, MatchCount, Page
 from canopy.store.reviews.review import ReviewCounts
 from canopy.store.vocabulary import AB_PREFERENCE
 from canopy.ui.entries import entries_view
 from canopy.ui.export import ExportView, export_view, offered_exports
-from canopy.ui.feedback_overview import overview
+from canopy.ui.feedback_overview import overview, selected
 from canopy.ui.prompt_versions import prompt_versions
 from canopy.ui.rendering import Renderer
 from canopy.ui.satisfaction_chart import BARS_HEIGHT, BARS_TOP, LINE_HEIGHT, LINE_TOP, satisfaction_chart
@@ -110,6 +110,8 @@ def chosen(
         texts={},
         features=features,
         judges=[],
+        reasons=["too_long", "off_topic"],
+        now=at("2026-03-31T11:30"),
         worst=query.order == "worst",
     )
 
@@ -157,7 +159,7 @@ def test_only_complaints_that_can_become_tests_are_offered_for_export() -> None:
     export = exported(params, {"summarize": 4, "summarize_chat": 8})
     assert (number_of_tests(export), export.href) == (4, "/feedback/export?prompt_id=sha256%3Aaa&q=it%27s")
     it = chosen(params, where, counts)
-    listed = entries_view(it, Page([], "next-page"), 0, later=False)
+    listed = entries_view(it, Page([], "next-page"), MatchCount(0, whole=True), 13, later=False)
     address = "/feedback/entries?rating=negative&prompt_id=sha256%3Aaa&q=it%27s&cursor=next-page"
     assert (listed.newest, listed.older) == (None, address)
     assert [option.prompt_id for option in it.prompts] == ["sha256:aa", "sha256:bb"]
@@ -228,7 +230,7 @@ def test_every_filter_stays_on_the_way_to_other_pages_and_to_the_file() -> None:
         return dict(parse_qsl(urlsplit(href).query))
 
     it = chosen(EVERY_FILTER, where, counts)
-    older = entries_view(it, Page([], "next-page"), 0, later=True).older
+    older = entries_view(it, Page([], "next-page"), MatchCount(0, whole=True), 13, later=True).older
     assert older is not None
     assert carried(older) == {**EVERY_FILTER, "cursor": "next-page"}
     assert carried(it.segments[1].href) == {**EVERY_FILTER, "rating": "positive"}
@@ -243,12 +245,59 @@ def test_every_filter_stays_on_the_way_to_other_pages_and_to_the_file() -> None:
         assert filters_of(query(source="judge"))["source"] == "judge"
 
 
+def test_each_filter_that_is_set_is_named_with_the_way_out() -> None:
+    it = chosen(EVERY_FILTER, Filter(feature="summarize", sentiment=-1), [])
+    assert [link.label for link in it.chosen] == [
+        "Score: 1 to 2",
+        "Feature: Summarization",
+        "Prompt version: aa",
+        "Model: m",
+        "From: 2026-03-01",
+        "To: 2026-03-31",
+        "Search: it",
+        "Verdicts: people's votes and judges' labels",
+        "On: Canopy's responses",
+        "Labelled by a judge: Poor",
+        "Reason: Too long",
+        "Comment: With",
+    ]
+    for link, name in zip(it.chosen, list(EVERY_FILTER)[1:], strict=True):
+        left = {other: value for other, value in EVERY_FILTER.items() if other != name}
+        assert dict(parse_qsl(urlsplit(link.href).query)) == left
+    counted = {"feature", "prompt_id", "model", "since", "until"}
+    assert len(it.uncounted) == len(EVERY_FILTER) - len(counted)
+    assert chosen({name: EVERY_FILTER[name] for name in counted}, Filter(feature="summarize"), []).uncounted == []
+
+
+def test_days_are_a_press_away_and_keep_the_other_filters() -> None:
+    it = chosen({"since": "2026-03-25", "q": "it"}, Filter(), [])
+    assert [(link.label, link.href, link.current) for link in it.presets] == [
+        ("Today", "/feedback?since=2026-03-31&q=it", False),
+        ("7 days", "/feedback?since=2026-03-25&q=it", True),
+        ("30 days", "/feedback?since=2026-03-02&q=it", False),
+        ("All days", "/feedback?q=it", False),
+    ]
+
+
+def test_only_filters_that_can_narrow_something_are_offered() -> None:
+    scored = replace(count(-1, 1), kind="score", value="2", model="other")
+    few, more = chosen({}, Filter(), [count(1, 1)]), chosen({"reason": "former"}, Filter(), [count(1, 1), scored])
+    assert (few.models, few.scores, [it.name for it in few.reasons]) == ([], [], ["too_long", "off_topic"])
+    assert (more.models, more.scores[-1].label) == (["m", "other"], "1 to 2")
+    assert [it.name for it in more.reasons] == ["too_long", "off_topic", "former"]
+
+
+def test_totals_are_of_the_chosen_prompt_and_model() -> None:
+    counts = [count(1, 1), replace(count(1, 2), model="other"), count(1, 4, "sha256:bb")]
+    assert sum(it.n for it in selected(counts, Filter(prompt_id="sha256:aa", model="m"))) == 1
+
+
 def test_the_order_of_the_worst_is_a_link_away_and_stays_from_page_to_page() -> None:
     narrowed = {"feature": "summarize", "since": "2026-03-01"}
     address = "/feedback/entries?feature=summarize&since=2026-03-01&order=worst"
     it = chosen({**narrowed, "q": "it"}, Filter(feature="summarize"), [])
     assert it.segments[-1] == RatingSegment("Worst first", None, address, False)
     worst = chosen({**narrowed, "order": "worst"}, Filter(feature="summarize"), [])
-    listed = entries_view(worst, Page([], "next-page"), None, later=True)
+    listed = entries_view(worst, Page([], "next-page"), None, 13, later=True)
     assert (worst.segments[-1].current, worst.segments[0].current) == (True, False)
     assert (listed.newest, listed.older) == (address, f"{address}&cursor=next-page")

@@ -26,10 +26,11 @@ from canopy.ui.experiment_list import experiment_address
 from canopy.ui.experiments import section
 from canopy.ui.export import ExportView, export_view, offered_exports
 from canopy.ui.features import page_of, words_of
-from canopy.ui.feedback_overview import overview
+from canopy.ui.feedback_overview import overview, selected
+from canopy.ui.filter_links import address
 from canopy.ui.prompt_versions import prompt_versions, shown_prompts
 from canopy.ui.rendering import EXCERPT
-from canopy.ui.selection import Selection, address, selection, worst_first
+from canopy.ui.selection import Selection, selection, worst_first
 
 _NEWEST = 10  # entries on the overview
 _ENTRIES = 25  # on a page of entries
@@ -75,7 +76,9 @@ async def overview_page(context: AppContext, request: Request, query: PageQuery)
     where = query.where(await known_features(context, query))
     read = await _read(context, "/feedback", query, where)
     shown = await read_excerpts(context, where, query, _NEWEST, EXCERPT)
-    hours = await context.store.feedback.hours(satisfaction_filter(replace(read.scope, prompt_id=where.prompt_id)))
+    hours = await context.store.feedback.hours(
+        satisfaction_filter(replace(read.scope, prompt_id=where.prompt_id, model=where.model))
+    )
     compared = await experiment_data(context, where.feature, others=False)
     export = await _export(context, request, read.selection.path, query, searching=False)
     first = features_in_navigation(context)[0]
@@ -169,6 +172,8 @@ async def _read(context: AppContext, path: str, query: PageQuery, where: Filter)
         texts=texts,
         features=context.config.current.features,
         judges=judges,
+        reasons=context.config.current.values.feedback.reasons,
+        now=time.time_ns() // 1000,
         worst=query.order == "worst",
     )
     return _Read(scope, counts, judges, chosen)
@@ -198,7 +203,7 @@ async def _entries(context: AppContext, request: Request, query: PageQuery) -> R
 def _listed(chosen: Selection, query: PageQuery, shown: ExcerptPage) -> dict[str, Any]:
     """Return what `_entries.html` needs."""
     return {
-        "listed": entries_view(chosen, shown.page, shown.total, later=query.cursor is not None),
+        "listed": entries_view(chosen, shown.page, shown.found, shown.total, later=query.cursor is not None),
         "labels": shown.labels,
         "votes": shown.votes,
     }

@@ -7,7 +7,7 @@ from canopy.api.context import AppContext
 from canopy.api.filters import PageQuery
 from canopy.api.paging import EncodedRows, encode_rows, join_page
 from canopy.store.engine.cursors import FoundIds
-from canopy.store.feedback.query import Feedback, Filter, Page
+from canopy.store.feedback.query import Feedback, Filter, MatchCount, Page
 from canopy.store.judges.judgement import JudgeLabel, PersonVote
 from canopy.store.store import Store
 
@@ -19,12 +19,13 @@ type EntryFormat = Callable[[Feedback, Sequence[JudgeLabel]], Mapping[str, objec
 class ExcerptPage(NamedTuple):
     """A page of entries with excerpts of their texts, for people.
 
-    `total` is None if counting would mean reading everything: in the order of the worst, and for expensive searches.
-    `labels` and `votes` are by generation id.
+    `found` is None in the order of the worst, and on later pages of a search. `total` counts the verdicts of the same
+    people or judges without any other filter. `labels` and `votes` are by generation id.
     """
 
     page: Page
-    total: int | None
+    found: MatchCount | None
+    total: int
     labels: Mapping[str, Sequence[JudgeLabel]]
     votes: Mapping[str, Sequence[PersonVote]]
 
@@ -36,21 +37,23 @@ async def read_excerpts(context: AppContext, where: Filter, query: PageQuery, li
     """
     store = context.store
     found = await _find(store, where, query, limit)
-    total = await _total(store, where, query, found)
+    matches = await _matches(store, where, query, found)
+    total = await store.feedback.count_at_least(Filter(source=where.source))
     if not found.ids:
-        return ExcerptPage(Page([], found.next, found.searched_to), total, {}, {})
+        return ExcerptPage(Page([], found.next, found.searched_to), matches, total.n, {}, {})
     async with context.page_slots:
         feedback, _ = await store.feedback.read(found.ids, excerpt)
         ids = _generations(feedback)
         labels = await store.judgements.labels(ids) if ids else {}
         votes = await store.judgements.person_votes(ids) if ids else {}
-    return ExcerptPage(Page(feedback, found.next, found.searched_to), total, labels, votes)
+    return ExcerptPage(Page(feedback, found.next, found.searched_to), matches, total.n, labels, votes)
 
 
 class FullTextPage(NamedTuple):
     """A page of entries with whole texts, for programs.
 
-    `total` is as in `ExcerptPage`. `searched_to` is the time (microseconds) at which a search stopped, if it did early.
+    `total` is None if counting would mean reading everything: in the order of the worst, and for expensive searches.
+    `searched_to` is the time (microseconds) at which a search stopped, if it did early.
     """
 
     page: EncodedRows
@@ -63,7 +66,8 @@ async def read_full_texts(
 ) -> FullTextPage:
     """Read a page of entries, each made JSON by `format_entry`. Raises as `read_excerpts`."""
     found = await _find(context.store, where, query, query.limit or _MAX_ENTRIES)
-    total = await _total(context.store, where, query, found)
+    matches = await _matches(context.store, where, query, found)
+    total = matches.n if matches is not None and matches.whole else None
     page = await join_page(context, _row_batches(context.store, found, format_entry))
     return FullTextPage(page, total, found.searched_to if page.next == found.next else None)
 
@@ -86,13 +90,15 @@ async def _find(store: Store, where: Filter, query: PageQuery, limit: int) -> Fo
     return await find(where, limit, query.cursor)
 
 
-async def _total(store: Store, where: Filter, query: PageQuery, found: FoundIds) -> int | None:
+async def _matches(store: Store, where: Filter, query: PageQuery, found: FoundIds) -> MatchCount | None:
     if query.order == "worst":
         return None
+    first = query.cursor is None
     if found.searched_to is not None:  # counting would be stopped as early
-        return None
-    whole = query.cursor is None and found.next is None
-    return len(found.ids) if whole else await store.feedback.count(where)
+        return MatchCount(len(found.ids), whole=False) if first else None
+    if first and found.next is None:
+        return MatchCount(len(found.ids), whole=True)
+    return await store.feedback.count_at_least(where)
 
 
 def _generations(feedback: Sequence[Feedback]) -> list[str]:

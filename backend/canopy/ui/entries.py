@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from canopy.store.feedback.query import Feedback, Page
+from canopy.store.feedback.query import Feedback, MatchCount, Page
 from canopy.ui.selection import Selection
 
 
@@ -12,13 +12,14 @@ class EntriesView:
     """Holds a page of entries, and where the others are."""
 
     entries: Sequence[Feedback]
-    found: int | None  # None if not counted
+    found: MatchCount | None  # None if not counted
+    total: int  # without any filter but whose verdicts they are
     searched_to: int | None  # where the search stopped; `older` continues it
     newest: str | None
     older: str | None
 
 
-def entries_view(chosen: Selection, page: Page, found: int | None, *, later: bool) -> EntriesView:
+def entries_view(chosen: Selection, page: Page, found: MatchCount | None, total: int, *, later: bool) -> EntriesView:
     """Return the view of one page, which is a `later` one than the first.
 
     Its neighbours are pages of `/feedback/entries`, wherever this one is shown.
@@ -27,6 +28,7 @@ def entries_view(chosen: Selection, page: Page, found: int | None, *, later: boo
     return EntriesView(
         entries=page.feedback,
         found=found,
+        total=total,
         searched_to=page.searched_to,
         newest=chosen.href(path, order=order) if later else None,
         older=chosen.href(path, order=order, cursor=page.next) if page.next else None,

@@ -9,7 +9,7 @@ from canopy.config.features import BUILT_IN, Feature
 from canopy.feedback import dataset
 from canopy.store.reviews.review import ReviewCounts
 from canopy.ui.features import FeatureWords, words_of
-from canopy.ui.selection import address
+from canopy.ui.filter_links import address
 
 
 class OtherExport(NamedTuple):

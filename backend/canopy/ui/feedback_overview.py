@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from canopy.feedback.statistics import Tally, split_counts, tallies_by, tally_of
 from canopy.store.feedback.query import FeedbackCount, Filter, HourCount
+from canopy.ui.filter_links import address
 from canopy.ui.satisfaction_chart import Chart, satisfaction_chart
-from canopy.ui.selection import Selection, address
+from canopy.ui.selection import Selection
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,5 +43,5 @@ def overview(
 
 
 def selected(counts: Sequence[FeedbackCount], where: Filter) -> list[FeedbackCount]:
-    """Return the counts of the chosen prompt, or of all."""
-    return [count for count in counts if where.prompt_id in (None, count.prompt_id)]
+    """Return the counts of the chosen prompt and the chosen model, or of all."""
+    return [it for it in counts if where.prompt_id in (None, it.prompt_id) and where.model in (None, it.model)]

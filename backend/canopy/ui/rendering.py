@@ -21,6 +21,7 @@ from canopy.ui.formatted import markup
 
 _HERE = Path(__file__).parent
 EXCERPT = 600  # characters of each text of an entry, until it is opened
+_LINE = 240  # characters of a text in a row
 _TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -61,6 +62,7 @@ class Renderer:
         self._environment.globals["ab_geometry"] = win_rate_chart
         self._environment.filters.update(
             coded=_coded,
+            first_line=_first_line,
             markup=markup,
             moment=_moment,
             page=page_of,
@@ -73,6 +75,7 @@ class Renderer:
             timing=_timing,
             whole=_whole,
             tokens=_tokens,
+            utc=_utc,
             with_article=_with_article,
             words=in_words,
         )
@@ -97,9 +100,20 @@ def _hash(content: bytes) -> str:
 
 
 def _moment(microseconds: int) -> Markup:
-    """Return a time for people, with the exact one for programs."""
+    """Return a time for people, in UTC, with the exact one for programs; `times.js` makes it the browser's own time."""
+    text = _utc(microseconds)
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(iso(microseconds), text, text)
+
+
+def _utc(microseconds: int) -> str:
     at = datetime.fromtimestamp(microseconds // 1_000_000, UTC)
-    return Markup('<time datetime="{}">{}</time>').format(iso(microseconds), f"{at.day} {at:%b %Y, %H:%M} UTC")
+    return f"{at.day} {at:%b %Y, %H:%M} UTC"
+
+
+def _first_line(text: str) -> str:
+    """Return the first line that says something, as long as a row can show."""
+    line = next((line for line in text[:EXCERPT].splitlines() if line.strip()), "")
+    return " ".join(line.split())[:_LINE]
 
 
 def _number(value: int) -> str:

@@ -1,15 +1,18 @@
 """The selection of feedback that a page shows, as links and fields to change it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlencode
 
+from canopy.base.ratings import SCORE, in_words
 from canopy.config.features import Feature
 from canopy.feedback.statistics import split_counts
 from canopy.judges.agreement import AgreementReport
 from canopy.store.feedback.query import FeedbackCount, Filter
 from canopy.ui.features import label_of
+from canopy.ui.filter_links import COUNTED, FILTER_WORDS, FilterLink, address, chosen_filters, presets
 from canopy.ui.prompt_versions import PromptVersion, prompt_versions
+
+_SCORES = ("5", "4", "3", "2", "1", "4-5", "1-2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +34,8 @@ class PromptOption:
 
 
 @dataclass(frozen=True, slots=True)
-class FeatureOption:
-    """Offers a feature to filter by."""
+class FilterOption:
+    """Offers a value of a filter: a feature, a score, a reason."""
 
     name: str
     label: str
@@ -48,18 +51,18 @@ class Selection:
     worst: bool  # the entries are in the order of the worst, which only some filters go with
     segments: Sequence[RatingSegment]
     prompts: Sequence[PromptOption]
-    features: Sequence[FeatureOption]  # empty where there is one feature and no votes on another
+    features: Sequence[FilterOption]  # empty where there is one feature and no votes on another
+    models: Sequence[str]  # empty where there is one
+    scores: Sequence[FilterOption]  # empty where nobody gave one
+    reasons: Sequence[FilterOption]
     judge_labels: Sequence[str]  # empty where no judge has labelled anything
+    presets: Sequence[FilterLink]  # days to choose at a press
+    chosen: Sequence[FilterLink]  # each filter that is set, with the page without it
+    uncounted: Sequence[str]  # what is set and doesn't narrow totals, in words
 
     def href(self, path: str, **changed: str) -> str:
         """Return another page with this selection, some filters of it changed."""
         return address(path, {**self.query, **changed})
-
-
-def address(path: str, query: Mapping[str, str]) -> str:
-    """Return `path` with the parameters that have a value."""
-    used = urlencode({name: value for name, value in query.items() if value})
-    return f"{path}?{used}" if used else path
 
 
 def worst_first(query: Mapping[str, str]) -> str:
@@ -77,13 +80,17 @@ def selection(
     texts: Mapping[str, str],
     features: Mapping[str, Feature],
     judges: Sequence[AgreementReport],
+    reasons: Sequence[str],
+    now: int,
     worst: bool = False,
 ) -> Selection:
     """Return the selection of a page. `filters` are all there are, as in the URL, and `where` is what they mean.
 
-    `counts` are those of its days and its feature, of every prompt. With `worst` the page has the order of the worst.
+    `counts` are those of its days and its feature, of every prompt; `reasons` are those that votes may give; `now` is
+    in microseconds. With `worst` the page has the order of the worst.
     """
     query = {**filters, "feature": where.feature or ""}
+    set_ones = [name for name, value in query.items() if value]
     return Selection(
         path=path,
         query=query,
@@ -92,18 +99,40 @@ def selection(
         segments=_segments(path, query, where, worst=worst),
         prompts=_prompts(prompt_versions(split_counts(counts).own, texts), query["prompt_id"]),
         features=_features(features, counts, where.feature),
+        models=_models(counts, query["model"]),
+        scores=_scores(counts, query["score"]),
+        reasons=[FilterOption(it, in_words(it)) for it in _with(reasons, query["reason"])],
         judge_labels=_labels(judges, query["label"]),
+        presets=presets(path, query, now),
+        chosen=chosen_filters(path, query, lambda name: label_of(name, features)),
+        uncounted=[FILTER_WORDS[name].lower() for name in set_ones if name not in COUNTED],
     )
+
+
+def _with(values: Iterable[str], chosen: str) -> list[str]:
+    """Return the values once each, and the chosen one though it be a former one or edited by hand."""
+    return list(dict.fromkeys([*values, *([chosen] if chosen else [])]))
+
+
+def _models(counts: Sequence[FeedbackCount], chosen: str) -> list[str]:
+    models = _with(sorted({it.model for it in counts if it.model}), chosen)
+    return models if chosen or len(models) > 1 else []
+
+
+def _scores(counts: Sequence[FeedbackCount], chosen: str) -> list[FilterOption]:
+    if not (chosen or any(it.kind == SCORE for it in counts)):
+        return []
+    return [FilterOption(it, it.replace("-", " to ")) for it in _with(_SCORES, chosen)]
 
 
 def _features(
     features: Mapping[str, Feature], counts: Sequence[FeedbackCount], chosen: str | None
-) -> list[FeatureOption]:
+) -> list[FilterOption]:
     """Return a filter for each mode of each feature, and for each that is gone if it has votes or is chosen."""
     gone = sorted(({it.feature for it in counts} | ({chosen} if chosen else set())) - features.keys())
     if not (gone or chosen) and len({it.flag for it in features.values()}) == 1:
         return []
-    return [FeatureOption(name, label_of(name, features)) for name in [*features, *gone]]
+    return [FilterOption(name, label_of(name, features)) for name in [*features, *gone]]
 
 
 def _prompts(versions: Sequence[PromptVersion], chosen: str) -> list[PromptOption]:
@@ -120,7 +149,7 @@ def _prompts(versions: Sequence[PromptVersion], chosen: str) -> list[PromptOptio
 def _labels(judges: Sequence[AgreementReport], chosen: str) -> list[str]:
     """Return the labels of all judges, negative ones first, and the chosen one."""
     rows = sorted((row for report in judges for row in report.rows), key=lambda row: row.sentiment)
-    return list(dict.fromkeys([row.label for row in rows] + ([chosen] if chosen else [])))
+    return _with((row.label for row in rows), chosen)
 
 
 def _segments(path: str, query: Mapping[str, str], where: Filter, *, worst: bool) -> list[RatingSegment]:
