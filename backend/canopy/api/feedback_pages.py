@@ -26,7 +26,7 @@ from canopy.ui.experiment_list import experiment_address
 from canopy.ui.experiments import section
 from canopy.ui.export import ExportView, export_view, offered_exports
 from canopy.ui.features import page_of, words_of
-from canopy.ui.feedback_overview import overview, selected
+from canopy.ui.feedback_overview import overview
 from canopy.ui.filter_links import address
 from canopy.ui.prompt_versions import prompt_versions, shown_prompts
 from canopy.ui.rendering import EXCERPT
