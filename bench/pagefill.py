@@ -25,7 +25,7 @@ _HOUR = 3_600_000_000  # microseconds
 _PROMPTS = [prompt_of(f"Summarize the text in {count} sentences, for people in a hurry:") for count in range(2, 10)]
 _MODEL = "llama32"
 _FILLER = "The quick brown fox jumps over the lazy dog, and the committee met on Tuesday to agree on the plan. " * 8
-_TABLES = ("generations", "feedback", "comparisons", "feedback_counts", "generation_counts")
+_TABLES = ("generations", "feedback", "comparisons", "feedback_counts", "generation_counts", "ballot_counts")
 
 _NUMBERS = {
     "sqlite": "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < :rows)",
@@ -100,6 +100,7 @@ def _insert(conn: Connection, votes: int) -> None:
         {"hour": _HOUR},
     )
     _count_generations(conn)
+    _count_ballots(conn)
 
 
 def _fill_table(conn: Connection, table: str, columns: dict[str, str], rows: int, known: dict[str, Any]) -> None:
@@ -139,7 +140,7 @@ def _generation(hexed: _Hex) -> dict[str, str]:
         "session_id": hexed(32, "i / 2"),
         "prompt_id": f"CASE {_LIVE} {choices} END",
         "model": ":model",
-        "config_revision": "'000000000000'",
+        "config_revision": hexed(12, _LIVE),
         "input_digest": hexed(32),
         "texts_digest": hexed(64),
         "input_length": "300",
@@ -196,6 +197,9 @@ def _ballot(hexed: _Hex) -> dict[str, str]:
         "voted_at": at,
         "updated_at": at,
         "reasons": "'[]'",
+        "counted": preference,
+        "counted_at": at,
+        "first_at": at,
     }
 
 
@@ -237,3 +241,16 @@ def _count_generations(conn: Connection) -> None:
         ),
         {"hour": _HOUR},
     )
+
+
+def _count_ballots(conn: Connection) -> None:
+    """Count each ballot as in force and as its voter's first: by the hour, and for all time or by the day."""
+    for of_first, step in ((0, _HOUR), (1, _HOUR), (2, 1 << 60), (3, 24 * _HOUR)):
+        conn.execute(
+            text(
+                "INSERT INTO ballot_counts (experiment_id, of_first, hour, preference, prompt_b_side, n)"
+                " SELECT experiment_id, :of_first, voted_at - voted_at % :step, preference, prompt_b_side, count(*)"
+                " FROM comparisons GROUP BY 1, 3, 4, 5"
+            ),
+            {"of_first": of_first, "step": step},
+        )

@@ -18,7 +18,8 @@ from canopy.api.listing import ExcerptPage, read_excerpts
 from canopy.api.routes import DescribedRoute
 from canopy.feedback.statistics import satisfaction_filter, split_counts
 from canopy.judges.agreement import AgreementReport
-from canopy.store.feedback.query import Feedback, FeedbackCount, Filter
+from canopy.store.feedback.query import Feedback, FeedbackCount, Filter, HourCount
+from canopy.store.generations.usage import DAY
 from canopy.store.judges.judgement import JudgeLabel, PersonVote
 from canopy.store.reviews.review_queue import narrows
 from canopy.ui.entries import entries_view
@@ -30,6 +31,7 @@ from canopy.ui.feedback_overview import overview
 from canopy.ui.filter_links import address
 from canopy.ui.prompt_versions import prompt_versions, shown_prompts
 from canopy.ui.rendering import EXCERPT
+from canopy.ui.satisfaction_chart import HOURS_FOR
 from canopy.ui.selection import Selection, selection, worst_first
 
 _NEWEST = 10  # entries on the overview
@@ -74,13 +76,14 @@ async def overview_page(context: AppContext, request: Request, query: PageQuery)
     if moved := _moved(query):
         return RedirectResponse(moved, 307)
     where = query.where(await known_features(context, query))
-    read = await _read(context, "/feedback", query, where)
-    shown = await read_excerpts(context, where, query, _NEWEST, EXCERPT)
-    hours = await context.store.feedback.hours(
-        satisfaction_filter(replace(read.scope, prompt_id=where.prompt_id, model=where.model))
+    producer = replace(_scope(where), prompt_id=where.prompt_id, model=where.model)
+    read, shown, hours, compared, export = await asyncio.gather(
+        _read(context, "/feedback", query, where),
+        read_excerpts(context, where, query, _NEWEST, EXCERPT),
+        _votes_over_time(context, satisfaction_filter(producer)),
+        experiment_data(context, where.feature, others=False),
+        _export(context, request, "/feedback", query, searching=False),
     )
-    compared = await experiment_data(context, where.feature, others=False)
-    export = await _export(context, request, read.selection.path, query, searching=False)
     first = features_in_navigation(context)[0]
 
     def draw() -> Response:
@@ -102,8 +105,14 @@ async def overview_page(context: AppContext, request: Request, query: PageQuery)
             **_listed(read.selection, query, shown),
         )
 
-    # A year of hourly counts takes some 200 ms of arithmetic, which must not hold up the streams.
+    # Not in the event loop's thread: it would hold up the streams.
     return await asyncio.to_thread(draw)
+
+
+async def _votes_over_time(context: AppContext, where: Filter) -> Sequence[HourCount]:
+    """Count votes by the day, as the chart draws them; by the hour where it may draw hours."""
+    days = await context.store.feedback.hours(where, DAY)
+    return await context.store.feedback.hours(where) if days and days[-1].hour - days[0].hour <= HOURS_FOR else days
 
 
 def entry_page(

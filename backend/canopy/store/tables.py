@@ -241,7 +241,8 @@ ballot_counts = Table(
     "ballot_counts",
     metadata,
     Column("experiment_id", KEY, ForeignKey("experiments.id", ondelete="CASCADE"), primary_key=True),
-    Column("of_first", SmallInteger, primary_key=True, autoincrement=False),  # 1: voters' first ones, by their time
+    # What is counted, and by what time: see `canopy.store.experiments.ballot_counts`.
+    Column("of_first", SmallInteger, primary_key=True, autoincrement=False),
     Column("hour", BigInteger, primary_key=True, autoincrement=False),  # microseconds since the epoch
     Column("preference", KEY, primary_key=True),
     Column("prompt_b_side", KEY, primary_key=True),

@@ -57,6 +57,7 @@ class Tick:
     minor: bool = False
 
 
+HOURS_FOR = 2 * 86_400_000_000  # microseconds that are drawn by the hour, at most
 _LEAD = 31 * 86_400_000_000  # microseconds drawn before the first vote when the range begins earlier
 
 
@@ -76,6 +77,8 @@ class Chart:
 
 def satisfaction_chart(counts: Sequence[HourCount], now: int, since: int | None, until: int | None) -> Chart | None:
     """Return the chart of the votes from `since` to `until` (microseconds, as `now`); None if there are none.
+
+    `counts` are by the hour where all lie within `HOURS_FOR`, and may be by the day else.
 
     An open start is the first vote, an open end is now; a short range is extended to a day. Of a range that begins long
     before the first vote or ends after now, only the part near the votes is drawn.
@@ -115,7 +118,7 @@ def _at(microseconds: int) -> datetime:
 
 
 def _unit(span: timedelta) -> str:
-    if span <= 2 * _DAY:
+    if span <= timedelta(microseconds=HOURS_FOR):
         return "hour"
     if span <= 92 * _DAY:
         return "day"

@@ -7,6 +7,7 @@ import pytest
 from canopy.base.errors import AmbiguousRequestId, InputError, StillBlind
 from canopy.store.experiments.experiment import BallotCounts, FirstBallots, Preference
 from canopy.store.feedback.query import Filter
+from canopy.store.generations.usage import DAY
 from canopy.store.opening import open_store
 from canopy.store.store import Store
 from tests.contract.store.earlier import downgrade
@@ -160,21 +161,22 @@ async def _counted(store: Store) -> tuple[object, ...]:
     return [tuple(row) for row in rows], [tuple(row) for row in firsts]
 
 
-async def test_the_course_of_many_first_ballots_goes_on_by_the_hour(
+async def test_the_course_of_many_first_ballots_goes_on_by_the_day_and_ends_by_the_hour(
     store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("canopy.store.experiments.experiments._SINGLE", 3)
     for number in range(10):
-        if number in (5, 9):
-            clock.now += HOUR
-        comparison = await a_comparison(store, user_id=f"u{number}", expires_at=NOON + 99 * HOUR)
+        clock.now += {5: HOUR, 7: 20 * DAY, 9: HOUR}.get(number, 0)
+        comparison = await a_comparison(store, user_id=f"u{number}", expires_at=NOON + 99 * DAY)
         await store.comparisons.record_ballot(a_ballot(comparison, "a" if number % 2 else "b"))
     found = await store.experiments.first_ballot_counts(an_experiment().id)
     exact = FirstBallots.of(await store.experiments.first_ballots(an_experiment().id))
     assert replace(found, course=[]) == replace(exact, course=[])
     assert found.course[:3] == exact.course[:3]
-    assert [(it.wins_a, it.wins_b) for it in found.course[3:]] == [(2, 3), (4, 5), (5, 5)]
-    assert [it.timestamp for it in found.course[3:]] == [NOON + hour * HOUR - 1 for hour in (1, 2, 3)]
+    assert [(it.wins_a, it.wins_b) for it in found.course[3:]] == [(3, 4), (4, 5), (5, 5)]
+    ends = [NOON - NOON % DAY + DAY, NOON + 20 * DAY + 2 * HOUR, NOON + 20 * DAY + 3 * HOUR]
+    assert [it.timestamp for it in found.course[3:]] == [end - 1 for end in ends]
+    assert (await store.experiments.ballot_counts(None)).ballots == 10
 
 
 async def test_ballots_are_counted_within_hours_and_of_each_experiment(store: Store, clock: Clock) -> None:

@@ -213,9 +213,11 @@ async def test_both_bad_is_feedback_for_as_long_as_the_ballot_says_so(
     with store.executor.database.reader.connect() as conn:
         earliest = conn.exec_driver_sql(_EARLIEST).scalars().all()
         by_hour = [tuple(row) for row in conn.exec_driver_sql(_FIRST_BY_HOUR).all()]
+        unequal = conn.execute(text(_UNEQUAL)).all()
     assert sorted(it.comparison_id for it in firsts) == sorted(earliest)
     hours = Counter((it.timestamp // HOUR * HOUR, it.preference) for it in firsts)
     assert by_hour == [(*key, n) for key, n in sorted(hours.items())]
+    assert not unequal
 
 
 # Not by window functions over the counted columns: what those must agree with.
@@ -227,6 +229,13 @@ SELECT id FROM comparisons AS c WHERE preference IS NOT NULL AND NOT EXISTS (
 """
 _FIRST_BY_HOUR = """
 SELECT hour, preference, CAST(SUM(n) AS INTEGER) FROM ballot_counts WHERE of_first = 1 GROUP BY 1, 2 ORDER BY 1, 2
+"""
+
+# Of what is counted twice, once by the hour, what differs.
+_UNEQUAL = """
+SELECT of_first % 2, CASE of_first % 2 WHEN 1 THEN hour - hour % 86400000000 ELSE 0 END, preference, prompt_b_side
+FROM ballot_counts GROUP BY 1, 2, 3, 4
+HAVING SUM(CASE WHEN of_first < 2 THEN n ELSE 0 END) <> SUM(CASE WHEN of_first >= 2 THEN n ELSE 0 END)
 """
 
 

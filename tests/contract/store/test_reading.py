@@ -10,6 +10,7 @@ import pytest
 from canopy.base.errors import InputError
 from canopy.store.feedback.query import Feedback, FeedbackCount, Filter, HourCount
 from canopy.store.feedback.vote import Receipt
+from canopy.store.generations.usage import DAY
 from canopy.store.store import Store
 from tests.contract.store.records import DOWN, HOUR, NOON, Clock, a_generation, a_vote, on_texts
 
@@ -155,6 +156,8 @@ async def test_hours_are_those_of_the_same_votes(store: Store, mixed: list[Feedb
         assert entries
         wanted = Counter((entry.timestamp // HOUR * HOUR, entry.sentiment) for entry in entries)
         assert await store.feedback.hours(where) == [HourCount(*key, n) for key, n in sorted(wanted.items())]
+        days = Counter((entry.timestamp // DAY * DAY, entry.sentiment) for entry in entries)
+        assert await store.feedback.hours(where, DAY) == [HourCount(*key, n) for key, n in sorted(days.items())]
     assert sum(count.n for count in await store.feedback.hours(Filter())) == len(mixed)
 
 

@@ -1,5 +1,8 @@
 """Keeps the hourly counts of ballots, and which ballot is its voter's first, in the transaction that changes ballots.
 
+They are kept by the hour, so that any stretch of time can be counted, and once more in rows that stay few: of ballots
+in force without a time, of first ones by the day.
+
 Each comparison says in `counted` and `counted_at` what was counted of its ballot. Where that isn't the ballot in force,
 a version from before the counts has written it, and `settle` catches up.
 """
@@ -12,9 +15,10 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 
 from canopy.store.engine.database import CompiledStatement, Database
 from canopy.store.feedback.hourly_counts import hour_of
+from canopy.store.generations.usage import DAY
 from canopy.store.tables import ballot_counts, comparisons, uncounted
 
-FIRST, IN_FORCE = 1, 0  # values of `of_first`
+IN_FORCE, FIRST, EVER, FIRST_BY_DAY = range(4)  # values of `of_first`; EVER: in force, the time is 0
 _TOGETHER = 500  # ballots that are caught up with at once, so that no vote waits long
 
 
@@ -91,9 +95,9 @@ class BallotCounter:
     def change(self, conn: Connection, row: Any, after: dict[str, Any]) -> None:
         """Count a ballot in a comparison's row. `after` are the columns that the row will have, those here too."""
         differences = _counted(row, -1)
-        differences[_key(row, IN_FORCE, after["counted_at"], after["counted"])] += 1
+        _add_in_force(differences, row, after["counted_at"], after["counted"], 1)
         if after["first_at"] is not None and row.first_at is None:
-            differences[_key(row, FIRST, after["first_at"], after["first_preference"])] += 1
+            _add_first(differences, row, after["first_at"], after["first_preference"], 1)
         self._apply(conn, differences)
 
     def remove(self, conn: Connection, rows: Sequence[Any]) -> None:
@@ -103,13 +107,13 @@ class BallotCounter:
         for row in rows:
             differences.update(_counted(row, -1))
             if row.first_at is not None:
-                differences[_key(row, FIRST, row.first_at, row.first_preference)] -= 1
+                _add_first(differences, row, row.first_at, row.first_preference, -1)
                 bereft[row.experiment_id, row.voter] = None
         for experiment_id, voter in bereft:
             for heir in self._earliest.rows(conn, experiment=experiment_id, of_voter=voter):
                 if heir.first_at is None:
                     self._mark_first.run(conn, [{"wanted": heir.id, "first_at": heir.voted_at}])
-                    differences[_key(heir, FIRST, heir.voted_at, heir.first_preference)] += 1
+                    _add_first(differences, heir, heir.voted_at, heir.first_preference, 1)
         self._apply(conn, differences)
 
     def settle(self, conn: Connection, asked: Sequence[None]) -> list[bool]:
@@ -131,10 +135,19 @@ class BallotCounter:
             self._drop.run(conn, fallen)
 
 
-def _key(row: Any, of_first: int, at: int, preference: str) -> _Key:
-    return _Key(row.experiment_id, of_first, hour_of(at), preference, row.prompt_b_side)
+def _add_in_force(differences: Counter[_Key], row: Any, at: int, preference: str, n: int) -> None:
+    for of_first, time in ((IN_FORCE, hour_of(at)), (EVER, 0)):
+        differences[_Key(row.experiment_id, of_first, time, preference, row.prompt_b_side)] += n
+
+
+def _add_first(differences: Counter[_Key], row: Any, at: int, preference: str, n: int) -> None:
+    for of_first, time in ((FIRST, hour_of(at)), (FIRST_BY_DAY, at - at % DAY)):
+        differences[_Key(row.experiment_id, of_first, time, preference, row.prompt_b_side)] += n
 
 
 def _counted(row: Any, n: int) -> Counter[_Key]:
     """Return what was counted of a comparison's ballot in force, `n` times."""
-    return Counter() if row.counted is None else Counter({_key(row, IN_FORCE, row.counted_at, row.counted): n})
+    differences: Counter[_Key] = Counter()
+    if row.counted is not None:
+        _add_in_force(differences, row, row.counted_at, row.counted, n)
+    return differences

@@ -13,7 +13,7 @@ from canopy.config.features import BUILT_IN
 from canopy.stats.sequential import DecisionRule
 from canopy.store.engine.cursors import Place, decode_cursor, encode_cursor
 from canopy.store.engine.executor import Executor, Facet, reads
-from canopy.store.experiments.ballot_counts import FIRST, IN_FORCE, BallotCounter
+from canopy.store.experiments.ballot_counts import EVER, FIRST, FIRST_BY_DAY, IN_FORCE, BallotCounter
 from canopy.store.experiments.experiment import (
     BallotCounts,
     BallotPage,
@@ -27,9 +27,11 @@ from canopy.store.experiments.experiment import (
 )
 from canopy.store.feedback.hourly_counts import HOUR, hour_of
 from canopy.store.feedback.pages import fitting, newest_first
+from canopy.store.generations.usage import DAY
 from canopy.store.tables import ballot_counts, comparisons, experiments, generations, prompts, uncounted
 
-_SINGLE = 10_000  # first ballots that the course of an experiment has one by one
+_SINGLE = 2_000  # first ballots that the course of an experiment has one by one
+_BY_HOUR = 9 * DAY  # of its end that it has by the hour, and days before: more than the forecast takes its pace from
 
 
 class ExperimentStore(Facet):
@@ -51,11 +53,11 @@ class ExperimentStore(Facet):
         self._counts = select(
             b.experiment_id, b.of_first, b.preference, b.prompt_b_side, cast(func.sum(b.n), BigInteger).label("n")
         ).group_by(b.experiment_id, b.of_first, b.preference, b.prompt_b_side)
-        self._by_hour = (
-            select(b.hour, b.preference, b.prompt_b_side, b.n)
-            .where(b.experiment_id == bindparam("experiment"), b.of_first == FIRST)
-            .order_by(b.hour)
-        )
+        its = b.experiment_id == bindparam("experiment")
+        hours = select(b.hour, b.preference, b.prompt_b_side, b.n).where(its).order_by(b.hour)
+        self._last_hour = select(func.max(b.hour)).where(its, b.of_first == FIRST)
+        self._days = hours.where(b.of_first == FIRST_BY_DAY, b.hour < bindparam("fine"))
+        self._hours = hours.where(b.of_first == FIRST, b.hour >= bindparam("fine"))
         self._firsts = (
             select(c.id, c.first_at, c.first_preference, c.prompt_b_side)
             .where(c.experiment_id == bindparam("experiment"), c.first_at.is_not(None))
@@ -142,16 +144,17 @@ class ExperimentStore(Facet):
             conditions.append(b.hour >= hour_of(since))
         if until is not None:
             conditions.append(b.hour < until)
-        rows = await self._executor.read(self._rows, self._counts.where(b.of_first == IN_FORCE, *conditions))
-        return _counts(rows)
+        conditions.append(b.of_first == (EVER if since is None and until is None else IN_FORCE))
+        return _counts(await self._executor.read(self._rows, self._counts.where(*conditions)))
 
     async def ballot_counts_by_experiment(self) -> dict[str, tuple[BallotCounts, BallotCounts]]:
         """Count the ballots of each experiment that has any: all of them, and each voter's first."""
         await self._catch_up()
-        found: dict[str, tuple[list[Any], list[Any]]] = {}
-        for row in await self._executor.read(self._rows, self._counts):
-            found.setdefault(row.experiment_id, ([], []))[row.of_first].append(row)
-        return {name: (_counts(all_of_them), _counts(firsts)) for name, (all_of_them, firsts) in found.items()}
+        found: dict[str, dict[int, list[Any]]] = {}
+        statement = self._counts.where(ballot_counts.c.of_first.in_((EVER, FIRST_BY_DAY)))
+        for row in await self._executor.read(self._rows, statement):
+            found.setdefault(row.experiment_id, {EVER: [], FIRST_BY_DAY: []})[row.of_first].append(row)
+        return {name: (_counts(of[EVER]), _counts(of[FIRST_BY_DAY])) for name, of in found.items()}
 
     async def first_ballots(self, experiment_id: str) -> list[FirstBallot]:
         """Read each voter's first ballot in an experiment, in its first form and in the order in which they came."""
@@ -159,14 +162,20 @@ class ExperimentStore(Facet):
         return _ballots(await self._executor.read(self._rows, self._firsts, {"experiment": experiment_id}))
 
     async def first_ballot_counts(self, experiment_id: str) -> FirstBallots:
-        """Count the same. What it costs doesn't grow with them: the course of many is read by the hour."""
+        """Count the same. What it costs doesn't grow with them: the course of many is read by the day and the hour."""
         await self._catch_up()
-        wanted = {"experiment": experiment_id}
-        rows = await self._executor.read(self._rows, self._firsts.limit(_SINGLE + 1), wanted)
-        if len(rows) <= _SINGLE:
-            return FirstBallots.of(_ballots(rows))
-        begun = FirstBallots.of(_ballots(rows[:_SINGLE])).course
-        return _by_hour(begun, await self._executor.read(self._rows, self._by_hour, wanted))
+        return await self._executor.read(self._first_ballot_counts, experiment_id)
+
+    def _first_ballot_counts(self, experiment_id: str) -> FirstBallots:
+        wanted: dict[str, Any] = {"experiment": experiment_id}
+        with self._database.reader.connect() as conn:
+            rows = conn.execute(self._firsts.limit(_SINGLE + 1), wanted).all()
+            if len(rows) <= _SINGLE:
+                return FirstBallots.of(_ballots(rows))
+            last = conn.execute(self._last_hour, wanted).scalar() or 0
+            wanted["fine"] = last - last % DAY - _BY_HOUR
+            stretches = [(DAY, conn.execute(self._days, wanted).all()), (HOUR, conn.execute(self._hours, wanted).all())]
+        return _summed(FirstBallots.of(_ballots(rows[:_SINGLE])).course, stretches)
 
     async def _catch_up(self) -> None:
         """Count what a version from before the counts has written, in a rollout or before an update was repeated."""
@@ -247,16 +256,20 @@ def _ballots(rows: Sequence[Any]) -> list[FirstBallot]:
     ]
 
 
-def _by_hour(begun: Sequence[WinsSoFar], rows: Sequence[Any]) -> FirstBallots:
-    """Sum up counts by the hour; the course begins with single ballots and goes on with the ends of hours."""
+def _summed(begun: Sequence[WinsSoFar], stretches: Sequence[tuple[int, Sequence[Any]]]) -> FirstBallots:
+    """Sum up counts by the length of their stretches; the course begins with single ballots and goes on with the ends.
+
+    The counts are in the order of time.
+    """
     course, preferences = list(begun), Counter[Preference]()
     wins: Counter[Variant | None] = Counter()
-    for hour, of_hour in groupby(rows, lambda row: row.hour):
-        for row in of_hour:
-            preferences[row.preference] += row.n
-            wins[winner(row.preference, row.prompt_b_side)] += row.n
-        if not begun or wins["prompt"] + wins["prompt_b"] > begun[-1].wins_a + begun[-1].wins_b:
-            course.append(WinsSoFar(hour + HOUR - 1, wins["prompt"], wins["prompt_b"]))
+    for length, counts in stretches:
+        for start, together in groupby(counts, lambda row: row.hour):
+            for row in together:
+                preferences[row.preference] += row.n
+                wins[winner(row.preference, row.prompt_b_side)] += row.n
+            if not begun or wins["prompt"] + wins["prompt_b"] > begun[-1].wins_a + begun[-1].wins_b:
+                course.append(WinsSoFar(start + length - 1, wins["prompt"], wins["prompt_b"]))
     return FirstBallots(
         wins["prompt"], wins["prompt_b"], preferences["tie"], preferences["both_bad"], preferences["a"], course
     )

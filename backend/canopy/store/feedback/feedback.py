@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, cast, func, select
+from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, cast, func, select
 
 from canopy.base.errors import StoreError
 from canopy.store.engine.cursors import FoundIds
 from canopy.store.engine.executor import Executor, Facet, reads
 from canopy.store.feedback.filters import scans, series_conditions
-from canopy.store.feedback.hourly_counts import HourlyCounts, hour_of
+from canopy.store.feedback.hourly_counts import HOUR, HourlyCounts, hour_of
 from canopy.store.feedback.indexer import Indexer
 from canopy.store.feedback.pages import Pages
 from canopy.store.feedback.query import Feedback, FeedbackCount, Filter, HourCount, MatchCount, Page
@@ -142,11 +142,17 @@ class FeedbackStore(Facet):
         ]
 
     @reads
-    def hours(self, where: Filter) -> list[HourCount]:
-        """Count the same votes by hour and sentiment, oldest first."""
-        by = (feedback_counts.c.hour, series.c.sentiment)
+    def hours(self, where: Filter, step: int = HOUR) -> list[HourCount]:
+        """Count the same votes by sentiment and by stretches of `step` microseconds, of which a day has a whole number.
+
+        Oldest first; each stretch has the hour with which it begins.
+        """
+        hour = feedback_counts.c.hour
+        by = (hour if step == HOUR else hour - hour % bindparam("step", type_=BigInteger), series.c.sentiment)
+        names = [column.label(name) for column, name in zip(by, ("since", "sentiment"), strict=True)]
+        statement = _summed(where, *names).group_by(*names).order_by(*names)
         with self._database.reader.connect() as conn:
-            rows = conn.execute(_summed(where, *by).group_by(*by).order_by(*by)).all()
+            rows = conn.execute(statement, {} if step == HOUR else {"step": step}).all()
         return [HourCount._make(row) for row in rows]
 
     async def keep_items(self) -> None:
