@@ -1,4 +1,4 @@
-"""The review on the dashboard: people without a terminal say what a good summary would be."""
+"""The page of the review: people without a terminal say what a good summary would be, by mouse or by keyboard alone."""
 
 from collections.abc import AsyncGenerator
 
@@ -34,7 +34,13 @@ async def fresh(disappointing: Server) -> Server:
         votes = [
             {"input_text": LONG, "response_text": "Far too short.", "rating": 1, "comment": "Half of it is missing."},
             {"input_text": NASTY, "response_text": NASTY, "rating": "thumbs_down", "comment": NASTY},
-            {"input_text": "A third text.", "response_text": "No.", "rating": "thumbs_down", "reasons": ["too_short"]},
+            {
+                "input_text": "A third text.",
+                "response_text": "No.",
+                "rating": "thumbs_down",
+                "reasons": ["too_short"],
+                "suggestion": "It is the third.",
+            },
             {"input_text": "A fine text.", "response_text": "Fine.", "rating": "thumbs_up"},
         ]
         for vote in reversed(votes):  # the newest comes first
@@ -42,10 +48,9 @@ async def fresh(disappointing: Server) -> Server:
     return disappointing
 
 
-async def begun(tab: Tab) -> Page:
-    page = await tab.open("/feedback/review")
-    await page.get_by_role("button", name="Review what waits").click()
-    await expect(page.get_by_text("Text 1 of 3", exact=True)).to_be_visible()
+async def begun(tab: Tab, path: str = "/feedback/review") -> Page:
+    page = await tab.open(path)
+    await expect(page.get_by_role("heading", name="1 of 3", exact=True)).to_be_visible()
     return page
 
 
@@ -55,92 +60,139 @@ async def exported(server: Server) -> list[str]:
     return [test["expected_result"] for test in reversed(tests)]  # the export's oldest comes first
 
 
-async def test_a_reviewer_works_by_keyboard_and_the_export_carries_what_they_wrote(
-    browser: Browser, fresh: Server
-) -> None:
+async def test_all_of_it_by_keyboard_alone(browser: Browser, fresh: Server) -> None:
     async with opened(browser, fresh) as tab:
         page = await begun(tab)
-        field = page.get_by_label("What would a good summary say?")
+        field = page.get_by_label("What should it have said?")
+        place = page.locator("[data-place]")
+        keys = page.keyboard
+        answers = page.get_by_role("region", name="Answers that disappointed")
+        await expect(answers).to_contain_text("1 of 5")
+        await expect(answers).to_contain_text("Half of it is missing.")
+        await keys.press("e")
         await expect(field).to_be_focused()
-        await expect(page.get_by_role("region", name="Answers that disappointed")).to_contain_text("1 of 5")
-        await expect(page.get_by_text("Half of it is missing.").last).to_be_visible()
-        await page.keyboard.type("A good summary.")
-        await page.keyboard.press("Control+Enter")
-        await expect(page.get_by_text("Text 2 of 3", exact=True)).to_be_visible()
-        await expect(field).to_be_focused()
-        await expect(field).to_have_value("")
-        await expect(page.get_by_text("1 of 3 texts reviewed")).to_be_visible()
-        assert await exported(fresh) == ["A good summary.", "", ""]
-        for name in ("Back", "Skip", "Save and next"):
-            await page.keyboard.press("Tab")
-            await expect(page.get_by_role("button", name=name, exact=True)).to_be_focused()
+        await keys.type("jkfdu? and so on")  # which are letters here
+        await expect(field).to_have_value("jkfdu? and so on")
+        await expect(place).to_have_text("1 of 3")
+        await keys.press("Control+Enter")
+        await expect(place).to_have_text("2 of 3")
+        await expect(place).to_be_focused()
+        await expect(page.get_by_role("link", name="Waiting 2")).to_be_visible()
+        await keys.press("f")
+        await expect(place).to_have_text("3 of 3")
+        await keys.press("t")  # what the voter suggests
+        await expect(page.get_by_role("heading", name="That was all")).to_be_focused()
+        await expect(page.get_by_text("No text waits for a review.")).to_be_visible()
+        assert await exported(fresh) == ["jkfdu? and so on", "It is the third."]
+
+        await keys.press("u")
+        await expect(place).to_have_text("3 of 3")
+        await expect(field).to_have_value("It is the third.")  # it is a draft again
+        await expect(page.get_by_text("It waits", exact=True)).to_be_visible()
+        await keys.press("d")
+        await expect(page.get_by_role("heading", name="That was all")).to_be_focused()
+        await keys.press("k")
+        await keys.press("k")
+        await expect(place).to_have_text("2 of 3")
+        await expect(page.get_by_text("A reviewer found the answer fine, just now").first).to_be_visible()
+        assert await exported(fresh) == ["jkfdu? and so on"]
+
+        await keys.press("?")
+        await expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+        await keys.press("j")  # does nothing below the dialog
+        await page.get_by_label("Keys of one letter are on").uncheck()
+        await keys.press("Escape")
+        await keys.press("j")
+        await expect(place).to_have_text("2 of 3")
+        await page.reload()
+        await expect(page.get_by_role("heading", name="One text")).to_be_visible()  # none is left in the list
+        await keys.press("f")
+        assert await exported(fresh) == ["jkfdu? and so on"]
 
 
-async def test_what_people_wrote_is_text_whatever_it_looks_like(browser: Browser, fresh: Server) -> None:
+async def test_what_people_wrote_is_text_and_drafts_outlive_a_reload(browser: Browser, fresh: Server) -> None:
     async with opened(browser, fresh) as tab:
         page = await begun(tab)
-        await page.get_by_role("button", name="Skip").click()
-        await expect(page.get_by_role("region", name="Prompt to review")).to_have_text(NASTY)
-        await page.get_by_label("What would a good summary say?").fill(NASTY)
+        field = page.get_by_label("What should it have said?")
+        await field.fill("A draft of the first")
+        await page.get_by_role("button", name="Next", exact=True).click()
+        await expect(page.get_by_role("heading", name="2 of 3")).to_be_visible()
+        await expect(page.get_by_role("region", name="Text to review")).to_have_text(NASTY)
+        await field.fill(NASTY)
+        await page.reload()
+        await expect(page.get_by_role("heading", name="2 of 3")).to_be_visible()  # its address is the page's
+        await expect(field).to_have_value(NASTY)
+        await page.get_by_role("button", name="Back", exact=True).click()
+        await expect(field).to_have_value("A draft of the first")
+        await page.get_by_role("button", name="Next", exact=True).click()
         await page.get_by_role("button", name="Save and next").click()
-        await expect(page.get_by_text("Text 3 of 3", exact=True)).to_be_visible()
+        await expect(page.get_by_role("heading", name="3 of 3")).to_be_visible()
         assert await exported(fresh) == ["", NASTY, ""]
         assert await page.title() == "Review · Canopy"
-
-
-async def test_back_shows_what_was_saved_a_draft_survives_a_skip_and_the_end_says_what_is_left(
-    browser: Browser, fresh: Server
-) -> None:
-    async with opened(browser, fresh) as tab:
-        page = await begun(tab)
-        field = page.get_by_label("What would a good summary say?")
-        await field.fill("First.")
-        await page.get_by_role("button", name="Save and next").click()
-        await expect(page.get_by_text("Text 2 of 3", exact=True)).to_be_visible()
-        await field.fill("A draft")
-        await page.get_by_role("button", name="Skip").click()
-        await expect(page.get_by_text("Text 3 of 3", exact=True)).to_be_visible()
-        await page.get_by_role("button", name="Back").click()
-        await expect(field).to_have_value("A draft")
-        await page.get_by_role("button", name="Back").click()
-        await expect(field).to_have_value("First.")
-        await field.fill("First, corrected.")
-        await page.get_by_role("button", name="Save and next").click()
-        await field.fill("Second.")
-        await page.get_by_role("button", name="Save and next").click()
-        await expect(page.get_by_text("Text 3 of 3", exact=True)).to_be_visible()
-        await page.get_by_role("button", name="Skip").click()
-        await expect(page.get_by_text("1 text still waits.")).to_be_focused()
-        assert await exported(fresh) == ["First, corrected.", "Second.", ""]
-        await page.get_by_role("button", name="Go through all texts").click()
-        await expect(field).to_have_value("First, corrected.")
-
-
-async def test_an_empty_text_is_not_saved(browser: Browser, fresh: Server) -> None:
-    async with opened(browser, fresh) as tab:
-        page = await begun(tab)
-        await page.get_by_label("What would a good summary say?").fill("  ")
-        await page.get_by_role("button", name="Save and next").click()
-        await expect(page.get_by_text("Text 1 of 3", exact=True)).to_be_visible()
+        await page.get_by_role("button", name="Save and next").click()  # nothing is written
+        await expect(page.get_by_role("heading", name="3 of 3")).to_be_visible()
+        await page.get_by_role("button", name="Edit it first").click()
+        await expect(field).to_have_value("It is the third.")
+        await page.get_by_role("link", name="Written 1").click()
+        await expect(page.get_by_role("heading", name="1 of 1")).to_be_visible()
+        await expect(field).to_have_value(NASTY)
+        await page.get_by_role("button", name="Let it wait again").click()
+        await expect(page.get_by_role("link", name="Waiting 3")).to_be_visible()
         assert await exported(fresh) == ["", "", ""]
 
 
-async def test_a_text_whose_vote_was_taken_back_meanwhile_says_so_and_keeps_the_draft(
-    browser: Browser, fresh: Server
-) -> None:
+async def test_several_at_once_and_undone_at_once(browser: Browser, fresh: Server) -> None:
     async with opened(browser, fresh) as tab:
+        page = await begun(tab)
+        await page.get_by_role("button", name="Select several").click()
+        await page.get_by_role("button", name="Select all of these").click()
+        await page.get_by_role("checkbox", name="Select").first.uncheck()
+        await expect(page.get_by_text("2 texts selected")).to_be_visible()
+        await page.get_by_role("group", name="What is selected").get_by_role("button", name="Fine").click()
+        await expect(page.get_by_role("link", name="Fine 2")).to_be_visible()
+        assert await exported(fresh) == [""]
+        await page.get_by_role("button", name="Undo").first.click()
+        await expect(page.get_by_role("link", name="Waiting 3")).to_be_visible()
+        assert await exported(fresh) == ["", "", ""]
+
+
+async def test_who_is_later_is_told_and_loses_no_draft(browser: Browser, fresh: Server) -> None:
+    async with opened(browser, fresh) as tab, httpx.AsyncClient(base_url=fresh.url) as http:
         tab.failures_expected = True
         page = await begun(tab)
-        async with httpx.AsyncClient(base_url=fresh.url) as http:
-            oldest = (await http.get("/feedback/review")).json()["cases"][0]["feedback_id"]
-            await http.delete(f"/feedback/{oldest}")
-        field = page.get_by_label("What would a good summary say?")
+        field = page.get_by_label("What should it have said?")
+        await field.fill("Mine.")
+        item = (await http.get("/feedback/review")).json()["cases"][0]["item"]
+        theirs = {"item": item, "expected_result": "Theirs."}
+        assert (await http.put("/feedback/review", json=theirs)).status_code == 200
+        await page.get_by_role("button", name="Save and next").click()
+        await expect(page.get_by_role("alert").get_by_text("wrote what is expected at")).to_be_visible()
+        await expect(page.get_by_text("A reviewer wrote what it should have said, just now").first).to_be_visible()
+        await expect(field).to_have_value("Mine.")
+        assert (await exported(fresh))[0] == "Theirs."
+        await page.get_by_role("button", name="Save and next").click()  # now that it is known
+        await expect(page.get_by_role("heading", name="2 of 3")).to_be_visible()
+        assert (await exported(fresh))[0] == "Mine."
+
+        second = (await http.get("/feedback/review")).json()["cases"][0]["feedback_id"]
         await field.fill("Too late.")
+        await http.delete(f"/feedback/{second}")
         await page.get_by_role("button", name="Save and next").click()
         await expect(page.get_by_text("There is no vote on this text")).to_be_visible()
         await expect(field).to_have_value("Too late.")
-        await page.get_by_role("button", name="Skip").click()
-        await expect(page.get_by_text("Text 2 of 3", exact=True)).to_be_visible()
+        await page.get_by_role("button", name="Next", exact=True).click()
+        await expect(page.get_by_role("heading", name="3 of 3")).to_be_visible()
+
+
+async def test_without_scripts_the_queue_is_a_list_of_entries(browser: Browser, fresh: Server) -> None:
+    async with opened(browser, fresh, java_script_enabled=False) as tab:
+        page = await tab.open("/feedback?order=worst")
+        await expect(page).to_have_url(f"{fresh.url}/feedback/review")
+        await expect(page.get_by_role("heading", name="Review")).to_be_visible()
+        links = page.locator(".review-list a")
+        await expect(links).to_have_count(3)
+        await links.nth(2).click()
+        await expect(page.get_by_text("It is the third.")).to_be_visible()
 
 
 @pytest_asyncio.fixture(loop_scope="session", params=SCREENS)
@@ -153,8 +205,16 @@ async def screen(request: pytest.FixtureRequest, browser: Browser, fresh: Server
 
 async def test_the_review_is_for_everybody(screen: Tab) -> None:
     page = await begun(screen)
+    await page.get_by_role("button", name="Select several").click()
     await check(page)
-    for _ in range(3):
-        await page.get_by_role("button", name="Skip").click()
-    await expect(page.get_by_text("3 texts still wait.")).to_be_visible()
+    await page.get_by_role("button", name="Keys").click()
+    await expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    await check(page)
+    await page.get_by_role("button", name="Close").click()
+    for number in ("2 of 3", "3 of 3"):
+        await page.get_by_role("button", name="Next", exact=True).click()
+        await expect(page.get_by_role("heading", name=number)).to_be_visible()
+    await check(page)
+    await page.get_by_role("button", name="Next", exact=True).click()
+    await expect(page.get_by_text("3 texts wait for a review.")).to_be_visible()
     await check(page)

@@ -112,7 +112,6 @@ def chosen(
         judges=[],
         reasons=["too_long", "off_topic"],
         now=at("2026-03-31T11:30"),
-        worst=query.order == "worst",
     )
 
 
@@ -292,12 +291,8 @@ def test_totals_are_of_the_chosen_prompt_and_model() -> None:
     assert sum(it.n for it in selected(counts, Filter(prompt_id="sha256:aa", model="m"))) == 1
 
 
-def test_the_order_of_the_worst_is_a_link_away_and_stays_from_page_to_page() -> None:
-    narrowed = {"feature": "summarize", "since": "2026-03-01"}
-    address = "/feedback/entries?feature=summarize&since=2026-03-01&order=worst"
-    it = chosen({**narrowed, "q": "it"}, Filter(feature="summarize"), [])
-    assert it.segments[-1] == RatingSegment("Worst first", None, address, False)
-    worst = chosen({**narrowed, "order": "worst"}, Filter(feature="summarize"), [])
-    listed = entries_view(worst, Page([], "next-page"), None, 13, later=True)
-    assert (worst.segments[-1].current, worst.segments[0].current) == (True, False)
-    assert (listed.newest, listed.older) == (address, f"{address}&cursor=next-page")
+def test_the_worst_are_a_link_away_with_the_same_selection() -> None:
+    params = {"feature": "summarize", "since": "2026-03-01", "q": "it", "rating": "5"}
+    it = chosen(params, Filter(feature="summarize"), [])
+    address = "/feedback/review?feature=summarize&since=2026-03-01&q=it"
+    assert it.segments[3] == RatingSegment("Worst first", None, address, False)

@@ -46,6 +46,8 @@ def feedback_page_routes(context: AppContext) -> APIRouter:
     @router.get("/feedback/entries", response_model=None)
     async def entries(request: Request, query: Annotated[PageQuery, Query()]) -> Response:
         """One page of entries."""
+        if query.order == "worst":  # a former link
+            return RedirectResponse(worst_first(filters_of(query)), 307)
         return feedback_switched_off(context, request) or await _entries(context, request, query)
 
     @router.get("/feedback/dataset", response_model=None)
@@ -131,22 +133,6 @@ def entry_page(
     )
 
 
-async def review_page(context: AppContext, request: Request, query: TextQuery) -> Response:
-    """Return the review of what disappointed."""
-    if off := feedback_switched_off(context, request):
-        return off
-    export = await _export(context, request, "/feedback/review", query, searching=False)
-    return html(
-        context,
-        request,
-        "review.html",
-        current="feedback",
-        section="review",
-        export=export,
-        review_limit=context.settings.max_prompt_chars,
-    )
-
-
 async def known_features(context: AppContext, query: CountsQuery) -> Collection[str]:
     """Return the features that the query may name: those in force, and a former one that has votes or experiments."""
     features, store = context.config.current.features, context.store
@@ -183,7 +169,6 @@ async def _read(context: AppContext, path: str, query: PageQuery, where: Filter)
         judges=judges,
         reasons=context.config.current.values.feedback.reasons,
         now=time.time_ns() // 1000,
-        worst=query.order == "worst",
     )
     return _Read(scope, counts, judges, chosen)
 

@@ -10,6 +10,7 @@ from canopy.base.errors import InputError
 from canopy.base.validators import without_nul
 from canopy.feedback.filters import parse_filter, parse_label, parse_reason
 from canopy.store.feedback.query import Filter, Origin, Sources
+from canopy.store.reviews.review import ReviewState
 
 OptionalText = Annotated[str | None, AfterValidator(lambda text: without_nul(text) if text else None)]
 _EMPTY_IS_NONE = BeforeValidator(lambda text: text or None)
@@ -83,6 +84,17 @@ class TextQuery(FeedbackQuery):
 
     source: Annotated[Sources, BeforeValidator(lambda text: text or "any")] = Field(
         "any", description="Whose bad verdicts: people's votes, judges' labels, or both."
+    )
+
+
+class ReviewQuery(TextQuery):
+    """A filter and a page of texts to review."""
+
+    state: ReviewState = Field("waiting", description="Texts that wait for a reviewer, in another state, or all.")
+    limit: int = Field(20, ge=1, le=50, description="Texts on a page.")
+    after: OptionalText = Field(None, max_length=1_000, description="The `next` of the page before.")
+    at: OptionalText = Field(
+        None, max_length=300, description="One `item`, whatever its state; `next` goes on from it."
     )
 
 

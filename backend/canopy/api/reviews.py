@@ -5,7 +5,6 @@ from collections.abc import AsyncGenerator, Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -13,11 +12,11 @@ from canopy.api.access import identity_of
 from canopy.api.bodies import ReviewActionBody, ReviewBody, check_length, parse, read_body
 from canopy.api.context import AppContext
 from canopy.api.description import describe_body, describe_errors, describe_json, describe_json_or_page
-from canopy.api.feedback_pages import review_page
-from canopy.api.filters import OptionalText, TextQuery
+from canopy.api.filters import ReviewQuery
 from canopy.api.frame import wants_html
 from canopy.api.paging import EncodedRows, encode_rows, join_page, page_response
 from canopy.api.requests import trace_id_of
+from canopy.api.review_pages import review_filter, review_page
 from canopy.api.review_responses import BadAnswer, Case, Cases, ReviewFailed, ReviewKept, ReviewsKept
 from canopy.api.routes import BodyRoute, DescribedRoute, json_response
 from canopy.base.clock import iso
@@ -31,24 +30,12 @@ from canopy.store.reviews.review import (
     BadVerdict,
     Review,
     ReviewCase,
-    ReviewState,
     item_name,
     parse_item_name,
 )
 from canopy.store.store import Store
 
 _ERRORS = describe_errors(404, 408, 409, 413, 422, 503)
-
-
-class ReviewQuery(TextQuery):
-    """A filter and a page of texts to review."""
-
-    state: ReviewState = Field("waiting", description="Texts that wait for a reviewer, in another state, or all.")
-    limit: int = Field(20, ge=1, le=50, description="Texts on a page.")
-    after: OptionalText = Field(None, max_length=1_000, description="The `next` of the page before.")
-    at: OptionalText = Field(
-        None, max_length=300, description="One `item`, whatever its state; `next` goes on from it."
-    )
 
 
 def case_routes(context: AppContext) -> APIRouter:
@@ -61,7 +48,7 @@ def case_routes(context: AppContext) -> APIRouter:
         if wants_html(request):
             return await review_page(context, request, query)
         context.reviews.check()
-        where = review_filter(query, context.config.current.features)
+        where = await review_filter(context, query)
         counts = await context.store.reviews.counts(where)
         page = await join_page(context, _cases(context.store, where, query))
         head = {
@@ -74,14 +61,6 @@ def case_routes(context: AppContext) -> APIRouter:
         return answer
 
     return router
-
-
-def review_filter(query: ReviewQuery, features: Mapping[str, Feature]) -> Filter:
-    """Return the filter of a queue. Raises InputError for a wrong value, and for a feature that can't be reviewed."""
-    where = query.where(features)
-    if where.feature is not None:
-        exported_feature(where.feature, features)
-    return where
 
 
 async def _cases(store: Store, where: Filter, query: ReviewQuery) -> AsyncGenerator[EncodedRows]:

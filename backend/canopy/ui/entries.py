@@ -24,12 +24,12 @@ def entries_view(chosen: Selection, page: Page, found: MatchCount | None, total:
 
     Its neighbours are pages of `/feedback/entries`, wherever this one is shown.
     """
-    path, order = "/feedback/entries", "worst" if chosen.worst else ""
+    path = "/feedback/entries"
     return EntriesView(
         entries=page.feedback,
         found=found,
         total=total,
         searched_to=page.searched_to,
-        newest=chosen.href(path, order=order) if later else None,
-        older=chosen.href(path, order=order, cursor=page.next) if page.next else None,
+        newest=chosen.href(path) if later else None,
+        older=chosen.href(path, cursor=page.next) if page.next else None,
     )

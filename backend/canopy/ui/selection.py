@@ -48,7 +48,6 @@ class Selection:
     path: str  # of the page that the form asks for
     query: Mapping[str, str]
     filtered: bool
-    worst: bool  # the entries are in the order of the worst, which only some filters go with
     segments: Sequence[RatingSegment]
     prompts: Sequence[PromptOption]
     features: Sequence[FilterOption]  # empty where there is one feature and no votes on another
@@ -66,9 +65,8 @@ class Selection:
 
 
 def worst_first(query: Mapping[str, str]) -> str:
-    """Return the address of the responses that need a reviewer most, narrowed as far as that order can be."""
-    narrowed = {name: query[name] for name in ("feature", "prompt_id", "since", "until")}
-    return address("/feedback/entries", {**narrowed, "order": "worst"})
+    """Return the address of the texts that need a reviewer most, with the same selection: of the bad verdicts."""
+    return address("/feedback/review", {**query, "rating": ""})
 
 
 def selection(
@@ -82,12 +80,11 @@ def selection(
     judges: Sequence[AgreementReport],
     reasons: Sequence[str],
     now: int,
-    worst: bool = False,
 ) -> Selection:
     """Return the selection of a page. `filters` are all there are, as in the URL, and `where` is what they mean.
 
     `counts` are those of its days and its feature, of every prompt; `reasons` are those that votes may give; `now` is
-    in microseconds. With `worst` the page has the order of the worst.
+    in microseconds.
     """
     query = {**filters, "feature": where.feature or ""}
     set_ones = [name for name, value in query.items() if value]
@@ -95,8 +92,7 @@ def selection(
         path=path,
         query=query,
         filtered=any(query.values()),
-        worst=worst,
-        segments=_segments(path, query, where, worst=worst),
+        segments=_segments(path, query, where),
         prompts=_prompts(prompt_versions(split_counts(counts).own, texts), query["prompt_id"]),
         features=_features(features, counts, where.feature),
         models=_models(counts, query["model"]),
@@ -152,15 +148,15 @@ def _labels(judges: Sequence[AgreementReport], chosen: str) -> list[str]:
     return _with((row.label for row in rows), chosen)
 
 
-def _segments(path: str, query: Mapping[str, str], where: Filter, *, worst: bool) -> list[RatingSegment]:
+def _segments(path: str, query: Mapping[str, str], where: Filter) -> list[RatingSegment]:
     def segment(label: str, icon: str | None, rating: str, current: bool) -> RatingSegment:
         return RatingSegment(label, icon, address(path, {**query, "rating": rating}) + "#entries", current)
 
     segments = [
-        segment("All", None, "", not (worst or query["rating"])),
+        segment("All", None, "", not query["rating"]),
         segment("Positive", "up", "positive", where.sentiment == 1),
         segment("Negative", "down", "negative", where.sentiment == -1),
-        RatingSegment("Worst first", None, worst_first(query), worst),
+        RatingSegment("Worst first", None, worst_first(query), False),
     ]
     if query["rating"] and where.sentiment not in (1, -1):  # a URL edited by hand
         segments.append(segment(query["rating"], None, query["rating"], True))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, and_, bindparam, select
+from sqlalchemy import Connection, and_, bindparam, func, select
 
 from canopy.base.ratings import JUDGEMENT
 from canopy.store.engine.database import Database
@@ -13,12 +13,13 @@ from canopy.store.feedback.pages import PIECE_CHARS
 from canopy.store.feedback.review_items import Item
 from canopy.store.judges.judgement import JudgeLabel
 from canopy.store.review_tables import label_opinions, review_events
-from canopy.store.reviews.review import BadVerdict, ReviewCase, ReviewStep, Suggestion
+from canopy.store.reviews.review import BadVerdict, ListedText, ReviewCase, ReviewStep, Suggestion
 from canopy.store.tables import feedback, reviews, series
 
 _VERDICTS = 5  # of people, and as many of judges
 _SUGGESTIONS = 5
 _STEPS = 20
+_EXCERPT = 300  # characters of a text in a list
 
 
 class CaseReader:
@@ -37,6 +38,8 @@ class CaseReader:
         bad = bad.order_by(*newest).limit(_VERDICTS)
         self._bad = [bad.where(s.kind == JUDGEMENT), bad.where(s.kind != JUDGEMENT)]
         self._text = select(f.id, INPUT).select_from(WITH_TEXTS.join(series)).where(*here).limit(1)
+        excerpt = select(f.id, func.substr(INPUT, 1, _EXCERPT)).select_from(WITH_TEXTS.join(series)).where(*here)
+        self._heads = [excerpt.where(s.sentiment < 0).limit(1), excerpt.limit(1)]
         self._suggestions = (
             select(f.id, f.updated_at, f.suggestion)
             .join_from(feedback, series)
@@ -78,6 +81,17 @@ class CaseReader:
                 if chars > PIECE_CHARS:
                     break
         return cases, taken
+
+    def heads(self, items: Sequence[Item], positions: Sequence[int]) -> list[ListedText]:
+        """Read what a list shows of these items; those that are gone are left out."""
+        listed: list[ListedText] = []
+        with self._database.reader.connect() as conn:
+            for it, position in zip(items, positions, strict=True):
+                named = {"digest": it.input_digest, "feature": it.feature}
+                found = next(filter(None, (conn.execute(head, named).first() for head in self._heads)), None)
+                if found is not None:
+                    listed.append(ListedText(it, position, *found))
+        return listed
 
     def _case(self, conn: Connection, it: Item, position: int | None) -> ReviewCase | None:
         named = {"digest": it.input_digest, "feature": it.feature}

@@ -134,6 +134,22 @@ class ReviewCase(NamedTuple):
         )
 
 
+class ListedText(NamedTuple):
+    """Holds what a list of texts to review shows of one."""
+
+    item: Item
+    position: int  # in the list, from 1
+    feedback_id: str  # of a bad verdict on it, or else of any vote
+    excerpt: str  # of the text
+
+
+class ReviewList(NamedTuple):
+    """Holds a page of a list of texts, worst first, and the cursor of the next one (None: this is the last)."""
+
+    texts: list[ListedText]
+    next: str | None
+
+
 class ReviewPage(NamedTuple):
     """Holds cases, worst first, and the cursor of the next page (None: this is the last)."""
 

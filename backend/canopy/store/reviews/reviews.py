@@ -14,6 +14,7 @@ from canopy.store.reviews.review import (
     Input,
     Review,
     ReviewCounts,
+    ReviewList,
     ReviewPage,
     ReviewReceipt,
     ReviewState,
@@ -53,6 +54,11 @@ class ReviewStore(Facet):
         found = await self._find(where, state, limit, after)
         cases, taken = await self._executor.read(self._cases.read, found.items, found.positions)
         return ReviewPage(cases, found.cursors[taken - 1] if taken < len(found.items) else found.next)
+
+    async def listed(self, where: Filter, state: ReviewState, limit: int, after: str | None) -> ReviewList:
+        """Read one page of the same list as `page` does, of each text the beginning. Raises as `page`."""
+        found = await self._find(where, state, limit, after)
+        return ReviewList(await self._executor.read(self._cases.heads, found.items, found.positions), found.next)
 
     async def at(self, key: ItemKey, where: Filter, state: ReviewState) -> ReviewPage:
         """Read one item, whatever its state, with its position among those in a state. No case: it is gone."""

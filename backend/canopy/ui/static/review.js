@@ -1,152 +1,295 @@
-// The review of what disappointed: one text at a time, saved at once, by mouse or by keyboard.
+// The review: one text at a time, said at once, by mouse or by keyboard; beside it the list, to do several at once.
 
-import { announce, count, fromTemplate, show, showFailure } from "./browser.js";
+import { announce, count, kept, show, showFailure } from "./browser.js";
+import { renderCase } from "./case.js";
+import { Keys } from "./keys.js";
+import { Queue } from "./queue.js";
 import { persistently, request } from "./wire.js";
 
-function inWords(name) {
-  const words = name.replaceAll(/[_-]/g, " ");
-  return words[0].toUpperCase() + words.slice(1);
-}
+const PATH = "/feedback/review";
+const DONE = "canopy.reviewed";  // what can be undone: groups of items with the revision that they have since
+const MOST_DONE = 50;
+const OLD = 30_000;  // milliseconds after which a text is read again before it is shown
 
-function answerElement(answer, ratings) {
-  const element = fromTemplate("answer-template");
-  const put = (at, text) => {
-    const place = element.querySelector(at);
-    place.textContent = text ?? "";
-    show(place, text);
-  };
-  put("[data-rating]", ratings[answer.rating] ?? inWords(answer.rating));
-  put("[data-comment]", answer.comment);
-  put("[data-response]", answer.response_text);
-  element.querySelector("[data-reasons]").append(...answer.reasons.map((reason) => {
-    return Object.assign(document.createElement("span"), { className: "tag", textContent: inWords(reason) });
-  }));
-  return element;
-}
+const DID = {
+  fine: "The answer is fine", dismissed: "Dismissed", reopened: "It waits again", judge_wrong: "The judge is wrong",
+  undone: "Undone", created: "Saved", replaced: "Saved", deleted: "Taken back", repeated: "It was so already",
+};
 
 class Review {
   constructor(root) {
     this.root = root;
     const find = (selector) => root.querySelector(selector);
-    [this.beginning, this.form, this.end, this.failure] = ["[data-begin]", "form", "[data-end]", "[data-failure]"].map(find);
+    [this.case, this.end, this.trouble] = ["[data-case]", "[data-end]", "[data-trouble]"].map(find);
+    this.form = this.case.querySelector("form");
     this.field = this.form.querySelector("textarea");
     this.ratings = JSON.parse(root.dataset.ratings);  // in words; labels of one's own are their names
-    this.drafts = new Map();
+    this.address = new URL(root.dataset.address, location.href);
+    this.several = "several" in root.dataset;
     this.busy = false;
-    for (const button of root.querySelectorAll("[data-start]")) {
-      button.addEventListener("click", () => this.alone(() => this.start(button.dataset.start)));
+    this.queue = new Queue(this);
+    this.keys = new Keys(this);
+    const commands = {
+      back: () => this.go(-1), next: () => this.go(1), undo: () => this.undo(), again: () => this.start(""),
+      fine: () => this.act("fine"), dismiss: () => this.act("dismiss"), reopen: () => this.act("reopen"),
+    };
+    for (const button of root.querySelectorAll("[data-do]")) {
+      const work = commands[button.dataset.do];
+      if (work) button.addEventListener("click", () => this.alone(work));
     }
-    for (const button of root.querySelectorAll("[data-back]")) {
-      button.addEventListener("click", () => this.alone(() => this.go(-1)));
-    }
-    this.form.querySelector("[data-skip]").addEventListener("click", () => this.alone(() => this.go(1)));
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
-      this.alone(() => this.save());
+      this.alone(() => this.save(this.field.value));
     });
     this.field.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && !event.isComposing) this.heading.focus();
       if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
       event.preventDefault();
       this.form.requestSubmit();
     });
-    this.field.addEventListener("input", () => {
-      const [{ feedback_id: id, expected_result: saved }, text] = [this.shown, this.field.value];
-      this.field.setCustomValidity(text.trim() ? "" : `Write what a good ${this.root.dataset.noun} would say, or skip.`);
-      if (text.trim() && text !== saved) this.drafts.set(id, text); else this.drafts.delete(id);
-    });
-    // A text that is half written must not be lost by a slip.
-    addEventListener("beforeunload", (event) => { if (this.drafts.size) event.preventDefault(); });
-    show(root, true);
+    this.field.addEventListener("input", () => this.keepDraft());
+    this.alone(() => this.start(new URL(location.href).searchParams.get("at") ?? ""));
   }
 
-  get shown() {
-    return this.cases[this.position];
+  get shown() { return this.cases[this.index]; }
+  get heading() { return this.case.querySelector("[data-place]"); }
+
+  // One thing at a time; what fails says so, and can be tried again. What comes meanwhile is dropped: it was meant for
+  // the text that is shown.
+  alone(work) {
+    if (!this.busy) this.current = this.run(work);
+    return this.current;
   }
 
-  // One thing at a time; what fails says so, and can be tried again.
-  async alone(work) {
-    if (this.busy) return;
+  // A step comes after what is under way, so that two quick ones are two.
+  async inTurn(work) {
+    while (this.busy) await this.current;
+    return this.alone(work);
+  }
+
+  async run(work) {
     this.busy = this.field.readOnly = true;
-    this.failure.replaceChildren();
+    for (const place of this.root.querySelectorAll("[data-failure], [data-trouble]")) place.replaceChildren();
     try {
       await work();
     } catch (error) {
-      showFailure(this.failure, error, () => this.alone(work)).focus();
+      await this.fail(error, work);
     } finally {
       this.busy = this.field.readOnly = false;
     }
   }
 
-  async start(state) {
-    Object.assign(this, { state, cases: [], next: "", position: 0, saved: 0 });
+  async fail(error, work) {
+    if (!error.sentence) throw error;
+    const place = this.shown ? this.case.querySelector("[data-failure]") : this.trouble;
+    if (error.code === "review_conflict") await this.readAgain(this.shown).then(() => this.render(), () => {});
+    const again = error.code === "review_conflict" || error.status === 404 || error.status === 422;
+    showFailure(place, error, again ? null : () => this.alone(work));
+    if (again) this.heading.focus(); else place.querySelector("button").focus();
+  }
+
+  // Begin with the worst, or with one item, wherever it is.
+  async start(at) {
+    Object.assign(this, { cases: [], next: "", index: 0, middle: false });
     await this.load();
-    if (this.total === null) this.expected = null;  // too many to count
-    else this.expected = state === "all" ? this.total : this.total - this.reviewed;
+    this.total = this.states && (this.state === "all" ? this.all : this.states[this.state]);
+    const found = this.cases.findIndex((it) => it.item === at);
+    if (at && found < 0) {
+      try {
+        const page = await this.read({ at });
+        Object.assign(this, { cases: this.stamped(page.cases), next: page.next, middle: true });
+      } catch (error) {
+        showFailure(this.trouble, error);  // it is gone; the list is there
+      }
+    }
+    this.index = Math.max(found, 0);
     this.render();
   }
 
+  get state() { return this.address.searchParams.get("state") ?? "waiting"; }
+
+  async read(parameters) {
+    const address = new URL(this.address);
+    for (const [name, value] of Object.entries(parameters)) if (value) address.searchParams.set(name, value);
+    const headers = { Accept: "application/json" };
+    const page = await (await persistently(() => request(address, { method: "GET", headers }))).json();
+    Object.assign(this, { states: page.states, all: page.total });
+    return page;
+  }
+
+  stamped(cases) { return cases.map((it) => ({ ...it, read: Date.now() })); }
+
+  // Read on. A page may be empty and yet have a next one.
   async load() {
-    const address = new URL(this.root.dataset.address, location.href);
-    address.searchParams.set("state", this.state);
-    if (this.next) address.searchParams.set("after", this.next);
-    const page = await (await persistently(() => request(address, { method: "GET" }))).json();
-    this.cases.push(...page.cases);
-    Object.assign(this, { next: page.next, total: page.total, reviewed: page.reviewed });
+    const before = this.cases.length;
+    do {
+      const page = await this.read({ after: this.next });
+      this.cases.push(...this.stamped(page.cases));
+      this.next = page.next;
+    } while (this.next && this.cases.length === before);
+  }
+
+  // Read an item again; its number in this list stays.
+  async readAgain(it) {
+    const [now] = (await this.read({ at: it.item })).cases;
+    Object.assign(it, now, { position: it.position, read: Date.now() });
   }
 
   async go(step) {
-    const position = Math.max(this.position + step, 0);
-    if (position >= this.cases.length && this.next) await this.load();
-    this.position = position;
-    this.render();
+    await this.open(this.index + step);
   }
 
-  async save() {
-    const [it, text] = [this.shown, this.field.value.trim()];
-    if (text !== it.expected_result) {
-      const body = { feedback_id: it.feedback_id, expected_result: text };
-      await persistently(() => request("/feedback/review", { method: "PUT", body }));
-      if (!it.expected_result) this.reviewed += 1;
-      this.saved += 1;
-      it.expected_result = text;
+  async open(index) {
+    if (index < 0) {
+      if (this.middle) await this.start("");
+      return;
     }
-    this.drafts.delete(it.feedback_id);
-    await this.go(1);
-    announce(this.shown ? `Saved. ${this.place}` : "Saved.");
+    while (index >= this.cases.length && this.next) await this.load();
+    this.index = Math.min(index, this.cases.length);
+    const it = this.shown;
+    if (it && Date.now() - it.read > OLD) {
+      await this.readAgain(it).catch((error) => { if (error.status !== 404) throw error; });
+    }
+    this.render();
+    (it ? this.heading : this.end.querySelector("[data-outcome]")).focus();
+  }
+
+  async put(body) {
+    return (await persistently(() => request(PATH, { method: "PUT", body }))).json();
+  }
+
+  // Say something about the text that is shown, and go on to the next one unless it still waits.
+  async act(action, body = {}) {
+    const it = this.shown;
+    if (!it) return;
+    const named = body.feedback_id ? {} : { item: it.item };
+    const outcome = await this.put({ ...named, action, revision: it.revision, ...body });
+    this.done([[it, outcome]]);
+    if (this.draft(it)?.trim() === body.expected_result) this.forgetDraft(it);
+    const left = outcome.state !== "waiting" || action === "expected_result";
+    if (left) await this.go(1);
+    else await this.open(this.index);
+    announce(`${DID[outcome.outcome]}. ${this.place}`);
+  }
+
+  async save(text) {
+    const it = this.shown;
+    const expected = text.trim();
+    if (!expected) {
+      this.field.setCustomValidity("Write what it should have said, or press another button.");
+      this.field.reportValidity();
+      return;
+    }
+    if (expected === it.expected_result) {
+      await this.go(1);
+      return;
+    }
+    await this.act("expected_result", { expected_result: expected });
+  }
+
+  // Note what was done: of each item the state and revision that it has now, and in this tab that it can be undone.
+  done(pairs) {
+    for (const [it, outcome] of pairs) {
+      if (this.states) {
+        this.states[it.state] -= 1;
+        this.states[outcome.state] += 1;
+      }
+      Object.assign(it, { state: outcome.state, revision: outcome.revision, read: 0 });
+    }
+    const changed = pairs.filter(([, outcome]) => outcome.outcome !== "repeated" && outcome.outcome !== "undone");
+    if (!changed.length) return;
+    const group = changed.map(([it, outcome]) => ({ item: it.item, revision: outcome.revision }));
+    kept.set(DONE, JSON.stringify([...this.undoable(), group].slice(-MOST_DONE)));
+  }
+
+  undoable() {
+    try { return JSON.parse(kept.get(DONE) ?? "[]"); } catch { return []; }
+  }
+
+  // Take the last thing back that was done in this tab, or else the last one that was done with this text.
+  async undo() {
+    const groups = this.undoable();
+    const it = this.shown;
+    const own = it?.history.some((step) => step.action !== "undo" && !step.undone);
+    const group = groups.pop() ?? (own ? [{ item: it.item, revision: it.revision }] : null);
+    if (!group) {
+      announce("There is nothing to undo.");
+      return;
+    }
+    kept.set(DONE, JSON.stringify(groups));
+    if (group.length > 1) {
+      await this.queue.each("undo", group);
+      return;
+    }
+    const [{ item }] = group;
+    const page = await this.read({ at: item });
+    const [before] = this.stamped(page.cases);
+    const outcome = await this.put({ ...group[0], action: "undo" });
+    if (before.expected_result && this.draft(before) === null) this.setDraft(before, before.expected_result);
+    let index = this.cases.findIndex((one) => one.item === item);
+    if (index < 0) this.cases.splice(index = Math.min(this.index, this.cases.length), 0, before);
+    this.done([[this.cases[index], outcome]]);
+    await this.open(index);
+    announce(`Undone. ${this.place}`);
+  }
+
+  draft(it) { return kept.get(`canopy.draft:${it.item}`); }
+  setDraft(it, text) { kept.set(`canopy.draft:${it.item}`, text); }
+  forgetDraft(it) { kept.remove(`canopy.draft:${it.item}`); }
+
+  keepDraft() {
+    const [it, text] = [this.shown, this.field.value];
+    this.field.setCustomValidity("");
+    if (text.trim() && text !== it.expected_result) this.setDraft(it, text); else this.forgetDraft(it);
+  }
+
+  edit(text) {
+    if (text !== undefined) {
+      this.field.value = text;
+      this.keepDraft();
+    }
+    this.field.focus();
   }
 
   get place() {
-    const number = `Text ${(this.position + 1).toLocaleString("en")}`;
-    return this.expected === null ? number : `${number} of ${this.expected.toLocaleString("en")}`;
+    const it = this.shown;
+    if (!it) return "";
+    if (it.position === null) return "One text";
+    const number = it.position.toLocaleString("en");
+    return this.total ? `${number} of ${Math.max(this.total, it.position).toLocaleString("en")}` : `Text ${number}`;
   }
 
   render() {
     const it = this.shown;
-    show(this.beginning, false);
-    show(this.form, it);
+    show(this.case, it);
     show(this.end, !it);
-    if (!it) return this.renderEnd();
-    const find = (selector) => this.form.querySelector(selector);
-    find("[data-place]").textContent = this.place;
-    Object.assign(find("progress"), { max: Math.max(this.total ?? 1, 1), value: this.reviewed });
-    show(find(".review-progress"), this.total !== null);
-    if (this.total !== null) find("[data-progress]").textContent = `${this.reviewed.toLocaleString("en")} of ${count(this.total, "text")} reviewed`;
-    find("[data-prompt]").textContent = it.prompt;
-    find("[data-answers]").replaceChildren(...it.answers.map((answer) => answerElement(answer, this.ratings)));
-    for (const place of this.form.querySelectorAll(".scroll")) place.scrollTop = 0;
-    show(find("[data-back]"), this.position > 0);
-    this.field.value = this.drafts.get(it.feedback_id) ?? it.expected_result;
-    this.field.setCustomValidity("");
-    this.field.focus();
+    const address = new URL(this.address);
+    if (it) address.searchParams.set("at", it.item);
+    history.replaceState(null, "", address);
+    if (it) {
+      renderCase(this, it);
+      this.field.value = this.draft(it) ?? it.expected_result;
+      this.field.setCustomValidity("");
+      for (const place of this.case.querySelectorAll(".scroll")) place.scrollTop = 0;
+    } else this.renderEnd();
+    for (const button of this.root.querySelectorAll("[data-do=back]")) button.disabled = this.index === 0 && !this.middle;
+    this.renderCounts();
+    this.queue.render();
+  }
+
+  renderCounts() {
+    for (const link of document.querySelectorAll("[data-state]")) {
+      const number = link.querySelector("[data-n]");
+      const { state } = link.dataset;
+      if (number && this.states) number.textContent = (state === "all" ? this.all : this.states[state]).toLocaleString("en");
+    }
   }
 
   renderEnd() {
-    const outcome = this.end.querySelector("[data-outcome]");
-    const left = this.total - this.reviewed;
-    const waits = this.total === null ? "" : left ? `${count(left, "text")} still ${left === 1 ? "waits" : "wait"}.` : "Every text is reviewed.";
-    outcome.textContent = this.saved ? `Thank you: ${count(this.saved, "text")} saved. ${waits}` : `That was all. ${waits}`;
-    show(this.end.querySelector("[data-back]"), this.cases.length);
-    outcome.focus();
+    const waits = this.states?.waiting;
+    this.end.querySelector("[data-outcome]").textContent = this.cases.length ? "That was all" : "Nothing is here";
+    this.end.querySelector("[data-left]").textContent = waits === undefined
+      ? "" : waits === 0 ? "No text waits for a review." : `${count(waits, "text")} ${waits === 1 ? "waits" : "wait"} for a review.`;
   }
 }
 

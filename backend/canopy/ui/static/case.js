@@ -1,0 +1,147 @@
+// Shows one text to review: its answers, who found them bad, what judges and voters say, and what reviewers did.
+
+import { count, fromTemplate, show } from "./browser.js";
+
+const STATES = { waiting: "It waits", expected: "Written", fine: "The answer is fine", dismissed: "Dismissed" };
+const STEPS = {
+  expected_result: "wrote what it should have said",
+  fine: "found the answer fine",
+  dismiss: "dismissed it",
+  reopen: "let it wait again",
+  judge_wrong: "said that a judge is wrong",
+  undo: "undid what was done last",
+};
+const SIGNS = { positive: "[data-up]", neutral: "[data-neutral]", negative: "[data-down]" };
+const UNITS = [["day", 86_400], ["hour", 3_600], ["minute", 60]];
+
+const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+const utc = (timestamp) => `${timestamp.slice(0, 16).replace("T", " ")} UTC`;
+
+export function inWords(name) {
+  const words = String(name).replaceAll(/[_-]/g, " ");
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+export function ago(timestamp) {
+  const seconds = (Date.parse(timestamp) - Date.now()) / 1000;
+  const [unit, length] = UNITS.find(([, length]) => -seconds >= length) ?? [null, 1];
+  return unit ? relative.format(Math.round(seconds / length), unit) : "just now";
+}
+
+export function stateWords(it) {
+  return STATES[it.state];
+}
+
+// Who finds it bad, in words.
+export function finders(it) {
+  const parts = [it.people && (it.people === 1 ? "1 person" : `${it.people.toLocaleString("en")} people`), it.judges && count(it.judges, "label")];
+  return parts.filter(Boolean).join(" and ") || "nobody any more";
+}
+
+function put(element, selector, text) {
+  const place = element.querySelector(selector);
+  place.textContent = text ?? "";
+  show(place, text);
+  return place;
+}
+
+function verdictElement(sentiment, said, by, { reasons = [], comment = null }) {
+  const element = fromTemplate("verdict-template");
+  element.querySelector(".face").classList.add(sentiment);
+  for (const [name, selector] of Object.entries(SIGNS)) show(element.querySelector(selector), name === sentiment);
+  put(element, "[data-said]", said);
+  put(element, "[data-by]", by);
+  put(element, "[data-comment]", comment).classList.add(sentiment);
+  element.querySelector("[data-reasons]").append(...reasons.map((reason) => {
+    return Object.assign(document.createElement("span"), { className: `tag ${sentiment}`, textContent: inWords(reason) });
+  }));
+  return element;
+}
+
+function labelElement(review, label) {
+  const said = `${inWords(label.judge)}: ${inWords(label.label)}`;
+  const element = verdictElement(label.sentiment, said, label.model ? `a judge, ${label.model}` : "a judge", { comment: label.rationale });
+  const button = element.querySelector("[data-wrong]");
+  if (label.wrong) {
+    button.textContent = "A reviewer says: the judge is wrong";
+    button.disabled = true;
+    button.setAttribute("aria-pressed", "true");
+  } else {
+    button.addEventListener("click", () => review.alone(() => review.act("judge_wrong", { feedback_id: label.id })));
+  }
+  return element;
+}
+
+// Each response once, with everything that was said about it.
+function responses(it) {
+  const found = new Map();
+  for (const answer of it.answers) {
+    const key = answer.generation_id ?? answer.response_text;
+    if (!found.has(key)) found.set(key, { text: answer.response_text, votes: [], labels: new Map() });
+    const response = found.get(key);
+    for (const label of answer.judgements) response.labels.set(label.id, label);
+    if (answer.source !== "LLM_JUDGE") {
+      response.votes.push(answer);
+    } else if (!response.labels.has(answer.feedback_id)) {
+      const label = { id: answer.feedback_id, judge: answer.name, label: answer.rating, sentiment: "negative", rationale: answer.comment };
+      response.labels.set(answer.feedback_id, label);
+    }
+  }
+  return [...found.values()];
+}
+
+function responseElement(review, response) {
+  const element = fromTemplate("answer-template");
+  const votes = response.votes.map((vote) => {
+    const element = verdictElement("negative", review.ratings[vote.rating] ?? inWords(vote.rating), `a person, ${ago(vote.timestamp)}`, vote);
+    element.querySelector("[data-wrong]").remove();
+    return element;
+  });
+  const labels = [...response.labels.values()].map((label) => labelElement(review, label));
+  element.querySelector("[data-verdicts]").append(...votes, ...labels);
+  element.querySelector("[data-response]").textContent = response.text;
+  return element;
+}
+
+function suggestionElement(review, suggestion) {
+  const element = fromTemplate("suggestion-template");
+  element.querySelector("[data-words]").textContent = suggestion.text;
+  element.querySelector("[data-take]").addEventListener("click", () => review.alone(() => review.save(suggestion.text)));
+  element.querySelector("[data-edit]").addEventListener("click", () => review.edit(suggestion.text));
+  return element;
+}
+
+function sentence(step) {
+  return `${step.reviewer ?? "A reviewer"} ${STEPS[step.action]}, ${ago(step.timestamp)}`;
+}
+
+function stepElement(step) {
+  const element = document.createElement("li");
+  const words = Object.assign(document.createElement(step.undone ? "s" : "span"), { textContent: sentence(step) });
+  element.append(words, step.undone ? " (undone)" : "");
+  element.title = utc(step.timestamp);
+  return element;
+}
+
+export function renderCase(review, it) {
+  const find = (selector) => review.case.querySelector(selector);
+  find("[data-place]").textContent = review.place;
+  const pill = find("[data-state-words]");
+  pill.textContent = stateWords(it);
+  pill.classList.toggle("positive", it.state === "fine" || it.state === "expected");
+  const feature = review.several ? `${inWords(it.feature)}. ` : "";
+  find("[data-facts]").textContent = `${feature}Found bad by ${finders(it)}, ${ago(it.timestamp)}`;
+  find("[data-facts]").title = utc(it.timestamp);
+  find("[data-prompt]").textContent = it.prompt;
+  find("[data-answers]").replaceChildren(...responses(it).map((response) => responseElement(review, response)));
+  find("[data-suggestions]").replaceChildren(...it.suggestions.map((one) => suggestionElement(review, one)));
+  show(find("[data-suggested]"), it.suggestions.length);
+  show(find("[data-do=fine]"), it.state !== "fine");
+  show(find("[data-do=dismiss]"), it.state !== "dismissed");
+  show(find("[data-do=reopen]"), it.state !== "waiting");
+  show(find("[data-past]"), it.history.length);
+  if (it.history.length) find("[data-last]").textContent = sentence(it.history[0]);
+  find("[data-history]").replaceChildren(...it.history.map(stepElement));
+  find("[data-link]").href = location.href;
+  find("[data-entry]").href = `/feedback/${encodeURIComponent(it.feedback_id)}`;
+}

@@ -1,0 +1,44 @@
+// Keys of one letter, for whoever reviews by keyboard alone. They do nothing while one writes, and can be switched off.
+
+import { keptForAllTabs } from "./browser.js";
+
+const PLACE = "canopy.keys";
+const WRITING = "input:not([type=checkbox]), textarea, select, [contenteditable]";
+
+export class Keys {
+  constructor(review) {
+    this.help = document.getElementById("review-help");
+    const box = this.help.querySelector("[data-keys]");
+    const apply = () => review.root.classList.toggle("no-keys", !box.checked);
+    box.checked = keptForAllTabs.get(PLACE) !== "off";
+    apply();
+    box.addEventListener("change", () => {
+      if (box.checked) keptForAllTabs.remove(PLACE); else keptForAllTabs.set(PLACE, "off");
+      apply();
+    });
+    const press = (name) => () => {
+      const button = review.case.querySelector(name);
+      if (button && !button.disabled && button.checkVisibility()) button.click();
+    };
+    const commands = {
+      j: () => review.inTurn(() => review.go(1)),
+      k: () => review.inTurn(() => review.go(-1)),
+      u: () => review.inTurn(() => review.undo()),
+      x: () => review.queue.toggle(review.shown),
+      e: () => { if (review.shown) review.edit(); },
+      t: press("[data-take]"),
+      f: press("[data-do=fine]"),
+      d: press("[data-do=dismiss]"),
+      "?": () => this.help.showModal(),
+    };
+    review.root.querySelector("[data-do=help]").addEventListener("click", commands["?"]);
+    addEventListener("keydown", (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.isComposing || event.defaultPrevented) return;
+      if (!box.checked || this.help.open || event.target.closest?.(WRITING)) return;
+      const work = Object.hasOwn(commands, event.key.toLowerCase()) && commands[event.key.toLowerCase()];
+      if (!work) return;
+      event.preventDefault();
+      work();
+    });
+  }
+}
