@@ -211,8 +211,42 @@ async def test_the_export_follows_the_filters(board: Tab) -> None:
     address = await page.get_by_role("link", name="Download").get_attribute("href")
     assert address == "/feedback/export?q=trains"
     await expect(page.get_by_label("Command to download the dataset")).to_have_text(
-        f"curl -s '{board.origin}/feedback/export?q=trains' -o feedback-eval-dataset.yaml"
+        f"curl -fsS '{board.origin}/feedback/export?q=trains' -o feedback-eval-dataset.yaml"
     )
+
+
+async def test_a_selection_is_a_file_at_a_press_or_by_a_command(board: Tab) -> None:
+    page = await board.open("/feedback/entries?q=trains")
+    await page.get_by_text("Download these votes").click()
+    await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await page.get_by_role("button", name="Copy as curl").click()
+    await expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    address = f"{board.origin}/feedback/file?q=trains&format=json"
+    assert await page.evaluate("navigator.clipboard.readText()") == f"curl -fsS '{address}' -o canopy-feedback.json"
+    async with page.expect_download() as download:
+        await page.get_by_role("link", name="CSV for spreadsheets").click()
+    file = await download.value
+    assert file.suggested_filename == "canopy-feedback.csv"
+    saved = await asyncio.to_thread(Path(await file.path()).read_bytes)
+    assert saved.startswith(b"\xef\xbb\xbfid,")
+    assert b"Far too long." in saved
+    await page.locator("details.entry summary").click()
+    copy = page.locator("details.entry").get_by_role("button")
+    await copy.click()
+    await expect(copy).to_have_text("Copied")
+    await page.goto(await page.evaluate("navigator.clipboard.readText()"))
+    await expect(page.locator("blockquote")).to_have_text("Far too long.")
+
+
+async def test_the_export_page_has_the_filters_and_the_votes_themselves(board: Tab) -> None:
+    page = await board.open("/feedback/dataset")
+    await page.get_by_label("Search").fill("trains")
+    await page.get_by_role("button", name="Search").click()
+    await expect(page.get_by_text("1 text in this selection")).to_be_visible()
+    assert page.url == f"{board.origin}/feedback/dataset?q=trains"
+    await page.get_by_text("Download these votes").click()
+    command = page.get_by_label("Command to download the votes")
+    await expect(command).to_contain_text("/feedback/file?q=trains&source=any&format=json")
 
 
 async def test_a_wrong_filter_is_a_page_with_the_same_status(board: Tab) -> None:

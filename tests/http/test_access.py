@@ -1,12 +1,18 @@
 """Each route in each mode for each role, over HTTP, as the table in docs/operations.md says it."""
 
+import asyncio
+import html
+import json
+import os
+import re
 from collections.abc import AsyncGenerator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from tests.http.conftest import lab_vote
-from tests.http.signing_in import guarded_server, people
+from tests.http.signing_in import TOKENS, guarded_server, people
 from tests.support.docs import code, table
 from tests.support.model_server import FakeModelServer
 from tests.support.server import Server
@@ -91,3 +97,23 @@ async def test_one_can_ask_who_one_is(guarded: Guarded) -> None:
             {"mode": mode, "user": "ben", "role": "user"},
             {"mode": mode, "user": None, "role": None},
         ]
+
+
+async def test_the_command_beside_a_selection_downloads_it_with_a_token_where_one_is_needed(
+    guarded: Guarded, tmp_path: Path
+) -> None:
+    mode, server = guarded
+    async with people(server, mode) as (ana, ben, *_):
+        assert (await ben.post("/feedback", json=lab_vote(input_text="It's a text: `id` $HOME"))).status_code == 200
+        page = await ana.get("/feedback/entries", params={"q": "it's a text"}, headers={"accept": "text/html"})
+        found = re.search(r'<pre id="file-command"[^>]*>(.*?)</pre>', page.text)
+        assert found
+        command = html.unescape(found[1])
+        assert ("CANOPY_TOKEN" in command, "The proxy asks" in page.text) == (mode == "token", mode == "proxy")
+        if mode == "proxy":
+            return
+        environment = {**os.environ, "CANOPY_TOKEN": TOKENS["ana"]}
+        ran = await asyncio.create_subprocess_exec("sh", "-c", command, cwd=tmp_path, env=environment)
+        assert await ran.wait() == 0
+        (saved,) = tmp_path.iterdir()
+        assert [entry["input_text"] for entry in json.loads(saved.read_bytes())] == ["It's a text: `id` $HOME"]

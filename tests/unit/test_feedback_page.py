@@ -126,6 +126,7 @@ def exported(
         exports=exports,
         texts=counts.get(exports[0].name, ReviewCounts(0, 0, 0, 0)),
         origin="http://canopy.test",
+        mode="open",
     )
 
 

@@ -15,6 +15,7 @@ from canopy.api.errors import add_error_handlers
 from canopy.api.experiments import experiment_routes, note_routes
 from canopy.api.features import added_routes, built_in_routes
 from canopy.api.feedback import entry_routes, review_routes, vote_routes
+from canopy.api.feedback_files import feedback_file_routes
 from canopy.api.feedback_pages import feedback_page_routes
 from canopy.api.generation_pages import generation_routes
 from canopy.api.operations import OperationsPort, operations_routes
@@ -38,6 +39,7 @@ _ROUTERS = (
     built_in_routes,
     ballot_routes,
     review_routes,
+    feedback_file_routes,
     feedback_page_routes,
     experiment_routes,
     note_routes,

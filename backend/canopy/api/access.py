@@ -55,6 +55,7 @@ RULES = {
     "GET /feedback/ab": AccessRule("reviewer", "read"),
     "GET /feedback/stats": AccessRule("reviewer", "read"),
     "GET /feedback/export": AccessRule("reviewer", "read"),
+    "GET /feedback/file": AccessRule("reviewer", "read"),
     "GET /feedback/review": AccessRule("reviewer", "read"),
     "GET /feedback/entries": AccessRule("reviewer", "read"),
     "GET /feedback/dataset": AccessRule("reviewer", "read"),

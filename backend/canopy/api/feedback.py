@@ -2,18 +2,18 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from collections.abc import Sequence
 from typing import Annotated, cast
 
 from fastapi import APIRouter, Query
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from canopy.api.access import identity_of, requester_in
 from canopy.api.bodies import MOST_SUGGESTED, VoteBody, check_length, parse, read_body
 from canopy.api.context import AppContext
 from canopy.api.description import describe_body, describe_errors, describe_json, describe_json_or_page, describe_text
+from canopy.api.downloads import download
 from canopy.api.feedback_pages import entry_page, known_features, overview_page
 from canopy.api.filters import CountsQuery, PageQuery, TextQuery
 from canopy.api.frame import wants_html
@@ -127,12 +127,7 @@ def review_routes(context: AppContext) -> APIRouter:
         where = query.where(features)
         name = dataset.file_name(dataset.exported_feature(where.feature, features))
         chunks = dataset.export(context.store.reviews, where, features)
-        first = await anext(chunks)  # an error before it is a real status
-        return StreamingResponse(
-            _chain(first, chunks),
-            media_type="application/yaml",
-            headers={"content-disposition": f'attachment; filename="{name}"', "cache-control": "no-store"},
-        )
+        return await download(chunks, "application/yaml", name)
 
     @router.delete("/feedback/{feedback_id}", response_model=None, responses=describe_json(VoteKept))
     async def take_back(request: Request, feedback_id: str) -> Response:
@@ -166,13 +161,6 @@ def entry_routes(context: AppContext) -> APIRouter:
         return answer
 
     return router
-
-
-async def _chain(first: bytes, rest: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
-    async with aclosing(rest) as chunks:
-        yield first
-        async for chunk in chunks:
-            yield chunk
 
 
 def entry(it: Feedback, labels: Sequence[JudgeLabel]) -> Entry:

@@ -22,6 +22,7 @@ from canopy.store.feedback.query import Feedback, FeedbackCount, Filter, HourCou
 from canopy.store.generations.usage import DAY
 from canopy.store.judges.judgement import JudgeLabel, PersonVote
 from canopy.store.reviews.review_queue import narrows
+from canopy.ui.downloads import FileView
 from canopy.ui.entries import entries_view
 from canopy.ui.experiment_list import experiment_address
 from canopy.ui.experiments import section
@@ -104,6 +105,7 @@ async def overview_page(context: AppContext, request: Request, query: PageQuery)
             ab=section(context.config.current, where.feature, compared, now=time.time_ns() // 1000),
             first=words_of(first),
             first_href=page_of(first),
+            file=_file(context, request, where, read.selection),
             **_listed(read.selection, query, shown),
         )
 
@@ -154,7 +156,7 @@ class _Read:
     selection: Selection
 
 
-async def _read(context: AppContext, path: str, query: PageQuery, where: Filter) -> _Read:
+async def _read(context: AppContext, path: str, query: FeedbackQuery, where: Filter) -> _Read:
     scope = _scope(where)
     counts = await context.store.feedback.counts(scope)
     texts = await context.store.generations.prompt_texts(shown_prompts(split_counts(counts).own, _VERSIONS))
@@ -169,6 +171,7 @@ async def _read(context: AppContext, path: str, query: PageQuery, where: Filter)
         judges=judges,
         reasons=context.config.current.values.feedback.reasons,
         now=time.time_ns() // 1000,
+        unset_source=type(query).model_fields["source"].default,
     )
     return _Read(scope, counts, judges, chosen)
 
@@ -190,6 +193,7 @@ async def _entries(context: AppContext, request: Request, query: PageQuery) -> R
         section="entries",
         selection=read.selection,
         judges=read.judges,
+        file=_file(context, request, where, read.selection),
         **listed,
     )
 
@@ -205,7 +209,32 @@ def _listed(chosen: Selection, query: PageQuery, shown: ExcerptPage) -> dict[str
 
 async def _dataset(context: AppContext, request: Request, query: TextQuery) -> Response:
     export = await _export(context, request, "/feedback/dataset", query, searching=True)
-    return html(context, request, "dataset.html", current="feedback", section="dataset", export=export)
+    where = query.where(await known_features(context, query))
+    read = await _read(context, "/feedback/dataset", query, where)
+    return html(
+        context,
+        request,
+        "dataset.html",
+        current="feedback",
+        section="dataset",
+        selection=read.selection,
+        export=export,
+        file=_file(context, request, where, read.selection),
+    )
+
+
+def _file(context: AppContext, request: Request, where: Filter, chosen: Selection) -> FileView:
+    """Return the file of the votes that a page selects, whose query says whose verdicts they are."""
+    source = "" if where.source == "human" else where.source
+    return FileView.of({**chosen.query, "source": source}, _origin(request), _mode(context))
+
+
+def _origin(request: Request) -> str:
+    return str(request.base_url).rstrip("/")
+
+
+def _mode(context: AppContext) -> str:
+    return context.config.current.values.auth.mode
 
 
 async def _export(
@@ -221,7 +250,8 @@ async def _export(
         {**chosen, "feature": where.feature or ""},
         exports=exports,
         texts=await reviews.counts(where) if searching or not narrows(where) else None,
-        origin=str(request.base_url).rstrip("/"),
+        origin=_origin(request),
+        mode=_mode(context),
     )
 
 

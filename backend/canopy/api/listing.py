@@ -77,12 +77,17 @@ async def _row_batches(store: Store, found: FoundIds, format_entry: EntryFormat)
     while read < len(found.ids):
         feedback, taken = await store.feedback.read(found.ids[read:])
         read += taken
-        ids = _generations(feedback)
-        labels = await store.judgements.labels(ids) if ids else {}
+        labels = await labels_of(store, feedback)
         rows = (format_entry(it, labels.get(it.generation_id or "", [])) for it in feedback)
         yield encode_rows(rows, found.next if read == len(found.ids) else found.cursors[read - 1])
     if not found.ids:
         yield EncodedRows(b"", found.next)
+
+
+async def labels_of(store: Store, feedback: Sequence[Feedback]) -> Mapping[str, Sequence[JudgeLabel]]:
+    """Return the judges' labels of the responses that this feedback is on, by generation id."""
+    ids = _generations(feedback)
+    return await store.judgements.labels(ids) if ids else {}
 
 
 async def _find(store: Store, where: Filter, query: PageQuery, limit: int) -> FoundIds:

@@ -1,6 +1,5 @@
 """View model of the export: which feature's bad answers become tests, and how to get the file."""
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -8,6 +7,7 @@ from typing import NamedTuple
 from canopy.config.features import BUILT_IN, Feature
 from canopy.feedback import dataset
 from canopy.store.reviews.review import ReviewCounts
+from canopy.ui.downloads import curl_command
 from canopy.ui.features import FeatureWords, words_of
 from canopy.ui.filter_links import address
 
@@ -52,10 +52,12 @@ def export_view(
     exports: Sequence[Feature],
     texts: ReviewCounts | None,
     origin: str,
+    mode: str,
 ) -> ExportView:
     """Return the view of the export of a selection, offered on the page at `path`.
 
-    `exports` are what can be offered, `texts` counts the selection of the first; `origin` is the server's own address.
+    `exports` are what can be offered, `texts` counts the selection of the first; `origin` is the server's own
+    address, and `mode` how it knows who asks.
     """
     export = exports[0]
     exported = {**query, "rating": "", "feature": "" if export.name == BUILT_IN else export.name}
@@ -71,5 +73,5 @@ def export_view(
         href=href,
         file=file,
         review_href=address("/feedback/review", exported),
-        curl=f"curl -s {shlex.quote(origin + href)} -o {shlex.quote(file)}",
+        curl=curl_command(origin + href, file, mode),
     )

@@ -28,6 +28,7 @@ FILTER_WORDS = {
 """The filters by the names of their parameters, as people read them."""
 
 _VALUE_WORDS = {
+    ("source", "human"): "people's votes",
     ("source", "judge"): "judges' labels",
     ("source", "any"): "people's votes and judges' labels",
     ("origin", "own"): "Canopy's responses",

@@ -7,11 +7,12 @@ from canopy.base.ratings import SCORE, in_words
 from canopy.config.features import Feature
 from canopy.feedback.statistics import split_counts
 from canopy.judges.agreement import AgreementReport
-from canopy.store.feedback.query import FeedbackCount, Filter
+from canopy.store.feedback.query import FeedbackCount, Filter, Sources
 from canopy.ui.features import label_of
 from canopy.ui.filter_links import COUNTED, FILTER_WORDS, FilterLink, address, chosen_filters, presets
 from canopy.ui.prompt_versions import PromptVersion, prompt_versions
 
+_SOURCES = {"human": "People's votes", "judge": "Judges' labels", "any": "Both"}
 _SCORES = ("5", "4", "3", "2", "1", "4-5", "1-2")
 
 
@@ -54,6 +55,9 @@ class Selection:
     models: Sequence[str]  # empty where there is one
     scores: Sequence[FilterOption]  # empty where nobody gave one
     reasons: Sequence[FilterOption]
+    sources: Mapping[
+        str, str
+    ]  # whose verdicts, in words, by the parameter's value; an empty one is what is meant anyhow
     judge_labels: Sequence[str]  # empty where no judge has labelled anything
     presets: Sequence[FilterLink]  # days to choose at a press
     chosen: Sequence[FilterLink]  # each filter that is set, with the page without it
@@ -80,11 +84,12 @@ def selection(
     judges: Sequence[AgreementReport],
     reasons: Sequence[str],
     now: int,
+    unset_source: Sources = "human",
 ) -> Selection:
     """Return the selection of a page. `filters` are all there are, as in the URL, and `where` is what they mean.
 
     `counts` are those of its days and its feature, of every prompt; `reasons` are those that votes may give; `now` is
-    in microseconds.
+    in microseconds; `unset_source` is whose verdicts are meant where the query says nothing.
     """
     query = {**filters, "feature": where.feature or ""}
     set_ones = [name for name, value in query.items() if value]
@@ -98,6 +103,7 @@ def selection(
         models=_models(counts, query["model"]),
         scores=_scores(counts, query["score"]),
         reasons=[FilterOption(it, in_words(it)) for it in _with(reasons, query["reason"])],
+        sources=_sources(unset_source),
         judge_labels=_labels(judges, query["label"]),
         presets=presets(path, query, now),
         chosen=chosen_filters(path, query, lambda name: label_of(name, features)),
@@ -108,6 +114,10 @@ def selection(
 def _with(values: Iterable[str], chosen: str) -> list[str]:
     """Return the values once each, and the chosen one though it be a former one or edited by hand."""
     return list(dict.fromkeys([*values, *([chosen] if chosen else [])]))
+
+
+def _sources(unset: Sources) -> dict[str, str]:
+    return {"" if source == unset else source: words for source, words in _SOURCES.items()}
 
 
 def _models(counts: Sequence[FeedbackCount], chosen: str) -> list[str]:

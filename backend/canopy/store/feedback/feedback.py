@@ -75,10 +75,11 @@ class FeedbackStore(Facet):
         """
         return await self.page_of(await self.find(where, limit, cursor), excerpt)
 
-    async def find(self, where: Filter, limit: int, cursor: str | None) -> FoundIds:
-        """Find the ids that `page` reads. Raises as `page`."""
+    async def find(self, where: Filter, limit: int, cursor: str | None, *, in_turn: bool = False) -> FoundIds:
+        """Find the ids that `page` reads. Raises as `page`; `in_turn`, a search waits as long as others search."""
         if scans(where):
-            return await self._executor.scan(self._searches.find, where, limit, cursor)
+            scan = self._executor.scan_in_turn if in_turn else self._executor.scan
+            return await scan(self._searches.find, where, limit, cursor)
         return await self._executor.read(self.pages.find, where, limit, cursor)
 
     async def page_of(self, found: FoundIds, excerpt: int | None = None) -> Page:
