@@ -18,7 +18,7 @@ EVERY_CHARACTER = "".join(map(chr, range(1, 0x250))) + "\u2028\u2029\ufeff\ufffe
 
 
 async def rows(http: httpx.AsyncClient, **query: Any) -> list[dict[str, str]]:
-    answer = await http.get("/feedback/file", params=query)
+    answer = await http.get("/feedback/file", params={**query, "format": "csv"})
     assert answer.status_code == 200, answer.text
     return list(csv.DictReader(io.StringIO(answer.content.decode(), newline="")))
 
@@ -45,7 +45,7 @@ async def test_csv_is_that_of_the_standard_and_of_spreadsheets(empty: httpx.Asyn
     formulas = ["=1+1", " @SUM(A1)", "-2", "+3", "\tx", "＝1", "\u200b=1"]  # noqa: RUF001  # full width
     for text in [*formulas, "a=1"]:
         await vote(empty, lab_vote(input_text=text))
-    answer = await empty.get("/feedback/file", params={"bom": "true"})
+    answer = await empty.get("/feedback/file", params={"format": "csv", "bom": "true"})
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     assert answer.headers["content-disposition"] == 'attachment; filename="canopy-feedback.csv"'
     assert answer.content.startswith(b"\xef\xbb\xbfid,timestamp,")

@@ -19,6 +19,7 @@ NOUNS = {
     "bodies": "bodies of HTTP messages",
     "causes": "why another program can't be used",
     "comparisons": "texts that both variants answered",
+    "downloads": "files that are saved where somebody asks for them",
     "experiments": "variants compared under one rule",
     "features": "uses of the model that people see",
     "feedback": "votes and judges' labels",

@@ -21,8 +21,13 @@ def describe_json(answer: Any, description: str = "The answer.") -> Responses:
 
 def describe_json_or_page(answer: Any) -> Responses:
     """Return the `responses` that document an answer in JSON, or a page for browsers."""
+    return describe_json_or_text(answer, "text/html")
+
+
+def describe_json_or_text(answer: Any, media_type: str) -> Responses:
+    """Return the `responses` that document an answer in JSON, or a text of this media type."""
     described = describe_json(answer)
-    described[200]["content"] = {"text/html": _TEXT}
+    described[200]["content"] = {media_type: _TEXT}
     return described
 
 

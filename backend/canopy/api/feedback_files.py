@@ -8,12 +8,13 @@ from pydantic import Field
 from starlette.responses import Response
 
 from canopy.api.context import AppContext
-from canopy.api.description import describe_errors, describe_text
+from canopy.api.description import describe_errors, describe_json_or_text
 from canopy.api.downloads import download
 from canopy.api.feedback import entry
 from canopy.api.feedback_pages import known_features
 from canopy.api.filters import FeedbackQuery
 from canopy.api.listing import labels_of
+from canopy.api.responses import Entry
 from canopy.api.routes import DescribedRoute
 from canopy.feedback.files import MEDIA_TYPES, NAMES, FileFormat, FileWriter
 from canopy.store.feedback.query import Filter
@@ -24,7 +25,7 @@ _AT_ONCE = 1_000  # entries that are looked for at once; fewer are read, as many
 class FileQuery(FeedbackQuery):
     """A filter of feedback, and the form of the file."""
 
-    format: FileFormat = Field("csv", description="`csv` for spreadsheets, `json` for programs.")
+    format: FileFormat = Field("json", description="`json` for programs, `csv` for spreadsheets.")
     bom: bool = Field(False, description="Begin a CSV file with the mark by which Excel knows UTF-8.")
 
 
@@ -32,9 +33,7 @@ def feedback_file_routes(context: AppContext) -> APIRouter:
     """Return the route. Its path comes before `/feedback/{feedback_id}`."""
     router = APIRouter(route_class=DescribedRoute, tags=["feedback"], responses=describe_errors(404, 422, 503))
 
-    @router.get(
-        "/feedback/file", response_model=None, response_class=Response, responses=describe_text(MEDIA_TYPES["csv"])
-    )
+    @router.get("/feedback/file", response_model=None, responses=describe_json_or_text(list[Entry], MEDIA_TYPES["csv"]))
     async def file(query: Annotated[FileQuery, Query()]) -> Response:
         """Every vote or label of a selection as a file, newest first: CSV, or JSON as in the list."""
         context.votes.check()

@@ -8,7 +8,7 @@ from canopy.text import csv_lines, json_lines
 type FileFormat = Literal["csv", "json"]
 
 NAMES: Final[dict[FileFormat, str]] = {"csv": "canopy-feedback.csv", "json": "canopy-feedback.json"}
-MEDIA_TYPES: Final[dict[FileFormat, str]] = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
+MEDIA_TYPES: Final[dict[FileFormat, str]] = {"csv": "text/csv", "json": "application/json"}
 
 COLUMNS: Final = (
     "id",
