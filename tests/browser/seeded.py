@@ -50,6 +50,7 @@ ANSWERS = ("Rail yard becomes park.", UNBROKEN, ARABIC, MARKDOWN, "The harbour h
 PROMPT = "Summarize the following text in a clear and detailed manner:"
 PROMPT_B = f"Provide a brief, concise summary, and never the word {UNBROKEN[:84]}:"
 DAYS = 40
+VOTES = 120
 
 
 @dataclass(frozen=True)
@@ -112,8 +113,8 @@ async def _seed(store: Store, now: _Now, values: dict[str, Any]) -> dict[str, st
     accuracy, quality = judges
     prompts = [prompt_of(text) for text in (PROMPT, PROMPT_B, "Summarize:\n" + TEXTS[4])]
     ids = {"feature": "translate"}
-    for number in range(150):
-        now.at = began - (DAYS * 24 * HOUR * (149 - number)) // 150 - HOUR
+    for number in range(VOTES):
+        now.at = began - (DAYS * 24 * HOUR * (VOTES - 1 - number)) // VOTES - HOUR
         prompt = prompts[number % 3]
         generation = a_generation(
             created_at=now.at,
@@ -137,7 +138,7 @@ async def _seed(store: Store, now: _Now, values: dict[str, Any]) -> dict[str, st
         }
         fields = bad if number % 3 == 0 else {"comment": "Fine." if number % 7 == 0 else None}
         receipt = await store.feedback.record(a_vote(generation, voter=f"session:{number}", **fields))
-        if number == 144:
+        if number == VOTES - 12:  # one that a person and a judge found bad
             ids |= {"feedback_id": receipt.feedback_id, "generation_id": generation.id, "prompt_id": prompt.id}
     now.at = began - 20 * 24 * HOUR
     await _compare(store, now, _experiment(prompts[0].text, TEXTS[4], now.at, name=None, hypothesis=None), 70, 12)

@@ -50,20 +50,6 @@ async def test_the_summarization_page_is_for_everybody(screen: Tab) -> None:
     await check(page)
 
 
-async def test_the_dashboard_is_for_everybody(screen: Tab) -> None:
-    page = await screen.open()
-    await summarize(page, TEXT + "m" * 400)
-    await page.get_by_role("button", name="No", exact=True).click()
-    await expect(page.get_by_text("Thanks, saved.")).to_be_visible()
-    await screen.open("/feedback?rating=negative")
-    await page.locator("details.entry summary").first.click()
-    await page.get_by_text("The same as a table").click()
-    await check(page)
-    await screen.open("/feedback/versions")
-    await page.locator(".versions summary").first.click()
-    await check(page)
-
-
 async def test_the_whole_way_by_keyboard(tab: Tab) -> None:
     page = await tab.open()
     press = page.keyboard.press
