@@ -17,7 +17,7 @@ from canopy.config.values import Values
 from canopy.generation.prompts import prompt_of
 from canopy.judges.definitions import configured_judges
 from canopy.stats.sequential import DecisionRule
-from canopy.store.experiments.experiment import Experiment
+from canopy.store.experiments.experiment import Experiment, Preference
 from canopy.store.opening import open_store
 from canopy.store.store import Store
 from tests.contract.store.records import DOWN, HOUR, a_ballot, a_comparison, a_generation, a_vote, an_experiment
@@ -49,6 +49,7 @@ TEXTS = (
 ANSWERS = ("Rail yard becomes park.", UNBROKEN, ARABIC, MARKDOWN, "The harbour has ships. " * 80)
 PROMPT = "Summarize the following text in a clear and detailed manner:"
 PROMPT_B = f"Provide a brief, concise summary, and never the word {UNBROKEN[:84]}:"
+OTHERWISE: tuple[Preference, ...] = ("a", "tie", "both_bad")
 DAYS = 40
 VOTES = 120
 
@@ -175,6 +176,6 @@ async def _compare(store: Store, now: _Now, experiment: Experiment, wins_b: int,
             session_id=f"{experiment.id}-{number}",
             input_text=TEXTS[number % 5],
         )
-        preference = "b" if number < wins_b else ("a", "tie", "both_bad")[number % 3]
+        preference = "b" if number < wins_b else OTHERWISE[number % 3]
         comment = (None, ARABIC, UNBROKEN)[number % 3]
         await store.comparisons.record_ballot(a_ballot(comparison, preference, comment=comment))

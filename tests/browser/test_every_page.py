@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import axe_playwright_python
+import axe_playwright_python  # type: ignore[import-untyped]  # the library has no types
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, Route
