@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, and_, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, select
 
 from canopy.base.ratings import JUDGEMENT
 from canopy.store.engine.database import Database
@@ -18,6 +18,7 @@ from canopy.store.tables import feedback, reviews, series
 
 _VERDICTS = 5  # of people, and as many of judges
 _SUGGESTIONS = 5
+_LOOKED_AT = 2_000  # verdicts on one text
 _STEPS = 20
 _EXCERPT = 300  # characters of a text in a list
 
@@ -34,17 +35,23 @@ class CaseReader:
             *(f.id, f.updated_at, s.name, s.kind, s.value, s.sentiment, f.source, f.reasons, f.comment, f.suggestion),
             *(f.generation_id, RESPONSE),
         )
-        bad = select(*columns).select_from(WITH_TEXTS.join(series)).where(*here, s.sentiment < 0)
-        bad = bad.order_by(*newest).limit(_VERDICTS)
-        self._bad = [bad.where(s.kind == JUDGEMENT), bad.where(s.kind != JUDGEMENT)]
+
+        def newest_of(*conditions: ColumnElement[bool]) -> Select[Any]:
+            # Of a text with very many verdicts not all are looked at.
+            some = select(f.id).join_from(feedback, series).where(*here, *conditions).limit(_LOOKED_AT).subquery()
+            found = select(*columns).select_from(WITH_TEXTS.join(series).join(some, some.c.id == f.id))
+            return found.order_by(*newest).limit(_VERDICTS)
+
+        self._bad = [newest_of(s.sentiment < 0, kind) for kind in (s.kind == JUDGEMENT, s.kind != JUDGEMENT)]
         self._text = select(f.id, INPUT).select_from(WITH_TEXTS.join(series)).where(*here).limit(1)
         excerpt = select(f.id, func.substr(INPUT, 1, _EXCERPT)).select_from(WITH_TEXTS.join(series)).where(*here)
         self._heads = [excerpt.where(s.sentiment < 0).limit(1), excerpt.limit(1)]
+        some = select(f.id, f.updated_at, f.suggestion).join_from(feedback, series).where(*here)
+        looked_at = some.limit(_LOOKED_AT).subquery().c
         self._suggestions = (
-            select(f.id, f.updated_at, f.suggestion)
-            .join_from(feedback, series)
-            .where(*here, f.suggestion.is_not(None))
-            .order_by(*newest)
+            select(looked_at.id, looked_at.updated_at, looked_at.suggestion)
+            .where(looked_at.suggestion.is_not(None))
+            .order_by(looked_at.updated_at.desc(), looked_at.id.desc())
             .limit(_SUGGESTIONS)
         )
         self._expected = select(r.expected_result).where(
