@@ -17,7 +17,7 @@ from canopy.base.errors import CanopyError, ConfigError, ModelBusy, ModelError
 from canopy.base.retry_after import parse_retry_after
 from canopy.base.settings import Settings
 from canopy.config.source import ConfigSource
-from canopy.evals.suites.review import bad_answers
+from canopy.evals.suites.review import known_texts
 from canopy.inference.opening import open_inference
 from canopy.inference.protocol import ChatRequest, Message
 from canopy.inference.scoring import ScoringApi
@@ -115,7 +115,7 @@ async def test_a_backend_or_a_scoring_api_that_answers_anything(name: str) -> No
     """The command ends with a sentence."""
     async with answering(answer(200, BODIES[name])) as (url, _):
         with pytest.raises(ConfigError), client(url, timeout=20) as http:
-            await asyncio.to_thread(bad_answers, http)
+            await asyncio.to_thread(known_texts, http)
         async with ScoringApi(url, Settings(model_retries=0)) as scoring:
             with pytest.raises(ModelError):
                 await scoring.functions()

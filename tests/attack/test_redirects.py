@@ -15,7 +15,7 @@ from canopy.base.errors import ConfigError, ModelError, PublishError
 from canopy.base.settings import Settings
 from canopy.evals.publish.object_storage import upload
 from canopy.evals.run.backend import Backend
-from canopy.evals.suites.review import ReviewedAnswer, bad_answers
+from canopy.evals.suites.review import KnownText, known_texts
 from canopy.inference.opening import open_inference
 from canopy.inference.protocol import ChatRequest, Message
 from canopy.mlflow.assessments import AssessmentClient
@@ -103,9 +103,9 @@ async def test_a_backend_that_redirects() -> None:
 async def test_a_backend_that_redirects_a_review() -> None:
     """`canopy evals review` keeps its token too, and reads no answer without an end or of another kind."""
 
-    def known(url: str) -> dict[str, list[ReviewedAnswer]]:
+    def known(url: str) -> dict[str, KnownText]:
         with httpx.Client(base_url=url, event_hooks={"response": [limit_body]}) as client:
-            return bad_answers(client)
+            return known_texts(client)
 
     async with answering(moved("https://u:hunter2@elsewhere.example/login?to=x")) as (url, _):
         with pytest.raises(ConfigError, match=r"redirects to https://elsewhere\.example \(307\)"):

@@ -11,7 +11,7 @@ from canopy.evals.publish.mlflow_run import log_to_mlflow
 from canopy.evals.publish.object_storage import upload
 from canopy.evals.results import Run
 from canopy.evals.run.backend import Backend
-from canopy.evals.suites.review import bad_answers
+from canopy.evals.suites.review import known_texts
 from canopy.inference.llama_stack import LlamaStackInference
 from canopy.mlflow.assessments import AssessmentClient
 from canopy.mlflow.exporter import MlflowExporter
@@ -71,7 +71,7 @@ async def ask_backend(url: str) -> None:
 async def review_with_backend(url: str) -> None:
     def ask() -> None:
         with client(url, token=None, timeout=30) as http:
-            bad_answers(http)
+            known_texts(http)
 
     with pytest.raises(ConfigError, match="status 404"):
         await asyncio.to_thread(ask)

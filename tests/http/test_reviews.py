@@ -2,17 +2,19 @@
 
 import asyncio
 import re
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import yaml
 
-from canopy.evals.suites.review import bad_answers
+from canopy.evals.suites.review import known_texts
 from tests.attack.test_nasty import ODD
 from tests.http.conftest import lab_vote, vote
 from tests.support.scraping import scrape
 from tests.support.server import Server
+from tests.support.terminal import reviewing
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -131,11 +133,37 @@ async def test_the_terminals_review_reads_every_page(empty: httpx.AsyncClient, s
     for number in range(51):
         await vote(empty, lab_vote(input_text=f"text {number}", comment=f"Comment {number}."))
     with httpx.Client(base_url=server.url, timeout=20) as http:
-        found = bad_answers(http)
+        found = known_texts(http)
     assert len(found) == 51
-    assert [(it.text, it.rating, it.comment) for it in found["text 50"]] == [
+    assert [(it.text, it.rating, it.comment) for it in found["text 50"].answers] == [
         ("a summary", "thumbs_down", "Comment 50.")
     ]
+
+
+async def test_at_the_terminal_a_voters_words_are_taken_and_an_answer_is_found_fine(
+    empty: httpx.AsyncClient, server: Server, tmp_path: Path
+) -> None:
+    await vote(empty, lab_vote(input_text="one", suggestion="Say that it rained."))
+    await vote(empty, lab_vote(input_text="two"))
+    suite = tmp_path / "feedback_tests.yaml"
+    suite.write_bytes((await empty.get("/feedback/export")).content)
+
+    def at_the_terminal() -> None:
+        with reviewing(suite, "--backend", server.url) as terminal:
+            terminal.reads("A voter says it should have said")
+            terminal.reads("[v]oter")
+            terminal.types("v\n")
+            terminal.reads("Saved.")
+            terminal.reads("[f]ine")
+            terminal.types("f\n")
+            terminal.reads("Canopy knows.")
+            terminal.reads("1 case reviewed")
+
+    await asyncio.to_thread(at_the_terminal)
+    expected = [it["expected_result"] for it in yaml.safe_load(suite.read_bytes())["tests"]]
+    assert expected == ["Say that it rained.", ""]
+    assert [(it["prompt"], it["state"]) for it in await whole_queue(empty, state="fine")] == [("two", "fine")]
+    assert set(await exported(empty)) == {"one"}
 
 
 async def test_many_texts_are_reviewed_at_once_and_each_is_answered(empty: httpx.AsyncClient) -> None:
@@ -219,8 +247,11 @@ async def test_who_comes_later_is_told_and_reads_what_was_done(empty: httpx.Asyn
     assert [(it["action"], it["state_before"], it["state_after"]) for it in case["history"]] == [
         ("fine", "waiting", "fine")
     ]
-    gone = await empty.get("/feedback/review", params={"at": "summarize:" + "0" * 32})
-    assert (gone.status_code, gone.json()["code"]) == (404, "feedback_not_found")
+    (same,) = await whole_queue(empty, at=case["feedback_id"])
+    assert same["item"] == case["item"]
+    for name in ("summarize:" + "0" * 32, "fb_never"):
+        gone = await empty.get("/feedback/review", params={"at": name})
+        assert (gone.status_code, gone.json()["code"]) == (404, "feedback_not_found")
 
 
 async def test_an_unnamed_source_means_whoever_found_it_bad(empty: httpx.AsyncClient) -> None:

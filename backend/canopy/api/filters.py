@@ -94,7 +94,9 @@ class ReviewQuery(TextQuery):
     limit: int = Field(20, ge=1, le=50, description="Texts on a page.")
     after: OptionalText = Field(None, max_length=1_000, description="The `next` of the page before.")
     at: OptionalText = Field(
-        None, max_length=300, description="One `item`, whatever its state; `next` goes on from it."
+        None,
+        max_length=300,
+        description="One `item`, or that of a vote by its `feedback_id`, whatever its state; `next` goes on from it.",
     )
 
 

@@ -65,8 +65,10 @@ def case_routes(context: AppContext) -> APIRouter:
 
 async def _cases(store: Store, where: Filter, query: ReviewQuery) -> AsyncGenerator[EncodedRows]:
     if query.at is not None:
-        page = await store.reviews.at(_key(query.at), where, query.state)
-        if not page.cases:
+        named_by_vote = ":" not in query.at
+        key = await store.reviews.item_of(query.at) if named_by_vote else _key(query.at)
+        page = None if key is None else await store.reviews.at(key, where, query.state)
+        if page is None or not page.cases:
             raise FeedbackNotFound("There is no such item: the votes on its text may have been taken back.")
         yield encode_rows(map(case_payload, page.cases), page.next)
         return

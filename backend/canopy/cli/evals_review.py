@@ -11,12 +11,16 @@ from canopy.cli.common import pluralize, read_settings, report_errors
 from canopy.cli.terminal import ask, edit, page, say, style
 
 if TYPE_CHECKING:
-    from canopy.evals.suites.review import ReviewedAnswer, ReviewSession
+    import httpx
+
+    from canopy.evals.suites.review import KnownText, ReviewedAnswer, ReviewSession
 
 _SHOWN_LINES = 12
 _SHOWN_CHARS = 900
 _RULE = "------ Write the expected result above this line. What is below it is only to look at. ------"
 _KEYS = "[E]dit  [s]kip  [b]ack  whole [t]ext  [q]uit"
+_TAKE = "take what the [v]oter says"
+_SAY = "the answer is [f]ine  [d]ismiss"
 
 
 @click.command()
@@ -27,7 +31,9 @@ def review(file: Path, backend: str | None) -> None:
     """Walk through the cases of FILE that await review, and say what a good answer would be.
 
     `e` or Enter opens your editor ($EDITOR). What you write there is saved in FILE at once; comments and layout stay.
-    `s` skips a case, `b` goes back, `t` shows a long text whole, `q` ends. CANOPY_EVALS_TOKEN is the backend's token.
+    `s` skips a case, `b` goes back, `t` shows a long text whole, `q` ends. With --backend `v` takes what a voter says a
+    good answer would be; `f` (the answer is fine) and `d` (dismiss) tell that Canopy, whose next export leaves the text
+    out. CANOPY_EVALS_TOKEN is the backend's token.
 
     \b
     Example:
@@ -46,30 +52,40 @@ def review(file: Path, backend: str | None) -> None:
             f"This needs a terminal to ask you in. {pluralize(len(session.prompts), 'case')} of {file} can also be "
             "filled in with any editor (`expected_result`), or on the dashboard (/feedback, Export for Evaluation)."
         )
-    answers = _known(address) if address else {}
     try:
-        _walk(session, answers)
+        if address is None:
+            _walk(session, {}, None)
+        else:
+            _walk_beside(session, address)
     except click.Abort:
         say()
     left = len(session.prompts) - len(session.written)
     say(f"{pluralize(len(session.written), 'case')} reviewed and saved in {file}; {left:,} still to do.")
 
 
-def _known(backend: str) -> dict[str, list["ReviewedAnswer"]]:
-    from canopy.evals.suites.review import bad_answers
+def _walk_beside(session: "ReviewSession", backend: str) -> None:
+    from canopy.evals.suites.review import known_texts
     from canopy.outgoing.clients import client
 
     with client(backend, token=read_settings().evals_bearer_token, timeout=30) as http:
-        return bad_answers(http)
+        _walk(session, known_texts(http), http)
 
 
-def _walk(session: "ReviewSession", answers: dict[str, list["ReviewedAnswer"]]) -> None:
+def _walk(session: "ReviewSession", texts: dict[str, "KnownText"], backend: "httpx.Client | None") -> None:
     while (prompt := session.prompt) is not None:
-        known = answers.get(prompt, [])
-        _show(session, prompt, known)
+        text = texts.get(prompt)
+        known = text.answers if text else []
+        suggested = text.suggestions[0] if text and text.suggestions else None
+        _show(session, prompt, known, suggested)
+        offered = [_KEYS, *([_TAKE] if suggested else []), *([_SAY] if text and text.items else [])]
+        keys = "esbtq" + ("v" if suggested else "") + ("fd" if text and text.items else "")  # Enter is the first
         while True:
-            match ask(_KEYS, "esbtq"):
+            match ask("  ".join(offered), keys):
                 case "e" if not _edit(session, prompt, known):
+                    continue
+                case "v" if suggested and not _save(session, suggested):
+                    continue
+                case ("f" | "d") as key if text and backend and not _say_of(session, backend, text, key):
                     continue
                 case "s":
                     session.position += 1
@@ -82,13 +98,29 @@ def _walk(session: "ReviewSession", answers: dict[str, list["ReviewedAnswer"]]) 
             break
 
 
-def _show(session: "ReviewSession", prompt: str, answers: list["ReviewedAnswer"]) -> None:
+def _say_of(session: "ReviewSession", backend: "httpx.Client", text: "KnownText", key: str) -> bool:
+    """Tell the backend, and go on; False if it did not take it."""
+    from canopy.evals.suites.review import say_of
+
+    try:
+        say_of(backend, text, "fine" if key == "f" else "dismiss")
+    except CanopyError as error:
+        say(error.sentence)
+        return False
+    say(style("Canopy knows. The next export leaves it out, and the next merge takes it out of this file.", fg="green"))
+    session.position += 1
+    return True
+
+
+def _show(session: "ReviewSession", prompt: str, answers: list["ReviewedAnswer"], suggested: str | None) -> None:
     heading = f"Case {session.position + 1:,} of {len(session.prompts):,}"
     say(f"\n{style(heading, bold=True)}, {len(session.written):,} reviewed\n")
     say(_shortened(prompt))
     for answer in answers:
         say(f"\n{style(_verdict(answer), fg='red')}")
         say(_shortened(answer.text))
+    if suggested is not None:
+        say(f"\n{style('A voter says it should have said', fg='cyan')}\n{_shortened(suggested)}")
     if (written := session.written.get(prompt)) is not None:
         say(f"\n{style('Expected, as you wrote', fg='green')}\n{_shortened(written)}")
     say()
@@ -107,6 +139,10 @@ def _edit(session: "ReviewSession", prompt: str, answers: list["ReviewedAnswer"]
     if not expected or expected == before:
         say("Nothing new was written.")
         return False
+    return _save(session, expected)
+
+
+def _save(session: "ReviewSession", expected: str) -> bool:
     try:
         session.write(expected)
     except CanopyError as error:

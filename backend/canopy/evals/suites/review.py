@@ -26,6 +26,15 @@ class ReviewedAnswer:
 
 
 @dataclass(slots=True)
+class KnownText:
+    """Holds what the backend knows of a text that was badly answered."""
+
+    items: list[str] = field(default_factory=list)  # its names in the backend's queue: one for each feature
+    answers: list[ReviewedAnswer] = field(default_factory=list)
+    suggestions: list[str] = field(default_factory=list)  # what voters say a good answer would be
+
+
+@dataclass(slots=True)
 class ReviewSession:
     """Walks through the cases that awaited review when it began; `position` may be past the last one."""
 
@@ -66,28 +75,46 @@ class ReviewSession:
         self.position += 1
 
 
-def bad_answers(client: httpx.Client) -> dict[str, list[ReviewedAnswer]]:
-    """Return what the backend knows of the badly rated responses, by prompt.
+def known_texts(client: httpx.Client) -> dict[str, KnownText]:
+    """Return what the backend knows of the badly answered texts, by text.
 
     Raises ConfigError when the backend can't be asked.
     """
-    found: dict[str, list[ReviewedAnswer]] = {}
+    found: dict[str, KnownText] = {}
     after = ""
     while True:
         response = _page(client, after)
         try:
             page = json_of(response)
             for case in page["cases"]:
-                found[case["prompt"]] = [
+                known = found.setdefault(case["prompt"], KnownText())
+                known.items += [case["item"]] if "item" in case else []  # a former version has no names
+                known.answers += [
                     ReviewedAnswer(it["response_text"], str(it["rating"]), it["reasons"], it["comment"])
                     for it in case["answers"]
                 ]
+                known.suggestions += [it["text"] for it in case.get("suggestions", ())]
             following = page["next"]
         except (ValueError, LookupError, TypeError):
             raise ConfigError(f"The backend at {client.base_url} answers something else than Canopy does.") from None
         if following is None:
             return found
         after = following
+
+
+def say_of(client: httpx.Client, known: KnownText, action: str) -> None:
+    """Tell the backend's queue what a reviewer says of a text: `fine` or `dismiss`. Raises ConfigError."""
+    try:
+        items = [{"item": item, "action": action} for item in known.items]
+        response = client.put("/feedback/review", json={"items": items})
+        results = json_of(response)["results"] if response.status_code == 200 else []
+    except httpx.HTTPError as error:
+        reason = explain(error, Peer("the backend", "--backend"), str(client.base_url))
+        raise ConfigError(f"The backend at {client.base_url} can't be reached. {reason}") from error
+    except (ValueError, LookupError, TypeError):
+        results = []
+    if not results or any(it.get("status") != "ok" for it in results):
+        raise ConfigError(f"The backend at {client.base_url} did not take it (status {response.status_code}).")
 
 
 def _page(client: httpx.Client, after: str) -> httpx.Response:

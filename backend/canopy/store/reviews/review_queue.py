@@ -124,6 +124,13 @@ class ReviewQueue:
             row = conn.execute(one).first()
         return None if row is None else Item._make(row)
 
+    def item_of(self, feedback_id: str) -> ItemKey | None:
+        """Return the item that a vote or a label is about, whether or not there is one now."""
+        about = select(feedback.c.input_digest, series.c.feature).join_from(feedback, series)
+        with self._database.reader.connect() as conn:
+            row = conn.execute(about.where(feedback.c.id == feedback_id)).first()
+        return None if row is None else (row[0], row[1])
+
     def position(self, it: Item, where: Filter, state: ReviewState) -> int | None:
         """Return the item's number in the list of a state, from 1; None where it isn't in it, or if too many are."""
         severities = _SEVERITIES[where.source]

@@ -69,6 +69,10 @@ class ReviewStore(Facet):
         cases, _ = await self._executor.read(self._cases.read, [item], [position])
         return ReviewPage(cases, self._queue.before(item, position))
 
+    async def item_of(self, feedback_id: str) -> ItemKey | None:
+        """Return the item that a vote or a label is about, whether or not there is one now."""
+        return await self._executor.read(self._queue.item_of, feedback_id)
+
     async def counts(self, where: Filter) -> ReviewCounts | None:
         """Count the items by their state. The cost doesn't grow with the table.
 

@@ -93,11 +93,12 @@ class Review {
     Object.assign(this, { cases: [], next: "", index: 0, middle: false });
     await this.load();
     this.total = this.states && (this.state === "all" ? this.all : this.states[this.state]);
-    const found = this.cases.findIndex((it) => it.item === at);
+    let found = this.cases.findIndex((it) => it.item === at);
     if (at && found < 0) {
       try {
         const page = await this.read({ at });
-        Object.assign(this, { cases: this.stamped(page.cases), next: page.next, middle: true });
+        found = this.cases.findIndex((it) => it.item === page.cases[0].item);  // where a vote on it was named
+        if (found < 0) Object.assign(this, { cases: this.stamped(page.cases), next: page.next, middle: true });
       } catch (error) {
         showFailure(this.trouble, error);  // it is gone; the list is there
       }
