@@ -25,7 +25,8 @@ _HOUR = 3_600_000_000  # microseconds
 _PROMPTS = [prompt_of(f"Summarize the text in {count} sentences, for people in a hurry:") for count in range(2, 10)]
 _MODEL = "llama32"
 _FILLER = "The quick brown fox jumps over the lazy dog, and the committee met on Tuesday to agree on the plan. " * 8
-_TABLES = ("generations", "feedback", "comparisons", "feedback_counts", "generation_counts", "ballot_counts")
+_COUNTS = ("feedback_counts", "generation_counts", "ballot_counts")
+_TABLES = ("generations", "feedback", "comparisons", "review_items", *_COUNTS)
 
 _NUMBERS = {
     "sqlite": "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < :rows)",
@@ -37,6 +38,17 @@ _INDEXES = {
     "postgresql": "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = :table"
     " AND indexname NOT IN (SELECT conname FROM pg_constraint)",
 }
+
+# Each bad vote is on a text of its own, which waits for a reviewer.
+_QUEUE = """
+INSERT INTO review_items (input_digest, feature, state, severity, bad_at, people, judges, revision)
+SELECT input_digest, 'summarize', 'waiting', 0, updated_at, 1, 0, 0
+FROM feedback JOIN series ON series.id = series_id WHERE sentiment < 0
+"""
+_COUNT_QUEUE = """
+INSERT INTO review_counts (feature, state, severity, n, verdicts)
+SELECT feature, state, severity, count(*), sum(people) FROM review_items GROUP BY 1, 2, 3
+"""
 
 
 def fill(url: str, votes: int) -> None:
@@ -101,6 +113,8 @@ def _insert(conn: Connection, votes: int) -> None:
     )
     _count_generations(conn)
     _count_ballots(conn)
+    conn.execute(text(_QUEUE))
+    conn.execute(text(_COUNT_QUEUE))
 
 
 def _fill_table(conn: Connection, table: str, columns: dict[str, str], rows: int, known: dict[str, Any]) -> None:

@@ -20,6 +20,7 @@ from canopy.auth.sessions import BrowserSessions
 from canopy.auth.token_guesses import TokenGuessLimiter
 from canopy.auth.tokens import Tokens
 from canopy.base.background import run_forever
+from canopy.base.cached_call import CachedCall
 from canopy.base.errors import ConfigError, StoreError
 from canopy.base.lifecycle import Lifecycle
 from canopy.base.settings import Settings, deprecated_settings
@@ -58,6 +59,7 @@ from canopy.telemetry.metrics.groups import ExpectedSeries
 from canopy.telemetry.store_events import StoreAtRisk, StoreFailed
 
 _RETRY_SECONDS = 5.0  # after the store has failed
+_LOOK_SECONDS = 5.0  # for which a look at the model server is good: anybody may reload a page
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,7 @@ def create_app(settings: Settings, logs: Logs) -> Application:
         config=config,
         store=store,
         inference=inference,
+        model_state=CachedCall(inference.look, _LOOK_SECONDS),
         pipeline=pipeline,
         judging=judging,
         agreements=AgreementReports(config, store, inference, telemetry, settings.judge_agreement_interval_seconds),

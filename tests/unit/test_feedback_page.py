@@ -19,7 +19,7 @@ from canopy.store.reviews.review import ReviewCounts
 from canopy.store.vocabulary import AB_PREFERENCE
 from canopy.ui.entries import entries_view
 from canopy.ui.export import ExportView, export_view, offered_exports
-from canopy.ui.feedback_overview import overview, selected
+from canopy.ui.feedback_overview import Activity, overview, selected
 from canopy.ui.prompt_versions import prompt_versions
 from canopy.ui.rendering import Renderer
 from canopy.ui.satisfaction_chart import BARS_HEIGHT, BARS_TOP, LINE_HEIGHT, LINE_TOP, satisfaction_chart
@@ -136,7 +136,7 @@ def test_votes_on_other_texts_are_among_the_votes_and_not_in_the_satisfaction() 
         chosen({"since": "2026-03-01", "rating": "positive"}, Filter(), counts),
         Filter(),
         counts=counts,
-        hours=[votes_of("2026-03-01", 1, 4)],
+        activity=Activity([votes_of("2026-03-01", 1, 4)], [], 0),
         now=at("2026-03-02"),
     )
     assert (view.votes.total, view.votes.negative) == (14, 10)
@@ -168,7 +168,9 @@ def test_only_complaints_that_can_become_tests_are_offered_for_export() -> None:
 
 def test_responses_that_were_both_bad_are_no_ratings() -> None:
     counts = [replace(count(-1, 4), name=AB_PREFERENCE, kind="label", value="both_bad")]
-    view = overview(chosen({}, Filter(), counts), Filter(), counts=counts, hours=[], now=at("2026-03-02"))
+    view = overview(
+        chosen({}, Filter(), counts), Filter(), counts=counts, activity=Activity([], [], 0), now=at("2026-03-02")
+    )
     assert (view.tally, view.chart) == (Tally(), None)
 
 

@@ -10,6 +10,7 @@ from canopy.auth.proxy_secret import ProxySecret
 from canopy.auth.sessions import BrowserSessions
 from canopy.auth.token_guesses import TokenGuessLimiter
 from canopy.auth.tokens import Tokens
+from canopy.base.cached_call import CachedCall
 from canopy.base.lifecycle import Lifecycle
 from canopy.base.settings import Settings
 from canopy.config.source import ConfigSource
@@ -17,6 +18,7 @@ from canopy.experiments.ballots import BallotRecorder
 from canopy.experiments.comparison import ComparisonRunner
 from canopy.feedback.votes import VoteRecorder
 from canopy.generation.pipeline import Pipeline
+from canopy.inference.protocol import ServerState
 from canopy.inference.reloading import ReloadableInference
 from canopy.judges.agreement import AgreementReports
 from canopy.judges.online import OnlineJudging
@@ -35,6 +37,7 @@ class AppContext:
     config: ConfigSource
     store: Store
     inference: ReloadableInference
+    model_state: CachedCall[ServerState]  # of the model server, a few seconds old at most
     pipeline: Pipeline
     judging: OnlineJudging
     agreements: AgreementReports

@@ -14,11 +14,12 @@ from canopy.api.bodies import MOST_SUGGESTED, VoteBody, check_length, parse, rea
 from canopy.api.context import AppContext
 from canopy.api.description import describe_body, describe_errors, describe_json, describe_json_or_page, describe_text
 from canopy.api.downloads import download
-from canopy.api.feedback_pages import entry_page, known_features, overview_page
+from canopy.api.feedback_pages import entry_page, known_features
 from canopy.api.filters import CountsQuery, PageQuery, TextQuery
 from canopy.api.frame import wants_html
 from canopy.api.generation_responses import Parameters
 from canopy.api.listing import read_full_texts
+from canopy.api.overview_page import overview_page
 from canopy.api.paging import page_response
 from canopy.api.requests import trace_id_of
 from canopy.api.responses import Entries, Entry, RecordedMessage, VoteKept

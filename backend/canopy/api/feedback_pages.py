@@ -1,6 +1,5 @@
 """HTML pages about feedback: one for each job, each with its own address."""
 
-import asyncio
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -11,31 +10,22 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from canopy.api.context import AppContext
-from canopy.api.experiments import experiment_data
 from canopy.api.filters import CountsQuery, FeedbackQuery, PageQuery, TextQuery, filters_of
-from canopy.api.frame import features_in_navigation, feedback_switched_off, html
+from canopy.api.frame import feedback_switched_off, html
 from canopy.api.listing import ExcerptPage, read_excerpts
 from canopy.api.routes import DescribedRoute
-from canopy.feedback.statistics import satisfaction_filter, split_counts
+from canopy.feedback.statistics import split_counts
 from canopy.judges.agreement import AgreementReport
-from canopy.store.feedback.query import Feedback, FeedbackCount, Filter, HourCount
-from canopy.store.generations.usage import DAY
+from canopy.store.feedback.query import Feedback, FeedbackCount, Filter
 from canopy.store.judges.judgement import JudgeLabel, PersonVote
 from canopy.store.reviews.review_queue import narrows
 from canopy.ui.downloads import FileView
 from canopy.ui.entries import entries_view
-from canopy.ui.experiment_list import experiment_address
-from canopy.ui.experiments import section
 from canopy.ui.export import ExportView, export_view, offered_exports
-from canopy.ui.features import page_of, words_of
-from canopy.ui.feedback_overview import overview
-from canopy.ui.filter_links import address
 from canopy.ui.prompt_versions import prompt_versions, shown_prompts
 from canopy.ui.rendering import EXCERPT
-from canopy.ui.satisfaction_chart import HOURS_FOR
 from canopy.ui.selection import Selection, selection, worst_first
 
-_NEWEST = 10  # entries on the overview
 _ENTRIES = 25  # on a page of entries
 _VERSIONS = 20  # of prompts, in lists
 
@@ -72,53 +62,6 @@ def feedback_page_routes(context: AppContext) -> APIRouter:
     return router
 
 
-async def overview_page(context: AppContext, request: Request, query: PageQuery) -> Response:
-    """Return the overview; if feedback is off, a page that says how to switch it on. Old links lead on."""
-    if off := feedback_switched_off(context, request):
-        return off
-    if moved := _moved(query):
-        return RedirectResponse(moved, 307)
-    where = query.where(await known_features(context, query))
-    producer = replace(_scope(where), prompt_id=where.prompt_id, model=where.model)
-    read, shown, hours, compared, export = await asyncio.gather(
-        _read(context, "/feedback", query, where),
-        read_excerpts(context, where, query, _NEWEST, EXCERPT),
-        _votes_over_time(context, satisfaction_filter(producer)),
-        experiment_data(context, where.feature, others=False),
-        _export(context, request, "/feedback", query, searching=False),
-    )
-    first = features_in_navigation(context)[0]
-
-    def draw() -> Response:
-        view = overview(read.selection, where, counts=read.counts, hours=hours, now=time.time_ns() // 1000)
-        return html(
-            context,
-            request,
-            "overview.html",
-            current="feedback",
-            section="overview",
-            selection=read.selection,
-            empty=not (read.selection.filtered or read.counts or shown.page.feedback or read.judges),
-            view=view,
-            export=export,
-            judges=read.judges,
-            ab=section(context.config.current, where.feature, compared, now=time.time_ns() // 1000),
-            first=words_of(first),
-            first_href=page_of(first),
-            file=_file(context, request, where, read.selection),
-            **_listed(read.selection, query, shown),
-        )
-
-    # Not in the event loop's thread: it would hold up the streams.
-    return await asyncio.to_thread(draw)
-
-
-async def _votes_over_time(context: AppContext, where: Filter) -> Sequence[HourCount]:
-    """Count votes by the day, as the chart draws them; by the hour where it may draw hours."""
-    days = await context.store.feedback.hours(where, DAY)
-    return await context.store.feedback.hours(where) if days and days[-1].hour - days[0].hour <= HOURS_FOR else days
-
-
 def entry_page(
     context: AppContext, request: Request, feedback: Feedback, labels: Sequence[JudgeLabel], votes: Sequence[PersonVote]
 ) -> Response:
@@ -147,7 +90,7 @@ async def known_features(context: AppContext, query: CountsQuery) -> Collection[
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
+class SelectionRead:
     """Holds what every page with filters reads."""
 
     scope: Filter  # the days and the feature of the selection
@@ -156,8 +99,9 @@ class _Read:
     selection: Selection
 
 
-async def _read(context: AppContext, path: str, query: FeedbackQuery, where: Filter) -> _Read:
-    scope = _scope(where)
+async def read_selection(context: AppContext, path: str, query: FeedbackQuery, where: Filter) -> SelectionRead:
+    """Read what a page with filters shows of them; `where` is what the query means."""
+    scope = scope_of(where)
     counts = await context.store.feedback.counts(scope)
     texts = await context.store.generations.prompt_texts(shown_prompts(split_counts(counts).own, _VERSIONS))
     judges = [report for report in await context.agreements.current() if report.given]
@@ -173,18 +117,19 @@ async def _read(context: AppContext, path: str, query: FeedbackQuery, where: Fil
         now=time.time_ns() // 1000,
         unset_source=type(query).model_fields["source"].default,
     )
-    return _Read(scope, counts, judges, chosen)
+    return SelectionRead(scope, counts, judges, chosen)
 
 
-def _scope(where: Filter) -> Filter:
+def scope_of(where: Filter) -> Filter:
+    """Return the days and the feature alone."""
     return Filter(feature=where.feature, since=where.since, until=where.until)
 
 
 async def _entries(context: AppContext, request: Request, query: PageQuery) -> Response:
     where = query.where(await known_features(context, query))
-    read = await _read(context, "/feedback/entries", query, where)
+    read = await read_selection(context, "/feedback/entries", query, where)
     shown = await read_excerpts(context, where, query, _ENTRIES, EXCERPT)
-    listed = _listed(read.selection, query, shown)
+    listed = listed_entries(read.selection, query, shown)
     return html(
         context,
         request,
@@ -193,12 +138,12 @@ async def _entries(context: AppContext, request: Request, query: PageQuery) -> R
         section="entries",
         selection=read.selection,
         judges=read.judges,
-        file=_file(context, request, where, read.selection),
+        file=file_of(context, request, where, read.selection),
         **listed,
     )
 
 
-def _listed(chosen: Selection, query: PageQuery, shown: ExcerptPage) -> dict[str, Any]:
+def listed_entries(chosen: Selection, query: PageQuery, shown: ExcerptPage) -> dict[str, Any]:
     """Return what `_entries.html` needs."""
     return {
         "listed": entries_view(chosen, shown.page, shown.found, shown.total, later=query.cursor is not None),
@@ -208,9 +153,9 @@ def _listed(chosen: Selection, query: PageQuery, shown: ExcerptPage) -> dict[str
 
 
 async def _dataset(context: AppContext, request: Request, query: TextQuery) -> Response:
-    export = await _export(context, request, "/feedback/dataset", query, searching=True)
+    export = await export_of(context, request, "/feedback/dataset", query, searching=True)
     where = query.where(await known_features(context, query))
-    read = await _read(context, "/feedback/dataset", query, where)
+    read = await read_selection(context, "/feedback/dataset", query, where)
     return html(
         context,
         request,
@@ -219,11 +164,11 @@ async def _dataset(context: AppContext, request: Request, query: TextQuery) -> R
         section="dataset",
         selection=read.selection,
         export=export,
-        file=_file(context, request, where, read.selection),
+        file=file_of(context, request, where, read.selection),
     )
 
 
-def _file(context: AppContext, request: Request, where: Filter, chosen: Selection) -> FileView:
+def file_of(context: AppContext, request: Request, where: Filter, chosen: Selection) -> FileView:
     """Return the file of the votes that a page selects, whose query says whose verdicts they are."""
     source = "" if where.source == "human" else where.source
     return FileView.of({**chosen.query, "source": source}, _origin(request), _mode(context))
@@ -237,7 +182,7 @@ def _mode(context: AppContext) -> str:
     return context.config.current.values.auth.mode
 
 
-async def _export(
+async def export_of(
     context: AppContext, request: Request, path: str, query: FeedbackQuery, *, searching: bool
 ) -> ExportView:
     """Return the export of a selection. Texts that have to be looked for are counted only when `searching`."""
@@ -270,14 +215,3 @@ async def _versions(context: AppContext, request: Request, query: CountsQuery) -
         hidden_versions=len(versions[_VERSIONS:]),
         chosen=where.prompt_id,
     )
-
-
-def _moved(query: PageQuery) -> str | None:
-    """Return where a link of the time leads that had one page for everything; None for links of today."""
-    if query.experiment:
-        return experiment_address(query.experiment, query.ab_cursor or "")
-    if query.order == "worst":
-        return worst_first(filters_of(query))
-    if query.cursor:
-        return address("/feedback/entries", {**filters_of(query), "cursor": query.cursor})
-    return None

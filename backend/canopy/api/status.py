@@ -16,42 +16,27 @@ from starlette.responses import Response
 from canopy import __version__
 from canopy.api.context import AppContext
 from canopy.api.description import describe_errors, describe_json_or_page
+from canopy.api.experiments_in_force import experiments_in_force
 from canopy.api.frame import html, wants_html
 from canopy.api.routes import DescribedRoute, json_response
-from canopy.base.cached_call import CachedCall
 from canopy.base.errors import StoreError
-from canopy.config.features import Feature
-from canopy.config.flags import comparison_flag
 from canopy.config.registered_prompts import prompt_sources
-from canopy.experiments.decision import DecisionStatus, decide
-from canopy.generation.prompts import prompt_of
-from canopy.inference.protocol import ServerState
 from canopy.judges.definitions import configured_judges
-from canopy.store.experiments.experiment import Experiment
 from canopy.telemetry.store_events import StoreAtRisk
 from canopy.ui import status_parts
-from canopy.ui.status import ExperimentStatus, FlagStatus, JudgeStatus, StatusPayload, StatusReport, status_payload
+from canopy.ui.status import FlagStatus, JudgeStatus, StatusPayload, StatusReport, status_payload
 
 _PATIENCE = 2.0  # seconds for each question to the store
-_FRESH = 5.0  # seconds for which a look at the model server is good: anybody may reload the page
-_LABELS: dict[DecisionStatus, str] = {
-    "collecting": "Still collecting",
-    "promote_b": "Promote Prompt B",
-    "keep_a": "Keep Prompt A",
-    "equivalent": "As good as each other",
-    "inconclusive": "No decision",
-}
 
 
 def status_routes(context: AppContext) -> APIRouter:
     """Return the route of Status."""
     router = APIRouter(route_class=DescribedRoute, tags=["operations"])
-    look = CachedCall(context.inference.look, _FRESH)
 
     @router.get("/status", response_model=None, responses=describe_json_or_page(StatusPayload) | describe_errors())
     async def status(request: Request) -> Response:
         """How this process is, and what each part needs; with `Accept: text/html` as a page."""
-        found = await _status(context, look)
+        found = await _status(context)
         if wants_html(request):
             return html(context, request, "status.html", current="status", section="status", report=found)
         answer = json_response(status_payload(found))
@@ -61,7 +46,7 @@ def status_routes(context: AppContext) -> APIRouter:
     return router
 
 
-async def _status(context: AppContext, look: CachedCall[ServerState]) -> StatusReport:
+async def _status(context: AppContext) -> StatusReport:
     config, latest = context.config.current, context.telemetry.latest
     values, now, store = config.values, time.time_ns() // 1_000, context.store
     ready = await _within(context.readiness.report, True)
@@ -69,11 +54,11 @@ async def _status(context: AppContext, look: CachedCall[ServerState]) -> StatusR
     judges = configured_judges(values, context.inference.model_name)
     there = answer == "ok"  # a database that doesn't answer isn't asked more
     server, size, backlog, labelled, experiments = await asyncio.gather(
-        look(),
+        context.model_state(),
         _within(store.size, there),
         _within(store.outbox.backlog, there),
         _within(lambda: store.judgements.last_labelled([judge.name for judge in judges]), there),
-        _within(lambda: _experiments(context), there),
+        _within(lambda: experiments_in_force(context), there),
     )
     agreements = {report.judge: report.sentence for report in context.agreements.known}
     risk = latest.of(StoreAtRisk)
@@ -139,37 +124,3 @@ async def _within[R](ask: Callable[[], Awaitable[R]], there: bool) -> R | None:
             return await ask()
     except (StoreError, TimeoutError):
         return None
-
-
-async def _experiments(context: AppContext) -> list[ExperimentStatus]:
-    """Return what is compared now, feature by feature. Raises StoreError."""
-    config = context.config.current
-    comparing = [
-        feature
-        for feature in config.features.values()
-        if feature.name == feature.flag and comparison_flag(feature, config.values).on
-    ]
-    if not comparing:
-        return []
-    known = await context.store.experiments.all()
-    return [await _experiment(context, feature, known) for feature in comparing]
-
-
-async def _experiment(context: AppContext, feature: Feature, known: list[Experiment]) -> ExperimentStatus:
-    prompts = prompt_of(feature.prompt).id, prompt_of(feature.prompt_b).id
-    found = next((it for it in known if it.feature == feature.name), None)  # the one used last
-    if found is None or (found.prompt_id, found.prompt_b_id) != prompts:
-        return ExperimentStatus(
-            feature.name, feature.title, None, None, None, "No comparison yet", "Nobody has compared these prompts yet."
-        )
-    firsts = await context.store.experiments.first_ballot_counts(found.id)
-    decision = decide(firsts.wins_a, firsts.wins_b, found.rule)
-    return ExperimentStatus(
-        feature=feature.name,
-        title=feature.title,
-        id=found.id,
-        name=found.name,
-        status=decision.status,
-        label=_LABELS[decision.status],
-        sentence=decision.sentence,
-    )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from canopy.config.features import BUILT_IN, Feature, is_conversation, title_of
+from canopy.config.features import BUILT_IN, Feature, flag_of, is_conversation, title_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,15 @@ def words_of(feature: Feature) -> FeatureWords:
         noun="answer",
         suite=feature.flag,
     )
+
+
+def answers_of(features: Mapping[str, Feature], chosen: str | None) -> str:
+    """Return the word for many answers: of the chosen feature, or of all of them."""
+    flag = flag_of(chosen) if chosen else None
+    meant = [it for it in features.values() if flag in (None, it.flag)]
+    nouns = {words_of(it).noun for it in meant}
+    noun = nouns.pop() if len(nouns) == 1 else "answer"
+    return f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
 
 
 def label_of(name: str, features: Mapping[str, Feature]) -> str:

@@ -3,11 +3,22 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from canopy.feedback.generation_statistics import share_of
 from canopy.feedback.statistics import Tally, split_counts, tallies_by, tally_of
 from canopy.store.feedback.query import FeedbackCount, Filter, HourCount
+from canopy.store.generations.usage import UsageCount, UsageSum
 from canopy.ui.filter_links import address
 from canopy.ui.satisfaction_chart import Chart, satisfaction_chart
 from canopy.ui.selection import Selection
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """Counts what happened over time, of the chosen days, feature, prompt and model: by the hour, or by the day."""
+
+    votes: Sequence[HourCount]  # on satisfaction with Canopy's responses
+    usage: Sequence[UsageCount]  # of generations, as far back as there are records
+    ballots: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,29 +30,42 @@ class FeedbackOverview:
     other_texts: Tally
     other_texts_href: str
     other_names: Mapping[str, Tally]
+    usage: UsageSum
+    voted_share: str | None  # of the answers that people could vote on, such as `4.8 %`; None without any
+    ballots: int
     chart: Chart | None
 
 
 def overview(
-    chosen: Selection, where: Filter, *, counts: Sequence[FeedbackCount], hours: Sequence[HourCount], now: int
+    chosen: Selection, where: Filter, *, counts: Sequence[FeedbackCount], activity: Activity, now: int
 ) -> FeedbackOverview:
     """Return the view model.
 
-    `counts` are those of the days and the feature in `where`, of every prompt, and `hours` those of its prompt that are
-    `own`.
+    `counts` are those of the days and the feature in `where`, of every prompt.
     """
     ratings = split_counts(selected(counts, where))
+    tally, usage = tally_of(ratings.own), UsageSum.sum(it.usage for it in activity.usage)
     narrowed = {name: chosen.query[name] for name in ("feature", "since", "until")}
     return FeedbackOverview(
         votes=tally_of([*ratings.own, *ratings.other_texts, *ratings.other_names]),
-        tally=tally_of(ratings.own),
+        tally=tally,
         other_texts=tally_of(ratings.other_texts),
         other_texts_href=address("/feedback/entries", {**narrowed, "origin": "other"}),
         other_names=tallies_by(ratings.other_names, lambda it: it.name),
-        chart=satisfaction_chart(hours, now, where.since, where.until),
+        usage=usage,
+        voted_share=_exact_percent(share_of(tally.total, usage)),
+        ballots=activity.ballots,
+        chart=satisfaction_chart(activity.votes, now, where.since, where.until),
     )
 
 
 def selected(counts: Sequence[FeedbackCount], where: Filter) -> list[FeedbackCount]:
     """Return the counts of the chosen prompt and the chosen model, or of all."""
     return [it for it in counts if where.prompt_id in (None, it.prompt_id) and where.model in (None, it.model)]
+
+
+def _exact_percent(share: float | None) -> str | None:
+    """Return a share with one decimal: few people vote, and whole percents would hide whether more of them do."""
+    if share is None:
+        return None
+    return f"{share * 100:.1f} %" if share >= 0.001 or not share else "under 0.1 %"

@@ -63,7 +63,8 @@ class ExperimentStore(Facet):
             .where(c.experiment_id == bindparam("experiment"), c.first_at.is_not(None))
             .order_by(c.first_at, c.id)
         )
-        self._uncounted = select(c.id).where(uncounted).limit(1)
+        # In the order of its index, or else SQLite looks at all there are.
+        self._uncounted = select(c.id).where(uncounted).order_by(c.voted_at, c.id).limit(1)
         left, right = generations.alias("left_side"), generations.alias("right_side")
         self._ballots = (
             select(
