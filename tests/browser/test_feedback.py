@@ -203,7 +203,7 @@ async def test_times_are_the_readers_own_with_utc_in_the_title(
         there = exact.astimezone(ZoneInfo("Asia/Kolkata"))
         await expect(time).to_have_text(f"{there.day} {there:%b %Y, %H:%M}")
         await expect(time).to_have_attribute("title", f"{exact.day} {exact:%b %Y, %H:%M} UTC")
-        await expect(page.get_by_text("Times are Asia/")).to_be_visible()  # Kolkata has two names
+        await expect(page.get_by_text("Times in Asia/")).to_be_visible()  # Kolkata has two names
 
 
 async def test_the_export_follows_the_filters(board: Tab) -> None:

@@ -1,5 +1,6 @@
 """The route of a selection of feedback as a file."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from typing import Annotated
 
@@ -54,7 +55,8 @@ async def _chunks(context: AppContext, where: Filter, writer: FileWriter) -> Asy
             async with context.page_slots:
                 feedback, taken = await store.feedback.read(ids)
                 labels = await labels_of(store, feedback)
-                piece = writer.write(entry(it, labels.get(it.generation_id or "", [])) for it in feedback)
+                entries = (entry(it, labels.get(it.generation_id or "", [])) for it in feedback)
+                piece = await asyncio.to_thread(writer.write, entries)  # long enough to delay streams
             yield begin + piece
             begin, ids = b"", ids[taken:]
         if begin:  # nothing yet: who waits learns at least that it goes on

@@ -38,7 +38,8 @@ async def read_excerpts(context: AppContext, where: Filter, query: PageQuery, li
     store = context.store
     found = await _find(store, where, query, limit)
     matches = await _matches(store, where, query, found)
-    total = await store.feedback.count_at_least(Filter(source=where.source))
+    every = Filter(source=where.source)
+    total = matches if where == every and matches is not None else await store.feedback.count_at_least(every)
     if not found.ids:
         return ExcerptPage(Page([], found.next, found.searched_to), matches, total.n, {}, {})
     async with context.page_slots:

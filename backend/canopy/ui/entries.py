@@ -19,6 +19,12 @@ class EntriesView:
     older: str | None
 
 
+    @property
+    def none_yet(self) -> bool:
+        """Return whether nothing is found in what was searched, and there is more to search."""
+        return self.found is not None and not (self.found.whole or self.found.n)
+
+
 def entries_view(chosen: Selection, page: Page, found: MatchCount | None, total: int, *, later: bool) -> EntriesView:
     """Return the view of one page, which is a `later` one than the first.
 

@@ -17,6 +17,6 @@ export function showLocalTimes(root = document) {
 
 showLocalTimes();
 for (const note of document.querySelectorAll("[data-time-zone]")) {
-  note.textContent = `Times are ${format.resolvedOptions().timeZone.replaceAll("_", " ")}; UTC is in their titles.`;
+  note.textContent = `Times in ${format.resolvedOptions().timeZone.replaceAll("_", " ")}; point at one for UTC.`;
   note.hidden = false;
 }
