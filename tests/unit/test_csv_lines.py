@@ -15,7 +15,8 @@ def test_cells_have_quotes_where_they_need_them_and_rows_end_with_crlf() -> None
 
 
 @pytest.mark.parametrize(
-    "text", ["=1", "+1", "-1", "@x", "\t=1", "\tx", "\rx", "\n-1", "  =1", "\xa0=1", "\ufeff=1", "\u200b\u200e@x", "＝1"]  # noqa: RUF001  # full width
+    "text",
+    ["=1", "+1", "-1", "@x", "\t=1", "\tx", "\rx", "\n-1", "  =1", "\xa0=1", "\ufeff=1", "\u200b\u200e@x", "＝1"],  # noqa: RUF001  # full width
 )
 def test_nothing_is_calculated(text: str) -> None:
     assert list(csv.reader(io.StringIO(lines([[text]]).decode(), newline=""))) == [[f"'{text}"]]

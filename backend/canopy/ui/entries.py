@@ -18,7 +18,6 @@ class EntriesView:
     newest: str | None
     older: str | None
 
-
     @property
     def none_yet(self) -> bool:
         """Return whether nothing is found in what was searched, and there is more to search."""
