@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Literal, NoReturn
 
 from canopy.__main__ import main
+from canopy.api.frame import renderer
 from canopy.outgoing.certificates import tls_context
 
 LARGEST = 2**20  # bytes of a request: an environment and a folder
@@ -250,6 +251,9 @@ if __name__ == "__main__":
     for module in IMPORTED:
         import_module(module)
     tls_context()  # which is kept, and reads all of the machine's authorities
+    pages = renderer()._environment  # kept as well: to compile its templates is most of what a first page costs
+    for template in pages.list_templates():
+        pages.get_template(template)
     assert len([*Path("/proc/self/task").iterdir()]) == 1, "a library has begun a thread, which a fork would lose"
     _wait_for_requests(socket.socket(fileno=int(sys.argv[1])))
     _run()
