@@ -100,6 +100,25 @@ async def test_the_worst_come_first_and_page_by_page(board: Tab) -> None:
     await expect(answers.get_by_text("Not helpful")).to_be_visible()
 
 
+async def test_a_reviewer_says_that_a_judge_is_wrong_and_takes_it_back(board: Tab) -> None:
+    page = await board.open("/feedback/entries?source=judge&rating=negative&q=Nobody voted")
+    await page.locator("details.entry summary").first.click()
+    await page.get_by_role("link", name="Review this text").click()
+    await expect(page.get_by_role("region", name="Text to review")).to_have_text("Nobody voted on this.")
+    answers = page.get_by_role("region", name="Answers that disappointed")
+    praise = answers.locator("li", has_text="Quality: Good").locator(".face")
+    await expect(praise).to_have_class("face positive")  # praise looks like it
+    wrong = answers.locator("li", has_text="Accuracy: Hallucination detected")
+    await wrong.get_by_role("button", name="The judge is wrong").click()
+    await expect(page.get_by_role("heading", name="17 of 22")).to_be_visible()  # nobody else finds it bad
+    await page.get_by_role("button", name="Back", exact=True).click()
+    await expect(wrong.get_by_role("button", name="A reviewer says: the judge is wrong")).to_be_disabled()
+    await expect(page.get_by_text("The answer is fine", exact=True).first).to_be_visible()
+    await page.get_by_role("button", name="Undo").first.click()
+    await expect(wrong.get_by_role("button", name="The judge is wrong", exact=True)).to_be_enabled()
+    await expect(page.get_by_role("link", name="Waiting 22")).to_be_visible()
+
+
 @pytest.mark.parametrize("screen", SCREENS, ids=str)
 @pytest.mark.parametrize("path", ["/feedback/entries?source=any"])
 async def test_what_judges_say_is_for_everybody(
