@@ -142,7 +142,7 @@ async def test_a_ballot_opens_to_both_responses_and_what_was_behind_them(board: 
     right = entry.get_by_role("group", name="Response B: Candidate, Prompt B")
     await expect(left).to_have_text("Response a.")
     await expect(right).to_have_text("Response b.")
-    await expect(entry.get_by_text("preferred")).to_have_count(1)
+    await expect(entry.get_by_text("preferred", exact=True)).to_have_count(1)
     one, other = await left.bounding_box(), await right.bounding_box()
     assert one
     assert other
