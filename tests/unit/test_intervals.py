@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canopy.stats.intervals import percent, percent_bounds, wilson
+from canopy.stats.intervals import newcombe, percent, percent_bounds, wilson
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,30 @@ def test_the_interval_is_wilsons(part: int, n: int, low: float, high: float) -> 
 
 def test_without_anything_counted_there_is_no_interval() -> None:
     assert wilson(0, 0) is None
+
+
+@pytest.mark.parametrize(
+    ("counts", "low", "high"),
+    [  # the examples of Newcombe's paper, by its method 10
+        ((56, 70, 48, 80), 0.0524, 0.3339),
+        ((9, 10, 3, 10), 0.1705, 0.8090),
+        ((6, 7, 2, 7), 0.0582, 0.8062),
+        ((5, 56, 0, 29), -0.0381, 0.1926),
+        ((0, 10, 0, 20), -0.1611, 0.2775),
+        ((0, 10, 0, 10), -0.2775, 0.2775),
+        ((10, 10, 0, 20), 0.6791, 1.0),
+        ((10, 10, 0, 10), 0.6075, 1.0),
+    ],
+)
+def test_the_interval_of_a_difference_is_newcombes(counts: tuple[int, int, int, int], low: float, high: float) -> None:
+    assert newcombe(*counts) == pytest.approx((low, high), abs=5e-5)
+    part, n, other_part, other_n = counts
+    assert newcombe(other_part, other_n, part, n) == pytest.approx((-high, -low), abs=5e-5)
+
+
+def test_a_difference_takes_two_groups() -> None:
+    assert newcombe(1, 2, 0, 0) is None
+    assert newcombe(0, 0, 1, 2) is None
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ from canopy.api.routes import DescribedRoute, ErrorHandler
 from canopy.api.sign_in import sign_in_page, sign_in_routes
 from canopy.api.source_check import SourceCheck
 from canopy.api.status import status_routes
+from canopy.api.version_pages import version_page_routes
 from canopy.api.workshop import workshop_routes
 from canopy.base.errors import CanopyError
 
@@ -41,6 +42,7 @@ _ROUTERS = (
     review_routes,
     feedback_file_routes,
     feedback_page_routes,
+    version_page_routes,
     experiment_routes,
     note_routes,
     comparison_review_routes,

@@ -60,6 +60,7 @@ RULES = {
     "GET /feedback/entries": AccessRule("reviewer", "read"),
     "GET /feedback/dataset": AccessRule("reviewer", "read"),
     "GET /feedback/versions": AccessRule("reviewer", "read"),
+    "GET /feedback/versions/{prompt_id}": AccessRule("reviewer", "read"),
     "GET /feedback/judges": AccessRule("reviewer", "read"),
     "GET /status": AccessRule("reviewer", "read"),
     "GET /experiments": AccessRule("reviewer", "read"),

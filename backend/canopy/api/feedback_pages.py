@@ -22,7 +22,7 @@ from canopy.store.reviews.review_queue import narrows
 from canopy.ui.downloads import FileView
 from canopy.ui.entries import entries_view
 from canopy.ui.export import ExportView, export_view, offered_exports
-from canopy.ui.prompt_versions import prompt_versions, shown_prompts
+from canopy.ui.prompt_versions import shown_prompts
 from canopy.ui.rendering import EXCERPT
 from canopy.ui.selection import Selection, selection, worst_first
 
@@ -45,11 +45,6 @@ def feedback_page_routes(context: AppContext) -> APIRouter:
     async def dataset(request: Request, query: Annotated[TextQuery, Query()]) -> Response:
         """The export, and what to do with it."""
         return feedback_switched_off(context, request) or await _dataset(context, request, query)
-
-    @router.get("/feedback/versions", response_model=None)
-    async def versions(request: Request, query: Annotated[CountsQuery, Query()]) -> Response:
-        """The versions of prompts, and how satisfied people are with each."""
-        return feedback_switched_off(context, request) or await _versions(context, request, query)
 
     @router.get("/feedback/judges", response_model=None)
     async def judges(request: Request) -> Response:
@@ -197,21 +192,4 @@ async def export_of(
         texts=await reviews.counts(where) if searching or not narrows(where) else None,
         origin=_origin(request),
         mode=_mode(context),
-    )
-
-
-async def _versions(context: AppContext, request: Request, query: CountsQuery) -> Response:
-    where = query.where(await known_features(context, query))
-    counts = split_counts(await context.store.feedback.counts(replace(where, prompt_id=None, sentiment=None))).own
-    texts = await context.store.generations.prompt_texts(shown_prompts(counts, _VERSIONS))
-    versions = prompt_versions(counts, texts)
-    return html(
-        context,
-        request,
-        "versions.html",
-        current="feedback",
-        section="versions",
-        versions=versions[:_VERSIONS],
-        hidden_versions=len(versions[_VERSIONS:]),
-        chosen=where.prompt_id,
     )

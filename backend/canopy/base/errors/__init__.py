@@ -255,6 +255,12 @@ class ExperimentNotFound(NotFound):
     code = "experiment_not_found"
 
 
+class VersionNotFound(NotFound):
+    """No prompt has that id."""
+
+    code = "version_not_found"
+
+
 class NoteNotFound(NotFound):
     """No note is kept under that id with this experiment."""
 
