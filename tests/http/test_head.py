@@ -19,6 +19,7 @@ async def test_head_answers_as_get_does_without_a_body(client: httpx.AsyncClient
             feedback_id="fb_none",
             generation_id="gen_none",
             experiment_id="exp_none",
+            prompt_id="sha256:none",
             version="1",
             name="canopy.css",
             feature="translate",
