@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from canopy.api.context import AppContext
-from canopy.api.feedback_pages import known_features
+from canopy.api.feedback_pages import known_features, votes_over_time
 from canopy.api.filters import CountsQuery, OptionalText, PageQuery
 from canopy.api.frame import feedback_switched_off, html
 from canopy.api.listing import read_excerpts
@@ -107,7 +107,7 @@ async def _one(context: AppContext, request: Request, prompt_id: str) -> Respons
     versions = await _versions(context, where, texts_of=[prompt_id])
     if not versions:
         raise _not_found()
-    hours = await context.store.feedback.hours(satisfaction_filter(where))
+    hours = await votes_over_time(context, satisfaction_filter(where))
     shown = await read_excerpts(context, where, PageQuery(prompt_id=prompt_id), _NEWEST, EXCERPT)
     latest = ordered(versions, "used", reverse=False)
     its = {name for it in versions for name in it.features}
@@ -116,7 +116,7 @@ async def _one(context: AppContext, request: Request, prompt_id: str) -> Respons
 
     def draw() -> Response:
         chart = satisfaction_chart(hours, time.time_ns() // 1000, None, None)
-        view = version_page(latest, chart, shown.page.feedback, shown.total, next(current, None))
+        view = version_page(latest, chart, shown.page.feedback, shown.found, next(current, None))
         return html(context, request, "version.html", current="feedback", section="versions", view=view)
 
     return await asyncio.to_thread(draw)

@@ -6,9 +6,9 @@ from typing import Literal, NamedTuple
 
 from canopy.config.features import Feature
 from canopy.feedback.statistics import Tally
-from canopy.store.feedback.query import Feedback
+from canopy.store.feedback.query import Feedback, MatchCount
+from canopy.ui.filter_links import address
 from canopy.ui.satisfaction_chart import Chart
-from canopy.ui.selection import FeatureOption, address
 from canopy.ui.version_comparison import VersionComparison
 from canopy.ui.version_list import ORDERS, ListedVersion, VersionKey, VersionOrder, versions_address
 
@@ -34,7 +34,7 @@ class VersionListView:
     links: Mapping[VersionOrder, OrderLink]
     chosen: Sequence[str]  # to be compared
     compared: VersionComparison | None
-    features: Sequence[FeatureOption]  # to choose from; empty where there is one
+    features: Sequence[tuple[str, str]]  # names and titles to choose from; empty where there is one
 
 
 def version_list_view(
@@ -56,7 +56,7 @@ def version_list_view(
         direction: Literal["ascending", "descending"] = "ascending" if reverse else "descending"
         links[name] = OrderLink(label, href, direction if name == order else None)
     names = dict.fromkeys(it.flag for it in features.values())
-    options = [FeatureOption(name, features[name].title) for name in names]
+    options = [(name, features[name].title) for name in names]
     return VersionListView(
         versions=shown,
         hidden=hidden,
@@ -82,7 +82,7 @@ class VersionPage:
     tally: Tally
     chart: Chart | None
     newest: Sequence[Feedback]
-    found: int | None  # votes and other ratings, as Entries lists them; None if not counted
+    found: MatchCount | None  # as Entries lists them; None if not counted
     entries_href: str
     bad_href: str
     compare_href: str | None  # side by side with what its feature answers with now
@@ -92,7 +92,7 @@ def version_page(
     versions: Sequence[ListedVersion],
     chart: Chart | None,
     newest: Sequence[Feedback],
-    found: int | None,
+    found: MatchCount | None,
     current: VersionKey | None,
 ) -> VersionPage:
     """Return the view of the versions of one text; `current` is what to compare them with."""
