@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from canopy.api.context import AppContext
-from canopy.api.feedback_pages import known_features, votes_over_time
+from canopy.api.feedback_pages import known_features
 from canopy.api.filters import CountsQuery, OptionalText, PageQuery
 from canopy.api.frame import feedback_switched_off, html
 from canopy.api.listing import read_excerpts
@@ -20,9 +20,10 @@ from canopy.api.routes import DescribedRoute
 from canopy.base.errors import VersionNotFound
 from canopy.config.features import flag_of
 from canopy.feedback.statistics import satisfaction_filter, split_counts
-from canopy.store.feedback.query import Filter
+from canopy.store.feedback.query import Filter, HourCount
+from canopy.store.generations.usage import DAY
 from canopy.ui.rendering import EXCERPT
-from canopy.ui.satisfaction_chart import satisfaction_chart
+from canopy.ui.satisfaction_chart import HOURS_FOR, satisfaction_chart
 from canopy.ui.version_comparison import compared_versions
 from canopy.ui.version_list import (
     ListedVersion,
@@ -107,7 +108,7 @@ async def _one(context: AppContext, request: Request, prompt_id: str) -> Respons
     versions = await _versions(context, where, texts_of=[prompt_id])
     if not versions:
         raise _not_found()
-    hours = await votes_over_time(context, satisfaction_filter(where))
+    hours = await _votes_over_time(context, where)
     shown = await read_excerpts(context, where, PageQuery(prompt_id=prompt_id), _NEWEST, EXCERPT)
     latest = ordered(versions, "used", reverse=False)
     its = {name for it in versions for name in it.features}
@@ -148,6 +149,14 @@ async def _with_texts(context: AppContext, versions: Sequence[ListedVersion]) ->
     texts = await context.store.generations.prompt_texts(missing)
     in_force = known_texts(context.config.current)
     return [replace(it, text=it.text or texts.get(it.key.prompt_id, in_force.get(it.key.prompt_id))) for it in versions]
+
+
+async def _votes_over_time(context: AppContext, where: Filter) -> Sequence[HourCount]:
+    """Count by the day, as the chart draws it; by the hour where it may draw hours."""
+    votes = satisfaction_filter(where)
+    days = await context.store.feedback.hours(votes, DAY)
+    drawn = days[-1].hour - days[0].hour if days else 0
+    return days if drawn > HOURS_FOR else await context.store.feedback.hours(votes)
 
 
 def _unrated(where: Filter) -> Filter:
