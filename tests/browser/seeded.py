@@ -44,9 +44,9 @@ TEXTS = (
     f"An unbroken word: {UNBROKEN}.",
     ARABIC,
     HEBREW,
-    "A long text about the harbour and its ships, and about who paid for them and why. " * 60,
+    "A long text about the harbour and its ships, and about who paid for them and why. " * 20,
 )
-ANSWERS = ("Rail yard becomes park.", UNBROKEN, ARABIC, MARKDOWN, "The harbour has ships. " * 80)
+ANSWERS = ("Rail yard becomes park.", UNBROKEN, ARABIC, MARKDOWN, "The harbour has ships. " * 30)
 PROMPT = "Summarize the following text in a clear and detailed manner:"
 PROMPT_B = f"Provide a brief, concise summary, and never the word {UNBROKEN[:84]}:"
 OTHERWISE: tuple[Preference, ...] = ("a", "tie", "both_bad")

@@ -21,7 +21,15 @@ from tests.support.model_server import FakeModelServer
 
 # What GET answers to browsers as well as to programs, or is somebody else's page: Swagger's.
 NO_PAGES = {
-    *("/feedback/ab", "/feedback/stats", "/feedback/export", "/openapi.json", "/feature-flags", "/identity"),
+    *(
+        "/feedback/ab",
+        "/feedback/stats",
+        "/feedback/export",
+        "/feedback/file",
+        "/openapi.json",
+        "/feature-flags",
+        "/identity",
+    ),
     *("/healthz", "/readyz", "/metrics", "/ui/{version}/{name}", "/docs", "/docs/begin.js", "/docs/{name}"),
 }
 ROUTES = [rule.removeprefix("GET ") for rule in RULES if rule.startswith("GET ") and rule[4:] not in NO_PAGES]
@@ -41,7 +49,9 @@ SIDEWAYS = """async ([path, widths]) => {
   frame.style.cssText = "border: 0; width: 320px; height: 800px";
   frame.src = path;
   document.body.replaceChildren(frame);
-  await new Promise((loaded) => (frame.onload = loaded));
+  const loaded = new Promise((done) => (frame.onload = done));
+  const late = new Promise((_, fail) => setTimeout(fail, 30_000, Error("It is no page: put it into NO_PAGES.")));
+  await Promise.race([loaded, late]);
   await new Promise((drawn) => setTimeout(drawn, 100));
   const its = frame.contentDocument, root = its.documentElement, found = [];
   const inside = (it) => {
@@ -65,9 +75,12 @@ SIDEWAYS = """async ([path, widths]) => {
 FINDINGS = """async (only) => {
   const rules = { "target-size": { enabled: true } };
   const options = only ? { runOnly: only } : { rules };
-  const { violations } = await axe.run(document, { resultTypes: ["violations"], ...options });
+  const always = { resultTypes: ["violations"], preload: false, elementRef: true };
+  const { violations } = await axe.run(document, { ...always, ...options });
   const found = (node) => [node.html.slice(0, 200), node.failureSummary];
-  return violations.flatMap((it) => it.nodes.slice(0, 3).map((node) => [it.id, ...found(node)]));
+  // In which order a model's headings stand is the model's affair.
+  const ours = (it) => it.nodes.filter((node) => it.id !== "heading-order" || !node.element?.closest(".formatted"));
+  return violations.flatMap((it) => ours(it).slice(0, 3).map((node) => [it.id, ...found(node)]));
 }"""
 SMALL = """() => [...document.querySelectorAll("button, select, textarea, input, summary, nav a, a.button")]
   .filter((it) => it.type !== "hidden" && it.checkVisibility({ contentVisibilityAuto: true }))
@@ -140,7 +153,7 @@ async def test_axe_finds_nothing_all_can_be_touched_and_texts_stand_on_their_sid
     assert response is not None
     assert response.headers["content-type"].startswith("text/html"), "It is no page: put it into NO_PAGES."
     assert response.status < 300 or address in {*STATES, "/sign-in"}  # which is no page where nobody signs in
-    await page.evaluate("for (const it of [...document.querySelectorAll('details')].slice(0, 4)) it.open = true")
+    await page.evaluate("for (const it of [...document.querySelectorAll('details')].slice(0, 2)) it.open = true")
     assert await page.evaluate(LEFT) == []
     await page.evaluate(axe())
     for width in SCREENS:

@@ -1,4 +1,4 @@
-"""The workshop's steps as its page tells them, click by click: from switching feedback on to the results of an A/B test.
+"""The workshop's steps as its page tells them, click by click, from switching feedback on to an A/B test's results.
 
 The names on buttons, headings and files are the workshop's. Who changes one here breaks what attendees read.
 """
