@@ -1,6 +1,6 @@
 // Shows one text to review: its answers, who found them bad, what judges and voters say, and what reviewers did.
 
-import { count, fromTemplate, show } from "./browser.js";
+import { fromTemplate, show } from "./browser.js";
 
 const STATES = { waiting: "It waits", expected: "Written", fine: "The answer is fine", dismissed: "Dismissed" };
 const STEPS = {
@@ -34,7 +34,7 @@ export function stateWords(it) {
 
 // Who finds it bad, in words.
 export function finders(it) {
-  const parts = [it.people && (it.people === 1 ? "1 person" : `${it.people.toLocaleString("en")} people`), it.judges && count(it.judges, "label")];
+  const parts = [it.people && (it.people === 1 ? "1 person" : `${it.people.toLocaleString("en")} people`), it.judges && (it.judges === 1 ? "a judge's label" : `${it.judges.toLocaleString("en")} labels of judges`)];
   return parts.filter(Boolean).join(" and ") || "nobody any more";
 }
 
