@@ -8,10 +8,12 @@ from sqlalchemy import event, select, text
 
 from canopy.store.feedback.query import Filter
 from canopy.store.feedback.recount import is_outdated, recount
+from canopy.store.opening import open_store
 from canopy.store.review_tables import review_counts, review_items
 from canopy.store.reviews.review import Review
 from canopy.store.store import Store
 from tests.contract.store.costs import metered
+from tests.contract.store.earlier import downgrade
 from tests.contract.store.records import DOWN, HOUR, Clock, a_generation, a_vote, on_texts
 from tests.contract.store.test_judgements import a_label
 
@@ -135,3 +137,26 @@ async def test_the_newest_of_many_bad_votes_is_found_when_it_goes_without_a_look
     (case,) = (await store.reviews.page(Filter(source="any"), "waiting", 1, None)).cases
     assert case.item.people == 4_998
     assert costs[1] <= 1.5 * costs[0] + 20
+
+
+async def test_the_migration_fills_the_queue_with_what_there_is(new_url: str) -> None:
+    store = open_store(new_url)
+    await store.start()
+    both = a_generation(input_text="both")
+    await store.generations.record(both)
+    await store.feedback.record(a_vote(both, voter="session:a", **DOWN))
+    await store.feedback.record(a_label(both, **_LABELS[0]))
+    for name in ("expected", "liked and expected"):
+        await store.feedback.record(on_texts(name, **(DOWN if name == "expected" else {})))
+        await store.reviews.record(Review("summarize", None, name, "Good."))
+    await store.feedback.record(on_texts("of a conversation", feature="summarize_chat", **DOWN))
+    items, counts = _rows(store)
+    assert [row[:8] for row in items] == [row[:8] for row in _recounted(store)[0]]
+    await store.close()
+    downgrade(new_url, "0019")
+    store = open_store(new_url)
+    await store.start()
+    assert [row[:8] for row in _rows(store)[0]] == [row[:8] for row in items]
+    assert _rows(store)[1] == counts
+    assert not is_outdated(store.executor.database)
+    await store.close()
