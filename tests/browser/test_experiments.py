@@ -87,7 +87,7 @@ async def test_who_won_and_how_many_people_say_so(board: Tab) -> None:
         "Prompt B wins": "41",
         "Ties": "3",
         "Both bad": "1",
-        "Win rate of B": "89 %",
+        "Chose a side": "46",
     }
     await section(board).get_by_role("link", name="What the votes prove").click()
     await expect(section(board)).to_contain_text("50 people stand behind 50 ballots.")
@@ -98,7 +98,7 @@ async def test_the_decision_for_both_kinds_of_reader_and_what_to_do_about_it(boa
     async with httpx.AsyncClient(base_url=decided.url) as http:
         decision = (await http.get("/feedback/ab")).json()["decision"]
     assert decision["status"] == "promote_b"
-    await expect(section(board)).to_contain_text("Promote Prompt B")
+    await expect(section(board)).to_contain_text("Promote the candidate, Prompt B")
     await expect(section(board)).to_contain_text(decision["sentence"])
     await expect(section(board)).to_contain_text("95 % confidence sequence")
     change = yaml.safe_load(await section(board).get_by_label("Change in the values file").inner_text())

@@ -140,12 +140,20 @@ def test_a_decided_experiment_needs_no_more_votes() -> None:
     ("wins_a", "wins_b", "said"),
     [
         (0, 0, "Nobody has preferred one prompt over the other yet."),
-        (0, 1, "It is too early to tell: between 0 and 100 % of the people who choose prefer Prompt B."),
-        (62, 38, "It is too early to tell: between 20 and 55 % of the people who choose prefer Prompt B."),
+        (0, 1, "It is too early to tell: between 0 and 100 % of the people who choose prefer the candidate, Prompt B."),
+        (
+            62,
+            38,
+            "It is too early to tell: between 20 and 55 % of the people who choose prefer the candidate, Prompt B.",
+        ),
         (87, 143, "The candidate, Prompt B, is better: between 51 and 75 % of the people who choose prefer it."),
-        (143, 87, "The current one, Prompt A, is better: between 51 and 75 % of the people who choose prefer it."),
+        (143, 87, "The current, Prompt A, is better: between 51 and 75 % of the people who choose prefer it."),
         (300, 700, "The candidate, Prompt B, is better: between 60 and 80 % of the people who choose prefer it."),
-        (1000, 1000, "The two are as good as equal: between 45 and 55 % of the people who choose prefer Prompt B."),
+        (
+            1000,
+            1000,
+            "The two are as good as equal: between 45 and 55 % of the people who choose prefer the candidate, Prompt B",
+        ),
         (960, 1040, "it is still open which prompt is better: between 45 and 60 % of the people who choose prefer"),
     ],
 )

@@ -181,10 +181,10 @@ def test_the_places_that_can_be_pointed_at_leave_no_gap() -> None:
 
 def test_the_newest_experiment_is_in_full_and_the_others_are_links() -> None:
     got = section(ON, None, gathered({1: first_ballots(90, 30), 2: first_ballots(5, 5), 3: first_ballots(30, 90)}))
-    assert shown(got).verdict.label == "Promote Prompt B"
+    assert shown(got).verdict.label == "Promote the candidate, Prompt B"
     assert [(it.verdict.label, it.href) for it in got.past if it.verdict] == [
         ("Undecided", f"/experiments/{an_experiment(2).id}"),
-        ("Keep Prompt A", f"/experiments/{an_experiment(1).id}"),
+        ("Keep the current, Prompt A", f"/experiments/{an_experiment(1).id}"),
     ]
 
 

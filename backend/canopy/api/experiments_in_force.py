@@ -10,8 +10,8 @@ from canopy.ui.status import ExperimentStatus
 
 _LABELS: dict[DecisionStatus, str] = {
     "collecting": "Still collecting",
-    "promote_b": "Promote Prompt B",
-    "keep_a": "Keep Prompt A",
+    "promote_b": "Promote the candidate, Prompt B",
+    "keep_a": "Keep the current, Prompt A",
     "equivalent": "As good as each other",
     "inconclusive": "No decision",
 }

@@ -123,20 +123,22 @@ def _sentence(reached: DecisionStatus, n: int, interval: tuple[float, float]) ->
         case "promote_b":
             return f"The candidate, Prompt B, is better: {_range(low, high)} of the people who choose prefer it."
         case "keep_a":
-            return (
-                f"The current one, Prompt A, is better: {_range(1 - high, 1 - low)} of the people who choose prefer it."
-            )
+            return f"The current, Prompt A, is better: {_range(1 - high, 1 - low)} of the people who choose prefer it."
         case "equivalent":
-            return f"The two are as good as equal: {_range(low, high)} of the people who choose prefer Prompt B."
+            return f"The two are as good as equal: {_prefer_b(interval)}."
         case "inconclusive":
             return (
                 "The votes that the experiment was given are used up, and it is still open which prompt is better: "
-                f"{_range(low, high)} of the people who choose prefer Prompt B."
+                f"{_prefer_b(interval)}."
             )
         case "collecting":
             if n == 0:
                 return "Nobody has preferred one prompt over the other yet."
-            return f"It is too early to tell: {_range(low, high)} of the people who choose prefer Prompt B."
+            return f"It is too early to tell: {_prefer_b(interval)}."
+
+
+def _prefer_b(interval: tuple[float, float]) -> str:
+    return f"{_range(*interval)} of the people who choose prefer the candidate, Prompt B"
 
 
 def _range(low: float, high: float) -> str:

@@ -57,15 +57,17 @@ def next_step(experiment: Experiment, decision: Decision, expected: Forecast, se
     match decision.status:
         case "promote_b":
             return NextStep(
-                "Make Prompt B the prompt of everybody, and test the next candidate when you have one.",
+                "Make the candidate, Prompt B, the prompt of everybody, and test the next candidate when you have one.",
                 _snippet(section, {"prompt": experiment.prompt_b_text, "prompt_b": ""}),
             )
         case "keep_a":
-            return NextStep("Keep Prompt A and take Prompt B out, or put a new candidate in its place.", end_comparison)
+            return NextStep(
+                "Keep the current, Prompt A, and take the candidate out, or put a new one in its place.", end_comparison
+            )
         case "equivalent":
             return NextStep("Keep whichever is cheaper to run, and test a bolder candidate.", end_comparison)
         case "inconclusive":
-            return NextStep("Keep Prompt A, and test a candidate that differs more.", end_comparison)
+            return NextStep("Keep the current, Prompt A, and test a candidate that differs more.", end_comparison)
         case "collecting":
             return _while_collecting(expected, end_comparison)
 
@@ -74,13 +76,13 @@ def _while_collecting(expected: Forecast, end_comparison: str) -> NextStep:
     if expected.limit_first:
         return NextStep(
             "Don't wait for it: if people go on choosing like this, the experiment's limit comes before a decision. "
-            "Keep Prompt A, and test a candidate that differs more.",
+            "Keep the current, Prompt A, and test a candidate that differs more.",
             end_comparison,
         )
     if expected.stalled:
         return NextStep(
             "Nobody has chosen for a week, so no decision will come like this. Let more people compare: raise "
-            "`ab_testing.percentage`, or tell them of it. Else end it and keep Prompt A.",
+            "`ab_testing.percentage`, or tell them of it. Else end it and keep the current, Prompt A.",
             end_comparison,
         )
     if expected.votes is None:

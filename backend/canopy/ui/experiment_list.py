@@ -23,8 +23,8 @@ class VerdictView(NamedTuple):
 
 _VERDICTS: dict[DecisionStatus, VerdictView] = {
     "collecting": VerdictView("Still collecting", "clock", "neutral"),
-    "promote_b": VerdictView("Promote Prompt B", "check", "positive"),
-    "keep_a": VerdictView("Keep Prompt A", "check", "positive"),
+    "promote_b": VerdictView("Promote the candidate, Prompt B", "check", "positive"),
+    "keep_a": VerdictView("Keep the current, Prompt A", "check", "positive"),
     "equivalent": VerdictView("As good as each other", "equal", "neutral"),
     "inconclusive": VerdictView("No decision", "neutral", "neutral"),
 }
