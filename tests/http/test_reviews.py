@@ -254,6 +254,19 @@ async def test_who_comes_later_is_told_and_reads_what_was_done(empty: httpx.Asyn
         assert (gone.status_code, gone.json()["code"]) == (404, "feedback_not_found")
 
 
+async def test_a_narrowed_list_is_counted_on_its_first_page(empty: httpx.AsyncClient) -> None:
+    for name in ("one", "two", "three"):
+        await vote(empty, lab_vote(input_text=name, comment="Wrong."))
+    await vote(empty, lab_vote(input_text="without"))
+    first = (await empty.get("/feedback/review", params={"comment": "with", "limit": 2})).json()
+    assert (first["total"], first["states"]["waiting"]) == (3, 3)
+    second = (await empty.get("/feedback/review", params={"comment": "with", "after": first["next"]})).json()
+    assert (second["total"], [(it["prompt"], it["position"]) for it in second["cases"]]) == (None, [("one", 3)])
+    rest = (await empty.get("/feedback/review", params={"limit": 3})).json()
+    later = (await empty.get("/feedback/review", params={"after": rest["next"]})).json()
+    assert (later["total"], later["next"]) == (4, None)
+
+
 async def test_an_unnamed_source_means_whoever_found_it_bad(empty: httpx.AsyncClient) -> None:
     await vote(empty, lab_vote(input_text="one"))
     for params, texts in (({}, 1), ({"source": ""}, 1), ({"source": "human"}, 1), ({"source": "judge"}, 0)):

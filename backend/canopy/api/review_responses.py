@@ -110,7 +110,7 @@ class StateCounts(TypedDict):
 class Cases(TypedDict):
     """A page of texts to review, worst first, and how many there are.
 
-    The counts are null if too many texts would have to be looked at.
+    The counts are null if too many texts would have to be looked at, and on later pages of a narrowed list.
     """
 
     total: int | None

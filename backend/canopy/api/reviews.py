@@ -33,6 +33,7 @@ from canopy.store.reviews.review import (
     item_name,
     parse_item_name,
 )
+from canopy.store.reviews.review_queue import narrows
 from canopy.store.store import Store
 
 _ERRORS = describe_errors(404, 408, 409, 413, 422, 503)
@@ -49,7 +50,9 @@ def case_routes(context: AppContext) -> APIRouter:
             return await review_page(context, request, query)
         context.reviews.check()
         where = await review_filter(context, query)
-        counts = await context.store.reviews.counts(where)
+        # Where texts have to be looked for, whoever reads on doesn't want them counted again.
+        reads_on = query.after is not None or query.at is not None
+        counts = None if reads_on and narrows(where) else await context.store.reviews.counts(where)
         page = await join_page(context, _cases(context.store, where, query))
         head = {
             "total": None if counts is None else counts.total,

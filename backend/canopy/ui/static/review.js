@@ -90,7 +90,7 @@ class Review {
 
   // Begin with the worst, or with one item, wherever it is.
   async start(at) {
-    Object.assign(this, { cases: [], next: "", index: 0, middle: false });
+    Object.assign(this, { cases: [], next: "", index: 0, middle: false, states: null, all: null });
     await this.load();
     this.total = this.states && (this.state === "all" ? this.all : this.states[this.state]);
     let found = this.cases.findIndex((it) => it.item === at);
@@ -114,7 +114,7 @@ class Review {
     for (const [name, value] of Object.entries(parameters)) if (value) address.searchParams.set(name, value);
     const headers = { Accept: "application/json" };
     const page = await (await persistently(() => request(address, { method: "GET", headers }))).json();
-    Object.assign(this, { states: page.states, all: page.total });
+    if (page.states) Object.assign(this, { states: page.states, all: page.total });  // of a narrowed list the first page's
     return page;
   }
 
