@@ -42,6 +42,8 @@ async def full(model: FakeModelServer, tmp_path_factory: pytest.TempPathFactory)
         ("/feedback/review?state=all&limit=50", "*/*"),
         ("/feedback/export?prompt_id=none&q=zzzzzzzz", "*/*"),
         ("/feedback/export?since=2020-01-01", "*/*"),
+        ("/feedback/file?format=csv", "*/*"),
+        ("/feedback/file?q=zzzzzzzz", "*/*"),
         ("/feedback/stats", "*/*"),
         ("/feedback/ab", "*/*"),
         ("/feedback", "text/html"),

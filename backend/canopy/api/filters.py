@@ -50,7 +50,7 @@ class CountsQuery(BaseModel):
 class FeedbackQuery(CountsQuery):
     """A filter of single votes and labels."""
 
-    q: OptionalText = Field(None, max_length=200, description="Text in the prompt, the response or the comment.")
+    q: OptionalText = Field(None, max_length=200, description="A text in the text, the response or the comment.")
     source: Annotated[Sources, BeforeValidator(lambda text: text or "human")] = Field(
         "human", description="Whose verdicts: people's votes, judges' labels, or both."
     )
