@@ -12,11 +12,12 @@ from typing import Any
 import axe_playwright_python  # type: ignore[import-untyped]  # the library has no types
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, Route
+from playwright.async_api import Browser, Page, Route, expect
 
 from canopy.api.access import RULES
 from tests.browser.conftest import Tab, opened
-from tests.browser.seeded import SESSION, Seeded, seeded_server
+from tests.browser.seeded import ARABIC, MARKDOWN, PROMPT, PROMPT_B, SESSION, UNBROKEN, Seeded, seeded_server
+from tests.support.model_scripts import Script
 from tests.support.model_server import FakeModelServer
 
 # What GET answers to browsers as well as to programs, or is somebody else's page: Swagger's.
@@ -44,7 +45,7 @@ SCREENS = [320, 390, 768, 1280]
 COLOURS = ["color-contrast", "link-in-text-block"]
 
 # A frame has its own width for media queries, and changes it without the browser's window: a hundredfold faster.
-SIDEWAYS = """async ([path, widths]) => {
+SHOWN = """async (path) => {
   const frame = document.createElement("iframe");
   frame.style.cssText = "border: 0; width: 320px; height: 800px";
   frame.src = path;
@@ -53,7 +54,9 @@ SIDEWAYS = """async ([path, widths]) => {
   const late = new Promise((_, fail) => setTimeout(fail, 30_000, Error("It is no page: put it into NO_PAGES.")));
   await Promise.race([loaded, late]);
   await new Promise((drawn) => setTimeout(drawn, 100));
-  const its = frame.contentDocument, root = its.documentElement, found = [];
+}"""
+SIDEWAYS = """(widths) => {
+  const frame = document.querySelector("iframe"), its = frame.contentDocument, root = its.documentElement, found = [];
   const inside = (it) => {
     for (let at = it.parentElement; at && at !== root; at = at.parentElement) {
       if (frame.contentWindow.getComputedStyle(at).overflowX !== "visible") return true;
@@ -139,8 +142,23 @@ def axe() -> str:
 @pytest.mark.parametrize("address", [*ROUTES, *STATES])
 async def test_no_page_scrolls_sideways_at_any_width(tab: Tab, seeded: Seeded, address: str) -> None:
     await tab.open("/healthz")
-    found = await tab.page.evaluate(SIDEWAYS, [address.format(**seeded.ids), WIDTHS])
+    await tab.page.evaluate(SHOWN, address.format(**seeded.ids))
+    found = await tab.page.evaluate(SIDEWAYS, WIDTHS)
     assert found[:1] == [], f"and {len(found)} widths in all"
+
+
+async def test_a_comparison_does_not_either_before_the_choice_and_after_it(tab: Tab, model: FakeModelServer) -> None:
+    model.scripts.update({PROMPT: Script(tokens=(MARKDOWN,)), PROMPT_B: Script(tokens=(UNBROKEN,))})
+    await tab.open("/healthz")
+    await tab.page.evaluate(SHOWN, "/")
+    page = tab.page.frame_locator("iframe")
+    await page.get_by_label("Text to summarize").fill(ARABIC)
+    await page.get_by_role("button", name="Summarize", exact=True).click()
+    await page.get_by_role("group", name="Which response is better?").wait_for()
+    assert await tab.page.evaluate(SIDEWAYS, WIDTHS) == []
+    await page.get_by_role("button", name="B is better").click()
+    await expect(page.get_by_text("Thanks, saved.")).to_be_visible()
+    assert await tab.page.evaluate(SIDEWAYS, WIDTHS) == []
 
 
 @pytest.mark.parametrize("address", [*ROUTES, *STATES])
