@@ -104,8 +104,13 @@ async def test_totals_a_picture_and_prompt_versions(board: Tab) -> None:
     picture = page.get_by_role("img", name="Satisfaction and votes per hour")
     await expect(picture).to_be_visible()
     assert await picture.locator("rect.positive").count() >= 1
+    await expect(page.get_by_text("31 votes on 31 summaries, 100.0 %.")).to_be_visible()
+    tokens = page.get_by_role("img", name="Tokens per hour")
+    await expect(tokens.locator("rect.tokens")).not_to_have_count(0)
+    waiting = page.locator(".need").filter(has_text="2 wait for review")
+    await expect(waiting.get_by_role("link", name="Review")).to_have_attribute("href", "/feedback/review")
     await page.get_by_text("The same as a table").click()
-    rows = page.locator(".numbers tbody tr")
+    rows = page.get_by_role("region", name="Votes and satisfaction per hour").locator("tbody tr")
     assert sum([int(await row.locator("td").first.inner_text()) for row in await rows.all()]) == 28
     await page.get_by_role("link", name="Prompt versions").click()
     row = page.get_by_role("table").get_by_role("row").nth(1)

@@ -28,11 +28,11 @@ from canopy.ui.features import answers_of, page_of, words_of
 from canopy.ui.feedback_overview import Activity, overview
 from canopy.ui.filter_links import address
 from canopy.ui.rendering import EXCERPT
-from canopy.ui.satisfaction_chart import HOURS_FOR
 from canopy.ui.selection import worst_first
 from canopy.ui.status import StatusPart
+from canopy.ui.time_axis import HOURS_FOR
 
-_NEWEST = 10  # entries
+_NEWEST = 5  # entries
 _PATIENCE = 0.1  # seconds for the model server: a page must not wait for one that hangs
 
 

@@ -10,6 +10,9 @@ from canopy.store.generations.usage import UsageCount, UsageSum
 from canopy.ui.filter_links import address
 from canopy.ui.satisfaction_chart import Chart, satisfaction_chart
 from canopy.ui.selection import Selection
+from canopy.ui.time_axis import time_axis
+from canopy.ui.usage_charts import UsageCharts, usage_charts
+from canopy.ui.variant_marks import VariantMarks, variant_marks
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,8 @@ class FeedbackOverview:
     voted_share: str | None  # of the answers that people could vote on, such as `4.8 %`; None without any
     ballots: int
     chart: Chart | None
+    marks: VariantMarks | None
+    charts: UsageCharts | None
 
 
 def overview(
@@ -46,6 +51,8 @@ def overview(
     ratings = split_counts(selected(counts, where))
     tally, usage = tally_of(ratings.own), UsageSum.sum(it.usage for it in activity.usage)
     narrowed = {name: chosen.query[name] for name in ("feature", "since", "until")}
+    times = [it.hour for it in activity.votes] + [it.since for it in activity.usage]
+    axis = time_axis(min(times), max(times), now, where.since, where.until) if times else None
     return FeedbackOverview(
         votes=tally_of([*ratings.own, *ratings.other_texts, *ratings.other_names]),
         tally=tally,
@@ -55,7 +62,9 @@ def overview(
         usage=usage,
         voted_share=_exact_percent(share_of(tally.total, usage)),
         ballots=activity.ballots,
-        chart=satisfaction_chart(activity.votes, now, where.since, where.until),
+        chart=satisfaction_chart(activity.votes, now, where.since, where.until, axis),
+        marks=variant_marks(activity.usage, axis) if axis else None,
+        charts=usage_charts(activity.usage, axis) if axis else None,
     )
 
 

@@ -15,7 +15,7 @@ from canopy.base.ratings import RATING_WORDS, THUMBS, RatedRecord, Rating, in_wo
 from canopy.config.features import is_conversation
 from canopy.stats.intervals import percent
 from canopy.store.feedback.query import Feedback
-from canopy.ui import satisfaction_chart, win_rate_chart
+from canopy.ui import satisfaction_chart, usage_charts, win_rate_chart
 from canopy.ui.features import page_of
 from canopy.ui.formatted import markup
 
@@ -57,6 +57,7 @@ class Renderer:
         )
         self._environment.globals["asset"] = self._address
         self._environment.globals["geometry"] = satisfaction_chart
+        self._environment.globals["usage_geometry"] = usage_charts
         self._environment.globals["thumbs"] = THUMBS
         self._environment.globals["rating_words"] = RATING_WORDS
         self._environment.globals["ab_geometry"] = win_rate_chart

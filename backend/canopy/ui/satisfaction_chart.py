@@ -7,19 +7,16 @@ keeps its size.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from math import ceil, log10
+from math import log10
 
 from canopy.feedback.statistics import Tally, tallies_by
 from canopy.store.feedback.query import HourCount
+from canopy.ui.time_axis import Tick, TimeAxis, time_axis
 
-LINE_TOP, LINE_HEIGHT = 10, 110
-BARS_TOP, BARS_HEIGHT = 156, 110
-HEIGHT = 300
-_LABELS = 7  # on the time axis, at most
-_HOUR = timedelta(hours=1)
-_DAY = timedelta(days=1)
+LINE_TOP, LINE_HEIGHT = 10, 100
+BARS_TOP, BARS_HEIGHT = 140, 88
+HEIGHT = 262
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +46,6 @@ class LineSegment:
 
 
 @dataclass(frozen=True, slots=True)
-class Tick:
-    """Places a label on an axis; `minor` ones are hidden on small screens."""
-
-    at: float
-    label: str
-    minor: bool = False
-
-
-HOURS_FOR = 2 * 86_400_000_000  # microseconds that are drawn by the hour, at most
-_LEAD = 31 * 86_400_000_000  # microseconds drawn before the first vote when the range begins earlier
-
-
-@dataclass(frozen=True, slots=True)
 class Chart:
     """Holds what the template draws: the line of satisfaction, the bars of votes, and the axes."""
 
@@ -75,86 +59,48 @@ class Chart:
     shares: list[Tick]
 
 
-def satisfaction_chart(counts: Sequence[HourCount], now: int, since: int | None, until: int | None) -> Chart | None:
+def satisfaction_chart(
+    counts: Sequence[HourCount], now: int, since: int | None, until: int | None, axis: TimeAxis | None = None
+) -> Chart | None:
     """Return the chart of the votes from `since` to `until` (microseconds, as `now`); None if there are none.
 
-    `counts` are by the hour where all lie within `HOURS_FOR`, and may be by the day else.
-
-    An open start is the first vote, an open end is now; a short range is extended to a day. Of a range that begins long
-    before the first vote or ends after now, only the part near the votes is drawn.
+    `counts` are by the hour where all lie within `HOURS_FOR`, and may be by the day else. The `axis` has room for all.
     """
     by_hour = tallies_by(counts, lambda it: it.hour)
     if not by_hour:
         return None
-    earliest, latest = min(by_hour), max(by_hour)
-    end = max(now, latest)
-    last = _at(end if until is None else max(min(until - 1, end), latest))
-    start = earliest if since is None else min(max(since, earliest - _LEAD), earliest)
-    first = min(_at(start), last - 23 * _HOUR)
-    unit = _unit(last - first)
-    starts = _starts(unit, first, last)
-    sums = {start: Tally() for start in starts}
+    axis = axis or time_axis(min(by_hour), max(by_hour), now, since, until)
+    sums = {start: Tally() for start in axis.starts}
     for hour, votes in by_hour.items():
-        bucket = sums[_floor(unit, _at(hour))]
+        bucket = sums[axis.floor(hour)]
         bucket.positive += votes.positive
         bucket.neutral += votes.neutral
         bucket.negative += votes.negative
     top = _top(sums.values())
-    buckets = _buckets(unit, sums, top)
+    buckets = _buckets(axis, list(sums.values()), top)
     return Chart(
-        unit=unit,
-        first=_name(unit, starts[0]),
-        last=_name(unit, starts[-1]),
+        unit=axis.unit,
+        first=axis.name(0),
+        last=axis.name(-1),
         buckets=buckets,
         segments=_segments(buckets),
-        times=_time_ticks(unit, starts),
+        times=axis.ticks(),
         votes=[Tick(_bar_y(n, top), f"{n:,}") for n in (0, top // 2, top)],
         shares=[Tick(_line_y(share), f"{share * 100:.0f} %") for share in (0, 0.5, 1)],
     )
 
 
-def _at(microseconds: int) -> datetime:
-    return datetime.fromtimestamp(microseconds // 1_000_000, UTC)
-
-
-def _unit(span: timedelta) -> str:
-    if span <= timedelta(microseconds=HOURS_FOR):
-        return "hour"
-    if span <= 92 * _DAY:
-        return "day"
-    return "week" if span <= 731 * _DAY else "month"
-
-
-def _floor(unit: str, at: datetime) -> datetime:
-    if unit == "hour":
-        return at.replace(minute=0, second=0, microsecond=0)
-    day = at.replace(hour=0, minute=0, second=0, microsecond=0)
-    if unit == "week":
-        return day - timedelta(days=day.weekday())
-    return day.replace(day=1) if unit == "month" else day
-
-
-def _starts(unit: str, first: datetime, last: datetime) -> list[datetime]:
-    step = {"hour": _HOUR, "day": _DAY, "week": 7 * _DAY, "month": 32 * _DAY}[unit]
-    starts = [_floor(unit, first)]
-    while (following := _floor(unit, starts[-1] + step)) <= last:
-        starts.append(following)
-    return starts
-
-
-def _buckets(unit: str, sums: dict[datetime, Tally], top: int) -> list[Bucket]:
-    slot = 100 / len(sums)
-    width = slot * (0.72 if slot > 1.5 else 0.84)
+def _buckets(axis: TimeAxis, sums: Sequence[Tally], top: int) -> list[Bucket]:
     buckets = []
-    for index, (start, votes) in enumerate(sums.items()):
+    for index, votes in enumerate(sums):
         positive, negative = (BARS_HEIGHT * n / top for n in (votes.positive, votes.negative))
-        middle = slot * (index + 0.5)
+        middle = axis.middle(index)
         buckets.append(
             Bucket(
-                label=_name(unit, start),
+                label=axis.name(index),
                 tally=votes,
-                left=round(middle - width / 2, 3),
-                width=round(width, 3),
+                left=round(middle - axis.width / 2, 3),
+                width=round(axis.width, 3),
                 middle=round(middle, 3),
                 positive_height=round(positive, 1),
                 positive_y=round(BARS_TOP + BARS_HEIGHT - positive, 1),
@@ -184,19 +130,3 @@ def _line_y(share: float) -> float:
 
 def _bar_y(n: int, top: int) -> float:
     return round(BARS_TOP + BARS_HEIGHT * (1 - n / top), 1)
-
-
-def _time_ticks(unit: str, starts: list[datetime]) -> list[Tick]:
-    every = ceil(len(starts) / _LABELS)
-    slot = 100 / len(starts)
-    ticks = []
-    for place, index in enumerate(range(every // 2, len(starts), every)):
-        start = starts[index]
-        label = {"hour": f"{start:%H:%M}", "month": f"{start:%b %Y}"}.get(unit, f"{start.day} {start:%b}")
-        ticks.append(Tick(round(slot * (index + 0.5), 3), label, minor=place % 2 == 1))
-    return ticks
-
-
-def _name(unit: str, start: datetime) -> str:
-    day = f"{start.day} {start:%b %Y}"
-    return {"hour": f"{day}, {start:%H:%M} UTC", "week": f"Week of {day}", "month": f"{start:%B %Y}"}.get(unit, day)

@@ -10,7 +10,8 @@ from itertools import pairwise
 from math import log10
 
 from canopy.experiments.report import WinRatePoint
-from canopy.ui.satisfaction_chart import LineSegment, Tick
+from canopy.ui.satisfaction_chart import LineSegment
+from canopy.ui.time_axis import Tick
 
 TOP, PLOT = 8, 240
 HEIGHT = TOP + PLOT + 46

@@ -1,0 +1,103 @@
+"""When the prompt or the model in force changed, as marks on the chart of satisfaction.
+
+In force is what most plain answers of a stretch of time came from, feature by feature. What is only compared is marked
+where it first answers. A change and its way back within one stretch aren't told apart.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from canopy.store.generations.usage import UsageCount
+from canopy.ui.time_axis import TimeAxis
+
+_MOST = 8  # marks, the newest ones
+_TOGETHER = 7.0  # percent of the width within which marks share a flag
+
+
+@dataclass(frozen=True, slots=True)
+class VariantChange:
+    """Says since which hour (microseconds) answers come from a prompt and a model, and under which values."""
+
+    number: int
+    at: int
+    feature: str
+    prompt_id: str
+    model: str
+    config_revision: str
+    compared: bool  # only in comparisons
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """Places the numbers of changes above the chart, at `x` percent of its width."""
+
+    x: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class VariantMarks:
+    """Holds the changes, oldest first, where their lines are, and the flags; `earlier` ones have no mark."""
+
+    changes: list[VariantChange]
+    lines: list[float]
+    flags: list[Flag]
+    earlier: int
+
+
+def variant_marks(usage: Sequence[UsageCount], axis: TimeAxis) -> VariantMarks:
+    """Return the marks; `usage` is oldest first, and the axis has room for all of it."""
+    found: list[tuple[int, UsageCount, bool]] = []
+    features: dict[str, dict[int, list[UsageCount]]] = defaultdict(lambda: defaultdict(list))
+    for it in usage:
+        features[it.feature][it.since].append(it)
+    for by_time in features.values():
+        found += _changes(list(by_time.values()))
+    found.sort(key=lambda it: it[0])
+    earlier = max(len(found) - _MOST, 0)
+    changes = [
+        VariantChange(number, at, it.feature, it.prompt_id, it.model, it.config_revision, compared)
+        for number, (at, it, compared) in enumerate(found[earlier:], 1)
+    ]
+    lines = [round(axis.slot * axis.starts.index(axis.floor(it.at)), 3) for it in changes]
+    return VariantMarks(changes, lines, _flags(lines), earlier)
+
+
+def _changes(stretches: Sequence[Sequence[UsageCount]]) -> list[tuple[int, UsageCount, bool]]:
+    """Return what came into use after the first stretch: its hour, what it is, and whether it is only compared."""
+    found: list[tuple[int, UsageCount, bool]] = []
+    in_force: tuple[str, str] | None = None
+    seen: set[tuple[str, str]] = set()
+    begun: dict[tuple[str, str], UsageCount] = {}  # of what was used in the stretch before, and since when
+    for number, stretch in enumerate(stretches):
+        plain: dict[tuple[str, str], int] = defaultdict(int)
+        for it in stretch:
+            plain[it.prompt_id, it.model] += it.usage.total - it.usage.compared
+        begun = {key: begun.get(key) or _first(stretch, key) for key, n in plain.items() if n}
+        most = max(plain, key=lambda key: plain[key])
+        if plain[most] and most != in_force:
+            if in_force is not None:
+                found.append((begun[most].first_hour, begun[most], False))
+            in_force = most
+        new = [key for key, n in plain.items() if not n and key not in seen]
+        if number:
+            found += [(_first(stretch, key).first_hour, _first(stretch, key), True) for key in new]
+        seen |= plain.keys()
+    return found
+
+
+def _first(stretch: Sequence[UsageCount], key: tuple[str, str]) -> UsageCount:
+    return min((it for it in stretch if (it.prompt_id, it.model) == key), key=lambda it: it.first_hour)
+
+
+def _flags(lines: Sequence[float]) -> list[Flag]:
+    groups: list[list[int]] = []
+    for index, x in enumerate(lines):
+        if groups and x - lines[groups[-1][0]] < _TOGETHER:
+            groups[-1].append(index)
+        else:
+            groups.append([index])
+    return [
+        Flag(lines[it[0]], f"{it[0] + 1}" if len(it) == 1 else f"{it[0] + 1}\N{EN DASH}{it[-1] + 1}") for it in groups
+    ]
