@@ -23,7 +23,8 @@ from canopy.feedback.statistics import satisfaction_filter, split_counts
 from canopy.store.feedback.query import Filter, HourCount
 from canopy.store.generations.usage import DAY
 from canopy.ui.rendering import EXCERPT
-from canopy.ui.satisfaction_chart import HOURS_FOR, satisfaction_chart
+from canopy.ui.satisfaction_chart import satisfaction_chart
+from canopy.ui.time_axis import HOURS_FOR
 from canopy.ui.version_comparison import compared_versions
 from canopy.ui.version_list import (
     ListedVersion,
