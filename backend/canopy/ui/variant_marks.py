@@ -29,7 +29,7 @@ class VariantChange:
 
 
 @dataclass(frozen=True, slots=True)
-class Flag:
+class MarkFlag:
     """Places the numbers of changes above the chart, at `x` percent of its width."""
 
     x: float
@@ -42,7 +42,7 @@ class VariantMarks:
 
     changes: list[VariantChange]
     lines: list[float]
-    flags: list[Flag]
+    flags: list[MarkFlag]
     earlier: int
 
 
@@ -91,7 +91,7 @@ def _first(stretch: Sequence[UsageCount], key: tuple[str, str]) -> UsageCount:
     return min((it for it in stretch if (it.prompt_id, it.model) == key), key=lambda it: it.first_hour)
 
 
-def _flags(lines: Sequence[float]) -> list[Flag]:
+def _flags(lines: Sequence[float]) -> list[MarkFlag]:
     groups: list[list[int]] = []
     for index, x in enumerate(lines):
         if groups and x - lines[groups[-1][0]] < _TOGETHER:
@@ -99,5 +99,6 @@ def _flags(lines: Sequence[float]) -> list[Flag]:
         else:
             groups.append([index])
     return [
-        Flag(lines[it[0]], f"{it[0] + 1}" if len(it) == 1 else f"{it[0] + 1}\N{EN DASH}{it[-1] + 1}") for it in groups
+        MarkFlag(lines[it[0]], f"{it[0] + 1}" if len(it) == 1 else f"{it[0] + 1}\N{EN DASH}{it[-1] + 1}")
+        for it in groups
     ]
