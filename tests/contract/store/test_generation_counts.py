@@ -45,6 +45,13 @@ async def test_stretches_say_which_hours_they_have(store: Store) -> None:
     assert (second.since, second.usage.completed) == (day + DAY, 1)
 
 
+async def test_a_stretch_may_be_all_time(store: Store) -> None:
+    for hour in (0, 9_000):
+        await store.generations.record(a_generation(created_at=NOON + hour * HOUR))
+    (both,) = await _usage(store, step=1 << 62)
+    assert (both.since, both.first_hour, both.last_hour) == (0, NOON, NOON + 9_000 * HOUR)
+
+
 async def test_the_filter_narrows_to_whole_hours(store: Store) -> None:
     for hour in range(4):
         await store.generations.record(a_generation(created_at=NOON + hour * HOUR))
