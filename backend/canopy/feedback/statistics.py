@@ -115,15 +115,18 @@ class SplitCounts:
     own: list[FeedbackCount]  # satisfaction with Canopy's responses
     other_texts: list[FeedbackCount]  # satisfaction with texts that Canopy didn't generate
     other_names: list[FeedbackCount]  # votes with other names, on any texts
+    ballots: list[FeedbackCount]  # of both responses that a ballot found bad: their experiment counts it
 
 
 def split_counts(counts: Iterable[FeedbackCount]) -> SplitCounts:
-    """Return the counts in their groups; those of ballots are left out."""
-    found = SplitCounts([], [], [])
+    """Return the counts in their groups."""
+    found = SplitCounts([], [], [], [])
     for count in counts:
         if count.name == SATISFACTION:
             (found.own if count.prompt_id is not None else found.other_texts).append(count)
-        elif count.name != AB_PREFERENCE:
+        elif count.name == AB_PREFERENCE:
+            found.ballots.append(count)
+        else:
             found.other_names.append(count)
     return found
 

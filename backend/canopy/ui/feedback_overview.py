@@ -33,6 +33,7 @@ class FeedbackOverview:
     other_texts: Tally
     other_texts_href: str
     other_names: Mapping[str, Tally]
+    both_bad: int  # entries that are no votes: of ballots that found both responses bad, two of each
     usage: UsageSum
     voted_share: str | None  # of the answers that people could vote on, such as `4.8 %`; None without any
     ballots: int
@@ -59,6 +60,7 @@ def overview(
         other_texts=tally_of(ratings.other_texts),
         other_texts_href=address("/feedback/entries", {**narrowed, "origin": "other"}),
         other_names=tallies_by(ratings.other_names, lambda it: it.name),
+        both_bad=tally_of(ratings.ballots).total,
         usage=usage,
         voted_share=_exact_percent(share_of(tally.total, usage)),
         ballots=activity.ballots,
