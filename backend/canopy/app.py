@@ -59,7 +59,7 @@ from canopy.telemetry.metrics.groups import ExpectedSeries
 from canopy.telemetry.store_events import StoreAtRisk, StoreFailed
 
 _RETRY_SECONDS = 5.0  # after the store has failed
-_LOOK_SECONDS = 5.0  # for which a look at the model server is good: anybody may reload a page
+_LOOK_SECONDS = 5.0  # for which a look at the model server is good, except on Status: anybody may reload a page
 
 
 @dataclass(frozen=True, slots=True)

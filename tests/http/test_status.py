@@ -109,6 +109,43 @@ async def test_it_answers_while_the_database_does_not(model: FakeModelServer, tm
     assert found["parts"]["values"]["state"] == "ok"
 
 
+async def test_a_database_whose_file_was_moved_away_is_told_by_its_place(
+    model: FakeModelServer, tmp_path: Path
+) -> None:
+    async with running_server(tmp_path, values(model), env=ENVIRONMENT) as server:
+        assert (await status(server))["parts"]["store"]["state"] == "ok"
+        (tmp_path / "canopy.db").rename(tmp_path / "elsewhere.db")
+        part = (await status(server))["parts"]["store"]
+    assert part["state"] == "trouble"
+    assert str(tmp_path / "canopy.db") in part["sentence"]
+
+
+async def test_looking_again_asks_the_model_server_again(own: Server, model: FakeModelServer) -> None:
+    model.scripts["llama32"] = Script()
+    assert (await status(own))["parts"]["model_server"]["facts"]["not_listed"] is None
+    model.scripts.clear()
+    model.scripts["another"] = Script()  # the only one in its list
+    async with httpx.AsyncClient(base_url=own.url, timeout=20) as http:
+        part = (await http.get("/status")).json()["parts"]["model_server"]
+    assert part["facts"]["not_listed"] == ["llama32"]
+
+
+async def test_feedback_that_mlflow_never_gets_is_trouble(model: FakeModelServer, tmp_path: Path) -> None:
+    wanted = values(model, mlflow={"enabled": True, "url": "http://127.0.0.1:9"})
+    async with running_server(tmp_path, wanted, env=ENVIRONMENT) as server:
+        await server.event("mlflow_untraced")
+        found = await status(server)
+    assert (found["status"], found["parts"]["outbox"]["state"]) == ("trouble", "trouble")
+    assert "OpenTelemetry SDK" in found["parts"]["outbox"]["sentence"]
+
+
+async def test_the_page_has_times_that_the_browser_can_make_its_own(own: Server) -> None:
+    async with httpx.AsyncClient(base_url=own.url, timeout=20) as http:
+        page = (await http.get("/status", headers=HTML)).text
+    assert "/times.js" in page
+    assert "data-time-zone" in page
+
+
 async def test_experiments_and_judges_in_force_are_told(model: FakeModelServer, tmp_path: Path) -> None:
     changes: dict[str, Any] = {
         "summarize": {"prompt_b": "Be brief:"},
@@ -118,13 +155,19 @@ async def test_experiments_and_judges_in_force_are_told(model: FakeModelServer, 
         (before,) = (await status(server))["experiments"]
         assert (before["id"], before["status"]) == (None, None)
         async with httpx.AsyncClient(base_url=server.url, timeout=20) as http:
+            empty = (await http.get("/feedback", headers=HTML)).text
             outcome = (await http.post("/summarize/ab", json={"prompt": "A text.", "stream": False})).json()
             ballot = {"comparison_id": outcome["comparison_id"], "preference": "a", "session_id": "s"}
             assert (await http.post("/feedback/ab", json=ballot)).status_code == 200
             page = (await http.get("/status", headers=HTML)).text
+            overview = (await http.get("/feedback", headers=HTML)).text
         (it,) = (await status(server))["experiments"]
     assert (it["name"], it["status"], it["feature"]) == ("Briefer", "collecting", "summarize")
     assert it["id"] in page
+    # No such question is on the page of a comparison.
+    assert "Was this" not in empty + overview
+    assert "<strong>A is better</strong>" in empty
+    assert "1 ballot on comparisons" in overview
 
 
 async def test_an_experiment_that_is_enabled_and_cannot_work_is_trouble(model: FakeModelServer, tmp_path: Path) -> None:
@@ -180,7 +223,10 @@ async def test_only_reviewers_see_it(model: FakeModelServer, tmp_path: Path) -> 
         people(server, "token") as (ana, ben, _, nobody),
     ):
         assert (await nobody.get("/status")).status_code == 401
-        assert (await ben.get("/status")).status_code == 403
+        refused = await ben.get("/status")
+        assert refused.status_code == 403
+        assert "how this server is" in refused.json()["detail"]
+        assert "what people wrote" in (await ben.get("/feedback")).json()["detail"]
         assert 'href="/status"' not in (await ben.get("/", headers=HTML)).text
         tokens.write_text("- nonsense")
         await server.event("tokens_rejected")

@@ -34,8 +34,9 @@ def test_a_refusal_is_news_until_something_is_accepted_after_it() -> None:
 def test_a_models_failure_is_remembered_without_the_text_that_was_asked() -> None:
     seen, _ = clocked()
     failed = a_generation(status="failed", error_code="model_timeout", input_text="private words")
-    seen.record(GenerationFinished(failed, None, "The model was silent."))
-    assert seen.model_failed == latest.Trouble(1, "model_timeout", "The model was silent.")
+    seen.record(GenerationFinished(failed, "no token", "The model was silent."))
+    assert seen.model_failed == latest.Trouble(1, "model_timeout", "The model was silent.", "no token")
+    assert seen.model_failed.in_full == "The model was silent. The server said: “no token”."
     seen.record(GenerationFinished(a_generation(status="completed", error_code=None)))
     assert seen.answered == 2
     assert "private words" not in repr(vars(seen))
@@ -54,3 +55,19 @@ def test_deliveries_that_came_through_and_those_that_did_not_are_kept_apart() ->
     seen.record(DeliveryEnded("released", "fb_1", "t", "MLflow is away."))
     seen.record(DeliveryEnded("delivered", "fb_1", "t", None))
     assert (seen.delivered, seen.delivery_failed) == (2, latest.Trouble(1, "released", "MLflow is away."))
+
+
+def test_an_answer_counts_for_its_own_model_and_until_the_values_change() -> None:
+    seen, _ = clocked()
+    seen.record(GenerationFinished(a_generation(model="small", status="completed", error_code=None)))
+    assert (seen.answered_since_reload("small"), seen.answered_since_reload("large")) == (True, False)
+    seen.record(ConfigReloaded("r2", {}))
+    assert not seen.answered_since_reload("small")
+
+
+def test_spans_wait_until_mlflow_takes_some() -> None:
+    seen, _ = clocked()
+    seen.record_spans("MLflow is away.")
+    assert seen.spans_waiting == latest.Trouble(1, "waiting", "MLflow is away.")
+    seen.record_spans(None)
+    assert seen.spans_waiting is None

@@ -33,6 +33,7 @@ class AccessRule(NamedTuple):
 
     role: Role | None  # None: everybody may use it, in every mode of access
     limit: RateLimitKind | None = None
+    shows: str = "what people wrote"  # to those who have the role
 
 
 _ALL = AccessRule(None)
@@ -62,7 +63,7 @@ RULES = {
     "GET /feedback/versions": AccessRule("reviewer", "read"),
     "GET /feedback/versions/{prompt_id}": AccessRule("reviewer", "read"),
     "GET /feedback/judges": AccessRule("reviewer", "read"),
-    "GET /status": AccessRule("reviewer", "read"),
+    "GET /status": AccessRule("reviewer", "read", shows="how this server is and what it needs"),
     "GET /experiments": AccessRule("reviewer", "read"),
     "GET /experiments/{experiment_id}": AccessRule("reviewer", "read"),
     "POST /experiments/{experiment_id}/notes": AccessRule("reviewer", "feedback"),
@@ -177,7 +178,7 @@ async def admit(context: AppContext, request: Request, rule: AccessRule) -> Admi
         identity = await identify(context, request)
         request.scope["canopy.identity"] = identity
         if not identity.may(rule.role):
-            raise Forbidden("This shows what people wrote, which only reviewers may read. Ask for that role.")
+            raise Forbidden(f"This shows {rule.shows}, which only reviewers may read. Ask for that role.")
         user = identity.user
     peer = request.client.host if request.client else None
     requester = requester_of(user, peer, by_address=values.rate_limits.by_address)

@@ -66,7 +66,7 @@ async def overview_page(context: AppContext, request: Request, query: PageQuery)
             empty=not (read.selection.filtered or read.counts or shown.page.feedback or read.judges),
             needs=needed,
             view=view,
-            answers=answers_of(context.config.current.features, where.feature),
+            answers=answers_of(context.config.current.features, where.feature, view.usage.votable),
             export=export,
             judges=read.judges,
             ab=section(context.config.current, where.feature, compared, now=now),
@@ -126,8 +126,7 @@ async def _model_part(context: AppContext) -> StatusPart | None:
             server = await context.model_state()
     except TimeoutError:
         return None
-    enabled = [it for it in context.config.current.features.values() if it.enabled]
-    wanted = {context.inference.model_name(it.model) for it in enabled}
+    wanted = status_parts.models_asked(context.config.current, context.inference.model_name)
     return status_parts.model_part(server, context.inference.description, wanted, context.telemetry.latest)
 
 

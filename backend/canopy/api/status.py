@@ -22,6 +22,8 @@ from canopy.api.routes import DescribedRoute, json_response
 from canopy.base.errors import StoreError
 from canopy.config.registered_prompts import prompt_sources
 from canopy.judges.definitions import configured_judges
+from canopy.store.engine.database import StoreSize
+from canopy.store.store import Store
 from canopy.telemetry.store_events import StoreAtRisk
 from canopy.ui import status_parts
 from canopy.ui.status import FlagStatus, JudgeStatus, StatusPayload, StatusReport, status_payload
@@ -54,22 +56,23 @@ async def _status(context: AppContext) -> StatusReport:
     judges = configured_judges(values, context.inference.model_name)
     there = answer == "ok"  # a database that doesn't answer isn't asked more
     server, size, backlog, labelled, experiments = await asyncio.gather(
-        context.model_state(),
-        _within(store.size, there),
+        context.model_state(anew=True),  # whoever looks again wants to know how it is now
+        _size(store, there),
         _within(store.outbox.backlog, there),
         _within(lambda: store.judgements.last_labelled([judge.name for judge in judges]), there),
         _within(lambda: experiments_in_force(context), there),
     )
+    if isinstance(size, StoreError):  # connections that are open may go on in a file that was moved away
+        answer, size = size.sentence, None
     agreements = {report.judge: report.sentence for report in context.agreements.known}
     risk = latest.of(StoreAtRisk)
-    enabled = [it for it in config.features.values() if it.enabled]
     parts = (
         status_parts.values_part(config, str(context.config.path) if context.config.path else None, latest),
         status_parts.flags_part(config),
         status_parts.model_part(
             server,
             context.inference.description,
-            {context.inference.model_name(it.model) for it in enabled},
+            status_parts.models_asked(config, context.inference.model_name),
             latest,
         ),
         status_parts.store_part(
@@ -113,6 +116,19 @@ async def _status(context: AppContext) -> StatusReport:
         experiments=experiments or [],
         runbooks=context.settings.runbooks,
     )
+
+
+async def _size(store: Store, there: bool) -> StoreSize | StoreError | None:
+    """Return how large the store is, or why that can't be known; None where it isn't `there` or takes too long."""
+    if not there:
+        return None
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            return await store.size()
+    except StoreError as error:
+        return error
+    except TimeoutError:
+        return None
 
 
 async def _within[R](ask: Callable[[], Awaitable[R]], there: bool) -> R | None:

@@ -19,9 +19,9 @@ class CachedCall[T]:
         self._latest: asyncio.Task[T] | None = None
         self._began = 0.0
 
-    async def __call__(self) -> T:
-        """Return the latest result."""
+    async def __call__(self, *, anew: bool = False) -> T:
+        """Return the latest result. With `anew` it is that of a call that runs now, however young the one before is."""
         now = time.monotonic()
-        if self._latest is None or (self._latest.done() and now - self._began >= self._lifetime):
+        if self._latest is None or (self._latest.done() and (anew or now - self._began >= self._lifetime)):
             self._latest, self._began = asyncio.create_task(self._call()), now
         return await asyncio.shield(self._latest)  # cancelling one caller must not cancel the others'

@@ -220,7 +220,7 @@ class Pipeline:
         _end_span(active.span, generation)
         self._budgets.spend(active.question.requester, _size(generation))
         tell = active.question.on_finished or self._telemetry.emit
-        why = (error.reason, error.in_full) if error else (None, None)
+        why = (error.reason, error.sentence) if error else (None, None)
         recording = asyncio.create_task(self._store(GenerationFinished(generation, *why), tell))
         self._recordings.add(recording)
         recording.add_done_callback(self._recordings.discard)

@@ -100,7 +100,7 @@ class LlamaStackInference:
             if refusal is not None and refusal.status in _WITHOUT_LIST:
                 return ServerState(True, "The model server answers. It has no list of its models.")
             found = _with_redacted_reason(upstream.translate(error, ""), None, [], upstream.secret)
-            return ServerState(False, found.in_full)
+            return ServerState(False, found.sentence, reason=found.reason)
         return ServerState(True, "The model server answers.", models)
 
     async def close(self) -> None:

@@ -51,11 +51,15 @@ class Completed:
 
 @dataclass(frozen=True, slots=True)
 class ServerState:
-    """Says whether a model server can be used now, in a sentence, and which models it lists (None: it has no list)."""
+    """Says whether a model server can be used now, in a sentence, and which models it lists (None: it has no list).
+
+    `reason` holds the words of the server, or of the machine that didn't reach it.
+    """
 
     usable: bool
     sentence: str
     models: tuple[str, ...] | None = None
+    reason: str | None = None
 
 
 class Inference(Protocol):

@@ -25,12 +25,23 @@ _REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPSta
 class MlflowExporter(SpanExporter):
     """Posts spans to `/v1/traces`, again and again while MLflow is away, in smaller batches where it refuses one."""
 
-    def __init__(self, url: str, experiment: str, headers: Mapping[str, str], lost: Callable[[int, str], None]) -> None:
-        """`lost` is told how many spans were given up, and why in a sentence."""
+    def __init__(
+        self,
+        url: str,
+        experiment: str,
+        headers: Mapping[str, str],
+        lost: Callable[[int, str], None],
+        tried: Callable[[str | None], None] = lambda _: None,
+    ) -> None:
+        """`lost` is told how many spans were given up, and why in a sentence.
+
+        `tried` is told of each try whose spans wait on, and why, and with None of each that MLflow took.
+        """
         self._client = MlflowClient(url, headers)
         self._experiment = experiment
         self._experiment_id: str | None = None
         self._lost = lost
+        self._tried = tried
         self._ending = Event()
 
     def stop_retrying(self) -> None:
@@ -49,6 +60,7 @@ class MlflowExporter(SpanExporter):
                 if self._experiment_id is not None and error.failure == "refused" and error.status in _REFUSED:
                     return self._in_halves(spans, error)
                 self._experiment_id = None  # it may have been deleted
+                self._tried(str(error))
                 wait = max(backoff(failures, _LONGEST_WAIT), error.retry_after or 0)
                 left = deadline - time.monotonic()
                 if left <= 0 or self._ending.wait(min(wait, left)):
@@ -56,6 +68,7 @@ class MlflowExporter(SpanExporter):
                     return SpanExportResult.FAILURE
                 failures += 1
             else:
+                self._tried(None)
                 return SpanExportResult.SUCCESS
 
     @override

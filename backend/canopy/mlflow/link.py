@@ -28,6 +28,7 @@ class MlflowLink:
         self._worker = DeliveryWorker(config, outbox, telemetry, self._headers)
         self._wanted: MlflowValues | None = None
         self._following: asyncio.Task[None] | None = None
+        self._target: tuple[str, str] | None = None
         self._traces: MlflowTraces | None = None  # one for good: the SDK's processors can't be taken out again
 
     def start(self) -> None:
@@ -61,15 +62,19 @@ class MlflowLink:
             self._telemetry.emit(MlflowUntraced())
             return
         if values.enabled:
-            self._processor().use(str(values.url), values.experiment)
+            target = str(values.url), values.experiment
+            self._processor().use(*target)
+            if target != self._target:  # what the server before didn't take is told as lost
+                self._target, self._telemetry.latest.spans_failed = target, None
         elif self._traces is not None:
             self._traces.shutdown()
+            self._target = None
 
     def _processor(self) -> "MlflowTraces":
         if self._traces is None:
             from canopy.mlflow.traces import MlflowTraces  # noqa: PLC0415  # the SDK is there to import
 
-            self._traces = MlflowTraces(self._headers, self._lost)
+            self._traces = MlflowTraces(self._headers, self._lost, self._telemetry.latest.record_spans)
             # The provider's class is the SDK's that was injected; what counts is that it has this method.
             trace.get_tracer_provider().add_span_processor(self._traces)  # type: ignore[attr-defined]  # as above
             self._telemetry.traces.on_generation = self._traces.remember_generation

@@ -25,10 +25,13 @@ _DELAY = 1000  # milliseconds until a batch that isn't full is sent
 class MlflowTraces(SpanProcessor):
     """Exports those spans that `remember_generation` was called for, to the server that `use` names."""
 
-    def __init__(self, headers: Mapping[str, str], lost: Callable[[int, str], None]) -> None:
-        """`headers` go with each request. `lost` gets, in another thread, the number of lost spans and the reason."""
+    def __init__(
+        self, headers: Mapping[str, str], lost: Callable[[int, str], None], tried: Callable[[str | None], None]
+    ) -> None:
+        """`headers` go with each request. `lost` and `tried` are the exporter's, called in another thread."""
         self._headers = headers
         self._lost = lost
+        self._tried = tried
         self._calls: dict[int, Generation] = {}  # by span id, until the span ends
         self._requests: dict[int, Generation] = {}
         self._target: tuple[str, str] | None = None
@@ -40,7 +43,7 @@ class MlflowTraces(SpanProcessor):
             return
         self.shutdown()
         self._target = (url, experiment)
-        self._export = _Export(MlflowExporter(url, experiment, self._headers, self._lost))
+        self._export = _Export(MlflowExporter(url, experiment, self._headers, self._lost, self._tried))
 
     def remember_generation(self, request: Span, call: Span, generation: Generation) -> None:
         """Remember which generation the two spans are about, until they end."""

@@ -95,7 +95,7 @@ class GenerationFinished(Event):
     name: ClassVar[str] = "generation_finished"
     generation: Generation
     reason: str | None = None  # the model server's message about a failure
-    sentence: str | None = None  # what is wrong, in full, for those who may read it; it isn't logged
+    sentence: str | None = None  # what is wrong, in people's words; it isn't logged
 
     def payload(self) -> dict[str, Any]:
         """Return the record without its texts."""

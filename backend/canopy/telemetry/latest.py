@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, cast
 
+from canopy.base.errors import CanopyError
 from canopy.telemetry.access_events import (
     ProxySecretRejected,
     ProxySecretReloaded,
@@ -19,7 +20,7 @@ from canopy.telemetry.events import (
     JudgementRecorded,
     Started,
 )
-from canopy.telemetry.mlflow_events import DeliveryEnded, MlflowSpansLost
+from canopy.telemetry.mlflow_events import DeliveryEnded, MlflowSpansLost, MlflowUntraced
 from canopy.telemetry.store_events import StoreAtRisk, StoreFailed
 
 # None of these holds a text of a user.
@@ -27,7 +28,7 @@ _KEPT = frozenset(
     {
         *(Started, ConfigReloaded, ConfigRejected, JudgementFailed, JudgementRecorded),
         *(TokensReloaded, TokensRejected, ProxySecretReloaded, ProxySecretRejected),
-        *(StoreFailed, StoreAtRisk, MlflowSpansLost),
+        *(StoreFailed, StoreAtRisk, MlflowSpansLost, MlflowUntraced),
     }
 )
 _OF_THE_MODEL = "model_"  # begins the codes of the model server's failures
@@ -41,11 +42,20 @@ class Seen[E: Event](NamedTuple):
 
 
 class Trouble(NamedTuple):
-    """Says what failed and when (microseconds), by a code for programs and a sentence for people."""
+    """Says what failed and when (microseconds), by a code for programs and a sentence for people.
+
+    `reason` holds the other server's own words.
+    """
 
     at: int
     code: str
     sentence: str
+    reason: str | None = None
+
+    @property
+    def in_full(self) -> str:
+        """Return the sentence with the other server's words."""
+        return f"{self.sentence} {CanopyError.reason_format.format(self.reason)}" if self.reason else self.sentence
 
 
 def _now() -> int:
@@ -60,9 +70,12 @@ class LatestEvents:
         self._clock = clock
         self._seen: dict[type[Event], Seen[Event]] = {}
         self.answered: int | None = None  # when a model last completed an answer
+        self.answered_by: dict[str, int] = {}  # the same by the model; a judge's label is an answer too
         self.model_failed: Trouble | None = None
         self.delivered: int | None = None  # when MLflow last took a delivery
         self.delivery_failed: Trouble | None = None
+        self.spans_taken: int | None = None  # when MLflow last took spans
+        self.spans_failed: Trouble | None = None  # why spans wait, or waited, for MLflow
         self.registry_failures: Mapping[str, str] = {}  # sentences by the prompt that can't be loaded now
 
     def record(self, event: Event) -> None:
@@ -70,6 +83,8 @@ class LatestEvents:
         kind = type(event)
         if kind in _KEPT:
             self._seen[kind] = Seen(self._clock(), event)
+        if isinstance(event, JudgementRecorded):
+            self.answered_by[event.judge_model] = self._clock()
         elif isinstance(event, GenerationFinished):
             self._record_generation(event)
         elif isinstance(event, DeliveryEnded):
@@ -87,9 +102,27 @@ class LatestEvents:
         found, later = self.of(wrong), self._seen.get(mended)
         return None if found is None or (later is not None and later.at >= found.at) else found
 
+    def record_spans(self, problem: str | None) -> None:
+        """Remember that MLflow took spans, or why it didn't, so that they wait."""
+        if problem is None:
+            self.spans_taken = self._clock()
+        else:
+            self.spans_failed = Trouble(self._clock(), "waiting", problem)
+
+    @property
+    def spans_waiting(self) -> Trouble | None:
+        """Return why spans wait now; None while MLflow takes them."""
+        failed = self.spans_failed
+        return failed if failed is not None and failed.at > (self.spans_taken or 0) else None
+
+    def answered_since_reload(self, model: str) -> bool:
+        """Return whether a model completed an answer under the values in force."""
+        reloaded, answered = self.of(ConfigReloaded), self.answered_by.get(model)
+        return answered is not None and (reloaded is None or answered > reloaded.at)
+
     def _record_generation(self, event: GenerationFinished) -> None:
         generation = event.generation
         if generation.status == "completed":
-            self.answered = self._clock()
+            self.answered = self.answered_by[generation.model] = self._clock()
         elif generation.status == "failed" and (generation.error_code or "").startswith(_OF_THE_MODEL):
-            self.model_failed = Trouble(self._clock(), generation.error_code or "", event.sentence or "")
+            self.model_failed = Trouble(self._clock(), generation.error_code or "", event.sentence or "", event.reason)

@@ -52,9 +52,9 @@ def needs(
 
 def _trouble(part: StatusPart) -> Need:
     title, action = _STATUS[part.name]
-    why = next((str(fact.value) for fact in part.facts if fact.kind == "sentence" and fact.value is not None), "")
-    sentence = part.sentence if part.name == "outbox" or not why else f"{part.sentence} {why}"
-    return Need("alert", "negative", title, sentence, f"/status#{part.name}", action)
+    # What is wrong in the values comes first: a card is cut where it gets long, and its title says the rest.
+    said = (part.why, part.sentence) if part.name == "values" else (part.sentence, part.why)
+    return Need("alert", "negative", title, " ".join(filter(None, said)), f"/status#{part.name}", action)
 
 
 def _decision(it: ExperimentStatus) -> Need:

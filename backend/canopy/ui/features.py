@@ -52,12 +52,14 @@ def words_of(feature: Feature) -> FeatureWords:
     )
 
 
-def answers_of(features: Mapping[str, Feature], chosen: str | None) -> str:
-    """Return the word for many answers: of the chosen feature, or of all of them."""
+def answers_of(features: Mapping[str, Feature], chosen: str | None, count: int) -> str:
+    """Return the word for so many answers: of the chosen feature, or of all of them."""
     flag = flag_of(chosen) if chosen else None
     meant = [it for it in features.values() if flag in (None, it.flag)]
     nouns = {words_of(it).noun for it in meant}
     noun = nouns.pop() if len(nouns) == 1 else "answer"
+    if count == 1:
+        return noun
     return f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
 
 

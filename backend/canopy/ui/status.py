@@ -40,7 +40,7 @@ class Runbook(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StatusPart:
-    """Says how one part is, in a sentence."""
+    """Says how one part is, in a sentence; `why` is the cause in people's words, where the sentence hasn't it."""
 
     name: str
     title: str
@@ -48,6 +48,7 @@ class StatusPart:
     sentence: str
     runbook: Runbook
     facts: Sequence[Fact] = ()
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

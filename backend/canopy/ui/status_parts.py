@@ -1,6 +1,6 @@
 """Says how each part of the process is, from what is in force and what was seen last."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from canopy.config.loading import Config
 from canopy.inference.protocol import ServerState
@@ -15,12 +15,13 @@ from canopy.telemetry.access_events import (
 )
 from canopy.telemetry.events import ConfigRejected, ConfigReloaded, JudgementFailed, JudgementRecorded, Started
 from canopy.telemetry.latest import LatestEvents
-from canopy.telemetry.mlflow_events import MlflowSpansLost
+from canopy.telemetry.mlflow_events import MlflowSpansLost, MlflowUntraced
 from canopy.telemetry.store_events import StoreFailed
 from canopy.text.addresses import without_credentials
 from canopy.ui.status import Fact, Runbook, StatusPart
 
 _RECENT = 600_000_000  # microseconds in which a failure of the store is still news, as for its alert
+_LOST = 3_600_000_000  # microseconds in which spans that were given up are still news
 _STUCK = 900_000_000  # microseconds that feedback may wait for MLflow, as for its alert
 
 
@@ -30,17 +31,18 @@ def values_part(config: Config, path: str | None, latest: LatestEvents) -> Statu
     reloaded, started = latest.of(ConfigReloaded), latest.of(Started)
     loaded = reloaded or started
     waiting = latest.unmended(ConfigRejected, ConfigReloaded) is not None
+    why = without_credentials(refused.event.error) if refused else None
     facts = (
         Fact("path", "File", path, "code"),
         Fact("revision", "Revision", config.revision, "code"),
         Fact("loaded_at", "Loaded", loaded.at if loaded else None, "moment"),
         Fact("last_refusal_at", "Last refused", refused.at if refused else None, "moment"),
-        Fact("last_refusal", "Why", without_credentials(refused.event.error) if refused else None, "sentence"),
+        Fact("last_refusal", "Why", why, "sentence"),
         Fact("former_names", "Former names in use", tuple(it[0] for it in config.deprecated) or None),
     )
     if waiting:
         sentence = "The values file as it is now was refused. The values from before are in force."
-        return StatusPart("values", "Values", "trouble", sentence, Runbook("CanopyConfigRejected"), facts)
+        return StatusPart("values", "Values", "trouble", sentence, Runbook("CanopyConfigRejected"), facts, why or "")
     sentence = "The values file is in force." if path else "There is no values file. The built-in values are in force."
     return StatusPart("values", "Values", "ok", sentence, Runbook("CanopyConfigRejected"), facts)
 
@@ -55,6 +57,19 @@ def flags_part(config: Config) -> StatusPart:
     return StatusPart("flags", "Flags", "ok", sentence, Runbook("Values"))
 
 
+def models_asked(config: Config, model_name: Callable[[str], str]) -> set[str]:
+    """Return the models that the values name, for features that are on and for judges.
+
+    A judge without a model of its own asks the built-in feature's, and counts only while it judges what is new: judges
+    are there by default. `model_name` says which model answers for a configured one.
+    """
+    values = config.values
+    judges = [it.model for it in values.judges if it.model]
+    if values.judging.online and any(not it.model for it in values.judges):
+        judges.append(values.summarize.model)
+    return {model_name(it) for it in [*(it.model for it in config.features.values() if it.enabled), *judges]}
+
+
 def model_part(server: ServerState, description: str, wanted: Collection[str], latest: LatestEvents) -> StatusPart:
     """Return how the model server is. `wanted` are the models that the values name."""
     failed, answered = latest.model_failed, latest.answered
@@ -62,21 +77,24 @@ def model_part(server: ServerState, description: str, wanted: Collection[str], l
     missing = tuple(sorted(set(wanted) - set(listed))) if listed is not None else ()
     facts = (
         Fact("server", "Server", without_credentials(description)),
+        Fact("reason", "What was said", without_credentials(server.reason) if server.reason else None, "sentence"),
         Fact("models", "Models asked", tuple(sorted(set(wanted)))),
         Fact("not_listed", "Not in its list", missing or None),
         Fact("last_answer_at", "Last answer", answered, "moment"),
         Fact("last_failure_at", "Last failure", failed.at if failed else None, "moment"),
-        Fact("last_failure", "Why", failed.sentence if failed else None, "sentence"),
+        Fact("last_failure", "Why", failed.in_full if failed else None, "sentence"),
         Fact("last_failure_code", "Code", failed.code if failed else None, "code"),
     )
     title, runbook = "Model server", Runbook("CanopyGenerationsFail")
     if not server.usable:
         return StatusPart("model_server", title, "trouble", server.sentence, Runbook("CanopyModelMissing"), facts)
+    # A server may answer by a name that isn't in its list.
+    unproved = [it for it in missing if not latest.answered_since_reload(it)]
     if failed is not None and failed.at >= (answered or 0):
         sentence = f"{server.sentence} But the last answer failed."
-        return StatusPart("model_server", title, "trouble", sentence, runbook, facts)
-    if missing and answered is None:
-        sentence = f"{server.sentence} Its list of models has no {' and no '.join(f'`{it}`' for it in missing)}."
+        return StatusPart("model_server", title, "trouble", sentence, runbook, facts, failed.sentence)
+    if unproved:
+        sentence = f"{server.sentence} Its list of models has no {' and no '.join(f'`{it}`' for it in unproved)}."
         return StatusPart("model_server", title, "trouble", sentence, Runbook("CanopyModelMissing"), facts)
     return StatusPart("model_server", title, "ok", server.sentence, runbook, facts)
 
@@ -116,6 +134,7 @@ def store_part(
 def outbox_part(config: Config, backlog: Backlog | None, latest: LatestEvents, now: int) -> StatusPart:
     """Return how the way to MLflow is; without a `backlog` it couldn't be read."""
     values, failed, lost = config.values.mlflow, latest.delivery_failed, latest.of(MlflowSpansLost)
+    waiting = latest.spans_waiting
     facts = (
         Fact("server", "MLflow", without_credentials(str(values.url)) if values.enabled else None),
         Fact("waiting", "Waiting", backlog.depth if backlog else None),
@@ -124,28 +143,56 @@ def outbox_part(config: Config, backlog: Backlog | None, latest: LatestEvents, n
         Fact("last_delivery_at", "Last delivery", latest.delivered, "moment"),
         Fact("last_problem_at", "Last problem", failed.at if failed else None, "moment"),
         Fact("last_problem", "Why", without_credentials(failed.sentence) if failed else None, "sentence"),
-        Fact(
-            "last_lost_spans", "Spans given up", without_credentials(lost.event.problem) if lost else None, "sentence"
-        ),
+        Fact("traces_problem", "Traces wait", without_credentials(waiting.sentence) if waiting else None, "sentence"),
+        Fact("last_lost_spans_at", "Traces given up", lost.at if lost else None, "moment"),
+        Fact("last_lost_spans", "Why", without_credentials(lost.event.problem) if lost else None, "sentence"),
     )
     title, stuck = "Outbox to MLflow", Runbook("CanopyOutboxStuck")
     if not values.enabled:
         return StatusPart(
             "outbox", title, "off", "`mlflow.enabled` is false: nothing is sent.", Runbook("MLflow"), facts
         )
+    if found := _undelivered(backlog, latest, now) or _untraced(latest, now):
+        sentence, runbook = found
+        return StatusPart("outbox", title, "trouble", sentence, runbook, facts)
     if backlog is None:
         return StatusPart("outbox", title, "unknown", "The database doesn't say what waits.", stuck, facts)
+    if backlog.depth:
+        sentence = f"{_pieces(backlog.depth).capitalize()} on the way."
+    elif lost is not None:
+        sentence = "Nothing waits. Some traces were given up before."
+    elif latest.delivered is None and latest.spans_taken is None:
+        sentence = "Nothing waits, and nothing has been sent since the start."
+    else:
+        sentence = "MLflow knows everything."
+    return StatusPart("outbox", title, "ok", sentence, stuck, facts)
+
+
+def _undelivered(backlog: Backlog | None, latest: LatestEvents, now: int) -> tuple[str, Runbook] | None:
+    """Return what is wrong with feedback that is to go to MLflow, and where it says what to do."""
+    if backlog is None:
+        return None
     if backlog.parked:
         sentence = f"MLflow will not take {_pieces(backlog.parked)}. `canopy outbox list` says why."
-        return StatusPart("outbox", title, "trouble", sentence, Runbook("CanopyOutboxParked"), facts)
+        return sentence, Runbook("CanopyOutboxParked")
+    waits, failed = _pieces(backlog.depth).capitalize(), latest.delivery_failed
     if backlog.depth and failed is not None and failed.at > (latest.delivered or 0):
-        sentence = f"{_pieces(backlog.depth).capitalize()} can't be delivered now. Nothing is lost."
-        return StatusPart("outbox", title, "trouble", sentence, stuck, facts)
+        return f"{waits} can't be delivered now. Nothing is lost.", Runbook("CanopyOutboxStuck")
     if backlog.oldest is not None and now - backlog.oldest > _STUCK:
-        sentence = f"{_pieces(backlog.depth).capitalize()} have waited for a quarter of an hour. Nothing is lost."
-        return StatusPart("outbox", title, "trouble", sentence, stuck, facts)
-    sentence = f"{_pieces(backlog.depth).capitalize()} on the way." if backlog.depth else "MLflow knows everything."
-    return StatusPart("outbox", title, "ok", sentence, stuck, facts)
+        return f"{waits} have waited for a quarter of an hour. Nothing is lost.", Runbook("CanopyOutboxStuck")
+    return None
+
+
+def _untraced(latest: LatestEvents, now: int) -> tuple[str, Runbook] | None:
+    """Return what is wrong with the traces that are to go to MLflow, and where it says what to do."""
+    sentence, lost = None, latest.of(MlflowSpansLost)
+    if latest.of(MlflowUntraced) is not None:  # for good: an SDK is injected before the process starts
+        sentence = "This process runs without an OpenTelemetry SDK. It has no traces to send, so MLflow gets nothing."
+    elif latest.spans_waiting is not None:
+        sentence = "Traces can't be sent to MLflow now. They wait for 15 minutes, and are given up then."
+    elif lost is not None and now - lost.at < _LOST:
+        sentence = "Traces were given up. MLflow doesn't get them any more, nor the feedback on them."
+    return (sentence, Runbook("MLflow")) if sentence else None
 
 
 def prompts_part(config: Config, wanted: Collection[str], latest: LatestEvents) -> StatusPart:
@@ -165,7 +212,7 @@ def prompts_part(config: Config, wanted: Collection[str], latest: LatestEvents) 
         return StatusPart("prompt_registry", title, "off", sentence, runbook, facts)
     if failures:
         sentence = "A prompt can't be loaded. What was in force serves on."
-        return StatusPart("prompt_registry", title, "trouble", sentence, runbook, facts)
+        return StatusPart("prompt_registry", title, "trouble", sentence, runbook, facts, " ".join(failures.values()))
     return StatusPart("prompt_registry", title, "ok", "The registry's prompts are in force.", runbook, facts)
 
 

@@ -1,6 +1,6 @@
 """What becomes of spans by the answers of the server at `mlflow.url`."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -49,13 +49,19 @@ def receiver(request: pytest.FixtureRequest) -> Generator[Receiver]:
 
 
 def export(
-    receiver: Receiver, *names: str, hurry: bool = False, headers: Mapping[str, str] = MappingProxyType({})
+    receiver: Receiver,
+    *names: str,
+    hurry: bool = False,
+    headers: Mapping[str, str] = MappingProxyType({}),
+    tried: Callable[[str | None], None] = lambda _: None,
 ) -> tuple[SpanExportResult, list[tuple[int, str]]]:
     """What an exporter makes of spans of these names, and what it gave up."""
     tracer = TracerProvider(shutdown_on_exit=False).get_tracer("test")
     spans = [tracer.start_span(name) for name in names]
     lost: list[tuple[int, str]] = []
-    exporter = MlflowExporter(receiver.url, "canopy", headers, lambda count, problem: lost.append((count, problem)))
+    exporter = MlflowExporter(
+        receiver.url, "canopy", headers, lambda count, problem: lost.append((count, problem)), tried
+    )
     if hurry:
         exporter.stop_retrying()
     try:
@@ -118,8 +124,10 @@ def test_spans_wait_as_long_as_mlflow_says_and_are_given_up_in_the_end(
     waits: list[float] = []
     monkeypatch.setattr("canopy.mlflow.exporter.Event", lambda: Unhurried(waits))
     receiver.busy = 2
-    assert export(receiver, "one") == (SpanExportResult.SUCCESS, [])
+    tries: list[str | None] = []
+    assert export(receiver, "one", tried=tries.append) == (SpanExportResult.SUCCESS, [])
     assert waits == [7, 7]
+    assert tries == ["MLflow answers with status 503.", "MLflow answers with status 503.", None]
     monkeypatch.setattr("canopy.mlflow.exporter._PATIENCE", 0)
     receiver.busy = 1
     assert export(receiver, "one") == (SpanExportResult.FAILURE, [(1, "MLflow answers with status 503.")])
