@@ -60,6 +60,47 @@ async def test_a_complaint_has_reasons_and_a_comment_that_can_be_changed(tab: Ta
     assert (changed["id"], changed["reasons"]) == (vote["id"], ["incomplete"])
 
 
+async def test_a_comment_belongs_to_the_choice_that_it_was_written_for(tab: Tab) -> None:
+    page = await tab.open()
+    await summarize(page, "A text about changing sides.")
+    comment = page.get_by_label("Comment")
+
+    async def written() -> tuple[str, str | None, list[str], str | None]:
+        (vote,) = await stored(tab, "about changing sides")
+        return vote["rating"], vote["comment"], vote["reasons"], vote["suggestion"]
+
+    await press(page, "No")
+    await page.get_by_label("Too long").check()
+    await page.get_by_label("What should it have said?").fill("Twelve.")
+    await comment.fill("It invents a number.")
+    await press(page, "Send details")
+    await expect(page.get_by_text("Details saved.")).to_be_visible()
+    await press(page, "Yes")
+    await expect(page.get_by_text("Thanks, saved. What you wrote for “No” is not part of it.")).to_be_visible()
+    await expect(comment).to_be_visible()
+    await expect(comment).to_have_value("")
+    assert await written() == ("thumbs_up", None, [], None)
+    await comment.fill("It is short.")
+    await press(page, "Send details")
+    await expect(page.get_by_text("Details saved.")).to_be_visible()
+    await page.reload()
+    await press(page, "No")
+    await expect(page.get_by_text("Thanks, saved. What you wrote for “Yes” is not part of it.")).to_be_visible()
+    await expect(comment).to_have_value("It invents a number.")
+    assert await written() == ("thumbs_down", "It invents a number.", ["too_long"], "Twelve.")
+
+
+async def test_a_double_click_is_one_vote(tab: Tab) -> None:
+    page = await tab.open()
+    await summarize(page, "A text about double clicks.")
+    no = page.get_by_role("button", name="No", exact=True)
+    await no.dblclick()
+    await expect(page.get_by_text("Thanks, saved.")).to_be_visible()
+    await no.dblclick()
+    await expect(no).to_have_attribute("aria-pressed", "true")
+    assert [vote["rating"] for vote in await stored(tab, "about double clicks")] == ["thumbs_down"]
+
+
 async def test_a_vote_that_the_network_loses_is_sent_again_as_the_same(tab: Tab) -> None:
     tab.failures_expected = True
     keys: list[str | None] = []

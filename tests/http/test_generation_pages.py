@@ -97,6 +97,16 @@ async def test_its_page_is_written_for_its_session_alone(client: httpx.AsyncClie
     assert (await client.get(address, headers=HTML | of("another"))).status_code == 404
 
 
+async def test_its_page_is_called_after_what_it_is(client: httpx.AsyncClient) -> None:
+    mine = of("two-names")
+    said = [("user", "A text."), ("assistant", "Short."), ("user", "Who?")]
+    question = {"messages": [{"role": role, "content": content} for role, content in said], "stream": False}
+    followed = (await client.post("/summarize/chat", json=question, headers=mine)).json()
+    for asked, title in ((await ask(client, **mine), "Your summary"), (followed, "Your answer")):
+        page = (await client.get(f"/generations/{asked['generation_id']}", headers=HTML | mine)).text
+        assert f"<h1>{title}</h1>" in page
+
+
 async def test_an_answer_that_nobody_proves_to_be_theirs_is_nobodys(client: httpx.AsyncClient) -> None:
     asked = await ask(client)
     for headers in ({}, of("any"), {"X-Session-Id": ""}):

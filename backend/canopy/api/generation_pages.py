@@ -121,7 +121,7 @@ def _page(context: AppContext, request: Request, it: OwnResponse | None) -> Resp
         "generation.html",
         current=None,
         it=it,
-        title=title_of(it, words_of(feature).noun if feature else "answer"),
+        title=title_of(it, words_of(feature).noun if feature and feature.name == feature.flag else "answer"),
         vote_sentence=vote_sentence(it) if it is not None else "",
         producer=producer_sentence(it.generation, label_of(it.generation.feature, features)) if it is not None else "",
         back=page_of(feature) if feature else None,

@@ -1,9 +1,9 @@
 // One answer: its text as it arrives, how it ended, and the question whether it helped.
 
-import { announce, copyText, count, fromTemplate, pause, randomId, show, showFailure } from "./browser.js";
+import { announce, copyText, count, fromTemplate, offerAgain, pause, randomId, show, showFailure } from "./browser.js";
 import { elements, mayBeFormatted } from "./formatted.js";
 import { Vote } from "./vote.js";
-import { request } from "./wire.js";
+import { Failure, request } from "./wire.js";
 
 export class Answer {
   // `blind`: one of two that are compared, with no figures beside it and no vote of its own; `number` is then its own.
@@ -11,11 +11,11 @@ export class Answer {
   constructor(title, { noun, blind = false, number = "", question = "", model, maxTokens, changed = () => {} }) {
     Object.assign(this, { title, noun, blind, question, model, maxTokens, changed });
     Object.assign(this, { text: "", waiting: "", state: "", started: performance.now(), first: null, vote: null });
-    Object.assign(this, { generationId: null, requestId: null });
+    Object.assign(this, { generationId: null, requestId: null, trouble: null });
     this.element = fromTemplate("answer-template");
     const find = (selector) => this.element.querySelector(selector);
-    [this.note, this.facts, this.failure, this.votePlace, this.own, this.plain] =
-      ["[data-note]", "[data-facts]", "[data-failure]", "[data-vote]", "[data-own]", "[data-plain]"].map(find);
+    [this.note, this.facts, this.failure, this.votePlace, this.own, this.plain, this.again] =
+      ["[data-note]", "[data-facts]", "[data-failure]", "[data-vote]", "[data-own]", "[data-plain]", "[data-again]"].map(find);
     this.output = document.createTextNode("");
     [this.outputBox, this.formattedBox] = [find("[data-output]"), find("[data-formatted]")];
     this.outputBox.append(this.output);
@@ -157,18 +157,34 @@ export class Answer {
     if (this.text) this.remark("Incomplete.");
   }
 
+  // Who was to read it left. `retry` asks for it anew.
+  leave(retry) {
+    this.end("left");
+    this.facts.textContent = "";
+    if (this.blind) return;
+    this.remark(this.leftNote);
+    if (this.element.isConnected) this.offer();
+    offerAgain(this.again, retry);
+  }
+
+  get leftNote() {
+    if (this.blind) return "";  // which is said once, of both
+    return this.text ? "You left before it was complete." : "You left before the first word.";
+  }
+
   fail(failure, retry) {
     this.breakOff();
+    this.trouble = failure;
     return showFailure(this.failure, failure, retry);
   }
 
   get spoken() {
-    return `${this.title} ${this.state}.`;
+    return `${this.title} ${this.state === "left" ? "stopped" : this.state}.`;
   }
 
   // What the tab's title says at the end.
   get outcome() {
-    return { complete: `${this.title} ready`, stopped: "Stopped", failed: `${this.title} failed` }[this.state];
+    return { complete: `${this.title} ready`, stopped: "Stopped", left: "Stopped", failed: `${this.title} failed` }[this.state];
   }
 
   remark(sentence) {
@@ -180,17 +196,20 @@ export class Answer {
   record() {
     const { title, noun, question, text, generationId, requestId } = this;
     const known = { title, noun, question, text, generationId, requestId, vote: this.vote?.record() ?? {} };
-    if (!this.state) return { ...known, state: "stopped", note: text ? "You left before it was complete." : "", facts: "" };
-    return { ...known, state: this.state, note: this.note.textContent, facts: this.facts.textContent };
+    if (!this.state) return { ...known, state: "left", note: this.leftNote, facts: "" };
+    const failure = this.trouble?.record() ?? null;
+    return { ...known, state: this.state, note: this.note.textContent, facts: this.facts.textContent, failure };
   }
 
-  restore({ text, generationId, requestId, state, note, facts, vote }) {
+  restore({ text, generationId, requestId, state, note, facts, vote, failure }, retry = null) {
     Object.assign(this, { text, generationId, requestId });
     this.output.data = text;
     this.end(state);
     this.facts.textContent = facts;
     if (note) this.remark(note);
     if (state !== "failed") this.offer(vote);
+    else if (failure) this.fail(Failure.kept(failure), retry);
+    if (state === "left" && retry) offerAgain(this.again, retry);
   }
 
   async copied() {

@@ -40,6 +40,6 @@ export class Ballot extends Choice {
   thanks(preference, detailed) {
     const behind = this.prompts?.[preference];
     if (!behind) return super.thanks(preference, detailed);
-    return `Thanks, saved. You preferred Response ${preference.toUpperCase()}: the ${behind.role}, ${behind.name}.`;
+    return `Thanks, saved. You preferred Response ${preference.toUpperCase()}: the ${behind.role}, ${behind.name}.${this.apart}`;
   }
 }

@@ -100,3 +100,9 @@ export function showFailure(place, failure, retry = null) {
   place.replaceChildren(box);
   return button;
 }
+
+// A button to ask anew for what nobody waited for. It is there until it is pressed.
+export function offerAgain(button, retry) {
+  show(button, true);
+  button.addEventListener("click", retry, { once: true });
+}

@@ -1,7 +1,7 @@
 // The page of a feature: a text, the answer to it, and follow-up questions. Other pages need no script but little things.
 
 import { Answer } from "./answer.js";
-import { announce, keepApart, show, showFailure } from "./browser.js";
+import { announce, kept, keepApart, show, showFailure } from "./browser.js";
 import { Comparison } from "./comparison.js";
 import { Composer } from "./composer.js";
 import { Conversation } from "./conversation.js";
@@ -22,7 +22,7 @@ class FeaturePage {
     this.options = { model: root.dataset.model, maxTokens: Number(root.dataset.maxTokens), changed };
     this.comparing = "comparing" in root.dataset;
     this.kept = new Conversation(this.endpoint);
-    Object.assign(this, { messages: [], turns: [], asked: "", running: null });
+    Object.assign(this, { messages: [], turns: [], asked: "", running: null, left: false });
     this.form = root.querySelector("#composer");
     this.conversation = root.querySelector("#conversation");
     this.followUp = root.querySelector("#follow-up");
@@ -31,18 +31,27 @@ class FeaturePage {
     this.composer = new Composer(this.form, {
       limit: Number(root.dataset.limit),
       key: `canopy.text:${this.endpoint}`,
-      cleared: () => this.forget(),
+      cleared: () => {
+        this.forget();
+        this.draft("");
+      },
       more: () => this.turns.length > 0,
     });
     this.on(this.form, () => this.answer());
     this.on(this.followUp, () => this.ask());
+    this.draftKey = `canopy.question:${this.endpoint}`;
+    this.draft(kept.get(this.draftKey) ?? "");
+    this.question.addEventListener("input", () => this.draft(this.question.value));
     this.question.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
       event.preventDefault();
       this.followUp.requestSubmit();
     });
-    document.addEventListener("keydown", (event) => { if (event.key === "Escape") this.running?.abort(); });
+    document.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && !event.target.closest?.(".why")) this.running?.abort();
+    });
     window.addEventListener("pagehide", () => this.leave());
+    window.addEventListener("pageshow", () => { this.left = false; });  // it may come back as it was
     this.restore(this.kept.load());
   }
 
@@ -79,16 +88,28 @@ class FeaturePage {
 
   ask(question = this.question.value.trim()) {
     if (!question || this.running) return null;
-    this.question.value = "";
+    this.draft("");
     const answer = new Answer("Answer", { ...this.options, noun: "answer", question });
     const messages = [...this.messages, { role: "user", content: question }];
-    const retry = () => {
-      answer.element.remove();
-      this.turns = this.turns.filter((it) => it !== answer);
-      this.ask(question);
-    };
+    const retry = () => this.askAgain(answer);
     const start = (signal) => generation(`${this.endpoint}/chat`, { messages }, signal);
     return this.run(start, { answer, asked: question, form: this.followUp, retry });
+  }
+
+  // The same question, in the place of an answer that failed or that nobody waited for.
+  askAgain(answer) {
+    this.running?.abort();
+    this.running = null;
+    answer.element.remove();
+    this.turns = this.turns.filter((it) => it !== answer);
+    this.ask(answer.question);
+  }
+
+  // A question that isn't asked yet, which stays over a visit elsewhere.
+  draft(question) {
+    this.question.value = question;
+    if (question) kept.set(this.draftKey, question);
+    else kept.remove(this.draftKey);
   }
 
   async run(start, { answer, asked, form, retry }) {
@@ -110,7 +131,9 @@ class FeaturePage {
       if (reply.text) this.messages.push(...exchange(asked, reply.text));
       next = () => (form === this.form ? place : this.question);
     } catch (error) {
-      if (error.name === "AbortError") {
+      if (this.left) {  // the browser has broken off what the page waited for
+        reply.leave(retry);
+      } else if (error.name === "AbortError") {
         reply.stop();
       } else {
         const button = reply.fail(error, retry);
@@ -161,6 +184,7 @@ class FeaturePage {
 
   // Everything that was asked and answered is put away.
   forget() {
+    for (const turn of this.turns) turn.vote?.leave();
     this.running?.abort();
     this.running = null;
     this.switch(this.form, false);
@@ -194,6 +218,7 @@ class FeaturePage {
   }
 
   leave() {
+    this.left = true;
     for (const turn of this.turns) turn.vote?.leave();
     this.keep();
   }
@@ -202,16 +227,16 @@ class FeaturePage {
   restore(record) {
     if (!record) return;
     this.asked = record.asked;
-    for (const kept of record.turns) {
+    for (const known of record.turns) {
       const first = !this.turns.length;
-      const about = first ? this.asked : kept.question;
-      const turn = kept.kind === "comparison"
-        ? this.comparison(kept.id, this.asked, () => this.answer())
-        : new Answer(kept.title, { ...this.options, noun: kept.noun, question: kept.question });
+      const about = first ? this.asked : known.question;
+      const turn = known.kind === "comparison"
+        ? this.comparison(known.id, this.asked, () => this.answer())
+        : new Answer(known.title, { ...this.options, noun: known.noun, question: known.question });
       this.add(turn);
-      turn.restore(kept);
-      if (kept.kind === "answer" && kept.state === "complete" && (first || this.messages.length)) {
-        this.messages.push(...exchange(about, kept.text));
+      turn.restore(known, first ? () => this.answer() : () => this.askAgain(turn));
+      if (known.kind === "answer" && known.state === "complete" && (first || this.messages.length)) {
+        this.messages.push(...exchange(about, known.text));
       }
     }
     show(this.followUp, this.messages.length);

@@ -4,6 +4,7 @@ import { fromTemplate, randomId, show, showFailure } from "./browser.js";
 import { deliver, isForGood, keep, unsentOn, watch } from "./unsent.js";
 import { persistently } from "./wire.js";
 
+const TWICE = 500;  // milliseconds between two clicks that are a double one
 const LATER = "Will be sent when the line is back.";
 
 // A kind of choice says what a button does (`pick`), what is sent (`message`) and what its answer tells (`received`).
@@ -12,6 +13,7 @@ export class Choice {
   // `subject` names what it is about, `known` is what an earlier visit kept of it, and `changed` is called to keep it.
   constructor(template, question, subject, { known = {}, changed = () => {} } = {}) {
     Object.assign(this, { subject, changed, current: null, saved: null, detailed: false, written: false, latest: 0, sending: 0 });
+    Object.assign(this, { about: null, others: {}, pressedAt: 0 });
     this.queue = Promise.resolve();
     this.element = fromTemplate(template);
     const find = (selector) => this.element.querySelector(selector);
@@ -24,8 +26,12 @@ export class Choice {
     find(".vote-question").textContent = question;
     this.element.setAttribute("aria-label", question);
     for (const button of this.buttons) {
-      button.addEventListener("click", () => {
-        this.pick(button.dataset.choice, button.getAttribute("aria-pressed") === "true");
+      button.addEventListener("click", (event) => {
+        const pressed = button.getAttribute("aria-pressed") === "true";
+        const [now, last] = [performance.now(), this.pressedAt];
+        this.pressedAt = now;
+        if (pressed && (event.detail > 1 || now - last < TWICE)) return;  // a double click is one press
+        this.pick(button.dataset.choice, pressed);
       });
     }
     this.edit.addEventListener("click", () => {
@@ -57,6 +63,7 @@ export class Choice {
 
   // One at a time, in order, and of those that wait only the newest: the last choice is the one that counts.
   submit(choice, detailed = false) {
+    this.turnTo(choice);
     this.latest += 1;
     const mine = this.latest;
     const message = this.message(choice);
@@ -87,6 +94,7 @@ export class Choice {
     const newer = unsentOn(this.subject);
     if (newer && newer.key !== vote.key) return;
     [this.current, this.saved] = [vote.choice, vote.choice];
+    this.turnTo(vote.choice);
     this.received(vote.choice, answer);
     this.failure.replaceChildren();
     this.render(vote.choice, vote.detailed, this.thanks(vote.choice, vote.detailed));
@@ -96,6 +104,7 @@ export class Choice {
   refuse(vote, failure, retry) {
     if (isForGood(failure)) {
       this.current = this.saved;
+      this.turnTo(this.saved);
       this.render(this.saved, vote.detailed, "Not saved.");
       showFailure(this.failure, failure, retry);
     } else {
@@ -125,6 +134,35 @@ export class Choice {
     };
   }
 
+  // What was written is about the choice that it was written for: another one begins with empty fields, and finds what it
+  // had when it comes back.
+  turnTo(choice) {
+    if (choice === null || choice === this.about) return;
+    if (this.about !== null) this.others[this.about] = this.fields();
+    this.about = choice;
+    this.fill(this.others[choice] ?? {});
+    delete this.others[choice];
+  }
+
+  fill({ reasons = [], comment = "", suggestion = "" }) {
+    for (const box of this.why.querySelectorAll("[name=reasons]")) box.checked = reasons.includes(box.value);
+    this.comment.value = comment;
+    const suggested = this.why.querySelector("[name=suggestion]");
+    if (suggested) suggested.value = suggestion;
+  }
+
+  // The buttons of the other choices that something was written for.
+  get elsewhere() {
+    const said = (it) => it && (it.reasons.length || it.comment.trim() || it.suggestion.trim());
+    return this.buttons.filter((button) => said(this.others[button.dataset.choice]));
+  }
+
+  // What the voter is told of it.
+  get apart() {
+    const names = this.elsewhere.map((button) => `“${button.querySelector("span").textContent}”`);
+    return names.length ? ` What you wrote for ${names.join(" and ")} is not part of it.` : "";
+  }
+
   fields() {
     const fields = new FormData(this.why);
     return {
@@ -136,17 +174,16 @@ export class Choice {
 
   // What to keep of it for a later visit.
   record() {
-    const { current, saved, detailed, written } = this;
-    return { choice: current, saved, detailed, written, ...this.fields() };
+    const { current, saved, detailed, written, about, others } = this;
+    return { choice: current, saved, detailed, written, about, others, ...this.fields() };
   }
 
-  restore({ choice = null, saved = null, detailed = false, written = false, reasons = [], comment = "", suggestion = "" }) {
-    for (const box of this.why.querySelectorAll("[name=reasons]")) box.checked = reasons.includes(box.value);
-    this.comment.value = comment;
-    const suggested = this.why.querySelector("[name=suggestion]");
-    if (suggested) suggested.value = suggestion;
+  restore({ choice = null, saved = null, detailed = false, written = false, about = choice, others = {}, ...fields }) {
+    Object.assign(this, { about, others });
+    this.fill(fields);
     const unsent = unsentOn(this.subject);
     [this.current, this.saved, this.written] = [unsent ? unsent.choice : choice, saved, written];
+    this.turnTo(this.current);
     if (this.current === null && !unsent) return;
     const sentence = unsent ? (navigator.onLine ? "Saving…" : LATER) : this.thanks(this.current, false);
     this.render(this.current, detailed || (unsent?.detailed ?? false), sentence);
@@ -158,8 +195,9 @@ export class Choice {
     for (const button of this.buttons) button.setAttribute("aria-pressed", String(button.dataset.choice === choice));
     for (const part of this.why.querySelectorAll("[data-asked]")) show(part, asked);
     this.comment.placeholder = asked ? this.placeholder : "What made it so?";
-    show(this.why, asked && !detailed);
-    show(this.edit, choice !== null && (!asked || detailed));
+    const open = !detailed && (asked || (choice !== null && this.elsewhere.length > 0));
+    show(this.why, open);
+    show(this.edit, choice !== null && !open);
     this.edit.textContent = detailed ? "Edit details" : "Say why";
     this.state.textContent = sentence;
     this.element.classList.toggle("chosen", choice !== null);
@@ -168,6 +206,6 @@ export class Choice {
   received() {}
 
   thanks(_, detailed) {
-    return detailed ? "Details saved." : "Thanks, saved.";
+    return detailed ? "Details saved." : `Thanks, saved.${this.apart}`;
   }
 }

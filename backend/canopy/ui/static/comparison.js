@@ -3,20 +3,21 @@
 
 import { Answer } from "./answer.js";
 import { Ballot } from "./ballot.js";
-import { announce, fromTemplate, show, showFailure } from "./browser.js";
+import { announce, fromTemplate, offerAgain, show, showFailure } from "./browser.js";
 import { Failure } from "./wire.js";
 
 const KEYS = { 1: "a", 2: "b" };
 const STOPPED = "so there is nothing to vote on.";
+const LEFT = `You left before both were complete, ${STOPPED}`;
 
 export class Comparison {
   // `retry` runs both anew; `preferred` gets the better response after each vote, or null.
   constructor(id, { retry, preferred, ...options }) {
-    Object.assign(this, { id, retry, preferred, text: "", ballot: null, changed: options.changed });
+    Object.assign(this, { id, retry, preferred, text: "", ballot: null, left: false, trouble: null, changed: options.changed });
     this.element = fromTemplate("comparison-template");
     const find = (selector) => this.element.querySelector(selector);
-    [this.note, this.failure, this.ballotPlace] =
-      [":scope > [data-note]", ":scope > [data-failure]", "[data-ballot]"].map(find);
+    [this.note, this.failure, this.ballotPlace, this.anew] =
+      [":scope > [data-note]", ":scope > [data-failure]", "[data-ballot]", ":scope > [data-again]"].map(find);
     this.sides = {
       a: new Answer("Response A", { ...options, number: "1", blind: true }),
       b: new Answer("Response B", { ...options, number: "2", blind: true }),
@@ -43,7 +44,12 @@ export class Comparison {
     answer.fail(Failure.told(event));
     const failed = this.answers.filter((it) => it.state === "failed");
     const which = failed.length > 1 ? "Both responses" : answer.title;
-    this.again = showFailure(this.failure, new Failure(`${which} failed, so this comparison can't be voted on.`), this.retry);
+    this.again = this.told(new Failure(`${which} failed, so this comparison can't be voted on.`));
+  }
+
+  told(failure) {
+    this.trouble = failure;
+    return showFailure(this.failure, failure, this.retry);
   }
 
   tell(seconds) {
@@ -64,6 +70,14 @@ export class Comparison {
     if (!this.again) this.remark(`You stopped this comparison, ${STOPPED}`);
   }
 
+  // Who was to vote left.
+  leave() {
+    this.left = true;
+    for (const answer of this.unfinished) answer.leave();
+    this.remark(LEFT);
+    if (!this.trouble) offerAgain(this.anew, this.retry);
+  }
+
   remark(sentence) {
     this.note.textContent = sentence;
     show(this.note, true);
@@ -71,7 +85,7 @@ export class Comparison {
 
   fail(failure) {
     for (const answer of this.unfinished) answer.breakOff();
-    return showFailure(this.failure, failure, this.retry);
+    return this.told(failure);
   }
 
   get unfinished() {
@@ -107,15 +121,18 @@ export class Comparison {
   // What to keep of it for a later visit. Of what is behind the sides it knows nothing before the vote.
   record() {
     const [a, b] = this.answers.map((answer) => answer.record());
-    const note = this.unfinished.length ? `You left before both were complete, ${STOPPED}` : this.note.textContent;
-    return { id: this.id, sides: { a, b }, ballot: this.ballot?.record() ?? null, note };
+    const left = this.left || this.unfinished.length > 0;
+    const [note, failure] = [left ? LEFT : this.note.textContent, this.trouble?.record() ?? null];
+    return { id: this.id, sides: { a, b }, ballot: this.ballot?.record() ?? null, note, left, failure };
   }
 
-  restore({ sides, ballot, note }) {
+  restore({ sides, ballot, note, left = false, failure = null }) {
     this.restoring = true;
     for (const [side, answer] of Object.entries(this.sides)) answer.restore(sides[side]);
     if (ballot) this.complete(ballot);
+    else if (failure) this.told(Failure.kept(failure));
     else this.remark(note || `This comparison ended early, ${STOPPED}`);
+    if (left) this.leave();
     this.restoring = false;
   }
 }

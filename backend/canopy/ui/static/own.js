@@ -12,11 +12,23 @@ async function open() {
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     main.replaceChildren(...page.getElementById("main").childNodes);
     document.title = page.title;
-  } catch (failure) {
+  } catch (refusal) {
+    const failure = await inWords(refusal);
     main.querySelector("[role=status]").textContent = "It can't be opened here.";
     const place = document.createElement("div");
     main.querySelector("[data-own]").append(place);
-    showFailure(place, failure, open);
+    showFailure(place, failure, failure.status === 404 ? null : open);
+  }
+}
+
+// A page of an error tells people what is wrong; what can be shown here is the same as JSON.
+async function inWords(refusal) {
+  if (!refusal.status) return refusal;
+  try {
+    await request(location.pathname, { method: "GET", headers: { Accept: "application/json" } });
+    return refusal;
+  } catch (failure) {
+    return failure;
   }
 }
 

@@ -26,6 +26,15 @@ export class Failure extends Error {
     });
   }
 
+  // What to keep of it for a later visit. When it may be tried again is of the moment.
+  record() {
+    return { sentence: this.message, reference: this.reference };
+  }
+
+  static kept({ sentence, reference }) {
+    return new Failure(sentence, { reference });
+  }
+
   // What an error event tells.
   static told(event) {
     return new Failure(event.error, { reference: event.request_id, code: event.code });
