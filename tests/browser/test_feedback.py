@@ -150,10 +150,11 @@ async def test_filters_narrow_the_entries_and_stay_in_the_form(board: Tab) -> No
     await page.get_by_label("Search").fill("TRAINS")
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("heading", name="Entries 1 match")).to_be_visible()
-    assert page.url == f"{board.origin}/feedback/entries?q=TRAINS#filters"  # what isn't used stays out
+    assert page.url == f"{board.origin}/feedback/entries?q=TRAINS#entries"  # what isn't used stays out
     await expect(page.get_by_label("Search")).to_have_value("TRAINS")
     await expect(page.get_by_text("1 of 31")).to_be_in_viewport()
     await expect(page.locator("details.entry summary")).to_be_in_viewport()
+    await expect(page.locator("details.entry mark")).to_have_text("trains")
     await page.get_by_role("link", name="Positive").click()
     await expect(page.get_by_text("Nothing matches")).to_be_visible()
     await page.get_by_role("link", name="Clear the filters").click()
@@ -183,8 +184,22 @@ async def test_older_entries_are_a_link_away(board: Tab) -> None:
     await page.get_by_role("link", name="Older").click()
     await expect(page.locator("details.entry")).to_have_count(6)
     await expect(page.get_by_role("link", name="Older")).to_have_count(0)
-    await page.get_by_role("link", name="Newest").click()
+    await expect(page.get_by_role("heading", name="Entries 26\u201331 of 31")).to_be_in_viewport()
+    await page.get_by_role("link", name="Newer").click()
+    await expect(page.get_by_text("1\u201325 of 31")).to_be_visible()
     await expect(page.locator("details.entry")).to_have_count(25)
+
+
+async def test_a_phone_lands_on_what_a_search_finds(browser: Browser, reviewed: tuple[Server, dict[str, Any]]) -> None:
+    async with opened(browser, reviewed[0], viewport={"width": 320, "height": 640}) as tab:
+        page = await tab.open("/feedback/entries")
+        await page.get_by_label("Search").fill("fine text")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("heading", name="Entries 27 matches")).to_be_in_viewport()
+        await expect(page.locator("details.entry summary").first).to_be_in_viewport(ratio=0.9)
+        await page.get_by_role("link", name="Older").click()
+        await expect(page.get_by_role("heading", name="Entries 26\u201327 of 27")).to_be_in_viewport()
+        await expect(page.locator("details.entry summary").first).to_be_in_viewport(ratio=0.9)
 
 
 async def test_it_works_without_script(browser: Browser, reviewed: tuple[Server, dict[str, Any]]) -> None:
@@ -209,6 +224,18 @@ async def test_times_are_the_readers_own_with_utc_in_the_title(
         await expect(time).to_have_text(f"{there.day} {there:%b %Y, %H:%M}")
         await expect(time).to_have_attribute("title", f"{exact.day} {exact:%b %Y, %H:%M} UTC")
         await expect(page.get_by_text("Times in Asia/")).to_be_visible()  # Kolkata has two names
+        await expect(page.get_by_text("Days begin at 00:00 UTC, 05:30 of yours.")).to_be_visible()
+        await page.get_by_role("button", name="Show UTC").click()
+        await expect(time).to_have_text(f"{exact.day} {exact:%b %Y, %H:%M} UTC")
+        await expect(page.get_by_text("Times in UTC.")).to_be_visible()
+        await page.get_by_role("button", name="Show Asia/").click()
+        await expect(time).to_have_text(f"{there.day} {there:%b %Y, %H:%M}")
+        await page.goto(f"{tab.origin}/feedback/versions")
+        await expect(page.get_by_text("Times in Asia/")).to_be_visible()
+    async with opened(browser, reviewed[0], timezone_id="UTC") as tab:
+        page = await tab.open("/feedback/entries")
+        await expect(page.get_by_text("Times in")).to_have_count(0)
+        await expect(page.locator("details.entry time").first).to_contain_text("UTC")
 
 
 async def test_the_export_follows_the_filters(board: Tab) -> None:
@@ -249,9 +276,17 @@ async def test_the_export_page_has_the_filters_and_the_votes_themselves(board: T
     await page.get_by_role("button", name="Search").click()
     await expect(page.get_by_text("1 text in this selection")).to_be_visible()
     assert page.url == f"{board.origin}/feedback/dataset?q=trains"
+    await expect(page.get_by_role("link", name="Entries", exact=True)).to_have_attribute(
+        "href", "/feedback/entries?q=trains"
+    )
     await page.get_by_text("Download these votes").click()
     command = page.get_by_label("Command to download the votes")
     await expect(command).to_contain_text("/feedback/file?q=trains&source=any&format=json")
+    page = await board.open("/feedback/dataset?rating=positive")
+    await expect(page.get_by_text("The rating narrows no tests; it narrows the votes below.")).to_be_visible()
+    await expect(page.get_by_text("in this selection")).to_have_count(0)
+    await page.get_by_role("link", name="Remove Rating: Positive").click()
+    await expect(page.get_by_text("The rating narrows no tests")).to_have_count(0)
 
 
 async def test_a_wrong_filter_is_a_page_with_the_same_status(board: Tab) -> None:

@@ -130,6 +130,17 @@ async def test_pages_follow_one_another_newest_first_without_a_gap(empty: httpx.
     assert seen == ids[::-1]
 
 
+async def test_a_row_shows_what_is_found_far_into_a_text(empty: httpx.AsyncClient) -> None:
+    long = f"{'Before. ' * 400}Here is <b>the needle</b>. {'After. ' * 400}"
+    await vote(empty, lab_vote(input_text=long, response_text="## Short\n\nIt has none."))
+    page = await empty.get("/feedback/entries", params={"q": "NEEDLE"}, headers={"Accept": "text/html"})
+    assert "Here is &lt;b&gt;the <mark>needle</mark>&lt;/b&gt;. After." in page.text
+    assert "<bdi>Short</bdi>" in page.text
+    swapped = await empty.get("/feedback", params={"since": "2026-02-02", "until": "2026-02-01"})
+    assert swapped.status_code == 422
+    assert "`since` must be before `until`" in swapped.json()["detail"]
+
+
 async def test_filters_choose_and_search_ignores_case(empty: httpx.AsyncClient) -> None:
     answer = await summarize(empty)
     good = await vote(empty, {"generation_id": answer["generation_id"], "rating": "thumbs_up"})

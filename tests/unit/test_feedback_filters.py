@@ -30,6 +30,12 @@ def test_a_day_is_included_whole_and_a_time_is_excluded() -> None:
     assert parsed(until="2026-02-01T01:00:00+01:00").until == day.until
 
 
+@pytest.mark.parametrize(("since", "until"), [("2026-02-03", "2026-02-01"), ("2026-02-02", "2026-02-01")])
+def test_days_that_are_swapped_are_refused(since: str, until: str) -> None:
+    with pytest.raises(InputError, match="`since` must be before `until`"):
+        parsed(since=since, until=until)
+
+
 def test_scores_are_one_or_from_one_to_another() -> None:
     assert parsed(score="2").scores == (2,)
     assert parsed(score="1 - 3").scores == (1, 2, 3)

@@ -4,25 +4,28 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import cast
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from canopy.api.filters import FeedbackQuery, PageQuery, TextQuery, filters_of
+from canopy.api.filters import EntriesQuery, FeedbackQuery, PageQuery, TextQuery, filters_of
 from canopy.base.clock import microseconds
 from canopy.config.feature_values import FeatureValues
 from canopy.config.features import Feature, features_of
 from canopy.config.values import Values
 from canopy.feedback.statistics import Tally
-from canopy.store.feedback.query import FeedbackCount, Filter, HourCount, MatchCount, Page
+from canopy.store.feedback.query import Feedback, FeedbackCount, Filter, HourCount, MatchCount, Page
 from canopy.store.reviews.review import ReviewCounts
 from canopy.store.vocabulary import AB_PREFERENCE
-from canopy.ui.entries import entries_view
+from canopy.ui.entries import Trail, entries_view
 from canopy.ui.export import ExportView, export_view, offered_exports
 from canopy.ui.feedback_overview import Activity, overview, selected
+from canopy.ui.filter_links import chosen_filters
 from canopy.ui.prompt_versions import prompt_versions
 from canopy.ui.rendering import Renderer
 from canopy.ui.satisfaction_chart import BARS_HEIGHT, BARS_TOP, LINE_HEIGHT, LINE_TOP, satisfaction_chart
+from canopy.ui.sections import section_links, worst_first
 from canopy.ui.selection import RatingSegment, Selection, selection
 
 BUILT_IN_ALONE = features_of(Values())
@@ -159,8 +162,8 @@ def test_only_complaints_that_can_become_tests_are_offered_for_export() -> None:
     export = exported(params, {"summarize": 4, "summarize_chat": 8})
     assert (number_of_tests(export), export.href) == (4, "/feedback/export?prompt_id=sha256%3Aaa&q=it%27s")
     it = chosen(params, where, counts)
-    listed = entries_view(it, Page([], "next-page"), MatchCount(0, whole=True), 13, later=False)
-    address = "/feedback/entries?rating=negative&prompt_id=sha256%3Aaa&q=it%27s&cursor=next-page"
+    listed = entries_view(it, Page([], "next-page"), MatchCount(0, whole=True), 13, cursor="", trail=Trail())
+    address = "/feedback/entries?rating=negative&prompt_id=sha256%3Aaa&q=it%27s&cursor=next-page#entries"
     assert (listed.newest, listed.older) == (None, address)
     assert [option.prompt_id for option in it.prompts] == ["sha256:aa", "sha256:bb"]
     assert [segment.label for segment in it.segments if segment.current] == ["Negative"]
@@ -232,9 +235,9 @@ def test_every_filter_stays_on_the_way_to_other_pages_and_to_the_file() -> None:
         return dict(parse_qsl(urlsplit(href).query))
 
     it = chosen(EVERY_FILTER, where, counts)
-    older = entries_view(it, Page([], "next-page"), MatchCount(0, whole=True), 13, later=True).older
+    older = entries_view(it, Page([], "next-page"), MatchCount(0, whole=True), 13, cursor="here", trail=Trail()).older
     assert older is not None
-    assert carried(older) == {**EVERY_FILTER, "cursor": "next-page"}
+    assert carried(older) == {**EVERY_FILTER, "cursor": "next-page", "back": "0:here"}
     assert carried(it.segments[1].href) == {**EVERY_FILTER, "rating": "positive"}
     fields = re.findall(r'<(?:input|select)[^>]* name="(\w+)"', Renderer().page("_filters.html", {"selection": it}))
     assert sorted(fields) == sorted(EVERY_FILTER)
@@ -245,6 +248,49 @@ def test_every_filter_stays_on_the_way_to_other_pages_and_to_the_file() -> None:
     for source, query in (("human", PageQuery), ("any", TextQuery)):  # what is meant anyhow isn't said
         assert filters_of(query(source=source))["source"] == filters_of(query(source=""))["source"] == ""
         assert filters_of(query(source="judge"))["source"] == "judge"
+
+
+def test_the_pages_take_what_is_chosen_along() -> None:
+    links = {it.name: it.href for it in section_links({"rating": "negative", "q": "it", "since": ""})}
+    assert links == {
+        "overview": "/feedback?rating=negative&q=it",
+        "entries": "/feedback/entries?rating=negative&q=it",
+        "review": "/feedback/review?q=it",  # where all is negative
+        "experiments": "/experiments",
+        "dataset": "/feedback/dataset?rating=negative&q=it",
+        "status": "/status",
+    }
+    assert worst_first({"rating": "thumbs_up"}) == worst_first({}) == "/feedback/review"
+    assert worst_first({"rating": "1"}) == "/feedback/review?rating=1"
+
+
+def test_entries_say_which_they_are_and_lead_both_ways() -> None:
+    it = chosen({"q": "it"}, Filter(search="it"), [])
+    cursors = ["", *(f"c{page}" for page in range(2, 40))]
+    some = Page([cast("Feedback", None)] * 25, "c2")
+    view = entries_view(it, some, None, 40 * 25, cursor="", trail=Trail())
+    assert (view.range, view.newest, view.newer) == ("1\u201325", None, None)
+    for page in range(2, 40):  # each asked for by the link of the one before
+        assert view.older is not None
+        asked = dict(parse_qsl(urlsplit(view.older).query))
+        PageQuery.model_validate({"cursor": asked["cursor"]})
+        EntriesQuery.model_validate(asked)
+        trail = Trail.of(int(asked["seen"]), asked.get("back", ""))
+        view = entries_view(it, replace(some, next=f"c{page + 1}"), None, 40 * 25, cursor=asked["cursor"], trail=trail)
+        assert (asked["q"], asked["cursor"], view.first) == ("it", cursors[page - 1], (page - 1) * 25 + 1)
+        assert view.newer is not None
+        back = dict(parse_qsl(urlsplit(view.newer).query))
+        assert (back.get("cursor", ""), int(back.get("seen", "0"))) == (cursors[page - 2], (page - 2) * 25)
+    assert view.newest == "/feedback/entries?q=it#entries"
+    for way in range(14):  # back again, as far as the way is known
+        assert view.newer is not None, way
+        asked = dict(parse_qsl(urlsplit(view.newer).query))
+        trail = Trail.of(int(asked["seen"]), asked.get("back", ""))
+        view = entries_view(it, some, None, 40 * 25, cursor=asked["cursor"], trail=trail)
+    last = entries_view(it, some, None, 40 * 25, cursor="c9", trail=Trail(200))
+    assert (last.range, last.newer, last.newest) == ("201\u2013225", None, view.newest)
+    former = entries_view(it, some, None, 40 * 25, cursor="c9", trail=Trail())  # a link without a way
+    assert (former.range, former.newer, former.newest) == ("", None, view.newest)
 
 
 def test_each_filter_that_is_set_is_named_with_the_way_out() -> None:
@@ -267,6 +313,8 @@ def test_each_filter_that_is_set_is_named_with_the_way_out() -> None:
         left = {other: value for other, value in EVERY_FILTER.items() if other != name}
         assert dict(parse_qsl(urlsplit(link.href).query)) == left
     counted = {"feature", "prompt_id", "model", "since", "until"}
+    with_rating = chosen_filters("/", {"rating": "thumbs_down"}, str, rating=True)
+    assert [(link.label, link.href) for link in with_rating] == [("Rating: Not helpful", "/")]
     assert len(it.uncounted) == len(EVERY_FILTER) - len(counted)
     assert chosen({name: EVERY_FILTER[name] for name in counted}, Filter(feature="summarize"), []).uncounted == []
 

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from canopy.api.context import AppContext
-from canopy.api.filters import CountsQuery, FeedbackQuery, PageQuery, TextQuery, filters_of
+from canopy.api.filters import CountsQuery, EntriesQuery, FeedbackQuery, PageQuery, TextQuery, filters_of
 from canopy.api.frame import feedback_switched_off, html
 from canopy.api.listing import ExcerptPage, read_excerpts
 from canopy.api.routes import DescribedRoute
@@ -20,13 +20,12 @@ from canopy.store.feedback.query import Feedback, FeedbackCount, Filter
 from canopy.store.judges.judgement import JudgeLabel, PersonVote
 from canopy.store.reviews.review_queue import narrows
 from canopy.ui.downloads import FileView
-from canopy.ui.entries import entries_view
+from canopy.ui.entries import ENTRIES, Trail, entries_view
 from canopy.ui.export import ExportView, export_view, offered_exports
 from canopy.ui.prompt_versions import shown_prompts
-from canopy.ui.rendering import EXCERPT
-from canopy.ui.selection import Selection, selection, worst_first
+from canopy.ui.sections import worst_first
+from canopy.ui.selection import Selection, selection
 
-_ENTRIES = 25  # on a page of entries
 _VERSIONS = 20  # of prompts, in lists
 
 
@@ -35,7 +34,7 @@ def feedback_page_routes(context: AppContext) -> APIRouter:
     router = APIRouter(route_class=DescribedRoute, include_in_schema=False)
 
     @router.get("/feedback/entries", response_model=None)
-    async def entries(request: Request, query: Annotated[PageQuery, Query()]) -> Response:
+    async def entries(request: Request, query: Annotated[EntriesQuery, Query()]) -> Response:
         """One page of entries."""
         if query.order == "worst":  # a former link
             return RedirectResponse(worst_first(filters_of(query)), 307)
@@ -120,11 +119,11 @@ def scope_of(where: Filter) -> Filter:
     return Filter(feature=where.feature, since=where.since, until=where.until)
 
 
-async def _entries(context: AppContext, request: Request, query: PageQuery) -> Response:
+async def _entries(context: AppContext, request: Request, query: EntriesQuery) -> Response:
     where = query.where(await known_features(context, query))
     read = await read_selection(context, "/feedback/entries", query, where)
-    shown = await read_excerpts(context, where, query, _ENTRIES, EXCERPT)
-    listed = listed_entries(read.selection, query, shown)
+    shown = await read_excerpts(context, where, query, ENTRIES)
+    listed = listed_entries(read.selection, query, shown, Trail.of(query.seen, query.back or ""))
     return html(
         context,
         request,
@@ -138,10 +137,15 @@ async def _entries(context: AppContext, request: Request, query: PageQuery) -> R
     )
 
 
-def listed_entries(chosen: Selection, query: PageQuery, shown: ExcerptPage) -> dict[str, Any]:
+def listed_entries(
+    chosen: Selection, query: PageQuery, shown: ExcerptPage, trail: Trail | None = None
+) -> dict[str, Any]:
     """Return what `_entries.html` needs."""
     return {
-        "listed": entries_view(chosen, shown.page, shown.found, shown.total, later=query.cursor is not None),
+        "listed": entries_view(
+            chosen, shown.page, shown.found, shown.total, cursor=query.cursor or "", trail=trail or Trail()
+        ),
+        "further": shown.further,
         "labels": shown.labels,
         "votes": shown.votes,
     }

@@ -125,6 +125,18 @@ class PageQuery(FeedbackQuery):
         return where
 
 
+class EntriesQuery(PageQuery):
+    """A page of entries, for people, who may go back."""
+
+    seen: int = Field(0, ge=0, le=1_000_000_000, description="How many entries the pages before have.")
+    back: OptionalText = Field(
+        None,
+        max_length=1_500,
+        pattern=r"^(\d{1,10}:[\w-]{1,200}(,|$))*$",
+        description="Where the last of them begin: `seen` and `cursor` of each.",
+    )
+
+
 def filters_of(query: FeedbackQuery) -> dict[str, str]:
     """Return every filter by its parameter's name, as links carry it: empty where it is not set.
 

@@ -10,6 +10,7 @@ from canopy.store.engine.cursors import FoundIds
 from canopy.store.feedback.query import Feedback, Filter, MatchCount, Page
 from canopy.store.judges.judgement import JudgeLabel, PersonVote
 from canopy.store.store import Store
+from canopy.ui import excerpts
 
 _MAX_ENTRIES = 10_000  # for a client that names no limit
 
@@ -20,7 +21,9 @@ class ExcerptPage(NamedTuple):
     """A page of entries with excerpts of their texts, for people.
 
     `found` is None in the order of the worst, and on later pages of a search. `total` counts the verdicts of the same
-    people or judges without any other filter. `labels` and `votes` are by generation id.
+    people or judges without any other filter. `labels` and `votes` are by generation id, and `further` by the id of an
+    entry: the parts of its text and its response, in this order, around what is searched for, where their beginnings
+    don't have it.
     """
 
     page: Page
@@ -28,10 +31,11 @@ class ExcerptPage(NamedTuple):
     total: int
     labels: Mapping[str, Sequence[JudgeLabel]]
     votes: Mapping[str, Sequence[PersonVote]]
+    further: Mapping[str, tuple[str, str]]
 
 
-async def read_excerpts(context: AppContext, where: Filter, query: PageQuery, limit: int, excerpt: int) -> ExcerptPage:
-    """Read a page of at most `limit` entries, with the first `excerpt` characters of each text.
+async def read_excerpts(context: AppContext, where: Filter, query: PageQuery, limit: int) -> ExcerptPage:
+    """Read a page of at most `limit` entries, with the beginnings of their texts.
 
     Raises InputError for a wrong cursor, and what the store raises.
     """
@@ -41,13 +45,31 @@ async def read_excerpts(context: AppContext, where: Filter, query: PageQuery, li
     every = Filter(source=where.source)
     total = matches if where == every and matches is not None else await store.feedback.count_at_least(every)
     if not found.ids:
-        return ExcerptPage(Page([], found.next, found.searched_to), matches, total.n, {}, {})
+        return ExcerptPage(Page([], found.next, found.searched_to), matches, total.n, {}, {}, {})
     async with context.page_slots:
-        feedback, _ = await store.feedback.read(found.ids, excerpt)
+        feedback, _ = await store.feedback.read(found.ids, excerpts.CHARS)
         ids = _generations(feedback)
         labels = await store.judgements.labels(ids) if ids else {}
         votes = await store.judgements.person_votes(ids) if ids else {}
-    return ExcerptPage(Page(feedback, found.next, found.searched_to), matches, total.n, labels, votes)
+        further = await _further(store, feedback, where.search) if where.search else {}
+    return ExcerptPage(Page(feedback, found.next, found.searched_to), matches, total.n, labels, votes, further)
+
+
+async def _further(store: Store, listed: Sequence[Feedback], wanted: str) -> Mapping[str, tuple[str, str]]:
+    """Look in the whole texts of entries for what neither their beginnings nor their comments have."""
+    ids = [
+        it.id
+        for it in listed
+        if max(it.input_length, it.response_length) > excerpts.CHARS
+        and not any(excerpts.around(text or "", wanted) for text in (it.input_text, it.response_text, it.comment))
+    ]
+    found: dict[str, tuple[str, str]] = {}
+    while ids:
+        whole, taken = await store.feedback.read(ids)
+        ids = ids[taken:] if taken else []
+        for it in whole:
+            found[it.id] = (excerpts.around(it.input_text, wanted), excerpts.around(it.response_text, wanted))
+    return found
 
 
 class FullTextPage(NamedTuple):

@@ -27,8 +27,7 @@ from canopy.ui.experiments import section
 from canopy.ui.features import answers_of, page_of, words_of
 from canopy.ui.feedback_overview import Activity, overview
 from canopy.ui.filter_links import address
-from canopy.ui.rendering import EXCERPT
-from canopy.ui.selection import worst_first
+from canopy.ui.sections import worst_first
 from canopy.ui.status import StatusPart
 from canopy.ui.time_axis import HOURS_FOR
 
@@ -45,7 +44,7 @@ async def overview_page(context: AppContext, request: Request, query: PageQuery)
     where = query.where(await known_features(context, query))
     read, shown, activity, compared, export, needed = await asyncio.gather(
         read_selection(context, "/feedback", query, where),
-        read_excerpts(context, where, query, _NEWEST, EXCERPT),
+        read_excerpts(context, where, query, _NEWEST),
         _activity(context, where),
         experiment_data(context, where.feature, others=False),
         export_of(context, request, "/feedback", query, searching=False),

@@ -22,7 +22,6 @@ from canopy.config.features import flag_of
 from canopy.feedback.statistics import satisfaction_filter, split_counts
 from canopy.store.feedback.query import Filter, HourCount
 from canopy.store.generations.usage import DAY
-from canopy.ui.rendering import EXCERPT
 from canopy.ui.satisfaction_chart import satisfaction_chart
 from canopy.ui.time_axis import HOURS_FOR
 from canopy.ui.version_comparison import compared_versions
@@ -110,7 +109,7 @@ async def _one(context: AppContext, request: Request, prompt_id: str) -> Respons
     if not versions:
         raise _not_found()
     hours = await _votes_over_time(context, where)
-    shown = await read_excerpts(context, where, PageQuery(prompt_id=prompt_id), _NEWEST, EXCERPT)
+    shown = await read_excerpts(context, where, PageQuery(prompt_id=prompt_id), _NEWEST)
     latest = ordered(versions, "used", reverse=False)
     its = {name for it in versions for name in it.features}
     in_force = versions_in_force(context.config.current).items()

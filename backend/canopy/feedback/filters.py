@@ -37,6 +37,9 @@ def parse_filter(
     name = canonical_name(feature) if feature else None
     if name is not None and name not in features:
         raise InputError(f"`feature` must be one of {', '.join(f'`{it}`' for it in features)}.")
+    begin, end = _moment("since", since, end=False), _moment("until", until, end=True)
+    if begin is not None and end is not None and begin >= end:
+        raise InputError("`since` must be before `until`; to swap them may be all it takes.")
     return Filter(
         value=value,
         sentiment=sentiment,
@@ -44,8 +47,8 @@ def parse_filter(
         prompt_id=prompt_id or None,
         model=model or None,
         scores=_scores(score) if score else (),
-        since=_moment("since", since, end=False),
-        until=_moment("until", until, end=True),
+        since=begin,
+        until=end,
     )
 
 

@@ -26,6 +26,7 @@ class ExportView:
     words: FeatureWords  # of the feature whose export it is
     texts: ReviewCounts | None  # of the selection; None: nobody counted
     narrowed: bool  # by more than the feature
+    by_rating: bool  # is chosen, which narrows no tests
     others: Sequence[OtherExport]  # features with bad answers whose export this isn't
     href: str
     file: str  # its name where it is saved
@@ -65,7 +66,8 @@ def export_view(
     return ExportView(
         words=words_of(export),
         texts=texts,
-        narrowed=any(value for name, value in query.items() if name != "feature"),
+        narrowed=any(value for name, value in exported.items() if name != "feature"),
+        by_rating=bool(query["rating"]),
         others=[
             OtherExport(it.title, address(path, {**query, "feature": it.name}) + "#export-heading")
             for it in exports[1:]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
-from canopy.base.ratings import in_words
+from canopy.base.ratings import RATING_WORDS, in_words
 
 COUNTED = ("feature", "prompt_id", "model", "since", "until")
 """What narrows totals, charts and other counts, which are kept by the hour. All else narrows single votes."""
@@ -66,15 +66,17 @@ def presets(path: str, query: Mapping[str, str], now: int) -> list[FilterLink]:
     ]
 
 
-def chosen_filters(path: str, query: Mapping[str, str], feature_label: Callable[[str], str]) -> Sequence[FilterLink]:
+def chosen_filters(
+    path: str, query: Mapping[str, str], feature_label: Callable[[str], str], *, rating: bool
+) -> Sequence[FilterLink]:
     """Return each filter that is set, in words, with the address of the page without it.
 
-    The rating isn't among them: pages have links for each.
+    The `rating` is among them where the page has no links for each.
     """
     return [
         FilterLink(f"{FILTER_WORDS[name]}: {_words(name, value, feature_label)}", address(path, {**query, name: ""}))
         for name, value in query.items()
-        if value and name != "rating"
+        if value and (rating or name != "rating")
     ]
 
 
@@ -84,6 +86,8 @@ def _words(name: str, value: str, feature_label: Callable[[str], str]) -> str:
             return feature_label(value)
         case "prompt_id":
             return value.rpartition(":")[2][:8]
+        case "rating":
+            return RATING_WORDS.get(value, in_words(value))
         case "label" | "reason" | "comment":
             return in_words(value)
         case "score":

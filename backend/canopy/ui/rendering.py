@@ -16,12 +16,12 @@ from canopy.config.features import is_conversation
 from canopy.stats.intervals import percent
 from canopy.store.feedback.query import Feedback
 from canopy.ui import satisfaction_chart, usage_charts, win_rate_chart
+from canopy.ui.excerpts import CHARS, first_line, first_words, row_line
 from canopy.ui.features import page_of
 from canopy.ui.formatted import markup
+from canopy.ui.sections import section_links
 
 _HERE = Path(__file__).parent
-EXCERPT = 600  # characters of each text of an entry, until it is opened
-_LINE = 240  # characters of a text in a row
 _TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -58,12 +58,14 @@ class Renderer:
         self._environment.globals["asset"] = self._address
         self._environment.globals["geometry"] = satisfaction_chart
         self._environment.globals["usage_geometry"] = usage_charts
+        self._environment.globals["sections"] = section_links
         self._environment.globals["thumbs"] = THUMBS
         self._environment.globals["rating_words"] = RATING_WORDS
         self._environment.globals["ab_geometry"] = win_rate_chart
         self._environment.filters.update(
             coded=_coded,
-            first_line=_first_line,
+            first_line=first_line,
+            first_words=first_words,
             markup=markup,
             moment=_moment,
             page=page_of,
@@ -71,6 +73,7 @@ class Renderer:
             parameters=_parameters,
             percent=_percent,
             rating=_rating,
+            row_line=row_line,
             short_id=_short_id,
             size=_size,
             timing=_timing,
@@ -109,12 +112,6 @@ def _moment(microseconds: int) -> Markup:
 def _utc(microseconds: int) -> str:
     at = datetime.fromtimestamp(microseconds // 1_000_000, UTC)
     return f"{at.day} {at:%b %Y, %H:%M} UTC"
-
-
-def _first_line(text: str) -> str:
-    """Return the first line that says something, as long as a row can show."""
-    line = next((line for line in text[:EXCERPT].splitlines() if line.strip()), "")
-    return " ".join(line.split())[:_LINE]
 
 
 def _number(value: int) -> str:
@@ -158,7 +155,7 @@ def _whole(feedback: Feedback) -> bool:
         conversation
         and len(feedback.input_text) == feedback.input_length
         and len(feedback.response_text) == feedback.response_length
-        and len(feedback.prompt_text or "") < EXCERPT
+        and len(feedback.prompt_text or "") < CHARS
     )
 
 

@@ -44,6 +44,7 @@ class ReviewListView:
     items: Sequence[ListedItem]
     first: str | None  # the first page of the list, on a later one
     next: str | None
+    query: Mapping[str, str]  # every filter, for the ways to other pages
     chosen: Sequence[FilterLink]  # each filter that is set, with the page without it
     presets: Sequence[FilterLink]  # days to choose at a press
     entries: str  # where all filters can be set
@@ -81,7 +82,8 @@ def review_list(
         ],
         first=address(_PATH, here) if later else None,
         next=address(_PATH, {**here, "after": listed.next}) if listed.next else None,
-        chosen=chosen_filters(_PATH, query, feature_label),
+        query=query,
+        chosen=chosen_filters(_PATH, query, feature_label, rating=True),
         presets=presets(_PATH, here, now),
         entries=address("/feedback/entries", query),
         export=address("/feedback/dataset", query),

@@ -11,6 +11,7 @@ from canopy.store.feedback.query import FeedbackCount, Filter, Sources
 from canopy.ui.features import label_of
 from canopy.ui.filter_links import COUNTED, FILTER_WORDS, FilterLink, address, chosen_filters, presets
 from canopy.ui.prompt_versions import PromptVersion, prompt_versions
+from canopy.ui.sections import worst_first
 
 _SOURCES = {"human": "People's votes", "judge": "Judges' labels", "any": "Both"}
 _SCORES = ("5", "4", "3", "2", "1", "4-5", "1-2")
@@ -68,11 +69,6 @@ class Selection:
         return address(path, {**self.query, **changed})
 
 
-def worst_first(query: Mapping[str, str]) -> str:
-    """Return the address of the texts that need a reviewer most, with the same selection: of the bad verdicts."""
-    return address("/feedback/review", {**query, "rating": ""})
-
-
 def selection(
     path: str,
     filters: Mapping[str, str],
@@ -106,7 +102,7 @@ def selection(
         sources=_sources(unset_source),
         judge_labels=_labels(judges, query["label"]),
         presets=presets(path, query, now),
-        chosen=chosen_filters(path, query, lambda name: label_of(name, features)),
+        chosen=chosen_filters(path, query, lambda name: label_of(name, features), rating=path == "/feedback/dataset"),
         uncounted=[FILTER_WORDS[name].lower() for name in set_ones if name not in COUNTED],
     )
 

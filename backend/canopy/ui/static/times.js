@@ -1,7 +1,11 @@
-// Times in the browser's own time zone. The server writes them in UTC, which stays in their titles.
+// Times in the browser's own time zone, or in UTC as the server writes them, which stays in their titles.
 
 const FORM = { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
 const format = new Intl.DateTimeFormat("en", FORM);
+const zone = format.resolvedOptions().timeZone.replaceAll("_", " ");
+const isUtc = /^(Etc\/)?(UTC|UCT|GMT|Zulu|Universal|Greenwich)$/.test(zone);
+
+let own = true;
 
 function inWords(moment) {
   const part = Object.fromEntries(format.formatToParts(moment).map(({ type, value }) => [type, value]));
@@ -9,14 +13,43 @@ function inWords(moment) {
 }
 
 export function showLocalTimes(root = document) {
+  if (isUtc) return; // and each says so
   for (const time of root.querySelectorAll("time[datetime][title]")) {
     const moment = new Date(time.dateTime);
-    if (!Number.isNaN(moment.valueOf())) time.textContent = inWords(moment);
+    if (!Number.isNaN(moment.valueOf())) time.textContent = own ? inWords(moment) : time.title;
   }
 }
 
-showLocalTimes();
-for (const note of document.querySelectorAll("[data-time-zone]")) {
-  note.textContent = `Times in ${format.resolvedOptions().timeZone.replaceAll("_", " ")}; point at one for UTC.`;
+// Where times stand, says whose they are. Titles need a pointer; the button needs none.
+function nameTheZone(note) {
+  const words = document.createElement("span");
+  const other = document.createElement("button");
+  other.type = "button";
+  other.className = "link small";
+  const say = () => {
+    words.textContent = `Times in ${own ? zone : "UTC"}. `;
+    other.textContent = own ? "Show UTC" : `Show ${zone}`;
+  };
+  other.addEventListener("click", () => {
+    own = !own;
+    showLocalTimes();
+    say();
+  });
+  say();
+  note.replaceChildren(words, other);
   note.hidden = false;
+}
+
+function sayWhenDaysBegin(note) {
+  const today = new Date();
+  today.setUTCHours(0, 0, 0, 0);
+  const begins = inWords(today).split(", ")[1];
+  if (begins !== "00:00") note.textContent = `Days begin at 00:00 UTC, ${begins} of yours.`;
+}
+
+showLocalTimes();
+if (!isUtc) {
+  const note = document.querySelector("[data-time-zone]");
+  if (note && document.querySelector("time[datetime][title]")) nameTheZone(note);
+  document.querySelectorAll("[data-days]").forEach(sayWhenDaysBegin);
 }
