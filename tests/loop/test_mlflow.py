@@ -4,6 +4,7 @@ import asyncio
 import sys
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -282,12 +283,21 @@ async def test_what_is_voted_while_mlflow_is_away_arrives_once_when_it_is_back(l
             await loop.vote(summary, "thumbs_up")
         await loop.server.event("mlflow_away")
         await depth(loop, 3)
+        await eventually(partial(traces_problem, loop), 60)
     finally:
         await asyncio.to_thread(loop.mlflow.start)
     for summary in summaries:
         await eventually(lambda: True if values_of(loop, summary["request_id"]) == [True] else None, 60)  # noqa: B023  # it is awaited here
     await depth(loop, 0)
     assert (await metrics(loop))["canopy_outbox_oldest_age_seconds"] == 0
+    await eventually(lambda: None if traces_problem(loop) else True, 60)
+
+
+def traces_problem(loop: Loop) -> str | None:
+    """Why traces wait for MLflow, as Status says."""
+    facts = httpx.get(f"{loop.server.url}/status", timeout=20).json()["parts"]["outbox"]["facts"]
+    problem: str | None = facts["traces_problem"]
+    return problem
 
 
 def values_of(loop: Loop, trace_id: str) -> list[Any]:

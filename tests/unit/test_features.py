@@ -10,7 +10,7 @@ from canopy.config.feature_values import RESERVED_PATHS
 from canopy.config.features import features_of, modes_of
 from canopy.config.loading import Config, load_config
 from canopy.config.values import Values
-from canopy.ui.features import label_of
+from canopy.ui.features import answers_of, label_of
 
 UNSEEN_TITLES = ("two\nlines", "\u00a0", "\u200b", "\u202egnp", "x\u2028y", "x\u202ey", "\u3164", "x\n", " x")
 SEEN_TITLES = ("Übersetzung", "要約", "می‌خواهم", "👩‍💻 Code", "❤️", "Two words", "x\u00a0y")
@@ -179,3 +179,8 @@ def test_without_blocks_there_is_the_built_in_feature_alone() -> None:
 def test_a_name_tells_the_modes_of_its_feature(name: str) -> None:
     flag = name.partition("_")[0]
     assert modes_of(name) == {flag, f"{flag}_chat"}
+
+
+def test_one_answer_is_not_many() -> None:
+    features = features_of(Values())
+    assert [answers_of(features, None, count) for count in (0, 1, 2)] == ["summaries", "summary", "summaries"]
