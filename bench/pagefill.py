@@ -41,8 +41,8 @@ _INDEXES = {
 
 # Each bad vote is on a text of its own, which waits for a reviewer.
 _QUEUE = """
-INSERT INTO review_items (input_digest, feature, state, severity, bad_at, people, judges, revision)
-SELECT input_digest, 'summarize', 'waiting', 0, updated_at, 1, 0, 0
+INSERT INTO review_items (input_digest, feature, state, severity, bad_at, people, judges, wrong, revision)
+SELECT input_digest, 'summarize', 'waiting', 7, updated_at, 1, 0, 0, 0
 FROM feedback JOIN series ON series.id = series_id WHERE sentiment < 0
 """
 _COUNT_QUEUE = """

@@ -184,6 +184,88 @@ async def test_who_is_later_is_told_and_loses_no_draft(browser: Browser, fresh: 
         await expect(page.get_by_role("heading", name="3 of 3")).to_be_visible()
 
 
+async def test_what_others_did_is_undone_only_where_that_is_said(browser: Browser, fresh: Server) -> None:
+    async with opened(browser, fresh) as tab, httpx.AsyncClient(base_url=fresh.url) as http:
+        item = (await http.get("/feedback/review")).json()["cases"][0]["item"]
+        assert (await http.put("/feedback/review", json={"item": item, "action": "dismiss"})).status_code == 200
+        page = await tab.open("/feedback/review?state=dismissed")
+        await expect(page.get_by_role("heading", name="1 of 1")).to_be_visible()
+        await page.keyboard.press("u")
+        await expect(page.get_by_role("alert").get_by_text("Nothing was done in this tab")).to_be_visible()
+        assert len(await exported(fresh)) == 2
+        await page.get_by_role("button", name="Take back: A reviewer dismissed it").click()
+        await expect(page.get_by_text("It waits", exact=True)).to_be_visible()
+        assert len(await exported(fresh)) == 3
+
+
+async def test_a_conflict_names_the_text_that_it_is_about(browser: Browser, fresh: Server) -> None:
+    async with opened(browser, fresh) as tab, httpx.AsyncClient(base_url=fresh.url) as http:
+        tab.failures_expected = True
+        page = await begun(tab)
+        item = (await http.get("/feedback/review")).json()["cases"][0]["item"]
+        await page.keyboard.press("d")
+        await expect(page.get_by_role("heading", name="2 of 3")).to_be_visible()
+        assert (await http.put("/feedback/review", json={"item": item, "action": "fine"})).status_code == 200
+        await page.keyboard.press("u")
+        conflict = page.locator("[data-trouble]")
+        await expect(conflict.get_by_text("found the answer fine at")).to_be_visible()
+        await expect(conflict.get_by_role("link", name="An unbroken word")).to_be_visible()
+        await expect(page.locator("[data-case] [data-failure]")).to_be_empty()
+
+
+async def test_keys_are_about_what_is_selected_and_esc_selects_nothing(browser: Browser, fresh: Server) -> None:
+    async with opened(browser, fresh) as tab:
+        page = await begun(tab)
+        for key in ("x", "j", "x"):
+            await page.keyboard.press(key)
+        await expect(page.get_by_text("2 texts selected")).to_be_visible()
+        await page.keyboard.press("Escape")
+        await expect(page.get_by_text("texts selected")).to_be_hidden()
+        for key in ("x", "k", "x", "j", "j", "d"):
+            await page.keyboard.press(key)
+        await expect(page.get_by_role("link", name="Dismissed 2")).to_be_visible()
+        await expect(page.get_by_role("heading", name="3 of 3")).to_be_visible()  # which was not selected
+
+
+async def test_from_a_link_the_text_before_is_one_step_back(browser: Browser, fresh: Server) -> None:
+    async with opened(browser, fresh) as tab, httpx.AsyncClient(base_url=fresh.url) as http:
+        for n in range(25):
+            vote = {"input_text": f"Older {n}.", "response_text": "No.", "rating": "thumbs_down"}
+            assert (await http.post("/feedback", json=vote)).status_code == 200
+        cases = (await http.get("/feedback/review?limit=50")).json()["cases"]
+        page = await tab.open(f"/feedback/review?at={cases[24]['item']}")
+        await expect(page.get_by_role("heading", name="25 of 28")).to_be_visible()
+        await page.keyboard.press("k")
+        await expect(page.get_by_role("heading", name="24 of 28")).to_be_visible()
+
+
+async def test_what_matches_nothing_says_so_with_a_way_out(browser: Browser, fresh: Server) -> None:
+    async with opened(browser, fresh) as tab:
+        tab.failures_expected = True
+        page = await tab.open("/feedback/review?q=zzzzzz")
+        await expect(
+            page.get_by_text("None of the texts that match waits for a review; 3 wait in all.")
+        ).to_be_visible()
+        await page.get_by_role("link", name="Show all that wait").click()
+        await expect(page.get_by_role("heading", name="1 of 3")).to_be_visible()
+        await tab.open("/feedback/review?at=nonsense:x")
+        await expect(page.get_by_role("alert").get_by_text("No text is at this address")).to_be_visible()
+
+
+async def test_on_a_phone_the_answer_is_seen_with_what_can_be_said(browser: Browser, fresh: Server) -> None:
+    async with opened(browser, fresh, viewport={"width": 320, "height": 640}) as tab:
+        page = await begun(tab)
+        answer = page.get_by_role("group", name="Answer")
+        assert await answer.evaluate("it => it.clientHeight === it.scrollHeight")  # all of it
+        await page.get_by_role("heading", name="1 of 3").evaluate("it => it.scrollIntoView({ block: 'center' })")
+        await expect(page.get_by_role("button", name="Dismiss", exact=True)).to_be_in_viewport(ratio=0.99)
+        await page.get_by_role("button", name="Dismiss", exact=True).click()
+        await expect(page.get_by_role("heading", name="2 of 3")).to_be_in_viewport(ratio=0.99)
+        await page.get_by_role("button", name="Select several").click()
+        await page.get_by_role("checkbox", name="Select").first.check()
+        await expect(page.get_by_text("1 text selected")).to_be_in_viewport(ratio=0.99)
+
+
 async def test_without_scripts_the_queue_is_a_list_of_entries(browser: Browser, fresh: Server) -> None:
     async with opened(browser, fresh, java_script_enabled=False) as tab:
         page = await tab.open("/feedback?order=worst")

@@ -80,11 +80,12 @@ async def test_the_worst_come_first_and_page_by_page(board: httpx.AsyncClient) -
         if cursor is None:
             break
     assert texts[:15] == [f"hallucination_detected, bad for a person, {number}" for number in range(14, -1, -1)]
-    assert texts[15:18] == [
+    by_people = ["No judge has seen this.", *(f"accurate, bad for a person, {number}" for number in (2, 1, 0))]
+    assert texts[15:19] == by_people
+    assert texts[19:] == [
         "Nobody voted on this.",
         *(f"hallucination_detected, good for a person, {number}" for number in (1, 0)),
     ]
-    assert texts[18:] == ["No judge has seen this.", *(f"accurate, bad for a person, {number}" for number in (2, 1, 0))]
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ async def review_page(context: AppContext, request: Request, query: ReviewQuery)
     where, reviews = await review_filter(context, query), context.store.reviews
     features = context.config.current.features
     listed = await reviews.listed(where, query.state, _LISTED, query.after)
+    by_feature = await reviews.counts_by_feature()
     view = review_list(
         {**filters_of(query), "feature": where.feature or ""},
         query.state,
@@ -49,6 +50,8 @@ async def review_page(context: AppContext, request: Request, query: ReviewQuery)
         current="feedback",
         section="review",
         view=view,
-        several_features=len(await reviews.counts_by_feature()) > 1,
+        several_features=len(by_feature) > 1,
+        feature_words={name: label_of(name, features) for name in by_feature},
+        waiting=sum(counts.waiting for counts in by_feature.values()),
         longest=context.settings.max_prompt_chars,
     )

@@ -174,7 +174,7 @@ def case_payload(it: ReviewCase) -> Case:
         "state": item.state,
         "revision": item.revision,
         "people": item.people,
-        "judges": item.judges,
+        "judges": item.judges - item.wrong,
         "timestamp": iso(item.bad_at),
         "reviewer": item.reviewer,
         "reviewed_at": None if item.reviewed_at is None else iso(item.reviewed_at),

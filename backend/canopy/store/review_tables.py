@@ -11,11 +11,12 @@ review_items = Table(
     Column("input_digest", KEY, primary_key=True),
     Column("feature", KEY, primary_key=True),
     Column("state", KEY, nullable=False),
-    # Who finds it bad: 2 people and judges, 1 judges, 0 people, -1 nobody.
+    # How many find it bad, and who: see `severity_of`; -1 nobody.
     Column("severity", SmallInteger, nullable=False),
     Column("bad_at", BigInteger, nullable=False),  # the time of the newest bad verdict
     Column("people", Integer, nullable=False),  # bad votes
     Column("judges", Integer, nullable=False),  # bad labels
+    Column("wrong", Integer, nullable=False),  # of these, labels that a reviewer contradicts
     Column("revision", BigInteger, nullable=False),  # grows with each action of a reviewer
     Column("reviewer", Text),  # who did the last; NULL: nobody, or it isn't known
     Column("reviewed_at", BigInteger),

@@ -216,8 +216,17 @@ async def test_an_opinion_is_about_what_the_label_said_and_goes_with_the_label(s
 async def test_one_label_of_two_that_is_wrong_leaves_the_text_waiting(store: Store) -> None:
     generation = await judged(store, "one")
     other = await store.feedback.record(a_label(generation, "poor", -1, name="quality", voter="judge:quality"))
+    await judged(store, "newer")
+    assert [it.input_text for it in (await store.reviews.page(ANY, "waiting", 9, None)).cases] == ["one", "newer"]
     first = await act(store, "", "judge_wrong", feedback_id=other.feedback_id, input_text=None, feature=None)
     assert first.state == "waiting"
+    # What is wrong has no weight any more, until that is undone.
+    assert [it.input_text for it in (await store.reviews.page(ANY, "waiting", 9, None)).cases] == ["newer", "one"]
+    item = (await case_of(store, "one")).item
+    assert item.judges - item.wrong == 1
+    await act(store, "one", "undo")
+    assert [it.input_text for it in (await store.reviews.page(ANY, "waiting", 9, None)).cases] == ["one", "newer"]
+    await act(store, "", "judge_wrong", feedback_id=other.feedback_id, input_text=None, feature=None)
     assert (await act(store, "one", "judge_wrong")).state == "fine"
     assert (await act(store, "one", "judge_wrong")).outcome == "repeated"
 

@@ -62,11 +62,13 @@ async def test_whatever_happens_items_and_counts_are_what_is_there(store: Store,
             case 7:
                 page = await store.reviews.page(Filter(source="any"), "all", 50, None)
                 if page.cases:
-                    action: Any = chance.choice(["expected_result", "fine", "dismiss", "reopen"])
+                    case = chance.choice(page.cases)
+                    actions = ["expected_result", "fine", "dismiss", "reopen"]
+                    actions += ["judge_wrong"] if case.item.judges else []
+                    actions += ["undo"] if any(not it.undone and it.action != "undo" for it in case.steps) else []
+                    action: Any = chance.choice(actions)
                     expected = "Good." if action == "expected_result" else ""
-                    await store.reviews.record(
-                        Review(None, None, None, expected, chance.choice(page.cases).item.key, action)
-                    )
+                    await store.reviews.record(Review(None, None, None, expected, case.item.key, action))
             case 8:
                 clock.now += HOUR // 4
             case 9 if chance.random() < 0.1:
@@ -103,7 +105,7 @@ async def test_what_a_version_without_items_wrote_is_counted_anew(store: Store) 
     with database.writer.begin() as conn:
         recount(conn, [None])
     assert not is_outdated(database)
-    assert [row[:8] for row in _rows(store)[0]] == [row[:8] for row in kept[0]]
+    assert [row[:9] for row in _rows(store)[0]] == [row[:9] for row in kept[0]]
     assert _rows(store)[1] == kept[1]
     # A review alone, too.
     with database.writer.begin() as conn:
@@ -151,12 +153,12 @@ async def test_the_migration_fills_the_queue_with_what_there_is(new_url: str) ->
         await store.reviews.record(Review("summarize", None, name, "Good."))
     await store.feedback.record(on_texts("of a conversation", feature="summarize_chat", **DOWN))
     items, counts = _rows(store)
-    assert [row[:8] for row in items] == [row[:8] for row in _recounted(store)[0]]
+    assert [row[:9] for row in items] == [row[:9] for row in _recounted(store)[0]]
     await store.close()
     downgrade(new_url, "0019")
     store = open_store(new_url)
     await store.start()
-    assert [row[:8] for row in _rows(store)[0]] == [row[:8] for row in items]
+    assert [row[:9] for row in _rows(store)[0]] == [row[:9] for row in items]
     assert _rows(store)[1] == counts
     assert not is_outdated(store.executor.database)
     await store.close()

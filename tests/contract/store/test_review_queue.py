@@ -43,7 +43,7 @@ async def queue(store: Store, where: Filter | None = None, limit: int = 100) -> 
 
 
 @pytest.mark.parametrize("limit", [1, 2, 100])
-async def test_what_both_find_bad_comes_before_what_a_judge_does_and_that_before_what_a_person_does(
+async def test_what_both_find_bad_comes_before_what_a_person_does_and_that_before_what_a_judge_does(
     store: Store, limit: int
 ) -> None:
     await disliked(store, "person, earlier")
@@ -57,11 +57,40 @@ async def test_what_both_find_bad_comes_before_what_a_judge_does_and_that_before
     assert await queue(store, limit=limit) == [
         "both, later",
         "both, earlier",
-        "judge, later",
-        "judge, earlier",
         "person, on texts",
         "person, earlier",
+        "judge, later",
+        "judge, earlier",
     ]
+
+
+async def test_what_more_find_bad_comes_first_and_a_person_weighs_as_much_as_two_judges(store: Store) -> None:
+    for name, people, judges in (("of four", 4, 0), ("of three", 0, 3), ("of one", 1, 0), ("of two and one", 2, 1)):
+        generation = await recorded(store, input_text=name)
+        for n in range(people):
+            await store.feedback.record(a_vote(generation, voter=f"session:{n}", **DOWN))
+        for n in range(judges):
+            await store.feedback.record(a_label(generation, **BAD, name=f"j{n}", voter=f"judge:j{n}"))
+    expected = ["of four", "of two and one", "of three", "of one"]
+    for limit in (1, 2, 100):
+        assert await queue(store, limit=limit) == expected
+    cases = [
+        (await store.reviews.page(Filter(source=it), "waiting", 9, None)).cases for it in ("any", "human", "judge")
+    ]
+    assert [[(it.input_text, it.position) for it in page] for page in cases] == [
+        [(name, number) for number, name in enumerate(names, 1)]
+        for names in (expected, ["of four", "of two and one", "of one"], ["of two and one", "of three"])
+    ]
+    at = await store.reviews.at(cases[0][2].item.key, Filter(source="any"), "waiting")
+    assert [it.position for it in at.cases] == [3]
+    # However many there are more, they count as ten.
+    for n in range(10):
+        await store.feedback.record(on_texts("of ten", voter=f"session:{n}", **DOWN))
+    most = await recorded(store, input_text="of twelve")
+    for n in range(12):
+        await store.feedback.record(a_vote(most, voter=f"session:{n}", **DOWN))
+    await store.feedback.record(on_texts("of ten", voter="session:x", **DOWN))
+    assert await queue(store) == ["of ten", "of twelve", *expected]
 
 
 async def test_what_nobody_finds_bad_is_not_in_the_queue(store: Store) -> None:
@@ -77,8 +106,8 @@ async def test_a_response_stands_there_once_however_many_find_it_bad(store: Stor
     await store.feedback.record(a_label(generation, "poor", -1, name="quality", voter="judge:quality"))
     generation = await disliked(store, "twice by people")
     await store.feedback.record(a_vote(generation, voter="session:t", **DOWN))
-    assert await queue(store, limit=1) == ["twice by judges", "twice by people"]
-    (first, _) = (await store.reviews.queue(Filter(), 2, None)).feedback
+    assert await queue(store, limit=1) == ["twice by people", "twice by judges"]
+    (_, first) = (await store.reviews.queue(Filter(), 2, None)).feedback
     assert (first.name, first.value) == ("quality", "poor")
 
 
@@ -90,7 +119,7 @@ async def test_what_is_reviewed_leaves_the_queue_and_comes_back_with_its_review_
     await store.reviews.record(Review("summarize", None, "three", "What it should say."))
     assert await queue(store) == ["one"]
     await store.reviews.record(Review("summarize", None, "three", ""))
-    assert await queue(store) == ["one", "three"]
+    assert await queue(store) == ["three", "one"]
 
 
 async def test_what_cannot_be_reviewed_is_not_in_the_queue(store: Store) -> None:
@@ -182,9 +211,9 @@ async def test_a_request_looks_at_so_much_and_no_more(store: Store) -> None:
     generations = [a_generation(input_text=f"text {number}") for number in range(5_100)]
     with store.executor.database.writer.begin() as conn:
         store.generations.record_all(conn, generations)
-        store.feedback.votes.record(conn, [a_label(generation, **BAD) for generation in generations])
+        store.feedback.votes.record(conn, [a_vote(it, voter="session:s", **DOWN) for it in generations])
     generation = await recorded(store, input_text="wanted", prompt_id="sha256:two")
-    await store.feedback.record(a_vote(generation, voter="session:s", **DOWN))
+    await store.feedback.record(a_label(generation, **BAD))
     wanted = Filter(source="any", prompt_id="sha256:two")
     page = await store.reviews.page(wanted, "waiting", 25, None)
     assert page.cases == []

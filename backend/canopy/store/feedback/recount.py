@@ -10,26 +10,41 @@ from sqlalchemy import Connection, func, select, text
 
 from canopy.config.feature_values import CHAT_SUFFIX
 from canopy.store.engine.database import Database
+from canopy.store.feedback.review_items import MOST_WEIGHT
 from canopy.store.review_tables import review_counts
 from canopy.store.tables import feedback_counts, reviews, series
 
 _STEPS = (
-    "UPDATE review_items SET people = 0, judges = 0, severity = -1",
+    "UPDATE review_items SET people = 0, judges = 0, wrong = 0, severity = -1",
     f"""
-    INSERT INTO review_items (input_digest, feature, state, severity, bad_at, people, judges, revision)
+    INSERT INTO review_items (input_digest, feature, state, severity, bad_at, people, judges, wrong, revision)
     SELECT f.input_digest, s.feature, 'waiting', 0, MAX(f.updated_at),
-        SUM(CASE WHEN s.kind = 'judgement' THEN 0 ELSE 1 END), SUM(CASE WHEN s.kind = 'judgement' THEN 1 ELSE 0 END), 0
+        SUM(CASE WHEN s.kind = 'judgement' THEN 0 ELSE 1 END),
+        SUM(CASE WHEN s.kind = 'judgement' THEN 1 ELSE 0 END), 0, 0
     FROM feedback f JOIN series s ON s.id = f.series_id
     WHERE s.sentiment < 0 AND substr(s.feature, length(s.feature) - {len(CHAT_SUFFIX) - 1}) <> '{CHAT_SUFFIX}'
     GROUP BY f.input_digest, s.feature
     ON CONFLICT (input_digest, feature) DO UPDATE
     SET people = excluded.people, judges = excluded.judges, bad_at = excluded.bad_at
     """,  # noqa: S608  # a constant
-    "UPDATE review_items SET severity = CASE WHEN judges = 0 THEN 0 WHEN people = 0 THEN 1 ELSE 2 END "
-    "WHERE people + judges > 0",
     """
-    INSERT INTO review_items (input_digest, feature, state, severity, bad_at, people, judges, revision, reviewed_at)
-    SELECT input_digest, feature, 'expected', -1, 0, 0, 0, 1, updated_at FROM reviews WHERE true
+    UPDATE review_items SET wrong = (
+        SELECT COUNT(*) FROM label_opinions o JOIN feedback f ON f.id = o.feedback_id
+            JOIN series s ON s.id = f.series_id
+        WHERE f.input_digest = review_items.input_digest AND s.feature = review_items.feature
+            AND s.sentiment < 0 AND o.sentiment > 0 AND o.series_id = f.series_id
+    ) WHERE judges > 0 AND EXISTS (SELECT 1 FROM label_opinions)
+    """,
+    f"""
+    UPDATE review_items SET severity = CASE WHEN people = 0 THEN 0 WHEN judges > wrong THEN 2 ELSE 1 END
+        + 3 * CASE WHEN 2 * people + judges - wrong > {MOST_WEIGHT} THEN {MOST_WEIGHT}
+            ELSE 2 * people + judges - wrong END
+    WHERE people + judges > 0
+    """,  # noqa: S608  # a constant
+    """
+    INSERT INTO review_items
+        (input_digest, feature, state, severity, bad_at, people, judges, wrong, revision, reviewed_at)
+    SELECT input_digest, feature, 'expected', -1, 0, 0, 0, 0, 1, updated_at FROM reviews WHERE true
     ON CONFLICT (input_digest, feature) DO UPDATE
     SET state = 'expected', revision = review_items.revision + 1, reviewed_at = excluded.reviewed_at
     WHERE review_items.state <> 'expected'

@@ -15,13 +15,16 @@ from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, fun
 from canopy.base.ratings import JUDGEMENT
 from canopy.config.features import is_conversation
 from canopy.store.engine.database import CompiledStatement, Database
-from canopy.store.review_tables import review_counts, review_events, review_items
+from canopy.store.review_tables import label_opinions, review_counts, review_events, review_items
 from canopy.store.tables import feedback, reviews, series
 
 type ItemState = Literal["waiting", "expected", "fine", "dismissed"]
 type ItemKey = tuple[str, str]  # digest of the text, feature
 
 _NEWEST_OF = 500  # bad verdicts among which the newest is looked for, when the newest one went
+
+MOST_WEIGHT = 20  # ten people: so few ranks are there that a page can ask for each
+PEOPLE_ONLY, JUDGES_ONLY, BOTH = 1, 0, 2
 
 
 class Item(NamedTuple):
@@ -30,10 +33,11 @@ class Item(NamedTuple):
     input_digest: str
     feature: str
     state: ItemState
-    severity: int  # who finds it bad: 2 people and judges, 1 judges, 0 people, -1 nobody any more
+    severity: int  # how many find it bad, and who: see `severity_of`
     bad_at: int  # the time of the newest bad verdict
     people: int  # bad votes
     judges: int  # bad labels
+    wrong: int  # of these, labels that a reviewer contradicts
     revision: int  # grows with each action of a reviewer
     reviewer: str | None
     reviewed_at: int | None
@@ -51,13 +55,14 @@ class Item(NamedTuple):
 
 def new_item(key: ItemKey) -> Item:
     """Return an item that nobody has found bad yet."""
-    return Item(*key, "waiting", -1, 0, 0, 0, 0, None, None)
+    return Item(*key, "waiting", -1, 0, 0, 0, 0, 0, None, None)
 
 
 @dataclass(slots=True)
 class _Change:
     people: int = 0
     judges: int = 0
+    labelled: bool = False  # labels came or went
     came: int = 0  # the time of the newest bad verdict that came; 0: none did
     went: int = 0  # and of the newest that went
 
@@ -84,6 +89,7 @@ class VerdictChanges:
         change = self.by_item[input_digest, feature]
         if kind == JUDGEMENT:
             change.judges += n
+            change.labelled = True
         else:
             change.people += n
         return change
@@ -125,6 +131,14 @@ class ReviewItems:
             .subquery()
         )
         self._newest = CompiledStatement(select(func.max(bad.c.updated_at)), dialect)
+        o = label_opinions.c
+        contradicted = (
+            select(func.count())
+            .select_from(feedback.join(series).join(label_opinions, o.feedback_id == f.id))
+            .where(f.input_digest == bindparam("digest"), s.feature == bindparam("feature"), s.sentiment < 0)
+            .where(o.series_id == f.series_id, o.sentiment > 0)
+        )
+        self._contradicted = CompiledStatement(contradicted, dialect)
 
     def apply(self, conn: Connection, changes: VerdictChanges) -> None:
         """Bring the items up to date with verdicts that came and went; the feedback itself must be written already."""
@@ -140,6 +154,11 @@ class ReviewItems:
         """Read the items of texts, of whichever feature."""
         rows = self._read.rows(conn, digests=self._database.list_param(sorted(digests)))
         return {it.key: it for it in map(Item._make, rows)}
+
+    def ranked_anew(self, conn: Connection, it: Item) -> Item:
+        """Return an item with the rank that it has by what reviewers say of its labels now."""
+        wrong = min(self._contradicted.rows(conn, digest=it.input_digest, feature=it.feature)[0][0], it.judges)
+        return it._replace(wrong=wrong, severity=severity_of(it.people, it.judges, wrong))
 
     def replace(self, conn: Connection, before: Sequence[Item | None], after: Sequence[Item]) -> None:
         """Write items, each in place of what was there before; what nobody needs any more goes. Counts follow."""
@@ -179,14 +198,19 @@ class ReviewItems:
         if change.went >= bad_at and people + judges:
             bad_at = self._newest.rows(conn, digest=it.input_digest, feature=it.feature)[0][0] or bad_at
         again = change.came and it.state == "fine"
-        return it._replace(
+        wrong = min(it.wrong, judges)
+        changed = it._replace(
             people=people,
             judges=judges,
-            severity=severity_of(people, judges),
+            wrong=wrong,
+            severity=severity_of(people, judges, wrong),
             bad_at=bad_at,
             state="waiting" if again else it.state,
             revision=it.revision + 1 if again else it.revision,
         )
+        # What a reviewer said of a label holds again when the judge says the same again.
+        reviewed = it.revision or not it.verdicts
+        return self.ranked_anew(conn, changed) if change.labelled and reviewed else changed
 
     def _add_up(self, conn: Connection, before: Iterable[Item], after: Iterable[Item]) -> None:
         n: Counter[tuple[str, str, int]] = Counter()
@@ -208,11 +232,16 @@ class ReviewItems:
             self._drop_counts.run(conn, [{name: row[name] for name in names} for row in fallen])
 
 
-def severity_of(people: int, judges: int) -> int:
-    """Return how bad a text is by its numbers of bad votes and bad labels; see `Item`."""
-    if people and judges:
-        return 2
-    return 1 if judges else 0 if people else -1
+def severity_of(people: int, judges: int, wrong: int) -> int:
+    """Return the rank of a text by its numbers of bad votes, bad labels, and of these the contradicted ones.
+
+    A vote weighs as much as two labels. Between texts of the same weight it decides who finds them bad: people and
+    judges, then people, then judges. It is -1 where nobody does any more.
+    """
+    if not people and not judges:
+        return -1
+    weight = min(2 * people + judges - wrong, MOST_WEIGHT)
+    return 3 * weight + (JUDGES_ONLY if not people else BOTH if judges > wrong else PEOPLE_ONLY)
 
 
 def bad_verdicts_in(rows: Iterable[Any]) -> VerdictChanges:

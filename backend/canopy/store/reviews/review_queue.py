@@ -1,7 +1,8 @@
 """Reads the review queue: the texts that somebody found badly answered, worst first.
 
-First comes what people and judges find bad, then what judges do, then what people do, and of these the newest bad
-verdict first. The items are in that order in one index for each feature and state, whose heads are merged.
+First comes what most find bad, where a person's vote weighs as much as two labels of judges (`severity_of`), and of
+these the newest bad verdict first. The items are in that order in one index for each feature and state, whose heads
+are merged; the counts say which ranks there are, so that no others are asked for.
 
 A filter narrows the queue to the texts with a bad verdict that matches. For that items are looked at in their order, so
 many for each request and no more: a page may be short, and how many match may stay unknown.
@@ -13,7 +14,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import batched, product
+from itertools import batched, groupby, product
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, func, select, tuple_, union_all
@@ -22,7 +23,7 @@ from canopy.base.errors import InputError
 from canopy.store.engine.database import Database
 from canopy.store.feedback.filters import TextMatch, content_conditions, series_conditions, time_conditions
 from canopy.store.feedback.query import Filter, Sources
-from canopy.store.feedback.review_items import Item, ItemKey, ItemState
+from canopy.store.feedback.review_items import BOTH, JUDGES_ONLY, MOST_WEIGHT, PEOPLE_ONLY, Item, ItemKey, ItemState
 from canopy.store.review_tables import review_counts, review_items
 from canopy.store.reviews.review import STATES, ReviewCounts, ReviewState
 from canopy.store.tables import feedback, series
@@ -35,9 +36,17 @@ _TOGETHER = 100  # parts of one statement; SQLite takes 500
 _MOST_BEFORE = 10_000  # items that are counted to say where one stands
 
 # Of which severity the items are that people, judges, or anybody find bad.
-_SEVERITIES: dict[Sources, tuple[int, ...]] = {"human": (2, 0), "judge": (2, 1), "any": (2, 1, 0)}
+_FINDERS: dict[Sources, tuple[int, ...]] = {
+    "human": (BOTH, PEOPLE_ONLY),
+    "judge": (BOTH, JUDGES_ONLY),
+    "any": (BOTH, PEOPLE_ONLY, JUDGES_ONLY),
+}
+_SEVERITIES: dict[Sources, tuple[int, ...]] = {
+    source: tuple(3 * weight + it for weight in range(MOST_WEIGHT + 1) for it in finders)
+    for source, finders in _FINDERS.items()
+}
 
-_CURSOR = re.compile(r"([012]):(\d{1,18}):([0-9a-f]{32}):(\d{1,12}):([^\x00]{1,200})", re.DOTALL)
+_CURSOR = re.compile(r"(\d{1,2}):(\d{1,18}):([0-9a-f]{32}):(\d{1,12}):([^\x00]{1,200})", re.DOTALL)
 _COLUMNS = tuple(review_items.c[name] for name in Item._fields)
 
 
@@ -211,21 +220,40 @@ class ReviewQueue:
         self, conn: Connection, where: Filter, states: Collection[ItemState], at: _Place | None, limit: int
     ) -> list[Item]:
         """Return the next items after a place."""
-        i = review_items.c
-        found: list[Item] = []
+        c = review_counts.c
         severities = [it for it in _SEVERITIES[where.source] if at is None or it <= at.severity]
-        parts = product(self._features(conn, where.feature), states, severities)
+        known = select(c.feature, c.state, c.severity, c.n).where(
+            c.state.in_(states), c.severity.in_(severities), *_of_feature(c.feature, where)
+        )
+        ranks = groupby(conn.execute(known.order_by(c.severity.desc())).all(), key=lambda part: part.severity)
+        found: list[Item] = []
+        parts: list[Any] = []
+        there = 0  # items in these parts, of which the rank that one is in may be read already
+        for severity, of_rank in ranks:
+            parts += (several := list(of_rank))
+            there += 0 if at is not None and severity == at.severity else sum(part.n for part in several)
+            if len(found) + there >= limit or len(parts) >= _TOGETHER:
+                found += self._heads(conn, parts, at, limit)
+                parts, there = [], 0
+                if len(found) >= limit:
+                    break
+        found += self._heads(conn, parts, at, limit)
+        return sorted(found, key=lambda it: _Place.of(it, 0), reverse=True)[:limit]
+
+    def _heads(self, conn: Connection, parts: Sequence[Any], at: _Place | None, limit: int) -> list[Item]:
+        """Return the next items of each part, which is a feature, a state and a severity."""
+        i = review_items.c
+        columns = (i.bad_at, i.input_digest)
+        found: list[Item] = []
         for together in batched(parts, _TOGETHER):
             heads = []
-            for name, state, severity in together:
+            for name, state, severity, _ in together:
                 of_part = select(*_COLUMNS).where(i.feature == name, i.state == state, i.severity == severity)
-                columns = (i.bad_at, i.input_digest)
                 if at is not None and severity == at.severity:
                     of_part = of_part.where(_beyond(name, at.feature, columns, at[1:3], up=False))
                 heads.append(select(of_part.order_by(*(it.desc() for it in columns)).limit(limit).subquery()))
-            if heads:
-                found += map(Item._make, conn.execute(union_all(*heads)))
-        return sorted(found, key=lambda it: _Place.of(it, 0), reverse=True)[:limit]
+            found += map(Item._make, conn.execute(union_all(*heads)))
+        return found
 
     def _features(self, conn: Connection, feature: str | None) -> Sequence[str]:
         if feature is not None:

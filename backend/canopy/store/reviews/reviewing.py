@@ -122,9 +122,11 @@ class Reviewing:
         now = self._clock()
         revision = before.item.revision + 1
         after = change.item._replace(revision=revision, reviewer=review.reviewer, reviewed_at=now)
+        former = self._give(conn, change.opinions, now)
+        if former:
+            after = self._items.ranked_anew(conn, after)
         self._items.replace(conn, [before.known], [after])
         self._write(conn, target.key, before.expected, change.expected, now)
-        former = self._give(conn, change.opinions, now)
         if change.undoes is not None:
             conn.execute(update(review_events).where(review_events.c.id == change.undoes).values(undone=True))
         conn.execute(

@@ -106,3 +106,10 @@ export function offerAgain(button, retry) {
   show(button, true);
   button.addEventListener("click", retry, { once: true });
 }
+
+// Bring the head of what is shown below the site's, unless it is near there already.
+export function bringUp(shown) {
+  const below = document.querySelector(".site").offsetHeight + 8;
+  const { top } = shown.getBoundingClientRect();
+  if (top < below || top > innerHeight / 4) scrollBy({ top: top - below, behavior: "instant" });
+}

@@ -1,6 +1,6 @@
 // Shows one text to review: its answers, who found them bad, what judges and voters say, and what reviewers did.
 
-import { fromTemplate, show } from "./browser.js";
+import { count, fromTemplate, show } from "./browser.js";
 
 const STATES = { waiting: "It waits", expected: "Written", fine: "The answer is fine", dismissed: "Dismissed" };
 const STEPS = {
@@ -36,6 +36,16 @@ export function stateWords(it) {
 export function finders(it) {
   const parts = [it.people && (it.people === 1 ? "1 person" : `${it.people.toLocaleString("en")} people`), it.judges && (it.judges === 1 ? "a judge's label" : `${it.judges.toLocaleString("en")} labels of judges`)];
   return parts.filter(Boolean).join(" and ") || "nobody any more";
+}
+
+// How many texts are left, in words. `inAll` is the number of those that wait, where a filter is set.
+export function leftWords(waits, inAll) {
+  const wait = (n) => (n === 1 ? "waits" : "wait");
+  if (inAll !== undefined && !waits) {
+    return `None of the texts that match waits for a review; ${Number(inAll).toLocaleString("en")} ${wait(Number(inAll))} in all.`;
+  }
+  if (waits === undefined) return "";
+  return waits === 0 ? "No text waits for a review." : `${count(waits, "text")} ${wait(waits)} for a review.`;
 }
 
 function put(element, selector, text) {
@@ -90,6 +100,7 @@ function responses(it) {
   return [...found.values()];
 }
 
+// The answer first, with what was said of it in a box of its own.
 function responseElement(review, response) {
   const element = fromTemplate("answer-template");
   const votes = response.votes.map((vote) => {
@@ -103,15 +114,25 @@ function responseElement(review, response) {
   return element;
 }
 
-function suggestionElement(review, suggestion) {
+function suggestionElement(review, it, suggestion) {
   const element = fromTemplate("suggestion-template");
   element.querySelector("[data-words]").textContent = suggestion.text;
+  if (it.expected_result === suggestion.text.trim()) {
+    element.querySelector("[data-whose]").textContent = "A voter's words, which a reviewer has taken";
+    element.querySelector(".buttons").remove();
+    return element;
+  }
   element.querySelector("[data-take]").addEventListener("click", () => review.alone(() => review.save(suggestion.text)));
   element.querySelector("[data-edit]").addEventListener("click", () => review.edit(suggestion.text));
   return element;
 }
 
-function sentence(step) {
+// The newest step that can be undone.
+export function undoable(it) {
+  return it.history.find((step) => step.action !== "undo" && !step.undone);
+}
+
+export function sentence(step) {
   return `${step.reviewer ?? "A reviewer"} ${STEPS[step.action]}, ${ago(step.timestamp)}`;
 }
 
@@ -129,18 +150,26 @@ export function renderCase(review, it) {
   const pill = find("[data-state-words]");
   pill.textContent = stateWords(it);
   pill.classList.toggle("positive", it.state === "fine" || it.state === "expected");
-  const feature = review.several ? `${inWords(it.feature)}. ` : "";
+  const feature = review.several ? `${review.features[it.feature] ?? inWords(it.feature)}. ` : "";
   find("[data-facts]").textContent = `${feature}Found bad by ${finders(it)}, ${ago(it.timestamp)}`;
   find("[data-facts]").title = utc(it.timestamp);
   find("[data-prompt]").textContent = it.prompt;
-  find("[data-answers]").replaceChildren(...responses(it).map((response) => responseElement(review, response)));
-  find("[data-suggestions]").replaceChildren(...it.suggestions.map((one) => suggestionElement(review, one)));
+  const [first, ...others] = responses(it).map((response) => responseElement(review, response));
+  find("[data-answers]").replaceChildren(...(first ? [first] : []));
+  find("[data-other-answers]").replaceChildren(...others);
+  find("[data-more-answers]").open = false;
+  show(find("[data-more-answers]"), others.length);
+  find("[data-how-many]").textContent = others.length === 1 ? "One more answer" : `${others.length} more answers`;
+  find("[data-suggestions]").replaceChildren(...it.suggestions.map((one) => suggestionElement(review, it, one)));
   show(find("[data-suggested]"), it.suggestions.length);
   show(find("[data-do=fine]"), it.state !== "fine");
   show(find("[data-do=dismiss]"), it.state !== "dismissed");
   show(find("[data-do=reopen]"), it.state !== "waiting");
   show(find("[data-past]"), it.history.length);
   if (it.history.length) find("[data-last]").textContent = sentence(it.history[0]);
+  const step = undoable(it);
+  show(find("[data-do=take-back]"), step);
+  if (step) find("[data-step]").textContent = `${step.reviewer ?? "A reviewer"} ${STEPS[step.action]}`;
   find("[data-history]").replaceChildren(...it.history.map(stepElement));
   find("[data-link]").href = location.href;
   find("[data-entry]").href = `/feedback/${encodeURIComponent(it.feedback_id)}`;

@@ -1,6 +1,6 @@
 // Keys of one letter, for whoever reviews by keyboard alone. They do nothing while one writes, and can be switched off.
 
-import { keptForAllTabs } from "./browser.js";
+import { announce, keptForAllTabs } from "./browser.js";
 
 const PLACE = "canopy.keys";
 const WRITING = "input:not([type=checkbox]), textarea, select, [contenteditable]";
@@ -20,6 +20,11 @@ export class Keys {
       const button = review.case.querySelector(name);
       if (button && !button.disabled && button.checkVisibility()) button.click();
     };
+    // What is said about several where some are selected, and else about the text that is shown.
+    const say = (action, name) => () => {
+      const { queue } = review;
+      if (queue.selected.size) queue.bulk.querySelector(`[data-each=${action}]`).click(); else press(name)();
+    };
     const commands = {
       j: () => review.inTurn(() => review.go(1)),
       k: () => review.inTurn(() => review.go(-1)),
@@ -27,14 +32,21 @@ export class Keys {
       x: () => review.queue.toggle(review.shown),
       e: () => { if (review.shown) review.edit(); },
       t: press("[data-take]"),
-      f: press("[data-do=fine]"),
-      d: press("[data-do=dismiss]"),
+      f: say("fine", "[data-do=fine]"),
+      d: say("dismiss", "[data-do=dismiss]"),
+      w: say("judge_wrong", "[data-wrong]:not([disabled])"),
+      r: say("reopen", "[data-do=reopen]"),
       "?": () => this.help.showModal(),
     };
     review.root.querySelector("[data-do=help]").addEventListener("click", commands["?"]);
     addEventListener("keydown", (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.isComposing || event.defaultPrevented) return;
       if (!box.checked || this.help.open || event.target.closest?.(WRITING)) return;
+      if (event.key === "Escape" && review.queue.selecting) {
+        review.queue.setSelecting(false);
+        announce("Nothing is selected any more.");
+        return;
+      }
       const work = Object.hasOwn(commands, event.key.toLowerCase()) && commands[event.key.toLowerCase()];
       if (!work) return;
       event.preventDefault();

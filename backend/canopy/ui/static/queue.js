@@ -73,7 +73,7 @@ export class Queue {
       return;
     }
     const sentence = `${count(failed.length, "text")} of ${results.length.toLocaleString("en")} stayed as they were. ${failed[0].detail}`;
-    showFailure(review.trouble, { sentence, reference: null });
+    review.tell(known.get(failed[0].item), { sentence, reference: null });
   }
 
   render() {

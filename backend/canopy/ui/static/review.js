@@ -1,14 +1,15 @@
 // The review: one text at a time, said at once, by mouse or by keyboard; beside it the list, to do several at once.
 
-import { announce, count, kept, show, showFailure } from "./browser.js";
-import { renderCase } from "./case.js";
+import { announce, bringUp, kept, show, showFailure } from "./browser.js";
+import { leftWords, renderCase, sentence, undoable } from "./case.js";
+import { doneHere, keepDone } from "./done.js";
 import { Keys } from "./keys.js";
 import { Queue } from "./queue.js";
 import { persistently, request } from "./wire.js";
 
 const PATH = "/feedback/review";
-const DONE = "canopy.reviewed";  // what can be undone: groups of items with the revision that they have since
-const MOST_DONE = 50;
+const PAGE = 50;  // texts in one request, to read what is before one
+const MOST_ABOVE = 1_000;  // texts that are read for that
 const OLD = 30_000;  // milliseconds after which a text is read again before it is shown
 
 const DID = {
@@ -24,13 +25,14 @@ class Review {
     this.form = this.case.querySelector("form");
     this.field = this.form.querySelector("textarea");
     this.ratings = JSON.parse(root.dataset.ratings);  // in words; labels of one's own are their names
+    this.features = JSON.parse(root.dataset.features);
     this.address = new URL(root.dataset.address, location.href);
     this.several = "several" in root.dataset;
     this.busy = false;
     this.queue = new Queue(this);
     this.keys = new Keys(this);
     const commands = {
-      back: () => this.go(-1), next: () => this.go(1), undo: () => this.undo(), again: () => this.start(""),
+      back: () => this.go(-1), next: () => this.go(1), undo: () => this.undo(), "take-back": () => this.takeBack(), again: () => this.start(""),
       fine: () => this.act("fine"), dismiss: () => this.act("dismiss"), reopen: () => this.act("reopen"),
     };
     for (const button of root.querySelectorAll("[data-do]")) {
@@ -81,11 +83,28 @@ class Review {
 
   async fail(error, work) {
     if (!error.sentence) throw error;
-    const place = this.shown ? this.case.querySelector("[data-failure]") : this.trouble;
-    if (error.code === "review_conflict") await this.readAgain(this.shown).then(() => this.render(), () => {});
+    const { about = this.shown } = error;
     const again = error.code === "review_conflict" || error.status === 404 || error.status === 422;
+    if (error.code === "review_conflict") await this.readAgain(about).then(() => this.render(), () => {});
+    if (about !== this.shown) {
+      this.tell(about, error, again ? null : () => this.alone(work));
+      return;
+    }
+    const place = this.shown ? this.case.querySelector("[data-failure]") : this.trouble;
     showFailure(place, error, again ? null : () => this.alone(work));
     if (again) this.heading.focus(); else place.querySelector("button").focus();
+  }
+
+  // Say what failed with a text that isn't the one that is shown, by its name and with the way to it.
+  tell(it, error, retry = null) {
+    showFailure(this.trouble, error, retry);
+    if (it) {
+      const address = new URL(this.address);
+      address.searchParams.set("at", it.item);
+      const link = Object.assign(document.createElement("a"), { href: address, textContent: `“${it.prompt.slice(0, 60)}”` });
+      this.trouble.querySelector("[data-sentence]").append(" It is about ", link, ".");
+    }
+    this.trouble.scrollIntoView({ block: "nearest" });
   }
 
   // Begin with the worst, or with one item, wherever it is.
@@ -100,7 +119,9 @@ class Review {
         found = this.cases.findIndex((it) => it.item === page.cases[0].item);  // where a vote on it was named
         if (found < 0) Object.assign(this, { cases: this.stamped(page.cases), next: page.next, middle: true });
       } catch (error) {
-        showFailure(this.trouble, error);  // it is gone; the list is there
+        const gone = error.status === 404 || error.status === 422;
+        const sentence = "No text is at this address: the votes on it may have been taken back. Here are those that there are.";
+        showFailure(this.trouble, gone ? { sentence, reference: null } : error);
       }
     }
     this.index = Math.max(found, 0);
@@ -121,10 +142,10 @@ class Review {
   stamped(cases) { return cases.map((it) => ({ ...it, read: Date.now() })); }
 
   // Read on. A page may be empty and yet have a next one.
-  async load() {
+  async load(limit = "") {
     const before = this.cases.length;
     do {
-      const page = await this.read({ after: this.next });
+      const page = await this.read({ after: this.next, limit });
       this.cases.push(...this.stamped(page.cases));
       this.next = page.next;
     } while (this.next && this.cases.length === before);
@@ -142,7 +163,7 @@ class Review {
 
   async open(index) {
     if (index < 0) {
-      if (this.middle) await this.start("");
+      if (this.middle) await this.comeFromAbove();
       return;
     }
     while (index >= this.cases.length && this.next) await this.load();
@@ -152,11 +173,32 @@ class Review {
       await this.readAgain(it).catch((error) => { if (error.status !== 404) throw error; });
     }
     this.render();
-    (it ? this.heading : this.end.querySelector("[data-outcome]")).focus();
+    (it ? this.heading : this.end.querySelector("[data-outcome]")).focus({ preventScroll: true });
+    bringUp(it ? this.case : this.end);
   }
 
-  async put(body) {
-    return (await persistently(() => request(PATH, { method: "PUT", body }))).json();
+  // The list began with one text of its middle: read what is before it, and go to the text before.
+  async comeFromAbove() {
+    const [{ item, position }] = this.cases;
+    if (position === null || position > MOST_ABOVE) {
+      await this.start("");
+      return;
+    }
+    Object.assign(this, { cases: [], next: "", middle: false });
+    let found = -1;
+    do {
+      await this.load(PAGE);
+      found = this.cases.findIndex((it) => it.item === item);
+    } while (found < 0 && this.next && this.cases.length < position);
+    await this.open(Math.max(0, (found < 0 ? position - 1 : found) - 1));
+  }
+
+  async put(body, about = undefined) {
+    try {
+      return await (await persistently(() => request(PATH, { method: "PUT", body }))).json();
+    } catch (error) {
+      throw Object.assign(error, { about });
+    }
   }
 
   // Say something about the text that is shown, and go on to the next one unless it still waits.
@@ -164,7 +206,7 @@ class Review {
     const it = this.shown;
     if (!it) return;
     const named = body.feedback_id ? {} : { item: it.item };
-    const outcome = await this.put({ ...named, action, revision: it.revision, ...body });
+    const outcome = await this.put({ ...named, action, revision: it.revision, ...body }, it);
     this.done([[it, outcome]]);
     if (this.draft(it)?.trim() === body.expected_result) this.forgetDraft(it);
     const left = outcome.state !== "waiting" || action === "expected_result";
@@ -200,24 +242,22 @@ class Review {
     const changed = pairs.filter(([, outcome]) => outcome.outcome !== "repeated" && outcome.outcome !== "undone");
     if (!changed.length) return;
     const group = changed.map(([it, outcome]) => ({ item: it.item, revision: outcome.revision }));
-    kept.set(DONE, JSON.stringify([...this.undoable(), group].slice(-MOST_DONE)));
+    keepDone([...doneHere(), group]);
   }
 
-  undoable() {
-    try { return JSON.parse(kept.get(DONE) ?? "[]"); } catch { return []; }
-  }
-
-  // Take the last thing back that was done in this tab, or else the last one that was done with this text.
+  // Take the last thing back that was done in this tab; what others did only where somebody says so.
   async undo() {
-    const groups = this.undoable();
-    const it = this.shown;
-    const own = it?.history.some((step) => step.action !== "undo" && !step.undone);
-    const group = groups.pop() ?? (own ? [{ item: it.item, revision: it.revision }] : null);
+    const groups = doneHere();
+    const group = groups.pop();
     if (!group) {
+      const step = this.shown && undoable(this.shown);
+      const whose = step ? ` ${sentence(step)}: “Take back” below it undoes that.` : "";
+      showFailure(this.trouble, { sentence: `Nothing was done in this tab that is left to undo.${whose}`, reference: null });
       announce("There is nothing to undo.");
+      if (step) this.case.querySelector("[data-past]").open = true;
       return;
     }
-    kept.set(DONE, JSON.stringify(groups));
+    keepDone(groups);
     if (group.length > 1) {
       await this.queue.each("undo", group);
       return;
@@ -225,12 +265,20 @@ class Review {
     const [{ item }] = group;
     const page = await this.read({ at: item });
     const [before] = this.stamped(page.cases);
-    const outcome = await this.put({ ...group[0], action: "undo" });
+    const outcome = await this.put({ ...group[0], action: "undo" }, this.cases.find((one) => one.item === item) ?? before);
     if (before.expected_result && this.draft(before) === null) this.setDraft(before, before.expected_result);
     let index = this.cases.findIndex((one) => one.item === item);
     if (index < 0) this.cases.splice(index = Math.min(this.index, this.cases.length), 0, before);
     this.done([[this.cases[index], outcome]]);
     await this.open(index);
+    announce(`Undone. ${this.place}`);
+  }
+
+  async takeBack() {
+    const it = this.shown;
+    const { item, revision } = it;
+    this.done([[it, await this.put({ item, revision, action: "undo" }, it)]]);
+    await this.open(this.index);
     announce(`Undone. ${this.place}`);
   }
 
@@ -287,10 +335,10 @@ class Review {
   }
 
   renderEnd() {
-    const waits = this.states?.waiting;
+    const { waiting } = this.root.dataset;  // in all, where a filter is set
     this.end.querySelector("[data-outcome]").textContent = this.cases.length ? "That was all" : "Nothing is here";
-    this.end.querySelector("[data-left]").textContent = waits === undefined
-      ? "" : waits === 0 ? "No text waits for a review." : `${count(waits, "text")} ${waits === 1 ? "waits" : "wait"} for a review.`;
+    this.end.querySelector("[data-left]").textContent = leftWords(this.states?.waiting, waiting);
+    show(this.end.querySelector("[data-unfiltered]"), waiting);
   }
 }
 

@@ -11,10 +11,12 @@ depends_on = None
 KEY = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 _ITEMS = """
-    INSERT INTO review_items (input_digest, feature, state, severity, bad_at, people, judges, revision, reviewed_at)
+    INSERT INTO review_items
+        (input_digest, feature, state, severity, bad_at, people, judges, wrong, revision, reviewed_at)
     SELECT bad.input_digest, bad.feature, CASE WHEN r.feature IS NULL THEN 'waiting' ELSE 'expected' END,
-        CASE WHEN bad.judges = 0 THEN 0 WHEN bad.people = 0 THEN 1 ELSE 2 END,
-        bad.bad_at, bad.people, bad.judges, CASE WHEN r.feature IS NULL THEN 0 ELSE 1 END, r.updated_at
+        3 * CASE WHEN 2 * bad.people + bad.judges > 20 THEN 20 ELSE 2 * bad.people + bad.judges END
+            + CASE WHEN bad.judges = 0 THEN 1 WHEN bad.people = 0 THEN 0 ELSE 2 END,
+        bad.bad_at, bad.people, bad.judges, 0, CASE WHEN r.feature IS NULL THEN 0 ELSE 1 END, r.updated_at
     FROM (
         SELECT f.input_digest, s.feature, MAX(f.updated_at) AS bad_at,
             SUM(CASE WHEN s.kind = 'judgement' THEN 0 ELSE 1 END) AS people,
@@ -25,8 +27,9 @@ _ITEMS = """
     ) bad LEFT JOIN reviews r ON r.input_digest = bad.input_digest AND r.feature = bad.feature
 """
 _REVIEWED = """
-    INSERT INTO review_items (input_digest, feature, state, severity, bad_at, people, judges, revision, reviewed_at)
-    SELECT r.input_digest, r.feature, 'expected', -1, 0, 0, 0, 1, r.updated_at FROM reviews r
+    INSERT INTO review_items
+        (input_digest, feature, state, severity, bad_at, people, judges, wrong, revision, reviewed_at)
+    SELECT r.input_digest, r.feature, 'expected', -1, 0, 0, 0, 0, 1, r.updated_at FROM reviews r
     WHERE NOT EXISTS (
         SELECT 1 FROM review_items i WHERE i.input_digest = r.input_digest AND i.feature = r.feature
     )
@@ -48,6 +51,7 @@ def upgrade() -> None:
         sa.Column("bad_at", sa.BigInteger(), nullable=False),
         sa.Column("people", sa.Integer(), nullable=False),
         sa.Column("judges", sa.Integer(), nullable=False),
+        sa.Column("wrong", sa.Integer(), nullable=False),
         sa.Column("revision", sa.BigInteger(), nullable=False),
         sa.Column("reviewer", sa.Text(), nullable=True),
         sa.Column("reviewed_at", sa.BigInteger(), nullable=True),
