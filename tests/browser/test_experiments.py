@@ -33,7 +33,8 @@ NEW = an_experiment(
 
 
 def ab_values(model: FakeModelServer, **ab_testing: Any) -> dict[str, Any]:
-    summarize = {"model": "llama32", "prompt": "In detail:", "prompt_b": "Briefly:"}
+    parameters = {"model": NEW.model, "temperature": NEW.temperature, "max_tokens": NEW.max_tokens}
+    summarize = {**parameters, "prompt": NEW.prompt_text, "prompt_b": NEW.prompt_b_text}
     return values(model, summarize=summarize, ab_testing={"enabled": True, **ab_testing})
 
 
@@ -194,7 +195,7 @@ async def test_older_comparisons_are_a_link_away(board: Tab) -> None:
 
 async def test_another_experiment_is_never_mixed_in_and_a_link_away(board: Tab) -> None:
     page = await board.open(f"/experiments/{NEW.id}")
-    await expect(section(board).locator(".past")).to_contain_text("Undecided")
+    await expect(section(board).locator(".past")).to_contain_text("Over: undecided")
     await expect(section(board).locator(".past")).to_contain_text("A 1 · B 1 · ties 1 · both bad 0")
     await section(board).locator(".past a").click()
     await expect(section(board)).to_contain_text("Another experiment")

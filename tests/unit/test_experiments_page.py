@@ -26,11 +26,14 @@ from canopy.ui.experiments import ExperimentData, ExperimentSection, ShownExperi
 from canopy.ui.rendering import Renderer
 from canopy.ui.win_rate_chart import PLOT, TOP, WinRateChart, win_rate_chart
 
-ON = load_config(b"summarize: {prompt_b: 'Briefly:'}\nab_testing: {enabled: true}")
+A, B = "Summarize the text.", "Summarize the text briefly."
+COMPARED = f"{{prompt: '{A}', prompt_b: '{B}', model: llama32, temperature: 0.9, max_tokens: 4096}}"
+ON = load_config(f"summarize: {COMPARED}\nab_testing: {{enabled: true}}".encode())
+PAUSED = load_config(f"summarize: {COMPARED}".encode())
 OFF = load_config(b"")
 BOTH = load_config(
-    b"summarize: {prompt_b: 'Short:'}\nab_testing: {enabled: true}\n"
-    b"features: {translate: {title: Into French, prompt: 'T:', prompt_b: 'U:'}}"
+    f"summarize: {COMPARED}\nab_testing: {{enabled: true}}\n"
+    f"features: {{translate: {COMPARED[:-1]}, title: Into French}}}}".encode()
 )
 NASTY = "</pre><script>alert(1)</script>"
 
@@ -40,9 +43,9 @@ def an_experiment(number: int = 1, **fields: Any) -> Experiment:
         "id": f"exp_{number:016x}",
         "created_at": number * 1_000_000,
         "prompt_id": "sha256:one",
-        "prompt_text": "Summarize the text.",
+        "prompt_text": A,
         "prompt_b_id": "sha256:two",
-        "prompt_b_text": "Summarize the text briefly.",
+        "prompt_b_text": B,
         "model": "llama32",
         "temperature": 0.9,
         "max_tokens": 4096,
@@ -98,10 +101,15 @@ def gathered(
 ) -> ExperimentData:
     """Experiments by their number, newest first, each with its first ballots, which are all its ballots.
 
-    `features` names those on other features' prompts than the built-in one's.
+    `features` names those on other features' prompts than the built-in one's. All but a feature's newest had another
+    candidate.
     """
-    numbers = sorted(ballots, reverse=True)
-    experiments = [an_experiment(it, **fields, feature=features.get(it, "summarize")) for it in numbers]
+    numbers, experiments, seen = sorted(ballots, reverse=True), list[Experiment](), set[str]()
+    for it in numbers:
+        name = features.get(it, "summarize")
+        former = {"prompt_b_text": "Summarize the text in a word."} if name in seen else {}
+        seen.add(name)
+        experiments.append(an_experiment(it, **former | fields, feature=name))
     by_id = {it.id: ballots[number] for it, number in zip(experiments, sorted(ballots, reverse=True), strict=True)}
     return ExperimentData(
         experiments=experiments,
@@ -183,8 +191,8 @@ def test_the_newest_experiment_is_in_full_and_the_others_are_links() -> None:
     got = section(ON, None, gathered({1: first_ballots(90, 30), 2: first_ballots(5, 5), 3: first_ballots(30, 90)}))
     assert shown(got).verdict.label == "Promote the candidate, Prompt B"
     assert [(it.verdict.label, it.href) for it in got.past if it.verdict] == [
-        ("Undecided", f"/experiments/{an_experiment(2).id}"),
-        ("Keep the current, Prompt A", f"/experiments/{an_experiment(1).id}"),
+        ("Over: undecided", f"/experiments/{an_experiment(2).id}"),
+        ("Over: Prompt A won", f"/experiments/{an_experiment(1).id}"),
     ]
 
 
@@ -198,8 +206,8 @@ def test_an_experiment_runs_on_while_another_feature_compares_too() -> None:
     )
     assert [(it.feature, it.verdict.label) for it in got.past if it.verdict] == [
         ("Summarization", "Still collecting"),
-        ("Summarization", "Undecided"),
-        ("Into French", "Undecided"),
+        ("Summarization", "Over: undecided"),
+        ("Into French", "Over: undecided"),
     ]
     page = html(got)
     assert "Into French, the experiment used last" in page
@@ -221,7 +229,7 @@ def test_the_one_used_last_is_the_features_own() -> None:
 def test_a_removed_features_experiment_is_named_and_over() -> None:
     known = gathered({1: first_ballots(1, 0), 2: first_ballots(1, 0)}, features={2: "de-en"})
     got = section(ON, None, known)
-    assert (shown(got).feature, shown(got).verdict.label) == ("De en", "Undecided")
+    assert (shown(got).feature, shown(got).verdict.label) == ("De en", "Over: undecided")
     assert [(it.feature, it.verdict.label) for it in got.past if it.verdict] == [("Summarization", "Still collecting")]
     assert "De en compares nothing at present. <code>features.de-en</code> is not in the values." in html(got)
     alone = section(ON, None, gathered({2: []}, features={2: "de-en"}))
@@ -312,7 +320,7 @@ def test_without_an_experiment_the_section_says_how_to_begin() -> None:
 
 
 def test_what_to_write_names_the_section_as_the_values_do() -> None:
-    former = load_config(b"summarization: {prompt_b: 'Briefly:'}")
+    former = load_config(f"summarization: {COMPARED}".encode())
     assert yaml.safe_load(snippet(section(former, None, None))).keys() == {"summarization", "ab_testing"}
     ends = shown(section(former, None, gathered({1: first_ballots(30, 90)})))
     assert yaml.safe_load(ends.report.next_step.snippet or "").keys() == {"summarization"}
@@ -326,9 +334,54 @@ def test_one_person_and_one_ballot_are_not_several() -> None:
 def test_the_change_to_make_is_the_winning_prompt_exactly() -> None:
     text = 'Be "brief":\n\tkeep names & numbers, it\'s \x85 better.'
     known = gathered({1: first_ballots(30, 90)}, prompt_b_text=text)
-    change = shown(section(ON, None, known)).report.next_step.snippet
+    same = {"prompt": A, "prompt_b": text, "model": "llama32", "temperature": 0.9, "max_tokens": 4096}
+    config = load_config(yaml.safe_dump({"summarize": same, "ab_testing": {"enabled": True}}).encode())
+    change = shown(section(config, None, known)).report.next_step.snippet
     assert change
     assert yaml.safe_load(change) == {"summarize": {"prompt": text, "prompt_b": ""}}
+
+
+FORMER = "Summarize the text in a word."  # the former experiment's candidate
+COLLECTING, B_WON, A_WON = (1, 1), (30, 90), (90, 30)
+
+
+@pytest.mark.parametrize(
+    ("wins", "prompt", "prompt_b", "said", "change"),
+    [
+        (B_WON, FORMER, "", "Its winner, Prompt B, is in force now: nothing is left to do.", None),
+        (B_WON, A, "", "Its winner, Prompt B, is not in force: Prompt A is.", {"prompt": FORMER}),
+        (B_WON, A, B, "Let that experiment come to its decision before Prompt B takes its place.", None),
+        (B_WON, "Third.", "", "make it the candidate again.", {"prompt_b": FORMER}),
+        (B_WON, "Third.", B, "Another prompt is in force by now, which these votes say nothing about.", None),
+        (A_WON, A, B, "Its winner, Prompt A, is in force now: nothing is left to do.", None),
+        (A_WON, FORMER, "", "Its winner, Prompt A, is not in force: Prompt B is.", {"prompt": A}),
+        (COLLECTING, A, B, "Prompt A is in force now, and these votes are no reason to change that.", None),
+    ],
+)
+def test_an_experiment_that_is_over_says_what_is_in_force_and_orders_nothing_of_then(
+    wins: tuple[int, int], prompt: str, prompt_b: str, said: str, change: dict[str, str] | None
+) -> None:
+    values = {"prompt": prompt, "prompt_b": prompt_b, "model": "llama32", "temperature": 0.9, "max_tokens": 4096}
+    config = load_config(yaml.safe_dump({"summarize": values, "ab_testing": {"enabled": True}}).encode())
+    got = section(config, None, gathered({1: first_ballots(*wins), 2: []}, an_entry("a", "a"), shown=1))
+    step = shown(got).report.next_step
+    assert step.sentence.startswith("This experiment is over: no more votes come. ")
+    assert step.sentence.endswith(said) or said in step.sentence
+    assert (yaml.safe_load(step.snippet) if step.snippet else None) == (change and {"summarize": change})
+    page = html(got)
+    assert "Over: " in page
+    for order in ("Let it run", "Promote", "the candidate, Prompt B", "What to do next"):
+        assert order not in page.split("Other experiments")[0]
+    assert "Preferred Response A: the candidate then, Prompt B" in page
+    assert "the current one then" in page
+
+
+def test_while_comparisons_are_off_it_does_not_say_to_let_it_run() -> None:
+    got = shown(section(PAUSED, None, gathered({1: first_ballots(1, 1)})))
+    assert (got.verdict.label, got.then) == ("Comparisons are off", "")
+    assert got.report.next_step.sentence.startswith("Comparisons are off, so no more votes come.")
+    decided = shown(section(PAUSED, None, gathered({1: first_ballots(30, 90)})))
+    assert decided.verdict.label == "Promote the candidate, Prompt B"
 
 
 def test_whatever_prompts_and_people_say_is_text() -> None:

@@ -51,6 +51,7 @@ from canopy.experiments.report import (
     report_payload,
     selected_experiment,
 )
+from canopy.experiments.standing import standing_of
 from canopy.inference.protocol import Message
 from canopy.store.experiments.experiment import SIDES, Ballot, BallotReceipt, BallotRow
 from canopy.store.store import Store
@@ -168,6 +169,7 @@ def comparison_review_routes(context: AppContext) -> APIRouter:
                     await store.experiments.first_ballot_counts(experiment.id),
                     section,
                     time.time_ns() // 1000,
+                    standing_of(experiment, config),
                 )
             )
         head = {

@@ -22,6 +22,7 @@ from canopy.base.clock import iso
 from canopy.base.errors import NoteNotFound
 from canopy.config.features import canonical_name, modes_of
 from canopy.experiments.report import experiments_of_feature, report_on, report_payload, selected_experiment
+from canopy.experiments.standing import standing_of
 from canopy.store.experiments.experiment_notes import ExperimentNote, NewNote
 from canopy.ui.experiment_list import ListedExperiment, listed_experiments
 from canopy.ui.experiments import ExperimentData, section
@@ -155,8 +156,8 @@ async def experiment_data(
 
 def _in_full(context: AppContext, data: ExperimentData, now: int) -> ExperimentInFull:
     config, experiment = context.config.current, data.shown
-    counts = data.counts
-    report = report_on(experiment, counts, data.firsts, config.section_of(experiment.feature), now)
+    counts, standing = data.counts, standing_of(experiment, config)
+    report = report_on(experiment, counts, data.firsts, config.section_of(experiment.feature), now, standing)
     return {
         "total": counts.ballots,
         "prompt_a_wins": counts.wins_prompt,

@@ -54,6 +54,7 @@ def report(experiment_id: str | None, feature: str | None, *, as_json: bool) -> 
         report_payload,
         selected_experiment,
     )
+    from canopy.experiments.standing import RUNNING, standing_of
 
     async def read(store: Any) -> tuple["ExperimentReport | None", list[Any], list[Any]]:
         experiments = experiments_of_feature(await store.experiments.all(), feature, config.features)
@@ -64,10 +65,11 @@ def report(experiment_id: str | None, feature: str | None, *, as_json: bool) -> 
         section = config.section_of(experiment.feature)
         firsts = await store.experiments.first_ballot_counts(experiment.id)
         votes = await store.experiments.first_ballots(experiment.id) if as_json else []
-        return report_on(experiment, counts, firsts, section, time.time_ns() // 1000), experiments, votes
+        standing = standing_of(experiment, config) if known else RUNNING
+        return report_on(experiment, counts, firsts, section, time.time_ns() // 1000, standing), experiments, votes
 
     settings = read_settings()
-    config = _config(settings)
+    config, known = _config(settings)
     found, experiments, firsts = with_store(settings, read)
     if as_json:
         votes = [
@@ -92,13 +94,16 @@ def report(experiment_id: str | None, feature: str | None, *, as_json: bool) -> 
         say("\n".join([*_lines(found, titles), *_others(others, titles)]))
 
 
-def _config(settings: "Settings") -> "Config":
-    """Read the values, which say where the prompts are. What the votes prove can be read without them, too."""
+def _config(settings: "Settings") -> tuple["Config", bool]:
+    """Read the values, which say where the prompts are, and whether there are any.
+
+    What the votes prove can be read without them, too.
+    """
     from canopy.config.loading import load_config
 
     with suppress(ConfigError):
-        return read_config(settings)
-    return load_config(b"")
+        return read_config(settings), True
+    return load_config(b""), False
 
 
 def _lines(report: "ExperimentReport", titles: Mapping[str, str]) -> Iterable[str]:

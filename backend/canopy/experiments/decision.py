@@ -121,27 +121,30 @@ def _sentence(reached: DecisionStatus, n: int, interval: tuple[float, float]) ->
     low, high = interval
     match reached:
         case "promote_b":
-            return f"The candidate, Prompt B, is better: {_range(low, high)} of the people who choose prefer it."
+            return f"The candidate, Prompt B, is better: {share_range(low, high)} of the people who choose prefer it."
         case "keep_a":
-            return f"The current, Prompt A, is better: {_range(1 - high, 1 - low)} of the people who choose prefer it."
+            found = share_range(1 - high, 1 - low)
+            return f"The current, Prompt A, is better: {found} of the people who choose prefer it."
         case "equivalent":
-            return f"The two are as good as equal: {_prefer_b(interval)}."
+            return f"The two are as good as equal: {prefer_b(interval)}."
         case "inconclusive":
             return (
                 "The votes that the experiment was given are used up, and it is still open which prompt is better: "
-                f"{_prefer_b(interval)}."
+                f"{prefer_b(interval)}."
             )
         case "collecting":
             if n == 0:
                 return "Nobody has preferred one prompt over the other yet."
-            return f"It is too early to tell: {_prefer_b(interval)}."
+            return f"It is too early to tell: {prefer_b(interval)}."
 
 
-def _prefer_b(interval: tuple[float, float]) -> str:
-    return f"{_range(*interval)} of the people who choose prefer the candidate, Prompt B"
+def prefer_b(interval: tuple[float, float], *, then: bool = False) -> str:
+    """Say what share prefers Prompt B; `then`: in an experiment that is over."""
+    who = "Prompt B, the candidate then" if then else "the candidate, Prompt B"
+    return f"{share_range(*interval)} of the people who choose prefer {who}"
 
 
-def _range(low: float, high: float) -> str:
+def share_range(low: float, high: float) -> str:
     """Return a range in steps of 5 %, widened to them; one above ½ keeps above."""
     first, last = 5 * floor(20 * low + 1e-9), 5 * ceil(20 * high - 1e-9)
     if low > 0.5:

@@ -53,12 +53,12 @@ def forecast(decision: Decision, course: Sequence[WinsSoFar], now: int | None) -
 
 def next_step(experiment: Experiment, decision: Decision, expected: Forecast, section: str) -> NextStep:
     """Say what to do now; `section` is the values' section with the prompts."""
-    end_comparison = _snippet(section, {"prompt_b": ""})
+    end_comparison = snippet(section, {"prompt_b": ""})
     match decision.status:
         case "promote_b":
             return NextStep(
                 "Make the candidate, Prompt B, the prompt of everybody, and test the next candidate when you have one.",
-                _snippet(section, {"prompt": experiment.prompt_b_text, "prompt_b": ""}),
+                snippet(section, {"prompt": experiment.prompt_b_text, "prompt_b": ""}),
             )
         case "keep_a":
             return NextStep(
@@ -102,6 +102,14 @@ def _while_collecting(expected: Forecast, end_comparison: str) -> NextStep:
     return NextStep(f"Let it run: a decision may take {votes}{pace}. Looking at it meanwhile does no harm.", None)
 
 
+def while_paused(section: str) -> NextStep:
+    """Say what to do about an experiment without a decision whose comparisons are switched off."""
+    return NextStep(
+        "Comparisons are off, so no more votes come. Switch them on to go on with it, or take the candidate out.",
+        snippet(section, {"prompt_b": ""}),
+    )
+
+
 def _duration(days: float) -> str:
     """Return a duration in the unit that makes it a small number."""
     for unit, size, most in (("day", 1, 14), ("week", 7, 9), ("month", 30, 24)):
@@ -117,6 +125,6 @@ def _rounded(more: int) -> int:
     return -(-more // unit) * unit
 
 
-def _snippet(section: str, texts: dict[str, str]) -> str:
+def snippet(section: str, texts: dict[str, str]) -> str:
     """Return the change of the values file, each text exact and on one line."""
     return in_section(section, [f"{key}: {scalar(text)}" for key, text in texts.items()])

@@ -8,8 +8,10 @@ from typing import NamedTuple, TypedDict
 from canopy.base.clock import iso
 from canopy.base.errors import ExperimentNotFound, InputError
 from canopy.config.features import BUILT_IN, Feature, canonical_name, title_of
+from canopy.experiments.afterwards import found_then, left_to_do
 from canopy.experiments.decision import Decision, DecisionStatus, decide
-from canopy.experiments.next_step import NextStep, forecast, next_step
+from canopy.experiments.next_step import NextStep, forecast, next_step, while_paused
+from canopy.experiments.standing import RUNNING, Standing
 from canopy.stats.sequential import DecisionRule, confidence_sequence
 from canopy.store.experiments.experiment import BallotCounts, Experiment, FirstBallots, WinsSoFar
 
@@ -128,6 +130,7 @@ class ExperimentReport:
     left_share: float | None
     trajectory: list[WinRatePoint]
     next_step: NextStep
+    standing: Standing
 
 
 def experiments_of_feature(
@@ -168,20 +171,33 @@ def selected_experiment(experiments: Sequence[Experiment], wanted: str | None) -
     raise ExperimentNotFound("There is no experiment with this id.")
 
 
+def decision_on(experiment: Experiment, wins_a: int, wins_b: int, standing: Standing) -> Decision:
+    """Decide by the wins, each voter counted once, in the words for where the experiment stands."""
+    decision = decide(wins_a, wins_b, experiment.rule)
+    return decision._replace(sentence=found_then(decision)) if standing.stage == "over" else decision
+
+
 def report_on(
     experiment: Experiment,
     counts: BallotCounts,
     firsts: FirstBallots,
     section: str = "summarize",
     now: int | None = None,
+    standing: Standing = RUNNING,
 ) -> ExperimentReport:
     """Make the report from every voter's first ballot.
 
     `section` is the values' section with the prompts; `now` (microseconds) is the end of the time that the forecast
-    takes its pace from, the last ballot's without one.
+    takes its pace from, the last ballot's without one; `standing` is by the values in force.
     """
     n = firsts.wins_a + firsts.wins_b
-    decision = decide(firsts.wins_a, firsts.wins_b, experiment.rule)
+    decision = decision_on(experiment, firsts.wins_a, firsts.wins_b, standing)
+    if standing.stage == "over":
+        step = left_to_do(experiment, decision, standing, section)
+    elif standing.stage == "paused" and decision.status == "collecting":
+        step = while_paused(section)
+    else:
+        step = next_step(experiment, decision, forecast(decision, firsts.course, now), section)
     return ExperimentReport(
         experiment=experiment,
         counts=counts,
@@ -197,7 +213,8 @@ def report_on(
         left=firsts.left,
         left_share=firsts.left / n if n else None,
         trajectory=_trajectory(experiment, firsts.course, n),
-        next_step=next_step(experiment, decision, forecast(decision, firsts.course, now), section),
+        next_step=step,
+        standing=standing,
     )
 
 

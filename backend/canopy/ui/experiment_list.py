@@ -6,8 +6,9 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from canopy.config.loading import Config
-from canopy.experiments.decision import Decision, DecisionStatus, decide
-from canopy.experiments.report import feature_titles
+from canopy.experiments.decision import Decision, DecisionStatus
+from canopy.experiments.report import decision_on, feature_titles
+from canopy.experiments.standing import Standing, standing_of
 from canopy.store.experiments.experiment import BallotCounts, Experiment
 
 _NONE = BallotCounts(0, 0, 0, 0, 0, 0)
@@ -28,7 +29,14 @@ _VERDICTS: dict[DecisionStatus, VerdictView] = {
     "equivalent": VerdictView("As good as each other", "equal", "neutral"),
     "inconclusive": VerdictView("No decision", "neutral", "neutral"),
 }
-_LEFT_BEHIND = VerdictView("Undecided", "clock", "neutral")  # an earlier experiment without a decision
+_PAUSED = VerdictView("Comparisons are off", "clock", "neutral")
+_OVER: dict[DecisionStatus, VerdictView] = {  # of an experiment that gets no more votes
+    "collecting": VerdictView("Over: undecided", "clock", "neutral"),
+    "promote_b": VerdictView("Over: Prompt B won", "prompt_b", "neutral"),
+    "keep_a": VerdictView("Over: Prompt A won", "prompt", "neutral"),
+    "equivalent": VerdictView("Over: as good as each other", "equal", "neutral"),
+    "inconclusive": VerdictView("Over: no decision", "neutral", "neutral"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +65,8 @@ def listed_experiments(
     found = []
     for experiment in experiments:
         every, firsts = counts.get(experiment.id, (_NONE, _NONE))
-        decision = decide(firsts.wins_prompt, firsts.wins_prompt_b, experiment.rule)
+        standing = standing_of(experiment, config)
+        decision = decision_on(experiment, firsts.wins_prompt, firsts.wins_prompt_b, standing)
         found.append(
             ListedExperiment(
                 experiment=experiment,
@@ -66,22 +75,21 @@ def listed_experiments(
                 counts=every,
                 voters=firsts.ballots,
                 decision=decision,
-                verdict=verdict_of(decision, experiment, config, experiments),
+                verdict=verdict_of(decision, standing),
             )
         )
     return found
 
 
-def verdict_of(
-    decision: Decision, experiment: Experiment, config: Config, experiments: Sequence[Experiment]
-) -> VerdictView:
-    """Label a decision. Votes still come only for the experiment that a feature of the values used last."""
-    over = experiment.feature not in config.features or experiment != used_last(experiments, experiment.feature)
-    return _LEFT_BEHIND if over and decision.status == "collecting" else _VERDICTS[decision.status]
+def verdict_of(decision: Decision, standing: Standing) -> VerdictView:
+    """Label a decision: of an experiment that is over, what it found, and not what to do."""
+    if standing.stage == "over":
+        return _OVER[decision.status]
+    return _PAUSED if standing.stage == "paused" and decision.status == "collecting" else _VERDICTS[decision.status]
 
 
 def used_last(experiments: Sequence[Experiment], feature: str) -> Experiment:
-    """Return the experiment that a feature used last: votes still come only for it."""
+    """Return the experiment that a feature used last."""
     return next(it for it in experiments if it.feature == feature)
 
 

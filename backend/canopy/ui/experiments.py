@@ -9,6 +9,7 @@ from canopy.config.features import Feature, flag_of
 from canopy.config.flags import FeatureFlag, comparing_feature, comparison_flag
 from canopy.config.loading import Config
 from canopy.experiments.report import ExperimentReport, feature_titles, report_on
+from canopy.experiments.standing import standing_of
 from canopy.stats.intervals import wilson
 from canopy.store.experiments.experiment import BallotCounts, BallotPage, BallotRow, Experiment, FirstBallots, Side
 from canopy.store.experiments.experiment_notes import ExperimentNote
@@ -25,8 +26,8 @@ from canopy.ui.experiment_list import (
 from canopy.ui.features import page_of, words_of
 from canopy.ui.win_rate_chart import WinRateChart, win_rate_chart
 
-_PROMPTS: dict[Variant, str] = {"prompt": "Current, Prompt A", "prompt_b": "Candidate, Prompt B"}
-_ROLES: dict[Variant, str] = {"prompt": "the current, Prompt A", "prompt_b": "the candidate, Prompt B"}
+_PROMPTS: dict[Variant, str] = {"prompt": "Current{then}, Prompt A", "prompt_b": "Candidate{then}, Prompt B"}
+_ROLES: dict[Variant, str] = {"prompt": "the current{then}, Prompt A", "prompt_b": "the candidate{then}, Prompt B"}
 _SNIPPET = ["enabled: true", 'prompt_b: "Provide a brief, concise summary:"']
 
 
@@ -69,6 +70,7 @@ class ShownExperiment:
     last_href: str | None  # to its feature's experiment used last, if that is another
     report: ExperimentReport
     verdict: VerdictView
+    then: str  # follows "current" and "candidate": of an experiment that is over, they were that
     confidence: str  # such as `95 %`
     chart: WinRateChart | None
     left_choices: Share
@@ -164,8 +166,10 @@ def _removed(section: str) -> FeatureFlag:
 
 def _shown(config: Config, gathered: ExperimentData, now: int | None, *, later: bool) -> ShownExperiment:
     experiment, counts = gathered.shown, gathered.counts
-    report = report_on(experiment, counts, gathered.firsts, config.section_of(experiment.feature), now)
+    standing = standing_of(experiment, config)
+    report = report_on(experiment, counts, gathered.firsts, config.section_of(experiment.feature), now, standing)
     last = used_last(gathered.experiments, experiment.feature)
+    then = " then" if standing.stage == "over" else ""
     cursor, href = gathered.page.next, experiment_address(experiment.id)
     return ShownExperiment(
         experiment=experiment,
@@ -174,30 +178,30 @@ def _shown(config: Config, gathered: ExperimentData, now: int | None, *, later: 
         newest=experiment.id == last.id,
         last_href=None if experiment.id == last.id else experiment_address(last.id),
         report=report,
-        verdict=verdict_of(report.decision, experiment, config, gathered.experiments),
+        verdict=verdict_of(report.decision, standing),
+        then=then,
         confidence=f"{100 * (1 - experiment.rule.alpha):.6g} %",
         chart=win_rate_chart(report.trajectory, experiment.rule.equivalence_margin),
         left_choices=_share(report.left, report.n),
         b_on_left=_share(counts.prompt_b_left, counts.ballots),
         undecided=_share(counts.ties + counts.both_bad, counts.ballots),
         prompts=difference(experiment.prompt_text, experiment.prompt_b_text),
-        compared=[_compared(entry) for entry in gathered.page.entries],
+        compared=[_compared(entry, then) for entry in gathered.page.entries],
         newest_href=f"{href}#ab-entries" if later else None,
         older_href=f"{experiment_address(experiment.id, cursor)}#ab-entries" if cursor else None,
         notes=gathered.notes,
     )
 
 
-def _compared(entry: BallotRow) -> ComparedVariants:
+def _compared(entry: BallotRow, then: str) -> ComparedVariants:
     def column(side: Side, text: str, generation_id: str) -> ResponseColumn:
         variant: Variant = "prompt_b" if side == entry.prompt_b_side else "prompt"
-        prompt = VerdictView(_PROMPTS[variant], variant, variant)
+        prompt = VerdictView(_PROMPTS[variant].format(then=then), variant, variant)
         return ResponseColumn(f"Response {side.upper()}", prompt, text, side == entry.preference, generation_id)
 
     if entry.winner:
-        verdict = VerdictView(
-            f"Preferred Response {entry.preference.upper()}: {_ROLES[entry.winner]}", entry.winner, entry.winner
-        )
+        role = _ROLES[entry.winner].format(then=then)
+        verdict = VerdictView(f"Preferred Response {entry.preference.upper()}: {role}", entry.winner, entry.winner)
     elif entry.preference == "tie":
         verdict = VerdictView("Tie", "equal", "neutral")
     else:
