@@ -367,7 +367,7 @@ def test_an_experiment_that_is_over_says_what_is_in_force_and_orders_nothing_of_
     step = shown(got).report.next_step
     assert step.sentence.startswith("This experiment is over: no more votes come. ")
     assert step.sentence.endswith(said) or said in step.sentence
-    assert (yaml.safe_load(step.snippet) if step.snippet else None) == (change and {"summarize": change})
+    assert (yaml.safe_load(step.snippet) if step.snippet else None) == ({"summarize": change} if change else None)
     page = html(got)
     assert "Over: " in page
     for order in ("Let it run", "Promote", "the candidate, Prompt B", "What to do next"):
