@@ -9,7 +9,7 @@ import httpx
 import pytest
 import pytest_asyncio
 import yaml
-from playwright.async_api import Browser, Locator, expect
+from playwright.async_api import Browser, Dialog, Locator, expect
 
 from canopy.store.experiments.experiment import Experiment, Preference
 from canopy.store.opening import open_store
@@ -172,8 +172,30 @@ async def test_notes_are_added_and_deleted_on_the_page_and_its_link_is_copied(bo
     await notes.get_by_role("button", name="Add the note").click()
     await expect(notes.get_by_role("listitem")).to_have_count(1)
     await expect(notes.get_by_role("listitem").locator(".text")).to_have_text(NASTY)
+    await notes.get_by_label("A note").fill("x" * 5_000)
+    await notes.get_by_role("button", name="Add the note").click()
+    assert "at most 4,000 characters, and this one has 5,000" in await notes.get_by_label("A note").evaluate(
+        "it => it.validationMessage"
+    )
+    await notes.get_by_label("A note").fill("Half written")
+    questions = list[str]()
+
+    async def answer(question: Dialog) -> None:
+        questions.append(question.message)
+        await (question.dismiss() if len(questions) == 1 else question.accept())
+
+    page.on("dialog", answer)
+    await notes.get_by_role("button", name="Delete").click()
+    await expect(notes.get_by_role("listitem")).to_have_count(1)
+    address = await notes.get_attribute("data-address")
+    note = await notes.get_by_role("listitem").get_attribute("data-note")
+    await page.request.delete(f"{board.origin}{address}/{note}")  # by another tab: this one's list ends the same
     await notes.get_by_role("button", name="Delete").click()
     await expect(notes.get_by_role("listitem")).to_have_count(0)
+    await expect(notes.get_by_role("alert")).to_be_empty()
+    await expect(notes.get_by_label("A note")).to_have_value("Half written")
+    assert questions == ["Delete this note for good? Nobody can bring it back."] * 2
+    await notes.get_by_label("A note").fill("")
     await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     await page.get_by_role("button", name="Copy the link").click()
     await expect(page.get_by_role("button", name="Copied")).to_be_visible()

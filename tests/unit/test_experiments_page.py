@@ -1,6 +1,8 @@
 """The arithmetic behind the pages of experiments."""
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree
 
@@ -295,6 +297,35 @@ def test_a_choice_of_the_left_column_counts_as_that_whatever_stood_there() -> No
     assert (left.of, left.n) == (0.75, 8)
     left = shown(section(ON, None, gathered({1: first_ballots(6, 2, b_side="a")}))).left_choices
     assert left.of == 0.25
+
+
+@pytest.mark.parametrize(
+    ("left", "b_left", "said"),
+    [
+        (40, 41, ["The draw is fair as far as one can see", "No habit shows"]),
+        (75, 41, ["The draw is fair as far as one can see", "People choose the left-hand response more often"]),
+        (5, 41, ["The draw is fair as far as one can see", "People choose the right-hand response more often"]),
+        (40, 0, ["Prompt B stood on the left in 0 of 82: that is more than chance explains.", "No habit shows"]),
+    ],
+)
+def test_whether_it_is_fair_is_said_in_words(left: int, b_left: int, said: list[str]) -> None:
+    known = gathered({1: first_ballots(left, 82 - left)})
+    known = replace(known, counts=known.counts._replace(prompt_b_left=b_left))
+    got = section(ON, None, known)
+    assert [it[: len(start)] for it, start in zip(shown(got).fairness, said, strict=True)] == said
+    page = html(got)
+    assert all(start in page for start in said)
+
+
+def test_two_experiments_of_one_name_and_minute_are_told_apart() -> None:
+    page = html(section(ON, None, gathered({1: [], 2: [], 3: []}, name="Briefer")))
+    assert len(set(re.findall(r'<code class="muted small" title="(exp_[0-9a-f]+)"', page))) == 2
+
+
+def test_no_words_stand_in_the_picture_where_the_last_vote_is() -> None:
+    page = html(section(ON, None, gathered({1: first_ballots(40, 60)})))
+    assert "Above the middle Prompt B is better, below it Prompt A." in page
+    assert 'text-anchor="end">Prompt' not in page
 
 
 def test_a_ballot_shows_each_response_with_the_prompt_behind_it() -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from canopy.config.loading import load_config
 from canopy.generation.prompts import prompt_of
+from canopy.store.experiments.experiment import BallotCounts
 from canopy.store.feedback.query import FeedbackCount
 from canopy.store.generations.usage import UsageCount, UsageSum
 from canopy.ui.version_comparison import compared_versions, difference_sentence
@@ -87,6 +88,24 @@ def test_an_order_has_the_newest_most_or_best_first(order: VersionOrder, found: 
     turned = "".join(ids(ordered(versions, order, reverse=True)))
     unknown = {"used": "4", "begun": "4", "satisfaction": "3"}.get(order, "")
     assert turned == found.replace(unknown, "")[::-1] + unknown
+
+
+def test_first_and_last_used_are_of_all_days_and_only_what_was_used_in_the_days_is_listed() -> None:
+    narrowed = (use("sha256:1", 5, 6),)
+    ever = (use("sha256:1", 1, 9), use("sha256:2", 1, 2))
+    (found,) = listed_versions(VersionCounts((), narrowed, narrowed, ever), {}, {})
+    assert (found.key.prompt_id, found.first_used, found.last_used) == ("sha256:1", 1 * HOUR, 9 * HOUR)
+
+
+def test_a_version_has_its_ballots_from_its_own_side() -> None:
+    experiment = an_experiment(prompt_id="sha256:1", prompt_b_id="sha256:2", model=MODEL)
+    compared = ((experiment, BallotCounts(16, 3, 9, 2, 2, 8)), (an_experiment(2), BallotCounts(1, 1, 0, 0, 0, 0)))
+    used = (use("sha256:1", 1, 2), use("sha256:2", 1, 2))
+    found = listed_versions(VersionCounts((), used, used, (), compared), {}, {})
+    assert {it.key.prompt_id: [tuple(own)[1:] for own in it.ballots] for it in found} == {
+        "sha256:1": [(16, 3, 9, 2, 2)],
+        "sha256:2": [(16, 9, 3, 2, 2)],
+    }
 
 
 def test_what_is_in_force_comes_before_what_was_used_later() -> None:

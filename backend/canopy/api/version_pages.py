@@ -129,6 +129,14 @@ async def _versions(context: AppContext, where: Filter, texts_of: Sequence[str] 
     votes = split_counts(await store.feedback.counts(_unrated(where))).own
     usage = await store.generations.usage(where, _EVER)
     recorded = await store.generations.recorded_usage(where, _EVER)
+    days = where.since is not None or where.until is not None
+    ever = await store.generations.usage(replace(where, since=None, until=None), _EVER) if days else ()
+    of_all = await store.experiments.ballot_counts_by_experiment()
+    comparisons = [
+        (it, of_all[it.id][0])
+        for it in await store.experiments.all()
+        if it.id in of_all and (where.feature is None or it.feature == flag_of(where.feature))
+    ]
     live = {
         key: uses
         for key, uses in versions_in_force(config).items()
@@ -136,7 +144,7 @@ async def _versions(context: AppContext, where: Filter, texts_of: Sequence[str] 
         and where.model in (None, key.model)
         and (where.feature is None or any(it.feature == flag_of(where.feature) for it in uses))
     }
-    listed = listed_versions(VersionCounts(votes, usage, recorded), {}, live)
+    listed = listed_versions(VersionCounts(votes, usage, recorded, ever, comparisons), {}, live)
     wanted = [it for it in listed if texts_of is None or it.key.prompt_id in texts_of]
     texts = {it.key: it for it in await _with_texts(context, wanted)}
     return [texts.get(it.key, it) for it in listed]

@@ -1,6 +1,6 @@
 """View models of experiments: one in full, and its summary on the overview."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -75,6 +75,7 @@ class ShownExperiment:
     chart: WinRateChart | None
     left_choices: Share
     b_on_left: Share
+    fairness: Sequence[str]  # what the two shares above say
     undecided: Share  # ties and both bad among all ballots
     prompts: Difference
     compared: Sequence[ComparedVariants]
@@ -171,6 +172,7 @@ def _shown(config: Config, gathered: ExperimentData, now: int | None, *, later: 
     last = used_last(gathered.experiments, experiment.feature)
     then = " then" if standing.stage == "over" else ""
     cursor, href = gathered.page.next, experiment_address(experiment.id)
+    left_choices, b_on_left = _share(report.left, report.n), _share(counts.prompt_b_left, counts.ballots)
     return ShownExperiment(
         experiment=experiment,
         feature=feature_titles(gathered.experiments, config.features).get(experiment.feature),
@@ -182,8 +184,9 @@ def _shown(config: Config, gathered: ExperimentData, now: int | None, *, later: 
         then=then,
         confidence=f"{100 * (1 - experiment.rule.alpha):.6g} %",
         chart=win_rate_chart(report.trajectory, experiment.rule.equivalence_margin),
-        left_choices=_share(report.left, report.n),
-        b_on_left=_share(counts.prompt_b_left, counts.ballots),
+        left_choices=left_choices,
+        b_on_left=b_on_left,
+        fairness=list(_fairness(left_choices, b_on_left)),
         undecided=_share(counts.ties + counts.both_bad, counts.ballots),
         prompts=difference(experiment.prompt_text, experiment.prompt_b_text),
         compared=[_compared(entry, then) for entry in gathered.page.entries],
@@ -211,6 +214,31 @@ def _compared(entry: BallotRow, then: str) -> ComparedVariants:
         column("b", entry.response_b, entry.generation_b),
     )
     return ComparedVariants(entry, verdict, columns)
+
+
+def _fairness(left_choices: Share, b_on_left: Share) -> Iterator[str]:
+    """Say of both shares whether they are within what chance explains, and what to do where one isn't."""
+    if b_on_left.interval:
+        low, high = b_on_left.interval
+        if low <= 0.5 <= high:
+            yield "The draw is fair as far as one can see: how often Prompt B stood on the left is within chance."
+        else:
+            yield (
+                f"Prompt B stood on the left in {round((b_on_left.of or 0) * b_on_left.n):,} of {b_on_left.n:,}: that "
+                "is more than chance explains. A habit of choosing one side then counts for one prompt. Don't act on "
+                "this result before you know why, such as ballots that were imported or a client that votes on one "
+                "order alone."
+            )
+    if left_choices.interval:
+        low, high = left_choices.interval
+        if low <= 0.5 <= high:
+            yield "No habit shows: how often people chose the left-hand response is within chance."
+        else:
+            side = "left" if low > 0.5 else "right"
+            yield (
+                f"People choose the {side}-hand response more often than chance explains. With a fair draw that "
+                "favours neither prompt, and only takes more votes; with an unfair one it decides the result."
+            )
 
 
 def _share(part: int, n: int) -> Share:

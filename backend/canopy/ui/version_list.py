@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, NamedTuple
 from urllib.parse import quote, urlencode
 
@@ -12,6 +13,7 @@ from canopy.feedback.generation_statistics import usage_by
 from canopy.feedback.statistics import Tally, tallies_by
 from canopy.generation.prompts import prompt_of
 from canopy.stats.intervals import wilson
+from canopy.store.experiments.experiment import BallotCounts, Experiment
 from canopy.store.feedback.query import FeedbackCount
 from canopy.store.generations.usage import UsageCount, UsageSum
 
@@ -44,6 +46,17 @@ class InForce(NamedTuple):
     title: str  # of the feature
 
 
+class BallotsOn(NamedTuple):
+    """Counts the ballots on a version in one experiment: how often its answer was preferred, and the other one."""
+
+    experiment: Experiment
+    total: int
+    won: int
+    lost: int
+    ties: int
+    both_bad: int
+
+
 @dataclass(frozen=True, slots=True)
 class ListedVersion:
     """Shows a version: its use, and the votes on its answers. Times are microseconds, the beginnings of hours."""
@@ -56,17 +69,23 @@ class ListedVersion:
     first_used: int | None  # None: never yet
     last_used: int | None
     answers: int  # that people could vote on, as far back as there are records
+    ballots: Sequence[BallotsOn]  # in comparisons, in all days, by the experiment
     tally: Tally
     interval: tuple[float, float] | None  # of the satisfaction
 
 
 @dataclass(frozen=True, slots=True)
 class VersionCounts:
-    """Holds what the store counts of versions: votes on their answers, all their use, and as far as it is recorded."""
+    """Holds what the store counts of versions: votes on their answers, all their use, and as far as it is recorded.
+
+    `ever` is their use whatever the days, for when each was first and last used.
+    """
 
     votes: Sequence[FeedbackCount]
     usage: Sequence[UsageCount]
     recorded: Sequence[UsageCount]
+    ever: Sequence[UsageCount] = ()
+    comparisons: Sequence[tuple[Experiment, BallotCounts]] = ()
 
 
 def versions_in_force(config: Config) -> dict[VersionKey, list[InForce]]:
@@ -94,7 +113,7 @@ def listed_versions(
     votes = tallies_by((it for it in counts.votes if it.prompt_id), lambda it: VersionKey(it.prompt_id or "", it.model))
     recorded = usage_by(counts.recorded, _key)
     spans: dict[VersionKey, tuple[int, int]] = {}
-    for it in counts.usage:
+    for it in (*counts.ever, *counts.usage):
         first, last = spans.get(_key(it), (it.first_hour, it.last_hour))
         spans[_key(it)] = min(first, it.first_hour), max(last, it.last_hour)
     features: dict[VersionKey, dict[str, None]] = {}
@@ -105,7 +124,7 @@ def listed_versions(
     ):
         features.setdefault(key, {})[flag_of(feature)] = None
     found = []
-    for key in dict.fromkeys([*live, *spans, *recorded, *votes]):
+    for key in dict.fromkeys([*live, *map(_key, counts.usage), *recorded, *votes]):
         tally = votes.get(key, Tally())
         first_used, last_used = spans.get(key, (None, None))
         found.append(
@@ -118,6 +137,7 @@ def listed_versions(
                 first_used=first_used,
                 last_used=last_used,
                 answers=recorded.get(key, UsageSum()).votable,
+                ballots=[it for it in map(partial(_ballots_on, key), counts.comparisons) if it],
                 tally=tally,
                 interval=wilson(tally.positive, tally.positive + tally.negative),
             )
@@ -173,6 +193,15 @@ def versions_address(**query: str | Sequence[str]) -> str:
 
 def _enabled(config: Config) -> list[Feature]:
     return [it for it in config.features.values() if it.name == it.flag and it.enabled]
+
+
+def _ballots_on(key: VersionKey, compared: tuple[Experiment, BallotCounts]) -> BallotsOn | None:
+    it, counts = compared
+    if it.model != key.model or key.prompt_id not in (it.prompt_id, it.prompt_b_id) or not counts.ballots:
+        return None
+    wins = counts.wins_prompt, counts.wins_prompt_b
+    won, lost = wins if key.prompt_id == it.prompt_id else wins[::-1]
+    return BallotsOn(it, counts.ballots, won, lost, counts.ties, counts.both_bad)
 
 
 def _key(it: UsageCount) -> VersionKey:

@@ -1,7 +1,9 @@
-// Notes on an experiment: added and deleted at once. The page then comes anew, with all of them.
+// Notes on an experiment. After adding one the page comes anew, with all of them; a deleted one leaves it at once.
 
-import { show, showFailure } from "./browser.js";
+import { announce, show, showFailure } from "./browser.js";
 import { persistently, request } from "./wire.js";
+
+const MOST = 4_000;  // characters, as the server counts them
 
 class Notes {
   constructor(root) {
@@ -11,33 +13,56 @@ class Notes {
     this.failure = root.querySelector("[data-failure]");
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
-      this.change(() => request(root.dataset.address, { body: { text: this.field.value } }));
+      this.busily(() => this.add());
     });
-    this.field.addEventListener("input", () => {
-      this.field.setCustomValidity(this.field.value.trim() ? "" : "Write what is to be noted.");
-    });
-    for (const button of root.querySelectorAll("[data-delete]")) {
-      const { note } = button.closest("[data-note]").dataset;
-      const remove = () => persistently(() => request(`${root.dataset.address}/${note}`, { method: "DELETE" }));
-      button.addEventListener("click", () => this.change(remove));
+    this.field.addEventListener("input", () => this.field.setCustomValidity(this.complaint()));
+    for (const item of root.querySelectorAll("[data-note]")) {
+      const button = item.querySelector("[data-delete]");
+      button.addEventListener("click", () => {
+        if (confirm(`Delete ${item.dataset.whose} for good? Nobody can bring it back.`)) this.busily(() => this.remove(item));
+      });
       show(button, true);
     }
     // A note that is half written must not be lost by a slip.
-    addEventListener("beforeunload", (event) => { if (this.field.value.trim() && !this.done) event.preventDefault(); });
+    addEventListener("beforeunload", (event) => { if (this.field.value.trim()) event.preventDefault(); });
     show(this.form, true);
   }
 
-  async change(work) {
+  complaint() {
+    const { length } = [...this.field.value];
+    if (!this.field.value.trim()) return "Write what is to be noted.";
+    if (length <= MOST) return "";
+    return `A note has at most ${MOST.toLocaleString("en")} characters, and this one has ${length.toLocaleString("en")}.`;
+  }
+
+  async add() {
+    await request(this.root.dataset.address, { body: { text: this.field.value } });
+    this.field.value = "";
+    location.hash = "notes";
+    location.reload();
+  }
+
+  async remove(item) {
+    let sentence = "The note is deleted.";
+    try {
+      await persistently(() => request(`${this.root.dataset.address}/${item.dataset.note}`, { method: "DELETE" }));
+    } catch (error) {
+      if (error.code !== "note_not_found") throw error;
+      sentence = "Somebody had deleted this note already.";
+    }
+    item.remove();
+    announce(sentence);
+    this.field.focus();
+  }
+
+  async busily(work) {
     if (this.busy) return;
     this.busy = this.field.readOnly = true;
     this.failure.replaceChildren();
     try {
       await work();
-      this.done = true;
-      location.hash = "notes";
-      location.reload();
     } catch (error) {
-      showFailure(this.failure, error, () => this.change(work)).focus();
+      showFailure(this.failure, error, () => this.busily(work)).focus();
     } finally {
       this.busy = this.field.readOnly = false;
     }
