@@ -66,6 +66,9 @@ async def test_the_list_is_sorted_and_filtered(client: httpx.AsyncClient) -> Non
     assert "in brief" not in await page(client, q="LENGTH")
     assert "No version matches." in await page(client, q="nothing like it")
     assert "Versions 1" in await page(client, prompt_id=OLD.id)
+    narrowed = await page(client, since="2027-01-17")  # it was used before that, too
+    assert "Versions 1" in narrowed
+    assert "16 Jan 2027" in narrowed
     assert (await client.get("/feedback/versions", params={"sort": "beauty"})).status_code == 422
     assert (await client.get("/feedback/versions", params={"feature": "nothing"})).status_code == 422
 
@@ -104,6 +107,8 @@ async def test_a_version_has_a_page_of_its_own(client: httpx.AsyncClient) -> Non
     html = (await client.get(address)).text
     assert f'data-copy-link="{address}"' in html
     assert f'href="/feedback/entries?prompt_id={OLD.id.replace(":", "%3A")}"' in html
+    newest = re.findall(r'href="(/feedback/fb_[^"]*)"', html)[0]
+    assert f'<a href="{address.replace(":", "%3A")}"><code>{OLD.id}</code></a>' in (await client.get(newest)).text
     (beside,) = re.findall(r'href="([^"]*#side-by-side)"', html)
     assert "Two versions side by side" in await page(client, beside.replace("&amp;", "&"))
     assert "In force: current, Prompt A" in await page(client, f"/feedback/versions/{NEW.id}")

@@ -289,7 +289,7 @@ def test_names_hypotheses_and_notes_are_text() -> None:
     known = gathered({1: first_ballots(1, 0), 2: []}, shown=1, notes=[note], name=NASTY, hypothesis=NASTY)
     page = html(section(ON, None, known)) + Renderer().page("_notes.html", {"it": shown(section(ON, None, known))})
     assert "<script" not in page
-    assert page.count("&lt;script&gt;") == 4
+    assert page.count("&lt;script&gt;") == 5
 
 
 def test_a_choice_of_the_left_column_counts_as_that_whatever_stood_there() -> None:
