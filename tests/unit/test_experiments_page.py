@@ -1,8 +1,6 @@
 """The arithmetic behind the pages of experiments."""
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree
 
@@ -299,35 +297,6 @@ def test_a_choice_of_the_left_column_counts_as_that_whatever_stood_there() -> No
     assert left.of == 0.25
 
 
-@pytest.mark.parametrize(
-    ("left", "b_left", "said"),
-    [
-        (40, 41, ["The draw is fair as far as one can see", "No habit shows"]),
-        (75, 41, ["The draw is fair as far as one can see", "People choose the left-hand response more often"]),
-        (5, 41, ["The draw is fair as far as one can see", "People choose the right-hand response more often"]),
-        (40, 0, ["Prompt B stood on the left in 0 of 82: that is more than chance explains.", "No habit shows"]),
-    ],
-)
-def test_whether_it_is_fair_is_said_in_words(left: int, b_left: int, said: list[str]) -> None:
-    known = gathered({1: first_ballots(left, 82 - left)})
-    known = replace(known, counts=known.counts._replace(prompt_b_left=b_left))
-    got = section(ON, None, known)
-    assert [it[: len(start)] for it, start in zip(shown(got).fairness, said, strict=True)] == said
-    page = html(got)
-    assert all(start in page for start in said)
-
-
-def test_two_experiments_of_one_name_and_minute_are_told_apart() -> None:
-    page = html(section(ON, None, gathered({1: [], 2: [], 3: []}, name="Briefer")))
-    assert len(set(re.findall(r'<code class="muted small" title="(exp_[0-9a-f]+)"', page))) == 2
-
-
-def test_no_words_stand_in_the_picture_where_the_last_vote_is() -> None:
-    page = html(section(ON, None, gathered({1: first_ballots(40, 60)})))
-    assert "Above the middle Prompt B is better, below it Prompt A." in page
-    assert 'text-anchor="end">Prompt' not in page
-
-
 def test_a_ballot_shows_each_response_with_the_prompt_behind_it() -> None:
     (compared,) = shown(section(ON, None, gathered({1: first_ballots(0, 1)}, an_entry("a", "a")))).compared
     assert compared.verdict.label == "Preferred Response A: the candidate, Prompt B"
@@ -360,59 +329,6 @@ def test_what_to_write_names_the_section_as_the_values_do() -> None:
 def test_one_person_and_one_ballot_are_not_several() -> None:
     page = html(section(ON, None, gathered({1: first_ballots(0, 1)})))
     assert "<strong>1 person</strong> stands behind 1 ballot." in page
-
-
-def test_the_change_to_make_is_the_winning_prompt_exactly() -> None:
-    text = 'Be "brief":\n\tkeep names & numbers, it\'s \x85 better.'
-    known = gathered({1: first_ballots(30, 90)}, prompt_b_text=text)
-    same = {"prompt": A, "prompt_b": text, "model": "llama32", "temperature": 0.9, "max_tokens": 4096}
-    config = load_config(yaml.safe_dump({"summarize": same, "ab_testing": {"enabled": True}}).encode())
-    change = shown(section(config, None, known)).report.next_step.snippet
-    assert change
-    assert yaml.safe_load(change) == {"summarize": {"prompt": text, "prompt_b": ""}}
-
-
-FORMER = "Summarize the text in a word."  # the former experiment's candidate
-COLLECTING, B_WON, A_WON = (1, 1), (30, 90), (90, 30)
-
-
-@pytest.mark.parametrize(
-    ("wins", "prompt", "prompt_b", "said", "change"),
-    [
-        (B_WON, FORMER, "", "Its winner, Prompt B, is in force now: nothing is left to do.", None),
-        (B_WON, A, "", "Its winner, Prompt B, is not in force: Prompt A is.", {"prompt": FORMER}),
-        (B_WON, A, B, "Let that experiment come to its decision before Prompt B takes its place.", None),
-        (B_WON, "Third.", "", "make it the candidate again.", {"prompt_b": FORMER}),
-        (B_WON, "Third.", B, "Another prompt is in force by now, which these votes say nothing about.", None),
-        (A_WON, A, B, "Its winner, Prompt A, is in force now: nothing is left to do.", None),
-        (A_WON, FORMER, "", "Its winner, Prompt A, is not in force: Prompt B is.", {"prompt": A}),
-        (COLLECTING, A, B, "Prompt A is in force now, and these votes are no reason to change that.", None),
-    ],
-)
-def test_an_experiment_that_is_over_says_what_is_in_force_and_orders_nothing_of_then(
-    wins: tuple[int, int], prompt: str, prompt_b: str, said: str, change: dict[str, str] | None
-) -> None:
-    values = {"prompt": prompt, "prompt_b": prompt_b, "model": "llama32", "temperature": 0.9, "max_tokens": 4096}
-    config = load_config(yaml.safe_dump({"summarize": values, "ab_testing": {"enabled": True}}).encode())
-    got = section(config, None, gathered({1: first_ballots(*wins), 2: []}, an_entry("a", "a"), shown=1))
-    step = shown(got).report.next_step
-    assert step.sentence.startswith("This experiment is over: no more votes come. ")
-    assert step.sentence.endswith(said) or said in step.sentence
-    assert (yaml.safe_load(step.snippet) if step.snippet else None) == ({"summarize": change} if change else None)
-    page = html(got)
-    assert "Over: " in page
-    for order in ("Let it run", "Promote", "the candidate, Prompt B", "What to do next"):
-        assert order not in page.split("Other experiments")[0]
-    assert "Preferred Response A: the candidate then, Prompt B" in page
-    assert "the current one then" in page
-
-
-def test_while_comparisons_are_off_it_does_not_say_to_let_it_run() -> None:
-    got = shown(section(PAUSED, None, gathered({1: first_ballots(1, 1)})))
-    assert (got.verdict.label, got.then) == ("Comparisons are off", "")
-    assert got.report.next_step.sentence.startswith("Comparisons are off, so no more votes come.")
-    decided = shown(section(PAUSED, None, gathered({1: first_ballots(30, 90)})))
-    assert decided.verdict.label == "Promote the candidate, Prompt B"
 
 
 def test_whatever_prompts_and_people_say_is_text() -> None:
