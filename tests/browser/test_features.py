@@ -52,6 +52,7 @@ async def test_a_feature_is_reached_by_the_navigation_answers_and_takes_votes(
         await page.get_by_label("Feature").select_option("Translation")
         await page.get_by_role("button", name="Apply").click()
         await expect(page.locator(".entry")).to_have_count(1)
+        await page.get_by_text("What to do with it").click()
         await expect(page.get_by_text("waits for what a good answer would say")).to_be_visible()
         await page.locator(".export").get_by_role("link", name="Review").click()
         await page.get_by_label("What should it have said?").fill("The council plans a park.")
