@@ -30,7 +30,7 @@ from canopy.store.feedback.pages import fitting, newest_first
 from canopy.store.generations.usage import DAY
 from canopy.store.tables import ballot_counts, comparisons, experiments, generations, prompts, uncounted
 
-_SINGLE = 2_000  # first ballots that the course of an experiment has one by one
+_SINGLE = 500  # first ballots that the course of an experiment has one by one
 _BY_HOUR = 9 * DAY  # of its end that it has by the hour, and days before: more than the forecast takes its pace from
 
 
