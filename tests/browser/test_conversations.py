@@ -181,7 +181,7 @@ async def test_yes_asks_quietly_and_sends_a_comment_alone(tab: Tab) -> None:
 
 
 async def test_a_slow_answer_says_how_long_it_takes_and_the_tabs_title_tells(tab: Tab, model: FakeModelServer) -> None:
-    model.scripts["llama32"] = Script(tokens=("Slow ", "words."), rate=0.25)
+    model.scripts["llama32"] = Script(tokens=("Slow ", "words."), rate=0.15)
     page = await tab.open()
     await page.clock.install()
     await start(page, "A text about patience.")

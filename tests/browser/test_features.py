@@ -57,7 +57,9 @@ async def test_a_feature_is_reached_by_the_navigation_answers_and_takes_votes(
         await page.locator(".export").get_by_role("link", name="Review").click()
         await page.get_by_label("What should it have said?").fill("The council plans a park.")
         await page.get_by_role("button", name="Save and next").click()
-        await expect(page.get_by_text("No text waits for a review.")).to_be_visible()
+        await expect(
+            page.get_by_text("None of the texts that match waits for a review; 1 waits in all.")
+        ).to_be_visible()
         await page.go_back()
         download = page.get_by_role("link", name="Download feedback-eval-dataset-translate.yaml")
         await expect(download).to_have_attribute("href", "/feedback/export?feature=translate")

@@ -89,11 +89,11 @@ async def test_the_worst_come_first_and_page_by_page(board: Tab) -> None:
     found = await texts.all_inner_texts()
     assert found[0] == "hallucination_detected, bad for a person, 14"
     assert found[15:] == [
+        "No judge has seen this.",
+        *(f"accurate, bad for a person, {number}" for number in (2, 1, 0)),
         "Nobody voted on this.",
         "hallucination_detected, good for a person, 1",
         "hallucination_detected, good for a person, 0",
-        "No judge has seen this.",
-        *(f"accurate, bad for a person, {number}" for number in (2, 1, 0)),
     ]
     answers = page.get_by_role("region", name="Answers that disappointed")
     await expect(answers.get_by_text("Accuracy: Hallucination detected")).to_be_visible()
@@ -110,7 +110,7 @@ async def test_a_reviewer_says_that_a_judge_is_wrong_and_takes_it_back(board: Ta
     await expect(praise).to_have_class("face positive")  # praise looks like it
     wrong = answers.locator("li", has_text="Accuracy: Hallucination detected")
     await wrong.get_by_role("button", name="The judge is wrong").click()
-    await expect(page.get_by_role("heading", name="17 of 22")).to_be_visible()  # nobody else finds it bad
+    await expect(page.get_by_role("heading", name="21 of 22")).to_be_visible()  # nobody else finds it bad
     await page.get_by_role("button", name="Back", exact=True).click()
     await expect(wrong.get_by_role("button", name="A reviewer says: the judge is wrong")).to_be_disabled()
     await expect(page.get_by_text("The answer is fine", exact=True).first).to_be_visible()

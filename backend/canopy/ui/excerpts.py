@@ -79,8 +79,11 @@ def _places(text: str, wanted: str) -> list[tuple[int, int]]:
         return []
     # Some letters become several: from a place in the folded text to that in the text.
     at = range(len(text)) if len(folded) == len(text) else [i for i, it in enumerate(text) for _ in it.casefold()]
-    starts = (match.start() for match in re.finditer(re.escape(sought), folded))
-    return [(at[start], at[start + len(sought) - 1] + 1) for start in starts]
+    places, start = [], folded.find(sought)
+    while start >= 0:
+        places.append((at[start], at[start + len(sought) - 1] + 1))
+        start = folded.find(sought, start + len(sought))
+    return places
 
 
 def _marked(text: str, places: list[tuple[int, int]]) -> Markup:
