@@ -162,7 +162,11 @@ async def test_experiments_and_judges_in_force_are_told(model: FakeModelServer, 
             page = (await http.get("/status", headers=HTML)).text
             overview = (await http.get("/feedback", headers=HTML)).text
         (it,) = (await status(server))["experiments"]
+        server.write_values(values(model, **changes | {"summarize": {"prompt_b": "Be brief:", "temperature": 0.1}}))
+        await server.event("config_reloaded")
+        (other,) = (await status(server))["experiments"]
     assert (it["name"], it["status"], it["feature"]) == ("Briefer", "collecting", "summarize")
+    assert (other["id"], other["status"]) == (None, None)  # another temperature begins another experiment
     assert it["id"] in page
     # No such question is on the page of a comparison.
     assert "Was this" not in empty + overview

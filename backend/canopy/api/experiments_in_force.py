@@ -3,18 +3,11 @@
 from canopy.api.context import AppContext
 from canopy.config.features import Feature
 from canopy.config.flags import comparison_flag
-from canopy.experiments.decision import DecisionStatus, decide
-from canopy.generation.prompts import prompt_of
+from canopy.experiments.decision import decide
+from canopy.experiments.standing import RUNNING, standing_of
 from canopy.store.experiments.experiment import Experiment
+from canopy.ui.experiment_list import verdict_of
 from canopy.ui.status import ExperimentStatus
-
-_LABELS: dict[DecisionStatus, str] = {
-    "collecting": "Still collecting",
-    "promote_b": "Promote the candidate, Prompt B",
-    "keep_a": "Keep the current, Prompt A",
-    "equivalent": "As good as each other",
-    "inconclusive": "No decision",
-}
 
 
 async def experiments_in_force(context: AppContext) -> list[ExperimentStatus]:
@@ -32,9 +25,10 @@ async def experiments_in_force(context: AppContext) -> list[ExperimentStatus]:
 
 
 async def _experiment(context: AppContext, feature: Feature, known: list[Experiment]) -> ExperimentStatus:
-    prompts = prompt_of(feature.prompt).id, prompt_of(feature.prompt_b).id
-    found = next((it for it in known if it.feature == feature.name), None)  # the one used last
-    if found is None or (found.prompt_id, found.prompt_b_id) != prompts:
+    config = context.config.current
+    its = (it for it in known if it.feature == feature.name)
+    found = next((it for it in its if standing_of(it, config).stage == "running"), None)
+    if found is None:
         return ExperimentStatus(
             feature.name, feature.title, None, None, None, "No comparison yet", "Nobody has compared these prompts yet."
         )
@@ -46,6 +40,6 @@ async def _experiment(context: AppContext, feature: Feature, known: list[Experim
         id=found.id,
         name=found.name,
         status=decision.status,
-        label=_LABELS[decision.status],
+        label=verdict_of(decision, RUNNING).label,
         sentence=decision.sentence,
     )

@@ -22,12 +22,12 @@ from canopy.api.listing import read_full_texts
 from canopy.api.overview_page import overview_page
 from canopy.api.paging import page_response
 from canopy.api.requests import trace_id_of
-from canopy.api.responses import Entries, Entry, RecordedMessage, VoteKept
+from canopy.api.responses import Entries, Entry, RecordedMessage, VoteKept, judgement_of
 from canopy.api.routes import BodyRoute, DescribedRoute, json_response
 from canopy.api.voters import header_id, proof_in, session_id_of, user_id_of
 from canopy.base.clock import iso
 from canopy.base.errors import FeedbackNotFound, InputError
-from canopy.base.ratings import SENTIMENT_NAMES, Rating
+from canopy.base.ratings import Rating
 from canopy.base.settings import Settings
 from canopy.feedback import dataset
 from canopy.feedback.statistics import StatisticsPayload, satisfaction_filter, statistics
@@ -192,15 +192,5 @@ def entry(it: Feedback, labels: Sequence[JudgeLabel]) -> Entry:
         "usage": {"input_tokens": it.input_tokens, "output_tokens": it.output_tokens} if it.generation_id else None,
         "time_to_first_token_seconds": it.time_to_first_token,
         "duration_seconds": it.duration,
-        "judgements": [
-            {
-                "id": label.feedback_id,
-                "judge": label.judge,
-                "label": label.label,
-                "sentiment": SENTIMENT_NAMES[label.sentiment],
-                "model": label.model,
-                "rationale": label.rationale,
-            }
-            for label in labels
-        ],
+        "judgements": [judgement_of(label) for label in labels],
     }

@@ -8,11 +8,12 @@ from typing import Any, Literal, NotRequired, TypedDict
 
 from canopy.api.generation_responses import NameBySide, Parameters, Usage
 from canopy.auth.identity import Role
-from canopy.base.ratings import SentimentName
+from canopy.base.ratings import SENTIMENT_NAMES, SentimentName
 from canopy.config.feature_values import Variant
 from canopy.experiments.comparison import VariantBySide
 from canopy.experiments.report import BallotStatisticsPayload, DecisionPayload, ExperimentPayload, PromptPayload
 from canopy.store.experiments.experiment import Preference, Side
+from canopy.store.judges.judgement import JudgeLabel
 from canopy.store.vocabulary import Source
 
 
@@ -126,6 +127,18 @@ class Judgement(TypedDict):
     sentiment: SentimentName
     model: str | None
     rationale: str | None
+
+
+def judgement_of(label: JudgeLabel) -> Judgement:
+    """Return a judge's label as clients get it."""
+    return {
+        "id": label.feedback_id,
+        "judge": label.judge,
+        "label": label.label,
+        "sentiment": SENTIMENT_NAMES[label.sentiment],
+        "model": label.model,
+        "rationale": label.rationale,
+    }
 
 
 class Entry(TypedDict):

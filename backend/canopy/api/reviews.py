@@ -16,12 +16,13 @@ from canopy.api.filters import ReviewQuery
 from canopy.api.frame import wants_html
 from canopy.api.paging import EncodedRows, encode_rows, join_page, page_response
 from canopy.api.requests import trace_id_of
+from canopy.api.responses import judgement_of
 from canopy.api.review_pages import review_filter, review_page
 from canopy.api.review_responses import BadAnswer, Case, Cases, ReviewFailed, ReviewKept, ReviewsKept
 from canopy.api.routes import BodyRoute, DescribedRoute, json_response
 from canopy.base.clock import iso
 from canopy.base.errors import CanopyError, FeedbackNotFound, InputError
-from canopy.base.ratings import SENTIMENT_NAMES, Rating
+from canopy.base.ratings import Rating
 from canopy.config.features import Feature
 from canopy.feedback.dataset import exported_feature
 from canopy.store.feedback.query import Filter
@@ -213,15 +214,7 @@ def _answer(it: ReviewCase, verdict: BadVerdict) -> BadAnswer:
         "generation_id": verdict.generation_id,
         "response_text": verdict.response_text,
         "judgements": [
-            {
-                "id": label.feedback_id,
-                "judge": label.judge,
-                "label": label.label,
-                "sentiment": SENTIMENT_NAMES[label.sentiment],
-                "model": label.model,
-                "rationale": label.rationale,
-                "wrong": _wrong(label.sentiment, it.opinions.get(label.feedback_id)),
-            }
+            {**judgement_of(label), "wrong": _wrong(label.sentiment, it.opinions.get(label.feedback_id))}
             for label in it.labels.get(verdict.generation_id or "", ())
         ],
     }
