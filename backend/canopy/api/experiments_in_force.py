@@ -1,18 +1,18 @@
 """The experiments that the values in force mean, and what their votes prove, for the pages that ask in passing."""
 
+import asyncio
+
 from canopy.api.context import AppContext
 from canopy.config.features import Feature
 from canopy.config.flags import comparison_flag
-from canopy.experiments.decision import decide
-from canopy.experiments.standing import RUNNING, standing_of
-from canopy.store.experiments.experiment import Experiment
-from canopy.ui.experiment_list import verdict_of
+from canopy.experiments.standing import standing_of
+from canopy.ui.experiment_list import ListedExperiment, listed_experiments
 from canopy.ui.status import ExperimentStatus
 
 
 async def experiments_in_force(context: AppContext) -> list[ExperimentStatus]:
     """Return what is compared now, feature by feature. Raises StoreError."""
-    config = context.config.current
+    config, store = context.config.current, context.store.experiments
     comparing = [
         feature
         for feature in config.features.values()
@@ -20,26 +20,23 @@ async def experiments_in_force(context: AppContext) -> list[ExperimentStatus]:
     ]
     if not comparing:
         return []
-    known = await context.store.experiments.all()
-    return [await _experiment(context, feature, known) for feature in comparing]
+    known, counts = await asyncio.gather(store.all(), store.ballot_counts_by_experiment())
+    running = [it for it in reversed(known) if standing_of(it, config).stage == "running"]  # the one used last is last
+    listed = {it.experiment.feature: it for it in listed_experiments(config, running, counts)}
+    return [_status(feature, listed.get(feature.name)) for feature in comparing]
 
 
-async def _experiment(context: AppContext, feature: Feature, known: list[Experiment]) -> ExperimentStatus:
-    config = context.config.current
-    its = (it for it in known if it.feature == feature.name)
-    found = next((it for it in its if standing_of(it, config).stage == "running"), None)
+def _status(feature: Feature, found: ListedExperiment | None) -> ExperimentStatus:
     if found is None:
         return ExperimentStatus(
             feature.name, feature.title, None, None, None, "No comparison yet", "Nobody has compared these prompts yet."
         )
-    firsts = await context.store.experiments.first_ballot_counts(found.id)
-    decision = decide(firsts.wins_a, firsts.wins_b, found.rule)
     return ExperimentStatus(
         feature=feature.name,
         title=feature.title,
-        id=found.id,
-        name=found.name,
-        status=decision.status,
-        label=verdict_of(decision, RUNNING).label,
-        sentence=decision.sentence,
+        id=found.experiment.id,
+        name=found.experiment.name,
+        status=found.decision.status,
+        label=found.verdict.label,
+        sentence=found.decision.sentence,
     )
