@@ -168,7 +168,7 @@ async def test_a_block_of_the_values_is_a_feature_from_a_text_to_an_evaluation(t
         assert details["features"]["translate"]["temperature"] == 0.1
         page = (await http.get("/translate", headers={"accept": "text/html"})).text
         assert "<h1>Translation</h1>" in page
-        assert re.search(r'<a href="/translate" aria-current="page">Translation</a>', page)
+        assert re.search(r'<a href="/translate" dir="auto" aria-current="page">Translation</a>', page)
         vote = await rated(http)
         await compared(http)
         metrics = await scrape(http)
