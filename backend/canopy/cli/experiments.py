@@ -152,15 +152,16 @@ def _lines(report: "ExperimentReport", titles: Mapping[str, str]) -> Iterable[st
 def _course(report: "ExperimentReport") -> Iterable[str]:
     from canopy.cli.text_charts import Axis
 
-    if not report.trajectory:
+    points = report.trajectory()
+    if not points:
         yield "  No decisive vote yet."
         return
     axis = Axis()
     yield from axis.header("votes")
-    last = len(report.trajectory) - 1
+    last = len(points) - 1
     rows = min(_LOOKS, last + 1)
     for index in sorted({round(last * (row + 1) / rows) for row in range(rows)} | {0}):
-        point = report.trajectory[index]
+        point = points[index]
         yield axis.row(f"{point.n:,}", (point.low, point.high), point.win_rate)
 
 

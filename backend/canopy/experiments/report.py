@@ -128,9 +128,21 @@ class ExperimentReport:
     decision: Decision
     left: int
     left_share: float | None
-    trajectory: list[WinRatePoint]
+    course: Sequence[WinsSoFar]
     next_step: NextStep
     standing: Standing
+
+    def trajectory(self) -> list[WinRatePoint]:
+        """Return about evenly spaced points of the interval's course, always including the last vote."""
+        every = max(1, ceil(self.n / _POINTS))
+        rule, points, due = self.experiment.rule, list[WinRatePoint](), every
+        for timestamp, wins_a, wins_b in self.course:
+            seen = wins_a + wins_b
+            if seen >= due or seen == self.n:
+                low, high = confidence_sequence(wins_b, wins_a, prior=rule.prior_strength, alpha=rule.alpha)
+                points.append(WinRatePoint(seen, timestamp, wins_b / seen, low, high))
+                due = (seen // every + 1) * every
+        return points
 
 
 def experiments_of_feature(
@@ -212,7 +224,7 @@ def report_on(
         decision=decision,
         left=firsts.left,
         left_share=firsts.left / n if n else None,
-        trajectory=_trajectory(experiment, firsts.course, n),
+        course=firsts.course,
         next_step=step,
         standing=standing,
     )
@@ -259,16 +271,3 @@ def report_payload(report: ExperimentReport) -> ReportPayload:
             "values": report.next_step.snippet,
         },
     }
-
-
-def _trajectory(experiment: Experiment, course: Sequence[WinsSoFar], n: int) -> list[WinRatePoint]:
-    """Return about evenly spaced points of the interval's course, always including the last vote."""
-    every = max(1, ceil(n / _POINTS))
-    rule, points, due = experiment.rule, list[WinRatePoint](), every
-    for timestamp, wins_a, wins_b in course:
-        seen = wins_a + wins_b
-        if seen >= due or seen == n:
-            low, high = confidence_sequence(wins_b, wins_a, prior=rule.prior_strength, alpha=rule.alpha)
-            points.append(WinRatePoint(seen, timestamp, wins_b / seen, low, high))
-            due = (seen // every + 1) * every
-    return points

@@ -72,16 +72,24 @@ class ShownExperiment:
     verdict: VerdictView
     then: str  # follows "current" and "candidate": of an experiment that is over, they were that
     confidence: str  # such as `95 %`
-    chart: WinRateChart | None
     left_choices: Share
     b_on_left: Share
     fairness: Sequence[str]  # what the two shares above say
     undecided: Share  # ties and both bad among all ballots
-    prompts: Difference
     compared: Sequence[ComparedVariants]
     newest_href: str | None
     older_href: str | None
     notes: Sequence[ExperimentNote]
+
+    @property
+    def chart(self) -> WinRateChart | None:
+        """The interval's course. It takes its time, and not every page draws it."""
+        return win_rate_chart(self.report.trajectory(), self.experiment.rule.equivalence_margin)
+
+    @property
+    def prompts(self) -> Difference:
+        """What differs between the two prompts; for long ones it takes its time as well."""
+        return difference(self.experiment.prompt_text, self.experiment.prompt_b_text)
 
 
 class BeginComparison(NamedTuple):
@@ -183,12 +191,10 @@ def _shown(config: Config, gathered: ExperimentData, now: int | None, *, later: 
         verdict=verdict_of(report.decision, standing),
         then=then,
         confidence=f"{100 * (1 - experiment.rule.alpha):.6g} %",
-        chart=win_rate_chart(report.trajectory, experiment.rule.equivalence_margin),
         left_choices=left_choices,
         b_on_left=b_on_left,
         fairness=list(_fairness(left_choices, b_on_left)),
         undecided=_share(counts.ties + counts.both_bad, counts.ballots),
-        prompts=difference(experiment.prompt_text, experiment.prompt_b_text),
         compared=[_compared(entry, then) for entry in gathered.page.entries],
         newest_href=f"{href}#ab-entries" if later else None,
         older_href=f"{experiment_address(experiment.id, cursor)}#ab-entries" if cursor else None,
