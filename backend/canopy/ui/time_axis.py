@@ -5,6 +5,7 @@ Horizontal positions are percentages of the width, so that a chart fits every sc
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from math import ceil
 
 HOURS_FOR = 2 * 86_400_000_000  # microseconds that are drawn by the hour, at most
@@ -89,6 +90,7 @@ def _unit(span: timedelta) -> str:
     return "week" if span <= 731 * _DAY else "month"
 
 
+@lru_cache(4096)
 def _floor(unit: str, at: datetime) -> datetime:
     if unit == "hour":
         return at.replace(minute=0, second=0, microsecond=0)
@@ -106,6 +108,7 @@ def _starts(unit: str, first: datetime, last: datetime) -> list[datetime]:
     return starts
 
 
+@lru_cache(4096)  # each chart asks for the same ones, at 10 µs each
 def _name(unit: str, start: datetime) -> str:
     day = f"{start.day} {start:%b %Y}"
     return {"hour": f"{day}, {start:%H:%M} UTC", "week": f"Week of {day}", "month": f"{start:%B %Y}"}.get(unit, day)
