@@ -1,8 +1,7 @@
 // The page of a feature: a text, the answer to it, and follow-up questions.
 
-import "./canopy.js";  // first: what another person wrote is put away before this page looks for what it kept
 import { Answer } from "./answer.js";
-import { announce, kept, show } from "./browser.js";
+import { announce, kept, keepApart, show } from "./browser.js";
 import { Comparison } from "./comparison.js";
 import { Composer } from "./composer.js";
 import { Conversation } from "./conversation.js";
@@ -243,4 +242,6 @@ class FeaturePage {
   }
 }
 
+// Before canopy.js, which then sends votes that wait, so that this page hears what becomes of its own.
+keepApart();
 new FeaturePage(document.getElementById("feature"));
