@@ -100,14 +100,9 @@ def cost(it: Used, text: str) -> float:
 
 
 def is_linear(it: Used, begin: str, again: str, end: str) -> bool:
-    """Whether eight times the text takes about eight times as long; the square would take 64 times as long."""
-    before = cost(it, begin + again * (125 // len(again) + 1) + end)
-    for length in (1_000, 8_000, 64_000):
-        now = cost(it, begin + again * (length // len(again) + 1) + end)
-        if now > 24 * before + 0.02:
-            return False
-        before = now
-    return True
+    """Whether 16 times the text takes about 16 times as long; the square would take 256 times as long."""
+    short, long = (cost(it, begin + again * (length // len(again) + 1) + end) for length in (1_000, 16_000))
+    return long <= 64 * short + 0.02
 
 
 def test_every_expression_costs_what_the_text_is_long() -> None:

@@ -15,6 +15,8 @@ from tests.support.model_server import FakeModelServer
 from tests.support.server import Server, running_server
 
 SCREENS = [(PHONE, "light"), (PHONE, "dark"), (WIDE, "light"), (WIDE, "dark")]
+# For what opens on a page: as they come, all pages are looked at on every screen (test_every_page).
+EXTREMES = [(PHONE, "dark"), (WIDE, "light")]
 
 
 @pytest_asyncio.fixture(loop_scope="session", params=SCREENS)

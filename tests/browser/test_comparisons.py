@@ -26,7 +26,7 @@ from tests.browser.comparing import (
     start,
 )
 from tests.browser.conftest import SUMMARY, Tab, opened, summarize, values
-from tests.browser.test_access import SCREENS, check
+from tests.browser.test_access import EXTREMES, check
 from tests.support.model_scripts import Script
 from tests.support.model_server import FakeModelServer
 from tests.support.server import Server
@@ -185,7 +185,7 @@ async def test_each_response_is_copied_by_its_own_button(pair: Tab) -> None:
     assert await page.evaluate("navigator.clipboard.readText()") == SHORT
 
 
-@pytest.mark.parametrize(("viewport", "scheme"), SCREENS)
+@pytest.mark.parametrize(("viewport", "scheme"), EXTREMES)
 async def test_a_comparison_is_for_everybody(
     browser: Browser, comparing: Server, prompts: FakeModelServer, viewport: Any, scheme: Any
 ) -> None:

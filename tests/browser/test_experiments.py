@@ -15,7 +15,7 @@ from canopy.store.experiments.experiment import Experiment, Preference
 from canopy.store.opening import open_store
 from canopy.store.store import Store
 from tests.browser.conftest import PHONE, SUMMARY, Tab, opened, values
-from tests.browser.test_access import SCREENS, check
+from tests.browser.test_access import EXTREMES, check
 from tests.contract.store.records import HOUR, NOON, Clock, a_ballot, a_comparison, an_experiment
 from tests.support.model_server import FakeModelServer
 from tests.support.server import Server, running_server
@@ -245,7 +245,7 @@ async def test_programs_are_sent_to_the_route_for_programs(decided: Server) -> N
     assert "GET /feedback/ab" in answer.json()["detail"]
 
 
-@pytest.mark.parametrize(("viewport", "scheme"), SCREENS)
+@pytest.mark.parametrize(("viewport", "scheme"), EXTREMES)
 async def test_the_section_is_for_everybody(browser: Browser, decided: Server, viewport: Any, scheme: Any) -> None:
     # The policy would stop axe, which is put into the page as a script.
     async with opened(browser, decided, viewport=viewport, color_scheme=scheme, bypass_csp=True) as tab:

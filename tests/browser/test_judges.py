@@ -10,7 +10,7 @@ from canopy.config.values import Values
 from canopy.judges.definitions import configured_judges
 from canopy.store.opening import open_store
 from tests.browser.conftest import Tab, opened, values
-from tests.browser.test_access import SCREENS, check
+from tests.browser.test_access import EXTREMES, check
 from tests.support.judging import opinions
 from tests.support.model_server import FakeModelServer
 from tests.support.server import Server, running_server
@@ -119,7 +119,7 @@ async def test_a_reviewer_says_that_a_judge_is_wrong_and_takes_it_back(board: Ta
     await expect(page.get_by_role("link", name="Waiting 22")).to_be_visible()
 
 
-@pytest.mark.parametrize("screen", SCREENS, ids=str)
+@pytest.mark.parametrize("screen", EXTREMES, ids=str)
 @pytest.mark.parametrize("path", ["/feedback/entries?source=any"])
 async def test_what_judges_say_is_for_everybody(
     browser: Browser, judged: Server, path: str, screen: tuple[object, str]

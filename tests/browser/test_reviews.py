@@ -9,7 +9,7 @@ import yaml
 from playwright.async_api import Browser, Page, expect
 
 from tests.browser.conftest import Tab, opened, values
-from tests.browser.test_access import SCREENS, check
+from tests.browser.test_access import EXTREMES, check
 from tests.browser.test_feedback import NASTY
 from tests.support.model_server import FakeModelServer
 from tests.support.server import Server, running_server
@@ -277,7 +277,7 @@ async def test_without_scripts_the_queue_is_a_list_of_entries(browser: Browser, 
         await expect(page.get_by_text("It is the third.")).to_be_visible()
 
 
-@pytest_asyncio.fixture(loop_scope="session", params=SCREENS)
+@pytest_asyncio.fixture(loop_scope="session", params=EXTREMES)
 async def screen(request: pytest.FixtureRequest, browser: Browser, fresh: Server) -> AsyncGenerator[Tab]:
     viewport, scheme = request.param
     options = {"viewport": viewport, "color_scheme": scheme, "bypass_csp": True, "reduced_motion": "reduce"}

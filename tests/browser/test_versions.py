@@ -10,7 +10,7 @@ from playwright.async_api import Browser, expect
 from canopy.generation.prompts import prompt_of
 from canopy.store.opening import open_store
 from tests.browser.conftest import opened, values
-from tests.browser.test_access import SCREENS, check
+from tests.browser.test_access import EXTREMES, check
 from tests.contract.store.records import HOUR, NOON, Clock, a_generation, a_vote
 from tests.support.model_server import FakeModelServer
 from tests.support.server import Server, running_server
@@ -41,7 +41,7 @@ async def versioned(model_server: FakeModelServer, tmp_path_factory: pytest.Temp
         yield server
 
 
-@pytest.mark.parametrize(("viewport", "scheme"), SCREENS)
+@pytest.mark.parametrize(("viewport", "scheme"), EXTREMES)
 async def test_from_the_list_to_two_side_by_side_to_one(
     browser: Browser, versioned: Server, viewport: Any, scheme: Any
 ) -> None:
