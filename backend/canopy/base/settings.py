@@ -1,6 +1,7 @@
 """Settings of the process, and all other reads of the environment: no other module of Canopy reads it."""
 
 import os
+from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal
@@ -206,6 +207,11 @@ class Settings(BaseSettings):
         None, description="Bearer token with which `canopy evals` asks the backend. Unset: it asks without."
     )
 
+    backend_token: SecretStr | None = Field(
+        None,
+        description="Bearer token with which `canopy promote` and its kin ask a server. Unset: they ask without.",
+    )
+
     @model_validator(mode="before")
     @classmethod
     def _take_former_names(cls, given: Any) -> Any:
@@ -241,6 +247,11 @@ class Settings(BaseSettings):
         return self.evals_token.get_secret_value() if self.evals_token else None
 
     @property
+    def backend_bearer_token(self) -> str | None:
+        """Return the token that `canopy promote` and its kin send to the server; None without one."""
+        return self.backend_token.get_secret_value() if self.backend_token else None
+
+    @property
     def mlflow_headers(self) -> dict[str, str]:
         """Return the headers of every request to MLflow: token and workspace, as MLflow's own client sends them."""
         token, workspace = self.mlflow_token, self.mlflow_workspace
@@ -256,3 +267,8 @@ class Settings(BaseSettings):
             return not ip_address(self.host).is_loopback
         except ValueError:  # a name
             return self.host != "localhost"
+
+
+def environment_with(more: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment for a program that Canopy starts: its own, and these variables."""
+    return {**os.environ, **more}

@@ -13,8 +13,11 @@ from canopy.cli.feedback import erase, export, prune
 from canopy.cli.judges import judge
 from canopy.cli.migrate import migrate
 from canopy.cli.outbox import outbox
+from canopy.cli.promote import promote
+from canopy.cli.rollback import rollback
 from canopy.cli.serve import check_values, serve
 from canopy.cli.terminal import Commands
+from canopy.cli.verify import verify
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -27,5 +30,19 @@ def main() -> None:
     instrumentation.uninstrument_libraries()
 
 
-for _command in (serve, check_values, migrate, export, prune, erase, ab, evals, judge, outbox):
+for _command in (
+    serve,
+    check_values,
+    migrate,
+    export,
+    prune,
+    erase,
+    ab,
+    evals,
+    judge,
+    outbox,
+    promote,
+    rollback,
+    verify,
+):
     main.add_command(_command)

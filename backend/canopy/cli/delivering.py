@@ -1,0 +1,116 @@
+"""Options of the commands that change a values file through Git, and what they have in common."""
+
+import difflib
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from canopy.base.errors import ConfigError
+from canopy.cli.terminal import ask, say, style
+
+if TYPE_CHECKING:
+    from canopy.gitops.delivery import Delivered, Delivery
+    from canopy.gitops.repository import Repository
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the options say about where a change goes."""
+
+    commit: bool
+    branch: str | None
+    push: bool
+    pull_request: bool
+    push_live: bool
+    remote: str
+    dry_run: bool
+
+    @property
+    def delivers(self) -> bool:
+        """Return whether any option wants a commit."""
+        return not self.dry_run and (self.commit or self.branch is not None or self.push or self.pull_request)
+
+
+def delivery_options[F: Callable[..., Any]](command: F) -> F:
+    """Add the options of `Wanted`, each under its name."""
+    for option in reversed(
+        (
+            click.option("--commit", is_flag=True, help="Commit the change, on the branch that is checked out."),
+            click.option(
+                "--branch", metavar="NAME", help="Commit it on a new branch; the working copy stays as it is."
+            ),
+            click.option("--push", is_flag=True, help="Push the commit to its branch on the remote."),
+            click.option("--pull-request", is_flag=True, help="Push it to a branch, and ask for a review of it there."),
+            click.option("--push-live", is_flag=True, help="Push even to the branch that Argo CD reads."),
+            click.option("--remote", default="origin", show_default=True, metavar="NAME", help="Where to push."),
+            click.option("--dry-run", is_flag=True, help="Show the change, and write nothing."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def show_change(name: str, before: bytes, after: bytes) -> None:
+    """Print what changes in a file, as `git diff` does."""
+    lines = difflib.unified_diff(_lines(before), _lines(after), f"a/{name}", f"b/{name}", n=2)
+    for line in lines:
+        colour = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1]) if line[:3] not in ("+++", "---") else None
+        say(style(line.rstrip("\r\n"), fg=colour) if colour else line.rstrip("\r\n"))
+
+
+def hand_over(
+    wanted: Wanted, repository: "Repository", files: Mapping[str, bytes], message: str, to: "Delivery"
+) -> "Delivered | None":
+    """Deliver a change as the options say, once it is confirmed on a terminal. Returns None for a dry run."""
+    from canopy.gitops.delivery import deliver
+
+    if not wanted.delivers:
+        if wanted.dry_run or not is_interactive():
+            say()
+            say("Nothing was written. Say --commit, --branch NAME, or --pull-request to go on.")
+            return None
+        say()
+        if ask("Commit this? [y/N] ", "ny") == "n":
+            return None
+    delivered = deliver(repository, files, message, to)
+    where = f" and pushed to {to.remote}" if delivered.pushed else ""
+    say(f"Committed {delivered.revision[:10]} on {delivered.branch}{where}.")
+    if not delivered.pushed:
+        say(f"To bring it to the others: git push {wanted.remote} {delivered.branch}")
+    return delivered
+
+
+def delivery_of(wanted: Wanted, branch: str, live: str | None) -> "Delivery":
+    """Return where a change goes; `branch` is the name of a new branch where a pull request wants one."""
+    from canopy.gitops.delivery import Delivery
+
+    if wanted.push_live and not (wanted.push or wanted.pull_request):
+        raise click.UsageError("--push-live is about --push: say both.")
+    pushes = wanted.push or wanted.pull_request
+    named = wanted.branch or (branch if wanted.pull_request else None)
+    return Delivery(named, wanted.remote if pushes else None, live, to_live=wanted.push_live)
+
+
+def values_in(path: str) -> tuple["Repository", str, bytes]:
+    """Return a values file's repository, its path there, and its content. Raises ConfigError."""
+    from canopy.config.loading import read_values_file
+    from canopy.gitops.repository import Repository
+
+    file = Path(path)
+    if not file.is_file():
+        raise ConfigError(f"There is no file {path}.")
+    repository = Repository.around(file)
+    return repository, repository.name_of(file), read_values_file(file)
+
+
+def is_interactive() -> bool:
+    """Return whether a person is there to be asked."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _lines(content: bytes) -> list[str]:
+    return content.decode(errors="replace").splitlines(keepends=True)

@@ -1,0 +1,81 @@
+"""`canopy rollback`: the last promotion is taken back by a commit with its own evidence."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from canopy.base.errors import ConfigError
+from canopy.cli.common import read_settings, report_errors
+from canopy.cli.delivering import Wanted, delivery_of, delivery_options, hand_over, show_change, values_in
+from canopy.cli.terminal import say, style
+
+if TYPE_CHECKING:
+    from canopy.gitops.evidence import Statement
+    from canopy.gitops.repository import Repository
+
+
+@click.command()
+@click.option("--values", "path", required=True, metavar="FILE", help="The values file in a Git repository.")
+@click.option("--backend", metavar="URL", help="The server, for the evidence of what was seen since.  [none]")
+@click.option("--why", metavar="TEXT", help="What was seen, for the evidence.")
+@delivery_options
+@report_errors
+def rollback(path: str, backend: str | None, why: str | None, **options: Any) -> None:
+    """Take the last promotion in a values file back: the prompt before it answers everybody again.
+
+    What else has changed in the file since stays. The evidence names the promotion, the votes that it rested on, and
+    with --backend the votes that both prompts have got.
+
+    \b
+    Examples:
+      canopy rollback --values gitops/canopy/test/backend/config.yaml
+      canopy rollback --values config.yaml --backend http://127.0.0.1:8000 --why "Complaints doubled" --commit
+    """
+    from canopy.gitops.history import last_promotion
+    from canopy.gitops.promotion import read_values, with_prompt
+    from canopy.gitops.records import Grounds, record
+    from canopy.gitops.server import Server
+
+    wanted = Wanted(**options)
+    settings = read_settings()
+    repository, name, content = values_in(path)
+    found = last_promotion(repository, name)
+    if found is None:
+        raise ConfigError(f"Nothing was promoted in {name} that has not been taken back already.")
+    revision, statement = found
+    it = statement.predicate
+    say(style(f"Promotion {revision[:10]}", bold=True) + f", {it.made_at}, experiment {it.experiment.id}")
+    values = read_values(content, name, it.experiment.feature)
+    former = _prompt_before(repository, revision, statement)
+    after = with_prompt(values, former)
+    if after == content:
+        raise ConfigError(f"{name} has the former prompt already.")
+    show_change(name, content, after)
+    server = Server(backend.rstrip("/"), settings.backend_bearer_token) if backend else None
+    observed = server.observed([it.experiment.prompt_id, it.experiment.prompt_b_id]) if server else ()
+    for seen in observed:
+        total = seen.positive + seen.negative
+        say(f"  {seen.prompt_id}: {seen.positive:,} of {total:,} thumbs are up")
+    page = f"{server.url}/experiments/{it.experiment.id}" if server else None
+    grounds = Grounds(it.experiment, it.counts, it.statistics, None, page)
+    made = record(
+        repository, name, content, after, grounds, "rollback", forced=why, reverts=revision, observed=observed
+    )
+    to = delivery_of(wanted, f"canopy/rollback-{it.experiment.id}", values.target_revision)
+    hand_over(wanted, repository, made.files, made.message, to)
+
+
+def _prompt_before(repository: "Repository", revision: str, statement: "Statement") -> str:
+    """Return the prompt that was in force before a promotion. Raises ConfigError where its evidence is not right."""
+    from canopy.gitops.promotion import read_values
+    from canopy.gitops.verification import verify
+
+    verified = verify(repository, revision)
+    if not verified.right:
+        wrong = next(it for it in verified.findings if not it.right)
+        raise ConfigError(
+            f"The evidence of {revision[:10]} is not right: {wrong.sentence} Take it back by hand: git revert."
+        )
+    name = statement.subject[0].name
+    content = repository.read(repository.commit(revision).parents[0], name) or b""
+    return read_values(content, name, statement.predicate.experiment.feature).feature.prompt

@@ -1,0 +1,61 @@
+"""`canopy verify`: the evidence of a commit is checked, and every number in it computed again."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from canopy.base.errors import ConfigError
+from canopy.cli.common import pluralize, report_errors
+from canopy.cli.terminal import say, say_json, style
+
+if TYPE_CHECKING:
+    from canopy.gitops.verification import Verified
+
+
+@click.command()
+@click.argument("commits", nargs=-1, metavar="[COMMIT]...")
+@click.option("--all", "path", metavar="FILE", help="Every commit of this values file's history that has evidence.")
+@click.option("--json", "as_json", is_flag=True, help="For programs: one line for each commit.")
+@report_errors
+def verify(commits: tuple[str, ...], path: str | None, *, as_json: bool) -> None:
+    """Check the evidence of commits that `canopy promote` and `canopy rollback` made. No server is needed.
+
+    Digests are compared with the files, the change with the one that the decision makes, and the E-values, the interval
+    and the decision are computed from the counts again. One wrong count, byte or digest ends with exit status 1.
+
+    \b
+    Examples:
+      canopy verify HEAD
+      canopy verify --all gitops/canopy/test/backend/config.yaml
+    """
+    from canopy.gitops.history import commits_with_evidence
+    from canopy.gitops.repository import Repository
+    from canopy.gitops.verification import verify as verified
+
+    if bool(commits) == (path is not None):
+        raise click.UsageError("Name commits, or a values file with --all.")
+    repository = Repository.around(Path(path or "."))
+    if path is not None:
+        commits = tuple(commits_with_evidence(repository, repository.name_of(Path(path))))
+        if not commits:
+            raise ConfigError(f"No commit of {path} has evidence.")
+    results = [verified(repository, commit) for commit in commits]
+    for result in results:
+        if as_json:
+            findings = [{"right": it.right, "sentence": it.sentence} for it in result.findings]
+            say_json({"commit": result.revision, "right": result.right, "findings": findings})
+        else:
+            _tell(result)
+    wrong = sum(not it.right for it in results)
+    if not as_json:
+        say(f"{pluralize(len(results), 'commit')}, {wrong or 'none'} wrong." if len(results) > 1 else "")
+    if wrong:
+        sys.exit(1)
+
+
+def _tell(result: "Verified") -> None:
+    say(style(f"{result.revision[:10]}  {'right' if result.right else 'WRONG'}", bold=True))
+    for it in result.findings:
+        say(f"  {'✓' if it.right else style('✗', fg='red')} {it.sentence}")

@@ -1,0 +1,70 @@
+"""Hands a change over: a commit here, a branch, a push. What may be wrong is looked for before anything is written."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from canopy.base.errors import ConfigError
+from canopy.gitops.repository import Repository
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Says where a change goes: `branch` is a new one, None the one that is checked out; `remote` is pushed to."""
+
+    branch: str | None
+    remote: str | None
+    live: str | None  # the branch that Argo CD reads, where it is known
+    to_live: bool = False  # whether it may be pushed to
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """Says what became of a change."""
+
+    revision: str
+    branch: str
+    pushed: bool
+
+
+def require_deliverable(repository: Repository, paths: list[str], to: Delivery) -> str:
+    """Return the name of the branch that the change will be on. Raises ConfigError where it can't be delivered."""
+    if repository.is_changed(*paths):
+        raise ConfigError(
+            f"{paths[0]} has changes that no commit has, so a commit would bring them along. Commit or undo them first."
+        )
+    current = repository.branch
+    branch = to.branch or current
+    if branch is None:
+        raise ConfigError("No branch is checked out, so a commit would be lost. Name a new one with --branch.")
+    if to.branch is not None:
+        repository.require_branch_name(to.branch)
+        if repository.has_branch(to.branch):
+            raise ConfigError(
+                f"There is a branch {to.branch} already. Name another, or delete it: git branch -D {to.branch}"
+            )
+    if to.remote is not None:
+        repository.remote_url(to.remote)
+        if branch == to.live and not to.to_live:
+            raise ConfigError(
+                f"{branch} is the branch that Argo CD reads, so a push would be live at once. Name another with "
+                "--branch, or say --push-live."
+            )
+        base = current or to.live
+        if base is not None and (behind := repository.commits_behind(to.remote, base)):
+            raise ConfigError(
+                f"{to.remote} has moved on: its {base} has {behind:,} commits that are not here. Run `git pull` and "
+                "try again."
+            )
+    return branch
+
+
+def deliver(repository: Repository, files: Mapping[str, bytes], message: str, to: Delivery) -> Delivered:
+    """Commit the files, and push where that is wanted. Raises ConfigError; where the push fails the commit is there."""
+    branch = require_deliverable(repository, list(files), to)
+    if to.branch is None:
+        revision = repository.commit_here(files, message)
+    else:
+        revision = repository.commit_on(to.branch, files, message)
+    if to.remote is not None:
+        repository.push(to.remote, revision, branch)
+    return Delivered(revision, branch, to.remote is not None)

@@ -1,0 +1,174 @@
+"""The evidence of a change: an in-toto Statement v1 beside the values file, in the commit that changes it.
+
+It says what the votes proved in numbers that anybody can compute again, and holds no text of any user. Its JSON Schema
+is `docs/evidence.schema.json`.
+"""
+
+import hashlib
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from canopy.base.errors import ConfigError
+from canopy.experiments.decision import DecisionStatus
+from canopy.stats.sequential import DecisionRule
+from canopy.text.yaml_errors import findings_of
+
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+PREDICATE_TYPE = "urn:canopy:promotion:1"
+FOLDER = "evidence"  # beside the values file
+
+type Action = Literal["promote", "keep", "rollback"]
+type Count = Annotated[int, Field(ge=0)]
+type Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Part(BaseModel):
+    """A part of a statement. What a newer Canopy would add makes it another predicate type."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Rule(Part):
+    """The experiment's decision rule, frozen when it began."""
+
+    alpha: float = Field(gt=0, lt=1, description="Risk of a wrong decision over the whole experiment.")
+    prior: float = Field(gt=0, description="Strength of the mixture's Beta distribution.")
+    delta: float = Field(gt=0, lt=0.5, description="Win rates within ½ ± this make two prompts equivalent.")
+    n_max: int = Field(gt=0, description="Decisive votes after which an undecided experiment is inconclusive.")
+
+    @property
+    def decision_rule(self) -> DecisionRule:
+        """Return the rule as decisions take it."""
+        return DecisionRule(self.alpha, self.prior, self.delta, self.n_max)
+
+
+class ExperimentFacts(Part):
+    """What was compared. Prompts are named by the hashes of their texts, which stand in the values file's history."""
+
+    id: str
+    feature: str
+    name: str | None = None
+    hypothesis: str | None = None
+    created_at: str = Field(description="When it began, ISO 8601 in UTC.")
+    prompt_id: str
+    prompt_b_id: str
+    model: str
+    temperature: float
+    max_tokens: int
+    rule: Rule
+
+
+class Counts(Part):
+    """Counts of ballots: each voter's first one, and in `ballots` and `prompt_b_left` all of them."""
+
+    voters: Count
+    wins_a: Count
+    wins_b: Count
+    ties: Count
+    both_bad: Count
+    left: Count = Field(description="First ballots for the response in the left column.")
+    ballots: Count
+    prompt_b_left: Count = Field(description="Ballots on comparisons with Prompt B in the left column.")
+
+
+class Statistics(Part):
+    """What follows from the counts of wins; `canopy verify` computes it again to a relative error of 1e-9."""
+
+    win_rate_b: float | None
+    interval: tuple[float, float]
+    e_value: float
+    e_a: float
+    e_b: float
+    status: DecisionStatus
+
+
+class Before(Part):
+    """The values file before the change."""
+
+    git_revision: str = Field(description="The commit that the change is made on.")
+    sha256: Digest
+
+
+class Server(Part):
+    """The server that counted."""
+
+    config_revision: str | None = Field(description="The values that it ran, by the first 12 digits of their SHA-256.")
+
+
+class Observed(Part):
+    """Votes on one prompt's responses, as they were seen when the change was made."""
+
+    prompt_id: str
+    positive: Count
+    negative: Count
+
+
+class Evaluation(Part):
+    """An evaluation of the prompts against the baseline, as `canopy evals run` reports it."""
+
+    verdict: str
+    pass_rate: float | None
+    sha256: Digest = Field(description="Of results.json.")
+
+
+class Promotion(Part):
+    """The predicate: what was changed, and on what grounds."""
+
+    action: Action
+    forced: str | None = Field(None, description="Why it was done although the votes don't say so.")
+    reverts: str | None = Field(None, description="The commit that a rollback takes back.")
+    made_at: str = Field(description="ISO 8601 in UTC.")
+    canopy: str = Field(description="Version of the Canopy that wrote this.")
+    before: Before
+    experiment: ExperimentFacts
+    counts: Counts
+    statistics: Statistics
+    server: Server
+    observed: tuple[Observed, ...] = ()
+    evaluation: Evaluation | None = None
+
+
+class Digests(Part):
+    """Digests of a file."""
+
+    sha256: Digest
+
+
+class Subject(Part):
+    """The file that the statement is about, by its path in the repository."""
+
+    name: str
+    digest: Digests
+
+
+class Statement(Part):
+    """An in-toto Statement v1 with Canopy's predicate."""
+
+    type: Literal["https://in-toto.io/Statement/v1"] = Field(alias="_type")
+    subject: tuple[Subject]
+    predicate_type: Literal["urn:canopy:promotion:1"] = Field(alias="predicateType")
+    predicate: Promotion
+
+    @classmethod
+    def of(cls, name: str, content: bytes, predicate: Promotion) -> Self:
+        """Return the statement on a values file's new content; `name` is its path in the repository."""
+        subject = Subject(name=name, digest=Digests(sha256=sha256(content)))
+        return cls(_type=STATEMENT_TYPE, subject=(subject,), predicateType=PREDICATE_TYPE, predicate=predicate)
+
+    @classmethod
+    def read(cls, content: bytes, name: str) -> Self:
+        """Read a statement; `name` is for errors. Raises ConfigError."""
+        try:
+            return cls.model_validate_json(content)
+        except ValidationError as error:
+            raise ConfigError(f"{name} is no evidence of Canopy's: {findings_of(error)}") from error
+
+    def written(self) -> bytes:
+        """Return it as a file."""
+        return self.model_dump_json(by_alias=True, indent=2).encode() + b"\n"
+
+
+def sha256(content: bytes) -> str:
+    """Return the SHA-256 in hex."""
+    return hashlib.sha256(content).hexdigest()

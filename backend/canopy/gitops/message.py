@@ -1,0 +1,68 @@
+"""The message of a commit that a decision makes: the evidence in words, for people who read `git log`."""
+
+from collections.abc import Iterator
+
+from canopy.base.ratings import in_words
+from canopy.gitops.evidence import Promotion
+
+_SUBJECT = 72  # characters that Git's tools show of a subject
+
+
+def commit_message(predicate: Promotion, evidence: str, page: str | None) -> str:
+    """Return a subject and a body. `evidence` is the path of the evidence, `page` that of the experiment's page."""
+    return "\n".join([_subject(predicate), "", *_body(predicate, evidence, page)]) + "\n"
+
+
+def _subject(predicate: Promotion) -> str:
+    it = predicate.experiment
+    name = it.name or in_words(it.feature)
+    subject = {
+        "promote": f"Promote Prompt B of {name}",
+        "keep": f"Keep Prompt A of {name}",
+        "rollback": f"Take back the promotion of {name}",
+    }[predicate.action]
+    return subject if len(subject) <= _SUBJECT else f"{subject[: _SUBJECT - 1]}…"
+
+
+def _body(predicate: Promotion, evidence: str, page: str | None) -> Iterator[str]:
+    it, counts, found = predicate.experiment, predicate.counts, predicate.statistics
+    if predicate.forced:
+        yield f"FORCED, although the votes say `{found.status}`: {predicate.forced}"
+        yield ""
+    if predicate.action == "rollback":
+        yield f"{it.prompt_id} answers everybody again, {it.prompt_b_id} no more."
+    else:
+        winner, other = (
+            (it.prompt_b_id, it.prompt_id) if predicate.action == "promote" else (it.prompt_id, it.prompt_b_id)
+        )
+        yield f"{winner} answers everybody, {other} no more."
+    yield ""
+    low, high = found.interval
+    n = counts.wins_a + counts.wins_b
+    share = "" if found.win_rate_b is None else f", {found.win_rate_b:.1%} ({low:.1%} to {high:.1%}) prefer B"
+    yield f"Votes: {counts.voters:,} people, {n:,} of whom chose{share}."
+    yield f"  A {counts.wins_a:,}, B {counts.wins_b:,}, ties {counts.ties:,}, both bad {counts.both_bad:,}"
+    yield f"  E for B {found.e_b:.6g}, E for A {found.e_a:.6g}; either decides at {2 / it.rule.alpha:g}: {found.status}"
+    if n:
+        drawn = _share(counts.prompt_b_left, counts.ballots)
+        yield f"  The left column was chosen in {counts.left / n:.0%}; B stood there in {drawn}"
+    for seen in predicate.observed:
+        total = seen.positive + seen.negative
+        yield f"  {seen.prompt_id}: {_share(seen.positive, total)} of {total:,} thumbs are up"
+    if predicate.evaluation:
+        rate = "" if predicate.evaluation.pass_rate is None else f", {predicate.evaluation.pass_rate:.1%} passed"
+        yield f"Evaluation: {predicate.evaluation.verdict}{rate}."
+    yield ""
+    yield f"Experiment: {it.id}, since {it.created_at}" + (f", {page}" if page else "")
+    if it.hypothesis:
+        yield f"Hypothesis: {' '.join(it.hypothesis.split())}"
+    if predicate.reverts:
+        yield f"Reverts: {predicate.reverts}"
+    yield f"Evidence: {evidence}"
+    yield "Check: canopy verify COMMIT"
+    if predicate.action == "promote":
+        yield "Take back: canopy rollback --values FILE"
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.0%}" if whole else "none"

@@ -1,0 +1,122 @@
+"""What a decision changes in a values file: the winner becomes the prompt of everybody, and the candidate goes.
+
+The same functions make a change and check one that somebody else has made.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from canopy.base.errors import ConfigError
+from canopy.config.checking import chart_values, check
+from canopy.config.features import BUILT_IN, BUILT_IN_ALIAS, Feature, features_of
+from canopy.config.loading import parse_values
+from canopy.experiments.assignment import experiment_id
+from canopy.generation.prompts import prompt_of
+from canopy.gitops.evidence import ExperimentFacts
+from canopy.gitops.values_edit import Change, Move, Remove, Scalar, Set, edited
+
+type Kept = Literal["a", "b"]
+
+_COMPARISONS = ("ab_testing", "enabled")
+
+
+@dataclass(frozen=True, slots=True)
+class ValuesFile:
+    """A values file as it is, and one feature in it."""
+
+    name: str  # for errors
+    content: bytes
+    feature: Feature
+    others_comparing: tuple[str, ...]  # other features with a candidate
+    target_revision: str | None  # what Argo CD reads, where the file says it
+
+    @property
+    def section(self) -> tuple[str, ...]:
+        """Return the path of the feature's block."""
+        return tuple(self.feature.section.split("."))
+
+
+def read_values(content: bytes, name: str, feature: str) -> ValuesFile:
+    """Read a values file of the chart or the server. Raises ConfigError, also where it has no such feature."""
+    document = parse_values(content)
+    section = BUILT_IN_ALIAS if document.get(BUILT_IN_ALIAS) else BUILT_IN
+    features = features_of(chart_values(document), section)
+    if feature not in features:
+        raise ConfigError(f"{name} has no feature `{feature}`: it is the values file of something else.")
+    found = features[feature]
+    others = [it.flag for it in features.values() if it.name == it.flag != found.flag and it.enabled and it.prompt_b]
+    revision = document.get("target_revision")
+    return ValuesFile(name, content, found, tuple(others), revision if isinstance(revision, str) else None)
+
+
+def require_tested(values: ValuesFile, experiment: ExperimentFacts) -> None:
+    """Raise ConfigError where the file doesn't say what the experiment has tested."""
+    found, name = values.feature, values.name
+    if not found.prompt_b:
+        raise ConfigError(
+            f"{name} has no candidate: `{found.section}.prompt_b` is not set, so there is nothing to change."
+        )
+    for key, text, tested in (
+        ("prompt", found.prompt, experiment.prompt_id),
+        ("prompt_b", found.prompt_b, experiment.prompt_b_id),
+    ):
+        if (own := prompt_of(text).id) != tested:
+            raise ConfigError(
+                f"`{found.section}.{key}` in {name} is another prompt ({own}) than the one that was tested ({tested}). "
+                "Either the file has changed since, or the server runs other values: wait until both are the same."
+            )
+    parameters = (found.model, found.temperature, found.max_tokens)
+    with_these = (experiment.model, experiment.temperature, experiment.max_tokens)
+    for key, one, other in zip(("model", "temperature", "max_tokens"), parameters, with_these, strict=True):
+        if one != other:
+            raise ConfigError(f"`{found.section}.{key}` in {name} is {one}, and it was tested with {other}.")
+
+
+def with_winner(values: ValuesFile, kept: Kept) -> bytes:
+    """Return the file's content with one of both prompts for everybody, and no candidate. Raises ConfigError.
+
+    Comparisons are switched off, unless another feature has a candidate that is being compared.
+    """
+    section = values.section
+    changes: list[Change] = (
+        [Move((*section, "prompt"), "prompt_b")] if kept == "b" else [Remove((*section, "prompt_b"))]
+    )
+    if not values.others_comparing:
+        changes.append(Set(_COMPARISONS, False))
+    wanted = values.feature.prompt_b if kept == "b" else values.feature.prompt
+    return _checked(values, changes, prompt=wanted, prompt_b="")
+
+
+def with_prompt(values: ValuesFile, prompt: str) -> bytes:
+    """Return the file's content with this prompt for everybody, and no candidate. Raises ConfigError."""
+    section = values.section
+    changes: list[Change] = [Set((*section, "prompt"), prompt), Remove((*section, "prompt_b"))]
+    if not values.others_comparing:
+        changes.append(Set(_COMPARISONS, False))
+    return _checked(values, changes, prompt=prompt, prompt_b="")
+
+
+def with_candidate(values: ValuesFile, prompt_b: str) -> bytes:
+    """Return the file's content with a candidate that people compare. Raises ConfigError."""
+    if prompt_b == values.feature.prompt:
+        raise ConfigError("The candidate is the current prompt, to the letter: there is nothing to compare.")
+    changes: list[Change] = [Set((*values.section, "prompt_b"), prompt_b), Set(_COMPARISONS, True)]
+    return _checked(values, changes, prompt=values.feature.prompt, prompt_b=prompt_b)
+
+
+def next_experiment(values: ValuesFile, prompt_b: str) -> str:
+    """Return the id of the experiment that a candidate begins, or goes on with."""
+    it = values.feature
+    ids = prompt_of(it.prompt).id, prompt_of(prompt_b).id
+    return experiment_id(*ids, it.model, it.temperature, it.max_tokens, it.name)
+
+
+def _checked(values: ValuesFile, changes: list[Change], **expected: Scalar) -> bytes:
+    """Make the changes, and look at the result as the chart, the server and `canopy check-values` do."""
+    content = edited(values.content, changes, values.name)
+    check(content)
+    became = read_values(content, values.name, values.feature.name).feature
+    for key, value in expected.items():
+        if getattr(became, key) != value:
+            raise ConfigError(f"{values.name} would not say what it should: `{became.section}.{key}` would be another.")
+    return content

@@ -1,0 +1,186 @@
+"""The Git repository of a values file, by the program `git`: what people have configured there holds here."""
+
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from canopy.base.errors import ConfigError
+from canopy.base.settings import environment_with
+
+_PATIENCE = 120  # seconds for a remote to answer
+
+
+class GitError(ConfigError):
+    """Git refused; the sentence ends with what it said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """Names a commit, and the commits that it was made on."""
+
+    revision: str
+    parents: tuple[str, ...]
+
+
+class Repository:
+    """One working copy."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @classmethod
+    def around(cls, path: Path) -> Self:
+        """Return the repository that a file or folder is in. Raises ConfigError where it is in none."""
+        folder = path if path.is_dir() else path.parent
+        if not folder.is_dir():
+            raise ConfigError(f"{folder} is no folder.")
+        try:
+            found = _git(folder, "rev-parse", "--show-toplevel")
+        except GitError as error:
+            raise ConfigError(f"{path} is in no Git repository, so no commit can be made of a change to it.") from error
+        return cls(Path(found.decode().removesuffix("\n")))
+
+    def name_of(self, path: Path) -> str:
+        """Return a file's path in the repository, as Git writes it."""
+        return path.resolve().relative_to(self.root.resolve()).as_posix()
+
+    def revision_of(self, name: str) -> str:
+        """Return the full id of the commit that a name means. Raises ConfigError where it means none."""
+        try:
+            return self._text("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+        except GitError as error:
+            raise ConfigError(f"There is no commit `{name}` in {self.root}.") from error
+
+    def commit(self, name: str) -> Commit:
+        """Return a commit and its parents. Raises ConfigError where there is none."""
+        revision, *parents = self._text("rev-list", "--parents", "-n", "1", self.revision_of(name)).split()
+        return Commit(revision, tuple(parents))
+
+    def read(self, revision: str, path: str) -> bytes | None:
+        """Return a file's content in a commit; None where it isn't there."""
+        if not self._text("ls-tree", revision, "--", path):
+            return None
+        return _git(self.root, "cat-file", "blob", f"{revision}:{path}")
+
+    def changed_in(self, commit: Commit) -> list[str]:
+        """Return the paths that differ between a commit and its first parent."""
+        before = commit.parents[0] if commit.parents else self._text("hash-object", "-t", "tree", "/dev/null")
+        found = _git(self.root, "diff-tree", "-r", "--no-renames", "--name-only", "-z", before, commit.revision)
+        return [it.decode(errors="surrogateescape") for it in found.split(b"\0") if it]
+
+    def history_of(self, *paths: str, revision: str = "HEAD") -> list[str]:
+        """Return the commits that changed any of the paths, the newest first."""
+        return self._text("log", "--format=%H", revision, "--", *paths).split()
+
+    def is_changed(self, *paths: str) -> bool:
+        """Return whether the working copy differs from HEAD in any of the paths, or Git doesn't know one."""
+        return bool(self._text("status", "--porcelain", "--untracked-files=all", "--", *paths))
+
+    @property
+    def branch(self) -> str | None:
+        """Return the branch that is checked out; None if none is."""
+        try:
+            return self._text("symbolic-ref", "--quiet", "--short", "HEAD")
+        except GitError:
+            return None
+
+    def has_branch(self, name: str) -> bool:
+        """Return whether there is a local branch of this name."""
+        return bool(self._text("for-each-ref", f"refs/heads/{name}"))
+
+    def require_branch_name(self, name: str) -> None:
+        """Raise ConfigError where Git takes no branch of this name."""
+        try:
+            self._text("check-ref-format", "--branch", name)
+        except GitError as error:
+            raise ConfigError(f"`{name}` can't be the name of a branch.") from error
+
+    def remote_url(self, remote: str) -> str:
+        """Return a remote's address for pushes. Raises ConfigError where there is none."""
+        try:
+            return self._text("remote", "get-url", "--push", remote)
+        except GitError as error:
+            raise ConfigError(f"There is no remote `{remote}` in {self.root}: name one with --remote.") from error
+
+    def commits_behind(self, remote: str, branch: str) -> int:
+        """Fetch a branch, and return how many commits it has that HEAD lacks; 0 where the remote doesn't have it."""
+        if not self._remote("ls-remote", "--heads", remote, f"refs/heads/{branch}"):
+            return 0
+        self._remote("fetch", "--quiet", "--no-tags", remote, f"refs/heads/{branch}")
+        return int(self._text("rev-list", "--count", "HEAD..FETCH_HEAD"))
+
+    def commit_here(self, files: Mapping[str, bytes], message: str) -> str:
+        """Write the files, and commit them and nothing else on the branch that is checked out. Returns the commit."""
+        for name, content in files.items():
+            path = self.root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        self._text("add", "--", *files)
+        _git(self.root, "commit", "--quiet", "--file=-", "--only", "--", *files, given=message.encode())
+        return self.revision_of("HEAD")
+
+    def commit_on(self, branch: str, files: Mapping[str, bytes], message: str) -> str:
+        """Commit the files on a new branch at HEAD. The working copy stays as it is. Returns the commit."""
+        head = self.revision_of("HEAD")
+        with tempfile.TemporaryDirectory() as folder:
+            index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
+            _git(self.root, "read-tree", head, more=index)
+            for name, content in files.items():
+                blob = _git(self.root, "hash-object", "-w", "--stdin", "--path", name, given=content).decode().strip()
+                mode = self._mode(head, name)
+                _git(self.root, "update-index", "--add", "--cacheinfo", f"{mode},{blob},{name}", more=index)
+            tree = _git(self.root, "write-tree", more=index).decode().strip()
+        signing = ["-S"] if self._signs() else []
+        made = _git(self.root, "commit-tree", *signing, "-p", head, tree, given=message.encode()).decode().strip()
+        self._text("update-ref", f"refs/heads/{branch}", made, "0" * len(made))
+        return made
+
+    def push(self, remote: str, revision: str, branch: str) -> None:
+        """Push a commit to a branch of a remote. Raises GitError where the remote refuses it or has moved on."""
+        self._remote("push", "--quiet", remote, f"{revision}:refs/heads/{branch}")
+
+    def signature(self, revision: str) -> tuple[str, str]:
+        """Return what Git says of a commit's signature: its letter of `%G?` (N: none), and who signed."""
+        letter, _, who = self._text("log", "-1", "--format=%G?%x00%GS", revision).partition("\0")
+        return letter, who
+
+    def _mode(self, revision: str, name: str) -> str:
+        found = self._text("ls-tree", revision, "--", name)
+        return found.split()[0] if found else "100644"
+
+    def _signs(self) -> bool:
+        try:
+            return self._text("config", "--type=bool", "--get", "commit.gpgsign") == "true"
+        except GitError:
+            return False
+
+    def _text(self, *arguments: str) -> str:
+        return _git(self.root, *arguments).decode(errors="replace").strip()
+
+    def _remote(self, *arguments: str) -> str:
+        return _git(self.root, *arguments, more={"GIT_TERMINAL_PROMPT": "0"}).decode(errors="replace").strip()
+
+
+def _git(folder: Path, *arguments: str, given: bytes = b"", more: Mapping[str, str] | None = None) -> bytes:
+    """Return what Git writes. Raises GitError where it fails, and ConfigError where there is no Git."""
+    try:
+        result = subprocess.run(  # noqa: S603 - the program is git, and no argument of it runs another
+            ["git", "--literal-pathspecs", *arguments],  # noqa: S607 - the one that people have
+            cwd=folder,
+            env=environment_with({"LC_ALL": "C", **(more or {})}),
+            input=given,
+            capture_output=True,
+            timeout=_PATIENCE,
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise ConfigError("Canopy needs the program `git` for this, which isn't installed here.") from error
+    except subprocess.TimeoutExpired as error:
+        raise GitError(f"git {arguments[0]} did not end within {_PATIENCE} seconds.") from error
+    if result.returncode:
+        said = result.stderr.decode(errors="replace").strip() or result.stdout.decode(errors="replace").strip()
+        raise GitError(f"git {arguments[0]} failed: {said}")
+    return result.stdout
