@@ -40,6 +40,16 @@ def changed(text: str, *changes: Change) -> str:
             id="blocks of text",
         ),
         pytest.param(
+            "summarize:\n  prompt: |  # since May\n    old\n  prompt_b: 'new # 1' # try\nab_testing:\n  enabled: on\n",
+            "summarize:\n  prompt: 'new # 1'  # since May\nab_testing:\n  enabled: false\n",
+            id="a comment in the head of a block of text",
+        ),
+        pytest.param(
+            "summarize:\n  prompt: old  # May\n  prompt_b: >-\n    new\n    one\nab_testing:\n  enabled: true\n",
+            "summarize:\n  prompt: >-  # May\n    new\n    one\nab_testing:\n  enabled: false\n",
+            id="a comment that becomes that of a block of text",
+        ),
+        pytest.param(
             "\ufeffsummarize:\r\n  prompt_b: new\r\n  prompt: old\r\nab_testing:\r\n  enabled: true\r\n",
             "\ufeffsummarize:\r\n  prompt: new\r\nab_testing:\r\n  enabled: false\r\n",
             id="a byte order mark and Windows' line breaks",

@@ -16,7 +16,7 @@ _BOM = "\ufeff"
 _BREAKS = "\r\n\x85\u2028\u2029"  # line breaks of YAML
 _LINE_END = re.compile(f"\r\n|[{_BREAKS}]")
 _REST = re.compile(f"[ \t]*(?:#[^{_BREAKS}]*)?(?:\r\n|[{_BREAKS}]|\\Z)")  # of a line behind a value
-_BLOCK = ("|", ">")
+_COMMENT = re.compile(f"[ \t]+#[^{_BREAKS}]*")
 
 type Path = tuple[str, ...]
 """Keys from the document's root, such as `("summarize", "prompt")`."""
@@ -170,12 +170,20 @@ class _Document:
         return block
 
     def _replaced(self, pair: tuple[yaml.Node, yaml.Node], written: str) -> str:
-        """Return the text with another value for a key. A block of text ends with its line, others within it."""
+        """Return the text with another value for a key. A comment behind the value stays on the key's line."""
         key, value = pair
         start, end = self._at(value.start_mark), self._end(value)
         if start == end:  # a key without a value
             start = end = self.text.index(":", self._at(key.end_mark)) + 1
             written = f" {written}"
+        comment = _COMMENT.match(self.text, end)
+        if _is_block(value):
+            comment = _COMMENT.search(self.text, start, _LINE_END.search(self.text, start).start())  # type: ignore[union-attr]  # it has a line of text
+        else:
+            end = comment.end() if comment else end
+        if comment:
+            head, rest = _head(written)
+            written = written if "#" in head and rest else f"{head}{comment[0]}{rest}"
         return self._with(start, end, written)
 
     def _without(self, block: yaml.MappingNode, pair: tuple[yaml.Node, yaml.Node]) -> str:
@@ -246,7 +254,7 @@ class _Document:
             last = node.value[-1]
             return self._end(last[1] if isinstance(last, tuple) else last)
         end = self._at(node.end_mark)
-        if isinstance(node, yaml.ScalarNode) and node.style in _BLOCK:
+        if _is_block(node):
             start = self._at(node.start_mark)
             return start + len(self.text[start:end].rstrip(f" \t{_BREAKS}"))
         return end
@@ -254,6 +262,18 @@ class _Document:
 
 def _pair(block: yaml.MappingNode, key: str) -> tuple[yaml.Node, yaml.Node] | None:
     return next((pair for pair in block.value if pair[0].value == key), None)
+
+
+def _is_block(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.ScalarNode) and node.style in {"|", ">"}
+
+
+def _head(written: str) -> tuple[str, str]:
+    """Return the part of a value behind which a comment may stand, and the rest: a block of text has its own head."""
+    line = _LINE_END.search(written)
+    if line is None or not written.lstrip().startswith(("|", ">")):
+        return written, ""
+    return written[: line.start()], written[line.start() :]
 
 
 def _flow(value: Scalar) -> str:
