@@ -53,7 +53,8 @@ def _experiment(prompt_b: str = B) -> Experiment:
 async def _fill(url: str, experiment: Experiment, wins_a: int, wins_b: int) -> None:
     store = open_store(url, clock=Clock())
     await store.start()
-    preferences: list[Preference] = ["a"] * wins_a + ["b"] * wins_b + ["tie"] * 3 + ["both_bad"]
+    for_a: list[Preference] = ["a"] * wins_a
+    preferences: list[Preference] = [*for_a, *(["b"] * wins_b), "tie", "tie", "tie", "both_bad"]
     for number, preference in enumerate(preferences):
         asked = {"experiment": experiment, "user_id": f"user {number}", "created_at": experiment.created_at}
         await store.comparisons.record_ballot(a_ballot(await a_comparison(store, **asked), preference))
@@ -251,3 +252,22 @@ async def test_one_byte_of_the_file_changed_is_found(repository: Path, server: S
     sentences = [it["sentence"] for it in await verified(repository)]
     assert any("not byte for byte" in it for it in sentences)
     assert any("after: SHA-256" in it for it in sentences)
+
+
+async def test_the_next_round_begins_the_same_way_and_says_how_long_it_may_take(
+    repository: Path, server: Server
+) -> None:
+    await promote(repository, server, "--commit")
+    candidate = ("--prompt-b", "One sentence:", "--name", "One sentence", "--backend", server.url)
+    status, said, errors = await canopy("ab", "start", "--values", FILE, *candidate, "--commit", cwd=repository)
+    assert status == 0, errors
+    began = f"That is experiment {experiment_id(prompt_of(B).id, prompt_of('One sentence:').id, 'llama32', 0.2, 4096)}."
+    assert began in said
+    assert "If 60% prefer it, a decision takes about" in said
+    assert "votes a day" in said
+    values = (repository / FILE).read_text()
+    assert '  prompt_b: "One sentence:"\n' in values
+    assert 'ab_testing: {enabled: true, percentage: 50, name: "One sentence"}\n' in values
+    same = ("--prompt-b", B)
+    status, _, errors = await canopy("ab", "start", "--values", FILE, *same, "--commit", cwd=repository)
+    assert (status, "current prompt, to the letter" in errors) == (1, True)

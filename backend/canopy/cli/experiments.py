@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from canopy.base.errors import ConfigError
+from canopy.cli.ab_start import start
 from canopy.cli.common import pluralize, read_config, read_settings, report_errors, with_store
 from canopy.cli.simulation import simulate
 from canopy.cli.terminal import say, say_json, style
@@ -27,6 +28,7 @@ def ab() -> None:
 
 
 ab.add_command(simulate)
+ab.add_command(start)
 
 
 @ab.command()

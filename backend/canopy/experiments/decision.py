@@ -100,6 +100,21 @@ def more_votes(wins_a: int, wins_b: int, rule: DecisionRule) -> int | None:
     return high
 
 
+def expected_votes(rate: float, rule: DecisionRule) -> int | None:
+    """Return about how many decisive votes a decision for Prompt B takes where this share of people prefers it.
+
+    It is where votes that come just in this share decide; None where `max_decisive_votes` comes first.
+    """
+    low, high = 0, rule.max_decisive_votes
+    if status((1 - rate) * high, rate * high, rule) != "promote_b":
+        return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        decided = status((1 - rate) * middle, rate * middle, rule) == "promote_b"
+        low, high = (low, middle) if decided else (middle, high)
+    return high
+
+
 def _needed(rule: DecisionRule) -> float:
     return 2 / rule.alpha
 

@@ -14,6 +14,7 @@ from canopy.experiments.assignment import experiment_id
 from canopy.generation.prompts import prompt_of
 from canopy.gitops.evidence import ExperimentFacts
 from canopy.gitops.values_edit import Change, Move, Remove, Scalar, Set, edited
+from canopy.stats.sequential import DecisionRule
 
 type Kept = Literal["a", "b"]
 
@@ -28,6 +29,7 @@ class ValuesFile:
     content: bytes
     feature: Feature
     others_comparing: tuple[str, ...]  # other features with a candidate
+    rule: DecisionRule
     target_revision: str | None  # what Argo CD reads, where the file says it
 
     @property
@@ -40,13 +42,17 @@ def read_values(content: bytes, name: str, feature: str) -> ValuesFile:
     """Read a values file of the chart or the server. Raises ConfigError, also where it has no such feature."""
     document = parse_values(content)
     section = BUILT_IN_ALIAS if document.get(BUILT_IN_ALIAS) else BUILT_IN
-    features = features_of(chart_values(document), section)
+    its_values = chart_values(document)
+    features, ab_testing = features_of(its_values, section), its_values.ab_testing
     if feature not in features:
         raise ConfigError(f"{name} has no feature `{feature}`: it is the values file of something else.")
     found = features[feature]
     others = [it.flag for it in features.values() if it.name == it.flag != found.flag and it.enabled and it.prompt_b]
+    rule = DecisionRule(
+        ab_testing.alpha, ab_testing.prior_strength, ab_testing.equivalence_margin, ab_testing.max_decisive_votes
+    )
     revision = document.get("target_revision")
-    return ValuesFile(name, content, found, tuple(others), revision if isinstance(revision, str) else None)
+    return ValuesFile(name, content, found, tuple(others), rule, revision if isinstance(revision, str) else None)
 
 
 def require_tested(values: ValuesFile, experiment: ExperimentFacts) -> None:
@@ -96,11 +102,19 @@ def with_prompt(values: ValuesFile, prompt: str) -> bytes:
     return _checked(values, changes, prompt=prompt, prompt_b="")
 
 
-def with_candidate(values: ValuesFile, prompt_b: str) -> bytes:
-    """Return the file's content with a candidate that people compare. Raises ConfigError."""
+def with_candidate(
+    values: ValuesFile, prompt_b: str, *, name: str | None = None, hypothesis: str | None = None
+) -> bytes:
+    """Return the file's content with a candidate that people compare. Raises ConfigError.
+
+    A name and a hypothesis of the experiment before would be wrong ones: without new ones they go.
+    """
     if prompt_b == values.feature.prompt:
         raise ConfigError("The candidate is the current prompt, to the letter: there is nothing to compare.")
     changes: list[Change] = [Set((*values.section, "prompt_b"), prompt_b), Set(_COMPARISONS, True)]
+    for key, words in (("name", name), ("hypothesis", hypothesis)):
+        path = ("ab_testing", key)
+        changes.append(Set(path, words) if words else Remove(path))
     return _checked(values, changes, prompt=values.feature.prompt, prompt_b=prompt_b)
 
 

@@ -1,6 +1,7 @@
 """Asks a running server what its votes have decided."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -139,6 +140,19 @@ class Server:
                 f"{self.url} answers differently than this Canopy ({__version__}) expects. Use the `canopy` of the "
                 "server's version."
             ) from error
+
+    def votes_per_day(self, feature: str) -> float | None:
+        """Return how many people a day have preferred one of two prompts in the experiment used last; None without any.
+
+        Raises ConfigError where the server can't be asked.
+        """
+        found = self._get("/experiments", {"feature": feature}).get("experiments")
+        if not found:
+            return None
+        began = datetime.fromisoformat(str(found[0]["created_at"]))
+        chose = int(found[0]["prompt_a_wins"]) + int(found[0]["prompt_b_wins"])
+        days = max((datetime.now(UTC) - began).total_seconds() / 86_400, 1)
+        return chose / days if chose else None
 
     def observed(self, prompt_ids: list[str]) -> tuple[Observed, ...]:
         """Return the votes on the responses of each of the prompts. Raises ConfigError where it can't be asked."""
