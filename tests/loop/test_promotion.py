@@ -53,8 +53,8 @@ def _experiment(prompt_b: str = B) -> Experiment:
 async def _fill(url: str, experiment: Experiment, wins_a: int, wins_b: int) -> None:
     store = open_store(url, clock=Clock())
     await store.start()
-    for_a: list[Preference] = ["a"] * wins_a
-    preferences: list[Preference] = [*for_a, *(["b"] * wins_b), "tie", "tie", "tie", "both_bad"]
+    of_each: dict[Preference, int] = {"a": wins_a, "b": wins_b, "tie": 3, "both_bad": 1}
+    preferences = [preference for preference, n in of_each.items() for _ in range(n)]
     for number, preference in enumerate(preferences):
         asked = {"experiment": experiment, "user_id": f"user {number}", "created_at": experiment.created_at}
         await store.comparisons.record_ballot(a_ballot(await a_comparison(store, **asked), preference))
