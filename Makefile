@@ -151,8 +151,8 @@ chart: $(STAMPS)/project $(STAMPS)/runtime  ## Remake the chart's schema and its
 	@$(BIN)/python -m tools.chart
 
 .PHONY: schema
-schema: $(STAMPS)/project $(STAMPS)/runtime  ## Remake canopy-evals/results.schema.json from the model
-	@$(BIN)/python -m tools.results_schema
+schema: $(STAMPS)/project $(STAMPS)/runtime  ## Remake the JSON Schemas of reports and evidence from the models
+	@$(BIN)/python -m tools.schemas
 
 .PHONY: dashboards
 dashboards: $(STAMPS)/dev  ## Remake the chart's dashboards from tools/dashboards

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from jsonschema import Draft202012Validator
 
 from canopy.experiments.assignment import experiment_id
 from canopy.generation.prompts import prompt_of
@@ -17,6 +18,7 @@ from canopy.store.opening import open_store
 from tests.contract.store.records import NOON, Clock, a_ballot, a_comparison, an_experiment
 from tests.support.commands import canopy
 from tests.support.server import Server, empty_database, running_server
+from tools.schemas import EVIDENCE, schema
 
 A, B = "Summarize the text in detail:", "Be brief & kind: # no more than\ntwo sentences.\n"
 VALUES = """\
@@ -76,6 +78,10 @@ async def server(folder: Path) -> AsyncGenerator[Server]:
         yield running
 
 
+def test_the_shipped_schema_is_the_models() -> None:
+    assert EVIDENCE.read_text() == schema(EVIDENCE), "run `make schema`"
+
+
 def git(where: Path, *arguments: str) -> str:
     return subprocess.run(["git", *arguments], cwd=where, capture_output=True, text=True, check=True).stdout.strip()
 
@@ -128,6 +134,7 @@ async def test_what_the_votes_decided_is_a_commit_that_anybody_can_check(reposit
     changed = git(repository, "show", "--name-only", "--format=", "HEAD").splitlines()
     (evidence,) = (it for it in changed if it != FILE)
     assert evidence.startswith("gitops/canopy/test/backend/evidence/")
+    Draft202012Validator(json.loads(EVIDENCE.read_text())).validate(json.loads((repository / evidence).read_text()))
     assert await verified(repository) == []
 
 
