@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from jsonschema import Draft202012Validator
+from jsonschema_rs import Draft202012Validator
 
 from canopy.experiments.assignment import experiment_id
 from canopy.generation.prompts import prompt_of

@@ -34,6 +34,7 @@ BACKUP = "tests/loop/test_backup.py::test_"
 SCRAPING = "tests/chart/test_scraping.py::test_"
 SCALED = f"{SCRAPING}the_documented_scaling_by_generations_asks_for_what_the_documented_adapter_serves"
 PROMOTED = "tests/chart/test_promote.py::test_one_commit_brings_image_chart_and_values_to_prod_and_leaves_the_rest"
+PROMOTION = "tests/loop/test_promotion.py::test_"
 PODS = "tests/chart/test_runbook_pods.py::test_the_pods_of_the_runbooks_are_kubernetes_own_and_restricted"
 COPIED = f"{BACKUP}the_charts_job_copies_the_store_of_a_server_at_work_and_puts_it_back"
 # By its place and its text, the first that fits.
@@ -74,6 +75,10 @@ NOT_HERE = {
     r"\S+: tkn ": "there is no Tekton; tests/evals/test_pipeline_tekton.py runs the scripts of its tasks",
 }
 COMMANDS = {
+    "ab start": f"{PROMOTION}the_next_round_begins_the_same_way_and_says_how_long_it_may_take",
+    "promote": f"{PROMOTION}what_the_votes_decided_is_a_commit_that_anybody_can_check",
+    "rollback": f"{PROMOTION}a_promotion_is_taken_back_and_what_changed_since_stays",
+    "verify": f"{PROMOTION}a_promotion_is_taken_back_and_what_changed_since_stays",
     "ab report": "tests/cli/test_experiments.py::test_the_report_says_the_decision_the_evidence_and_the_change",
     "ab simulate": "tests/cli/test_simulation.py::test_it_shows_a_run_its_end_and_the_mistakes_of_both_tests",
     "check-values": "tests/cli/test_cli.py::test_check_values_says_what_a_file_turns_on",
@@ -143,7 +148,7 @@ def test_each_command_of_canopy_is_executed_and_shown_as_it_is(
     for name in ("canopy-evals/Summary/feedback_tests.yaml", "main/results.json", "reports/results.json"):
         Path(name).parent.mkdir(parents=True, exist_ok=True)
         Path(name).touch()
-    for name in ("FILE", "EXPORT", "results.json", "my-values.yaml"):
+    for name in ("FILE", "EXPORT", "results.json", "my-values.yaml", "brief.txt"):
         Path(name).touch()
     Path("my-evals").mkdir()
     Path("FOLDER").mkdir()

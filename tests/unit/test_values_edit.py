@@ -3,14 +3,14 @@
 import pytest
 
 from canopy.base.errors import ConfigError
-from canopy.gitops.values_edit import Change, Move, Remove, Set, edited
+from canopy.gitops.values_edit import Move, Remove, Set, ValueChange, edited
 from canopy.text import yaml_loader
 
 PROMPT, PROMPT_B = ("summarize", "prompt"), ("summarize", "prompt_b")
 PROMOTED = (Move(PROMPT, "prompt_b"), Set(("ab_testing", "enabled"), False))
 
 
-def changed(text: str, *changes: Change) -> str:
+def changed(text: str, *changes: ValueChange) -> str:
     return edited(text.encode(), changes, "config.yaml").decode()
 
 

@@ -13,7 +13,7 @@ from canopy.base.errors import ConfigError
 from canopy.cli.terminal import ask, say, style
 
 if TYPE_CHECKING:
-    from canopy.gitops.delivery import Delivered, Delivery
+    from canopy.gitops.handover import Destination, HandedOver
     from canopy.gitops.repository import Repository
 
 
@@ -55,7 +55,7 @@ def delivery_options[F: Callable[..., Any]](command: F) -> F:
 
 
 def show_change(name: str, before: bytes, after: bytes) -> None:
-    """Print what changes in a file, as `git diff` does."""
+    """Print what changes in a file, as a unified diff."""
     lines = difflib.unified_diff(_lines(before), _lines(after), f"a/{name}", f"b/{name}", n=2)
     for line in lines:
         colour = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1]) if line[:3] not in ("+++", "---") else None
@@ -63,10 +63,10 @@ def show_change(name: str, before: bytes, after: bytes) -> None:
 
 
 def hand_over(
-    wanted: Wanted, repository: "Repository", files: Mapping[str, bytes], message: str, to: "Delivery"
-) -> "Delivered | None":
+    wanted: Wanted, repository: "Repository", files: Mapping[str, bytes], message: str, to: "Destination"
+) -> "HandedOver | None":
     """Deliver a change as the options say, once it is confirmed on a terminal. Returns None for a dry run."""
-    from canopy.gitops.delivery import deliver
+    from canopy.gitops.handover import deliver
 
     if not wanted.delivers:
         if wanted.dry_run or not is_interactive():
@@ -84,15 +84,15 @@ def hand_over(
     return delivered
 
 
-def delivery_of(wanted: Wanted, branch: str, live: str | None) -> "Delivery":
+def delivery_of(wanted: Wanted, branch: str, live: str | None) -> "Destination":
     """Return where a change goes; `branch` is the name of a new branch where a pull request wants one."""
-    from canopy.gitops.delivery import Delivery
+    from canopy.gitops.handover import Destination
 
     if wanted.push_live and not (wanted.push or wanted.pull_request):
         raise click.UsageError("--push-live is about --push: say both.")
     pushes = wanted.push or wanted.pull_request
     named = wanted.branch or (branch if wanted.pull_request else None)
-    return Delivery(named, wanted.remote if pushes else None, live, to_live=wanted.push_live)
+    return Destination(named, wanted.remote if pushes else None, live, to_live=wanted.push_live)
 
 
 def values_in(path: str) -> tuple["Repository", str, bytes]:

@@ -10,7 +10,7 @@ from canopy.cli.delivering import Wanted, delivery_of, delivery_options, hand_ov
 from canopy.cli.terminal import say, style
 
 if TYPE_CHECKING:
-    from canopy.gitops.evidence import Action, Evaluation
+    from canopy.gitops.evidence import EvaluationFacts, PromotionAction
     from canopy.gitops.server import Decided
 
 _UNDECIDED = ("equivalent", "inconclusive")
@@ -84,7 +84,7 @@ def promote(
     show_change(name, content, after)
     from canopy.gitops.records import Grounds, record
 
-    action: Action = "promote" if kept == "b" else "keep"
+    action: PromotionAction = "promote" if kept == "b" else "keep"
     grounds = Grounds(decided.experiment, decided.counts, decided.statistics, decided.config_revision, decided.address)
     made = record(repository, name, content, after, grounds, action, forced=why, evaluation=_evaluation(evaluation))
     to = delivery_of(wanted, f"canopy/{action}-{decided.experiment.id}", values.target_revision)
@@ -126,7 +126,7 @@ def _kept(decided: "Decided", keep: Literal["a", "b"] | None, *, forced: bool) -
     raise ConfigError(f"There is no decision yet. {decided.next_step}")
 
 
-def _evaluation(folder: str | None) -> "Evaluation | None":
+def _evaluation(folder: str | None) -> "EvaluationFacts | None":
     if folder is None:
         return None
     from canopy.gitops.records import evaluation_in

@@ -18,7 +18,7 @@ STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "urn:canopy:promotion:1"
 FOLDER = "evidence"  # beside the values file
 
-type Action = Literal["promote", "keep", "rollback"]
+type PromotionAction = Literal["promote", "keep", "rollback"]
 type Count = Annotated[int, Field(ge=0)]
 type Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -90,7 +90,7 @@ class Before(Part):
     sha256: Digest
 
 
-class Server(Part):
+class ServerFacts(Part):
     """The server that counted."""
 
     config_revision: str | None = Field(description="The values that it ran, by the first 12 digits of their SHA-256.")
@@ -104,7 +104,7 @@ class Observed(Part):
     negative: Count
 
 
-class Evaluation(Part):
+class EvaluationFacts(Part):
     """An evaluation of the prompts against the baseline, as `canopy evals run` reports it."""
 
     verdict: str
@@ -115,7 +115,7 @@ class Evaluation(Part):
 class Promotion(Part):
     """The predicate: what was changed, and on what grounds."""
 
-    action: Action
+    action: PromotionAction
     forced: str | None = Field(None, description="Why it was done although the votes don't say so.")
     reverts: str | None = Field(None, description="The commit that a rollback takes back.")
     made_at: str = Field(description="ISO 8601 in UTC.")
@@ -124,9 +124,9 @@ class Promotion(Part):
     experiment: ExperimentFacts
     counts: Counts
     statistics: Statistics
-    server: Server
+    server: ServerFacts
     observed: tuple[Observed, ...] = ()
-    evaluation: Evaluation | None = None
+    evaluation: EvaluationFacts | None = None
 
 
 class Digests(Part):
@@ -135,7 +135,7 @@ class Digests(Part):
     sha256: Digest
 
 
-class Subject(Part):
+class StatementSubject(Part):
     """The file that the statement is about, by its path in the repository."""
 
     name: str
@@ -146,14 +146,14 @@ class Statement(Part):
     """An in-toto Statement v1 with Canopy's predicate."""
 
     type: Literal["https://in-toto.io/Statement/v1"] = Field(alias="_type")
-    subject: tuple[Subject]
+    subject: tuple[StatementSubject]
     predicate_type: Literal["urn:canopy:promotion:1"] = Field(alias="predicateType")
     predicate: Promotion
 
     @classmethod
     def of(cls, name: str, content: bytes, predicate: Promotion) -> Self:
         """Return the statement on a values file's new content; `name` is its path in the repository."""
-        subject = Subject(name=name, digest=Digests(sha256=sha256(content)))
+        subject = StatementSubject(name=name, digest=Digests(sha256=sha256(content)))
         return cls(_type=STATEMENT_TYPE, subject=(subject,), predicateType=PREDICATE_TYPE, predicate=predicate)
 
     @classmethod

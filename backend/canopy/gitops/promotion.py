@@ -13,7 +13,7 @@ from canopy.config.loading import parse_values
 from canopy.experiments.assignment import experiment_id
 from canopy.generation.prompts import prompt_of
 from canopy.gitops.evidence import ExperimentFacts
-from canopy.gitops.values_edit import Change, Move, Remove, Scalar, Set, edited
+from canopy.gitops.values_edit import Move, Remove, Scalar, Set, ValueChange, edited
 from canopy.stats.sequential import DecisionRule
 
 type Kept = Literal["a", "b"]
@@ -84,7 +84,7 @@ def with_winner(values: ValuesFile, kept: Kept) -> bytes:
     Comparisons are switched off, unless another feature has a candidate that is being compared.
     """
     section = values.section
-    changes: list[Change] = (
+    changes: list[ValueChange] = (
         [Move((*section, "prompt"), "prompt_b")] if kept == "b" else [Remove((*section, "prompt_b"))]
     )
     if not values.others_comparing:
@@ -96,7 +96,7 @@ def with_winner(values: ValuesFile, kept: Kept) -> bytes:
 def with_prompt(values: ValuesFile, prompt: str) -> bytes:
     """Return the file's content with this prompt for everybody, and no candidate. Raises ConfigError."""
     section = values.section
-    changes: list[Change] = [Set((*section, "prompt"), prompt), Remove((*section, "prompt_b"))]
+    changes: list[ValueChange] = [Set((*section, "prompt"), prompt), Remove((*section, "prompt_b"))]
     if not values.others_comparing:
         changes.append(Set(_COMPARISONS, False))
     return _checked(values, changes, prompt=prompt, prompt_b="")
@@ -111,7 +111,7 @@ def with_candidate(
     """
     if prompt_b == values.feature.prompt:
         raise ConfigError("The candidate is the current prompt, to the letter: there is nothing to compare.")
-    changes: list[Change] = [Set((*values.section, "prompt_b"), prompt_b), Set(_COMPARISONS, True)]
+    changes: list[ValueChange] = [Set((*values.section, "prompt_b"), prompt_b), Set(_COMPARISONS, True)]
     for key, words in (("name", name), ("hypothesis", hypothesis)):
         path = ("ab_testing", key)
         changes.append(Set(path, words) if words else Remove(path))
@@ -125,7 +125,7 @@ def next_experiment(values: ValuesFile, prompt_b: str) -> str:
     return experiment_id(*ids, it.model, it.temperature, it.max_tokens, it.name)
 
 
-def _checked(values: ValuesFile, changes: list[Change], **expected: Scalar) -> bytes:
+def _checked(values: ValuesFile, changes: list[ValueChange], **expected: Scalar) -> bytes:
     """Make the changes, and look at the result as the chart, the server and `canopy check-values` do."""
     content = edited(values.content, changes, values.name)
     check(content)

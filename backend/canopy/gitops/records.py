@@ -10,14 +10,14 @@ from canopy import __version__
 from canopy.evals.results import load
 from canopy.gitops.evidence import (
     FOLDER,
-    Action,
     Before,
     Counts,
-    Evaluation,
+    EvaluationFacts,
     ExperimentFacts,
     Observed,
     Promotion,
-    Server,
+    PromotionAction,
+    ServerFacts,
     Statement,
     Statistics,
     sha256,
@@ -50,12 +50,12 @@ def record(
     before: bytes,
     after: bytes,
     grounds: Grounds,
-    action: Action,
+    action: PromotionAction,
     *,
     forced: str | None = None,
     reverts: str | None = None,
     observed: tuple[Observed, ...] = (),
-    evaluation: Evaluation | None = None,
+    evaluation: EvaluationFacts | None = None,
 ) -> Record:
     """Return the record of a change of the file `name` on HEAD."""
     now = datetime.now(UTC)
@@ -69,7 +69,7 @@ def record(
         experiment=grounds.experiment,
         counts=grounds.counts,
         statistics=grounds.statistics,
-        server=Server(config_revision=grounds.config_revision),
+        server=ServerFacts(config_revision=grounds.config_revision),
         observed=observed,
         evaluation=evaluation,
     )
@@ -78,13 +78,13 @@ def record(
     return Record({name: after, evidence: statement.written()}, commit_message(predicate, evidence, grounds.page))
 
 
-def evaluation_in(folder: str) -> Evaluation:
+def evaluation_in(folder: str) -> EvaluationFacts:
     """Return what the reports in a folder say, for the evidence. Raises ConfigError."""
     file = Path(folder) / "results.json"
     run = load(file)
     scored = [case for case in run.cases if case.status in {"passed", "failed"}]
     passed = sum(case.status == "passed" for case in scored)
-    return Evaluation(
+    return EvaluationFacts(
         verdict=run.gate.verdict if run.gate else "interrupted",
         pass_rate=passed / len(scored) if scored else None,
         sha256=sha256(file.read_bytes()),

@@ -39,7 +39,7 @@ class _Prompt(BaseModel):
     text: str
 
 
-class _Experiment(BaseModel):
+class _Compared(BaseModel):
     id: str
     feature: str
     name: str | None = None
@@ -80,7 +80,7 @@ class _Answer(BaseModel):
     """What the server says of one experiment; newer ones may say more."""
 
     total: int
-    experiment: _Experiment
+    experiment: _Compared
     statistics: _Numbers
     decision: _Decision
 

@@ -43,11 +43,11 @@ class Move(NamedTuple):
     source: str
 
 
-type Change = Set | Remove | Move
+type ValueChange = Set | Remove | Move
 _ABSENT: Final = object()
 
 
-def edited(content: bytes, changes: Iterable[Change], name: str) -> bytes:
+def edited(content: bytes, changes: Iterable[ValueChange], name: str) -> bytes:
     """Return the file's content with the changes made in order; `name` is for errors.
 
     Raises ConfigError for what is no values file, and where the layout is too unusual to be changed in place (aliases,
@@ -95,7 +95,7 @@ def _values(text: str, name: str) -> dict[str, Any]:
     return values
 
 
-def _changed(values: Mapping[str, Any], change: Change) -> dict[str, Any]:
+def _changed(values: Mapping[str, Any], change: ValueChange) -> dict[str, Any]:
     """Return the values that a change should lead to."""
     *above, last = change.path
     if not above:
@@ -129,7 +129,7 @@ class _Document:
         found = _LINE_END.search(text)
         self._newline = found[0] if found else "\n"
 
-    def with_change(self, change: Change) -> str:
+    def with_change(self, change: ValueChange) -> str:
         """Return the text with a change made."""
         *above, last = change.path
         block = self._block(above)

@@ -17,7 +17,7 @@ from canopy.gitops.repository import Commit, Repository
 _EXACT = 1e-9  # relative error of a number that is computed again
 
 
-class Finding(NamedTuple):
+class Checked(NamedTuple):
     """Says of one thing that was looked at whether it is right."""
 
     right: bool
@@ -30,7 +30,7 @@ class Verified:
 
     revision: str
     statement: Statement | None
-    findings: tuple[Finding, ...]
+    findings: tuple[Checked, ...]
 
     @property
     def right(self) -> bool:
@@ -48,14 +48,14 @@ def verify(repository: Repository, name: str, ballots: Counts | None = None) -> 
     files = [path for path in changed if _is_evidence(path)]
     if len(files) != 1:
         many = "no evidence" if not files else f"{len(files)} files of evidence"
-        return Verified(commit.revision, None, (Finding(False, f"The commit brings {many}; it should bring one."),))
+        return Verified(commit.revision, None, (Checked(False, f"The commit brings {many}; it should bring one."),))
     content = repository.read(commit.revision, files[0])
     if content is None:
-        return Verified(commit.revision, None, (Finding(False, f"The commit deletes {files[0]}."),))
+        return Verified(commit.revision, None, (Checked(False, f"The commit deletes {files[0]}."),))
     try:
         statement = Statement.read(content, files[0])
     except ConfigError as error:
-        return Verified(commit.revision, None, (Finding(False, error.sentence),))
+        return Verified(commit.revision, None, (Checked(False, error.sentence),))
     findings = [
         _signature(repository, commit),
         *_files(repository, commit, statement, changed, files[0]),
@@ -77,17 +77,17 @@ def _is_evidence(path: str) -> bool:
 
 def _files(
     repository: Repository, commit: Commit, statement: Statement, changed: Sequence[str], own: str
-) -> Iterator[Finding]:
+) -> Iterator[Checked]:
     """Look at the files: the digests, what else was changed, and whether the change is the one that it says."""
     subject, predicate = statement.subject[0], statement.predicate
     values = subject.name
     beside = is_evidence_of(own, values)
-    yield Finding(beside, f"{own} is {'' if beside else 'not '}beside {values}, which it is about.")
+    yield Checked(beside, f"{own} is {'' if beside else 'not '}beside {values}, which it is about.")
     others = [path for path in changed if path not in (own, values)]
-    yield Finding(not others, f"The commit changes {'nothing else' if not others else ', '.join(others) + ' as well'}.")
+    yield Checked(not others, f"The commit changes {'nothing else' if not others else ', '.join(others) + ' as well'}.")
     parent = commit.parents[0] if commit.parents else ""
     on_it = predicate.before.git_revision == parent
-    yield Finding(on_it, f"It was made on {_short(predicate.before.git_revision)}, its parent is {_short(parent)}.")
+    yield Checked(on_it, f"It was made on {_short(predicate.before.git_revision)}, its parent is {_short(parent)}.")
     before = repository.read(parent, values) if parent else None
     after = repository.read(commit.revision, values)
     yield _digest(values, "before", before, predicate.before.sha256)
@@ -98,35 +98,35 @@ def _files(
         file = read_values(before, f"{values} before", predicate.experiment.feature)
         yield from _change(repository, file, after, predicate)
     except CanopyError as error:
-        yield Finding(False, error.sentence)
+        yield Checked(False, error.sentence)
 
 
-def _digest(values: str, when: str, content: bytes | None, said: str) -> Finding:
+def _digest(values: str, when: str, content: bytes | None, said: str) -> Checked:
     if content is None:
-        return Finding(False, f"There is no {values} {when} the commit.")
+        return Checked(False, f"There is no {values} {when} the commit.")
     found = sha256(content)
     same = found == said
-    return Finding(same, f"{values} {when}: SHA-256 {found[:12]}…{'' if same else f', the evidence says {said[:12]}…'}")
+    return Checked(same, f"{values} {when}: SHA-256 {found[:12]}…{'' if same else f', the evidence says {said[:12]}…'}")
 
 
-def _change(repository: Repository, file: ValuesFile, after: bytes, predicate: Promotion) -> Iterator[Finding]:
+def _change(repository: Repository, file: ValuesFile, after: bytes, predicate: Promotion) -> Iterator[Checked]:
     it = predicate.experiment
     own = experiment_id(it.prompt_id, it.prompt_b_id, it.model, it.temperature, it.max_tokens, it.feature)
-    yield Finding(
+    yield Checked(
         own == it.id, f"The experiment's prompts, model and parameters have the id {own}{_unlike(own, it.id)}."
     )
     if predicate.action == "rollback":
         former = _rolled_back_to(repository, predicate)
         wanted = with_prompt(file, former)
-        yield Finding(
+        yield Checked(
             prompt_of(former).id == it.prompt_id,
             f"The prompt before {_short(predicate.reverts or '')} was {it.prompt_id}.",
         )
     else:
         require_tested(file, it)
-        yield Finding(True, "The file had the prompts, the model and the parameters that were tested.")
+        yield Checked(True, "The file had the prompts, the model and the parameters that were tested.")
         wanted = with_winner(file, "b" if predicate.action == "promote" else "a")
-    yield Finding(
+    yield Checked(
         wanted == after, f"The file is {'' if wanted == after else 'not '}byte for byte what the change makes."
     )
 
@@ -144,12 +144,12 @@ def _rolled_back_to(repository: Repository, predicate: Promotion) -> str:
     return read_values(content, name, predicate.experiment.feature).feature.prompt
 
 
-def _numbers(predicate: Promotion) -> Iterator[Finding]:
+def _numbers(predicate: Promotion) -> Iterator[Checked]:
     """Compute the statistics again from the counts, and the decision from the rule."""
     counts, said = predicate.counts, predicate.statistics
     n = counts.wins_a + counts.wins_b
     total = n + counts.ties + counts.both_bad
-    yield Finding(
+    yield Checked(
         counts.voters == total and counts.left <= n and counts.prompt_b_left <= counts.ballots >= counts.voters,
         f"{counts.voters:,} voters: {counts.wins_a:,} for A, {counts.wins_b:,} for B, {counts.ties:,} ties, "
         f"{counts.both_bad:,} found both bad, {total:,} together; {counts.ballots:,} ballots in all.",
@@ -164,25 +164,25 @@ def _numbers(predicate: Promotion) -> Iterator[Finding]:
         ("B's share", found.win_rate_b, said.win_rate_b),
     ):
         same = own is given if None in (own, given) else isclose(own or 0, given or 0, rel_tol=_EXACT, abs_tol=1e-12)
-        yield Finding(same, f"{name} is {_figure(own)}{'' if same else f', the evidence says {_figure(given)}'}.")
-    yield Finding(
+        yield Checked(same, f"{name} is {_figure(own)}{'' if same else f', the evidence says {_figure(given)}'}.")
+    yield Checked(
         found.status == said.status, f"By its rule the decision is {found.status}{_unlike(found.status, said.status)}."
     )
     if predicate.action == "promote":
         allowed = found.status == "promote_b" or predicate.forced is not None
         grounds = f"although it was forced: {predicate.forced}" if predicate.forced else "as the votes decided"
-        yield Finding(allowed, f"B was promoted {grounds if allowed else 'without a decision for it'}.")
+        yield Checked(allowed, f"B was promoted {grounds if allowed else 'without a decision for it'}.")
     elif predicate.action == "keep":
         allowed = found.status in {"keep_a", "equivalent", "inconclusive"} or predicate.forced is not None
-        yield Finding(allowed, f"A was kept {'on good grounds' if allowed else 'without a decision'}.")
+        yield Checked(allowed, f"A was kept {'on good grounds' if allowed else 'without a decision'}.")
 
 
-def _signature(repository: Repository, commit: Commit) -> Finding:
+def _signature(repository: Repository, commit: Commit) -> Checked:
     letter, who = repository.signature(commit.revision)
     if letter == "N":
-        return Finding(True, "The commit is not signed.")
+        return Checked(True, "The commit is not signed.")
     if letter in {"G", "U"}:
-        return Finding(
+        return Checked(
             True, f"The commit is signed by {who}{'' if letter == 'G' else ', whose key nobody has vouched for'}."
         )
     why = {
@@ -191,15 +191,15 @@ def _signature(repository: Repository, commit: Commit) -> Finding:
         "Y": "was made with a key that has expired",
         "R": "was made with a revoked key",
     }
-    return Finding(
+    return Checked(
         letter == "E", f"The commit's signature {why.get(letter, 'can not be checked here: the key is missing')}."
     )
 
 
-def _ballots(said: Counts, found: Counts) -> Iterator[Finding]:
+def _ballots(said: Counts, found: Counts) -> Iterator[Checked]:
     for name in Counts.model_fields:
         own, given = getattr(found, name), getattr(said, name)
-        yield Finding(own == given, f"The ballots have {own:,} {name}{_unlike(f'{own:,}', f'{given:,}')}.")
+        yield Checked(own == given, f"The ballots have {own:,} {name}{_unlike(f'{own:,}', f'{given:,}')}.")
 
 
 def _unlike(found: str, said: str) -> str:

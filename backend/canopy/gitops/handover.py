@@ -8,7 +8,7 @@ from canopy.gitops.repository import Repository
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class Destination:
     """Says where a change goes: `branch` is a new one, None the one that is checked out; `remote` is pushed to."""
 
     branch: str | None
@@ -18,7 +18,7 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
-class Delivered:
+class HandedOver:
     """Says what became of a change."""
 
     revision: str
@@ -26,7 +26,7 @@ class Delivered:
     pushed: bool
 
 
-def require_deliverable(repository: Repository, paths: list[str], to: Delivery) -> str:
+def require_deliverable(repository: Repository, paths: list[str], to: Destination) -> str:
     """Return the name of the branch that the change will be on. Raises ConfigError where it can't be delivered."""
     if repository.is_changed(*paths):
         raise ConfigError(
@@ -52,13 +52,12 @@ def require_deliverable(repository: Repository, paths: list[str], to: Delivery) 
         base = current or to.live
         if base is not None and (behind := repository.commits_behind(to.remote, base)):
             raise ConfigError(
-                f"{to.remote} has moved on: its {base} has {behind:,} commits that are not here. Run `git pull` and "
-                "try again."
+                f"{to.remote} has moved on: its {base} has {behind:,} commits that are not here. Pull them, then try."
             )
     return branch
 
 
-def deliver(repository: Repository, files: Mapping[str, bytes], message: str, to: Delivery) -> Delivered:
+def deliver(repository: Repository, files: Mapping[str, bytes], message: str, to: Destination) -> HandedOver:
     """Commit the files, and push where that is wanted. Raises ConfigError; where the push fails the commit is there."""
     branch = require_deliverable(repository, list(files), to)
     if to.branch is None:
@@ -67,4 +66,4 @@ def deliver(repository: Repository, files: Mapping[str, bytes], message: str, to
         revision = repository.commit_on(to.branch, files, message)
     if to.remote is not None:
         repository.push(to.remote, revision, branch)
-    return Delivered(revision, branch, to.remote is not None)
+    return HandedOver(revision, branch, to.remote is not None)
