@@ -249,7 +249,8 @@ async def _watch_config(
         log_deprecated(config.deprecated)
         registry.request_refresh()
         mlflow.use(config.values.mlflow)
-        emit(ConfigReloaded(config.revision, {name: flag.on for name, flag in config.flags.items()}))
+        flags = {name: flag.on for name, flag in config.flags.items()}
+        emit(ConfigReloaded(config.revision, flags, config.git_revision))
 
     def rejected(error: ConfigError) -> None:
         emit(ConfigRejected(error.sentence, context.config.current.revision))

@@ -174,6 +174,20 @@ def test_with_restart_a_flag_rolls_the_pods_out(each_helm: Helm) -> None:
     assert again == templates[0]
 
 
+@pytest.mark.parametrize("rollout", ["hot", "restart"])
+def test_another_commit_restarts_nothing_and_is_no_other_configuration(each_helm: Helm, rollout: str) -> None:
+    none, one, other = (
+        each_helm.render("--values", LAB, "--set", f"config.rollout={rollout}", *commit)
+        for commit in ((), ("--set-string", f"gitRevision={'12' * 20}"), ("--set-string", f"gitRevision={'34' * 20}"))
+    )
+    for before, after in ((none, one), (one, other)):
+        changed = [was["kind"] for was, now in zip(before, after, strict=True) if was != now]
+        assert changed == ["ConfigMap"]
+        assert load_config(config(before).encode()) == load_config(config(after).encode())
+    assert find(other, "ConfigMap")["data"]["git-revision"] == "34" * 20
+    assert "git-revision" not in find(none, "ConfigMap")["data"]
+
+
 @pytest.mark.parametrize("setting", ["settings.log_level=debug", "image.tag=v2", "store.persistence.enabled=false"])
 def test_what_needs_a_restart_rolls_the_pods_out(helm: Helm, setting: str) -> None:
     before, after = helm.render("--values", LAB), helm.render("--values", LAB, "--set", setting)

@@ -86,6 +86,18 @@ def test_the_environments_differ_in_their_names_alone() -> None:
     assert re.sub(r"\btest\b", "prod", test) == prod
 
 
+def test_the_server_is_told_the_commit_where_chart_and_values_are_of_one_repository(
+    helm: Helm, environment: str, tmp_path: Path
+) -> None:
+    """Argo CD knows the commit of the chart's source, and takes one commit of one repository."""
+    spec = read(f"appset-{environment}.yaml")["spec"]
+    (parameters,) = generated(spec, ROOT)
+    commit = "0123456789" * 4
+    for chart, told in ((parameters["repo_url"], commit), ("https://git.example.com/charts.git", None)):
+        app = application(helm, spec, parameters | {"repo_url": chart}, tmp_path / "scratch")
+        assert find(rendered(helm, app, ROOT, commit), "ConfigMap")["data"].get("git-revision") == told
+
+
 def test_kubernetes_would_take_what_is_deployed(deployed: Objects) -> None:
     assert {group_and_kind(one) for one in deployed} >= {("", "ConfigMap"), ("", "Service"), ("apps", "Deployment")}
     assert [findings(one) for one in deployed if is_custom(one) and findings(one)] == []

@@ -13,6 +13,8 @@ from tests.support.server import running_server
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
+COMMIT = "0a1b2c3d4e" * 4  # of the values
+
 
 async def test_a_wrong_value_at_start_ends_the_process_with_the_sentence(
     model: FakeModelServer, tmp_path_factory: pytest.TempPathFactory
@@ -43,12 +45,21 @@ async def test_values_are_live_within_a_second_without_dropping_a_stream_and_wro
         streams = [asyncio.create_task(client.post("/summarize", json={"prompt": "Text."})) for _ in range(4)]
         for _ in streams:
             await model.next_request()
-        old = (await client.get("/feature-flags?details=true")).json()["config_revision"]
+        said = (await client.get("/feature-flags?details=true")).json()
+        old = said["config_revision"]
+        assert said["git_revision"] is None
 
+        assert server.config_path
+        server.config_path.with_name("git-revision").write_text(COMMIT)
         server.write_values(values(model, summarize={"model": "other", "prompt": "Be brief:"}))
         async with asyncio.timeout(10):
             while (new := (await client.get("/feature-flags?details=true")).json()["config_revision"]) == old:
                 await asyncio.sleep(0.01)
+        (reloaded,) = await server.event("config_reloaded")
+        assert (await client.get("/feature-flags?details=true")).json()["git_revision"] == COMMIT
+        assert reloaded["git_revision"] == COMMIT
+        page = (await client.get("/status", headers={"accept": "text/html"})).text
+        assert (f"<code>{COMMIT[:10]}</code>" in page, f">{COMMIT}</code>" in page) == (True, True)  # footer and fact
         fresh = await client.post("/summarize", json={"prompt": "Text."})
         assert [event.get("delta") for event in events(fresh.text)[:-2]] == ["new"]
         (asked,) = [request.body for request in model.requests if request.body["model"] == "other"]

@@ -2,7 +2,8 @@
 
 Argo CD itself can't be had here. Its template language is Go's with Sprig's functions, and so is Helm's: each text of
 the template goes through the real Helm's `tpl`. Helm puts nothing where a key is missing, Argo CD fails because of
-`missingkey=error`; so that is looked at here, and expressions are held to the form in which it can be seen, a path.
+`missingkey=error`; so that is looked at here, and expressions are held to forms in which it can be seen: a path,
+alone or compared with a text.
 """
 
 import json
@@ -16,7 +17,8 @@ import yaml
 from tests.support.helm import Helm
 
 _EXPRESSION = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
-_PATH = re.compile(r" (\.[A-Za-z_]\w*)+ ")
+_PATH = re.compile(r" (?:(?P<path>(?:\.[A-Za-z_]\w*)+)|if eq (?P<compared>(?:\.[A-Za-z_]\w*)+) \"[^\"]*\"|end) ")
+_COMMIT = "$ARGOCD_APP_REVISION"
 _TPL = "texts:{{ range .Values.texts }}\n- {{ tpl . $.Values.parameters | toJson }}{{ end }}"
 
 
@@ -41,8 +43,10 @@ def application(helm: Helm, spec: dict[str, Any], parameters: dict[str, Any], sc
     texts = list(dict.fromkeys(_texts(spec["template"])))
     for text in texts:
         for expression in _EXPRESSION.findall(text):
-            assert _PATH.fullmatch(expression), f"{expression} is more than a path"
-            _look_up(parameters, expression.strip())
+            form = _PATH.fullmatch(expression)
+            assert form, f"{expression} is more than a path"
+            if path := form["path"] or form["compared"]:
+                _look_up(parameters, path)
     (scratch / "templates").mkdir(parents=True, exist_ok=True)
     (scratch / "Chart.yaml").write_text("apiVersion: v2\nname: scratch\nversion: 0.0.0\n")
     (scratch / "values.yaml").write_text(json.dumps({"texts": texts, "parameters": parameters}))
@@ -52,9 +56,10 @@ def application(helm: Helm, spec: dict[str, Any], parameters: dict[str, Any], sc
     return {"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", **made}
 
 
-def rendered(helm: Helm, app: dict[str, Any], repository: Path) -> tuple[dict[str, Any], ...]:
+def rendered(helm: Helm, app: dict[str, Any], repository: Path, commit: str = "") -> tuple[dict[str, Any], ...]:
     """The objects that Argo CD would apply: a chart's source, with values from the source that `ref` names.
 
+    `commit` is what Argo CD resolved the chart's revision to. It puts that into parameters, and nowhere else in values.
     Argo CD has no equivalent of the `test` hook and leaves such objects out.
     """
     (chart,) = (source for source in app["spec"]["sources"] if "path" in source)
@@ -64,6 +69,9 @@ def rendered(helm: Helm, app: dict[str, Any], repository: Path) -> tuple[dict[st
         ref, _, path = file.partition("/")
         assert ref in refs
         values += ["--values", repository / path]
+    for parameter in chart["helm"].get("parameters", ()):
+        assert parameter["forceString"] is True  # as a number, some commits would become others
+        values += ["--set-string", f"{parameter['name']}={parameter['value'].replace(_COMMIT, commit)}"]
     namespace = app["spec"]["destination"]["namespace"]
     arguments = ("--namespace", namespace, "--include-crds", "--skip-tests", *values)
     text = helm.run("template", chart["helm"]["releaseName"], repository / chart["path"], *arguments)

@@ -121,6 +121,49 @@ async def test_a_configmap_update_swaps_a_symlink_and_is_seen(tmp_path: Path) ->
     watched.task.cancel()
 
 
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [("0a1b2c3\n", "0a1b2c3"), ("AB" * 20, "ab" * 20), ("c" * 64, "c" * 64)]
+    + [
+        (odd, None) for odd in ("", "0a1b2c", "c" * 65, "v1.2.3", "$ARGOCD_APP_REVISION", "\xff" * 8, "0a1b2c3 0a1b2c3")
+    ],
+)
+def test_the_file_beside_the_values_names_their_commit(said: str, read: str | None, tmp_path: Path) -> None:
+    path = tmp_path / "values.yaml"
+    path.write_text("{}")
+    assert ConfigSource(path).current.git_revision is None
+    (tmp_path / "git-revision").write_bytes(said.encode("latin-1"))
+    assert ConfigSource(path).current.git_revision == read
+
+
+async def test_another_commit_is_in_force_at_once_and_no_news_unless_the_values_change_too(tmp_path: Path) -> None:
+    path, commit = tmp_path / "values.yaml", tmp_path / "git-revision"
+    path.write_text("summarize: {model: one}")
+    commit.write_text("a" * 40)
+    source = ConfigSource(path)
+    before = source.current
+    commit.write_text("b" * 40)
+    assert await source.reload() is None
+    assert (source.current.git_revision, source.current.revision) == ("b" * 40, before.revision)
+
+    commit.write_text("c" * 40)
+    path.write_text("summarize: {model: two}")
+    assert await source.reload() is None
+    assert source.current.git_revision == "b" * 40  # the new values aren't in force yet
+    taken = await source.reload()
+    assert taken is not None
+    assert taken is source.current
+    assert taken.git_revision == "c" * 40
+
+    commit.write_text("d" * 40)
+    path.write_text("summarize: {model: 3}")
+    assert await source.reload() is None
+    with pytest.raises(ConfigError):
+        await source.reload()
+    assert await source.reload() is None
+    assert source.current.git_revision == "c" * 40, "what is in force is of the commit before"
+
+
 async def test_a_half_written_file_is_not_taken(tmp_path: Path) -> None:
     path = tmp_path / "values.yaml"
     path.write_text("feedback: {enabled: false}")

@@ -21,6 +21,7 @@ def html(context: AppContext, request: Request, template: str, *, status: int = 
     frame = {
         "version": __version__,
         "revision": config.revision,
+        "git_revision": config.git_revision,
         "auth": config.values.auth,
         "who": identity_of(request.scope),
         "feedback_on": config.flags["feedback"].on,

@@ -41,7 +41,12 @@ def operations_routes(context: AppContext) -> APIRouter:
             return json_response(workshop.flags({name: flag.on for name, flag in config.flags.items()}))
         flags = {name: {"enabled": flag.on, "reason": flag.reason} for name, flag in config.flags.items()}
         return json_response(
-            {"config_revision": config.revision, "flags": workshop.flags(flags), "features": _features(context, config)}
+            {
+                "config_revision": config.revision,
+                "git_revision": config.git_revision,
+                "flags": workshop.flags(flags),
+                "features": _features(context, config),
+            }
         )
 
     endpoints = _endpoints(context)

@@ -204,6 +204,7 @@ class FlagDetails(TypedDict):
     """All feature flags with their reasons, and the details of all features."""
 
     config_revision: str
+    git_revision: str | None
     flags: dict[str, Flag]
     features: dict[str, FeatureDetails]
 

@@ -27,13 +27,17 @@ _LARGEST = 256_000  # bytes; a ConfigMap may hold four times as much, no set of 
 
 @dataclass(frozen=True)
 class Config:
-    """Values with what follows from them. `revision` is the first 12 hex digits of the SHA-256 of the file's bytes."""
+    """Values with what follows from them. `revision` is the first 12 hex digits of the SHA-256 of the file's bytes.
+
+    `git_revision` is the commit that they were deployed from, in hex digits; None where nobody says it.
+    """
 
     values: Values
     revision: str
     registered: Mapping[FeatureVariant, RegisteredPrompt] = field(default_factory=dict)  # texts from the registry
     section: str = BUILT_IN  # the built-in feature's key in the file
     deprecated: tuple[Renamed, ...] = ()  # former names in the file, each with the present one
+    git_revision: str | None = None
 
     @cached_property
     def flags(self) -> dict[str, FeatureFlag]:

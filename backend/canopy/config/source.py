@@ -7,6 +7,7 @@ from pathlib import Path
 
 from canopy.base.errors import ConfigError
 from canopy.base.settings import Settings
+from canopy.config.git_revision import read_git_revision
 from canopy.config.loading import Config, load_config, parse_values, read_values_file
 from canopy.config.registered_prompts import PromptSource, RegisteredPrompt, with_registered_texts
 
@@ -42,10 +43,12 @@ class ConfigSource:
         self.path = path
         self._check = check
         self._prompts: Mapping[PromptSource, RegisteredPrompt] = {}
-        self._checked: bytes | None = self._read()  # the content last accepted or refused; None after a failed read
+        git_revision, content = self._read()
+        self._checked: bytes | None = content  # the content last accepted or refused; None after a failed read
         self._seen: bytes | None = self._checked  # the content at the last read
+        self._accepted: bytes = content  # what is in force
         try:
-            self._of_file = self.current = self._load(self._checked, None)
+            self._of_file = self.current = replace(self._load(content, None), git_revision=git_revision)
         except ConfigError as error:
             raise ConfigError(f"{self.place}: {error.sentence}") from error
 
@@ -60,17 +63,21 @@ class ConfigSource:
         Content counts as new when two reads in a row find it, so that no half-written file is loaded. Raises
         ConfigError once for wrong content, and once for a file that can't be read; the last valid values stay in force.
         After a failed read any content is checked again, also the former one. `prepare` is awaited before a new config
-        is in force, and may refuse it by a ConfigError. Only one task may call this.
+        is in force, and may refuse it by a ConfigError. Another commit of the same content is in force at once, and no
+        news. Only one task may call this.
         """
         try:
             # In a thread: a file that is hard to read must not hold up the streams.
-            content = await asyncio.to_thread(self._read)
+            git_revision, content = await asyncio.to_thread(self._read)
         except ConfigError:
             known, self._checked, self._seen = self._checked, None, None
             if known is None:
                 return None
             raise
         before, self._seen = self._seen, content
+        if content == self._accepted and git_revision != self._of_file.git_revision:
+            self._of_file = replace(self._of_file, git_revision=git_revision)
+            self._put_in_force()
         if content == self._checked or content != before:
             return None
         self._checked = content
@@ -79,7 +86,7 @@ class ConfigSource:
             await prepare(config)
         except ConfigError as error:
             raise ConfigError(f"{self.place}: {error.sentence}") from error
-        self._of_file = config
+        self._accepted, self._of_file = content, replace(config, git_revision=git_revision)
         return self._put_in_force()
 
     def apply_registered_prompts(self, prompts: Mapping[PromptSource, RegisteredPrompt]) -> None:
@@ -124,5 +131,8 @@ class ConfigSource:
         self._check(config, before)
         return config
 
-    def _read(self) -> bytes:
-        return b"" if self.path is None else read_values_file(self.path)
+    def _read(self) -> tuple[str | None, bytes]:
+        # The commit first: a folder that is swapped in between may then give new values an old commit for one look,
+        # which counts for nothing, and never values in force the commit of others.
+        git_revision = read_git_revision(self.path)
+        return git_revision, b"" if self.path is None else read_values_file(self.path)

@@ -110,6 +110,7 @@ class _MainServer(uvicorn.Server):
             flags={name: flag.on for name, flag in config.flags.items()},
             model_server=context.inference.description,
             store=context.store.description,
+            git_revision=config.git_revision,
         )
         context.telemetry.emit(started)
         context.lifecycle.listen(address)

@@ -42,6 +42,7 @@ class Started(Event):
     flags: dict[str, bool]
     model_server: str
     store: str
+    git_revision: str | None = None  # the commit that the values are of
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ class ConfigReloaded(Event):
     name: ClassVar[str] = "config_reloaded"
     config_revision: str
     flags: dict[str, bool]
+    git_revision: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ def values_part(config: Config, path: str | None, latest: LatestEvents) -> Statu
     facts = (
         Fact("path", "File", path, "code"),
         Fact("revision", "Revision", config.revision, "code"),
+        Fact("git_revision", "Git commit", config.git_revision, "code"),
         Fact("loaded_at", "Loaded", loaded.at if loaded else None, "moment"),
         Fact("last_refusal_at", "Last refused", refused.at if refused else None, "moment"),
         Fact("last_refusal", "Why", why, "sentence"),

@@ -43,6 +43,7 @@ class ChartValues(Values):
     model_config = ConfigDict(alias_generator=_key)
 
     config: ConfigSection = ConfigSection()
+    git_revision: str = ""
     # The schema takes the types of these from `canopy.base.settings`.
     settings: Annotated[dict[str, Any], AfterValidator(refuse_wrong_settings)] = Field(
         {"host": "0.0.0.0", "drain_delay_seconds": 5, "grace_period_seconds": 240}  # noqa: S104 - a pod is reached at its own address
