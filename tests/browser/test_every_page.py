@@ -28,6 +28,8 @@ NO_PAGES = {
         "/feedback/export",
         "/feedback/file",
         "/openapi.json",
+        "/experiments/current/decision",
+        "/experiments/{experiment_id}/decision",
         "/feature-flags",
         "/identity",
     ),

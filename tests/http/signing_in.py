@@ -13,25 +13,26 @@ from tests.support.model_server import FakeModelServer
 from tests.support.server import Server, running_server
 
 TOKENS = {name: f"{name}-0123456789abcdef" for name in ("ana", "ben", "cem")}
+CONTROLLER = "rollouts"
 ENTRIES = [
     {"name": name, "role": "reviewer" if name == "ana" else "user", "token": token} for name, token in TOKENS.items()
-]
+] + [{"name": CONTROLLER, "role": "controller", "token": f"{CONTROLLER}-0123456789abcdef"}]
 PROXY_SECRET = "proxy-0123456789abcdef0123456789abcdef"
 AUTH: dict[str, dict[str, Any]] = {
     "open": {"mode": "open"},
     "token": {"mode": "token"},
-    "proxy": {"mode": "proxy", "reviewer_users": ["ana"]},
+    "proxy": {"mode": "proxy", "reviewer_users": ["ana"], "controller_users": [CONTROLLER]},
 }
 
 
 def credentials(mode: str, name: str | None) -> dict[str, str]:
-    """The headers with which somebody asks; Ana reviews, Ben and Cem don't.
+    """The headers with which somebody asks; Ana reviews, Ben and Cem don't, and CONTROLLER reads decisions.
 
     Behind a proxy they are those that the proxy adds. Of nobody it knows no user.
     """
     if mode == "proxy":
         return {"X-Canopy-Proxy-Secret": PROXY_SECRET} | ({"X-Forwarded-User": name} if name else {})
-    return {"Authorization": f"Bearer {TOKENS[name]}"} if mode == "token" and name else {}
+    return {"Authorization": f"Bearer {name}-0123456789abcdef"} if mode == "token" and name else {}
 
 
 def secret_file(folder: Path) -> dict[str, str]:

@@ -8,11 +8,12 @@ import re
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
+import httpx
 import pytest
 import pytest_asyncio
 
 from tests.http.conftest import lab_vote
-from tests.http.signing_in import TOKENS, guarded_server, people
+from tests.http.signing_in import CONTROLLER, TOKENS, credentials, guarded_server, people
 from tests.support.docs import code, table
 from tests.support.model_server import FakeModelServer
 from tests.support.server import Server
@@ -61,8 +62,11 @@ async def test_a_route_is_for_those_whom_it_is_meant_for(guarded: Guarded, route
         version="1",
         name="canopy.css" if "ui" in path else "swagger-ui.css",
     )
-    async with people(server, mode) as (ana, ben, _, nobody):
-        for role, client in (("nobody known", nobody), ("user", ben), ("reviewer", ana)):
+    async with (
+        people(server, mode) as (ana, ben, _, nobody),
+        httpx.AsyncClient(base_url=server.url, headers=credentials(mode, CONTROLLER), timeout=20) as controller,
+    ):
+        for role, client in (("nobody known", nobody), ("controller", controller), ("user", ben), ("reviewer", ana)):
             answer = await client.request(method, address, json=BODIES.get(route.replace("{feature}", "summarize")))
             if route == "POST /sign-in" and mode == "token":
                 assert answer.status_code == 401  # an unknown token; who asks makes no difference

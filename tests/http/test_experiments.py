@@ -1,8 +1,12 @@
 """GET /experiments, one of them, and the notes on it."""
 
+import json
+from typing import Any
+
 import httpx
 import pytest
 
+from canopy.experiments.decision_in_brief import DecisionInBrief
 from tests.http.comparing import A, B, ab_values, client, compared, comparing, prefer, session
 from tests.http.conftest import ENVIRONMENT
 from tests.support.model_server import FakeModelServer
@@ -89,3 +93,48 @@ async def test_a_name_and_a_hypothesis_are_kept_and_begin_no_other_experiment(
         page = (await client.get(f"/experiments/{experiment_id}", headers=PAGE)).text
         assert "<title>Brevity" in page
         assert "Shorter is &lt;better&gt;." in page
+
+
+async def test_the_current_experiment_is_the_one_of_the_values_and_its_decision_has_no_texts(
+    model: FakeModelServer, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    model.scripts.clear()
+    async with (
+        running_server(tmp_path_factory.mktemp("current"), ab_values(model), env=ENVIRONMENT) as server,
+        httpx.AsyncClient(base_url=server.url, timeout=20) as client,
+    ):
+
+        async def decided(whose: str = "current") -> dict[str, Any]:
+            answer: dict[str, Any] = (await client.get(f"/experiments/{whose}/decision")).json()
+            return answer
+
+        for address in ("/experiments/current", "/experiments/current/decision", "/experiments/exp_0/decision"):
+            early = await client.get(address)
+            assert (early.status_code, early.json()["code"]) == (404, "experiment_not_found")
+        assert "first comparison" in (await decided())["detail"]
+        assert "first comparison" in (await client.get("/experiments/current", headers=PAGE)).text
+
+        first = await _voted(client)
+        found = await decided()
+        in_full = (await client.get("/experiments/current")).json()
+        assert found == await decided(first)
+        assert found.keys() == set(DecisionInBrief.__annotations__)
+        assert (found["experiment"], found["feature"], found["status"]) == (first, "summarize", "collecting")
+        assert (found["stage"], in_full["stage"]) == ("running", "running")
+        assert found["sentence"] == in_full["decision"]["sentence"]
+        assert found.items() >= {key: in_full["statistics"][key] for key in ("voters", "n", "interval", "e_b")}.items()
+        assert (await client.get("/experiments/current", headers=PAGE)).text.count("A/B Prompt Comparison Results") > 0
+        assert not any(text in json.dumps(found) for text in (A, B))
+
+        server.write_values(ab_values(model, summarize={"prompt_b": "In a word:"}))
+        await server.event("config_reloaded")
+        assert (await decided())["stage"] == "over"  # nobody has compared the new prompts yet
+        second = await _voted(client)
+        server.write_values(ab_values(model, ab_testing={"enabled": False}))
+        await server.event("config_reloaded", 2)
+        stages = {it["id"]: it["stage"] for it in (await client.get("/experiments")).json()["experiments"]}
+        assert stages == {second: "over", first: "paused"}
+        paused = await decided()
+        assert (paused["experiment"], paused["stage"]) == (first, "paused")  # though the other was used last
+        refused = await client.get("/experiments/current/decision", params={"feature": "nothing"})
+        assert (refused.status_code, "name of a feature" in refused.json()["detail"]) == (422, True)

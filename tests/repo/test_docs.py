@@ -68,10 +68,15 @@ def test_each_parameter_of_a_query_is_documented(tmp_path: Path) -> None:
 
 def test_who_may_use_each_route_is_documented() -> None:
     """tests/http/test_access.py asks the server whether it is so."""
-    rights = {None: ("yes", "yes", "yes"), "user": ("no", "yes", "yes"), "reviewer": ("no", "no", "yes")}
+    rights = {
+        None: ("yes", "yes", "yes", "yes"),
+        "user": ("no", "no", "yes", "yes"),
+        "controller": ("no", "yes", "no", "yes"),
+        "reviewer": ("no", "no", "no", "yes"),
+    }
     documented = {}
     for row in table("operations.md", "who may"):
-        cells = (row["nobody known"], row["user"].replace("their own", "yes"), row["reviewer"])
+        cells = (row["nobody known"], row["controller"], row["user"].replace("their own", "yes"), row["reviewer"])
         documented[code(row["who may"])[0]] = (cells, "".join(code(row["counted by"])) or None)
     assert documented == {route: (rights[rule.role], rule.limit) for route, rule in RULES.items()}
 

@@ -120,6 +120,7 @@ def test_a_wrong_file_is_refused_with_the_entry_and_never_with_what_stands_in_it
 PROXY = AuthValues(
     mode="proxy",
     reviewer_users=["ana"],
+    controller_users=["ana", "system:serviceaccount:argo-rollouts:argo-rollouts"],
     reviewer_emails=["Cem@Example.com"],
     reviewer_groups=["prompt engineers"],
     email_header="X-Forwarded-Email",
@@ -144,6 +145,10 @@ def secret(tmp_path: Path) -> ProxySecret:
         ({"x-forwarded-user": " "}, None),
         ({"x-forwarded-user": "ana"}, Identity("ana", "reviewer", "proxy")),
         ({"x-forwarded-user": "ben"}, Identity("ben", "user", "proxy")),
+        (
+            {"x-forwarded-user": "system:serviceaccount:argo-rollouts:argo-rollouts"},
+            Identity("system:serviceaccount:argo-rollouts:argo-rollouts", "controller", "proxy"),
+        ),
         ({"x-forwarded-user": "7", "x-forwarded-email": "cem@example.com"}, Identity("7", "reviewer", "proxy")),
         ({"x-forwarded-user": "7", "x-forwarded-email": "cEM@example.COM"}, Identity("7", "reviewer", "proxy")),
         ({"x-forwarded-user": "ANA"}, Identity("ANA", "user", "proxy")),

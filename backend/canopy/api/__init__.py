@@ -10,6 +10,7 @@ from canopy import __version__
 from canopy.api.access import guard
 from canopy.api.comparisons import ballot_routes, comparison_review_routes
 from canopy.api.context import AppContext
+from canopy.api.decisions import decision_routes
 from canopy.api.direct import DirectRoutes
 from canopy.api.errors import add_error_handlers
 from canopy.api.experiments import experiment_routes, note_routes
@@ -43,6 +44,7 @@ _ROUTERS = (
     feedback_file_routes,
     feedback_page_routes,
     version_page_routes,
+    decision_routes,
     experiment_routes,
     note_routes,
     comparison_review_routes,

@@ -38,6 +38,7 @@ class AccessRule(NamedTuple):
 
 _ALL = AccessRule(None)
 _ASKING = AccessRule("user", "summarize")  # to every feature: the key of their rate has the built-in one's name
+_DECISION = AccessRule("controller", "read", shows="what the votes on two prompts prove")
 RULES = {
     "POST /summarize": _ASKING,
     "POST /summarize/chat": _ASKING,
@@ -65,6 +66,9 @@ RULES = {
     "GET /feedback/judges": AccessRule("reviewer", "read"),
     "GET /status": AccessRule("reviewer", "read", shows="how this server is and what it needs"),
     "GET /experiments": AccessRule("reviewer", "read"),
+    "GET /experiments/current": AccessRule("reviewer", "read"),
+    "GET /experiments/current/decision": _DECISION,
+    "GET /experiments/{experiment_id}/decision": _DECISION,
     "GET /experiments/{experiment_id}": AccessRule("reviewer", "read"),
     "POST /experiments/{experiment_id}/notes": AccessRule("reviewer", "feedback"),
     "DELETE /experiments/{experiment_id}/notes/{note_id}": AccessRule("reviewer", "feedback"),
@@ -178,7 +182,7 @@ async def admit(context: AppContext, request: Request, rule: AccessRule) -> Admi
         identity = await identify(context, request)
         request.scope["canopy.identity"] = identity
         if not identity.may(rule.role):
-            raise Forbidden(f"This shows {rule.shows}, which only reviewers may read. Ask for that role.")
+            raise Forbidden(_refusal(rule, identity))
         user = identity.user
     peer = request.client.host if request.client else None
     requester = requester_of(user, peer, by_address=values.rate_limits.by_address)
@@ -190,6 +194,14 @@ async def admit(context: AppContext, request: Request, rule: AccessRule) -> Admi
     # A generation's bytes are counted where it is recorded, when they are known.
     spend = partial(context.budgets.spend, requester) if stores and rule.limit == "feedback" else None
     return AdmittedRequest(request.receive, spend, ended)
+
+
+def _refusal(rule: AccessRule, identity: Identity) -> str:
+    if identity.role == "controller":
+        return "The role `controller` reads the decisions on experiments, and nothing else. Ask for another role."
+    if rule.role == "controller":
+        return f"This shows {rule.shows}, which only reviewers and controllers may read. Ask for one of these roles."
+    return f"This shows {rule.shows}, which only reviewers may read. Ask for that role."
 
 
 def _size(context: AppContext, request: Request) -> int:

@@ -4,10 +4,14 @@ from typing import TypedDict
 
 from canopy.experiments.decision import DecisionStatus
 from canopy.experiments.report import ReportPayload
+from canopy.experiments.standing import Stage
 
 
 class ExperimentSummary(TypedDict):
-    """An experiment, its ballots, and what they prove so far. `voters` counts people, `total` ballots."""
+    """An experiment, its ballots, and what they prove so far. `voters` counts people, `total` ballots.
+
+    `stage`: `running`; `paused`, where comparisons are off; `over`, where the values have other prompts by now.
+    """
 
     id: str
     feature: str
@@ -24,6 +28,7 @@ class ExperimentSummary(TypedDict):
     ties: int
     both_bad: int
     status: DecisionStatus
+    stage: Stage
     sentence: str
 
 
@@ -50,4 +55,5 @@ class ExperimentInFull(ReportPayload):
     prompt_b_wins: int
     ties: int
     both_bad: int
+    stage: Stage
     notes: list[Note]

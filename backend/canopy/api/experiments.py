@@ -12,6 +12,7 @@ from starlette.responses import Response
 from canopy.api.access import identity_of
 from canopy.api.bodies import NoteBody, parse, read_body
 from canopy.api.context import AppContext
+from canopy.api.decisions import CurrentQuery, current_experiment
 from canopy.api.description import describe_body, describe_errors, describe_json, describe_json_or_page
 from canopy.api.experiment_responses import ExperimentInFull, Experiments, ExperimentSummary, Note
 from canopy.api.filters import OptionalText
@@ -56,6 +57,18 @@ def experiment_routes(context: AppContext) -> APIRouter:
     router = APIRouter(route_class=DescribedRoute, tags=["a/b testing"], responses=_ERRORS)
     store = context.store
 
+    async def shown(request: Request, experiment_id: str, cursor: str | None) -> Response:
+        data = await experiment_data(context, None, experiment_id, cursor)
+        now, config = time.time_ns() // 1000, context.config.current
+
+        def draw() -> Response:
+            if data is None or not wants_html(request):
+                return _varying(json_response(data and _in_full(context, data, now)))
+            ab = section(config, None, data, now=now, later=cursor is not None)
+            return html(context, request, "experiment.html", current="feedback", section="experiments", ab=ab)
+
+        return await asyncio.to_thread(draw)
+
     @router.get("/experiments", response_model=None, responses=describe_json_or_page(Experiments))
     async def experiments(request: Request, query: Annotated[ExperimentsQuery, Query()]) -> Response:
         """All experiments, the one used last first."""
@@ -78,22 +91,21 @@ def experiment_routes(context: AppContext) -> APIRouter:
             return html(context, request, "experiments.html", current="feedback", section="experiments", **page)
         return _varying(json_response({"experiments": [_summary(it) for it in listed]}))
 
+    @router.get("/experiments/current", response_model=None, responses=describe_json_or_page(ExperimentInFull))
+    async def current(request: Request, query: Annotated[CurrentQuery, Query()]) -> Response:
+        """The experiment of the values in force, in full; where none runs, the one used last."""
+        if wants_html(request) and (off := feedback_switched_off(context, request)):
+            return off
+        context.ballots.check()
+        return await shown(request, (await current_experiment(context, query.feature)).id, None)
+
     @router.get("/experiments/{experiment_id}", response_model=None, responses=describe_json_or_page(ExperimentInFull))
     async def experiment(request: Request, experiment_id: str, query: Annotated[ExperimentQuery, Query()]) -> Response:
         """One experiment: statistics, the decision, and what reviewers noted."""
         if wants_html(request) and (off := feedback_switched_off(context, request)):
             return off
         context.ballots.check()
-        data = await experiment_data(context, None, experiment_id, query.cursor)
-        now, config = time.time_ns() // 1000, context.config.current
-
-        def draw() -> Response:
-            if data is None or not wants_html(request):
-                return _varying(json_response(data and _in_full(context, data, now)))
-            ab = section(config, None, data, now=now, later=query.cursor is not None)
-            return html(context, request, "experiment.html", current="feedback", section="experiments", ab=ab)
-
-        return await asyncio.to_thread(draw)
+        return await shown(request, experiment_id, query.cursor)
 
     @router.delete("/experiments/{experiment_id}/notes/{note_id}", response_model=None, responses=describe_json(Ok))
     async def take_back(experiment_id: str, note_id: str) -> Response:
@@ -165,6 +177,7 @@ def _in_full(context: AppContext, data: ExperimentData, now: int) -> ExperimentI
         "ties": counts.ties,
         "both_bad": counts.both_bad,
         **report_payload(report),
+        "stage": standing.stage,
         "notes": [_note(it) for it in data.notes],
     }
 
@@ -187,6 +200,7 @@ def _summary(it: ListedExperiment) -> ExperimentSummary:
         "ties": counts.ties,
         "both_bad": counts.both_bad,
         "status": it.decision.status,
+        "stage": it.stage,
         "sentence": it.decision.sentence,
     }
 

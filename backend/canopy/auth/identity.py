@@ -5,9 +5,15 @@ from typing import Literal
 
 from canopy.store.keys import Proof, voter_of
 
-type Role = Literal["user", "evaluator", "reviewer"]
+type Role = Literal["user", "evaluator", "controller", "reviewer"]
 
-_ROLES: tuple[Role, ...] = ("user", "evaluator", "reviewer")  # each includes the permissions of those before it
+# Whose permissions each role has. A controller is no user: it reads decisions, and nothing of what people wrote.
+_INCLUDED: dict[Role, frozenset[Role]] = {
+    "user": frozenset({"user"}),
+    "evaluator": frozenset({"user", "evaluator"}),
+    "controller": frozenset({"controller"}),
+    "reviewer": frozenset({"user", "evaluator", "controller", "reviewer"}),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,5 +30,5 @@ class Identity:
         return voter_of(self.user, self.proof, None)
 
     def may(self, role: Role) -> bool:
-        """Return whether they have a role. Reviewers are also evaluators, and evaluators also users."""
-        return _ROLES.index(role) <= _ROLES.index(self.role)
+        """Return whether they have a role. Evaluators are also users, and reviewers are everything."""
+        return role in _INCLUDED[self.role]

@@ -11,7 +11,7 @@ from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_netw
 
 from pydantic import TypeAdapter, ValidationError
 
-from canopy.auth.identity import Identity
+from canopy.auth.identity import Identity, Role
 from canopy.auth.proxy_secret import ProxySecret, basic_password
 from canopy.base.errors import IdentityRefused
 from canopy.config.access import AuthValues
@@ -76,7 +76,8 @@ def identify(headers: Headers, values: AuthValues) -> Identity | None:
         or _folded(said(email)) in {_folded(address) for address in values.reviewer_emails}
         or not _groups(said(groups), values.groups_separator).isdisjoint(values.reviewer_groups)
     )
-    return Identity(user, "reviewer" if reviews else "user", "proxy")
+    role: Role = "reviewer" if reviews else "controller" if user in values.controller_users else "user"
+    return Identity(user, role, "proxy")
 
 
 def wide_networks(values: AuthValues) -> list[str]:

@@ -71,6 +71,10 @@ class AuthValues(Section):
         [], description="Behind a proxy: e-mail addresses, in upper or lower case, of people who may read texts."
     )
     reviewer_groups: list[Person] = Field([], description="Behind a proxy: groups whose members may read texts.")
+    controller_users: list[Person] = Field(
+        [],
+        description="Behind a proxy: users, such as service accounts, who may read decisions on experiments alone.",
+    )
     trusted_proxies: list[Network] = Field(
         ["127.0.0.1/32", "::1/128"], min_length=1, description="Networks that the proxy connects from."
     )

@@ -1,6 +1,6 @@
 """Reports on an experiment's ballots, with the same numbers for the page, programs and the terminal."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import NamedTuple, TypedDict
@@ -177,6 +177,11 @@ def selected_experiment(experiments: Sequence[Experiment], wanted: str | None) -
     """
     if wanted is None:
         return experiments[0] if experiments else None
+    return experiment_with_id(experiments, wanted)
+
+
+def experiment_with_id(experiments: Iterable[Experiment], wanted: str) -> Experiment:
+    """Return the experiment with this id. Raises ExperimentNotFound if none has it."""
     for experiment in experiments:
         if experiment.id == wanted:
             return experiment

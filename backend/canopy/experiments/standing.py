@@ -1,5 +1,6 @@
 """Says where an experiment stands by the values in force: whether votes still come, and which prompt answers."""
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from canopy.config.feature_values import Variant
@@ -9,6 +10,7 @@ from canopy.generation.prompts import prompt_of
 from canopy.store.experiments.experiment import Experiment
 
 type Stage = Literal["running", "paused", "over"]
+_STAGES: tuple[Stage, ...] = ("running", "paused", "over")
 
 
 class Standing(NamedTuple):
@@ -47,3 +49,11 @@ def standing_of(experiment: Experiment, config: Config) -> Standing:
     )
     stage: Stage = "over" if not same else "running" if comparing else "paused"
     return Standing(stage, answering, feature_on=True, comparing=comparing)
+
+
+def experiment_in_force(experiments: Sequence[Experiment], config: Config) -> Experiment | None:
+    """Return the experiment that the values mean: one that runs, or else a paused one, or else the one used last.
+
+    `experiments` are in the order of their use, the one used last first. None if there are none.
+    """
+    return min(experiments, key=lambda it: _STAGES.index(standing_of(it, config).stage), default=None)

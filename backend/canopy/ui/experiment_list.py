@@ -8,7 +8,7 @@ from urllib.parse import quote
 from canopy.config.loading import Config
 from canopy.experiments.decision import Decision, DecisionStatus
 from canopy.experiments.report import decision_on, feature_titles
-from canopy.experiments.standing import Standing, standing_of
+from canopy.experiments.standing import Stage, Standing, standing_of
 from canopy.store.experiments.experiment import BallotCounts, Experiment
 
 _NONE = BallotCounts(0, 0, 0, 0, 0, 0)
@@ -49,6 +49,7 @@ class ListedExperiment:
     counts: BallotCounts
     voters: int
     decision: Decision
+    stage: Stage
     verdict: VerdictView
 
 
@@ -75,6 +76,7 @@ def listed_experiments(
                 counts=every,
                 voters=firsts.ballots,
                 decision=decision,
+                stage=standing.stage,
                 verdict=verdict_of(decision, standing),
             )
         )

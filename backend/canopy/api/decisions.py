@@ -1,0 +1,69 @@
+"""Routes with the decision on an experiment alone, for controllers such as Argo Rollouts and Kargo."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from canopy.api.context import AppContext
+from canopy.api.description import describe_errors, describe_json
+from canopy.api.filters import OptionalText
+from canopy.api.routes import DescribedRoute, json_response
+from canopy.base.errors import ExperimentNotFound
+from canopy.config.features import BUILT_IN
+from canopy.experiments.decision_in_brief import DecisionInBrief, decision_in_brief
+from canopy.experiments.report import experiment_with_id, experiments_of_feature
+from canopy.experiments.standing import experiment_in_force
+from canopy.store.experiments.experiment import Experiment
+
+
+class CurrentQuery(BaseModel):
+    """Whose experiment."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    feature: OptionalText = Field(
+        None, max_length=200, description="Whose prompts are compared; name it where several features compare."
+    )
+
+
+def decision_routes(context: AppContext) -> APIRouter:
+    """Return the routes that tell the decision on an experiment."""
+    router = APIRouter(route_class=DescribedRoute, tags=["a/b testing"], responses=describe_errors(404, 422, 503))
+
+    @router.get("/experiments/current/decision", response_model=None, responses=describe_json(DecisionInBrief))
+    async def current(query: Annotated[CurrentQuery, Query()]) -> Response:
+        """The decision on the experiment of the values in force, or else on the one used last."""
+        context.ballots.check()
+        return await _decision(context, await current_experiment(context, query.feature))
+
+    @router.get("/experiments/{experiment_id}/decision", response_model=None, responses=describe_json(DecisionInBrief))
+    async def decision(experiment_id: str) -> Response:
+        """The decision on one experiment, small and the same in form always."""
+        context.ballots.check()
+        return await _decision(context, experiment_with_id(await context.store.experiments.all(), experiment_id))
+
+    return router
+
+
+async def current_experiment(context: AppContext, feature: str | None) -> Experiment:
+    """Return the experiment that the values in force mean, of one feature or all, or else the one used last.
+
+    Raises ExperimentNotFound before the first comparison, and InputError for a name that no feature has.
+    """
+    config = context.config.current
+    its = experiments_of_feature(await context.store.experiments.all(), feature, config.features)
+    found = experiment_in_force(its, config)
+    if found is None:
+        section = config.section_of(feature or BUILT_IN)
+        raise ExperimentNotFound(
+            f"Nobody has compared two prompts yet. Set a candidate, such as `{section}.prompt_b`, and "
+            "`ab_testing.enabled: true` in the values; the first comparison begins an experiment."
+        )
+    return found
+
+
+async def _decision(context: AppContext, experiment: Experiment) -> Response:
+    firsts = await context.store.experiments.first_ballot_counts(experiment.id)
+    return json_response(decision_in_brief(experiment, firsts, context.config.current))
