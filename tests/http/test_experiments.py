@@ -9,6 +9,7 @@ import pytest
 from canopy.experiments.decision_in_brief import DecisionInBrief
 from tests.http.comparing import A, B, ab_values, client, compared, comparing, prefer, session
 from tests.http.conftest import ENVIRONMENT
+from tests.support.docs import ROOT, code, fenced, table
 from tests.support.model_server import FakeModelServer
 from tests.support.server import running_server
 
@@ -95,6 +96,14 @@ async def test_a_name_and_a_hypothesis_are_kept_and_begin_no_other_experiment(
         assert "Shorter is &lt;better&gt;." in page
 
 
+async def test_the_decision_has_the_fields_that_are_documented(client: httpx.AsyncClient) -> None:
+    found = (await client.get(f"/experiments/{await _voted(client)}/decision")).json()
+    (shown,) = fenced(ROOT / "docs/operations.md", "json")
+    assert list(found) == list(json.loads(shown)) == list(DecisionInBrief.__annotations__)
+    named = {name for row in table("operations.md", "field") for name in code(row["field"])}
+    assert named <= found.keys()
+
+
 async def test_the_current_experiment_is_the_one_of_the_values_and_its_decision_has_no_texts(
     model: FakeModelServer, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -118,7 +127,6 @@ async def test_the_current_experiment_is_the_one_of_the_values_and_its_decision_
         found = await decided()
         in_full = (await client.get("/experiments/current")).json()
         assert found == await decided(first)
-        assert found.keys() == set(DecisionInBrief.__annotations__)
         assert (found["experiment"], found["feature"], found["status"]) == (first, "summarize", "collecting")
         assert (found["stage"], in_full["stage"]) == ("running", "running")
         assert found["sentence"] == in_full["decision"]["sentence"]

@@ -25,6 +25,7 @@ SHOWN = "tests/chart/test_advice.py::test_values_that_are_shown_are_taken"
 CLUSTER = "tests/chart/test_advice.py::test_kubectl_takes_the_command"
 HELM = "tests/chart/test_advice.py::test_helm_takes_the_command"
 FLAGS = "tests/http/test_lab_page.py::test_two_columns_stream_and_the_choice_reveals_the_prompts"
+DECIDED = "tests/http/test_experiments.py::test_the_decision_has_the_fields_that_are_documented"
 HERE = "tests/repo/test_advice.py::"
 FILES, SIGNED = "tests/repo/test_project_files.py::", "tests/repo/test_sbom.py::"
 EVALS = "tests/evals/test_"
@@ -65,6 +66,7 @@ EXECUTED = {
     r"docs/operations.md: yaml - \{name: ana": f"{HERE}test_the_file_of_tokens_that_is_shown_is_read",
     r"docs/operations.md: yaml rules:": SCALED,
     r"\S+: yaml ": SHOWN,
+    r"docs/operations.md: json ": DECIDED,
     r"\S+: logql ": "tests/loop/test_logs.py::test_the_queries_find_each_vote_once_and_nothing_else",
     r"\S+: python ": f"{EVALS}advice.py::test_a_run_of_the_pipeline_is_asked_for_as_it_is_shown",
 }
@@ -216,7 +218,7 @@ def test_the_pipelines_become_ones_own(tmp_path: Path) -> None:
 
 def test_the_file_of_tokens_that_is_shown_is_read(tmp_path: Path) -> None:
     (block,) = [advice.text for advice in collected() if advice.language == "yaml" and "role: reviewer" in advice.text]
-    for token in ("one", "two"):
+    for token in ("one", "two", "three"):
         block = block.replace("…", hashlib.sha256(token.encode()).hexdigest(), 1)
     (tmp_path / "tokens.yaml").write_text(block)
-    assert Tokens(tmp_path / "tokens.yaml").count == 2
+    assert Tokens(tmp_path / "tokens.yaml").count == 3
