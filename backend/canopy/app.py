@@ -29,6 +29,7 @@ from canopy.config.loading import Config
 from canopy.config.source import ConfigSource, values_path
 from canopy.experiments.ballots import BallotRecorder
 from canopy.experiments.comparison import ComparisonRunner
+from canopy.experiments.watch import ExperimentWatch
 from canopy.feedback.indexing import SearchIndexReporter
 from canopy.feedback.retention import Retention
 from canopy.feedback.votes import VoteRecorder
@@ -70,6 +71,7 @@ class Application:
     operations: ASGIApp  # for a port of its own
     context: AppContext
     registry: PromptRegistry
+    watch: ExperimentWatch
 
 
 def create_app(settings: Settings, logs: Logs) -> Application:
@@ -119,6 +121,7 @@ def create_app(settings: Settings, logs: Logs) -> Application:
     limits = RateLimits()
     budgets = StorageBudgets(limits, lambda: config.current.values.rate_limits)
     pipeline = Pipeline(config, inference, store.generations, telemetry, admission, judging.offer, budgets)
+    watch = ExperimentWatch(config, store.experiments, store.experiment_news, telemetry)
     lifecycle = Lifecycle()
     context = AppContext(
         settings=settings,
@@ -131,7 +134,7 @@ def create_app(settings: Settings, logs: Logs) -> Application:
         agreements=AgreementReports(config, store, inference, telemetry, settings.judge_agreement_interval_seconds),
         votes=VoteRecorder(config, store.feedback, telemetry, budgets),
         comparisons=ComparisonRunner(config, pipeline, store.comparisons, telemetry, settings.ballot_window_seconds),
-        ballots=BallotRecorder(config, store.comparisons, telemetry),
+        ballots=BallotRecorder(config, store.comparisons, telemetry, watch.wake),
         reviews=ReviewRecorder(config, store.reviews, telemetry),
         telemetry=telemetry,
         lifecycle=lifecycle,
@@ -151,7 +154,8 @@ def create_app(settings: Settings, logs: Logs) -> Application:
         interval=settings.prompt_refresh_interval_seconds,
         on_change=lambda: expect_series(context),
     )
-    return Application(with_middleware(build_api(context), context), build_operations(context), context, registry)
+    asgi = with_middleware(build_api(context), context)
+    return Application(asgi, build_operations(context), context, registry, watch)
 
 
 def _model_url(config: Config) -> str | None:
@@ -162,7 +166,7 @@ def _model_url(config: Config) -> str | None:
 @asynccontextmanager
 async def running(application: Application) -> AsyncGenerator[None]:
     """Start the parts and, at the end, stop them in an order in which nothing is lost. Raises ConfigError."""
-    context, registry = application.context, application.registry
+    context, registry, watch = application.context, application.registry, application.watch
     async with AsyncExitStack() as stack:
         try:
             await context.store.start()
@@ -183,11 +187,12 @@ async def running(application: Application) -> AsyncGenerator[None]:
         log_deprecated = DeprecatedNames(context.telemetry)
         log_deprecated([*deprecated_settings(), *context.config.current.deprecated])
         for work in (
-            partial(_watch_config, context, registry, mlflow, log_deprecated),
+            partial(_watch_config, application, mlflow, log_deprecated),
             partial(_watch_secrets, context),
             partial(_end_sessions, context),
             Retention(context.store, context.telemetry, context.settings.retention_days).run,
             registry.run,
+            watch.run,
             context.agreements.run,
             RateLimitSync(context.limits, context.store.request_counts.exchange).run,
             SearchIndexReporter(context.store.feedback, context.telemetry).run,
@@ -235,9 +240,8 @@ def expect_series(context: AppContext) -> None:
     context.telemetry.metrics.expect(ExpectedSeries(config.values, prompts, exported))
 
 
-async def _watch_config(
-    context: AppContext, registry: PromptRegistry, mlflow: MlflowLink, log_deprecated: DeprecatedNames
-) -> None:
+async def _watch_config(application: Application, mlflow: MlflowLink, log_deprecated: DeprecatedNames) -> None:
+    context = application.context
     emit = context.telemetry.emit
 
     async def use_model_server(config: Config) -> None:
@@ -247,7 +251,8 @@ async def _watch_config(
         report_open_access(context)
         expect_series(context)
         log_deprecated(config.deprecated)
-        registry.request_refresh()
+        application.registry.request_refresh()
+        application.watch.wake()
         mlflow.use(config.values.mlflow)
         flags = {name: flag.on for name, flag in config.flags.items()}
         emit(ConfigReloaded(config.revision, flags, config.git_revision))

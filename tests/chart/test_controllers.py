@@ -196,8 +196,8 @@ def by_json_path(path: str, body: Object, folder: Path) -> Any:
     file = folder / "answer.json"
     dressed = {"apiVersion": "example.com/v1", "kind": "Answer", "metadata": {"name": "answer"}}
     file.write_text(json.dumps(dressed | body))
-    command = [kubectl(), "patch", "--local", "--type", "merge", "--patch", "{}", "--filename", file]
-    told = subprocess.run([*command, "--output", f"jsonpath={path}"], capture_output=True, text=True, check=True)
+    given = ("--local", "--type", "merge", "--patch", "{}", "--filename", str(file), "--output", f"jsonpath={path}")
+    told = subprocess.run([kubectl(), "patch", *given], capture_output=True, text=True, check=True)
     found = json.loads(told.stdout)
     return {key: value for key, value in found.items() if key not in dressed}
 

@@ -1,5 +1,6 @@
 """GET /experiments, one of them, and the notes on it."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -146,3 +147,26 @@ async def test_the_current_experiment_is_the_one_of_the_values_and_its_decision_
         assert (paused["experiment"], paused["stage"]) == (first, "paused")  # though the other was used last
         refused = await client.get("/experiments/current/decision", params={"feature": "nothing"})
         assert (refused.status_code, "name of a feature" in refused.json()["detail"]) == (422, True)
+
+
+async def test_a_ballot_that_decides_is_told_in_the_log_and_the_metrics(
+    model: FakeModelServer, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    model.scripts.clear()
+    values = ab_values(model, ab_testing={"max_decisive_votes": 1})
+    async with (
+        running_server(tmp_path_factory.mktemp("decided"), values, env=ENVIRONMENT) as server,
+        httpx.AsyncClient(base_url=server.url, timeout=20) as client,
+    ):
+        experiment_id = await _voted(client)
+        (line,) = await server.event("experiment_decided")
+        assert (line["experiment_id"], line["status"], line["voters"]) == (experiment_id, "inconclusive", 1)
+        metrics = (await client.get("/metrics")).text
+        assert 'canopy_experiment_state{feature="summarize",state="inconclusive"} 1.0' in metrics
+        assert 'canopy_experiment_state{feature="summarize",state="collecting"} 0.0' in metrics
+        await _voted(client)
+        server.write_values(values | {"ab_testing": {"enabled": False}})
+        async with asyncio.timeout(20):
+            while 'feature="summarize",state="none"} 1.0' not in (await client.get("/metrics")).text:
+                await asyncio.sleep(0.2)
+        assert len(server.events("experiment_decided")) == 1

@@ -1,5 +1,7 @@
 """Commits, logs and counts the ballots that clients send."""
 
+from collections.abc import Callable
+
 from canopy.config.source import ConfigSource
 from canopy.feedback.recorder import EvaluationResult, Recorder
 from canopy.feedback.votes import check_reasons
@@ -15,15 +17,20 @@ _VERDICTS = {"tie": ("tie", 0), "both_bad": ("both_bad", -1)}  # of either side,
 class BallotRecorder(Recorder):
     """Takes ballots on comparisons. With A/B testing off one still counts: it may have changed while somebody read."""
 
-    def __init__(self, config: ConfigSource, comparisons: ComparisonStore, telemetry: Telemetry) -> None:
+    def __init__(
+        self, config: ConfigSource, comparisons: ComparisonStore, telemetry: Telemetry, on_ballot: Callable[[], None]
+    ) -> None:
         super().__init__(config, telemetry)
         self._comparisons = comparisons
+        self._on_ballot = on_ballot
 
     async def submit(self, ballot: Ballot, trace_id: str) -> BallotReceipt:
         """Commit a ballot. Raises InputError, one of the comparison's errors or StoreError; then nothing is stored."""
         check_reasons(ballot.reasons, self.check().values.feedback)
         writing = self._comparisons.record_ballot(ballot)
-        return await self._commit(writing, AbPreferenceSubmitted, trace_id, _evaluations)
+        receipt = await self._commit(writing, AbPreferenceSubmitted, trace_id, _evaluations)
+        self._on_ballot()
+        return receipt
 
 
 def _evaluations(receipt: BallotReceipt) -> list[EvaluationResult]:

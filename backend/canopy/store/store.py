@@ -14,6 +14,7 @@ from canopy.store.engine.database import StoreSize
 from canopy.store.engine.executor import Executor
 from canopy.store.engine.migrate import Schema, upgrade
 from canopy.store.experiments.comparisons import ComparisonStore
+from canopy.store.experiments.experiment_news import ExperimentNewsStore
 from canopy.store.experiments.experiment_notes import ExperimentNoteStore
 from canopy.store.experiments.experiments import ExperimentStore
 from canopy.store.feedback.feedback import FeedbackStore
@@ -41,6 +42,7 @@ class Store:
         self.comparisons = ComparisonStore(executor, self.feedback, self.outbox, clock)
         self.experiments = ExperimentStore(executor, self.comparisons.counter)
         self.experiment_notes = ExperimentNoteStore(executor, clock)
+        self.experiment_news = ExperimentNewsStore(executor, clock)
         self.registered_prompts = RegisteredPromptStore(executor)
         self.sessions = SessionStore(executor, clock)
         self.request_counts = RequestCountStore(executor)

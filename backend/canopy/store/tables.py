@@ -225,17 +225,6 @@ experiments = Table(
     Column("hypothesis", Text),
 )
 
-# What reviewers wrote about an experiment.
-experiment_notes = Table(
-    "experiment_notes",
-    metadata,
-    Column("id", KEY, primary_key=True),
-    Column("experiment_id", KEY, ForeignKey("experiments.id", ondelete="CASCADE"), nullable=False, index=True),
-    Column("created_at", BigInteger, nullable=False),
-    Column("author", Text),  # NULL: where nobody signs in
-    Column("text", Text, nullable=False),
-)
-
 # Ballots by the hour: see `canopy.store.experiments.ballot_counts`.
 ballot_counts = Table(
     "ballot_counts",

@@ -17,7 +17,7 @@ from sqlalchemy.dialects.sqlite import dialect, insert
 from sqlalchemy.pool import QueuePool
 
 from canopy.base.errors import ConfigError, StoreError
-from canopy.store import review_tables
+from canopy.store import experiment_tables, review_tables
 from canopy.store.engine.database import (
     SCANS_AT_ONCE,
     BulkUpsert,
@@ -189,7 +189,8 @@ class SQLite(Database):
 
     @override
     def make_tables(self, conn: Connection) -> bool:
-        assert review_tables.review_items.metadata is metadata  # noqa: S101  # so that no linter takes the import away
+        for others in (review_tables, experiment_tables):
+            assert others.metadata is metadata  # noqa: S101  # so that no linter takes the imports away
         metadata.create_all(conn, checkfirst=False)
         conn.exec_driver_sql(_MAKE_INDEX)
         return True

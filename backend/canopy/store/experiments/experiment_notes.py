@@ -12,7 +12,8 @@ from sqlalchemy import Connection, delete, func, insert, select
 from canopy.base.errors import CanopyError, ExperimentNotFound, InputError
 from canopy.base.ids import new_id
 from canopy.store.engine.executor import Executor, Facet, reads
-from canopy.store.tables import experiment_notes, experiments
+from canopy.store.experiment_tables import experiment_notes
+from canopy.store.tables import experiments
 
 MOST_NOTES = 200  # of one experiment
 

@@ -4,6 +4,7 @@ from prometheus_client import CollectorRegistry
 
 from canopy.telemetry.events import Event
 from canopy.telemetry.metrics.config import ConfigMetrics
+from canopy.telemetry.metrics.experiments import ExperimentMetrics
 from canopy.telemetry.metrics.feedback import FeedbackMetrics
 from canopy.telemetry.metrics.generations import GenerationMetrics
 from canopy.telemetry.metrics.groups import CountMethod, ExpectedSeries
@@ -25,12 +26,13 @@ class Metrics:
         self.http = HttpMetrics(registry)
         self.feedback = FeedbackMetrics(registry)
         self.generations = GenerationMetrics(registry)
+        self.experiments = ExperimentMetrics(registry)
         self.judges = JudgeMetrics(registry)
         self.config = ConfigMetrics(registry)
         self.mlflow = MlflowMetrics(registry)
         self.process = ProcessMetrics(registry)
         self._groups = (
-            *(self.http, self.feedback, self.generations, self.judges),
+            *(self.http, self.feedback, self.generations, self.experiments, self.judges),
             *(self.config, self.mlflow, self.process),
         )
         self._counts: dict[type[Event], list[CountMethod]] = {}

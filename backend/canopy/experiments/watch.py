@@ -1,0 +1,109 @@
+"""Looks at the running experiments again and again, and tells of each decision once: in the log and as a metric.
+
+What a look costs doesn't grow with the votes. Where nothing is compared it reads nothing.
+"""
+
+import asyncio
+import contextlib
+from typing import get_args
+
+from canopy.base.errors import StoreError
+from canopy.config.flags import comparison_flag
+from canopy.config.loading import Config
+from canopy.config.source import ConfigSource
+from canopy.experiments.decision import DecisionStatus, status
+from canopy.experiments.decision_in_brief import decision_in_brief
+from canopy.experiments.standing import standing_of
+from canopy.store.experiments.experiment import Experiment
+from canopy.store.experiments.experiment_news import ExperimentNews, ExperimentNewsStore
+from canopy.store.experiments.experiments import ExperimentStore
+from canopy.telemetry import Telemetry
+from canopy.telemetry.experiment_events import ExperimentDecided
+from canopy.telemetry.metrics.experiments import NONE
+
+_STATES: tuple[str, ...] = (NONE, *get_args(DecisionStatus.__value__))
+_LONGEST = 60.0  # seconds between two looks: other replicas' ballots are seen then
+_SHORTEST = 2.0  # the same while ballots come
+
+
+class ExperimentWatch:
+    """Watches the experiments of the values in force."""
+
+    def __init__(
+        self, config: ConfigSource, experiments: ExperimentStore, news: ExperimentNewsStore, telemetry: Telemetry
+    ) -> None:
+        self._config = config
+        self._experiments = experiments
+        self._news = news
+        self._telemetry = telemetry
+        self._woken = asyncio.Event()
+        self._known: set[ExperimentNews] | None = None  # None: it isn't read yet
+
+    def wake(self) -> None:
+        """Look soon, since there is a ballot, or the values have changed."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        while True:
+            self._woken.clear()
+            with contextlib.suppress(StoreError):  # which the store has logged
+                await self.look()
+            await asyncio.sleep(_SHORTEST)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), _LONGEST - _SHORTEST)
+
+    async def look(self) -> None:
+        """Show the state of each feature's experiment, and tell of decisions that nobody has told of."""
+        config = self._config.current
+        features = [it for it in config.features.values() if it.name == it.flag]
+        states = dict.fromkeys((it.name for it in features), NONE)
+        found: dict[str, tuple[Experiment, DecisionStatus]] = {}
+        if any(comparison_flag(it, config.values).on for it in features):
+            found = await self._running(config)
+        for feature, (_, reached) in found.items():
+            states[feature] = reached
+        self._telemetry.metrics.experiments.show(states, _STATES)
+        for experiment, reached in found.values():
+            if reached != "collecting":
+                await self._tell(experiment, config)
+
+    async def _running(self, config: Config) -> dict[str, tuple[Experiment, DecisionStatus]]:
+        """Return the experiment that runs on each feature's prompts, with what its votes prove."""
+        known, counts = await asyncio.gather(self._experiments.all(), self._experiments.ballot_counts_by_experiment())
+        found: dict[str, tuple[Experiment, DecisionStatus]] = {}
+        for it in reversed(known):  # the one used last is last
+            if standing_of(it, config).stage == "running":
+                firsts = counts[it.id][1] if it.id in counts else None
+                wins_a, wins_b = (firsts.wins_prompt, firsts.wins_prompt_b) if firsts else (0, 0)
+                found[it.feature] = it, status(wins_a, wins_b, it.rule)
+        return found
+
+    async def _tell(self, experiment: Experiment, config: Config) -> None:
+        if self._known is None:
+            self._known = await self._news.known()
+        decision = decision_in_brief(experiment, await self._experiments.first_ballot_counts(experiment.id), config)
+        news = ExperimentNews(experiment.id, decision["status"])
+        if decision["status"] == "collecting" or news in self._known:  # votes may have been taken back meanwhile
+            return
+        is_new = await self._news.record(news)
+        self._known.add(news)
+        if is_new:
+            self._telemetry.emit(
+                ExperimentDecided(
+                    feature=experiment.feature,
+                    experiment_id=experiment.id,
+                    status=decision["status"],
+                    sentence=decision["sentence"],
+                    voters=decision["voters"],
+                    n=decision["n"],
+                    wins_a=decision["wins_a"],
+                    wins_b=decision["wins_b"],
+                    win_rate_b=decision["win_rate_b"],
+                    e_a=decision["e_a"],
+                    e_b=decision["e_b"],
+                    prompt_id=decision["prompt_id"],
+                    prompt_b_id=decision["prompt_b_id"],
+                    config_revision=decision["config_revision"],
+                )
+            )
