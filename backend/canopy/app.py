@@ -29,6 +29,7 @@ from canopy.config.loading import Config
 from canopy.config.source import ConfigSource, values_path
 from canopy.experiments.ballots import BallotRecorder
 from canopy.experiments.comparison import ComparisonRunner
+from canopy.experiments.notifications import NotificationSender, webhook_address
 from canopy.experiments.watch import ExperimentWatch
 from canopy.feedback.indexing import SearchIndexReporter
 from canopy.feedback.retention import Retention
@@ -72,6 +73,7 @@ class Application:
     context: AppContext
     registry: PromptRegistry
     watch: ExperimentWatch
+    sender: NotificationSender
 
 
 def create_app(settings: Settings, logs: Logs) -> Application:
@@ -92,6 +94,12 @@ def create_app(settings: Settings, logs: Logs) -> Application:
             raise ConfigError(
                 "`auth.mode` is `proxy`, but CANOPY_AUTH_PROXY_SECRET_FILE names no file with the secret that the "
                 "proxy sends with each request."
+            )
+        webhook = config.values.notifications
+        if webhook.enabled and not (webhook.url or settings.notifications_url):
+            raise ConfigError(
+                "`notifications.enabled` is true, but neither `notifications.url` nor CANOPY_NOTIFICATIONS_URL says "
+                "where the webhook is."
             )
         try:
             refuse_silent_opening(
@@ -121,7 +129,9 @@ def create_app(settings: Settings, logs: Logs) -> Application:
     limits = RateLimits()
     budgets = StorageBudgets(limits, lambda: config.current.values.rate_limits)
     pipeline = Pipeline(config, inference, store.generations, telemetry, admission, judging.offer, budgets)
-    watch = ExperimentWatch(config, store.experiments, store.experiment_news, telemetry)
+    address = webhook_address(url.get_secret_value()) if (url := settings.notifications_url) else None
+    sender = NotificationSender(config, store.experiments, store.experiment_news, telemetry, address)
+    watch = ExperimentWatch(config, store.experiments, store.experiment_news, telemetry, sender.wake)
     lifecycle = Lifecycle()
     context = AppContext(
         settings=settings,
@@ -155,7 +165,7 @@ def create_app(settings: Settings, logs: Logs) -> Application:
         on_change=lambda: expect_series(context),
     )
     asgi = with_middleware(build_api(context), context)
-    return Application(asgi, build_operations(context), context, registry, watch)
+    return Application(asgi, build_operations(context), context, registry, watch, sender)
 
 
 def _model_url(config: Config) -> str | None:
@@ -193,6 +203,7 @@ async def running(application: Application) -> AsyncGenerator[None]:
             Retention(context.store, context.telemetry, context.settings.retention_days).run,
             registry.run,
             watch.run,
+            application.sender.run,
             context.agreements.run,
             RateLimitSync(context.limits, context.store.request_counts.exchange).run,
             SearchIndexReporter(context.store.feedback, context.telemetry).run,

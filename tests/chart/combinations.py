@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from canopy.config.feature_values import EMBEDDED_MODEL_DEFAULTS, MODEL_SERVER_DEFAULTS
+from tests.chart.odd_addresses import ADDRESSES, ODD_ADDRESSES
 
 type Document = dict[str, Any]
 
@@ -134,6 +135,14 @@ ROWS: list[list[Document]] = [
         {"mlflow": {"url": "http://metadata.google.internal"}},
     ],
     [{}, {"summarize": {"mlflow_prompt": "summary"}}],
+    [
+        {},
+        {"notifications": {"enabled": True}},
+        {"notifications": {"enabled": True, "url": "http://relay.chat.svc/hooks/canopy"}},
+        {"notifications": {"enabled": True}, "notificationsWebhook": {"existingSecret": {"name": "slack"}}},
+        {"notifications": {"url": "https://hooks.slack.com/?token=s3cret"}},
+        {"notifications": {"events": ["decided", "boring"]}},
+    ],
     [
         {},
         {"feedback": {"names": ["tone"]}},
@@ -285,19 +294,6 @@ ROWS: list[list[Document]] = [
     ],
     [{}, {"image": {"tag": None}}, {"image": {"tag": 1}}, {"sumarize": {"enabled": True}}, {"networkPolicy": None}],
 ]
-# Addresses that programs read differently, or not at all, and where addresses stand.
-ODD_ADDRESSES = [
-    *("http://x:99999", "http://x:0", "http://x:", "http://x:08", " http://x:1 ", "http://x:1\n", "HTTP://X:1/V1"),
-    *("http://010.0.0.1:1", "http://10.1", "http://10.0.0.256", "http://0x7f.1", "http://a.1", "http://10.0.0.1."),
-    *("http://x\\y:1", "http://x%41:1", "http://x:1/%zz", "http://x:1/%41", "http://x:1/a b", "http://x:1/ä", "x:1"),
-    *("http://[::1]:1", "http://[::]", "http://[1::2::3]", "http://[::ffff:10.0.0.1]", "http://[::ffff:a00:1]"),
-    *("http://[::a00:1]:1", "http://[FD00::7]:1/v1", "http://[fd00::7", "http://x:1/a@b", "http://X.Y:1", "http://"),
-    *("http://a..b", "http://ä", "http://x:1/\0"),
-]
-ADDRESSES = (
-    *("summarization.endpoint", "mlflow.url", "opentelemetry.endpoint", "proxy.https", "networkPolicy.to.mlflow"),
-    *("MODEL_URL", "networkPolicy.to.postgresql", "networkPolicy.to.identityProvider", "proxy.http"),
-)
 OTHER_NAMES: dict[str, Document] = {key: {"LLAMA_STACK_URL": None} for key in ("summarization.endpoint", "MODEL_URL")}
 NO_LISTS: list[Any] = [None, [], [None], {}, ""]
 NO_SECTIONS: list[Any] = [{"x": 1}, {}, []]

@@ -128,9 +128,8 @@ async def test_the_server_starts_on_what_the_chart_writes(objects: Objects, valu
         "ab_testing": asked.get("ab_testing", {}).get("enabled", False),
     }
     (tmp_path / "tokens.yaml").write_text("- {name: ana, token: ana-0123456789abcdef}")
-    here = {"CANOPY_LOG_LEVEL": "info", "CANOPY_AUTH_TOKENS_FILE": str(tmp_path / "tokens.yaml")} | secret_file(
-        tmp_path
-    )
+    here = {"CANOPY_LOG_LEVEL": "info", "CANOPY_AUTH_TOKENS_FILE": str(tmp_path / "tokens.yaml")}
+    here |= {"CANOPY_NOTIFICATIONS_URL": "https://hooks.example.com/x"} | secret_file(tmp_path)
     probes = {name: container(objects)[f"{name}Probe"]["httpGet"]["path"] for name in ("liveness", "readiness")}
     async with (
         # The test waits for the line that tells the address, which `warning` would leave out.

@@ -43,6 +43,11 @@ POSTGRESQL = ("store.engine=postgresql", "store.existingSecret.name=db")
             "route.insecurePolicy is Allow, but auth.mode is token: tokens and cookies would cross the network",
         ),
         (("mlflow.enabled=true",), "mlflow.url is not set. Set it to MLflow's address"),
+        (("notifications.enabled=true",), "nothing says where the webhook is. Set notifications.url, or"),
+        (
+            ("notifications.enabled=true", "notificationsWebhook.existingSecret.name=slack"),
+            "the NetworkPolicy would not let Canopy out to it. Set networkPolicy.to.notifications",
+        ),
         (("summarize.mlflow_prompt=summary",), "mlflow.enabled is false. Set mlflow.enabled to true"),
         (("feedback.labels[0].name=fine", "feedback.labels[1].name=fine"), "feedback.labels has fine twice."),
         (("feedback.names[0]=tone",), "feedback.names lacks user_satisfaction"),

@@ -100,6 +100,7 @@ def test_production_lets_out_what_it_has_and_no_more(helm: Helm) -> None:
         8321: [namespace("models")],
         5432: [OWN],
         5000: [namespace("mlops")],
+        443: ANYWHERE,
     }
 
 
@@ -131,6 +132,7 @@ def test_the_address_of_llama_stack_decides_where_it_is_let_out_to(
         ("identityProvider", "https://sso.example.com:8443/realms/canopy/", 8443, ANYWHERE),
         ("identityProvider", "http://keycloak.sso.svc:8080/auth/realms/a%20b", 8080, [namespace("sso")]),
         ("mlflow", "http://mlflow:5000/mlflow", 5000, [OWN]),
+        ("notifications", "https://hooks.slack.com:444/services", 444, ANYWHERE),
         ("postgresql", "postgresql://db.data.svc/canopy", 5432, [namespace("data")]),
     ],
 )
@@ -190,7 +192,13 @@ def test_a_rule_to_everywhere_leaves_the_metadata_service_out(helm: Helm) -> Non
     assert spec["egress"][-1] == {"to": [{"namespaceSelector": {}}, *ANYWHERE], "ports": [{"port": 443}]}
 
 
-@pytest.mark.parametrize("value", ["LLAMA_STACK_URL", "mlflow.url", "opentelemetry.endpoint"])
+def test_the_webhook_is_let_out_to_while_it_is_told(helm: Helm) -> None:
+    at = ("--set", "notifications.url=http://relay.chat.svc:8065/hooks/x")
+    assert 8065 not in let_out(policy(helm, *at))
+    assert let_out(policy(helm, *at, "--set", "notifications.enabled=true"))[8065] == [namespace("chat")]
+
+
+@pytest.mark.parametrize("value", ["LLAMA_STACK_URL", "mlflow.url", "notifications.url", "opentelemetry.endpoint"])
 @pytest.mark.parametrize("address", METADATA_ADDRESSES)
 def test_a_server_at_the_metadata_service_is_refused(helm: Helm, value: str, address: str) -> None:
     with pytest.raises(

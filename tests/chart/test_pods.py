@@ -161,6 +161,7 @@ def test_secrets_come_from_secrets(helm: Helm) -> None:
         "CANOPY_STORE_URL": {"name": "canopy-db-app", "key": "uri"},
         "LLAMA_STACK_CLIENT_API_KEY": {"name": "llama-stack", "key": "api-key"},
         "CANOPY_MLFLOW_TOKEN": {"name": "mlflow", "key": "token"},
+        "CANOPY_NOTIFICATIONS_URL": {"name": "slack", "key": "url"},
     }
 
 

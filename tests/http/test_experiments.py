@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,6 +11,7 @@ import pytest
 from canopy.experiments.decision_in_brief import DecisionInBrief
 from tests.http.comparing import A, B, ab_values, client, compared, comparing, prefer, session
 from tests.http.conftest import ENVIRONMENT
+from tests.support.answering import Answer, Question, answering
 from tests.support.docs import ROOT, code, fenced, table
 from tests.support.model_server import FakeModelServer
 from tests.support.server import running_server
@@ -170,3 +172,28 @@ async def test_a_ballot_that_decides_is_told_in_the_log_and_the_metrics(
             while 'feature="summarize",state="none"} 1.0' not in (await client.get("/metrics")).text:
                 await asyncio.sleep(0.2)
         assert len(server.events("experiment_decided")) == 1
+
+
+async def test_a_webhook_is_told_what_a_ballot_decides(model: FakeModelServer, tmp_path: Path) -> None:
+    model.scripts.clear()
+    asked: list[Question] = []
+
+    def answer(question: Question) -> Answer:
+        asked.append(question)
+        return 200, {}, b"ok"
+
+    values = ab_values(model, ab_testing={"max_decisive_votes": 1}) | {"notifications": {"enabled": True}}
+    with answering(answer) as address:
+        secret = {"CANOPY_NOTIFICATIONS_URL": f"{address}/services/T00-B00"}
+        async with (
+            running_server(tmp_path, values, env=ENVIRONMENT | secret) as server,
+            httpx.AsyncClient(base_url=server.url, timeout=20) as client,
+        ):
+            experiment_id = await _voted(client)
+            await server.event("notification_sent")
+            assert "T00-B00" not in b"".join(server.lines).decode()
+    (question,) = asked
+    assert (question.target, experiment_id in json.loads(question.body)["text"]) == ("/services/T00-B00", True)
+    with pytest.raises(RuntimeError, match="where the webhook is"):
+        async with running_server(tmp_path, values, env=ENVIRONMENT):
+            pass

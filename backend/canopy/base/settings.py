@@ -203,6 +203,9 @@ class Settings(BaseSettings):
     prompt_refresh_interval_seconds: float = Field(
         15, gt=0, description="Seconds between two looks at MLflow's prompt registry, where the values name a prompt."
     )
+    notifications_url: SecretStr | None = Field(
+        None, description="The webhook that is told of experiments, where its address is a secret, as Slack's is."
+    )
     evals_token: SecretStr | None = Field(
         None, description="Bearer token with which `canopy evals` asks the backend. Unset: it asks without."
     )

@@ -206,6 +206,21 @@ class JudgingValues(Section):
     concurrency: int = Field(2, ge=1, le=64, description="Questions to judges' models at once.")
 
 
+class NotificationsValues(Section):
+    """The section `notifications`: the webhook that is told of experiments."""
+
+    enabled: bool = Field(False, description="Tell a webhook, such as Slack's, what becomes of experiments.")
+    url: ServerUrl | None = Field(
+        None,
+        strict=False,
+        description="The webhook, where its address is no secret; else the environment's CANOPY_NOTIFICATIONS_URL.",
+    )
+    events: list[Literal["decided", "harmful", "stale"]] = Field(
+        ["decided", "harmful", "stale"],
+        description="What to tell: a decision, harm (reserved), a week in which nobody voted.",
+    )
+
+
 class MetricsValues(Section):
     """The section `metrics`: who may scrape them."""
 
@@ -239,6 +254,7 @@ class Values(IgnoredValues):
     auth: AuthValues = AuthValues()
     rate_limits: RateLimitValues = RateLimitValues()
     metrics: MetricsValues = MetricsValues()
+    notifications: NotificationsValues = NotificationsValues()
 
     @field_validator("features", mode="before")
     @classmethod

@@ -1,10 +1,14 @@
-"""Looks at the running experiments again and again, and tells of each decision once: in the log and as a metric.
+"""Looks at the running experiments again and again, and tells of what becomes of them, each once.
+
+It shows as a metric and in the log what the votes prove, and leaves to the store what the webhook is to be told.
 
 What a look costs doesn't grow with the votes. Where nothing is compared it reads nothing.
 """
 
 import asyncio
 import contextlib
+import time
+from collections.abc import Callable
 from typing import get_args
 
 from canopy.base.errors import StoreError
@@ -13,26 +17,38 @@ from canopy.config.loading import Config
 from canopy.config.source import ConfigSource
 from canopy.experiments.decision import DecisionStatus, status
 from canopy.experiments.decision_in_brief import decision_in_brief
+from canopy.experiments.notifications import STALE, kind_of_news
 from canopy.experiments.standing import standing_of
 from canopy.store.experiments.experiment import Experiment
 from canopy.store.experiments.experiment_news import ExperimentNews, ExperimentNewsStore
 from canopy.store.experiments.experiments import ExperimentStore
+from canopy.store.generations.usage import DAY
 from canopy.telemetry import Telemetry
-from canopy.telemetry.experiment_events import ExperimentDecided
+from canopy.telemetry.experiment_events import ExperimentDecided, ExperimentStale
 from canopy.telemetry.metrics.experiments import NONE
 
 _STATES: tuple[str, ...] = (NONE, *get_args(DecisionStatus.__value__))
 _LONGEST = 60.0  # seconds between two looks: other replicas' ballots are seen then
 _SHORTEST = 2.0  # the same while ballots come
+_STALE_AFTER = 7 * DAY  # microseconds without anybody's first ballot, counted from the end of the day of the last
 
 
 class ExperimentWatch:
     """Watches the experiments of the values in force."""
 
     def __init__(
-        self, config: ConfigSource, experiments: ExperimentStore, news: ExperimentNewsStore, telemetry: Telemetry
+        self,
+        config: ConfigSource,
+        experiments: ExperimentStore,
+        news: ExperimentNewsStore,
+        telemetry: Telemetry,
+        on_news: Callable[[], None] = lambda: None,
+        clock: Callable[[], int] = lambda: time.time_ns() // 1_000,
     ) -> None:
+        """`on_news` is called when there is something to tell the webhook. `clock` gives microseconds."""
         self._config = config
+        self._on_news = on_news
+        self._clock = clock
         self._experiments = experiments
         self._news = news
         self._telemetry = telemetry
@@ -66,7 +82,9 @@ class ExperimentWatch:
         self._telemetry.metrics.experiments.show(states, _STATES)
         for experiment, reached in found.values():
             if reached != "collecting":
-                await self._tell(experiment, config)
+                await self._tell_decision(experiment, config)
+            elif await self._is_stale(experiment):
+                await self._tell_stale(experiment, config)
 
     async def _running(self, config: Config) -> dict[str, tuple[Experiment, DecisionStatus]]:
         """Return the experiment that runs on each feature's prompts, with what its votes prove."""
@@ -79,16 +97,35 @@ class ExperimentWatch:
                 found[it.feature] = it, status(wins_a, wins_b, it.rule)
         return found
 
-    async def _tell(self, experiment: Experiment, config: Config) -> None:
+    async def _is_stale(self, experiment: Experiment) -> bool:
+        last = await self._experiments.last_first_ballot(experiment.id)
+        return self._clock() - (last or experiment.created_at) >= _STALE_AFTER
+
+    async def _is_news(self, experiment: Experiment, what: str, config: Config) -> bool:
+        """Record what happened, and whether the webhook is to be told; return whether nobody has before."""
         if self._known is None:
             self._known = await self._news.known()
-        decision = decision_in_brief(experiment, await self._experiments.first_ballot_counts(experiment.id), config)
-        news = ExperimentNews(experiment.id, decision["status"])
-        if decision["status"] == "collecting" or news in self._known:  # votes may have been taken back meanwhile
-            return
-        is_new = await self._news.record(news)
+        news = ExperimentNews(experiment.id, what)
+        if news in self._known:
+            return False
+        values = config.values.notifications
+        is_new = await self._news.record(news, tell=values.enabled and kind_of_news(what) in values.events)
         self._known.add(news)
         if is_new:
+            self._on_news()
+        return is_new
+
+    async def _tell_stale(self, experiment: Experiment, config: Config) -> None:
+        if await self._is_news(experiment, STALE, config):
+            firsts = await self._experiments.first_ballot_counts(experiment.id)
+            event = ExperimentStale(experiment.feature, experiment.id, firsts.voters, config.revision)
+            self._telemetry.emit(event)
+
+    async def _tell_decision(self, experiment: Experiment, config: Config) -> None:
+        decision = decision_in_brief(experiment, await self._experiments.first_ballot_counts(experiment.id), config)
+        if decision["status"] == "collecting":  # votes were taken back meanwhile
+            return
+        if await self._is_news(experiment, decision["status"], config):
             self._telemetry.emit(
                 ExperimentDecided(
                     feature=experiment.feature,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from canopy.telemetry.events import Event
+from canopy.telemetry.events import Event, Level
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +25,38 @@ class ExperimentDecided(Event):
     prompt_id: str
     prompt_b_id: str
     config_revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentStale(Event):
+    """Nobody has voted for the first time on an experiment that runs for a week. Emitted once for an experiment."""
+
+    name: ClassVar[str] = "experiment_stale"
+    level: ClassVar[Level] = "warning"
+    feature: str
+    experiment_id: str
+    voters: int
+    config_revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationSent(Event):
+    """The webhook was told what became of an experiment."""
+
+    name: ClassVar[str] = "notification_sent"
+    kind: str
+    experiment_id: str
+    failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationFailed(Event):
+    """The webhook couldn't be told. It is tried again in so many seconds; None: it is given up."""
+
+    name: ClassVar[str] = "notification_failed"
+    level: ClassVar[Level] = "error"
+    kind: str
+    experiment_id: str
+    problem: str
+    failures: int
+    again_in_seconds: int | None

@@ -47,6 +47,15 @@ Values that contradict each other end here, each with the sentence that says the
 {{- if and .opentelemetry.enabled .networkPolicy.enabled (not .opentelemetry.endpoint) }}
 {{- fail "opentelemetry.enabled is true, but the NetworkPolicy would not let the traces out. Set opentelemetry.endpoint to the collector's address, or networkPolicy.enabled to false." }}
 {{- end }}
+{{- if .notifications.enabled }}
+{{- $secret := .notificationsWebhook.existingSecret.name }}
+{{- if not (or .notifications.url $secret) }}
+{{- fail "notifications.enabled is true, but nothing says where the webhook is. Set notifications.url, or notificationsWebhook.existingSecret.name to a Secret with its address." }}
+{{- end }}
+{{- if and $secret .networkPolicy.enabled (not (or .networkPolicy.to.notifications .proxy.http .proxy.https)) }}
+{{- fail "notificationsWebhook.existingSecret holds the webhook's address, but the NetworkPolicy would not let Canopy out to it. Set networkPolicy.to.notifications to its host, such as https://hooks.slack.com, or networkPolicy.enabled to false." }}
+{{- end }}
+{{- end }}
 {{- if and (eq .auth.mode "token") (not .authTokens.existingSecret.name) }}
 {{- fail "auth.mode is token, but authTokens.existingSecret.name is empty. Make a Secret that holds the tokens (docs/operations.md shows it) and name it there, or set auth.mode to open." }}
 {{- end }}
@@ -123,7 +132,7 @@ Values that contradict each other end here, each with the sentence that says the
 {{- end }}
 {{- range .extraEnv }}
 {{- if hasPrefix "CANOPY_" (upper .name) }}
-{{- fail (printf "extraEnv has %s, which the chart sets. Use settings.%s instead; secrets come from Secrets: store.existingSecret, authTokens.existingSecret, mlflowToken.existingSecret." .name (.name | lower | trimPrefix "canopy_")) }}
+{{- fail (printf "extraEnv has %s, which the chart sets. Use settings.%s instead; secrets come from Secrets: store.existingSecret, authTokens.existingSecret, mlflowToken.existingSecret, notificationsWebhook.existingSecret." .name (.name | lower | trimPrefix "canopy_")) }}
 {{- end }}
 {{- end }}
 {{- include "canopy.checkBackup" . }}
@@ -188,6 +197,7 @@ Values that contradict each other end here, each with the sentence that says the
     "summarization.endpoint" (.summarization | default dict).endpoint
     "opentelemetry.endpoint" .opentelemetry.endpoint "proxy.http" .proxy.http "proxy.https" .proxy.https
     "networkPolicy.to.postgresql" .networkPolicy.to.postgresql "networkPolicy.to.mlflow" .networkPolicy.to.mlflow
+    "notifications.url" .notifications.url "networkPolicy.to.notifications" .networkPolicy.to.notifications
     "networkPolicy.to.identityProvider" .networkPolicy.to.identityProvider }}
 {{- $inside := regexFind "//\\[[^/]*\\]" ($address | default "") | trimPrefix "//[" | trimSuffix "]" }}
 {{- if and $inside (not (contains "." $inside)) (not (include "canopy.bits" $inside)) }}

@@ -54,7 +54,7 @@ judges: {{ include "canopy.json" .Values.judges }}
 {{ $name }}: {}
 {{- end }}
 {{- end }}
-{{- range $section := list "summarize" "feedback" "ab_testing" "mlflow" "judging" "auth" "rate_limits" "metrics" }}
+{{- range $section := list "summarize" "feedback" "ab_testing" "mlflow" "judging" "auth" "rate_limits" "metrics" "notifications" }}
 {{- /* The server says what to write in the file, and names the section as the file does. */}}
 {{ and (eq $section "summarize") (not (empty $.Values.summarization)) | ternary "summarization" $section }}:
 {{- range $key, $value := eq $section "auth" | ternary (fromJson (include "canopy.auth" $)) (get $.Values $section) }}
@@ -210,7 +210,7 @@ Refuses values that name a cloud's metadata service as a server, in any form of 
 same (`canopy.config.server_urls`), but of the collector it isn't told.
 */}}
 {{- define "canopy.checkServers" -}}
-{{- range $name, $url := dict "LLAMA_STACK_URL" .LLAMA_STACK_URL "MODEL_URL" .MODEL_URL "summarization.endpoint" (.summarization | default dict).endpoint "mlflow.url" .mlflow.url "opentelemetry.endpoint" .opentelemetry.endpoint "proxy.http" .proxy.http "proxy.https" .proxy.https }}
+{{- range $name, $url := dict "LLAMA_STACK_URL" .LLAMA_STACK_URL "MODEL_URL" .MODEL_URL "summarization.endpoint" (.summarization | default dict).endpoint "mlflow.url" .mlflow.url "notifications.url" .notifications.url "opentelemetry.endpoint" .opentelemetry.endpoint "proxy.http" .proxy.http "proxy.https" .proxy.https }}
 {{- with $url }}
 {{- $host := (urlParse .).hostname | lower -}}
 {{- $numeric := regexMatch "^(.*[.])?(0x[0-9a-f]*|[0-9]+)[.]?$" $host -}}
@@ -228,7 +228,7 @@ same (`canopy.config.server_urls`), but of the collector it isn't told.
 {{- end }}
 {{- $bits := include "canopy.bits" $host -}}
 {{- $mapped := or (hasPrefix (repeat 96 "0") $bits) (hasPrefix (print (repeat 80 "0") (repeat 16 "1")) $bits) -}}
-{{- if and (contains ":" $host) (or (contains "." $host) (and $mapped (not (hasPrefix (repeat 127 "0") $bits)))) (has $name (list "LLAMA_STACK_URL" "MODEL_URL" "summarization.endpoint" "mlflow.url")) }}
+{{- if and (contains ":" $host) (or (contains "." $host) (and $mapped (not (hasPrefix (repeat 127 "0") $bits)))) (has $name (list "LLAMA_STACK_URL" "MODEL_URL" "summarization.endpoint" "mlflow.url" "notifications.url")) }}
 {{- fail (printf "`%s`: is IPv4 written as IPv6; write it as IPv4." $name) }}
 {{- end }}
 {{- end }}

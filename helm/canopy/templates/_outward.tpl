@@ -29,7 +29,7 @@ variables have already. Each name stands in both letters, as programs differ in 
 {{- define "canopy.noProxy" -}}
 {{- $names := list "localhost" "127.0.0.1" "::1" ".svc" ".cluster.local" -}}
 {{- with .Values -}}
-{{- range list .LLAMA_STACK_URL .MODEL_URL .mlflow.url .opentelemetry.endpoint .networkPolicy.to.identityProvider -}}
+{{- range list .LLAMA_STACK_URL .MODEL_URL .mlflow.url .notifications.url .opentelemetry.endpoint .networkPolicy.to.identityProvider -}}
 {{- $host := (urlParse (. | default "")).hostname -}}
 {{- if and $host (not (contains "." $host)) (not (contains ":" $host)) }}{{ $names = append $names $host }}{{ end -}}
 {{- end -}}

@@ -44,6 +44,15 @@
       key: {{ .key }}
 {{- end }}
 {{- end }}
+{{- with .Values.notificationsWebhook.existingSecret }}
+{{- if and .name (not (has "CANOPY_NOTIFICATIONS_URL" $own)) }}
+- name: CANOPY_NOTIFICATIONS_URL
+  valueFrom:
+    secretKeyRef:
+      name: {{ .name }}
+      key: {{ .key }}
+{{- end }}
+{{- end }}
 {{- with .Values.mlflowToken.existingSecret }}
 {{- if and .name (not (has "CANOPY_MLFLOW_TOKEN" $own)) }}
 - name: CANOPY_MLFLOW_TOKEN

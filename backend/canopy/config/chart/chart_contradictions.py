@@ -108,7 +108,8 @@ CHART_CONTRADICTIONS: tuple[Contradiction[ChartValues], ...] = (
             if name.upper().startswith("CANOPY_")
         ],
         "extraEnv has {}, which the chart sets. Use settings.{} instead; secrets come from Secrets: "
-        "store.existingSecret, authTokens.existingSecret, mlflowToken.existingSecret.",
+        "store.existingSecret, authTokens.existingSecret, mlflowToken.existingSecret, "
+        "notificationsWebhook.existingSecret.",
     ),
     Contradiction(
         lambda values: values.backup.enabled and values.store.engine == "postgresql" and not values.backup.image,

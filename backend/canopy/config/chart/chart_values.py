@@ -15,6 +15,7 @@ from canopy.config.chart.pods import (
     LlamaStack,
     MlflowToken,
     NamedObject,
+    NotificationsWebhook,
     PodSecurityContext,
     ServiceAccount,
     TestPod,
@@ -52,6 +53,7 @@ class ChartValues(Values):
     image_pull_secrets: list[NamedObject] = Field([])
     llama_stack: LlamaStack = LlamaStack()
     mlflow_token: MlflowToken = MlflowToken()
+    notifications_webhook: NotificationsWebhook = NotificationsWebhook()
     auth_tokens: AuthTokens = AuthTokens()
     auth_proxy: AuthProxy = AuthProxy()
     store: StoreSection = StoreSection()

@@ -77,6 +77,7 @@ class AllowedDestinations(ChartSection):
 
     postgresql: Destination = "postgresql://postgresql:5432"
     mlflow: Destination = ""
+    notifications: Destination = ""
     identity_provider: Destination = ""
 
 

@@ -45,6 +45,7 @@ def _allowed_destinations(values: ChartValues) -> list[str]:
         policy.to.postgresql if postgresql and not database else "",
         values.opentelemetry.endpoint if values.opentelemetry.enabled else "",
         policy.to.mlflow,
+        policy.to.notifications,
         policy.to.identity_provider if values.auth.mode == "proxy" else "",
         values.proxy.http,
         values.proxy.https,
@@ -106,6 +107,25 @@ NETWORK_CONTRADICTIONS: tuple[Contradiction[ChartValues], ...] = (
         ),
         "opentelemetry.enabled is true, but the NetworkPolicy would not let the traces out. Set opentelemetry.endpoint "
         "to the collector's address, or networkPolicy.enabled to false.",
+    ),
+    Contradiction(
+        lambda values: (
+            values.notifications.enabled
+            and not (values.notifications.url or values.notifications_webhook.existing_secret.name)
+        ),
+        "notifications.enabled is true, but nothing says where the webhook is. Set notifications.url, or "
+        "notificationsWebhook.existingSecret.name to a Secret with its address.",
+    ),
+    Contradiction(
+        lambda values: (
+            values.notifications.enabled
+            and bool(values.notifications_webhook.existing_secret.name)
+            and values.network_policy.enabled
+            and not (values.network_policy.to.notifications or values.proxy.http or values.proxy.https)
+        ),
+        "notificationsWebhook.existingSecret holds the webhook's address, but the NetworkPolicy would not let Canopy "
+        "out to it. Set networkPolicy.to.notifications to its host, such as https://hooks.slack.com, or "
+        "networkPolicy.enabled to false.",
     ),
     Contradiction(
         lambda values: (

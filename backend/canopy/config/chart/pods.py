@@ -34,7 +34,7 @@ class NamedObject(ChartSection):
 
 
 class ServerSecret(ChartSection):
-    """Refers to the Secret with the key for the model server or for MLflow."""
+    """Refers to the Secret with the key for the model server or for MLflow, or with the webhook's address."""
 
     name: DnsName = ""
     key: str = Field("LLAMA_STACK_CLIENT_API_KEY", min_length=1)
@@ -44,6 +44,12 @@ class MlflowToken(ChartSection):
     """Defines the section `mlflowToken`: access to MLflow."""
 
     existing_secret: ServerSecret = ServerSecret(key="CANOPY_MLFLOW_TOKEN")
+
+
+class NotificationsWebhook(ChartSection):
+    """Defines the section `notificationsWebhook`: the address of the webhook, where it is a secret."""
+
+    existing_secret: ServerSecret = ServerSecret(key="CANOPY_NOTIFICATIONS_URL")
 
 
 class LlamaStack(ChartSection):

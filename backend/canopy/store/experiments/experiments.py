@@ -52,6 +52,7 @@ class ExperimentStore(Facet):
         its = b.experiment_id == bindparam("experiment")
         hours = _sums_by_hour().where(its)
         self._last_hour = select(func.max(b.hour)).where(its, b.of_first == FIRST)
+        self._last_day = select(func.max(b.hour).label("day")).where(its, b.of_first == FIRST_BY_DAY)
         self._days = hours.where(b.of_first == FIRST_BY_DAY, b.hour < bindparam("fine"))
         self._hours = hours.where(b.of_first == FIRST, b.hour >= bindparam("fine"))
         self._firsts = (
@@ -173,6 +174,12 @@ class ExperimentStore(Facet):
             wanted["fine"] = last - last % DAY - _BY_HOUR
             stretches = [(DAY, conn.execute(self._days, wanted).all()), (HOUR, conn.execute(self._hours, wanted).all())]
         return _summed(FirstBallots.of(_ballots(rows[:_SINGLE])).course, stretches)
+
+    async def last_first_ballot(self, experiment_id: str) -> int | None:
+        """Return the end of the day (UTC, microseconds) on which somebody voted for the first time; None for nobody."""
+        await self._catch_up()
+        rows = await self._executor.read(self._rows, self._last_day, {"experiment": experiment_id})
+        return None if rows[0].day is None else rows[0].day + DAY
 
     async def _catch_up(self) -> None:
         """Count what a version from before the counts has written, in a rollout or before an update was repeated."""

@@ -1,0 +1,245 @@
+"""What a webhook is told of experiments: by a real HTTP server, with its faults."""
+
+import io
+import json
+import socket
+import time
+from collections.abc import AsyncGenerator, Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from canopy.base.errors import ConfigError
+from canopy.config.source import ConfigSource
+from canopy.experiments.notifications import NotificationSender, webhook_address
+from canopy.experiments.watch import ExperimentWatch
+from canopy.stats.sequential import DecisionRule
+from canopy.store.experiments.experiment import Experiment
+from canopy.store.experiments.experiment_news import ExperimentNews
+from canopy.store.opening import open_store
+from canopy.store.store import Store
+from canopy.telemetry import Logs, Metrics, Telemetry, Traces
+from tests.contract.store.records import HOUR, NOON, Clock, a_ballot, a_comparison, an_experiment
+from tests.support.answering import Answer, Question, answering
+from tests.support.server import empty_database
+
+RULE = DecisionRule(alpha=0.05, prior_strength=10, equivalence_margin=0.05, max_decisive_votes=1)
+EXPERIMENT = an_experiment(rule=RULE, name="Less & <better>")
+SECRET = "T00-B00-XXXXXXXX"  # in the address, as Slack has it
+
+
+class Webhook:
+    """What was asked of it, and what it answers next."""
+
+    def __init__(self) -> None:
+        self.asked: list[Question] = []
+        self.answer: Answer = (200, {}, b"ok")
+        self.slow = 0.0
+
+    def __call__(self, question: Question) -> Answer:
+        self.asked.append(question)
+        time.sleep(self.slow)
+        return self.answer
+
+    @property
+    def texts(self) -> list[str]:
+        return [json.loads(question.body)["text"] for question in self.asked]
+
+
+class Process:
+    """One process that watches and tells."""
+
+    def __init__(self, store: Store, folder: Path, url: str, clock: Clock, **notifications: Any) -> None:
+        block = {name: getattr(EXPERIMENT, name) for name in ("model", "temperature", "max_tokens")}
+        block |= {"prompt": EXPERIMENT.prompt_text, "prompt_b": EXPERIMENT.prompt_b_text}
+        on = {"summarize": block, "feedback": {"enabled": True}, "ab_testing": {"enabled": True}}
+        values = folder / "values.yaml"
+        values.write_text(yaml.safe_dump(on | {"notifications": {"enabled": True, **notifications}}))
+        self.output = io.BytesIO()
+        self.metrics = Metrics()
+        telemetry = Telemetry(Logs("debug", self.output), self.metrics, Traces())
+        parts = ConfigSource(values), store.experiments, store.experiment_news, telemetry
+        self.watch = ExperimentWatch(*parts, clock=clock)
+        self.sender = NotificationSender(*parts, url, clock, timeout=0.3)
+
+    async def work(self) -> None:
+        await self.watch.look()
+        await self.sender.send_due()
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        lines = [json.loads(line) for line in self.output.getvalue().splitlines()]
+        return [line for line in lines if line["event"] == name]
+
+    def counted(self, kind: str, result: str) -> float:
+        value = self.metrics.registry.get_sample_value("canopy_notifications_total", {"kind": kind, "result": result})
+        assert value is not None
+        return value
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def store(tmp_path: Path, clock: Clock) -> AsyncGenerator[Store]:
+    (tmp_path / "canopy.db").write_bytes(empty_database())
+    store = open_store(f"sqlite:///{tmp_path}/canopy.db", clock=clock)
+    await store.start()
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+def webhook() -> Webhook:
+    return Webhook()
+
+
+@pytest.fixture
+def url(webhook: Webhook) -> Generator[str]:
+    with answering(webhook) as address:
+        yield f"{address}/services/{SECRET}"
+
+
+async def _voted(store: Store, experiment: Experiment = EXPERIMENT, user: str = "ana") -> None:
+    comparison = await a_comparison(store, experiment=experiment, user_id=user)
+    await store.comparisons.record_ballot(a_ballot(comparison, "b", comment="A secret comment."))
+
+
+async def test_a_decision_is_told_once_in_words_that_mention_nobody(
+    store: Store, tmp_path: Path, url: str, webhook: Webhook, clock: Clock
+) -> None:
+    await _voted(store)
+    one, two = (Process(store, tmp_path, url, clock) for _ in range(2))
+    for process in (one, two, one):
+        await process.work()
+    (question,) = webhook.asked
+    assert (question.method, question.target) == ("POST", f"/services/{SECRET}")
+    assert "content-type: application/json" in question.headers.lower()
+    (text,) = webhook.texts
+    assert text.startswith("Experiment on “Less &amp; &lt;better&gt;” (summarize): The votes that the experiment was ")
+    assert "1 person has voted: 1 for Prompt B, 0 for Prompt A." in text
+    assert text.endswith(f"See /experiments/{EXPERIMENT.id}")
+    for words in (EXPERIMENT.prompt_text, EXPERIMENT.prompt_b_text, "secret comment"):
+        assert words not in text
+    (sent,) = one.events("notification_sent")
+    assert (sent["kind"], sent["experiment_id"], one.counted("decided", "sent")) == ("decided", EXPERIMENT.id, 1)
+    assert SECRET not in (one.output.getvalue() + two.output.getvalue()).decode()
+
+
+FAULTS: dict[str, tuple[Answer, str]] = {
+    "it fails": ((500, {}, b""), "The webhook answered 500 Internal Server Error."),
+    "it is gone": ((404, {}, b"no_service"), "The webhook answered 404 Not Found."),
+    "it redirects": (
+        (302, {"Location": "https://elsewhere.example/x?token=y"}, b""),
+        "It redirects to https://elsewhere.example (302), which Canopy doesn't follow",
+    ),
+    "it is slow": ((200, {}, b""), "The webhook did not answer within 0.3 seconds."),
+    "nothing listens": ((200, {}, b""), "Nothing listens at the webhook's address"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_a_fault_is_one_line_with_its_cause_and_is_tried_again_until_it_is_over(
+    store: Store, tmp_path: Path, url: str, webhook: Webhook, clock: Clock, fault: str
+) -> None:
+    webhook.answer, said = FAULTS[fault]
+    webhook.slow = 1.0 if fault == "it is slow" else 0.0
+    address = f"http://127.0.0.1:{_free_port()}/services/{SECRET}" if fault == "nothing listens" else url
+    await _voted(store)
+    process = Process(store, tmp_path, address, clock)
+    await process.work()
+    await process.work()  # not due yet
+    (failed,) = process.events("notification_failed")
+    assert failed["problem"].startswith(said)
+    assert (failed["kind"], failed["failures"], failed["again_in_seconds"]) == ("decided", 1, 30)
+    assert (process.counted("decided", "failed"), process.counted("decided", "sent")) == (1, 0)
+    clock.now += 31_000_000
+    await process.work()
+    assert [it["again_in_seconds"] for it in process.events("notification_failed")] == [30, 60]
+    webhook.answer, webhook.slow = (204, {}, b""), 0.0
+    clock.now += 61_000_000
+    started = Process(store, tmp_path, url, clock)
+    await started.work()
+    (sent,) = started.events("notification_sent")
+    assert sent["failures"] == 2
+    assert SECRET not in (process.output.getvalue() + started.output.getvalue()).decode()
+
+
+async def test_after_a_day_of_faults_it_is_given_up(
+    store: Store, tmp_path: Path, url: str, webhook: Webhook, clock: Clock
+) -> None:
+    webhook.answer = (500, {}, b"")
+    await _voted(store)
+    process = Process(store, tmp_path, url, clock)
+    for _ in range(40):
+        await process.work()
+        clock.now += HOUR + 1_000_000
+    waits = [it["again_in_seconds"] for it in process.events("notification_failed")]
+    assert waits[:8] == [30, 60, 120, 240, 480, 960, 1920, 3600]
+    assert (len(waits), waits[-1]) == (25, None)
+    assert process.counted("decided", "given_up") == 1
+    assert len(webhook.asked) == 25
+
+
+async def test_a_week_without_anybody_new_is_told_once(
+    store: Store, tmp_path: Path, url: str, webhook: Webhook, clock: Clock
+) -> None:
+    experiment = an_experiment(rule=RULE._replace(max_decisive_votes=100))
+    await _voted(store, experiment)
+    process = Process(store, tmp_path, url, clock)
+    clock.now = NOON + 7 * 24 * HOUR
+    await process.work()
+    assert webhook.texts == []  # a week from the end of that day
+    clock.now += 24 * HOUR
+    for _ in range(2):
+        await process.work()
+    (text,) = webhook.texts
+    assert text.startswith("Experiment on summarize: Nobody new has voted for a week")
+    (line,) = process.events("experiment_stale")
+    assert (line["experiment_id"], line["voters"], line["level"]) == (experiment.id, 1, "warning")
+
+
+async def test_what_the_values_leave_out_is_not_told_and_not_told_later(
+    store: Store, tmp_path: Path, url: str, webhook: Webhook, clock: Clock
+) -> None:
+    await _voted(store)
+    for changes in ({"events": ["stale"]}, {"enabled": False}, {}):
+        process = Process(store, tmp_path, url, clock, **changes)
+        await process.work()
+    assert webhook.asked == []
+    assert await store.experiment_news.known() == {ExperimentNews(EXPERIMENT.id, "inconclusive")}
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "hooks.slack.com/services/x",
+        "ftp://hooks.slack.com",
+        "https://",
+        "https://a b",
+        "http://[::1",
+        "http://x:0/y",
+    ],
+)
+def test_what_is_no_address_is_refused_without_being_quoted(address: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        webhook_address(address)
+    example = "`https://hooks.slack.com/services/…`"
+    assert caught.value.sentence == f"CANOPY_NOTIFICATIONS_URL must be a webhook's address, such as {example}."
+
+
+def test_a_clouds_metadata_service_is_no_webhook() -> None:
+    with pytest.raises(ConfigError, match="where clouds give out credentials"):
+        webhook_address("http://169.254.169.254/latest")
+    assert webhook_address(" https://hooks.example.com/x?token=y\n") == "https://hooks.example.com/x?token=y"
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
