@@ -36,6 +36,7 @@ SCRAPING = "tests/chart/test_scraping.py::test_"
 SCALED = f"{SCRAPING}the_documented_scaling_by_generations_asks_for_what_the_documented_adapter_serves"
 PROMOTED = "tests/chart/test_promote.py::test_one_commit_brings_image_chart_and_values_to_prod_and_leaves_the_rest"
 PROMOTION = "tests/loop/test_promotion.py::test_"
+MOVED = "tests/contract/test_git_hosts.py::test_the_host_serves_the_repository_and_merges"
 PODS = "tests/chart/test_runbook_pods.py::test_the_pods_of_the_runbooks_are_kubernetes_own_and_restricted"
 COPIED = f"{BACKUP}the_charts_job_copies_the_store_of_a_server_at_work_and_puts_it_back"
 # By its place and its text, the first that fits.
@@ -52,6 +53,7 @@ EXECUTED = {
     r"docs/operations.md: (COPY=|kubectl create job .* \| sed)": COPIED,
     r"\S+: kubectl ": CLUSTER,
     r"\S+: helm ": HELM,
+    r"backend/canopy/gitops/\S+: git remote set-url": MOVED,
     r"gitops/README.md: (sed|git (add|commit)|export) ": FORK,
     r"gitops/README.md: (VERSION=|\$EDITOR |git tag |gitops/promote.sh )": PROMOTED,
     r"CONTRIBUTING.md: .venv/bin/pre-commit install": f"{FILES}test_a_commit_is_stopped_by_its_subject",

@@ -209,6 +209,9 @@ class Settings(BaseSettings):
     evals_token: SecretStr | None = Field(
         None, description="Bearer token with which `canopy evals` asks the backend. Unset: it asks without."
     )
+    git_token: SecretStr | None = Field(
+        None, description="Token with which promotions open pull requests at the Git host."
+    )
 
     backend_token: SecretStr | None = Field(
         None,
@@ -253,6 +256,11 @@ class Settings(BaseSettings):
     def backend_bearer_token(self) -> str | None:
         """Return the token that `canopy promote` and its kin send to the server; None without one."""
         return self.backend_token.get_secret_value() if self.backend_token else None
+
+    @property
+    def git_access_token(self) -> str | None:
+        """Return the token for the Git host; None without one."""
+        return self.git_token.get_secret_value() if self.git_token else None
 
     @property
     def mlflow_headers(self) -> dict[str, str]:

@@ -3,6 +3,7 @@
     CanopyError                     500 internal_error
     ├── ConfigError                 500 config_invalid
     ├── PublishError                500 internal_error
+    ├── GitHostError                500 internal_error
     ├── InputError                  422 invalid_input
     │   ├── BodyTooLarge            413 body_too_large
     │   ├── BodyTimeout             408 body_timeout
@@ -90,6 +91,7 @@ __all__ = [
     "FeedbackNotFound",
     "Forbidden",
     "GenerationNotFound",
+    "GitHostError",
     "HeadTimeout",
     "HeadTooLarge",
     "IdempotencyConflict",
@@ -131,6 +133,10 @@ class ConfigError(CanopyError):
 
 class PublishError(CanopyError):
     """A report can't be uploaded or published. Only commands raise it."""
+
+
+class GitHostError(CanopyError):
+    """The host of a Git repository can't be found or used, or opens no pull request. Only commands raise it."""
 
 
 class InputError(CanopyError):
