@@ -24,8 +24,10 @@ import yaml
 
 from canopy.cli import main
 from canopy.store.opening import open_store
+from tests.contract.store.records import Clock, a_ballot, a_comparison
 from tests.support import forking
 from tests.support.backend_server import FakeBackend
+from tests.support.command_arguments import ARGUMENTS, FURTHER, WRITTEN
 from tests.support.eval_runs import a_run, passed
 from tests.support.judging import JUDGE
 from tests.support.model_server import FakeModelServer
@@ -34,30 +36,6 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.long]
 
 SUITE = "name: x\nendpoint: /summarize\nscoring_params: {length: null}\ntests:\n"
 
-# What each command is given so that it does its work and ends with status 0, by the names of its parameters.
-ARGUMENTS: dict[str, dict[str, str]] = {
-    "ab report": {},
-    "ab simulate": {"runs": "1", "max_decisive_votes": "50"},
-    "check-values": {"file": "values.yaml"},
-    "erase": {"user_id": "nobody"},
-    "evals gate": {"results": "results.json", "show": "pass_rate"},
-    "evals list": {"folder": "suites"},
-    "evals merge": {"export": "export.yaml", "into": "suites/x_tests.yaml"},
-    "evals publish": {"results": "results.json", "address": "s3://reports"},
-    "evals report": {"results": "results.json", "output": "page"},
-    "evals review": {"file": "suites/x_tests.yaml"},
-    "evals run": {"folder": "suites", "backend": "{backend}", "output": "out"},
-    "evals speed": {"folder": "suites", "backend": "{backend}", "requests": "1", "warmup": "0", "output": "speed.json"},
-    "export": {},
-    "judge run": {},
-    "migrate": {},
-    "outbox list": {},
-    "outbox retry": {"everything": ""},
-    "prune": {"older_than": "90d"},
-}
-# Parameters that name files in words that the command line doesn't take for files, or that `ARGUMENTS` leaves out.
-FURTHER = {("evals merge", "into"), ("export", "output")}
-WRITTEN = {("evals report", "output"), ("evals run", "output"), ("evals speed", "output"), *FURTHER}
 FILES = {
     "missing": "missing/file",
     "folder": "folder",
@@ -159,8 +137,9 @@ async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Plac
     (folder / "suites" / "x_tests.yaml").write_text(SUITE + case)
     (folder / "export.yaml").write_text(SUITE + case.replace("An answer of the backend.", "''"))
     (folder / "results.json").write_text(a_run(passed()).model_dump_json())
-    store = open_store(f"sqlite:///{folder / 'canopy.db'}")
+    store = open_store(f"sqlite:///{folder / 'canopy.db'}", clock=Clock())
     await store.start()
+    await store.comparisons.record_ballot(a_ballot(await a_comparison(store)))
     await store.close()
 
     async def stored(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -83,6 +83,7 @@ COMMANDS = {
     "promote": f"{PROMOTION}what_the_votes_decided_is_a_commit_that_anybody_can_check",
     "rollback": f"{PROMOTION}a_promotion_is_taken_back_and_what_changed_since_stays",
     "verify": f"{PROMOTION}a_promotion_is_taken_back_and_what_changed_since_stays",
+    "ab export": "tests/cli/test_ballot_export.py::test_an_experiment_and_a_time_can_be_asked_for",
     "ab report": "tests/cli/test_experiments.py::test_the_report_says_the_decision_the_evidence_and_the_change",
     "ab simulate": "tests/cli/test_simulation.py::test_it_shows_a_run_its_end_and_the_mistakes_of_both_tests",
     "check-values": "tests/cli/test_cli.py::test_check_values_says_what_a_file_turns_on",

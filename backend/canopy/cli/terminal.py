@@ -12,8 +12,8 @@ import re
 import signal
 import sys
 import traceback
-from collections.abc import Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Generator, Iterable
+from contextlib import AbstractContextManager, contextmanager
 from secrets import token_hex
 from types import TracebackType
 from typing import Any, override
@@ -99,6 +99,14 @@ def with_progress[T](made: Iterable[T], length: int, label: str) -> AbstractCont
     """Return a context that yields the items and shows a progress bar on standard error if that is a terminal."""
     hidden = not sys.stderr.isatty()
     return click.progressbar(made, length=length, label=clean(label), file=sys.stderr, hidden=hidden)
+
+
+@contextmanager
+def progress(length: int, label: str, *, hidden: bool = False) -> Generator[Callable[[int], None]]:
+    """Yield a function that moves a progress bar on by so many steps; it is shown as `with_progress` shows one."""
+    hidden = hidden or not sys.stderr.isatty()
+    with click.progressbar(length=length, label=clean(label), file=sys.stderr, hidden=hidden) as bar:
+        yield bar.update
 
 
 class _Libraries(logging.Handler):

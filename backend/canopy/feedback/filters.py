@@ -52,6 +52,11 @@ def parse_filter(
     )
 
 
+def parse_until(text: str) -> int:
+    """Return the time (microseconds) that a day or time ends before. Raises InputError for what is neither."""
+    return _moment("until", text, end=True) or 0
+
+
 def parse_label(label: str | None) -> str | None:
     """Return the name of a judge's label. Raises InputError for what can't be one."""
     if label and not _NAME.fullmatch(label):

@@ -13,6 +13,7 @@ from canopy.store.deletion import Deletion
 from canopy.store.engine.database import StoreSize
 from canopy.store.engine.executor import Executor
 from canopy.store.engine.migrate import Schema, upgrade
+from canopy.store.experiments.ballot_history import BallotHistory
 from canopy.store.experiments.comparisons import ComparisonStore
 from canopy.store.experiments.experiment_news import ExperimentNewsStore
 from canopy.store.experiments.experiment_notes import ExperimentNoteStore
@@ -41,6 +42,7 @@ class Store:
         self.judgements = JudgementStore(executor, self.feedback.votes, clock)
         self.comparisons = ComparisonStore(executor, self.feedback, self.outbox, clock)
         self.experiments = ExperimentStore(executor, self.comparisons.counter)
+        self.ballot_history = BallotHistory(executor, self.experiments.catch_up)
         self.experiment_notes = ExperimentNoteStore(executor, clock)
         self.experiment_news = ExperimentNewsStore(executor, clock)
         self.registered_prompts = RegisteredPromptStore(executor)

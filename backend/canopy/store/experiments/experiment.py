@@ -130,6 +130,19 @@ class FirstBallot(NamedTuple):
     winner: Variant | None
 
 
+class CastBallot(NamedTuple):
+    """Holds a ballot without its words: what the statistics rest on."""
+
+    comparison_id: str
+    voter: str  # the voter's key, which names a person
+    voted_at: int  # when it was first cast
+    updated_at: int  # of the preference in force
+    first_preference: Preference  # before the ballot revealed which prompt is which
+    preference: Preference
+    prompt_b_side: Side
+    is_first: bool  # whether it is counted as the voter's first
+
+
 class WinsSoFar(NamedTuple):
     """Counts the wins in voters' first ballots up to a time."""
 

@@ -135,7 +135,7 @@ class ExperimentStore(Facet):
 
         The times (microseconds) are those of the ballots in force, and widen to whole hours.
         """
-        await self._catch_up()
+        await self.catch_up()
         b = ballot_counts.c
         conditions = _in(b.experiment_id, experiment_id, feature)
         if since is not None:
@@ -147,7 +147,7 @@ class ExperimentStore(Facet):
 
     async def ballot_counts_by_experiment(self) -> dict[str, tuple[BallotCounts, BallotCounts]]:
         """Count the ballots of each experiment that has any: all of them, and each voter's first."""
-        await self._catch_up()
+        await self.catch_up()
         found: dict[str, dict[int, list[Any]]] = {}
         statement = self._counts.where(ballot_counts.c.of_first.in_((EVER, FIRST_BY_DAY)))
         for row in await self._executor.read(self._rows, statement):
@@ -156,12 +156,12 @@ class ExperimentStore(Facet):
 
     async def first_ballots(self, experiment_id: str) -> list[FirstBallot]:
         """Read each voter's first ballot in an experiment, in its first form and in the order in which they came."""
-        await self._catch_up()
+        await self.catch_up()
         return _ballots(await self._executor.read(self._rows, self._firsts, {"experiment": experiment_id}))
 
     async def first_ballot_counts(self, experiment_id: str) -> FirstBallots:
         """Count the same. What it costs doesn't grow with them: the course of many is read by the day and the hour."""
-        await self._catch_up()
+        await self.catch_up()
         return await self._executor.read(self._first_ballot_counts, experiment_id)
 
     def _first_ballot_counts(self, experiment_id: str) -> FirstBallots:
@@ -177,11 +177,11 @@ class ExperimentStore(Facet):
 
     async def last_first_ballot(self, experiment_id: str) -> int | None:
         """Return the end of the day (UTC, microseconds) on which somebody voted for the first time; None for nobody."""
-        await self._catch_up()
+        await self.catch_up()
         rows = await self._executor.read(self._rows, self._last_day, {"experiment": experiment_id})
         return None if rows[0].day is None else rows[0].day + DAY
 
-    async def _catch_up(self) -> None:
+    async def catch_up(self) -> None:
         """Count what a version from before the counts has written, in a rollout or before an update was repeated."""
         while await self._executor.read(self._rows, self._uncounted):
             await self._executor.write(self._counter.settle, None)
