@@ -1,4 +1,4 @@
-"""`canopy ab export`, as an auditor gets it."""
+"""`canopy ab export`, as an auditor gets it: what `canopy ab report` counts can be counted again from it."""
 
 import asyncio
 import json
@@ -6,10 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from canopy.gitops.ballots import read_ballots
 from canopy.store.experiments.experiment import Preference
 from canopy.store.opening import open_store
 from tests.cli.test_cli import canopy
 from tests.contract.store.records import HOUR, NOON, Clock, a_ballot, a_comparison, an_experiment
+
+SALT = "the salt of this test"
+SECRETS = ("Ben Bitdiddle", "session-7", "A very good answer", "A long text.", "Response a.", "user:", "cmp_", SALT)
 
 
 async def _filled(url: str) -> None:
@@ -31,6 +35,29 @@ def store_url(tmp_path_factory: pytest.TempPathFactory) -> str:
     url = f"sqlite:///{tmp_path_factory.mktemp('ballots') / 'canopy.db'}"
     asyncio.run(_filled(url))
     return url
+
+
+def test_the_counts_of_the_report_follow_from_the_file(store_url: str, tmp_path: Path) -> None:
+    path = tmp_path / "ballots.jsonl"
+    done = canopy("ab", "export", "-o", str(path), "--salt", SALT, CANOPY_STORE_URL=store_url)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert done.stderr == f"Wrote {path} (57 ballots).\n"
+    assert not any(secret in path.read_text() for secret in SECRETS)
+
+    found = read_ballots(path)
+    report = json.loads(canopy("ab", "report", "--json", CANOPY_STORE_URL=store_url).stdout)
+    told = report["statistics"]
+    names = ("voters", "wins_a", "wins_b", "ties", "both_bad", "prompt_b_left")
+    assert {name: getattr(found.counts, name) for name in names} == {name: told[name] for name in names}
+    assert found.counts.ballots == 57
+    assert found.counts.left / found.counts.voters == pytest.approx(told["left_share"] * told["n"] / told["voters"])
+    assert found.header.rule.model_dump() == report["experiment"]["rule"]
+
+    again = canopy("ab", "export", "--salt", SALT, CANOPY_STORE_URL=store_url).stdout.splitlines()
+    assert again[1:] == path.read_text().splitlines()[1:]
+    fresh = canopy("ab", "export", CANOPY_STORE_URL=store_url).stdout.splitlines()
+    assert json.loads(fresh[0])["ids"]["salt_check"] != json.loads(again[0])["ids"]["salt_check"]
+    assert not {json.loads(line)["voter"] for line in fresh[1:-1]} & {json.loads(line)["voter"] for line in again[1:-1]}
 
 
 def test_an_experiment_and_a_time_can_be_asked_for(store_url: str) -> None:

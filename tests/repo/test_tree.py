@@ -16,6 +16,7 @@ PACKAGE = Path(__file__).parents[2] / "backend" / "canopy"
 # Names that stand in more than one layer, each for one thing. A new one means that thing in every layer.
 NOUNS = {
     "access": "who may do what",
+    "ballots": "people's preferences on comparisons",
     "bodies": "bodies of HTTP messages",
     "causes": "why another program can't be used",
     "comparisons": "texts that both variants answered",
