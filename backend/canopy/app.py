@@ -37,6 +37,7 @@ from canopy.feedback.votes import VoteRecorder
 from canopy.generation.admission import Admission
 from canopy.generation.pipeline import Pipeline
 from canopy.generation.prompts import prompt_of
+from canopy.gitops.commit_record import CommitRecord
 from canopy.inference.embedded import require_installed
 from canopy.inference.opening import open_inference
 from canopy.inference.reloading import ReloadableInference
@@ -201,6 +202,9 @@ async def running(application: Application) -> AsyncGenerator[None]:
             partial(_watch_secrets, context),
             partial(_end_sessions, context),
             Retention(context.store, context.telemetry, context.settings.retention_days).run,
+            CommitRecord(
+                context.config, context.store.values_commits, context.settings.config_poll_interval_seconds
+            ).run,
             registry.run,
             watch.run,
             application.sender.run,

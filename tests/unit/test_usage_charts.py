@@ -5,6 +5,7 @@ from typing import Any
 
 from canopy.base.clock import microseconds
 from canopy.store.generations.usage import BOUNDS, CLASSES, DAY, UsageCount, UsageSum
+from canopy.store.values.values_commits import ValuesCommit
 from canopy.ui.time_axis import TimeAxis, time_axis
 from canopy.ui.usage_charts import PLOT, TOP, usage_charts
 from canopy.ui.variant_marks import variant_marks
@@ -52,6 +53,21 @@ def test_a_change_is_marked_at_the_hour_in_which_the_new_one_began_and_so_is_the
     assert changes(
         used(0, "a"), used(1, "a"), used(1, "b", hour=22, completed=1), used(2, "b"), used(5, "a", hour=7)
     ) == [("b", 46, False), ("a", 127, False)]
+
+
+def test_a_change_names_the_commit_that_brought_its_values() -> None:
+    usage = [used(0, "a"), used(1, "b", hour=3), used(9, "a", hour=5), used(12, "b", hour=5)]
+    began = [it.first_hour for it in usage]
+
+    def named(*commits: tuple[str, int]) -> list[str | None]:
+        known = [ValuesCommit("r", commit, at) for commit, at in (*commits, ("other", began[0]))]
+        known[-1] = known[-1]._replace(config_revision="another")
+        return [it.git_revision for it in variant_marks(usage, days(40), known).changes]
+
+    assert named() == [None, None, None]
+    in_that_hour = began[1] + HOUR - 1
+    assert named(("one", in_that_hour), ("two", began[2])) == ["one", "two", "two"]
+    assert named(("late", began[2] + HOUR)) == ["late", "late", "late"]  # whoever deploys it told of it later
 
 
 def test_what_is_there_from_the_beginning_is_no_change_and_features_are_apart() -> None:

@@ -83,11 +83,13 @@ async def _activity(context: AppContext, where: Filter) -> Activity:
     """Count by the day, as the charts draw it; by the hour where they may draw hours."""
     producer = replace(scope_of(where), prompt_id=where.prompt_id, model=where.model)
     ballots = context.store.experiments.ballot_counts(None, where.feature, where.since, where.until)
-    (votes, usage), counted = await asyncio.gather(_over_time(context, producer, DAY), ballots)
+    (votes, usage), counted, commits = await asyncio.gather(
+        _over_time(context, producer, DAY), ballots, context.store.values_commits.known()
+    )
     days = [it.hour for it in votes] + [it.since for it in usage]
     if days and max(days) - min(days) <= HOURS_FOR:
         votes, usage = await _over_time(context, producer)
-    return Activity(votes, usage, counted.ballots)
+    return Activity(votes, usage, counted.ballots, commits)
 
 
 async def _over_time(

@@ -24,6 +24,7 @@ from canopy.store.judges.judgements import JudgementStore
 from canopy.store.outbox.outbox import Outbox
 from canopy.store.prompts.registered_prompts import RegisteredPromptStore
 from canopy.store.reviews.reviews import ReviewStore
+from canopy.store.values.values_commits import ValuesCommitStore
 
 
 class Store:
@@ -46,6 +47,7 @@ class Store:
         self.experiment_notes = ExperimentNoteStore(executor, clock)
         self.experiment_news = ExperimentNewsStore(executor, clock)
         self.registered_prompts = RegisteredPromptStore(executor)
+        self.values_commits = ValuesCommitStore(executor, clock)
         self.sessions = SessionStore(executor, clock)
         self.request_counts = RequestCountStore(executor)
         removal, items = self.feedback.removal, self.feedback.review_items

@@ -205,6 +205,15 @@ registered_prompts = Table(
     Column("text", Text, nullable=False),
 )
 
+# With which Git commit values came into force: see `canopy.store.values.values_commits`.
+values_commits = Table(
+    "values_commits",
+    metadata,
+    Column("config_revision", KEY, primary_key=True),
+    Column("git_revision", KEY, primary_key=True),
+    Column("first_at", BigInteger, nullable=False),
+)
+
 experiments = Table(
     "experiments",
     metadata,

@@ -7,6 +7,7 @@ from canopy.feedback.generation_statistics import share_of
 from canopy.feedback.statistics import Tally, split_counts, tallies_by, tally_of
 from canopy.store.feedback.query import FeedbackCount, Filter, HourCount
 from canopy.store.generations.usage import UsageCount, UsageSum
+from canopy.store.values.values_commits import ValuesCommit
 from canopy.ui.filter_links import address
 from canopy.ui.satisfaction_chart import Chart, satisfaction_chart
 from canopy.ui.selection import Selection
@@ -22,6 +23,7 @@ class Activity:
     votes: Sequence[HourCount]  # on satisfaction with Canopy's responses
     usage: Sequence[UsageCount]  # of generations, as far back as there are records
     ballots: int
+    commits: Sequence[ValuesCommit] = ()  # that brought values into force, oldest first
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ def overview(
         voted_share=_exact_percent(share_of(tally.total, usage)),
         ballots=activity.ballots,
         chart=satisfaction_chart(activity.votes, now, where.since, where.until, axis),
-        marks=variant_marks(activity.usage, axis) if axis else None,
+        marks=variant_marks(activity.usage, axis, activity.commits) if axis else None,
         charts=usage_charts(activity.usage, axis) if axis else None,
     )
 

@@ -8,16 +8,21 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from canopy.store.generations.usage import UsageCount
+from canopy.store.generations.usage import DAY, UsageCount
+from canopy.store.values.values_commits import ValuesCommit
 from canopy.ui.time_axis import TimeAxis
 
 _MOST = 8  # marks, the newest ones
+_HOUR = DAY // 24
 _TOGETHER = 7.0  # percent of the width within which marks share a flag
 
 
 @dataclass(frozen=True, slots=True)
 class VariantChange:
-    """Says since which hour (microseconds) answers come from a prompt and a model, and under which values."""
+    """Says since which hour (microseconds) answers come from a prompt and a model, and under which values.
+
+    `git_revision` is the commit that brought those values; None where nobody knows it.
+    """
 
     number: int
     at: int
@@ -25,6 +30,7 @@ class VariantChange:
     prompt_id: str
     model: str
     config_revision: str
+    git_revision: str | None
     compared: bool  # only in comparisons
 
 
@@ -46,8 +52,8 @@ class VariantMarks:
     earlier: int
 
 
-def variant_marks(usage: Sequence[UsageCount], axis: TimeAxis) -> VariantMarks:
-    """Return the marks; `usage` is oldest first, and the axis has room for all of it."""
+def variant_marks(usage: Sequence[UsageCount], axis: TimeAxis, commits: Sequence[ValuesCommit] = ()) -> VariantMarks:
+    """Return the marks; `usage` and `commits` are oldest first, and the axis has room for all usage."""
     found: list[tuple[int, UsageCount, bool]] = []
     features: dict[str, dict[int, list[UsageCount]]] = defaultdict(lambda: defaultdict(list))
     for it in usage:
@@ -57,7 +63,16 @@ def variant_marks(usage: Sequence[UsageCount], axis: TimeAxis) -> VariantMarks:
     found.sort(key=lambda it: it[0])
     earlier = max(len(found) - _MOST, 0)
     changes = [
-        VariantChange(number, at, it.feature, it.prompt_id, it.model, it.config_revision, compared)
+        VariantChange(
+            number=number,
+            at=at,
+            feature=it.feature,
+            prompt_id=it.prompt_id,
+            model=it.model,
+            config_revision=it.config_revision,
+            git_revision=_commit_of(it.config_revision, at, commits),
+            compared=compared,
+        )
         for number, (at, it, compared) in enumerate(found[earlier:], 1)
     ]
     lines = [round(axis.slot * axis.starts.index(axis.floor(it.at)), 3) for it in changes]
@@ -85,6 +100,13 @@ def _changes(stretches: Sequence[Sequence[UsageCount]]) -> list[tuple[int, Usage
             found += [(_first(stretch, key).first_hour, _first(stretch, key), True) for key in new]
         seen |= plain.keys()
     return found
+
+
+def _commit_of(config_revision: str, at: int, commits: Sequence[ValuesCommit]) -> str | None:
+    """Return what brought the values that were in force in the hour `at`: values that came back did so by another."""
+    known = [it for it in commits if it.config_revision == config_revision]
+    before = [it for it in known if it.first_at < at + _HOUR]
+    return (before[-1] if before else known[0]).git_revision if known else None
 
 
 def _first(stretch: Sequence[UsageCount], key: tuple[str, str]) -> UsageCount:

@@ -1,0 +1,1 @@
+"""Keeps where the values in force came from."""
