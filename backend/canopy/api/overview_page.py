@@ -16,7 +16,7 @@ from canopy.api.filters import PageQuery, filters_of
 from canopy.api.frame import features_in_navigation, feedback_switched_off, html
 from canopy.api.listing import read_excerpts
 from canopy.config.registered_prompts import prompt_sources
-from canopy.feedback.statistics import satisfaction_filter
+from canopy.feedback.statistics import satisfaction_filter, tally_of
 from canopy.store.feedback.query import Filter, HourCount
 from canopy.store.generations.usage import DAY, UsageCount
 from canopy.store.outbox.deliveries import Backlog
@@ -27,6 +27,7 @@ from canopy.ui.experiments import section
 from canopy.ui.features import answers_of, page_of, words_of
 from canopy.ui.feedback_overview import Activity, overview
 from canopy.ui.filter_links import address
+from canopy.ui.last_change import VotesAround, days_around, last_prompt_change
 from canopy.ui.sections import worst_first
 from canopy.ui.status import StatusPart
 from canopy.ui.time_axis import HOURS_FOR
@@ -89,7 +90,21 @@ async def _activity(context: AppContext, where: Filter) -> Activity:
     days = [it.hour for it in votes] + [it.since for it in usage]
     if days and max(days) - min(days) <= HOURS_FOR:
         votes, usage = await _over_time(context, producer)
-    return Activity(votes, usage, counted.ballots, commits)
+    around = await _around_last_change(context, producer, usage)
+    return Activity(votes, usage, counted.ballots, commits, around)
+
+
+async def _around_last_change(context: AppContext, producer: Filter, usage: Sequence[UsageCount]) -> VotesAround | None:
+    change = last_prompt_change(usage)
+    if change is None:
+        return None
+    since, until = days_around(change, time.time_ns() // 1000, producer.since, producer.until)
+    of_feature = replace(satisfaction_filter(producer), feature=change.feature)
+    after, before = await asyncio.gather(
+        context.store.feedback.counts(replace(of_feature, prompt_id=change.prompt_id, since=change.at, until=until)),
+        context.store.feedback.counts(replace(of_feature, prompt_id=change.former_id, since=since, until=change.at)),
+    )
+    return VotesAround(change, since, until, tally_of(after), tally_of(before))
 
 
 async def _over_time(

@@ -9,6 +9,7 @@ from canopy.store.feedback.query import FeedbackCount, Filter, HourCount
 from canopy.store.generations.usage import UsageCount, UsageSum
 from canopy.store.values.values_commits import ValuesCommit
 from canopy.ui.filter_links import address
+from canopy.ui.last_change import LastChange, VotesAround, last_change
 from canopy.ui.satisfaction_chart import Chart, satisfaction_chart
 from canopy.ui.selection import Selection
 from canopy.ui.time_axis import time_axis
@@ -24,6 +25,7 @@ class Activity:
     usage: Sequence[UsageCount]  # of generations, as far back as there are records
     ballots: int
     commits: Sequence[ValuesCommit] = ()  # that brought values into force, oldest first
+    around: VotesAround | None = None  # the last change of the prompt in force
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class FeedbackOverview:
     ballots: int
     chart: Chart | None
     marks: VariantMarks | None
+    last_change: LastChange | None
     charts: UsageCharts | None
 
 
@@ -68,6 +71,7 @@ def overview(
         ballots=activity.ballots,
         chart=satisfaction_chart(activity.votes, now, where.since, where.until, axis),
         marks=variant_marks(activity.usage, axis, activity.commits) if axis else None,
+        last_change=last_change(activity.around) if activity.around else None,
         charts=usage_charts(activity.usage, axis) if axis else None,
     )
 

@@ -35,6 +35,18 @@ class VariantChange:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundChange:
+    """Holds what came into use in the hour `at` (microseconds); `former` is the prompt and the model until then.
+
+    Of what is only compared, which answers instead of nothing, `former` is None.
+    """
+
+    at: int
+    count: UsageCount
+    former: tuple[str, str] | None
+
+
+@dataclass(frozen=True, slots=True)
 class MarkFlag:
     """Places the numbers of changes above the chart, at `x` percent of its width."""
 
@@ -54,34 +66,40 @@ class VariantMarks:
 
 def variant_marks(usage: Sequence[UsageCount], axis: TimeAxis, commits: Sequence[ValuesCommit] = ()) -> VariantMarks:
     """Return the marks; `usage` and `commits` are oldest first, and the axis has room for all usage."""
-    found: list[tuple[int, UsageCount, bool]] = []
-    features: dict[str, dict[int, list[UsageCount]]] = defaultdict(lambda: defaultdict(list))
-    for it in usage:
-        features[it.feature][it.since].append(it)
-    for by_time in features.values():
-        found += _changes(list(by_time.values()))
-    found.sort(key=lambda it: it[0])
+    found = changes_of(usage)
     earlier = max(len(found) - _MOST, 0)
     changes = [
         VariantChange(
             number=number,
-            at=at,
+            at=one.at,
             feature=it.feature,
             prompt_id=it.prompt_id,
             model=it.model,
             config_revision=it.config_revision,
-            git_revision=_commit_of(it.config_revision, at, commits),
-            compared=compared,
+            git_revision=_commit_of(it.config_revision, one.at, commits),
+            compared=one.former is None,
         )
-        for number, (at, it, compared) in enumerate(found[earlier:], 1)
+        for number, one in enumerate(found[earlier:], 1)
+        for it in (one.count,)
     ]
     lines = [round(axis.slot * axis.starts.index(axis.floor(it.at)), 3) for it in changes]
     return VariantMarks(changes, lines, _flags(lines), earlier)
 
 
-def _changes(stretches: Sequence[Sequence[UsageCount]]) -> list[tuple[int, UsageCount, bool]]:
-    """Return what came into use after the first stretch: its hour, what it is, and whether it is only compared."""
-    found: list[tuple[int, UsageCount, bool]] = []
+def changes_of(usage: Sequence[UsageCount]) -> list[FoundChange]:
+    """Return all changes of all features, oldest first, as `usage` is."""
+    found: list[FoundChange] = []
+    features: dict[str, dict[int, list[UsageCount]]] = defaultdict(lambda: defaultdict(list))
+    for it in usage:
+        features[it.feature][it.since].append(it)
+    for by_time in features.values():
+        found += _changes(list(by_time.values()))
+    return sorted(found, key=lambda it: it.at)
+
+
+def _changes(stretches: Sequence[Sequence[UsageCount]]) -> list[FoundChange]:
+    """Return what came into use after the first stretch."""
+    found: list[FoundChange] = []
     in_force: tuple[str, str] | None = None
     seen: set[tuple[str, str]] = set()
     begun: dict[tuple[str, str], UsageCount] = {}  # of what was used in the stretch before, and since when
@@ -93,11 +111,11 @@ def _changes(stretches: Sequence[Sequence[UsageCount]]) -> list[tuple[int, Usage
         most = max(plain, key=lambda key: plain[key])
         if plain[most] and most != in_force:
             if in_force is not None:
-                found.append((begun[most].first_hour, begun[most], False))
+                found.append(FoundChange(begun[most].first_hour, begun[most], in_force))
             in_force = most
         new = [key for key, n in plain.items() if not n and key not in seen]
         if number:
-            found += [(_first(stretch, key).first_hour, _first(stretch, key), True) for key in new]
+            found += [FoundChange(it.first_hour, it, None) for key in new for it in (_first(stretch, key),)]
         seen |= plain.keys()
     return found
 

@@ -52,15 +52,16 @@ def difference_sentence(between: float | None, interval: tuple[float, float] | N
         return "There is nothing to tell before both have votes."
     low, high = (round(100 * end) for end in interval)
     if interval[0] > 0:
-        return f"People are more satisfied with the second, by {_points(low, high)}."
+        return f"People are more satisfied with the second, by {points_in_words(low, high)}."
     if interval[1] < 0:
-        return f"People are less satisfied with the second, by {_points(-high, -low)}."
+        return f"People are less satisfied with the second, by {points_in_words(-high, -low)}."
     worse = "no" if low == 0 else f"up to {-low}"
     better = "no" if high == 0 else f"up to {high}"
     return f"No difference shows: the second may be {worse} percentage points worse or {better} better."
 
 
-def _points(least: int, most: int) -> str:
+def points_in_words(least: int, most: int) -> str:
+    """Say how many percentage points lie between two ends, which are not negative."""
     if least == most:
         return f"about {most} percentage point{'' if most == 1 else 's'}"
     return f"{least} to {most} percentage points"

@@ -1,0 +1,116 @@
+"""What votes say of the last change of the prompt in force: those on the new prompt, and those on the one before.
+
+It is a look back and no comparison: other people asked, and other texts. So its words are careful.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from canopy.feedback.statistics import Tally
+from canopy.stats.intervals import newcombe, wilson
+from canopy.store.generations.usage import DAY, UsageCount
+from canopy.ui.variant_marks import changes_of
+from canopy.ui.version_comparison import points_in_words
+
+_HOUR = DAY // 24
+
+
+@dataclass(frozen=True, slots=True)
+class PromptChange:
+    """Says since which hour (microseconds) a prompt answers instead of another, and whether the model changed, too."""
+
+    at: int
+    feature: str
+    prompt_id: str
+    former_id: str
+    other_model: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VotesAround:
+    """Counts votes on the new prompt from the change to `until`, and on the former one from `since` to the change."""
+
+    change: PromptChange
+    since: int
+    until: int
+    after: Tally
+    before: Tally
+
+
+@dataclass(frozen=True, slots=True)
+class Satisfied:
+    """Holds the satisfaction with one prompt, its 95 % interval, and the number of votes for or against."""
+
+    share: float | None
+    interval: tuple[float, float] | None
+    votes: int
+
+
+@dataclass(frozen=True, slots=True)
+class LastChange:
+    """Tells of the change. `days` is how long before it votes were counted, in words.
+
+    `verdict` says whether it helped.
+    """
+
+    change: PromptChange
+    after: Satisfied
+    before: Satisfied
+    days: str
+    verdict: str
+
+
+def last_prompt_change(usage: Sequence[UsageCount]) -> PromptChange | None:
+    """Return the newest change of a prompt in force, whatever is compared; `usage` is oldest first."""
+    for found in reversed(changes_of(usage)):
+        it, former = found.count, found.former
+        if former is not None and former[0] != it.prompt_id:
+            return PromptChange(found.at, it.feature, it.prompt_id, former[0], former[1] != it.model)
+    return None
+
+
+def days_around(change: PromptChange, now: int, since: int | None, until: int | None) -> tuple[int, int]:
+    """Return from when and until when to count: as long before the change as since, within what is chosen."""
+    end = max(min(now, until or now), change.at + _HOUR)
+    begin = change.at - -(-(end - change.at) // _HOUR) * _HOUR
+    return max(begin, since or begin), end
+
+
+def last_change(around: VotesAround) -> LastChange:
+    """Return what the page tells of the change."""
+    after, before = _satisfied(around.after), _satisfied(around.before)
+    return LastChange(
+        change=around.change,
+        after=after,
+        before=before,
+        days=_in_words(around.change.at - around.since),
+        verdict=_verdict(around.after, around.before),
+    )
+
+
+def _satisfied(votes: Tally) -> Satisfied:
+    decided = votes.positive + votes.negative
+    return Satisfied(votes.satisfaction, wilson(votes.positive, decided), decided)
+
+
+def _verdict(after: Tally, before: Tally) -> str:
+    """Say whether the change helped, as far as the interval of the difference tells."""
+    interval = newcombe(
+        after.positive, after.positive + after.negative, before.positive, before.positive + before.negative
+    )
+    if interval is None:
+        return "Nobody can tell yet whether that helped: it takes votes on both."
+    low, high = (round(100 * end) for end in interval)
+    if interval[0] > 0:
+        return f"It seems to have helped: people are more satisfied, by {points_in_words(low, high)}."
+    if interval[1] < 0:
+        return f"It seems to have hurt: people are less satisfied, by {points_in_words(-high, -low)}."
+    worse = "no" if low == 0 else f"up to {-low}"
+    better = "no" if high == 0 else f"up to {high}"
+    return f"Nobody can tell yet whether that helped: it may be {worse} percentage points worse or {better} better."
+
+
+def _in_words(microseconds: int) -> str:
+    unit, name = (DAY, "day") if microseconds >= 2 * DAY else (_HOUR, "hour")
+    n = max(round(microseconds / unit), 1)
+    return f"{n:,} {name}{'' if n == 1 else 's'}"
