@@ -41,6 +41,7 @@ ab_testing: {enabled: true, percentage: 50}
 feedback:
   enabled: true
 """
+MLFLOW = "mlflow: {enabled: true, url: 'http://mlflow:5000'}\n"
 FILE = "gitops/canopy/test/backend/config.yaml"
 
 
@@ -182,6 +183,8 @@ async def test_a_promotion_is_taken_back_and_what_changed_since_stays(repository
     status, _, errors = await canopy("rollback", "--values", FILE, cwd=repository)
     assert (status, "Nothing was promoted" in errors) == (1, True)
     assert (await canopy("verify", "--all", FILE, cwd=repository))[0] == 0
+    _, said, _ = await canopy("verify", "HEAD~3..HEAD", cwd=repository)
+    assert "2 commits, none wrong." in said
 
 
 def _edit(repository: Path, what: str, to: str, *, commit: bool = True) -> None:
@@ -211,6 +214,8 @@ def _move_the_remote_on(repository: Path) -> None:
             "has no candidate",
         ),
         (partial(_edit, what=VALUES, to="a: list\n"), "not a known key"),
+        (partial(_edit, what="  model: llama32", to="  model: llama32\n  mlflow_prompt: s"), "mlflow.enabled is false"),
+        (partial(_edit, what="summarize:\n", to=f"{MLFLOW}summarize:\n  mlflow_prompt: s\n"), "MLflow's registry"),
         (_move_the_remote_on, "moved on"),
     ],
 )

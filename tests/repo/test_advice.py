@@ -153,7 +153,7 @@ def test_each_command_of_canopy_is_executed_and_shown_as_it_is(
     for name in ("canopy-evals/Summary/feedback_tests.yaml", "main/results.json", "reports/results.json"):
         Path(name).parent.mkdir(parents=True, exist_ok=True)
         Path(name).touch()
-    for name in ("FILE", "EXPORT", "results.json", "my-values.yaml", "brief.txt"):
+    for name in ("FILE", "EXPORT", "results.json", "my-values.yaml", "brief.txt", "ballots.jsonl"):
         Path(name).touch()
     Path("my-evals").mkdir()
     Path("FOLDER").mkdir()

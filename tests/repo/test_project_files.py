@@ -52,7 +52,8 @@ def test_a_workflow_runs_what_ci_runs_and_nothing_else() -> None:
     assert WORKFLOWS
     for file in WORKFLOWS:
         steps = [step for job in yaml.safe_load(file.read_text())["jobs"].values() for step in job["steps"]]
-        assert [step["run"] for step in steps if "run" in step] == [".ci/run"]
+        wanted = {"ci.yaml": ".ci/run", "evidence.yaml": '.ci/evidence "refs/pull/${{ github.event.number }}/head"'}
+        assert [step["run"] for step in steps if "run" in step] == [wanted[file.name]]
         used = [step["uses"] for step in steps if "uses" in step]
         assert used
         assert [one for one in used if not re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", one)] == []
@@ -175,3 +176,11 @@ def test_what_editors_are_told_not_to_do_is_found() -> None:
     assert against(rules_of("x.py"), b"a\n") == []
     assert len(against(rules_of("x.py"), b"a \r\n\tb \n\r")) == 4
     assert against(rules_of("Makefile"), b"a:\n\tb\n") == []
+
+
+def test_what_is_to_be_merged_is_looked_through_for_evidence() -> None:
+    """Here with nothing to be merged; tests/loop/test_promotion.py has commits with evidence, right and wrong."""
+    ran = subprocess.run(
+        [ROOT / ".ci/evidence", "HEAD"], env=os.environ | {"REMOTE": "."}, capture_output=True, text=True, check=False
+    )
+    assert (ran.returncode, ran.stdout) == (0, "No commit of HEAD..FETCH_HEAD has evidence.\n"), ran.stderr

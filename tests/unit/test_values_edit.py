@@ -121,6 +121,9 @@ def test_a_text_is_written_so_that_a_diff_shows_it_and_every_loader_reads_it(val
         "prompts: &p\n  prompt: a\n  prompt_b: b\nsummarize: *p\n",
         "base: &b {prompt_b: b}\nsummarize:\n  <<: *b\n  prompt: a\n",
         "summarize:\n  prompt: &a old\n  prompt_b: *a\n",
+        "summarize:\n  prompt: old\n  prompt_b: &b new\nfeedback: {labels: [*b]}\n",
+        "summarize:\n  prompt: old\n  prompt_b:\n    - a list\n",
+        "summarize:\n  prompt: old\n",
     ],
 )
 def test_what_is_written_by_alias_is_refused_and_not_guessed_at(text: str) -> None:
@@ -131,7 +134,7 @@ def test_what_is_written_by_alias_is_refused_and_not_guessed_at(text: str) -> No
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"summarize:\n\tprompt: a\n", "can't be read"),
+        (b"summarize:\n\tprompt: a\n", "no valid YAML"),
         (b"- a list\n", "no values file"),
         (b"\xff\xfe", "isn't UTF-8"),
         (b"summarize: {prompt: a}\nsummarize: {}\n", "stands twice"),

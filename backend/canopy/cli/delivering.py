@@ -1,19 +1,24 @@
 """Options of the commands that change a values file through Git, and what they have in common."""
 
+import asyncio
 import difflib
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from canopy.base.errors import ConfigError
+from canopy.cli.common import read_settings
 from canopy.cli.terminal import ask, say, style
 
 if TYPE_CHECKING:
     from canopy.gitops.handover import Destination, HandedOver
+    from canopy.gitops.hosting.forge import PullRequest
+    from canopy.gitops.hosting.hosts import HostKind
     from canopy.gitops.repository import Repository
 
 
@@ -27,6 +32,7 @@ class Wanted:
     pull_request: bool
     push_live: bool
     remote: str
+    host: "HostKind | None"
     dry_run: bool
 
     @property
@@ -47,6 +53,9 @@ def delivery_options[F: Callable[..., Any]](command: F) -> F:
             click.option("--pull-request", is_flag=True, help="Push it to a branch, and ask for a review of it there."),
             click.option("--push-live", is_flag=True, help="Push even to the branch that Argo CD reads."),
             click.option("--remote", default="origin", show_default=True, metavar="NAME", help="Where to push."),
+            click.option(
+                "--host", type=click.Choice(["gitea", "github", "gitlab"]), help="What the remote is.  [asked]"
+            ),
             click.option("--dry-run", is_flag=True, help="Show the change, and write nothing."),
         )
     ):
@@ -76,12 +85,34 @@ def hand_over(
         say()
         if ask("Commit this? [y/N] ", "ny") == "n":
             return None
+    opening = _pull_request(wanted, repository, to) if wanted.pull_request else None
     delivered = deliver(repository, files, message, to)
     where = f" and pushed to {to.remote}" if delivered.pushed else ""
     say(f"Committed {delivered.revision[:10]} on {delivered.branch}{where}.")
+    if opening is not None:
+        title, _, body = message.partition("\n")
+        opened = asyncio.run(opening(branch=delivered.branch, title=title, body=body.strip()))
+        say(f"{'Open already' if opened.existed else 'Opened'}: {opened.url}")
     if not delivered.pushed:
         say(f"To bring it to the others: git push {wanted.remote} {delivered.branch}")
     return delivered
+
+
+def _pull_request(
+    wanted: Wanted, repository: "Repository", to: "Destination"
+) -> "Callable[..., Coroutine[Any, Any, PullRequest]]":
+    """Return what opens the pull request. Whatever it needs is looked for now, before anything is written."""
+    from canopy.gitops.hosting.hosts import host_of
+    from canopy.gitops.hosting.pull_requests import open_pull_request
+
+    token = read_settings().git_access_token
+    if token is None:
+        raise ConfigError("A pull request takes a token of the Git host: put one into CANOPY_GIT_TOKEN.")
+    base = repository.branch or to.live
+    if base is None:
+        raise ConfigError("No branch is checked out, so the pull request has none to go into. Check one out.")
+    host = host_of(repository.remote_url(wanted.remote), wanted.host)
+    return partial(open_pull_request, host, token, base=base)
 
 
 def delivery_of(wanted: Wanted, branch: str, live: str | None) -> "Destination":

@@ -17,23 +17,34 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("commits", nargs=-1, metavar="[COMMIT]...")
 @click.option("--all", "path", metavar="FILE", help="Every commit of this values file's history that has evidence.")
+@click.option(
+    "--ballots",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Count the ballots again that `canopy ab export` wrote.",
+)
 @click.option("--json", "as_json", is_flag=True, help="For programs: one line for each commit.")
 @report_errors
-def verify(commits: tuple[str, ...], path: str | None, *, as_json: bool) -> None:
-    """Check the evidence of commits that `canopy promote` and `canopy rollback` made. No server is needed.
+def verify(commits: tuple[str, ...], path: str | None, ballots: Path | None, *, as_json: bool) -> None:
+    """Check the evidence of commits that `canopy promote` and `canopy rollback` made, without a server.
 
-    Digests are compared with the files, the change with the one that the decision makes, and the E-values, the interval
-    and the decision are computed from the counts again. One wrong count, byte or digest ends with exit status 1.
+    A range such as main..HEAD means its commits that have evidence. Digests are compared with the files, the change
+    with the one that the decision makes, and the E-values, the interval and the decision are computed from the counts
+    again. One wrong count, byte or digest ends with exit status 1.
 
     \b
     Examples:
       canopy verify HEAD
+      canopy verify HEAD --ballots ballots.jsonl
+      canopy verify main..HEAD
       canopy verify --all gitops/canopy/test/backend/config.yaml
     """
-    from canopy.gitops.history import commits_with_evidence
+    from canopy.gitops.history import commits_of_range, commits_with_evidence
     from canopy.gitops.repository import Repository
     from canopy.gitops.verification import verify as verified
 
+    if ballots and len(commits) != 1:
+        raise click.UsageError("--ballots are those of one experiment: name one commit with them.")
     if bool(commits) == (path is not None):
         raise click.UsageError("Name commits, or a values file with --all.")
     repository = Repository.around(Path(path or "."))
@@ -41,7 +52,13 @@ def verify(commits: tuple[str, ...], path: str | None, *, as_json: bool) -> None
         commits = tuple(commits_with_evidence(repository, repository.name_of(Path(path))))
         if not commits:
             raise ConfigError(f"No commit of {path} has evidence.")
-    results = [verified(repository, commit) for commit in commits]
+    ranges = [it for it in commits if ".." in it]
+    commits = tuple(
+        commit for it in commits for commit in (commits_of_range(repository, it) if it in ranges else (it,))
+    )
+    if not commits:
+        say(f"No commit of {', '.join(ranges)} has evidence.")
+    results = [verified(repository, commit, ballots) for commit in commits]
     for result in results:
         if as_json:
             findings = [{"right": it.right, "sentence": it.sentence} for it in result.findings]
@@ -49,8 +66,8 @@ def verify(commits: tuple[str, ...], path: str | None, *, as_json: bool) -> None
         else:
             _tell(result)
     wrong = sum(not it.right for it in results)
-    if not as_json:
-        say(f"{pluralize(len(results), 'commit')}, {wrong or 'none'} wrong." if len(results) > 1 else "")
+    if len(results) > 1 and not as_json:
+        say(f"{pluralize(len(results), 'commit')}, {wrong or 'none'} wrong.")
     if wrong:
         sys.exit(1)
 

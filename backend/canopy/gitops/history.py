@@ -6,12 +6,19 @@ from pathlib import PurePosixPath
 from canopy.base.errors import ConfigError
 from canopy.gitops.evidence import FOLDER, Statement
 from canopy.gitops.repository import Repository
-from canopy.gitops.verification import is_evidence_of
+from canopy.gitops.verification import is_evidence, is_evidence_of
 
 
 def commits_with_evidence(repository: Repository, values: str) -> Iterator[str]:
     """Yield the commits that brought evidence on a values file, the newest first."""
     yield from repository.history_of(str(PurePosixPath(values).parent / FOLDER))
+
+
+def commits_of_range(repository: Repository, span: str) -> Iterator[str]:
+    """Yield the commits of a range that brought evidence on any values file, the newest first. Raises ConfigError."""
+    for revision in repository.commits_in(span):
+        if any(is_evidence(path) for path in repository.changed_in(repository.commit(revision))):
+            yield revision
 
 
 def last_promotion(repository: Repository, values: str) -> tuple[str, Statement] | None:

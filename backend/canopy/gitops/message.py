@@ -51,7 +51,7 @@ def _body(predicate: Promotion, evidence: str, page: str | None) -> Iterator[str
         yield f"  {seen.prompt_id}: {_share(seen.positive, total)} of {total:,} thumbs are up"
     if predicate.evaluation:
         rate = "" if predicate.evaluation.pass_rate is None else f", {predicate.evaluation.pass_rate:.1%} passed"
-        yield f"EvaluationFacts: {predicate.evaluation.verdict}{rate}."
+        yield f"Evaluation: {predicate.evaluation.verdict}{rate}."
     yield ""
     yield f"Experiment: {it.id}, since {it.created_at}" + (f", {page}" if page else "")
     if it.hypothesis:

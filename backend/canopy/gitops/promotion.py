@@ -10,6 +10,7 @@ from canopy.base.errors import ConfigError
 from canopy.config.checking import chart_values, check
 from canopy.config.features import BUILT_IN, BUILT_IN_ALIAS, Feature, features_of
 from canopy.config.loading import parse_values
+from canopy.config.registered_prompts import prompt_sources
 from canopy.experiments.assignment import experiment_id
 from canopy.generation.prompts import prompt_of
 from canopy.gitops.evidence import ExperimentFacts
@@ -29,6 +30,7 @@ class ValuesFile:
     content: bytes
     feature: Feature
     others_comparing: tuple[str, ...]  # other features with a candidate
+    registered: str | None  # the reference of the current prompt, where MLflow's registry has it
     rule: DecisionRule
     target_revision: str | None  # what Argo CD reads, where the file says it
 
@@ -52,12 +54,21 @@ def read_values(content: bytes, name: str, feature: str) -> ValuesFile:
         ab_testing.alpha, ab_testing.prior_strength, ab_testing.equivalence_margin, ab_testing.max_decisive_votes
     )
     revision = document.get("target_revision")
-    return ValuesFile(name, content, found, tuple(others), rule, revision if isinstance(revision, str) else None)
+    source = prompt_sources(its_values).get((found.flag, "prompt"))
+    registered = source.reference if source else None
+    return ValuesFile(
+        name, content, found, tuple(others), registered, rule, revision if isinstance(revision, str) else None
+    )
 
 
 def require_tested(values: ValuesFile, experiment: ExperimentFacts) -> None:
     """Raise ConfigError where the file doesn't say what the experiment has tested."""
     found, name = values.feature, values.name
+    if values.registered:
+        raise ConfigError(
+            f"The prompts of `{found.section}` are in MLflow's registry ({values.registered}), so {name} doesn't hold "
+            "them. Give the winner's version the alias of the prompt in force there."
+        )
     if not found.prompt_b:
         raise ConfigError(
             f"{name} has no candidate: `{found.section}.prompt_b` is not set, so there is nothing to change."

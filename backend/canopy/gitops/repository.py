@@ -75,6 +75,13 @@ class Repository:
         """Return the commits that changed any of the paths, the newest first."""
         return self._text("log", "--format=%H", revision, "--", *paths).split()
 
+    def commits_in(self, span: str) -> list[str]:
+        """Return the commits of a range such as `main..HEAD`, the newest first. Raises ConfigError for what is none."""
+        try:
+            return self._text("rev-list", "--end-of-options", span).split()
+        except GitError as error:
+            raise ConfigError(f"`{span}` is no range of commits in {self.root}.") from error
+
     def is_changed(self, *paths: str) -> bool:
         """Return whether the working copy differs from HEAD in any of the paths, or Git doesn't know one."""
         return bool(self._text("status", "--porcelain", "--untracked-files=all", "--", *paths))

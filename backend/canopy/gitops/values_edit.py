@@ -59,10 +59,10 @@ def edited(content: bytes, changes: Iterable[ValueChange], name: str) -> bytes:
         raise ConfigError(f"{name} isn't UTF-8 text. Save it as UTF-8.") from error
     for change in changes:
         wanted = _changed(_values(text, name), change)
-        text = _Document(text, name).with_change(change)
         try:
+            text = _Document(text, name).with_change(change)
             became = _values(text, name)
-        except ConfigError:
+        except (ConfigError, yaml.YAMLError):
             became = None
         if became != wanted:
             raise _unusual(name, change.path)
@@ -87,7 +87,7 @@ def _values(text: str, name: str) -> dict[str, Any]:
     try:
         values, _ = yaml_loader.load(text.removeprefix(_BOM).encode())
     except yaml.YAMLError as error:
-        raise ConfigError(f"{name} can't be read: {problem_of(error)}") from error
+        raise ConfigError(f"{name} is no valid YAML{problem_of(error)}.") from error
     if values is None:
         return {}
     if not isinstance(values, dict):
@@ -114,7 +114,7 @@ def _changed(values: Mapping[str, Any], change: ValueChange) -> dict[str, Any]:
         case Remove():
             block.pop(last, None)
         case Move(_, source):
-            block[last] = block.pop(source)
+            block[last] = block.pop(source, None)
     return changed
 
 

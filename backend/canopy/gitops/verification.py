@@ -3,14 +3,15 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import isclose
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from canopy.base.errors import CanopyError, ConfigError
 from canopy.experiments.assignment import experiment_id
 from canopy.experiments.decision import decide
 from canopy.generation.prompts import prompt_of
-from canopy.gitops.evidence import FOLDER, Counts, Promotion, Statement, sha256
+from canopy.gitops.ballots import read_ballots
+from canopy.gitops.evidence import FOLDER, Promotion, Statement, sha256
 from canopy.gitops.promotion import ValuesFile, read_values, require_tested, with_prompt, with_winner
 from canopy.gitops.repository import Commit, Repository
 
@@ -38,14 +39,14 @@ class Verified:
         return all(it.right for it in self.findings)
 
 
-def verify(repository: Repository, name: str, ballots: Counts | None = None) -> Verified:
-    """Check the evidence in a commit; `ballots` are counts that were made from exported ballots.
+def verify(repository: Repository, name: str, ballots: Path | None = None) -> Verified:
+    """Check the evidence in a commit; `ballots` is a file of what its counts rest on (`canopy ab export`).
 
     Raises ConfigError for what is no commit.
     """
     commit = repository.commit(name)
     changed = repository.changed_in(commit)
-    files = [path for path in changed if _is_evidence(path)]
+    files = [path for path in changed if is_evidence(path)]
     if len(files) != 1:
         many = "no evidence" if not files else f"{len(files)} files of evidence"
         return Verified(commit.revision, None, (Checked(False, f"The commit brings {many}; it should bring one."),))
@@ -62,7 +63,7 @@ def verify(repository: Repository, name: str, ballots: Counts | None = None) -> 
         *_numbers(statement.predicate),
     ]
     if ballots is not None:
-        findings += _ballots(statement.predicate.counts, ballots)
+        findings += _ballots(statement.predicate, ballots)
     return Verified(commit.revision, statement, tuple(findings))
 
 
@@ -71,7 +72,8 @@ def is_evidence_of(path: str, values: str) -> bool:
     return PurePosixPath(path).parent == PurePosixPath(values).parent / FOLDER and path.endswith(".json")
 
 
-def _is_evidence(path: str) -> bool:
+def is_evidence(path: str) -> bool:
+    """Return whether a path is that of evidence on any values file."""
     return PurePosixPath(path).parent.name == FOLDER and path.endswith(".json")
 
 
@@ -196,9 +198,18 @@ def _signature(repository: Repository, commit: Commit) -> Checked:
     )
 
 
-def _ballots(said: Counts, found: Counts) -> Iterator[Checked]:
-    for name in Counts.model_fields:
-        own, given = getattr(found, name), getattr(said, name)
+def _ballots(predicate: Promotion, file: Path) -> Iterator[Checked]:
+    """Count the ballots again, as many as the decision rests on: people went on voting."""
+    said = predicate.counts
+    try:
+        found = read_ballots(file, most=said.ballots)
+    except CanopyError as error:
+        yield Checked(False, error.sentence)
+        return
+    own_id, given_id = found.experiment_id, predicate.experiment.id
+    yield Checked(own_id == given_id, f"The ballots are those of {own_id}{_unlike(own_id, given_id)}.")
+    for name, own in found.counts._asdict().items():
+        given = getattr(said, name)
         yield Checked(own == given, f"The ballots have {own:,} {name}{_unlike(f'{own:,}', f'{given:,}')}.")
 
 

@@ -1,0 +1,208 @@
+"""The whole circle as one test: people's votes change the prompt through Git, and it can be checked and taken back.
+
+Real Helm, a real Git host with a bare repository behind it, and one server that is never restarted. What a cluster does
+between a merge and the pod is done here as the kubelet does it: rendered, and swapped in by a symbolic link.
+"""
+
+import json
+import subprocess
+from collections.abc import AsyncGenerator, Generator
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+
+from tests.chart.conftest import find
+from tests.support import commands
+from tests.support.docs import ROOT
+from tests.support.git_hosts import TOKEN, GitHost, git_host
+from tests.support.helm import HELMS, require
+from tests.support.model_scripts import Script
+from tests.support.model_server import FakeModelServer, Request
+from tests.support.server import Server, running_server
+
+FILE = "gitops/canopy/test/backend/config.yaml"
+TEXT = "Revenue of the cooperative rose from 39 to 42 million in 2025, mostly because of the new dairy in Aalen."
+A, B = "Summarize the following text in a clear and detailed manner:", "Summarize the text with its main figures."
+ANSWERS = {A: "This is a business text.", B: "Revenue rose to 42 million in 2025."}
+VOTERS = 80
+
+
+class Model(FakeModelServer):
+    """The model that summarizes does as its prompt says; the one that judges looks for the figure in the answer."""
+
+    def record(self, request: Request) -> Script:
+        super().record(request)
+        asked = json.dumps(request.body["messages"], ensure_ascii=False)
+        if request.body["model"] == "judge":
+            return Script(tokens=("Answer: ", "A" if ANSWERS[B] in asked else "E"))
+        return Script(tokens=(ANSWERS[B if B in asked else A],))
+
+
+@pytest.fixture
+async def model() -> AsyncGenerator[Model]:
+    async with Model() as server:
+        server.scripts["judge"] = Script()  # so that it is listed
+        yield server
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Generator[GitHost]:
+    """A Gitea with an empty repository."""
+    bare = tmp_path / "canopy.git"
+    subprocess.run(["git", "init", "--quiet", "--bare", "--initial-branch=main", bare], check=True)
+    with git_host("gitea", bare=bare) as it:
+        yield it
+
+
+@pytest.fixture
+def clone(tmp_path: Path, host: GitHost, model: Model, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A person's clone: what `gitops/` has, with feedback on and the address of the model."""
+    for role in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{role}_NAME", "Ada")
+        monkeypatch.setenv(f"GIT_{role}_EMAIL", "ada@example.com")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    monkeypatch.setenv("CANOPY_GIT_TOKEN", TOKEN)
+    folder = tmp_path / "clone"
+    git(tmp_path, "init", "--quiet", "--initial-branch=main", str(folder))
+    values = (ROOT / FILE).read_text()
+    values = values.replace("http://llama-stack-service:8321", model.url)
+    (folder / FILE).parent.mkdir(parents=True)
+    (folder / FILE).write_text(values.replace("feedback:\n  enabled: false", "feedback:\n  enabled: true"))
+    git(folder, "remote", "add", "origin", host.remote)
+    git(folder, "add", ".")
+    git(folder, "commit", "--quiet", "--message", "Begin")
+    git(folder, "push", "--quiet", str(host.bare), "main")
+    git(folder, "fetch", "--quiet", "origin")
+    return folder
+
+
+def git(where: Path, *arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=where, capture_output=True, text=True, check=True).stdout.strip()
+
+
+async def canopy(clone: Path, *arguments: str, fails: bool = False) -> str:
+    environment = {"CANOPY_GIT_TOKEN": TOKEN, "CANOPY_STORE_URL": f"sqlite:///{clone.parent}/canopy.db"}
+    status, output, errors = await commands.canopy(*arguments, cwd=clone, env=environment)
+    assert status == fails, output + errors
+    return output
+
+
+def sync(clone: Path, mount: Path) -> None:
+    """Render what is on the branch that Argo CD reads, and swap it in as the kubelet does."""
+    helm = require(HELMS[0])
+    objects = yaml.safe_load_all(helm.run("template", "canopy-backend", ROOT / "helm/canopy", "--values", clone / FILE))
+    config = find(tuple(filter(None, objects)), "ConfigMap")["data"]
+    revision = mount / f"..{git(clone, 'rev-parse', '--short', 'HEAD')}"
+    revision.mkdir(parents=True)
+    for name, content in config.items():
+        (revision / name).write_text(content)
+        if not (mount / name).is_symlink():
+            (mount / name).symlink_to(f"..data/{name}")
+    (mount / "..new").symlink_to(revision.name)
+    (mount / "..new").rename(mount / "..data")
+
+
+async def vote(http: httpx.AsyncClient) -> None:
+    """Three of four prefer the figures, whichever side they are on; nobody is told who wrote what."""
+    for number in range(VOTERS):
+        person = {"session_id": f"00000000-0000-4000-8000-{number:012}"}
+        shown = (await http.post("/summarize/ab", json={"prompt": TEXT, "stream": False, **person})).json()
+        sides = {shown[side]["response"]: side for side in ("a", "b")}
+        wanted = sides[ANSWERS[A if number % 4 == 3 else B]]
+        ballot = {"comparison_id": shown["comparison_id"], "preference": wanted, **person}
+        assert (await http.post("/feedback/ab", json=ballot)).status_code == 200
+
+
+async def rate(http: httpx.AsyncClient, *, people: int, happy: int) -> str:
+    """So many people ask, and so many of them are happy; the prompt that answered."""
+    prompt_id = ""
+    for number in range(people):
+        answer = (await http.post("/summarize", json={"prompt": TEXT, "stream": False})).json()
+        rating = "thumbs_up" if number < happy else "thumbs_down"
+        given = (await http.post("/feedback", json={"generation_id": answer["generation_id"], "rating": rating})).json()
+        prompt_id = given.get("prompt_id") or prompt_id
+    return prompt_id
+
+
+async def satisfaction(http: httpx.AsyncClient) -> dict[str, float]:
+    """Of each prompt."""
+    found = (await http.get("/feedback/stats")).json()
+    return {it["prompt_id"]: it["satisfaction"] for it in found["by_prompt"]}
+
+
+async def merged(host: GitHost, clone: Path, server: Server, mount: Path, count: int) -> None:
+    """Merge the pull request, pull, and wait until the server that runs has what it says."""
+    host.merge(len(host.opened))
+    git(clone, "pull", "--quiet", str(host.bare), "main")
+    sync(clone, mount)
+    await server.event("config_reloaded", count)
+
+
+async def test_votes_change_the_prompt_through_git_and_the_change_can_be_taken_back(
+    tmp_path: Path, model: Model, host: GitHost, clone: Path
+) -> None:
+    mount = tmp_path / "mount"
+    sync(clone, mount)
+    env = {"CANOPY_CONFIG_PATH": str(mount / "canopy-config.yaml"), "CANOPY_CONFIG_POLL_INTERVAL_SECONDS": "0.05"}
+    async with (
+        running_server(tmp_path, env=env) as server,
+        httpx.AsyncClient(base_url=server.url, timeout=20, headers={"accept": "application/json"}) as http,
+    ):
+        asked = ("--values", FILE, "--backend", server.url)
+        await canopy(clone, "ab", "start", *asked, "--prompt-b", B, "--name", "Figures", "--pull-request")
+        await merged(host, clone, server, mount, 1)
+
+        await vote(http)
+        await rate(http, people=10, happy=2)
+        (experiment,) = (await http.get("/experiments")).json()["experiments"]
+        assert experiment["status"] == "promote_b"
+
+        # What people complained of becomes a test, which Prompt A fails and Prompt B passes.
+        review = {"prompt": TEXT, "expected_result": "Revenue rose from 39 to 42 million.", "feature": "summarize"}
+        assert (await http.put("/feedback/review", json=review)).status_code == 200
+        suite = clone.parent / "canopy-evals/Summary"
+        suite.mkdir(parents=True)
+        for name in ("judge_prompt.txt", "thresholds.yaml"):
+            (suite / name).write_bytes((ROOT / "canopy-evals/Summary" / name).read_bytes())
+        (suite / "feedback_tests.yaml").write_bytes((await http.get("/feedback/export")).content)
+        judge = ("--judge", model.url, "--judge-model", "judge")
+        evaluate = ("evals", "run", str(suite.parent), *judge, "--output")
+        await canopy(clone, *evaluate, "../before", "--backend", server.url, fails=True)
+        candidate = {"LLAMA_STACK_URL": model.url, "summarize": {"model": "llama32", "prompt": B}}
+        async with running_server(clone.parent / "canopy-evals", candidate) as preview:
+            await canopy(clone, *evaluate, "../after", "--backend", preview.url)
+
+        said = await canopy(clone, "promote", *asked, "--evaluation", "../after", "--pull-request")
+        assert host.opened[-1].url in said
+        assert host.opened[-1].title == "Promote Prompt B of Figures"
+        assert "Evaluation: passed, 100.0% passed." in host.opened[-1].body
+        assert (await http.get("/experiments")).json()["experiments"][0]["status"] == "promote_b"
+        await merged(host, clone, server, mount, 2)
+        promoted = git(clone, "rev-parse", "HEAD")
+
+        # The server that runs serves the winner, and the experiment is over.
+        answer = (await http.post("/summarize", json={"prompt": TEXT, "stream": False})).json()
+        assert ANSWERS[B] in answer.values()
+        assert (await http.post("/summarize/ab", json={"prompt": TEXT, "stream": False})).status_code in {403, 404}
+        ballots = await canopy(clone, "ab", "export", "--experiment", experiment["id"])
+        assert ballots
+        (clone / "ballots.jsonl").write_text(ballots)
+        await canopy(clone, "verify", promoted, "--ballots", "ballots.jsonl")
+
+        await rate(http, people=10, happy=9)
+        before, after = (experiment[name] for name in ("prompt_id", "prompt_b_id"))
+        found = await satisfaction(http)
+        assert found[after] > found[before]
+
+        # Had it been worse, it would go back the same way.
+        await canopy(clone, "rollback", *asked, "--why", "Trying it out", "--pull-request")
+        await merged(host, clone, server, mount, 3)
+        answer = (await http.post("/summarize", json={"prompt": TEXT, "stream": False})).json()
+        assert ANSWERS[A] in answer.values()
+        await canopy(clone, "verify", "--all", FILE)
+
+        counts = (await http.get(f"/experiments/{experiment['id']}")).json()["statistics"]
+        assert (counts["voters"], counts["wins_a"], counts["wins_b"]) == (VOTERS, VOTERS // 4, VOTERS * 3 // 4)
+    assert len(server.events("canopy_started")) == 1
