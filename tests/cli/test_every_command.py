@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
@@ -27,7 +28,7 @@ from canopy.store.opening import open_store
 from tests.contract.store.records import Clock, a_ballot, a_comparison
 from tests.support import forking
 from tests.support.backend_server import FakeBackend
-from tests.support.command_arguments import ARGUMENTS, FURTHER, WRITTEN
+from tests.support.command_arguments import ARGUMENTS, FURTHER, WITH_A_PROMOTION, WRITTEN
 from tests.support.eval_runs import a_run, passed
 from tests.support.judging import JUDGE
 from tests.support.model_server import FakeModelServer
@@ -67,7 +68,7 @@ FILE_PARAMETERS = sorted(
 
 
 async def test_the_walk_knows_every_command() -> None:
-    assert ARGUMENTS.keys() | {"serve"} == COMMANDS.keys()
+    assert ARGUMENTS.keys() | WITH_A_PROMOTION | {"serve"} == COMMANDS.keys()
     assert {param for name, param in FILE_PARAMETERS if name == "evals run"} == {"folder", "baseline", "output"}
 
 
@@ -137,6 +138,7 @@ async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Plac
     (folder / "suites" / "x_tests.yaml").write_text(SUITE + case)
     (folder / "export.yaml").write_text(SUITE + case.replace("An answer of the backend.", "''"))
     (folder / "results.json").write_text(a_run(passed()).model_dump_json())
+    await asyncio.to_thread(_commit_values, folder)
     store = open_store(f"sqlite:///{folder / 'canopy.db'}", clock=Clock())
     await store.start()
     await store.comparisons.record_ballot(a_ballot(await a_comparison(store)))
@@ -153,6 +155,16 @@ async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Plac
         values = {"LLAMA_STACK_URL": model.url, "judges": [JUDGE]}
         (folder / "values.yaml").write_text(yaml.safe_dump(values))
         yield Place(folder, backend.url, f"http://127.0.0.1:{storage.sockets[0].getsockname()[1]}")
+
+
+def _commit_values(folder: Path) -> None:
+    """Make the folder a repository with a values file in it."""
+    (folder / "deploy").mkdir()
+    values = "LLAMA_STACK_URL: http://model:8321\nsummarize:\n  model: llama32\n  prompt: Summarize the text.\n"
+    (folder / "deploy" / "config.yaml").write_text(values)
+    person = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com")
+    for words in (("init", "-q"), ("add", "deploy"), (*person, "commit", "-q", "-m", "Begin")):
+        subprocess.run(["git", *words], cwd=folder, check=True)
 
 
 async def ended(process: Process) -> tuple[int, str, str]:

@@ -4,6 +4,7 @@
 ARGUMENTS: dict[str, dict[str, str]] = {
     "ab export": {},
     "ab report": {},
+    "ab start": {"path": "deploy/config.yaml", "prompt_b": "Be brief.", "dry_run": ""},
     "ab simulate": {"runs": "1", "max_decisive_votes": "50"},
     "check-values": {"file": "values.yaml"},
     "erase": {"user_id": "nobody"},
@@ -22,6 +23,8 @@ ARGUMENTS: dict[str, dict[str, str]] = {
     "outbox retry": {"everything": ""},
     "prune": {"older_than": "90d"},
 }
+# These do nothing without a promotion or a server that has counted: `tests/loop/test_promotion.py` has both.
+WITH_A_PROMOTION = {"promote", "rollback", "verify"}
 # Parameters that name files in words that the command line doesn't take for files, or that `ARGUMENTS` leaves out.
-FURTHER = {("evals merge", "into"), ("export", "output"), ("ab export", "output")}
+FURTHER = {("evals merge", "into"), ("export", "output"), ("ab export", "output"), ("ab start", "path")}
 WRITTEN = {("evals report", "output"), ("evals run", "output"), ("evals speed", "output"), *FURTHER}
