@@ -49,6 +49,10 @@ def test_the_last_change_is_the_newest_of_a_prompt_in_force() -> None:
             (85, 35, 192, 108),
             "Nobody can tell yet whether that helped: it may be up to 3 percentage points worse or up to 16 better.",
         ),
+        (
+            (17, 3, 9, 7),
+            "Nobody can tell yet whether that helped: it may be up to 1 percentage point worse or up to 54 better.",
+        ),
         ((0, 0, 192, 108), "Nobody can tell yet whether that helped: it takes votes on both."),
         ((5, 0, 0, 0), "Nobody can tell yet whether that helped: it takes votes on both."),
     ],

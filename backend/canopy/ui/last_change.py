@@ -10,7 +10,7 @@ from canopy.feedback.statistics import Tally
 from canopy.stats.intervals import newcombe, wilson
 from canopy.store.generations.usage import DAY, UsageCount
 from canopy.ui.variant_marks import changes_of
-from canopy.ui.version_comparison import points_in_words
+from canopy.ui.version_comparison import either_in_words, points_in_words
 
 _HOUR = DAY // 24
 
@@ -105,9 +105,7 @@ def _verdict(after: Tally, before: Tally) -> str:
         return f"It seems to have helped: people are more satisfied, by {points_in_words(low, high)}."
     if interval[1] < 0:
         return f"It seems to have hurt: people are less satisfied, by {points_in_words(-high, -low)}."
-    worse = "no" if low == 0 else f"up to {-low}"
-    better = "no" if high == 0 else f"up to {high}"
-    return f"Nobody can tell yet whether that helped: it may be {worse} percentage points worse or {better} better."
+    return f"Nobody can tell yet whether that helped: it may be {either_in_words(low, high)}."
 
 
 def _in_words(microseconds: int) -> str:

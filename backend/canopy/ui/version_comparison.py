@@ -55,9 +55,14 @@ def difference_sentence(between: float | None, interval: tuple[float, float] | N
         return f"People are more satisfied with the second, by {points_in_words(low, high)}."
     if interval[1] < 0:
         return f"People are less satisfied with the second, by {points_in_words(-high, -low)}."
+    return f"No difference shows: the second may be {either_in_words(low, high)}."
+
+
+def either_in_words(low: int, high: int) -> str:
+    """Say what an interval around 0 allows, in percentage points."""
     worse = "no" if low == 0 else f"up to {-low}"
     better = "no" if high == 0 else f"up to {high}"
-    return f"No difference shows: the second may be {worse} percentage points worse or {better} better."
+    return f"{worse} percentage point{'' if low == -1 else 's'} worse or {better} better"
 
 
 def points_in_words(least: int, most: int) -> str:
