@@ -77,7 +77,7 @@ async def test_two_versions_stand_side_by_side(client: httpx.AsyncClient) -> Non
     compare = [f"{NEW.id} llama32", f"{OLD.id} llama32"]
     words = await page(client, compare=compare)
     assert words.index(f"First: {OLD.id[7:15]}") < words.index(f"Second: {NEW.id[7:15]}")
-    assert "No difference shows: the second may be up to 1 percentage points worse or up to 60 better." in words
+    assert "No difference shows: the second may be up to 1 percentage point worse or up to 60 better." in words
     assert "+30.0 percentage points" in words
     assert "Different weeks bring different people and different texts" in words
     html = (await client.get("/feedback/versions", params={"compare": compare})).text
