@@ -226,7 +226,7 @@ async def test_another_experiment_is_never_mixed_in_and_a_link_away(board: Tab) 
     await expect(section(board).get_by_role("region", name="Text of Prompt B")).to_have_text("In one word:")
     assert (await wins(board))["Prompt B wins"] == "1"
     await expect(section(board).locator("details.entry")).to_have_count(3)
-    await page.get_by_role("link", name="To the one used last").click()
+    await page.get_by_role("link", name="To the present one").click()
     assert (await wins(board))["Prompt B wins"] == "41"
 
 

@@ -221,8 +221,8 @@ async def test_the_page_tells_the_experiments_of_several_features_apart(
         assert "Summarization, begun" in both
         assert "Undecided" not in both
         ids = {it["feature"]: it["id"] for it in (await client.get("/experiments")).json()["experiments"]}
-        assert "German into English, the experiment used last" in await page(f"/experiments/{ids['de-en']}")
-        assert "Summarization, the experiment used last" in await page(f"/experiments/{ids['summarize']}")
+        assert "German into English, the present experiment" in await page(f"/experiments/{ids['de-en']}")
+        assert "Summarization, the present experiment" in await page(f"/experiments/{ids['summarize']}")
         for name in ("summarize", "summarization"):
             assert "German into English, begun" not in await page("/experiments", feature=name)
 
@@ -238,7 +238,7 @@ async def test_the_page_tells_the_experiments_of_several_features_apart(
         assert "a prompt in features.de-en.prompt_b as well" in await page(f"/experiments/{ids['de-en']}")
         server.write_values(ab_values(model))
         await server.event("config_reloaded", 2)
-        assert "De en, the experiment used last" in await page(f"/experiments/{ids['de-en']}")
+        assert "De en, the present experiment" in await page(f"/experiments/{ids['de-en']}")
 
 
 async def test_nasty_values_in_a_ballot_on_a_real_comparison_are_no_error_of_the_server(

@@ -147,6 +147,8 @@ async def test_the_current_experiment_is_the_one_of_the_values_and_its_decision_
         assert stages == {second: "over", first: "paused"}
         paused = await decided()
         assert (paused["experiment"], paused["stage"]) == (first, "paused")  # though the other was used last
+        assert (await client.get("/feedback/ab")).json()["experiment"]["id"] == first
+        assert f'href="/experiments/{first}"' in (await client.get("/feedback", headers=PAGE)).text
         refused = await client.get("/experiments/current/decision", params={"feature": "nothing"})
         assert (refused.status_code, "name of a feature" in refused.json()["detail"]) == (422, True)
 

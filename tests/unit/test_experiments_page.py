@@ -199,7 +199,7 @@ def test_the_newest_experiment_is_in_full_and_the_others_are_links() -> None:
 def test_an_experiment_runs_on_while_another_feature_compares_too() -> None:
     known = gathered({it: first_ballots(1, 0) for it in (1, 2, 3, 4)}, features={1: "translate", 4: "translate"})
     got = section(BOTH, None, known)
-    assert (shown(got).feature, shown(got).newest, shown(got).verdict.label) == (
+    assert (shown(got).feature, shown(got).current, shown(got).verdict.label) == (
         "Into French",
         True,
         "Still collecting",
@@ -210,20 +210,20 @@ def test_an_experiment_runs_on_while_another_feature_compares_too() -> None:
         ("Into French", "Over: undecided"),
     ]
     page = html(got)
-    assert "Into French, the experiment used last" in page
+    assert "Into French, the present experiment" in page
     assert "Summarization, begun <time" in page
     assert "Another feature, prompt, model or parameter begins another experiment." in page
     assert f"/experiments/{an_experiment(3).id}" in page
 
 
-def test_the_one_used_last_is_the_features_own() -> None:
+def test_the_present_one_is_the_features_own() -> None:
     known = gathered({1: [], 2: [], 3: []}, features={3: "translate"}, shown=1)
-    assert (shown(section(BOTH, None, known)).newest, shown(section(BOTH, None, known)).last_href) == (
+    assert (shown(section(BOTH, None, known)).current, shown(section(BOTH, None, known)).current_href) == (
         True,
         None,
     )
     known = gathered({1: [], 2: [], 3: []}, features={3: "translate"}, shown=2)
-    assert shown(section(BOTH, None, known)).last_href == f"/experiments/{an_experiment(2).id}"
+    assert shown(section(BOTH, None, known)).current_href == f"/experiments/{an_experiment(2).id}"
 
 
 def test_a_removed_features_experiment_is_named_and_over() -> None:

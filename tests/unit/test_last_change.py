@@ -40,6 +40,11 @@ def test_the_last_change_is_the_newest_of_a_prompt_in_force() -> None:
     )
 
 
+def test_a_model_that_changed_since_is_told_as_well() -> None:
+    usage = [used(0, "a"), used(2, "b"), used(9, "b", model="other")]
+    assert last_prompt_change(usage) == PromptChange(BEGIN + 2 * DAY, "summarize", "b", "a", other_model=True)
+
+
 @pytest.mark.parametrize(
     ("votes", "verdict"),
     [

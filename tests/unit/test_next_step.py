@@ -54,6 +54,11 @@ def test_an_experiment_that_will_be_decided_is_to_run() -> None:
     )
 
 
+@pytest.mark.parametrize(("votes", "hours"), [((1, 0), 0), ((0, 1), 1), ((3, 1), 2)])
+def test_the_first_votes_are_no_silence(votes: tuple[int, int], hours: float) -> None:
+    assert said(*votes, 0, now=hours / 24)[0].startswith("Let it run.")
+
+
 def test_before_there_is_a_forecast_it_is_to_run_and_says_when_there_is_one() -> None:
     sentence, change = said(2, 3, 1)
     assert sentence.startswith("Let it run. When 10 people have chosen")

@@ -51,7 +51,7 @@ from canopy.experiments.report import (
     report_payload,
     selected_experiment,
 )
-from canopy.experiments.standing import standing_of
+from canopy.experiments.standing import experiment_in_force, standing_of
 from canopy.inference.protocol import Message
 from canopy.store.experiments.experiment import SIDES, Ballot, BallotReceipt, BallotRow
 from canopy.store.store import Store
@@ -138,7 +138,7 @@ class BallotsQuery(BaseModel):
 
     feature: OptionalText = Field(None, max_length=200, description="Whose prompts were compared.")
     experiment: OptionalText = Field(
-        None, max_length=200, description="An experiment's id; without it, the one used last."
+        None, max_length=200, description="An experiment's id; without it, the one in force."
     )
     limit: int = Field(50, ge=1, le=200, description="Entries on a page.")
     cursor: OptionalText = Field(None, max_length=200, description="The `next` of the page before.")
@@ -155,7 +155,8 @@ def comparison_review_routes(context: AppContext) -> APIRouter:
         store = context.store
         config, feature = context.config.current, canonical_name(query.feature) if query.feature else None
         experiments = experiments_of_feature(await store.experiments.all(), feature, config.features)
-        experiment = selected_experiment(experiments, query.experiment)
+        in_force = experiment_in_force(experiments, config)
+        experiment = selected_experiment(experiments, query.experiment) if query.experiment else in_force
         counts = await store.experiments.ballot_counts(query.experiment, feature)
         page = await join_page(context, _ballots(store, query, feature))
         found: dict[str, Any] = {"experiment": None, "statistics": None, "decision": None}

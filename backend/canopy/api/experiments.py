@@ -23,7 +23,7 @@ from canopy.base.clock import iso
 from canopy.base.errors import NoteNotFound
 from canopy.config.features import canonical_name, modes_of
 from canopy.experiments.report import experiments_of_feature, report_on, report_payload, selected_experiment
-from canopy.experiments.standing import standing_of
+from canopy.experiments.standing import experiment_in_force, standing_of
 from canopy.store.experiments.experiment_notes import ExperimentNote, NewNote
 from canopy.ui.experiment_list import ListedExperiment, listed_experiments
 from canopy.ui.experiments import ExperimentData, section
@@ -147,14 +147,15 @@ async def experiment_data(
     *,
     others: bool = True,
 ) -> ExperimentData | None:
-    """Read an experiment, by default the one used last, of one feature or all; None before the first one.
+    """Read an experiment, by default the one in force, of one feature or all; None before the first one.
 
     Without `others` nothing is counted of the other experiments.
     Raises ExperimentNotFound for an id that is none's.
     """
     store = context.store
     experiments = [it for it in await store.experiments.all() if feature is None or feature in modes_of(it.feature)]
-    shown = selected_experiment(experiments, wanted)
+    in_force = experiment_in_force(experiments, context.config.current)
+    shown = selected_experiment(experiments, wanted) if wanted else in_force
     if shown is None:
         return None
     firsts = await store.experiments.first_ballot_counts(shown.id)

@@ -115,7 +115,8 @@ def review_routes(context: AppContext) -> APIRouter:
         counts = await context.store.feedback.counts(where)
         hours = await context.store.feedback.hours(satisfaction_filter(where))
         usage = await context.store.generations.recorded_usage(where, HOUR)
-        ballots = await context.store.experiments.ballot_counts(None, where.feature, where.since, where.until)
+        of = {"prompt_id": where.prompt_id, "model": where.model}
+        ballots = await context.store.experiments.ballot_counts(None, where.feature, where.since, where.until, **of)
         # Encoding hourly counts of years takes long enough to delay streams.
         return json_response(await asyncio.to_thread(statistics, counts, hours, usage, ballots.ballots))
 

@@ -83,7 +83,8 @@ async def overview_page(context: AppContext, request: Request, query: PageQuery)
 async def _activity(context: AppContext, where: Filter) -> Activity:
     """Count by the day, as the charts draw it; by the hour where they may draw hours."""
     producer = replace(scope_of(where), prompt_id=where.prompt_id, model=where.model)
-    ballots = context.store.experiments.ballot_counts(None, where.feature, where.since, where.until)
+    of = {"prompt_id": where.prompt_id, "model": where.model}
+    ballots = context.store.experiments.ballot_counts(None, where.feature, where.since, where.until, **of)
     (votes, usage), counted, commits = await asyncio.gather(
         _over_time(context, producer, DAY), ballots, context.store.values_commits.known()
     )

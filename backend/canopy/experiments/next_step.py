@@ -3,7 +3,7 @@
 The advice follows the forecast: an experiment that is unlikely to be decided as it goes is not to be gone on with.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -44,7 +44,7 @@ def forecast(decision: Decision, course: Sequence[WinsSoFar], now: int | None) -
         return Forecast(decision.more_votes, None, limit_first, stalled=False)
     end = max(now or 0, course[-1].timestamp)
     begin = max(end - _PACE_DAYS * _DAY, course[0].timestamp)
-    before = bisect_right(course, begin, key=lambda it: it.timestamp)
+    before = bisect_left(course, begin, key=lambda it: it.timestamp)
     earlier = course[before - 1].wins_a + course[before - 1].wins_b if before else 0
     recent, days = decision.n - earlier, max((end - begin) / _DAY, 1)
     needed = decision.more_votes

@@ -90,11 +90,6 @@ def verdict_of(decision: Decision, standing: Standing) -> VerdictView:
     return _PAUSED if standing.stage == "paused" and decision.status == "collecting" else _VERDICTS[decision.status]
 
 
-def used_last(experiments: Sequence[Experiment], feature: str) -> Experiment:
-    """Return the experiment that a feature used last."""
-    return next(it for it in experiments if it.feature == feature)
-
-
 def experiment_address(experiment_id: str, cursor: str = "") -> str:
     """Return the address of an experiment's page, or of a later page of its ballots."""
     return f"/experiments/{quote(experiment_id, safe='')}{f'?cursor={quote(cursor, safe="")}' if cursor else ''}"

@@ -9,7 +9,7 @@ from canopy.config.features import Feature, flag_of
 from canopy.config.flags import FeatureFlag, comparing_feature, comparison_flag
 from canopy.config.loading import Config
 from canopy.experiments.report import ExperimentReport, feature_titles, report_on
-from canopy.experiments.standing import standing_of
+from canopy.experiments.standing import experiment_in_force, standing_of
 from canopy.stats.intervals import wilson
 from canopy.store.experiments.experiment import BallotCounts, BallotPage, BallotRow, Experiment, FirstBallots, Side
 from canopy.store.experiments.experiment_notes import ExperimentNote
@@ -20,7 +20,6 @@ from canopy.ui.experiment_list import (
     VerdictView,
     experiment_address,
     listed_experiments,
-    used_last,
     verdict_of,
 )
 from canopy.ui.features import page_of, words_of
@@ -66,8 +65,8 @@ class ShownExperiment:
     experiment: Experiment
     feature: str | None  # its title, where there are several
     href: str
-    newest: bool  # of its feature's
-    last_href: str | None  # to its feature's experiment used last, if that is another
+    current: bool  # its feature's in force, or else used last
+    current_href: str | None  # to that one, if it is another
     report: ExperimentReport
     verdict: VerdictView
     then: str  # follows "current" and "candidate": of an experiment that is over, they were that
@@ -177,7 +176,8 @@ def _shown(config: Config, gathered: ExperimentData, now: int | None, *, later: 
     experiment, counts = gathered.shown, gathered.counts
     standing = standing_of(experiment, config)
     report = report_on(experiment, counts, gathered.firsts, config.section_of(experiment.feature), now, standing)
-    last = used_last(gathered.experiments, experiment.feature)
+    its = [it for it in gathered.experiments if it.feature == experiment.feature]
+    current = experiment_in_force(its, config) or experiment
     then = " then" if standing.stage == "over" else ""
     cursor, href = gathered.page.next, experiment_address(experiment.id)
     left_choices, b_on_left = _share(report.left, report.n), _share(counts.prompt_b_left, counts.ballots)
@@ -185,8 +185,8 @@ def _shown(config: Config, gathered: ExperimentData, now: int | None, *, later: 
         experiment=experiment,
         feature=feature_titles(gathered.experiments, config.features).get(experiment.feature),
         href=href,
-        newest=experiment.id == last.id,
-        last_href=None if experiment.id == last.id else experiment_address(last.id),
+        current=experiment.id == current.id,
+        current_href=None if experiment.id == current.id else experiment_address(current.id),
         report=report,
         verdict=verdict_of(report.decision, standing),
         then=then,

@@ -17,7 +17,10 @@ _HOUR = DAY // 24
 
 @dataclass(frozen=True, slots=True)
 class PromptChange:
-    """Says since which hour (microseconds) a prompt answers instead of another, and whether the model changed, too."""
+    """Says since which hour (microseconds) a prompt answers instead of another.
+
+    `other_model`: the model has changed with it or since.
+    """
 
     at: int
     feature: str
@@ -62,10 +65,15 @@ class LastChange:
 
 def last_prompt_change(usage: Sequence[UsageCount]) -> PromptChange | None:
     """Return the newest change of a prompt in force, whatever is compared; `usage` is oldest first."""
+    other_model: set[str] = set()  # features whose model has changed since then, or with it
     for found in reversed(changes_of(usage)):
         it, former = found.count, found.former
-        if former is not None and former[0] != it.prompt_id:
-            return PromptChange(found.at, it.feature, it.prompt_id, former[0], former[1] != it.model)
+        if former is None:
+            continue
+        if former[1] != it.model:
+            other_model.add(it.feature)
+        if former[0] != it.prompt_id:
+            return PromptChange(found.at, it.feature, it.prompt_id, former[0], it.feature in other_model)
     return None
 
 

@@ -79,14 +79,19 @@ async def test_everybody_without_a_name_is_one_voter(store: Store) -> None:
 async def test_counts_are_of_one_experiment_or_of_all(store: Store) -> None:
     cast: dict[str, list[Preference]] = {"exp_one": ["a", "b", "b"], "exp_two": ["tie", "both_bad"]}
     for name, preferences in cast.items():
+        experiment = an_experiment(id=name, model=f"model of {name}", prompt_b_id=f"sha256:{name}")
         for preference in preferences:
-            comparison = await a_comparison(store, experiment=an_experiment(id=name))
+            comparison = await a_comparison(store, experiment=experiment)
             await store.comparisons.record_ballot(a_ballot(comparison, preference))
-        await a_comparison(store, experiment=an_experiment(id=name), prompt_b_side="a")
+        await a_comparison(store, experiment=experiment, prompt_b_side="a")
     assert await store.experiments.ballot_counts("exp_one") == BallotCounts(3, 1, 2, 0, 0, 0)
     assert await store.experiments.ballot_counts("exp_two") == BallotCounts(2, 0, 0, 1, 1, 0)
     assert await store.experiments.ballot_counts(None) == BallotCounts(5, 1, 2, 1, 1, 0)
-    assert await store.experiments.ballot_counts("exp_unknown") == NOTHING
+    count = store.experiments.ballot_counts
+    assert (await count(None, prompt_id=an_experiment().prompt_id)).ballots == 5
+    assert (await count(None, prompt_id="sha256:exp_one")).ballots == 3
+    assert (await count(None, model="model of exp_two")).ballots == 2
+    assert (await count(None, prompt_id="sha256:exp_one", model="model of exp_two")).ballots == 0
 
 
 @pytest.mark.parametrize("experiment_id", [None, "exp_one"])

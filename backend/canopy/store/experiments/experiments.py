@@ -130,14 +130,18 @@ class ExperimentStore(Facet):
         feature: str | None = None,
         since: int | None = None,
         until: int | None = None,
+        *,
+        prompt_id: str | None = None,
+        model: str | None = None,
     ) -> BallotCounts:
         """Count the ballots of an experiment, or with None those of all, of a feature's or of every feature's.
 
+        `prompt_id` and `model` take those on comparisons that the prompt, either one, and the model were in.
         The times (microseconds) are those of the ballots in force, and widen to whole hours.
         """
         await self.catch_up()
         b = ballot_counts.c
-        conditions = _in(b.experiment_id, experiment_id, feature)
+        conditions = _in(b.experiment_id, experiment_id, feature, prompt_id, model)
         if since is not None:
             conditions.append(b.hour >= hour_of(since))
         if until is not None:
@@ -230,12 +234,22 @@ def _newest(statement: Select[Any], experiment_id: str | None, before: Place | N
     )
 
 
-def _in(its: Column[Any], experiment_id: str | None, feature: str | None) -> list[ColumnElement[bool]]:
-    found = [] if experiment_id is None else [its == experiment_id]
+def _in(
+    its: Column[Any],
+    experiment_id: str | None,
+    feature: str | None,
+    prompt_id: str | None = None,
+    model: str | None = None,
+) -> list[ColumnElement[bool]]:
+    e, wanted = experiments.c, list[ColumnElement[bool]]()
     if feature is not None:
-        of_feature = func.coalesce(experiments.c.feature, BUILT_IN) == feature
-        found.append(its.in_(select(experiments.c.id).where(of_feature)))
-    return found
+        wanted.append(func.coalesce(e.feature, BUILT_IN) == feature)
+    if prompt_id is not None:
+        wanted.append((e.prompt_id == prompt_id) | (e.prompt_b_id == prompt_id))
+    if model is not None:
+        wanted.append(e.model == model)
+    found = [] if experiment_id is None else [its == experiment_id]
+    return [*found, its.in_(select(e.id).where(*wanted))] if wanted else found
 
 
 def _counts(rows: Sequence[Any]) -> BallotCounts:
