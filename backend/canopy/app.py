@@ -260,7 +260,8 @@ async def _watch_config(application: Application, mlflow: MlflowLink, log_deprec
     emit = context.telemetry.emit
 
     async def use_model_server(config: Config) -> None:
-        await context.inference.use(_model_url(config))
+        if await context.inference.use(_model_url(config)):
+            context.telemetry.latest.forget_model_server()
 
     def changed(config: Config) -> None:
         report_open_access(context)

@@ -86,6 +86,20 @@ async def test_it_tells_the_last_answer_and_the_last_failure_of_the_model(own: S
     assert part["facts"]["last_answer_at"] > part["facts"]["last_failure_at"]
 
 
+async def test_a_failure_of_a_former_model_server_is_not_told_of_the_next(own: Server, model: FakeModelServer) -> None:
+    model.scripts["llama32"] = Script(status=500, error={"message": "out of memory"})
+    async with httpx.AsyncClient(base_url=own.url, timeout=20) as http, FakeModelServer() as other:
+        other.scripts["llama32"] = Script()  # so that it lists that model
+        assert (await http.post("/summarize", json={"prompt": "A text.", "stream": False})).status_code == 502
+        assert (await status(own))["parts"]["model_server"]["state"] == "trouble"
+        for changed in (values(other), values(model)):
+            reloads = len(own.events("config_reloaded"))
+            own.write_values(changed)
+            await own.event("config_reloaded", count=reloads + 1)
+            part = (await status(own))["parts"]["model_server"]
+            assert (part["state"], part["facts"]["last_failure"]) == ("ok", None)
+
+
 async def test_it_answers_while_the_model_server_is_down(tmp_path: Path) -> None:
     down = {"LLAMA_STACK_URL": "http://127.0.0.1:9"}
     async with running_server(tmp_path, down, env=ENVIRONMENT) as server:

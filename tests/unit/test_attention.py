@@ -43,11 +43,12 @@ def test_trouble_comes_first_and_each_card_leads_to_its_place() -> None:
 def test_a_card_says_once_what_is_wrong_and_nothing_in_a_machines_words() -> None:
     raw = "Cannot connect to host models:8321"
     away = ServerState(False, "The model server can't be reached.", reason=raw)
-    latest = LatestEvents()
+    now = 1
+    latest = LatestEvents(lambda: now)
     latest.record(GenerationFinished(a_generation(status="failed", error_code="model_unreachable"), raw, away.sentence))
-    found = model_part(away, "the model server at http://models:8321", {"small"}, latest)
+    found = model_part(away, "the model server at http://models:8321", {"small"}, latest, now)
     (card,) = needs([found], [], [])
     assert card.sentence == "The model server can't be reached."
     assert raw in [fact.value for fact in found.facts]  # on Status
-    (card,) = needs([model_part(ServerState(True, "It answers."), "", {"small"}, latest)], [], [])
+    (card,) = needs([model_part(ServerState(True, "It answers."), "", {"small"}, latest, now)], [], [])
     assert card.sentence == "It answers. But the last answer failed. The model server can't be reached."

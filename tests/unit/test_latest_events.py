@@ -57,12 +57,29 @@ def test_deliveries_that_came_through_and_those_that_did_not_are_kept_apart() ->
     assert (seen.delivered, seen.delivery_failed) == (2, latest.Trouble(1, "released", "MLflow is away."))
 
 
-def test_an_answer_counts_for_its_own_model_and_until_the_values_change() -> None:
+def test_an_answer_counts_for_its_own_model_until_the_server_denies_it() -> None:
     seen, _ = clocked()
     seen.record(GenerationFinished(a_generation(model="small", status="completed", error_code=None)))
-    assert (seen.answered_since_reload("small"), seen.answered_since_reload("large")) == (True, False)
+    assert (seen.has_answered("small"), seen.has_answered("large")) == (True, False)
     seen.record(ConfigReloaded("r2", {}))
-    assert not seen.answered_since_reload("small")
+    seen.record(GenerationFinished(a_generation(model="small", status="failed", error_code="model_timeout")))
+    assert seen.has_answered("small")
+    seen.record(GenerationFinished(a_generation(model="small", status="failed", error_code="model_not_found")))
+    assert not seen.has_answered("small")
+
+
+def test_what_a_former_model_server_did_is_forgotten_also_what_it_still_does() -> None:
+    seen, _ = clocked()
+    failed = a_generation(status="failed", error_code="model_timeout", created_at=0)
+    answered = a_generation(status="completed", error_code=None, created_at=0)
+    seen.record(GenerationFinished(answered))
+    seen.record(GenerationFinished(failed))
+    seen.forget_model_server()
+    seen.record(GenerationFinished(answered))
+    seen.record(GenerationFinished(failed))
+    assert (seen.answered, seen.model_failed, seen.has_answered(answered.model)) == (None, None, False)
+    seen.record(GenerationFinished(a_generation(status="completed", error_code=None, created_at=9)))
+    assert seen.answered is not None
 
 
 def test_spans_wait_until_mlflow_takes_some() -> None:

@@ -17,6 +17,7 @@ from tests.contract.store.records import a_generation
 WITH_MLFLOW = load_config(b"mlflow: {enabled: true, url: http://mlflow.example}")
 NOTHING_WAITS = Backlog(depth=0, oldest=None, due=False, parked=0)
 HOUR = 3_600_000_000  # microseconds
+MINUTE = HOUR // 60
 DELIVERED = DeliveryEnded("delivered", "fb_1", "t", None)
 LOST = MlflowSpansLost(2, "MLflow is away.")
 
@@ -53,7 +54,7 @@ def test_traces_that_wait_for_mlflow_are_trouble_until_it_takes_some() -> None:
     assert outbox_part(WITH_MLFLOW, NOTHING_WAITS, latest, HOUR).state == "ok"
 
 
-def test_a_model_that_is_not_listed_is_proved_by_an_answer_of_its_own_under_these_values() -> None:
+def test_a_model_that_is_not_listed_is_proved_by_an_answer_of_its_own_at_this_address() -> None:
     now = iter(range(1, 9))
     latest, server = LatestEvents(lambda: next(now)), ServerState(True, "It answers.", ("small",))
 
@@ -61,12 +62,30 @@ def test_a_model_that_is_not_listed_is_proved_by_an_answer_of_its_own_under_thes
         latest.record(GenerationFinished(a_generation(model=model, status="completed", error_code=None)))
 
     answer("small")
-    part = model_part(server, "", {"small", "large"}, latest)
+    part = model_part(server, "", {"small", "large"}, latest, 9)
     assert (part.state, part.sentence) == ("trouble", "It answers. Its list of models has no `large`.")
     answer("large")
-    assert model_part(server, "", {"small", "large"}, latest).state == "ok"
-    latest.record(ConfigReloaded("r2", {}))
-    assert model_part(server, "", {"small", "large"}, latest).state == "trouble"
+    latest.record(ConfigReloaded("r2", {}))  # of something else
+    assert model_part(server, "", {"small", "large"}, latest, 9).state == "ok"
+    latest.forget_model_server()
+    assert model_part(server, "", {"small", "large"}, latest, 9).state == "trouble"
+
+
+@pytest.mark.parametrize(
+    ("later", "state", "sentence"),
+    [
+        (14 * MINUTE, "trouble", "It answers. But the last answer failed."),
+        (15 * MINUTE, "ok", "It answers. The last answer failed 15 minutes ago."),
+        (5 * HOUR, "ok", "It answers. The last answer failed 5 hours ago."),
+        (72 * HOUR, "ok", "It answers. The last answer failed 3 days ago."),
+    ],
+)
+def test_a_failed_answer_is_history_after_a_while(later: int, state: str, sentence: str) -> None:
+    latest, server = LatestEvents(lambda: HOUR), ServerState(True, "It answers.")
+    latest.record(GenerationFinished(a_generation(status="failed", error_code="model_timeout"), None, "It was silent."))
+    part = model_part(server, "", (), latest, HOUR + later)
+    assert (part.state, part.sentence) == (state, sentence)
+    assert "It was silent." in [fact.value for fact in part.facts]
 
 
 def test_the_models_of_judges_are_wanted_too() -> None:

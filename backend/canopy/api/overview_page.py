@@ -144,7 +144,8 @@ async def _model_part(context: AppContext) -> StatusPart | None:
     except TimeoutError:
         return None
     wanted = status_parts.models_asked(context.config.current, context.inference.model_name)
-    return status_parts.model_part(server, context.inference.description, wanted, context.telemetry.latest)
+    latest, now = context.telemetry.latest, time.time_ns() // 1000
+    return status_parts.model_part(server, context.inference.description, wanted, latest, now)
 
 
 async def _nothing() -> Backlog | None:

@@ -74,6 +74,7 @@ async def _status(context: AppContext) -> StatusReport:
             context.inference.description,
             status_parts.models_asked(config, context.inference.model_name),
             latest,
+            now,
         ),
         status_parts.store_part(
             answer,

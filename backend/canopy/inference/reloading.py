@@ -40,16 +40,17 @@ class ReloadableInference:
         """Ask the current server for its models."""
         return await self._current.server.look()
 
-    async def use(self, url: str | None) -> None:
-        """Send new generations to the server at `url`; the same URL changes nothing."""
+    async def use(self, url: str | None) -> bool:
+        """Send new generations to the server at `url`, and return whether that is another; the same changes nothing."""
         if url == self._url:
-            return
+            return False
         following = _Lease(self._open_server(url))
         await following.server.start()
         former, self._current, self._url = self._current, following, url
         retiring = asyncio.create_task(former.retire())
         self._retiring[retiring] = former
         retiring.add_done_callback(self._retiring.pop)
+        return True
 
     def stream(self, request: ChatRequest) -> AsyncGenerator[Deltas | Completed]:
         """Stream a reply from the server that is current now."""

@@ -32,6 +32,7 @@ _KEPT = frozenset(
     }
 )
 _OF_THE_MODEL = "model_"  # begins the codes of the model server's failures
+_NO_MODEL = "model_not_found"
 
 
 class Seen[E: Event](NamedTuple):
@@ -69,6 +70,7 @@ class LatestEvents:
         """`clock` gives microseconds since the epoch."""
         self._clock = clock
         self._seen: dict[type[Event], Seen[Event]] = {}
+        self._server_since = 0  # what was asked before that, another model server answered
         self.answered: int | None = None  # when a model last completed an answer
         self.answered_by: dict[str, int] = {}  # the same by the model; a judge's label is an answer too
         self.model_failed: Trouble | None = None
@@ -115,14 +117,23 @@ class LatestEvents:
         failed = self.spans_failed
         return failed if failed is not None and failed.at > (self.spans_taken or 0) else None
 
-    def answered_since_reload(self, model: str) -> bool:
-        """Return whether a model completed an answer under the values in force."""
-        reloaded, answered = self.of(ConfigReloaded), self.answered_by.get(model)
-        return answered is not None and (reloaded is None or answered > reloaded.at)
+    def forget_model_server(self) -> None:
+        """Forget what the model server did: from now on another one is asked. Streams of the former may still end."""
+        self._server_since = self._clock()
+        self.answered = self.model_failed = None
+        self.answered_by.clear()
+
+    def has_answered(self, model: str) -> bool:
+        """Return whether the model server in use has completed an answer of a model, and hasn't denied it since."""
+        return model in self.answered_by
 
     def _record_generation(self, event: GenerationFinished) -> None:
         generation = event.generation
+        if generation.created_at < self._server_since:
+            return
         if generation.status == "completed":
             self.answered = self.answered_by[generation.model] = self._clock()
         elif generation.status == "failed" and (generation.error_code or "").startswith(_OF_THE_MODEL):
             self.model_failed = Trouble(self._clock(), generation.error_code or "", event.sentence or "", event.reason)
+            if generation.error_code == _NO_MODEL:
+                self.answered_by.pop(generation.model, None)

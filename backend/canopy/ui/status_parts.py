@@ -22,6 +22,7 @@ from canopy.ui.status import Fact, Runbook, StatusPart
 
 _RECENT = 600_000_000  # microseconds in which a failure of the store is still news, as for its alert
 _LOST = 3_600_000_000  # microseconds in which spans that were given up are still news
+_FAILING = 900_000_000  # microseconds in which a failed answer says that the model server fails; then it is history
 _STUCK = 900_000_000  # microseconds that feedback may wait for MLflow, as for its alert
 
 
@@ -71,9 +72,12 @@ def models_asked(config: Config, model_name: Callable[[str], str]) -> set[str]:
     return {model_name(it) for it in [*(it.model for it in config.features.values() if it.enabled), *judges]}
 
 
-def model_part(server: ServerState, description: str, wanted: Collection[str], latest: LatestEvents) -> StatusPart:
+def model_part(
+    server: ServerState, description: str, wanted: Collection[str], latest: LatestEvents, now: int
+) -> StatusPart:
     """Return how the model server is. `wanted` are the models that the values name."""
     failed, answered = latest.model_failed, latest.answered
+    unmended = failed if failed is not None and failed.at >= (answered or 0) else None
     listed = server.models
     missing = tuple(sorted(set(wanted) - set(listed))) if listed is not None else ()
     facts = (
@@ -90,14 +94,15 @@ def model_part(server: ServerState, description: str, wanted: Collection[str], l
     if not server.usable:
         return StatusPart("model_server", title, "trouble", server.sentence, Runbook("CanopyModelMissing"), facts)
     # A server may answer by a name that isn't in its list.
-    unproved = [it for it in missing if not latest.answered_since_reload(it)]
-    if failed is not None and failed.at >= (answered or 0):
+    unproved = [it for it in missing if not latest.has_answered(it)]
+    if unmended is not None and now - unmended.at < _FAILING:
         sentence = f"{server.sentence} But the last answer failed."
-        return StatusPart("model_server", title, "trouble", sentence, runbook, facts, failed.sentence)
+        return StatusPart("model_server", title, "trouble", sentence, runbook, facts, unmended.sentence)
     if unproved:
         sentence = f"{server.sentence} Its list of models has no {' and no '.join(f'`{it}`' for it in unproved)}."
         return StatusPart("model_server", title, "trouble", sentence, Runbook("CanopyModelMissing"), facts)
-    return StatusPart("model_server", title, "ok", server.sentence, runbook, facts)
+    history = f" The last answer failed {_age(now - unmended.at)} ago." if unmended is not None else ""
+    return StatusPart("model_server", title, "ok", server.sentence + history, runbook, facts)
 
 
 def store_part(
@@ -289,6 +294,14 @@ def experiments_part(decided: Sequence[bool] | None) -> StatusPart:
         else "Those in force collect votes."
     )
     return StatusPart("experiments", "Experiments", "ok", sentence, runbook)
+
+
+def _age(microseconds: int) -> str:
+    minutes = microseconds // 60_000_000
+    for size, unit in ((1_440, "day"), (60, "hour")):
+        if minutes >= 2 * size:
+            return f"{minutes // size:,} {unit}s"
+    return f"{minutes} minutes"
 
 
 def _pieces(count: int) -> str:
