@@ -248,8 +248,14 @@ async def test_what_matches_nothing_says_so_with_a_way_out(browser: Browser, fre
         ).to_be_visible()
         await page.get_by_role("link", name="Show all that wait").click()
         await expect(page.get_by_role("heading", name="1 of 3")).to_be_visible()
+        await page.set_viewport_size({"width": 320, "height": 640})
         await tab.open("/feedback/review?at=nonsense:x")
-        await expect(page.get_by_role("alert").get_by_text("No text is at this address")).to_be_visible()
+        message = page.get_by_role("alert").get_by_text("No text is at this address")
+        await expect(message).to_be_in_viewport(ratio=0.99)
+        field = page.get_by_label("What should it have said?")  # of another text
+        assert await message.evaluate(
+            "(it, field) => it.compareDocumentPosition(field) & 4", await field.element_handle()
+        )
 
 
 async def test_on_a_phone_the_answer_is_seen_with_what_can_be_said(browser: Browser, fresh: Server) -> None:

@@ -22,6 +22,7 @@ class Review {
     this.root = root;
     const find = (selector) => root.querySelector(selector);
     [this.case, this.end, this.trouble] = ["[data-case]", "[data-end]", "[data-trouble]"].map(find);
+    this.missing = document.querySelector("[data-missing]");  // above the text that is shown instead
     this.form = this.case.querySelector("form");
     this.field = this.form.querySelector("textarea");
     this.ratings = JSON.parse(root.dataset.ratings);  // in words; labels of one's own are their names
@@ -71,7 +72,7 @@ class Review {
 
   async run(work) {
     this.busy = this.field.readOnly = true;
-    for (const place of this.root.querySelectorAll("[data-failure], [data-trouble]")) place.replaceChildren();
+    for (const place of document.querySelectorAll("[data-failure], [data-trouble], [data-missing]")) place.replaceChildren();
     try {
       await work();
     } catch (error) {
@@ -121,11 +122,12 @@ class Review {
       } catch (error) {
         const gone = error.status === 404 || error.status === 422;
         const sentence = "No text is at this address: the votes on it may have been taken back. Here are those that there are.";
-        showFailure(this.trouble, gone ? { sentence, reference: null } : error);
+        showFailure(this.missing, gone ? { sentence, reference: null } : error);
       }
     }
     this.index = Math.max(found, 0);
     this.render();
+    if (this.missing.hasChildNodes()) bringUp(this.missing);
   }
 
   get state() { return this.address.searchParams.get("state") ?? "waiting"; }
