@@ -57,6 +57,8 @@ async def test_the_list_says_what_is_in_force_and_when_each_was_used(client: htt
     assert "In force" not in words[new:]
     assert "15 Jan 2027" in words[old:]
     assert "20 20 90 % 70 % to 97 %" in words
+    assert "Ballots on two responses are no votes" in words
+    assert "Choose two versions in the list" not in words
     assert "10 10 60 % 31 % to 83 %" in words
 
 
@@ -90,6 +92,7 @@ async def test_two_versions_stand_side_by_side(client: httpx.AsyncClient) -> Non
     ("compare", "words"),
     [
         ([f"{NEW.id} llama32"], "Choose two versions in the list"),
+        ([""], "Choose two versions in the list (“Compare” below each)"),  # what the button alone asks for
         ([f"{NEW.id} llama32", "sha256:gone llama32"], "isn&#39;t among these versions any more"),
     ],
 )
@@ -103,6 +106,7 @@ async def test_a_version_has_a_page_of_its_own(client: httpx.AsyncClient) -> Non
     assert "&lt;b&gt;at length&lt;/b&gt;" in words
     assert "Satisfaction over time" in words
     assert "Newest entries 10" in words
+    assert "Ballots on two responses are no votes" in words
     assert "In force" not in words
     html = (await client.get(address)).text
     assert f'data-copy-link="{address}"' in html

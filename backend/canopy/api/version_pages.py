@@ -49,7 +49,7 @@ class VersionsQuery(CountsQuery):
     q: OptionalText = Field(None, max_length=200, description="Words of the prompt's text, its id or the model's name.")
     sort: VersionOrder = Field("used", description="By what: newest, most or best first.")
     reverse: bool = Field(False, description="The oldest, fewest or worst first.")
-    compare: list[str] = Field([], max_length=20, description="Two versions, each a prompt's id and a model's name.")
+    compare: list[str] = Field([], max_length=21, description="Two versions, each a prompt's id and a model's name.")
 
 
 def version_page_routes(context: AppContext) -> APIRouter:
@@ -90,12 +90,13 @@ async def _list(context: AppContext, request: Request, query: VersionsQuery) -> 
             compared=compared_versions(pair, experiments) if pair else None,
             features=context.config.current.features,
         )
-        return _page(context, request, view, asked=len(query.compare))
+        # The button itself asks for none, so that to press it with nothing chosen is told from a visit.
+        return _page(context, request, view, asked=sum(map(bool, query.compare)) if query.compare else None)
 
     return await asyncio.to_thread(draw)  # two long prompts take a while to compare
 
 
-def _page(context: AppContext, request: Request, view: VersionListView, asked: int) -> Response:
+def _page(context: AppContext, request: Request, view: VersionListView, asked: int | None) -> Response:
     return html(
         context, request, "versions.html", current="feedback", section="versions", view=view, asked=asked, pair=_PAIR
     )
