@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from canopy.config.feature_values import Variant
-from canopy.config.features import Feature, flag_of
+from canopy.config.features import BUILT_IN, Feature, flag_of
 from canopy.config.flags import FeatureFlag, comparing_feature, comparison_flag
 from canopy.config.loading import Config
 from canopy.experiments.report import ExperimentReport, feature_titles, report_on
@@ -14,7 +14,7 @@ from canopy.stats.intervals import wilson
 from canopy.store.experiments.experiment import BallotCounts, BallotPage, BallotRow, Experiment, FirstBallots, Side
 from canopy.store.experiments.experiment_notes import ExperimentNote
 from canopy.text.difference import Difference, difference
-from canopy.text.yaml_scalars import in_section
+from canopy.text.yaml_scalars import in_section, scalar
 from canopy.ui.experiment_list import (
     ListedExperiment,
     VerdictView,
@@ -27,7 +27,8 @@ from canopy.ui.win_rate_chart import WinRateChart, win_rate_chart
 
 _PROMPTS: dict[Variant, str] = {"prompt": "Current{then}, Prompt A", "prompt_b": "Candidate{then}, Prompt B"}
 _ROLES: dict[Variant, str] = {"prompt": "the current{then}, Prompt A", "prompt_b": "the candidate{then}, Prompt B"}
-_SNIPPET = ["enabled: true", 'prompt_b: "Provide a brief, concise summary:"']
+_PROMPT_B = "Provide a brief, concise summary:"  # the lab's, for the built-in feature
+_LONGEST_BEGINNING = 200  # characters of a feature's own prompt, as the beginning of its second one
 
 
 class Share(NamedTuple):
@@ -163,8 +164,20 @@ def section(
 
 
 def _begin(feature: Feature) -> BeginComparison:
-    snippet = in_section(feature.section, _SNIPPET) + in_section("ab_testing", ["enabled: true"]).rstrip()
+    prompt_b = scalar(_PROMPT_B if feature.flag == BUILT_IN else _to_change(feature.prompt))
+    snippet = (
+        in_section(feature.section, ["enabled: true", f"prompt_b: {prompt_b}"])
+        + in_section("ab_testing", ["enabled: true"]).rstrip()
+    )
     return BeginComparison(words_of(feature).invitation, page_of(feature), snippet)
+
+
+def _to_change(prompt: str) -> str:
+    """Return words for a second prompt that fit whatever a feature does: its own, with the hint to change them."""
+    own = prompt.strip()
+    if not own or len(own) > _LONGEST_BEGINNING:
+        return "<the prompt, with what you want to try>"
+    return f"{own} <change this>"
 
 
 def _removed(section: str) -> FeatureFlag:
