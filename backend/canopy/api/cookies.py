@@ -6,6 +6,7 @@ On HTTPS its name begins with `__Host-`, so that no other host and no page witho
 from starlette.requests import Request
 from starlette.responses import Response
 
+from canopy.api.public_address import came_over_https
 from canopy.auth.sessions import LIFETIME
 
 _SECURE = "__Host-canopy_session"
@@ -19,14 +20,14 @@ _FORMER = "canopy_token"  # of earlier versions; only deleted now
 def session_id_in(request: Request) -> str | None:
     """Return the session's id; None without a cookie, and if there are two, because one may be an attacker's."""
     cookies = _cookies(request)
-    name = _SECURE if _on_https(request) or any(it == _SECURE for it, _ in cookies) else _PLAIN
+    name = _SECURE if came_over_https(request) or any(it == _SECURE for it, _ in cookies) else _PLAIN
     values = [value for it, value in cookies if it == name]
     return values[0] if len(values) == 1 else None
 
 
 def set_session(request: Request, response: Response, session_id: str) -> None:
     """Set the cookie, and delete the browser's other cookies of Canopy."""
-    secure = _on_https(request)
+    secure = came_over_https(request)
     name = _SECURE if secure else _PLAIN
     clear(request, response, but=name)
     response.set_cookie(name, session_id, LIFETIME, secure=secure, httponly=True, samesite="strict")
@@ -42,10 +43,3 @@ def clear(request: Request, response: Response, *, but: str = "") -> None:
 def _cookies(request: Request) -> list[tuple[str, str]]:
     pairs = [pair.partition("=") for header in request.headers.getlist("cookie") for pair in header.split(";")]
     return [(name.strip(_BLANKS), value.strip(_BLANKS)) for name, _, value in pairs]
-
-
-def _on_https(request: Request) -> bool:
-    """Return whether the browser uses HTTPS. One sign is enough: a router that ends TLS may not send all of them."""
-    forwarded = request.headers.get("x-forwarded-proto", "").partition(",")[0].strip().lower()
-    origin = request.headers.get("origin", "")
-    return "https" in {request.url.scheme, forwarded} or origin.startswith("https://")

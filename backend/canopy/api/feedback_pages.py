@@ -13,6 +13,7 @@ from canopy.api.context import AppContext
 from canopy.api.filters import CountsQuery, EntriesQuery, FeedbackQuery, PageQuery, TextQuery, filters_of
 from canopy.api.frame import feedback_switched_off, html
 from canopy.api.listing import ExcerptPage, read_excerpts
+from canopy.api.public_address import public_origin
 from canopy.api.routes import DescribedRoute
 from canopy.feedback.statistics import split_counts
 from canopy.judges.agreement import AgreementReport
@@ -170,11 +171,7 @@ async def _dataset(context: AppContext, request: Request, query: TextQuery) -> R
 def file_of(context: AppContext, request: Request, where: Filter, chosen: Selection) -> FileView:
     """Return the file of the votes that a page selects, whose query says whose verdicts they are."""
     source = "" if where.source == "human" else where.source
-    return FileView.of({**chosen.query, "source": source}, _origin(request), _mode(context))
-
-
-def _origin(request: Request) -> str:
-    return str(request.base_url).rstrip("/")
+    return FileView.of({**chosen.query, "source": source}, public_origin(request), _mode(context))
 
 
 def _mode(context: AppContext) -> str:
@@ -194,6 +191,6 @@ async def export_of(
         {**chosen, "feature": where.feature or ""},
         exports=exports,
         texts=await reviews.counts(where) if searching or not narrows(where) else None,
-        origin=_origin(request),
+        origin=public_origin(request),
         mode=_mode(context),
     )
