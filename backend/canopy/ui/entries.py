@@ -74,6 +74,8 @@ def entries_view(
     elif cursor and 0 < trail.seen <= ENTRIES:  # the second page
         newer = link(Trail(), "")
     known = bool(trail.seen) or not cursor  # where this page is
+    if found is not None and found.whole:  # else entries of the pages before are gone, or the link is of other filters
+        known = known and trail.seen + len(page.feedback) <= found.n
     behind = Trail(
         trail.seen + len(page.feedback) if known else 0, (*trail.back, (trail.seen, cursor)) if cursor else ()
     )
