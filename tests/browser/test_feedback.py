@@ -291,12 +291,13 @@ async def test_the_export_page_has_the_filters_and_the_votes_themselves(board: T
 
 async def test_a_wrong_filter_is_a_page_with_the_same_status(board: Tab) -> None:
     board.failures_expected = True
-    response = await board.page.goto(f"{board.origin}/feedback?since=yesterday")
+    response = await board.page.goto(f"{board.origin}/feedback?rating=negative&since=yesterday")
     assert response is not None
     assert response.status == 422
-    await expect(board.page.get_by_text("since must be a day or a time")).to_be_visible()
-    await board.page.get_by_role("link", name="All feedback").click()
+    await expect(board.page.get_by_text("“From” must be a day or a time")).to_be_visible()
+    await board.page.get_by_role("link", name="Without the dates").click()
     await expect(board.page.get_by_role("heading", name="Feedback", level=1)).to_be_visible()
+    assert board.page.url == f"{board.origin}/feedback?rating=negative"
 
 
 async def test_a_vote_without_a_known_generation_says_so(board: Tab) -> None:

@@ -15,8 +15,9 @@ from canopy.api.access import identity_of
 from canopy.api.bodies import BodyError, body_error
 from canopy.api.context import AppContext
 from canopy.api.frame import wants_html
+from canopy.api.link_decorations import undecorated
 from canopy.api.requests import route_of, trace_id_of
-from canopy.base.errors import CanopyError, Unauthenticated
+from canopy.base.errors import CanopyError, Unauthenticated, WrongDates
 from canopy.telemetry import Telemetry
 from canopy.telemetry.http_events import RequestFailed
 from canopy.text import json_lines
@@ -68,6 +69,8 @@ def add_error_handlers(app: FastAPI, context: AppContext) -> None:
         return respond(request, known)
 
     async def validation(request: Request, error: Exception) -> Response:
+        if (address := undecorated(request)) is not None:
+            return RedirectResponse(address, 307, {"cache-control": "no-store", "vary": "Accept"})
         return respond(request, body_error(cast(RequestValidationError, error).errors()))
 
     async def http(request: Request, error: Exception) -> Response:
@@ -97,6 +100,8 @@ def add_error_handlers(app: FastAPI, context: AppContext) -> None:
             headers["www-authenticate"] = 'Bearer realm="Canopy"'
             if wants_html(request) and (address := pages.sign_in_address(context, request)):
                 return RedirectResponse(address, 303, {"cache-control": "no-store", "vary": "Accept"})
+        if isinstance(error, WrongDates) and wants_html(request):
+            return pages.wrong_dates_page(context, request, error)
         return answer(request, error.status, body, headers)
 
     def answer(request: Request, status: int, body: dict[str, Any], headers: Mapping[str, str] | None) -> Response:

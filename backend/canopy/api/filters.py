@@ -8,11 +8,14 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from canopy.base.errors import InputError
 from canopy.base.validators import without_nul
-from canopy.feedback.filters import parse_filter, parse_label, parse_reason
+from canopy.feedback.filters import parse_filter, parse_label, parse_reason, parse_search
 from canopy.store.feedback.query import Filter, Origin, Sources
 from canopy.store.reviews.review import ReviewState
 
-OptionalText = Annotated[str | None, AfterValidator(lambda text: without_nul(text) if text else None)]
+OptionalText = Annotated[str | None, AfterValidator(lambda text: without_nul(text).strip() or None if text else None)]
+"""A text without the blanks around it, which come with what is pasted; None for one of blanks alone."""
+
+_SearchText = Annotated[OptionalText, AfterValidator(parse_search)]
 _EMPTY_IS_NONE = BeforeValidator(lambda text: text or None)
 
 
@@ -50,7 +53,7 @@ class CountsQuery(BaseModel):
 class FeedbackQuery(CountsQuery):
     """A filter of single votes and labels."""
 
-    q: OptionalText = Field(None, max_length=200, description="A text in the text, the response or the comment.")
+    q: _SearchText = Field(None, max_length=200, description="A text in the text, the response or the comment.")
     source: Annotated[Sources, BeforeValidator(lambda text: text or "human")] = Field(
         "human", description="Whose verdicts: people's votes, judges' labels, or both."
     )
@@ -142,6 +145,6 @@ def filters_of(query: FeedbackQuery) -> dict[str, str]:
 
     A `source` that is not set means people's votes where votes are listed, and both where texts are (`TextQuery`).
     """
-    chosen = {name: str(getattr(query, name) or "").strip() for name in FeedbackQuery.model_fields}
+    chosen = {name: str(getattr(query, name) or "") for name in FeedbackQuery.model_fields}
     unset = type(query).model_fields["source"].default
     return chosen | {"source": "" if query.source == unset else query.source}

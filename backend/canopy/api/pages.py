@@ -1,7 +1,7 @@
 """HTML pages of features, of sign-in and of errors; and the pages' static files."""
 
 from collections.abc import Mapping
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -9,14 +9,18 @@ from starlette.routing import BaseRoute
 
 from canopy.api.bodies import MOST_SUGGESTED
 from canopy.api.context import AppContext
+from canopy.api.filters import FeedbackQuery
 from canopy.api.frame import features_in_navigation, html, renderer, switched_off
 from canopy.api.requests import trace_id_of
 from canopy.api.routes import FEATURE_PATH, FeaturePageRoute, PlainRoute, feature_name_of
+from canopy.base.errors import WrongDates
 from canopy.config.flags import comparison_flag
 from canopy.ui.features import page_of, words_of
+from canopy.ui.sections import section_at
 
 _FOR_EVER = "public, max-age=31536000, immutable"
 _OF_FEEDBACK = ("/feedback", "/experiments")  # addresses whose pages are about feedback
+_PLACES = ("since", "until", "cursor", "ab_cursor", "seen", "back", "after", "at")  # days, and pages of lists of them
 _TITLES = {
     401: "Please sign in",
     403: "Not allowed",
@@ -62,6 +66,26 @@ def error_page(
     )
     response.headers.update(headers or {})
     return response
+
+
+def wrong_dates_page(context: AppContext, request: Request, error: WrongDates) -> Response:
+    """Return the error as a page about feedback: with the way to the others, and to the same one without the days."""
+    path = request.url.path
+    kept = [(name, value) for name, value in request.query_params.multi_items() if value and name not in _PLACES]
+    return html(
+        context,
+        request,
+        "wrong_dates.html",
+        status=error.status,
+        current="feedback",
+        section=section_at(path),
+        sections_query={name: value.strip() for name, value in kept if name in FeedbackQuery.model_fields},
+        title=_TITLES[422],
+        sentence=error.on_page,
+        link=f"{path}?{urlencode(kept)}" if kept else path,
+        code=error.code,
+        request_id=trace_id_of(request.scope),
+    )
 
 
 def sign_in_address(context: AppContext, request: Request) -> str | None:

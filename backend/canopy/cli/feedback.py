@@ -50,7 +50,7 @@ def export(
     evaluation suite's own: that is how the suite finds it.
     """
     from canopy.feedback import dataset
-    from canopy.feedback.filters import parse_filter, parse_label, parse_reason
+    from canopy.feedback.filters import parse_filter, parse_label, parse_reason, parse_search
 
     settings = read_settings()
     features = read_config(settings).features
@@ -60,7 +60,7 @@ def export(
         label=parse_label(label),
         reason=parse_reason(reason),
         commented=None if comment is None else comment == "with",
-        search=search or None,
+        search=parse_search(search),
     )
 
     async def write(store: Any) -> int:

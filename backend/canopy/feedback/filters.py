@@ -3,9 +3,10 @@
 import re
 from collections.abc import Collection
 from datetime import UTC, datetime, time
+from unicodedata import normalize
 
 from canopy.base.clock import microseconds
-from canopy.base.errors import InputError
+from canopy.base.errors import InputError, WrongDates
 from canopy.base.ratings import parse_rating_filter
 from canopy.config.features import canonical_name
 from canopy.store.feedback.query import Filter
@@ -39,7 +40,10 @@ def parse_filter(
         raise InputError(f"`feature` must be one of {', '.join(f'`{it}`' for it in features)}.")
     begin, end = _moment("since", since, end=False), _moment("until", until, end=True)
     if begin is not None and end is not None and begin >= end:
-        raise InputError("`since` must be before `until`; to swap them may be all it takes.")
+        raise WrongDates(
+            "`since` must be before `until`; to swap them may be all it takes.",
+            "The day in “From” is after the one in “To”; to swap them may be all it takes.",
+        )
     return Filter(
         value=value,
         sentiment=sentiment,
@@ -55,6 +59,14 @@ def parse_filter(
 def parse_until(text: str) -> int:
     """Return the time (microseconds) that a day or time ends before. Raises InputError for what is neither."""
     return _moment("until", text, end=True) or 0
+
+
+def parse_search(text: str | None) -> str | None:
+    """Return what to look for, without the blanks around it that come with what is pasted; None for blanks alone.
+
+    Keyboards and nearly all texts write `ä` as one character. Names of files on macOS, for one, have two.
+    """
+    return normalize("NFC", text.strip()) or None if text else None
 
 
 def parse_label(label: str | None) -> str | None:
@@ -91,4 +103,5 @@ def _moment(name: str, text: str | None, *, end: bool) -> int | None:
         # A `+` in a query that nobody escaped arrives as a space.
         return microseconds(datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text))
     except (ValueError, OverflowError) as error:
-        raise InputError(f"`{name}` must be a day or a time such as 2026-01-31 or 2026-01-31T08:30:00Z.") from error
+        must = "must be a day or a time such as 2026-01-31 or 2026-01-31T08:30:00Z."
+        raise WrongDates(f"`{name}` {must}", f"“{'To' if end else 'From'}” {must}") from error

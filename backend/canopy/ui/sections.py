@@ -32,6 +32,11 @@ def section_links(query: Mapping[str, str]) -> list[SectionLink]:
     return [SectionLink(name, path if name in _OF_EVERYTHING else links[path], label) for name, path, label in _PAGES]
 
 
+def section_at(path: str) -> str:
+    """Return the name of the page at the path; empty if it is none of them."""
+    return next((name for name, address, _ in _PAGES if address == path), "")
+
+
 def worst_first(query: Mapping[str, str]) -> str:
     """Return the address of the texts that need a reviewer most, with the same selection.
 

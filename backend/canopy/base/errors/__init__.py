@@ -146,6 +146,17 @@ class InputError(CanopyError):
     code = "invalid_input"
 
 
+class WrongDates(InputError):
+    """The days or times of a filter can't be read, or are the wrong way round.
+
+    `on_page` is the sentence for a page, which has other names for them than a program.
+    """
+
+    def __init__(self, sentence: str, on_page: str) -> None:
+        super().__init__(sentence)
+        self.on_page = on_page
+
+
 class BodyTooLarge(InputError):
     """The request's body is over the limit."""
 
