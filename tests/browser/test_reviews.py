@@ -1,12 +1,13 @@
 """The page of the review: people without a terminal say what a good summary would be, by mouse or by keyboard alone."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 
 import httpx
 import pytest
 import pytest_asyncio
 import yaml
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from tests.browser.conftest import Tab, opened, values
 from tests.browser.test_access import EXTREMES, check
@@ -110,6 +111,42 @@ async def test_all_of_it_by_keyboard_alone(browser: Browser, fresh: Server) -> N
         assert await exported(fresh) == ["jkfdu? and so on"]
 
 
+async def test_letters_on_a_slow_line_are_no_commands(browser: Browser, fresh: Server) -> None:
+    async with opened(browser, fresh) as tab:
+        page = await begun(tab)
+        field = page.get_by_label("What should it have said?")
+        place = page.locator("[data-place]")
+        line = asyncio.Event()
+        asked: list[str] = []
+
+        async def slowly(route: Route) -> None:
+            asked.append(route.request.method)
+            await line.wait()
+            await route.continue_()
+
+        await page.route("**/feedback/review*", slowly)
+        await page.keyboard.press("d")
+        await page.keyboard.press("e")
+        await page.keyboard.type("dfjku")  # before there is a field to write in
+        line.set()
+        await expect(place).to_have_text("2 of 3")
+        await expect(field).to_be_focused()
+        await page.keyboard.type("dfjku")
+        await expect(field).to_have_value("dfjku")
+        await page.keyboard.press("Escape")
+
+        line.clear()  # a text that is read anew, and a field that is entered by mouse
+        await page.keyboard.press("k")
+        await page.keyboard.press("x")
+        await field.click()
+        line.set()
+        await expect(place).to_have_text("1 of 3")
+        await page.keyboard.type("djf")
+        await expect(field).to_have_value("djf")
+        await expect(page.locator("[data-selected]")).to_be_hidden()
+        assert asked == ["PUT", "GET"]
+
+
 async def test_what_people_wrote_is_text_and_drafts_outlive_a_reload(browser: Browser, fresh: Server) -> None:
     async with opened(browser, fresh) as tab:
         page = await begun(tab)
@@ -152,6 +189,52 @@ async def test_several_at_once_and_undone_at_once(browser: Browser, fresh: Serve
         await expect(page.get_by_role("link", name="Fine 2")).to_be_visible()
         assert await exported(fresh) == [""]
         await page.get_by_role("button", name="Undo").first.click()
+        await expect(page.get_by_role("link", name="Waiting 3")).to_be_visible()
+        assert await exported(fresh) == ["", "", ""]
+
+
+async def test_what_fails_midway_can_be_undone_all_the_same(browser: Browser, fresh: Server) -> None:
+    async with opened(browser, fresh) as tab:
+        tab.failures_expected = True
+        page = await tab.open("/feedback/review")
+        undo = page.get_by_role("button", name="Undo").first
+        troubles = iter(["lost", "", "", "broken", "", "", "", "broken"])
+
+        async def unsteadily(route: Route) -> None:
+            trouble = next(troubles, "") if route.request.method == "PUT" else ""
+            if trouble == "broken":
+                await route.fulfill(status=500, json={"detail": "It broke."})
+            elif trouble == "lost":
+                await route.fetch()
+                await route.abort()
+            else:
+                await route.continue_()
+
+        async def small(route: Route) -> None:
+            served = await route.fetch()
+            await route.fulfill(response=served, body=(await served.text()).replace("MOST = 100;", "MOST = 2;"))
+
+        await page.route("**/feedback/review*", unsteadily)
+        await page.route("**/queue.js*", small)
+        await begun(tab)
+        await page.keyboard.press("d")  # it is done, and the answer gets lost
+        await expect(page.get_by_role("heading", name="2 of 3")).to_be_visible()
+        await page.keyboard.press("d")
+        await expect(page.get_by_role("link", name="Dismissed 2")).to_be_visible()
+        await page.keyboard.press("u")
+        await page.get_by_role("button", name="Try again").click()
+        await expect(page.get_by_role("heading", name="2 of 3")).to_be_visible()  # the same text
+        await expect(page.get_by_text("It waits", exact=True)).to_be_visible()
+        await undo.click()
+        await expect(page.get_by_role("link", name="Waiting 3")).to_be_visible()
+
+        await page.get_by_role("button", name="Select several").click()
+        await page.get_by_role("button", name="Select all of these").click()
+        await page.get_by_role("group", name="What is selected").get_by_role("button", name="Fine").click()
+        await expect(page.get_by_text("It broke.")).to_be_visible()
+        await expect(page.get_by_role("link", name="Fine 2")).to_be_visible()
+        await expect(page.get_by_text("1 text selected")).to_be_visible()
+        await undo.click()
         await expect(page.get_by_role("link", name="Waiting 3")).to_be_visible()
         assert await exported(fresh) == ["", "", ""]
 

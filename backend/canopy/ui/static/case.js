@@ -123,7 +123,7 @@ function suggestionElement(review, it, suggestion) {
     return element;
   }
   element.querySelector("[data-take]").addEventListener("click", () => review.alone(() => review.save(suggestion.text)));
-  element.querySelector("[data-edit]").addEventListener("click", () => review.edit(suggestion.text));
+  element.querySelector("[data-edit]").addEventListener("click", () => { if (!review.busy) review.edit(suggestion.text); });
   return element;
 }
 

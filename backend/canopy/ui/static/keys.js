@@ -3,7 +3,10 @@
 import { announce, keptForAllTabs } from "./browser.js";
 
 const PLACE = "canopy.keys";
-const WRITING = "input:not([type=checkbox]), textarea, select, [contenteditable]";
+export const WRITING = "input:not([type=checkbox]), textarea, select, [contenteditable]";
+
+// These wait for what is under way, or change nothing. Any other is about the text that is shown, which has to be there.
+const MEANWHILE = new Set(["j", "k", "u", "e", "?"]);
 
 export class Keys {
   constructor(review) {
@@ -28,9 +31,9 @@ export class Keys {
     const commands = {
       j: () => review.inTurn(() => review.go(1)),
       k: () => review.inTurn(() => review.go(-1)),
-      u: () => review.inTurn(() => review.undo()),
+      u: () => review.inTurn(() => review.done.undo()),
       x: () => review.queue.toggle(review.shown),
-      e: () => { if (review.shown) review.edit(); },
+      e: () => review.enter(),
       t: press("[data-take]"),
       f: say("fine", "[data-do=fine]"),
       d: say("dismiss", "[data-do=dismiss]"),
@@ -47,10 +50,12 @@ export class Keys {
         announce("Nothing is selected any more.");
         return;
       }
-      const work = Object.hasOwn(commands, event.key.toLowerCase()) && commands[event.key.toLowerCase()];
-      if (!work) return;
+      const letter = event.key.toLowerCase();
+      if (!Object.hasOwn(commands, letter)) return;
       event.preventDefault();
-      work();
+      if (review.entering) return;  // what follows an "e" is meant for the field
+      if (!MEANWHILE.has(letter) && (review.busy || event.timeStamp < review.shownAt)) return;
+      commands[letter]();
     });
   }
 }

@@ -48,7 +48,8 @@ export class Queue {
     const before = this.review.cases.length;
     await this.review.load();
     this.render();
-    this.list.children[before]?.querySelector("a").focus();
+    const first = this.list.children[before]?.querySelector("a");
+    if (first) this.review.focusOn(first);
   }
 
   // Do the same with several texts; what can't be done says why and stays selected.
@@ -56,14 +57,23 @@ export class Queue {
     if (!items.length) return;
     const { review } = this;
     const results = [];
+    const known = new Map(review.cases.map((it) => [it.item, it]));
+    let noted = false;
     for (let from = 0; from < items.length; from += MOST) {
       const body = { items: items.slice(from, from + MOST).map(({ item, revision }) => ({ item, revision, action })) };
-      results.push(...(await review.put(body)).results);
+      try {
+        results.push(...(await review.put(body)).results);
+      } catch (error) {
+        if (results.length) review.render();  // what is done is done, and the rest stays selected
+        throw error;
+      }
+      const done = results.slice(from).filter((it) => it.status === "ok");
+      for (const it of done) this.selected.delete(it.item);
+      noted = review.done.note(done.filter((it) => known.has(it.item)).map((it) => [known.get(it.item), it]), noted) || noted;
+      if (action === "undo") review.done.leave(items.slice(from + MOST));
     }
     const failed = results.filter((it) => it.status === "error");
     this.selected = new Set(failed.map((it) => it.item));
-    const known = new Map(review.cases.map((it) => [it.item, it]));
-    review.done(results.filter((it) => it.status === "ok" && known.has(it.item)).map((it) => [known.get(it.item), it]));
     for (const it of failed) if (known.has(it.item)) known.get(it.item).read = 0;
     const done = results.length - failed.length;
     await review.open(review.index);

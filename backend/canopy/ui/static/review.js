@@ -1,9 +1,9 @@
 // The review: one text at a time, said at once, by mouse or by keyboard; beside it the list, to do several at once.
 
 import { announce, bringUp, kept, show, showFailure } from "./browser.js";
-import { leftWords, renderCase, sentence, undoable } from "./case.js";
-import { doneHere, keepDone } from "./done.js";
-import { Keys } from "./keys.js";
+import { leftWords, renderCase } from "./case.js";
+import { Done } from "./done.js";
+import { Keys, WRITING } from "./keys.js";
 import { Queue } from "./queue.js";
 import { persistently, request } from "./wire.js";
 
@@ -14,7 +14,7 @@ const OLD = 30_000;  // milliseconds after which a text is read again before it 
 
 const DID = {
   fine: "The answer is fine", dismissed: "Dismissed", reopened: "It waits again", judge_wrong: "The judge is wrong",
-  undone: "Undone", created: "Saved", replaced: "Saved", deleted: "Taken back", repeated: "It was so already",
+  undone: "Undone", created: "Saved", replaced: "Saved", deleted: "Taken back", repeated: "It was so already", own: "Done",
 };
 
 class Review {
@@ -29,11 +29,14 @@ class Review {
     this.features = JSON.parse(root.dataset.features);
     this.address = new URL(root.dataset.address, location.href);
     this.several = "several" in root.dataset;
-    this.busy = false;
+    this.busy = this.entering = false;
+    this.shownAt = 0;  // when a text came into sight, on the clock of events
+    this.done = new Done(this);
+    this.unanswered = new Set();  // what was asked and may have been done
     this.queue = new Queue(this);
     this.keys = new Keys(this);
     const commands = {
-      back: () => this.go(-1), next: () => this.go(1), undo: () => this.undo(), "take-back": () => this.takeBack(), again: () => this.start(""),
+      back: () => this.go(-1), next: () => this.go(1), undo: () => this.done.undo(), "take-back": () => this.takeBack(), again: () => this.start(""),
       fine: () => this.act("fine"), dismiss: () => this.act("dismiss"), reopen: () => this.act("reopen"),
     };
     for (const button of root.querySelectorAll("[data-do]")) {
@@ -51,6 +54,7 @@ class Review {
       this.form.requestSubmit();
     });
     this.field.addEventListener("input", () => this.keepDraft());
+    root.addEventListener("focusin", ({ target }) => { if (this.busy && target.matches(WRITING)) this.entered = target; });
     this.alone(() => this.start(new URL(location.href).searchParams.get("at") ?? ""));
   }
 
@@ -70,8 +74,26 @@ class Review {
     return this.alone(work);
   }
 
+  // To write comes after what is under way, too: it may bring another text.
+  async enter() {
+    if (this.entering) return;
+    this.entering = true;
+    while (this.busy) await this.current.catch(() => {});
+    this.entering = false;
+    if (this.shown) this.edit();
+  }
+
+  // Go to a place, unless somebody went into a field to write there meanwhile.
+  focusOn(place, options = {}) {
+    const { activeElement } = document;
+    const writes = this.entered && activeElement === this.entered && activeElement.checkVisibility();
+    if (!writes) place.focus(options);
+    return !writes;
+  }
+
   async run(work) {
     this.busy = this.field.readOnly = true;
+    this.entered = null;
     for (const place of document.querySelectorAll("[data-failure], [data-trouble], [data-missing]")) place.replaceChildren();
     try {
       await work();
@@ -93,7 +115,7 @@ class Review {
     }
     const place = this.shown ? this.case.querySelector("[data-failure]") : this.trouble;
     showFailure(place, error, again ? null : () => this.alone(work));
-    if (again) this.heading.focus(); else place.querySelector("button").focus();
+    this.focusOn(again ? this.heading : place.querySelector("button"));
   }
 
   // Say what failed with a text that isn't the one that is shown, by its name and with the way to it.
@@ -175,8 +197,8 @@ class Review {
       await this.readAgain(it).catch((error) => { if (error.status !== 404) throw error; });
     }
     this.render();
-    (it ? this.heading : this.end.querySelector("[data-outcome]")).focus({ preventScroll: true });
-    bringUp(it ? this.case : this.end);
+    const place = it ? this.heading : this.end.querySelector("[data-outcome]");
+    if (this.focusOn(place, { preventScroll: true })) bringUp(it ? this.case : this.end);
   }
 
   // The list began with one text of its middle: read what is before it, and go to the text before.
@@ -195,9 +217,24 @@ class Review {
     await this.open(Math.max(0, (found < 0 ? position - 1 : found) - 1));
   }
 
+  // Where an answer got lost, and the same request finds that it is so already, this tab did it: it is its `own`.
   async put(body, about = undefined) {
+    const asked = (body.items ?? [body]).map((it) => JSON.stringify(it));
     try {
-      return await (await persistently(() => request(PATH, { method: "PUT", body }))).json();
+      const answer = await (await persistently(async () => {
+        try {
+          return await request(PATH, { method: "PUT", body });
+        } catch (error) {
+          if (error.passing) for (const it of asked) this.unanswered.add(it);
+          throw error;
+        }
+      })).json();
+      for (const [index, outcome] of (answer.results ?? [answer]).entries()) {
+        const { action, revision } = (body.items ?? [body])[index];
+        const maybe = this.unanswered.delete(asked[index]) && action !== "undo";
+        outcome.own = maybe && outcome.outcome === "repeated" && outcome.revision === revision + 1;
+      }
+      return answer;
     } catch (error) {
       throw Object.assign(error, { about });
     }
@@ -209,12 +246,12 @@ class Review {
     if (!it) return;
     const named = body.feedback_id ? {} : { item: it.item };
     const outcome = await this.put({ ...named, action, revision: it.revision, ...body }, it);
-    this.done([[it, outcome]]);
+    this.done.note([[it, outcome]]);
     if (this.draft(it)?.trim() === body.expected_result) this.forgetDraft(it);
     const left = outcome.state !== "waiting" || action === "expected_result";
     if (left) await this.go(1);
     else await this.open(this.index);
-    announce(`${DID[outcome.outcome]}. ${this.place}`);
+    announce(`${DID[outcome.own ? "own" : outcome.outcome]}. ${this.place}`);
   }
 
   async save(text) {
@@ -232,54 +269,10 @@ class Review {
     await this.act("expected_result", { expected_result: expected });
   }
 
-  // Note what was done: of each item the state and revision that it has now, and in this tab that it can be undone.
-  done(pairs) {
-    for (const [it, outcome] of pairs) {
-      if (this.states) {
-        this.states[it.state] -= 1;
-        this.states[outcome.state] += 1;
-      }
-      Object.assign(it, { state: outcome.state, revision: outcome.revision, read: 0 });
-    }
-    const changed = pairs.filter(([, outcome]) => outcome.outcome !== "repeated" && outcome.outcome !== "undone");
-    if (!changed.length) return;
-    const group = changed.map(([it, outcome]) => ({ item: it.item, revision: outcome.revision }));
-    keepDone([...doneHere(), group]);
-  }
-
-  // Take the last thing back that was done in this tab; what others did only where somebody says so.
-  async undo() {
-    const groups = doneHere();
-    const group = groups.pop();
-    if (!group) {
-      const step = this.shown && undoable(this.shown);
-      const whose = step ? ` ${sentence(step)}: “Take back” below it undoes that.` : "";
-      showFailure(this.trouble, { sentence: `Nothing was done in this tab that is left to undo.${whose}`, reference: null });
-      announce("There is nothing to undo.");
-      if (step) this.case.querySelector("[data-past]").open = true;
-      return;
-    }
-    keepDone(groups);
-    if (group.length > 1) {
-      await this.queue.each("undo", group);
-      return;
-    }
-    const [{ item }] = group;
-    const page = await this.read({ at: item });
-    const [before] = this.stamped(page.cases);
-    const outcome = await this.put({ ...group[0], action: "undo" }, this.cases.find((one) => one.item === item) ?? before);
-    if (before.expected_result && this.draft(before) === null) this.setDraft(before, before.expected_result);
-    let index = this.cases.findIndex((one) => one.item === item);
-    if (index < 0) this.cases.splice(index = Math.min(this.index, this.cases.length), 0, before);
-    this.done([[this.cases[index], outcome]]);
-    await this.open(index);
-    announce(`Undone. ${this.place}`);
-  }
-
   async takeBack() {
     const it = this.shown;
     const { item, revision } = it;
-    this.done([[it, await this.put({ item, revision, action: "undo" }, it)]]);
+    this.done.note([[it, await this.put({ item, revision, action: "undo" }, it)]]);
     await this.open(this.index);
     announce(`Undone. ${this.place}`);
   }
@@ -317,6 +310,7 @@ class Review {
     const address = new URL(this.address);
     if (it) address.searchParams.set("at", it.item);
     history.replaceState(null, "", address);
+    this.shownAt = performance.now();
     if (it) {
       renderCase(this, it);
       this.field.value = this.draft(it) ?? it.expected_result;
