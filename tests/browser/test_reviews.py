@@ -1,21 +1,18 @@
 """The page of the review: people without a terminal say what a good summary would be, by mouse or by keyboard alone."""
 
-import asyncio
 from collections.abc import AsyncGenerator
 
 import httpx
 import pytest
 import pytest_asyncio
-import yaml
-from playwright.async_api import Browser, Page, Route, expect
+from playwright.async_api import Browser, expect
 
 from tests.browser.conftest import Tab, opened, values
+from tests.browser.reviewing import begun, disappoint, exported
 from tests.browser.test_access import EXTREMES, check
 from tests.browser.test_feedback import NASTY
 from tests.support.model_server import FakeModelServer
 from tests.support.server import Server, running_server
-
-LONG = "An unbroken word " + "m" * 400 + " and a long text. " * 80
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -29,36 +26,8 @@ async def disappointing(
 @pytest_asyncio.fixture(loop_scope="session")
 async def fresh(disappointing: Server) -> Server:
     """The server with three texts that disappointed, none of them reviewed."""
-    async with httpx.AsyncClient(base_url=disappointing.url) as http:
-        for entry in (await http.get("/feedback", params={"limit": 200})).json()["feedback"]:
-            await http.delete(f"/feedback/{entry['id']}")
-        votes = [
-            {"input_text": LONG, "response_text": "Far too short.", "rating": 1, "comment": "Half of it is missing."},
-            {"input_text": NASTY, "response_text": NASTY, "rating": "thumbs_down", "comment": NASTY},
-            {
-                "input_text": "A third text.",
-                "response_text": "No.",
-                "rating": "thumbs_down",
-                "reasons": ["too_short"],
-                "suggestion": "It is the third.",
-            },
-            {"input_text": "A fine text.", "response_text": "Fine.", "rating": "thumbs_up"},
-        ]
-        for vote in reversed(votes):  # the newest comes first
-            assert (await http.post("/feedback", json=vote)).status_code == 200
+    await disappoint(disappointing)
     return disappointing
-
-
-async def begun(tab: Tab, path: str = "/feedback/review") -> Page:
-    page = await tab.open(path)
-    await expect(page.get_by_role("heading", name="1 of 3", exact=True)).to_be_visible()
-    return page
-
-
-async def exported(server: Server) -> list[str]:
-    async with httpx.AsyncClient(base_url=server.url) as http:
-        tests = yaml.safe_load((await http.get("/feedback/export")).content)["tests"]
-    return [test["expected_result"] for test in reversed(tests)]  # the export's oldest comes first
 
 
 async def test_all_of_it_by_keyboard_alone(browser: Browser, fresh: Server) -> None:
@@ -111,42 +80,6 @@ async def test_all_of_it_by_keyboard_alone(browser: Browser, fresh: Server) -> N
         assert await exported(fresh) == ["jkfdu? and so on"]
 
 
-async def test_letters_on_a_slow_line_are_no_commands(browser: Browser, fresh: Server) -> None:
-    async with opened(browser, fresh) as tab:
-        page = await begun(tab)
-        field = page.get_by_label("What should it have said?")
-        place = page.locator("[data-place]")
-        line = asyncio.Event()
-        asked: list[str] = []
-
-        async def slowly(route: Route) -> None:
-            asked.append(route.request.method)
-            await line.wait()
-            await route.continue_()
-
-        await page.route("**/feedback/review*", slowly)
-        await page.keyboard.press("d")
-        await page.keyboard.press("e")
-        await page.keyboard.type("dfjku")  # before there is a field to write in
-        line.set()
-        await expect(place).to_have_text("2 of 3")
-        await expect(field).to_be_focused()
-        await page.keyboard.type("dfjku")
-        await expect(field).to_have_value("dfjku")
-        await page.keyboard.press("Escape")
-
-        line.clear()  # a text that is read anew, and a field that is entered by mouse
-        await page.keyboard.press("k")
-        await page.keyboard.press("x")
-        await field.click()
-        line.set()
-        await expect(place).to_have_text("1 of 3")
-        await page.keyboard.type("djf")
-        await expect(field).to_have_value("djf")
-        await expect(page.locator("[data-selected]")).to_be_hidden()
-        assert asked == ["PUT", "GET"]
-
-
 async def test_what_people_wrote_is_text_and_drafts_outlive_a_reload(browser: Browser, fresh: Server) -> None:
     async with opened(browser, fresh) as tab:
         page = await begun(tab)
@@ -193,52 +126,6 @@ async def test_several_at_once_and_undone_at_once(browser: Browser, fresh: Serve
         assert await exported(fresh) == ["", "", ""]
 
 
-async def test_what_fails_midway_can_be_undone_all_the_same(browser: Browser, fresh: Server) -> None:
-    async with opened(browser, fresh) as tab:
-        tab.failures_expected = True
-        page = await tab.open("/feedback/review")
-        undo = page.get_by_role("button", name="Undo").first
-        troubles = iter(["lost", "", "", "broken", "", "", "", "broken"])
-
-        async def unsteadily(route: Route) -> None:
-            trouble = next(troubles, "") if route.request.method == "PUT" else ""
-            if trouble == "broken":
-                await route.fulfill(status=500, json={"detail": "It broke."})
-            elif trouble == "lost":
-                await route.fetch()
-                await route.abort()
-            else:
-                await route.continue_()
-
-        async def small(route: Route) -> None:
-            served = await route.fetch()
-            await route.fulfill(response=served, body=(await served.text()).replace("MOST = 100;", "MOST = 2;"))
-
-        await page.route("**/feedback/review*", unsteadily)
-        await page.route("**/queue.js*", small)
-        await begun(tab)
-        await page.keyboard.press("d")  # it is done, and the answer gets lost
-        await expect(page.get_by_role("heading", name="2 of 3")).to_be_visible()
-        await page.keyboard.press("d")
-        await expect(page.get_by_role("link", name="Dismissed 2")).to_be_visible()
-        await page.keyboard.press("u")
-        await page.get_by_role("button", name="Try again").click()
-        await expect(page.get_by_role("heading", name="2 of 3")).to_be_visible()  # the same text
-        await expect(page.get_by_text("It waits", exact=True)).to_be_visible()
-        await undo.click()
-        await expect(page.get_by_role("link", name="Waiting 3")).to_be_visible()
-
-        await page.get_by_role("button", name="Select several").click()
-        await page.get_by_role("button", name="Select all of these").click()
-        await page.get_by_role("group", name="What is selected").get_by_role("button", name="Fine").click()
-        await expect(page.get_by_text("It broke.")).to_be_visible()
-        await expect(page.get_by_role("link", name="Fine 2")).to_be_visible()
-        await expect(page.get_by_text("1 text selected")).to_be_visible()
-        await undo.click()
-        await expect(page.get_by_role("link", name="Waiting 3")).to_be_visible()
-        assert await exported(fresh) == ["", "", ""]
-
-
 async def test_who_is_later_is_told_and_loses_no_draft(browser: Browser, fresh: Server) -> None:
     async with opened(browser, fresh) as tab, httpx.AsyncClient(base_url=fresh.url) as http:
         tab.failures_expected = True
@@ -252,8 +139,9 @@ async def test_who_is_later_is_told_and_loses_no_draft(browser: Browser, fresh: 
         await expect(page.get_by_role("alert").get_by_text("wrote what is expected at")).to_be_visible()
         await expect(page.get_by_text("A reviewer wrote what it should have said, just now").first).to_be_visible()
         await expect(field).to_have_value("Mine.")
+        await expect(page.get_by_role("region", name="What is saved")).to_have_text("Theirs.")
         assert (await exported(fresh))[0] == "Theirs."
-        await page.get_by_role("button", name="Save and next").click()  # now that it is known
+        await page.get_by_role("button", name="Replace what is saved").click()  # now that it is known
         await expect(page.get_by_role("heading", name="2 of 3")).to_be_visible()
         assert (await exported(fresh))[0] == "Mine."
 
@@ -346,6 +234,23 @@ async def test_on_a_phone_the_answer_is_seen_with_what_can_be_said(browser: Brow
         page = await begun(tab)
         answer = page.get_by_role("group", name="Answer")
         assert await answer.evaluate("it => it.clientHeight === it.scrollHeight")  # all of it
+        field = page.get_by_label("What should it have said?")
+        await field.fill("Mine.")
+        async with httpx.AsyncClient(base_url=fresh.url) as http:
+            theirs = {"item": (await http.get("/feedback/review")).json()["cases"][0]["item"], "action": "fine"}
+            assert (await http.put("/feedback/review", json=theirs)).status_code == 200
+            tab.failures_expected = True
+            await page.get_by_role("button", name="Save", exact=True).click()
+            conflict = page.get_by_role("alert").get_by_text("found the answer fine at")
+            await expect(conflict).to_be_in_viewport(ratio=0.99)
+            bar = page.locator(".review-actions")
+            box, message = await bar.bounding_box(), await conflict.bounding_box()
+            assert box and message and message["y"] + message["height"] <= box["y"]
+            assert box["height"] <= 64
+            heights = await bar.locator("button:visible").evaluate_all("all => all.map((it) => it.offsetHeight)")
+            assert len(heights) == 3 and min(heights) >= 44
+            assert (await http.put("/feedback/review", json={**theirs, "action": "reopen"})).status_code == 200
+        await page.reload()
         await page.get_by_role("heading", name="1 of 3").evaluate("it => it.scrollIntoView({ block: 'center' })")
         await expect(page.get_by_role("button", name="Dismiss", exact=True)).to_be_in_viewport(ratio=0.99)
         await page.get_by_role("button", name="Dismiss", exact=True).click()

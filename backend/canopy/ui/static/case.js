@@ -1,6 +1,6 @@
 // Shows one text to review: its answers, who found them bad, what judges and voters say, and what reviewers did.
 
-import { count, fromTemplate, show } from "./browser.js";
+import { announce, count, fromTemplate, show } from "./browser.js";
 
 const STATES = { waiting: "It waits", expected: "Written", fine: "The answer is fine", dismissed: "Dismissed" };
 const STEPS = {
@@ -11,6 +11,7 @@ const STEPS = {
   judge_wrong: "said that a judge is wrong",
   undo: "undid what was done last",
 };
+const [EDIT, REPLACE] = ["Edit it first", "Replace what you wrote"];  // a button's words
 const SIGNS = { positive: "[data-up]", neutral: "[data-neutral]", negative: "[data-down]" };
 const UNITS = [["day", 86_400], ["hour", 3_600], ["minute", 60]];
 
@@ -123,7 +124,17 @@ function suggestionElement(review, it, suggestion) {
     return element;
   }
   element.querySelector("[data-take]").addEventListener("click", () => review.alone(() => review.save(suggestion.text)));
-  element.querySelector("[data-edit]").addEventListener("click", () => { if (!review.busy) review.edit(suggestion.text); });
+  element.querySelector("[data-edit]").addEventListener("click", ({ currentTarget }) => {
+    if (review.busy) return;
+    const asked = currentTarget.textContent === REPLACE;
+    if (asked || !review.wouldReplace(suggestion.text)) {
+      currentTarget.textContent = EDIT;
+      review.edit(suggestion.text);
+    } else {
+      currentTarget.textContent = REPLACE;
+      announce("You have written something else. Press again to replace it.");
+    }
+  });
   return element;
 }
 
@@ -142,6 +153,18 @@ function stepElement(step) {
   element.append(words, step.undone ? " (undone)" : "");
   element.title = utc(step.timestamp);
   return element;
+}
+
+// What is saved, beside a draft that differs: to save that replaces somebody's words.
+function renderSaved(review, it) {
+  const find = (selector) => review.case.querySelector(selector);
+  const draft = review.draft(it);
+  const differs = it.expected_result && draft !== null && draft.trim() !== it.expected_result;
+  for (const selector of ["[data-saved]", "[data-replace]"]) show(find(selector), differs);
+  show(find("[data-save]"), !differs);
+  const step = it.history.find((one) => one.action === "expected_result" && !one.undone);
+  find("[data-saved-by]").textContent = step ? sentence(step) : "";
+  find("[data-saved-words]").textContent = it.expected_result;
 }
 
 export function renderCase(review, it) {
@@ -171,6 +194,7 @@ export function renderCase(review, it) {
   show(find("[data-do=take-back]"), step);
   if (step) find("[data-step]").textContent = `${step.reviewer ?? "A reviewer"} ${STEPS[step.action]}`;
   find("[data-history]").replaceChildren(...it.history.map(stepElement));
+  renderSaved(review, it);
   find("[data-link]").href = location.href;
   find("[data-entry]").href = `/feedback/${encodeURIComponent(it.feedback_id)}`;
 }

@@ -1,8 +1,11 @@
-// What reviewers did in this tab, so that it can be undone: groups of items with the revision that they have since.
+// What reviewers did in this tab, so that it can be undone: groups of items with the revision that they have since,
+// and the draft that was there before.
 
 import { announce, kept, showFailure } from "./browser.js";
 import { sentence, undoable } from "./case.js";
+import { persistently, request } from "./wire.js";
 
+const PATH = "/feedback/review";
 const PLACE = "canopy.reviewed";
 const MOST = 50;
 const REFUSED = new Set([404, 409, 422]);  // statuses: to ask again would change nothing
@@ -18,6 +21,30 @@ function keepDone(groups) {
 export class Done {
   constructor(review) {
     this.review = review;
+    this.unanswered = new Set();  // what was asked and may have been done
+  }
+
+  // Where an answer got lost, and the same request finds that it is so already, this tab did it: it is its `own`.
+  async put(body, about = undefined) {
+    const asked = (body.items ?? [body]).map((it) => JSON.stringify(it));
+    try {
+      const answer = await (await persistently(async () => {
+        try {
+          return await request(PATH, { method: "PUT", body });
+        } catch (error) {
+          if (error.passing) for (const it of asked) this.unanswered.add(it);
+          throw error;
+        }
+      })).json();
+      for (const [index, outcome] of (answer.results ?? [answer]).entries()) {
+        const { action, revision } = (body.items ?? [body])[index];
+        const maybe = this.unanswered.delete(asked[index]) && action !== "undo";
+        outcome.own = maybe && outcome.outcome === "repeated" && outcome.revision === revision + 1;
+      }
+      return answer;
+    } catch (error) {
+      throw Object.assign(error, { about });
+    }
   }
 
   // Note of each item the state and revision that it has now, and in this tab that it can be undone: as a group of its
@@ -33,7 +60,7 @@ export class Done {
     }
     const changed = pairs.filter(([, { outcome, own }]) => own || (outcome !== "repeated" && outcome !== "undone"));
     if (!changed.length) return false;
-    const group = changed.map(([it, { revision }]) => ({ item: it.item, revision }));
+    const group = changed.map(([it, { revision, draft }]) => ({ item: it.item, revision, draft }));
     const groups = doneHere();
     keepDone(withLast ? [...groups.slice(0, -1), [...groups.at(-1), ...group]] : [...groups, group]);
     return true;
@@ -57,23 +84,25 @@ export class Done {
     const step = review.shown && undoable(review.shown);
     const whose = step ? ` ${sentence(step)}: “Take back” below it undoes that.` : "";
     showFailure(review.trouble, { sentence: `Nothing was done in this tab that is left to undo.${whose}`, reference: null });
+    review.trouble.scrollIntoView({ block: "nearest" });
     announce("There is nothing to undo.");
     if (step) review.case.querySelector("[data-past]").open = true;
   }
 
-  async undoOne({ item, revision }) {
+  async undoOne({ item, revision, draft }) {
     const { review } = this;
     let [before, outcome] = [null, null];
     try {
       [before] = review.stamped((await review.read({ at: item })).cases);
       const about = review.cases.find((one) => one.item === item) ?? before;
-      outcome = await review.put({ item, revision, action: "undo" }, about);
+      outcome = await this.put({ item, revision, action: "undo" }, about);
     } catch (error) {
       if (REFUSED.has(error.status)) this.leave([]);
       throw error;
     }
     this.leave([]);
-    if (before.expected_result && review.draft(before) === null) review.setDraft(before, before.expected_result);
+    const written = draft ?? before.expected_result;
+    if (written && review.draft(before) === null) review.setDraft(before, written);
     let index = review.cases.findIndex((one) => one.item === item);
     if (index < 0) review.cases.splice(index = Math.min(review.index, review.cases.length), 0, before);
     this.note([[review.cases[index], outcome]]);

@@ -62,7 +62,7 @@ export class Queue {
     for (let from = 0; from < items.length; from += MOST) {
       const body = { items: items.slice(from, from + MOST).map(({ item, revision }) => ({ item, revision, action })) };
       try {
-        results.push(...(await review.put(body)).results);
+        results.push(...(await review.done.put(body)).results);
       } catch (error) {
         if (results.length) review.render();  // what is done is done, and the rest stays selected
         throw error;

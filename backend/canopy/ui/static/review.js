@@ -7,7 +7,6 @@ import { Keys, WRITING } from "./keys.js";
 import { Queue } from "./queue.js";
 import { persistently, request } from "./wire.js";
 
-const PATH = "/feedback/review";
 const PAGE = 50;  // texts in one request, to read what is before one
 const MOST_ABOVE = 1_000;  // texts that are read for that
 const OLD = 30_000;  // milliseconds after which a text is read again before it is shown
@@ -32,7 +31,6 @@ class Review {
     this.busy = this.entering = false;
     this.shownAt = 0;  // when a text came into sight, on the clock of events
     this.done = new Done(this);
-    this.unanswered = new Set();  // what was asked and may have been done
     this.queue = new Queue(this);
     this.keys = new Keys(this);
     const commands = {
@@ -115,7 +113,7 @@ class Review {
     }
     const place = this.shown ? this.case.querySelector("[data-failure]") : this.trouble;
     showFailure(place, error, again ? null : () => this.alone(work));
-    this.focusOn(again ? this.heading : place.querySelector("button"));
+    if (this.focusOn(again ? this.heading : place.querySelector("button"), { preventScroll: true })) place.scrollIntoView({ block: "nearest" });
   }
 
   // Say what failed with a text that isn't the one that is shown, by its name and with the way to it.
@@ -217,37 +215,18 @@ class Review {
     await this.open(Math.max(0, (found < 0 ? position - 1 : found) - 1));
   }
 
-  // Where an answer got lost, and the same request finds that it is so already, this tab did it: it is its `own`.
-  async put(body, about = undefined) {
-    const asked = (body.items ?? [body]).map((it) => JSON.stringify(it));
-    try {
-      const answer = await (await persistently(async () => {
-        try {
-          return await request(PATH, { method: "PUT", body });
-        } catch (error) {
-          if (error.passing) for (const it of asked) this.unanswered.add(it);
-          throw error;
-        }
-      })).json();
-      for (const [index, outcome] of (answer.results ?? [answer]).entries()) {
-        const { action, revision } = (body.items ?? [body])[index];
-        const maybe = this.unanswered.delete(asked[index]) && action !== "undo";
-        outcome.own = maybe && outcome.outcome === "repeated" && outcome.revision === revision + 1;
-      }
-      return answer;
-    } catch (error) {
-      throw Object.assign(error, { about });
-    }
-  }
-
   // Say something about the text that is shown, and go on to the next one unless it still waits.
   async act(action, body = {}) {
     const it = this.shown;
     if (!it) return;
     const named = body.feedback_id ? {} : { item: it.item };
-    const outcome = await this.put({ ...named, action, revision: it.revision, ...body }, it);
+    const outcome = await this.done.put({ ...named, action, revision: it.revision, ...body }, it);
+    const draft = body.expected_result === undefined ? null : this.draft(it);
+    if (draft !== null) {  // it is saved, or others' words were taken instead: to undo that brings it back
+      this.forgetDraft(it);
+      outcome.draft = draft;
+    }
     this.done.note([[it, outcome]]);
-    if (this.draft(it)?.trim() === body.expected_result) this.forgetDraft(it);
     const left = outcome.state !== "waiting" || action === "expected_result";
     if (left) await this.go(1);
     else await this.open(this.index);
@@ -263,6 +242,7 @@ class Review {
       return;
     }
     if (expected === it.expected_result) {
+      this.forgetDraft(it);
       await this.go(1);
       return;
     }
@@ -272,7 +252,7 @@ class Review {
   async takeBack() {
     const it = this.shown;
     const { item, revision } = it;
-    this.done.note([[it, await this.put({ item, revision, action: "undo" }, it)]]);
+    this.done.note([[it, await this.done.put({ item, revision, action: "undo" }, it)]]);
     await this.open(this.index);
     announce(`Undone. ${this.place}`);
   }
@@ -285,6 +265,11 @@ class Review {
     const [it, text] = [this.shown, this.field.value];
     this.field.setCustomValidity("");
     if (text.trim() && text !== it.expected_result) this.setDraft(it, text); else this.forgetDraft(it);
+  }
+
+  wouldReplace(text) {
+    const written = this.field.value.trim();
+    return Boolean(written) && written !== this.shown.expected_result && written !== text.trim();
   }
 
   edit(text) {
