@@ -25,7 +25,7 @@ from tests.browser.comparing import (
     side_with,
     start,
 )
-from tests.browser.conftest import SUMMARY, Tab, opened, summarize, values
+from tests.browser.conftest import PHONE, SUMMARY, WIDE, Tab, opened, summarize, values
 from tests.browser.test_access import EXTREMES, check
 from tests.support.model_scripts import Script
 from tests.support.model_server import FakeModelServer
@@ -204,3 +204,25 @@ async def test_a_comparison_is_for_everybody(
         await start(page)
         await expect(page.get_by_text("can't be voted on")).to_be_visible()
         await check(page)
+
+
+@pytest.mark.parametrize("screen", [PHONE, WIDE])
+async def test_what_became_of_a_choice_is_in_sight_of_who_made_it(
+    browser: Browser, comparing: Server, prompts: FakeModelServer, screen: dict[str, int]
+) -> None:
+    prompts.scripts[CURRENT] = Script(tokens=(f"{LONG}\n\n" * 60,))
+    async with opened(browser, comparing, viewport=screen) as tab:
+        page = await tab.open()
+        await compare(page)
+        await page.evaluate("scrollTo(0, document.querySelector('.comparison').offsetTop)")
+        if screen == PHONE:
+            await page.get_by_role("button", name="B is better").click()
+        else:
+            await page.locator(".comparison").focus()
+            await page.keyboard.press("2")
+        said = page.get_by_text("Thanks, saved. You preferred Response B")
+        await expect(said).to_be_in_viewport(ratio=1)
+        before = await page.evaluate("scrollY")
+        await page.get_by_role("button", name="Tie").click()
+        await expect(page.get_by_text("Thanks, saved.", exact=True)).to_be_in_viewport(ratio=1)
+        assert await page.evaluate("scrollY") == before

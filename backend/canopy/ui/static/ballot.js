@@ -18,7 +18,22 @@ export class Ballot extends Choice {
   }
 
   pick(preference, pressed) {
-    if (!pressed) this.submit(preference);
+    if (pressed) return;
+    this.submit(preference);
+    this.comeInSight();
+  }
+
+  // The choice is made far from here: on the bar of a phone, or by a key. What becomes of it is said here.
+  comeInSight() {
+    this.element.scrollIntoView({ block: "nearest", behavior: "instant" });
+  }
+
+  // What was behind the responses stands above this, which must not push it away from who looks at it.
+  accept(vote, answer) {
+    const { top, bottom } = this.state.getBoundingClientRect();
+    const seen = top < innerHeight && bottom > 0;
+    super.accept(vote, answer);
+    if (seen) this.comeInSight();
   }
 
   message(preference) {
