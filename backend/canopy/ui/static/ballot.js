@@ -31,7 +31,7 @@ export class Ballot extends Choice {
   // What was behind the responses stands above this, which must not push it away from who looks at it.
   accept(vote, answer) {
     const { top, bottom } = this.state.getBoundingClientRect();
-    const seen = top < innerHeight && bottom > 0;
+    const seen = !this.prompts && top < innerHeight && bottom > 0;
     super.accept(vote, answer);
     if (seen) this.comeInSight();
   }

@@ -49,6 +49,11 @@ export class Choice {
       this.edit.focus();
       this.submit(this.current, true);
     });
+    this.why.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.isComposing) return;
+      event.preventDefault();
+      this.why.requestSubmit();
+    });
     watch(subject, {
       busy: () => this.sending > 0,
       sent: (vote, answer) => this.accept(vote, answer),
@@ -97,7 +102,9 @@ export class Choice {
     this.turnTo(vote.choice);
     this.received(vote.choice, answer);
     this.failure.replaceChildren();
-    this.render(vote.choice, vote.detailed, this.thanks(vote.choice, vote.detailed));
+    const said = this.thanks(vote.choice, vote.detailed);
+    if (vote.draft && !this.why.hidden) this.state.textContent = said;
+    else this.render(vote.choice, vote.detailed, said);
     this.changed();
   }
 
@@ -114,13 +121,16 @@ export class Choice {
     this.changed();
   }
 
-  // What was typed goes with the vote when the page is left.
-  leave() {
+  // What was typed goes with the vote when the page is left, or is out of sight (`draft`): nobody knows whether it comes
+  // back, and if it does, the typing goes on.
+  leave({ draft = false } = {}) {
     if (!this.written || this.current === null) return;
     this.written = false;
-    this.detailed = true;
-    const vote = keep({ ...this.message(this.current), subject: this.subject, key: randomId(), choice: this.current, detailed: true });
-    deliver(vote, { keepalive: true }).then((answer) => this.accept(vote, answer), () => {});
+    this.detailed = !draft;
+    const said = { choice: this.current, detailed: !draft, draft };
+    const vote = keep({ ...this.message(this.current), ...said, subject: this.subject, key: randomId() });
+    const sent = deliver(vote, { keepalive: true }).then((answer) => this.accept(vote, answer), () => {});
+    this.queue = Promise.all([this.queue, sent]);
   }
 
   // Why, for the choice that asks for it; a comment for all.

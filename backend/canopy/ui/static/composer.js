@@ -8,8 +8,9 @@ function length(text) {
 }
 
 export class Composer {
-  // `cleared` is called when the text is put away, `more` tells whether there is more to put away than the text.
-  constructor(form, { limit, key, cleared, more }) {
+  // `cleared` is called when the text is put away, `more` tells whether there is more to put away than the text, and
+  // `busy` whether something is being written, which no key throws away.
+  constructor(form, { limit, key, cleared, more, busy }) {
     Object.assign(this, { form, limit, key, more });
     [this.field, this.counter, this.clear] = ["textarea", "#count", "[data-clear]"].map((at) => form.querySelector(at));
     this.field.value = kept.get(this.key) ?? "";
@@ -17,7 +18,7 @@ export class Composer {
     this.field.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
       event.preventDefault();
-      form.requestSubmit();
+      if (!busy()) form.requestSubmit();
     });
     this.example = form.querySelector("[data-example]");
     this.clear.addEventListener("click", () => {

@@ -35,6 +35,7 @@ class FeaturePage {
         this.draft("");
       },
       more: () => this.turns.length > 0,
+      busy: () => this.running !== null,
     });
     this.on(this.form, () => this.answer());
     this.on(this.followUp, () => this.ask());
@@ -50,6 +51,11 @@ class FeaturePage {
       if (event.key === "Escape" && !event.target.closest?.(".why")) this.running?.abort();
     });
     window.addEventListener("pagehide", () => this.leave());
+    document.addEventListener("visibilitychange", () => {  // a phone may end what is in the background without a word
+      if (document.visibilityState !== "hidden" || this.left) return;
+      for (const turn of this.turns) turn.vote?.leave({ draft: true });
+      this.keep();
+    });
     window.addEventListener("pageshow", () => { this.left = false; });  // it may come back as it was
     this.restore(this.kept.load());
   }
