@@ -117,9 +117,17 @@ async def test_a_token_that_is_removed_ends_what_an_open_page_may_do(tab: Tab, g
     await server.event("tokens_reloaded", reloads + 1)
     await page.get_by_label("Text to summarize").fill("A text.")
     await page.get_by_role("button", name="Summarize").click()
-    await expect(page.get_by_text("This session has ended. Sign in again.")).to_be_visible()
+    await expect(page.get_by_role("alert")).to_contain_text("You are signed out.")
+    await expect(page.get_by_role("button", name="Try again")).to_have_count(0)
     tokens.write_text(before)
     await server.event("tokens_reloaded", reloads + 2)
+    await page.get_by_role("link", name="Sign in again").click()
+    await sign_in(page, "ben")
+    await expect(page).to_have_url(f"{tab.origin}/")
+    await expect(page.get_by_label("Text to summarize")).to_have_value("A text.")
+    await expect(page.get_by_role("alert")).to_contain_text("You were signed out.")
+    await page.get_by_role("button", name="Try again").click()
+    await page.get_by_role("group", name="Was this summary helpful?").wait_for()
 
 
 @pytest.mark.parametrize("screen", SCREENS)

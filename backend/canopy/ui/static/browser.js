@@ -87,7 +87,14 @@ export function announce(sentence) {
   document.getElementById("announcer").textContent = sentence;
 }
 
-// A failure in words, with a button to try again where that can be done here; returns the button.
+// Where one signs in, and comes back to this page from; null where that isn't Canopy's.
+function signIn() {
+  if (!who()?.startsWith("token:")) return null;
+  return `/sign-in?${new URLSearchParams({ next: location.pathname + location.search })}`;
+}
+
+// A failure in words, with a button to try again where that can be done here, or a link to sign in where that is what is
+// wanted; returns the button or the link.
 export function showFailure(place, failure, retry = null) {
   const box = fromTemplate("failure-template");
   box.querySelector("[data-sentence]").textContent = failure.sentence;
@@ -98,6 +105,13 @@ export function showFailure(place, failure, retry = null) {
   button.addEventListener("click", () => { place.replaceChildren(); retry(); });
   if (!retry) button.remove();
   place.replaceChildren(box);
+  if (failure.status === 401 && signIn()) {
+    box.querySelector("[data-sentence]").textContent = "You are signed out.";
+    const link = Object.assign(document.createElement("a"), { className: "button small", href: signIn(), textContent: "Sign in again" });
+    button.remove();
+    box.append(link);
+    return link;
+  }
   return button;
 }
 

@@ -113,7 +113,7 @@ class Review {
     }
     const place = this.shown ? this.case.querySelector("[data-failure]") : this.trouble;
     showFailure(place, error, again ? null : () => this.alone(work));
-    if (this.focusOn(again ? this.heading : place.querySelector("button"), { preventScroll: true })) place.scrollIntoView({ block: "nearest" });
+    if (this.focusOn(again ? this.heading : place.querySelector("button, a"), { preventScroll: true })) place.scrollIntoView({ block: "nearest" });
   }
 
   // Say what failed with a text that isn't the one that is shown, by its name and with the way to it.

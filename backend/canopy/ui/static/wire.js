@@ -28,7 +28,8 @@ export class Failure extends Error {
 
   // What to keep of it for a later visit. When it may be tried again is of the moment.
   record() {
-    return { sentence: this.message, reference: this.reference };
+    const sentence = this.status === 401 ? "You were signed out." : this.message;
+    return { sentence, reference: this.reference };
   }
 
   static kept({ sentence, reference }) {
