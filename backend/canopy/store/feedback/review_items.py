@@ -23,7 +23,7 @@ type ItemKey = tuple[str, str]  # digest of the text, feature
 
 _NEWEST_OF = 500  # bad verdicts among which the newest is looked for, when the newest one went
 
-MOST_WEIGHT = 20  # ten people: so few ranks are there that a page can ask for each
+MOST_WEIGHT = 20  # ten votes: so few ranks are there that a page can ask for each
 PEOPLE_ONLY, JUDGES_ONLY, BOTH = 1, 0, 2
 
 
@@ -35,7 +35,7 @@ class Item(NamedTuple):
     state: ItemState
     severity: int  # how many find it bad, and who: see `severity_of`
     bad_at: int  # the time of the newest bad verdict
-    people: int  # bad votes
+    people: int  # bad votes of people; who presses No on two answers, or Both bad once, gives two
     judges: int  # bad labels
     wrong: int  # of these, labels that a reviewer contradicts
     revision: int  # grows with each action of a reviewer

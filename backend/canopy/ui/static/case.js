@@ -33,10 +33,10 @@ export function stateWords(it) {
   return STATES[it.state];
 }
 
-// Who finds it bad, in words.
+// Who finds it bad, in words. Votes are counted, and one person may have several on the answers to a text.
 export function finders(it) {
-  const parts = [it.people && (it.people === 1 ? "1 person" : `${it.people.toLocaleString("en")} people`), it.judges && (it.judges === 1 ? "a judge's label" : `${it.judges.toLocaleString("en")} labels of judges`)];
-  return parts.filter(Boolean).join(" and ") || "nobody any more";
+  const parts = [it.people && (it.people === 1 ? "1 bad vote" : `${it.people.toLocaleString("en")} bad votes`), it.judges && (it.judges === 1 ? "a judge's label" : `${it.judges.toLocaleString("en")} labels of judges`)];
+  return parts.filter(Boolean).join(" and ") || "no bad vote any more";
 }
 
 // How many texts are left, in words. `inAll` is the number of those that wait, where a filter is set.
@@ -174,7 +174,7 @@ export function renderCase(review, it) {
   pill.textContent = stateWords(it);
   pill.classList.toggle("positive", it.state === "fine" || it.state === "expected");
   const feature = review.several ? `${review.features[it.feature] ?? inWords(it.feature)}. ` : "";
-  find("[data-facts]").textContent = `${feature}Found bad by ${finders(it)}, ${ago(it.timestamp)}`;
+  find("[data-facts]").textContent = `${feature}${finders(it)}, the newest ${ago(it.timestamp)}`;
   find("[data-facts]").title = utc(it.timestamp);
   find("[data-prompt]").textContent = it.prompt;
   const [first, ...others] = responses(it).map((response) => responseElement(review, response));
