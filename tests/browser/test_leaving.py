@@ -1,7 +1,7 @@
 """Leaving the page of a feature while something is being written, and what is there for who comes back."""
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Browser, Page, expect
 
 from tests.browser.comparing import (
     CANDIDATE,
@@ -12,13 +12,15 @@ from tests.browser.comparing import (
     comparing,
     complaints,
     pair,
+    posts_of,
     prompts,
     start,
 )
-from tests.browser.conftest import SUMMARY, Tab, summarize
+from tests.browser.conftest import PHONE, SUMMARY, Tab, opened, summarize
 from tests.browser.test_conversations import MARKDOWN, press
 from tests.support.model_scripts import Script
 from tests.support.model_server import FakeModelServer
+from tests.support.server import Server
 
 __all__ = ["comparing", "pair", "prompts"]  # fixtures
 
@@ -36,6 +38,26 @@ BROKEN = """() => [...document.querySelectorAll("h2, .button, .thumb")].flatMap(
   }
   return found;
 })"""
+
+# What reaches beyond the window or its own box; and whether the page scrolls sideways.
+CLIPPED = """() => [
+  ...[...document.querySelectorAll("button, .composer-foot, .ballot, h2")].filter((it) => {
+    const { left, right } = it.getBoundingClientRect();
+    return it.checkVisibility() && (left < 0 || right > innerWidth || it.scrollWidth > it.clientWidth + 1);
+  }).map((it) => `${it.textContent.trim()} ${it.scrollWidth} of ${it.clientWidth}`),
+  ...(document.documentElement.scrollWidth > innerWidth ? ["the page"] : []),
+]"""
+
+# On which side each line of the formatted paragraph of two lines begins.
+SIDES = """() => {
+  const it = document.querySelector("[data-formatted] p:last-child"), box = it.getBoundingClientRect();
+  return [...it.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE && node.data.trim()).map((node) => {
+    const range = document.createRange();
+    range.selectNodeContents(node);
+    const rects = [...range.getClientRects()].filter((rect) => rect.width > 1), last = rects[rects.length - 1];
+    return last.left - box.left < box.right - last.right ? "left" : "right";
+  });
+}"""
 
 
 async def leave(page: Page, origin: str, how: str) -> None:
@@ -172,3 +194,66 @@ async def test_no_word_of_a_heading_or_a_button_breaks_on_a_phone(pair: Tab, mod
     for width in (320, 360, 390):
         await page.set_viewport_size({"width": width, "height": 740})
         assert await page.evaluate(BROKEN) == [], width
+
+
+HIDE = """(state) => {
+  Object.defineProperty(document, "visibilityState", { configurable: true, get: () => state });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+async def test_a_half_written_comment_is_sent_when_the_page_goes_to_the_background_and_goes_on_after_it(
+    tab: Tab,
+) -> None:
+    page = await tab.open()
+    await summarize(page, "A text in the background.")
+    await choose(page, "No")
+    comment = page.get_by_label("Comment")
+    await comment.press_sequentially("Half")
+    posted = posts_of(page)
+    async with page.expect_response("**/feedback") as response:
+        await page.evaluate(HIDE, "hidden")
+        await page.evaluate(HIDE, "hidden")
+    await (await response.value).finished()
+    (vote,) = await complaints(tab, "in the background")
+    assert vote["comment"] == "Half"
+    await page.evaluate(HIDE, "visible")
+    await expect(comment).to_be_focused()
+    await page.keyboard.type(" a sentence.")
+    await page.keyboard.press("Control+Enter")
+    await expect(page.get_by_text("Details saved.")).to_be_visible()
+    (vote,) = await complaints(tab, "in the background")
+    assert vote["comment"] == "Half a sentence."
+    await page.evaluate(HIDE, "hidden")
+    assert len(posted) == 2
+
+
+async def test_no_key_throws_away_what_is_being_written(tab: Tab, model: FakeModelServer) -> None:
+    model.scripts["llama32"] = Script(tokens=("on and ",), count=10_000, rate=50)
+    page = await tab.open()
+    await start(page, "A text and a key.")
+    await expect(page.locator("[data-output]")).to_contain_text("on and on")
+    posted = posts_of(page)
+    await page.get_by_label("Text to summarize").press("Control+Enter")
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_role("article", name="Summary")).to_contain_text("You stopped it here.")
+    assert [it for it in posted if it.url.endswith("/summarize")] == []
+
+
+async def test_letters_of_twice_the_size_fit_on_a_phone(
+    browser: Browser, comparing: Server, prompts: FakeModelServer
+) -> None:
+    mixed = "First in English\n\u05e9\u05dc\u05d5\u05dd \u05dc\u05db\u05d5\u05dc\u05dd"  # the second one in Hebrew
+    prompts.scripts[CURRENT] = prompts.scripts[CANDIDATE] = Script(tokens=(f"**Plan**\n\n{mixed}",))
+    async with opened(browser, comparing, viewport=PHONE, bypass_csp=True) as tab:
+        page = await tab.open()
+        await page.add_style_tag(content="html { font-size: 200% !important; }")
+        await page.get_by_label("Text to summarize").fill("A text in large letters.")
+        assert await page.evaluate(CLIPPED) == []
+        await page.get_by_role("button", name="Summarize").click()
+        await page.get_by_role("group", name="Which response is better?").wait_for()
+        await expect(page.get_by_role("button", name="Plain")).to_have_count(2)
+        assert await page.evaluate(CLIPPED) == []
+        assert await page.evaluate(SIDES) == ["left", "right"]
+        await choose(page, "Both bad")
+        assert await page.evaluate(CLIPPED) == []

@@ -77,8 +77,8 @@ class Case(TypedDict):
     """A text to review: what is a good answer to it?
 
     `position` counts from 1 in the list that was asked for; null if the item isn't in it, or it isn't known.
-    `people` and `judges` are the numbers of people's bad votes and of bad labels that no reviewer contradicts, `timestamp`
-    is the newest one's. Votes, not people: who presses No on two answers, or Both bad on one ballot, gives two.
+    `people` and `judges` are the numbers of people's bad votes and of bad labels that no reviewer contradicts,
+    `timestamp` is the newest one's. Votes, not people: who presses No on two answers, or Both bad on one ballot, gives two.
     """
 
     item: str
