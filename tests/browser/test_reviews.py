@@ -232,6 +232,8 @@ async def test_what_matches_nothing_says_so_with_a_way_out(browser: Browser, fre
 async def test_on_a_phone_the_answer_is_seen_with_what_can_be_said(browser: Browser, fresh: Server) -> None:
     async with opened(browser, fresh, viewport={"width": 320, "height": 640}) as tab:
         page = await begun(tab)
+        # Votes are what is counted: one person may have several.
+        await expect(page.locator("[data-case] [data-facts]")).to_have_text("1 bad vote, the newest just now")
         answer = page.get_by_role("group", name="Answer")
         assert await answer.evaluate("it => it.clientHeight === it.scrollHeight")  # all of it
         field = page.get_by_label("What should it have said?")

@@ -53,6 +53,7 @@ async def test_the_same_addresses_are_pages(client: httpx.AsyncClient) -> None:
     assert f'href="/experiments/{experiment_id}"' in answer.text
     page = (await client.get(f"/experiments/{experiment_id}", headers=PAGE)).text
     assert "A/B Prompt Comparison Results" in page
+    assert "the ballots as they stand now; the decision takes each person's first choice" in page
     assert f'data-copy-link="/experiments/{experiment_id}"' in page
     for address in ("/experiments/exp_0", "/experiments/exp_0/notes/note_0"):
         method = "DELETE" if "notes" in address else "GET"
