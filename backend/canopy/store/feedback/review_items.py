@@ -35,7 +35,7 @@ class Item(NamedTuple):
     state: ItemState
     severity: int  # how many find it bad, and who: see `severity_of`
     bad_at: int  # the time of the newest bad verdict
-    people: int  # bad votes of people; who presses No on two answers, or Both bad once, gives two
+    people: int  # bad votes of people, who may give several: No on two answers, or Both bad
     judges: int  # bad labels
     wrong: int  # of these, labels that a reviewer contradicts
     revision: int  # grows with each action of a reviewer
