@@ -78,7 +78,7 @@ class Case(TypedDict):
 
     `position` counts from 1 in the list that was asked for; null if the item isn't in it, or it isn't known.
     `people` and `judges` are the numbers of people's bad votes and of bad labels that no reviewer contradicts,
-    `timestamp` is the newest one's. Votes, not people: who presses No on two answers, or Both bad on one ballot, gives two.
+    `timestamp` is the newest one's. Votes, not people: who presses No on two answers, or Both bad once, gives two.
     """
 
     item: str
