@@ -169,24 +169,6 @@ def test_only_complaints_that_can_become_tests_are_offered_for_export() -> None:
     assert [segment.label for segment in it.segments if segment.current] == ["Negative"]
 
 
-@pytest.mark.parametrize(
-    ("seen", "found", "shown"),
-    [
-        (25, MatchCount(27, whole=True), "26\u201327"),
-        (25, MatchCount(26, whole=True), ""),  # one of the first 25 was deleted meanwhile
-        (25, MatchCount(26, whole=False), "26\u201327"),
-        (25, None, "26\u201327"),
-    ],
-)
-def test_a_range_that_can_not_be_true_is_not_shown(seen: int, found: MatchCount | None, shown: str) -> None:
-    entries = [cast(Feedback, None)] * 2
-    trail = Trail(seen)
-    view = entries_view(chosen({}, Filter(), []), Page(entries, "older"), found, 40, cursor="here", trail=trail)
-    assert view.range == shown
-    assert view.older is not None
-    assert ("seen=27" in view.older) == bool(shown)  # pages behind don't go on with it
-
-
 def test_responses_that_were_both_bad_are_no_ratings() -> None:
     counts = [replace(count(-1, 4), name=AB_PREFERENCE, kind="label", value="both_bad")]
     view = overview(
