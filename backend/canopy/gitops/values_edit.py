@@ -16,7 +16,7 @@ _BOM = "\ufeff"
 _BREAKS = "\r\n\x85\u2028\u2029"  # line breaks of YAML
 _LINE_END = re.compile(f"\r\n|[{_BREAKS}]")
 _REST = re.compile(f"[ \t]*(?:#[^{_BREAKS}]*)?(?:\r\n|[{_BREAKS}]|\\Z)")  # of a line behind a value
-_COMMENT = re.compile(f"[ \t]+#[^{_BREAKS}]*")
+_COMMENT = re.compile(f"(?<![ \t])[ \t]+#[^{_BREAKS}]*")
 
 type Path = tuple[str, ...]
 """Keys from the document's root, such as `("summarize", "prompt")`."""
