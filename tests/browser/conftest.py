@@ -109,6 +109,23 @@ async def tab(browser: Browser, server: Server) -> AsyncGenerator[Tab]:
         yield it
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def disappointing(
+    model_server: FakeModelServer, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncGenerator[Server]:
+    async with running_server(tmp_path_factory.mktemp("disappointing"), values(model_server)) as server:
+        yield server
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def fresh(disappointing: Server) -> Server:
+    """The server with three texts that disappointed, none of them reviewed."""
+    from tests.browser.reviewing import disappoint
+
+    await disappoint(disappointing)
+    return disappointing
+
+
 async def summarize(page: Page, text: str = TEXT) -> None:
     """Type a text, press the button, and wait for the question whether the summary helped."""
     await page.get_by_label("Text to summarize").fill(text)

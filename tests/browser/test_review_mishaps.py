@@ -1,32 +1,13 @@
 """The review where the line is slow or breaks, or two hands write: nobody loses what they wrote or did."""
 
 import asyncio
-from collections.abc import AsyncGenerator
 
 import httpx
-import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, Route, expect
 
-from tests.browser.conftest import opened, values
-from tests.browser.reviewing import begun, disappoint, exported
-from tests.support.model_server import FakeModelServer
-from tests.support.server import Server, running_server
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def disappointing(
-    model_server: FakeModelServer, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncGenerator[Server]:
-    async with running_server(tmp_path_factory.mktemp("disappointing"), values(model_server)) as server:
-        yield server
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def fresh(disappointing: Server) -> Server:
-    """The server with three texts that disappointed, none of them reviewed."""
-    await disappoint(disappointing)
-    return disappointing
+from tests.browser.conftest import opened
+from tests.browser.reviewing import begun, exported
+from tests.support.server import Server
 
 
 async def test_letters_on_a_slow_line_are_no_commands(browser: Browser, fresh: Server) -> None:

@@ -7,27 +7,11 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, expect
 
-from tests.browser.conftest import Tab, opened, values
-from tests.browser.reviewing import begun, disappoint, exported
+from tests.browser.conftest import Tab, opened
+from tests.browser.reviewing import begun, exported
 from tests.browser.test_access import EXTREMES, check
 from tests.browser.test_feedback import NASTY
-from tests.support.model_server import FakeModelServer
-from tests.support.server import Server, running_server
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def disappointing(
-    model_server: FakeModelServer, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncGenerator[Server]:
-    async with running_server(tmp_path_factory.mktemp("disappointing"), values(model_server)) as server:
-        yield server
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def fresh(disappointing: Server) -> Server:
-    """The server with three texts that disappointed, none of them reviewed."""
-    await disappoint(disappointing)
-    return disappointing
+from tests.support.server import Server
 
 
 async def test_all_of_it_by_keyboard_alone(browser: Browser, fresh: Server) -> None:

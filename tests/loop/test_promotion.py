@@ -3,6 +3,8 @@
 import json
 import subprocess
 from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -54,6 +56,7 @@ def _experiment(prompt_b: str = B) -> Experiment:
 
 
 async def _fill(url: str, experiment: Experiment, wins_a: int, wins_b: int) -> None:
+    """So many people prefer A and B, three find them equal, and one finds both bad."""
     store = open_store(url, clock=Clock())
     await store.start()
     of_each: dict[Preference, int] = {"a": wins_a, "b": wins_b, "tie": 3, "both_bad": 1}
@@ -65,17 +68,9 @@ async def _fill(url: str, experiment: Experiment, wins_a: int, wins_b: int) -> N
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("votes")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def server(folder: Path) -> AsyncGenerator[Server]:
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Server]:
     """It has counted 40 votes for B and 5 for A."""
-    (folder / "canopy.db").write_bytes(empty_database())
-    await _fill(f"sqlite:///{folder / 'canopy.db'}", _experiment(), 5, 40)
-    served = "\n".join(VALUES.splitlines()[4:]).replace("http://llama-stack-service:8321", "http://127.0.0.1:9")
-    async with running_server(folder, served) as running:
+    async with counting(tmp_path_factory.mktemp("votes"), _experiment(), 5, 40) as running:
         yield running
 
 
@@ -105,6 +100,16 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     git(clone, "commit", "--quiet", "--message", "Begin")
     git(clone, "push", "--quiet", "origin", "main")
     return clone
+
+
+@asynccontextmanager
+async def counting(folder: Path, experiment: Experiment, wins_a: int, wins_b: int) -> AsyncGenerator[Server]:
+    """A server with the values, that has counted so much."""
+    (folder / "canopy.db").write_bytes(empty_database())
+    await _fill(f"sqlite:///{folder / 'canopy.db'}", experiment, wins_a, wins_b)
+    served = "\n".join(VALUES.splitlines()[4:]).replace("http://llama-stack-service:8321", "http://127.0.0.1:9")
+    async with running_server(folder, served) as running:
+        yield running
 
 
 async def promote(repository: Path, server: Server, *more: str) -> tuple[int, str, str]:
@@ -276,10 +281,53 @@ async def test_the_next_round_begins_the_same_way_and_says_how_long_it_may_take(
     began = f"That is experiment {experiment_id(prompt_of(B).id, prompt_of('One sentence:').id, 'llama32', 0.2, 4096)}."
     assert began in said
     assert "If 60% prefer it, a decision takes about" in said
-    assert "votes a day" in said
+    assert "people a day have chosen." in said
     values = (repository / FILE).read_text()
     assert '  prompt_b: "One sentence:"\n' in values
     assert 'ab_testing: {enabled: true, percentage: 50, name: "One sentence"}\n' in values
     same = ("--prompt-b", B)
     status, _, errors = await canopy("ab", "start", "--values", FILE, *same, "--commit", cwd=repository)
     assert (status, "current prompt, to the letter" in errors) == (1, True)
+
+
+async def test_what_the_votes_do_not_decide_is_left_to_people_who_say_so(repository: Path, tmp_path: Path) -> None:
+    short = replace(_experiment(), rule=_experiment().rule._replace(max_decisive_votes=4))
+    begin = git(repository, "rev-parse", "HEAD")
+    for name, experiment, wins_a, wins_b in (
+        ("early", _experiment(), 5, 6),
+        ("lost", _experiment(), 40, 5),
+        ("used up", short, 2, 2),
+    ):
+        folder = tmp_path / name
+        folder.mkdir()
+        async with counting(folder, experiment, wins_a, wins_b) as server:
+            forced = ("--force", "--why", "The licence of A ends", "--keep", "b", "--commit")
+            status, said, errors = await promote(repository, server)
+            if name == "early":
+                assert (status, "There is no decision yet. Let it run" in errors) == (1, True)
+            elif name == "lost":
+                assert (status, "-  prompt_b: |" in said) == (0, True)
+                assert "+  prompt:" not in said
+                _, _, errors = await promote(repository, server, "--keep", "b")
+                assert "The votes decided for Prompt A." in errors
+            else:
+                assert (status, "The votes prefer neither." in errors) == (1, True)
+                assert (await promote(repository, server, "--keep", "b"))[0] == 1
+                assert (await promote(repository, server, "--keep", "a", "--commit"))[0] == 0
+                assert await verified(repository) == []
+                git(repository, "reset", "--quiet", "--hard", begin)
+            assert (await promote(repository, server, *forced))[0] == 0
+            assert "FORCED, although the votes say" in git(repository, "log", "-1", "--format=%B")
+            assert await verified(repository) == []
+            git(repository, "reset", "--quiet", "--hard", begin)
+
+
+async def test_a_hook_that_refuses_leaves_everything_as_it_was(repository: Path, server: Server) -> None:
+    hook = repository / ".git/hooks/pre-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\necho 'Not on a Friday.' >&2\nexit 1\n")
+    hook.chmod(0o755)
+    status, _, errors = await promote(repository, server, "--commit")
+    assert (status, "Not on a Friday." in errors) == (1, True)
+    assert git(repository, "status", "--porcelain", "--untracked-files=all") == ""
+    assert (repository / FILE).read_text() == VALUES

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from canopy.base.errors import ConfigError
 from canopy.experiments.ballot_file import BallotFileWriter
-from canopy.gitops.ballots import CountedBallots, ExportedBallots, read_ballots
+from canopy.gitops.ballots import ExportedBallots, read_ballots
+from canopy.gitops.evidence import Counts
 from canopy.store.experiments.experiment import CastBallot, FirstBallot, FirstBallots, Preference, Side, winner
 from tests.contract.store.records import HOUR, NOON, an_experiment
 
@@ -67,7 +68,7 @@ def elections(draw: st.DrawFn) -> list[CastBallot]:
     return marked(ballots)
 
 
-def counted(ballots: Sequence[CastBallot]) -> CountedBallots:
+def counted(ballots: Sequence[CastBallot]) -> Counts:
     """What the store's own arithmetic says of ballots."""
     firsts = FirstBallots.of(
         [
@@ -79,8 +80,16 @@ def counted(ballots: Sequence[CastBallot]) -> CountedBallots:
         ]
     )
     sides = [it.prompt_b_side for it in ballots]
-    outcomes = firsts.wins_a, firsts.wins_b, firsts.ties, firsts.both_bad, firsts.left
-    return CountedBallots(firsts.voters, *outcomes, len(ballots), sides.count("a"))
+    return Counts(
+        voters=firsts.voters,
+        wins_a=firsts.wins_a,
+        wins_b=firsts.wins_b,
+        ties=firsts.ties,
+        both_bad=firsts.both_bad,
+        left=firsts.left,
+        ballots=len(ballots),
+        prompt_b_left=sides.count("a"),
+    )
 
 
 @given(ballots=elections(), until=st.integers(-1, 21), most=st.integers(0, 31))

@@ -5,7 +5,7 @@ import asyncio
 from canopy.api.context import AppContext
 from canopy.config.features import Feature
 from canopy.config.flags import comparison_flag
-from canopy.experiments.standing import standing_of
+from canopy.experiments.standing import running_experiments
 from canopy.ui.experiment_list import ListedExperiment, listed_experiments
 from canopy.ui.status import ExperimentStatus
 
@@ -21,7 +21,7 @@ async def experiments_in_force(context: AppContext) -> list[ExperimentStatus]:
     if not comparing:
         return []
     known, counts = await asyncio.gather(store.all(), store.ballot_counts_by_experiment())
-    running = [it for it in reversed(known) if standing_of(it, config).stage == "running"]  # the one used last is last
+    running = [*running_experiments(known, config).values()]
     listed = {it.experiment.feature: it for it in listed_experiments(config, running, counts)}
     return [_status(feature, listed.get(feature.name)) for feature in comparing]
 

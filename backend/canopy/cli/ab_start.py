@@ -51,6 +51,7 @@ def start(
       canopy ab start --values gitops/canopy/test/backend/config.yaml --prompt-b "Summarize in two sentences:"
       canopy ab start --values config.yaml --prompt-b-file brief.txt --name "Brief summaries" --commit
     """
+    from canopy.gitops.message import subject_of
     from canopy.gitops.promotion import next_experiment, read_values, with_candidate
     from canopy.gitops.server import Server
 
@@ -76,7 +77,7 @@ def start(
     for line in _forecast(values.rule, server, feature):
         say(line)
     what = name or values.feature.title
-    message = f"Compare a candidate for {what}"[:72] + f"\n\nExperiment {experiment}.\n"
+    message = f"{subject_of(f'Compare a candidate for {what}')}\n\nExperiment {experiment}.\n"
     if hypothesis:
         message += f"Hypothesis: {' '.join(hypothesis.split())}\n"
     to = delivery_of(wanted, f"canopy/start-{experiment}", values.target_revision)
@@ -88,13 +89,19 @@ def _forecast(rule: "DecisionRule", server: "Server | None", feature: str) -> li
 
     pace = server.votes_per_day(feature) if server else None
     lines = []
-    if server is not None and pace is None:
-        lines.append("Nobody has compared anything there lately, so how long it takes is unknown.")
+    if pace:
+        lines.append(f"In the last comparison {pace:.3g} people a day have chosen.")
+    elif server is not None:
+        lines.append("Nobody has compared anything there, so how long it takes is unknown.")
     for rate in _RATES:
         votes = expected_votes(rate, rule)
         if votes is None:
             lines.append(f"  If {rate:.0%} prefer it, {rule.max_decisive_votes:,} votes are likely not enough.")
             continue
-        days = f", about {max(round(votes / pace), 1):,} days at {pace:.3g} votes a day" if pace else ""
+        days = (
+            f", about {max(round(votes / pace), 1):,} days at {pace:.3g} votes a day, as in the last comparison"
+            if pace
+            else ""
+        )
         lines.append(f"  If {rate:.0%} prefer it, a decision takes about {votes:,} votes{days}.")
     return lines

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Literal
 from urllib.parse import urlsplit
 
+from canopy.base.background import Alarm
 from canopy.base.errors import ConfigError, StoreError
 from canopy.config.server_urls import gives_out_credentials, hides_where_it_leads
 from canopy.config.source import ConfigSource
@@ -77,20 +78,18 @@ class NotificationSender:
         self._address = address
         self._clock = clock
         self._timeout = timeout
-        self._woken = asyncio.Event()
+        self._alarm = Alarm()
 
     def wake(self) -> None:
         """Look at what is due now."""
-        self._woken.set()
+        self._alarm.ring()
 
     async def run(self) -> None:
         """Send until cancelled."""
         while True:
-            self._woken.clear()
             with contextlib.suppress(StoreError):  # which the store has logged
                 await self.send_due()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), _POLL)
+            await self._alarm.sleep(_POLL)
 
     async def send_due(self) -> None:
         """Send what is due, where the values have it on. Raises StoreError."""

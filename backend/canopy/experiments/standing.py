@@ -51,6 +51,11 @@ def standing_of(experiment: Experiment, config: Config) -> Standing:
     return Standing(stage, answering, feature_on=True, comparing=comparing)
 
 
+def running_experiments(experiments: Sequence[Experiment], config: Config) -> dict[str, Experiment]:
+    """Return the experiment that runs on each feature's prompts, by the feature; `experiments` as below."""
+    return {it.feature: it for it in reversed(experiments) if standing_of(it, config).stage == "running"}
+
+
 def experiment_in_force(experiments: Sequence[Experiment], config: Config) -> Experiment | None:
     """Return the experiment that the values mean: one that runs, or else a paused one, or else the one used last.
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from typing import get_args
 
+from canopy.base.background import Alarm
 from canopy.base.errors import StoreError
 from canopy.config.flags import comparison_flag
 from canopy.config.loading import Config
@@ -18,7 +19,7 @@ from canopy.config.source import ConfigSource
 from canopy.experiments.decision import DecisionStatus, status
 from canopy.experiments.decision_in_brief import decision_in_brief
 from canopy.experiments.notifications import STALE, kind_of_news
-from canopy.experiments.standing import standing_of
+from canopy.experiments.standing import running_experiments
 from canopy.store.experiments.experiment import Experiment
 from canopy.store.experiments.experiment_news import ExperimentNews, ExperimentNewsStore
 from canopy.store.experiments.experiments import ExperimentStore
@@ -52,22 +53,20 @@ class ExperimentWatch:
         self._experiments = experiments
         self._news = news
         self._telemetry = telemetry
-        self._woken = asyncio.Event()
+        self._alarm = Alarm()
         self._known: set[ExperimentNews] | None = None  # None: it isn't read yet
 
     def wake(self) -> None:
         """Look soon, since there is a ballot, or the values have changed."""
-        self._woken.set()
+        self._alarm.ring()
 
     async def run(self) -> None:
         """Look until cancelled."""
         while True:
-            self._woken.clear()
             with contextlib.suppress(StoreError):  # which the store has logged
                 await self.look()
             await asyncio.sleep(_SHORTEST)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), _LONGEST - _SHORTEST)
+            await self._alarm.sleep(_LONGEST - _SHORTEST)
 
     async def look(self) -> None:
         """Show the state of each feature's experiment, and tell of decisions that nobody has told of."""
@@ -90,11 +89,10 @@ class ExperimentWatch:
         """Return the experiment that runs on each feature's prompts, with what its votes prove."""
         known, counts = await asyncio.gather(self._experiments.all(), self._experiments.ballot_counts_by_experiment())
         found: dict[str, tuple[Experiment, DecisionStatus]] = {}
-        for it in reversed(known):  # the one used last is last
-            if standing_of(it, config).stage == "running":
-                firsts = counts[it.id][1] if it.id in counts else None
-                wins_a, wins_b = (firsts.wins_prompt, firsts.wins_prompt_b) if firsts else (0, 0)
-                found[it.feature] = it, status(wins_a, wins_b, it.rule)
+        for feature, it in running_experiments(known, config).items():
+            firsts = counts[it.id][1] if it.id in counts else None
+            wins_a, wins_b = (firsts.wins_prompt, firsts.wins_prompt_b) if firsts else (0, 0)
+            found[feature] = it, status(wins_a, wins_b, it.rule)
         return found
 
     async def _is_stale(self, experiment: Experiment) -> bool:

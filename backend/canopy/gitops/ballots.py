@@ -3,29 +3,16 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
 from canopy.base.clock import iso
 from canopy.base.errors import ConfigError
 from canopy.experiments.ballot_file import BallotEnd, BallotHeader, BallotLine
+from canopy.gitops.evidence import Counts
 from canopy.store.experiments.experiment import winner
 
 _LONGEST_LINE = 20_000  # bytes; ids of models are the only words in it
-
-
-class CountedBallots(NamedTuple):
-    """What the ballots add up to: each voter's first one, in its first form, and at the end all of them."""
-
-    voters: int
-    wins_a: int
-    wins_b: int
-    ties: int
-    both_bad: int
-    left: int  # for the response in the left column, whichever prompt it was
-    ballots: int
-    prompt_b_left: int  # of all ballots, those on comparisons with Prompt B in the left column
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +20,7 @@ class ExportedBallots:
     """Says what a file of ballots holds."""
 
     header: BallotHeader
-    counts: CountedBallots
+    counts: Counts
 
     @property
     def experiment_id(self) -> str:
@@ -141,11 +128,19 @@ class _Count:
         return None
 
     @property
-    def counts(self) -> CountedBallots:
+    def counts(self) -> Counts:
         """Return what they add up to."""
         wins_a, wins_b, ties, both_bad = (self.firsts.get(it, 0) for it in ("prompt", "prompt_b", "tie", "both_bad"))
-        voters = wins_a + wins_b + ties + both_bad
-        return CountedBallots(voters, wins_a, wins_b, ties, both_bad, self.left, self.counted, self.prompt_b_left)
+        return Counts(
+            voters=wins_a + wins_b + ties + both_bad,
+            wins_a=wins_a,
+            wins_b=wins_b,
+            ties=ties,
+            both_bad=both_bad,
+            left=self.left,
+            ballots=self.counted,
+            prompt_b_left=self.prompt_b_left,
+        )
 
     def _wrong(self, it: BallotLine, end: int | None) -> str | None:
         if it.voted_at < self.latest:

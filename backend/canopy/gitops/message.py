@@ -13,15 +13,21 @@ def commit_message(predicate: Promotion, evidence: str, page: str | None) -> str
     return "\n".join([_subject(predicate), "", *_body(predicate, evidence, page)]) + "\n"
 
 
+def subject_of(words: str) -> str:
+    """Return words as the subject of a commit, shortened to what Git's tools show."""
+    return words if len(words) <= _SUBJECT else f"{words[: _SUBJECT - 1]}…"
+
+
 def _subject(predicate: Promotion) -> str:
     it = predicate.experiment
     name = it.name or in_words(it.feature)
-    subject = {
-        "promote": f"Promote Prompt B of {name}",
-        "keep": f"Keep Prompt A of {name}",
-        "rollback": f"Take back the promotion of {name}",
-    }[predicate.action]
-    return subject if len(subject) <= _SUBJECT else f"{subject[: _SUBJECT - 1]}…"
+    return subject_of(
+        {
+            "promote": f"Promote Prompt B of {name}",
+            "keep": f"Keep Prompt A of {name}",
+            "rollback": f"Take back the promotion of {name}",
+        }[predicate.action]
+    )
 
 
 def _body(predicate: Promotion, evidence: str, page: str | None) -> Iterator[str]:

@@ -30,7 +30,6 @@ class ValuesFile:
     content: bytes
     feature: Feature
     others_comparing: tuple[str, ...]  # other features with a candidate
-    registered: str | None  # the reference of the current prompt, where MLflow's registry has it
     rule: DecisionRule
     target_revision: str | None  # what Argo CD reads, where the file says it
 
@@ -41,7 +40,10 @@ class ValuesFile:
 
 
 def read_values(content: bytes, name: str, feature: str) -> ValuesFile:
-    """Read a values file of the chart or the server. Raises ConfigError, also where it has no such feature."""
+    """Read a values file of the chart or the server.
+
+    Raises ConfigError, also where it has no such feature, or MLflow's registry has the feature's prompts.
+    """
     document = parse_values(content)
     section = BUILT_IN_ALIAS if document.get(BUILT_IN_ALIAS) else BUILT_IN
     its_values = chart_values(document)
@@ -54,21 +56,17 @@ def read_values(content: bytes, name: str, feature: str) -> ValuesFile:
         ab_testing.alpha, ab_testing.prior_strength, ab_testing.equivalence_margin, ab_testing.max_decisive_votes
     )
     revision = document.get("target_revision")
-    source = prompt_sources(its_values).get((found.flag, "prompt"))
-    registered = source.reference if source else None
-    return ValuesFile(
-        name, content, found, tuple(others), registered, rule, revision if isinstance(revision, str) else None
-    )
+    if source := prompt_sources(its_values).get((found.flag, "prompt")):
+        raise ConfigError(
+            f"The prompts of `{found.section}` are in MLflow's registry ({source.reference}), so {name} doesn't hold "
+            "them. Give the winner's version the alias of the prompt in force there."
+        )
+    return ValuesFile(name, content, found, tuple(others), rule, revision if isinstance(revision, str) else None)
 
 
 def require_tested(values: ValuesFile, experiment: ExperimentFacts) -> None:
     """Raise ConfigError where the file doesn't say what the experiment has tested."""
     found, name = values.feature, values.name
-    if values.registered:
-        raise ConfigError(
-            f"The prompts of `{found.section}` are in MLflow's registry ({values.registered}), so {name} doesn't hold "
-            "them. Give the winner's version the alias of the prompt in force there."
-        )
     if not found.prompt_b:
         raise ConfigError(
             f"{name} has no candidate: `{found.section}.prompt_b` is not set, so there is nothing to change."
@@ -95,22 +93,15 @@ def with_winner(values: ValuesFile, kept: Kept) -> bytes:
     Comparisons are switched off, unless another feature has a candidate that is being compared.
     """
     section = values.section
-    changes: list[ValueChange] = (
-        [Move((*section, "prompt"), "prompt_b")] if kept == "b" else [Remove((*section, "prompt_b"))]
-    )
-    if not values.others_comparing:
-        changes.append(Set(_COMPARISONS, False))
-    wanted = values.feature.prompt_b if kept == "b" else values.feature.prompt
-    return _checked(values, changes, prompt=wanted, prompt_b="")
+    if kept == "b":
+        return _without_comparison(values, values.feature.prompt_b, Move((*section, "prompt"), "prompt_b"))
+    return _without_comparison(values, values.feature.prompt, Remove((*section, "prompt_b")))
 
 
 def with_prompt(values: ValuesFile, prompt: str) -> bytes:
     """Return the file's content with this prompt for everybody, and no candidate. Raises ConfigError."""
     section = values.section
-    changes: list[ValueChange] = [Set((*section, "prompt"), prompt), Remove((*section, "prompt_b"))]
-    if not values.others_comparing:
-        changes.append(Set(_COMPARISONS, False))
-    return _checked(values, changes, prompt=prompt, prompt_b="")
+    return _without_comparison(values, prompt, Set((*section, "prompt"), prompt), Remove((*section, "prompt_b")))
 
 
 def with_candidate(
@@ -134,6 +125,12 @@ def next_experiment(values: ValuesFile, prompt_b: str) -> str:
     it = values.feature
     ids = prompt_of(it.prompt).id, prompt_of(prompt_b).id
     return experiment_id(*ids, it.model, it.temperature, it.max_tokens, it.name)
+
+
+def _without_comparison(values: ValuesFile, prompt: str, *changes: ValueChange) -> bytes:
+    """Make the changes, which lead to this prompt alone, and switch comparisons off where nobody else needs them."""
+    end: list[ValueChange] = [] if values.others_comparing else [Set(_COMPARISONS, False)]
+    return _checked(values, [*changes, *end], prompt=prompt, prompt_b="")
 
 
 def _checked(values: ValuesFile, changes: list[ValueChange], **expected: Scalar) -> bytes:

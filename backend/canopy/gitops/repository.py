@@ -120,13 +120,20 @@ class Repository:
         return int(self._text("rev-list", "--count", "HEAD..FETCH_HEAD"))
 
     def commit_here(self, files: Mapping[str, bytes], message: str) -> str:
-        """Write the files, and commit them and nothing else on the branch that is checked out. Returns the commit."""
+        """Write the files, and commit them and nothing else on the branch that is checked out. Returns the commit.
+
+        Raises GitError where Git refuses, after which the files, which had no changes, are as they were.
+        """
         for name, content in files.items():
             path = self.root / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-        self._text("add", "--", *files)
-        _git(self.root, "commit", "--quiet", "--file=-", "--only", "--", *files, given=message.encode())
+        try:
+            self._text("add", "--", *files)
+            _git(self.root, "commit", "--quiet", "--file=-", "--only", "--", *files, given=message.encode())
+        except GitError:  # such as a hook's refusal: what is not committed is not there either
+            self._text("restore", "--source=HEAD", "--staged", "--worktree", "--", *files)
+            raise
         return self.revision_of("HEAD")
 
     def commit_on(self, branch: str, files: Mapping[str, bytes], message: str) -> str:

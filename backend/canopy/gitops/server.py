@@ -1,16 +1,18 @@
 """Asks a running server what its votes have decided."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import orjson
-from pydantic import BaseModel, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from canopy import __version__
 from canopy.base.errors import ConfigError
-from canopy.gitops.evidence import Counts, ExperimentFacts, Observed, Rule, Statistics
+from canopy.experiments.report import ReportPayload
+from canopy.gitops.evidence import Counts, ExperimentFacts, Observed, Part, Statistics
 from canopy.outgoing.causes import Peer, explain, redirection
 from canopy.outgoing.clients import client
 
@@ -27,62 +29,18 @@ class Decided:
     statistics: Statistics
     sentence: str
     next_step: str
-    more_votes: int | None
-    prompt: str
-    prompt_b: str
     config_revision: str | None
     address: str  # of its page
 
 
-class _Prompt(BaseModel):
-    id: str
-    text: str
-
-
-class _Compared(BaseModel):
-    id: str
-    feature: str
-    name: str | None = None
-    hypothesis: str | None = None
-    created_at: str
-    prompt: _Prompt
-    prompt_b: _Prompt
-    model: str
-    temperature: float
-    max_tokens: int
-    rule: Rule
-
-
-class _Numbers(BaseModel):
-    voters: int
-    n: int
-    wins_a: int
-    wins_b: int
-    ties: int
-    both_bad: int
-    win_rate_b: float | None
-    interval: tuple[float, float]
-    e_value: float
-    e_a: float
-    e_b: float
-    left_share: float | None
-    prompt_b_left: int
-
-
-class _Decision(BaseModel):
-    status: str
-    sentence: str
-    next_step: str
-    more_votes: int | None
-
-
-class _Answer(BaseModel):
+class _Answer(ReportPayload):
     """What the server says of one experiment; newer ones may say more."""
 
-    total: int
-    experiment: _Compared
-    statistics: _Numbers
-    decision: _Decision
+    total: int  # ballots
+
+
+class _NotThereError(ConfigError):
+    """The server has nothing at this address."""
 
 
 class Server:
@@ -95,64 +53,36 @@ class Server:
         self._client = client(url, token=token, timeout=_TIMEOUT, headers=headers)
 
     def decided(self, feature: str, experiment: str | None = None) -> Decided:
-        """Return the experiment with this id, or the one of a feature that was used last.
+        """Return the experiment with this id, or the one of a feature that the server's values mean.
 
         Raises ConfigError where the server can't be asked, or has none.
         """
-        if experiment is None:
-            found = self._get("/experiments", {"feature": feature}).get("experiments")
-            if not found:
-                raise ConfigError(f"Nobody has compared two prompts of `{feature}` on {self.url} yet.")
-            experiment = str(found[0]["id"])
-        try:
-            answer = _Answer.model_validate(self._get(f"/experiments/{experiment}"))
-            it, numbers = answer.experiment, answer.statistics
-            return Decided(
-                experiment=ExperimentFacts(
-                    prompt_id=it.prompt.id, prompt_b_id=it.prompt_b.id, **it.model_dump(exclude={"prompt", "prompt_b"})
-                ),
-                counts=Counts(
-                    voters=numbers.voters,
-                    wins_a=numbers.wins_a,
-                    wins_b=numbers.wins_b,
-                    ties=numbers.ties,
-                    both_bad=numbers.both_bad,
-                    left=round((numbers.left_share or 0) * numbers.n),
-                    ballots=answer.total,
-                    prompt_b_left=numbers.prompt_b_left,
-                ),
-                statistics=Statistics.model_validate(
-                    {
-                        **numbers.model_dump(include={"win_rate_b", "interval", "e_value", "e_a", "e_b"}),
-                        "status": answer.decision.status,
-                    }
-                ),
-                sentence=answer.decision.sentence,
-                next_step=answer.decision.next_step,
-                more_votes=answer.decision.more_votes,
-                prompt=it.prompt.text,
-                prompt_b=it.prompt_b.text,
-                config_revision=self._config_revision(),
-                address=f"{self.url}/experiments/{it.id}",
-            )
-        except ValidationError as error:
-            raise ConfigError(
-                f"{self.url} answers differently than this Canopy ({__version__}) expects. Use the `canopy` of the "
-                "server's version."
-            ) from error
+        answer = self._asked(feature, experiment)
+        it, numbers, decision = answer["experiment"], answer["statistics"], answer["decision"]
+        ids = {"prompt_id": it["prompt"]["id"], "prompt_b_id": it["prompt_b"]["id"]}
+        left = round((numbers["left_share"] or 0) * numbers["n"])
+        return Decided(
+            experiment=_of(ExperimentFacts, {**it, **ids}),
+            counts=_of(Counts, {**numbers, "left": left, "ballots": answer["total"]}),
+            statistics=_of(Statistics, {**numbers, "status": decision["status"]}),
+            sentence=decision["sentence"],
+            next_step=decision["next_step"],
+            config_revision=self._config_revision(),
+            address=f"{self.url}/experiments/{it['id']}",
+        )
 
     def votes_per_day(self, feature: str) -> float | None:
-        """Return how many people a day have preferred one of two prompts in the experiment used last; None without any.
+        """Return how many people a day have chosen in a feature's present experiment, or its last; None without any.
 
         Raises ConfigError where the server can't be asked.
         """
-        found = self._get("/experiments", {"feature": feature}).get("experiments")
-        if not found:
+        try:
+            answer = self._asked(feature)
+        except _NotThereError:
             return None
-        began = datetime.fromisoformat(str(found[0]["created_at"]))
-        chose = int(found[0]["prompt_a_wins"]) + int(found[0]["prompt_b_wins"])
+        began = datetime.fromisoformat(answer["experiment"]["created_at"])
         days = max((datetime.now(UTC) - began).total_seconds() / 86_400, 1)
-        return chose / days if chose else None
+        return answer["statistics"]["n"] / days or None
 
     def observed(self, prompt_ids: list[str]) -> tuple[Observed, ...]:
         """Return the votes on the responses of each of the prompts. Raises ConfigError where it can't be asked."""
@@ -163,6 +93,20 @@ class Server:
                 Observed(prompt_id=prompt_id, positive=int(counts["positive"]), negative=int(counts["negative"]))
             )
         return tuple(found)
+
+    def _asked(self, feature: str, experiment: str | None = None) -> _Answer:
+        found = (
+            self._get(f"/experiments/{experiment}")
+            if experiment
+            else self._get("/experiments/current", {"feature": feature})
+        )
+        try:
+            return TypeAdapter(_Answer).validate_python(found)
+        except ValidationError as error:
+            raise ConfigError(
+                f"{self.url} answers differently than this Canopy ({__version__}) expects. Use the `canopy` of the "
+                "server's version."
+            ) from error
 
     def _config_revision(self) -> str | None:
         details = self._get("/feature-flags", {"details": "true"})
@@ -184,7 +128,8 @@ class Server:
             body = None
         if response.status_code != 200 or not isinstance(body, dict):
             said = body.get("detail") if isinstance(body, dict) else None
-            raise ConfigError(
+            refused = _NotThereError if said and response.status_code == 404 else ConfigError
+            raise refused(
                 f"The server at {self.url} answers {path} with {response.status_code}. {said or 'Is it Canopy?'}"
             )
         return body
@@ -195,3 +140,8 @@ class Server:
         if status == 401:
             return f"The server at {self.url} doesn't know the token in CANOPY_BACKEND_TOKEN."
         return f"The server at {self.url} refuses the token in CANOPY_BACKEND_TOKEN: it must be a reviewer's."
+
+
+def _of[P: Part](part: type[P], said: Mapping[str, Any]) -> P:
+    """Return a part of the evidence, of those values that it has."""
+    return part.model_validate({key: said[key] for key in part.model_fields if key in said})

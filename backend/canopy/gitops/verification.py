@@ -208,7 +208,7 @@ def _ballots(predicate: Promotion, file: Path) -> Iterator[Checked]:
         return
     own_id, given_id = found.experiment_id, predicate.experiment.id
     yield Checked(own_id == given_id, f"The ballots are those of {own_id}{_unlike(own_id, given_id)}.")
-    for name, own in found.counts._asdict().items():
+    for name, own in found.counts.model_dump().items():
         given = getattr(said, name)
         yield Checked(own == given, f"The ballots have {own:,} {name}{_unlike(f'{own:,}', f'{given:,}')}.")
 

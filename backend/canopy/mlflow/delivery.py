@@ -1,13 +1,13 @@
 """Delivers what the outbox holds to MLflow, in the background of a serving process."""
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
+from canopy.base.background import Alarm
 from canopy.base.errors import StoreError
 from canopy.config.source import ConfigSource
 from canopy.mlflow.failures import MlflowError, Pause, backoff
@@ -56,7 +56,7 @@ class DeliveryWorker:
         self._pause = Pause()
         self._pauses = 0  # in a row
         self._parked = 0  # at the last look
-        self._woken = asyncio.Event()
+        self._alarm = Alarm()
         self._ending = False
         self._task: asyncio.Task[None] | None = None
 
@@ -66,7 +66,7 @@ class DeliveryWorker:
 
     def wake(self) -> None:
         """Look at the outbox now, as the values have changed."""
-        self._woken.set()
+        self._alarm.ring()
 
     async def close(self) -> None:
         """Finish what is under way or, if that takes long, release it for another replica."""
@@ -80,7 +80,6 @@ class DeliveryWorker:
 
     async def _run(self) -> None:
         while not self._ending:
-            self._woken.clear()
             pause = _POLL
             try:
                 pause = await self._round()
@@ -89,8 +88,7 @@ class DeliveryWorker:
             except Exception:  # noqa: BLE001  # whatever it is, what waits is tried again; it is logged
                 _log.exception("A round of deliveries to MLflow failed; another follows.")
                 pause = _AFTER_A_FAILURE
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), pause)
+            await self._alarm.sleep(pause)
 
     async def _round(self) -> float:
         """Deliver what is due, up to a bound; return the seconds until the next round."""
