@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 
 from canopy.base.errors import ConfigError
 from canopy.gitops.evidence import FOLDER, Statement
-from canopy.gitops.repository import Repository
+from canopy.gitops.repository import Commit, Repository
 from canopy.gitops.verification import is_evidence, is_evidence_of
 
 
@@ -15,9 +15,13 @@ def commits_with_evidence(repository: Repository, values: str) -> Iterator[str]:
 
 
 def commits_of_range(repository: Repository, span: str) -> Iterator[str]:
-    """Yield the commits of a range that brought evidence on any values file, the newest first. Raises ConfigError."""
+    """Yield the commits of a range that brought evidence on any values file, the newest first. Raises ConfigError.
+
+    A merge brings what none of its parents has: the rest has come with commits of its own.
+    """
     for revision in repository.commits_in(span):
-        if any(is_evidence(path) for path in repository.changed_in(repository.commit(revision))):
+        commit = repository.commit(revision)
+        if any(is_evidence(path) and _is_own(repository, commit, path) for path in repository.changed_in(commit)):
             yield revision
 
 
@@ -38,3 +42,8 @@ def last_promotion(repository: Repository, values: str) -> tuple[str, Statement]
             elif statement.predicate.action == "promote" and revision not in taken_back:
                 return revision, statement
     return None
+
+
+def _is_own(repository: Repository, commit: Commit, path: str) -> bool:
+    merged = commit.parents[1:]
+    return not merged or repository.read(commit.revision, path) not in [repository.read(it, path) for it in merged]

@@ -2,27 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import isclose
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
 
 from canopy.base.errors import CanopyError, ConfigError
-from canopy.experiments.assignment import experiment_id
-from canopy.experiments.decision import decide
 from canopy.generation.prompts import prompt_of
 from canopy.gitops.ballots import read_ballots
 from canopy.gitops.evidence import FOLDER, Promotion, Statement, sha256
 from canopy.gitops.promotion import ValuesFile, read_values, require_tested, with_prompt, with_winner
+from canopy.gitops.recomputation import Checked, check_experiment, check_numbers, unlike
 from canopy.gitops.repository import Commit, Repository
-
-_EXACT = 1e-9  # relative error of a number that is computed again
-
-
-class Checked(NamedTuple):
-    """Says of one thing that was looked at whether it is right."""
-
-    right: bool
-    sentence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +48,7 @@ def verify(repository: Repository, name: str, ballots: Path | None = None) -> Ve
     findings = [
         _signature(repository, commit),
         *_files(repository, commit, statement, changed, files[0]),
-        *_numbers(statement.predicate),
+        *check_numbers(statement.predicate),
     ]
     if ballots is not None:
         findings += _ballots(statement.predicate, ballots)
@@ -113,10 +101,7 @@ def _digest(values: str, when: str, content: bytes | None, said: str) -> Checked
 
 def _change(repository: Repository, file: ValuesFile, after: bytes, predicate: Promotion) -> Iterator[Checked]:
     it = predicate.experiment
-    own = experiment_id(it.prompt_id, it.prompt_b_id, it.model, it.temperature, it.max_tokens, it.feature)
-    yield Checked(
-        own == it.id, f"The experiment's prompts, model and parameters have the id {own}{_unlike(own, it.id)}."
-    )
+    yield check_experiment(it)
     if predicate.action == "rollback":
         former = _rolled_back_to(repository, predicate)
         wanted = with_prompt(file, former)
@@ -144,39 +129,6 @@ def _rolled_back_to(repository: Repository, predicate: Promotion) -> str:
     name = reverted.statement.subject[0].name
     content = repository.read(commit.parents[0], name) or b""
     return read_values(content, name, predicate.experiment.feature).feature.prompt
-
-
-def _numbers(predicate: Promotion) -> Iterator[Checked]:
-    """Compute the statistics again from the counts, and the decision from the rule."""
-    counts, said = predicate.counts, predicate.statistics
-    n = counts.wins_a + counts.wins_b
-    total = n + counts.ties + counts.both_bad
-    yield Checked(
-        counts.voters == total and counts.left <= n and counts.prompt_b_left <= counts.ballots >= counts.voters,
-        f"{counts.voters:,} voters: {counts.wins_a:,} for A, {counts.wins_b:,} for B, {counts.ties:,} ties, "
-        f"{counts.both_bad:,} found both bad, {total:,} together; {counts.ballots:,} ballots in all.",
-    )
-    found = decide(counts.wins_a, counts.wins_b, predicate.experiment.rule.decision_rule)
-    for name, own, given in (
-        ("E against ½", found.evidence.e_value, said.e_value),
-        ("E for A", found.evidence.e_a, said.e_a),
-        ("E for B", found.evidence.e_b, said.e_b),
-        ("The interval's lower end", found.interval[0], said.interval[0]),
-        ("The interval's upper end", found.interval[1], said.interval[1]),
-        ("B's share", found.win_rate_b, said.win_rate_b),
-    ):
-        same = own is given if None in (own, given) else isclose(own or 0, given or 0, rel_tol=_EXACT, abs_tol=1e-12)
-        yield Checked(same, f"{name} is {_figure(own)}{'' if same else f', the evidence says {_figure(given)}'}.")
-    yield Checked(
-        found.status == said.status, f"By its rule the decision is {found.status}{_unlike(found.status, said.status)}."
-    )
-    if predicate.action == "promote":
-        allowed = found.status == "promote_b" or predicate.forced is not None
-        grounds = f"although it was forced: {predicate.forced}" if predicate.forced else "as the votes decided"
-        yield Checked(allowed, f"B was promoted {grounds if allowed else 'without a decision for it'}.")
-    elif predicate.action == "keep":
-        allowed = found.status in {"keep_a", "equivalent", "inconclusive"} or predicate.forced is not None
-        yield Checked(allowed, f"A was kept {'on good grounds' if allowed else 'without a decision'}.")
 
 
 def _signature(repository: Repository, commit: Commit) -> Checked:
@@ -207,18 +159,10 @@ def _ballots(predicate: Promotion, file: Path) -> Iterator[Checked]:
         yield Checked(False, error.sentence)
         return
     own_id, given_id = found.experiment_id, predicate.experiment.id
-    yield Checked(own_id == given_id, f"The ballots are those of {own_id}{_unlike(own_id, given_id)}.")
+    yield Checked(own_id == given_id, f"The ballots are those of {own_id}{unlike(own_id, given_id)}.")
     for name, own in found.counts.model_dump().items():
         given = getattr(said, name)
-        yield Checked(own == given, f"The ballots have {own:,} {name}{_unlike(f'{own:,}', f'{given:,}')}.")
-
-
-def _unlike(found: str, said: str) -> str:
-    return "" if found == said else f", the evidence says {said}"
-
-
-def _figure(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:.10g}"
+        yield Checked(own == given, f"The ballots have {own:,} {name}{unlike(f'{own:,}', f'{given:,}')}.")
 
 
 def _short(revision: str) -> str:
