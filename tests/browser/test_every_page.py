@@ -30,6 +30,7 @@ NO_PAGES = {
         "/openapi.json",
         "/experiments/current/decision",
         "/experiments/{experiment_id}/decision",
+        "/experiments/{experiment_id}/cost",
         "/feature-flags",
         "/identity",
     ),

@@ -70,6 +70,7 @@ RULES = {
     "GET /experiments/current/decision": _DECISION,
     "GET /experiments/{experiment_id}/decision": _DECISION,
     "GET /experiments/{experiment_id}": AccessRule("reviewer", "read"),
+    "GET /experiments/{experiment_id}/cost": AccessRule("reviewer", "read"),
     "POST /experiments/{experiment_id}/notes": AccessRule("reviewer", "feedback"),
     "DELETE /experiments/{experiment_id}/notes/{note_id}": AccessRule("reviewer", "feedback"),
     "PUT /feedback/review": AccessRule("reviewer", "feedback"),

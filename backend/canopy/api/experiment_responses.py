@@ -48,7 +48,10 @@ class Note(TypedDict):
 
 
 class ExperimentInFull(ReportPayload):
-    """An experiment's report, counts of all its ballots, and reviewers' notes, oldest first."""
+    """An experiment's report, counts of all its ballots, and reviewers' notes, oldest first.
+
+    `page` is the address for people; null where the request came by a name that leads nobody else there.
+    """
 
     total: int
     prompt_a_wins: int
@@ -56,4 +59,5 @@ class ExperimentInFull(ReportPayload):
     ties: int
     both_bad: int
     stage: Stage
+    page: str | None
     notes: list[Note]

@@ -17,12 +17,20 @@ from canopy.api.description import describe_body, describe_errors, describe_json
 from canopy.api.experiment_responses import ExperimentInFull, Experiments, ExperimentSummary, Note
 from canopy.api.filters import OptionalText
 from canopy.api.frame import feedback_switched_off, html, wants_html
+from canopy.api.public_address import origin_for_others
 from canopy.api.responses import Ok
 from canopy.api.routes import BodyRoute, DescribedRoute, json_response
 from canopy.base.clock import iso
 from canopy.base.errors import NoteNotFound
 from canopy.config.features import canonical_name, modes_of
-from canopy.experiments.report import experiments_of_feature, report_on, report_payload, selected_experiment
+from canopy.experiments.cost import ExperimentCostPayload, cost_payload
+from canopy.experiments.report import (
+    experiment_with_id,
+    experiments_of_feature,
+    report_on,
+    report_payload,
+    selected_experiment,
+)
 from canopy.experiments.standing import experiment_in_force, standing_of
 from canopy.store.experiments.experiment_notes import ExperimentNote, NewNote
 from canopy.ui.experiment_list import ListedExperiment, listed_experiments
@@ -63,7 +71,7 @@ def experiment_routes(context: AppContext) -> APIRouter:
 
         def draw() -> Response:
             if data is None or not wants_html(request):
-                return _varying(json_response(data and _in_full(context, data, now)))
+                return _varying(json_response(data and _in_full(context, data, now, origin_for_others(request))))
             ab = section(config, None, data, now=now, later=cursor is not None)
             return html(context, request, "experiment.html", current="feedback", section="experiments", ab=ab)
 
@@ -106,6 +114,15 @@ def experiment_routes(context: AppContext) -> APIRouter:
             return off
         context.ballots.check()
         return await shown(request, experiment_id, query.cursor)
+
+    @router.get(
+        "/experiments/{experiment_id}/cost", response_model=None, responses=describe_json(ExperimentCostPayload)
+    )
+    async def cost(experiment_id: str) -> Response:
+        """What both prompts of one experiment took, in tokens and seconds, and how many answers failed."""
+        context.ballots.check()
+        experiment = experiment_with_id(await store.experiments.all(), experiment_id)
+        return json_response(cost_payload(experiment, await store.experiment_costs.of(experiment)))
 
     @router.delete("/experiments/{experiment_id}/notes/{note_id}", response_model=None, responses=describe_json(Ok))
     async def take_back(experiment_id: str, note_id: str) -> Response:
@@ -167,7 +184,7 @@ async def experiment_data(
     return ExperimentData(experiments, of_others, shown, counts, firsts, page, notes)
 
 
-def _in_full(context: AppContext, data: ExperimentData, now: int) -> ExperimentInFull:
+def _in_full(context: AppContext, data: ExperimentData, now: int, origin: str | None) -> ExperimentInFull:
     config, experiment = context.config.current, data.shown
     counts, standing = data.counts, standing_of(experiment, config)
     report = report_on(experiment, counts, data.firsts, config.section_of(experiment.feature), now, standing)
@@ -179,6 +196,7 @@ def _in_full(context: AppContext, data: ExperimentData, now: int) -> ExperimentI
         "both_bad": counts.both_bad,
         **report_payload(report),
         "stage": standing.stage,
+        "page": origin and f"{origin}/experiments/{experiment.id}",
         "notes": [_note(it) for it in data.notes],
     }
 

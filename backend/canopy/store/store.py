@@ -15,6 +15,7 @@ from canopy.store.engine.executor import Executor
 from canopy.store.engine.migrate import Schema, upgrade
 from canopy.store.experiments.ballot_history import BallotHistory
 from canopy.store.experiments.comparisons import ComparisonStore
+from canopy.store.experiments.experiment_costs import ExperimentCosts
 from canopy.store.experiments.experiment_news import ExperimentNewsStore
 from canopy.store.experiments.experiment_notes import ExperimentNoteStore
 from canopy.store.experiments.experiments import ExperimentStore
@@ -44,6 +45,7 @@ class Store:
         self.comparisons = ComparisonStore(executor, self.feedback, self.outbox, clock)
         self.experiments = ExperimentStore(executor, self.comparisons.counter)
         self.ballot_history = BallotHistory(executor, self.experiments.catch_up)
+        self.experiment_costs = ExperimentCosts(executor)
         self.experiment_notes = ExperimentNoteStore(executor, clock)
         self.experiment_news = ExperimentNewsStore(executor, clock)
         self.registered_prompts = RegisteredPromptStore(executor)
