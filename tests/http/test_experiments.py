@@ -60,6 +60,21 @@ async def test_the_same_addresses_are_pages(client: httpx.AsyncClient) -> None:
         assert (await client.request(method, address)).status_code == 404
 
 
+async def test_the_cost_of_both_prompts_and_the_page_are_told_to_programs(client: httpx.AsyncClient) -> None:
+    address = f"/experiments/{await _voted(client)}"
+    cost = (await client.get(f"{address}/cost")).json()
+    one = (await client.get(address)).json()
+    a, b = cost["prompt"], cost["prompt_b"]
+    assert [a["prompt_id"], b["prompt_id"]] == [one["experiment"][name]["id"] for name in ("prompt", "prompt_b")]
+    assert a["answers"] == b["answers"] >= one["total"] > 0
+    assert b["duration_seconds"]["p95"] >= b["duration_seconds"]["median"] > 0
+    assert (await client.get("/experiments/exp_0/cost")).status_code == 404
+    assert one["page"] is None  # 127.0.0.1 leads nobody else there
+    for host, page in (("canopy.example.com", f"https://canopy.example.com{address}"), ("canopy-backend.ns.svc", None)):
+        forwarded = {"x-forwarded-host": host, "x-forwarded-proto": "https"}
+        assert (await client.get(address, headers=forwarded)).json()["page"] == page
+
+
 async def test_a_note_is_kept_shown_and_deleted(client: httpx.AsyncClient) -> None:
     experiment_id = await _voted(client)
     address = f"/experiments/{experiment_id}/notes"

@@ -137,11 +137,28 @@ async def test_what_the_votes_decided_is_a_commit_that_anybody_can_check(reposit
     message = git(repository, "log", "-1", "--format=%B")
     assert message.startswith("Promote Prompt B of Brief summaries\n\n")
     assert "A 5, B 40, ties 3, both bad 1" in message
+    assert "\nCost, by 49 answers each to the same texts:\n  A 12 tokens in, 3 out; first token 0.25 s" in message
+    assert server.url not in message  # which leads nobody else there
     changed = git(repository, "show", "--name-only", "--format=", "HEAD").splitlines()
     (evidence,) = (it for it in changed if it != FILE)
     assert evidence.startswith("gitops/canopy/test/backend/evidence/")
-    Draft202012Validator(json.loads(EVIDENCE.read_text())).validate(json.loads((repository / evidence).read_text()))
+    Draft202012Validator(json.loads(EVIDENCE.read_text())).validate(
+        statement := json.loads((repository / evidence).read_text())
+    )
     assert await verified(repository) == []
+    statement["predicate"]["cost"]["prompt"]["prompt_id"] = "sha256:another"
+    for cost, wrong in (
+        (statement["predicate"]["cost"], ["The cost is not that of the prompts that were compared."]),
+        (None, []),
+    ):
+        statement["predicate"]["cost"] = cost
+        (repository / evidence).write_text(
+            json.dumps(
+                {**statement, "predicate": {k: v for k, v in statement["predicate"].items() if v or k != "cost"}}
+            )
+        )
+        git(repository, "commit", "--quiet", "--all", "--amend", "--no-edit")
+        assert [it["sentence"] for it in await verified(repository)] == wrong
 
 
 async def test_a_dry_run_writes_nothing(repository: Path, server: Server) -> None:

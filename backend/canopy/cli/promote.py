@@ -85,13 +85,16 @@ def promote(
     from canopy.gitops.records import Grounds, record
 
     action: PromotionAction = "promote" if kept == "b" else "keep"
-    grounds = Grounds(decided.experiment, decided.counts, decided.statistics, decided.config_revision, decided.address)
+    it = decided
+    grounds = Grounds(it.experiment, it.counts, it.statistics, it.config_revision, it.page, it.cost)
     made = record(repository, name, content, after, grounds, action, forced=why, evaluation=_evaluation(evaluation))
     to = delivery_of(wanted, f"canopy/{action}-{decided.experiment.id}", values.target_revision)
     hand_over(wanted, repository, made.files, made.message, to)
 
 
 def _show(decided: "Decided") -> None:
+    from canopy.gitops.message import cost_lines
+
     it = decided.counts
     say(
         style(f"Experiment {decided.experiment.id}", bold=True)
@@ -99,6 +102,8 @@ def _show(decided: "Decided") -> None:
     )
     say(f"  {decided.sentence}")
     say(f"  A {it.wins_a:,}, B {it.wins_b:,}, ties {it.ties:,}, both bad {it.both_bad:,}, of {it.voters:,} people")
+    for line in cost_lines(decided.cost) if decided.cost else ("What the prompts cost the server can't tell now.",):
+        say(f"  {line}")
     say()
 
 

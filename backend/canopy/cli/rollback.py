@@ -56,8 +56,8 @@ def rollback(path: str, backend: str | None, why: str | None, **options: Any) ->
     for seen in observed:
         total = seen.positive + seen.negative
         say(f"  {seen.prompt_id}: {seen.positive:,} of {total:,} thumbs are up")
-    page = f"{server.url}/experiments/{it.experiment.id}" if server else None
-    grounds = Grounds(it.experiment, it.counts, it.statistics, None, page)
+    page = server.page(it.experiment.id) if server else None
+    grounds = Grounds(it.experiment, it.counts, it.statistics, None, page, it.cost)
     made = record(
         repository, name, content, after, grounds, "rollback", forced=why, reverts=revision, observed=observed
     )

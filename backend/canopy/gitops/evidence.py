@@ -104,6 +104,34 @@ class Observed(Part):
     negative: Count
 
 
+class Percentiles(Part):
+    """Seconds within which half of the answers came, and 95 % of them."""
+
+    median: float
+    p95: float
+
+
+class PromptCost(Part):
+    """What answers by one prompt took. Those that failed are not among the answers."""
+
+    prompt_id: str
+    answers: Count
+    failed: Count
+    input_tokens: float | None = Field(description="Mean of an answer; null where none were counted.")
+    output_tokens: float | None
+    first_token_seconds: Percentiles | None
+    duration_seconds: Percentiles | None
+
+
+class CostFacts(Part):
+    """What both prompts took in the experiment's comparisons, as the server saw it: on the same texts."""
+
+    since: str | None = Field(description="The first comparison that was measured, ISO 8601 in UTC.")
+    until: str | None
+    prompt: PromptCost
+    prompt_b: PromptCost
+
+
 class EvaluationFacts(Part):
     """An evaluation of the prompts against the baseline, as `canopy evals run` reports it."""
 
@@ -127,6 +155,7 @@ class Promotion(Part):
     server: ServerFacts
     observed: tuple[Observed, ...] = ()
     evaluation: EvaluationFacts | None = None
+    cost: CostFacts | None = None
 
 
 class Digests(Part):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from canopy.base.ratings import in_words
-from canopy.gitops.evidence import Promotion
+from canopy.gitops.evidence import CostFacts, Percentiles, Promotion, PromptCost
 
 _SUBJECT = 72  # characters that Git's tools show of a subject
 
@@ -16,6 +16,30 @@ def commit_message(predicate: Promotion, evidence: str, page: str | None) -> str
 def subject_of(words: str) -> str:
     """Return words as the subject of a commit, shortened to what Git's tools show."""
     return words if len(words) <= _SUBJECT else f"{words[: _SUBJECT - 1]}…"
+
+
+def cost_lines(cost: CostFacts) -> Iterator[str]:
+    """Yield what both prompts cost, in words."""
+    each = cost.prompt.answers
+    yield f"Cost, by {each:,} answers each to the same texts:" if each else "Cost: nobody was served both prompts."
+    if each or cost.prompt.failed or cost.prompt_b.failed:
+        yield f"  A {_cost(cost.prompt)}"
+        yield f"  B {_cost(cost.prompt_b)}"
+
+
+def _cost(of: PromptCost) -> str:
+    counted = [(of.input_tokens, "in"), (of.output_tokens, "out")]
+    tokens = [f"{number:,.0f} {way}" for number, way in counted if number is not None]
+    timed = [(of.first_token_seconds, "first token"), (of.duration_seconds, "all")]
+    seconds = [f"{what} {_seconds(times)}" for times, what in timed if times is not None]
+    if tokens:
+        tokens[0] = tokens[0].replace(" ", " tokens ")
+    failed = f"{of.failed:,} failed" if of.failed else "none failed"
+    return "; ".join(filter(None, (", ".join(tokens), ", ".join(seconds), failed)))
+
+
+def _seconds(times: Percentiles) -> str:
+    return f"{times.median:.2f} s (95 %: {times.p95:.2f} s)"
 
 
 def _subject(predicate: Promotion) -> str:
@@ -55,6 +79,8 @@ def _body(predicate: Promotion, evidence: str, page: str | None) -> Iterator[str
     for seen in predicate.observed:
         total = seen.positive + seen.negative
         yield f"  {seen.prompt_id}: {_share(seen.positive, total)} of {total:,} thumbs are up"
+    if predicate.cost:
+        yield from cost_lines(predicate.cost)
     if predicate.evaluation:
         rate = "" if predicate.evaluation.pass_rate is None else f", {predicate.evaluation.pass_rate:.1%} passed"
         yield f"Evaluation: {predicate.evaluation.verdict}{rate}."

@@ -49,6 +49,10 @@ def check_numbers(predicate: Promotion) -> Iterator[Checked]:
     yield Checked(
         found.status == said.status, f"By its rule the decision is {found.status}{unlike(found.status, said.status)}."
     )
+    if (cost := predicate.cost) is not None:
+        those = cost.prompt.prompt_id, cost.prompt_b.prompt_id
+        right = those == (predicate.experiment.prompt_id, predicate.experiment.prompt_b_id)
+        yield Checked(right, f"The cost is {'' if right else 'not '}that of the prompts that were compared.")
     if predicate.action == "promote":
         allowed = found.status == "promote_b" or predicate.forced is not None
         grounds = f"although it was forced: {predicate.forced}" if predicate.forced else "as the votes decided"

@@ -11,6 +11,7 @@ from canopy.evals.results import load
 from canopy.gitops.evidence import (
     FOLDER,
     Before,
+    CostFacts,
     Counts,
     EvaluationFacts,
     ExperimentFacts,
@@ -34,6 +35,7 @@ class Grounds(NamedTuple):
     statistics: Statistics
     config_revision: str | None  # of the server that counted
     page: str | None
+    cost: CostFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ def record(
         server=ServerFacts(config_revision=grounds.config_revision),
         observed=observed,
         evaluation=evaluation,
+        cost=grounds.cost,
     )
     evidence = str(PurePosixPath(name).parent / FOLDER / f"{now:%Y%m%dT%H%M%SZ}-{action}-{grounds.experiment.id}.json")
     statement = Statement.of(name, after, predicate)

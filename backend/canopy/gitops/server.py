@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NotRequired
 
 import httpx
 import orjson
@@ -11,8 +11,17 @@ from pydantic import TypeAdapter, ValidationError
 
 from canopy import __version__
 from canopy.base.errors import ConfigError
+from canopy.experiments.cost import ExperimentCostPayload
 from canopy.experiments.report import ReportPayload
-from canopy.gitops.evidence import Counts, ExperimentFacts, Observed, Part, Statistics
+from canopy.gitops.evidence import (
+    CostFacts,
+    Counts,
+    ExperimentFacts,
+    Observed,
+    Part,
+    PromptCost,
+    Statistics,
+)
 from canopy.outgoing.causes import Peer, explain, redirection
 from canopy.outgoing.clients import client
 
@@ -30,17 +39,23 @@ class Decided:
     sentence: str
     next_step: str
     config_revision: str | None
-    address: str  # of its page
+    page: str | None  # its address for people, where the server knows one
+    cost: CostFacts | None  # None where the server can't tell
 
 
 class _Answer(ReportPayload):
     """What the server says of one experiment; newer ones may say more."""
 
     total: int  # ballots
+    page: NotRequired[str | None]
 
 
 class _NotThereError(ConfigError):
     """The server has nothing at this address."""
+
+
+class _NotNowError(ConfigError):
+    """The server can't answer this now."""
 
 
 class Server:
@@ -68,8 +83,19 @@ class Server:
             sentence=decision["sentence"],
             next_step=decision["next_step"],
             config_revision=self._config_revision(),
-            address=f"{self.url}/experiments/{it['id']}",
+            page=answer.get("page"),
+            cost=self._cost(it["id"]),
         )
+
+    def page(self, experiment: str) -> str | None:
+        """Return the address of an experiment's page for people; None where the server knows none, or no experiment.
+
+        Raises ConfigError where the server can't be asked.
+        """
+        try:
+            return self._asked("", experiment).get("page")
+        except _NotThereError:
+            return None
 
     def votes_per_day(self, feature: str) -> float | None:
         """Return how many people a day have chosen in a feature's present experiment, or its last; None without any.
@@ -94,14 +120,28 @@ class Server:
             )
         return tuple(found)
 
+    def _cost(self, experiment: str) -> CostFacts | None:
+        """Return what an experiment cost. None where the server doesn't get to it now, or is older than this."""
+        try:
+            found = self._checked(ExperimentCostPayload, self._get(f"/experiments/{experiment}/cost"))
+        except (_NotThereError, _NotNowError):
+            return None
+        sides = {
+            name: _of(PromptCost, side) for name, side in (("prompt", found["prompt"]), ("prompt_b", found["prompt_b"]))
+        }
+        return _of(CostFacts, {**found, **sides})
+
     def _asked(self, feature: str, experiment: str | None = None) -> _Answer:
         found = (
             self._get(f"/experiments/{experiment}")
             if experiment
             else self._get("/experiments/current", {"feature": feature})
         )
+        return self._checked(_Answer, found)
+
+    def _checked[T](self, form: type[T], found: dict[str, Any]) -> T:
         try:
-            return TypeAdapter(_Answer).validate_python(found)
+            return TypeAdapter(form).validate_python(found)
         except ValidationError as error:
             raise ConfigError(
                 f"{self.url} answers differently than this Canopy ({__version__}) expects. Use the `canopy` of the "
@@ -128,7 +168,8 @@ class Server:
             body = None
         if response.status_code != 200 or not isinstance(body, dict):
             said = body.get("detail") if isinstance(body, dict) else None
-            refused = _NotThereError if said and response.status_code == 404 else ConfigError
+            kinds = {404: _NotThereError, 503: _NotNowError}
+            refused = kinds.get(response.status_code, ConfigError) if said else ConfigError
             raise refused(
                 f"The server at {self.url} answers {path} with {response.status_code}. {said or 'Is it Canopy?'}"
             )

@@ -1,4 +1,4 @@
-"""What an experiment's answers took: of its own comparisons alone, and nothing of what its prompts answered otherwise."""
+"""What an experiment's answers took: those of its own comparisons, and nothing that its prompts answered otherwise."""
 
 from dataclasses import replace
 from typing import Any
@@ -14,7 +14,7 @@ EXPERIMENT = an_experiment()
 
 async def _sides(store: Store, of: Experiment, created_at: int, *its: dict[str, Any]) -> list[str]:
     """Two answers to one text, A's and B's."""
-    shared = {"trace_id": new_trace_id(), "comparison_id": new_id("cmp"), "created_at": created_at}
+    shared: dict[str, Any] = {"trace_id": new_trace_id(), "comparison_id": new_id("cmp"), "created_at": created_at}
     parameters = {"temperature": of.temperature, "max_tokens": of.max_tokens}
     ids = []
     for prompt_id, fields in zip((of.prompt_id, of.prompt_b_id), its, strict=True):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Select, and_, bindparam, case, exists, func, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, case, exists, func, select
 
 from canopy.store.engine.executor import Executor, Facet
 from canopy.store.experiments.experiment import Experiment
@@ -100,7 +100,7 @@ def _pairs() -> Select[Any]:
 def _failures() -> Select[Any]:
     """Count failed answers by prompt and parameters: sides whose other side was the other prompt's."""
     g, other = generations.c, generations.alias("other_side").c
-    both = [bindparam("prompt"), bindparam("prompt_b")]
+    both: list[ColumnElement[str]] = [bindparam("prompt"), bindparam("prompt_b")]
     beside = exists().where(
         other.trace_id == g.trace_id,
         other.comparison_id == g.comparison_id,

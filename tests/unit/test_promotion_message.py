@@ -1,0 +1,32 @@
+"""What a promotion's commit says of the cost."""
+
+from canopy.gitops.evidence import CostFacts, Percentiles, PromptCost
+from canopy.gitops.message import cost_lines
+
+NOTHING = PromptCost(
+    prompt_id="sha256:a", answers=0, failed=0, input_tokens=None, output_tokens=None,
+    first_token_seconds=None, duration_seconds=None,
+)  # fmt: skip
+
+
+def _said(a: PromptCost, b: PromptCost) -> list[str]:
+    return list(cost_lines(CostFacts(since=None, until=None, prompt=a, prompt_b=b)))
+
+
+def test_both_prompts_stand_below_each_other() -> None:
+    took = Percentiles(median=1.25, p95=3)
+    a = NOTHING.model_copy(
+        update={"answers": 1_200, "input_tokens": 1_512.4, "output_tokens": 80.0, "duration_seconds": took}
+    )
+    b = a.model_copy(update={"failed": 3, "input_tokens": None, "first_token_seconds": took})
+    assert _said(a, b) == [
+        "Cost, by 1,200 answers each to the same texts:",
+        "  A 1,512 tokens in, 80 out; all 1.25 s (95 %: 3.00 s); none failed",
+        "  B 80 tokens out; first token 1.25 s (95 %: 3.00 s), all 1.25 s (95 %: 3.00 s); 3 failed",
+    ]
+
+
+def test_nobody_and_failures_alone_are_told_as_such() -> None:
+    assert _said(NOTHING, NOTHING) == ["Cost: nobody was served both prompts."]
+    failed = NOTHING.model_copy(update={"failed": 2})
+    assert _said(NOTHING, failed) == ["Cost: nobody was served both prompts.", "  A none failed", "  B 2 failed"]
