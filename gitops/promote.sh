@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# From test to prod by one commit: the image that test runs, by its digest, the tag of the chart, and the values that were
+# From test to prod by one commit: the image that test runs, by its digest, the chart of the tag, and the values that were
 # evaluated. Nothing is committed where the gate didn't pass, or where test has changed since.
 #
 #   gitops/promote.sh TAG REPORTS BACKEND
@@ -20,6 +20,8 @@ reports=$(realpath -- "$2")
 cd "$(git rev-parse --show-toplevel)"
 test=gitops/canopy/test/backend/config.yaml
 prod=gitops/canopy/prod/backend/config.yaml
+chart=gitops/canopy/prod/backend/chart
+appset=gitops/appset-prod.yaml
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
@@ -42,6 +44,21 @@ with_block() {
     gone { printf "%s", held; held = ""; gone = 0 }
     { print }
     END { printf "%s", held }' "$1"
+}
+
+# Gives a key of the first level another text.
+with_text() {
+  sed -i "s|^$2: *[^ #]*|$2: $3|" "$1"
+}
+
+# What the last of the sources, which `ref` names, has under a key: the values come from there.
+of_values() {
+  sed -n "/^      sources:/,\$ s/^      [- ] $1: *\([^ #]*\).*/\1/p" "$appset" | tail -n 1
+}
+
+# An address by which two forms of one repository's are the same; Argo CD tells fewer of them to be.
+address() {
+  tr '[:upper:]' '[:lower:]' <<< "$1" | sed "s|[\"']||g; s|/*$||; s|\.git$||; s|^[a-z+]*://||; s|^[^/@]*@||; s|^\([^/:]*\):|\1/|"
 }
 
 git diff --quiet HEAD -- gitops || failed "There are changes in gitops/ that no commit has. Commit them first: test runs what is committed."
@@ -68,14 +85,32 @@ for key in ${BLOCKS:-summarize image}; do
   with_block "$scratch/new" "$key" "$scratch/block" > "$scratch/next"
   mv "$scratch/next" "$scratch/new"
 done
-sed -i "s/^target_revision: *[^ #]*/target_revision: $tag/" "$scratch/new"
+own=''
+if [ "$(address "$(sed -n 's/^repo_url: *\([^ #]*\).*/\1/p' "$prod")")" = "$(address "$(of_values repoURL)")" ]; then
+  # Of one repository Argo CD takes one commit, and prod's values are of the newest: so that has the tag's chart as well.
+  own=yes
+  with_text "$scratch/new" chart_path "$chart"
+  with_text "$scratch/new" target_revision "$(of_values targetRevision)"
+else
+  with_text "$scratch/new" target_revision "$tag"
+fi
 canopy check-values "$scratch/new" > "$scratch/checked" || failed "The values would not be taken in prod; $prod stays as it is."
 # shellcheck disable=SC2086  # a word each
 canopy check-values "$scratch/new" --against "$test" $(printf -- '--key %s ' ${BLOCKS:-summarize image}) > "$scratch/checked" ||
   failed "The blocks could not be brought over as they are; $prod stays as it is. Copy them by hand."
-! cmp -s "$scratch/new" "$prod" || failed "Prod has all of that already."
+brings=("$prod")
+if [ "$own" ] && [ "$(git rev-parse --quiet --verify "HEAD:$chart")" != "$(git rev-parse "$tag:helm/canopy")" ]; then
+  brings+=("$chart")
+fi
+! cmp -s "$scratch/new" "$prod" || [ "${#brings[@]}" = 2 ] || failed "Prod has all of that already."
 
 cat "$scratch/new" > "$prod"
+if [ "${#brings[@]}" = 2 ]; then
+  rm -rf "$chart"
+  mkdir "$chart"
+  git archive "$tag:helm/canopy" | tar -x -C "$chart"
+  git add --all --force -- "$chart"
+fi
 git commit --quiet --message "Bring $tag to prod" --message "Image $digest, evaluated at config revision $live:
-$(jq -r '"\(.verdict), pass rate \(.pass_rate)"' "$scratch/gate.json")." -- "$prod"
+$(jq -r '"\(.verdict), pass rate \(.pass_rate)"' "$scratch/gate.json")." -- "${brings[@]}"
 echo "$(git rev-parse --short HEAD) brings $tag to prod once it is pushed; git revert takes it back."

@@ -14,7 +14,7 @@ from canopy import __version__
 from canopy.api import workshop
 from canopy.config.loading import load_config
 from tests.chart.conftest import Object, Objects, find
-from tests.support.argocd import MissingKey, application, generated, rendered
+from tests.support.argocd import MissingKey, TwoRevisions, application, generated, rendered
 from tests.support.commands import run_canopy
 from tests.support.docs import ROOT, fenced
 from tests.support.helm import CHART, Helm
@@ -96,6 +96,15 @@ def test_the_server_is_told_the_commit_where_chart_and_values_are_of_one_reposit
     for chart, told in ((parameters["repo_url"], commit), ("https://git.example.com/charts.git", None)):
         app = application(helm, spec, parameters | {"repo_url": chart}, tmp_path / "scratch")
         assert find(rendered(helm, app, ROOT, commit), "ConfigMap")["data"].get("git-revision") == told
+
+
+def test_a_tag_of_the_repository_that_has_the_values_is_refused(helm: Helm, environment: str, tmp_path: Path) -> None:
+    """So `gitops/promote.sh` sets none there: tests/chart/test_promote.py."""
+    spec = read(f"appset-{environment}.yaml")["spec"]
+    (parameters,) = generated(spec, ROOT)
+    app = application(helm, spec, parameters | {"target_revision": "v1.2.3"}, tmp_path / "scratch")
+    with pytest.raises(TwoRevisions):
+        rendered(helm, app, ROOT)
 
 
 def test_kubernetes_would_take_what_is_deployed(deployed: Objects) -> None:

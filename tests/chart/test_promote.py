@@ -29,6 +29,7 @@ pytestmark = pytest.mark.long
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 TAG = f"v{__version__}"
 ADA = {f"GIT_{role}_{part}": "ada@example.com" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")}
+CHART = "gitops/canopy/prod/backend/chart"
 TEST, PROD = (f"gitops/canopy/{name}/backend/config.yaml" for name in ("test", "prod"))
 PROMPT = 'Summarize: "the text"\n\n# no comment\n'
 PASSED = Gate(verdict="passed", checks=[], sentence="The gate passed: 1 of 1 cases pass.")
@@ -115,9 +116,11 @@ def test_one_commit_brings_image_chart_and_values_to_prod_and_leaves_the_rest(he
     assert "The gate passed: 1 of 1 cases pass." in said
     assert fork.git("log", "-1", "--format=%s").strip() == f"Bring {TAG} to prod"
     assert DIGEST in fork.git("log", "-1", "--format=%b")
-    assert fork.git("diff", "--name-only", "HEAD~1").split() == [PROD]
+    changed = fork.git("diff", "--name-only", "HEAD~1").split()
+    assert {it for it in changed if not it.startswith(f"{CHART}/")} == {PROD}
+    assert fork.git("rev-parse", f"HEAD:{CHART}") == fork.git("rev-parse", f"{TAG}:helm/canopy")
     after = fork.values(PROD)
-    assert after == before | {"summarize": test["summarize"], "image": test["image"], "target_revision": TAG}
+    assert after == before | {"summarize": test["summarize"], "image": test["image"], "chart_path": CHART}
     assert after["summarize"]["prompt"] == PROMPT
     comments = {line for line in lines if line.startswith("#")}
     assert comments <= set((fork.folder / PROD).read_text().splitlines())
@@ -125,13 +128,40 @@ def test_one_commit_brings_image_chart_and_values_to_prod_and_leaves_the_rest(he
     spec = read("appset-prod.yaml", fork.folder)["spec"]
     (parameters,) = generated(spec, fork.folder)
     app = application(helm, spec, parameters, fork.folder.parent / "scratch")
-    assert app["spec"]["sources"][0]["targetRevision"] == TAG
+    (fork.folder / "helm/canopy/Chart.yaml").write_text("The next chart, of which prod has nothing yet.")
     (container,) = find(rendered(helm, app, fork.folder), "Deployment")["spec"]["template"]["spec"]["containers"]
     assert container["image"] == f"registry.example.com/your-account/canopy-backend@{DIGEST}"
 
+    fork.git("checkout", "--quiet", "helm")
     assert fork.promote() == (1, "The gate passed: 1 of 1 cases pass.\nProd has all of that already.\n")
     fork.git("revert", "--no-edit", "HEAD")
     assert fork.values(PROD) == before
+    assert not (fork.folder / CHART).exists()
+
+
+def test_the_next_release_brings_its_chart(fork: Fork) -> None:
+    assert fork.promote()[0] == 0
+    fork.git("mv", "helm/canopy/templates/NOTES.txt", "helm/canopy/templates/notes.txt")
+    fork.git("commit", "--quiet", "--message", "The next chart")
+    fork.git("tag", "--force", TAG)
+    status, said = fork.promote()
+    assert status == 0, said
+    assert fork.git("diff", "--no-renames", "--name-only", "HEAD~1").split() == [
+        f"{CHART}/templates/{it}.txt" for it in ("NOTES", "notes")
+    ]
+    assert fork.git("status", "--porcelain") == ""
+
+
+def test_the_chart_of_another_repository_is_named_by_its_tag(fork: Fork) -> None:
+    file = fork.folder / PROD
+    file.write_text(file.read_text().replace("your-account/canopy.git", "your-account/charts.git"))
+    fork.git("commit", "--quiet", "--all", "--message", "The chart elsewhere")
+    before = fork.values(PROD)
+    status, said = fork.promote()
+    assert status == 0, said
+    assert fork.git("diff", "--name-only", "HEAD~1").split() == [PROD]
+    after = fork.values(PROD)
+    assert (after["target_revision"], after["chart_path"]) == (TAG, before["chart_path"])
 
 
 def test_blocks_that_are_named_go_over_too(fork: Fork) -> None:

@@ -26,6 +26,10 @@ class MissingKey(Exception):  # noqa: N818 - named as Argo CD's option is
     """The template asks for what the generator's parameters don't have."""
 
 
+class TwoRevisions(Exception):  # noqa: N818 - as above
+    """Sources of one repository name different revisions, which Argo CD refuses: it has one checkout of each."""
+
+
 def generated(spec: dict[str, Any], repository: Path) -> Iterator[dict[str, Any]]:
     """The parameters of each file that the generators find in a repository's checkout."""
     for generator in spec["generators"]:
@@ -62,6 +66,11 @@ def rendered(helm: Helm, app: dict[str, Any], repository: Path, commit: str = ""
     `commit` is what Argo CD resolved the chart's revision to. It puts that into parameters, and nowhere else in values.
     Argo CD has no equivalent of the `test` hook and leaves such objects out.
     """
+    revisions: dict[str, str] = {}
+    for source in app["spec"]["sources"]:
+        repository_url, revision = source["repoURL"].lower().removesuffix(".git"), source["targetRevision"]
+        if revisions.setdefault(repository_url, revision) != revision:
+            raise TwoRevisions(repository_url)
     (chart,) = (source for source in app["spec"]["sources"] if "path" in source)
     refs = {f"${source['ref']}" for source in app["spec"]["sources"] if "ref" in source}
     values: list[str | Path] = []
