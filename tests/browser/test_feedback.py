@@ -319,8 +319,11 @@ async def test_static_files_are_kept_for_ever_under_the_address_of_their_content
         fresh = await http.get(str(address))
         again = await http.get(str(address), headers={"If-None-Match": fresh.headers["etag"]})
         old = await http.get("/ui/0123456789ab/canopy.css")
+        parts = [await http.get(f"/ui/0123456789ab/{it}.css") for it in str(address).split("/")[-1][:-4].split("+")]
         missing = await http.get("/ui/0123456789ab/..%2Frendering.py")
     assert "immutable" in fresh.headers["cache-control"]
+    assert len(parts) > 1
+    assert fresh.content == b"\n".join(it.content for it in parts)
     assert (again.status_code, again.content) == (304, b"")
     assert (old.status_code, old.headers["cache-control"]) == (200, "no-cache")
     assert missing.status_code == 404

@@ -86,6 +86,8 @@ async def test_a_wrong_vote_is_refused_with_a_sentence_that_does_not_repeat_it(
         ("POST", "/feedback", {"json": lab_vote(), "headers": {"x-session-id": "x" * 201}}, 422, "1 to 200 characters"),
         ("POST", "/feedback", {"json": {f"field {number}": 1 for number in range(200)}}, 422, "mistakes. Is it meant"),
         ("GET", "/ui/1/nothing.css", {}, 404, "There is no such file."),
+        ("GET", "/ui/1/canopy+nothing.css", {}, 404, "There is no such file."),
+        ("GET", "/ui/1/canopy+canopy.css", {}, 404, "There is no such file."),
     ],
 )
 async def test_a_wrong_request_is_refused_with_a_sentence(

@@ -21,3 +21,10 @@ def test_a_page_loads_nothing_from_elsewhere(file: Path) -> None:
 @pytest.mark.parametrize("file", [path for path in FILES if path.suffix == ".html"], ids=lambda path: path.name)
 def test_a_page_has_no_inline_script_or_style(file: Path) -> None:
     assert _INLINE.findall(file.read_text()) == []
+
+
+def test_a_page_is_painted_when_one_style_sheet_has_come() -> None:
+    """And scripts don't come before it: each file is a request that the first paint would wait for."""
+    pages = [path.read_text() for path in FILES if path.suffix == ".html"]
+    assert [it.count('rel="stylesheet"') for it in pages if 'rel="stylesheet"' in it] == [1]
+    assert [it for it in pages if "<script" in it or 'modulepreload" href' in it] == []

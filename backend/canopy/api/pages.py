@@ -128,7 +128,7 @@ def _feature(context: AppContext, request: Request) -> Response:
 
 async def _static(request: Request) -> Response:
     files = renderer()
-    asset = files.assets.get(request.path_params["name"])
+    asset = files.asset(request.path_params["name"])
     if asset is None:
         return Response("There is no such file.", 404, media_type="text/plain")
     # A page of another version, open during a rollout, gets this version's file but must not cache it under its URL.

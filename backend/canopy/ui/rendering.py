@@ -46,8 +46,8 @@ class Renderer:
     """
 
     def __init__(self) -> None:
-        self.assets = {path.name: _read(path) for path in sorted((_HERE / "static").iterdir())}
-        self.version = _hash("".join(asset.etag for asset in self.assets.values()).encode())
+        self._assets = {path.name: _read(path) for path in sorted((_HERE / "static").iterdir())}
+        self.version = _hash("".join(asset.etag for asset in self._assets.values()).encode())
         self._environment = Environment(
             loader=FileSystemLoader(_HERE / "templates"),
             autoescape=True,
@@ -56,6 +56,8 @@ class Renderer:
             lstrip_blocks=True,
         )
         self._environment.globals["asset"] = self._address
+        self._environment.globals["script"] = self._script
+        self._environment.globals["stylesheet"] = self._stylesheet
         self._environment.globals["geometry"] = satisfaction_chart
         self._environment.globals["usage_geometry"] = usage_charts
         self._environment.globals["sections"] = section_links
@@ -88,15 +90,37 @@ class Renderer:
         """Render `template`, such as `feature.html`."""
         return self._environment.get_template(template).render(values)
 
+    def asset(self, name: str) -> Asset | None:
+        """Return a static file, or several style sheets as one: `canopy+dashboard.css`. None for what isn't there."""
+        stems = name.removesuffix(".css").split("+")
+        if len(stems) == 1:
+            return self._assets.get(name)
+        found = [self._assets.get(f"{stem}.css") for stem in stems]
+        sheets = [it.content for it in found if it]
+        if len(sheets) < len(found) or len(stems) > len(set(stems)):
+            return None
+        return _asset(b"\n".join(sheets), ".css")
+
     def _address(self, name: str) -> str:
-        if name not in self.assets:
+        if self.asset(name) is None:
             raise LookupError(f"A template asks for {name}, which is no static file.")
         return f"/ui/{self.version}/{name}"
 
+    def _stylesheet(self, names: str) -> str:
+        """Return the address of these style sheets as one: nothing is painted before all have come."""
+        return self._address(f"{'+'.join(names.split())}.css")
+
+    def _script(self, name: str) -> Markup:
+        """Return the element that loads a script. It may come later than what the page looks like."""
+        return Markup('<script type="module" fetchpriority="low" src="{}"></script>').format(self._address(name))
+
 
 def _read(path: Path) -> Asset:
-    content = path.read_bytes()
-    return Asset(content, _TYPES[path.suffix], f'"{_hash(content)}"')
+    return _asset(path.read_bytes(), path.suffix)
+
+
+def _asset(content: bytes, suffix: str) -> Asset:
+    return Asset(content, _TYPES[suffix], f'"{_hash(content)}"')
 
 
 def _hash(content: bytes) -> str:

@@ -1,5 +1,7 @@
 """What is counted of generations by the hour, as they are recorded and by the migration, and what stays of it."""
 
+import time
+
 from canopy.store.feedback.query import Filter
 from canopy.store.generations.usage import DAY, UsageCount, UsageSum
 from canopy.store.opening import open_store
@@ -50,6 +52,26 @@ async def test_a_stretch_may_be_all_time(store: Store) -> None:
         await store.generations.record(a_generation(created_at=NOON + hour * HOUR))
     (both,) = await _usage(store, step=1 << 62)
     assert (both.since, both.first_hour, both.last_hour) == (0, NOON, NOON + 9_000 * HOUR)
+
+
+async def test_days_that_are_over_count_what_is_recorded_late(store: Store) -> None:
+    """And each selection is its own, however often it is asked for."""
+    for day in range(3):
+        await store.generations.record(a_generation(created_at=NOON + day * DAY))
+    every, since = Filter(), Filter(since=NOON + DAY)
+    for n in (1, 2, 3):
+        assert [it.usage.total for it in await _usage(store, every, DAY)] == [1, n, 1]
+        assert [it.usage.total for it in await _usage(store, since, DAY)] == [n, 1]
+        assert [it.usage.total for it in await _usage(store, Filter(until=NOON + DAY), DAY)] == [1]
+        await store.generations.record(a_generation(created_at=NOON + DAY, status="cancelled"))
+
+
+async def test_today_is_counted_anew_beside_the_days_before(store: Store) -> None:
+    now = time.time_ns() // 1_000
+    await store.generations.record(a_generation(created_at=now - DAY))
+    for n in (1, 2):
+        await store.generations.record(a_generation(created_at=now))
+        assert [it.usage.total for it in await _usage(store, step=DAY)] == [1, n]
 
 
 async def test_the_filter_narrows_to_whole_hours(store: Store) -> None:
@@ -109,8 +131,8 @@ async def test_the_migration_counts_as_recording_does(new_url: str) -> None:
     """What a version before recorded has no counts yet."""
     store = open_store(new_url)
     await store.start()
-    for time in (None, 0.0, 0.05, 0.0500001, 0.3, 7.0, 60.0, 61.0):
-        await store.generations.record(a_generation(time_to_first_token=time))
+    for seconds in (None, 0.0, 0.05, 0.0500001, 0.3, 7.0, 60.0, 61.0):
+        await store.generations.record(a_generation(time_to_first_token=seconds))
     await store.generations.record(a_generation(status="failed", created_at=NOON + HOUR, output_tokens=None))
     await store.generations.record(a_generation(status="cancelled", model="granite"))
     await store.generations.record(a_generation(evaluation=True))

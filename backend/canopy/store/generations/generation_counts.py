@@ -1,15 +1,17 @@
 """Keeps the hourly counts of generations, in the transaction that records the generations, and reads them."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, bindparam, cast, func, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, bindparam, cast, func, select
 
 from canopy.store.engine.database import CompiledStatement, Database
 from canopy.store.feedback.hourly_counts import hour_of
 from canopy.store.feedback.query import Filter
 from canopy.store.generations.generation import Generation
-from canopy.store.generations.usage import CLASSES, UsageCount, UsageSum
+from canopy.store.generations.settled_counts import SettledCounts
+from canopy.store.generations.usage import CLASSES, DAY, UsageCount, UsageSum
 from canopy.store.tables import generation_counts, generations
 
 _KEY = ("hour", "feature", "prompt_id", "model", "config_revision")
@@ -20,8 +22,11 @@ _CLASSES = tuple(f"first_token_{index}" for index in range(CLASSES))
 class GenerationCounts:
     """Adds what is recorded, and sums it up in whatever thread calls."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Callable[[], int] = lambda: time.time_ns() // 1_000) -> None:
+        """`clock` gives microseconds."""
         self._database = database
+        self._clock = clock
+        self._settled = SettledCounts()
         c = generation_counts.c
         self._add = database.bulk(
             generation_counts,
@@ -50,29 +55,48 @@ class GenerationCounts:
         """Sum up by stretches of `step` microseconds, and by what answered, oldest first.
 
         Of the filter, `feature`, `prompt_id`, `model`, `since` and `until` count; the times widen to whole hours.
+        By the day, days that are over are added up once, and again when something came to them: what is recorded late.
         """
-        c = generation_counts.c
-        since = (c.hour - c.hour % bindparam("step", type_=BigInteger)).label("since")
-        conditions = []
-        if where.feature is not None:
-            conditions.append(c.feature == where.feature)
-        if where.prompt_id is not None:
-            conditions.append(c.prompt_id == where.prompt_id)
-        if where.model is not None:
-            conditions.append(c.model == where.model)
-        if where.since is not None:
-            conditions.append(c.hour >= hour_of(where.since))
-        if where.until is not None:
-            conditions.append(c.hour < where.until)
-        by = [c[name] for name in _KEY[1:]]
-        sums: list[Any] = [cast(func.sum(c[name]), BigInteger) for name in (*_NUMBERS, *_CLASSES)]
-        statement = (
-            select(since, *by, func.min(c.hour), func.max(c.hour), *sums)
-            .where(*conditions)
-            .group_by(since, *by)
-            .order_by(since, *by)
-        )
-        return [_count(row) for row in conn.execute(statement, {"step": step}).all()]
+        today = self._clock() // DAY * DAY
+        if step != DAY or (where.until is not None and where.until <= today):
+            return _sums(conn, _conditions(where), step)
+        c, conditions = generation_counts.c, _conditions(where)
+        settled = [*conditions, c.hour < today]
+        ended = cast(func.coalesce(func.sum(c.completed + c.failed + c.stopped), 0), BigInteger)
+        n = conn.execute(select(ended).where(*settled)).scalar_one()
+        since = None if where.since is None else hour_of(where.since)
+        selection = (where.feature, where.prompt_id, where.model, since, today)
+        sums = self._settled.get(selection, n, lambda: _sums(conn, settled, step))
+        return [*sums, *_sums(conn, [*conditions, c.hour >= today], step)]
+
+
+def _conditions(where: Filter) -> list[ColumnElement[bool]]:
+    c, conditions = generation_counts.c, list[ColumnElement[bool]]()
+    if where.feature is not None:
+        conditions.append(c.feature == where.feature)
+    if where.prompt_id is not None:
+        conditions.append(c.prompt_id == where.prompt_id)
+    if where.model is not None:
+        conditions.append(c.model == where.model)
+    if where.since is not None:
+        conditions.append(c.hour >= hour_of(where.since))
+    if where.until is not None:
+        conditions.append(c.hour < where.until)
+    return conditions
+
+
+def _sums(conn: Connection, conditions: Sequence[ColumnElement[bool]], step: int) -> list[UsageCount]:
+    c = generation_counts.c
+    since = (c.hour - c.hour % bindparam("step", type_=BigInteger)).label("since")
+    by = [c[name] for name in _KEY[1:]]
+    sums: list[Any] = [cast(func.sum(c[name]), BigInteger) for name in (*_NUMBERS, *_CLASSES)]
+    statement = (
+        select(since, *by, func.min(c.hour), func.max(c.hour), *sums)
+        .where(*conditions)
+        .group_by(since, *by)
+        .order_by(since, *by)
+    )
+    return [_count(row) for row in conn.execute(statement, {"step": step}).all()]
 
 
 def _row(key: tuple[object, ...], usage: UsageSum) -> dict[str, object]:
