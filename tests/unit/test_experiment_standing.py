@@ -7,9 +7,22 @@ import pytest
 import yaml
 
 from canopy.config.loading import load_config
+from canopy.experiments.standing import standing_of
 from canopy.ui.experiments import section
-from tests.unit.test_experiments_page import ON, PAUSED, A, B, an_entry, first_ballots, gathered, html, shown
+from tests.unit.test_experiments_page import (
+    ON,
+    PAUSED,
+    A,
+    B,
+    an_entry,
+    an_experiment,
+    first_ballots,
+    gathered,
+    html,
+    shown,
+)
 
+SERVER = {"LLAMA_STACK_URL": "http://model:8321"}
 FORMER = "Summarize the text in a word."  # the former experiment's candidate
 COLLECTING, B_WON, A_WON = (1, 1), (30, 90), (90, 30)
 
@@ -31,7 +44,7 @@ def test_an_experiment_that_is_over_says_what_is_in_force_and_orders_nothing_of_
     wins: tuple[int, int], prompt: str, prompt_b: str, said: str, change: dict[str, str] | None
 ) -> None:
     values = {"prompt": prompt, "prompt_b": prompt_b, "model": "llama32", "temperature": 0.9, "max_tokens": 4096}
-    config = load_config(yaml.safe_dump({"summarize": values, "ab_testing": {"enabled": True}}).encode())
+    config = load_config(yaml.safe_dump({**SERVER, "summarize": values, "ab_testing": {"enabled": True}}).encode())
     got = section(config, None, gathered({1: first_ballots(*wins), 2: []}, an_entry("a", "a"), shown=1))
     step = shown(got).report.next_step
     assert step.sentence.startswith("This experiment is over: no more votes come. ")
@@ -86,7 +99,14 @@ def test_the_change_to_make_is_the_winning_prompt_exactly() -> None:
     text = 'Be "brief":\n\tkeep names & numbers, it\'s \x85 better.'
     known = gathered({1: first_ballots(30, 90)}, prompt_b_text=text)
     same = {"prompt": A, "prompt_b": text, "model": "llama32", "temperature": 0.9, "max_tokens": 4096}
-    config = load_config(yaml.safe_dump({"summarize": same, "ab_testing": {"enabled": True}}).encode())
+    config = load_config(yaml.safe_dump({**SERVER, "summarize": same, "ab_testing": {"enabled": True}}).encode())
     change = shown(section(config, None, known)).report.next_step.snippet
     assert change
     assert yaml.safe_load(change) == {"summarize": {"prompt": text, "prompt_b": ""}}
+
+
+@pytest.mark.parametrize(("answers", "stage"), [("smollm2-135m-instruct", "running"), ("llama32", "over")])
+def test_without_a_model_server_the_experiment_of_the_embedded_model_runs(answers: str, stage: str) -> None:
+    same = {"prompt": A, "prompt_b": B, "model": "llama32", "temperature": 0.9, "max_tokens": 4096}
+    config = load_config(yaml.safe_dump({"summarize": same, "ab_testing": {"enabled": True}}).encode())
+    assert standing_of(an_experiment(model=answers), config).stage == stage

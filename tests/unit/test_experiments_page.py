@@ -28,11 +28,12 @@ from canopy.ui.win_rate_chart import PLOT, TOP, WinRateChart, win_rate_chart
 
 A, B = "Summarize the text.", "Summarize the text briefly."
 COMPARED = f"{{prompt: '{A}', prompt_b: '{B}', model: llama32, temperature: 0.9, max_tokens: 4096}}"
-ON = load_config(f"summarize: {COMPARED}\nab_testing: {{enabled: true}}".encode())
-PAUSED = load_config(f"summarize: {COMPARED}".encode())
+SERVER = "LLAMA_STACK_URL: http://model:8321\n"
+ON = load_config(f"{SERVER}summarize: {COMPARED}\nab_testing: {{enabled: true}}".encode())
+PAUSED = load_config(f"{SERVER}summarize: {COMPARED}".encode())
 OFF = load_config(b"")
 BOTH = load_config(
-    f"summarize: {COMPARED}\nab_testing: {{enabled: true}}\n"
+    f"{SERVER}summarize: {COMPARED}\nab_testing: {{enabled: true}}\n"
     f"features: {{translate: {COMPARED[:-1]}, title: Into French}}}}".encode()
 )
 NASTY = "</pre><script>alert(1)</script>"
@@ -320,7 +321,7 @@ def test_without_an_experiment_the_section_says_how_to_begin() -> None:
 
 
 def test_what_to_write_names_the_section_as_the_values_do() -> None:
-    former = load_config(f"summarization: {COMPARED}".encode())
+    former = load_config(f"{SERVER}summarization: {COMPARED}".encode())
     assert yaml.safe_load(snippet(section(former, None, None))).keys() == {"summarization", "ab_testing"}
     ends = shown(section(former, None, gathered({1: first_ballots(30, 90)})))
     assert yaml.safe_load(ends.report.next_step.snippet or "").keys() == {"summarization"}

@@ -78,6 +78,9 @@ class ModelParameters:
     prompt_b: str = ""
 
 
+# What answers where the values name no model server, whatever model they name.
+EMBEDDED_MODEL = "smollm2-135m-instruct"
+
 # The defaults of unset parameters. Those for the small embedded model were measured (docs/decisions/0055).
 MODEL_SERVER_DEFAULTS = ModelParameters(
     prompt=(

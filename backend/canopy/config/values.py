@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 from canopy.base.ratings import KINDS, RESERVED_LABELS, SENTIMENTS, Sentiment
 from canopy.config.access import AuthValues, RateLimitValues
 from canopy.config.feature_values import (
+    EMBEDDED_MODEL,
     EMBEDDED_MODEL_DEFAULTS,
     MODEL_SERVER_DEFAULTS,
     MOST_FEATURES,
@@ -275,6 +276,10 @@ class Values(IgnoredValues):
         """Return the parameters of summaries; the defaults of unset ones depend on the model server."""
         defaults = MODEL_SERVER_DEFAULTS if self.LLAMA_STACK_URL else EMBEDDED_MODEL_DEFAULTS
         return self.summarize.parameters(defaults)
+
+    def answering_model(self, configured: str) -> str:
+        """Return the model that answers where this one is configured: without a model server the embedded one."""
+        return configured if self.LLAMA_STACK_URL else EMBEDDED_MODEL
 
     @model_validator(mode="before")
     @classmethod

@@ -44,7 +44,7 @@ def standing_of(experiment: Experiment, config: Config) -> Standing:
     same = (
         answering == "prompt"
         and prompt_of(feature.prompt_b).text == experiment.prompt_b_text
-        and (feature.model, feature.temperature, feature.max_tokens)
+        and (config.values.answering_model(feature.model), feature.temperature, feature.max_tokens)
         == (experiment.model, experiment.temperature, experiment.max_tokens)
     )
     stage: Stage = "over" if not same else "running" if comparing else "paused"

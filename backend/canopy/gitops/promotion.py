@@ -3,14 +3,16 @@
 The same functions make a change and check one that somebody else has made.
 """
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from canopy.base.errors import ConfigError
 from canopy.config.checking import chart_values, check
 from canopy.config.features import BUILT_IN, BUILT_IN_ALIAS, Feature, features_of
-from canopy.config.loading import parse_values
+from canopy.config.loading import load_config, parse_values
 from canopy.config.registered_prompts import prompt_sources
+from canopy.config.values import Values
 from canopy.experiments.assignment import experiment_id
 from canopy.generation.prompts import prompt_of
 from canopy.gitops.evidence import ExperimentFacts
@@ -46,7 +48,7 @@ def read_values(content: bytes, name: str, feature: str) -> ValuesFile:
     """
     document = parse_values(content)
     section = BUILT_IN_ALIAS if document.get(BUILT_IN_ALIAS) else BUILT_IN
-    its_values = chart_values(document)
+    its_values = _values_of(document, content)
     features, ab_testing = features_of(its_values, section), its_values.ab_testing
     if feature not in features:
         raise ConfigError(f"{name} has no feature `{feature}`: it is the values file of something else.")
@@ -61,7 +63,22 @@ def read_values(content: bytes, name: str, feature: str) -> ValuesFile:
             f"The prompts of `{found.section}` are in MLflow's registry ({source.reference}), so {name} doesn't hold "
             "them. Give the winner's version the alias of the prompt in force there."
         )
+    # As the records of what answers name it, and with them the experiment.
+    found = replace(found, model=its_values.answering_model(found.model))
     return ValuesFile(name, content, found, tuple(others), rule, revision if isinstance(revision, str) else None)
+
+
+def _values_of(document: Mapping[str, Any], content: bytes) -> Values:
+    """Return a file's values as the chart reads them; where it can't, and the file is the server's own, as that does.
+
+    A laptop's file names no model server, as the chart's has to. Raises ConfigError.
+    """
+    try:
+        return chart_values(document)
+    except ConfigError:
+        if check(content).kind != "server":
+            raise
+        return load_config(content).values
 
 
 def require_tested(values: ValuesFile, experiment: ExperimentFacts) -> None:

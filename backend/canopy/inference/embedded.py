@@ -15,9 +15,10 @@ from typing import Self, cast
 
 from canopy.base.background import run_forever
 from canopy.base.errors import ConfigError, ModelUnreachable
+from canopy.config.feature_values import EMBEDDED_MODEL
 from canopy.inference.protocol import ChatRequest, Completed, Deltas, Inference, ServerState
 
-MODEL = "smollm2-135m-instruct"
+MODEL = EMBEDDED_MODEL
 
 # The longer so small a model writes, the more it invents. So the token that ends its turn (2) is made likelier, which
 # shortens answers at the ends of sentences, where `max_tokens` would cut them (docs/decisions/0055).
