@@ -35,6 +35,11 @@ def tls_key_log() -> str | None:
     return os.environ.get("SSLKEYLOGFILE") or None
 
 
+def no_color() -> bool:
+    """Return whether the environment asks for no colours (https://no-color.org)."""
+    return bool(os.environ.get("NO_COLOR"))
+
+
 def object_storage_url() -> str:
     """Return the URL of the S3 endpoint that the storage library uses: from the environment, or else Amazon's."""
     names = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")

@@ -20,7 +20,7 @@ from typing import Any, override
 
 import click
 
-from canopy.base.settings import urls
+from canopy.base.settings import no_color, urls
 from canopy.cli.stdio import discard_output, flush_streams, replace_standard_streams
 from canopy.text import json_lines
 from canopy.text.addresses import keep_secret, without_credentials
@@ -49,8 +49,11 @@ def style(text: str, **how: Any) -> str:
 
 
 def say(text: object = "", *, err: bool = False, nl: bool = True) -> None:
-    """Print a text to standard output or, with `err`, to standard error. Without a terminal colours are dropped."""
-    click.echo("\x1b".join(map(clean, str(text).split(_OURS))), err=err, nl=nl)
+    """Print a text to standard output or, with `err`, to standard error.
+
+    Colours are dropped without a terminal, and where `NO_COLOR` is set.
+    """
+    click.echo("\x1b".join(map(clean, str(text).split(_OURS))), err=err, nl=nl, color=False if no_color() else None)
 
 
 def say_json(value: Any) -> None:
