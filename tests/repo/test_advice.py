@@ -35,6 +35,7 @@ BACKUP = "tests/loop/test_backup.py::test_"
 SCRAPING = "tests/chart/test_scraping.py::test_"
 SCALED = f"{SCRAPING}the_documented_scaling_by_generations_asks_for_what_the_documented_adapter_serves"
 PROMOTED = "tests/chart/test_promote.py::test_one_commit_brings_image_chart_and_values_to_prod_and_leaves_the_rest"
+CIRCLE = "tests/loop/test_play.py::test_the_circle_plays_whatever_a_person_has_configured_and_readme_tells_it"
 PROMOTION = "tests/loop/test_promotion.py::test_"
 MOVED = "tests/contract/test_git_hosts.py::test_the_host_serves_the_repository_and_merges"
 PODS = "tests/chart/test_runbook_pods.py::test_the_pods_of_the_runbooks_are_kubernetes_own_and_restricted"
@@ -42,6 +43,7 @@ COPIED = f"{BACKUP}the_charts_job_copies_the_store_of_a_server_at_work_and_puts_
 # By its place and its text, the first that fits.
 EXECUTED = {
     r"README.md: (curl|summary=|generation=|mkdir|cat|ls|.venv/bin/canopy)": README,
+    r"README.md: git merge ": CIRCLE,
     r"\S+: (.venv/bin/)?canopy serve$": README,
     r"\S+: (.venv/bin/)?canopy ": f"{HERE}test_each_command_of_canopy_is_executed_and_shown_as_it_is",
     r"\S+: make ": f"{HERE}test_make_knows_the_goal",
@@ -153,10 +155,11 @@ def test_each_command_of_canopy_is_executed_and_shown_as_it_is(
     for name in ("canopy-evals/Summary/feedback_tests.yaml", "main/results.json", "reports/results.json"):
         Path(name).parent.mkdir(parents=True, exist_ok=True)
         Path(name).touch()
-    for name in ("FILE", "EXPORT", "results.json", "my-values.yaml", "brief.txt", "ballots.jsonl"):
+    for name in ("FILE", "EXPORT", "results.json", "my-values.yaml", "brief.txt", "ballots.jsonl", "complaints.yaml"):
         Path(name).touch()
-    Path("my-evals").mkdir()
-    Path("FOLDER").mkdir()
+    for name in ("my-evals", "FOLDER", "evals", "after"):
+        Path(name).mkdir()
+    Path("evals/brief_tests.yaml").touch()
     shutil.copytree(ROOT / "gitops", "gitops")
     text = text.replace("$BACKEND", "http://127.0.0.1:1").replace("$JUDGE", "http://127.0.0.1:2").replace("ID…", "ID")
     words = shlex.split(text.replace("COMMAND", "serve").replace("…", "FOLDER"))[1:]

@@ -15,7 +15,7 @@ PROGRAMS = (
 )
 _INLINE = re.compile(rf"`((?:\.venv/bin/)?{PROGRAMS} [^`]+)`")
 _BEGUN = re.compile(rf"`(?:\.venv/bin/)?{PROGRAMS} ")
-_FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 _EXAMPLE = re.compile(rf"^ {{2,}}(?:\\b)?({PROGRAMS} [^\n]*?)(?: {{2,}}.*)?$", re.MULTILINE)
 _HEREDOC = re.compile(r"<<-?'?(\w+)'?")
 SHELL = {"sh", "bash", "console"}
@@ -82,13 +82,13 @@ def commands(block: str) -> Iterator[str]:
 def _of_pages() -> Iterator[Advice]:
     for page in pages():
         where, text = str(page.relative_to(ROOT)), page.read_text()
-        for indent, language, block in _FENCE.findall(text):
+        for indent, language, block in FENCE.findall(text):
             plain = re.sub(rf"^{indent}", "", block, flags=re.MULTILINE)
             if language in SHELL:
                 yield from (Advice(where, "command", command) for command in commands(plain))
             elif language:
                 yield Advice(where, language, plain)
-        yield from _inline(where, _FENCE.sub("", text))
+        yield from _inline(where, FENCE.sub("", text))
 
 
 def _of_messages() -> Iterator[Advice]:
