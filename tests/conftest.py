@@ -53,6 +53,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | None:
+    """Keep together what shares a large server, where files are what is handed out."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from tests.support.distributing import TogetherScheduling
+
+    return TogetherScheduling(config, log)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say where the time went."""
     seconds: defaultdict[str, float] = defaultdict(float)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.distributing import together
+
 ROOT = Path(__file__).parents[2]
 TESTS = """
 import pytest
@@ -104,6 +106,20 @@ def test_the_order_is_drawn_and_told_and_comes_back_with_its_seed(tmp_path: Path
     assert len(tests) == 30
     assert tests != [f"test_{n}" for n in range(30)]
     assert order(*seed) == (seed, tests)
+
+
+def test_files_that_need_the_same_large_server_go_to_the_same_worker() -> None:
+    def asking_for(fixture: str) -> set[Path]:
+        files = [path for path in (ROOT / "tests").rglob("test_*.py") if path != Path(__file__)]
+        return {
+            path for path in files if re.search(rf"^(?:async )?def .*\b{fixture}\b.*:$", path.read_text(), re.MULTILINE)
+        }
+
+    for fixture in ("mlflow", "stacks"):
+        files = asking_for(fixture)
+        assert len(files) > 1
+        assert {together(file) for file in files} == {fixture}
+    assert together(Path(__file__)) == __file__
 
 
 def test_a_check_runs_unit_and_http_tests() -> None:
