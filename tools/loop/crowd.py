@@ -101,4 +101,4 @@ if __name__ == "__main__":
     try:
         crowd()
     except httpx.HTTPError as error:
-        raise SystemExit(f"The server can't be asked, or refuses: {error}") from error
+        raise SystemExit(f"The server can't be asked, or refuses: {error!r}") from error

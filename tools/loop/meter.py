@@ -52,7 +52,7 @@ def sentence(found: dict[str, Any]) -> str:
 def picture(found: dict[str, Any]) -> Text:
     """The choices and the evidence as bars; the evidence multiplies, so its bar is of logarithms."""
     it, needed = found["statistics"], _needed(found)
-    most = max(it["wins_a"], it["wins_b"], 20)
+    most = max(it["wins_a"], it["wins_b"], 32)
     share = min(max(math.log(max(it["e_b"], 1)) / math.log(needed), 0), 1)
     rows = (
         ("prefer A", it["wins_a"] / most, f"{it['wins_a']}", "yellow"),

@@ -17,7 +17,7 @@ from tools.loop.interrupts import uninterrupted
 from tools.loop.typist import Typist
 
 _WIDTH = 80
-_WORDS_A_SECOND = 4.5
+_WORDS_A_SECOND = 6  # one reads on while a command runs
 _PATIENCE = 60  # seconds for a server to start, and to take new values
 _LAST_WORDS = 6  # lines of a log
 
@@ -113,7 +113,7 @@ class Stage:
     def _show(self, command: str) -> None:
         self._wait()
         self._console.print(Text(f"\n$ {command}", "bold cyan"))
-        self._look(1)
+        self._look(0.7)
         self._wait()
 
     def _shell(self, command: str) -> list[str]:

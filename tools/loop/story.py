@@ -141,13 +141,13 @@ class Story:
         stage.run(
             f"canopy promote --values config.yaml --backend {server.url} \\\n"
             f"  --evaluation after --branch {BRANCH} --push",
-            look=6,
+            look=4,
         )
         stage.say(
             "Who reviews it reads this, and need not believe it: `verify` makes every number and the change again."
         )
-        stage.run(f"git log -1 --format=%B {BRANCH}", look=8)
-        stage.run(f"canopy verify main..{BRANCH}", look=4)
+        stage.run(f"git log -1 --format=%B {BRANCH}", look=3)
+        stage.run(f"canopy verify main..{BRANCH}", look=3)
         stage.say("Merged. Argo CD and the kubelet do the rest.")
         stage.run(f"git merge --quiet --ff-only {BRANCH} && git push --quiet", look=0)
         self._swap(server)
@@ -169,7 +169,7 @@ class Story:
             "The ballots leave the server without texts and names. What the commit says is counted from them again."
         )
         stage.run("canopy ab export --output ballots.jsonl", look=0)
-        stage.run("canopy verify HEAD --ballots ballots.jsonl", look=4)
+        stage.run("canopy verify HEAD --ballots ballots.jsonl", look=3)
         stage.chapter("And back", _CHAPTERS)
         stage.say("Had it been worse, one command would take it back, with evidence of its own.")
         stage.run(
@@ -179,8 +179,8 @@ class Story:
         )
         self._swap(server)
         stage.run(f"python -m tools.loop.crowd ask --backend {server.url}")
-        stage.run("canopy verify --all config.yaml", look=4)
-        stage.run("git log --oneline", look=4)
+        stage.run("canopy verify --all config.yaml", look=3)
+        stage.run("git log --oneline", look=3)
 
     def _swap(self, server: Server | None = None) -> None:
         """Bring the file to the server as a cluster does, and wait until it has taken it."""

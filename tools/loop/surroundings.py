@@ -53,6 +53,7 @@ def prepare(folder: Path) -> Path:
         "PYTHONPATH": str(ROOT),
         "GIT_CONFIG_GLOBAL": str(folder / "gitconfig"),  # nobody's hooks and signatures
         "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_PAGER": "cat",  # nobody is there to turn pages
         "CANOPY_CONFIG_PATH": str(folder / "mount/config.yaml"),
         "CANOPY_STORE_URL": f"sqlite:///{folder}/canopy.db",
         "CANOPY_PORT": "0",  # a free one
