@@ -21,6 +21,7 @@ from tests.support.model_scripts import Script
 from tests.support.model_server import FakeModelServer
 from tools.loop.story import A, B
 
+pytestmark = pytest.mark.long
 PATIENCE = 240  # seconds
 BRIEF, LONG = "It opens on Monday.", "There is a bridge, of which much can be told. " * 3 + "That was it."
 
