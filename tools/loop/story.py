@@ -1,5 +1,6 @@
 """The story that `make loop` tells: the circle from votes through Git to production and back, step by step."""
 
+import shlex
 from pathlib import Path
 
 from tools.loop.stage import Server, Stage
@@ -43,7 +44,7 @@ class Story:
         )
         say(f"It plays in {self._folder}, of which nothing is left at the end. Ctrl-C ends it. To join in, in another "
             "terminal:")  # fmt: skip
-        self._stage.run(f". {self._environment}", look=1)
+        self._stage.run(f". {shlex.quote(str(self._environment))}", look=1)
 
     def _values_in_git(self) -> None:
         stage = self._stage
