@@ -1,4 +1,4 @@
-"""Defines the tables of what is said about experiments: reviewers' notes, and what people were told of."""
+"""Defines the tables about experiments and variants: notes, what people were told of, and what came into force."""
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, Table, Text
 
@@ -28,3 +28,25 @@ experiment_news = Table(
 
 _due = experiment_news.c.due_at.is_not(None)
 Index("ix_experiment_news_due_at", experiment_news.c.due_at, sqlite_where=_due)
+
+# Which prompt and model of a feature came into force when: see `canopy.store.experiments.variants_in_force`.
+variants_in_force = Table(
+    "variants_in_force",
+    metadata,
+    Column("feature", KEY, primary_key=True),
+    Column("since", BigInteger, primary_key=True, autoincrement=False),
+    Column("prompt_id", KEY, nullable=False),
+    Column("model", KEY, nullable=False),
+    Column("change", KEY, nullable=False),
+    Column("former_prompt_id", KEY),  # NULL: nobody knows what was in force before
+    Column("former_model", KEY),
+    Column("good_before", BigInteger, nullable=False),  # people, when it came
+    Column("bad_before", BigInteger, nullable=False),
+    Column("config_revision", KEY, nullable=False),
+    Column("git_revision", KEY),
+    Column("worse_at", BigInteger),  # when votes first said so; NULL: they never have
+    Column("good_after", BigInteger),  # people, then
+    Column("bad_after", BigInteger),
+    Column("due_at", BigInteger),  # when somebody is to be told; NULL: nobody is, or is any more
+    Column("failures", Integer, nullable=False),  # to tell them
+)

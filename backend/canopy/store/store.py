@@ -19,6 +19,7 @@ from canopy.store.experiments.experiment_costs import ExperimentCosts
 from canopy.store.experiments.experiment_news import ExperimentNewsStore
 from canopy.store.experiments.experiment_notes import ExperimentNoteStore
 from canopy.store.experiments.experiments import ExperimentStore
+from canopy.store.experiments.variants_in_force import VariantsInForceStore
 from canopy.store.feedback.feedback import FeedbackStore
 from canopy.store.generations.generations import GenerationStore
 from canopy.store.judges.judgements import JudgementStore
@@ -48,6 +49,7 @@ class Store:
         self.experiment_costs = ExperimentCosts(executor)
         self.experiment_notes = ExperimentNoteStore(executor, clock)
         self.experiment_news = ExperimentNewsStore(executor, clock)
+        self.variants = VariantsInForceStore(executor, clock)
         self.registered_prompts = RegisteredPromptStore(executor)
         self.values_commits = ValuesCommitStore(executor, clock)
         self.sessions = SessionStore(executor, clock)

@@ -1,22 +1,20 @@
 """Keeps what happened to experiments, each once: whoever records it first is the one who tells of it.
 
-What the webhook is to be told is due until it was told, or given up. Whoever claims it has it for a while alone, so
-that a process that ends meanwhile loses nothing.
+What the webhook is to be told is due until it was told, or given up.
 
 All writes go through the store's writer, which is the only one among all replicas at any moment, so that of several
 replicas that see the same decision one alone records it.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import Connection, Select, Update, insert, select, update
+from sqlalchemy import Connection, insert, select
 
 from canopy.store.engine.executor import Executor, Facet, reads
 from canopy.store.experiment_tables import experiment_news
+from canopy.store.experiments.due_rows import DueRows
 from canopy.store.tables import experiments
-
-_AT_ONCE = 10  # news that are claimed together
 
 
 class ExperimentNews(NamedTuple):
@@ -55,6 +53,7 @@ class ExperimentNewsStore(Facet):
     def __init__(self, executor: Executor, clock: Callable[[], int]) -> None:
         super().__init__(executor)
         self._clock = clock
+        self._due = DueRows(experiment_news, clock)
 
     async def record(self, news: ExperimentNews, *, tell: bool = False) -> bool:
         """Store what happened; returns whether it is news: False where it is known, or the experiment is gone."""
@@ -71,7 +70,7 @@ class ExperimentNewsStore(Facet):
     @reads
     def _any_due(self) -> bool:
         with self._database.reader.connect() as conn:
-            return conn.execute(self._due().limit(1)).first() is not None
+            return self._due.any(conn)
 
     @reads
     def known(self) -> set[ExperimentNews]:
@@ -80,28 +79,21 @@ class ExperimentNewsStore(Facet):
         with self._database.reader.connect() as conn:
             return {ExperimentNews._make(row) for row in conn.execute(select(n.experiment_id, n.what))}
 
-    def _due(self) -> Select[Any]:
-        n = experiment_news.c
-        return select(experiment_news).where(n.due_at <= self._clock()).order_by(n.due_at)
-
     def _record_each(self, conn: Connection, news: Sequence[NewNews]) -> list[bool]:
         return [self._record(conn, *it) for it in news]
 
     def _claim_each(self, conn: Connection, leases: Sequence[int]) -> list[list[DueNews]]:
-        return [self._claim(conn, lease) for lease in leases]
-
-    def _claim(self, conn: Connection, lease: int) -> list[DueNews]:
-        found = [
-            DueNews(ExperimentNews(row.experiment_id, row.what), row.happened_at, row.failures)
-            for row in conn.execute(self._due().limit(_AT_ONCE))
+        return [
+            [
+                DueNews(ExperimentNews(it.experiment_id, it.what), it.happened_at, it.failures)
+                for it in self._due.claim(conn, lease)
+            ]
+            for lease in leases
         ]
-        for it in found:
-            conn.execute(_change(it.news).values(due_at=self._clock() + lease))
-        return found
 
     def _settle_each(self, conn: Connection, told: Sequence[ToldNews]) -> list[None]:
         for it in told:
-            conn.execute(_change(it.news).values(due_at=it.due_at, failures=it.failures))
+            self._due.settle(conn, it.news, it.due_at, it.failures)
         return [None] * len(told)
 
     def _record(self, conn: Connection, news: ExperimentNews, tell: bool) -> bool:
@@ -114,8 +106,3 @@ class ExperimentNewsStore(Facet):
         row = {**news._asdict(), "happened_at": now, "due_at": now if tell else None, "failures": 0}
         conn.execute(insert(experiment_news).values(row))
         return True
-
-
-def _change(news: ExperimentNews) -> Update:
-    n = experiment_news.c
-    return update(experiment_news).where(n.experiment_id == news.experiment_id, n.what == news.what)

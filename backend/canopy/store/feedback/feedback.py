@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, cast, func, select
 
 from canopy.base.errors import StoreError
+from canopy.stats.before_after import Outcomes
 from canopy.store.engine.cursors import FoundIds
 from canopy.store.engine.executor import Executor, Facet, reads
 from canopy.store.feedback.filters import scans, series_conditions
@@ -22,6 +23,7 @@ from canopy.store.feedback.searching import Searches
 from canopy.store.feedback.series import SeriesIds
 from canopy.store.feedback.totals import Totals
 from canopy.store.feedback.vote import Receipt, Vote
+from canopy.store.feedback.voter_counts import MOST_VOTES, End, VoterCounts
 from canopy.store.feedback.votes import Votes
 from canopy.store.keys import slot_of
 from canopy.store.outbox.outbox import Outbox
@@ -48,6 +50,7 @@ class FeedbackStore(Facet):
         self.indexer = Indexer(executor)
         self._searches = Searches(self._database, executor.scans)
         self._totals = Totals(self._database)
+        self._voters = VoterCounts(self._database)
 
     async def record(self, vote: Vote) -> Receipt:
         """Store a vote, replace the voter's earlier one, or recognise a retry.
@@ -124,6 +127,11 @@ class FeedbackStore(Facet):
         if scans(where):
             return await self._executor.scan(self._searches.count, where)
         return MatchCount(await self._executor.read(self._totals.count, where), whole=True)
+
+    @reads
+    def voters(self, where: Filter, features: Sequence[str], end: End, most: int = MOST_VOTES) -> Outcomes:
+        """Count the people behind votes on any of the features: see `VoterCounts.count`."""
+        return self._voters.count(where, features, end, most)
 
     @reads
     def counts(self, where: Filter) -> list[FeedbackCount]:
