@@ -27,6 +27,7 @@ from canopy.base.settings import Settings, deprecated_settings
 from canopy.config.access import refuse_silent_opening
 from canopy.config.loading import Config
 from canopy.config.source import ConfigSource, values_path
+from canopy.experiments.aftermath import AftermathWatch
 from canopy.experiments.ballots import BallotRecorder
 from canopy.experiments.comparison import ComparisonRunner
 from canopy.experiments.notifications import NotificationSender, webhook_address
@@ -131,7 +132,7 @@ def create_app(settings: Settings, logs: Logs) -> Application:
     budgets = StorageBudgets(limits, lambda: config.current.values.rate_limits)
     pipeline = Pipeline(config, inference, store.generations, telemetry, admission, judging.offer, budgets)
     address = webhook_address(url.get_secret_value()) if (url := settings.notifications_url) else None
-    sender = NotificationSender(config, store.experiments, store.experiment_news, telemetry, address)
+    sender = NotificationSender(config, store.experiments, store.experiment_news, store.variants, telemetry, address)
     watch = ExperimentWatch(config, store.experiments, store.experiment_news, telemetry, sender.wake)
     lifecycle = Lifecycle()
     context = AppContext(
@@ -154,6 +155,7 @@ def create_app(settings: Settings, logs: Logs) -> Application:
         proxy_secret=secret,
         limits=limits,
         budgets=budgets,
+        aftermath=AftermathWatch(config, store, telemetry, inference.model_name, sender.wake),
         sessions=BrowserSessions(store.sessions, tokens) if tokens else None,
         guesses=TokenGuessLimiter(limits),
     )
@@ -163,7 +165,7 @@ def create_app(settings: Settings, logs: Logs) -> Application:
         telemetry,
         headers=settings.mlflow_headers,
         interval=settings.prompt_refresh_interval_seconds,
-        on_change=lambda: expect_series(context),
+        on_change=lambda: _prompts_changed(context),
     )
     asgi = with_middleware(build_api(context), context)
     return Application(asgi, build_operations(context), context, registry, watch, sender)
@@ -207,6 +209,7 @@ async def running(application: Application) -> AsyncGenerator[None]:
             ).run,
             registry.run,
             watch.run,
+            context.aftermath.run,
             application.sender.run,
             context.agreements.run,
             RateLimitSync(context.limits, context.store.request_counts.exchange).run,
@@ -255,6 +258,11 @@ def expect_series(context: AppContext) -> None:
     context.telemetry.metrics.expect(ExpectedSeries(config.values, prompts, exported))
 
 
+def _prompts_changed(context: AppContext) -> None:
+    expect_series(context)
+    context.aftermath.wake()
+
+
 async def _watch_config(application: Application, mlflow: MlflowLink, log_deprecated: DeprecatedNames) -> None:
     context = application.context
     emit = context.telemetry.emit
@@ -269,6 +277,7 @@ async def _watch_config(application: Application, mlflow: MlflowLink, log_deprec
         log_deprecated(config.deprecated)
         application.registry.request_refresh()
         application.watch.wake()
+        application.context.aftermath.wake()
         mlflow.use(config.values.mlflow)
         flags = {name: flag.on for name, flag in config.flags.items()}
         emit(ConfigReloaded(config.revision, flags, config.git_revision))

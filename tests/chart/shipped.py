@@ -31,6 +31,7 @@ class Query:
     where: str
     language: str  # prometheus, loki or tempo
     is_alert: bool = False
+    is_mark: bool = False  # a line through the graphs where something has happened
 
 
 def prometheus_rules(helm: Helm) -> dict[str, Any]:
@@ -73,6 +74,9 @@ def _in_dashboard(dashboard: dict[str, Any]) -> Iterator[Query]:
         for target in panel.get("targets", []):
             text, where = target.get("expr") or target["query"], f"{dashboard['title']}: {panel['title']}"
             yield Query(_filled_in(text), where, target["datasource"]["type"])
+    for mark in dashboard.get("annotations", {}).get("list", []):
+        kind = mark["datasource"]["type"]
+        yield Query(_filled_in(mark["expr"]), f"{dashboard['title']}: {mark['name']}", kind, is_mark=True)
     for variable in dashboard["templating"]["list"]:
         # `label_values(METRIC, LABEL)` is Grafana's own; Prometheus sees the metric.
         if variable["type"] == "query" and (match := re.fullmatch(r"label_values\((.+), (\w+)\)", variable["query"])):

@@ -35,6 +35,11 @@ STREAM = {
     "kubernetes_pod_name": "canopy-backend-5d9c7b4f6-x2x7k",
 }
 
+A, B = "Summarize in detail:", "Be brief:"  # which people compare
+# What is in force after it, and by what kind of change; in the end it is as it was.
+CHANGES = (B, A, "Make it rhyme:", A)
+KINDS = ("promotion", "rollback", "other", "other")
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
@@ -44,24 +49,29 @@ class Cluster:
 
     server: Server
     prometheus: Prometheus
+    began: float  # seconds since the epoch
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def cluster(helms: list[Helm], tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Cluster]:
     """A server to which all has happened twice, and a Prometheus that watched it with the chart's rules."""
     folder = tmp_path_factory.mktemp("queries")
-    rules = folder / "rules.yaml"
+    rules, began = folder / "rules.yaml", time.time()
     shipped = prometheus_rules(helms[0])
     rules.write_text(yaml.safe_dump(shipped))
     async with FakeModelServer() as model, running_server(folder, values(model)) as server:
         target = server.url.removeprefix("http://")
         async with running_prometheus(target, folder, LABELS, rules) as prometheus:
             # Rates need two looks at each series, and the rules' results one more.
-            for _ in range(2):
-                await everything_happens(server, model)
+            await everything_happens(server, model)
+            await prometheus.wait_for_scrape()
+            for prompts in CHANGES:
+                await changed(server, model, prompts)
                 await prometheus.wait_for_scrape()
+            await everything_happens(server, model)
+            await prometheus.wait_for_scrape()
             await evaluated(prometheus, [rule for group in shipped["groups"] for rule in group["rules"]])
-            yield Cluster(server, prometheus)
+            yield Cluster(server, prometheus, began)
 
 
 async def evaluated(prometheus: Prometheus, rules: list[dict[str, Any]], within: float = 40) -> None:
@@ -76,14 +86,15 @@ async def evaluated(prometheus: Prometheus, rules: list[dict[str, Any]], within:
 
 
 async def test_every_query_of_metrics_names_only_what_the_server_emits(helm: Helm, cluster: Cluster) -> None:
-    shipped = queries(helm, "prometheus")
+    shipped = [query for query in queries(helm, "prometheus") if not query.is_mark]
     found = await asyncio.gather(*(unknown(cluster.prometheus, query) for query in shipped))
     assert [names for names in found if names] == []
 
 
 async def test_every_query_of_metrics_has_an_answer(helm: Helm, cluster: Cluster) -> None:
     # An alert's answer is whether it fires; `alerts.yaml` holds that.
-    shipped = [query for query in queries(helm, "prometheus") if not query.is_alert]
+    # A line is drawn of a time, which the next test asks for.
+    shipped = [query for query in queries(helm, "prometheus") if not query.is_alert and not query.is_mark]
     deadline = time.monotonic() + 20
     while True:
         found = await asyncio.gather(*(silent(cluster.prometheus, query) for query in shipped))
@@ -91,6 +102,25 @@ async def test_every_query_of_metrics_has_an_answer(helm: Helm, cluster: Cluster
             break
         await cluster.prometheus.wait_for_scrape()  # a rate needs two looks that were in time, however busy we are
     assert [query for query in found if query] == []
+
+
+async def test_each_change_of_the_prompt_in_force_is_one_line_that_says_what_it_was(
+    helm: Helm, cluster: Cluster
+) -> None:
+    logged = cluster.server.events("variant_changed")
+    assert [it["change"] for it in logged] == [*KINDS]
+    marks = [query for query in queries(helm, "prometheus") if query.is_mark]
+    assert len(marks) == 3 * 2
+    for board in {query.where.split(":")[1] for query in marks}:
+        drawn = []
+        for query in marks:
+            if query.where.split(":")[1] == board:
+                for labels, times in (await cluster.prometheus.times(query.text, cluster.began)).items():
+                    drawn += [(at, query.where.split(": ")[-1], dict(labels)["prompt_id"]) for at in times]
+        kinds = {"promotion": "Promotion", "rollback": "Rollback", "other": "Other change"}
+        expected = [(kinds[it["change"]], it["prompt_id"]) for it in logged]
+        assert [it[1:] for it in sorted(drawn)] == expected
+        assert cluster.began < min(drawn)[0] / 1000 < time.time()
 
 
 async def test_the_alerts_that_have_a_reason_are_on_their_way(cluster: Cluster) -> None:
@@ -182,9 +212,18 @@ def grouping(expression: promql.Expr) -> Iterator[str]:
 def values(model: FakeModelServer) -> dict[str, Any]:
     return {
         "LLAMA_STACK_URL": model.url,
-        "summarize": {"model": "llama32", "prompt": "Summarize in detail:", "prompt_b": "Be brief:"},
+        "summarize": {"model": "llama32", "prompt": A, "prompt_b": B},
         "ab_testing": {"enabled": True},
     }
+
+
+async def changed(server: Server, model: FakeModelServer, prompt: str) -> None:
+    """Another prompt comes into force, which the store has then."""
+    done = len(server.events("variant_changed"))
+    server.write_values(
+        {**values(model), "summarize": {"model": "llama32", "prompt": prompt, "prompt_b": A if prompt == B else B}}
+    )
+    await server.event("variant_changed", done + 1)
 
 
 async def everything_happens(server: Server, model: FakeModelServer) -> None:

@@ -13,6 +13,7 @@ import yaml
 
 from canopy.base.errors import ConfigError
 from canopy.config.source import ConfigSource
+from canopy.experiments.aftermath import AftermathWatch
 from canopy.experiments.notifications import NotificationSender, webhook_address
 from canopy.experiments.watch import ExperimentWatch
 from canopy.stats.sequential import DecisionRule
@@ -60,12 +61,15 @@ class Process:
         self.output = io.BytesIO()
         self.metrics = Metrics()
         telemetry = Telemetry(Logs("debug", self.output), self.metrics, Traces())
-        parts = ConfigSource(values), store.experiments, store.experiment_news, telemetry
-        self.watch = ExperimentWatch(*parts, clock=clock)
-        self.sender = NotificationSender(*parts, url, clock, timeout=0.3)
+        config = ConfigSource(values)
+        of_experiments = config, store.experiments, store.experiment_news
+        self.watch = ExperimentWatch(*of_experiments, telemetry, clock=clock)
+        self.aftermath = AftermathWatch(config, store, telemetry, clock=clock)
+        self.sender = NotificationSender(*of_experiments, store.variants, telemetry, url, clock, timeout=0.3)
 
     async def work(self) -> None:
         await self.watch.look()
+        await self.aftermath.look()
         await self.sender.send_due()
 
     def events(self, name: str) -> list[dict[str, Any]]:

@@ -58,6 +58,7 @@ EXECUTED = {
     r"backend/canopy/gitops/\S+: git remote set-url": MOVED,
     r"gitops/README.md: (sed|git (add|commit)|export) ": FORK,
     r"gitops/README.md: (VERSION=|\$EDITOR |git tag |gitops/promote.sh )": PROMOTED,
+    r"\S+: git revert": f"{HERE}test_a_change_by_hand_is_taken_back_by_its_commit",
     r"CONTRIBUTING.md: .venv/bin/pre-commit install": f"{FILES}test_a_commit_is_stopped_by_its_subject",
     r"docs/releasing.md: VERSION=": f"{SIGNED}test_the_version_is_read_as_it_is_shown",
     r"docs/releasing.md: cosign ": f"{SIGNED}test_what_is_signed_and_checked_is_a_digest",
@@ -228,3 +229,20 @@ def test_the_file_of_tokens_that_is_shown_is_read(tmp_path: Path) -> None:
         block = block.replace("…", hashlib.sha256(token.encode()).hexdigest(), 1)
     (tmp_path / "tokens.yaml").write_text(block)
     assert Tokens(tmp_path / "tokens.yaml").count == 3
+
+
+def test_a_change_by_hand_is_taken_back_by_its_commit(tmp_path: Path) -> None:
+    def git(*arguments: str) -> str:
+        as_somebody = ("-c", "user.name=Ana", "-c", "user.email=ana@example.com", "-c", "commit.gpgsign=false")
+        command = ["git", *as_somebody, *arguments]
+        return subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+
+    git("init")
+    values = tmp_path / "config.yaml"
+    for prompt in ("Summarize:", "Rhyme:"):
+        values.write_text(f"summarize:\n  prompt: {prompt}\n")
+        git("add", ".")
+        git("commit", "-m", prompt)
+    commit = git("rev-parse", "HEAD")[:10]  # as the card shows it
+    git("revert", "--no-edit", commit)
+    assert "Summarize:" in values.read_text()

@@ -41,6 +41,14 @@ class Prometheus:
         vector = (await self._get("query", query=promql))["result"]
         return [Sample(series["metric"], float(series["value"][1])) for series in vector]
 
+    async def times(self, promql: str, since: float) -> dict[frozenset[tuple[str, str]], set[float]]:
+        """The values that each series had since a time, as Grafana asks for them to draw annotations."""
+        asked = await self._get("query_range", query=promql, start=since, end=time.time(), step="1s")
+        return {
+            frozenset(series["metric"].items()): {float(value) for _, value in series["values"]}
+            for series in asked["result"]
+        }
+
     async def exemplars(self, promql: str) -> list[dict[str, Any]]:
         """The exemplars of the last ten minutes."""
         now = time.time()

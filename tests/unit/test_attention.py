@@ -1,13 +1,33 @@
 """What the overview begins with."""
 
+from typing import Any
+
+import pytest
+import yaml
+
+from canopy.config.loading import load_config
 from canopy.inference.protocol import ServerState
+from canopy.stats.before_after import Outcomes
+from canopy.store.experiments.variants_in_force import PromptAndModel, VariantInForce
 from canopy.store.reviews.review import ReviewCounts
 from canopy.telemetry.events import GenerationFinished
 from canopy.telemetry.latest import LatestEvents
-from canopy.ui.attention import needs
+from canopy.ui.attention import needs, worse_changes
 from canopy.ui.status import ExperimentStatus, Fact, Runbook, State, StatusPart
 from canopy.ui.status_parts import model_part
 from tests.contract.store.records import a_generation
+
+WORSE = VariantInForce(
+    feature="summarize",
+    since=1,
+    producer=PromptAndModel("sha256:new", "m"),
+    change="promotion",
+    former=PromptAndModel("sha256:old", "m"),
+    before=Outcomes(240, 60),
+    config_revision="r",
+    git_revision="c" * 40,
+    after=Outcomes(12, 28),
+)
 
 
 def part(name: str, state: State, *facts: Fact, why: str = "") -> StatusPart:
@@ -52,3 +72,31 @@ def test_a_card_says_once_what_is_wrong_and_nothing_in_a_machines_words() -> Non
     assert raw in [fact.value for fact in found.facts]  # on Status
     (card,) = needs([model_part(ServerState(True, "It answers."), "", {"small"}, latest, now)], [], [])
     assert card.sentence == "It answers. But the last answer failed. The model server can't be reached."
+
+
+@pytest.mark.parametrize(
+    ("changes", "block", "title", "way_back"),
+    [
+        ({}, {}, "Less satisfied since the promotion: Summarization", "`canopy rollback` takes the promotion back."),
+        (
+            {"change": "other"},
+            {},
+            "Less satisfied since the last change: Summarization",
+            "`git revert` cccccccccc takes",
+        ),
+        ({"change": "rollback", "git_revision": None}, {}, "since the rollback", "`git revert`, with the commit that"),
+        ({}, {"mlflow_prompt": "summary"}, "since the promotion", "In MLflow's registry, give the former version its"),
+    ],
+)
+def test_a_change_that_made_votes_worse_has_a_card_with_the_way_back(
+    changes: dict[str, Any], block: dict[str, Any], title: str, way_back: str
+) -> None:
+    mlflow = {"enabled": True, "url": "http://mlflow:5000"}
+    config = load_config(yaml.safe_dump({"summarize": block, "mlflow": mlflow}).encode())
+    (card,) = worse_changes([WORSE._replace(**changes)], config)
+    assert title in card.title
+    assert card.sentence.startswith(way_back)
+    assert "30 % of 40, before it 80 % of 300" in card.sentence
+    assert "weaker evidence than a comparison: time has changed too" in card.sentence
+    assert card.href == "/feedback/entries?rating=negative&feature=summarize&prompt_id=sha256%3Anew"
+    assert needs([], [experiment("promote_b")], [], [card])[0] == card

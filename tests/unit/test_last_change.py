@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from canopy.feedback.statistics import Tally
+from canopy.stats.before_after import Outcomes
+from canopy.store.experiments.variants_in_force import PromptAndModel, VariantInForce
 from canopy.store.generations.usage import DAY, UsageCount, UsageSum
 from canopy.ui.last_change import LastChange, PromptChange, VotesAround, days_around, last_change, last_prompt_change
 
@@ -49,7 +51,11 @@ def test_a_model_that_changed_since_is_told_as_well() -> None:
     ("votes", "verdict"),
     [
         ((90, 10, 60, 40), "It seems to have helped: people are more satisfied, by 18 to 41 percentage points."),
-        ((60, 40, 90, 10), "It seems to have hurt: people are less satisfied, by 18 to 41 percentage points."),
+        (
+            (60, 40, 90, 10),
+            "It seems to have hurt: people are less satisfied, by 18 to 41 percentage points. One look may show that "
+            "by chance; Canopy warns when chance hardly explains it.",
+        ),
         (
             (85, 35, 192, 108),
             "Nobody can tell yet whether that helped: it may be up to 3 percentage points worse or up to 16 better.",
@@ -81,3 +87,17 @@ def test_as_long_before_is_counted_as_since_but_nothing_that_is_not_chosen() -> 
     assert days_around(CHANGE, now, BEGIN - DAY, BEGIN + 3 * DAY) == (BEGIN - DAY, BEGIN + 3 * DAY)
     assert days_around(CHANGE, BEGIN - DAY, None, None) == (BEGIN - HOUR, BEGIN + HOUR)  # a clock that is behind
     assert [told(1, 1, 1, 1, days).days for days in (1, 5)] == ["24 hours", "5 days"]
+
+
+@pytest.mark.parametrize(("good", "bad"), [(30, 70), (75, 25), (90, 10)])
+def test_what_people_after_the_change_have_proved_is_not_contradicted(good: int, bad: int) -> None:
+    """The watch counts people and four weeks, the page votes and as long before as since: they may differ."""
+    former, proved = PromptAndModel("old", "m"), Outcomes(10, 40)
+    worse = VariantInForce(
+        "summarize", BEGIN, PromptAndModel("new", "m"), "promotion", former, Outcomes(80, 20), "r", None, proved
+    )
+    around = VotesAround(CHANGE, BEGIN - DAY, BEGIN + DAY, Tally(good, 0, bad), Tally(80, 0, 20))
+    said = "It has hurt: people are less satisfied than before the change, by more than chance explains."
+    assert last_change(around, {"summarize": worse}).verdict == said
+    of_another = worse._replace(producer=PromptAndModel("newer", "m"))
+    assert last_change(around, {"summarize": of_another}).verdict != said

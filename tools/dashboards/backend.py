@@ -2,7 +2,19 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from tools.dashboards.parts import HTTP, LINES, LOKI, PROMETHEUS, board, graph, lines, number, quantiles, row
+from tools.dashboards.parts import (
+    HTTP,
+    LINES,
+    LOKI,
+    PROMETHEUS,
+    board,
+    graph,
+    lines,
+    number,
+    quantiles,
+    row,
+    with_changes,
+)
 
 _SECONDS = "http_server_request_duration_seconds"
 _MINE = 'namespace="$namespace"'
@@ -11,7 +23,7 @@ _MINE = 'namespace="$namespace"'
 def dashboard() -> Dashboard:
     """Canopy: Backend."""
     made = board("Canopy: Backend", "canopy-backend", "Requests, model calls and the process.", PROMETHEUS, LOKI)
-    return _log(_mlflow(_process(_model(_requests(made)))))
+    return _log(_mlflow(_process(_model(_requests(with_changes(made, _MINE))))))
 
 
 def _requests(made: Dashboard) -> Dashboard:

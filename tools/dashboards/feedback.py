@@ -2,7 +2,7 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from tools.dashboards.parts import LINES, LOKI, PROMETHEUS, board, feature, graph, lines, number, row
+from tools.dashboards.parts import LINES, LOKI, PROMETHEUS, board, feature, graph, lines, number, row, with_changes
 
 _HERE = 'namespace="$namespace"'
 _CHOSEN = 'feature=~"$feature"'
@@ -23,7 +23,7 @@ def dashboard() -> Dashboard:
         PROMETHEUS,
         LOKI,
     ).with_variable(feature())
-    return _log(_comparisons(_votes(made)))
+    return _log(_comparisons(_votes(with_changes(made, _MINE))))
 
 
 def _in_force(window: str, *labels: str, by: str = "") -> str:

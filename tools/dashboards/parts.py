@@ -6,9 +6,11 @@
 from grafana_foundation_sdk.builders import common as widgets
 from grafana_foundation_sdk.builders import dashboard as boards
 from grafana_foundation_sdk.builders import logs, loki, prometheus, stat, table, tempo, timeseries
+from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import common
 from grafana_foundation_sdk.models.dashboard import (
+    AnnotationQuery,
     DashboardCursorSync,
     DashboardLinkType,
     DataSourceRef,
@@ -64,6 +66,42 @@ def board(title: str, uid: str, description: str, *sources: DataSourceRef) -> bo
         )
     else:
         made.with_variable(boards.TextBoxVariable("namespace").label("Namespace").default_value("canopy"))
+    return made
+
+
+class _TimedAnnotation(AnnotationQuery):
+    """Lines where the query's values, milliseconds since the epoch, say: one for each, however often it is scraped."""
+
+    def to_json(self) -> dict[str, object]:
+        words = {
+            "titleFormat": f"{self.name}: {{{{feature}}}}",
+            "textFormat": "{{prompt_id}}, {{model}}, commit {{git_revision}}",
+        }
+        return {**super().to_json(), **words, "tagKeys": "feature", "useValueForTime": True}
+
+
+class _Mark(Builder[AnnotationQuery]):
+    """Builds such lines."""
+
+    def __init__(self, name: str, expr: str, color: str) -> None:
+        self._annotation = _TimedAnnotation(name, PROMETHEUS, icon_color=color, expr=expr)
+
+    def build(self) -> AnnotationQuery:
+        return self._annotation
+
+
+def with_changes(made: boards.Dashboard, selector: str) -> boards.Dashboard:
+    """Draw a line through all graphs where a feature's prompt or model came into force, by what kind of change."""
+    by = "feature, prompt_id, model, git_revision"
+    for name, change, color in (
+        ("Promotion", "promotion", "green"),
+        ("Rollback", "rollback", "orange"),
+        ("Other change", "other", "blue"),
+    ):
+        since = f'canopy_variant_since_timestamp_seconds{{{selector}, change="{change}"}}'
+        # Each replica says the same, and so does one that has started again.
+        drawn = f"1000 * max by ({by}) ({since})"
+        made.annotation(_Mark(name, drawn, color))
     return made
 
 

@@ -14,6 +14,7 @@ from canopy.base.cached_call import CachedCall
 from canopy.base.lifecycle import Lifecycle
 from canopy.base.settings import Settings
 from canopy.config.source import ConfigSource
+from canopy.experiments.aftermath import AftermathWatch
 from canopy.experiments.ballots import BallotRecorder
 from canopy.experiments.comparison import ComparisonRunner
 from canopy.feedback.votes import VoteRecorder
@@ -54,4 +55,5 @@ class AppContext:
     guesses: TokenGuessLimiter
     limits: RateLimits
     budgets: StorageBudgets
+    aftermath: AftermathWatch
     page_slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_PAGES_AT_ONCE))

@@ -21,7 +21,7 @@ from canopy.store.feedback.query import Filter, HourCount
 from canopy.store.generations.usage import DAY, UsageCount
 from canopy.store.outbox.deliveries import Backlog
 from canopy.ui import status_parts
-from canopy.ui.attention import Need, needs
+from canopy.ui.attention import Need, needs, worse_changes
 from canopy.ui.experiment_list import experiment_address
 from canopy.ui.experiments import section
 from canopy.ui.features import answers_of, page_of, words_of
@@ -92,7 +92,7 @@ async def _activity(context: AppContext, where: Filter) -> Activity:
     if days and max(days) - min(days) <= HOURS_FOR:
         votes, usage = await _over_time(context, producer)
     around = await _around_last_change(context, producer, usage)
-    return Activity(votes, usage, counted.ballots, commits, around)
+    return Activity(votes, usage, counted.ballots, commits, around, context.aftermath.worse)
 
 
 async def _around_last_change(context: AppContext, producer: Filter, usage: Sequence[UsageCount]) -> VotesAround | None:
@@ -133,7 +133,8 @@ async def _needs(context: AppContext) -> Sequence[Need]:
         *([model] if model else []),
         *([status_parts.outbox_part(config, backlog, latest, time.time_ns() // 1000)] if backlog else []),
     ]
-    return needs(parts, experiments, list(queues.values()))
+    worse = worse_changes(context.aftermath.worse.values(), config)
+    return needs(parts, experiments, list(queues.values()), worse)
 
 
 async def _model_part(context: AppContext) -> StatusPart | None:

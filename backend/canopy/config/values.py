@@ -208,17 +208,19 @@ class JudgingValues(Section):
 
 
 class NotificationsValues(Section):
-    """The section `notifications`: the webhook that is told of experiments."""
+    """The section `notifications`: the webhook that is told of experiments and of changes."""
 
-    enabled: bool = Field(False, description="Tell a webhook, such as Slack's, what becomes of experiments.")
+    enabled: bool = Field(
+        False, description="Tell a webhook, such as Slack's, what becomes of experiments and of changes."
+    )
     url: ServerUrl | None = Field(
         None,
         strict=False,
         description="The webhook, where its address is no secret; else the environment's CANOPY_NOTIFICATIONS_URL.",
     )
-    events: list[Literal["decided", "harmful", "stale"]] = Field(
-        ["decided", "harmful", "stale"],
-        description="What to tell: a decision, harm (reserved), a week in which nobody voted.",
+    events: list[Literal["decided", "harmful", "stale", "worse"]] = Field(
+        ["decided", "harmful", "stale", "worse"],
+        description="What to tell: a decision, harm (reserved), a week without votes, worse votes since a change.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Tells a webhook what became of experiments: a message for people, as Slack and those like it take it.
+"""Tells a webhook what became of experiments and of changes: a message for people, as Slack and those like it take it.
 
 Each message is due until it was taken, also over restarts, and one of several replicas sends it. One that is taken
 while the process ends may be sent again.
@@ -8,7 +8,8 @@ import asyncio
 import contextlib
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -16,14 +17,16 @@ from canopy.base.background import Alarm
 from canopy.base.errors import ConfigError, StoreError
 from canopy.config.server_urls import gives_out_credentials, hides_where_it_leads
 from canopy.config.source import ConfigSource
+from canopy.experiments.aftermath import worse_sentence
 from canopy.experiments.decision_in_brief import DecisionInBrief, decision_in_brief
 from canopy.outgoing.causes import Peer, explain, redirection
 from canopy.store.experiments.experiment_news import DueNews, ExperimentNewsStore, ToldNews
 from canopy.store.experiments.experiments import ExperimentStore
+from canopy.store.experiments.variants_in_force import DueVariant, ToldVariant, VariantInForce, VariantsInForceStore
 from canopy.telemetry import Telemetry
 from canopy.telemetry.experiment_events import NotificationFailed, NotificationSent
 
-type NotificationKind = Literal["decided", "harmful", "stale"]
+type NotificationKind = Literal["decided", "harmful", "stale", "worse"]
 
 STALE = "stale"  # as the store has it; all else that it has is a decision's status
 _VARIABLE = "CANOPY_NOTIFICATIONS_URL"
@@ -57,6 +60,22 @@ def webhook_address(secret: str) -> str:
     raise ConfigError(f"{_VARIABLE} must be a webhook's address, such as `https://hooks.slack.com/services/…`.")
 
 
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """A message, what it is about, and how to note how telling ended: when to try again (microseconds), and failures.
+
+    Without a `text` what it was about is gone, and nobody is told.
+    """
+
+    kind: NotificationKind
+    feature: str
+    experiment_id: str | None
+    text: str | None
+    happened_at: int
+    failures: int
+    settle: Callable[[int | None, int], Awaitable[None]]
+
+
 class NotificationSender:
     """Sends what is due. `address` is that of the environment, which comes before the values' own."""
 
@@ -65,6 +84,7 @@ class NotificationSender:
         config: ConfigSource,
         experiments: ExperimentStore,
         news: ExperimentNewsStore,
+        variants: VariantsInForceStore,
         telemetry: Telemetry,
         address: str | None,
         clock: Callable[[], int] = lambda: time.time_ns() // 1_000,
@@ -74,6 +94,7 @@ class NotificationSender:
         self._config = config
         self._experiments = experiments
         self._news = news
+        self._variants = variants
         self._telemetry = telemetry
         self._address = address
         self._clock = clock
@@ -98,32 +119,43 @@ class NotificationSender:
         if not values.enabled or address is None:
             return
         for due in await self._news.claim(_LEASE):
-            await self._send(address, due)
+            await self._send(address, await self._of_experiment(due))
+        for changed in await self._variants.claim(_LEASE):
+            await self._send(address, self._of_variant(changed))
 
-    async def _send(self, address: str, due: DueNews) -> None:
-        news, kind = due.news, kind_of_news(due.news.what)
-        text = await self._text(due)
-        problem = None if text is None else await _post(address, text, self._timeout)
+    async def _send(self, address: str, it: Notification) -> None:
+        problem = None if it.text is None else await _post(address, it.text, self._timeout)
         if problem is None:
-            await self._news.settle(ToldNews(news, None, due.failures))
-            if text is not None:
-                self._telemetry.emit(NotificationSent(kind, news.experiment_id, due.failures))
+            await it.settle(None, it.failures)
+            if it.text is not None:
+                self._telemetry.emit(NotificationSent(it.kind, it.feature, it.experiment_id, it.failures))
             return
-        wait = min(_FIRST_WAIT * 2**due.failures, _LONGEST_WAIT)
-        again = None if self._clock() - due.happened_at > _PATIENCE else wait
+        wait = min(_FIRST_WAIT * 2**it.failures, _LONGEST_WAIT)
+        again = None if self._clock() - it.happened_at > _PATIENCE else wait
         due_at = None if again is None else self._clock() + again * 1_000_000
-        await self._news.settle(ToldNews(news, due_at, due.failures + 1))
-        self._telemetry.emit(NotificationFailed(kind, news.experiment_id, problem, due.failures + 1, again))
+        await it.settle(due_at, it.failures + 1)
+        self._telemetry.emit(NotificationFailed(it.kind, it.feature, it.experiment_id, problem, it.failures + 1, again))
 
-    async def _text(self, due: DueNews) -> str | None:
-        """Return the message; None where the experiment is gone, and nobody is told."""
+    async def _of_experiment(self, due: DueNews) -> Notification:
+        async def settle(due_at: int | None, failures: int) -> None:
+            await self._news.settle(ToldNews(due.news, due_at, failures))
+
+        kind = kind_of_news(due.news.what)
         experiments = {it.id: it for it in await self._experiments.all()}
         experiment = experiments.get(due.news.experiment_id)
-        if experiment is None:
-            return None
-        firsts = await self._experiments.first_ballot_counts(experiment.id)
-        decision = decision_in_brief(experiment, firsts, self._config.current)
-        return message(kind_of_news(due.news.what), decision)
+        text = None
+        if experiment is not None:
+            firsts = await self._experiments.first_ballot_counts(experiment.id)
+            text = message(kind, decision_in_brief(experiment, firsts, self._config.current))
+        feature = experiment.feature if experiment else ""
+        return Notification(kind, feature, due.news.experiment_id, text, due.happened_at, due.failures, settle)
+
+    def _of_variant(self, due: DueVariant) -> Notification:
+        async def settle(due_at: int | None, failures: int) -> None:
+            await self._variants.settle(ToldVariant(due.variant, due_at, failures))
+
+        text = message_on_change(due.variant)
+        return Notification("worse", due.variant.feature, None, text, due.happened_at, due.failures, settle)
 
 
 def message(kind: NotificationKind, decision: DecisionInBrief) -> str:
@@ -135,8 +167,19 @@ def message(kind: NotificationKind, decision: DecisionInBrief) -> str:
         said = f"Nobody new has voted for a week, so that no decision will come like this. {people} so far: {wins}."
     else:
         said = f"{decision['sentence']} {people}: {wins}."
-    text = f"Experiment on {name}: {said} See /experiments/{decision['experiment']}"
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")  # what Slack takes for more than text
+    return _escaped(f"Experiment on {name}: {said} See /experiments/{decision['experiment']}")
+
+
+def message_on_change(variant: VariantInForce) -> str:
+    """Return the message for people that a change of what is in force has made votes worse."""
+    said = worse_sentence(variant.before, variant.after or variant.before)
+    changed = {"promotion": "Promotion", "rollback": "Rollback"}.get(variant.change, "Change")
+    return _escaped(f"{changed} of {variant.feature}: {said} See /feedback?feature={variant.feature}")
+
+
+def _escaped(text: str) -> str:
+    """Return a text without what Slack takes for more than text."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 async def _post(address: str, text: str, timeout: float) -> str | None:  # noqa: ASYNC109 - of httpx and of the whole

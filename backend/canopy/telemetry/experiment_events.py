@@ -41,11 +41,12 @@ class ExperimentStale(Event):
 
 @dataclass(frozen=True, slots=True)
 class NotificationSent(Event):
-    """The webhook was told what became of an experiment."""
+    """The webhook was told what became of an experiment, or of a change of what is in force, which has no id."""
 
     name: ClassVar[str] = "notification_sent"
     kind: str
-    experiment_id: str
+    feature: str
+    experiment_id: str | None
     failures: int
 
 
@@ -56,7 +57,8 @@ class NotificationFailed(Event):
     name: ClassVar[str] = "notification_failed"
     level: ClassVar[Level] = "error"
     kind: str
-    experiment_id: str
+    feature: str
+    experiment_id: str | None
     problem: str
     failures: int
     again_in_seconds: int | None

@@ -1,9 +1,15 @@
 """What needs somebody: the cards with which the overview begins, each with the way to where something can be done."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
+from canopy.config.features import title_of
+from canopy.config.loading import Config
+from canopy.config.registered_prompts import prompt_sources
+from canopy.experiments.aftermath import worse_sentence
+from canopy.store.experiments.variants_in_force import VariantInForce
 from canopy.store.reviews.review import ReviewCounts
+from canopy.ui.filter_links import address
 from canopy.ui.status import ExperimentStatus, StatusPart
 
 _STATUS = {  # parts of the status that people who read feedback should know of: what to call them, and what to do
@@ -26,13 +32,18 @@ class Need(NamedTuple):
 
 
 def needs(
-    parts: Sequence[StatusPart], experiments: Sequence[ExperimentStatus], texts: Sequence[ReviewCounts]
+    parts: Sequence[StatusPart],
+    experiments: Sequence[ExperimentStatus],
+    texts: Sequence[ReviewCounts],
+    worse: Sequence[Need] = (),
 ) -> list[Need]:
     """Return what needs somebody, the most urgent first; empty if nothing does.
 
-    `parts` are of the status, `experiments` those in force, and `texts` counts each feature's review queue.
+    `parts` are of the status, `experiments` those in force, `texts` counts each feature's review queue, and `worse` are
+    the cards of changes since which people are less satisfied.
     """
     found = [_trouble(part) for part in parts if part.state == "trouble" and part.name in _STATUS]
+    found += worse
     found += [_decision(it) for it in experiments if it.status not in (None, "collecting")]
     waiting = sum(counts.waiting for counts in texts)
     if waiting:
@@ -48,6 +59,35 @@ def needs(
             )
         )
     return found
+
+
+def worse_changes(worse: Collection[VariantInForce], config: Config) -> list[Need]:
+    """Return a card for each change since which people are less satisfied, with the way back."""
+    return [
+        Need(
+            "alert",
+            "negative",
+            f"Less satisfied since the {'last change' if it.change == 'other' else it.change}: "
+            f"{title_of(it.feature, config.features)}",
+            f"{_way_back(it, config)} {worse_sentence(it.before, it.after)}",
+            address(
+                "/feedback/entries", {"rating": "negative", "feature": it.feature, "prompt_id": it.producer.prompt_id}
+            ),
+            "See the bad votes",
+        )
+        for it in worse
+        if it.after is not None
+    ]
+
+
+def _way_back(it: VariantInForce, config: Config) -> str:
+    """Say how the change is taken back. Where the values file is kept, the server doesn't know."""
+    if (it.feature, "prompt") in prompt_sources(config.values):
+        return "In MLflow's registry, give the former version its alias again."
+    if it.change == "promotion":
+        return "`canopy rollback` takes the promotion back."
+    commit = f" {it.git_revision[:10]}" if it.git_revision else ", with the commit that made it,"
+    return f"`git revert`{commit} takes it back."
 
 
 def _trouble(part: StatusPart) -> Need:

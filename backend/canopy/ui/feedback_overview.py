@@ -1,10 +1,11 @@
 """View model of the overview: how many votes, how satisfied people are, over time."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from canopy.feedback.generation_statistics import share_of
 from canopy.feedback.statistics import Tally, split_counts, tallies_by, tally_of
+from canopy.store.experiments.variants_in_force import VariantInForce
 from canopy.store.feedback.query import FeedbackCount, Filter, HourCount
 from canopy.store.generations.usage import UsageCount, UsageSum
 from canopy.store.values.values_commits import ValuesCommit
@@ -26,6 +27,7 @@ class Activity:
     ballots: int
     commits: Sequence[ValuesCommit] = ()  # that brought values into force, oldest first
     around: VotesAround | None = None  # the last change of the prompt in force
+    worse: Mapping[str, VariantInForce] = field(default_factory=dict)  # what has proved worse than before, by feature
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ def overview(
         ballots=activity.ballots,
         chart=satisfaction_chart(activity.votes, now, where.since, where.until, axis),
         marks=variant_marks(activity.usage, axis, activity.commits) if axis else None,
-        last_change=last_change(activity.around) if activity.around else None,
+        last_change=last_change(activity.around, activity.worse) if activity.around else None,
         charts=usage_charts(activity.usage, axis) if axis else None,
     )
 

@@ -3,16 +3,19 @@
 It is a look back and no comparison: other people asked, and other texts. So its words are careful.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from canopy.config.features import flag_of
 from canopy.feedback.statistics import Tally
 from canopy.stats.intervals import newcombe, wilson
+from canopy.store.experiments.variants_in_force import VariantInForce
 from canopy.store.generations.usage import DAY, UsageCount
 from canopy.ui.variant_marks import changes_of
 from canopy.ui.version_comparison import either_in_words, points_in_words
 
 _HOUR = DAY // 24
+_PROVED = "It has hurt: people are less satisfied than before the change, by more than chance explains."
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,21 +87,27 @@ def days_around(change: PromptChange, now: int, since: int | None, until: int | 
     return max(begin, since or begin), end
 
 
-def last_change(around: VotesAround) -> LastChange:
-    """Return what the page tells of the change."""
+def last_change(around: VotesAround, worse: Mapping[str, VariantInForce] = {}) -> LastChange:
+    """Return what the page tells of the change; `worse` is what has proved worse than what was before, by feature."""
     after, before = _satisfied(around.after), _satisfied(around.before)
     return LastChange(
         change=around.change,
         after=after,
         before=before,
         days=_in_words(around.change.at - around.since),
-        verdict=_verdict(around.after, around.before),
+        verdict=_PROVED if _has_proved(around.change, worse) else _verdict(around.after, around.before),
     )
 
 
 def _satisfied(votes: Tally) -> Satisfied:
     decided = votes.positive + votes.negative
     return Satisfied(votes.satisfaction, wilson(votes.positive, decided), decided)
+
+
+def _has_proved(change: PromptChange, worse: Mapping[str, VariantInForce]) -> bool:
+    """Return whether the watch has seen of this change, in either mode of its feature, that votes got worse."""
+    found = worse.get(flag_of(change.feature))
+    return found is not None and found.producer.prompt_id == change.prompt_id
 
 
 def _verdict(after: Tally, before: Tally) -> str:
@@ -112,7 +121,10 @@ def _verdict(after: Tally, before: Tally) -> str:
     if interval[0] > 0:
         return f"It seems to have helped: people are more satisfied, by {points_in_words(low, high)}."
     if interval[1] < 0:
-        return f"It seems to have hurt: people are less satisfied, by {points_in_words(-high, -low)}."
+        return (
+            f"It seems to have hurt: people are less satisfied, by {points_in_words(-high, -low)}. One look may show "
+            "that by chance; Canopy warns when chance hardly explains it."
+        )
     return f"Nobody can tell yet whether that helped: it may be {either_in_words(low, high)}."
 
 

@@ -21,10 +21,12 @@ class ExperimentMetrics(MetricGroup):
 
     notifications = counter(
         "canopy_notifications",
-        "Tries to tell the webhook what became of an experiment.",
+        "Tries to tell the webhook what became of an experiment, or of a change.",
         ("kind", "result"),
         starts=[
-            (kind, result) for kind in ("decided", "harmful", "stale") for result in ("sent", "failed", "given_up")
+            (kind, result)
+            for kind in ("decided", "harmful", "stale", "worse")
+            for result in ("sent", "failed", "given_up")
         ],
     )
 

@@ -12,6 +12,7 @@ from canopy.telemetry.metrics.http import HttpMetrics
 from canopy.telemetry.metrics.judges import JudgeMetrics
 from canopy.telemetry.metrics.mlflow import MlflowMetrics
 from canopy.telemetry.metrics.process import ProcessMetrics
+from canopy.telemetry.metrics.variants import VariantMetrics
 
 
 class Metrics:
@@ -27,12 +28,13 @@ class Metrics:
         self.feedback = FeedbackMetrics(registry)
         self.generations = GenerationMetrics(registry)
         self.experiments = ExperimentMetrics(registry)
+        self.variants = VariantMetrics(registry)
         self.judges = JudgeMetrics(registry)
         self.config = ConfigMetrics(registry)
         self.mlflow = MlflowMetrics(registry)
         self.process = ProcessMetrics(registry)
         self._groups = (
-            *(self.http, self.feedback, self.generations, self.experiments, self.judges),
+            *(self.http, self.feedback, self.generations, self.experiments, self.variants, self.judges),
             *(self.config, self.mlflow, self.process),
         )
         self._counts: dict[type[Event], list[CountMethod]] = {}
