@@ -175,7 +175,7 @@ CHAT_SUFFIX = "_chat"  # ends the names of conversation modes in records
 RESERVED_PATHS = frozenset(
     {
         *("docs", "experiments", "feature-flags", "feedback", "generations", "healthz", "identity", "metrics"),
-        *("readyz", "sign-in", "sign-out", "status", "summarization", "summarize", "ui"),
+        *("promotions", "readyz", "sign-in", "sign-out", "status", "summarization", "summarize", "ui"),
     }
 )
 # Paths that oauth2-proxy answers itself with any method (its `--ping-path` and `--ready-path`): in front of Canopy, a

@@ -1,6 +1,6 @@
-"""Defines the tables about experiments and variants: notes, what people were told of, and what came into force."""
+"""Defines the tables about experiments and variants: notes, news, what came into force, and promotions in Git."""
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, Table, Text
 
 from canopy.store.tables import KEY, metadata
 
@@ -49,4 +49,23 @@ variants_in_force = Table(
     Column("bad_after", BigInteger),
     Column("due_at", BigInteger),  # when somebody is to be told; NULL: nobody is, or is any more
     Column("failures", Integer, nullable=False),  # to tell them
+)
+
+# What Git's side has told of promotions: see `canopy.store.experiments.promotions`. No experiment is referred to: the
+# evidence outlives it, as it does in Git.
+promotions = Table(
+    "promotions",
+    metadata,
+    Column("git_revision", KEY, primary_key=True),
+    Column("digest", KEY, nullable=False, unique=True),  # of the statement
+    Column("made_at", BigInteger, nullable=False, index=True),
+    Column("told_at", BigInteger, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("feature", Text, nullable=False),
+    Column("experiment_id", KEY, nullable=False),
+    Column("prompt_id", KEY, nullable=False),
+    Column("prompt_b_id", KEY, nullable=False),
+    Column("verified", Boolean, nullable=False),  # whether nothing is wrong with it
+    Column("findings", Text, nullable=False),  # JSON: what is, in sentences
+    Column("statement", Text, nullable=False),  # JSON
 )

@@ -19,6 +19,7 @@ from canopy.store.experiments.experiment_costs import ExperimentCosts
 from canopy.store.experiments.experiment_news import ExperimentNewsStore
 from canopy.store.experiments.experiment_notes import ExperimentNoteStore
 from canopy.store.experiments.experiments import ExperimentStore
+from canopy.store.experiments.promotions import PromotionStore
 from canopy.store.experiments.variants_in_force import VariantsInForceStore
 from canopy.store.feedback.feedback import FeedbackStore
 from canopy.store.generations.generations import GenerationStore
@@ -49,6 +50,7 @@ class Store:
         self.experiment_costs = ExperimentCosts(executor)
         self.experiment_notes = ExperimentNoteStore(executor, clock)
         self.experiment_news = ExperimentNewsStore(executor, clock)
+        self.promotions = PromotionStore(executor, clock)
         self.variants = VariantsInForceStore(executor, clock)
         self.registered_prompts = RegisteredPromptStore(executor)
         self.values_commits = ValuesCommitStore(executor, clock)
