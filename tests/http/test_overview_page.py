@@ -77,7 +77,7 @@ async def test_it_says_by_which_commit_the_prompt_changed_and_whether_that_helpe
     assert answer.status_code == 200
     words = " ".join(re.sub(r"<[^>]*>", "", answer.text.split("<main")[1]).split())
     new, old = (prompt.id.partition(":")[2][:8] for prompt in (NEW, OLD))
-    assert f"(values {NEW.id[-5:]}, commit {COMMIT[:10]})" in words
+    assert f"values {NEW.id[-5:]}, commit {COMMIT[:10]}" in words
     assert "f" * 10 not in words
     since = r"Since \d+ \w+ \d+, 00:00 UTC Summarization answers with"
     assert re.search(rf"{since} prompt {new} instead of {old}\. Satisfaction: 95 % ", words)

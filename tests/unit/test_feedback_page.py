@@ -15,7 +15,7 @@ from canopy.config.feature_values import FeatureValues
 from canopy.config.features import Feature, features_of
 from canopy.config.values import Values
 from canopy.feedback.statistics import Tally
-from canopy.store.feedback.query import Feedback, FeedbackCount, Filter, HourCount, MatchCount, Page
+from canopy.store.feedback.query import Feedback, FeedbackCount, Filter, HourCount, MatchCount, Page, ProducerCount
 from canopy.store.reviews.review import ReviewCounts
 from canopy.store.vocabulary import AB_PREFERENCE
 from canopy.ui.entries import Trail, entries_view
@@ -139,7 +139,7 @@ def test_votes_on_other_texts_are_among_the_votes_and_not_in_the_satisfaction() 
         chosen({"since": "2026-03-01", "rating": "positive"}, Filter(), counts),
         Filter(),
         counts=counts,
-        activity=Activity([votes_of("2026-03-01", 1, 4)], [], 0),
+        activity=Activity([ProducerCount(at("2026-03-01"), "summarize", "sha256:aa", "llama32", 1, 4)], [], 0),
         now=at("2026-03-02"),
     )
     assert (view.votes.total, view.votes.negative) == (14, 10)

@@ -21,6 +21,7 @@ from canopy.api.feedback_pages import feedback_page_routes
 from canopy.api.generation_pages import generation_routes
 from canopy.api.operations import OperationsPort, operations_routes
 from canopy.api.pages import page_routes
+from canopy.api.promotions import promotion_evidence_routes, promotion_routes
 from canopy.api.reference import DocumentedApp, reference_routes
 from canopy.api.requests import RequestContext
 from canopy.api.reviews import action_routes, case_routes
@@ -47,6 +48,8 @@ _ROUTERS = (
     decision_routes,
     experiment_routes,
     note_routes,
+    promotion_routes,
+    promotion_evidence_routes,
     comparison_review_routes,
     case_routes,
     action_routes,

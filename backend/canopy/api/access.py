@@ -73,6 +73,8 @@ RULES = {
     "GET /experiments/{experiment_id}/cost": AccessRule("reviewer", "read"),
     "POST /experiments/{experiment_id}/notes": AccessRule("reviewer", "feedback"),
     "DELETE /experiments/{experiment_id}/notes/{note_id}": AccessRule("reviewer", "feedback"),
+    "GET /promotions": AccessRule("reviewer", "read"),
+    "PUT /promotions/{commit}": AccessRule("reviewer", "feedback"),
     "PUT /feedback/review": AccessRule("reviewer", "feedback"),
     "GET /generations/{generation_id}": AccessRule("user", "read"),  # one's own; reviewers may read any
     "GET /": AccessRule("user", "read"),

@@ -66,14 +66,19 @@ def experiment_routes(context: AppContext) -> APIRouter:
     store = context.store
 
     async def shown(request: Request, experiment_id: str, cursor: str | None) -> Response:
-        data = await experiment_data(context, None, experiment_id, cursor)
+        data, every = await asyncio.gather(
+            experiment_data(context, None, experiment_id, cursor), store.promotions.in_brief()
+        )
         now, config = time.time_ns() // 1000, context.config.current
 
         def draw() -> Response:
             if data is None or not wants_html(request):
                 return _varying(json_response(data and _in_full(context, data, now, origin_for_others(request))))
             ab = section(config, None, data, now=now, later=cursor is not None)
-            return html(context, request, "experiment.html", current="feedback", section="experiments", ab=ab)
+            told = [it for it in every if it.experiment_id == experiment_id]
+            return html(
+                context, request, "experiment.html", current="feedback", section="experiments", ab=ab, told=told
+            )
 
         return await asyncio.to_thread(draw)
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from canopy.api.activity import over_time
 from canopy.api.context import AppContext
 from canopy.api.experiments import experiment_data
 from canopy.api.experiments_in_force import experiments_in_force
@@ -17,8 +18,8 @@ from canopy.api.frame import features_in_navigation, feedback_switched_off, html
 from canopy.api.listing import read_excerpts
 from canopy.config.registered_prompts import prompt_sources
 from canopy.feedback.statistics import satisfaction_filter, tally_of
-from canopy.store.feedback.query import Filter, HourCount
-from canopy.store.generations.usage import DAY, UsageCount
+from canopy.store.feedback.query import Filter
+from canopy.store.generations.usage import UsageCount
 from canopy.store.outbox.deliveries import Backlog
 from canopy.ui import status_parts
 from canopy.ui.attention import Need, needs, worse_changes
@@ -30,7 +31,6 @@ from canopy.ui.filter_links import address
 from canopy.ui.last_change import VotesAround, days_around, last_prompt_change
 from canopy.ui.sections import worst_first
 from canopy.ui.status import StatusPart
-from canopy.ui.time_axis import HOURS_FOR
 
 _NEWEST = 5  # entries
 _PATIENCE = 0.1  # seconds for the model server: a page must not wait for one that hangs
@@ -55,7 +55,14 @@ async def overview_page(context: AppContext, request: Request, query: PageQuery)
 
     def draw() -> Response:
         now = time.time_ns() // 1000
-        view = overview(read.selection, where, counts=read.counts, activity=activity, now=now)
+        view = overview(
+            read.selection,
+            where,
+            counts=read.counts,
+            activity=activity,
+            experiments=compared.experiments if compared else (),
+            now=now,
+        )
         return html(
             context,
             request,
@@ -81,18 +88,15 @@ async def overview_page(context: AppContext, request: Request, query: PageQuery)
 
 
 async def _activity(context: AppContext, where: Filter) -> Activity:
-    """Count by the day, as the charts draw it; by the hour where they may draw hours."""
     producer = replace(scope_of(where), prompt_id=where.prompt_id, model=where.model)
     of = {"prompt_id": where.prompt_id, "model": where.model}
     ballots = context.store.experiments.ballot_counts(None, where.feature, where.since, where.until, **of)
-    (votes, usage), counted, commits = await asyncio.gather(
-        _over_time(context, producer, DAY), ballots, context.store.values_commits.known()
+    found, counted, commits, told = await asyncio.gather(
+        over_time(context, producer), ballots, context.store.values_commits.known(), context.store.promotions.in_brief()
     )
-    days = [it.hour for it in votes] + [it.since for it in usage]
-    if days and max(days) - min(days) <= HOURS_FOR:
-        votes, usage = await _over_time(context, producer)
-    around = await _around_last_change(context, producer, usage)
-    return Activity(votes, usage, counted.ballots, commits, around, context.aftermath.worse)
+    around = await _around_last_change(context, producer, found.usage)
+    worse = context.aftermath.worse
+    return Activity(found.votes, found.usage, counted.ballots, found.step, commits, told, around, worse)
 
 
 async def _around_last_change(context: AppContext, producer: Filter, usage: Sequence[UsageCount]) -> VotesAround | None:
@@ -106,16 +110,6 @@ async def _around_last_change(context: AppContext, producer: Filter, usage: Sequ
         context.store.feedback.counts(replace(of_feature, prompt_id=change.former_id, since=since, until=change.at)),
     )
     return VotesAround(change, since, until, tally_of(after), tally_of(before))
-
-
-async def _over_time(
-    context: AppContext, producer: Filter, step: int = DAY // 24
-) -> tuple[Sequence[HourCount], Sequence[UsageCount]]:
-    store = context.store
-    votes, usage = await asyncio.gather(
-        store.feedback.hours(satisfaction_filter(producer), step), store.generations.recorded_usage(producer, step)
-    )
-    return votes, usage
 
 
 async def _needs(context: AppContext) -> Sequence[Need]:

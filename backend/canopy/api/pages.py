@@ -19,7 +19,7 @@ from canopy.ui.features import page_of, words_of
 from canopy.ui.sections import section_at
 
 _FOR_EVER = "public, max-age=31536000, immutable"
-_OF_FEEDBACK = ("/feedback", "/experiments")  # addresses whose pages are about feedback
+_OF_FEEDBACK = ("/feedback", "/experiments", "/promotions")  # addresses whose pages are about feedback
 _PLACES = ("since", "until", "cursor", "ab_cursor", "seen", "back", "after", "at")  # days, and pages of lists of them
 _TITLES = {
     401: "Please sign in",

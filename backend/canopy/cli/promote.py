@@ -7,6 +7,7 @@ import click
 from canopy.base.errors import ConfigError
 from canopy.cli.common import read_settings, report_errors
 from canopy.cli.delivering import Wanted, delivery_of, delivery_options, hand_over, show_change, values_in
+from canopy.cli.telling import tell_of
 from canopy.cli.terminal import say, style
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ def promote(
 
     Where the votes decided for Prompt B it takes the place of Prompt A; where they decided for A, B goes. Comparisons
     end with that. Every other byte of the file stays. A statement beside the file (evidence/) holds the counts and what
-    follows from them; `canopy verify COMMIT` computes it all again, without a server.
+    follows from them; `canopy verify COMMIT` computes it all again, without a server. The server is told of the commit,
+    and shows its evidence.
 
     The token of a server that wants one, a reviewer's, is in CANOPY_BACKEND_TOKEN; that of a Git server, for
     --pull-request, in CANOPY_GIT_TOKEN.
@@ -75,7 +77,8 @@ def promote(
     wanted = Wanted(**options)
     settings = read_settings()
     repository, name, content = values_in(path)
-    decided = Server(backend.rstrip("/"), settings.backend_bearer_token).decided(feature, experiment_id)
+    server = Server(backend.rstrip("/"), settings.backend_bearer_token)
+    decided = server.decided(feature, experiment_id)
     _show(decided)
     values = read_values(content, name, decided.experiment.feature)
     kept = _kept(decided, keep, forced=force)
@@ -89,7 +92,7 @@ def promote(
     grounds = Grounds(it.experiment, it.counts, it.statistics, it.config_revision, it.page, it.cost)
     made = record(repository, name, content, after, grounds, action, forced=why, evaluation=_evaluation(evaluation))
     to = delivery_of(wanted, f"canopy/{action}-{decided.experiment.id}", values.target_revision)
-    hand_over(wanted, repository, made.files, made.message, to)
+    tell_of(server, repository, hand_over(wanted, repository, made.files, made.message, to))
 
 
 def _show(decided: "Decided") -> None:

@@ -7,6 +7,7 @@ import click
 from canopy.base.errors import ConfigError
 from canopy.cli.common import read_settings, report_errors
 from canopy.cli.delivering import Wanted, delivery_of, delivery_options, hand_over, show_change, values_in
+from canopy.cli.telling import tell_of
 from canopy.cli.terminal import say, style
 
 if TYPE_CHECKING:
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--values", "path", required=True, metavar="FILE", help="The values file in a Git repository.")
-@click.option("--backend", metavar="URL", help="The server, for the evidence of what was seen since.  [none]")
+@click.option(
+    "--backend",
+    metavar="URL",
+    help="The server, for the evidence of what was seen since; it is told of the commit.  [none]",
+)
 @click.option("--why", metavar="TEXT", help="What was seen, for the evidence.")
 @delivery_options
 @report_errors
@@ -62,7 +67,7 @@ def rollback(path: str, backend: str | None, why: str | None, **options: Any) ->
         repository, name, content, after, grounds, "rollback", forced=why, reverts=revision, observed=observed
     )
     to = delivery_of(wanted, f"canopy/rollback-{it.experiment.id}", values.target_revision)
-    hand_over(wanted, repository, made.files, made.message, to)
+    tell_of(server, repository, hand_over(wanted, repository, made.files, made.message, to))
 
 
 def _prompt_before(repository: "Repository", revision: str, statement: "Statement") -> str:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 import click
 
 from canopy.base.errors import ConfigError
-from canopy.cli.common import pluralize, report_errors
+from canopy.cli.common import pluralize, read_settings, report_errors
 from canopy.cli.terminal import say, say_json, style
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from canopy.gitops.verification import Verified
 
 
@@ -23,14 +25,20 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Count the ballots again that `canopy ab export` wrote.",
 )
+@click.option("--backend", metavar="URL", help="Tell this server of the evidence and of what was found.  [none]")
 @click.option("--json", "as_json", is_flag=True, help="For programs: one line for each commit.")
 @report_errors
-def verify(commits: tuple[str, ...], path: str | None, ballots: Path | None, *, as_json: bool) -> None:
-    """Check the evidence of commits that `canopy promote` and `canopy rollback` made, without a server.
+def verify(
+    commits: tuple[str, ...], path: str | None, ballots: Path | None, backend: str | None, *, as_json: bool
+) -> None:
+    """Check the evidence of commits that `canopy promote` and `canopy rollback` made, without asking a server.
 
     A range such as main..HEAD means its commits that have evidence. Digests are compared with the files, the change
     with the one that the decision makes, and the E-values, the interval and the decision are computed from the counts
     again. One wrong count, byte or digest ends with exit status 1.
+
+    With --backend a server is told of it all, and shows it to people: after a merge, or where it couldn't be told when
+    the commit was made. It wants a reviewer's token in CANOPY_BACKEND_TOKEN, where it wants one.
 
     \b
     Examples:
@@ -38,6 +46,7 @@ def verify(commits: tuple[str, ...], path: str | None, ballots: Path | None, *, 
       canopy verify HEAD --ballots ballots.jsonl
       canopy verify main..HEAD
       canopy verify --all gitops/canopy/test/backend/config.yaml
+      canopy verify HEAD --backend http://127.0.0.1:8000
     """
     from canopy.gitops.history import commits_of_range, commits_with_evidence
     from canopy.gitops.repository import Repository
@@ -65,6 +74,8 @@ def verify(commits: tuple[str, ...], path: str | None, ballots: Path | None, *, 
             say_json({"commit": result.revision, "right": result.right, "findings": findings})
         else:
             _tell(result)
+    if backend is not None:
+        _tell_server(backend.rstrip("/"), results, quiet=as_json)
     wrong = sum(not it.right for it in results)
     if len(results) > 1 and not as_json:
         say(f"{pluralize(len(results), 'commit')}, {wrong or 'none'} wrong.")
@@ -76,3 +87,20 @@ def _tell(result: "Verified") -> None:
     say(style(f"{result.revision[:10]}  {'right' if result.right else 'WRONG'}", bold=True))
     for it in result.findings:
         say(f"  {'✓' if it.right else style('✗', fg='red')} {it.sentence}")
+
+
+def _tell_server(url: str, results: "Sequence[Verified]", *, quiet: bool) -> None:
+    """Tell the server of each, oldest first. Raises ConfigError at the end where one can't be told."""
+    from canopy.gitops.server import Server
+
+    server = Server(url, read_settings().backend_bearer_token)
+    failed: ConfigError | None = None
+    for result in reversed(results):
+        try:
+            server.tell(result)
+        except ConfigError as error:
+            failed = failed or error
+    if failed is not None:
+        raise failed
+    if results and not quiet:
+        say(f"{url} was told: {url}/promotions")

@@ -11,13 +11,11 @@ from pydantic import ValidationError
 from canopy.base.clock import microseconds
 from canopy.base.errors import BodyTooLarge, InputError
 from canopy.gitops.evidence import PREDICATE_TYPE, Promotion, Statement, sha256
-from canopy.gitops.recomputation import check_experiment, check_numbers
+from canopy.gitops.recomputation import LONGEST_FINDING, MOST_FINDINGS, check_experiment, check_numbers
 from canopy.store.experiments.promotions import ToldPromotion
 from canopy.text.yaml_errors import findings_of
 
 MOST_BYTES = 64_000  # of a statement, which has some 3,000
-MOST_FINDINGS = 20  # sentences on what is wrong, each of so many characters
-LONGEST_FINDING = 500
 _MOST = 10_000_000  # of anything that is counted: what is computed of it must not take long
 _STRONGEST = 10_000.0  # prior, as the values have it at most
 _AHEAD = 86_400_000_000  # microseconds that another clock may be ahead

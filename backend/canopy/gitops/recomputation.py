@@ -8,6 +8,8 @@ from canopy.experiments.assignment import experiment_id
 from canopy.experiments.decision import decide
 from canopy.gitops.evidence import ExperimentFacts, Promotion
 
+MOST_FINDINGS = 20  # sentences on what is wrong that a server is told of, each of so many characters
+LONGEST_FINDING = 500
 _EXACT = 1e-9  # relative error of a number that is computed again
 
 

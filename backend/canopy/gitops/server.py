@@ -1,4 +1,4 @@
-"""Asks a running server what its votes have decided."""
+"""Asks a running server what its votes have decided, and tells it what came of it in Git."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +22,8 @@ from canopy.gitops.evidence import (
     PromptCost,
     Statistics,
 )
+from canopy.gitops.recomputation import LONGEST_FINDING, MOST_FINDINGS
+from canopy.gitops.verification import Verified
 from canopy.outgoing.causes import Peer, explain, redirection
 from canopy.outgoing.clients import client
 
@@ -131,6 +133,17 @@ class Server:
         }
         return _of(CostFacts, {**found, **sides})
 
+    def tell(self, verified: Verified) -> None:
+        """Tell it of the evidence of a commit, and what its verification found. Raises ConfigError.
+
+        Evidence that can't be read has nothing to be told.
+        """
+        if verified.statement is None:
+            raise ConfigError(f"The evidence of {verified.revision[:10]} can't be read, so there is nothing to tell.")
+        wrong = [it.sentence[:LONGEST_FINDING] for it in verified.findings if not it.right][:MOST_FINDINGS]
+        statement = verified.statement.model_dump(mode="json", by_alias=True)
+        self._send("PUT", f"/promotions/{verified.revision}", json={"statement": statement, "findings": wrong})
+
     def _asked(self, feature: str, experiment: str | None = None) -> _Answer:
         found = (
             self._get(f"/experiments/{experiment}")
@@ -154,8 +167,11 @@ class Server:
         return revision if isinstance(revision, str) else None
 
     def _get(self, path: str, params: dict[str, str] | None = None) -> dict[str, Any]:
+        return self._send("GET", path, params=params or {})
+
+    def _send(self, method: str, path: str, **content: Any) -> dict[str, Any]:
         try:
-            response = self._client.get(path, params=params or {})
+            response = self._client.request(method, path, **content)
         except httpx.RequestError as error:
             raise ConfigError(f"The server at {self.url} can't be asked. {explain(error, _PEER, self.url)}") from error
         if moved := redirection(response.status_code, response.headers.get("location"), str(response.url), "--backend"):

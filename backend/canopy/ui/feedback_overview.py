@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 
 from canopy.feedback.generation_statistics import share_of
 from canopy.feedback.statistics import Tally, split_counts, tallies_by, tally_of
+from canopy.store.experiments.experiment import Experiment
+from canopy.store.experiments.promotions import PromotionInBrief
 from canopy.store.experiments.variants_in_force import VariantInForce
-from canopy.store.feedback.query import FeedbackCount, Filter, HourCount
-from canopy.store.generations.usage import UsageCount, UsageSum
+from canopy.store.feedback.query import FeedbackCount, Filter, ProducerCount
+from canopy.store.generations.usage import DAY, UsageCount, UsageSum
 from canopy.store.values.values_commits import ValuesCommit
 from canopy.ui.filter_links import address
 from canopy.ui.last_change import LastChange, VotesAround, last_change
@@ -15,17 +17,19 @@ from canopy.ui.satisfaction_chart import Chart, satisfaction_chart
 from canopy.ui.selection import Selection
 from canopy.ui.time_axis import time_axis
 from canopy.ui.usage_charts import UsageCharts, usage_charts
-from canopy.ui.variant_marks import VariantMarks, variant_marks
+from canopy.ui.variant_marks import LineSources, VariantMarks, variant_marks
 
 
 @dataclass(frozen=True, slots=True)
 class Activity:
     """Counts what happened over time, of the chosen days, feature, prompt and model: by the hour, or by the day."""
 
-    votes: Sequence[HourCount]  # on satisfaction with Canopy's responses
+    votes: Sequence[ProducerCount]  # on satisfaction with Canopy's responses
     usage: Sequence[UsageCount]  # of generations, as far back as there are records
     ballots: int
+    step: int = DAY  # microseconds: how long their stretches of time are
     commits: Sequence[ValuesCommit] = ()  # that brought values into force, oldest first
+    told: Sequence[PromotionInBrief] = ()  # of promotions, newest first
     around: VotesAround | None = None  # the last change of the prompt in force
     worse: Mapping[str, VariantInForce] = field(default_factory=dict)  # what has proved worse than before, by feature
 
@@ -50,17 +54,24 @@ class FeedbackOverview:
 
 
 def overview(
-    chosen: Selection, where: Filter, *, counts: Sequence[FeedbackCount], activity: Activity, now: int
+    chosen: Selection,
+    where: Filter,
+    *,
+    counts: Sequence[FeedbackCount],
+    activity: Activity,
+    now: int,
+    experiments: Sequence[Experiment] = (),
 ) -> FeedbackOverview:
     """Return the view model.
 
-    `counts` are those of the days and the feature in `where`, of every prompt.
+    `counts` are those of the days and the feature in `where`, of every prompt; `experiments` those of the feature.
     """
     ratings = split_counts(selected(counts, where))
     tally, usage = tally_of(ratings.own), UsageSum.sum(it.usage for it in activity.usage)
     narrowed = {name: chosen.query[name] for name in ("feature", "since", "until")}
     times = [it.hour for it in activity.votes] + [it.since for it in activity.usage]
     axis = time_axis(min(times), max(times), now, where.since, where.until) if times else None
+    sources = LineSources(activity.votes, activity.step, activity.commits, experiments, activity.told)
     return FeedbackOverview(
         votes=tally_of([*ratings.own, *ratings.other_texts, *ratings.other_names]),
         tally=tally,
@@ -72,7 +83,7 @@ def overview(
         voted_share=_exact_percent(share_of(tally.total, usage)),
         ballots=activity.ballots,
         chart=satisfaction_chart(activity.votes, now, where.since, where.until, axis),
-        marks=variant_marks(activity.usage, axis, activity.commits) if axis else None,
+        marks=variant_marks(activity.usage, axis, sources) if axis else None,
         last_change=last_change(activity.around, activity.worse) if activity.around else None,
         charts=usage_charts(activity.usage, axis) if axis else None,
     )

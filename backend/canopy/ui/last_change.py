@@ -11,10 +11,9 @@ from canopy.feedback.statistics import Tally
 from canopy.stats.intervals import newcombe, wilson
 from canopy.store.experiments.variants_in_force import VariantInForce
 from canopy.store.generations.usage import DAY, UsageCount
-from canopy.ui.variant_marks import changes_of
+from canopy.ui.variant_changes import HOUR, changes_of
 from canopy.ui.version_comparison import either_in_words, points_in_words
 
-_HOUR = DAY // 24
 _PROVED = "It has hurt: people are less satisfied than before the change, by more than chance explains."
 
 
@@ -82,8 +81,8 @@ def last_prompt_change(usage: Sequence[UsageCount]) -> PromptChange | None:
 
 def days_around(change: PromptChange, now: int, since: int | None, until: int | None) -> tuple[int, int]:
     """Return from when and until when to count: as long before the change as since, within what is chosen."""
-    end = max(min(now, until or now), change.at + _HOUR)
-    begin = change.at - -(-(end - change.at) // _HOUR) * _HOUR
+    end = max(min(now, until or now), change.at + HOUR)
+    begin = change.at - -(-(end - change.at) // HOUR) * HOUR
     return max(begin, since or begin), end
 
 
@@ -95,7 +94,7 @@ def last_change(around: VotesAround, worse: Mapping[str, VariantInForce] = {}) -
         after=after,
         before=before,
         days=_in_words(around.change.at - around.since),
-        verdict=_PROVED if _has_proved(around.change, worse) else _verdict(around.after, around.before),
+        verdict=_PROVED if _has_proved(around.change, worse) else verdict_on(around.after, around.before),
     )
 
 
@@ -110,7 +109,7 @@ def _has_proved(change: PromptChange, worse: Mapping[str, VariantInForce]) -> bo
     return found is not None and found.producer.prompt_id == change.prompt_id
 
 
-def _verdict(after: Tally, before: Tally) -> str:
+def verdict_on(after: Tally, before: Tally) -> str:
     """Say whether the change helped, as far as the interval of the difference tells."""
     interval = newcombe(
         after.positive, after.positive + after.negative, before.positive, before.positive + before.negative
@@ -129,6 +128,6 @@ def _verdict(after: Tally, before: Tally) -> str:
 
 
 def _in_words(microseconds: int) -> str:
-    unit, name = (DAY, "day") if microseconds >= 2 * DAY else (_HOUR, "hour")
+    unit, name = (DAY, "day") if microseconds >= 2 * DAY else (HOUR, "hour")
     n = max(round(microseconds / unit), 1)
     return f"{n:,} {name}{'' if n == 1 else 's'}"

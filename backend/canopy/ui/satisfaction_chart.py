@@ -9,14 +9,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import log10
+from typing import Protocol
 
-from canopy.feedback.statistics import Tally, tallies_by
-from canopy.store.feedback.query import HourCount
+from canopy.feedback.statistics import SentimentCount, Tally, tallies_by
 from canopy.ui.time_axis import Tick, TimeAxis, time_axis
 
 LINE_TOP, LINE_HEIGHT = 10, 100
 BARS_TOP, BARS_HEIGHT = 140, 88
 HEIGHT = 262
+
+
+class TimedCount(SentimentCount, Protocol):
+    """Says how many votes of a stretch of time have one sentiment."""
+
+    @property
+    def hour(self) -> int:
+        """When it begins: microseconds since the epoch, a whole hour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +68,7 @@ class Chart:
 
 
 def satisfaction_chart(
-    counts: Sequence[HourCount], now: int, since: int | None, until: int | None, axis: TimeAxis | None = None
+    counts: Sequence[TimedCount], now: int, since: int | None, until: int | None, axis: TimeAxis | None = None
 ) -> Chart | None:
     """Return the chart of the votes from `since` to `until` (microseconds, as `now`); None if there are none.
 
@@ -86,7 +94,7 @@ def satisfaction_chart(
         segments=_segments(buckets),
         times=axis.ticks(),
         votes=[Tick(_bar_y(n, top), f"{n:,}") for n in (0, top // 2, top)],
-        shares=[Tick(_line_y(share), f"{share * 100:.0f} %") for share in (0, 0.5, 1)],
+        shares=[Tick(line_y(share), f"{share * 100:.0f} %") for share in (0, 0.5, 1)],
     )
 
 
@@ -106,7 +114,7 @@ def _buckets(axis: TimeAxis, sums: Sequence[Tally], top: int) -> list[Bucket]:
                 positive_y=round(BARS_TOP + BARS_HEIGHT - positive, 1),
                 negative_height=round(negative, 1),
                 negative_y=round(BARS_TOP + BARS_HEIGHT - positive - negative, 1),
-                line_y=None if votes.satisfaction is None else _line_y(votes.satisfaction),
+                line_y=None if votes.satisfaction is None else line_y(votes.satisfaction),
             )
         )
     return buckets
@@ -124,7 +132,8 @@ def _top(tallies: Iterable[Tally]) -> int:
     return next(top for step in (1, 2, 4, 6, 8, 10) if (top := step * magnitude) >= max(most, 2))
 
 
-def _line_y(share: float) -> float:
+def line_y(share: float) -> float:
+    """Return where a share of positive votes lies in the upper panel."""
     return round(LINE_TOP + LINE_HEIGHT * (1 - share), 1)
 
 

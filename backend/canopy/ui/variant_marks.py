@@ -1,49 +1,67 @@
-"""When the prompt or the model in force changed, as marks on the chart of satisfaction.
+"""The line of variants as marks on the chart of satisfaction, and as the table beside it."""
 
-In force is what most plain answers of a stretch of time came from, feature by feature. What is only compared is marked
-where it first answers. A change and its way back within one stretch aren't told apart.
-"""
-
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from canopy.config.features import is_conversation
+from canopy.store.experiments.experiment import Experiment
+from canopy.store.experiments.promotions import PromotionInBrief
+from canopy.store.feedback.query import ProducerCount
 from canopy.store.generations.usage import DAY, UsageCount
 from canopy.store.values.values_commits import ValuesCommit
+from canopy.ui.satisfaction_chart import line_y
 from canopy.ui.time_axis import TimeAxis
+from canopy.ui.variant_changes import changes_of, commit_of
+from canopy.ui.variant_line import ChangeKind, VariantStretch, kind_of, variant_line
 
 _MOST = 8  # marks, the newest ones
-_HOUR = DAY // 24
 _TOGETHER = 7.0  # percent of the width within which marks share a flag
+_SIGNS: dict[ChangeKind, str] = {
+    "promotion": "\N{BLACK UP-POINTING TRIANGLE}",
+    "rollback": "\N{BLACK DOWN-POINTING TRIANGLE}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LineSources:
+    """Holds what tells of the line beside the counts of generations.
+
+    `votes` are by stretches of `step` microseconds; `commits` are oldest first, and what was `told` newest first.
+    """
+
+    votes: Sequence[ProducerCount] = ()
+    step: int = DAY
+    commits: Sequence[ValuesCommit] = ()
+    experiments: Sequence[Experiment] = ()
+    told: Sequence[PromotionInBrief] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class VariantChange:
-    """Says since which hour (microseconds) answers come from a prompt and a model, and under which values.
+    """Says since which hour (microseconds) answers come from a prompt and a model, how that came, and by which values.
 
-    `git_revision` is the commit that brought those values; None where nobody knows it.
+    `git_revision` is the commit that brought those values, and `evidence` the one whose evidence tells of the change;
+    None where nobody knows it. `stretch` says how satisfied people are with it; None of what is only compared.
     """
 
     number: int
     at: int
+    kind: ChangeKind
     feature: str
     prompt_id: str
     model: str
     config_revision: str
     git_revision: str | None
-    compared: bool  # only in comparisons
+    evidence: str | None
+    stretch: VariantStretch | None
 
 
 @dataclass(frozen=True, slots=True)
-class FoundChange:
-    """Holds what came into use in the hour `at` (microseconds); `former` is the prompt and the model until then.
+class MarkLine:
+    """Places the line of a change, at `x` percent of the chart's width."""
 
-    Of what is only compared, which answers instead of nothing, `former` is None.
-    """
-
-    at: int
-    count: UsageCount
-    former: tuple[str, str] | None
+    x: float
+    kind: ChangeKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,90 +73,111 @@ class MarkFlag:
 
 
 @dataclass(frozen=True, slots=True)
+class SatisfactionBand:
+    """Places the satisfaction with a variant and its interval: `x` and `width` in percent, the others in pixels."""
+
+    x: float
+    width: float
+    top: float
+    height: float
+    y: float
+
+
+@dataclass(frozen=True, slots=True)
 class VariantMarks:
-    """Holds the changes, oldest first, where their lines are, and the flags; `earlier` ones have no mark."""
+    """Holds the changes, oldest first, and where they are in the picture; `earlier` ones have no mark.
+
+    `before` is what answered until the first of the changes, each feature's.
+    """
 
     changes: list[VariantChange]
-    lines: list[float]
+    before: list[VariantStretch]
+    lines: list[MarkLine]
     flags: list[MarkFlag]
+    bands: list[SatisfactionBand]
     earlier: int
 
+    @property
+    def signs(self) -> list[tuple[str, str]]:
+        """Return the signs in the flags, each with what it means."""
+        there = {it.kind for it in self.lines}
+        return [(sign, kind) for kind, sign in _SIGNS.items() if kind in there]
 
-def variant_marks(usage: Sequence[UsageCount], axis: TimeAxis, commits: Sequence[ValuesCommit] = ()) -> VariantMarks:
-    """Return the marks; `usage` and `commits` are oldest first, and the axis has room for all usage."""
+
+def variant_marks(usage: Sequence[UsageCount], axis: TimeAxis, sources: LineSources | None = None) -> VariantMarks:
+    """Return the marks; `usage` is oldest first, and the axis has room for all of it."""
+    known = sources or LineSources()
+    line = variant_line(usage, known.votes, known.step)
+    stretches = {(it.feature, it.since): it for it in line}
     found = changes_of(usage)
     earlier = max(len(found) - _MOST, 0)
-    changes = [
-        VariantChange(
-            number=number,
-            at=one.at,
-            feature=it.feature,
-            prompt_id=it.prompt_id,
-            model=it.model,
-            config_revision=it.config_revision,
-            git_revision=_commit_of(it.config_revision, one.at, commits),
-            compared=one.former is None,
+    changes = []
+    for number, one in enumerate(found[earlier:], 1):
+        it = one.count
+        kind, evidence = kind_of(one, known.experiments, known.told)
+        changes.append(
+            VariantChange(
+                number=number,
+                at=one.at,
+                kind=kind,
+                feature=it.feature,
+                prompt_id=it.prompt_id,
+                model=it.model,
+                config_revision=it.config_revision,
+                git_revision=commit_of(it.config_revision, one.at, known.commits),
+                evidence=evidence.git_revision if evidence else None,
+                stretch=None if one.former is None else stretches[it.feature, one.at],
+            )
         )
-        for number, one in enumerate(found[earlier:], 1)
-        for it in (one.count,)
-    ]
-    lines = [round(axis.slot * axis.starts.index(axis.floor(it.at)), 3) for it in changes]
-    return VariantMarks(changes, lines, _flags(lines), earlier)
+    lines = [MarkLine(_x(axis, it.at), it.kind) for it in changes]
+    return VariantMarks(changes, _before(changes, line), lines, _flags(lines), _bands(line, axis), earlier)
 
 
-def changes_of(usage: Sequence[UsageCount]) -> list[FoundChange]:
-    """Return all changes of all features, oldest first, as `usage` is."""
-    found: list[FoundChange] = []
-    features: dict[str, dict[int, list[UsageCount]]] = defaultdict(lambda: defaultdict(list))
-    for it in usage:
-        features[it.feature][it.since].append(it)
-    for by_time in features.values():
-        found += _changes(list(by_time.values()))
-    return sorted(found, key=lambda it: it.at)
+def _before(changes: Sequence[VariantChange], line: Sequence[VariantStretch]) -> list[VariantStretch]:
+    """Return what ended with the first of a feature's changes that are shown."""
+    firsts: dict[str, int] = {}
+    for it in changes:
+        if it.stretch is not None:
+            firsts.setdefault(it.feature, it.at)
+    return [it for it in line if it.until is not None and it.until == firsts.get(it.feature)]
 
 
-def _changes(stretches: Sequence[Sequence[UsageCount]]) -> list[FoundChange]:
-    """Return what came into use after the first stretch."""
-    found: list[FoundChange] = []
-    in_force: tuple[str, str] | None = None
-    seen: set[tuple[str, str]] = set()
-    begun: dict[tuple[str, str], UsageCount] = {}  # of what was used in the stretch before, and since when
-    for number, stretch in enumerate(stretches):
-        plain: dict[tuple[str, str], int] = defaultdict(int)
-        for it in stretch:
-            plain[it.prompt_id, it.model] += it.usage.total - it.usage.compared
-        begun = {key: begun.get(key) or _first(stretch, key) for key, n in plain.items() if n}
-        most = max(plain, key=lambda key: plain[key])
-        if plain[most] and most != in_force:
-            if in_force is not None:
-                found.append(FoundChange(begun[most].first_hour, begun[most], in_force))
-            in_force = most
-        new = [key for key, n in plain.items() if not n and key not in seen]
-        if number:
-            found += [FoundChange(it.first_hour, it, None) for key in new for it in (_first(stretch, key),)]
-        seen |= plain.keys()
-    return found
+def _bands(line: Sequence[VariantStretch], axis: TimeAxis) -> list[SatisfactionBand]:
+    """Return a band for each stretch that has votes; none where several features would lie over each other."""
+    plain = [it for it in line if not is_conversation(it.feature)]
+    if len({it.feature for it in plain}) != 1:
+        return []
+    bands = []
+    for it in plain:
+        begin = 0.0 if it.since is None else _x(axis, it.since)
+        end = 100.0 if it.until is None else _x(axis, it.until)
+        if it.share is None or it.interval is None or end <= begin:
+            continue
+        low, high = it.interval
+        bands.append(
+            SatisfactionBand(
+                begin, round(end - begin, 3), line_y(high), round(line_y(low) - line_y(high), 1), line_y(it.share)
+            )
+        )
+    return bands
 
 
-def _commit_of(config_revision: str, at: int, commits: Sequence[ValuesCommit]) -> str | None:
-    """Return what brought the values that were in force in the hour `at`: values that came back did so by another."""
-    known = [it for it in commits if it.config_revision == config_revision]
-    before = [it for it in known if it.first_at < at + _HOUR]
-    return (before[-1] if before else known[0]).git_revision if known else None
+def _x(axis: TimeAxis, at: int) -> float:
+    return round(axis.slot * axis.starts.index(axis.floor(at)), 3)
 
 
-def _first(stretch: Sequence[UsageCount], key: tuple[str, str]) -> UsageCount:
-    return min((it for it in stretch if (it.prompt_id, it.model) == key), key=lambda it: it.first_hour)
-
-
-def _flags(lines: Sequence[float]) -> list[MarkFlag]:
+def _flags(lines: Sequence[MarkLine]) -> list[MarkFlag]:
     groups: list[list[int]] = []
-    for index, x in enumerate(lines):
-        if groups and x - lines[groups[-1][0]] < _TOGETHER:
+    for index, it in enumerate(lines):
+        if groups and it.x - lines[groups[-1][0]].x < _TOGETHER:
             groups[-1].append(index)
         else:
             groups.append([index])
-    return [
-        MarkFlag(lines[it[0]], f"{it[0] + 1}" if len(it) == 1 else f"{it[0] + 1}\N{EN DASH}{it[-1] + 1}")
-        for it in groups
-    ]
+    return [MarkFlag(lines[it[0]].x, _label(it, [lines[index].kind for index in it])) for it in groups]
+
+
+def _label(numbers: Sequence[int], kinds: Sequence[ChangeKind]) -> str:
+    """Return the numbers, with a sign where one of them is a promotion or a rollback."""
+    signs = "".join(sign for kind, sign in _SIGNS.items() if kind in kinds)
+    words = f"{numbers[0] + 1}" if len(numbers) == 1 else f"{numbers[0] + 1}\N{EN DASH}{numbers[-1] + 1}"
+    return f"{signs} {words}".strip()

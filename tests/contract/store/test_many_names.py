@@ -95,6 +95,7 @@ READS: dict[str, Callable[[Store], Awaitable[Any]]] = {
     "count": lambda store: store.feedback.count(BAD),
     "counts": lambda store: store.feedback.counts(Filter()),
     "hours": lambda store: store.feedback.hours(Filter()),
+    "producers": lambda store: store.feedback.hours_by_producer(Filter(name="user_satisfaction", origin="own")),
 }
 
 

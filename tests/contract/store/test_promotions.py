@@ -34,7 +34,7 @@ async def test_the_newest_comes_first_and_what_was_told_again_stands_once(store:
     assert [it.verified for it, _ in told] == [False, True]
     assert all(isinstance(at, int) for _, at in told)
     assert await store.promotions.in_brief() == [
-        PromotionInBrief("a" * 40, NOON, "promote", "summarize", "sha256:a", "sha256:b")
+        PromotionInBrief("a" * 40, NOON, "promote", "summarize", "exp_1", "sha256:a", "sha256:b")
     ]
     squashed = replace(TOLD, git_revision="c" * 40)  # the same statement by another commit
     await store.promotions.record(squashed)

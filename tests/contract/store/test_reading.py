@@ -4,11 +4,12 @@ import asyncio
 import itertools
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from canopy.base.errors import InputError
-from canopy.store.feedback.query import Feedback, FeedbackCount, Filter, HourCount
+from canopy.store.feedback.query import Feedback, FeedbackCount, Filter, HourCount, ProducerCount
 from canopy.store.feedback.vote import Receipt
 from canopy.store.generations.usage import DAY
 from canopy.store.store import Store
@@ -150,6 +151,13 @@ async def test_counts_are_per_label(store: Store, mixed: list[Feedback]) -> None
     assert large == [count for count in counts if (count.kind, count.model) == ("score", "large")]
 
 
+def tally_by_producer(counts: list[ProducerCount]) -> Counter[tuple[Any, ...]]:
+    found: Counter[tuple[Any, ...]] = Counter()
+    for *of, n in counts:
+        found[tuple(of)] += n
+    return found
+
+
 async def test_hours_are_those_of_the_same_votes(store: Store, mixed: list[Feedback]) -> None:
     for where in (Filter(), Filter(feature="chat"), Filter(origin="own", name="user_satisfaction")):
         entries = await listed(store, where)
@@ -158,6 +166,13 @@ async def test_hours_are_those_of_the_same_votes(store: Store, mixed: list[Feedb
         assert await store.feedback.hours(where) == [HourCount(*key, n) for key, n in sorted(wanted.items())]
         days = Counter((entry.timestamp // DAY * DAY, entry.sentiment) for entry in entries)
         assert await store.feedback.hours(where, DAY) == [HourCount(*key, n) for key, n in sorted(days.items())]
+        for step in (HOUR, DAY):
+            producers = await store.feedback.hours_by_producer(where, step)
+            assert [it.hour for it in producers] == sorted(it.hour for it in producers)
+            assert tally_by_producer(producers) == Counter(
+                (it.timestamp // step * step, it.feature, it.prompt_id or "", it.model or "", it.sentiment)
+                for it in entries
+            )
     assert sum(count.n for count in await store.feedback.hours(Filter())) == len(mixed)
 
 

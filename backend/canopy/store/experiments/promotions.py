@@ -48,6 +48,7 @@ class PromotionInBrief(NamedTuple):
     made_at: int
     action: str
     feature: str
+    experiment_id: str
     prompt_id: str
     prompt_b_id: str
 

@@ -15,7 +15,7 @@ from canopy.store.feedback.filters import scans, series_conditions
 from canopy.store.feedback.hourly_counts import HOUR, HourlyCounts, hour_of
 from canopy.store.feedback.indexer import Indexer
 from canopy.store.feedback.pages import Pages
-from canopy.store.feedback.query import Feedback, FeedbackCount, Filter, HourCount, MatchCount, Page
+from canopy.store.feedback.query import Feedback, FeedbackCount, Filter, HourCount, MatchCount, Page, ProducerCount
 from canopy.store.feedback.recount import is_outdated, recount
 from canopy.store.feedback.removal import Removal, Retraction
 from canopy.store.feedback.review_items import ReviewItems
@@ -163,6 +163,17 @@ class FeedbackStore(Facet):
         with self._database.reader.connect() as conn:
             rows = conn.execute(statement, {} if step == HOUR else {"step": step}).all()
         return [HourCount._make(row) for row in rows]
+
+    @reads
+    def hours_by_producer(self, where: Filter, step: int = HOUR) -> list[ProducerCount]:
+        """Count the same, for each prompt and model by itself."""
+        hour, s = feedback_counts.c.hour, series.c
+        since = (hour if step == HOUR else hour - hour % bindparam("step", type_=BigInteger)).label("since")
+        of = _summed(where, since, s.feature, s.prompt_id, s.model, s.sentiment)
+        statement = of.group_by(since, s.id).order_by(since, s.id)  # by the series, as in `counts`
+        with self._database.reader.connect() as conn:
+            rows = conn.execute(statement, {} if step == HOUR else {"step": step}).all()
+        return [ProducerCount._make(row) for row in rows]
 
     async def keep_items(self) -> None:
         """Count the review queue's items anew when a version that doesn't know them has written, for ever."""

@@ -103,3 +103,14 @@ class HourCount(NamedTuple):
     hour: int  # microseconds since the epoch, a whole hour
     sentiment: int
     n: int
+
+
+class ProducerCount(NamedTuple):
+    """Counts the votes of one stretch of time, on answers of one prompt with one model, that say the same."""
+
+    hour: int  # when the stretch begins: microseconds since the epoch, a whole hour
+    feature: str
+    prompt_id: str
+    model: str
+    sentiment: int
+    n: int

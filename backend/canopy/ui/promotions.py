@@ -1,0 +1,151 @@
+"""View models of promotions: what the evidence of each commit said, and what became of it on this server."""
+
+import shlex
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from canopy.config.loading import Config
+from canopy.experiments.decision import Decision, decide
+from canopy.generation.prompts import prompt_of
+from canopy.gitops.evidence import Promotion, PromotionAction, Statement
+from canopy.store.experiments.promotions import ToldPromotion
+from canopy.store.values.values_commits import ValuesCommit
+from canopy.ui.experiment_list import VerdictView, experiment_address
+from canopy.ui.last_change import verdict_on
+from canopy.ui.variant_changes import HOUR, commit_of
+from canopy.ui.variant_line import VariantStretch
+
+_LABELS: Mapping[PromotionAction, VerdictView] = {
+    "promote": VerdictView("Prompt B promoted", "check", "positive"),
+    "keep": VerdictView("Prompt A kept", "equal", "neutral"),
+    "rollback": VerdictView("Promotion taken back", "back", "neutral"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PromotionView:
+    """Shows one commit's evidence. Times are microseconds.
+
+    `decision` is made again of the evidence's counts. `after` and `before` are the stretches of time that the commit
+    parts, where answers show it; `values_commit` is the commit of the values that began the first one, as Argo CD
+    had it.
+    """
+
+    told: ToldPromotion
+    told_at: int
+    statement: Statement
+    label: VerdictView
+    decision: Decision
+    experiment_href: str | None  # None: it was deleted
+    in_force: bool  # whether the values in force have the prompt that it leaves
+    seen_at: int | None  # since when it was in force, as far as was seen
+    values_commit: str | None
+    after: VariantStretch | None
+    before: VariantStretch | None
+    verdict: str | None
+    taken_back_by: str | None  # the commit of the rollback
+    rollback: str | None  # the command
+
+    @property
+    def predicate(self) -> Promotion:
+        """Return what the evidence says was done, and why."""
+        return self.statement.predicate
+
+    @property
+    def values_file(self) -> str:
+        """Return its path in the repository."""
+        return self.statement.subject[0].name
+
+    @property
+    def kept_id(self) -> str:
+        """Return the prompt that answers everybody by this commit."""
+        return self.told.prompt_b_id if self.told.action == "promote" else self.told.prompt_id
+
+    @property
+    def gone_id(self) -> str:
+        """Return the other one."""
+        return self.told.prompt_id if self.told.action == "promote" else self.told.prompt_b_id
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSight:
+    """Holds what the server knows of its own: the line of variants, commits of values, ids of experiments."""
+
+    line: Sequence[VariantStretch]
+    commits: Sequence[ValuesCommit]
+    experiments: Collection[str]
+
+
+def promotion_views(
+    told: Sequence[tuple[ToldPromotion, int]], sight: ServerSight, config: Config, origin: str
+) -> list[PromotionView]:
+    """Return the views, in the order of `told`: newest first. `origin` is the server's own address."""
+    read = [(it, told_at, Statement.read(it.statement.encode(), it.git_revision)) for it, told_at in told]
+    rollbacks = [(it, statement) for it, _, statement in read if it.verified and it.action == "rollback"]
+    reverted = {statement.predicate.reverts: it.git_revision for it, statement in rollbacks}
+    views, offered = [], set[str]()  # values files whose last promotion is passed
+    for it, told_at, statement in read:
+        predicate, file = statement.predicate, statement.subject[0].name
+        before, after = _parted(it, sight.line)
+        exact = next((one.first_at for one in sight.commits if one.git_revision == it.git_revision), None)
+        taken_back_by = reverted.get(it.git_revision)
+        in_force = _in_force(it, config)
+        last = it.action == "promote" and it.verified and not taken_back_by and file not in offered
+        if last:
+            offered.add(file)
+        views.append(
+            PromotionView(
+                told=it,
+                told_at=told_at,
+                statement=statement,
+                label=_LABELS[predicate.action],
+                decision=decide(
+                    predicate.counts.wins_a, predicate.counts.wins_b, predicate.experiment.rule.decision_rule
+                ),
+                experiment_href=experiment_address(it.experiment_id) if it.experiment_id in sight.experiments else None,
+                in_force=in_force,
+                seen_at=after.since if after else exact,
+                values_commit=_values_commit(after, sight.commits) or (it.git_revision if exact else None),
+                after=after,
+                before=before,
+                verdict=verdict_on(after.tally, before.tally) if after and before else None,
+                taken_back_by=taken_back_by,
+                rollback=rollback_command(file, origin) if last and in_force else None,
+            )
+        )
+    return views
+
+
+def rollback_command(values_file: str, origin: str) -> str:
+    """Return the command that takes the last promotion in a values file back, for its repository's root."""
+    return f"canopy rollback --values {shlex.quote(values_file)} --backend {shlex.quote(origin)}"
+
+
+def tell_command(origin: str) -> str:
+    """Return the command that tells the server of what is in Git already."""
+    return f"canopy verify --all FILE --backend {shlex.quote(origin)}"
+
+
+def _parted(it: ToldPromotion, line: Sequence[VariantStretch]) -> tuple[VariantStretch | None, VariantStretch | None]:
+    """Return the stretches before and after the commit came into force, as answers show it."""
+    if it.action == "keep":
+        return None, None
+    former, kept = (it.prompt_id, it.prompt_b_id) if it.action == "promote" else (it.prompt_b_id, it.prompt_id)
+    for before, after in pairwise(one for one in line if one.feature == it.feature):
+        at = after.since or 0
+        if (before.prompt_id, after.prompt_id) == (former, kept) and at > it.made_at - HOUR:
+            return before, after
+    return None, None
+
+
+def _values_commit(after: VariantStretch | None, commits: Sequence[ValuesCommit]) -> str | None:
+    if after is None or after.since is None or after.config_revision is None:
+        return None
+    return commit_of(after.config_revision, after.since, commits)
+
+
+def _in_force(it: ToldPromotion, config: Config) -> bool:
+    feature = config.features.get(it.feature)
+    kept = it.prompt_b_id if it.action == "promote" else it.prompt_id
+    return feature is not None and feature.enabled and prompt_of(feature.prompt).id == kept

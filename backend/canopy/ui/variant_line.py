@@ -1,0 +1,116 @@
+"""The line of variants: what answered when, feature by feature, how it came, and how satisfied people were with it.
+
+In force is what most plain answers of a stretch of time came from, as the marks on the chart have it.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from canopy.config.features import flag_of
+from canopy.feedback.statistics import Tally
+from canopy.stats.intervals import wilson
+from canopy.store.experiments.experiment import Experiment
+from canopy.store.experiments.promotions import PromotionInBrief
+from canopy.store.feedback.query import ProducerCount
+from canopy.store.generations.usage import UsageCount
+from canopy.ui.variant_changes import HOUR, FoundChange, changes_of
+
+# How a variant came into force: by the votes on an experiment, back by a rollback, otherwise with another prompt, or
+# with another model alone; `compared` came into comparisons only.
+type ChangeKind = Literal["promotion", "rollback", "prompt", "model", "compared"]
+
+
+@dataclass(frozen=True, slots=True)
+class VariantStretch:
+    """Says from when until when (microseconds, whole hours) a feature answered with a prompt and a model.
+
+    `since` is None for what answered before the first change, and `config_revision`, that of the values that it came
+    with; `until` is None for what answers still. `tally` counts the votes on its answers.
+    """
+
+    feature: str
+    prompt_id: str
+    model: str
+    since: int | None = None
+    until: int | None = None
+    config_revision: str | None = None
+    tally: Tally = field(default_factory=Tally)
+
+    @property
+    def votes(self) -> int:
+        """Return the number of votes for or against."""
+        return self.tally.positive + self.tally.negative
+
+    @property
+    def share(self) -> float | None:
+        """Return the satisfaction; None without votes."""
+        return self.tally.satisfaction
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Return the 95 % interval of the satisfaction; None without votes."""
+        return wilson(self.tally.positive, self.votes)
+
+
+def variant_line(usage: Sequence[UsageCount], votes: Iterable[ProducerCount], step: int) -> list[VariantStretch]:
+    """Return the stretches of features that have changed, each feature's in the order of time.
+
+    `usage` is oldest first; `votes` are by stretches of `step` microseconds. A vote goes to the last stretch of its
+    prompt and model that had begun when its own ended.
+    """
+    line: dict[str, list[VariantStretch]] = {}
+    for found in changes_of(usage):
+        if found.former is None:
+            continue
+        it = found.count
+        its = line.setdefault(it.feature, [VariantStretch(it.feature, *found.former)])
+        its[-1] = replace(its[-1], until=found.at)
+        came = VariantStretch(it.feature, it.prompt_id, it.model, found.at, config_revision=it.config_revision)
+        its.append(came)
+    for vote in votes:
+        same = [it for it in line.get(vote.feature, ()) if (it.prompt_id, it.model) == (vote.prompt_id, vote.model)]
+        begun = [it for it in same if (it.since or 0) < vote.hour + step]
+        if same:
+            (begun or same)[-1 if begun else 0].tally.add(vote)
+    return [it for its in line.values() for it in its]
+
+
+def kind_of(
+    change: FoundChange, experiments: Sequence[Experiment], told: Sequence[PromotionInBrief]
+) -> tuple[ChangeKind, PromotionInBrief | None]:
+    """Return how a variant came into force, and the evidence that says so, where there is any.
+
+    Without evidence the experiments tell: what comes in the place of a prompt that it was compared with is promoted,
+    and what comes back is rolled back. `told` is newest first.
+    """
+    it, former = change.count, change.former
+    if former is None:
+        return "compared", None
+    if former[0] == it.prompt_id:
+        return "model", None
+    for one in told:
+        if one.made_at < change.at + HOUR and (kind := _by_action(change, one)):
+            return kind, one
+    begun = [one for one in experiments if one.created_at < change.at + HOUR]
+    for tested in sorted(begun, key=lambda one: one.created_at, reverse=True):
+        if kind := _exchanged(change, tested):
+            return kind, None
+    return "prompt", None
+
+
+def _exchanged(change: FoundChange, pair: Experiment | PromotionInBrief) -> ChangeKind | None:
+    """Return whether a change puts Prompt B of a pair in the place of A, or A back into that of B."""
+    former = change.former[0] if change.former else None
+    if pair.feature != flag_of(change.count.feature):  # follow-up questions have the same prompt
+        return None
+    found: dict[tuple[str | None, str], ChangeKind] = {
+        (pair.prompt_id, pair.prompt_b_id): "promotion",
+        (pair.prompt_b_id, pair.prompt_id): "rollback",
+    }
+    return found.get((former, change.count.prompt_id))
+
+
+def _by_action(change: FoundChange, told: PromotionInBrief) -> ChangeKind | None:
+    kind = _exchanged(change, told)
+    return kind if (told.action, kind) in {("promote", "promotion"), ("rollback", "rollback")} else None
