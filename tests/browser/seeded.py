@@ -15,12 +15,14 @@ import httpx
 from canopy.base.ids import new_trace_id
 from canopy.config.values import Values
 from canopy.generation.prompts import prompt_of
+from canopy.gitops.evidence import PromotionAction
 from canopy.judges.definitions import configured_judges
 from canopy.stats.sequential import DecisionRule
 from canopy.store.experiments.experiment import Experiment, Preference
 from canopy.store.opening import open_store
 from canopy.store.store import Store
 from tests.contract.store.records import DOWN, HOUR, a_ballot, a_comparison, a_generation, a_vote, an_experiment
+from tests.support.evidence import a_statement
 from tests.support.judging import labelled
 from tests.support.model_server import FakeModelServer
 from tests.support.server import Server, running_server
@@ -92,6 +94,14 @@ async def seeded_server(folder: Path, model: FakeModelServer) -> AsyncGenerator[
             for number in (3, 8):
                 review = {"prompt": f"{TEXTS[number % 5]} ({number})", "expected_result": f"{ARABIC} {UNBROKEN}"}
                 assert (await http.put("/feedback/review", json=review)).status_code == 200
+            actions: tuple[tuple[str, PromotionAction, list[str]], ...] = (
+                ("a", "promote", []),
+                ("b", "rollback", [f"{UNBROKEN} is another."]),
+            )
+            for commit, action, findings in actions:
+                told = a_statement(TEXTS[4], PROMPT, action, forced=f"{ARABIC} {UNBROKEN}", reverts="a" * 40)
+                evidence = {"statement": told, "findings": findings}
+                assert (await http.put(f"/promotions/{commit * 40}", json=evidence)).status_code == 200
         server.write_values(f"summarize: {{temperature: {UNBROKEN}}}\n")
         await server.event("config_rejected")
         yield Seeded(server, ids)

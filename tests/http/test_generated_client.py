@@ -16,6 +16,7 @@ from jsonschema_rs import Draft202012Validator
 
 from tests.http.conftest import events
 from tests.http.signing_in import TOKENS, guarded_server
+from tests.support.evidence import a_statement
 from tests.support.model_server import FakeModelServer
 from tests.support.server import Server
 from tests.support.tools import install
@@ -190,6 +191,11 @@ def _walk(client: Client) -> None:  # noqa: PLR0915 - it asks every route
     (listed,) = client("GET /experiments").experiments
     assert (listed.total, listed.status) == (1, models.DecisionStatus.COLLECTING)
     of_it = {"experiment_id": listed.id}
+    evidence = a_statement("Summarize:", "Be brief:")
+    told = models.PromotionBody(models.PromotionBodyStatement.from_dict(evidence), findings=["A digest is another."])
+    assert client("PUT /promotions/{commit}", commit="a" * 40, body=told).status == "ok"
+    (promoted,) = client("GET /promotions").promotions
+    assert (promoted.verified, promoted.statement.to_dict()) == (False, evidence)
     note = client("POST /experiments/{experiment_id}/notes", body=models.NoteBody("Begun on a Monday."), **of_it)
     in_full = client("GET /experiments/{experiment_id}", **of_it)
     assert client("GET /experiments/current").experiment.id == listed.id

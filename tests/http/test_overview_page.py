@@ -164,7 +164,8 @@ async def test_evidence_that_does_not_hold_is_refused(http: httpx.AsyncClient) -
     refused = await tell(http, "d" * 40, statement)
     assert (refused.status_code, "doesn't hold" in refused.json()["detail"]) == (422, True)
     assert (await tell(http, "main", a_statement(OLD.text, NEW.text))).status_code == 422
-    more = {"statement": {}, "verified": True}
-    for body in ({}, {"statement": []}, more, {"statement": {}, "findings": ["x" * 501]}):
+    more: dict[str, Any] = {"statement": {}, "verified": True}
+    bodies: list[dict[str, Any]] = [{}, {"statement": []}, more, {"statement": {}, "findings": ["x" * 501]}]
+    for body in bodies:
         assert (await http.put(f"/promotions/{'d' * 40}", json=body)).status_code == 422
     assert "d" * 40 not in (await http.get("/promotions")).text

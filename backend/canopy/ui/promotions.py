@@ -9,6 +9,7 @@ from canopy.config.loading import Config
 from canopy.experiments.decision import Decision, decide
 from canopy.generation.prompts import prompt_of
 from canopy.gitops.evidence import Promotion, PromotionAction, Statement
+from canopy.gitops.message import cost_lines
 from canopy.store.experiments.promotions import ToldPromotion
 from canopy.store.values.values_commits import ValuesCommit
 from canopy.ui.experiment_list import VerdictView, experiment_address
@@ -56,6 +57,11 @@ class PromotionView:
     def values_file(self) -> str:
         """Return its path in the repository."""
         return self.statement.subject[0].name
+
+    @property
+    def cost(self) -> list[str]:
+        """Return what both prompts took, in lines as the commit's message has them."""
+        return [line.strip() for line in cost_lines(self.predicate.cost)] if self.predicate.cost else []
 
     @property
     def kept_id(self) -> str:
