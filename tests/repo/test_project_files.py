@@ -52,8 +52,14 @@ def test_a_workflow_runs_what_ci_runs_and_nothing_else() -> None:
     assert WORKFLOWS
     for file in WORKFLOWS:
         steps = [step for job in yaml.safe_load(file.read_text())["jobs"].values() for step in job["steps"]]
-        wanted = {"ci.yaml": ".ci/run", "evidence.yaml": '.ci/evidence "refs/pull/${{ github.event.number }}/head"'}
-        assert [step["run"] for step in steps if "run" in step] == [wanted[file.name]]
+        wanted = {
+            "ci.yaml": [".ci/run"],
+            "evidence.yaml": [
+                '.ci/evidence "refs/pull/${{ github.event.number }}/head"',
+                '.ci/tell "${{ github.event.before }}" "${{ github.sha }}" "${{ vars.BACKEND_URL }}"',
+            ],
+        }
+        assert [step["run"] for step in steps if "run" in step] == wanted[file.name]
         used = [step["uses"] for step in steps if "uses" in step]
         assert used
         assert [one for one in used if not re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", one)] == []
@@ -184,3 +190,5 @@ def test_what_is_to_be_merged_is_looked_through_for_evidence() -> None:
         [ROOT / ".ci/evidence", "HEAD"], env=os.environ | {"REMOTE": "."}, capture_output=True, text=True, check=False
     )
     assert (ran.returncode, ran.stdout) == (0, "No commit of HEAD..FETCH_HEAD has evidence.\n"), ran.stderr
+    told = run(ROOT / ".ci/tell", "HEAD", "HEAD", "http://127.0.0.1:9")
+    assert (told.returncode, told.stdout) == (0, "No commit of HEAD..HEAD has evidence.\n"), told.stderr

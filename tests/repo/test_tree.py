@@ -33,6 +33,7 @@ NOUNS = {
     "outbox": "what is still to be told to MLflow",
     "pages": "what people look at, piece by piece",
     "process": "the server's process",
+    "promotions": "changes of prompts that votes decided, through Git",
     "registered_prompts": "prompts that live in MLflow's registry",
     "review": "what a person expects of the answer to a text",
     "reviews": "what people expect of the answers to texts",
