@@ -59,6 +59,7 @@ async def test_a_route_is_for_those_whom_it_is_meant_for(guarded: Guarded, route
         experiment_id="exp_none",
         prompt_id="sha256:none",
         note_id="note_none",
+        commit="a" * 40,
         version="1",
         name="canopy.css" if "ui" in path else "swagger-ui.css",
     )

@@ -29,7 +29,7 @@ def accepted(git_revision: str, statement: Mapping[str, Any], findings: Sequence
     out in its sentence, and BodyTooLarge.
     """
     if not _COMMIT.fullmatch(git_revision):
-        raise InputError("Name the commit by its full id, 40 or 64 hexadecimal digits: `git rev-parse HEAD` has it.")
+        raise InputError("Name the commit by its full id, 40 or 64 hexadecimal digits: Git shows it.")
     try:
         written = orjson.dumps(dict(statement))
     except orjson.JSONEncodeError:

@@ -12,7 +12,7 @@ KEY = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
-    """Make the table, empty: the evidence of before is in Git, and `canopy verify --all` tells of it."""
+    """Make the table, empty: the evidence of before is in Git, which tells of it when it is asked to."""
     op.create_table(
         "promotions",
         sa.Column("git_revision", KEY, nullable=False),
