@@ -104,8 +104,8 @@ async def test_it_says_by_which_commit_the_prompt_changed_and_whether_that_helpe
     assert led.status_code == 200
     assert "of 30" in led.text
     assert f"Before that Summarization, {old} with llama32 60 % 39 % to 78 %, of 20 votes" in words
-    came = rf"00:00 UTC (Another prompt|Promotion Evidence) Summarization, {new} with llama32 95 % 76 % to 99 %, of 20 votes"
-    assert re.search(came, words)
+    came = rf"(Another prompt|Promotion Evidence) Summarization, {new} with llama32 95 % 76 % to 99 %, of 20 votes"
+    assert re.search(rf"00:00 UTC {came}", words)
 
 
 def _link(page: str, words: str) -> str:
