@@ -18,7 +18,7 @@ from canopy.ui.variant_changes import HOUR, FoundChange, changes_of
 
 # How a variant came into force: by the votes on an experiment, back by a rollback, otherwise with another prompt, or
 # with another model alone; `compared` came into comparisons only.
-type ChangeKind = Literal["promotion", "rollback", "prompt", "model", "compared"]
+type MarkKind = Literal["promotion", "rollback", "prompt", "model", "compared"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def variant_line(usage: Sequence[UsageCount], votes: Iterable[ProducerCount], st
 
 def kind_of(
     change: FoundChange, experiments: Sequence[Experiment], told: Sequence[PromotionInBrief]
-) -> tuple[ChangeKind, PromotionInBrief | None]:
+) -> tuple[MarkKind, PromotionInBrief | None]:
     """Return how a variant came into force, and the evidence that says so, where there is any.
 
     Without evidence the experiments tell: what comes in the place of a prompt that it was compared with is promoted,
@@ -99,18 +99,18 @@ def kind_of(
     return "prompt", None
 
 
-def _exchanged(change: FoundChange, pair: Experiment | PromotionInBrief) -> ChangeKind | None:
+def _exchanged(change: FoundChange, pair: Experiment | PromotionInBrief) -> MarkKind | None:
     """Return whether a change puts Prompt B of a pair in the place of A, or A back into that of B."""
     former = change.former[0] if change.former else None
     if pair.feature != flag_of(change.count.feature):  # follow-up questions have the same prompt
         return None
-    found: dict[tuple[str | None, str], ChangeKind] = {
+    found: dict[tuple[str | None, str], MarkKind] = {
         (pair.prompt_id, pair.prompt_b_id): "promotion",
         (pair.prompt_b_id, pair.prompt_id): "rollback",
     }
     return found.get((former, change.count.prompt_id))
 
 
-def _by_action(change: FoundChange, told: PromotionInBrief) -> ChangeKind | None:
+def _by_action(change: FoundChange, told: PromotionInBrief) -> MarkKind | None:
     kind = _exchanged(change, told)
     return kind if (told.action, kind) in {("promote", "promotion"), ("rollback", "rollback")} else None

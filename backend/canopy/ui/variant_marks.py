@@ -12,11 +12,11 @@ from canopy.store.values.values_commits import ValuesCommit
 from canopy.ui.satisfaction_chart import line_y
 from canopy.ui.time_axis import TimeAxis
 from canopy.ui.variant_changes import changes_of, commit_of
-from canopy.ui.variant_line import ChangeKind, VariantStretch, kind_of, variant_line
+from canopy.ui.variant_line import MarkKind, VariantStretch, kind_of, variant_line
 
 _MOST = 8  # marks, the newest ones
 _TOGETHER = 7.0  # percent of the width within which marks share a flag
-_SIGNS: dict[ChangeKind, str] = {
+_SIGNS: dict[MarkKind, str] = {
     "promotion": "\N{BLACK UP-POINTING TRIANGLE}",
     "rollback": "\N{BLACK DOWN-POINTING TRIANGLE}",
 }
@@ -46,7 +46,7 @@ class VariantChange:
 
     number: int
     at: int
-    kind: ChangeKind
+    kind: MarkKind
     feature: str
     prompt_id: str
     model: str
@@ -61,7 +61,7 @@ class MarkLine:
     """Places the line of a change, at `x` percent of the chart's width."""
 
     x: float
-    kind: ChangeKind
+    kind: MarkKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +176,7 @@ def _flags(lines: Sequence[MarkLine]) -> list[MarkFlag]:
     return [MarkFlag(lines[it[0]].x, _label(it, [lines[index].kind for index in it])) for it in groups]
 
 
-def _label(numbers: Sequence[int], kinds: Sequence[ChangeKind]) -> str:
+def _label(numbers: Sequence[int], kinds: Sequence[MarkKind]) -> str:
     """Return the numbers, with a sign where one of them is a promotion or a rollback."""
     signs = "".join(sign for kind, sign in _SIGNS.items() if kind in kinds)
     words = f"{numbers[0] + 1}" if len(numbers) == 1 else f"{numbers[0] + 1}\N{EN DASH}{numbers[-1] + 1}"
