@@ -2,9 +2,11 @@
 
 import shlex
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 
+from canopy.base.errors import ConfigError
 from canopy.config.loading import Config
 from canopy.experiments.decision import Decision, decide
 from canopy.generation.prompts import prompt_of
@@ -87,7 +89,10 @@ def promotion_views(
     told: Sequence[tuple[ToldPromotion, int]], sight: ServerSight, config: Config, origin: str
 ) -> list[PromotionView]:
     """Return the views, in the order of `told`: newest first. `origin` is the server's own address."""
-    read = [(it, told_at, Statement.read(it.statement.encode(), it.git_revision)) for it, told_at in told]
+    read = []
+    for it, told_at in told:
+        with suppress(ConfigError):  # a newer Canopy, from which somebody has gone back, kept what this one can't read
+            read.append((it, told_at, Statement.read(it.statement.encode(), it.git_revision)))
     rollbacks = [(it, statement) for it, _, statement in read if it.verified and it.action == "rollback"]
     reverted = {statement.predicate.reverts: it.git_revision for it, statement in rollbacks}
     views, offered = [], set[str]()  # values files whose last promotion is passed
