@@ -13,8 +13,11 @@ import pytest
 import pytest_asyncio
 from jsonschema_rs import Draft202012Validator
 
+from canopy.base.errors import ConfigError
 from canopy.experiments.assignment import experiment_id
 from canopy.generation.prompts import prompt_of
+from canopy.gitops.handover import Destination, deliver
+from canopy.gitops.repository import Repository
 from canopy.store.experiments.experiment import Experiment, Preference
 from canopy.store.opening import open_store
 from tests.contract.store.records import NOON, Clock, a_ballot, a_comparison, an_experiment
@@ -43,7 +46,7 @@ ab_testing: {enabled: true, percentage: 50}
 feedback:
   enabled: true
 """
-MLFLOW = "mlflow: {enabled: true, url: 'http://mlflow:5000'}\n"
+MLFLOW = "mlflow: {enabled: true, url: 'http://127.0.0.1:9'}\n"
 FILE = "gitops/canopy/test/backend/config.yaml"
 
 
@@ -55,7 +58,7 @@ def _experiment(prompt_b: str = B) -> Experiment:
     )  # fmt: skip
 
 
-async def _fill(url: str, experiment: Experiment, wins_a: int, wins_b: int) -> None:
+async def fill(url: str, experiment: Experiment, wins_a: int, wins_b: int) -> None:
     """So many people prefer A and B, three find them equal, and one finds both bad."""
     store = open_store(url, clock=Clock())
     await store.start()
@@ -106,7 +109,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 async def counting(folder: Path, experiment: Experiment, wins_a: int, wins_b: int) -> AsyncGenerator[Server]:
     """A server with the values, that has counted so much."""
     (folder / "canopy.db").write_bytes(empty_database())
-    await _fill(f"sqlite:///{folder / 'canopy.db'}", experiment, wins_a, wins_b)
+    await fill(f"sqlite:///{folder / 'canopy.db'}", experiment, wins_a, wins_b)
     served = "\n".join(VALUES.splitlines()[4:]).replace("http://llama-stack-service:8321", "http://127.0.0.1:9")
     async with running_server(folder, served) as running:
         yield running
@@ -237,7 +240,7 @@ def _move_the_remote_on(repository: Path) -> None:
         ),
         (partial(_edit, what=VALUES, to="a: list\n"), "not a known key"),
         (partial(_edit, what="  model: llama32", to="  model: llama32\n  mlflow_prompt: s"), "mlflow.enabled is false"),
-        (partial(_edit, what="summarize:\n", to=f"{MLFLOW}summarize:\n  mlflow_prompt: s\n"), "MLflow's registry"),
+        (partial(_edit, what="summarize:\n", to=f"{MLFLOW}summarize:\n  mlflow_prompt: s\n"), "MLflow does not answer"),
         (_move_the_remote_on, "moved on"),
     ],
 )
@@ -337,6 +340,22 @@ async def test_what_the_votes_do_not_decide_is_left_to_people_who_say_so(reposit
             assert "FORCED, although the votes say" in git(repository, "log", "-1", "--format=%B")
             assert await verified(repository) == []
             git(repository, "reset", "--quiet", "--hard", begin)
+
+
+@pytest.mark.parametrize("branch", [None, "evidence"])
+def test_a_change_elsewhere_that_fails_takes_its_commit_back(repository: Path, branch: str | None) -> None:
+    def fail() -> None:
+        assert git(repository, "log", "-1", "--format=%s", branch or "HEAD") == "Tell of it"
+        raise ConfigError("MLflow is down.")
+
+    (repository / "mine.txt").write_text("My work.")
+    before = git(repository, "rev-parse", "HEAD")
+    files, to = {"gitops/evidence/one.json": b"{}"}, Destination(branch, None, None)
+    with pytest.raises(ConfigError, match="MLflow is down"):
+        deliver(Repository(repository), files, "Tell of it", to, fail)
+    assert git(repository, "rev-parse", "HEAD") == before
+    assert git(repository, "status", "--porcelain") == "?? mine.txt"
+    assert git(repository, "branch", "--list", "evidence") == ""
 
 
 async def test_a_hook_that_refuses_leaves_everything_as_it_was(repository: Path, server: Server) -> None:

@@ -72,9 +72,17 @@ def show_change(name: str, before: bytes, after: bytes) -> None:
 
 
 def hand_over(
-    wanted: Wanted, repository: "Repository", files: Mapping[str, bytes], message: str, to: "Destination"
+    wanted: Wanted,
+    repository: "Repository",
+    files: Mapping[str, bytes],
+    message: str,
+    to: "Destination",
+    beside: Callable[[], None] | None = None,
 ) -> "HandedOver | None":
-    """Deliver a change as the options say, once it is confirmed on a terminal. Returns None for a dry run."""
+    """Deliver a change as the options say, once it is confirmed on a terminal. Returns None for a dry run.
+
+    `beside` is a change elsewhere that the commit tells of.
+    """
     from canopy.gitops.handover import deliver
 
     if not wanted.delivers:
@@ -83,10 +91,11 @@ def hand_over(
             say("Nothing was written. Say --commit, --branch NAME, or --pull-request to go on.")
             return None
         say()
-        if ask("Commit this? [y/N] ", "ny") == "n":
+        question = "Commit this?" if beside is None else "Change the registry, and commit the evidence?"
+        if ask(f"{question} [y/N] ", "ny") == "n":
             return None
     opening = _pull_request(wanted, repository, to) if wanted.pull_request else None
-    delivered = deliver(repository, files, message, to)
+    delivered = deliver(repository, files, message, to, beside)
     where = f" and pushed to {to.remote}" if delivered.pushed else ""
     say(f"Committed {delivered.revision[:10]} on {delivered.branch}{where}.")
     if opening is not None:

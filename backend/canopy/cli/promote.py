@@ -7,6 +7,7 @@ import click
 from canopy.base.errors import ConfigError
 from canopy.cli.common import read_settings, report_errors
 from canopy.cli.delivering import Wanted, delivery_of, delivery_options, hand_over, show_change, values_in
+from canopy.cli.registry import aliases_of, mlflow_option, show_registry
 from canopy.cli.telling import tell_of
 from canopy.cli.terminal import say, style
 
@@ -37,6 +38,7 @@ _UNDECIDED = ("equivalent", "inconclusive")
     metavar="PERCENT",
     help="Leave the former prompt to some people (not yet: needs the design `split`).",
 )
+@mlflow_option
 @delivery_options
 @report_errors
 def promote(
@@ -50,6 +52,7 @@ def promote(
     why: str | None,
     evaluation: str | None,
     holdback: int | None,
+    mlflow: str | None,
     **options: Any,
 ) -> None:
     """Bring what the votes decided into the values file, through Git and with its evidence.
@@ -60,7 +63,8 @@ def promote(
     and shows its evidence.
 
     The token of a server that wants one, a reviewer's, is in CANOPY_BACKEND_TOKEN; that of a Git server, for
-    --pull-request, in CANOPY_GIT_TOKEN.
+    --pull-request, in CANOPY_GIT_TOKEN. Where MLflow's registry has the prompts the alias of the prompt in force moves
+    to the winner's version there, and the evidence alone is committed; MLflow's token is in CANOPY_MLFLOW_TOKEN.
 
     \b
     Examples:
@@ -68,6 +72,7 @@ def promote(
       canopy promote --values config.yaml --backend http://127.0.0.1:8000 --branch brief-summaries --push
     """
     from canopy.gitops.promotion import read_values, require_tested, with_winner
+    from canopy.gitops.registry_change import planned
     from canopy.gitops.server import Server
 
     if holdback is not None:
@@ -82,17 +87,27 @@ def promote(
     _show(decided)
     values = read_values(content, name, decided.experiment.feature)
     kept = _kept(decided, keep, forced=force)
-    require_tested(values, decided.experiment)
-    after = with_winner(values, kept)
-    show_change(name, content, after)
+    change = None
+    if values.source is None:
+        require_tested(values, decided.experiment)
+        after = with_winner(values, kept)
+        show_change(name, content, after)
+    else:
+        change, after = planned(values, kept, decided.experiment, aliases_of(values, mlflow, wanted)), content
+        show_registry(change)
     from canopy.gitops.records import Grounds, record
 
     action: PromotionAction = "promote" if kept == "b" else "keep"
     it = decided
     grounds = Grounds(it.experiment, it.counts, it.statistics, it.config_revision, it.page, it.cost)
-    made = record(repository, name, content, after, grounds, action, forced=why, evaluation=_evaluation(evaluation))
+    facts = change.facts if change else None
+    made = record(
+        repository, name, content, after, grounds, action,
+        forced=why, evaluation=_evaluation(evaluation), registry=facts,
+    )  # fmt: skip
     to = delivery_of(wanted, f"canopy/{action}-{decided.experiment.id}", values.target_revision)
-    tell_of(server, repository, hand_over(wanted, repository, made.files, made.message, to))
+    beside = change.make if change else None
+    tell_of(server, repository, hand_over(wanted, repository, made.files, made.message, to, beside))
 
 
 def _show(decided: "Decided") -> None:

@@ -7,6 +7,7 @@ import click
 from canopy.base.errors import ConfigError
 from canopy.cli.common import read_settings, report_errors
 from canopy.cli.delivering import Wanted, delivery_of, delivery_options, hand_over, show_change, values_in
+from canopy.cli.registry import aliases_of, mlflow_option, show_registry
 from canopy.cli.telling import tell_of
 from canopy.cli.terminal import say, style
 
@@ -23,13 +24,14 @@ if TYPE_CHECKING:
     help="The server, for the evidence of what was seen since; it is told of the commit.  [none]",
 )
 @click.option("--why", metavar="TEXT", help="What was seen, for the evidence.")
+@mlflow_option
 @delivery_options
 @report_errors
-def rollback(path: str, backend: str | None, why: str | None, **options: Any) -> None:
+def rollback(path: str, backend: str | None, why: str | None, mlflow: str | None, **options: Any) -> None:
     """Take the last promotion in a values file back: the prompt before it answers everybody again.
 
     What else has changed in the file since stays. The evidence names the promotion, the votes that it rested on, and
-    with --backend the votes that both prompts have got.
+    with --backend the votes that both prompts have got. What moved an alias in MLflow's registry moves it back.
 
     \b
     Examples:
@@ -39,6 +41,7 @@ def rollback(path: str, backend: str | None, why: str | None, **options: Any) ->
     from canopy.gitops.history import last_promotion
     from canopy.gitops.promotion import read_values, with_prompt
     from canopy.gitops.records import Grounds, record
+    from canopy.gitops.registry_change import planned_back
     from canopy.gitops.server import Server
 
     wanted = Wanted(**options)
@@ -52,10 +55,15 @@ def rollback(path: str, backend: str | None, why: str | None, **options: Any) ->
     say(style(f"Promotion {revision[:10]}", bold=True) + f", {it.made_at}, experiment {it.experiment.id}")
     values = read_values(content, name, it.experiment.feature)
     former = _prompt_before(repository, revision, statement)
-    after = with_prompt(values, former)
-    if after == content:
-        raise ConfigError(f"{name} has the former prompt already.")
-    show_change(name, content, after)
+    change = None
+    if it.registry is None:
+        after = with_prompt(values, former)
+        if after == content:
+            raise ConfigError(f"{name} has the former prompt already.")
+        show_change(name, content, after)
+    else:
+        change, after = planned_back(values, it.registry, aliases_of(values, mlflow, wanted)), content
+        show_registry(change)
     server = Server(backend.rstrip("/"), settings.backend_bearer_token) if backend else None
     observed = server.observed([it.experiment.prompt_id, it.experiment.prompt_b_id]) if server else ()
     for seen in observed:
@@ -63,11 +71,14 @@ def rollback(path: str, backend: str | None, why: str | None, **options: Any) ->
         say(f"  {seen.prompt_id}: {seen.positive:,} of {total:,} thumbs are up")
     page = server.page(it.experiment.id) if server else None
     grounds = Grounds(it.experiment, it.counts, it.statistics, None, page, it.cost)
+    facts = change.facts if change else None
     made = record(
-        repository, name, content, after, grounds, "rollback", forced=why, reverts=revision, observed=observed
-    )
+        repository, name, content, after, grounds, "rollback",
+        forced=why, reverts=revision, observed=observed, registry=facts,
+    )  # fmt: skip
     to = delivery_of(wanted, f"canopy/rollback-{it.experiment.id}", values.target_revision)
-    tell_of(server, repository, hand_over(wanted, repository, made.files, made.message, to))
+    beside = change.make if change else None
+    tell_of(server, repository, hand_over(wanted, repository, made.files, made.message, to, beside))
 
 
 def _prompt_before(repository: "Repository", revision: str, statement: "Statement") -> str:

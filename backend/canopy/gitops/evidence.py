@@ -140,6 +140,23 @@ class EvaluationFacts(Part):
     sha256: Digest = Field(description="Of results.json.")
 
 
+class RegisteredVersion(Part):
+    """A version of a prompt in MLflow's registry, and the hash of its text."""
+
+    version: int = Field(ge=1)
+    prompt_id: str
+
+
+class RegistryFacts(Part):
+    """What was changed in MLflow's registry, where that has the prompts: the values file stays as it is then."""
+
+    prompt: str = Field(description="The prompt's name.")
+    alias: str | None = Field(description="The alias of the prompt in force; null where the values name a version.")
+    before: RegisteredVersion = Field(description="Where the alias led before.")
+    after: RegisteredVersion
+    removed: str | None = Field(description="The alias of Prompt B, where it was taken away.")
+
+
 class Promotion(Part):
     """The predicate: what was changed, and on what grounds."""
 
@@ -156,6 +173,7 @@ class Promotion(Part):
     observed: tuple[Observed, ...] = ()
     evaluation: EvaluationFacts | None = None
     cost: CostFacts | None = None
+    registry: RegistryFacts | None = None
 
 
 class Digests(Part):

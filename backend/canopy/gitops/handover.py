@@ -1,10 +1,10 @@
 """Hands a change over: a commit here, a branch, a push. What may be wrong is looked for before anything is written."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from canopy.base.errors import ConfigError
-from canopy.gitops.repository import Repository
+from canopy.gitops.repository import GitError, Repository
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +57,37 @@ def require_deliverable(repository: Repository, paths: list[str], to: Destinatio
     return branch
 
 
-def deliver(repository: Repository, files: Mapping[str, bytes], message: str, to: Destination) -> HandedOver:
-    """Commit the files, and push where that is wanted. Raises ConfigError; where the push fails the commit is there."""
+def deliver(
+    repository: Repository,
+    files: Mapping[str, bytes],
+    message: str,
+    to: Destination,
+    beside: Callable[[], None] | None = None,
+) -> HandedOver:
+    """Commit the files, and push where that is wanted. Raises ConfigError; where the push fails the commit is there.
+
+    `beside` is what the commit tells of and doesn't do itself. It is called between both: where it fails the commit is
+    taken back, and nobody has seen it.
+    """
     branch = require_deliverable(repository, list(files), to)
     if to.branch is None:
         revision = repository.commit_here(files, message)
     else:
         revision = repository.commit_on(to.branch, files, message)
+    if beside is not None:
+        try:
+            beside()
+        except BaseException:
+            repository.take_back(revision, to.branch)
+            raise
     if to.remote is not None:
-        repository.push(to.remote, revision, branch)
+        try:
+            repository.push(to.remote, revision, branch)
+        except GitError as error:
+            if beside is None:
+                raise
+            raise GitError(
+                f"{error.sentence} The change itself is made, and {revision[:10]} on {branch} has its evidence: push "
+                f"that later, with git push {to.remote} {branch}"
+            ) from error
     return HandedOver(revision, branch, to.remote is not None)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from canopy.base.ratings import in_words
-from canopy.gitops.evidence import CostFacts, Percentiles, Promotion, PromptCost
+from canopy.gitops.evidence import CostFacts, Percentiles, Promotion, PromptCost, RegistryFacts
 
 _SUBJECT = 72  # characters that Git's tools show of a subject
 
@@ -66,6 +66,8 @@ def _body(predicate: Promotion, evidence: str, page: str | None) -> Iterator[str
             (it.prompt_b_id, it.prompt_id) if predicate.action == "promote" else (it.prompt_id, it.prompt_b_id)
         )
         yield f"{winner} answers everybody, {other} no more."
+    if registry := predicate.registry:
+        yield from _registry_lines(registry)
     yield ""
     low, high = found.interval
     n = counts.wins_a + counts.wins_b
@@ -94,6 +96,14 @@ def _body(predicate: Promotion, evidence: str, page: str | None) -> Iterator[str
     yield "Check: canopy verify COMMIT"
     if predicate.action == "promote":
         yield "Take back: canopy rollback --values FILE"
+
+
+def _registry_lines(facts: RegistryFacts) -> Iterator[str]:
+    if facts.before != facts.after:
+        moved = f"{facts.prompt}@{facts.alias} leads to version {facts.after.version}"
+        yield f"In MLflow's registry {moved}, to {facts.before.version} before; no file changes for that."
+    if facts.removed:
+        yield f"The alias {facts.prompt}@{facts.removed} is gone there."
 
 
 def _share(part: int, whole: int) -> str:

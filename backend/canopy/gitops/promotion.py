@@ -11,7 +11,7 @@ from canopy.base.errors import ConfigError
 from canopy.config.checking import chart_values, check
 from canopy.config.features import BUILT_IN, BUILT_IN_ALIAS, Feature, features_of
 from canopy.config.loading import load_config, parse_values
-from canopy.config.registered_prompts import prompt_sources
+from canopy.config.registered_prompts import PromptSource, prompt_sources
 from canopy.config.values import Values
 from canopy.experiments.assignment import experiment_id
 from canopy.generation.prompts import prompt_of
@@ -34,6 +34,9 @@ class ValuesFile:
     others_comparing: tuple[str, ...]  # other features with a candidate
     rule: DecisionRule
     target_revision: str | None  # what Argo CD reads, where the file says it
+    source: PromptSource | None  # of Prompt A, where MLflow's registry has it
+    source_b: PromptSource | None
+    mlflow_url: str | None
 
     @property
     def section(self) -> tuple[str, ...]:
@@ -44,7 +47,7 @@ class ValuesFile:
 def read_values(content: bytes, name: str, feature: str) -> ValuesFile:
     """Read a values file of the chart or the server.
 
-    Raises ConfigError, also where it has no such feature, or MLflow's registry has the feature's prompts.
+    Raises ConfigError, also where it has no such feature.
     """
     document = parse_values(content)
     section = BUILT_IN_ALIAS if document.get(BUILT_IN_ALIAS) else BUILT_IN
@@ -58,14 +61,20 @@ def read_values(content: bytes, name: str, feature: str) -> ValuesFile:
         ab_testing.alpha, ab_testing.prior_strength, ab_testing.equivalence_margin, ab_testing.max_decisive_votes
     )
     revision = document.get("target_revision")
-    if source := prompt_sources(its_values).get((found.flag, "prompt")):
-        raise ConfigError(
-            f"The prompts of `{found.section}` are in MLflow's registry ({source.reference}), so {name} doesn't hold "
-            "them. Give the winner's version the alias of the prompt in force there."
-        )
     # As the records of what answers name it, and with them the experiment.
     found = replace(found, model=its_values.answering_model(found.model))
-    return ValuesFile(name, content, found, tuple(others), rule, revision if isinstance(revision, str) else None)
+    sources, url = prompt_sources(its_values), its_values.mlflow.url
+    return ValuesFile(
+        name,
+        content,
+        found,
+        tuple(others),
+        rule,
+        revision if isinstance(revision, str) else None,
+        sources.get((found.flag, "prompt")),
+        sources.get((found.flag, "prompt_b")),
+        None if url is None else str(url),
+    )
 
 
 def _values_of(document: Mapping[str, Any], content: bytes) -> Values:
@@ -82,8 +91,9 @@ def _values_of(document: Mapping[str, Any], content: bytes) -> Values:
 
 
 def require_tested(values: ValuesFile, experiment: ExperimentFacts) -> None:
-    """Raise ConfigError where the file doesn't say what the experiment has tested."""
+    """Raise ConfigError where the file doesn't say what the experiment has tested, or doesn't hold its prompts."""
     found, name = values.feature, values.name
+    _require_own_prompts(values)
     if not found.prompt_b:
         raise ConfigError(
             f"{name} has no candidate: `{found.section}.prompt_b` is not set, so there is nothing to change."
@@ -97,6 +107,12 @@ def require_tested(values: ValuesFile, experiment: ExperimentFacts) -> None:
                 f"`{found.section}.{key}` in {name} is another prompt ({own}) than the one that was tested ({tested}). "
                 "Either the file has changed since, or the server runs other values: wait until both are the same."
             )
+    require_parameters(values, experiment)
+
+
+def require_parameters(values: ValuesFile, experiment: ExperimentFacts) -> None:
+    """Raise ConfigError where the file says another model or other parameters than were tested."""
+    found, name = values.feature, values.name
     parameters = (found.model, found.temperature, found.max_tokens)
     with_these = (experiment.model, experiment.temperature, experiment.max_tokens)
     for key, one, other in zip(("model", "temperature", "max_tokens"), parameters, with_these, strict=True):
@@ -152,6 +168,7 @@ def _without_comparison(values: ValuesFile, prompt: str, *changes: ValueChange) 
 
 def _checked(values: ValuesFile, changes: list[ValueChange], **expected: Scalar) -> bytes:
     """Make the changes, and look at the result as the chart, the server and `canopy check-values` do."""
+    _require_own_prompts(values)
     content = edited(values.content, changes, values.name)
     check(content)
     became = read_values(content, values.name, values.feature.name).feature
@@ -159,3 +176,11 @@ def _checked(values: ValuesFile, changes: list[ValueChange], **expected: Scalar)
         if getattr(became, key) != value:
             raise ConfigError(f"{values.name} would not say what it should: `{became.section}.{key}` would be another.")
     return content
+
+
+def _require_own_prompts(values: ValuesFile) -> None:
+    if values.source is not None and values.source_b is not None:
+        raise ConfigError(
+            f"The prompts of `{values.feature.section}` are in MLflow's registry, so {values.name} doesn't hold them: "
+            f"`{values.source.reference}` is Prompt A there, and `{values.source_b.reference}` Prompt B."
+        )

@@ -18,6 +18,7 @@ from canopy.gitops.evidence import (
     Observed,
     Promotion,
     PromotionAction,
+    RegistryFacts,
     ServerFacts,
     Statement,
     Statistics,
@@ -58,8 +59,9 @@ def record(
     reverts: str | None = None,
     observed: tuple[Observed, ...] = (),
     evaluation: EvaluationFacts | None = None,
+    registry: RegistryFacts | None = None,
 ) -> Record:
-    """Return the record of a change of the file `name` on HEAD."""
+    """Return the record of a change of the file `name` on HEAD, or of one in MLflow's registry beside it."""
     now = datetime.now(UTC)
     predicate = Promotion(
         action=action,
@@ -75,10 +77,12 @@ def record(
         observed=observed,
         evaluation=evaluation,
         cost=grounds.cost,
+        registry=registry,
     )
     evidence = str(PurePosixPath(name).parent / FOLDER / f"{now:%Y%m%dT%H%M%SZ}-{action}-{grounds.experiment.id}.json")
     statement = Statement.of(name, after, predicate)
-    return Record({name: after, evidence: statement.written()}, commit_message(predicate, evidence, grounds.page))
+    files = {} if after == before else {name: after}
+    return Record({**files, evidence: statement.written()}, commit_message(predicate, evidence, grounds.page))
 
 
 def evaluation_in(folder: str) -> EvaluationFacts:

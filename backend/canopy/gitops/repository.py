@@ -152,6 +152,13 @@ class Repository:
         self._text("update-ref", f"refs/heads/{branch}", made, "0" * len(made))
         return made
 
+    def take_back(self, revision: str, branch: str | None) -> None:
+        """Undo what `commit_here` (None) or `commit_on` a branch has just made. Raises GitError where Git refuses."""
+        if branch is not None:
+            self._text("update-ref", "-d", f"refs/heads/{branch}", revision)
+        elif self.revision_of("HEAD") == revision:
+            self._text("reset", "--quiet", "--keep", f"{revision}^")
+
     def push(self, remote: str, revision: str, branch: str) -> None:
         """Push a commit to a branch of a remote. Raises GitError where the remote refuses it or has moved on."""
         self._remote("push", "--quiet", remote, f"{revision}:refs/heads/{branch}")

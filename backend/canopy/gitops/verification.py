@@ -7,9 +7,10 @@ from pathlib import Path, PurePosixPath
 from canopy.base.errors import CanopyError, ConfigError
 from canopy.generation.prompts import prompt_of
 from canopy.gitops.ballots import read_ballots
-from canopy.gitops.evidence import FOLDER, Promotion, Statement, sha256
+from canopy.gitops.evidence import FOLDER, Promotion, RegistryFacts, Statement, sha256
 from canopy.gitops.promotion import ValuesFile, read_values, require_tested, with_prompt, with_winner
 from canopy.gitops.recomputation import Checked, check_experiment, check_numbers, unlike
+from canopy.gitops.registry_change import check_registry
 from canopy.gitops.repository import Commit, Repository
 
 
@@ -86,7 +87,10 @@ def _files(
         return
     try:
         file = read_values(before, f"{values} before", predicate.experiment.feature)
-        yield from _change(repository, file, after, predicate)
+        if predicate.registry is None:
+            yield from _change(repository, file, after, predicate)
+        else:
+            yield from _registry_change(repository, file, after, predicate, predicate.registry)
     except CanopyError as error:
         yield Checked(False, error.sentence)
 
@@ -118,17 +122,38 @@ def _change(repository: Repository, file: ValuesFile, after: bytes, predicate: P
     )
 
 
+def _registry_change(
+    repository: Repository, file: ValuesFile, after: bytes, predicate: Promotion, facts: RegistryFacts
+) -> Iterator[Checked]:
+    """Look at a change in MLflow's registry: the file names what was changed, and stays as it is."""
+    yield check_experiment(predicate.experiment)
+    same = after == file.content
+    yield Checked(same, f"The file {'stays' if same else 'does not stay'} as it was: the registry has the prompts.")
+    yield from check_registry(file, predicate, facts)
+    if predicate.action == "rollback":
+        promoted = _reverted(repository, predicate)[1].predicate.registry
+        back = promoted is not None and (promoted.before, promoted.after) == (facts.after, facts.before)
+        yield Checked(
+            back, f"It is {'' if back else 'not '}what {_short(predicate.reverts or '')} changed, the other way."
+        )
+
+
 def _rolled_back_to(repository: Repository, predicate: Promotion) -> str:
     """Return the prompt that was in force before the commit that a rollback takes back. Raises ConfigError."""
+    commit, statement = _reverted(repository, predicate)
+    name = statement.subject[0].name
+    content = repository.read(commit.parents[0], name) or b""
+    return read_values(content, name, predicate.experiment.feature).feature.prompt
+
+
+def _reverted(repository: Repository, predicate: Promotion) -> tuple[Commit, Statement]:
+    """Return the commit that a rollback takes back, with its evidence. Raises ConfigError where that is not right."""
     if predicate.reverts is None:
         raise ConfigError("A rollback must name the commit that it takes back.")
     reverted = verify(repository, predicate.reverts)
     if reverted.statement is None or not reverted.right:
         raise ConfigError(f"The evidence of {_short(predicate.reverts)}, which it takes back, is not right itself.")
-    commit = repository.commit(predicate.reverts)
-    name = reverted.statement.subject[0].name
-    content = repository.read(commit.parents[0], name) or b""
-    return read_values(content, name, predicate.experiment.feature).feature.prompt
+    return repository.commit(predicate.reverts), reverted.statement
 
 
 def _signature(repository: Repository, commit: Commit) -> Checked:

@@ -7,20 +7,20 @@ new. A registry is one workspace of one server: what another one has under the s
 
 import asyncio
 import hashlib
-import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel
 
 from canopy.base.errors import StoreError
 from canopy.base.settings import MLFLOW_WORKSPACE_HEADER
-from canopy.config.feature_values import VARIANTS, SystemPrompt
+from canopy.config.feature_values import VARIANTS
 from canopy.config.registered_prompts import PromptSource, RegisteredPrompt, optional_prompt_sources, prompt_sources
 from canopy.config.source import ConfigSource
 from canopy.config.values import Values
 from canopy.mlflow.failures import MlflowError, Pause
+from canopy.mlflow.prompt_versions import FoundModel, FoundVersion, RegistryError, registered_prompt, registry_error
 from canopy.store.prompts.registered_prompts import RegisteredPromptStore
 from canopy.telemetry import Telemetry
 from canopy.telemetry.mlflow_events import PromptRegistryFailed, PromptsLoaded
@@ -29,50 +29,10 @@ if TYPE_CHECKING:
     from canopy.mlflow.client import AsyncMlflowClient
 
 _TIMEOUT = 5.0  # seconds for each call
-_TEXT: TypeAdapter[str] = TypeAdapter(SystemPrompt)
-_VARIABLE = re.compile(r"\{\{\s*[A-Za-z_][\w.]*\s*\}\}")
 
 
 # A version of a prompt: the prompt's name, when it was made and last changed (as MLflow says), and the number.
 type _VersionKey = tuple[str, int, int, int]
-
-
-class RegistryError(Exception):
-    """The registry gave no prompt that can be used; the message is a sentence without credentials."""
-
-    def __init__(self, sentence: str, retry_after: float | None = None) -> None:
-        """`retry_after` is in seconds, where the registry says when to come back."""
-        super().__init__(sentence)
-        self.retry_after = retry_after
-
-
-class _Alias(BaseModel):
-    alias: str
-    version: int
-
-
-class _Model(BaseModel):
-    creation_timestamp: int = 0
-    last_updated_timestamp: int = 0  # changes with each version that is made or deleted
-    aliases: list[_Alias] = []
-
-
-class _FoundModel(BaseModel):
-    registered_model: _Model
-
-
-class _Tag(BaseModel):
-    key: str
-    value: str = ""
-
-
-class _Version(BaseModel):
-    version: int
-    tags: list[_Tag] = []
-
-
-class _FoundVersion(BaseModel):
-    model_version: _Version
 
 
 class PromptRegistry:
@@ -239,7 +199,7 @@ async def _ask_for(
     name = wanted[0].name
     answer = _RegistryAnswer({}, {}, [], {})
     try:
-        model = (await _get(client, _FoundModel, "registered-models/get", name=name)).registered_model
+        model = (await _get(client, FoundModel, "registered-models/get", name=name)).registered_model
     except RegistryError as error:
         answer.failures[wanted[0]] = error
         return answer
@@ -265,29 +225,11 @@ async def _ask_for(
 
 async def _text(client: "AsyncMlflowClient", name: str, call: str, **which: str) -> RegisteredPrompt:
     """Return the version that a call gives. Raises RegistryError, also for a text that can't be a system prompt."""
-    given = (await _get(client, _FoundVersion, call, name=name, **which)).model_version
-    tags = {tag.key: tag.value for tag in given.tags}
-    reference = f"`{name}/{given.version}`"
-    if tags.get("mlflow.prompt.is_prompt") != "true" or "mlflow.prompt.text" not in tags:
-        raise RegistryError(f"{reference} in the registry is a model and not a prompt.")
-    if tags.get("_mlflow_prompt_type", "text") != "text":
-        raise RegistryError(f"{reference} in the registry is a chat prompt; Canopy needs one text.")
-    if variable := _VARIABLE.search(tags["mlflow.prompt.text"]):
-        raise RegistryError(
-            f"{reference} in the registry has the variable `{variable[0]}`, which nothing fills in: the text "
-            "that is sent follows the prompt as a message of its own."
-        )
-    try:
-        return RegisteredPrompt(name, given.version, _TEXT.validate_python(tags["mlflow.prompt.text"]))
-    except ValidationError as error:
-        raise RegistryError(f"{reference} in the registry can't be used: {error.errors()[0]['msg']}.") from error
+    return registered_prompt(name, (await _get(client, FoundVersion, call, name=name, **which)).model_version)
 
 
 async def _get[T: BaseModel](client: "AsyncMlflowClient", answer: type[T], call: str, **params: str) -> T:
     try:
         return await client.ask(answer, "GET", f"/api/2.0/mlflow/{call}", params=params)
     except MlflowError as error:
-        if error.failure == "missing":
-            named = "/".join(f"`{value}`" for value in params.values())
-            raise RegistryError(f"MLflow's registry has no prompt {named}.") from error
-        raise RegistryError(str(error), error.retry_after) from error
+        raise registry_error(error, *params.values()) from error
