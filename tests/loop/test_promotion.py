@@ -13,11 +13,8 @@ import pytest
 import pytest_asyncio
 from jsonschema_rs import Draft202012Validator
 
-from canopy.base.errors import ConfigError
 from canopy.experiments.assignment import experiment_id
 from canopy.generation.prompts import prompt_of
-from canopy.gitops.handover import Destination, deliver
-from canopy.gitops.repository import Repository
 from canopy.store.experiments.experiment import Experiment, Preference
 from canopy.store.opening import open_store
 from tests.contract.store.records import NOON, Clock, a_ballot, a_comparison, an_experiment
@@ -340,22 +337,6 @@ async def test_what_the_votes_do_not_decide_is_left_to_people_who_say_so(reposit
             assert "FORCED, although the votes say" in git(repository, "log", "-1", "--format=%B")
             assert await verified(repository) == []
             git(repository, "reset", "--quiet", "--hard", begin)
-
-
-@pytest.mark.parametrize("branch", [None, "evidence"])
-def test_a_change_elsewhere_that_fails_takes_its_commit_back(repository: Path, branch: str | None) -> None:
-    def fail() -> None:
-        assert git(repository, "log", "-1", "--format=%s", branch or "HEAD") == "Tell of it"
-        raise ConfigError("MLflow is down.")
-
-    (repository / "mine.txt").write_text("My work.")
-    before = git(repository, "rev-parse", "HEAD")
-    files, to = {"gitops/evidence/one.json": b"{}"}, Destination(branch, None, None)
-    with pytest.raises(ConfigError, match="MLflow is down"):
-        deliver(Repository(repository), files, "Tell of it", to, fail)
-    assert git(repository, "rev-parse", "HEAD") == before
-    assert git(repository, "status", "--porcelain") == "?? mine.txt"
-    assert git(repository, "branch", "--list", "evidence") == ""
 
 
 async def test_a_hook_that_refuses_leaves_everything_as_it_was(repository: Path, server: Server) -> None:

@@ -7,7 +7,7 @@ from canopy.base.errors import ConfigError
 from canopy.config.registered_prompts import PromptSource, RegisteredPrompt
 from canopy.mlflow.client import IgnoredAnswer, MlflowClient
 from canopy.mlflow.failures import MlflowError
-from canopy.mlflow.prompt_versions import FoundModel, FoundVersion, RegistryError, registered_prompt, registry_error
+from canopy.mlflow.registered_versions import FoundModel, FoundVersion, RegistryError, registered_prompt, registry_error
 
 _PATH = "/api/2.0/mlflow/"
 _ALIAS = f"{_PATH}registered-models/alias"

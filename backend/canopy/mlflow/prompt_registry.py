@@ -20,7 +20,7 @@ from canopy.config.registered_prompts import PromptSource, RegisteredPrompt, opt
 from canopy.config.source import ConfigSource
 from canopy.config.values import Values
 from canopy.mlflow.failures import MlflowError, Pause
-from canopy.mlflow.prompt_versions import FoundModel, FoundVersion, RegistryError, registered_prompt, registry_error
+from canopy.mlflow.registered_versions import FoundModel, FoundVersion, RegistryError, registered_prompt, registry_error
 from canopy.store.prompts.registered_prompts import RegisteredPromptStore
 from canopy.telemetry import Telemetry
 from canopy.telemetry.mlflow_events import PromptRegistryFailed, PromptsLoaded
