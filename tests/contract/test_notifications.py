@@ -16,9 +16,11 @@ from canopy.config.source import ConfigSource
 from canopy.experiments.aftermath import AftermathWatch
 from canopy.experiments.notifications import NotificationSender, webhook_address
 from canopy.experiments.watch import ExperimentWatch
+from canopy.stats.before_after import Outcomes
 from canopy.stats.sequential import DecisionRule
 from canopy.store.experiments.experiment import Experiment
 from canopy.store.experiments.experiment_news import ExperimentNews
+from canopy.store.experiments.variants_in_force import PromptAndModel, VariantInForce
 from canopy.store.opening import open_store
 from canopy.store.store import Store
 from canopy.telemetry import Logs, Metrics, Telemetry, Traces
@@ -204,6 +206,40 @@ async def test_a_week_without_anybody_new_is_told_once(
     assert text.startswith("Experiment on summarize: Nobody new has voted for a week")
     (line,) = process.events("experiment_stale")
     assert (line["experiment_id"], line["voters"], line["level"]) == (experiment.id, 1, "warning")
+
+
+CHANGED = VariantInForce(
+    feature="summarize",
+    since=NOON,
+    producer=PromptAndModel("sha256:two", "llama32"),
+    change="promotion",
+    former=PromptAndModel("sha256:one", "llama32"),
+    before=Outcomes(80, 20),
+    config_revision="revision-2",
+    git_revision=None,
+)
+
+
+async def test_a_change_that_made_votes_worse_is_told_once(
+    store: Store, tmp_path: Path, url: str, webhook: Webhook, clock: Clock
+) -> None:
+    await store.variants.begin(CHANGED, None)
+    await store.variants.report_worse(CHANGED, Outcomes(10, 40), tell=True)
+    webhook.answer = (500, {}, b"")
+    process = Process(store, tmp_path, url, clock)
+    await process.sender.send_due()
+    webhook.answer = (200, {}, b"ok")
+    clock.now += 31_000_000
+    for _ in range(2):
+        await process.sender.send_due()
+    _, text = webhook.texts
+    assert text.startswith(
+        "Promotion of summarize: People are less satisfied than before the change: 20 % of 50, before"
+    )
+    assert text.endswith("time has changed too. See /feedback?feature=summarize")
+    (sent,) = process.events("notification_sent")
+    assert (sent["kind"], sent["feature"], sent["experiment_id"]) == ("worse", "summarize", None)
+    assert (process.counted("worse", "failed"), process.counted("worse", "sent")) == (1, 1)
 
 
 async def test_what_the_values_leave_out_is_not_told_and_not_told_later(
