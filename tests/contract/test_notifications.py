@@ -57,7 +57,12 @@ class Process:
     def __init__(self, store: Store, folder: Path, url: str, clock: Clock, **notifications: Any) -> None:
         block = {name: getattr(EXPERIMENT, name) for name in ("model", "temperature", "max_tokens")}
         block |= {"prompt": EXPERIMENT.prompt_text, "prompt_b": EXPERIMENT.prompt_b_text}
-        on = {"summarize": block, "feedback": {"enabled": True}, "ab_testing": {"enabled": True}}
+        on = {
+            "LLAMA_STACK_URL": "http://models:8321",
+            "summarize": block,
+            "feedback": {"enabled": True},
+            "ab_testing": {"enabled": True},
+        }
         values = folder / "values.yaml"
         values.write_text(yaml.safe_dump(on | {"notifications": {"enabled": True, **notifications}}))
         self.output = io.BytesIO()

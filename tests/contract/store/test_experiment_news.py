@@ -61,7 +61,12 @@ def written(folder: Path, experiment: Experiment, *, comparing: bool = True, pro
         "temperature": experiment.temperature,
         "max_tokens": experiment.max_tokens,
     }
-    on = {"summarize": block, "feedback": {"enabled": True}, "ab_testing": {"enabled": comparing}}
+    on = {
+        "LLAMA_STACK_URL": "http://models:8321",
+        "summarize": block,
+        "feedback": {"enabled": True},
+        "ab_testing": {"enabled": comparing},
+    }
     path = folder / "values.yaml"
     path.write_text(yaml.safe_dump(on | {"features": {"translate": {"prompt": "Translate:"}}}))
     return path
