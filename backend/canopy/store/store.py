@@ -5,6 +5,7 @@ Times are integers: microseconds since the epoch, UTC. Ids sort by the time they
 
 import asyncio
 from collections.abc import Callable
+from functools import cached_property
 
 from canopy.base.background import run_forever
 from canopy.store.auth.request_counts import RequestCountStore
@@ -39,15 +40,12 @@ class Store:
     def __init__(self, executor: Executor, clock: Callable[[], int]) -> None:
         """`clock` gives microseconds since the epoch."""
         self.executor = executor
+        self._clock = clock
         self.outbox = Outbox(executor, clock)
         self.generations = GenerationStore(executor)
         self.feedback = FeedbackStore(executor, self.outbox, clock)
-        self.reviews = ReviewStore(executor, self.feedback, clock)
         self.judgements = JudgementStore(executor, self.feedback.votes, clock)
         self.comparisons = ComparisonStore(executor, self.feedback, self.outbox, clock)
-        self.experiments = ExperimentStore(executor, self.comparisons.counter)
-        self.ballot_history = BallotHistory(executor, self.experiments.catch_up)
-        self.experiment_costs = ExperimentCosts(executor)
         self.experiment_notes = ExperimentNoteStore(executor, clock)
         self.experiment_news = ExperimentNewsStore(executor, clock)
         self.promotions = PromotionStore(executor, clock)
@@ -60,6 +58,28 @@ class Store:
         self.deletion = Deletion(executor, removal, items, self.comparisons.counter, self.outbox, self.sessions)
         self._schema: Schema | None = None
         self._background: list[asyncio.Task[None]] = []
+
+    # To build the statements of these takes longest, and not every process asks them something.
+
+    @cached_property
+    def reviews(self) -> ReviewStore:
+        """Hold what people said would have been good."""
+        return ReviewStore(self.executor, self.feedback, self._clock)
+
+    @cached_property
+    def experiments(self) -> ExperimentStore:
+        """Hold the experiments, and count their ballots."""
+        return ExperimentStore(self.executor, self.comparisons.counter)
+
+    @cached_property
+    def ballot_history(self) -> BallotHistory:
+        """Hold the ballots as they were given."""
+        return BallotHistory(self.executor, self.experiments.catch_up)
+
+    @cached_property
+    def experiment_costs(self) -> ExperimentCosts:
+        """Hold what the answers of experiments took."""
+        return ExperimentCosts(self.executor)
 
     @property
     def description(self) -> str:

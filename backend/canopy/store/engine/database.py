@@ -30,16 +30,20 @@ type Replace = Callable[[Any], Mapping[str, Any]]
 
 
 class CompiledStatement:
-    """Compiles a statement once, when it first runs. Running it costs a fraction of what `Connection.execute` does."""
+    """Compiles a statement once, when it first runs. Running it costs a fraction of what `Connection.execute` does.
 
-    def __init__(self, statement: Executable, dialect: Dialect) -> None:
+    To build it costs as much as to compile it, so one that not every process runs is given as what builds it.
+    """
+
+    def __init__(self, statement: Executable | Callable[[], Executable], dialect: Dialect) -> None:
         self._statement = statement
         self._dialect = dialect
 
     @cached_property
     def _compiled(self) -> tuple[str, dict[str, Any]]:
         """Has the text, and the parameters that the statement itself gives."""
-        compiled = self._statement.compile(dialect=self._dialect)  # type: ignore[attr-defined]  # all used here have it
+        built = self._statement if isinstance(self._statement, Executable) else self._statement()
+        compiled = built.compile(dialect=self._dialect)  # type: ignore[attr-defined]  # all used here have it
         return str(compiled), {name: value for name, value in compiled.params.items() if value is not None}
 
     @property

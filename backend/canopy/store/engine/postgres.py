@@ -25,7 +25,7 @@ from sqlalchemy import (
     text,
     true,
 )
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import Insert, insert
 
 from canopy.base.errors import StoreError
 from canopy.store.engine.causes import REPLICA
@@ -174,16 +174,17 @@ class Postgres(Database):
 
     @override
     def bulk(self, table: Table, conflict: Sequence[Column[Any]], replace: Replace | None) -> BulkUpsert:
-        rows = (
-            func.json_to_recordset(bindparam("rows", type_=None))
-            .table_valued(*(column(c.name, c.type) for c in table.columns))
-            .render_derived(name="incoming", with_types=True)
-        )
-        statement = insert(table).from_select([c.name for c in table.columns], select(*rows.c))
-        if replace is None:
-            statement = statement.on_conflict_do_nothing(index_elements=conflict)
-        else:
-            statement = statement.on_conflict_do_update(index_elements=conflict, set_=replace(statement.excluded))
+        def statement() -> Insert:
+            rows = (
+                func.json_to_recordset(bindparam("rows", type_=None))
+                .table_valued(*(column(c.name, c.type) for c in table.columns))
+                .render_derived(name="incoming", with_types=True)
+            )
+            new = insert(table).from_select([c.name for c in table.columns], select(*rows.c))
+            if replace is None:
+                return new.on_conflict_do_nothing(index_elements=conflict)
+            return new.on_conflict_do_update(index_elements=conflict, set_=replace(new.excluded))
+
         return _Json(CompiledStatement(statement, self.writer.dialect))
 
     @override

@@ -13,7 +13,7 @@ from typing import Any, override
 
 import orjson
 from sqlalchemy import Column, ColumnElement, Connection, Engine, Table, bindparam, create_engine, event, func, select
-from sqlalchemy.dialects.sqlite import dialect, insert
+from sqlalchemy.dialects.sqlite import Insert, dialect, insert
 from sqlalchemy.pool import QueuePool
 
 from canopy.base.errors import ConfigError, StoreError
@@ -217,11 +217,12 @@ class SQLite(Database):
 
     @override
     def bulk(self, table: Table, conflict: Sequence[Column[Any]], replace: Replace | None) -> BulkUpsert:
-        statement = insert(table).values({column.name: bindparam(column.name) for column in table.columns})
-        if replace is None:
-            statement = statement.on_conflict_do_nothing(index_elements=conflict)
-        else:
-            statement = statement.on_conflict_do_update(index_elements=conflict, set_=replace(statement.excluded))
+        def statement() -> Insert:
+            new = insert(table).values({column.name: bindparam(column.name) for column in table.columns})
+            if replace is None:
+                return new.on_conflict_do_nothing(index_elements=conflict)
+            return new.on_conflict_do_update(index_elements=conflict, set_=replace(new.excluded))
+
         return _Rows(CompiledStatement(statement, dialect()), [column.name for column in table.columns])
 
     @override

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, Select, bindparam, func, select, update
 
 from canopy.base.errors import CanopyError, ComparisonExpired, ComparisonForeign, ComparisonNotFound
 from canopy.base.ids import mlflow_trace
@@ -64,31 +64,11 @@ class ComparisonStore(Facet):
             },
         )
         self._put = database.bulk(comparisons, (comparisons.c.id,), None)
-        c, e = comparisons.c, experiments.c
-        prompt, prompt_b = prompts.alias("prompt"), prompts.alias("other_prompt")
-        of_a, of_b = generations.alias("of_a"), generations.alias("of_b")
-        self._find = CompiledStatement(
-            select(
-                comparisons,
-                e.prompt_id,
-                prompt.c.text.label("prompt_text"),
-                e.prompt_b_id,
-                prompt_b.c.text.label("prompt_b_text"),
-                e.model,
-                e.feature,
-                of_a.c.span_id,
-                of_b.c.span_id.label("span_b_id"),
-            )
-            .select_from(comparisons.join(experiments))
-            .join(prompt, prompt.c.prompt_id == e.prompt_id)
-            .join(prompt_b, prompt_b.c.prompt_id == e.prompt_b_id)
-            .join(of_a, of_a.c.id == c.generation_a)
-            .join(of_b, of_b.c.id == c.generation_b)
-            .where(c.id == bindparam("wanted")),
-            database.writer.dialect,
-        )
+        self._find = CompiledStatement(_with_prompts_and_spans, database.writer.dialect)
         self._vote = CompiledStatement(
-            update(comparisons).where(c.id == bindparam("wanted")).values({name: bindparam(name) for name in _BALLOT}),
+            update(comparisons)
+            .where(comparisons.c.id == bindparam("wanted"))
+            .values({name: bindparam(name) for name in _BALLOT}),
             database.writer.dialect,
         )
 
@@ -289,3 +269,29 @@ def _row(record: Comparison) -> dict[str, object]:
         "voter": None if voter == ANONYMOUS else voter,
         **dict.fromkeys(_BALLOT[1:]),
     }
+
+
+def _with_prompts_and_spans() -> Select[Any]:
+    """Select the comparison `wanted` with the prompts of its experiment and the spans of its answers."""
+    c, e = comparisons.c, experiments.c
+    prompt, prompt_b = prompts.alias("prompt"), prompts.alias("other_prompt")
+    of_a, of_b = generations.alias("of_a"), generations.alias("of_b")
+    return (
+        select(
+            comparisons,
+            e.prompt_id,
+            prompt.c.text.label("prompt_text"),
+            e.prompt_b_id,
+            prompt_b.c.text.label("prompt_b_text"),
+            e.model,
+            e.feature,
+            of_a.c.span_id,
+            of_b.c.span_id.label("span_b_id"),
+        )
+        .select_from(comparisons.join(experiments))
+        .join(prompt, prompt.c.prompt_id == e.prompt_id)
+        .join(prompt_b, prompt_b.c.prompt_id == e.prompt_b_id)
+        .join(of_a, of_a.c.id == c.generation_a)
+        .join(of_b, of_b.c.id == c.generation_b)
+        .where(c.id == bindparam("wanted"))
+    )

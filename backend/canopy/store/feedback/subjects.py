@@ -1,10 +1,10 @@
 """Finds what a vote is about: the generation that it names, or the pair of texts."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, and_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, select
 
 from canopy.base.errors import AmbiguousRequestId, CanopyError, GenerationNotFound, InputError, StillBlind
 from canopy.store.engine.database import CompiledStatement, Database
@@ -62,14 +62,15 @@ class Subjects:
 
     def __init__(self, database: Database) -> None:
         self._list_param = database.list_param
-        self._by_id, self._by_trace, self._by_texts = (
-            CompiledStatement(select(*_COLUMNS).select_from(_TABLES).where(among), database.writer.dialect)
-            for among in (
-                database.in_list(generations.c.id, "keys"),
-                database.newest(generations.c.trace_id, "keys", _MOST),
-                database.newest(generations.c.texts_digest, "keys", _MOST),
+
+        def of(among: Callable[[], ColumnElement[bool]]) -> CompiledStatement:
+            return CompiledStatement(
+                lambda: select(*_COLUMNS).select_from(_TABLES).where(among()), database.writer.dialect
             )
-        )
+
+        self._by_id = of(lambda: database.in_list(generations.c.id, "keys"))
+        self._by_trace = of(lambda: database.newest(generations.c.trace_id, "keys", _MOST))
+        self._by_texts = of(lambda: database.newest(generations.c.texts_digest, "keys", _MOST))
 
     def find(self, conn: Connection, votes: Sequence[Vote]) -> list[Subject | CanopyError]:
         """Find the subject of each vote, or return why it has none."""
