@@ -46,7 +46,15 @@ IMPORTED = (
     "canopy.evals.run.speed",
     "canopy.evals.suites.merge",
     "canopy.evals.suites.review",
+    "canopy.experiments.ballot_file",
     "canopy.experiments.simulation",
+    "canopy.gitops.handover",
+    "canopy.gitops.history",
+    "canopy.gitops.hosting.pull_requests",
+    "canopy.gitops.promotion",
+    "canopy.gitops.records",
+    "canopy.gitops.server",
+    "canopy.gitops.verification",
     "canopy.inference.upstream",
     "canopy.judges.run",
     "canopy.server",
@@ -63,7 +71,7 @@ IMPORTED = (
 # A process whose standard streams are closed, or that can write nothing into files, as on a disk that is full.
 type Way = Literal["as usual", "without streams", "without room"]
 # What is read while a command runs. Anything else may mean something to what is loaded before.
-READ_LATE = ("CANOPY_", "AWS_", "PYTEST_", "TERM", "NO_COLOR")
+READ_LATE = ("CANOPY_", "AWS_", "GIT_", "PYTEST_", "TERM", "NO_COLOR")
 
 
 class Forked:
