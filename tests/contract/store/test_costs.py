@@ -7,10 +7,11 @@ import pytest
 from sqlalchemy import insert, select
 
 from canopy.base.ids import new_id
+from canopy.store.experiments.ballot_counts import IN_FORCE
 from canopy.store.experiments.experiment import Comparison
 from canopy.store.feedback.query import Filter
 from canopy.store.store import Store
-from canopy.store.tables import comparisons
+from canopy.store.tables import ballot_counts, comparisons
 from tests.contract.store.costs import gather_statistics, metered
 from tests.contract.store.records import HOUR, NOON, Clock, a_ballot, a_generation, a_vote, an_experiment, on_texts
 
@@ -142,6 +143,25 @@ async def test_pages_of_ballots_cost_the_same_however_many_there_are(store: Stor
     gather_statistics(store)
     for before, after in zip(few, await costs(), strict=True):
         assert after <= 1.5 * before + 20
+
+
+async def test_counts_of_all_ballots_cost_the_same_however_long_people_have_voted(store: Store) -> None:
+    async def costs() -> list[int]:
+        with metered(store) as every:
+            assert (await store.experiments.ballot_counts(None)).ballots == 200
+        with metered(store) as of_each:
+            assert len(await store.experiments.ballot_counts_by_experiment()) == 2
+        return [every.amount, of_each.amount]
+
+    await _vote_on_comparisons(store, 200)
+    few = await costs()
+    with store.executor.database.writer.begin() as conn:
+        hour = dict(
+            conn.execute(select(ballot_counts).where(ballot_counts.c.of_first == IN_FORCE).limit(1)).mappings().one()
+        )
+        conn.execute(insert(ballot_counts), [hour | {"hour": NOON + number * HOUR} for number in range(1, 20_000)])
+    for _ in _without_and_with_statistics(store):
+        assert max(after - 1.5 * before for before, after in zip(few, await costs(), strict=True)) <= 20
 
 
 async def test_pages_and_counts_cost_the_same_however_much_there_is(store: Store, clock: Clock) -> None:

@@ -142,6 +142,8 @@ class ExperimentStore(Facet):
         await self.catch_up()
         b = ballot_counts.c
         conditions = _in(b.experiment_id, experiment_id, feature, prompt_id, model)
+        if experiment_id is None:
+            conditions.append(b.experiment_id.in_(_KNOWN))
         if since is not None:
             conditions.append(b.hour >= hour_of(since))
         if until is not None:
@@ -153,7 +155,8 @@ class ExperimentStore(Facet):
         """Count the ballots of each experiment that has any: all of them, and each voter's first."""
         await self.catch_up()
         found: dict[str, dict[int, list[Any]]] = {}
-        statement = self._counts.where(ballot_counts.c.of_first.in_((EVER, FIRST_BY_DAY)))
+        b = ballot_counts.c
+        statement = self._counts.where(b.experiment_id.in_(_KNOWN), b.of_first.in_((EVER, FIRST_BY_DAY)))
         for row in await self._executor.read(self._rows, statement):
             found.setdefault(row.experiment_id, {EVER: [], FIRST_BY_DAY: []})[row.of_first].append(row)
         return {name: (_counts(of[EVER]), _counts(of[FIRST_BY_DAY])) for name, of in found.items()}
@@ -232,6 +235,10 @@ def _newest(statement: Select[Any], experiment_id: str | None, before: Place | N
     return newest_first(
         statement.where(its >= experiment_id), (its, *place), None if before is None else (experiment_id, *before)
     )
+
+
+# With it the few counts of each experiment are looked up, instead of looked for among the hours of all.
+_KNOWN = select(experiments.c.id)
 
 
 def _in(

@@ -1,11 +1,18 @@
 // Times in the browser's own time zone, or in UTC as the server writes them, which stays in their titles.
 
 const FORM = { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
-const format = new Intl.DateTimeFormat("en", FORM);
-const zone = format.resolvedOptions().timeZone.replaceAll("_", " ");
-const isUtc = /^(Etc\/)?(UTC|UCT|GMT|Zulu|Universal|Greenwich)$/.test(zone);
 
 let own = true;
+let format = null;  // which takes longer to make than the rest of a page: it comes after the first paint
+let zone = "";
+let isUtc = false;
+
+function begin() {
+  if (format) return;
+  format = new Intl.DateTimeFormat("en", FORM);
+  zone = format.resolvedOptions().timeZone.replaceAll("_", " ");
+  isUtc = /^(Etc\/)?(UTC|UCT|GMT|Zulu|Universal|Greenwich)$/.test(zone);
+}
 
 function inWords(moment) {
   const part = Object.fromEntries(format.formatToParts(moment).map(({ type, value }) => [type, value]));
@@ -13,6 +20,7 @@ function inWords(moment) {
 }
 
 export function showLocalTimes(root = document) {
+  begin();
   if (isUtc) return; // and each says so
   for (const time of root.querySelectorAll("time[datetime][title]")) {
     const moment = new Date(time.dateTime);
@@ -47,9 +55,12 @@ function sayWhenDaysBegin(note) {
   if (begins !== "00:00") note.textContent = `Days begin at 00:00 UTC, ${begins} of yours.`;
 }
 
-showLocalTimes();
-if (!isUtc) {
+function start() {
+  showLocalTimes();
+  if (isUtc) return;
   const note = document.querySelector("[data-time-zone]");
   if (note && document.querySelector("time[datetime][title]")) nameTheZone(note);
   document.querySelectorAll("[data-days]").forEach(sayWhenDaysBegin);
 }
+
+requestAnimationFrame(() => setTimeout(start));
