@@ -345,4 +345,5 @@ def test_the_picture_is_well_formed() -> None:
     start = page.index('<svg width="100%" height="294" role="img"')
     picture = ElementTree.fromstring(page[start : page.index("</svg>\n  </div>", start) + 6])  # noqa: S314 - our own page
     assert picture.find("svg/polygon") is not None
-    assert len(picture.findall("line[@class='share']")) == 99
+    (line,) = picture.findall("svg/polyline[@class='share']")
+    assert len(line.attrib["points"].split()) == 100

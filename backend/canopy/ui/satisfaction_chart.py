@@ -7,7 +7,6 @@ keeps its size.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from math import log10
 from typing import Protocol
 
@@ -44,24 +43,20 @@ class Bucket:
 
 
 @dataclass(frozen=True, slots=True)
-class LineSegment:
-    """Places a piece of the satisfaction line, between two buckets in which people took sides."""
-
-    x1: float
-    y1: float
-    x2: float
-    y2: float
-
-
-@dataclass(frozen=True, slots=True)
 class Chart:
-    """Holds what the template draws: the line of satisfaction, the bars of votes, and the axes."""
+    """Holds what the template draws: the line of satisfaction, the bars of votes, and the axes.
+
+    `positive` and `negative` are paths of all bars and `line` is the points of the line, in percent and pixels: a
+    browser paints one shape sooner than a hundred.
+    """
 
     unit: str  # `hour`, `day`, `week` or `month`
     first: str
     last: str
     buckets: list[Bucket]
-    segments: list[LineSegment]
+    positive: str
+    negative: str
+    line: str
     times: list[Tick]
     votes: list[Tick]
     shares: list[Tick]
@@ -91,7 +86,9 @@ def satisfaction_chart(
         first=axis.name(0),
         last=axis.name(-1),
         buckets=buckets,
-        segments=_segments(buckets),
+        positive=_bars((it.left, it.positive_y, it.width, it.positive_height) for it in buckets),
+        negative=_bars((it.left, it.negative_y, it.width, it.negative_height) for it in buckets),
+        line=points_of([(it.middle, it.line_y) for it in buckets if it.line_y is not None]),
         times=axis.ticks(),
         votes=[Tick(_bar_y(n, top), f"{n:,}") for n in (0, top // 2, top)],
         shares=[Tick(line_y(share), f"{share * 100:.0f} %") for share in (0, 0.5, 1)],
@@ -120,9 +117,14 @@ def _buckets(axis: TimeAxis, sums: Sequence[Tally], top: int) -> list[Bucket]:
     return buckets
 
 
-def _segments(buckets: list[Bucket]) -> list[LineSegment]:
-    points = [(bucket.middle, bucket.line_y) for bucket in buckets if bucket.line_y is not None]
-    return [LineSegment(x1, y1, x2, y2) for (x1, y1), (x2, y2) in pairwise(points)]
+def points_of(places: Iterable[tuple[float, float]]) -> str:
+    """Return places (x, y) as the points of a line."""
+    return " ".join(f"{x},{y}" for x, y in places)
+
+
+def _bars(places: Iterable[tuple[float, float, float, float]]) -> str:
+    """Return a path of rectangles (left, top, width, height), without those that have no height."""
+    return "".join(f"M{x} {y}h{width}v{height}h-{width}z" for x, y, width, height in places if height)
 
 
 def _top(tallies: Iterable[Tally]) -> int:

@@ -6,11 +6,10 @@ Each has the time axis of the chart of satisfaction. Vertical positions are pixe
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
 from math import floor, log10
 
 from canopy.store.generations.usage import UsageCount, UsageSum
-from canopy.ui.satisfaction_chart import LineSegment
+from canopy.ui.satisfaction_chart import points_of
 from canopy.ui.time_axis import Tick, TimeAxis
 
 TOP, PLOT, HEIGHT = 8, 66, 104
@@ -38,7 +37,7 @@ class UsageChart:
     title: str
     figure: str
     bars: list[UsageBar]
-    segments: list[LineSegment]  # empty where bars are drawn
+    line: str  # its points; empty where bars are drawn
     values: list[Tick]
 
 
@@ -115,9 +114,9 @@ def _chart(
                 height=round(height, 1),
             )
         )
-    segments = [LineSegment(one.middle, one.y, two.middle, two.y) for one, two in pairwise(bars)] if line else []
+    points = points_of((it.middle, it.y) for it in bars) if line else ""
     values = [Tick(round(TOP + PLOT * (1 - share), 1), _short(top * share, line=line)) for share in (0, 1)]
-    return UsageChart(name, title, figure, bars, segments, values)
+    return UsageChart(name, title, figure, bars, points, values)
 
 
 def _top(most: float, *, whole: bool) -> float:

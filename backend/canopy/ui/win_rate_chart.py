@@ -10,7 +10,7 @@ from itertools import pairwise
 from math import log10
 
 from canopy.experiments.report import WinRatePoint
-from canopy.ui.satisfaction_chart import LineSegment
+from canopy.ui.satisfaction_chart import points_of
 from canopy.ui.time_axis import Tick
 
 TOP, PLOT = 8, 240
@@ -42,7 +42,7 @@ class WinRateChart:
 
     spots: list[Spot]
     band: str  # the points of the interval's polygon
-    segments: list[LineSegment]
+    line: str
     half_y: float
     zone_y: float  # the equivalence zone
     zone_height: float
@@ -81,7 +81,7 @@ def win_rate_chart(trajectory: Sequence[WinRatePoint], equivalence_margin: float
     return WinRateChart(
         spots=spots,
         band=_band(spots),
-        segments=[LineSegment(one.x, one.y, two.x, two.y) for one, two in pairwise(spots)],
+        line=points_of((it.x, it.y) for it in spots),
         half_y=_y(0.5),
         zone_y=_y(0.5 + equivalence_margin),
         zone_height=round(_y(0.5 - equivalence_margin) - _y(0.5 + equivalence_margin), 1),
