@@ -176,6 +176,32 @@ async def test_hours_are_those_of_the_same_votes(store: Store, mixed: list[Feedb
     assert sum(count.n for count in await store.feedback.hours(Filter())) == len(mixed)
 
 
+async def test_days_that_are_over_follow_their_votes(store: Store, clock: Clock) -> None:
+    """Those that come late, change or go, however often the sums were asked for."""
+
+    async def by_day() -> list[tuple[int, int, int]]:
+        return [(it.hour, it.sentiment, it.n) for it in await store.feedback.hours_by_producer(Filter(), DAY)]
+
+    first, now = NOON // DAY * DAY, NOON + 3 * DAY
+    today = now // DAY * DAY
+    voted = []
+    for day, text in enumerate(("one", "two")):
+        clock.now = NOON + day * DAY
+        voted.append(await store.feedback.record(on_texts(text, voter="ann", user_id="ann")))
+    clock.now = now
+    for _ in range(2):
+        assert await by_day() == [(first, 1, 1), (first + DAY, 1, 1)]
+    await store.feedback.record(on_texts("one", voter="ann", user_id="ann", **DOWN))
+    assert await by_day() == [(first + DAY, 1, 1), (today, -1, 1)]
+    clock.now = NOON
+    await store.feedback.record(on_texts("late", voter="ben", user_id="ben"))
+    clock.now = now
+    assert await by_day() == [(first, 1, 1), (first + DAY, 1, 1), (today, -1, 1)]
+    await store.feedback.retract(voted[1].feedback_id)
+    assert await by_day() == [(first, 1, 1), (today, -1, 1)]
+    assert [it.n for it in await store.feedback.hours_by_producer(Filter(until=first + DAY), DAY)] == [1]
+
+
 async def test_counts_widen_to_whole_hours(store: Store, mixed: list[Feedback]) -> None:
     for where, hours in (
         (Filter(since=NOON + HOUR + 1, until=NOON + 2 * HOUR + 1), {NOON + HOUR, NOON + 2 * HOUR}),

@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, cast, func, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, bindparam, cast, func, literal, select
 
 from canopy.base.errors import StoreError
 from canopy.stats.before_after import Outcomes
@@ -27,8 +28,10 @@ from canopy.store.feedback.voter_counts import MOST_VOTES, End, VoterCounts
 from canopy.store.feedback.votes import Votes
 from canopy.store.keys import slot_of
 from canopy.store.outbox.outbox import Outbox
+from canopy.store.settled_sums import SettledSums
 from canopy.store.tables import feedback, feedback_counts, series
 
+_DAY = 24 * HOUR
 _LOOK = 3_600.0  # seconds between two looks whether the review queue's items are outdated
 
 
@@ -51,6 +54,8 @@ class FeedbackStore(Facet):
         self._searches = Searches(self._database, executor.scans)
         self._totals = Totals(self._database)
         self._voters = VoterCounts(self._database)
+        self._clock = clock
+        self._settled = SettledSums[ProducerCount]()
 
     async def record(self, vote: Vote) -> Receipt:
         """Store a vote, replace the voter's earlier one, or recognise a retry.
@@ -166,14 +171,17 @@ class FeedbackStore(Facet):
 
     @reads
     def hours_by_producer(self, where: Filter, step: int = HOUR) -> list[ProducerCount]:
-        """Count the same, for each prompt and model by itself."""
-        hour, s = feedback_counts.c.hour, series.c
-        since = (hour if step == HOUR else hour - hour % bindparam("step", type_=BigInteger)).label("since")
-        of = _summed(where, since, s.feature, s.prompt_id, s.model, s.sentiment)
-        statement = of.group_by(since, s.id).order_by(since, s.id)  # by the series, as in `counts`
+        """Count the same, for each prompt and model by itself.
+
+        By the day, days that are over are added up once, and again when votes of theirs came or went.
+        """
+        today = self._clock() // _DAY * _DAY
         with self._database.reader.connect() as conn:
-            rows = conn.execute(statement, {} if step == HOUR else {"step": step}).all()
-        return [ProducerCount._make(row) for row in rows]
+            if step != _DAY or (where.until is not None and where.until <= today):
+                return _by_producer(conn, where, step)
+            settled = replace(where, until=today)
+            sums = self._settled.get(settled, _checksum(conn, settled), lambda: _by_producer(conn, settled, step))
+            return [*sums, *_by_producer(conn, replace(where, since=max(where.since or 0, today)), step)]
 
     async def keep_items(self) -> None:
         """Count the review queue's items anew when a version that doesn't know them has written, for ever."""
@@ -186,6 +194,25 @@ class FeedbackStore(Facet):
     def unindexed(self) -> int:
         """Return about how many votes are not in the search index yet, without asking the database."""
         return self.indexer.left
+
+
+def _by_producer(conn: Connection, where: Filter, step: int) -> list[ProducerCount]:
+    hour, s = feedback_counts.c.hour, series.c
+    since = (hour if step == HOUR else hour - hour % bindparam("step", type_=BigInteger)).label("since")
+    of = _summed(where, since, s.feature, s.prompt_id, s.model, s.sentiment)
+    statement = of.group_by(since, s.id).order_by(since, s.id)  # by the series, as in `counts`
+    return [ProducerCount._make(row) for row in conn.execute(statement, {} if step == HOUR else {"step": step}).all()]
+
+
+def _checksum(conn: Connection, where: Filter) -> tuple[int, ...]:
+    """Return sums that tell whether the hourly counts that the filter touches are still the same.
+
+    A vote that changes leaves its hour, and one that comes late joins it. Both at once change one of these sums.
+    """
+    c = feedback_counts.c
+    weights = (c.hour / literal(HOUR, BigInteger), c.series_id)
+    weighted = [cast(func.coalesce(func.sum(c.n * it), 0), BigInteger) for it in weights]
+    return tuple(conn.execute(_summed(where, *weighted)).one())
 
 
 def _summed(where: Filter, *columns: ColumnElement[Any]) -> Select[Any]:

@@ -10,8 +10,8 @@ from canopy.store.engine.database import CompiledStatement, Database
 from canopy.store.feedback.hourly_counts import hour_of
 from canopy.store.feedback.query import Filter
 from canopy.store.generations.generation import Generation
-from canopy.store.generations.settled_counts import SettledCounts
 from canopy.store.generations.usage import CLASSES, DAY, UsageCount, UsageSum
+from canopy.store.settled_sums import SettledSums
 from canopy.store.tables import generation_counts, generations
 
 _KEY = ("hour", "feature", "prompt_id", "model", "config_revision")
@@ -26,7 +26,7 @@ class GenerationCounts:
         """`clock` gives microseconds."""
         self._database = database
         self._clock = clock
-        self._settled = SettledCounts()
+        self._settled = SettledSums[UsageCount]()
         c = generation_counts.c
         self._add = database.bulk(
             generation_counts,
@@ -56,6 +56,7 @@ class GenerationCounts:
 
         Of the filter, `feature`, `prompt_id`, `model`, `since` and `until` count; the times widen to whole hours.
         By the day, days that are over are added up once, and again when something came to them: what is recorded late.
+        Their number tells, since these counts only ever grow.
         """
         today = self._clock() // DAY * DAY
         if step != DAY or (where.until is not None and where.until <= today):
