@@ -3,26 +3,29 @@
 And the servers of which a test session has one each, because they take too long to start for each test.
 """
 
+from __future__ import annotations
+
 import logging
 import os
 import signal
 import ssl
+import sys
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Generator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
 from hypothesis import HealthCheck, settings
 
-from canopy.store.opening import open_store
-from canopy.store.store import Store
-from tests.support.mlflow import MlflowServer
-from tests.support.postgres import PostgresServer, PostgresUnavailable
 from tests.support.scratch import use_memory
-from tests.support.server import empty_database
-from tests.support.stacks import Stacks, open_stacks
+
+if TYPE_CHECKING:  # a run of a part needs little of it, and some tests are such runs
+    from canopy.store.store import Store
+    from tests.support.mlflow import MlflowServer
+    from tests.support.postgres import PostgresServer
+    from tests.support.stacks import Stacks
 
 # A deadline would measure the machine, and so would the time that making inputs takes.
 settings.register_profile("canopy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -106,8 +109,12 @@ def _one_list_of_authorities() -> Generator[None]:
     """Let clients of httpx share the world's authorities: each would read the list for itself, for 20 ms of CPU.
 
     Nearly every test makes a client or four, and they speak plain HTTP on loopback. A client that is told whom to
-    trust goes on as it would, and so does one whose environment says something else than before.
+    trust goes on as it would, and so does one whose environment says something else than before. Where
+    no test has imported httpx, there is nothing to save.
     """
+    if "httpx" not in sys.modules:
+        yield
+        return
     from httpx._transports import default
 
     create: Callable[..., ssl.SSLContext] = vars(default)["create_ssl_context"]
@@ -149,6 +156,8 @@ def pytest_make_collect_report(
 @pytest.fixture(scope="session")
 def postgres() -> Generator[PostgresServer]:
     """A real PostgreSQL, for tests that don't crash it."""
+    from tests.support.postgres import PostgresServer, PostgresUnavailable
+
     try:
         with PostgresServer(fsync=False) as server:
             yield server
@@ -159,6 +168,9 @@ def postgres() -> Generator[PostgresServer]:
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncGenerator[Store]:
     """A new store on SQLite, for tests of what uses one; those of the store itself have their own."""
+    from canopy.store.opening import open_store
+    from tests.support.server import empty_database
+
     (tmp_path / "canopy.db").write_bytes(empty_database())
     store = open_store(f"sqlite:///{tmp_path}/canopy.db")
     await store.start()
@@ -169,6 +181,8 @@ async def store(tmp_path: Path) -> AsyncGenerator[Store]:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def stacks(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Stacks]:
     """The real Llama Stack and OGX."""
+    from tests.support.stacks import open_stacks
+
     async with open_stacks(tmp_path_factory.mktemp("stacks")) as opened:
         yield opened
 
@@ -176,6 +190,8 @@ async def stacks(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Sta
 @pytest.fixture(scope="session")
 def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Generator[MlflowServer]:
     """A real MLflow. Each test makes an experiment of its own there; one that stops the server starts it again."""
+    from tests.support.mlflow import MlflowServer
+
     server = MlflowServer(tmp_path_factory.mktemp("mlflow"))
     server.start()
     yield server
