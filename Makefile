@@ -176,6 +176,10 @@ schema: $(STAMPS)/project $(STAMPS)/runtime  ## Remake the JSON Schemas of repor
 dashboards: $(STAMPS)/dev  ## Remake the chart's dashboards from tools/dashboards
 	@$(BIN)/python -m tools.dashboards
 
+.PHONY: pictures
+pictures: $(STAMPS)/dev $(STAMPS)/project debian-tools  ## Remake the pictures of docs/experiments.md from the code that decides
+	@$(BIN)/python -m tools.choices
+
 .PHONY: pipeline
 pipeline: tools  ## Remake the Kubeflow pipeline that is shipped, from canopy-evals/pipeline/kubeflow.py
 	@$(CACHE)/tools/bin/python canopy-evals/pipeline/kubeflow.py canopy-evals/pipeline/kubeflow.yaml

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Get what the tests take from Debian: Chromium (installed, needs root), and Prometheus, HAProxy, nginx and PgBouncer
-# (unpacked under $1, needs nobody).
+# Get what the tests take from Debian: Chromium (installed, needs root), and Prometheus, HAProxy, nginx, PgBouncer and
+# choices that people made (unpacked under $1, needs nobody).
 # What can't be had is said loudly and is no failure: the tests that need it say so again when they are skipped.
 set -euo pipefail
 
@@ -61,5 +61,15 @@ if [ ! -x "$cache/pgbouncer/usr/sbin/pgbouncer" ]; then
     if ! { has apt-get && has dpkg && twice unpack pgbouncer "${pooler[@]}"; }; then
         missing "There is no PgBouncer, and Debian's could not be fetched: the tests behind it will be skipped." \
             "Let apt-get download ${pooler[*]}."
+    fi
+fi
+
+# Packages of R, for the data in them: no R is needed.
+choices=(r-cran-psychotools r-cran-psychotree)
+if [ ! -d "$cache/choices/usr/lib/R/site-library/psychotree" ]; then
+    echo "Unpacking choices that people made (about 2 s, once) …"
+    if ! { has apt-get && has dpkg && twice unpack choices "${choices[@]}"; }; then
+        missing "Choices that people made could not be fetched from Debian: the tests on them will be skipped." \
+            "Let apt-get download ${choices[*]}."
     fi
 fi
