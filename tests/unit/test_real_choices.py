@@ -209,6 +209,7 @@ def test_what_the_page_says_in_sentences_is_so(
         f"{decided(list(went.values()))} of the 15 pairs are decided",
         f"London against Milano takes {quick.votes} students",
         f"Paris against Barcelona was decided after {taken_back.first.votes}",
+        f"and {303 - taken_back.first.votes} students later its interval reached ½ again",
         f"every vote names the original after {misled.votes} votes, which are those of three people",
         f"Of all 783 votes it gets {100 * original:.0f} %, and of the 40 first votes {once}.",
         f"their 40 first votes decide {found} of the 28 pairs",

@@ -82,11 +82,9 @@ def _read(package: str, name: str) -> dict[str, Any]:
         raise ChoicesMissingError(
             f"There is no {name}; `make install-dev` gets Debian's r-cran-{package}, or says why not."
         )
-    classes: dict[str, Any] = {
-        **rdata.conversion.DEFAULT_CLASS_MAP,
-        "data.frame": lambda columns, _: columns,
-        "paircomp": lambda table, attributes: (table, attributes),
-    }
+    classes = dict(rdata.conversion.DEFAULT_CLASS_MAP)
+    classes["data.frame"] = lambda columns, _: columns
+    classes["paircomp"] = lambda table, attributes: (table, attributes)
     parsed = rdata.parser.parse_file(file)
     found = rdata.conversion.convert(parsed, constructor_dict=classes, default_encoding="utf8")
     return {str(column): values for column, values in found[name].items()}
