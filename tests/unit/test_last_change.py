@@ -64,6 +64,10 @@ def test_a_model_that_changed_since_is_told_as_well() -> None:
             (17, 3, 9, 7),
             "Nobody can tell yet whether that helped: it may be up to 1 percentage point worse or up to 54 better.",
         ),
+        (
+            (75_000, 25_000, 75_000, 25_000),
+            "That neither helped nor hurt by more than chance: the difference is less than one percentage point.",
+        ),
         ((0, 0, 192, 108), "Nobody can tell yet whether that helped: it takes votes on both."),
         ((5, 0, 0, 0), "Nobody can tell yet whether that helped: it takes votes on both."),
     ],

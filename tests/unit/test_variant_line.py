@@ -11,6 +11,7 @@ from canopy.store.experiments.promotions import PromotionInBrief
 from canopy.store.feedback.query import ProducerCount
 from canopy.store.generations.usage import DAY, UsageCount, UsageSum
 from canopy.ui.time_axis import time_axis
+from canopy.ui.variant_changes import changes_of
 from canopy.ui.variant_line import variant_line
 from canopy.ui.variant_marks import LineSources, variant_marks
 from tests.contract.store.records import an_experiment
@@ -48,7 +49,7 @@ def test_each_stretch_has_its_own_votes_also_of_a_prompt_that_came_back() -> Non
         *voted(2, "candidate", 9, 9),
         *voted(8, "c", 1, 0, "translate"),
     ]
-    line = variant_line(usage, votes, DAY)
+    line = variant_line(changes_of(usage), votes, DAY)
     assert [(it.prompt_id, it.tally.positive, it.tally.negative) for it in line] == [
         ("a", 4, 1), ("b", 1, 2), ("a", 5, 0)
     ]  # fmt: skip
@@ -56,7 +57,7 @@ def test_each_stretch_has_its_own_votes_also_of_a_prompt_that_came_back() -> Non
         (None, BEGIN + 4 * DAY), (BEGIN + 4 * DAY, BEGIN + 8 * DAY), (BEGIN + 8 * DAY, None)
     ]  # fmt: skip
     assert (line[0].share, line[2].config_revision) == (0.8, "r8")
-    assert variant_line([used(0, "a"), used(1, "a")], votes, DAY) == []
+    assert variant_line(changes_of([used(0, "a"), used(1, "a")]), votes, DAY) == []
 
 
 @pytest.mark.parametrize(

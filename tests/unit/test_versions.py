@@ -155,6 +155,8 @@ def test_an_experiment_on_both_prompts_is_led_to() -> None:
             (-0.05, 0.2),
             "No difference shows: the second may be up to 5 percentage points worse or up to 20 better.",
         ),
+        (0.003, (0.001, 0.004), "People are more satisfied with the second, by less than one percentage point."),
+        (0.001, (-0.003, 0.004), "No difference shows: it is less than one percentage point, one way or the other."),
         (0.1, (-0.001, 0.2), "No difference shows: the second may be no percentage points worse or up to 20 better."),
     ],
 )

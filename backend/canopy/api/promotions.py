@@ -23,6 +23,7 @@ from canopy.gitops.acceptance import accepted
 from canopy.gitops.recomputation import LONGEST_FINDING, MOST_FINDINGS
 from canopy.store.feedback.query import Filter
 from canopy.ui.promotions import PromotionView, ServerSight, promotion_views, tell_command
+from canopy.ui.variant_changes import changes_of
 from canopy.ui.variant_line import VariantStretch, variant_line
 
 _ERRORS = describe_errors(404, 408, 413, 422, 503)
@@ -106,7 +107,7 @@ async def _views(context: AppContext, request: Request) -> list[PromotionView]:
     )
 
     def viewed() -> list[PromotionView]:
-        line = variant_line(found.usage, found.votes, found.step)
+        line = variant_line(changes_of(found.usage), found.votes, found.step)
         sight = ServerSight(line, commits, {it.id for it in experiments})
         return promotion_views(told, sight, config, public_origin(request))
 

@@ -124,6 +124,8 @@ def verdict_on(after: Tally, before: Tally) -> str:
             f"It seems to have hurt: people are less satisfied, by {points_in_words(-high, -low)}. One look may show "
             "that by chance; Canopy warns when chance hardly explains it."
         )
+    if low == high == 0:
+        return f"That neither helped nor hurt by more than chance: the difference is {points_in_words(low, high)}."
     return f"Nobody can tell yet whether that helped: it may be {either_in_words(low, high)}."
 
 

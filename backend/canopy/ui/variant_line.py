@@ -13,8 +13,7 @@ from canopy.stats.intervals import wilson
 from canopy.store.experiments.experiment import Experiment
 from canopy.store.experiments.promotions import PromotionInBrief
 from canopy.store.feedback.query import ProducerCount
-from canopy.store.generations.usage import UsageCount
-from canopy.ui.variant_changes import HOUR, FoundChange, changes_of
+from canopy.ui.variant_changes import HOUR, FoundChange
 
 # How a variant came into force: by the votes on an experiment, back by a rollback, otherwise with another prompt, or
 # with another model alone; `compared` came into comparisons only.
@@ -53,14 +52,14 @@ class VariantStretch:
         return wilson(self.tally.positive, self.votes)
 
 
-def variant_line(usage: Sequence[UsageCount], votes: Iterable[ProducerCount], step: int) -> list[VariantStretch]:
+def variant_line(changes: Sequence[FoundChange], votes: Iterable[ProducerCount], step: int) -> list[VariantStretch]:
     """Return the stretches of features that have changed, each feature's in the order of time.
 
-    `usage` is oldest first; `votes` are by stretches of `step` microseconds. A vote goes to the last stretch of its
+    `changes` are oldest first; `votes` are by stretches of `step` microseconds. A vote goes to the last stretch of its
     prompt and model that had begun when its own ended.
     """
     line: dict[str, list[VariantStretch]] = {}
-    for found in changes_of(usage):
+    for found in changes:
         if found.former is None:
             continue
         it = found.count

@@ -107,9 +107,9 @@ class VariantMarks:
 def variant_marks(usage: Sequence[UsageCount], axis: TimeAxis, sources: LineSources | None = None) -> VariantMarks:
     """Return the marks; `usage` is oldest first, and the axis has room for all of it."""
     known = sources or LineSources()
-    line = variant_line(usage, known.votes, known.step)
-    stretches = {(it.feature, it.since): it for it in line}
     found = changes_of(usage)
+    line = variant_line(found, known.votes, known.step)
+    stretches = {(it.feature, it.since): it for it in line}
     earlier = max(len(found) - _MOST, 0)
     changes = []
     for number, one in enumerate(found[earlier:], 1):

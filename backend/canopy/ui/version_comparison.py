@@ -55,6 +55,8 @@ def difference_sentence(between: float | None, interval: tuple[float, float] | N
         return f"People are more satisfied with the second, by {points_in_words(low, high)}."
     if interval[1] < 0:
         return f"People are less satisfied with the second, by {points_in_words(-high, -low)}."
+    if low == high == 0:
+        return f"No difference shows: it is {points_in_words(low, high)}, one way or the other."
     return f"No difference shows: the second may be {either_in_words(low, high)}."
 
 
@@ -67,6 +69,8 @@ def either_in_words(low: int, high: int) -> str:
 
 def points_in_words(least: int, most: int) -> str:
     """Say how many percentage points lie between two ends, which are not negative."""
+    if most == 0:
+        return "less than one percentage point"
     if least == most:
         return f"about {most} percentage point{'' if most == 1 else 's'}"
     return f"{least} to {most} percentage points"

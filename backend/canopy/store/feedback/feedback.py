@@ -210,7 +210,7 @@ def _checksum(conn: Connection, where: Filter) -> tuple[int, ...]:
     A vote that changes leaves its hour, and one that comes late joins it. Both at once change one of these sums.
     """
     c = feedback_counts.c
-    weights = (c.hour / literal(HOUR, BigInteger), c.series_id)
+    weights = (c.hour // literal(HOUR, BigInteger), c.series_id)
     weighted = [cast(func.coalesce(func.sum(c.n * it), 0), BigInteger) for it in weights]
     return tuple(conn.execute(_summed(where, *weighted)).one())
 
