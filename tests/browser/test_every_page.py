@@ -31,6 +31,7 @@ NO_PAGES = {
         "/experiments/current/decision",
         "/experiments/{experiment_id}/decision",
         "/experiments/{experiment_id}/cost",
+        "/experiments/plan",
         "/feature-flags",
         "/identity",
     ),

@@ -83,6 +83,7 @@ NOT_HERE = {
 }
 COMMANDS = {
     "ab start": f"{PROMOTION}the_next_round_begins_the_same_way_and_says_how_long_it_may_take",
+    "ab plan": "tests/http/test_experiment_plans.py::test_it_is_said_by_what_was_counted_in_the_last_weeks",
     "promote": f"{PROMOTION}what_the_votes_decided_is_a_commit_that_anybody_can_check",
     "rollback": f"{PROMOTION}a_promotion_is_taken_back_and_what_changed_since_stays",
     "verify": f"{PROMOTION}a_promotion_is_taken_back_and_what_changed_since_stays",

@@ -24,7 +24,7 @@ ARGUMENTS: dict[str, dict[str, str]] = {
     "prune": {"older_than": "90d"},
 }
 # These do nothing without a promotion or a server that has counted: `tests/loop/test_promotion.py` has both.
-WITH_A_PROMOTION = {"promote", "rollback", "verify"}
+WITH_A_PROMOTION = {"ab plan", "promote", "rollback", "verify"}
 # Parameters that name files in words that the command line doesn't take for files, or that `ARGUMENTS` leaves out.
 FURTHER = {("evals merge", "into"), ("export", "output"), ("ab export", "output"), ("ab start", "path")}
 WRITTEN = {("evals report", "output"), ("evals run", "output"), ("evals speed", "output"), *FURTHER}

@@ -2,14 +2,12 @@
 
 import json
 import re
-from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canopy.experiments.decision import decide, more_votes, percent, status
-from canopy.experiments.simulation import boundaries
+from canopy.experiments.decision import decide, percent, status
 from canopy.stats.sequential import DecisionRule
 
 DEFAULT = DecisionRule(alpha=0.05, prior_strength=10, equivalence_margin=0.05, max_decisive_votes=2000)
@@ -53,7 +51,6 @@ def test_exchanging_the_prompts_exchanges_the_decision(wins_a: int, wins_b: int,
     mirror = {"promote_b": "keep_a", "keep_a": "promote_b"}
     there, back = decide(wins_a, wins_b, rule), decide(wins_b, wins_a, rule)
     assert back.status == mirror.get(there.status, there.status)
-    assert back.more_votes == there.more_votes
 
 
 @given(counts, counts, rules)
@@ -99,41 +96,6 @@ def test_whatever_the_truth_is_a_wrong_decision_ever_shows_with_probability_alph
         wrong += sum(after[wins] for wins in ended)
         ways = {wins: chance for wins, chance in after.items() if wins not in ended and chance > 1e-12}
     assert wrong <= rule.alpha
-
-
-def test_the_estimate_for_a_winner_ends_where_the_straight_line_meets_it() -> None:
-    for wins_a, wins_b in [(38, 62), (8, 12), (60, 40)]:
-        more = more_votes(wins_a, wins_b, DEFAULT)
-        assert more is not None
-        n = wins_a + wins_b
-        just, before = ((n + extra) / n for extra in (more, more - 1))
-        assert status(wins_a * just, wins_b * just, DEFAULT) in {"promote_b", "keep_a"}
-        assert status(wins_a * before, wins_b * before, DEFAULT) == "collecting"
-
-
-@pytest.mark.parametrize(("wins_a", "wins_b"), [(38, 62), (60, 40), (50, 50)])
-def test_the_estimate_is_cautious_and_of_the_right_size(wins_a: int, wins_b: int) -> None:
-    limits = boundaries(DEFAULT)
-    estimate = more_votes(wins_a, wins_b, DEFAULT)
-    assert estimate is not None
-    taken = []
-    for seed in range(300):
-        draw, n, b = Random(seed), wins_a + wins_b, wins_b
-        while n < DEFAULT.max_decisive_votes and max(b, n - b) < limits.better[n] and min(b, n - b) < limits.level[n]:
-            n, b = n + 1, b + (draw.random() < wins_b / (wins_a + wins_b))
-        taken.append(n - wins_a - wins_b)
-    assert 0.5 < sum(votes <= estimate for votes in taken) / len(taken) < 0.8
-    assert sum(votes <= 3 * estimate for votes in taken) / len(taken) > 0.9
-
-
-@pytest.mark.parametrize(("wins_a", "wins_b"), [(0, 0), (2, 7), (700, 760)])
-def test_without_ground_for_an_estimate_none_is_given(wins_a: int, wins_b: int) -> None:
-    decision = decide(wins_a, wins_b, DEFAULT)
-    assert (decision.status, decision.more_votes) == ("collecting", None)
-
-
-def test_a_decided_experiment_needs_no_more_votes() -> None:
-    assert decide(90, 140, DEFAULT).more_votes == 0
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,10 @@
 import pytest
 
 from canopy.experiments.decision import decide
-from canopy.experiments.next_step import Forecast, forecast, next_step
+from canopy.experiments.next_step import next_step
+from canopy.experiments.outlook import expected_of
 from canopy.stats.sequential import DecisionRule
-from canopy.store.experiments.experiment import Experiment, WinsSoFar
+from canopy.store.experiments.experiment import Experiment, FirstBallots, WinsSoFar
 
 DAY = 86_400_000_000
 RULE = DecisionRule(alpha=0.05, prior_strength=10, equivalence_margin=0.05, max_decisive_votes=2000)
@@ -21,35 +22,19 @@ def evenly(wins_a: int, wins_b: int, days: float) -> list[WinsSoFar]:
     ]
 
 
-def expected(wins_a: int, wins_b: int, days: float, now: float | None = None) -> Forecast:
-    return forecast(
-        decide(wins_a, wins_b, RULE), evenly(wins_a, wins_b, days), None if now is None else round(now * DAY)
-    )
-
-
 def said(wins_a: int, wins_b: int, days: float, now: float | None = None) -> tuple[str, bool]:
     """The sentence, and whether there is something to change."""
-    step = next_step(EXPERIMENT, decide(wins_a, wins_b, RULE), expected(wins_a, wins_b, days, now), "summarize")
+    decision = decide(wins_a, wins_b, RULE)
+    firsts = FirstBallots(wins_a, wins_b, 0, 0, 0, evenly(wins_a, wins_b, days))
+    expected = expected_of(EXPERIMENT, decision, firsts, None if now is None else round(now * DAY))
+    step = next_step(EXPERIMENT, decision, expected, "summarize")
     return step.sentence, step.snippet is not None
-
-
-def test_the_pace_is_that_of_the_last_week() -> None:
-    """62 to 38 takes 59 more: at 10 a day six days."""
-    found = expected(62, 38, 10)
-    assert found.votes == 59
-    assert found.days == pytest.approx(59 / 10, rel=0.05)
-    later = expected(62, 38, 10, now=13.5)  # the last week has half of them
-    assert later.days == pytest.approx(59 / (35 / 7), rel=0.1)
-
-
-def test_votes_of_one_day_are_a_days_pace() -> None:
-    assert expected(62, 38, 0.01).days == pytest.approx(0.59, rel=0.05)
 
 
 def test_an_experiment_that_will_be_decided_is_to_run() -> None:
     assert said(62, 38, 10) == (
-        "Let it run: a decision may take about 59 more people who choose, at this week's pace about 6 days. "
-        "Looking at it meanwhile does no harm.",
+        "Let it run: a decision may take about 49 more votes (15 to 480), at your 10 votes a day about 5 days "
+        "(1 to 54). Looking at it meanwhile does no harm.",
         False,
     )
 
@@ -59,17 +44,19 @@ def test_the_first_votes_are_no_silence(votes: tuple[int, int], hours: float) ->
     assert said(*votes, 0, now=hours / 24)[0].startswith("Let it run.")
 
 
-def test_before_there_is_a_forecast_it_is_to_run_and_says_when_there_is_one() -> None:
+def test_before_people_have_chosen_it_says_what_a_usual_difference_takes() -> None:
     sentence, change = said(2, 3, 1)
-    assert sentence.startswith("Let it run. When 10 people have chosen")
+    assert sentence.startswith(
+        "Let it run. If 60 % of the people to come prefer the candidate, a decision takes about 180 more votes (60 to "
+    )
     assert not change
-    assert said(0, 0, 0)[0] == sentence
+    assert said(0, 0, 0)[0].startswith("Let it run. If 60 %")
 
 
 def test_an_experiment_that_reaches_its_limit_first_is_not_to_be_waited_for() -> None:
     sentence, change = said(700, 760, 30)
-    assert sentence.startswith("Don't wait for it")
-    assert "limit comes before a decision" in sentence
+    assert sentence.startswith("Don't wait for it: inconclusive is the likely end")
+    assert all(helps in sentence for helps in ("differs more", "more people asked", "`canopy evals run`"))
     assert change
 
 
@@ -78,12 +65,15 @@ def test_an_experiment_that_nobody_votes_in_is_not_to_be_waited_for() -> None:
     assert sentence.startswith("Nobody has chosen for a week")
     assert change
     assert said(2, 3, 1, now=30)[0] == sentence
+    assert said(0, 0, 0, now=30)[0] == sentence
 
 
 def test_a_pace_that_takes_too_long_is_not_to_be_waited_for() -> None:
-    sentence, change = said(62, 38, 2000)
-    assert sentence.startswith("A decision takes about 59 more people who choose, at this week's pace")
-    assert "too long to wait for" in sentence
+    sentence, change = said(62, 38, 500)
+    assert sentence.startswith(
+        "A decision takes about 49 more votes (15 to 480), at your 1.5 votes a week about 230 days"
+    )
+    assert "too long to wait for. What else helps: a candidate that differs more" in sentence
     assert change
 
 

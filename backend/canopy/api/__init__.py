@@ -13,6 +13,7 @@ from canopy.api.context import AppContext
 from canopy.api.decisions import decision_routes
 from canopy.api.direct import DirectRoutes
 from canopy.api.errors import add_error_handlers
+from canopy.api.experiment_plans import plan_routes
 from canopy.api.experiments import experiment_routes, note_routes
 from canopy.api.features import added_routes, built_in_routes
 from canopy.api.feedback import entry_routes, review_routes, vote_routes
@@ -46,6 +47,7 @@ _ROUTERS = (
     feedback_page_routes,
     version_page_routes,
     decision_routes,
+    plan_routes,
     experiment_routes,
     note_routes,
     promotion_routes,

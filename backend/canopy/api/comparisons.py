@@ -1,5 +1,6 @@
 """Comparisons of a feature's two prompts, the ballots on them, and their results."""
 
+import asyncio
 import time
 import traceback
 from collections.abc import AsyncGenerator
@@ -163,16 +164,13 @@ def comparison_review_routes(context: AppContext) -> APIRouter:
         if experiment is not None:
             own = counts if query.experiment else await store.experiments.ballot_counts(experiment.id)
             section = config.section_of(experiment.feature)
-            found |= report_payload(
-                report_on(
-                    experiment,
-                    own,
-                    await store.experiments.first_ballot_counts(experiment.id),
-                    section,
-                    time.time_ns() // 1000,
-                    standing_of(experiment, config),
-                )
+            firsts, standing = (
+                await store.experiments.first_ballot_counts(experiment.id),
+                standing_of(experiment, config),
             )
+            now = time.time_ns() // 1000
+            report = await asyncio.to_thread(report_on, experiment, own, firsts, section, now, standing)
+            found |= report_payload(report)
         head = {
             "total": counts.ballots,
             "prompt_a_wins": counts.wins_prompt,

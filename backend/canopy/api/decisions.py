@@ -1,5 +1,6 @@
 """Routes with the decision on an experiment alone, for controllers such as Argo Rollouts and Kargo."""
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -66,4 +67,5 @@ async def current_experiment(context: AppContext, feature: str | None) -> Experi
 
 async def _decision(context: AppContext, experiment: Experiment) -> Response:
     firsts = await context.store.experiments.first_ballot_counts(experiment.id)
-    return json_response(decision_in_brief(experiment, firsts, context.config.current))
+    config = context.config.current
+    return json_response(await asyncio.to_thread(decision_in_brief, experiment, firsts, config))

@@ -14,6 +14,7 @@ from canopy.api.bodies import NoteBody, parse, read_body
 from canopy.api.context import AppContext
 from canopy.api.decisions import CurrentQuery, current_experiment
 from canopy.api.description import describe_body, describe_errors, describe_json, describe_json_or_page
+from canopy.api.experiment_plans import plan_at_beginning
 from canopy.api.experiment_responses import ExperimentInFull, Experiments, ExperimentSummary, Note
 from canopy.api.filters import OptionalText
 from canopy.api.frame import feedback_switched_off, html, wants_html
@@ -93,7 +94,7 @@ def experiment_routes(context: AppContext) -> APIRouter:
         found = experiments_of_feature(every, feature, config.features)
         listed = listed_experiments(config, found, await store.experiments.ballot_counts_by_experiment())
         if wants_html(request):
-            ab = section(config, feature, None)
+            ab = section(config, feature, None, plan=None if listed else await plan_at_beginning(context, feature))
             page: dict[str, Any] = {
                 "listed": listed,
                 "most": _LISTED,

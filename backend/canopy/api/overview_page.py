@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from canopy.api.activity import over_time
 from canopy.api.context import AppContext
+from canopy.api.experiment_plans import plan_at_beginning
 from canopy.api.experiments import experiment_data
 from canopy.api.experiments_in_force import experiments_in_force
 from canopy.api.feedback_pages import export_of, file_of, known_features, listed_entries, read_selection, scope_of
@@ -51,6 +52,7 @@ async def overview_page(context: AppContext, request: Request, query: PageQuery)
         export_of(context, request, "/feedback", query, searching=False),
         _needs(context),
     )
+    plan = None if compared else await plan_at_beginning(context, where.feature)
     first = features_in_navigation(context)[0]
 
     def draw() -> Response:
@@ -76,7 +78,7 @@ async def overview_page(context: AppContext, request: Request, query: PageQuery)
             answers=answers_of(context.config.current.features, where.feature, view.usage.votable),
             export=export,
             judges=read.judges,
-            ab=section(context.config.current, where.feature, compared, now=now),
+            ab=section(context.config.current, where.feature, compared, now=now, plan=plan),
             first=words_of(first),
             first_href=page_of(first),
             file=file_of(context, request, where, read.selection),

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from canopy.gitops.server import Server
     from canopy.stats.sequential import DecisionRule
 
-_RATES = (0.55, 0.6, 0.7)  # shares of people who prefer the candidate
-
 
 @click.command()
 @click.option("--values", "path", required=True, metavar="FILE", help="The values file in a Git repository.")
@@ -51,6 +49,7 @@ def start(
       canopy ab start --values gitops/canopy/test/backend/config.yaml --prompt-b "Summarize in two sentences:"
       canopy ab start --values config.yaml --prompt-b-file brief.txt --name "Brief summaries" --commit
     """
+    from canopy.cli.text_charts import paragraph
     from canopy.gitops.message import subject_of
     from canopy.gitops.promotion import next_experiment, read_values, with_candidate
     from canopy.gitops.server import Server
@@ -74,8 +73,8 @@ def start(
     say()
     say(f"That is experiment {experiment}.")
     server = Server(backend.rstrip("/"), read_settings().backend_bearer_token) if backend else None
-    for line in _forecast(values.rule, server, feature):
-        say(line)
+    for sentence in _how_long(values.rule, server, feature):
+        say(paragraph(sentence))
     what = name or values.feature.title
     message = f"{subject_of(f'Compare a candidate for {what}')}\n\nExperiment {experiment}.\n"
     if hypothesis:
@@ -84,24 +83,17 @@ def start(
     hand_over(wanted, repository, {file: after}, message, to)
 
 
-def _forecast(rule: "DecisionRule", server: "Server | None", feature: str) -> list[str]:
-    from canopy.experiments.decision import expected_votes
+def _how_long(rule: "DecisionRule", server: "Server | None", feature: str) -> list[str]:
+    """Say how many votes a decision takes and, by the server's votes, how many days."""
+    from canopy.experiments.outlook import HELP, outlook_words, outlooks_of, pace_words
+    from canopy.experiments.pace import Pace
 
-    pace = server.votes_per_day(feature) if server else None
-    lines = []
-    if pace:
-        lines.append(f"In the last comparison {pace:.3g} people a day have chosen.")
-    elif server is not None:
-        lines.append("Nobody has compared anything there, so how long it takes is unknown.")
-    for rate in _RATES:
-        votes = expected_votes(rate, rule)
-        if votes is None:
-            lines.append(f"  If {rate:.0%} prefer it, {rule.max_decisive_votes:,} votes are likely not enough.")
-            continue
-        days = (
-            f", about {max(round(votes / pace), 1):,} days at {pace:.3g} votes a day, as in the last comparison"
-            if pace
-            else ""
-        )
-        lines.append(f"  If {rate:.0%} prefer it, a decision takes about {votes:,} votes{days}.")
-    return lines
+    counted = server.plan(feature)["pace"] if server else None
+    pace = Pace(**counted) if counted else None
+    outlooks = outlooks_of(rule, pace)
+    said = [pace_words(pace)] if server else []
+    return [
+        *said,
+        *(outlook_words(it, pace) for it in outlooks),
+        *([HELP] if any(it.too_long for it in outlooks) else []),
+    ]

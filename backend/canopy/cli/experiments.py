@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from canopy.base.errors import ConfigError
+from canopy.cli.ab_plan import plan
 from canopy.cli.ab_start import start
 from canopy.cli.ballot_export import export_ballots
 from canopy.cli.common import pluralize, read_config, read_settings, report_errors, with_store
@@ -29,6 +30,7 @@ def ab() -> None:
 
 
 ab.add_command(simulate)
+ab.add_command(plan)
 ab.add_command(start)
 ab.add_command(export_ballots)
 

@@ -25,6 +25,7 @@ from canopy.config.feature_values import (
 from canopy.config.ignored_values import IgnoredValues
 from canopy.config.section import Section
 from canopy.config.server_urls import ServerUrl
+from canopy.stats.sequential import DecisionRule
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
 VoteName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
@@ -122,6 +123,11 @@ class AbTestingValues(Section):
     )
     name: str = Field("", max_length=120, description="What people call the experiment that runs.")
     hypothesis: str = Field("", max_length=2_000, description="What it is to find out.")
+
+    @property
+    def decision_rule(self) -> DecisionRule:
+        """The rule of experiments that begin under these values."""
+        return DecisionRule(self.alpha, self.prior_strength, self.equivalence_margin, self.max_decisive_votes)
 
 
 class MlflowValues(Section):

@@ -22,7 +22,6 @@ from canopy.experiments.assignment import experiment_id, is_in_share, prompt_b_s
 from canopy.generation.pipeline import GenerationRequest, Pipeline
 from canopy.generation.prompts import prompt_of
 from canopy.inference.protocol import Deltas
-from canopy.stats.sequential import DecisionRule
 from canopy.store.experiments.comparisons import ComparisonStore
 from canopy.store.experiments.experiment import SIDES, Comparison, Experiment, Side
 from canopy.store.generations.generation import Generation
@@ -235,7 +234,7 @@ def _experiment(config: Config, name: str, generation: Generation, created_at: i
         model=generation.model,
         temperature=feature.temperature,
         max_tokens=feature.max_tokens,
-        rule=DecisionRule(ab.alpha, ab.prior_strength, ab.equivalence_margin, ab.max_decisive_votes),
+        rule=ab.decision_rule,
         feature=name,
         name=ab.name.strip() or None,
         hypothesis=ab.hypothesis.strip() or None,

@@ -6,16 +6,12 @@ which implies that the whole confidence sequence is above ½. With 1/alpha for e
 prompts would be told apart by chance in 7.5 % of experiments under the default rule, not in 5 %.
 """
 
-from math import ceil, floor, log, sqrt
+from math import ceil, floor, log
 from typing import Literal, NamedTuple
 
 from canopy.stats.sequential import DecisionRule, Evidence, confidence_sequence, evidence, log_mixture
 
 type DecisionStatus = Literal["collecting", "promote_b", "keep_a", "equivalent", "inconclusive"]
-
-# With fewer decisive votes the observed win rate hardly predicts the duration.
-FEWEST_FOR_ESTIMATE = 10
-_UPPER_QUARTILE = 0.6745  # of the normal distribution, in standard deviations
 
 
 class Decision(NamedTuple):
@@ -31,7 +27,6 @@ class Decision(NamedTuple):
     interval: tuple[float, float]  # the confidence sequence of that rate
     evidence: Evidence
     needed: float  # the threshold of `e_a` and `e_b`
-    more_votes: int | None  # estimated decisive votes until a decision, see `more_votes`; 0 when there is one
     sentence: str  # for people who act on it
     statistician: str  # for people who check it
 
@@ -42,7 +37,6 @@ def decide(wins_a: int, wins_b: int, rule: DecisionRule) -> Decision:
     reached = status(wins_a, wins_b, rule)
     interval = confidence_sequence(wins_b, wins_a, prior=rule.prior_strength, alpha=rule.alpha)
     found = evidence(wins_b, wins_a, rule.prior_strength)
-    more = more_votes(wins_a, wins_b, rule) if reached == "collecting" else 0
     return Decision(
         status=reached,
         n=n,
@@ -50,14 +44,13 @@ def decide(wins_a: int, wins_b: int, rule: DecisionRule) -> Decision:
         interval=interval,
         evidence=found,
         needed=_needed(rule),
-        more_votes=more,
         sentence=_sentence(reached, n, interval),
         statistician=_statistician(n, interval, found, rule),
     )
 
 
-def status(wins_a: float, wins_b: float, rule: DecisionRule) -> DecisionStatus:
-    """Return the decision's status alone. Counts may be fractional, which estimates need."""
+def status(wins_a: int, wins_b: int, rule: DecisionRule) -> DecisionStatus:
+    """Return the decision's status alone."""
     # E⁺ and E⁻ are 2 · E at most, so most looks need no more than E.
     if log_mixture(0.5, wins_b, wins_a, rule.prior_strength) >= -log(rule.alpha):
         found = evidence(wins_b, wins_a, rule.prior_strength)
@@ -70,56 +63,11 @@ def status(wins_a: float, wins_b: float, rule: DecisionRule) -> DecisionStatus:
     return "inconclusive" if wins_a + wins_b >= rule.max_decisive_votes else "collecting"
 
 
-def more_votes(wins_a: int, wins_b: int, rule: DecisionRule) -> int | None:
-    """Estimate cautiously how many more decisive votes it takes if the observed win rate is the true one.
-
-    A winner: the distance to where one shows on the straight line through the counts. ln E± are convex along that line,
-    so a winner stays one there, and halving finds the point. Equivalence: the distance to where even the upper quartile
-    of what chance adds to the difference leaves the two equivalent. It is the nearer of both. In simulations two of
-    three experiments or more end sooner, and one in ten takes twice as long. None where it can't be said: with fewer
-    than ten decisive votes, or when `max_decisive_votes` comes first.
-    """
-    n = wins_a + wins_b
-    if n < FEWEST_FOR_ESTIMATE or n >= rule.max_decisive_votes:
-        return None
-    trailing, leading = sorted((wins_a, wins_b))
-
-    def decided_after(more: int) -> bool:
-        scale = (n + more) / n
-        drift = _UPPER_QUARTILE * sqrt(more * trailing * leading) / n
-        return status(trailing * scale, leading * scale, rule) == "promote_b" or _equivalent(
-            trailing * scale - drift, leading * scale + drift, rule
-        )
-
-    low, high = 0, rule.max_decisive_votes - n
-    if not decided_after(high):
-        return None
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if decided_after(middle) else (middle, high)
-    return high
-
-
-def expected_votes(rate: float, rule: DecisionRule) -> int | None:
-    """Return about how many decisive votes a decision for Prompt B takes where this share of people prefers it.
-
-    It is where votes that come just in this share decide; None where `max_decisive_votes` comes first.
-    """
-    low, high = 0, rule.max_decisive_votes
-    if status((1 - rate) * high, rate * high, rule) != "promote_b":
-        return None
-    while high - low > 1:
-        middle = (low + high) // 2
-        decided = status((1 - rate) * middle, rate * middle, rule) == "promote_b"
-        low, high = (low, middle) if decided else (middle, high)
-    return high
-
-
 def _needed(rule: DecisionRule) -> float:
     return 2 / rule.alpha
 
 
-def _equivalent(wins_a: float, wins_b: float, rule: DecisionRule) -> bool:
+def _equivalent(wins_a: int, wins_b: int, rule: DecisionRule) -> bool:
     """Return whether the confidence sequence lies within ½ ± the margin.
 
     It does where the observed rate lies within, and both ends of the margin are refuted.

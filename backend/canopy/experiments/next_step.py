@@ -1,19 +1,15 @@
-"""Says what to do about an experiment now, and when a decision can be expected.
+"""Says what to do about an experiment now.
 
-The advice follows the forecast: an experiment that is unlikely to be decided as it goes is not to be gone on with.
+The advice follows what is to be expected: one that is unlikely to be decided as it goes is not to be
+gone on with.
 """
 
-from bisect import bisect_left
-from collections.abc import Sequence
 from typing import NamedTuple
 
-from canopy.experiments.decision import FEWEST_FOR_ESTIMATE, Decision
-from canopy.store.experiments.experiment import Experiment, WinsSoFar
+from canopy.experiments.decision import Decision
+from canopy.experiments.outlook import HELP, Expected, ahead, outlook_words
+from canopy.store.experiments.experiment import Experiment
 from canopy.text.yaml_scalars import in_section, scalar
-
-_DAY = 86_400_000_000  # microseconds
-_PACE_DAYS = 7  # the pace is that of these last days
-_LONG_DAYS = 182  # a forecast beyond this is no reason to wait
 
 
 class NextStep(NamedTuple):
@@ -23,36 +19,8 @@ class NextStep(NamedTuple):
     snippet: str | None
 
 
-class Forecast(NamedTuple):
-    """Says what to expect of an experiment that still collects votes.
-
-    `votes` are the decisive votes until a decision if people go on choosing alike, and `days` the time that they take
-    at the pace of the last week: None where there is no telling. `limit_first`: the experiment's limit comes before.
-    """
-
-    votes: int | None
-    days: float | None
-    limit_first: bool
-    stalled: bool  # nobody has chosen within the last week
-
-
-def forecast(decision: Decision, course: Sequence[WinsSoFar], now: int | None) -> Forecast:
-    """Return the forecast; `now` is in microseconds, and the time of the last vote where it is None."""
-    open_end = decision.status == "collecting" and decision.n >= FEWEST_FOR_ESTIMATE
-    limit_first = open_end and decision.more_votes is None
-    if not course:
-        return Forecast(decision.more_votes, None, limit_first, stalled=False)
-    end = max(now or 0, course[-1].timestamp)
-    begin = max(end - _PACE_DAYS * _DAY, course[0].timestamp)
-    before = bisect_left(course, begin, key=lambda it: it.timestamp)
-    earlier = course[before - 1].wins_a + course[before - 1].wins_b if before else 0
-    recent, days = decision.n - earlier, max((end - begin) / _DAY, 1)
-    needed = decision.more_votes
-    return Forecast(needed, needed * days / recent if needed and recent else None, limit_first, stalled=recent == 0)
-
-
-def next_step(experiment: Experiment, decision: Decision, expected: Forecast, section: str) -> NextStep:
-    """Say what to do now; `section` is the values' section with the prompts."""
+def next_step(experiment: Experiment, decision: Decision, expected: Expected | None, section: str) -> NextStep:
+    """Say what to do now; `section` is the values' section with the prompts. Only what collects votes is `expected`."""
     end_comparison = snippet(section, {"prompt_b": ""})
     match decision.status:
         case "promote_b":
@@ -69,14 +37,17 @@ def next_step(experiment: Experiment, decision: Decision, expected: Forecast, se
         case "inconclusive":
             return NextStep("Keep the current, Prompt A, and test a candidate that differs more.", end_comparison)
         case "collecting":
+            if expected is None:
+                raise AssertionError("what to expect belongs to an experiment that collects votes")
             return _while_collecting(expected, end_comparison)
 
 
-def _while_collecting(expected: Forecast, end_comparison: str) -> NextStep:
-    if expected.limit_first:
+def _while_collecting(expected: Expected, end_comparison: str) -> NextStep:
+    it = expected.so_far
+    if it is not None and it.undecided:
         return NextStep(
-            "Don't wait for it: if people go on choosing like this, the experiment's limit comes before a decision. "
-            "Keep the current, Prompt A, and test a candidate that differs more.",
+            f"Don't wait for it: inconclusive is the likely end, since its limit comes before a decision. {HELP} Else "
+            "keep the current, Prompt A.",
             end_comparison,
         )
     if expected.stalled:
@@ -85,21 +56,16 @@ def _while_collecting(expected: Forecast, end_comparison: str) -> NextStep:
             "`ab_testing.percentage`, or tell them of it. Else end it and keep the current, Prompt A.",
             end_comparison,
         )
-    if expected.votes is None:
+    if it is None:
+        words = outlook_words(expected.usual, expected.pace, more=True)
+        return NextStep(f"Let it run. {words} Looking at it meanwhile does no harm.", None)
+    votes = ahead(it, expected.pace)
+    if it.too_long:
         return NextStep(
-            f"Let it run. When {FEWEST_FOR_ESTIMATE} people have chosen, it says here how long it may take. "
-            "Looking at it meanwhile does no harm.",
-            None,
-        )
-    votes = f"about {_rounded(expected.votes):,} more people who choose"
-    if expected.days is not None and expected.days > _LONG_DAYS:
-        return NextStep(
-            f"A decision takes {votes}, at this week's pace {_duration(expected.days)}: too long to wait for. Let more "
-            "people compare (`ab_testing.percentage`), or end it and test a candidate that differs more.",
+            f"A decision takes {votes}: too long to wait for. {HELP} Or end it and keep the current, Prompt A.",
             end_comparison,
         )
-    pace = "" if expected.days is None else f", at this week's pace {_duration(expected.days)}"
-    return NextStep(f"Let it run: a decision may take {votes}{pace}. Looking at it meanwhile does no harm.", None)
+    return NextStep(f"Let it run: a decision may take {votes}. Looking at it meanwhile does no harm.", None)
 
 
 def while_paused(section: str) -> NextStep:
@@ -108,21 +74,6 @@ def while_paused(section: str) -> NextStep:
         "Comparisons are off, so no more votes come. Switch them on to go on with it, or take the candidate out.",
         snippet(section, {"prompt_b": ""}),
     )
-
-
-def _duration(days: float) -> str:
-    """Return a duration in the unit that makes it a small number."""
-    for unit, size, most in (("day", 1, 14), ("week", 7, 9), ("month", 30, 24)):
-        if days <= size * most:
-            n = max(round(days / size), 1)
-            return f"about {'a' if n == 1 else n} {unit}{'' if n == 1 else 's'}"
-    return "years"
-
-
-def _rounded(more: int) -> int:
-    """Round up to two digits, the precision of the estimate."""
-    unit: int = 10 ** max(len(str(more)) - 2, 0)
-    return -(-more // unit) * unit
 
 
 def snippet(section: str, texts: dict[str, str]) -> str:

@@ -146,7 +146,8 @@ class NotificationSender:
         text = None
         if experiment is not None:
             firsts = await self._experiments.first_ballot_counts(experiment.id)
-            text = message(kind, decision_in_brief(experiment, firsts, self._config.current))
+            decision = await asyncio.to_thread(decision_in_brief, experiment, firsts, self._config.current)
+            text = message(kind, decision)
         feature = experiment.feature if experiment else ""
         return Notification(kind, feature, due.news.experiment_id, text, due.happened_at, due.failures, settle)
 

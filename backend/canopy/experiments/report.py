@@ -10,7 +10,8 @@ from canopy.base.errors import ExperimentNotFound, InputError
 from canopy.config.features import BUILT_IN, Feature, canonical_name, title_of
 from canopy.experiments.afterwards import found_then, left_to_do
 from canopy.experiments.decision import Decision, DecisionStatus, decide
-from canopy.experiments.next_step import NextStep, forecast, next_step, while_paused
+from canopy.experiments.next_step import NextStep, next_step, while_paused
+from canopy.experiments.outlook import Expected, expected_of, more_votes
 from canopy.experiments.standing import RUNNING, Standing
 from canopy.stats.sequential import DecisionRule, confidence_sequence
 from canopy.store.experiments.experiment import BallotCounts, Experiment, FirstBallots, WinsSoFar
@@ -131,6 +132,7 @@ class ExperimentReport:
     course: Sequence[WinsSoFar]
     next_step: NextStep
     standing: Standing
+    expected: Expected | None  # of one that collects votes
 
     def trajectory(self) -> list[WinRatePoint]:
         """Return about evenly spaced points of the interval's course, always including the last vote."""
@@ -204,17 +206,18 @@ def report_on(
 ) -> ExperimentReport:
     """Make the report from every voter's first ballot.
 
-    `section` is the values' section with the prompts; `now` (microseconds) is the end of the time that the forecast
-    takes its pace from, the last ballot's without one; `standing` is by the values in force.
+    `section` is the values' section with the prompts; `now` (microseconds) is the end of the time that the pace is
+    taken from, the last ballot's without one; `standing` is by the values in force.
     """
-    n = firsts.wins_a + firsts.wins_b
+    n, expected = firsts.wins_a + firsts.wins_b, None
     decision = decision_on(experiment, firsts.wins_a, firsts.wins_b, standing)
     if standing.stage == "over":
         step = left_to_do(experiment, decision, standing, section)
     elif standing.stage == "paused" and decision.status == "collecting":
         step = while_paused(section)
     else:
-        step = next_step(experiment, decision, forecast(decision, firsts.course, now), section)
+        expected = expected_of(experiment, decision, firsts, now)
+        step = next_step(experiment, decision, expected, section)
     return ExperimentReport(
         experiment=experiment,
         counts=counts,
@@ -232,6 +235,7 @@ def report_on(
         course=firsts.course,
         next_step=step,
         standing=standing,
+        expected=expected,
     )
 
 
@@ -271,7 +275,7 @@ def report_payload(report: ExperimentReport) -> ReportPayload:
             "status": decision.status,
             "sentence": decision.sentence,
             "statistician": decision.statistician,
-            "more_votes": decision.more_votes,
+            "more_votes": more_votes(decision, it.rule, report.wins_a, report.wins_b),
             "next_step": report.next_step.sentence,
             "values": report.next_step.snippet,
         },

@@ -52,14 +52,11 @@ def read_values(content: bytes, name: str, feature: str) -> ValuesFile:
     document = parse_values(content)
     section = BUILT_IN_ALIAS if document.get(BUILT_IN_ALIAS) else BUILT_IN
     its_values = _values_of(document, content)
-    features, ab_testing = features_of(its_values, section), its_values.ab_testing
+    features = features_of(its_values, section)
     if feature not in features:
         raise ConfigError(f"{name} has no feature `{feature}`: it is the values file of something else.")
     found = features[feature]
     others = [it.flag for it in features.values() if it.name == it.flag != found.flag and it.enabled and it.prompt_b]
-    rule = DecisionRule(
-        ab_testing.alpha, ab_testing.prior_strength, ab_testing.equivalence_margin, ab_testing.max_decisive_votes
-    )
     revision = document.get("target_revision")
     # As the records of what answers name it, and with them the experiment.
     found = replace(found, model=its_values.answering_model(found.model))
@@ -69,7 +66,7 @@ def read_values(content: bytes, name: str, feature: str) -> ValuesFile:
         content,
         found,
         tuple(others),
-        rule,
+        its_values.ab_testing.decision_rule,
         revision if isinstance(revision, str) else None,
         sources.get((found.flag, "prompt")),
         sources.get((found.flag, "prompt_b")),

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, NotRequired
 
 import httpx
@@ -12,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from canopy import __version__
 from canopy.base.errors import ConfigError
 from canopy.experiments.cost import ExperimentCostPayload
+from canopy.experiments.planning import PlanPayload
 from canopy.experiments.report import ReportPayload
 from canopy.gitops.evidence import (
     CostFacts,
@@ -99,18 +99,12 @@ class Server:
         except _NotThereError:
             return None
 
-    def votes_per_day(self, feature: str) -> float | None:
-        """Return how many people a day have chosen in a feature's present experiment, or its last; None without any.
+    def plan(self, feature: str | None = None) -> PlanPayload:
+        """Return how long an experiment of a feature takes, or of the one that compares.
 
         Raises ConfigError where the server can't be asked.
         """
-        try:
-            answer = self._asked(feature)
-        except _NotThereError:
-            return None
-        began = datetime.fromisoformat(answer["experiment"]["created_at"])
-        days = max((datetime.now(UTC) - began).total_seconds() / 86_400, 1)
-        return answer["statistics"]["n"] / days or None
+        return self._checked(PlanPayload, self._get("/experiments/plan", {"feature": feature} if feature else {}))
 
     def observed(self, prompt_ids: list[str]) -> tuple[Observed, ...]:
         """Return the votes on the responses of each of the prompts. Raises ConfigError where it can't be asked."""

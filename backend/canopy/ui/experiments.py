@@ -8,6 +8,7 @@ from canopy.config.feature_values import Variant
 from canopy.config.features import BUILT_IN, Feature, flag_of
 from canopy.config.flags import FeatureFlag, comparing_feature, comparison_flag
 from canopy.config.loading import Config
+from canopy.experiments.planning import Plan
 from canopy.experiments.report import ExperimentReport, feature_titles, report_on
 from canopy.experiments.standing import experiment_in_force, standing_of
 from canopy.stats.intervals import wilson
@@ -113,6 +114,7 @@ class ExperimentSection:
     begin: BeginComparison | None
     shown: ShownExperiment | None
     past: Sequence[ListedExperiment]  # the others
+    plan: Plan | None  # how long the first experiment takes; None where one is shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +141,12 @@ def section(
     *,
     now: int | None = None,
     later: bool = False,
+    plan: Plan | None = None,
 ) -> ExperimentSection:
     """Return the view model. Without `gathered` there has been no experiment yet.
 
     `feature` is the chosen feature's name, of either mode, or None for all; `now` (microseconds) is the end of the time
-    that forecasts take their pace from; `later` says that `gathered` has a later page of ballots.
+    that the pace is taken from; `later` says that `gathered` has a later page of ballots; `plan` is for the beginning.
     """
     plain = {it.flag: it for it in config.features.values() if it.name == it.flag}
     name = gathered.shown.feature if gathered else feature and flag_of(feature)
@@ -160,6 +163,7 @@ def section(
         begin=_begin(subject) if subject else None,
         shown=shown,
         past=past,
+        plan=plan,
     )
 
 

@@ -182,6 +182,22 @@ class ExperimentStore(Facet):
             stretches = [(DAY, conn.execute(self._days, wanted).all()), (HOUR, conn.execute(self._hours, wanted).all())]
         return _summed(FirstBallots.of(_ballots(rows[:_SINGLE])).course, stretches)
 
+    async def first_ballots_by_hour(self, feature: str, since: int) -> list[tuple[int, int]]:
+        """Count voters' first ballots that chose a side, in all experiments of a feature, oldest first.
+
+        Each with the hour (microseconds) in which they came, from `since` on.
+        """
+        await self.catch_up()
+        b = ballot_counts.c
+        statement = (
+            select(b.hour, cast(func.sum(b.n), BigInteger).label("n"))
+            .where(*_in(b.experiment_id, None, feature), b.of_first == FIRST, b.hour >= hour_of(since))
+            .where(b.preference.in_(("a", "b")))
+            .group_by(b.hour)
+            .order_by(b.hour)
+        )
+        return [(row.hour, row.n) for row in await self._executor.read(self._rows, statement)]
+
     async def last_first_ballot(self, experiment_id: str) -> int | None:
         """Return the end of the day (UTC, microseconds) on which somebody voted for the first time; None for nobody."""
         await self.catch_up()
