@@ -12,6 +12,7 @@ import pytest
 from canopy.experiments.assignment import experiment_id
 from canopy.experiments.pace import DAY
 from canopy.generation.prompts import prompt_of
+from canopy.store.experiments.experiment import Preference
 from canopy.store.opening import migrate_database, open_store
 from tests.contract.store.records import Clock, a_ballot, a_comparison, a_generation, a_vote, an_experiment
 from tests.http.comparing import A, B, ab_values
@@ -37,9 +38,11 @@ async def _fill(url: str) -> str:
     await store.start()
     for day in range(DAYS):
         clock.now = begun + day * DAY + DAY // 2
-        for person, preference in ((f"{day}", "a" if day % 3 else "b"), (f"{day} too", "tie")):
+        preferences: tuple[Preference, Preference] = ("a" if day % 3 else "b", "tie")
+        for number, preference in enumerate(preferences):
+            person = f"{number} on day {day}"
             asked = {"experiment": experiment, "user_id": person, "created_at": clock.now, "prompt_b_side": "a"}
-            ballot = a_ballot(await a_comparison(store, **asked), preference)  # type: ignore[arg-type]
+            ballot = a_ballot(await a_comparison(store, **asked), preference)
             await store.comparisons.record_ballot(ballot)
         answer = a_generation(feature="translate", created_at=clock.now)
         await store.generations.record(answer)

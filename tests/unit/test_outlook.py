@@ -5,7 +5,8 @@ import pytest
 from canopy.experiments.decision import decide
 from canopy.experiments.outlook import Outlook, days_words, outlook_words, outlooks_of, pace_words
 from canopy.experiments.pace import DAY, DaysAhead, Pace, days_ahead, own_pace, pace_of, pace_until_last
-from canopy.experiments.planning import Plan, plan_payload
+from canopy.experiments.planning import ExperimentPlan, plan_payload
+from canopy.experiments.standing import Stage
 from canopy.experiments.votes_ahead import VotesAhead
 from canopy.stats.sequential import DecisionRule
 from canopy.store.experiments.experiment import Experiment, FirstBallots
@@ -91,7 +92,7 @@ def test_days_have_their_spread_in_brackets(days: DaysAhead, words: str) -> None
 
 
 def test_the_sentences_before_an_experiment() -> None:
-    plan = Plan("summarize", RULE, pace(3, 3, 3, 3), outlooks_of(RULE, pace(3, 3, 3, 3)))
+    plan = ExperimentPlan("summarize", RULE, pace(3, 3, 3, 3), outlooks_of(RULE, pace(3, 3, 3, 3)))
     assert plan.sentence == (
         "If 60 % of the people prefer the candidate, a decision takes about 180 votes (60 to 420), at your 3 votes a "
         "day about 60 days (17 to 160)."
@@ -103,12 +104,12 @@ def test_the_sentences_before_an_experiment() -> None:
     )
     assert clear.endswith("at your 3 votes a day about 18 days (8 to 39).")
     assert all(it in helps for it in ("differs more", "`ab_testing.percentage`", "`canopy evals run`"))
-    quick = Plan("summarize", RULE, pace(90), outlooks_of(RULE, pace(90)))
+    quick = ExperimentPlan("summarize", RULE, pace(90), outlooks_of(RULE, pace(90)))
     assert not any("What else helps" in it for it in quick.more)
 
 
 def test_nobody_few_and_silent_people_are_called_so() -> None:
-    plan = Plan("summarize", RULE, None, outlooks_of(RULE, None))
+    plan = ExperimentPlan("summarize", RULE, None, outlooks_of(RULE, None))
     assert plan.sentence.endswith("a decision takes about 180 votes (60 to 420).")
     assert plan.more[0] == "There are too few votes yet to tell how many come in a day."
     assert pace_words(pace(14, 0)).startswith("Nobody has voted in the last week")
@@ -119,7 +120,7 @@ def test_nobody_few_and_silent_people_are_called_so() -> None:
 
 def test_more_votes_than_the_limit_are_a_likely_end_without_a_decision() -> None:
     short = RULE._replace(max_decisive_votes=100)
-    plan = Plan("summarize", short, pace(14), outlooks_of(short, pace(14)))
+    plan = ExperimentPlan("summarize", short, pace(14), outlooks_of(short, pace(14)))
     assert plan.sentence == (
         "If 60 % of the people prefer the candidate, inconclusive is the likely end: its limit of 100 votes comes "
         "before a decision."
@@ -155,11 +156,13 @@ def test_more_votes_than_the_limit_are_a_likely_end_without_a_decision() -> None
     ],
 )
 def test_an_experiment_has_what_it_counted_already_and_a_decided_one_the_next(
-    wins: tuple[int, int], stage: str, begins: str, still_open: bool
+    wins: tuple[int, int], stage: Stage, begins: str, still_open: bool
 ) -> None:
     decision = decide(*wins, RULE)
     counted = wins if stage != "over" and decision.status == "collecting" else (0, 0)
-    plan = Plan("summarize", RULE, pace(14), outlooks_of(RULE, pace(14), counted), EXPERIMENT, decision, stage)  # type: ignore[arg-type]
+    plan = ExperimentPlan(
+        "summarize", RULE, pace(14), outlooks_of(RULE, pace(14), counted), EXPERIMENT, decision, stage
+    )
     found = plan_payload(plan)
     assert found["sentence"].startswith(begins)
     assert (found["open"], found["experiment"]) == (still_open, "exp_1")

@@ -15,7 +15,7 @@ from canopy.config.features import canonical_name, flag_of
 from canopy.config.flags import comparing_feature
 from canopy.experiments.outlook import outlooks_of
 from canopy.experiments.pace import PACE_WEEKS, WEEK, Pace, own_pace, pace_of, pace_until_last
-from canopy.experiments.planning import Plan, PlanPayload, plan_payload
+from canopy.experiments.planning import ExperimentPlan, PlanPayload, plan_payload
 from canopy.experiments.report import decision_on, experiments_of_feature
 from canopy.experiments.standing import experiment_in_force, standing_of
 from canopy.feedback.statistics import satisfaction_filter
@@ -37,7 +37,7 @@ def plan_routes(context: AppContext) -> APIRouter:
     return router
 
 
-async def plan_of(context: AppContext, feature: str | None) -> Plan:
+async def plan_of(context: AppContext, feature: str | None) -> ExperimentPlan:
     """Return the plan, of one feature or of the one that compares.
 
     Raises InputError for a name that no feature has, and StoreError.
@@ -49,7 +49,7 @@ async def plan_of(context: AppContext, feature: str | None) -> Plan:
         plain = [it for it in config.features.values() if it.name == it.flag]
         subject = canonical_name(feature) if feature else comparing_feature(plain, config.values).name
         pace, rule = await _pace_before(context, subject, now), config.values.ab_testing.decision_rule
-        return Plan(subject, rule, pace, await asyncio.to_thread(outlooks_of, rule, pace))
+        return ExperimentPlan(subject, rule, pace, await asyncio.to_thread(outlooks_of, rule, pace))
     standing, firsts = standing_of(found, config), await store.experiments.first_ballot_counts(found.id)
     decision = decision_on(found, firsts.wins_a, firsts.wins_b, standing)
     still = standing.stage != "over" and decision.status == "collecting"
@@ -59,10 +59,10 @@ async def plan_of(context: AppContext, feature: str | None) -> Plan:
     if still:
         rule, wins = found.rule, (firsts.wins_a, firsts.wins_b)
     outlooks = await asyncio.to_thread(outlooks_of, rule, pace, wins)
-    return Plan(found.feature, rule, pace, outlooks, found, decision, standing.stage)
+    return ExperimentPlan(found.feature, rule, pace, outlooks, found, decision, standing.stage)
 
 
-async def plan_at_beginning(context: AppContext, feature: str | None) -> Plan | None:
+async def plan_at_beginning(context: AppContext, feature: str | None) -> ExperimentPlan | None:
     """Return the plan for a page that shows no experiment, of a feature by its name or its conversation's.
 
     None for a feature that the values don't have any more. Raises StoreError.

@@ -13,7 +13,7 @@ from canopy.store.experiments.experiment import Experiment
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ExperimentPlan:
     """Says how long it takes: until a decision of an experiment, or of the next one, which nobody has voted in.
 
     `experiment` is the one that the values mean, if any; it is what the outlooks are about where it is `open`: where
@@ -116,7 +116,7 @@ class PlanPayload(TypedDict):
     more: list[str]
 
 
-def plan_payload(plan: Plan) -> PlanPayload:
+def plan_payload(plan: ExperimentPlan) -> PlanPayload:
     """Return the plan as JSON data."""
     return {
         "feature": plan.feature,

@@ -8,7 +8,7 @@ from canopy.config.feature_values import Variant
 from canopy.config.features import BUILT_IN, Feature, flag_of
 from canopy.config.flags import FeatureFlag, comparing_feature, comparison_flag
 from canopy.config.loading import Config
-from canopy.experiments.planning import Plan
+from canopy.experiments.planning import ExperimentPlan
 from canopy.experiments.report import ExperimentReport, feature_titles, report_on
 from canopy.experiments.standing import experiment_in_force, standing_of
 from canopy.stats.intervals import wilson
@@ -114,7 +114,7 @@ class ExperimentSection:
     begin: BeginComparison | None
     shown: ShownExperiment | None
     past: Sequence[ListedExperiment]  # the others
-    plan: Plan | None  # how long the first experiment takes; None where one is shown
+    plan: ExperimentPlan | None  # how long the first experiment takes; None where one is shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ def section(
     *,
     now: int | None = None,
     later: bool = False,
-    plan: Plan | None = None,
+    plan: ExperimentPlan | None = None,
 ) -> ExperimentSection:
     """Return the view model. Without `gathered` there has been no experiment yet.
 
