@@ -45,8 +45,8 @@ def store_url(tmp_path_factory: pytest.TempPathFactory) -> str:
 def test_the_report_says_the_decision_the_evidence_and_the_change(store_url: str, tmp_path: Path) -> None:
     values = tmp_path / "values.yaml"
     values.write_text(  # as today's workshop spells it
-        "summarization: {prompt: Summarize the text., prompt_b: Be brief & kind., model: llama32, temperature: 0.9, "
-        "max_tokens: 4096}"
+        "LLAMA_STACK_URL: http://127.0.0.1:9\nsummarization: {prompt: Summarize the text., prompt_b: Be brief & kind., "
+        "model: llama32, temperature: 0.9, max_tokens: 4096}"
     )
     result = canopy("ab", "report", CANOPY_STORE_URL=store_url, CANOPY_CONFIG_PATH=str(values))
     assert result.returncode == 0, result.stderr
