@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from canopy.cli.simulation import simulate as command
-from canopy.experiments.decision import expected_votes
 from canopy.experiments.simulation import shares, winners_within
+from canopy.experiments.votes_ahead import votes_ahead
 from tests.support.docs import ROOT, code, table
 from tools.choices import people
 from tools.choices.__main__ import FOLDER, OF_PEOPLE, OF_SIMULATIONS
@@ -216,7 +216,7 @@ def test_what_the_page_says_in_sentences_is_so(
         f"they end as equally good in {100 * shares(simulated(0.5))['equivalent']:.0f} of 100",
         f"In 2,880 choices the first was taken {first:,} times",
         f"in {100 * by_z:.0f} of 100 such experiments; Canopy's decision in {100 * by_rule:.1f}",
-        f"{expected_votes(1, RULE)} people would have been enough",
+        f"{votes_ahead(RULE, 1).median} people would have been enough",
     ):
         assert said in page
 
