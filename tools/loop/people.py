@@ -27,6 +27,13 @@ async def ask(http: httpx.AsyncClient, text: str) -> dict[str, Any]:
     return await _sent(http, "/summarize", {"prompt": text, "stream": False})
 
 
+async def prompt_in_force(http: httpx.AsyncClient) -> str:
+    """The id of the prompt that answers everybody."""
+    found = (await http.get("/feature-flags", params={"details": "true"})).raise_for_status().json()
+    its: str = found["features"]["summarize"]["prompt_id"]
+    return its
+
+
 async def rate(http: httpx.AsyncClient, text: str, happy: Callable[[str], bool], **complaint: Any) -> None:
     """A person reads one answer and votes on it, with the complaint where it isn't to their taste."""
     answer = await ask(http, text)
