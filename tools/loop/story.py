@@ -82,7 +82,7 @@ class Story:
         stage.run(
             f"canopy ab start --values config.yaml --backend {server.url} \\\n"
             f'  --prompt-b "{B}" \\\n'
-            '  --name "One sentence" --commit --push',
+            '  --name "One sentence" --commit --push --push-live',
             look=5,
         )
         self._swap(server)
@@ -175,7 +175,7 @@ class Story:
         stage.say("Had it been worse, one command would take it back, with evidence of its own.")
         stage.run(
             f"canopy rollback --values config.yaml --backend {server.url} \\\n"
-            '  --why "To see that it can be done" --commit --push',
+            '  --why "To see that it can be done" --commit --push --push-live',
             look=4,
         )
         self._swap(server)

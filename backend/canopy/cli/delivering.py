@@ -111,13 +111,14 @@ def _pull_request(
     wanted: Wanted, repository: "Repository", to: "Destination"
 ) -> "Callable[..., Coroutine[Any, Any, PullRequest]]":
     """Return what opens the pull request. Whatever it needs is looked for now, before anything is written."""
+    from canopy.gitops.handover import live_branch
     from canopy.gitops.hosting.hosts import host_of
     from canopy.gitops.hosting.pull_requests import open_pull_request
 
     token = read_settings().git_access_token
     if token is None:
         raise ConfigError("A pull request takes a token of the Git host: put one into CANOPY_GIT_TOKEN.")
-    base = repository.branch or to.live
+    base = repository.branch or live_branch(repository, wanted.remote, to.live)
     if base is None:
         raise ConfigError("No branch is checked out, so the pull request has none to go into. Check one out.")
     host = host_of(repository.remote_url(wanted.remote), wanted.host)

@@ -13,7 +13,7 @@ class Destination:
 
     branch: str | None
     remote: str | None
-    live: str | None  # the branch that Argo CD reads, where it is known
+    live: str | None  # the revision that Argo CD reads, as the values file says it; None where it doesn't
     to_live: bool = False  # whether it may be pushed to
 
 
@@ -24,6 +24,16 @@ class HandedOver:
     revision: str
     branch: str
     pushed: bool
+
+
+def live_branch(repository: Repository, remote: str, revision: str | None) -> str | None:
+    """Return the branch that a `target_revision` means: HEAD and none mean the remote's own; None if that has none.
+
+    A tag or a commit comes back as it is, and is no branch that anybody pushes to.
+    """
+    if revision is None or revision == "HEAD":
+        return repository.default_branch(remote)
+    return revision.removeprefix("refs/heads/")
 
 
 def require_deliverable(repository: Repository, paths: list[str], to: Destination) -> str:
@@ -44,17 +54,29 @@ def require_deliverable(repository: Repository, paths: list[str], to: Destinatio
             )
     if to.remote is not None:
         repository.remote_url(to.remote)
-        if branch == to.live and not to.to_live:
-            raise ConfigError(
-                f"{branch} is the branch that Argo CD reads, so a push would be live at once. Name another with "
-                "--branch, or say --push-live."
-            )
-        base = current or to.live
+        live = live_branch(repository, to.remote, to.live)
+        if not to.to_live:
+            _require_not_live(branch, live, to)
+        base = current or live
         if base is not None and (behind := repository.commits_behind(to.remote, base)):
             raise ConfigError(
                 f"{to.remote} has moved on: its {base} has {behind:,} commits that are not here. Pull them, then try."
             )
     return branch
+
+
+def _require_not_live(branch: str, live: str | None, to: Destination) -> None:
+    """Raise ConfigError where a push could be live at once."""
+    if branch == live:
+        raise ConfigError(
+            f"{branch} is the branch that Argo CD reads, so a push would be live at once. Name another with "
+            "--branch, or say --push-live."
+        )
+    if live is None and to.branch is None:
+        raise ConfigError(
+            f"Neither the values file (`target_revision`) nor {to.remote} says which branch Argo CD reads, so a push "
+            f"to {branch} may be live at once. Name another with --branch, or say --push-live."
+        )
 
 
 def deliver(

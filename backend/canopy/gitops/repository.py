@@ -112,6 +112,11 @@ class Repository:
         except GitError as error:
             raise ConfigError(f"There is no remote `{remote}` in {self.root}: name one with --remote.") from error
 
+    def default_branch(self, remote: str) -> str | None:
+        """Return the branch that a remote's HEAD leads to; None where it leads to none, as before the first push."""
+        said = self._remote("ls-remote", "--symref", remote, "HEAD").partition("\t")[0]
+        return said.removeprefix("ref: refs/heads/") if said.startswith("ref: refs/heads/") else None
+
     def commits_behind(self, remote: str, branch: str) -> int:
         """Fetch a branch, and return how many commits it has that HEAD lacks; 0 where the remote doesn't have it."""
         if not self._remote("ls-remote", "--heads", remote, f"refs/heads/{branch}"):
