@@ -34,6 +34,7 @@ class AccessRule(NamedTuple):
     role: Role | None  # None: everybody may use it, in every mode of access
     limit: RateLimitKind | None = None
     shows: str = "what people wrote"  # to those who have the role
+    does: str = ""  # in words, of a route that changes something instead of showing it
 
 
 _ALL = AccessRule(None)
@@ -72,11 +73,11 @@ RULES = {
     "GET /experiments/plan": AccessRule("reviewer", "read"),
     "GET /experiments/{experiment_id}": AccessRule("reviewer", "read"),
     "GET /experiments/{experiment_id}/cost": AccessRule("reviewer", "read"),
-    "POST /experiments/{experiment_id}/notes": AccessRule("reviewer", "feedback"),
-    "DELETE /experiments/{experiment_id}/notes/{note_id}": AccessRule("reviewer", "feedback"),
+    "POST /experiments/{experiment_id}/notes": AccessRule("reviewer", "feedback", does="writes a note"),
+    "DELETE /experiments/{experiment_id}/notes/{note_id}": AccessRule("reviewer", "feedback", does="deletes a note"),
     "GET /promotions": AccessRule("reviewer", "read"),
-    "PUT /promotions/{commit}": AccessRule("reviewer", "feedback"),
-    "PUT /feedback/review": AccessRule("reviewer", "feedback"),
+    "PUT /promotions/{commit}": AccessRule("reviewer", "feedback", does="tells this server of a promotion"),
+    "PUT /feedback/review": AccessRule("reviewer", "feedback", does="reviews a text"),
     "GET /generations/{generation_id}": AccessRule("user", "read"),  # one's own; reviewers may read any
     "GET /": AccessRule("user", "read"),
     "GET /{feature}": AccessRule("user", "read"),
@@ -205,6 +206,8 @@ def _refusal(rule: AccessRule, identity: Identity) -> str:
         return "The role `controller` reads the decisions on experiments, and nothing else. Ask for another role."
     if rule.role == "controller":
         return f"This shows {rule.shows}, which only reviewers and controllers may read. Ask for one of these roles."
+    if rule.does:
+        return f"This {rule.does}, which only reviewers may do. Ask for that role."
     return f"This shows {rule.shows}, which only reviewers may read. Ask for that role."
 
 

@@ -97,6 +97,7 @@ class NotificationSender:
         self._variants = variants
         self._telemetry = telemetry
         self._address = address
+        self._setting = "CANOPY_NOTIFICATIONS_URL" if address else "notifications.url"
         self._clock = clock
         self._timeout = timeout
         self._alarm = Alarm()
@@ -124,7 +125,7 @@ class NotificationSender:
             await self._send(address, self._of_variant(changed))
 
     async def _send(self, address: str, it: Notification) -> None:
-        problem = None if it.text is None else await _post(address, it.text, self._timeout)
+        problem = None if it.text is None else await _post(address, it.text, self._setting, self._timeout)
         if problem is None:
             await it.settle(None, it.failures)
             if it.text is not None:
@@ -183,13 +184,16 @@ def _escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-async def _post(address: str, text: str, timeout: float) -> str | None:  # noqa: ASYNC109 - of httpx and of the whole
-    """Send a message; return a sentence on why it wasn't taken, without the address, and None where it was."""
+async def _post(address: str, text: str, setting: str, timeout: float) -> str | None:  # noqa: ASYNC109 - as below
+    """Send a message; return a sentence on why it wasn't taken, without the address, and None where it was.
+
+    `setting` says where the address stands. The timeout is httpx's, and that of the whole.
+    """
     import httpx  # noqa: PLC0415 - not for nothing: few servers tell anybody
 
     from canopy.outgoing.clients import async_client  # noqa: PLC0415 - as above
 
-    peer = Peer("the webhook", "notifications.url")
+    peer = Peer("the webhook", setting)
     try:
         async with asyncio.timeout(timeout), async_client(address, timeout=timeout) as client:
             answer = await client.post(address, json={"text": text})
