@@ -63,16 +63,22 @@ class Process:
             "feedback": {"enabled": True},
             "ab_testing": {"enabled": True},
         }
-        values = folder / "values.yaml"
-        values.write_text(yaml.safe_dump(on | {"notifications": {"enabled": True, **notifications}}))
+        self._values, self._on = folder / "values.yaml", on | {"notifications": {"enabled": True, **notifications}}
+        self._values.write_text(yaml.safe_dump(self._on))
         self.output = io.BytesIO()
         self.metrics = Metrics()
         telemetry = Telemetry(Logs("debug", self.output), self.metrics, Traces())
-        config = ConfigSource(values)
+        self.config = config = ConfigSource(self._values)
         of_experiments = config, store.experiments, store.experiment_news
         self.watch = ExperimentWatch(*of_experiments, telemetry, clock=clock)
         self.aftermath = AftermathWatch(config, store, telemetry, clock=clock)
         self.sender = NotificationSender(*of_experiments, store.variants, telemetry, url, clock, timeout=0.3)
+
+    async def compare(self, on: bool) -> None:
+        self._values.write_text(yaml.safe_dump(self._on | {"ab_testing": {"enabled": on}}))
+        for _ in range(2):  # once to see it, once to see that it is whole
+            await self.config.reload()
+        await self.work()
 
     async def work(self) -> None:
         await self.watch.look()
@@ -145,7 +151,8 @@ FAULTS: dict[str, tuple[Answer, str]] = {
     "it is gone": ((404, {}, b"no_service"), "The webhook answered 404 Not Found."),
     "it redirects": (
         (302, {"Location": "https://elsewhere.example/x?token=y"}, b""),
-        "It redirects to https://elsewhere.example (302), which Canopy doesn't follow",
+        "It redirects to https://elsewhere.example (302), which Canopy doesn't follow: put the right address into "
+        "CANOPY_NOTIFICATIONS_URL.",
     ),
     "it is slow": ((200, {}, b""), "The webhook did not answer within 0.3 seconds."),
     "nothing listens": ((200, {}, b""), "Nothing listens at the webhook's address"),
@@ -211,6 +218,20 @@ async def test_a_week_without_anybody_new_is_told_once(
     assert text.startswith("Experiment on summarize: Nobody new has voted for a week")
     (line,) = process.events("experiment_stale")
     assert (line["experiment_id"], line["voters"], line["level"]) == (experiment.id, 1, "warning")
+
+
+async def test_a_pause_is_no_week_without_anybody_new(
+    store: Store, tmp_path: Path, url: str, webhook: Webhook, clock: Clock
+) -> None:
+    await _voted(store, an_experiment(rule=RULE._replace(max_decisive_votes=100)))
+    process = Process(store, tmp_path, url, clock)
+    await process.compare(on=False)
+    clock.now += 10 * 24 * HOUR
+    await process.compare(on=True)
+    assert webhook.texts == []
+    clock.now += 7 * 24 * HOUR
+    await process.work()
+    assert len(webhook.texts) == 1
 
 
 CHANGED = VariantInForce(

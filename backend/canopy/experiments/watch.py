@@ -8,7 +8,7 @@ What a look costs doesn't grow with the votes. Where nothing is compared it read
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import get_args
 
 from canopy.base.background import Alarm
@@ -54,6 +54,7 @@ class ExperimentWatch:
         self._news = news
         self._telemetry = telemetry
         self._alarm = Alarm()
+        self._since: dict[str, int] | None = None  # since when experiments run, where it has seen that; None: not yet
         self._known: set[ExperimentNews] | None = None  # None: it isn't read yet
 
     def wake(self) -> None:
@@ -79,6 +80,7 @@ class ExperimentWatch:
         for feature, (_, reached) in found.items():
             states[feature] = reached
         self._telemetry.metrics.experiments.show(states, _STATES)
+        self._note_running({it.id for it, _ in found.values()})
         for experiment, reached in found.values():
             if reached != "collecting":
                 await self._tell_decision(experiment, config)
@@ -95,9 +97,15 @@ class ExperimentWatch:
             found[feature] = it, status(wins_a, wins_b, it.rule)
         return found
 
+    def _note_running(self, running: Collection[str]) -> None:
+        """Note since when each runs: a pause is no silence. What ran at the first look may have run for long."""
+        begun = 0 if self._since is None else self._clock()
+        self._since = {it: (self._since or {}).get(it, begun) for it in running}
+
     async def _is_stale(self, experiment: Experiment) -> bool:
         last = await self._experiments.last_first_ballot(experiment.id)
-        return self._clock() - (last or experiment.created_at) >= _STALE_AFTER
+        resumed = (self._since or {}).get(experiment.id, 0)
+        return self._clock() - max(last or experiment.created_at, resumed) >= _STALE_AFTER
 
     async def _is_news(self, experiment: Experiment, what: str, config: Config) -> bool:
         """Record what happened, and whether the webhook is to be told; return whether nobody has before."""
