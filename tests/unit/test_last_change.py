@@ -69,7 +69,10 @@ def test_a_model_that_changed_since_is_told_as_well() -> None:
             "That neither helped nor hurt by more than chance: the difference is less than one percentage point.",
         ),
         ((0, 0, 192, 108), "Nobody can tell yet whether that helped: it takes votes on both."),
-        ((5, 0, 0, 0), "Nobody can tell yet whether that helped: it takes votes on both."),
+        (
+            (5, 0, 0, 0),
+            "Nobody can tell yet whether that helped: nobody voted on single answers in that time before it.",
+        ),
     ],
 )
 def test_it_says_whether_the_change_helped_as_far_as_chance_lets_anybody_tell(

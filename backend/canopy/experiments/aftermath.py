@@ -53,6 +53,7 @@ class AftermathWatch:
         self._config = config
         self._store = store
         self._telemetry = telemetry
+        self._clock = clock
         self._record = InForceRecord(store, model_name, clock)
         self._on_news = on_news
         self._alarm = Alarm()
@@ -89,16 +90,23 @@ class AftermathWatch:
         self.worse = worse
 
     async def _after(self, variant: VariantInForce) -> Outcomes | None:
-        """Count the people who have voted since; None where what was before can't have been better."""
-        if not variant.before.good:
+        """Count the people who have voted since, in the last four weeks; None where they can't prove anything.
+
+        It can prove worse in its first four weeks alone, as the risk counts for those. What has is looked at for as
+        long as it is in force. Where nobody votes any more, what was said last stays.
+        """
+        latest = self._clock() - WINDOW
+        if not variant.before.good or (latest >= variant.since and variant.after is None):
             return None
-        where = votes_on(variant.producer, variant.since, variant.since + WINDOW)
+        where = votes_on(variant.producer, max(variant.since, latest))
         modes = modes_of(variant.feature)
         counts = [it for it in await self._store.feedback.counts(where) if it.feature in modes]
         good, bad = (sum(it.n for it in counts if it.sentiment == sentiment) for sentiment in (1, -1))
+        if not good + bad:
+            return variant.after
         known = self._counted.get(variant[:2])
         if known is None or (abs(good - known.good) + abs(bad - known.bad)) * _SHARE > known.good + known.bad:
-            people = await self._store.feedback.voters(where, sorted(modes), "oldest")
+            people = await self._store.feedback.voters([where], sorted(modes), "oldest")
             known = self._counted[variant[:2]] = CountedVoters(good, bad, people)
         return known.people
 
@@ -130,6 +138,7 @@ def _changed(variant: VariantInForce) -> VariantChanged:
         model=variant.producer.model,
         former_prompt_id=former.prompt_id if former else None,
         former_model=former.model if former else None,
+        people_before=variant.before.people,
         config_revision=variant.config_revision,
         git_revision=variant.git_revision,
     )

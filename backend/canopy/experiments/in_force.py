@@ -4,14 +4,14 @@ It is the same on all replicas and over restarts, because the store has it and t
 process tells of what its own values have in force, also while others have others.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from canopy.config.features import modes_of
 from canopy.config.loading import Config
 from canopy.config.values import SATISFACTION
 from canopy.generation.prompts import prompt_of
-from canopy.stats.before_after import Outcomes
+from canopy.stats.before_after import Outcomes, has_fallen
 from canopy.store.experiments.experiment import Experiment
 from canopy.store.experiments.variants_in_force import ChangeKind, PromptAndModel, VariantInForce
 from canopy.store.feedback.query import Filter
@@ -20,6 +20,7 @@ from canopy.store.store import Store
 
 WINDOW = 28 * DAY  # microseconds before and after a change in which votes count: whole weeks, as weekdays differ
 _HOUR = DAY // 24
+_MOST_PERIODS = 50  # that a change is compared with: values that change each minute don't make the read long
 
 
 @dataclass(slots=True)
@@ -82,7 +83,7 @@ class InForceRecord:
             producer=producer,
             change=kind_of_change(feature, newest, producer, await self._store.experiments.all()),
             former=newest.producer if newest else None,
-            before=await self._voters_before(newest, since) if newest else Outcomes(0, 0),
+            before=await self._voters_before(known, since) if newest else Outcomes(0, 0),
             config_revision=config.revision,
             git_revision=config.git_revision,
         )
@@ -103,12 +104,41 @@ class InForceRecord:
             and self._clock() - known[0].since < _HOUR
         )
 
-    async def _voters_before(self, former: VariantInForce, until: int) -> Outcomes:
-        where = votes_on(former.producer, until - WINDOW, until)
-        return await self._store.feedback.voters(where, sorted(modes_of(former.feature)), "newest")
+    async def _voters_before(self, known: Sequence[VariantInForce], until: int) -> Outcomes:
+        """Count the people of the last four weeks of what hasn't proved worse; where there are none, of any weeks."""
+        newest, modes = known[0], sorted(modes_of(known[0].feature))
+        own = votes_on(newest.producer, newest.since, min(until, newest.since + WINDOW))
+        after = await self._store.feedback.voters([own], modes, "oldest")  # some may have come since the last look
+        worse = {it.since for it in known if it.after is not None}
+        if newest.since not in worse and has_fallen(newest.before, after):
+            await self._store.variants.report_worse(newest, after, tell=False)  # it is over: for what comes next alone
+            worse.add(newest.since)
+        before = await self._store.feedback.voters(votes_until(known, until, worse), modes, "newest")
+        if before.people or not worse:
+            return before
+        return await self._store.feedback.voters(votes_until(known, until), modes, "newest")
 
 
-def votes_on(producer: PromptAndModel, since: int, until: int) -> Filter:
+def votes_until(known: Sequence[VariantInForce], until: int, without: Collection[int] = ()) -> list[Filter]:
+    """Return which votes are on what was in force, each while it was, for four weeks in all that end with `until`.
+
+    `known` is of one feature, the newest first. Those that began at a time in `without` are left out, with their weeks.
+    Since when the first one was in force nobody knows, so that it takes what is left of the weeks.
+    """
+    found: list[Filter] = []
+    end, left = until, WINDOW
+    for it in known:
+        if it.since not in without:
+            since = end - left if it.former is None else max(it.since, end - left)
+            found.append(votes_on(it.producer, since, end))
+            left -= end - since
+        end = it.since
+        if not left or len(found) == _MOST_PERIODS:
+            break
+    return found
+
+
+def votes_on(producer: PromptAndModel, since: int, until: int | None = None) -> Filter:
     """Return which votes are on satisfaction with what a prompt and a model answered, of all features."""
     return Filter(
         prompt_id=producer.prompt_id,

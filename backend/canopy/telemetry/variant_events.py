@@ -17,6 +17,7 @@ class VariantChanged(Event):
     model: str
     former_prompt_id: str | None
     former_model: str | None
+    people_before: int  # whom those after it are compared with; 0: nobody is, so that it isn't watched
     config_revision: str
     git_revision: str | None
 

@@ -114,6 +114,8 @@ def verdict_on(after: Tally, before: Tally) -> str:
     interval = newcombe(
         after.positive, after.positive + after.negative, before.positive, before.positive + before.negative
     )
+    if not before.positive + before.negative:
+        return "Nobody can tell yet whether that helped: nobody voted on single answers in that time before it."
     if interval is None:
         return "Nobody can tell yet whether that helped: it takes votes on both."
     low, high = (round(100 * end) for end in interval)

@@ -154,6 +154,70 @@ async def test_votes_count_for_four_weeks_on_both_sides(store: Store, tmp_path: 
     assert process.worse == [("other", 0)]
 
 
+@pytest.mark.parametrize("worse_before", [False, True])
+async def test_a_change_soon_after_another_hides_nothing(
+    store: Store, tmp_path: Path, clock: Clock, worse_before: bool
+) -> None:
+    """Whether nobody has voted on what was in between, or it was bad, as seen by a look or not yet."""
+    process = Process(store, tmp_path, clock, A)
+    await process.watch.look()
+    await vote(store, A, people("glad", 60))
+    await process.change(B)
+    if worse_before:
+        await vote(store, B, people("sad", 40), **DOWN)
+    clock.now += HOUR // 60
+    await process.change(B + "!")
+    assert (await store.variants.known())[0].before == (60, 0)
+    await vote(store, B + "!", people("angry", 30), **DOWN)
+    await process.watch.look()
+    assert process.worse == [("other", 1)]
+    clock.now += HOUR
+    await process.change(B + "!!")
+    assert (await store.variants.known())[0].before == (60, 0)
+
+
+async def test_what_is_left_out_takes_none_of_the_four_weeks(store: Store, tmp_path: Path, clock: Clock) -> None:
+    process = Process(store, tmp_path, clock, A)
+    await process.watch.look()
+    await vote(store, A, people("glad", 60))
+    await process.change(B)
+    await vote(store, B, people("sad", 40), **DOWN)
+    await process.watch.look()
+    clock.now += 2 * WINDOW
+    await process.change(B + "!")
+    assert (await store.variants.known())[0].before == (60, 0)
+
+
+async def test_what_proved_worse_is_so_until_four_weeks_no_longer_say_it(
+    store: Store, tmp_path: Path, clock: Clock
+) -> None:
+    process = Process(store, tmp_path, clock, A)
+    await process.watch.look()
+    await vote(store, A, people("glad", 60))
+    await process.change(B)
+    await vote(store, B, people("sad", 60), **DOWN)
+    await process.watch.look()
+    clock.now += WINDOW + HOUR
+    await process.watch.look()
+    assert (process.worse, process.watch.worse["summarize"].after) == ([("other", 1)], (0, 60))  # nobody votes any more
+    await vote(store, B, people("happy", 40))
+    await process.watch.look()
+    assert (process.worse, process.watch.worse) == ([("other", 0)], {})
+    assert len(process.events("satisfaction_fell")) == 1
+
+
+async def test_where_nobody_voted_before_nothing_says_that_all_is_well(
+    store: Store, tmp_path: Path, clock: Clock
+) -> None:
+    process = Process(store, tmp_path, clock, A)
+    await process.watch.look()
+    await process.change(B)
+    await vote(store, B, people("sad", 30), **DOWN)
+    await process.watch.look()
+    assert ([it[0] for it in process.since], process.worse) == (["other"], [])
+    assert [it["people_before"] for it in process.events("variant_changed")] == [0]
+
+
 @pytest.mark.parametrize("hours", [0, 2])
 async def test_a_replica_that_starts_with_the_former_values_changes_nothing_unless_they_stay(
     store: Store, tmp_path: Path, clock: Clock, hours: int

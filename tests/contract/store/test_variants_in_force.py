@@ -86,10 +86,10 @@ async def test_people_are_counted_once_by_their_first_vote_for_or_against(store:
     await _vote(store, None, **DOWN)  # anonymous
     await _vote(store, "cleo", prompt_id="sha256:two")
     await _vote(store, "dan", name="accuracy", **DOWN)
-    assert await store.feedback.voters(OWN, BOTH, "oldest") == Outcomes(1, 1)
-    assert await store.feedback.voters(OWN, BOTH[:1], "oldest") == Outcomes(0, 2)
+    assert await store.feedback.voters([OWN], BOTH, "oldest") == Outcomes(1, 1)
+    assert await store.feedback.voters([OWN], BOTH[:1], "oldest") == Outcomes(0, 2)
     until = Filter(**{name: getattr(OWN, name) for name in ("prompt_id", "model", "name", "origin")}, until=NOON)
-    assert await store.feedback.voters(until, BOTH, "oldest") == Outcomes(0, 0)
+    assert await store.feedback.voters([until], BOTH, "oldest") == Outcomes(0, 0)
 
 
 async def test_where_votes_are_too_many_all_ratings_are_counted_for_the_same_time(store: Store) -> None:
@@ -97,6 +97,6 @@ async def test_where_votes_are_too_many_all_ratings_are_counted_for_the_same_tim
         await _vote(store, f"good-{user}")
         if user % 2:
             await _vote(store, f"bad-{user}", **DOWN)
-    assert await store.feedback.voters(OWN, BOTH, "oldest", 4) == Outcomes(4, 1)
-    assert await store.feedback.voters(OWN, BOTH, "newest", 4) == Outcomes(4, 2)
-    assert await store.feedback.voters(OWN, BOTH, "newest", 7) == Outcomes(6, 3)
+    assert await store.feedback.voters([OWN], BOTH, "oldest", 4) == Outcomes(4, 1)
+    assert await store.feedback.voters([OWN], BOTH, "newest", 4) == Outcomes(4, 2)
+    assert await store.feedback.voters([OWN], BOTH, "newest", 7) == Outcomes(6, 3)

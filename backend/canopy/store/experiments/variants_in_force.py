@@ -31,7 +31,8 @@ class PromptAndModel(NamedTuple):
 class VariantInForce(NamedTuple):
     """Says what came into force and when (microseconds), instead of what, and who was satisfied with that until then.
 
-    `before` counts people who voted on the former. `after` counts those on this one when they first proved worse.
+    `before` counts people who voted until then on what hadn't proved worse. `after` counts those on this one when they
+    first proved worse.
     """
 
     feature: str

@@ -134,8 +134,8 @@ class FeedbackStore(Facet):
         return MatchCount(await self._executor.read(self._totals.count, where), whole=True)
 
     @reads
-    def voters(self, where: Filter, features: Sequence[str], end: End, most: int = MOST_VOTES) -> Outcomes:
-        """Count the people behind votes on any of the features: see `VoterCounts.count`."""
+    def voters(self, where: Sequence[Filter], features: Sequence[str], end: End, most: int = MOST_VOTES) -> Outcomes:
+        """Count the people behind votes that any of the filters selects: see `VoterCounts.count`."""
         return self._voters.count(where, features, end, most)
 
     @reads

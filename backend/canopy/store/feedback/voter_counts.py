@@ -35,14 +35,17 @@ class VoterCounts:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def count(self, where: Filter, features: Sequence[str], end: End, most: int) -> Outcomes:
-        """Count the people behind the votes that match on any of the features, which are not searched.
+    def count(self, where: Sequence[Filter], features: Sequence[str], end: End, most: int) -> Outcomes:
+        """Count the people behind the votes that any filter selects, on any of the features. Nothing is searched.
 
         Of a rating with more than `most` votes the `end` is looked at: of all ratings then no more time than of that.
         """
         with self._database.reader.connect() as conn:
-            ratings = self._series(conn, where, features)
-            found = [RatingVotes(it, self._votes(conn, number, where, end, most)) for number, it in ratings]
+            found = [
+                RatingVotes(sentiment, self._votes(conn, number, each, end, most))
+                for each in where
+                for number, sentiment in self._series(conn, each, features)
+            ]
         cut = [it.rows[-1].updated_at for it in found if len(it.rows) >= most]
         votes = sorted(
             (row.updated_at, row.id, voter_of(row.user_id, row.user_proof, row.session_id), it.sentiment)

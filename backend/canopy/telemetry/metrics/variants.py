@@ -20,25 +20,32 @@ class VariantMetrics(MetricGroup):
     )
     worse = gauge(
         "canopy_variant_worse",
-        "1 when people are less satisfied than before the change by more than chance explains, else 0.",
+        "1 when people are less satisfied than before the change by more than chance explains, else 0; "
+        "none where nobody voted before.",
         ("feature", "change"),
     )
 
     def __init__(self, registry: CollectorRegistry) -> None:
         super().__init__(registry)
         self._shown: set[tuple[str, ...]] = set()
+        self._watched: set[tuple[str, ...]] = set()
 
     def show(self, in_force: Sequence[VariantInForce], worse: Collection[str]) -> None:
-        """Show these alone, at most one of each feature; `worse` are the features whose change made votes worse."""
+        """Show these alone, at most one of each feature; `worse` are the features whose change made votes worse.
+
+        Where nobody voted before the change, nothing says whether votes got worse: a 0 would look like an answer.
+        """
         labels = {_labels(it): it for it in in_force}
         for gone in self._shown - labels.keys():
             self.since.remove(*gone)
-        for feature, change in {it[:2] for it in self._shown} - {it[:2] for it in labels}:
-            self.worse.remove(feature, change)
-        self._shown = set(labels)
+        watched: set[tuple[str, ...]] = {(it.feature, it.change) for it in in_force if it.before.people}
+        for gone in self._watched - watched:
+            self.worse.remove(*gone)
+        self._shown, self._watched = set(labels), watched
         for label, variant in labels.items():
             self.since.labels(*label).set(variant.since / 1_000_000)
-            self.worse.labels(*label[:2]).set(variant.feature in worse)
+        for feature, change in watched:
+            self.worse.labels(feature, change).set(feature in worse)
 
 
 def _labels(variant: VariantInForce) -> tuple[str, ...]:
