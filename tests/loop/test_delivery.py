@@ -1,19 +1,31 @@
 """What a commit and a push of a change may meet: branches that are live, ignored files, line ends. Real Git."""
 
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from canopy.base.errors import ConfigError
 from canopy.gitops.handover import Destination, deliver, require_deliverable
 from canopy.gitops.repository import Repository
-from tests.loop.test_promotion import FILE, VALUES, git, repository
+from tests.loop.test_promotion import FILE, VALUES, counting, git, promote, repository, verified
+from tests.loop.test_telling import an_experiment_of_both
+from tests.support.commands import canopy
+from tests.support.server import Server
 
 __all__ = ["repository"]  # a fixture
 
 NEW = VALUES.replace("0.2", "0.3").encode()
 EVIDENCE = "gitops/canopy/test/backend/evidence/one.json"
 FILES = {FILE: NEW, EVIDENCE: b"{\n}\n"}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Server]:
+    """It has counted 40 votes for B and 5 for A."""
+    async with counting(tmp_path_factory.mktemp("delivered"), an_experiment_of_both(), 5, 40) as running:
+        yield running
 
 
 def test_what_argo_cd_reads_is_known_however_it_is_named(repository: Path) -> None:
@@ -34,3 +46,29 @@ def test_the_branch_that_is_checked_out_may_be_live_where_nobody_says_which_is(r
         deliver(Repository(repository), FILES, "Change", Destination(None, "origin", None))
     assert git(repository, "log", "--format=%s") == "Begin"
     assert deliver(Repository(repository), FILES, "Change", Destination("brief", "origin", None)).pushed
+
+
+async def test_a_newer_prompt_is_not_discarded_by_a_rollback(repository: Path, server: Server) -> None:
+    await promote(repository, server, "--commit")
+    file = repository / FILE
+    file.write_text(file.read_text().replace("no more than", "at most"))
+    git(repository, "commit", "--quiet", "--all", "--message", "Say at most")
+    newer, text = git(repository, "rev-parse", "--short=10", "HEAD"), file.read_text()
+    status, _, errors = await canopy("rollback", "--values", FILE, "--commit", cwd=repository)
+    assert (status, f"since {newer}) than the one that was promoted" in errors) == (1, True), errors
+    assert (file.read_text(), git(repository, "rev-parse", "--short=10", "HEAD")) == (text, newer)
+    # What it advises works.
+    assert f"(git revert {newer})" in errors
+    git(repository, "revert", "--no-edit", newer)
+    assert (await canopy("rollback", "--values", FILE, "--why", "Too brief", "--commit", cwd=repository))[0] == 0
+    assert await verified(repository) == []
+    # One that was made on the newer prompt all the same is named.
+    (made,) = git(repository, "show", "--name-only", "--format=", "HEAD", "--", "*.json").splitlines()
+    statement, after = (repository / made).read_text(), file.read_text()
+    git(repository, "reset", "--quiet", "--hard", newer)
+    (repository / made).write_text(statement)
+    file.write_text(after)
+    git(repository, "add", ".")
+    git(repository, "commit", "--quiet", "--message", "Take back")
+    sentences = [it["sentence"] for it in await verified(repository)]
+    assert any("stood there, which nobody promoted" in it for it in sentences), sentences

@@ -24,7 +24,7 @@ from tests.support.server import Server
 __all__ = ["repository"]  # a fixture
 
 
-def _experiment() -> Experiment:
+def an_experiment_of_both() -> Experiment:
     ids = prompt_of(A).id, prompt_of(B).id
     return an_experiment(
         id=experiment_id(*ids, "llama32", 0.2, 4096), temperature=0.2, prompt_id=ids[0], prompt_text=A,
@@ -40,7 +40,7 @@ def _served(values: str) -> str:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Server]:
     """It has counted 40 votes for B and 5 for A."""
-    async with counting(tmp_path_factory.mktemp("told"), _experiment(), 5, 40) as running:
+    async with counting(tmp_path_factory.mktemp("told"), an_experiment_of_both(), 5, 40) as running:
         yield running
 
 
@@ -48,7 +48,7 @@ async def test_the_server_is_told_and_offers_the_way_back_that_works(repository:
     folder = tmp_path / "told"
     folder.mkdir()
     async with (
-        counting(folder, _experiment(), 5, 40) as running,
+        counting(folder, an_experiment_of_both(), 5, 40) as running,
         httpx.AsyncClient(base_url=running.url, timeout=20) as http,
     ):
         _, said, _ = await promote(repository, running, "--commit")

@@ -1,7 +1,8 @@
-"""What a promotion's commit says of the cost."""
+"""What a promotion's commit says of the cost, and a rollback's of its grounds."""
 
-from canopy.gitops.evidence import CostFacts, Percentiles, PromptCost
-from canopy.gitops.message import cost_lines
+from canopy.gitops.evidence import CostFacts, Percentiles, PromptCost, Statement
+from canopy.gitops.message import commit_message, cost_lines
+from tests.support.evidence import a_statement
 
 NOTHING = PromptCost(
     prompt_id="sha256:a", answers=0, failed=0, input_tokens=None, output_tokens=None,
@@ -30,3 +31,16 @@ def test_nobody_and_failures_alone_are_told_as_such() -> None:
     assert _said(NOTHING, NOTHING) == ["Cost: nobody was served both prompts."]
     failed = NOTHING.model_copy(update={"failed": 2})
     assert _said(NOTHING, failed) == ["Cost: nobody was served both prompts.", "  A none failed", "  B 2 failed"]
+
+
+def test_a_rollback_says_why_and_that_the_votes_are_those_of_the_promotion() -> None:
+    seen = [{"prompt_id": "sha256:a", "positive": 3, "negative": 1}]
+    said = a_statement("A", "B", "rollback", forced="Complaints", reverts="0" * 40, observed=seen)
+    lines = commit_message(Statement.model_validate(said).predicate, "evidence/one.json", None).splitlines()
+    assert "FORCED" not in "".join(lines)
+    assert lines[2].endswith(" no more.")
+    assert lines[3] == "Why: Complaints"
+    at = lines.index("The promotion rested on:")
+    assert lines[at + 1].startswith("Votes: 49 people")
+    at = lines.index("Votes on single answers, when this was made:")
+    assert lines[at + 1] == "  sha256:a: 75% of 4 thumbs are up"

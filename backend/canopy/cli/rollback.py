@@ -38,7 +38,7 @@ def rollback(path: str, backend: str | None, why: str | None, mlflow: str | None
       canopy rollback --values gitops/canopy/test/backend/config.yaml
       canopy rollback --values config.yaml --backend http://127.0.0.1:8000 --why "Complaints doubled" --commit
     """
-    from canopy.gitops.history import last_promotion
+    from canopy.gitops.history import last_promotion, require_promoted
     from canopy.gitops.promotion import read_values, with_prompt
     from canopy.gitops.records import Grounds, record
     from canopy.gitops.registry_change import planned_back
@@ -57,9 +57,10 @@ def rollback(path: str, backend: str | None, why: str | None, mlflow: str | None
     former = _prompt_before(repository, revision, statement)
     change = None
     if it.registry is None:
-        after = with_prompt(values, former)
-        if after == content:
+        if values.feature.prompt == former:
             raise ConfigError(f"{name} has the former prompt already.")
+        require_promoted(repository, revision, statement, values)
+        after = with_prompt(values, former)
         show_change(name, content, after)
     else:
         change, after = planned_back(values, it.registry, aliases_of(values, mlflow, wanted)), content

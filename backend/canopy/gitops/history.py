@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from canopy.base.errors import ConfigError
+from canopy.generation.prompts import prompt_of
 from canopy.gitops.evidence import FOLDER, Statement
+from canopy.gitops.promotion import ValuesFile, read_values
 from canopy.gitops.repository import Commit, Repository
 from canopy.gitops.verification import is_evidence, is_evidence_of
 
@@ -42,6 +44,36 @@ def last_promotion(repository: Repository, values: str) -> tuple[str, Statement]
             elif statement.predicate.action == "promote" and revision not in taken_back:
                 return revision, statement
     return None
+
+
+def require_promoted(repository: Repository, promotion: str, statement: Statement, values: ValuesFile) -> None:
+    """Raise ConfigError where another prompt than the promoted one stands in the file: it would be lost."""
+    promoted, now = statement.predicate.experiment.prompt_b_id, prompt_of(values.feature.prompt).id
+    if now == promoted:
+        return
+    since = _replaced_by(repository, promotion, statement, now)
+    where = f"since {since[:10]}" if since else "in the working copy"
+    way = f"Take that back first (git revert {since[:10]})" if since else "Undo that first"
+    raise ConfigError(
+        f"`{values.feature.section}.prompt` in {values.name} is another prompt ({now}, {where}) than the one that was "
+        f"promoted ({promoted}), so there is nothing to take back, and the newer one would be lost. {way}, or write "
+        "the prompt that you want by hand."
+    )
+
+
+def _replaced_by(repository: Repository, promotion: str, statement: Statement, now: str) -> str | None:
+    """Return the commit since a promotion that brought the prompt that stands there now; None where none has."""
+    name = statement.subject[0].name
+    found = None
+    for revision in repository.history_of(name, revision=f"{promotion}..HEAD"):
+        try:
+            values = read_values(repository.read(revision, name) or b"", name, statement.predicate.experiment.feature)
+        except ConfigError:
+            break  # what nobody can read says no prompt
+        if prompt_of(values.feature.prompt).id != now:
+            break
+        found = revision
+    return found
 
 
 def _is_own(repository: Repository, commit: Commit, path: str) -> bool:

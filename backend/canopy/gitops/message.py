@@ -55,13 +55,15 @@ def _subject(predicate: Promotion) -> str:
 
 
 def _body(predicate: Promotion, evidence: str, page: str | None) -> Iterator[str]:
-    it, counts, found = predicate.experiment, predicate.counts, predicate.statistics
-    if predicate.forced:
-        yield f"FORCED, although the votes say `{found.status}`: {predicate.forced}"
-        yield ""
+    it = predicate.experiment
     if predicate.action == "rollback":
         yield f"{it.prompt_id} answers everybody again, {it.prompt_b_id} no more."
+        if predicate.forced:
+            yield f"Why: {predicate.forced}"
     else:
+        if predicate.forced:
+            yield f"FORCED, although the votes say `{predicate.statistics.status}`: {predicate.forced}"
+            yield ""
         winner, other = (
             (it.prompt_b_id, it.prompt_id) if predicate.action == "promote" else (it.prompt_id, it.prompt_b_id)
         )
@@ -69,23 +71,9 @@ def _body(predicate: Promotion, evidence: str, page: str | None) -> Iterator[str
     if registry := predicate.registry:
         yield from _registry_lines(registry)
     yield ""
-    low, high = found.interval
-    n = counts.wins_a + counts.wins_b
-    share = "" if found.win_rate_b is None else f", {found.win_rate_b:.1%} ({low:.1%} to {high:.1%}) prefer B"
-    yield f"Votes: {counts.voters:,} people, {n:,} of whom chose{share}."
-    yield f"  A {counts.wins_a:,}, B {counts.wins_b:,}, ties {counts.ties:,}, both bad {counts.both_bad:,}"
-    yield f"  E for B {found.e_b:.6g}, E for A {found.e_a:.6g}; either decides at {2 / it.rule.alpha:g}: {found.status}"
-    if n:
-        drawn = _share(counts.prompt_b_left, counts.ballots)
-        yield f"  The left column was chosen in {counts.left / n:.0%}; B stood there in {drawn}"
-    for seen in predicate.observed:
-        total = seen.positive + seen.negative
-        yield f"  {seen.prompt_id}: {_share(seen.positive, total)} of {total:,} thumbs are up"
-    if predicate.cost:
-        yield from cost_lines(predicate.cost)
-    if predicate.evaluation:
-        rate = "" if predicate.evaluation.pass_rate is None else f", {predicate.evaluation.pass_rate:.1%} passed"
-        yield f"Evaluation: {predicate.evaluation.verdict}{rate}."
+    if predicate.action == "rollback":
+        yield "The promotion rested on:"
+    yield from _grounds(predicate)
     yield ""
     yield f"Experiment: {it.id}, since {it.created_at}" + (f", {page}" if page else "")
     if it.hypothesis:
@@ -96,6 +84,30 @@ def _body(predicate: Promotion, evidence: str, page: str | None) -> Iterator[str
     yield "Check: canopy verify COMMIT"
     if predicate.action == "promote":
         yield "Take back: canopy rollback --values FILE"
+
+
+def _grounds(predicate: Promotion) -> Iterator[str]:
+    it, counts, found = predicate.experiment, predicate.counts, predicate.statistics
+    low, high = found.interval
+    n = counts.wins_a + counts.wins_b
+    share = "" if found.win_rate_b is None else f", {found.win_rate_b:.1%} ({low:.1%} to {high:.1%}) prefer B"
+    yield f"Votes: {counts.voters:,} people, {n:,} of whom chose{share}."
+    yield f"  A {counts.wins_a:,}, B {counts.wins_b:,}, ties {counts.ties:,}, both bad {counts.both_bad:,}"
+    yield f"  E for B {found.e_b:.6g}, E for A {found.e_a:.6g}; either decides at {2 / it.rule.alpha:g}: {found.status}"
+    if n:
+        drawn = _share(counts.prompt_b_left, counts.ballots)
+        yield f"  The left column was chosen in {counts.left / n:.0%}; B stood there in {drawn}"
+    if predicate.cost:
+        yield from cost_lines(predicate.cost)
+    if predicate.evaluation:
+        rate = "" if predicate.evaluation.pass_rate is None else f", {predicate.evaluation.pass_rate:.1%} passed"
+        yield f"Evaluation: {predicate.evaluation.verdict}{rate}."
+    if predicate.observed:
+        yield ""
+        yield "Votes on single answers, when this was made:"
+    for seen in predicate.observed:
+        total = seen.positive + seen.negative
+        yield f"  {seen.prompt_id}: {_share(seen.positive, total)} of {total:,} thumbs are up"
 
 
 def _registry_lines(facts: RegistryFacts) -> Iterator[str]:

@@ -109,6 +109,11 @@ def _change(repository: Repository, file: ValuesFile, after: bytes, predicate: P
     if predicate.action == "rollback":
         former = _rolled_back_to(repository, predicate)
         wanted = with_prompt(file, former)
+        stood = prompt_of(file.feature.prompt).id
+        yield Checked(
+            stood == it.prompt_b_id,
+            f"The prompt that it takes back is {it.prompt_b_id}{_stood(stood, it.prompt_b_id)}.",
+        )
         yield Checked(
             prompt_of(former).id == it.prompt_id,
             f"The prompt before {_short(predicate.reverts or '')} was {it.prompt_id}.",
@@ -120,6 +125,10 @@ def _change(repository: Repository, file: ValuesFile, after: bytes, predicate: P
     yield Checked(
         wanted == after, f"The file is {'' if wanted == after else 'not '}byte for byte what the change makes."
     )
+
+
+def _stood(stood: str, taken_back: str) -> str:
+    return "" if stood == taken_back else f", and {stood} stood there, which nobody promoted"
 
 
 def _registry_change(
