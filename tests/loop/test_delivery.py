@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from canopy.base.errors import ConfigError
 from canopy.gitops.handover import Destination, deliver, require_deliverable
-from canopy.gitops.repository import Repository
+from canopy.gitops.repository import GitError, Repository
 from tests.loop.test_promotion import FILE, VALUES, counting, git, promote, repository, verified
 from tests.loop.test_telling import an_experiment_of_both
 from tests.support.commands import canopy
@@ -46,6 +46,55 @@ def test_the_branch_that_is_checked_out_may_be_live_where_nobody_says_which_is(r
         deliver(Repository(repository), FILES, "Change", Destination(None, "origin", None))
     assert git(repository, "log", "--format=%s") == "Begin"
     assert deliver(Repository(repository), FILES, "Change", Destination("brief", "origin", None)).pushed
+
+
+def test_a_commit_that_fails_leaves_nothing_behind_and_says_why(repository: Path) -> None:
+    ignore, hook = repository / ".git/info/exclude", repository / ".git/hooks/pre-commit"
+    ignore.parent.mkdir(exist_ok=True)
+    hook.parent.mkdir(exist_ok=True)
+
+    def fails(sentence: str) -> None:
+        with pytest.raises(ConfigError, match=sentence):
+            deliver(Repository(repository), FILES, "Change", Destination(None, None, None))
+        assert (repository / FILE).read_text() == VALUES
+        assert not (repository / EVIDENCE).exists()
+        assert git(repository, "status", "--porcelain", "--untracked-files=all", "--ignored") == ""
+        assert git(repository, "log", "--format=%s") == "Begin"
+
+    ignore.write_text("# rules\nevidence/\n")
+    fails(f"Git ignores {EVIDENCE}, .* is .git/info/exclude:2:evidence/:")
+    with pytest.raises(GitError, match="The following paths are ignored"):  # whatever looked before
+        Repository(repository).commit_here(FILES, "Change")
+    assert git(repository, "status", "--porcelain", "--untracked-files=all") == ""
+    ignore.write_text("evidence/\n!evidence/\n")
+    (repository / FILE).parent.joinpath("evidence").write_bytes(b"")
+    with pytest.raises(ConfigError, match="evidence can't be written"):
+        deliver(Repository(repository), FILES, "Change", Destination(None, None, None))
+    (repository / FILE).parent.joinpath("evidence").unlink()
+    hook.write_text(f"#!/bin/sh\necho >> {EVIDENCE} && git add {EVIDENCE}\n")
+    hook.chmod(0o755)
+    fails(f"Git would store other bytes of {EVIDENCE}")
+
+
+async def test_line_ends_of_the_working_copy_are_not_in_the_evidence(repository: Path, server: Server) -> None:
+    git(repository, "config", "core.autocrlf", "true")
+    git(repository, "config", "core.safecrlf", "true")
+    (repository / FILE).unlink()
+    git(repository, "checkout", "--quiet", "--", FILE)
+    assert b"enabled: true\r\n" in (repository / FILE).read_bytes()
+    for more in (("--branch", "brief"), ("--commit",)):
+        status, _, errors = await promote(repository, server, *more)
+        assert status == 0, errors
+        assert await verified(repository, more[-1] if more[1:] else "HEAD") == []
+    assert git(repository, "ls-files", "--eol", FILE).split()[:2] == ["i/lf", "w/crlf"]
+    assert git(repository, "status", "--porcelain") == ""
+    git(repository, "config", "filter.upper.clean", "tr a-z A-Z")
+    git(repository, "config", "filter.upper.smudge", "tr A-Z a-z")
+    (repository / ".gitattributes").write_text("*.yaml filter=upper\n")
+    git(repository, "add", "--renormalize", ".")
+    git(repository, "commit", "--quiet", "--message", "Filter")
+    status, _, errors = await promote(repository, server)
+    assert (status, "by a filter of .gitattributes" in errors) == (1, True), errors
 
 
 async def test_a_newer_prompt_is_not_discarded_by_a_rollback(repository: Path, server: Server) -> None:

@@ -88,6 +88,8 @@ def hand_over(
     if not wanted.delivers:
         if wanted.dry_run or not is_interactive():
             say()
+            if repository.is_changed(*files):
+                say(f"{next(iter(files))} has changes that no commit has: commit or undo them before this is.")
             say("Nothing was written. Say --commit, --branch NAME, or --pull-request to go on.")
             return None
         say()
@@ -137,7 +139,10 @@ def delivery_of(wanted: Wanted, branch: str, live: str | None) -> "Destination":
 
 
 def values_in(path: str) -> tuple["Repository", str, bytes]:
-    """Return a values file's repository, its path there, and its content. Raises ConfigError."""
+    """Return a values file's repository, its path there, and its content as Git stores it. Raises ConfigError.
+
+    In the working copy it may have other line ends; where it has changes that no commit has, the content is with them.
+    """
     from canopy.config.loading import read_values_file
     from canopy.gitops.repository import Repository
 
@@ -145,12 +150,25 @@ def values_in(path: str) -> tuple["Repository", str, bytes]:
     if not file.is_file():
         raise ConfigError(f"There is no file {path}.")
     repository = Repository.around(file)
-    return repository, repository.name_of(file), read_values_file(file)
+    name, here = repository.name_of(file), read_values_file(file)
+    stored = repository.stored(name)
+    if stored is None:
+        return repository, name, here
+    if _with_plain_ends(stored) != _with_plain_ends(here):
+        raise ConfigError(
+            f"Git stores {path} in another form than it has here, by a filter of .gitattributes, so a digest of it "
+            "would be that of the other form. Take the filter off this file."
+        )
+    return repository, name, stored
 
 
 def is_interactive() -> bool:
     """Return whether a person is there to be asked."""
     return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _with_plain_ends(content: bytes) -> bytes:
+    return content.replace(b"\r\n", b"\n")
 
 
 def _lines(content: bytes) -> list[str]:

@@ -42,6 +42,11 @@ def require_deliverable(repository: Repository, paths: list[str], to: Destinatio
         raise ConfigError(
             f"{paths[0]} has changes that no commit has, so a commit would bring them along. Commit or undo them first."
         )
+    if to.branch is None and (ignored := repository.ignored(*paths)):
+        raise ConfigError(
+            f"Git ignores {ignored[0]}, so it can't be committed. The rule is {ignored[1]}: take it out, or except the "
+            "path from it."
+        )
     current = repository.branch
     branch = to.branch or current
     if branch is None:

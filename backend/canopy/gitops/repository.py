@@ -3,6 +3,7 @@
 import subprocess
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -86,6 +87,22 @@ class Repository:
         """Return whether the working copy differs from HEAD in any of the paths, or Git doesn't know one."""
         return bool(self._text("status", "--porcelain", "--untracked-files=all", "--", *paths))
 
+    def stored(self, path: str) -> bytes | None:
+        """Return a file as HEAD has it; None where the working copy has changes of it, or Git doesn't know it."""
+        return None if self.is_changed(path) else self.read("HEAD", path)
+
+    def ignored(self, *paths: str) -> tuple[str, str] | None:
+        """Return the first of the paths that Git ignores, and by what (`.gitignore:1:evidence/`); or None."""
+        try:
+            found = self._text("check-ignore", "--verbose", "--", *(f"./{path}" for path in paths))
+        except GitError:  # which is how it says that there is none
+            return None
+        for line in found.splitlines():
+            rule, _, path = line.partition("\t")
+            if not rule.split(":")[-1].startswith("!"):
+                return path.removeprefix("./"), rule
+        return None
+
     @property
     def branch(self) -> str | None:
         """Return the branch that is checked out; None if none is."""
@@ -129,17 +146,25 @@ class Repository:
 
         Raises GitError where Git refuses, after which the files, which had no changes, are as they were.
         """
-        for name, content in files.items():
-            path = self.root / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
+        head = self.revision_of("HEAD")
+        former = {name: _content(self.root / name) for name in files}
         try:
+            for name, content in files.items():
+                path = self.root / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(self._checked_out(name, content))
             self._text("add", "--", *files)
             _git(self.root, "commit", "--quiet", "--file=-", "--only", "--", *files, given=message.encode())
-        except GitError:  # such as a hook's refusal: what is not committed is not there either
-            self._text("restore", "--source=HEAD", "--staged", "--worktree", "--", *files)
+            made = self.revision_of("HEAD")
+            for name, content in files.items():
+                _require_same(name, self.read(made, name), content)
+        except OSError as error:
+            self._put_back(head, former)
+            raise ConfigError(f"{error.filename} can't be written ({error.strerror}).") from error
+        except BaseException:  # such as a hook's refusal: what is not committed is not there either
+            self._put_back(head, former)
             raise
-        return self.revision_of("HEAD")
+        return made
 
     def commit_on(self, branch: str, files: Mapping[str, bytes], message: str) -> str:
         """Commit the files on a new branch at HEAD. The working copy stays as it is. Returns the commit."""
@@ -148,7 +173,9 @@ class Repository:
             index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
             _git(self.root, "read-tree", head, more=index)
             for name, content in files.items():
-                blob = _git(self.root, "hash-object", "-w", "--stdin", "--path", name, given=content).decode().strip()
+                given = self._checked_out(name, content)
+                blob = _git(self.root, "hash-object", "-w", "--stdin", "--path", name, given=given).decode().strip()
+                _require_same(name, _git(self.root, "cat-file", "blob", blob), content)
                 mode = self._mode(head, name)
                 _git(self.root, "update-index", "--add", "--cacheinfo", f"{mode},{blob},{name}", more=index)
             tree = _git(self.root, "write-tree", more=index).decode().strip()
@@ -173,6 +200,26 @@ class Repository:
         letter, _, who = self._text("log", "-1", "--format=%G?%x00%GS", revision).partition("\0")
         return letter, who
 
+    def _checked_out(self, name: str, content: bytes) -> bytes:
+        """Return a file's content as Git would write it into the working copy: with line ends as they are wanted."""
+        blob = _git(self.root, "hash-object", "-w", "--stdin", given=content).decode().strip()
+        return _git(self.root, "cat-file", "--filters", f"--path={name}", blob)
+
+    def _put_back(self, head: str, former: Mapping[str, bytes | None]) -> None:
+        """Undo a commit that failed half way. What fails in that is not told: why the commit failed is."""
+        with suppress(GitError):
+            if self.revision_of("HEAD") != head:
+                self._text("reset", "--quiet", "--soft", head)
+            self._text("reset", "--quiet", "--", *former)
+        for name, content in former.items():
+            path = self.root / name
+            with suppress(OSError):
+                if content is not None:
+                    path.write_bytes(content)
+                else:
+                    path.unlink(missing_ok=True)
+                    path.parent.rmdir()  # fails where something else is in it
+
     def _mode(self, revision: str, name: str) -> str:
         found = self._text("ls-tree", revision, "--", name)
         return found.split()[0] if found else "100644"
@@ -190,11 +237,27 @@ class Repository:
         return _git(self.root, *arguments, more={"GIT_TERMINAL_PROMPT": "0"}).decode(errors="replace").strip()
 
 
+def _content(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
+
+
+def _require_same(name: str, stored: bytes | None, content: bytes) -> None:
+    if stored != content:
+        raise GitError(
+            f"Git would store other bytes of {name} than were made, so its digest would be wrong: a hook changes it, "
+            "or a line of .gitattributes. Exempt the file, and those in evidence/ beside it."
+        )
+
+
 def _git(folder: Path, *arguments: str, given: bytes = b"", more: Mapping[str, str] | None = None) -> bytes:
     """Return what Git writes. Raises GitError where it fails, and ConfigError where there is no Git."""
+    literal = [] if arguments[0] == "check-ignore" else ["--literal-pathspecs"]  # which that refuses
     try:
         result = subprocess.run(  # noqa: S603 - the program is git, and no argument of it runs another
-            ["git", "--literal-pathspecs", *arguments],  # noqa: S607 - the one that people have
+            ["git", *literal, *arguments],  # noqa: S607 - the one that people have
             cwd=folder,
             env=environment_with({"LC_ALL": "C", **(more or {})}),
             input=given,
