@@ -9,6 +9,7 @@ import pytest_asyncio
 from canopy.base.errors import ConfigError
 from canopy.gitops.handover import Destination, deliver, require_deliverable
 from canopy.gitops.repository import GitError, Repository
+from canopy.gitops.server import Server as GitServer
 from tests.loop.test_promotion import FILE, VALUES, counting, git, promote, repository, verified
 from tests.loop.test_telling import an_experiment_of_both
 from tests.support.commands import canopy
@@ -46,6 +47,11 @@ def test_the_branch_that_is_checked_out_may_be_live_where_nobody_says_which_is(r
         deliver(Repository(repository), FILES, "Change", Destination(None, "origin", None))
     assert git(repository, "log", "--format=%s") == "Begin"
     assert deliver(Repository(repository), FILES, "Change", Destination("brief", "origin", None)).pushed
+
+
+def test_an_address_without_a_protocol_is_a_sentence() -> None:
+    with pytest.raises(ConfigError, match=r"Write http://127\.0\.0\.1:18411"):
+        GitServer("127.0.0.1:18411", None)
 
 
 def test_a_commit_that_fails_leaves_nothing_behind_and_says_why(repository: Path) -> None:

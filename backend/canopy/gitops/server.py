@@ -64,6 +64,9 @@ class Server:
     """One running server. `token` is a bearer token where it wants one."""
 
     def __init__(self, url: str, token: str | None) -> None:
+        """Raise ConfigError for an address that isn't http."""
+        if not url.lower().startswith(("http://", "https://")):
+            raise ConfigError(f"--backend: `{url}` says no protocol. Write http://{url.rpartition('://')[2]}")
         self.url = url
         self._has_token = token is not None
         headers = {"User-Agent": f"canopy/{__version__}", "Accept": "application/json"}
