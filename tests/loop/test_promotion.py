@@ -309,14 +309,14 @@ async def test_the_next_round_begins_the_same_way_and_says_how_long_it_may_take(
 
 async def test_what_the_votes_do_not_decide_is_left_to_people_who_say_so(repository: Path, tmp_path: Path) -> None:
     short = replace(_experiment(), rule=_experiment().rule._replace(max_decisive_votes=4))
+    _edit(repository, "50}", "50, max_decisive_votes: 4}")
     begin = git(repository, "rev-parse", "HEAD")
     for name, experiment, wins_a, wins_b in (
         ("early", _experiment(), 5, 6),
         ("lost", _experiment(), 40, 5),
         ("used up", short, 2, 2),
     ):
-        folder = tmp_path / name
-        folder.mkdir()
+        (folder := tmp_path / name).mkdir()
         async with counting(folder, experiment, wins_a, wins_b) as server:
             forced = ("--force", "--why", "The licence of A ends", "--keep", "b", "--commit")
             status, said, errors = await promote(repository, server)

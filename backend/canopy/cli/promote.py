@@ -13,6 +13,8 @@ from canopy.cli.terminal import say, style
 
 if TYPE_CHECKING:
     from canopy.gitops.evidence import EvaluationFacts, PromotionAction
+    from canopy.gitops.promotion import ValuesFile
+    from canopy.gitops.repository import Repository
     from canopy.gitops.server import Decided
 
 _UNDECIDED = ("equivalent", "inconclusive")
@@ -95,6 +97,7 @@ def promote(
     else:
         change, after = planned(values, kept, decided.experiment, aliases_of(values, mlflow, wanted)), content
         show_registry(change)
+    _require_rule(repository, name, values, decided)
     from canopy.gitops.records import Grounds, record
 
     action: PromotionAction = "promote" if kept == "b" else "keep"
@@ -108,6 +111,15 @@ def promote(
     to = delivery_of(wanted, f"canopy/{action}-{decided.experiment.id}", values.target_revision)
     beside = change.make if change else None
     tell_of(server, repository, hand_over(wanted, repository, made.files, made.message, to, beside))
+
+
+def _require_rule(repository: "Repository", name: str, values: "ValuesFile", decided: "Decided") -> None:
+    """Raise ConfigError where the decision is by another rule than the file has, or had: nobody could check it."""
+    from canopy.gitops.frozen_rule import check_rule
+
+    found = check_rule(repository, repository.revision_of("HEAD"), name, values, decided.experiment)
+    if not found.right:
+        raise ConfigError(f"{found.sentence} Does the server run another file's values?")
 
 
 def _show(decided: "Decided") -> None:

@@ -18,6 +18,10 @@ class GitError(ConfigError):
     """Git refused; the sentence ends with what it said."""
 
 
+class ShallowCloneError(ConfigError):
+    """What is asked for may be in the history that this clone leaves out: nothing can be said of it here."""
+
+
 @dataclass(frozen=True, slots=True)
 class Commit:
     """Names a commit, and the commits that it was made on."""
@@ -53,7 +57,16 @@ class Repository:
         try:
             return self._text("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
         except GitError as error:
+            self.require_whole_history()
             raise ConfigError(f"There is no commit `{name}` in {self.root}.") from error
+
+    def require_whole_history(self) -> None:
+        """Raise ShallowCloneError in a shallow clone."""
+        if self._text("rev-parse", "--is-shallow-repository") == "true":
+            raise ShallowCloneError(
+                "This is a shallow clone, so what was before can't be seen here. Nothing is known to be wrong: fetch "
+                "the history with git fetch --unshallow (in CI, fetch-depth: 0), and try again."
+            )
 
     def commit(self, name: str) -> Commit:
         """Return a commit and its parents. Raises ConfigError where there is none."""
@@ -67,7 +80,9 @@ class Repository:
         return _git(self.root, "cat-file", "blob", f"{revision}:{path}")
 
     def changed_in(self, commit: Commit) -> list[str]:
-        """Return the paths that differ between a commit and its first parent."""
+        """Return the paths that differ between a commit and its first parent. Raises ShallowCloneError."""
+        if not commit.parents:
+            self.require_whole_history()
         before = commit.parents[0] if commit.parents else self._text("hash-object", "-t", "tree", "/dev/null")
         found = _git(self.root, "diff-tree", "-r", "--no-renames", "--name-only", "-z", before, commit.revision)
         return [it.decode(errors="surrogateescape") for it in found.split(b"\0") if it]
@@ -81,6 +96,7 @@ class Repository:
         try:
             return self._text("rev-list", "--end-of-options", span).split()
         except GitError as error:
+            self.require_whole_history()
             raise ConfigError(f"`{span}` is no range of commits in {self.root}.") from error
 
     def is_changed(self, *paths: str) -> bool:

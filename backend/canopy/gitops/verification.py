@@ -7,11 +7,12 @@ from pathlib import Path, PurePosixPath
 from canopy.base.errors import CanopyError, ConfigError
 from canopy.generation.prompts import prompt_of
 from canopy.gitops.ballots import read_ballots
-from canopy.gitops.evidence import FOLDER, Promotion, RegistryFacts, Statement, sha256
+from canopy.gitops.evidence import FOLDER, Promotion, RegistryFacts, Rule, Statement, sha256
+from canopy.gitops.frozen_rule import check_rule, unlike_rule
 from canopy.gitops.promotion import ValuesFile, read_values, require_tested, with_prompt, with_winner
 from canopy.gitops.recomputation import Checked, check_experiment, check_numbers, unlike
 from canopy.gitops.registry_change import check_registry
-from canopy.gitops.repository import Commit, Repository
+from canopy.gitops.repository import Commit, Repository, ShallowCloneError
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Verified:
 def verify(repository: Repository, name: str, ballots: Path | None = None) -> Verified:
     """Check the evidence in a commit; `ballots` is a file of what its counts rest on (`canopy ab export`).
 
-    Raises ConfigError for what is no commit.
+    Raises ConfigError for what is no commit, and ShallowCloneError where what was before isn't here.
     """
     commit = repository.commit(name)
     changed = repository.changed_in(commit)
@@ -77,8 +78,10 @@ def _files(
     others = [path for path in changed if path not in (own, values)]
     yield Checked(not others, f"The commit changes {'nothing else' if not others else ', '.join(others) + ' as well'}.")
     parent = commit.parents[0] if commit.parents else ""
-    on_it = predicate.before.git_revision == parent
-    yield Checked(on_it, f"It was made on {_short(predicate.before.git_revision)}, its parent is {_short(parent)}.")
+    made_on = predicate.before.git_revision
+    # A squash or a rebase moves it. What has to hold is that the file before is the one that it was made on.
+    moved = "" if made_on == parent else f", and is on {_short(parent)} now: it was rebased, squashed or picked"
+    yield Checked(True, f"It was made on {_short(made_on)}{moved}.")
     before = repository.read(parent, values) if parent else None
     after = repository.read(commit.revision, values)
     yield _digest(values, "before", before, predicate.before.sha256)
@@ -91,6 +94,10 @@ def _files(
             yield from _change(repository, file, after, predicate)
         else:
             yield from _registry_change(repository, file, after, predicate, predicate.registry)
+        if predicate.action != "rollback":  # which rests on the rule of what it takes back
+            yield check_rule(repository, parent, values, file, predicate.experiment)
+    except ShallowCloneError:
+        raise
     except CanopyError as error:
         yield Checked(False, error.sentence)
 
@@ -162,6 +169,10 @@ def _reverted(repository: Repository, predicate: Promotion) -> tuple[Commit, Sta
     reverted = verify(repository, predicate.reverts)
     if reverted.statement is None or not reverted.right:
         raise ConfigError(f"The evidence of {_short(predicate.reverts)}, which it takes back, is not right itself.")
+    promoted = reverted.statement.predicate
+    for name in ("experiment", "counts", "statistics", "cost"):
+        if getattr(promoted, name) != getattr(predicate, name):
+            raise ConfigError(f"`{name}` is another than in {_short(predicate.reverts)}, which it takes back.")
     return repository.commit(predicate.reverts), reverted.statement
 
 
@@ -194,6 +205,8 @@ def _ballots(predicate: Promotion, file: Path) -> Iterator[Checked]:
         return
     own_id, given_id = found.experiment_id, predicate.experiment.id
     yield Checked(own_id == given_id, f"The ballots are those of {own_id}{unlike(own_id, given_id)}.")
+    other = unlike_rule(Rule.model_validate(found.header.rule.model_dump()), predicate.experiment.rule)
+    yield Checked(not other, f"The rule of decision is {other or 'that of the ballots'}.")
     for name, own in found.counts.model_dump().items():
         given = getattr(said, name)
         yield Checked(own == given, f"The ballots have {own:,} {name}{unlike(f'{own:,}', f'{given:,}')}.")
