@@ -83,3 +83,6 @@ def test_it_is_small_and_of_a_commit_by_its_full_id() -> None:
 def test_a_promotion_without_a_decision_is_none_unless_it_was_forced() -> None:
     with pytest.raises(InputError, match="B was promoted without a decision for it"):
         told(a_statement("A:", "B:", wins_a=9, wins_b=8))
+    for hidden in ("", " \n", "\u200b\u2060", "\u3164", "\u0301", "\x1b"):
+        with pytest.raises(InputError, match="without a word that anybody can see"):
+            told(a_statement("A:", "B:", "keep", forced=hidden))

@@ -1,5 +1,9 @@
-"""What a promotion's commit says of the cost, and a rollback's of its grounds."""
+"""What a promotion's commit says of the cost and of force, and a rollback's of its grounds."""
 
+import click
+import pytest
+
+from canopy.cli.promote import promote
 from canopy.gitops.evidence import CostFacts, Percentiles, PromptCost, Statement
 from canopy.gitops.message import commit_message, cost_lines
 from tests.support.evidence import a_statement
@@ -44,3 +48,9 @@ def test_a_rollback_says_why_and_that_the_votes_are_those_of_the_promotion() -> 
     assert lines[at + 1].startswith("Votes: 49 people")
     at = lines.index("Votes on single answers, when this was made:")
     assert lines[at + 1] == "  sha256:a: 75% of 4 thumbs are up"
+
+
+def test_a_reason_that_nobody_can_see_is_none() -> None:
+    for hidden in ("", " ", "\u200b"):
+        with pytest.raises(click.BadParameter, match="in words that people can read"):
+            promote.main(["--backend", "x", "--force", "--why", hidden], standalone_mode=False)

@@ -14,6 +14,7 @@ import click
 from canopy.base.errors import ConfigError
 from canopy.cli.common import read_settings
 from canopy.cli.terminal import ask, say, style
+from canopy.text.visible import has_visible
 
 if TYPE_CHECKING:
     from canopy.gitops.handover import Destination, HandedOver
@@ -61,6 +62,13 @@ def delivery_options[F: Callable[..., Any]](command: F) -> F:
     ):
         command = option(command)
     return command
+
+
+def readable_reason(_context: click.Context, _option: click.Parameter, why: str | None) -> str | None:
+    """Return what `--why` says. Raises BadParameter where nobody could read it: it would hide that it is there."""
+    if why is not None and not has_visible(why):
+        raise click.BadParameter("say it in words that people can read, or leave it out.")
+    return why
 
 
 def show_change(name: str, before: bytes, after: bytes) -> None:

@@ -6,7 +6,15 @@ import click
 
 from canopy.base.errors import ConfigError
 from canopy.cli.common import read_settings, report_errors
-from canopy.cli.delivering import Wanted, delivery_of, delivery_options, hand_over, show_change, values_in
+from canopy.cli.delivering import (
+    Wanted,
+    delivery_of,
+    delivery_options,
+    hand_over,
+    readable_reason,
+    show_change,
+    values_in,
+)
 from canopy.cli.registry import aliases_of, mlflow_option, show_registry
 from canopy.cli.telling import tell_of
 from canopy.cli.terminal import say, style
@@ -27,7 +35,7 @@ _UNDECIDED = ("equivalent", "inconclusive")
 @click.option("--experiment", "experiment_id", metavar="ID", help="An experiment's id.  [the one used last]")
 @click.option("--keep", type=click.Choice(["a", "b"]), help="Which one stays, where the votes leave it to you.")
 @click.option("--force", is_flag=True, help="Do it although the votes don't say so; --why goes into the evidence.")
-@click.option("--why", metavar="TEXT", help="Why it is forced.")
+@click.option("--why", metavar="TEXT", callback=readable_reason, help="Why it is forced.")
 @click.option(
     "--evaluation",
     type=click.Path(exists=True),

@@ -6,7 +6,15 @@ import click
 
 from canopy.base.errors import ConfigError
 from canopy.cli.common import read_settings, report_errors
-from canopy.cli.delivering import Wanted, delivery_of, delivery_options, hand_over, show_change, values_in
+from canopy.cli.delivering import (
+    Wanted,
+    delivery_of,
+    delivery_options,
+    hand_over,
+    readable_reason,
+    show_change,
+    values_in,
+)
 from canopy.cli.registry import aliases_of, mlflow_option, show_registry
 from canopy.cli.telling import tell_of
 from canopy.cli.terminal import say, style
@@ -23,7 +31,7 @@ if TYPE_CHECKING:
     metavar="URL",
     help="The server, for the evidence of what was seen since; it is told of the commit.  [none]",
 )
-@click.option("--why", metavar="TEXT", help="What was seen, for the evidence.")
+@click.option("--why", metavar="TEXT", callback=readable_reason, help="What was seen, for the evidence.")
 @mlflow_option
 @delivery_options
 @report_errors

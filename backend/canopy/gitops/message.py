@@ -58,10 +58,10 @@ def _body(predicate: Promotion, evidence: str, page: str | None) -> Iterator[str
     it = predicate.experiment
     if predicate.action == "rollback":
         yield f"{it.prompt_id} answers everybody again, {it.prompt_b_id} no more."
-        if predicate.forced:
+        if predicate.forced is not None:
             yield f"Why: {predicate.forced}"
     else:
-        if predicate.forced:
+        if predicate.forced is not None:
             yield f"FORCED, although the votes say `{predicate.statistics.status}`: {predicate.forced}"
             yield ""
         winner, other = (

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from canopy.experiments.assignment import experiment_id
 from canopy.experiments.decision import decide
 from canopy.gitops.evidence import ExperimentFacts, Promotion
+from canopy.text.visible import has_visible
 
 MOST_FINDINGS = 20  # sentences on what is wrong that a server is told of, each of so many characters
 LONGEST_FINDING = 500
@@ -55,13 +56,18 @@ def check_numbers(predicate: Promotion) -> Iterator[Checked]:
         those = cost.prompt.prompt_id, cost.prompt_b.prompt_id
         right = those == (predicate.experiment.prompt_id, predicate.experiment.prompt_b_id)
         yield Checked(right, f"The cost is {'' if right else 'not '}that of the prompts that were compared.")
+    why = predicate.forced
+    if why is not None and not has_visible(why):
+        yield Checked(False, "The evidence has a reason (`forced`) without a word that anybody can see.")
+        return
     if predicate.action == "promote":
-        allowed = found.status == "promote_b" or predicate.forced is not None
-        grounds = f"although it was forced: {predicate.forced}" if predicate.forced else "as the votes decided"
+        allowed = found.status == "promote_b" or why is not None
+        grounds = "as the votes decided" if why is None else f"by force: {why}"
         yield Checked(allowed, f"B was promoted {grounds if allowed else 'without a decision for it'}.")
     elif predicate.action == "keep":
-        allowed = found.status in {"keep_a", "equivalent", "inconclusive"} or predicate.forced is not None
-        yield Checked(allowed, f"A was kept {'on good grounds' if allowed else 'without a decision'}.")
+        allowed = found.status in {"keep_a", "equivalent", "inconclusive"} or why is not None
+        grounds = "on good grounds" if why is None else f"by force: {why}"
+        yield Checked(allowed, f"A was kept {grounds if allowed else 'without a decision'}.")
 
 
 def unlike(found: str, said: str) -> str:
