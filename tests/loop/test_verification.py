@@ -119,3 +119,6 @@ async def test_a_shallow_clone_is_no_tampering(promoted: Path, tmp_path: Path) -
         await rolled_back(tmp_path / "shallow"),
     ):
         assert (status, "git fetch --unshallow" in said, "WRONG" in said) == (1, True, False), said
+    git(tmp_path / "shallow", "fetch", "--unshallow")
+    status, said = await verified(tmp_path / "shallow")
+    assert (status, "right" in said) == (0, True), said

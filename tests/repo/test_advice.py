@@ -58,6 +58,7 @@ EXECUTED = {
     r"backend/canopy/gitops/\S+: git remote set-url": MOVED,
     r"gitops/README.md: (sed|git (add|commit)|export) ": FORK,
     r"gitops/README.md: (VERSION=|\$EDITOR |git tag |gitops/promote.sh )": PROMOTED,
+    r"\S+: git fetch --unshallow": "tests/loop/test_verification.py::test_a_shallow_clone_is_no_tampering",
     r"\S+: git revert": f"{HERE}test_a_change_by_hand_is_taken_back_by_its_commit",
     r"CONTRIBUTING.md: .venv/bin/pre-commit install": f"{FILES}test_a_commit_is_stopped_by_its_subject",
     r"docs/releasing.md: VERSION=": f"{SIGNED}test_the_version_is_read_as_it_is_shown",
