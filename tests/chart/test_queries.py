@@ -65,6 +65,7 @@ async def cluster(helms: list[Helm], tmp_path_factory: pytest.TempPathFactory) -
             # Rates need two looks at each series, and the rules' results one more.
             await everything_happens(server, model)
             await prometheus.wait_for_scrape()
+            await somebody_votes(server)  # or else there is nobody to compare with after a change
             for prompts in CHANGES:
                 await changed(server, model, prompts)
                 await prometheus.wait_for_scrape()
@@ -224,6 +225,15 @@ async def changed(server: Server, model: FakeModelServer, prompt: str) -> None:
         {**values(model), "summarize": {"model": "llama32", "prompt": prompt, "prompt_b": A if prompt == B else B}}
     )
     await server.event("variant_changed", done + 1)
+
+
+async def somebody_votes(server: Server) -> None:
+    """A person of whom the server knows that it is one likes an answer."""
+    person = {"x-session-id": "somebody"}
+    async with httpx.AsyncClient(base_url=server.url, timeout=20, headers=person) as client:
+        summary = (await client.post("/summarize", json={"prompt": "a text", "stream": False})).raise_for_status()
+        vote = {"generation_id": summary.json()["generation_id"], "rating": "thumbs_up"}
+        (await client.post("/feedback", json=vote)).raise_for_status()
 
 
 async def everything_happens(server: Server, model: FakeModelServer) -> None:
