@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from canopy.experiments.assignment import experiment_id
-from canopy.experiments.pace import DAY
 from canopy.generation.prompts import prompt_of
 from canopy.store.experiments.experiment import Preference
+from canopy.store.feedback.hourly_counts import DAY
 from canopy.store.opening import migrate_database, open_store
 from tests.contract.store.records import Clock, a_ballot, a_comparison, a_generation, a_vote, an_experiment
 from tests.http.comparing import A, B, ab_values

@@ -7,7 +7,8 @@ import pytest
 from canopy.feedback.statistics import Tally
 from canopy.stats.before_after import Outcomes
 from canopy.store.experiments.variants_in_force import PromptAndModel, VariantInForce
-from canopy.store.generations.usage import DAY, UsageCount, UsageSum
+from canopy.store.feedback.hourly_counts import DAY
+from canopy.store.generations.usage import UsageCount, UsageSum
 from canopy.ui.last_change import LastChange, PromptChange, VotesAround, days_around, last_change, last_prompt_change
 
 BEGIN = 20_000 * DAY

@@ -4,12 +4,13 @@ import pytest
 
 from canopy.experiments.decision import decide
 from canopy.experiments.outlook import Outlook, days_words, outlook_words, outlooks_of, pace_words
-from canopy.experiments.pace import DAY, DaysAhead, Pace, days_ahead, own_pace, pace_of, pace_until_last
+from canopy.experiments.pace import DaysAhead, Pace, days_ahead, own_pace, pace_of, pace_until_last
 from canopy.experiments.planning import ExperimentPlan, plan_payload
 from canopy.experiments.standing import Stage
 from canopy.experiments.votes_ahead import VotesAhead
 from canopy.stats.sequential import DecisionRule
 from canopy.store.experiments.experiment import Experiment, FirstBallots
+from canopy.store.feedback.hourly_counts import DAY
 
 RULE = DecisionRule(alpha=0.05, prior_strength=10, equivalence_margin=0.05, max_decisive_votes=2000)
 EXPERIMENT = Experiment("exp_1", 0, "a", "Long.", "b", "Short.", "llama32", 0.9, 4096, RULE)

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from canopy.base.clock import microseconds
-from canopy.store.generations.usage import BOUNDS, CLASSES, DAY, UsageCount, UsageSum
+from canopy.store.feedback.hourly_counts import DAY
+from canopy.store.generations.usage import BOUNDS, CLASSES, UsageCount, UsageSum
 from canopy.store.values.values_commits import ValuesCommit
 from canopy.ui.time_axis import TimeAxis, time_axis
 from canopy.ui.usage_charts import PLOT, TOP, usage_charts

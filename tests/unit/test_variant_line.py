@@ -8,8 +8,9 @@ import pytest
 from canopy.base.clock import microseconds
 from canopy.store.experiments.experiment import Experiment
 from canopy.store.experiments.promotions import PromotionInBrief
+from canopy.store.feedback.hourly_counts import DAY
 from canopy.store.feedback.query import ProducerCount
-from canopy.store.generations.usage import DAY, UsageCount, UsageSum
+from canopy.store.generations.usage import UsageCount, UsageSum
 from canopy.ui.time_axis import time_axis
 from canopy.ui.variant_changes import changes_of
 from canopy.ui.variant_line import variant_line

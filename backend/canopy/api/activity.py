@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from canopy.api.context import AppContext
 from canopy.feedback.statistics import satisfaction_filter
+from canopy.store.feedback.hourly_counts import DAY, HOUR
 from canopy.store.feedback.query import Filter, ProducerCount
-from canopy.store.generations.usage import DAY, UsageCount
+from canopy.store.generations.usage import UsageCount
 from canopy.ui.time_axis import HOURS_FOR
-from canopy.ui.variant_changes import HOUR
 
 
 class OverTime(NamedTuple):

@@ -20,8 +20,8 @@ from canopy.api.routes import DescribedRoute
 from canopy.base.errors import VersionNotFound
 from canopy.config.features import flag_of
 from canopy.feedback.statistics import satisfaction_filter, split_counts
+from canopy.store.feedback.hourly_counts import DAY
 from canopy.store.feedback.query import Filter, HourCount
-from canopy.store.generations.usage import DAY
 from canopy.ui.satisfaction_chart import satisfaction_chart
 from canopy.ui.time_axis import HOURS_FOR
 from canopy.ui.version_comparison import compared_versions

@@ -14,12 +14,11 @@ from canopy.generation.prompts import prompt_of
 from canopy.stats.before_after import Outcomes, has_fallen
 from canopy.store.experiments.experiment import Experiment
 from canopy.store.experiments.variants_in_force import ChangeKind, PromptAndModel, VariantInForce
+from canopy.store.feedback.hourly_counts import DAY, HOUR
 from canopy.store.feedback.query import Filter
-from canopy.store.generations.usage import DAY
 from canopy.store.store import Store
 
 WINDOW = 28 * DAY  # microseconds before and after a change in which votes count: whole weeks, as weekdays differ
-_HOUR = DAY // 24
 _MOST_PERIODS = 50  # that a change is compared with: values that change each minute don't make the read long
 
 
@@ -101,7 +100,7 @@ class InForceRecord:
             not seen.after_another
             and len(known) > 1
             and known[1].producer == seen.producer
-            and self._clock() - known[0].since < _HOUR
+            and self._clock() - known[0].since < HOUR
         )
 
     async def _voters_before(self, known: Sequence[VariantInForce], until: int) -> Outcomes:

@@ -9,10 +9,10 @@ from typing import Literal, NamedTuple
 
 from canopy.experiments.votes_ahead import VotesAhead
 from canopy.store.experiments.experiment import Experiment, FirstBallots
+from canopy.store.feedback.hourly_counts import DAY
 
 type PaceBasis = Literal["ballots", "votes"]
 
-DAY = 86_400_000_000
 WEEK = 7 * DAY
 PACE_WEEKS = 4
 _FEWEST = 10  # votes, or a week, before there is a pace

@@ -23,7 +23,7 @@ from canopy.experiments.standing import running_experiments
 from canopy.store.experiments.experiment import Experiment
 from canopy.store.experiments.experiment_news import ExperimentNews, ExperimentNewsStore
 from canopy.store.experiments.experiments import ExperimentStore
-from canopy.store.generations.usage import DAY
+from canopy.store.feedback.hourly_counts import DAY
 from canopy.telemetry import Telemetry
 from canopy.telemetry.experiment_events import ExperimentDecided, ExperimentStale
 from canopy.telemetry.metrics.experiments import NONE

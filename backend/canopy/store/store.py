@@ -42,7 +42,7 @@ class Store:
         self.executor = executor
         self._clock = clock
         self.outbox = Outbox(executor, clock)
-        self.generations = GenerationStore(executor)
+        self.generations = GenerationStore(executor, clock)
         self.feedback = FeedbackStore(executor, self.outbox, clock)
         self.judgements = JudgementStore(executor, self.feedback.votes, clock)
         self.comparisons = ComparisonStore(executor, self.feedback, self.outbox, clock)

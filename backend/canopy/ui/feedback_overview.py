@@ -8,8 +8,9 @@ from canopy.feedback.statistics import Tally, split_counts, tallies_by, tally_of
 from canopy.store.experiments.experiment import Experiment
 from canopy.store.experiments.promotions import PromotionInBrief
 from canopy.store.experiments.variants_in_force import VariantInForce
+from canopy.store.feedback.hourly_counts import DAY
 from canopy.store.feedback.query import FeedbackCount, Filter, ProducerCount
-from canopy.store.generations.usage import DAY, UsageCount, UsageSum
+from canopy.store.generations.usage import UsageCount, UsageSum
 from canopy.store.values.values_commits import ValuesCommit
 from canopy.ui.filter_links import address
 from canopy.ui.last_change import LastChange, VotesAround, last_change

@@ -10,8 +10,9 @@ from canopy.config.features import flag_of
 from canopy.feedback.statistics import Tally
 from canopy.stats.intervals import newcombe, wilson
 from canopy.store.experiments.variants_in_force import VariantInForce
-from canopy.store.generations.usage import DAY, UsageCount
-from canopy.ui.variant_changes import HOUR, changes_of
+from canopy.store.feedback.hourly_counts import DAY, HOUR
+from canopy.store.generations.usage import UsageCount
+from canopy.ui.variant_changes import changes_of
 from canopy.ui.version_comparison import either_in_words, points_in_words
 
 _PROVED = "It has hurt: people are less satisfied than before the change, by more than chance explains."

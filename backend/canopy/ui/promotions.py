@@ -13,10 +13,11 @@ from canopy.generation.prompts import prompt_of
 from canopy.gitops.evidence import Promotion, PromotionAction, Statement
 from canopy.gitops.message import cost_lines
 from canopy.store.experiments.promotions import ToldPromotion
+from canopy.store.feedback.hourly_counts import HOUR
 from canopy.store.values.values_commits import ValuesCommit
 from canopy.ui.experiment_list import VerdictView, experiment_address
 from canopy.ui.last_change import verdict_on
-from canopy.ui.variant_changes import HOUR, commit_of
+from canopy.ui.variant_changes import commit_of
 from canopy.ui.variant_line import VariantStretch
 
 _LABELS: Mapping[PromotionAction, VerdictView] = {

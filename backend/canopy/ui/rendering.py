@@ -93,7 +93,7 @@ class Renderer:
     def asset(self, name: str) -> Asset | None:
         """Return a static file, or several style sheets as one: `canopy+dashboard.css`. None for what isn't there."""
         stems = name.removesuffix(".css").split("+")
-        if len(stems) == 1:
+        if name in self._assets or len(stems) == 1:
             return self._assets.get(name)
         found = [self._assets.get(f"{stem}.css") for stem in stems]
         sheets = [it.content for it in found if it]
@@ -108,7 +108,10 @@ class Renderer:
 
     def _stylesheet(self, names: str) -> str:
         """Return the address of these style sheets as one: nothing is painted before all have come."""
-        return self._address(f"{'+'.join(names.split())}.css")
+        name = f"{'+'.join(names.split())}.css"
+        if name not in self._assets and (whole := self.asset(name)):
+            self._assets[name] = whole  # those that pages ask for, not what anybody puts together
+        return self._address(name)
 
     def _script(self, name: str) -> Markup:
         """Return the element that loads a script. It may come later than what the page looks like."""

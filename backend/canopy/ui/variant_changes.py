@@ -8,10 +8,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from canopy.store.generations.usage import DAY, UsageCount
+from canopy.store.feedback.hourly_counts import HOUR
+from canopy.store.generations.usage import UsageCount
 from canopy.store.values.values_commits import ValuesCommit
-
-HOUR = DAY // 24  # microseconds
 
 
 @dataclass(frozen=True, slots=True)

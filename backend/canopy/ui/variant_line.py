@@ -12,8 +12,9 @@ from canopy.feedback.statistics import Tally
 from canopy.stats.intervals import wilson
 from canopy.store.experiments.experiment import Experiment
 from canopy.store.experiments.promotions import PromotionInBrief
+from canopy.store.feedback.hourly_counts import HOUR
 from canopy.store.feedback.query import ProducerCount
-from canopy.ui.variant_changes import HOUR, FoundChange
+from canopy.ui.variant_changes import FoundChange
 
 # How a variant came into force: by the votes on an experiment, back by a rollback, otherwise with another prompt, or
 # with another model alone; `compared` came into comparisons only.

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from canopy.config.features import is_conversation
 from canopy.store.experiments.experiment import Experiment
 from canopy.store.experiments.promotions import PromotionInBrief
+from canopy.store.feedback.hourly_counts import DAY
 from canopy.store.feedback.query import ProducerCount
-from canopy.store.generations.usage import DAY, UsageCount
+from canopy.store.generations.usage import UsageCount
 from canopy.store.values.values_commits import ValuesCommit
 from canopy.ui.satisfaction_chart import line_y
 from canopy.ui.time_axis import TimeAxis

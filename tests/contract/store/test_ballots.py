@@ -6,8 +6,8 @@ import pytest
 
 from canopy.base.errors import AmbiguousRequestId, InputError, StillBlind
 from canopy.store.experiments.experiment import BallotCounts, FirstBallots, Preference
+from canopy.store.feedback.hourly_counts import DAY
 from canopy.store.feedback.query import Filter
-from canopy.store.generations.usage import DAY
 from canopy.store.opening import open_store
 from canopy.store.store import Store
 from tests.contract.store.earlier import downgrade

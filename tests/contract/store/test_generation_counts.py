@@ -2,8 +2,9 @@
 
 import time
 
+from canopy.store.feedback.hourly_counts import DAY
 from canopy.store.feedback.query import Filter
-from canopy.store.generations.usage import DAY, UsageCount, UsageSum
+from canopy.store.generations.usage import UsageCount, UsageSum
 from canopy.store.opening import open_store
 from canopy.store.store import Store
 from tests.contract.store.earlier import downgrade

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from canopy.base.errors import InputError
+from canopy.store.feedback.hourly_counts import DAY
 from canopy.store.feedback.query import Feedback, FeedbackCount, Filter, HourCount, ProducerCount
 from canopy.store.feedback.vote import Receipt
-from canopy.store.generations.usage import DAY
 from canopy.store.store import Store
 from tests.contract.store.records import DOWN, HOUR, NOON, Clock, a_generation, a_vote, on_texts
 

@@ -14,8 +14,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, bindparam, delete, select, update
 
 from canopy.store.engine.database import CompiledStatement, Database
-from canopy.store.feedback.hourly_counts import hour_of
-from canopy.store.generations.usage import DAY
+from canopy.store.feedback.hourly_counts import DAY, hour_of
 from canopy.store.tables import ballot_counts, comparisons, uncounted
 
 IN_FORCE, FIRST, EVER, FIRST_BY_DAY = range(4)  # values of `of_first`; EVER: in force, the time is 0

@@ -21,9 +21,8 @@ from canopy.store.experiments.experiment import (
     WinsSoFar,
     winner,
 )
-from canopy.store.feedback.hourly_counts import HOUR, hour_of
+from canopy.store.feedback.hourly_counts import DAY, HOUR, hour_of
 from canopy.store.feedback.pages import fitting, newest_first
-from canopy.store.generations.usage import DAY
 from canopy.store.tables import ballot_counts, comparisons, experiments, generations, prompts, uncounted
 
 _SINGLE = 500  # first ballots that the course of an experiment has one by one

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, Select, bindparam, cast, func, literal, select
@@ -13,7 +13,7 @@ from canopy.stats.before_after import Outcomes
 from canopy.store.engine.cursors import FoundIds
 from canopy.store.engine.executor import Executor, Facet, reads
 from canopy.store.feedback.filters import scans, series_conditions
-from canopy.store.feedback.hourly_counts import HOUR, HourlyCounts, hour_of
+from canopy.store.feedback.hourly_counts import DAY, HOUR, HourlyCounts, hour_of
 from canopy.store.feedback.indexer import Indexer
 from canopy.store.feedback.pages import Pages
 from canopy.store.feedback.query import Feedback, FeedbackCount, Filter, HourCount, MatchCount, Page, ProducerCount
@@ -22,16 +22,15 @@ from canopy.store.feedback.removal import Removal, Retraction
 from canopy.store.feedback.review_items import ReviewItems
 from canopy.store.feedback.searching import Searches
 from canopy.store.feedback.series import SeriesIds
+from canopy.store.feedback.settled_sums import SettledSums
 from canopy.store.feedback.totals import Totals
 from canopy.store.feedback.vote import Receipt, Vote
 from canopy.store.feedback.voter_counts import MOST_VOTES, End, VoterCounts
 from canopy.store.feedback.votes import Votes
 from canopy.store.keys import slot_of
 from canopy.store.outbox.outbox import Outbox
-from canopy.store.settled_sums import SettledSums
 from canopy.store.tables import feedback, feedback_counts, series
 
-_DAY = 24 * HOUR
 _LOOK = 3_600.0  # seconds between two looks whether the review queue's items are outdated
 
 
@@ -54,8 +53,7 @@ class FeedbackStore(Facet):
         self._searches = Searches(self._database, executor.scans)
         self._totals = Totals(self._database)
         self._voters = VoterCounts(self._database)
-        self._clock = clock
-        self._settled = SettledSums[ProducerCount]()
+        self._settled = SettledSums[ProducerCount](clock)
 
     async def record(self, vote: Vote) -> Receipt:
         """Store a vote, replace the voter's earlier one, or recognise a retry.
@@ -175,13 +173,10 @@ class FeedbackStore(Facet):
 
         By the day, days that are over are added up once, and again when votes of theirs came or went.
         """
-        today = self._clock() // _DAY * _DAY
         with self._database.reader.connect() as conn:
-            if step != _DAY or (where.until is not None and where.until <= today):
+            if step != DAY:
                 return _by_producer(conn, where, step)
-            settled = replace(where, until=today)
-            sums = self._settled.get(settled, _checksum(conn, settled), lambda: _by_producer(conn, settled, step))
-            return [*sums, *_by_producer(conn, replace(where, since=max(where.since or 0, today)), step)]
+            return self._settled.read(where, partial(_checksum, conn), lambda it: _by_producer(conn, it, step))
 
     async def keep_items(self) -> None:
         """Count the review queue's items anew when a version that doesn't know them has written, for ever."""

@@ -8,6 +8,7 @@ from canopy.store.engine.database import CompiledStatement, Database
 from canopy.store.tables import feedback_counts
 
 HOUR = 3_600_000_000  # microseconds
+DAY = 24 * HOUR
 
 
 def hour_of(timestamp: int) -> int:

@@ -1,17 +1,17 @@
 """Keeps the hourly counts of generations, in the transaction that records the generations, and reads them."""
 
-import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, bindparam, cast, func, select
 
 from canopy.store.engine.database import CompiledStatement, Database
-from canopy.store.feedback.hourly_counts import hour_of
+from canopy.store.feedback.hourly_counts import DAY, hour_of
 from canopy.store.feedback.query import Filter
+from canopy.store.feedback.settled_sums import SettledSums
 from canopy.store.generations.generation import Generation
-from canopy.store.generations.usage import CLASSES, DAY, UsageCount, UsageSum
-from canopy.store.settled_sums import SettledSums
+from canopy.store.generations.usage import CLASSES, UsageCount, UsageSum
 from canopy.store.tables import generation_counts, generations
 
 _KEY = ("hour", "feature", "prompt_id", "model", "config_revision")
@@ -22,11 +22,10 @@ _CLASSES = tuple(f"first_token_{index}" for index in range(CLASSES))
 class GenerationCounts:
     """Adds what is recorded, and sums it up in whatever thread calls."""
 
-    def __init__(self, database: Database, clock: Callable[[], int] = lambda: time.time_ns() // 1_000) -> None:
+    def __init__(self, database: Database, clock: Callable[[], int]) -> None:
         """`clock` gives microseconds."""
         self._database = database
-        self._clock = clock
-        self._settled = SettledSums[UsageCount]()
+        self._settled = SettledSums[UsageCount](clock)
         c = generation_counts.c
         self._add = database.bulk(
             generation_counts,
@@ -58,17 +57,9 @@ class GenerationCounts:
         By the day, days that are over are added up once, and again when something came to them: what is recorded late.
         Their number tells, since these counts only ever grow.
         """
-        today = self._clock() // DAY * DAY
-        if step != DAY or (where.until is not None and where.until <= today):
-            return _sums(conn, _conditions(where), step)
-        c, conditions = generation_counts.c, _conditions(where)
-        settled = [*conditions, c.hour < today]
-        ended = cast(func.coalesce(func.sum(c.completed + c.failed + c.stopped), 0), BigInteger)
-        n = conn.execute(select(ended).where(*settled)).scalar_one()
-        since = None if where.since is None else hour_of(where.since)
-        selection = (where.feature, where.prompt_id, where.model, since, today)
-        sums = self._settled.get(selection, n, lambda: _sums(conn, settled, step))
-        return [*sums, *_sums(conn, [*conditions, c.hour >= today], step)]
+        if step != DAY:
+            return _sums(conn, where, step)
+        return self._settled.read(where, partial(_total, conn), lambda it: _sums(conn, it, step))
 
 
 def _conditions(where: Filter) -> list[ColumnElement[bool]]:
@@ -86,14 +77,20 @@ def _conditions(where: Filter) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def _sums(conn: Connection, conditions: Sequence[ColumnElement[bool]], step: int) -> list[UsageCount]:
+def _total(conn: Connection, where: Filter) -> int:
+    c = generation_counts.c
+    total = cast(func.coalesce(func.sum(c.completed + c.failed + c.stopped), 0), BigInteger)
+    return int(conn.execute(select(total).where(*_conditions(where))).scalar_one())
+
+
+def _sums(conn: Connection, where: Filter, step: int) -> list[UsageCount]:
     c = generation_counts.c
     since = (c.hour - c.hour % bindparam("step", type_=BigInteger)).label("since")
     by = [c[name] for name in _KEY[1:]]
     sums: list[Any] = [cast(func.sum(c[name]), BigInteger) for name in (*_NUMBERS, *_CLASSES)]
     statement = (
         select(since, *by, func.min(c.hour), func.max(c.hour), *sums)
-        .where(*conditions)
+        .where(*_conditions(where))
         .group_by(since, *by)
         .order_by(since, *by)
     )

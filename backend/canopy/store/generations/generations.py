@@ -1,6 +1,6 @@
 """Records and reads generations, and the texts of their prompts."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
@@ -26,12 +26,12 @@ _AS_THEY_ARE = tuple(
 class GenerationStore(Facet):
     """Records model calls and reads them."""
 
-    def __init__(self, executor: Executor) -> None:
+    def __init__(self, executor: Executor, clock: Callable[[], int]) -> None:
         super().__init__(executor)
         self._put_prompts = self._database.bulk(prompts, (prompts.c.prompt_id,), None)
         # Recording the same generation again, after an answer that got lost, changes nothing.
         self._put = self._database.bulk(generations, (generations.c.id,), None)
-        self._counts = GenerationCounts(self._database)
+        self._counts = GenerationCounts(self._database, clock)
         self._one = select(generations, prompts.c.text.label("prompt_text")).join_from(generations, prompts)
         self._oldest = select(func.min(generations.c.created_at))
         newest = (generations.c.created_at.desc(), generations.c.id.desc())

@@ -8,10 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Self
 
-from canopy.store.feedback.hourly_counts import HOUR
 from canopy.store.generations.generation import Generation
-
-DAY = 24 * HOUR  # microseconds
 
 # Where the histogram of the time to the first token is cut, in seconds; what lies above the last has a class, too.
 BOUNDS = (0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0, 7.0, 10.0, 15.0, 20.0, 30.0, 60.0)
