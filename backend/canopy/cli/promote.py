@@ -82,6 +82,7 @@ def promote(
       canopy promote --values config.yaml --backend http://127.0.0.1:8000 --branch brief-summaries --push
     """
     from canopy.gitops.promotion import read_values, require_tested, with_winner
+    from canopy.gitops.records import Grounds, record
     from canopy.gitops.registry_change import planned
     from canopy.gitops.server import Server
 
@@ -106,11 +107,10 @@ def promote(
         change, after = planned(values, kept, decided.experiment, aliases_of(values, mlflow, wanted)), content
         show_registry(change)
     _require_rule(repository, name, values, decided)
-    from canopy.gitops.records import Grounds, record
-
     action: PromotionAction = "promote" if kept == "b" else "keep"
-    it = decided
-    grounds = Grounds(it.experiment, it.counts, it.statistics, it.config_revision, it.page, it.cost)
+    grounds = Grounds(
+        decided.experiment, decided.counts, decided.statistics, decided.config_revision, decided.page, decided.cost
+    )
     facts = change.facts if change else None
     made = record(
         repository, name, content, after, grounds, action,

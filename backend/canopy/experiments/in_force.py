@@ -6,6 +6,7 @@ process tells of what its own values have in force, also while others have other
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from canopy.config.features import modes_of
 from canopy.config.loading import Config
@@ -159,9 +160,14 @@ def kind_of_change(
     if former is None:
         return "first"
     prompts = former.producer.prompt_id, producer.prompt_id
-    for it in experiments:
-        if it.feature == feature and (it.prompt_id, it.prompt_b_id) == prompts:
-            return "promotion"
-        if it.feature == feature and (it.prompt_b_id, it.prompt_id) == prompts:
-            return "rollback"
-    return "other"
+    kinds = (exchange(*prompts, it.prompt_id, it.prompt_b_id) for it in experiments if it.feature == feature)
+    return next((kind for kind in kinds if kind), "other")
+
+
+def exchange(
+    former_id: str, prompt_id: str, compared_id: str, compared_b_id: str
+) -> Literal["promotion", "rollback"] | None:
+    """Return what a change from one prompt to another is, where Prompt A and B were compared; None if it is neither."""
+    if (former_id, prompt_id) == (compared_id, compared_b_id):
+        return "promotion"
+    return "rollback" if (former_id, prompt_id) == (compared_b_id, compared_id) else None

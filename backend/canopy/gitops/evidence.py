@@ -161,7 +161,9 @@ class Promotion(Part):
     """The predicate: what was changed, and on what grounds."""
 
     action: PromotionAction
-    forced: str | None = Field(None, description="Why it was done although the votes don't say so.")
+    forced: str | None = Field(
+        None, description="Why it was done although the votes don't say so; of a rollback, why it was made."
+    )
     reverts: str | None = Field(None, description="The commit that a rollback takes back.")
     made_at: str = Field(description="ISO 8601 in UTC.")
     canopy: str = Field(description="Version of the Canopy that wrote this.")

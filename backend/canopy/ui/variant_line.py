@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from canopy.config.features import flag_of
+from canopy.experiments.in_force import exchange
 from canopy.feedback.statistics import Tally
 from canopy.stats.intervals import wilson
 from canopy.store.experiments.experiment import Experiment
@@ -101,14 +102,9 @@ def kind_of(
 
 def _exchanged(change: FoundChange, pair: Experiment | PromotionInBrief) -> MarkKind | None:
     """Return whether a change puts Prompt B of a pair in the place of A, or A back into that of B."""
-    former = change.former[0] if change.former else None
-    if pair.feature != flag_of(change.count.feature):  # follow-up questions have the same prompt
+    if change.former is None or pair.feature != flag_of(change.count.feature):  # as follow-up questions' prompt is
         return None
-    found: dict[tuple[str | None, str], MarkKind] = {
-        (pair.prompt_id, pair.prompt_b_id): "promotion",
-        (pair.prompt_b_id, pair.prompt_id): "rollback",
-    }
-    return found.get((former, change.count.prompt_id))
+    return exchange(change.former[0], change.count.prompt_id, pair.prompt_id, pair.prompt_b_id)
 
 
 def _by_action(change: FoundChange, told: PromotionInBrief) -> MarkKind | None:
