@@ -198,12 +198,15 @@ def _walk(client: Client) -> None:  # noqa: PLR0915 - it asks every route
     assert (promoted.verified, promoted.statement.to_dict()) == (False, evidence)
     note = client("POST /experiments/{experiment_id}/notes", body=models.NoteBody("Begun on a Monday."), **of_it)
     in_full = client("GET /experiments/{experiment_id}", **of_it)
-    assert client("GET /experiments/current").experiment.id == listed.id
+    assert client("GET /experiments/current", feature="summarize").experiment.id == listed.id
     assert client("GET /experiments/{experiment_id}/cost", **of_it).prompt_b.answers >= 1
     plan = client("GET /experiments/plan")
     assert (plan.experiment, plan.n, [it.rate for it in plan.outlooks]) == (listed.id, 1, [0.55, 0.6, 0.7])
     decision = client("GET /experiments/{experiment_id}/decision", **of_it)
-    assert (decision, decision.stage) == (client("GET /experiments/current/decision"), in_full.stage)
+    assert (decision, decision.stage) == (
+        client("GET /experiments/current/decision", feature="summarize"),
+        in_full.stage,
+    )
     assert (in_full.total, in_full.statistics.n, in_full.notes[0].text) == (1, 1, "Begun on a Monday.")
     assert client("DELETE /experiments/{experiment_id}/notes/{note_id}", note_id=note.id, **of_it).status == "ok"
     # The same under today's workshop's names.

@@ -155,7 +155,17 @@ async def test_what_the_evidence_said_is_listed_with_what_became_of_it(http: htt
     assert (await tell(http, "c" * 40, taken_back)).is_success
     newest, promoted, _ = (await http.get("/promotions")).json()["promotions"]
     assert (newest["action"], newest["seen_at"], newest["in_force"]) == ("rollback", None, False)
-    assert (promoted["taken_back_by"], promoted["rollback"]) == ("c" * 40, None)
+    # The rollback is on a branch: the way back stays.
+    assert (promoted["taken_back_by"], promoted["rollback"] is not None) == ("c" * 40, True)
+    page = (await http.get("/promotions", headers=PAGE)).text
+    assert "cccccccccc takes it back, and is not in force here yet." in words_of(page)
+    assert "as canopy verify told" in words_of(page)
+    body = {"statement": a_statement(OLD.text, "Third:", made_at=iso(time.time_ns() // 1000))}
+    assert (await http.put(f"/promotions/{'e' * 40}", json=body)).is_success
+    unknown, *_ = (await http.get("/promotions")).json()["promotions"]
+    assert (unknown["verified"], unknown["findings"]) == (False, None)
+    page = (await http.get("/promotions", headers=PAGE)).text
+    assert "Nobody has told that it was verified in the repository" in words_of(page)
 
 
 async def test_evidence_that_does_not_hold_is_refused(http: httpx.AsyncClient) -> None:

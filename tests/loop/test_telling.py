@@ -66,7 +66,8 @@ async def test_the_server_is_told_and_offers_the_way_back_that_works(repository:
         status, _, errors = await canopy(*shlex.split(told["rollback"])[1:], "--commit", cwd=repository)
         assert status == 0, errors
         newest, former = (await http.get("/promotions")).json()["promotions"]
-        assert (newest["action"], former["taken_back_by"], former["rollback"]) == ("rollback", newest["commit"], None)
+        assert (newest["action"], former["taken_back_by"]) == ("rollback", newest["commit"])
+        assert former["rollback"] == told["rollback"]  # the server has the promoted prompt still
         # A squashed or rebased commit has the same statement; what is wrong with one is told as well.
         with (repository / FILE).open("a") as file:
             file.write("# and more\n")

@@ -2,12 +2,13 @@
 
 import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import yaml
 
 from canopy.config.loading import load_config
-from canopy.experiments.standing import standing_of
+from canopy.experiments.standing import features_in_question, standing_of
 from canopy.ui.experiments import section
 from tests.unit.test_experiments_page import (
     ON,
@@ -110,3 +111,15 @@ def test_without_a_model_server_the_experiment_of_the_embedded_model_runs(answer
     same = {"prompt": A, "prompt_b": B, "model": "llama32", "temperature": 0.9, "max_tokens": 4096}
     config = load_config(yaml.safe_dump({"summarize": same, "ab_testing": {"enabled": True}}).encode())
     assert standing_of(an_experiment(model=answers), config).stage == stage
+
+
+def test_a_feature_must_be_named_where_several_compare_or_are_paused() -> None:
+    compared = {"prompt": A, "prompt_b": B, "model": "llama32", "temperature": 0.9, "max_tokens": 4096}
+    values: dict[str, Any] = {**SERVER, "summarize": compared, "features": {"translate": compared}}
+    experiments = [replace(an_experiment(), feature="translate"), replace(an_experiment(), feature="summarize")]
+
+    def meant(**more: Any) -> list[str]:
+        return features_in_question(experiments, load_config(yaml.safe_dump(values | more).encode()))
+
+    assert meant(ab_testing={"enabled": True}, feedback={"enabled": True}) == ["summarize", "translate"]
+    assert meant(ab_testing={"enabled": False}) == ["summarize", "translate"]

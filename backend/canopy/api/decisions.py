@@ -11,11 +11,11 @@ from canopy.api.context import AppContext
 from canopy.api.description import describe_errors, describe_json
 from canopy.api.filters import OptionalText
 from canopy.api.routes import DescribedRoute, json_response
-from canopy.base.errors import ExperimentNotFound
+from canopy.base.errors import ExperimentNotFound, InputError
 from canopy.config.features import BUILT_IN
 from canopy.experiments.decision_in_brief import DecisionInBrief, decision_in_brief
 from canopy.experiments.report import experiment_with_id, experiments_of_feature
-from canopy.experiments.standing import experiment_in_force
+from canopy.experiments.standing import experiment_in_force, features_in_question
 from canopy.store.experiments.experiment import Experiment
 
 
@@ -49,12 +49,17 @@ def decision_routes(context: AppContext) -> APIRouter:
 
 
 async def current_experiment(context: AppContext, feature: str | None) -> Experiment:
-    """Return the experiment that the values in force mean, of one feature or all, or else the one used last.
+    """Return the experiment that the values in force mean, of one feature or the only one, or else the one used last.
 
-    Raises ExperimentNotFound before the first comparison, and InputError for a name that no feature has.
+    Raises ExperimentNotFound before the first comparison, and InputError for a name that no feature has, or without a
+    name where several features compare: to pick one in silence would tell a controller what is another's decision.
     """
     config = context.config.current
     its = experiments_of_feature(await context.store.experiments.all(), feature, config.features)
+    if feature is None and len(names := features_in_question(its, config)) > 1:
+        raise InputError(
+            f"Several features compare prompts: {', '.join(names)}. Name one, as in `?feature={names[0]}`."
+        )
     found = experiment_in_force(its, config)
     if found is None:
         section = config.section_of(feature or BUILT_IN)

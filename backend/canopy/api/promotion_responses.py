@@ -21,8 +21,9 @@ class VariantVotes(VoteCountsPayload):
 
 
 class ListedPromotion(TypedDict):
-    """A commit's evidence, what its verification found to be wrong (nothing: `verified`), and what became of it here.
+    """A commit's evidence, what its verification found to be wrong, and what became of it here.
 
+    Whoever told it says what was found in the repository: nothing (`verified`); null in `findings`: nobody looked.
     `statement` is the evidence as it is in Git. `sentence` is the decision that follows from its counts. `in_force`:
     the values have the prompt that it leaves. `seen_at` says since when, as far as answers or the values' commits show
     it, and `values_commit` with which commit of the values. `before` and `after` are votes on both prompts around
@@ -36,7 +37,7 @@ class ListedPromotion(TypedDict):
     feature: str
     experiment_id: str
     verified: bool
-    findings: list[str]
+    findings: list[str] | None
     status: DecisionStatus
     sentence: str
     in_force: bool

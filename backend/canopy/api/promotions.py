@@ -35,10 +35,11 @@ class PromotionBody(Body):
     """The evidence of a commit, and what its verification found."""
 
     statement: dict[str, Any] = Field(description="The in-toto Statement, as `docs/evidence.schema.json` says.")
-    findings: list[Annotated[Text, Field(max_length=LONGEST_FINDING)]] = Field(
-        default_factory=list,
+    findings: list[Annotated[Text, Field(max_length=LONGEST_FINDING)]] | None = Field(
+        None,
         max_length=MOST_FINDINGS,
-        description="What `canopy verify` found to be wrong, in sentences; empty: nothing.",
+        description="What `canopy verify` found to be wrong in the repository, in sentences; empty: nothing. "
+        "Without it, nobody has verified it.",
     )
 
 
@@ -124,7 +125,7 @@ def _listed(it: PromotionView) -> ListedPromotion:
         "feature": told.feature,
         "experiment_id": told.experiment_id,
         "verified": told.verified,
-        "findings": list(told.findings),
+        "findings": None if told.findings is None else list(told.findings),
         "status": it.decision.status,
         "sentence": it.decision.sentence,
         "in_force": it.in_force,

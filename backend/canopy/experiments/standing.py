@@ -56,6 +56,12 @@ def running_experiments(experiments: Sequence[Experiment], config: Config) -> di
     return {it.feature: it for it in reversed(experiments) if standing_of(it, config).stage == "running"}
 
 
+def features_in_question(experiments: Sequence[Experiment], config: Config) -> list[str]:
+    """Return the names of the features that compare prompts at present, or else of those with a paused experiment."""
+    comparing = {it.flag for it in config.features.values() if it.enabled and comparison_flag(it, config.values).on}
+    return sorted(comparing or {it.feature for it in experiments if standing_of(it, config).stage == "paused"})
+
+
 def experiment_in_force(experiments: Sequence[Experiment], config: Config) -> Experiment | None:
     """Return the experiment that the values mean: one that runs, or else a paused one, or else the one used last.
 

@@ -18,15 +18,18 @@ from canopy.text.yaml_errors import findings_of
 MOST_BYTES = 64_000  # of a statement, which has some 3,000
 _MOST = 10_000_000  # of anything that is counted: what is computed of it must not take long
 _STRONGEST = 10_000.0  # prior, as the values have it at most
-_AHEAD = 86_400_000_000  # microseconds that another clock may be ahead
+_AHEAD = 300_000_000  # microseconds that another clock may be ahead
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)
 
 
-def accepted(git_revision: str, statement: Mapping[str, Any], findings: Sequence[str], now: int) -> ToldPromotion:
-    """Return what is to be kept of the evidence of a commit; `findings` are what its verification found to be wrong.
+def accepted(
+    git_revision: str, statement: Mapping[str, Any], findings: Sequence[str] | None, now: int
+) -> ToldPromotion:
+    """Return what is to be kept of the evidence of a commit.
 
-    `now` is in microseconds. Raises InputError where it is none of Canopy's or its numbers don't hold, with the way
-    out in its sentence, and BodyTooLarge.
+    `findings` are what its verification in a repository found to be wrong; None: there was none. `now` is in
+    microseconds. Raises InputError where it is none of Canopy's or its numbers don't hold, with the way out in its
+    sentence, and BodyTooLarge.
     """
     if not _COMMIT.fullmatch(git_revision):
         raise InputError("Name the commit by its full id, 40 or 64 hexadecimal digits: Git shows it.")
@@ -60,7 +63,7 @@ def accepted(git_revision: str, statement: Mapping[str, Any], findings: Sequence
         experiment_id=it.id,
         prompt_id=it.prompt_id,
         prompt_b_id=it.prompt_b_id,
-        findings=tuple(sentence[:LONGEST_FINDING] for sentence in findings[:MOST_FINDINGS]),
+        findings=None if findings is None else tuple(it[:LONGEST_FINDING] for it in findings[:MOST_FINDINGS]),
         statement=kept.decode(),
     )
 
@@ -85,13 +88,11 @@ def _observed(predicate: Promotion) -> Iterator[int]:
 
 
 def _made_at(predicate: Promotion, now: int) -> int:
-    try:
-        moment = datetime.fromisoformat(predicate.made_at)
-    except ValueError:
-        raise InputError("`predicate.made_at` is no time, such as 2026-11-29T16:00:00Z.") from None
-    at = microseconds(moment)
+    at = microseconds(datetime.fromisoformat(predicate.made_at))
     if not 0 <= at <= now + _AHEAD:
-        raise InputError("`predicate.made_at` is not yet, or long ago: is a clock wrong?")
+        raise InputError(
+            "`predicate.made_at` is more than five minutes ahead of this server's clock, or long ago: is a clock wrong?"
+        )
     return at
 
 

@@ -5,9 +5,11 @@ is `docs/evidence.schema.json`.
 """
 
 import hashlib
+from datetime import datetime, timedelta
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from canopy.base.errors import ConfigError
 from canopy.experiments.decision import DecisionStatus
@@ -21,6 +23,20 @@ FOLDER = "evidence"  # beside the values file
 type PromotionAction = Literal["promote", "keep", "rollback"]
 type Count = Annotated[int, Field(ge=0)]
 type Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+type Revision = Annotated[str, Field(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})$")]  # the full id of a commit
+
+
+def _utc_time(text: str) -> str:
+    try:
+        right = datetime.fromisoformat(text).utcoffset() == timedelta(0)
+    except ValueError:
+        right = False
+    if not right:
+        raise PydanticCustomError("utc_time", "should be a time in UTC, such as 2026-11-29T16:00:00Z")
+    return text
+
+
+type UtcTime = Annotated[str, AfterValidator(_utc_time)]  # ISO 8601 in UTC
 
 
 class Part(BaseModel):
@@ -50,7 +66,7 @@ class ExperimentFacts(Part):
     feature: str
     name: str | None = None
     hypothesis: str | None = None
-    created_at: str = Field(description="When it began, ISO 8601 in UTC.")
+    created_at: UtcTime = Field(description="When it began, ISO 8601 in UTC.")
     prompt_id: str
     prompt_b_id: str
     model: str
@@ -86,7 +102,7 @@ class Statistics(Part):
 class Before(Part):
     """The values file before the change."""
 
-    git_revision: str = Field(description="The commit that the change is made on.")
+    git_revision: Revision = Field(description="The commit that the change is made on.")
     sha256: Digest
 
 
@@ -126,8 +142,8 @@ class PromptCost(Part):
 class CostFacts(Part):
     """What both prompts took in the experiment's comparisons, as the server saw it: on the same texts."""
 
-    since: str | None = Field(description="The first comparison that was measured, ISO 8601 in UTC.")
-    until: str | None
+    since: UtcTime | None = Field(description="The first comparison that was measured, ISO 8601 in UTC.")
+    until: UtcTime | None
     prompt: PromptCost
     prompt_b: PromptCost
 
@@ -164,8 +180,8 @@ class Promotion(Part):
     forced: str | None = Field(
         None, description="Why it was done although the votes don't say so; of a rollback, why it was made."
     )
-    reverts: str | None = Field(None, description="The commit that a rollback takes back.")
-    made_at: str = Field(description="ISO 8601 in UTC.")
+    reverts: Revision | None = Field(None, description="The commit that a rollback takes back.")
+    made_at: UtcTime = Field(description="ISO 8601 in UTC.")
     canopy: str = Field(description="Version of the Canopy that wrote this.")
     before: Before
     experiment: ExperimentFacts

@@ -65,7 +65,7 @@ promotions = Table(
     Column("experiment_id", KEY, nullable=False),
     Column("prompt_id", KEY, nullable=False),
     Column("prompt_b_id", KEY, nullable=False),
-    Column("verified", Boolean, nullable=False),  # whether nothing is wrong with it
-    Column("findings", Text, nullable=False),  # JSON: what is, in sentences
+    Column("verified", Boolean, nullable=False),  # in a repository, and nothing is wrong with it
+    Column("findings", Text, nullable=False),  # JSON: what is, in sentences; null: nobody has verified it
     Column("statement", Text, nullable=False),  # JSON
 )

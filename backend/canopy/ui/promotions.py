@@ -96,14 +96,15 @@ def promotion_views(
             read.append((it, told_at, Statement.read(it.statement.encode(), it.git_revision)))
     rollbacks = [(it, statement) for it, _, statement in read if it.verified and it.action == "rollback"]
     reverted = {statement.predicate.reverts: it.git_revision for it, statement in rollbacks}
-    views, offered = [], set[str]()  # values files whose last promotion is passed
+    views, offered = [], set[str]()  # values files whose last promotion in force is passed
     for it, told_at, statement in read:
         predicate, file = statement.predicate, statement.subject[0].name
         before, after = _parted(it, sight.line)
         exact = next((one.first_at for one in sight.commits if one.git_revision == it.git_revision), None)
         taken_back_by = reverted.get(it.git_revision)
         in_force = _in_force(it, config)
-        last = it.action == "promote" and it.verified and not taken_back_by and file not in offered
+        # A commit on a branch, whether it promotes or takes back, hides no way back from what is in force.
+        last = it.action == "promote" and it.verified and in_force and file not in offered
         if last:
             offered.add(file)
         views.append(
@@ -123,7 +124,7 @@ def promotion_views(
                 before=before,
                 verdict=verdict_on(after.tally, before.tally) if after and before else None,
                 taken_back_by=taken_back_by,
-                rollback=rollback_command(file, origin) if last and in_force else None,
+                rollback=rollback_command(file, origin) if last else None,
             )
         )
     return views

@@ -51,11 +51,26 @@ async def test_replicas_that_are_told_at_once_keep_one(store: Store, store_url: 
     assert len(await store.promotions.known()) == 1
 
 
-async def test_the_oldest_go_when_there_are_many(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_those_told_first_go_when_there_are_many_whenever_they_say_they_were_made(
+    store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(promotions, "MOST_PROMOTIONS", 3)
-    for number in (2, 0, 4, 1, 3):
+    for number in (2, 4, 0, 3, 1):
         await store.promotions.record(replace(TOLD, git_revision=f"{number}", digest=f"{number}", made_at=number))
-    assert [it.git_revision for it, _ in await store.promotions.known()] == ["4", "3", "2"]
+    assert [it.git_revision for it, _ in await store.promotions.known()] == ["3", "1", "0"]
+    clock.now -= 60_000  # another replica's is behind
+    await store.promotions.record(replace(TOLD, git_revision="5", digest="5", made_at=0))
+    assert [it.git_revision for it, _ in await store.promotions.known()] == ["3", "1", "5"]
+
+
+async def test_what_was_found_is_not_forgotten_when_somebody_tells_it_who_did_not_look(store: Store) -> None:
+    for it in (replace(TOLD, findings=("ß",)), replace(TOLD, findings=None)):
+        await store.promotions.record(it)
+    ((told, _),) = await store.promotions.known()
+    assert told.findings == ("ß",)
+    await store.promotions.record(replace(TOLD, git_revision="b" * 40, findings=None))
+    ((told, _),) = await store.promotions.known()
+    assert (told.verified, told.findings, await store.promotions.in_brief()) == (False, None, [])
 
 
 async def test_evidence_outlives_its_experiment_and_has_nobody_to_erase(store: Store) -> None:
