@@ -69,7 +69,10 @@ async def test_it_is_said_by_what_was_counted_in_the_last_weeks(
         running_server(tmp_path, values, env=ENVIRONMENT | {"CANOPY_STORE_URL": url}) as server,
         httpx.AsyncClient(base_url=server.url, timeout=20) as client,
     ):
-        plan = (await client.get("/experiments/plan")).json()
+        for address in ("/experiments/plan", "/experiments/current/decision"):
+            unnamed = await client.get(address)
+            assert (unnamed.status_code, "summarize, translate. Name one" in unnamed.text) == (422, True)
+        plan = (await client.get("/experiments/plan", params={"feature": "summarize"})).json()
         assert (plan["experiment"], plan["feature"], plan["stage"], plan["open"]) == (
             running, "summarize", "running", True,
         )  # fmt: skip
@@ -83,7 +86,7 @@ async def test_it_is_said_by_what_was_counted_in_the_last_weeks(
         assert plan["sentence"].startswith("As people have chosen so far, a decision takes about")
         one = (await client.get(f"/experiments/{running}")).json()
         assert one["decision"]["more_votes"] == so_far["votes"]["median"]
-        brief = (await client.get("/experiments/current/decision")).json()
+        brief = (await client.get("/experiments/current/decision", params={"feature": "summarize"})).json()
         assert brief["more_votes"] == so_far["votes"]["median"]
 
         before = (await client.get("/experiments/plan", params={"feature": "translate"})).json()
@@ -109,6 +112,8 @@ async def test_it_is_said_by_what_was_counted_in_the_last_weeks(
 
 async def _said_in_the_terminal(url: str, plan: dict[str, Any], before: dict[str, Any]) -> None:
     status, said, errors = await canopy("ab", "plan", "--backend", url)
+    assert (status, "`--feature summarize`" in errors) == (1, True)
+    status, said, errors = await canopy("ab", "plan", "--backend", url, "--feature", "summarize")
     assert status == 0, errors
     said = " ".join(said.split())
     assert said.startswith(f"Experiment {plan['experiment']} of summarize As people have chosen so far")

@@ -200,7 +200,7 @@ def _walk(client: Client) -> None:  # noqa: PLR0915 - it asks every route
     in_full = client("GET /experiments/{experiment_id}", **of_it)
     assert client("GET /experiments/current", feature="summarize").experiment.id == listed.id
     assert client("GET /experiments/{experiment_id}/cost", **of_it).prompt_b.answers >= 1
-    plan = client("GET /experiments/plan")
+    plan = client("GET /experiments/plan", feature="summarize")
     assert (plan.experiment, plan.n, [it.rate for it in plan.outlooks]) == (listed.id, 1, [0.55, 0.6, 0.7])
     decision = client("GET /experiments/{experiment_id}/decision", **of_it)
     assert (decision, decision.stage) == (

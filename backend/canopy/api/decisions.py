@@ -51,16 +51,10 @@ def decision_routes(context: AppContext) -> APIRouter:
 async def current_experiment(context: AppContext, feature: str | None) -> Experiment:
     """Return the experiment that the values in force mean, of one feature or the only one, or else the one used last.
 
-    Raises ExperimentNotFound before the first comparison, and InputError for a name that no feature has, or without a
-    name where several features compare: to pick one in silence would tell a controller what is another's decision.
+    Raises ExperimentNotFound before the first comparison, and InputError as below.
     """
     config = context.config.current
-    its = experiments_of_feature(await context.store.experiments.all(), feature, config.features)
-    if feature is None and len(names := features_in_question(its, config)) > 1:
-        raise InputError(
-            f"Several features compare prompts: {', '.join(names)}. Name one, as in `?feature={names[0]}`."
-        )
-    found = experiment_in_force(its, config)
+    found = experiment_in_force(await experiments_in_question(context, feature), config)
     if found is None:
         section = config.section_of(feature or BUILT_IN)
         raise ExperimentNotFound(
@@ -68,6 +62,22 @@ async def current_experiment(context: AppContext, feature: str | None) -> Experi
             "`ab_testing.enabled: true` in the values; the first comparison begins an experiment."
         )
     return found
+
+
+async def experiments_in_question(context: AppContext, feature: str | None) -> list[Experiment]:
+    """Return the experiments of one feature, or of all where one at most compares; the one used last comes first.
+
+    Raises InputError for a name that no feature has, or without a name where several features compare: to pick one in
+    silence would tell a controller what is another's decision.
+    """
+    config = context.config.current
+    its = experiments_of_feature(await context.store.experiments.all(), feature, config.features)
+    if feature is None and len(names := features_in_question(its, config)) > 1:
+        raise InputError(
+            f"Several features compare prompts: {', '.join(names)}. Name one, as in `?feature={names[0]}` or "
+            f"`--feature {names[0]}`."
+        )
+    return its
 
 
 async def _decision(context: AppContext, experiment: Experiment) -> Response:

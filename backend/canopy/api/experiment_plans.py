@@ -2,13 +2,14 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from canopy.api.context import AppContext
-from canopy.api.decisions import CurrentQuery
+from canopy.api.decisions import CurrentQuery, experiments_in_question
 from canopy.api.description import describe_errors, describe_json
 from canopy.api.routes import DescribedRoute, json_response
 from canopy.config.features import canonical_name, flag_of
@@ -19,6 +20,7 @@ from canopy.experiments.planning import ExperimentPlan, PlanPayload, plan_payloa
 from canopy.experiments.report import decision_on, experiments_of_feature
 from canopy.experiments.standing import experiment_in_force, standing_of
 from canopy.feedback.statistics import satisfaction_filter
+from canopy.store.experiments.experiment import Experiment
 from canopy.store.feedback.query import Filter
 
 _FORMER_WEEKS = 13  # how old ballots may be that a pace is taken from
@@ -32,18 +34,15 @@ def plan_routes(context: AppContext) -> APIRouter:
     async def plan(query: Annotated[CurrentQuery, Query()]) -> Response:
         """How long the experiment of the values in force, or else the next one, takes until a decision."""
         context.ballots.check()
-        return json_response(plan_payload(await plan_of(context, query.feature)))
+        its = await experiments_in_question(context, query.feature)
+        return json_response(plan_payload(await plan_of(context, query.feature, its)))
 
     return router
 
 
-async def plan_of(context: AppContext, feature: str | None) -> ExperimentPlan:
-    """Return the plan, of one feature or of the one that compares.
-
-    Raises InputError for a name that no feature has, and StoreError.
-    """
+async def plan_of(context: AppContext, feature: str | None, its: Sequence[Experiment]) -> ExperimentPlan:
+    """Return the plan, of one feature or of the one that compares; `its` are its experiments. Raises StoreError."""
     config, store, now = context.config.current, context.store, time.time_ns() // 1000
-    its = experiments_of_feature(await store.experiments.all(), feature, config.features)
     found = experiment_in_force(its, config)
     if found is None:
         plain = [it for it in config.features.values() if it.name == it.flag]
@@ -68,7 +67,10 @@ async def plan_at_beginning(context: AppContext, feature: str | None) -> Experim
     None for a feature that the values don't have any more. Raises StoreError.
     """
     name = flag_of(canonical_name(feature)) if feature else None
-    return None if name and name not in context.config.current.features else await plan_of(context, name)
+    features = context.config.current.features
+    if name and name not in features:
+        return None
+    return await plan_of(context, name, experiments_of_feature(await context.store.experiments.all(), name, features))
 
 
 async def _pace_before(context: AppContext, feature: str, now: int) -> Pace | None:
