@@ -139,7 +139,7 @@ def test_votes_on_other_texts_are_among_the_votes_and_not_in_the_satisfaction() 
         chosen({"since": "2026-03-01", "rating": "positive"}, Filter(), counts),
         Filter(),
         counts=counts,
-        activity=Activity([ProducerCount(at("2026-03-01"), "summarize", "sha256:aa", "llama32", 1, 4)], [], 0),
+        activity=Activity([ProducerCount(at("2026-03-01"), "summarize", "sha256:aa", "llama32", 1, 4)], [], [], 0),
         now=at("2026-03-02"),
     )
     assert (view.votes.total, view.votes.negative) == (14, 10)
@@ -172,7 +172,7 @@ def test_only_complaints_that_can_become_tests_are_offered_for_export() -> None:
 def test_responses_that_were_both_bad_are_no_ratings() -> None:
     counts = [replace(count(-1, 4), name=AB_PREFERENCE, kind="label", value="both_bad")]
     view = overview(
-        chosen({}, Filter(), counts), Filter(), counts=counts, activity=Activity([], [], 0), now=at("2026-03-02")
+        chosen({}, Filter(), counts), Filter(), counts=counts, activity=Activity([], [], [], 0), now=at("2026-03-02")
     )
     assert (view.tally, view.chart) == (Tally(), None)
 

@@ -10,6 +10,7 @@ from canopy.store.experiments.variants_in_force import PromptAndModel, VariantIn
 from canopy.store.feedback.hourly_counts import DAY
 from canopy.store.generations.usage import UsageCount, UsageSum
 from canopy.ui.last_change import LastChange, PromptChange, VotesAround, days_around, last_change, last_prompt_change
+from canopy.ui.variant_changes import changes_of
 
 BEGIN = 20_000 * DAY
 HOUR = DAY // 24
@@ -27,8 +28,8 @@ def told(good: int, bad: int, good_before: int, bad_before: int, days: int = 7) 
 
 
 def test_the_last_change_is_the_newest_of_a_prompt_in_force() -> None:
-    assert last_prompt_change([]) is None
-    assert last_prompt_change([used(0, "a"), used(3, "a", model="other")]) is None
+    assert last_prompt_change(changes_of([])) is None
+    assert last_prompt_change(changes_of([used(0, "a"), used(3, "a", model="other")])) is None
     usage = [
         used(0, "a"),
         used(2, "b", model="other"),
@@ -37,15 +38,19 @@ def test_the_last_change_is_the_newest_of_a_prompt_in_force() -> None:
         used(5, "candidate", compared=4),
         *(used(day, f"of a past that is compared {day}", compared=4) for day in range(6, 20)),
     ]
-    assert last_prompt_change(usage) == PromptChange(BEGIN + 2 * DAY, "summarize", "b", "a", other_model=True)
-    assert last_prompt_change([*usage, used(30, "d", feature="chat")]) == PromptChange(
+    assert last_prompt_change(changes_of(usage)) == PromptChange(
+        BEGIN + 2 * DAY, "summarize", "b", "a", other_model=True
+    )
+    assert last_prompt_change(changes_of([*usage, used(30, "d", feature="chat")])) == PromptChange(
         BEGIN + 30 * DAY, "chat", "d", "c", other_model=False
     )
 
 
 def test_a_model_that_changed_since_is_told_as_well() -> None:
     usage = [used(0, "a"), used(2, "b"), used(9, "b", model="other")]
-    assert last_prompt_change(usage) == PromptChange(BEGIN + 2 * DAY, "summarize", "b", "a", other_model=True)
+    assert last_prompt_change(changes_of(usage)) == PromptChange(
+        BEGIN + 2 * DAY, "summarize", "b", "a", other_model=True
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from canopy.store.generations.usage import BOUNDS, CLASSES, UsageCount, UsageSum
 from canopy.store.values.values_commits import ValuesCommit
 from canopy.ui.time_axis import TimeAxis, time_axis
 from canopy.ui.usage_charts import PLOT, TOP, usage_charts
+from canopy.ui.variant_changes import changes_of
 from canopy.ui.variant_marks import LineSources, variant_marks
 
 BEGIN = microseconds(datetime(2026, 3, 1, tzinfo=UTC))
@@ -43,12 +44,13 @@ def test_each_chart_has_its_figure_and_ends_at_a_round_number() -> None:
 
 def test_without_an_answer_there_is_no_chart() -> None:
     assert usage_charts([], days(5)) is None
-    assert variant_marks([], days(5)).changes == []
+    assert variant_marks(changes_of([]), days(5)).changes == []
 
 
 def changes(*usage: UsageCount) -> list[tuple[str, int, bool]]:
     return [
-        (it.prompt_id, (it.at - BEGIN) // HOUR, it.kind == "compared") for it in variant_marks(usage, days(40)).changes
+        (it.prompt_id, (it.at - BEGIN) // HOUR, it.kind == "compared")
+        for it in variant_marks(changes_of(usage), days(40)).changes
     ]
 
 
@@ -65,7 +67,9 @@ def test_a_change_names_the_commit_that_brought_its_values() -> None:
     def named(*commits: tuple[str, int]) -> list[str | None]:
         known = [ValuesCommit("r", commit, at) for commit, at in (*commits, ("other", began[0]))]
         known[-1] = known[-1]._replace(config_revision="another")
-        return [it.git_revision for it in variant_marks(usage, days(40), LineSources(commits=known)).changes]
+        return [
+            it.git_revision for it in variant_marks(changes_of(usage), days(40), LineSources(commits=known)).changes
+        ]
 
     assert named() == [None, None, None]
     in_that_hour = began[1] + HOUR - 1
@@ -87,7 +91,7 @@ def test_a_candidate_is_marked_once_however_seldom_it_is_compared() -> None:
 
 
 def test_only_the_newest_changes_are_marked_and_neighbours_share_a_flag() -> None:
-    marks = variant_marks([used(day, f"p{day}") for day in range(12)], days(40))
+    marks = variant_marks(changes_of([used(day, f"p{day}") for day in range(12)]), days(40))
     assert ([it.prompt_id for it in marks.changes], marks.earlier) == ([f"p{day}" for day in range(4, 12)], 3)
     assert [flag.label.replace("\N{EN DASH}", " to ") for flag in marks.flags] == ["1 to 3", "4 to 6", "7 to 8"]
     assert [it.x for it in marks.lines] == sorted(it.x for it in marks.lines)

@@ -82,7 +82,7 @@ def test_experiments_or_evidence_tell_a_promotion_and_a_rollback(
 ) -> None:
     usage = [used(0, "a"), used(4, "b"), used(8, "a"), used(12, "b")]
     sources = LineSources(experiments=experiments, told=evidence)
-    marks = variant_marks(usage, time_axis(BEGIN, BEGIN + 20 * DAY, BEGIN + 20 * DAY, None, None), sources)
+    marks = variant_marks(changes_of(usage), time_axis(BEGIN, BEGIN + 20 * DAY, BEGIN + 20 * DAY, None, None), sources)
     assert [it.kind for it in marks.changes] == kinds
     assert [it.kind for it in marks.lines] == kinds
     assert bool(marks.changes[0].evidence) == (kinds[0] == "promotion" and bool(evidence))
@@ -93,7 +93,7 @@ def test_experiments_or_evidence_tell_a_promotion_and_a_rollback(
 
 def test_another_model_is_none_and_what_is_compared_has_no_votes_of_its_own() -> None:
     usage = [used(0, "a"), used(3, "b", completed=2, compared=2), used(4, "a", "other"), used(4, "b", compared=4)]
-    marks = variant_marks(usage, time_axis(BEGIN, BEGIN + 9 * DAY, BEGIN + 9 * DAY, None, None))
+    marks = variant_marks(changes_of(usage), time_axis(BEGIN, BEGIN + 9 * DAY, BEGIN + 9 * DAY, None, None))
     assert [(it.prompt_id, it.kind, it.stretch is None) for it in marks.changes] == [
         ("b", "compared", True), ("a", "model", False)
     ]  # fmt: skip
@@ -104,9 +104,11 @@ def test_the_picture_has_a_band_for_each_stretch_with_votes_of_one_feature_alone
     usage = [used(0, "a"), used(5, "b")]
     axis = time_axis(BEGIN, BEGIN + 9 * DAY, BEGIN + 9 * DAY, None, None)
     sources = LineSources(votes=[*voted(1, "a", 10, 10), *voted(6, "b", 18, 2)])
-    before, after = variant_marks(usage, axis, sources).bands
+    before, after = variant_marks(changes_of(usage), axis, sources).bands
     assert (before.x, before.width, after.x, after.width) == (0, 50, 50, 50)
     assert after.top < after.y < after.top + after.height < before.top + before.height
     of_two = [*usage, used(0, "t", feature="translate"), used(5, "u", feature="translate")]
-    assert variant_marks(of_two, axis, sources).bands == []
-    assert [it.width for it in variant_marks(usage, axis, LineSources(votes=voted(6, "b", 1, 0))).bands] == [50]
+    assert variant_marks(changes_of(of_two), axis, sources).bands == []
+    assert [
+        it.width for it in variant_marks(changes_of(usage), axis, LineSources(votes=voted(6, "b", 1, 0))).bands
+    ] == [50]

@@ -33,6 +33,7 @@ from canopy.experiments.report import (
     selected_experiment,
 )
 from canopy.experiments.standing import experiment_in_force, standing_of
+from canopy.store.experiments.experiment import BallotPage
 from canopy.store.experiments.experiment_notes import ExperimentNote, NewNote
 from canopy.ui.experiment_list import ListedExperiment, listed_experiments
 from canopy.ui.experiments import ExperimentData, section
@@ -181,12 +182,18 @@ async def experiment_data(
     shown = selected_experiment(experiments, wanted) if wanted else in_force
     if shown is None:
         return None
-    firsts = await store.experiments.first_ballot_counts(shown.id)
-    counts = await store.experiments.ballot_counts(shown.id)
+
+    async def ballots() -> BallotPage:
+        async with context.page_slots:
+            return await store.experiments.ballots(shown.id, _BALLOTS, cursor)
+
+    firsts, counts, notes, page = await asyncio.gather(
+        store.experiments.first_ballot_counts(shown.id),
+        store.experiments.ballot_counts(shown.id),
+        store.experiment_notes.of_experiment(shown.id),
+        ballots(),
+    )
     of_others = await store.experiments.ballot_counts_by_experiment() if others else None
-    notes = await store.experiment_notes.of_experiment(shown.id)
-    async with context.page_slots:
-        page = await store.experiments.ballots(shown.id, _BALLOTS, cursor)
     return ExperimentData(experiments, of_others, shown, counts, firsts, page, notes)
 
 

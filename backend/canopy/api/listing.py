@@ -1,5 +1,6 @@
 """Pages of feedback, each entry with the judges' labels and the people's votes on its response."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -49,8 +50,7 @@ async def read_excerpts(context: AppContext, where: Filter, query: PageQuery, li
     async with context.page_slots:
         feedback, _ = await store.feedback.read(found.ids, excerpts.CHARS)
         ids = _generations(feedback)
-        labels = await store.judgements.labels(ids) if ids else {}
-        votes = await store.judgements.person_votes(ids) if ids else {}
+        labels, votes = await asyncio.gather(store.judgements.labels(ids), store.judgements.person_votes(ids))
         further = await _further(store, feedback, where.search) if where.search else {}
     return ExcerptPage(Page(feedback, found.next, found.searched_to), matches, total.n, labels, votes, further)
 

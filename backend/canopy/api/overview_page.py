@@ -20,7 +20,6 @@ from canopy.api.listing import read_excerpts
 from canopy.config.registered_prompts import prompt_sources
 from canopy.feedback.statistics import satisfaction_filter, tally_of
 from canopy.store.feedback.query import Filter
-from canopy.store.generations.usage import UsageCount
 from canopy.store.outbox.deliveries import Backlog
 from canopy.ui import status_parts
 from canopy.ui.attention import Need, needs, worse_changes
@@ -32,6 +31,7 @@ from canopy.ui.filter_links import address
 from canopy.ui.last_change import VotesAround, days_around, last_prompt_change
 from canopy.ui.sections import worst_first
 from canopy.ui.status import StatusPart
+from canopy.ui.variant_changes import FoundChange, changes_of
 
 _NEWEST = 5  # entries
 _PATIENCE = 0.1  # seconds for the model server: a page must not wait for one that hangs
@@ -96,13 +96,16 @@ async def _activity(context: AppContext, where: Filter) -> Activity:
     found, counted, commits, told = await asyncio.gather(
         over_time(context, producer), ballots, context.store.values_commits.known(), context.store.promotions.in_brief()
     )
-    around = await _around_last_change(context, producer, found.usage)
+    changes = changes_of(found.usage)
+    around = await _around_last_change(context, producer, changes)
     worse = context.aftermath.worse
-    return Activity(found.votes, found.usage, counted.ballots, found.step, commits, told, around, worse)
+    return Activity(found.votes, found.usage, changes, counted.ballots, found.step, commits, told, around, worse)
 
 
-async def _around_last_change(context: AppContext, producer: Filter, usage: Sequence[UsageCount]) -> VotesAround | None:
-    change = last_prompt_change(usage)
+async def _around_last_change(
+    context: AppContext, producer: Filter, changes: Sequence[FoundChange]
+) -> VotesAround | None:
+    change = last_prompt_change(changes)
     if change is None:
         return None
     since, until = days_around(change, time.time_ns() // 1000, producer.since, producer.until)

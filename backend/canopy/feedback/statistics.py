@@ -140,7 +140,11 @@ def tallies_by[C: SentimentCount, K](counts: Iterable[C], key: Callable[[C], K])
     """Return a tally of the counts for each value that `key` returns, in the order of first occurrence."""
     tallies: dict[K, Tally] = {}
     for count in counts:
-        tallies.setdefault(key(count), Tally()).add(count)
+        value = key(count)
+        tally = tallies.get(value)
+        if tally is None:
+            tally = tallies[value] = Tally()
+        tally.add(count)
     return tallies
 
 

@@ -18,6 +18,7 @@ from canopy.ui.satisfaction_chart import Chart, satisfaction_chart
 from canopy.ui.selection import Selection
 from canopy.ui.time_axis import time_axis
 from canopy.ui.usage_charts import UsageCharts, usage_charts
+from canopy.ui.variant_changes import FoundChange
 from canopy.ui.variant_marks import LineSources, VariantMarks, variant_marks
 
 
@@ -27,6 +28,7 @@ class Activity:
 
     votes: Sequence[ProducerCount]  # on satisfaction with Canopy's responses
     usage: Sequence[UsageCount]  # of generations, as far back as there are records
+    changes: Sequence[FoundChange]  # of what was in force, as `usage` tells, oldest first
     ballots: int
     step: int = DAY  # microseconds: how long their stretches of time are
     commits: Sequence[ValuesCommit] = ()  # that brought values into force, oldest first
@@ -84,7 +86,7 @@ def overview(
         voted_share=_exact_percent(share_of(tally.total, usage)),
         ballots=activity.ballots,
         chart=satisfaction_chart(activity.votes, now, where.since, where.until, axis),
-        marks=variant_marks(activity.usage, axis, sources) if axis else None,
+        marks=variant_marks(activity.changes, axis, sources) if axis else None,
         last_change=last_change(activity.around, activity.worse) if activity.around else None,
         charts=usage_charts(activity.usage, axis) if axis else None,
     )

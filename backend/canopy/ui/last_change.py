@@ -11,8 +11,7 @@ from canopy.feedback.statistics import Tally
 from canopy.stats.intervals import newcombe, wilson
 from canopy.store.experiments.variants_in_force import VariantInForce
 from canopy.store.feedback.hourly_counts import DAY, HOUR
-from canopy.store.generations.usage import UsageCount
-from canopy.ui.variant_changes import changes_of
+from canopy.ui.variant_changes import FoundChange
 from canopy.ui.version_comparison import either_in_words, points_in_words
 
 _PROVED = "It has hurt: people are less satisfied than before the change, by more than chance explains."
@@ -66,10 +65,10 @@ class LastChange:
     verdict: str
 
 
-def last_prompt_change(usage: Sequence[UsageCount]) -> PromptChange | None:
-    """Return the newest change of a prompt in force, whatever is compared; `usage` is oldest first."""
+def last_prompt_change(changes: Sequence[FoundChange]) -> PromptChange | None:
+    """Return the newest change of a prompt in force, whatever is compared, of these, oldest first."""
     other_model: set[str] = set()  # features whose model has changed since then, or with it
-    for found in reversed(changes_of(usage)):
+    for found in reversed(changes):
         it, former = found.count, found.former
         if former is None:
             continue

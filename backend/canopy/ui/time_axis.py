@@ -51,7 +51,7 @@ class TimeAxis:
 
     def floor(self, microseconds: int) -> datetime:
         """Return the start of the slot in which a time lies."""
-        return _floor(self.unit, _at(microseconds))
+        return _floor_of(self.unit, microseconds)
 
     def ticks(self, most: int = _LABELS) -> list[Tick]:
         """Return the labels below a chart, every second of them minor."""
@@ -90,7 +90,11 @@ def _unit(span: timedelta) -> str:
     return "week" if span <= 731 * _DAY else "month"
 
 
-@lru_cache(4096)
+@lru_cache(4096)  # each chart asks for the same ones
+def _floor_of(unit: str, microseconds: int) -> datetime:
+    return _floor(unit, _at(microseconds))
+
+
 def _floor(unit: str, at: datetime) -> datetime:
     if unit == "hour":
         return at.replace(minute=0, second=0, microsecond=0)

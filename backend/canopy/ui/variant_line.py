@@ -3,6 +3,7 @@
 In force is what most plain answers of a stretch of time came from, as the marks on the chart have it.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -69,8 +70,12 @@ def variant_line(changes: Sequence[FoundChange], votes: Iterable[ProducerCount],
         its[-1] = replace(its[-1], until=found.at)
         came = VariantStretch(it.feature, it.prompt_id, it.model, found.at, config_revision=it.config_revision)
         its.append(came)
+    of_producer: dict[tuple[str, str | None, str | None], list[VariantStretch]] = defaultdict(list)
+    for its in line.values():
+        for one in its:
+            of_producer[one.feature, one.prompt_id, one.model].append(one)
     for vote in votes:
-        same = [it for it in line.get(vote.feature, ()) if (it.prompt_id, it.model) == (vote.prompt_id, vote.model)]
+        same = of_producer.get((vote.feature, vote.prompt_id, vote.model), [])
         begun = [it for it in same if (it.since or 0) < vote.hour + step]
         if same:
             (begun or same)[-1 if begun else 0].tally.add(vote)

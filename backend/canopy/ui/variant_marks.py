@@ -8,11 +8,10 @@ from canopy.store.experiments.experiment import Experiment
 from canopy.store.experiments.promotions import PromotionInBrief
 from canopy.store.feedback.hourly_counts import DAY
 from canopy.store.feedback.query import ProducerCount
-from canopy.store.generations.usage import UsageCount
 from canopy.store.values.values_commits import ValuesCommit
 from canopy.ui.satisfaction_chart import line_y
 from canopy.ui.time_axis import TimeAxis
-from canopy.ui.variant_changes import changes_of, commit_of
+from canopy.ui.variant_changes import FoundChange, commit_of
 from canopy.ui.variant_line import MarkKind, VariantStretch, kind_of, variant_line
 
 _MOST = 8  # marks, the newest ones
@@ -105,10 +104,9 @@ class VariantMarks:
         return [(sign, kind) for kind, sign in _SIGNS.items() if kind in there]
 
 
-def variant_marks(usage: Sequence[UsageCount], axis: TimeAxis, sources: LineSources | None = None) -> VariantMarks:
-    """Return the marks; `usage` is oldest first, and the axis has room for all of it."""
+def variant_marks(found: Sequence[FoundChange], axis: TimeAxis, sources: LineSources | None = None) -> VariantMarks:
+    """Return the marks of these changes, oldest first; the axis has room for all of them."""
     known = sources or LineSources()
-    found = changes_of(usage)
     line = variant_line(found, known.votes, known.step)
     stretches = {(it.feature, it.since): it for it in line}
     earlier = max(len(found) - _MOST, 0)

@@ -48,6 +48,8 @@ class UsageSum:
     def sum(cls, usages: Iterable[Self]) -> Self:
         """Return the counts of all of them together."""
         found = list(usages)
+        if len(found) == 1:
+            return found[0]
         numbers = {field.name: sum(getattr(it, field.name) for it in found) for field in fields(cls)[:-1]}
         classes = tuple(map(sum, zip(*(it.first_tokens for it in found), strict=True))) or (0,) * CLASSES
         return cls(**numbers, first_tokens=classes)
