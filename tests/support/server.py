@@ -48,6 +48,14 @@ class Server:
                 await self.arrived.wait()
         return found
 
+    async def request_line(self, request_id: str, within: float = 30) -> dict[str, Any]:
+        """Wait until the request with this id has been logged, whatever others were before."""
+        async with asyncio.timeout(within):
+            while not (found := [it for it in self.events("http_request") if it["trace_id"] == request_id]):
+                self.arrived.clear()
+                await self.arrived.wait()
+        return found[0]
+
     def write_values(self, values: Mapping[str, Any] | str) -> None:
         """Replace the values file the way an editor does: by a rename."""
         assert self.config_path
