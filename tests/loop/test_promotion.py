@@ -157,7 +157,7 @@ async def test_what_the_votes_decided_is_a_commit_that_anybody_can_check(reposit
                 {**statement, "predicate": {k: v for k, v in statement["predicate"].items() if v or k != "cost"}}
             )
         )
-        git(repository, "commit", "--quiet", "--all", "--amend", "--no-edit")
+        git(repository, "commit", "--quiet", "--all", "--amend", "--message", "Brief summaries (#7)")
         assert [it["sentence"] for it in await verified(repository)] == wrong
 
 

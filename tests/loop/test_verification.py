@@ -1,6 +1,7 @@
 """What `canopy verify` makes of a commit, and of what became of it in Git: no server is needed for that."""
 
 import json
+import shlex
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -108,6 +109,18 @@ async def test_what_was_rebased_or_squashed_is_right_and_can_be_taken_back(promo
     status, said = await rolled_back(promoted)
     assert status == 0, said
     assert (await verified(promoted, "main..HEAD"))[0] == 0
+
+
+async def test_a_message_that_says_another_result_is_found_and_keeps_nobody_from_going_back(promoted: Path) -> None:
+    message = git(promoted, "log", "-1", "--format=%B")
+    amend(promoted, lambda _: None, "--message", message.replace("B 40", "B 400"), "--message", "Signed-off-by: Ada")
+    status, said = await verified(promoted)
+    assert (status, "✗ The message says “A 5, B 400, ties 3" in said, said.count("✗")) == (1, True, 1), said
+    way_back = message.splitlines()[-1].removeprefix("Take back: ")
+    assert way_back == f"canopy rollback --values {FILE}"
+    status, said, errors = await canopy(*shlex.split(way_back)[1:], "--commit", cwd=promoted)
+    assert status == 0, said + errors
+    assert (await verified(promoted))[0] == 0
 
 
 async def test_a_shallow_clone_is_no_tampering(promoted: Path, tmp_path: Path) -> None:

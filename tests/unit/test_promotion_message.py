@@ -6,8 +6,9 @@ import pytest
 from canopy.cli.promote import promote
 from canopy.gitops.evidence import CostFacts, Percentiles, PromptCost, Statement
 from canopy.gitops.message import commit_message, cost_lines
-from tests.support.evidence import a_statement
+from tests.support.evidence import FILE, a_statement
 
+EVIDENCE = "gitops/canopy/test/backend/evidence/one.json"
 NOTHING = PromptCost(
     prompt_id="sha256:a", answers=0, failed=0, input_tokens=None, output_tokens=None,
     first_token_seconds=None, duration_seconds=None,
@@ -40,7 +41,7 @@ def test_nobody_and_failures_alone_are_told_as_such() -> None:
 def test_a_rollback_says_why_and_that_the_votes_are_those_of_the_promotion() -> None:
     seen = [{"prompt_id": "sha256:a", "positive": 3, "negative": 1}]
     said = a_statement("A", "B", "rollback", forced="Complaints", reverts="0" * 40, observed=seen)
-    lines = commit_message(Statement.model_validate(said).predicate, "evidence/one.json", None).splitlines()
+    lines = commit_message(Statement.model_validate(said).predicate, FILE, EVIDENCE, None).splitlines()
     assert "FORCED" not in "".join(lines)
     assert lines[2].endswith(" no more.")
     assert lines[3] == "Why: Complaints"

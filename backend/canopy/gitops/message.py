@@ -1,5 +1,6 @@
 """The message of a commit that a decision makes: the evidence in words, for people who read `git log`."""
 
+import shlex
 from collections.abc import Iterator
 
 from canopy.base.ratings import in_words
@@ -8,9 +9,13 @@ from canopy.gitops.evidence import CostFacts, Percentiles, Promotion, PromptCost
 _SUBJECT = 72  # characters that Git's tools show of a subject
 
 
-def commit_message(predicate: Promotion, evidence: str, page: str | None) -> str:
-    """Return a subject and a body. `evidence` is the path of the evidence, `page` that of the experiment's page."""
-    return "\n".join([_subject(predicate), "", *_body(predicate, evidence, page)]) + "\n"
+def commit_message(predicate: Promotion, values: str, evidence: str, page: str | None) -> str:
+    """Return a subject and a body, in which each line says one thing, whatever people have written.
+
+    `values` and `evidence` are the paths of the values file and the evidence, `page` the address of the experiment's.
+    `canopy verify` makes the message again: other words for the same need the former ones beside them.
+    """
+    return "\n".join([_subject(predicate), "", *_body(predicate, values, evidence, page)]) + "\n"
 
 
 def subject_of(words: str) -> str:
@@ -44,7 +49,7 @@ def _seconds(times: Percentiles) -> str:
 
 def _subject(predicate: Promotion) -> str:
     it = predicate.experiment
-    name = it.name or in_words(it.feature)
+    name = _on_one_line(it.name or in_words(it.feature))
     return subject_of(
         {
             "promote": f"Promote Prompt B of {name}",
@@ -54,15 +59,16 @@ def _subject(predicate: Promotion) -> str:
     )
 
 
-def _body(predicate: Promotion, evidence: str, page: str | None) -> Iterator[str]:
+def _body(predicate: Promotion, values: str, evidence: str, page: str | None) -> Iterator[str]:
     it = predicate.experiment
+    why = None if predicate.forced is None else _on_one_line(predicate.forced)
     if predicate.action == "rollback":
         yield f"{it.prompt_id} answers everybody again, {it.prompt_b_id} no more."
-        if predicate.forced is not None:
-            yield f"Why: {predicate.forced}"
+        if why is not None:
+            yield f"Why: {why}"
     else:
-        if predicate.forced is not None:
-            yield f"FORCED, although the votes say `{predicate.statistics.status}`: {predicate.forced}"
+        if why is not None:
+            yield f"FORCED, although the votes say `{predicate.statistics.status}`: {why}"
             yield ""
         winner, other = (
             (it.prompt_b_id, it.prompt_id) if predicate.action == "promote" else (it.prompt_id, it.prompt_b_id)
@@ -77,13 +83,13 @@ def _body(predicate: Promotion, evidence: str, page: str | None) -> Iterator[str
     yield ""
     yield f"Experiment: {it.id}, since {it.created_at}" + (f", {page}" if page else "")
     if it.hypothesis:
-        yield f"Hypothesis: {' '.join(it.hypothesis.split())}"
+        yield f"Hypothesis: {_on_one_line(it.hypothesis)}"
     if predicate.reverts:
         yield f"Reverts: {predicate.reverts}"
     yield f"Evidence: {evidence}"
-    yield "Check: canopy verify COMMIT"
+    yield f"Check: canopy verify --all {shlex.quote(values)}"
     if predicate.action == "promote":
-        yield "Take back: canopy rollback --values FILE"
+        yield f"Take back: canopy rollback --values {shlex.quote(values)}"
 
 
 def _grounds(predicate: Promotion) -> Iterator[str]:
@@ -120,3 +126,7 @@ def _registry_lines(facts: RegistryFacts) -> Iterator[str]:
 
 def _share(part: int, whole: int) -> str:
     return f"{part / whole:.0%}" if whole else "none"
+
+
+def _on_one_line(words: str) -> str:
+    return " ".join(words.split())

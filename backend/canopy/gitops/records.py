@@ -82,7 +82,7 @@ def record(
     evidence = str(PurePosixPath(name).parent / FOLDER / f"{now:%Y%m%dT%H%M%SZ}-{action}-{grounds.experiment.id}.json")
     statement = Statement.of(name, after, predicate)
     files = {} if after == before else {name: after}
-    return Record({**files, evidence: statement.written()}, commit_message(predicate, evidence, grounds.page))
+    return Record({**files, evidence: statement.written()}, commit_message(predicate, name, evidence, grounds.page))
 
 
 def evaluation_in(folder: str) -> EvaluationFacts:

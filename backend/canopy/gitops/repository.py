@@ -216,6 +216,10 @@ class Repository:
         letter, _, who = self._text("log", "-1", "--format=%G?%x00%GS", revision).partition("\0")
         return letter, who
 
+    def message(self, revision: str) -> str:
+        """Return a commit's message."""
+        return self._text("log", "-1", "--encoding=UTF-8", "--format=%B", revision)
+
     def _checked_out(self, name: str, content: bytes) -> bytes:
         """Return a file's content as Git would write it into the working copy: with line ends as they are wanted."""
         blob = _git(self.root, "hash-object", "-w", "--stdin", given=content).decode().strip()

@@ -9,6 +9,7 @@ from canopy.generation.prompts import prompt_of
 from canopy.gitops.ballots import read_ballots
 from canopy.gitops.evidence import FOLDER, Promotion, RegistryFacts, Rule, Statement, sha256
 from canopy.gitops.frozen_rule import check_rule, unlike_rule
+from canopy.gitops.message_check import check_message
 from canopy.gitops.promotion import ValuesFile, read_values, require_tested, with_prompt, with_winner
 from canopy.gitops.recomputation import Checked, check_experiment, check_numbers, unlike
 from canopy.gitops.registry_change import check_registry
@@ -29,10 +30,11 @@ class Verified:
         return all(it.right for it in self.findings)
 
 
-def verify(repository: Repository, name: str, ballots: Path | None = None) -> Verified:
+def verify(repository: Repository, name: str, ballots: Path | None = None, *, with_message: bool = True) -> Verified:
     """Check the evidence in a commit; `ballots` is a file of what its counts rest on (`canopy ab export`).
 
-    Raises ConfigError for what is no commit, and ShallowCloneError where what was before isn't here.
+    `with_message` is whether that is also about the commit's message, on which nothing else depends. Raises ConfigError
+    for what is no commit, and ShallowCloneError where what was before isn't here.
     """
     commit = repository.commit(name)
     changed = repository.changed_in(commit)
@@ -49,6 +51,7 @@ def verify(repository: Repository, name: str, ballots: Path | None = None) -> Ve
         return Verified(commit.revision, None, (Checked(False, error.sentence),))
     findings = [
         _signature(repository, commit),
+        *(_message(repository, commit, statement, files[0]) if with_message else ()),
         *_files(repository, commit, statement, changed, files[0]),
         *check_numbers(statement.predicate),
     ]
@@ -166,7 +169,7 @@ def _reverted(repository: Repository, predicate: Promotion) -> tuple[Commit, Sta
     """Return the commit that a rollback takes back, with its evidence. Raises ConfigError where that is not right."""
     if predicate.reverts is None:
         raise ConfigError("A rollback must name the commit that it takes back.")
-    reverted = verify(repository, predicate.reverts)
+    reverted = verify(repository, predicate.reverts, with_message=False)
     if reverted.statement is None or not reverted.right:
         raise ConfigError(f"The evidence of {_short(predicate.reverts)}, which it takes back, is not right itself.")
     promoted = reverted.statement.predicate
@@ -174,6 +177,12 @@ def _reverted(repository: Repository, predicate: Promotion) -> tuple[Commit, Sta
         if getattr(promoted, name) != getattr(predicate, name):
             raise ConfigError(f"`{name}` is another than in {_short(predicate.reverts)}, which it takes back.")
     return repository.commit(predicate.reverts), reverted.statement
+
+
+def _message(repository: Repository, commit: Commit, statement: Statement, own: str) -> Iterator[Checked]:
+    values = statement.subject[0].name
+    evidence = str(PurePosixPath(values).parent / FOLDER / PurePosixPath(own).name)
+    yield from check_message(repository.message(commit.revision), statement.predicate, values, evidence)
 
 
 def _signature(repository: Repository, commit: Commit) -> Checked:

@@ -1,0 +1,107 @@
+"""Holds the message of a commit against its evidence: what it says in Canopy's form has to be what Canopy would say.
+
+Nobody but people reads a message, and they decide by it what to merge. They may add lines of their own, and a squash
+may leave lines out or wrap them.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+
+from canopy.gitops.evidence import Promotion
+from canopy.gitops.message import commit_message
+from canopy.gitops.recomputation import Checked
+from canopy.text.visible import excerpt
+
+_QUOTED = 160  # characters of a line that a sentence quotes
+_MOST_WRAPPED = 12  # lines that one of Canopy's may have been wrapped into
+_NUMBERED = re.compile(r" \((?:#|!)\d+\)\Z", re.ASCII)  # what a host puts behind the subject of a squash
+_BULLET = re.compile(r"\A[*>-] ")
+_PAGE = re.compile(r", https?://\S+\Z")
+# How each kind of line begins or reads, without regard to case.
+_FORMS: Mapping[str, re.Pattern[str]] = {
+    name: re.compile(form, re.IGNORECASE | re.ASCII)
+    for name, form in {
+        "subject": r"(?:Promote Prompt B|Keep Prompt A|Take back the promotion) of ",
+        "outcome": r"sha256:\S+ answers everybody",
+        "force": r"FORCED\b",
+        "why": r"Why: ",
+        "alias": r"In MLflow's registry |The alias \S+ is gone there",
+        "grounds": r"The promotion rested on:",
+        "votes": r"Votes: ",
+        "counts": r"A [\d,]+, B [\d,]+",
+        "E-values": r"E for [AB] ",
+        "columns": r"The left column was ",
+        "cost": r"Cost(?:,|:)",
+        "cost of A": r"A (?:\d|first token|all \d|none )[^\n]*failed\Z",
+        "cost of B": r"B (?:\d|first token|all \d|none )[^\n]*failed\Z",
+        "evaluation": r"Evaluation: ",
+        "seen": r"Votes on single answers",
+        "thumbs": r"\S+: (?:none|\d+%) of [\d,]+ thumbs",
+        "experiment": r"Experiment: ",
+        "hypothesis": r"Hypothesis: ",
+        "reverts": r"Reverts: ",
+        "evidence": r"Evidence: ",
+        "check": r"Check: canopy ",
+        "way back": r"Take back: ",
+    }.items()
+}
+
+
+def check_message(message: str, predicate: Promotion, values: str, evidence: str) -> Iterator[Checked]:
+    """Look at each line of a commit's message; `values` and `evidence` are the paths that the evidence has."""
+    wanted = [it for line in commit_message(predicate, values, evidence, None).splitlines() if (it := _plain(line))]
+    said = [it for line in message.splitlines() if (it := _plain(line))]
+    found, wrong = set[str](), list[str]()
+    at = 0
+    while at < len(said):
+        line, lines = _longest(said[at:], wanted)
+        if line is not None:
+            found.add(line)
+        elif (form := form_of(said[at])) is not None and (form != "why" or predicate.action == "rollback"):
+            wrong.append(said[at])
+        at += lines
+    for line in wrong:
+        yield Checked(False, f"The message says “{excerpt(line, _QUOTED)}”, {_instead(line, wanted)}")
+    missing = [line for line in wanted if line not in found]
+    if not wrong:
+        yield Checked(True, f"The message says {_how_much(missing, wanted)}")
+
+
+def form_of(line: str) -> str | None:
+    """Return which kind of line of Canopy's this has the form of; None for people's own words."""
+    return next((name for name, form in _FORMS.items() if form.match(line)), None)
+
+
+def _longest(said: Sequence[str], wanted: Sequence[str]) -> tuple[str | None, int]:
+    """Return the line of Canopy's that these begin with, and over how many of them it goes; None and 1 for none."""
+    together = ""
+    for number, line in enumerate(said[:_MOST_WRAPPED], 1):
+        together = f"{together} {line}".lstrip()
+        for it in (together, _NUMBERED.sub("", together), _PAGE.sub("", together)):
+            if it in wanted and (it == together or form_of(it) in {"subject", "experiment"}):
+                return it, number
+        if together.removesuffix(",") not in wanted and not any(it.startswith(together) for it in wanted):
+            break
+    return None, 1
+
+
+def _instead(line: str, wanted: Sequence[str]) -> str:
+    form = form_of(line)
+    own = next((it for it in wanted if form_of(it) == form), None)
+    return f"the evidence makes it “{excerpt(own, _QUOTED)}”." if own else "and the evidence says nothing of the kind."
+
+
+def _how_much(missing: Sequence[str], wanted: Sequence[str]) -> str:
+    if not missing:
+        return "what the evidence does."
+    if len(missing) == len(wanted):
+        return "nothing of the evidence: it is people's own."
+    left = f"it leaves out {len(missing)} of Canopy's {len(wanted)} lines"
+    return f"nothing else than the evidence; {left}, the first “{excerpt(missing[0], _QUOTED)}”."
+
+
+def _plain(line: str) -> str:
+    """Return a line without what nobody sees, and without the mark of a list or a quotation before it."""
+    seen = "".join(each for each in unicodedata.normalize("NFKC", line) if unicodedata.category(each) != "Cf")
+    return _BULLET.sub("", " ".join(seen.split()))
