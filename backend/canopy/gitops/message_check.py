@@ -6,7 +6,7 @@ may leave lines out or wrap them.
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from canopy.gitops.evidence import Promotion
 from canopy.gitops.message import commit_message
@@ -19,33 +19,31 @@ _NUMBERED = re.compile(r" \((?:#|!)\d+\)\Z", re.ASCII)  # what a host puts behin
 _BULLET = re.compile(r"\A[*>-] ")
 _PAGE = re.compile(r", https?://\S+\Z")
 # How each kind of line begins or reads, without regard to case.
-_FORMS: Mapping[str, re.Pattern[str]] = {
-    name: re.compile(form, re.IGNORECASE | re.ASCII)
-    for name, form in {
-        "subject": r"(?:Promote Prompt B|Keep Prompt A|Take back the promotion) of ",
-        "outcome": r"sha256:\S+ answers everybody",
-        "force": r"FORCED\b",
-        "why": r"Why: ",
-        "alias": r"In MLflow's registry |The alias \S+ is gone there",
-        "grounds": r"The promotion rested on:",
-        "votes": r"Votes: ",
-        "counts": r"A [\d,]+, B [\d,]+",
-        "E-values": r"E for [AB] ",
-        "columns": r"The left column was ",
-        "cost": r"Cost(?:,|:)",
-        "cost of A": r"A (?:\d|first token|all \d|none )[^\n]*failed\Z",
-        "cost of B": r"B (?:\d|first token|all \d|none )[^\n]*failed\Z",
-        "evaluation": r"Evaluation: ",
-        "seen": r"Votes on single answers",
-        "thumbs": r"\S+: (?:none|\d+%) of [\d,]+ thumbs",
-        "experiment": r"Experiment: ",
-        "hypothesis": r"Hypothesis: ",
-        "reverts": r"Reverts: ",
-        "evidence": r"Evidence: ",
-        "check": r"Check: canopy ",
-        "way back": r"Take back: ",
-    }.items()
-}
+_FORM = re.compile(
+    r"(?P<subject>(?:Promote Prompt B|Keep Prompt A|Take back the promotion) of )"
+    r"|(?P<outcome>sha256:\S+ answers everybody)"
+    r"|(?P<force>FORCED\b)"
+    r"|(?P<why>Why: )"
+    r"|(?P<alias>In MLflow's registry |The alias \S+ is gone there)"
+    r"|(?P<grounds>The promotion rested on:)"
+    r"|(?P<votes>Votes: )"
+    r"|(?P<counts>A [\d,]+, B [\d,]+)"
+    r"|(?P<e_values>E for [AB] )"
+    r"|(?P<columns>The left column was )"
+    r"|(?P<cost>Cost(?:,|:))"
+    r"|(?P<cost_of_a>A (?:\d|first token|all \d|none )[^\n]*failed\Z)"
+    r"|(?P<cost_of_b>B (?:\d|first token|all \d|none )[^\n]*failed\Z)"
+    r"|(?P<evaluation>Evaluation: )"
+    r"|(?P<seen>Votes on single answers)"
+    r"|(?P<thumbs>sha256:\S+: (?:none|\d+%) of [\d,]+ thumbs)"
+    r"|(?P<experiment>Experiment: )"
+    r"|(?P<hypothesis>Hypothesis: )"
+    r"|(?P<reverts>Reverts: )"
+    r"|(?P<evidence>Evidence: )"
+    r"|(?P<check>Check: canopy )"
+    r"|(?P<way_back>Take back: )",
+    re.IGNORECASE | re.ASCII,
+)
 
 
 def check_message(message: str, predicate: Promotion, values: str, evidence: str) -> Iterator[Checked]:
@@ -70,7 +68,8 @@ def check_message(message: str, predicate: Promotion, values: str, evidence: str
 
 def form_of(line: str) -> str | None:
     """Return which kind of line of Canopy's this has the form of; None for people's own words."""
-    return next((name for name, form in _FORMS.items() if form.match(line)), None)
+    found = _FORM.match(line)
+    return found.lastgroup if found else None
 
 
 def _longest(said: Sequence[str], wanted: Sequence[str]) -> tuple[str | None, int]:
