@@ -12,6 +12,7 @@ import pytest_asyncio
 
 from canopy.base.clock import iso
 from canopy.generation.prompts import prompt_of
+from canopy.gitops.evidence import Statement, sha256
 from canopy.stats.before_after import Outcomes
 from canopy.store.experiments.variants_in_force import PromptAndModel, VariantInForce
 from canopy.store.opening import open_store
@@ -151,7 +152,10 @@ async def test_what_the_evidence_said_is_listed_with_what_became_of_it(http: htt
     overview = words_of((await http.get("/feedback", headers=PAGE)).text)
     assert re.search(r"00:00 UTC Promotion Evidence Summarization, [0-9a-f]{8} with", overview)
     assert "\N{BLACK UP-POINTING TRIANGLE} 1" in overview
-    taken_back = a_statement(OLD.text, NEW.text, "rollback", reverts="a" * 40, made_at=iso(time.time_ns() // 1000))
+    # A rebase gave the promotion another id since it was told: its evidence is the same.
+    digest = sha256(Statement.model_validate(promoted["statement"]).written())
+    its = a_statement(OLD.text, NEW.text, "rollback", reverts="f" * 40, reverts_sha256=digest)
+    taken_back = its | {"predicate": its["predicate"] | {"made_at": iso(time.time_ns() // 1000)}}
     assert (await tell(http, "c" * 40, taken_back)).is_success
     newest, promoted, _ = (await http.get("/promotions")).json()["promotions"]
     assert (newest["action"], newest["seen_at"], newest["in_force"]) == ("rollback", None, False)

@@ -7,8 +7,9 @@ import pytest
 import pytest_asyncio
 
 from canopy.base.errors import ConfigError
+from canopy.gitops.git_program import GitError
 from canopy.gitops.handover import Destination, deliver, require_deliverable
-from canopy.gitops.repository import GitError, Repository
+from canopy.gitops.repository import Repository
 from canopy.gitops.server import Server as GitServer
 from tests.loop.test_promotion import FILE, VALUES, counting, git, promote, repository, verified
 from tests.loop.test_telling import an_experiment_of_both
@@ -101,6 +102,17 @@ async def test_line_ends_of_the_working_copy_are_not_in_the_evidence(repository:
     git(repository, "commit", "--quiet", "--message", "Filter")
     status, _, errors = await promote(repository, server)
     assert (status, "by a filter of .gitattributes" in errors) == (1, True), errors
+
+
+async def test_a_dry_run_of_what_could_not_be_committed_shows_it_and_ends_as_the_commit_would(
+    repository: Path, server: Server
+) -> None:
+    (repository / FILE).write_text(VALUES.replace("# since May", "# since June"))
+    for more in ((), ("--dry-run",)):
+        status, said, errors = await promote(repository, server, *more)
+        assert (status, '-  prompt: "Summarize the text in detail:"  # since June\n' in said) == (1, True)
+        assert f"can't be committed: {FILE} has changes that no commit has. Commit or undo them first." in errors
+    assert git(repository, "status", "--porcelain") == f"M {FILE}"  # stripped
 
 
 async def test_a_newer_prompt_is_not_discarded_by_a_rollback(repository: Path, server: Server) -> None:

@@ -31,14 +31,14 @@ def promoted(repository: Path) -> Path:
     return repository
 
 
-def promote(clone: Path, **rule: float) -> str:
+def promote(clone: Path, file: str = FILE, **rule: float) -> str:
     """Commit what `canopy promote` would, on the branch that is checked out."""
     facts = a_statement(A, B, "promote")["predicate"]
     facts["experiment"]["rule"] |= rule
     it = Promotion.model_validate(facts)
-    here, before = Repository(clone), (clone / FILE).read_bytes()
-    after = with_winner(read_values(before, FILE, "summarize"), "b")
-    made = record(here, FILE, before, after, Grounds(it.experiment, it.counts, it.statistics, None, None), "promote")
+    here, before = Repository(clone), (clone / file).read_bytes()
+    after = with_winner(read_values(before, file, "summarize"), "b")
+    made = record(here, file, before, after, Grounds(it.experiment, it.counts, it.statistics, None, None), "promote")
     return here.commit_here(made.files, made.message)
 
 
@@ -52,9 +52,9 @@ async def rolled_back(clone: Path, file: str = FILE) -> tuple[int, str]:
     return status, said + errors
 
 
-def amend(clone: Path, change: Callable[[Statement], object], *more: str) -> None:
-    """Write the evidence anew, and amend the commit."""
-    (file,) = (clone / FILE).parent.glob("evidence/*.json")
+def amend(clone: Path, change: Callable[[Statement], object], *more: str, which: str = "-") -> None:
+    """Write the evidence anew, of one action where there are several, and amend the commit."""
+    (file,) = (clone / FILE).parent.glob(f"evidence/*{which}*.json")
     statement = json.loads(file.read_text())
     change(statement["predicate"])
     file.write_text(json.dumps(statement))

@@ -89,15 +89,20 @@ def hand_over(
 ) -> "HandedOver | None":
     """Deliver a change as the options say, once it is confirmed on a terminal. Returns None for a dry run.
 
-    `beside` is a change elsewhere that the commit tells of.
+    `beside` is a change elsewhere that the commit tells of. Raises ConfigError, also for a dry run of what couldn't be
+    committed: the file has changes that no commit has.
     """
     from canopy.gitops.handover import deliver
 
     if not wanted.delivers:
+        if repository.is_changed(*files):
+            name = next(iter(files))
+            raise ConfigError(
+                f"Nothing was written, and this can't be committed: {name} has changes that no commit has. Commit or "
+                "undo them first."
+            )
         if wanted.dry_run or not is_interactive():
             say()
-            if repository.is_changed(*files):
-                say(f"{next(iter(files))} has changes that no commit has: commit or undo them before this is.")
             say("Nothing was written. Say --commit, --branch NAME, or --pull-request to go on.")
             return None
         say()

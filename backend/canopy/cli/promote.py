@@ -68,9 +68,9 @@ def promote(
     """Bring what the votes decided into the values file, through Git and with its evidence.
 
     Where the votes decided for Prompt B it takes the place of Prompt A; where they decided for A, B goes. Comparisons
-    end with that. Every other byte of the file stays. A statement beside the file (evidence/) holds the counts and what
-    follows from them; `canopy verify COMMIT` computes it all again, without a server. The server is told of the commit,
-    and shows its evidence.
+    end with that. Every other byte of the file stays, also a comment above `prompt_b`. A statement beside the file
+    (evidence/) holds the counts and what follows from them; `canopy verify COMMIT` computes it all again, without a
+    server. The server is told of the commit, and shows its evidence.
 
     The token of a server that wants one, a reviewer's, is in CANOPY_BACKEND_TOKEN; that of a Git server, for
     --pull-request, in CANOPY_GIT_TOKEN. Where MLflow's registry has the prompts the alias of the prompt in force moves

@@ -20,7 +20,6 @@ from canopy.cli.telling import tell_of
 from canopy.cli.terminal import say, style
 
 if TYPE_CHECKING:
-    from canopy.gitops.evidence import Statement
     from canopy.gitops.repository import Repository
 
 
@@ -58,16 +57,15 @@ def rollback(path: str, backend: str | None, why: str | None, mlflow: str | None
     found = last_promotion(repository, name)
     if found is None:
         raise ConfigError(f"Nothing was promoted in {name} that has not been taken back already.")
-    revision, statement = found
-    it = statement.predicate
-    say(style(f"Promotion {revision[:10]}", bold=True) + f", {it.made_at}, experiment {it.experiment.id}")
+    it = found.statement.predicate
+    say(style(f"Promotion {found.revision[:10]}", bold=True) + f", {it.made_at}, experiment {it.experiment.id}")
     values = read_values(content, name, it.experiment.feature)
-    former = _prompt_before(repository, revision, statement)
+    former = _prompt_before(repository, found.revision)
     change = None
     if it.registry is None:
         if values.feature.prompt == former:
             raise ConfigError(f"{name} has the former prompt already.")
-        require_promoted(repository, revision, statement, values)
+        require_promoted(repository, found, values)
         after = with_prompt(values, former)
         show_change(name, content, after)
     else:
@@ -83,24 +81,26 @@ def rollback(path: str, backend: str | None, why: str | None, mlflow: str | None
     facts = change.facts if change else None
     made = record(
         repository, name, content, after, grounds, "rollback",
-        forced=why, reverts=revision, observed=observed, registry=facts,
+        forced=why, reverts=found, observed=observed, registry=facts,
     )  # fmt: skip
     to = delivery_of(wanted, f"canopy/rollback-{it.experiment.id}", values.target_revision)
     beside = change.make if change else None
     tell_of(server, repository, hand_over(wanted, repository, made.files, made.message, to, beside))
 
 
-def _prompt_before(repository: "Repository", revision: str, statement: "Statement") -> str:
-    """Return the prompt that was in force before a promotion. Raises ConfigError where its evidence is not right."""
-    from canopy.gitops.promotion import read_values
-    from canopy.gitops.verification import verify
+def _prompt_before(repository: "Repository", revision: str) -> str:
+    """Return the prompt that was in force before a promotion. Raises ConfigError where its evidence is not right.
 
-    verified = verify(repository, revision, with_message=False)  # whose words keep nobody from taking it back
-    if not verified.right:
-        wrong = next(it for it in verified.findings if not it.right)
-        raise ConfigError(
-            f"The evidence of {revision[:10]} is not right: {wrong.sentence} Take it back by hand: git revert."
-        )
-    name = statement.subject[0].name
-    content = repository.read(repository.commit(revision).parents[0], name) or b""
-    return read_values(content, name, statement.predicate.experiment.feature).feature.prompt
+    The words and the signature of its commit keep nobody from taking it back.
+    """
+    from canopy.gitops.evidence_check import check_evidence, the_evidence_of
+
+    by_hand = f"Take it back by hand: git revert {revision[:10]}"
+    try:
+        brought = the_evidence_of(repository, repository.commit(revision))
+    except ConfigError as error:
+        raise ConfigError(f"The evidence of {revision[:10]} can't be told: {error.sentence} {by_hand}") from error
+    wrong = next((it for it in check_evidence(repository, brought) if not it.right), None)
+    if wrong is not None:
+        raise ConfigError(f"The evidence of {revision[:10]} is not right: {wrong.sentence} {by_hand}")
+    return brought.file_before().feature.prompt

@@ -48,8 +48,8 @@ def verify(
       canopy verify --all gitops/canopy/test/backend/config.yaml
       canopy verify HEAD --backend http://127.0.0.1:8000
     """
-    from canopy.gitops.history import commits_of_range, commits_with_evidence
     from canopy.gitops.repository import Repository
+    from canopy.gitops.trail import commits_of_range, commits_with_evidence
     from canopy.gitops.verification import verify as verified
 
     if ballots and len(commits) != 1:
@@ -71,7 +71,8 @@ def verify(
     for result in results:
         if as_json:
             findings = [{"right": it.right, "sentence": it.sentence} for it in result.findings]
-            say_json({"commit": result.revision, "right": result.right, "findings": findings})
+            more = {"findings": findings, "not_checked": list(result.not_checked)}
+            say_json({"commit": result.revision, "right": result.right, **more})
         else:
             _tell(result)
     if backend is not None:
@@ -87,6 +88,8 @@ def _tell(result: "Verified") -> None:
     say(style(f"{result.revision[:10]}  {'right' if result.right else 'WRONG'}", bold=True))
     for it in result.findings:
         say(f"  {'✓' if it.right else style('✗', fg='red')} {it.sentence}")
+    if result.not_checked:
+        say(f"  not checked here: {'; '.join(result.not_checked)}")
 
 
 def _tell_server(url: str, results: "Sequence[Verified]", *, quiet: bool) -> None:

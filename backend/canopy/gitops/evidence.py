@@ -181,6 +181,9 @@ class Promotion(Part):
         None, description="Why it was done although the votes don't say so; of a rollback, why it was made."
     )
     reverts: Revision | None = Field(None, description="The commit that a rollback takes back.")
+    reverts_sha256: Digest | None = Field(
+        None, description="Of that commit's evidence, which tells it where its id has changed by a rebase."
+    )
     made_at: UtcTime = Field(description="ISO 8601 in UTC.")
     canopy: str = Field(description="Version of the Canopy that wrote this.")
     before: Before

@@ -1,10 +1,13 @@
 """Holds the rule of a statement against the values file: it is that of the file in which the experiment began."""
 
+from itertools import islice
+
 from canopy.base.errors import ConfigError
 from canopy.gitops.evidence import ExperimentFacts, Rule
 from canopy.gitops.promotion import ValuesFile, read_values
 from canopy.gitops.recomputation import Checked
 from canopy.gitops.repository import Repository
+from canopy.gitops.trail import versions_of
 
 
 def check_rule(repository: Repository, parent: str, path: str, file: ValuesFile, it: ExperimentFacts) -> Checked:
@@ -16,8 +19,8 @@ def check_rule(repository: Repository, parent: str, path: str, file: ValuesFile,
     wanted = it.rule.decision_rule
     if file.rule == wanted:
         return Checked(True, f"The rule of decision is the one in {path}.")
-    for revision in repository.history_of(path, revision=parent)[1:]:
-        former = _read(repository, revision, path, it.feature)
+    for revision, name in islice(versions_of(repository, path, parent), 1, None):
+        former = _read(repository, revision, name, it.feature)
         if former is None or _compared(former) != _compared(file):
             break
         if former.rule == wanted:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from canopy.base.errors import ConfigError
-from canopy.gitops.repository import GitError, Repository
+from canopy.gitops.git_program import GitError
+from canopy.gitops.repository import Repository
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from canopy.gitops.evidence import (
     Statistics,
     sha256,
 )
+from canopy.gitops.history import LastPromotion
 from canopy.gitops.message import commit_message
 from canopy.gitops.repository import Repository
 
@@ -56,7 +57,7 @@ def record(
     action: PromotionAction,
     *,
     forced: str | None = None,
-    reverts: str | None = None,
+    reverts: LastPromotion | None = None,
     observed: tuple[Observed, ...] = (),
     evaluation: EvaluationFacts | None = None,
     registry: RegistryFacts | None = None,
@@ -66,7 +67,8 @@ def record(
     predicate = Promotion(
         action=action,
         forced=forced,
-        reverts=reverts,
+        reverts=None if reverts is None else reverts.revision,
+        reverts_sha256=None if reverts is None else reverts.digest,
         made_at=now.isoformat(timespec="seconds").replace("+00:00", "Z"),
         canopy=__version__,
         before=Before(git_revision=repository.revision_of("HEAD"), sha256=sha256(before)),

@@ -1,25 +1,15 @@
-"""The Git repository of a values file, by the program `git`: what people have configured there holds here."""
+"""The Git repository of a values file, by the program `git`."""
 
-import subprocess
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
 from canopy.base.errors import ConfigError
-from canopy.base.settings import environment_with
-
-_PATIENCE = 120  # seconds for a remote to answer
-
-
-class GitError(ConfigError):
-    """Git refused; the sentence ends with what it said."""
-
-
-class ShallowCloneError(ConfigError):
-    """What is asked for may be in the history that this clone leaves out: nothing can be said of it here."""
+from canopy.gitops.git_program import GitError, ShallowCloneError, run_git
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +33,7 @@ class Repository:
         if not folder.is_dir():
             raise ConfigError(f"{folder} is no folder.")
         try:
-            found = _git(folder, "rev-parse", "--show-toplevel")
+            found = run_git(folder, "rev-parse", "--show-toplevel")
         except GitError as error:
             raise ConfigError(f"{path} is in no Git repository, so no commit can be made of a change to it.") from error
         return cls(Path(found.decode().removesuffix("\n")))
@@ -77,19 +67,62 @@ class Repository:
         """Return a file's content in a commit; None where it isn't there."""
         if not self._text("ls-tree", revision, "--", path):
             return None
-        return _git(self.root, "cat-file", "blob", f"{revision}:{path}")
+        return run_git(self.root, "cat-file", "blob", f"{revision}:{path}")
+
+    def content_id(self, revision: str, path: str) -> str | None:
+        """Return Git's id of a file's content in a commit or a tree; None where it isn't there."""
+        found = self._text("ls-tree", revision, "--", path).split()
+        return found[2] if found else None
+
+    def files_in(self, revision: str, folder: str) -> list[str]:
+        """Return the paths of the files that are right in a folder (`.`: the top) in a commit."""
+        where = [] if folder == "." else [f"{folder}/"]
+        found = _paths(run_git(self.root, "ls-tree", "-z", revision, "--", *where))
+        return [it.partition("\t")[2] for it in found if " blob " in it.partition("\t")[0]]
 
     def changed_in(self, commit: Commit) -> list[str]:
         """Return the paths that differ between a commit and its first parent. Raises ShallowCloneError."""
-        if not commit.parents:
-            self.require_whole_history()
-        before = commit.parents[0] if commit.parents else self._text("hash-object", "-t", "tree", "/dev/null")
-        found = _git(self.root, "diff-tree", "-r", "--no-renames", "--name-only", "-z", before, commit.revision)
-        return [it.decode(errors="surrogateescape") for it in found.split(b"\0") if it]
+        return _paths(self._difference(commit, "--no-renames", "--name-only"))
 
-    def history_of(self, *paths: str, revision: str = "HEAD") -> list[str]:
-        """Return the commits that changed any of the paths, the newest first."""
-        return self._text("log", "--format=%H", revision, "--", *paths).split()
+    def renamed_in(self, commit: Commit, *, likeness: int = 50) -> dict[str, str]:
+        """Return what a commit gave another path, by that path; their contents are alike by so many percent."""
+        found = _paths(self._difference(commit, f"-M{likeness}%", "--diff-filter=R", "--name-status"))
+        return dict(zip(found[2::3], found[1::3], strict=True))  # status, former path, path
+
+    def history_of(self, *paths: str, revision: str = "HEAD", merges: bool | None = None) -> list[str]:
+        """Return the commits that changed any of the paths, the newest first; `merges` are these alone, or the rest."""
+        which = {None: [], True: ["--merges"], False: ["--no-merges"]}[merges]
+        return self._text("log", "--format=%H", *which, revision, "--", *paths).split()
+
+    def added_by(self, path: str, revision: str) -> str | None:
+        """Return the last commit up to this one that added a file; None where none did."""
+        return self._text("log", "-1", "--format=%H", "--no-renames", "--diff-filter=A", revision, "--", path) or None
+
+    def commits_of_content(self, content_id: str, span: str) -> list[str]:
+        """Return the commits of a range that brought a file's content or took it away, no merges, the newest first."""
+        return self._text("log", "--format=%H", "--no-merges", f"--find-object={content_id}", span).split()
+
+    def is_ancestor(self, revision: str, of: str) -> bool:
+        """Return whether a commit is in the history of another one; what isn't there at all isn't."""
+        try:
+            self._text("merge-base", "--is-ancestor", revision, of)
+        except GitError:
+            return False
+        return True
+
+    def merged(self, *revisions: str) -> tuple[str, list[str]] | None:
+        """Return the tree that Git makes of two commits by itself, and the paths in which they conflict.
+
+        None for other than two, and where Git doesn't know how: before 2.38, or without a common history.
+        """
+        if len(revisions) != 2:
+            return None
+        options = ("--write-tree", "--name-only", "--no-messages", "-z")
+        try:
+            tree, *conflicts = _paths(run_git(self.root, "merge-tree", *options, *revisions, statuses=(0, 1)))
+        except GitError:
+            return None
+        return tree, conflicts
 
     def commits_in(self, span: str) -> list[str]:
         """Return the commits of a range such as `main..HEAD`, the newest first. Raises ConfigError for what is none."""
@@ -170,7 +203,7 @@ class Repository:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(self._checked_out(name, content))
             self._text("add", "--", *files)
-            _git(self.root, "commit", "--quiet", "--file=-", "--only", "--", *files, given=message.encode())
+            run_git(self.root, "commit", "--quiet", "--file=-", "--only", "--", *files, given=message.encode())
             made = self.revision_of("HEAD")
             for name, content in files.items():
                 _require_same(name, self.read(made, name), content)
@@ -187,16 +220,16 @@ class Repository:
         head = self.revision_of("HEAD")
         with tempfile.TemporaryDirectory() as folder:
             index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
-            _git(self.root, "read-tree", head, more=index)
+            run_git(self.root, "read-tree", head, more=index)
             for name, content in files.items():
                 given = self._checked_out(name, content)
-                blob = _git(self.root, "hash-object", "-w", "--stdin", "--path", name, given=given).decode().strip()
-                _require_same(name, _git(self.root, "cat-file", "blob", blob), content)
+                blob = run_git(self.root, "hash-object", "-w", "--stdin", "--path", name, given=given).decode().strip()
+                _require_same(name, run_git(self.root, "cat-file", "blob", blob), content)
                 mode = self._mode(head, name)
-                _git(self.root, "update-index", "--add", "--cacheinfo", f"{mode},{blob},{name}", more=index)
-            tree = _git(self.root, "write-tree", more=index).decode().strip()
+                run_git(self.root, "update-index", "--add", "--cacheinfo", f"{mode},{blob},{name}", more=index)
+            tree = run_git(self.root, "write-tree", more=index).decode().strip()
         signing = ["-S"] if self._signs() else []
-        made = _git(self.root, "commit-tree", *signing, "-p", head, tree, given=message.encode()).decode().strip()
+        made = run_git(self.root, "commit-tree", *signing, "-p", head, tree, given=message.encode()).decode().strip()
         self._text("update-ref", f"refs/heads/{branch}", made, "0" * len(made))
         return made
 
@@ -216,14 +249,25 @@ class Repository:
         letter, _, who = self._text("log", "-1", "--format=%G?%x00%GS", revision).partition("\0")
         return letter, who
 
+    def committed_at(self, revision: str) -> datetime:
+        """Return when a commit was made: written or, where that was later, committed."""
+        found = self._text("log", "-1", "--format=%at %ct", revision).split()
+        return datetime.fromtimestamp(max(map(int, found)), UTC)
+
     def message(self, revision: str) -> str:
         """Return a commit's message."""
         return self._text("log", "-1", "--encoding=UTF-8", "--format=%B", revision)
 
+    def _difference(self, commit: Commit, *options: str) -> bytes:
+        if not commit.parents:
+            self.require_whole_history()
+        before = commit.parents[0] if commit.parents else self._text("hash-object", "-t", "tree", "/dev/null")
+        return run_git(self.root, "diff-tree", "-r", "-z", *options, before, commit.revision)
+
     def _checked_out(self, name: str, content: bytes) -> bytes:
         """Return a file's content as Git would write it into the working copy: with line ends as they are wanted."""
-        blob = _git(self.root, "hash-object", "-w", "--stdin", given=content).decode().strip()
-        return _git(self.root, "cat-file", "--filters", f"--path={name}", blob)
+        blob = run_git(self.root, "hash-object", "-w", "--stdin", given=content).decode().strip()
+        return run_git(self.root, "cat-file", "--filters", f"--path={name}", blob)
 
     def _put_back(self, head: str, former: Mapping[str, bytes | None]) -> None:
         """Undo a commit that failed half way. What fails in that is not told: why the commit failed is."""
@@ -251,10 +295,14 @@ class Repository:
             return False
 
     def _text(self, *arguments: str) -> str:
-        return _git(self.root, *arguments).decode(errors="replace").strip()
+        return run_git(self.root, *arguments).decode(errors="replace").strip()
 
     def _remote(self, *arguments: str) -> str:
-        return _git(self.root, *arguments, more={"GIT_TERMINAL_PROMPT": "0"}).decode(errors="replace").strip()
+        return run_git(self.root, *arguments, more={"GIT_TERMINAL_PROMPT": "0"}).decode(errors="replace").strip()
+
+
+def _paths(found: bytes) -> list[str]:
+    return [it.decode(errors="surrogateescape") for it in found.split(b"\0") if it]
 
 
 def _content(path: Path) -> bytes | None:
@@ -270,26 +318,3 @@ def _require_same(name: str, stored: bytes | None, content: bytes) -> None:
             f"Git would store other bytes of {name} than were made, so its digest would be wrong: a hook changes it, "
             "or a line of .gitattributes. Exempt the file, and those in evidence/ beside it."
         )
-
-
-def _git(folder: Path, *arguments: str, given: bytes = b"", more: Mapping[str, str] | None = None) -> bytes:
-    """Return what Git writes. Raises GitError where it fails, and ConfigError where there is no Git."""
-    literal = [] if arguments[0] == "check-ignore" else ["--literal-pathspecs"]  # which that refuses
-    try:
-        result = subprocess.run(  # noqa: S603 - the program is git, and no argument of it runs another
-            ["git", *literal, *arguments],  # noqa: S607 - the one that people have
-            cwd=folder,
-            env=environment_with({"LC_ALL": "C", **(more or {})}),
-            input=given,
-            capture_output=True,
-            timeout=_PATIENCE,
-            check=False,
-        )
-    except FileNotFoundError as error:
-        raise ConfigError("Canopy needs the program `git` for this, which isn't installed here.") from error
-    except subprocess.TimeoutExpired as error:
-        raise GitError(f"git {arguments[0]} did not end within {_PATIENCE} seconds.") from error
-    if result.returncode:
-        said = result.stderr.decode(errors="replace").strip() or result.stdout.decode(errors="replace").strip()
-        raise GitError(f"git {arguments[0]} failed: {said}")
-    return result.stdout

@@ -136,7 +136,11 @@ class Server:
         Evidence that can't be read has nothing to be told.
         """
         if verified.statement is None:
-            raise ConfigError(f"The evidence of {verified.revision[:10]} can't be read, so there is nothing to tell.")
+            commit = verified.revision[:10]
+            raise ConfigError(
+                f"{commit} brings no evidence that can be read, or that of several changes: there is nothing to tell. "
+                f"Of a merge, tell of what it brings: canopy verify {commit}^..{commit} --backend {self.url}"
+            )
         wrong = [it.sentence[:LONGEST_FINDING] for it in verified.findings if not it.right][:MOST_FINDINGS]
         statement = verified.statement.model_dump(mode="json", by_alias=True)
         self._send("PUT", f"/promotions/{verified.revision}", json={"statement": statement, "findings": wrong})

@@ -1,28 +1,37 @@
-"""Checks the evidence of a commit with nothing but the repository: every number in it is computed again."""
+"""Checks the evidence of commits with nothing but the repository, whatever became of them in it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
 
 from canopy.base.errors import CanopyError, ConfigError
-from canopy.generation.prompts import prompt_of
 from canopy.gitops.ballots import read_ballots
-from canopy.gitops.evidence import FOLDER, Promotion, RegistryFacts, Rule, Statement, sha256
-from canopy.gitops.frozen_rule import check_rule, unlike_rule
+from canopy.gitops.evidence import FOLDER, Promotion, Rule, Statement
+from canopy.gitops.evidence_check import BroughtEvidence, check_evidence, read_evidence, short, the_evidence_of
+from canopy.gitops.frozen_rule import unlike_rule
+from canopy.gitops.git_program import ShallowCloneError
+from canopy.gitops.merges import altered_in
 from canopy.gitops.message_check import check_message
-from canopy.gitops.promotion import ValuesFile, read_values, require_tested, with_prompt, with_winner
-from canopy.gitops.recomputation import Checked, check_experiment, check_numbers, unlike
-from canopy.gitops.registry_change import check_registry
-from canopy.gitops.repository import Commit, Repository, ShallowCloneError
+from canopy.gitops.recomputation import Checked, unlike
+from canopy.gitops.repository import Commit, Repository
+from canopy.gitops.trail import evidence_in
+from canopy.gitops.unchecked import not_checked
+
+_CLOCKS = timedelta(hours=1)  # that one of two machines may be ahead
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """Holds what was looked at in a commit. `statement` is None where it has no evidence that can be read."""
+    """Holds what was looked at in a commit, and what nobody can look at without asking others.
+
+    `statement` is None where it has no evidence that can be read, or that of several changes.
+    """
 
     revision: str
     statement: Statement | None
     findings: tuple[Checked, ...]
+    not_checked: tuple[str, ...] = ()
 
     @property
     def right(self) -> bool:
@@ -30,159 +39,98 @@ class Verified:
         return all(it.right for it in self.findings)
 
 
-def verify(repository: Repository, name: str, ballots: Path | None = None, *, with_message: bool = True) -> Verified:
+def verify(repository: Repository, name: str, ballots: Path | None = None) -> Verified:
     """Check the evidence in a commit; `ballots` is a file of what its counts rest on (`canopy ab export`).
 
-    `with_message` is whether that is also about the commit's message, on which nothing else depends. Raises ConfigError
-    for what is no commit, and ShallowCloneError where what was before isn't here.
+    Raises ConfigError for what is no commit, and ShallowCloneError where what was before isn't here.
     """
     commit = repository.commit(name)
-    changed = repository.changed_in(commit)
-    files = [path for path in changed if is_evidence(path)]
-    if len(files) != 1:
-        many = "no evidence" if not files else f"{len(files)} files of evidence"
-        return Verified(commit.revision, None, (Checked(False, f"The commit brings {many}; it should bring one."),))
-    content = repository.read(commit.revision, files[0])
-    if content is None:
-        return Verified(commit.revision, None, (Checked(False, f"The commit deletes {files[0]}."),))
+    signature = _signature(repository, commit)
     try:
-        statement = Statement.read(content, files[0])
-    except ConfigError as error:
-        return Verified(commit.revision, None, (Checked(False, error.sentence),))
-    findings = [
-        _signature(repository, commit),
-        *(_message(repository, commit, statement, files[0]) if with_message else ()),
-        *_files(repository, commit, statement, changed, files[0]),
-        *check_numbers(statement.predicate),
-    ]
-    if ballots is not None:
-        findings += _ballots(statement.predicate, ballots)
-    return Verified(commit.revision, statement, tuple(findings))
-
-
-def is_evidence_of(path: str, values: str) -> bool:
-    """Return whether a path is that of evidence on a values file."""
-    return PurePosixPath(path).parent == PurePosixPath(values).parent / FOLDER and path.endswith(".json")
-
-
-def is_evidence(path: str) -> bool:
-    """Return whether a path is that of evidence on any values file."""
-    return PurePosixPath(path).parent.name == FOLDER and path.endswith(".json")
-
-
-def _files(
-    repository: Repository, commit: Commit, statement: Statement, changed: Sequence[str], own: str
-) -> Iterator[Checked]:
-    """Look at the files: the digests, what else was changed, and whether the change is the one that it says."""
-    subject, predicate = statement.subject[0], statement.predicate
-    values = subject.name
-    beside = is_evidence_of(own, values)
-    yield Checked(beside, f"{own} is {'' if beside else 'not '}beside {values}, which it is about.")
-    others = [path for path in changed if path not in (own, values)]
-    yield Checked(not others, f"The commit changes {'nothing else' if not others else ', '.join(others) + ' as well'}.")
-    parent = commit.parents[0] if commit.parents else ""
-    made_on = predicate.before.git_revision
-    # A squash or a rebase moves it. What has to hold is that the file before is the one that it was made on.
-    moved = "" if made_on == parent else f", and is on {_short(parent)} now: it was rebased, squashed or picked"
-    yield Checked(True, f"It was made on {_short(made_on)}{moved}.")
-    before = repository.read(parent, values) if parent else None
-    after = repository.read(commit.revision, values)
-    yield _digest(values, "before", before, predicate.before.sha256)
-    yield _digest(values, "after", after, subject.digest.sha256)
-    if before is None or after is None:
-        return
-    try:
-        file = read_values(before, f"{values} before", predicate.experiment.feature)
-        if predicate.registry is None:
-            yield from _change(repository, file, after, predicate)
+        if len(commit.parents) > 1:
+            brought, findings = _merged(repository, commit)
         else:
-            yield from _registry_change(repository, file, after, predicate, predicate.registry)
-        if predicate.action != "rollback":  # which rests on the rule of what it takes back
-            yield check_rule(repository, parent, values, file, predicate.experiment)
+            it = the_evidence_of(repository, commit)
+            brought, findings = [it], [*_message(repository, commit, it), *_whole(repository, it)]
     except ShallowCloneError:
         raise
-    except CanopyError as error:
-        yield Checked(False, error.sentence)
+    except ConfigError as error:
+        return Verified(commit.revision, None, (Checked(False, error.sentence),))
+    if ballots is not None:
+        for it in brought:
+            findings += _ballots(it.predicate, ballots)
+    statement = brought[0].statement if len(brought) == 1 else None
+    left = dict.fromkeys(what for it in brought for what in not_checked(it.predicate, with_ballots=ballots is not None))
+    return Verified(commit.revision, statement, (signature, *findings), tuple(left))
 
 
-def _digest(values: str, when: str, content: bytes | None, said: str) -> Checked:
-    if content is None:
-        return Checked(False, f"There is no {values} {when} the commit.")
-    found = sha256(content)
-    same = found == said
-    return Checked(same, f"{values} {when}: SHA-256 {found[:12]}…{'' if same else f', the evidence says {said[:12]}…'}")
+def _whole(repository: Repository, it: BroughtEvidence) -> Iterator[Checked]:
+    """Look at the evidence of a commit of its own."""
+    yield _time(it.predicate, repository.committed_at(it.commit.revision))
+    yield from check_evidence(repository, it)
 
 
-def _change(repository: Repository, file: ValuesFile, after: bytes, predicate: Promotion) -> Iterator[Checked]:
-    it = predicate.experiment
-    yield check_experiment(it)
-    if predicate.action == "rollback":
-        former = _rolled_back_to(repository, predicate)
-        wanted = with_prompt(file, former)
-        stood = prompt_of(file.feature.prompt).id
-        yield Checked(
-            stood == it.prompt_b_id,
-            f"The prompt that it takes back is {it.prompt_b_id}{_stood(stood, it.prompt_b_id)}.",
-        )
-        yield Checked(
-            prompt_of(former).id == it.prompt_id,
-            f"The prompt before {_short(predicate.reverts or '')} was {it.prompt_id}.",
-        )
-    else:
-        require_tested(file, it)
-        yield Checked(True, "The file had the prompts, the model and the parameters that were tested.")
-        wanted = with_winner(file, "b" if predicate.action == "promote" else "a")
-    yield Checked(
-        wanted == after, f"The file is {'' if wanted == after else 'not '}byte for byte what the change makes."
+def _merged(repository: Repository, merge: Commit) -> tuple[list[BroughtEvidence], list[Checked]]:
+    """Look at all the evidence that a merge brings to the branch that it was made on, in the commits that made it.
+
+    Returns what it brings, and the findings. Raises ConfigError where it brings none.
+    """
+    paths = evidence_in(repository, merge)
+    if not paths:
+        raise ConfigError("The merge brings no evidence; it should bring some.")
+    brought, findings = list[BroughtEvidence](), list[Checked]()
+    known = {*paths}
+    for path in paths:
+        here = read_evidence(repository, merge, path)
+        findings += _message(repository, merge, here)
+        found = _made_in(repository, merge, path)
+        if found is None:
+            findings.append(Checked(False, f"No commit that it merges made {path}: the merge did itself."))
+            continue
+        brought.append(found)
+        known.add(here.values)
+        findings.append(Checked(True, f"It brings the evidence of {short(found.commit.revision)}:"))
+        findings += [*_message(repository, found.commit, found), *_whole(repository, found)]
+        findings += [
+            Checked(False, f"The merge itself changes {it}: Git makes something else of the commits that it merges.")
+            for it in altered_in(repository, merge, here.values, [path])
+        ]
+        if here.after != found.after:
+            findings.append(Checked(True, f"Other commits have changed {here.values}, too."))
+    others = [path for path in repository.changed_in(merge) if path not in known]
+    if others:
+        more = f" and {len(others) - 3:,} more" if len(others) > 3 else ""
+        findings.append(Checked(True, f"The merge also brings {', '.join(others[:3])}{more}, which nobody looked at."))
+    return brought, findings
+
+
+def _made_in(repository: Repository, merge: Commit, path: str) -> BroughtEvidence | None:
+    """Return the evidence in the commit that made it, of those that a merge brings; None where none did."""
+    content = repository.content_id(merge.revision, path)
+    span = f"{merge.parents[0]}..{merge.revision}"
+    for revision in reversed(repository.commits_of_content(content, span) if content else []):
+        commit = repository.commit(revision)
+        for its in evidence_in(repository, commit):
+            if repository.content_id(revision, its) == content:
+                return read_evidence(repository, commit, its)
+    return None
+
+
+def _time(predicate: Promotion, committed: datetime) -> Checked:
+    """Hold the evidence's time against the commit's, which may be much later: a squash is made when it is merged."""
+    made = datetime.fromisoformat(predicate.made_at)
+    late = made > committed + _CLOCKS
+    return Checked(
+        not late,
+        f"The evidence was made at {predicate.made_at}, and the commit at {committed:%Y-%m-%dT%H:%M:%SZ}"
+        f"{': before its evidence' if late else ''}.",
     )
 
 
-def _stood(stood: str, taken_back: str) -> str:
-    return "" if stood == taken_back else f", and {stood} stood there, which nobody promoted"
-
-
-def _registry_change(
-    repository: Repository, file: ValuesFile, after: bytes, predicate: Promotion, facts: RegistryFacts
-) -> Iterator[Checked]:
-    """Look at a change in MLflow's registry: the file names what was changed, and stays as it is."""
-    yield check_experiment(predicate.experiment)
-    same = after == file.content
-    yield Checked(same, f"The file {'stays' if same else 'does not stay'} as it was: the registry has the prompts.")
-    yield from check_registry(file, predicate, facts)
-    if predicate.action == "rollback":
-        promoted = _reverted(repository, predicate)[1].predicate.registry
-        back = promoted is not None and (promoted.before, promoted.after) == (facts.after, facts.before)
-        yield Checked(
-            back, f"It is {'' if back else 'not '}what {_short(predicate.reverts or '')} changed, the other way."
-        )
-
-
-def _rolled_back_to(repository: Repository, predicate: Promotion) -> str:
-    """Return the prompt that was in force before the commit that a rollback takes back. Raises ConfigError."""
-    commit, statement = _reverted(repository, predicate)
-    name = statement.subject[0].name
-    content = repository.read(commit.parents[0], name) or b""
-    return read_values(content, name, predicate.experiment.feature).feature.prompt
-
-
-def _reverted(repository: Repository, predicate: Promotion) -> tuple[Commit, Statement]:
-    """Return the commit that a rollback takes back, with its evidence. Raises ConfigError where that is not right."""
-    if predicate.reverts is None:
-        raise ConfigError("A rollback must name the commit that it takes back.")
-    reverted = verify(repository, predicate.reverts, with_message=False)
-    if reverted.statement is None or not reverted.right:
-        raise ConfigError(f"The evidence of {_short(predicate.reverts)}, which it takes back, is not right itself.")
-    promoted = reverted.statement.predicate
-    for name in ("experiment", "counts", "statistics", "cost"):
-        if getattr(promoted, name) != getattr(predicate, name):
-            raise ConfigError(f"`{name}` is another than in {_short(predicate.reverts)}, which it takes back.")
-    return repository.commit(predicate.reverts), reverted.statement
-
-
-def _message(repository: Repository, commit: Commit, statement: Statement, own: str) -> Iterator[Checked]:
-    values = statement.subject[0].name
-    evidence = str(PurePosixPath(values).parent / FOLDER / PurePosixPath(own).name)
-    yield from check_message(repository.message(commit.revision), statement.predicate, values, evidence)
+def _message(repository: Repository, commit: Commit, it: BroughtEvidence) -> Iterator[Checked]:
+    values = it.statement.subject[0].name
+    evidence = str(PurePosixPath(values).parent / FOLDER / PurePosixPath(it.path).name)
+    yield from check_message(repository.message(commit.revision), it.predicate, values, evidence)
 
 
 def _signature(repository: Repository, commit: Commit) -> Checked:
@@ -219,7 +167,3 @@ def _ballots(predicate: Promotion, file: Path) -> Iterator[Checked]:
     for name, own in found.counts.model_dump().items():
         given = getattr(said, name)
         yield Checked(own == given, f"The ballots have {own:,} {name}{unlike(f'{own:,}', f'{given:,}')}.")
-
-
-def _short(revision: str) -> str:
-    return revision[:10] or "nothing"

@@ -95,13 +95,17 @@ def promotion_views(
         with suppress(ConfigError):  # a newer Canopy, from which somebody has gone back, kept what this one can't read
             read.append((it, told_at, Statement.read(it.statement.encode(), it.git_revision)))
     rollbacks = [(it, statement) for it, _, statement in read if it.verified and it.action == "rollback"]
-    reverted = {statement.predicate.reverts: it.git_revision for it, statement in rollbacks}
+    reverted = {
+        told_as: it.git_revision
+        for it, statement in rollbacks
+        for told_as in (statement.predicate.reverts, statement.predicate.reverts_sha256)  # which outlives a rebase
+    }
     views, offered = [], set[str]()  # values files whose last promotion in force is passed
     for it, told_at, statement in read:
         predicate, file = statement.predicate, statement.subject[0].name
         before, after = _parted(it, sight.line)
         exact = next((one.first_at for one in sight.commits if one.git_revision == it.git_revision), None)
-        taken_back_by = reverted.get(it.git_revision)
+        taken_back_by = reverted.get(it.git_revision) or reverted.get(it.digest)
         in_force = _in_force(it, config)
         # A commit on a branch, whether it promotes or takes back, hides no way back from what is in force.
         last = it.action == "promote" and it.verified and in_force and file not in offered

@@ -1,0 +1,24 @@
+"""Says what of evidence nobody can check with the repository alone, so that nobody takes it for checked."""
+
+from collections.abc import Iterator
+
+from canopy.gitops.evidence import Promotion
+
+
+def not_checked(predicate: Promotion, *, with_ballots: bool) -> Iterator[str]:
+    """Yield what has to be believed or asked elsewhere; `with_ballots` is whether the counts were made again."""
+    if not with_ballots:
+        yield "that the counts are those that people made (--ballots counts them again)"
+    yield "the experiment's name, hypothesis and beginning"
+    yield "the link in the message"
+    yield "that the evidence isn't older than it says"
+    if predicate.server.config_revision is not None:
+        yield "which values the server ran (server.config_revision)"
+    if predicate.cost is not None:
+        yield "what the prompts cost"
+    if predicate.evaluation is not None:
+        yield "the evaluation's result"
+    if predicate.observed:
+        yield "the votes on single answers"
+    if predicate.registry is not None:
+        yield "which versions MLflow's registry has by these numbers"
