@@ -10,7 +10,7 @@ from canopy import __version__
 from canopy.api.access import guard
 from canopy.api.comparisons import ballot_routes, comparison_review_routes
 from canopy.api.context import AppContext
-from canopy.api.decisions import decision_routes
+from canopy.api.decisions import decision_by_values_routes, decision_routes
 from canopy.api.direct import DirectRoutes
 from canopy.api.errors import add_error_handlers
 from canopy.api.experiment_plans import plan_routes
@@ -47,6 +47,7 @@ _ROUTERS = (
     feedback_page_routes,
     version_page_routes,
     decision_routes,
+    decision_by_values_routes,
     plan_routes,
     experiment_routes,
     note_routes,

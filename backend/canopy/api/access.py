@@ -70,6 +70,7 @@ RULES = {
     "GET /experiments/current": AccessRule("reviewer", "read"),
     "GET /experiments/current/decision": _DECISION,
     "GET /experiments/{experiment_id}/decision": _DECISION,
+    "POST /experiments/decision": _DECISION,
     "GET /experiments/plan": AccessRule("reviewer", "read"),
     "GET /experiments/{experiment_id}": AccessRule("reviewer", "read"),
     "GET /experiments/{experiment_id}/cost": AccessRule("reviewer", "read"),

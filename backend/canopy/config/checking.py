@@ -49,7 +49,7 @@ def check(content: bytes) -> CheckedValues:
                 f"{', '.join(_ARGO_CD)}."
             )
         return _checked("gitops", document)
-    if document.keys() & (_keys(ChartValues) - _keys(Values) | {_GLOBAL}):
+    if not is_of_server(document):
         return _checked("chart", document)
     config = load_config(content)
     try:
@@ -57,6 +57,11 @@ def check(content: bytes) -> CheckedValues:
     except ConfigError as error:
         return CheckedValues("server", config.flags, config.revision, error.sentence, config.deprecated)
     return CheckedValues("server", config.flags, config.revision, deprecated=config.deprecated)
+
+
+def is_of_server(document: Mapping[str, Any]) -> bool:
+    """Return whether a file has nothing that only the chart or Argo CD reads."""
+    return not document.keys() & (_keys(ChartValues) - _keys(Values) | {_GLOBAL, *_ARGO_CD})
 
 
 def _checked(kind: Literal["chart", "gitops", "argocd"], document: Mapping[str, Any]) -> CheckedValues:

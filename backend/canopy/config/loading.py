@@ -70,11 +70,16 @@ class Config:
 
 def load_config(content: bytes) -> Config:
     """Load a values file's content. Raises ConfigError with a sentence for each of the first errors."""
-    document, deprecated = with_present_names(parse_values(content), FORMER_VALUES, _DEFAULTS)
+    return config_of(parse_values(content), hashlib.sha256(content).hexdigest()[:12])
+
+
+def config_of(parsed: Mapping[str, Any], revision: str) -> Config:
+    """Load the values of a document that is parsed already. Raises ConfigError as `load_config` does."""
+    document, deprecated = with_present_names(parsed, FORMER_VALUES, _DEFAULTS)
     values = validate_values(Values, document, deprecated)
     refuse_contradictions(values, SERVER_CONTRADICTIONS)
     section = BUILT_IN_ALIAS if document.get(BUILT_IN_ALIAS) else BUILT_IN
-    return Config(values, hashlib.sha256(content).hexdigest()[:12], section=section, deprecated=deprecated)
+    return Config(values, revision, section=section, deprecated=deprecated)
 
 
 def read_values_file(path: Path) -> bytes:

@@ -18,12 +18,12 @@ from canopy.config.feature_values import Variant
 from canopy.config.flags import comparison_flag
 from canopy.config.loading import Config
 from canopy.config.source import ConfigSource
-from canopy.experiments.assignment import experiment_id, is_in_share, prompt_b_side
+from canopy.experiments.assignment import is_in_share, prompt_b_side
+from canopy.experiments.of_values import experiment_of
 from canopy.generation.pipeline import GenerationRequest, Pipeline
-from canopy.generation.prompts import prompt_of
 from canopy.inference.protocol import Deltas
 from canopy.store.experiments.comparisons import ComparisonStore
-from canopy.store.experiments.experiment import SIDES, Comparison, Experiment, Side
+from canopy.store.experiments.experiment import SIDES, Comparison, Side
 from canopy.store.generations.generation import Generation
 from canopy.telemetry import Telemetry
 from canopy.telemetry.events import GenerationFinished
@@ -197,7 +197,7 @@ class ComparisonRunner:
     ) -> bool:
         comparison = Comparison(
             id=comparison_id,
-            experiment=_experiment(config, question.feature, generations["a"], created_at),
+            experiment=experiment_of(config, question.feature, generations["a"].model, created_at),
             created_at=created_at,
             expires_at=time.time_ns() // 1000 + self._lifetime,
             trace_id=question.trace_id,
@@ -218,27 +218,6 @@ class ComparisonRunner:
 
 def _variant(side: Side, b_side: Side) -> Variant:
     return "prompt_b" if side == b_side else "prompt"
-
-
-def _experiment(config: Config, name: str, generation: Generation, created_at: int) -> Experiment:
-    feature = config.features[name]
-    ab = config.values.ab_testing
-    a, b = prompt_of(feature.prompt), prompt_of(feature.prompt_b)
-    return Experiment(
-        id=experiment_id(a.id, b.id, generation.model, feature.temperature, feature.max_tokens, name),
-        created_at=created_at,
-        prompt_id=a.id,
-        prompt_text=a.text,
-        prompt_b_id=b.id,
-        prompt_b_text=b.text,
-        model=generation.model,
-        temperature=feature.temperature,
-        max_tokens=feature.max_tokens,
-        rule=ab.decision_rule,
-        feature=name,
-        name=ab.name.strip() or None,
-        hypothesis=ab.hypothesis.strip() or None,
-    )
 
 
 class VariantBySide(TypedDict):

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from canopy.base.errors import ConfigError
-from canopy.config.checking import chart_values, check
+from canopy.config.checking import chart_values, check, is_of_server
 from canopy.config.features import BUILT_IN, BUILT_IN_ALIAS, Feature, features_of
-from canopy.config.loading import load_config, parse_values
+from canopy.config.loading import config_of, parse_values
 from canopy.config.registered_prompts import PromptSource, prompt_sources
 from canopy.config.values import Values
 from canopy.experiments.assignment import experiment_id
@@ -49,9 +49,13 @@ def read_values(content: bytes, name: str, feature: str) -> ValuesFile:
 
     Raises ConfigError, also where it has no such feature.
     """
-    document = parse_values(content)
+    return values_of(parse_values(content), name, feature, content)
+
+
+def values_of(document: Mapping[str, Any], name: str, feature: str, content: bytes = b"") -> ValuesFile:
+    """Read values that are parsed already, as `read_values` does; without the `content` they can't be edited."""
     section = BUILT_IN_ALIAS if document.get(BUILT_IN_ALIAS) else BUILT_IN
-    its_values = _values_of(document, content)
+    its_values = _as_read(document)
     features = features_of(its_values, section)
     if feature not in features:
         raise ConfigError(f"{name} has no feature `{feature}`: it is the values file of something else.")
@@ -74,7 +78,7 @@ def read_values(content: bytes, name: str, feature: str) -> ValuesFile:
     )
 
 
-def _values_of(document: Mapping[str, Any], content: bytes) -> Values:
+def _as_read(document: Mapping[str, Any]) -> Values:
     """Return a file's values as the chart reads them; where it can't, and the file is the server's own, as that does.
 
     A laptop's file names no model server, as the chart's has to. Raises ConfigError.
@@ -82,15 +86,15 @@ def _values_of(document: Mapping[str, Any], content: bytes) -> Values:
     try:
         return chart_values(document)
     except ConfigError:
-        if check(content).kind != "server":
+        if not is_of_server(document):
             raise
-        return load_config(content).values
+        return config_of(document, "").values
 
 
 def require_tested(values: ValuesFile, experiment: ExperimentFacts) -> None:
     """Raise ConfigError where the file doesn't say what the experiment has tested, or doesn't hold its prompts."""
     found, name = values.feature, values.name
-    _require_own_prompts(values)
+    require_own_prompts(values)
     if not found.prompt_b:
         raise ConfigError(
             f"{name} has no candidate: `{found.section}.prompt_b` is not set, so there is nothing to change."
@@ -165,7 +169,7 @@ def _without_comparison(values: ValuesFile, prompt: str, *changes: ValueChange) 
 
 def _checked(values: ValuesFile, changes: list[ValueChange], **expected: Scalar) -> bytes:
     """Make the changes, and look at the result as the chart, the server and `canopy check-values` do."""
-    _require_own_prompts(values)
+    require_own_prompts(values)
     content = edited(values.content, changes, values.name)
     check(content)
     became = read_values(content, values.name, values.feature.name).feature
@@ -175,7 +179,8 @@ def _checked(values: ValuesFile, changes: list[ValueChange], **expected: Scalar)
     return content
 
 
-def _require_own_prompts(values: ValuesFile) -> None:
+def require_own_prompts(values: ValuesFile) -> None:
+    """Raise ConfigError where MLflow's registry has the prompts: then no commit holds them."""
     if values.source is not None and values.source_b is not None:
         raise ConfigError(
             f"The prompts of `{values.feature.section}` are in MLflow's registry, so {values.name} doesn't hold them: "
