@@ -207,6 +207,11 @@ def _walk(client: Client) -> None:  # noqa: PLR0915 - it asks every route
         client("GET /experiments/current/decision", feature="summarize"),
         in_full.stage,
     )
+    its = in_full.experiment
+    prompts = {"prompt": its.prompt.text, "prompt_b": its.prompt_b.text}
+    block = prompts | {"model": its.model, "temperature": its.temperature, "max_tokens": its.max_tokens}
+    commit = models.DecisionBodyValues.from_dict({"LLAMA_STACK_URL": "http://m:1", "summarize": block})
+    assert client("POST /experiments/decision", body=models.DecisionBody(commit)).experiment == listed.id
     assert (in_full.total, in_full.statistics.n, in_full.notes[0].text) == (1, 1, "Begun on a Monday.")
     assert client("DELETE /experiments/{experiment_id}/notes/{note_id}", note_id=note.id, **of_it).status == "ok"
     # The same under today's workshop's names.
