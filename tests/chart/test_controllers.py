@@ -143,10 +143,8 @@ async def _answers(folder: Path) -> dict[str, tuple[Answer, Answer]]:
         found = {name: await told(name) for name in EXPECTED if name not in (*late, "stranger")}
         found["stranger"] = await told("promote-b", "user")
         assert [outcome("canopy-test", (await told(name))[0]) for name in late] == ["Succeeded"] * 4
-        edited = dict.fromkeys(("edited", "edited-late"), other)
-        server.write_values(
-            values | {"ab_testing": {"enabled": False}, "features": values["features"] | edited}  # type: ignore[operator]
-        )
+        edited = served | dict.fromkeys(("edited", "edited-late"), other)
+        server.write_values(values | {"ab_testing": {"enabled": False}, "features": edited})
         await server.event("config_reloaded")
         return found | {name: await told(name) for name in late}
 
