@@ -64,6 +64,10 @@ async def test_a_promotion_is_found_and_taken_back_where_its_folder_and_file_hav
     assert f'prompt: "{A}"' in (repository / now).read_text()
     status, said = await verified(repository, "--all", now)
     assert (status, "2 commits, none wrong." in said) == (0, True), said
+    # What the message says to type has the former name, whose folder is gone.
+    assert (await verified(repository, "--all", MOVED))[1] == said
+    status, said = await rolled_back(repository, MOVED)
+    assert (status, f"There is no file {MOVED}. It is called {now} by now: name that." in said) == (1, True), said
     assert last_promotion(here, now) is None
     # Evidence that is changed while it moves is no move.
     (file,) = (repository / now).parent.glob("evidence/*-promote-*.json")
@@ -165,7 +169,7 @@ async def test_a_conflict_is_resolved_by_what_was_promoted_or_it_is_a_change_of_
     git(promoted, "switch", "--quiet", "brief")
     assert (await rolled_back(promoted))[0] == 0
     git(promoted, "switch", "--quiet", "main")
-    git(promoted, "merge", "--quiet", "--no-ff", "--message", "Merge", "brief")
+    git(promoted, "merge", "--quiet", "--no-ff", "--message", "Merge\n\nPromote Prompt B of Brief summaries", "brief")
     found, said, none = checked(promoted)
     assert (none, found.statement, said.count("It brings the evidence of")) == ([], None, 2)
 

@@ -4,7 +4,7 @@ import pytest
 
 from canopy.gitops.evidence import Promotion, Statement
 from canopy.gitops.message import commit_message
-from canopy.gitops.message_check import check_message, form_of
+from canopy.gitops.message_check import Told, check_message, form_of
 from tests.support.evidence import FILE, a_statement
 
 EVIDENCE = "gitops/canopy/test/backend/evidence/one.json"
@@ -28,7 +28,7 @@ MESSAGE = commit_message(PROMOTION, FILE, EVIDENCE, "https://canopy.example.com/
 
 def _found(message: str, predicate: Promotion = PROMOTION) -> tuple[list[str], str]:
     """What is wrong, and all that is said."""
-    found = list(check_message(message, predicate, FILE, EVIDENCE))
+    found = list(check_message(message, [Told(predicate, FILE, EVIDENCE)]))
     return [it.sentence for it in found if not it.right], " ".join(it.sentence for it in found)
 
 
@@ -56,7 +56,7 @@ def test_each_line_of_each_message_has_a_form_and_is_right() -> None:
         "Squashed commit of the following:\n\n" + "".join(f"    {line}\n" for line in MESSAGE.splitlines()),
         f"Brief (#7)\n\n* {MESSAGE}\n* Say why\n\nWhy: the licence of A ends\n",
         MESSAGE.replace("\n", "\r\n"),
-        MESSAGE.replace(" whom chose", "\nwhom chose").replace(", https", ",\nhttps").replace(" prefer", "\n prefer"),
+        MESSAGE.replace(" whom chose", "\nwhom chose").replace(", https", ",\nhttps").replace(" (", "\n("),
     ],
 )
 def test_what_people_and_squashes_make_of_it_is_right(changed: str) -> None:
@@ -73,6 +73,7 @@ def test_what_people_and_squashes_make_of_it_is_right(changed: str) -> None:
         (f"values {FILE}", "values other.yaml", f"the evidence makes it “Take back: canopy rollback --values {FILE}”."),
         ("\n\nsha256:", "\n\n> sha256:0 answers everybody, sha256:", "the evidence makes it “sha256:"),
         ("none failed", "8 failed", "the evidence makes it “A 5 tokens in; first token 1.00 s"),
+        ("Votes: 49", "**Votes: 490", "the evidence makes it “Votes: 49 people"),
         ("Evidence: ", "Evidence: x", "the evidence makes it “Evidence: gitops/"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import asyncio
 import difflib
+import os
 import sys
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
@@ -161,7 +162,7 @@ def values_in(path: str) -> tuple["Repository", str, bytes]:
 
     file = Path(path)
     if not file.is_file():
-        raise ConfigError(f"There is no file {path}.")
+        raise ConfigError(f"There is no file {path}.{_name_now(file)}")
     repository = Repository.around(file)
     name, here = repository.name_of(file), read_values_file(file)
     stored = repository.stored(name)
@@ -173,6 +174,19 @@ def values_in(path: str) -> tuple["Repository", str, bytes]:
             "would be that of the other form. Take the filter off this file."
         )
     return repository, name, stored
+
+
+def _name_now(file: Path) -> str:
+    """Return a sentence on what a file is called that has got another name; nothing where Git doesn't tell."""
+    from canopy.gitops.repository import Repository
+    from canopy.gitops.trail import name_now
+
+    try:
+        repository = Repository.around(file)
+        now = name_now(repository, repository.name_of(file))
+    except ConfigError:  # it need not be in a repository
+        return ""
+    return f" It is called {os.path.relpath(repository.root / now)} by now: name that." if now else ""
 
 
 def is_interactive() -> bool:

@@ -49,7 +49,7 @@ def verify(
       canopy verify HEAD --backend http://127.0.0.1:8000
     """
     from canopy.gitops.repository import Repository
-    from canopy.gitops.trail import commits_of_range, commits_with_evidence
+    from canopy.gitops.trail import commits_of_range, commits_with_evidence, name_now
     from canopy.gitops.verification import verify as verified
 
     if ballots and len(commits) != 1:
@@ -58,7 +58,8 @@ def verify(
         raise click.UsageError("Name commits, or a values file with --all.")
     repository = Repository.around(Path(path or "."))
     if path is not None:
-        commits = tuple(commits_with_evidence(repository, repository.name_of(Path(path))))
+        name = repository.name_of(Path(path))
+        commits = tuple(commits_with_evidence(repository, name_now(repository, name) or name))
         if not commits:
             raise ConfigError(f"No commit of {path} has evidence.")
     ranges = [it for it in commits if ".." in it]

@@ -1,4 +1,4 @@
-"""Runs the program `git`: what people have configured for it holds here."""
+"""Runs the program `git`: what people have configured for it holds here, but for how its history is listed."""
 
 import subprocess
 from collections.abc import Mapping
@@ -29,10 +29,11 @@ def run_git(
 
     Raises GitError where it fails, and ConfigError where there is no Git.
     """
+    plain = ["-c", "log.showSignature=false", "-c", "log.follow=false"]
     literal = [] if arguments[0] == "check-ignore" else ["--literal-pathspecs"]  # which that refuses
     try:
         result = subprocess.run(  # noqa: S603 - the program is git, and no argument of it runs another
-            ["git", *literal, *arguments],  # noqa: S607 - the one that people have
+            ["git", *plain, *literal, *arguments],  # noqa: S607 - the one that people have
             cwd=folder,
             env=environment_with({"LC_ALL": "C", **(more or {})}),
             input=given,

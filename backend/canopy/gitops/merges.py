@@ -6,7 +6,7 @@ from canopy.gitops.repository import Commit, Repository
 
 
 def altered_in(repository: Repository, commit: Commit, values: str, evidence: Iterable[str]) -> list[str]:
-    """Return those of a values file and its evidence that a merge has changed by itself.
+    """Return in a sentence each what a merge has changed by itself of a values file and its evidence.
 
     What Git makes of the parents is nobody's change. Where it can't tell (a conflict, several branches at once) the
     file has to be that of a parent which has the evidence.
@@ -22,5 +22,9 @@ def altered_in(repository: Repository, commit: Commit, values: str, evidence: It
         else:
             right = content in [repository.content_id(it, path) for it in bringing]
         if not right:
-            altered.append(path)
+            altered.append(
+                f"The merge itself changes {path}: Git makes something else of the commits that it merges."
+                if made is not None or len(commit.parents) > 2
+                else f"Whether the merge itself changes {path} this Git can't tell: it takes version 2.38 or newer."
+            )
     return altered

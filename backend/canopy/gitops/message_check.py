@@ -7,6 +7,7 @@ may leave lines out or wrap them.
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from canopy.gitops.evidence import Promotion
 from canopy.gitops.message import commit_message
@@ -16,7 +17,7 @@ from canopy.text.visible import excerpt
 _QUOTED = 160  # characters of a line that a sentence quotes
 _MOST_WRAPPED = 12  # lines that one of Canopy's may have been wrapped into
 _NUMBERED = re.compile(r" \((?:#|!)\d+\)\Z", re.ASCII)  # what a host puts behind the subject of a squash
-_BULLET = re.compile(r"\A[*>-] ")
+_BULLET = re.compile(r"\A[\W_]+")  # marks of lists, quotations, headings: none of Canopy's lines begins so
 _PAGE = re.compile(r", https?://\S+\Z")
 # How each kind of line begins or reads, without regard to case.
 _FORM = re.compile(
@@ -46,9 +47,19 @@ _FORM = re.compile(
 )
 
 
-def check_message(message: str, predicate: Promotion, values: str, evidence: str) -> Iterator[Checked]:
-    """Look at each line of a commit's message; `values` and `evidence` are the paths that the evidence has."""
-    wanted = [it for line in commit_message(predicate, values, evidence, None).splitlines() if (it := _plain(line))]
+class Told(NamedTuple):
+    """What a message may tell of: a change, and the paths of the values file and the evidence when that was made."""
+
+    predicate: Promotion
+    values: str
+    evidence: str
+
+
+def check_message(message: str, told: Sequence[Told]) -> Iterator[Checked]:
+    """Look at each line of the message of a commit, which may be a merge of several changes."""
+    made = [commit_message(it.predicate, it.values, it.evidence, None) for it in told]
+    wanted = list(dict.fromkeys(it for each in made for line in each.splitlines() if (it := _plain(line))))
+    why_is_own = any(it.predicate.action == "rollback" for it in told)
     said = [it for line in message.splitlines() if (it := _plain(line))]
     found, wrong = set[str](), list[str]()
     at = 0
@@ -56,7 +67,7 @@ def check_message(message: str, predicate: Promotion, values: str, evidence: str
         line, lines = _longest(said[at:], wanted)
         if line is not None:
             found.add(line)
-        elif (form := form_of(said[at])) is not None and (form != "why" or predicate.action == "rollback"):
+        elif (form := form_of(_BULLET.sub("", said[at]))) is not None and (form != "why" or why_is_own):
             wrong.append(said[at])
         at += lines
     for line in wrong:
@@ -76,7 +87,7 @@ def _longest(said: Sequence[str], wanted: Sequence[str]) -> tuple[str | None, in
     """Return the line of Canopy's that these begin with, and over how many of them it goes; None and 1 for none."""
     together = ""
     for number, line in enumerate(said[:_MOST_WRAPPED], 1):
-        together = f"{together} {line}".lstrip()
+        together = f"{together} {line}" if together else _BULLET.sub("", line)
         for it in (together, _NUMBERED.sub("", together), _PAGE.sub("", together)):
             if it in wanted and (it == together or form_of(it) in {"subject", "experiment"}):
                 return it, number
@@ -86,7 +97,7 @@ def _longest(said: Sequence[str], wanted: Sequence[str]) -> tuple[str | None, in
 
 
 def _instead(line: str, wanted: Sequence[str]) -> str:
-    form = form_of(line)
+    form = form_of(_BULLET.sub("", line))
     own = next((it for it in wanted if form_of(it) == form), None)
     return f"the evidence makes it “{excerpt(own, _QUOTED)}”." if own else "and the evidence says nothing of the kind."
 
@@ -101,6 +112,6 @@ def _how_much(missing: Sequence[str], wanted: Sequence[str]) -> str:
 
 
 def _plain(line: str) -> str:
-    """Return a line without what nobody sees, and without the mark of a list or a quotation before it."""
+    """Return a line without what nobody sees."""
     seen = "".join(each for each in unicodedata.normalize("NFKC", line) if unicodedata.category(each) != "Cf")
-    return _BULLET.sub("", " ".join(seen.split()))
+    return " ".join(seen.split())

@@ -28,10 +28,10 @@ class Repository:
 
     @classmethod
     def around(cls, path: Path) -> Self:
-        """Return the repository that a file or folder is in. Raises ConfigError where it is in none."""
-        folder = path if path.is_dir() else path.parent
-        if not folder.is_dir():
-            raise ConfigError(f"{folder} is no folder.")
+        """Return the repository that a file or folder is in, or was. Raises ConfigError where it is in none."""
+        folder = path.absolute()
+        while not folder.is_dir():
+            folder = folder.parent
         try:
             found = run_git(folder, "rev-parse", "--show-toplevel")
         except GitError as error:
@@ -97,6 +97,12 @@ class Repository:
     def added_by(self, path: str, revision: str) -> str | None:
         """Return the last commit up to this one that added a file; None where none did."""
         return self._text("log", "-1", "--format=%H", "--no-renames", "--diff-filter=A", revision, "--", path) or None
+
+    def removed_by(self, path: str, span: str) -> str | None:
+        """Return the last commit of a range that took a file away; None where none did, or it is there again."""
+        if self.content_id("HEAD", path) is not None:
+            return None
+        return self._text("log", "-1", "--format=%H", "--no-renames", "--diff-filter=D", span, "--", path) or None
 
     def commits_of_content(self, content_id: str, span: str) -> list[str]:
         """Return the commits of a range that brought a file's content or took it away, no merges, the newest first."""

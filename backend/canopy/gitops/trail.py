@@ -40,6 +40,18 @@ def names_of(repository: Repository, values: str, revision: str = "HEAD") -> lis
     return names
 
 
+def name_now(repository: Repository, values: str) -> str | None:
+    """Return what a file is called that isn't there any more by its name; None where Git tells none."""
+    name, until = values, "HEAD"
+    while gone := repository.removed_by(name, until):
+        commit = repository.commit(gone)
+        later = {former: new for new, former in repository.renamed_in(commit).items()} if commit.parents else {}
+        if name not in later:
+            return None
+        name, until = later[name], f"{gone}..HEAD"
+    return None if name == values else name
+
+
 def versions_of(
     repository: Repository, values: str, revision: str, since: str | None = None
 ) -> Iterator[tuple[str, str]]:

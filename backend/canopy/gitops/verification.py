@@ -12,7 +12,7 @@ from canopy.gitops.evidence_check import BroughtEvidence, check_evidence, read_e
 from canopy.gitops.frozen_rule import unlike_rule
 from canopy.gitops.git_program import ShallowCloneError
 from canopy.gitops.merges import altered_in
-from canopy.gitops.message_check import check_message
+from canopy.gitops.message_check import Told, check_message
 from canopy.gitops.recomputation import Checked, unlike
 from canopy.gitops.repository import Commit, Repository
 from canopy.gitops.trail import evidence_in
@@ -80,9 +80,9 @@ def _merged(repository: Repository, merge: Commit) -> tuple[list[BroughtEvidence
         raise ConfigError("The merge brings no evidence; it should bring some.")
     brought, findings = list[BroughtEvidence](), list[Checked]()
     known = {*paths}
-    for path in paths:
-        here = read_evidence(repository, merge, path)
-        findings += _message(repository, merge, here)
+    all_here = [read_evidence(repository, merge, path) for path in paths]
+    findings += _message(repository, merge, *all_here)
+    for path, here in zip(paths, all_here, strict=True):
         found = _made_in(repository, merge, path)
         if found is None:
             findings.append(Checked(False, f"No commit that it merges made {path}: the merge did itself."))
@@ -91,10 +91,7 @@ def _merged(repository: Repository, merge: Commit) -> tuple[list[BroughtEvidence
         known.add(here.values)
         findings.append(Checked(True, f"It brings the evidence of {short(found.commit.revision)}:"))
         findings += [*_message(repository, found.commit, found), *_whole(repository, found)]
-        findings += [
-            Checked(False, f"The merge itself changes {it}: Git makes something else of the commits that it merges.")
-            for it in altered_in(repository, merge, here.values, [path])
-        ]
+        findings += [Checked(False, it) for it in altered_in(repository, merge, here.values, [path])]
         if here.after != found.after:
             findings.append(Checked(True, f"Other commits have changed {here.values}, too."))
     others = [path for path in repository.changed_in(merge) if path not in known]
@@ -127,10 +124,13 @@ def _time(predicate: Promotion, committed: datetime) -> Checked:
     )
 
 
-def _message(repository: Repository, commit: Commit, it: BroughtEvidence) -> Iterator[Checked]:
-    values = it.statement.subject[0].name
-    evidence = str(PurePosixPath(values).parent / FOLDER / PurePosixPath(it.path).name)
-    yield from check_message(repository.message(commit.revision), it.predicate, values, evidence)
+def _message(repository: Repository, commit: Commit, *brought: BroughtEvidence) -> Iterator[Checked]:
+    told = []
+    for it in brought:
+        values = it.statement.subject[0].name
+        evidence = str(PurePosixPath(values).parent / FOLDER / PurePosixPath(it.path).name)
+        told.append(Told(it.predicate, values, evidence))
+    yield from check_message(repository.message(commit.revision), told)
 
 
 def _signature(repository: Repository, commit: Commit) -> Checked:
