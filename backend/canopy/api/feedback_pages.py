@@ -1,7 +1,7 @@
 """HTML pages about feedback: one for each job, each with its own address."""
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
@@ -19,6 +19,7 @@ from canopy.feedback.statistics import split_counts
 from canopy.judges.agreement import AgreementReport
 from canopy.store.feedback.query import Feedback, FeedbackCount, Filter
 from canopy.store.judges.judgement import JudgeLabel, PersonVote
+from canopy.store.reviews.review import ReviewCounts
 from canopy.store.reviews.review_queue import narrows
 from canopy.ui.downloads import FileView
 from canopy.ui.entries import ENTRIES, Trail, entries_view
@@ -153,7 +154,8 @@ def listed_entries(
 
 
 async def _dataset(context: AppContext, request: Request, query: TextQuery) -> Response:
-    export = await export_of(context, request, "/feedback/dataset", query, searching=True)
+    queues = await context.store.reviews.counts_by_feature()
+    export = await export_of(context, request, "/feedback/dataset", query, queues, searching=True)
     where = query.where(await known_features(context, query))
     read = await read_selection(context, "/feedback/dataset", query, where)
     return html(
@@ -179,12 +181,21 @@ def _mode(context: AppContext) -> str:
 
 
 async def export_of(
-    context: AppContext, request: Request, path: str, query: FeedbackQuery, *, searching: bool
+    context: AppContext,
+    request: Request,
+    path: str,
+    query: FeedbackQuery,
+    queues: Mapping[str, ReviewCounts],
+    *,
+    searching: bool,
 ) -> ExportView:
-    """Return the export of a selection. Texts that have to be looked for are counted only when `searching`."""
+    """Return the export of a selection; `queues` are the reviews' counts by feature.
+
+    Texts that have to be looked for are counted only when `searching`.
+    """
     chosen, features, reviews = filters_of(query), context.config.current.features, context.store.reviews
     where = TextQuery.model_validate({**chosen, "rating": ""}).where(await known_features(context, query))
-    exports = offered_exports(features, await reviews.counts_by_feature(), where.feature or "")
+    exports = offered_exports(features, queues, where.feature or "")
     where = replace(where, feature=exports[0].name)
     return export_view(
         path,

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from starlette.requests import Request
@@ -21,6 +21,7 @@ from canopy.config.registered_prompts import prompt_sources
 from canopy.feedback.statistics import satisfaction_filter, tally_of
 from canopy.store.feedback.query import Filter
 from canopy.store.outbox.deliveries import Backlog
+from canopy.store.reviews.review import ReviewCounts
 from canopy.ui import status_parts
 from canopy.ui.attention import Need, needs, worse_changes
 from canopy.ui.experiment_list import experiment_address
@@ -44,13 +45,14 @@ async def overview_page(context: AppContext, request: Request, query: PageQuery)
     if moved := _moved(query):
         return RedirectResponse(moved, 307)
     where = query.where(await known_features(context, query))
+    queues = await context.store.reviews.counts_by_feature()
     read, shown, activity, compared, export, needed = await asyncio.gather(
         read_selection(context, "/feedback", query, where),
         read_excerpts(context, where, query, _NEWEST),
         _activity(context, where),
         experiment_data(context, where.feature, others=False),
-        export_of(context, request, "/feedback", query, searching=False),
-        _needs(context),
+        export_of(context, request, "/feedback", query, queues, searching=False),
+        _needs(context, queues),
     )
     plan = None if compared else await plan_at_beginning(context, where.feature)
     first = features_in_navigation(context)[0]
@@ -117,11 +119,10 @@ async def _around_last_change(
     return VotesAround(change, since, until, tally_of(after), tally_of(before))
 
 
-async def _needs(context: AppContext) -> Sequence[Need]:
+async def _needs(context: AppContext, queues: Mapping[str, ReviewCounts]) -> Sequence[Need]:
     """Return what needs somebody, whatever the filters are."""
     config, latest, store = context.config.current, context.telemetry.latest, context.store
-    queues, experiments, model, backlog = await asyncio.gather(
-        store.reviews.counts_by_feature(),
+    experiments, model, backlog = await asyncio.gather(
         experiments_in_force(context),
         _model_part(context),
         store.outbox.backlog() if config.values.mlflow.enabled else _nothing(),

@@ -200,26 +200,30 @@ def _by_producer(conn: Connection, where: Filter, step: int) -> list[ProducerCou
 
 
 def _checksum(conn: Connection, where: Filter) -> tuple[int, ...]:
-    """Return sums that tell whether the hourly counts that the filter touches are still the same.
+    """Return sums that tell whether the hourly counts of the filter's days, of whatever votes, are still the same.
 
     A vote that changes leaves its hour, and one that comes late joins it. Both at once change one of these sums.
     """
     c = feedback_counts.c
-    weights = (c.hour // literal(HOUR, BigInteger), c.series_id)
+    weights = (1, c.hour // literal(HOUR, BigInteger), c.series_id)
     weighted = [cast(func.coalesce(func.sum(c.n * it), 0), BigInteger) for it in weights]
-    return tuple(conn.execute(_summed(where, *weighted)).one())
+    return tuple(conn.execute(select(*weighted).where(*_within(where))).one())
 
 
 def _summed(where: Filter, *columns: ColumnElement[Any]) -> Select[Any]:
     """Select the hourly counts that the filter touches, with their sum as the last column: still to be grouped."""
-    c = feedback_counts.c
-    conditions = series_conditions(where)
-    if where.since is not None:
-        conditions.append(c.hour >= hour_of(where.since))
-    if where.until is not None:
-        conditions.append(c.hour < where.until)
-    total = cast(func.sum(c.n), BigInteger)  # of which PostgreSQL would make a decimal number
+    total = cast(func.sum(feedback_counts.c.n), BigInteger)  # of which PostgreSQL would make a decimal number
+    conditions = [*series_conditions(where), *_within(where)]
     return select(*columns, total).join_from(series, feedback_counts).where(*conditions)
+
+
+def _within(where: Filter) -> list[ColumnElement[bool]]:
+    conditions, hour = list[ColumnElement[bool]](), feedback_counts.c.hour
+    if where.since is not None:
+        conditions.append(hour >= hour_of(where.since))
+    if where.until is not None:
+        conditions.append(hour < where.until)
+    return conditions
 
 
 def _can_be_looked_up(feedback_id: str) -> bool:

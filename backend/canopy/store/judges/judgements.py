@@ -11,6 +11,7 @@ from typing import NamedTuple
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Integer,
     and_,
     bindparam,
     delete,
@@ -65,10 +66,16 @@ class JudgementStore(Facet):
             .where(self._database.in_list(f.generation_id, "ids"), s.kind == JUDGEMENT)
             .order_by(s.name)
         )
-        self._person_votes = (
-            select(f.id, s.kind, s.value, s.sentiment, f.comment)
+        person_votes = (
+            select(f.generation_id, f.updated_at, f.id, s.kind, s.value, s.sentiment, f.comment)
             .join_from(feedback, series)
-            .where(f.generation_id == bindparam("generation_id"), s.kind != JUDGEMENT)
+            .where(s.kind != JUDGEMENT)
+        )
+        self._person_votes = person_votes.where(self._database.in_list(f.generation_id, "ids")).limit(
+            bindparam("most", type_=Integer)
+        )
+        self._newest_person_votes = (
+            person_votes.where(f.generation_id == bindparam("generation_id"))
             .order_by((f.updated_at + 0).desc(), f.id.desc())  # along the generation's index, not that of the times
             .limit(_VOTES)
         )
@@ -136,12 +143,21 @@ class JudgementStore(Facet):
     @reads
     def person_votes(self, generation_ids: Sequence[str]) -> dict[str, list[PersonVote]]:
         """Read people's newest votes by generation, a few of each."""
-        found: dict[str, list[PersonVote]] = {}
+        most = _VOTES * len(generation_ids)
         with self._database.reader.connect() as conn:
-            for generation_id in generation_ids:
-                if rows := conn.execute(self._person_votes, {"generation_id": generation_id}).all():
-                    found[generation_id] = [PersonVote._make(row) for row in rows]
-        return found
+            ids = self._database.list_param(list(generation_ids))
+            rows = conn.execute(self._person_votes, {"ids": ids, "most": most + 1}).all()
+            if len(rows) > most:  # somebody voted a thousand times: only the newest of each are read
+                rows = [
+                    row
+                    for it in generation_ids
+                    for row in conn.execute(self._newest_person_votes, {"generation_id": it})
+                ]
+        found: dict[str, list[PersonVote]] = defaultdict(list)
+        for generation_id, _, *vote in sorted(rows, key=lambda row: (row.updated_at, row.id), reverse=True):
+            if len(found[generation_id]) < _VOTES:
+                found[generation_id].append(PersonVote._make(vote))
+        return dict(found)
 
     @reads
     def last_labelled(self, judges: Sequence[str]) -> dict[str, int]:
