@@ -198,6 +198,40 @@ async def test_a_rollback_finds_what_it_takes_back_by_its_evidence_where_a_rebas
     )
 
 
+async def test_what_git_reverts_is_taken_back_by_hand(promoted: Path) -> None:
+    own, here = git(promoted, "rev-parse", "HEAD"), Repository(promoted)
+    git(promoted, "revert", "--no-edit", own)
+    assert (promoted / FILE).read_text() == VALUES
+    _, said, wrong = checked(promoted)
+    assert (wrong, "as git revert leaves both" in said) == ([], True)
+    assert last_promotion(here, FILE) is None
+    git(promoted, "revert", "--no-edit", "HEAD")
+    again = git(promoted, "rev-parse", "HEAD")
+    assert (checked(promoted)[2], (last_promotion(here, FILE) or ("",))[0]) == ([], again)
+    # So is a rollback, after which the promotion stands.
+    assert (await rolled_back(promoted))[0] == 0
+    git(promoted, "revert", "--no-edit", "HEAD")
+    assert (checked(promoted)[2], (last_promotion(here, FILE) or ("",))[0]) == ([], again)
+    status, said = await verified(promoted, "--all", FILE, "--backend", "http://127.0.0.1:9")
+    assert (status, said.count("WRONG"), "can't be asked" in said) == (1, 0, True), said
+    # Evidence that goes alone is missing.
+    git(promoted, "rm", "--quiet", "-r", str((promoted / FILE).parent / "evidence"))
+    commit(promoted, "Tidy up")
+    (sentence,) = checked(promoted)[2]
+    assert f"{FILE} is not again what it was before it." in sentence
+    # A merge may bring either.
+    git(promoted, "switch", "--quiet", "--create", "back", own)
+    git(promoted, "revert", "--no-edit", own)
+    git(promoted, "switch", "--quiet", "--force-create", "main", own)
+    git(promoted, "merge", "--quiet", "--no-ff", "--message", "Merge", "back")
+    assert (checked(promoted)[2], "as git revert leaves both" in checked(promoted)[1]) == ([], True)
+    git(promoted, "switch", "--quiet", "--detach", own)
+    git(promoted, "merge", "--quiet", "--no-commit", "--no-ff", "--strategy=ours", "back")
+    git(promoted, "rm", "--quiet", "-r", str((promoted / FILE).parent / "evidence"))
+    git(promoted, "commit", "--quiet", "--message", "Merge")
+    assert checked(promoted)[2][0].startswith("The merge itself")
+
+
 async def test_it_says_what_it_could_not_check(promoted: Path) -> None:
     status, said = await verified(promoted)
     assert (status, "\n  not checked here: that the counts are those that people made (--" in said) == (0, True), said

@@ -100,6 +100,8 @@ def _tell_server(url: str, results: "Sequence[Verified]", *, quiet: bool) -> Non
     server = Server(url, read_settings().backend_bearer_token)
     failed: ConfigError | None = None
     for result in reversed(results):
+        if result.takes_away:  # it has nothing to tell
+            continue
         try:
             server.tell(result)
         except ConfigError as error:

@@ -63,6 +63,30 @@ def the_evidence_of(repository: Repository, commit: Commit) -> BroughtEvidence:
     return read_evidence(repository, commit, paths[0])
 
 
+def taken_back_by_hand(repository: Repository, commit: Commit) -> Checked | None:
+    """Look at a commit that takes evidence away: the file has to be what it was before it, as `git revert` leaves it.
+
+    Returns None for a commit that does something else. Raises ConfigError for what was no evidence of Canopy's.
+    """
+    paths = evidence_in(repository, commit)
+    if len(paths) != 1 or repository.content_id(commit.revision, paths[0]) is not None:
+        return None
+    former = read_evidence(repository, repository.commit(commit.parents[0]), paths[0])
+    after = repository.read(commit.revision, former.values)
+    subject, before = former.statement.subject[0], former.predicate.before
+    if former.predicate.registry is not None:
+        return Checked(
+            False, f"The commit deletes {paths[0]}, and what that tells of in MLflow's registry stays changed."
+        )
+    undone = former.after is not None and sha256(former.after) == subject.digest.sha256
+    undone = undone and after is not None and sha256(after) == before.sha256
+    return Checked(
+        undone,
+        f"The commit deletes {paths[0]}, and {former.values} is {'' if undone else 'not '}again what it was before it"
+        f"{', as git revert leaves both' if undone else ''}.",
+    )
+
+
 def check_evidence(repository: Repository, it: BroughtEvidence) -> Iterator[Checked]:
     """Look at the files, at whether the change is the one that the evidence says, and at its numbers."""
     subject, predicate = it.statement.subject[0], it.predicate

@@ -23,9 +23,11 @@ def last_promotion(repository: Repository, values: str) -> LastPromotion | None:
     names = {name for name, _ in names_of(repository, values)}
     taken_back = set[str | None]()  # by their ids, or by the digests of their evidence, which outlive a rebase
     for revision in commits_with_evidence(repository, values):
-        for path in evidence_in(repository, repository.commit(revision)):
+        commit = repository.commit(revision)
+        for path in evidence_in(repository, commit):
             content = repository.read(revision, path)
-            if content is None:
+            if content is None:  # by hand: git revert takes the evidence along
+                taken_back.add(sha256(repository.read(commit.parents[0], path) or b""))
                 continue
             try:
                 statement = Statement.read(content, path)
@@ -34,9 +36,11 @@ def last_promotion(repository: Repository, values: str) -> LastPromotion | None:
             if statement.subject[0].name not in names:
                 continue
             digest = sha256(content)
+            if taken_back & {revision, digest}:
+                continue
             if statement.predicate.action == "rollback":
                 taken_back |= {statement.predicate.reverts, statement.predicate.reverts_sha256}
-            elif statement.predicate.action == "promote" and not taken_back & {revision, digest}:
+            elif statement.predicate.action == "promote":
                 return LastPromotion(revision, statement, digest)
     return None
 

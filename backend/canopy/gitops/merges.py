@@ -22,6 +22,8 @@ def altered_in(repository: Repository, commit: Commit, values: str, evidence: It
         else:
             right = content in [repository.content_id(it, path) for it in bringing]
         if not right:
+            if made is None:
+                repository.require_whole_history()
             altered.append(
                 f"The merge itself changes {path}: Git makes something else of the commits that it merges."
                 if made is not None or len(commit.parents) > 2

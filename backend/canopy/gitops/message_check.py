@@ -41,7 +41,7 @@ _FORM = re.compile(
     r"|(?P<hypothesis>Hypothesis: )"
     r"|(?P<reverts>Reverts: )"
     r"|(?P<evidence>Evidence: )"
-    r"|(?P<check>Check: canopy )"
+    r"|(?P<check>Check: )"
     r"|(?P<way_back>Take back: )",
     re.IGNORECASE | re.ASCII,
 )

@@ -8,7 +8,14 @@ from pathlib import Path, PurePosixPath
 from canopy.base.errors import CanopyError, ConfigError
 from canopy.gitops.ballots import read_ballots
 from canopy.gitops.evidence import FOLDER, Promotion, Rule, Statement
-from canopy.gitops.evidence_check import BroughtEvidence, check_evidence, read_evidence, short, the_evidence_of
+from canopy.gitops.evidence_check import (
+    BroughtEvidence,
+    check_evidence,
+    read_evidence,
+    short,
+    taken_back_by_hand,
+    the_evidence_of,
+)
 from canopy.gitops.frozen_rule import unlike_rule
 from canopy.gitops.git_program import ShallowCloneError
 from canopy.gitops.merges import altered_in
@@ -25,13 +32,15 @@ _CLOCKS = timedelta(hours=1)  # that one of two machines may be ahead
 class Verified:
     """Holds what was looked at in a commit, and what nobody can look at without asking others.
 
-    `statement` is None where it has no evidence that can be read, or that of several changes.
+    `statement` is None where it has no evidence that can be read, or that of several changes; `takes_away` is whether
+    the commit takes evidence away.
     """
 
     revision: str
     statement: Statement | None
     findings: tuple[Checked, ...]
     not_checked: tuple[str, ...] = ()
+    takes_away: bool = False
 
     @property
     def right(self) -> bool:
@@ -46,9 +55,12 @@ def verify(repository: Repository, name: str, ballots: Path | None = None) -> Ve
     """
     commit = repository.commit(name)
     signature = _signature(repository, commit)
+    undone = None
     try:
         if len(commit.parents) > 1:
             brought, findings = _merged(repository, commit)
+        elif undone := taken_back_by_hand(repository, commit):
+            brought, findings = list[BroughtEvidence](), [undone]
         else:
             it = the_evidence_of(repository, commit)
             brought, findings = [it], [*_message(repository, commit, it), *_whole(repository, it)]
@@ -61,7 +73,7 @@ def verify(repository: Repository, name: str, ballots: Path | None = None) -> Ve
             findings += _ballots(it.predicate, ballots)
     statement = brought[0].statement if len(brought) == 1 else None
     left = dict.fromkeys(what for it in brought for what in not_checked(it.predicate, with_ballots=ballots is not None))
-    return Verified(commit.revision, statement, (signature, *findings), tuple(left))
+    return Verified(commit.revision, statement, (signature, *findings), tuple(left), takes_away=undone is not None)
 
 
 def _whole(repository: Repository, it: BroughtEvidence) -> Iterator[Checked]:
@@ -80,11 +92,15 @@ def _merged(repository: Repository, merge: Commit) -> tuple[list[BroughtEvidence
         raise ConfigError("The merge brings no evidence; it should bring some.")
     brought, findings = list[BroughtEvidence](), list[Checked]()
     known = {*paths}
+    gone = [path for path in paths if repository.content_id(merge.revision, path) is None]
+    findings += [it for path in gone for it in _taken_away(repository, merge, path)]
+    paths = [path for path in paths if path not in gone]
     all_here = [read_evidence(repository, merge, path) for path in paths]
-    findings += _message(repository, merge, *all_here)
+    findings += _message(repository, merge, *all_here) if all_here else ()
     for path, here in zip(paths, all_here, strict=True):
         found = _made_in(repository, merge, path)
         if found is None:
+            repository.require_whole_history()
             findings.append(Checked(False, f"No commit that it merges made {path}: the merge did itself."))
             continue
         brought.append(found)
@@ -99,6 +115,18 @@ def _merged(repository: Repository, merge: Commit) -> tuple[list[BroughtEvidence
         more = f" and {len(others) - 3:,} more" if len(others) > 3 else ""
         findings.append(Checked(True, f"The merge also brings {', '.join(others[:3])}{more}, which nobody looked at."))
     return brought, findings
+
+
+def _taken_away(repository: Repository, merge: Commit, path: str) -> Iterator[Checked]:
+    """Look at the commit that took evidence away, of those that a merge brings, and at what the merge itself did."""
+    former = read_evidence(repository, repository.commit(merge.parents[0]), path)
+    yield from (Checked(False, it) for it in altered_in(repository, merge, former.values, [path]))
+    content = repository.content_id(merge.parents[0], path)
+    for revision in repository.commits_of_content(content or "", f"{merge.parents[0]}..{merge.revision}"):
+        if undone := taken_back_by_hand(repository, repository.commit(revision)):
+            yield Checked(undone.right, f"It brings {short(revision)}: {undone.sentence}")
+            return
+    yield Checked(False, f"The merge itself deletes {path}.")
 
 
 def _made_in(repository: Repository, merge: Commit, path: str) -> BroughtEvidence | None:
