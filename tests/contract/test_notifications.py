@@ -54,14 +54,24 @@ class Webhook:
 class Process:
     """One process that watches and tells."""
 
-    def __init__(self, store: Store, folder: Path, url: str, clock: Clock, **notifications: Any) -> None:
+    def __init__(
+        self,
+        store: Store,
+        folder: Path,
+        url: str,
+        clock: Clock,
+        *,
+        timeout: float = 20,
+        comparing: bool = True,
+        **notifications: Any,
+    ) -> None:
         block = {name: getattr(EXPERIMENT, name) for name in ("model", "temperature", "max_tokens")}
         block |= {"prompt": EXPERIMENT.prompt_text, "prompt_b": EXPERIMENT.prompt_b_text}
         on = {
             "LLAMA_STACK_URL": "http://models:8321",
             "summarize": block,
             "feedback": {"enabled": True},
-            "ab_testing": {"enabled": True},
+            "ab_testing": {"enabled": comparing},
         }
         self._values, self._on = folder / "values.yaml", on | {"notifications": {"enabled": True, **notifications}}
         self._values.write_text(yaml.safe_dump(self._on))
@@ -72,7 +82,7 @@ class Process:
         of_experiments = config, store.experiments, store.experiment_news
         self.watch = ExperimentWatch(*of_experiments, telemetry, clock=clock)
         self.aftermath = AftermathWatch(config, store, telemetry, clock=clock)
-        self.sender = NotificationSender(*of_experiments, store.variants, telemetry, url, clock, timeout=0.3)
+        self.sender = NotificationSender(*of_experiments, store.variants, telemetry, url, clock, timeout)
 
     async def compare(self, on: bool) -> None:
         self._values.write_text(yaml.safe_dump(self._on | {"ab_testing": {"enabled": on}}))
@@ -120,8 +130,9 @@ def url(webhook: Webhook) -> Generator[str]:
         yield f"{address}/services/{SECRET}"
 
 
-async def _voted(store: Store, experiment: Experiment = EXPERIMENT, user: str = "ana") -> None:
-    comparison = await a_comparison(store, experiment=experiment, user_id=user)
+async def _voted(store: Store, experiment: Experiment = EXPERIMENT, user: str = "ana", at: int = NOON) -> None:
+    asked = {"experiment": experiment, "user_id": user, "created_at": at, "expires_at": at + HOUR}
+    comparison = await a_comparison(store, **asked)
     await store.comparisons.record_ballot(a_ballot(comparison, "b", comment="A secret comment."))
 
 
@@ -167,7 +178,7 @@ async def test_a_fault_is_one_line_with_its_cause_and_is_tried_again_until_it_is
     webhook.slow = 1.0 if fault == "it is slow" else 0.0
     address = f"http://127.0.0.1:{_free_port()}/services/{SECRET}" if fault == "nothing listens" else url
     await _voted(store)
-    process = Process(store, tmp_path, address, clock)
+    process = Process(store, tmp_path, address, clock, timeout=0.3 if fault == "it is slow" else 20)
     await process.work()
     await process.work()  # not due yet
     (failed,) = process.events("notification_failed")
@@ -202,7 +213,7 @@ async def test_after_a_day_of_faults_it_is_given_up(
     assert len(webhook.asked) == 25
 
 
-async def test_a_week_without_anybody_new_is_told_once(
+async def test_a_week_without_anybody_new_is_told_once_of_each_silence(
     store: Store, tmp_path: Path, url: str, webhook: Webhook, clock: Clock
 ) -> None:
     experiment = an_experiment(rule=RULE._replace(max_decisive_votes=100))
@@ -218,20 +229,60 @@ async def test_a_week_without_anybody_new_is_told_once(
     assert text.startswith("Experiment on summarize: Nobody new has voted for a week")
     (line,) = process.events("experiment_stale")
     assert (line["experiment_id"], line["voters"], line["level"]) == (experiment.id, 1, "warning")
+    await _voted(store, experiment, "ben", clock.now)
+    await process.work()
+    assert len(webhook.texts) == 1
+    clock.now += 8 * 24 * HOUR
+    for it in (process, Process(store, tmp_path, url, clock)):
+        await it.work()
+    assert len(webhook.texts) == 2
 
 
+@pytest.mark.parametrize("restarts", ["nowhere", "in the pause", "as it ends", "after it"])
 async def test_a_pause_is_no_week_without_anybody_new(
-    store: Store, tmp_path: Path, url: str, webhook: Webhook, clock: Clock
+    store: Store, tmp_path: Path, url: str, webhook: Webhook, clock: Clock, restarts: str
 ) -> None:
+    def restarted(at: str, on: bool) -> Process:
+        return Process(store, tmp_path, url, clock, comparing=on) if restarts == at else process
+
     await _voted(store, an_experiment(rule=RULE._replace(max_decisive_votes=100)))
     process = Process(store, tmp_path, url, clock)
     await process.compare(on=False)
     clock.now += 10 * 24 * HOUR
+    process = restarted("in the pause", on=False)
+    await process.work()
+    process = restarted("as it ends", on=True)
     await process.compare(on=True)
+    clock.now += 24 * HOUR
+    process = restarted("after it", on=True)
+    await process.work()
     assert webhook.texts == []
-    clock.now += 7 * 24 * HOUR
+    clock.now += 6 * 24 * HOUR
+    await process.work()
+    await process.compare(on=False)
+    await process.compare(on=True)
     await process.work()
     assert len(webhook.texts) == 1
+    clock.now += 7 * 24 * HOUR
+    await process.work()
+    assert len(webhook.texts) == 2  # since it was let go on
+
+
+async def test_a_silence_that_has_ended_before_the_webhook_heard_of_it_is_not_told(
+    store: Store, tmp_path: Path, url: str, webhook: Webhook, clock: Clock
+) -> None:
+    experiment = an_experiment(rule=RULE._replace(max_decisive_votes=100))
+    await _voted(store, experiment)
+    process = Process(store, tmp_path, url, clock)
+    webhook.answer = (500, {}, b"")
+    clock.now = NOON + 8 * 24 * HOUR
+    await process.work()
+    webhook.answer = (200, {}, b"ok")
+    await _voted(store, experiment, "ben", clock.now)
+    clock.now += HOUR
+    await process.work()
+    assert len(webhook.texts) == 1
+    assert process.events("notification_sent") == []
 
 
 CHANGED = VariantInForce(
@@ -276,7 +327,7 @@ async def test_what_the_values_leave_out_is_not_told_and_not_told_later(
         process = Process(store, tmp_path, url, clock, **changes)
         await process.work()
     assert webhook.asked == []
-    assert await store.experiment_news.known() == {ExperimentNews(EXPERIMENT.id, "inconclusive")}
+    assert (await store.experiment_news.known()).keys() == {ExperimentNews(EXPERIMENT.id, "inconclusive")}
 
 
 @pytest.mark.parametrize(

@@ -148,9 +148,16 @@ class NotificationSender:
         if experiment is not None:
             firsts = await self._experiments.first_ballot_counts(experiment.id)
             decision = await asyncio.to_thread(decision_in_brief, experiment, firsts, self._config.current)
-            text = message(kind, decision)
+            text = message(kind, decision) if await self._holds(due, decision) else None
         feature = experiment.feature if experiment else ""
         return Notification(kind, feature, due.news.experiment_id, text, due.happened_at, due.failures, settle)
+
+    async def _holds(self, due: DueNews, decision: DecisionInBrief) -> bool:
+        """Return whether what happened is still so: the message says how things stand when it is sent."""
+        if due.news.what != STALE:
+            return due.news.what == decision["status"]
+        last = await self._experiments.last_first_ballot(due.news.experiment_id)
+        return decision["stage"] == "running" and (last is None or last <= due.happened_at)
 
     def _of_variant(self, due: DueVariant) -> Notification:
         async def settle(due_at: int | None, failures: int) -> None:

@@ -2,13 +2,13 @@
 
 It shows as a metric and in the log what the votes prove, and leaves to the store what the webhook is to be told.
 
-What a look costs doesn't grow with the votes. Where nothing is compared it reads nothing.
+What a look costs doesn't grow with the votes. Where nothing is compared it reads nothing, unless the values are new.
 """
 
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import get_args
 
 from canopy.base.background import Alarm
@@ -32,6 +32,8 @@ _STATES: tuple[str, ...] = (NONE, *get_args(DecisionStatus.__value__))
 _LONGEST = 60.0  # seconds between two looks: other replicas' ballots are seen then
 _SHORTEST = 2.0  # the same while ballots come
 _STALE_AFTER = 7 * DAY  # microseconds without anybody's first ballot, counted from the end of the day of the last
+# As the store has them: when an experiment was last seen not to run, and to run again.
+_PAUSED, _RESUMED = "paused", "resumed"
 
 
 class ExperimentWatch:
@@ -54,8 +56,8 @@ class ExperimentWatch:
         self._news = news
         self._telemetry = telemetry
         self._alarm = Alarm()
-        self._since: dict[str, int] | None = None  # since when experiments run, where it has seen that; None: not yet
-        self._known: set[ExperimentNews] | None = None  # None: it isn't read yet
+        self._seen: Config | None = None  # whose pauses are noted
+        self._known: dict[ExperimentNews, int] = {}  # as of then, and what has come since
 
     def wake(self) -> None:
         """Look soon, since there is a ballot, or the values have changed."""
@@ -80,12 +82,14 @@ class ExperimentWatch:
         for feature, (_, reached) in found.items():
             states[feature] = reached
         self._telemetry.metrics.experiments.show(states, _STATES)
-        self._note_running({it.id for it, _ in found.values()})
+        if config is not self._seen:
+            await self._note_pauses(config)
+            self._seen = config
         for experiment, reached in found.values():
             if reached != "collecting":
                 await self._tell_decision(experiment, config)
-            elif await self._is_stale(experiment):
-                await self._tell_stale(experiment, config)
+            else:
+                await self._tell_silence(experiment, config)
 
     async def _running(self, config: Config) -> dict[str, tuple[Experiment, DecisionStatus]]:
         """Return the experiment that runs on each feature's prompts, with what its votes prove."""
@@ -97,35 +101,52 @@ class ExperimentWatch:
             found[feature] = it, status(wins_a, wins_b, it.rule)
         return found
 
-    def _note_running(self, running: Collection[str]) -> None:
-        """Note since when each runs: a pause is no silence. What ran at the first look may have run for long."""
-        begun = 0 if self._since is None else self._clock()
-        self._since = {it: (self._since or {}).get(it, begun) for it in running}
+    async def _note_pauses(self, config: Config) -> None:
+        """Note what these values have stopped, or let go on: a pause is no silence, whoever was there to see it."""
+        experiments, self._known = await asyncio.gather(self._experiments.all(), self._news.known())
+        running = {it.id for it in running_experiments(experiments, config).values()}
+        for it in experiments:
+            paused, resumed = self._last(it, _PAUSED), self._last(it, _RESUMED)
+            if (paused > resumed) != (it.id not in running):
+                what, before = (_RESUMED, paused) if it.id in running else (_PAUSED, resumed)
+                news = ExperimentNews(it.id, what)
+                await self._news.record(news, since=before + 1)
+                self._known[news] = self._clock()
 
-    async def _is_stale(self, experiment: Experiment) -> bool:
-        last = await self._experiments.last_first_ballot(experiment.id)
-        resumed = (self._since or {}).get(experiment.id, 0)
-        return self._clock() - max(last or experiment.created_at, resumed) >= _STALE_AFTER
+    def _last(self, experiment: Experiment, what: str) -> int:
+        """Return when it last happened, as far as is known; 0 for never."""
+        return self._known.get(ExperimentNews(experiment.id, what), 0)
 
-    async def _is_news(self, experiment: Experiment, what: str, config: Config) -> bool:
-        """Record what happened, and whether the webhook is to be told; return whether nobody has before."""
-        if self._known is None:
-            self._known = await self._news.known()
+    async def _is_news(self, experiment: Experiment, what: str, config: Config, since: int = 0) -> bool:
+        """Record what happened, and whether the webhook is to be told; return whether nobody has, from `since` on."""
         news = ExperimentNews(experiment.id, what)
-        if news in self._known:
+        if self._known.get(news, -1) >= since:
             return False
         values = config.values.notifications
-        is_new = await self._news.record(news, tell=values.enabled and kind_of_news(what) in values.events)
-        self._known.add(news)
+        tell = values.enabled and kind_of_news(what) in values.events
+        is_new = await self._news.record(news, since=since, tell=tell)
+        self._known[news] = self._clock()
         if is_new:
             self._on_news()
         return is_new
 
-    async def _tell_stale(self, experiment: Experiment, config: Config) -> None:
-        if await self._is_news(experiment, STALE, config):
+    async def _tell_silence(self, experiment: Experiment, config: Config) -> None:
+        """Tell that nobody new has voted for a week: once of each silence, which a vote or a pause ends."""
+        last = await self._experiments.last_first_ballot(experiment.id) or experiment.created_at
+        if self._stale_since(experiment, last) is None:
+            return
+        self._known = await self._news.known()  # with what other processes have seen meanwhile
+        since = self._stale_since(experiment, last)
+        if since is not None and await self._is_news(experiment, STALE, config, since):
             firsts = await self._experiments.first_ballot_counts(experiment.id)
             event = ExperimentStale(experiment.feature, experiment.id, firsts.voters, config.revision)
             self._telemetry.emit(event)
+
+    def _stale_since(self, experiment: Experiment, last: int) -> int | None:
+        """Return since when nobody new has voted, where that is a week or longer and nobody has told of it."""
+        since = max(last, self._last(experiment, _RESUMED))
+        is_untold = self._last(experiment, STALE) < since
+        return since if is_untold and self._clock() - since >= _STALE_AFTER else None
 
     async def _tell_decision(self, experiment: Experiment, config: Config) -> None:
         decision = decision_in_brief(experiment, await self._experiments.first_ballot_counts(experiment.id), config)

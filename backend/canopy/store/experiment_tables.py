@@ -15,12 +15,12 @@ experiment_notes = Table(
     Column("text", Text, nullable=False),
 )
 
-# What happened to an experiment, each once: see `canopy.store.experiments.experiment_news`.
+# What happened to an experiment, and when it last did: see `canopy.store.experiments.experiment_news`.
 experiment_news = Table(
     "experiment_news",
     metadata,
     Column("experiment_id", KEY, ForeignKey("experiments.id", ondelete="CASCADE"), primary_key=True),
-    Column("what", KEY, primary_key=True),  # a decision's status, or `stale`
+    Column("what", KEY, primary_key=True),  # a decision's status, `stale`, `paused` or `resumed`
     Column("happened_at", BigInteger, nullable=False),
     Column("due_at", BigInteger),  # when somebody is to be told; NULL: nobody is, or is any more
     Column("failures", Integer, nullable=False),  # to tell them

@@ -29,7 +29,7 @@ class ExperimentDecided(Event):
 
 @dataclass(frozen=True, slots=True)
 class ExperimentStale(Event):
-    """Nobody has voted for the first time on an experiment that runs for a week. Emitted once for an experiment."""
+    """Nobody has voted for the first time on an experiment that runs for a week. Emitted once of a silence."""
 
     name: ClassVar[str] = "experiment_stale"
     level: ClassVar[Level] = "warning"

@@ -10,7 +10,7 @@ from canopy.config.source import ConfigSource
 from canopy.experiments.watch import ExperimentWatch
 from canopy.stats.sequential import DecisionRule
 from canopy.store.experiments.experiment import Experiment
-from canopy.store.experiments.experiment_news import ExperimentNews
+from canopy.store.experiments.experiment_news import DueNews, ExperimentNews, ToldNews
 from canopy.store.opening import open_store
 from canopy.store.store import Store
 from canopy.telemetry import Logs, Metrics, Telemetry, Traces
@@ -25,9 +25,22 @@ async def test_what_happened_is_news_once_and_goes_with_its_experiment(store: St
     await a_comparison(store, user_id="ben")
     assert [await store.experiment_news.record(NEWS) for _ in range(2)] == [True, False]
     assert await store.experiment_news.record(NEWS._replace(what="stale"))
-    assert await store.experiment_news.known() == {NEWS, NEWS._replace(what="stale")}
+    assert (await store.experiment_news.known()).keys() == {NEWS, NEWS._replace(what="stale")}
     await store.deletion.erase(user_id="ben")
-    assert await store.experiment_news.known() == set()
+    assert await store.experiment_news.known() == {}
+
+
+async def test_what_happens_again_is_news_again_and_due_again(store: Store) -> None:
+    await a_comparison(store)
+    assert await store.experiment_news.record(NEWS, tell=True)
+    (due,) = await store.experiment_news.claim(60_000_000)
+    await store.experiment_news.settle(ToldNews(due.news, None, 3))
+    first = (await store.experiment_news.known())[NEWS]
+    assert not await store.experiment_news.record(NEWS, since=first, tell=True)
+    assert await store.experiment_news.record(NEWS, since=first + 1, tell=True)
+    again = (await store.experiment_news.known())[NEWS]
+    assert again > first
+    assert await store.experiment_news.claim(60_000_000) == [DueNews(NEWS, again, 0)]
 
 
 class Process:
@@ -112,4 +125,4 @@ async def test_of_an_experiment_that_does_not_run_nothing_is_told(store: Store, 
         await process.watch.look()
         assert process.states == {("summarize", "none"), ("translate", "none")}
         assert process.decided == []
-    assert await store.experiment_news.known() == set()
+    assert {it.what for it in await store.experiment_news.known()} == {"paused"}
