@@ -1,18 +1,21 @@
 """What was in force when, how it came, and the votes on it: told by generations, experiments and evidence."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from canopy.base.clock import microseconds
+from canopy.stats.before_after import Outcomes
 from canopy.store.experiments.experiment import Experiment
 from canopy.store.experiments.promotions import PromotionInBrief
+from canopy.store.experiments.variants_in_force import PromptAndModel, VariantInForce
 from canopy.store.feedback.hourly_counts import DAY
 from canopy.store.feedback.query import ProducerCount
 from canopy.store.generations.usage import UsageCount, UsageSum
 from canopy.ui.time_axis import time_axis
-from canopy.ui.variant_changes import changes_of
+from canopy.ui.variant_changes import FoundChange, changes_of, with_proved
 from canopy.ui.variant_line import variant_line
 from canopy.ui.variant_marks import LineSources, variant_marks
 from tests.contract.store.records import an_experiment
@@ -98,6 +101,24 @@ def test_another_model_is_none_and_what_is_compared_has_no_votes_of_its_own() ->
         ("b", "compared", True), ("a", "model", False)
     ]  # fmt: skip
     assert [(it.prompt_id, it.model) for it in marks.before] == [("a", "m")]
+
+
+def test_what_has_proved_worse_has_one_mark_also_where_nothing_answered_before_its_first_hour() -> None:
+    at = BEGIN + 5 * HOUR
+    came, former = PromptAndModel("b", "m"), PromptAndModel("a", "m")
+    proved = VariantInForce("summarize", at + 60, came, "promotion", former, Outcomes(90, 10), "r", None)
+    first = replace(used(0, "b", completed=9), first_hour=at, last_hour=at)
+
+    def changes(usage: list[UsageCount], variant: VariantInForce) -> list[FoundChange]:
+        return with_proved(changes_of(usage), usage, [variant], DAY)
+
+    axis = time_axis(BEGIN, BEGIN + 9 * DAY, BEGIN + 9 * DAY, None, None)
+    sources = LineSources(votes=[*voted(0, "a", 10, 0), *voted(0, "b", 0, 10)])
+    (mark,) = variant_marks(changes([used(0, "a"), first], proved), axis, sources).changes
+    assert (mark.at, mark.kind, mark.prompt_id, mark.stretch and mark.stretch.share) == (at, "prompt", "b", 0)
+    late = proved._replace(since=BEGIN + 3 * DAY)
+    assert len(changes([used(0, "a"), used(3, "b")], late)) == 1
+    assert changes([used(4, "b")], late) == []  # the days that are shown begin after it
 
 
 def test_the_picture_has_a_band_for_each_stretch_with_votes_of_one_feature_alone() -> None:

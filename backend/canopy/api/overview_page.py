@@ -32,7 +32,7 @@ from canopy.ui.filter_links import address
 from canopy.ui.last_change import VotesAround, days_around, last_prompt_change
 from canopy.ui.sections import worst_first
 from canopy.ui.status import StatusPart
-from canopy.ui.variant_changes import FoundChange, changes_of
+from canopy.ui.variant_changes import FoundChange, changes_of, with_proved
 
 _NEWEST = 5  # entries
 _PATIENCE = 0.1  # seconds for the model server: a page must not wait for one that hangs
@@ -101,6 +101,7 @@ async def _activity(context: AppContext, where: Filter) -> Activity:
     changes = changes_of(found.usage)
     around = await _around_last_change(context, producer, changes)
     worse = context.aftermath.worse
+    changes = with_proved(changes, found.usage, worse.values(), found.step)
     return Activity(found.votes, found.usage, changes, counted.ballots, found.step, commits, told, around, worse)
 
 

@@ -1,13 +1,15 @@
 """When the prompt or the model in force changed, feature by feature, as the counts of generations tell it.
 
 In force is what most plain answers of a stretch of time came from. What is only compared is found where it first
-answers. A change and its way back within one stretch aren't told apart.
+answers. A change and its way back within one stretch aren't told apart, nor is what answered in no earlier one; what
+came in its place and has proved worse, the watch knows.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from canopy.store.experiments.variants_in_force import VariantInForce
 from canopy.store.feedback.hourly_counts import HOUR
 from canopy.store.generations.usage import UsageCount
 from canopy.store.values.values_commits import ValuesCommit
@@ -34,6 +36,31 @@ def changes_of(usage: Sequence[UsageCount]) -> list[FoundChange]:
     for by_time in features.values():
         found += _changes(list(by_time.values()))
     return sorted(found, key=lambda it: it.at)
+
+
+def with_proved(
+    found: Sequence[FoundChange], usage: Sequence[UsageCount], worse: Iterable[VariantInForce], step: int
+) -> list[FoundChange]:
+    """Return the changes and, where it isn't among them, what came and has proved worse; `usage` is by the `step`."""
+    missing = [it for variant in worse if (it := _missing(variant, found, usage, step))]
+    return sorted([*found, *missing], key=lambda it: it.at)
+
+
+def _missing(
+    variant: VariantInForce, found: Sequence[FoundChange], usage: Sequence[UsageCount], step: int
+) -> FoundChange | None:
+    """Return the change to what is in force, from the first answers since then; None if it was found or isn't shown."""
+    came, at = (variant.feature, *variant.producer), variant.since // HOUR * HOUR
+    count = next((it for it in usage if _producer(it) == came and it.last_hour >= at), None)
+    if count is None or count.since > at or variant.former is None:
+        return None
+    if any(it.former and _producer(it.count) == came and it.at >= count.since - step for it in found):
+        return None
+    return FoundChange(max(at, count.first_hour), count, variant.former)
+
+
+def _producer(it: UsageCount) -> tuple[str, str, str]:
+    return it.feature, it.prompt_id, it.model
 
 
 def commit_of(config_revision: str, at: int, commits: Sequence[ValuesCommit]) -> str | None:
