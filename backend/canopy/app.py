@@ -132,7 +132,8 @@ def create_app(settings: Settings, logs: Logs) -> Application:
     budgets = StorageBudgets(limits, lambda: config.current.values.rate_limits)
     pipeline = Pipeline(config, inference, store.generations, telemetry, admission, judging.offer, budgets)
     address = webhook_address(url.get_secret_value()) if (url := settings.notifications_url) else None
-    sender = NotificationSender(config, store.experiments, store.experiment_news, store.variants, telemetry, address)
+    stores = store.experiments, store.experiment_news, store.variants
+    sender = NotificationSender(config, *stores, telemetry, address, settings.public_url)
     watch = ExperimentWatch(config, store.experiments, store.experiment_news, telemetry, sender.wake)
     lifecycle = Lifecycle()
     context = AppContext(

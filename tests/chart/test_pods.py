@@ -122,6 +122,32 @@ def test_every_setting_reaches_the_process_as_it_was_written(helm: Helm) -> None
     assert expected.items() <= told.items()
 
 
+@pytest.mark.parametrize(
+    ("values", "url"),
+    [
+        ((), None),
+        (("route.enabled=true",), None),  # the cluster gives it a name
+        (("route.enabled=true", "route.host=canopy.example.com"), "https://canopy.example.com"),
+        (("ingress.enabled=true", "ingress.hosts={one.example.com,two.example.com}"), "http://one.example.com"),
+        (
+            ("ingress.enabled=true", "ingress.hosts={one.example.com}", "ingress.tlsSecret=tls"),
+            "https://one.example.com",
+        ),
+        (("ingress.enabled=true", "ingress.hosts={*.example.com}"), None),
+        (
+            ("route.enabled=true", "route.host=a.example.com", "settings.public_url=https://b.example.com"),
+            "https://b.example.com",
+        ),
+    ],
+)
+def test_the_process_knows_where_people_reach_it_where_the_values_say_so(
+    helm: Helm, values: tuple[str, ...], url: str | None
+) -> None:
+    objects = helm.render("--values", MINIMAL, *(word for value in values for word in ("--set", value)))
+    told = [one["value"] for one in container(objects)["env"] if one["name"] == "CANOPY_PUBLIC_URL"]
+    assert told == ([url] if url else [])
+
+
 def test_no_variable_stands_twice(objects: Objects) -> None:
     names = [one["name"] for one in container(objects)["env"]]
     assert len(names) == len(set(names))

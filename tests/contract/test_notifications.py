@@ -1,108 +1,25 @@
 """What a webhook is told of experiments: by a real HTTP server, with its faults."""
 
-import io
-import json
 import socket
-import time
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
 from canopy.base.errors import ConfigError
-from canopy.config.source import ConfigSource
-from canopy.experiments.aftermath import AftermathWatch
-from canopy.experiments.notifications import NotificationSender, webhook_address
-from canopy.experiments.watch import ExperimentWatch
+from canopy.experiments.notifications import webhook_address
 from canopy.stats.before_after import Outcomes
-from canopy.stats.sequential import DecisionRule
 from canopy.store.experiments.experiment import Experiment
 from canopy.store.experiments.experiment_news import ExperimentNews
 from canopy.store.experiments.variants_in_force import PromptAndModel, VariantInForce
 from canopy.store.opening import open_store
 from canopy.store.store import Store
-from canopy.telemetry import Logs, Metrics, Telemetry, Traces
 from tests.contract.store.records import HOUR, NOON, Clock, a_ballot, a_comparison, an_experiment
-from tests.support.answering import Answer, Question, answering
+from tests.contract.webhooks import EXPERIMENT, RULE, Process, Webhook
+from tests.support.answering import Answer, answering
 from tests.support.server import empty_database
 
-RULE = DecisionRule(alpha=0.05, prior_strength=10, equivalence_margin=0.05, max_decisive_votes=1)
-EXPERIMENT = an_experiment(rule=RULE, name="Less & <better>")
 SECRET = "T00-B00-XXXXXXXX"  # in the address, as Slack has it
-
-
-class Webhook:
-    """What was asked of it, and what it answers next."""
-
-    def __init__(self) -> None:
-        self.asked: list[Question] = []
-        self.answer: Answer = (200, {}, b"ok")
-        self.slow = 0.0
-
-    def __call__(self, question: Question) -> Answer:
-        self.asked.append(question)
-        time.sleep(self.slow)
-        return self.answer
-
-    @property
-    def texts(self) -> list[str]:
-        return [json.loads(question.body)["text"] for question in self.asked]
-
-
-class Process:
-    """One process that watches and tells."""
-
-    def __init__(
-        self,
-        store: Store,
-        folder: Path,
-        url: str,
-        clock: Clock,
-        *,
-        timeout: float = 20,
-        comparing: bool = True,
-        **notifications: Any,
-    ) -> None:
-        block = {name: getattr(EXPERIMENT, name) for name in ("model", "temperature", "max_tokens")}
-        block |= {"prompt": EXPERIMENT.prompt_text, "prompt_b": EXPERIMENT.prompt_b_text}
-        on = {
-            "LLAMA_STACK_URL": "http://models:8321",
-            "summarize": block,
-            "feedback": {"enabled": True},
-            "ab_testing": {"enabled": comparing},
-        }
-        self._values, self._on = folder / "values.yaml", on | {"notifications": {"enabled": True, **notifications}}
-        self._values.write_text(yaml.safe_dump(self._on))
-        self.output = io.BytesIO()
-        self.metrics = Metrics()
-        telemetry = Telemetry(Logs("debug", self.output), self.metrics, Traces())
-        self.config = config = ConfigSource(self._values)
-        of_experiments = config, store.experiments, store.experiment_news
-        self.watch = ExperimentWatch(*of_experiments, telemetry, clock=clock)
-        self.aftermath = AftermathWatch(config, store, telemetry, clock=clock)
-        self.sender = NotificationSender(*of_experiments, store.variants, telemetry, url, clock, timeout)
-
-    async def compare(self, on: bool) -> None:
-        self._values.write_text(yaml.safe_dump(self._on | {"ab_testing": {"enabled": on}}))
-        for _ in range(2):  # once to see it, once to see that it is whole
-            await self.config.reload()
-        await self.work()
-
-    async def work(self) -> None:
-        await self.watch.look()
-        await self.aftermath.look()
-        await self.sender.send_due()
-
-    def events(self, name: str) -> list[dict[str, Any]]:
-        lines = [json.loads(line) for line in self.output.getvalue().splitlines()]
-        return [line for line in lines if line["event"] == name]
-
-    def counted(self, kind: str, result: str) -> float:
-        value = self.metrics.registry.get_sample_value("canopy_notifications_total", {"kind": kind, "result": result})
-        assert value is not None
-        return value
 
 
 @pytest.fixture
@@ -149,7 +66,7 @@ async def test_a_decision_is_told_once_in_words_that_mention_nobody(
     (text,) = webhook.texts
     assert text.startswith("Experiment on “Less &amp; &lt;better&gt;” (summarize): The votes that the experiment was ")
     assert "1 person has voted: 1 for Prompt B, 0 for Prompt A." in text
-    assert text.endswith(f"See /experiments/{EXPERIMENT.id}")
+    assert text.endswith("`canopy promote --values FILE --backend URL --keep a` takes Prompt B out.")  # and no link
     for words in (EXPERIMENT.prompt_text, EXPERIMENT.prompt_b_text, "secret comment"):
         assert words not in text
     (sent,) = one.events("notification_sent")
@@ -197,6 +114,31 @@ async def test_a_fault_is_one_line_with_its_cause_and_is_tried_again_until_it_is
     assert SECRET not in (process.output.getvalue() + started.output.getvalue()).decode()
 
 
+@pytest.mark.parametrize(("asks", "waits"), [("90", 90), ("1", 30), ("86400", 3600), ("soon", 30)])
+async def test_a_webhook_that_says_when_is_left_alone_so_long_but_an_hour_at_most(
+    store: Store, tmp_path: Path, url: str, webhook: Webhook, clock: Clock, asks: str, waits: int
+) -> None:
+    await store.variants.begin(CHANGED, None)
+    await store.variants.report_worse(CHANGED, Outcomes(10, 40), tell=True)
+    await _voted(store)
+    webhook.answer = (429, {"Retry-After": asks}, b"")
+    process = Process(store, tmp_path, url, clock)
+    await process.work()
+    failed = process.events("notification_failed")
+    assert {it["problem"] for it in failed} == {"The webhook answered 429 Too Many Requests."}
+    assert {it["again_in_seconds"] for it in failed} == {waits}
+    assert len(webhook.asked) == (1 if asks in ("90", "86400", "1") else 2)  # the other message waits as well
+    clock.now += (waits - 2) * 1_000_000
+    asked = len(webhook.asked)
+    if waits > 30:
+        await process.work()
+        assert len(webhook.asked) == asked
+    webhook.answer = (200, {}, b"ok")
+    clock.now += 3_000_000
+    await process.work()
+    assert len(process.events("notification_sent")) == 2
+
+
 async def test_after_a_day_of_faults_it_is_given_up(
     store: Store, tmp_path: Path, url: str, webhook: Webhook, clock: Clock
 ) -> None:
@@ -218,7 +160,7 @@ async def test_a_week_without_anybody_new_is_told_once_of_each_silence(
 ) -> None:
     experiment = an_experiment(rule=RULE._replace(max_decisive_votes=100))
     await _voted(store, experiment)
-    process = Process(store, tmp_path, url, clock)
+    process = Process(store, tmp_path, url, clock, origin="https://canopy.example.com")
     clock.now = NOON + 7 * 24 * HOUR
     await process.work()
     assert webhook.texts == []  # a week from the end of that day
@@ -227,6 +169,10 @@ async def test_a_week_without_anybody_new_is_told_once_of_each_silence(
         await process.work()
     (text,) = webhook.texts
     assert text.startswith("Experiment on summarize: Nobody new has voted for a week")
+    end = (
+        '`canopy promote --values FILE --backend https://canopy.example.com --keep a --force --why "…"` takes Prompt B'
+    )
+    assert text.endswith(f"{end} out. See https://canopy.example.com/experiments/{experiment.id}")
     (line,) = process.events("experiment_stale")
     assert (line["experiment_id"], line["voters"], line["level"]) == (experiment.id, 1, "warning")
     await _voted(store, experiment, "ben", clock.now)
@@ -293,7 +239,7 @@ CHANGED = VariantInForce(
     former=PromptAndModel("sha256:one", "llama32"),
     before=Outcomes(80, 20),
     config_revision="revision-2",
-    git_revision=None,
+    git_revision="c" * 40,
 )
 
 
@@ -303,17 +249,17 @@ async def test_a_change_that_made_votes_worse_is_told_once(
     await store.variants.begin(CHANGED, None)
     await store.variants.report_worse(CHANGED, Outcomes(10, 40), tell=True)
     webhook.answer = (500, {}, b"")
-    process = Process(store, tmp_path, url, clock)
+    process = Process(store, tmp_path, url, clock, origin="https://canopy.example.com")
     await process.sender.send_due()
     webhook.answer = (200, {}, b"ok")
     clock.now += 31_000_000
     for _ in range(2):
         await process.sender.send_due()
     _, text = webhook.texts
-    assert text.startswith(
-        "Promotion of summarize: People are less satisfied than before the change: 20 % of 50, before"
-    )
-    assert text.endswith("time has changed too. See /feedback?feature=summarize")
+    said = "People are less satisfied than before the change: 20 % of 50, before it 80 % of 100."
+    assert text.startswith(f"Promotion of summarize, commit cccccccccc: {said}")
+    back = '`canopy rollback --values FILE --backend https://canopy.example.com --why "…"` takes the promotion back.'
+    assert text.endswith(f"too. {back} See https://canopy.example.com/feedback?feature=summarize")
     (sent,) = process.events("notification_sent")
     assert (sent["kind"], sent["feature"], sent["experiment_id"]) == ("worse", "summarize", None)
     assert (process.counted("worse", "failed"), process.counted("worse", "sent")) == (1, 1)

@@ -18,6 +18,7 @@ from tests.support.server import running_server
 
 __all__ = ["client", "comparing"]  # fixtures
 pytestmark = pytest.mark.asyncio(loop_scope="session")
+PUBLIC = "https://canopy.example.com"
 PAGE = {"accept": "text/html"}
 
 
@@ -202,7 +203,7 @@ async def test_a_webhook_is_told_what_a_ballot_decides(model: FakeModelServer, t
 
     values = ab_values(model, ab_testing={"max_decisive_votes": 1}) | {"notifications": {"enabled": True}}
     with answering(answer) as address:
-        secret = {"CANOPY_NOTIFICATIONS_URL": f"{address}/services/T00-B00"}
+        secret = {"CANOPY_NOTIFICATIONS_URL": f"{address}/services/T00-B00", "CANOPY_PUBLIC_URL": f"{PUBLIC}/"}
         async with (
             running_server(tmp_path, values, env=ENVIRONMENT | secret) as server,
             httpx.AsyncClient(base_url=server.url, timeout=20) as client,
@@ -210,8 +211,10 @@ async def test_a_webhook_is_told_what_a_ballot_decides(model: FakeModelServer, t
             experiment_id = await _voted(client)
             await server.event("notification_sent")
             assert "T00-B00" not in b"".join(server.lines).decode()
+            page = (await client.get(f"/experiments/{experiment_id}")).json()["page"]
     (question,) = asked
-    assert (question.target, experiment_id in json.loads(question.body)["text"]) == ("/services/T00-B00", True)
+    assert (question.target, page) == ("/services/T00-B00", f"{PUBLIC}/experiments/{experiment_id}")
+    assert json.loads(question.body)["text"].endswith(f"See {page}")
     with pytest.raises(RuntimeError, match="where the webhook is"):
         async with running_server(tmp_path, values, env=ENVIRONMENT):
             pass

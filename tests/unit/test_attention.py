@@ -82,7 +82,7 @@ def test_a_card_says_once_what_is_wrong_and_nothing_in_a_machines_words() -> Non
             {"change": "other"},
             {},
             "Less satisfied since the last change: Summarization",
-            "`git revert` cccccccccc takes",
+            "`git revert cccccccccc` takes it back.",
         ),
         ({"change": "rollback", "git_revision": None}, {}, "since the rollback", "`git revert`, with the commit that"),
         ({}, {"mlflow_prompt": "summary"}, "since the promotion", "In MLflow's registry, give the former version its"),

@@ -50,7 +50,7 @@ class Note(TypedDict):
 class ExperimentInFull(ReportPayload):
     """An experiment's report, counts of all its ballots, and reviewers' notes, oldest first.
 
-    `page` is the address for people; null where the request came by a name that leads nobody else there.
+    `page` is the address for people; null where it isn't set and the request's own name leads nobody else there.
     """
 
     total: int

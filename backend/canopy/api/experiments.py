@@ -75,7 +75,11 @@ def experiment_routes(context: AppContext) -> APIRouter:
 
         def draw() -> Response:
             if data is None or not wants_html(request):
-                return _varying(json_response(data and _in_full(context, data, now, origin_for_others(request))))
+                return _varying(
+                    json_response(
+                        data and _in_full(context, data, now, context.settings.public_url or origin_for_others(request))
+                    )
+                )
             ab = section(config, None, data, now=now, later=cursor is not None)
             told = [it for it in every if it.experiment_id == experiment_id]
             return html(

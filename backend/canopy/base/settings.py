@@ -211,6 +211,11 @@ class Settings(BaseSettings):
     notifications_url: SecretStr | None = Field(
         None, description="The webhook that is told of experiments, where its address is a secret, as Slack's is."
     )
+    public_url: str | None = Field(
+        None,
+        pattern=r"^https?://[A-Za-z0-9._:\[\]-]{1,260}/?$",
+        description="Where people reach Canopy, such as `https://canopy.example.com`, for links in what it sends.",
+    )
     evals_token: SecretStr | None = Field(
         None, description="Bearer token with which `canopy evals` asks the backend. Unset: it asks without."
     )
@@ -251,6 +256,11 @@ class Settings(BaseSettings):
     @classmethod
     def _as_for_mlflows_client(cls, workspace: str | None) -> str | None:
         return workspace or os.environ.get("MLFLOW_WORKSPACE") or None
+
+    @field_validator("public_url", mode="before")
+    @classmethod
+    def _without_slash(cls, url: str | None) -> str | None:
+        return (url or "").removesuffix("/") or None
 
     @property
     def evals_bearer_token(self) -> str | None:

@@ -13,6 +13,8 @@ from typing import NamedTuple
 from canopy.base.background import Alarm
 from canopy.base.errors import StoreError
 from canopy.config.features import modes_of
+from canopy.config.loading import Config
+from canopy.config.registered_prompts import prompt_sources
 from canopy.config.source import ConfigSource
 from canopy.experiments.in_force import WINDOW, InForceRecord, votes_on
 from canopy.stats.before_after import Outcomes, has_fallen
@@ -127,6 +129,20 @@ def worse_sentence(before: Outcomes, after: Outcomes) -> str:
         f"before it {percent(before.share)} of {before.people:,}. That is more than chance explains, and weaker "
         "evidence than a comparison: time has changed too."
     )
+
+
+def way_back(variant: VariantInForce, config: Config, rollback: str = "`canopy rollback`") -> str:
+    """Say how a change is taken back, a promotion by the command `rollback`.
+
+    Where the values file is kept, the server doesn't know.
+    """
+    if (variant.feature, "prompt") in prompt_sources(config.values):
+        return "In MLflow's registry, give the former version its alias again."
+    if variant.change == "promotion":
+        return f"{rollback} takes the promotion back."
+    if variant.git_revision:
+        return f"`git revert {variant.git_revision[:10]}` takes it back."
+    return "`git revert`, with the commit that made it, takes it back."
 
 
 def _changed(variant: VariantInForce) -> VariantChanged:

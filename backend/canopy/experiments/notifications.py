@@ -6,23 +6,25 @@ while the process ends may be sent again.
 
 import asyncio
 import contextlib
+import math
 import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from canopy.base.background import Alarm
 from canopy.base.errors import ConfigError, StoreError
+from canopy.base.retry_after import parse_retry_after
 from canopy.config.server_urls import gives_out_credentials, hides_where_it_leads
 from canopy.config.source import ConfigSource
-from canopy.experiments.aftermath import worse_sentence
 from canopy.experiments.decision_in_brief import DecisionInBrief, decision_in_brief
+from canopy.experiments.messages import message_on_change, message_on_experiment
 from canopy.outgoing.causes import Peer, explain, redirection
 from canopy.store.experiments.experiment_news import DueNews, ExperimentNewsStore, ToldNews
 from canopy.store.experiments.experiments import ExperimentStore
-from canopy.store.experiments.variants_in_force import DueVariant, ToldVariant, VariantInForce, VariantsInForceStore
+from canopy.store.experiments.variants_in_force import DueVariant, ToldVariant, VariantsInForceStore
 from canopy.telemetry import Telemetry
 from canopy.telemetry.experiment_events import NotificationFailed, NotificationSent
 
@@ -87,10 +89,11 @@ class NotificationSender:
         variants: VariantsInForceStore,
         telemetry: Telemetry,
         address: str | None,
+        origin: str | None = None,
         clock: Callable[[], int] = lambda: time.time_ns() // 1_000,
         timeout: float = 10,
     ) -> None:
-        """`clock` gives microseconds; `timeout` is in seconds, of one message."""
+        """`origin` is where people reach Canopy, for links. `clock` gives microseconds; `timeout` is in seconds."""
         self._config = config
         self._experiments = experiments
         self._news = news
@@ -98,7 +101,9 @@ class NotificationSender:
         self._telemetry = telemetry
         self._address = address
         self._setting = "CANOPY_NOTIFICATIONS_URL" if address else "notifications.url"
+        self._origin = origin
         self._clock = clock
+        self._quiet_until = 0  # microseconds: until when the webhook wants to be left alone
         self._timeout = timeout
         self._alarm = Alarm()
 
@@ -117,7 +122,7 @@ class NotificationSender:
         """Send what is due, where the values have it on. Raises StoreError."""
         values = self._config.current.values.notifications
         address = self._address or (str(values.url) if values.url else None)
-        if not values.enabled or address is None:
+        if not values.enabled or address is None or self._clock() < self._quiet_until:
             return
         for due in await self._news.claim(_LEASE):
             await self._send(address, await self._of_experiment(due))
@@ -125,13 +130,20 @@ class NotificationSender:
             await self._send(address, self._of_variant(changed))
 
     async def _send(self, address: str, it: Notification) -> None:
-        problem = None if it.text is None else await _post(address, it.text, self._setting, self._timeout)
-        if problem is None:
+        if it.text is not None and self._clock() < self._quiet_until:  # it was claimed with one that came too soon
+            await it.settle(self._quiet_until, it.failures)
+            return
+        refusal = None if it.text is None else await _post(address, it.text, self._setting, self._timeout)
+        if refusal is None:
             await it.settle(None, it.failures)
             if it.text is not None:
                 self._telemetry.emit(NotificationSent(it.kind, it.feature, it.experiment_id, it.failures))
             return
-        wait = min(_FIRST_WAIT * 2**it.failures, _LONGEST_WAIT)
+        problem, asked = refusal
+        if asked is not None:
+            asked = min(math.ceil(asked), _LONGEST_WAIT)
+            self._quiet_until = self._clock() + asked * 1_000_000
+        wait = max(min(_FIRST_WAIT * 2**it.failures, _LONGEST_WAIT), asked or 0)
         again = None if self._clock() - it.happened_at > _PATIENCE else wait
         due_at = None if again is None else self._clock() + again * 1_000_000
         await it.settle(due_at, it.failures + 1)
@@ -148,7 +160,8 @@ class NotificationSender:
         if experiment is not None:
             firsts = await self._experiments.first_ballot_counts(experiment.id)
             decision = await asyncio.to_thread(decision_in_brief, experiment, firsts, self._config.current)
-            text = message(kind, decision) if await self._holds(due, decision) else None
+            if await self._holds(due, decision):
+                text = message_on_experiment(decision, self._origin, stale=kind == "stale")
         feature = experiment.feature if experiment else ""
         return Notification(kind, feature, due.news.experiment_id, text, due.happened_at, due.failures, settle)
 
@@ -163,36 +176,19 @@ class NotificationSender:
         async def settle(due_at: int | None, failures: int) -> None:
             await self._variants.settle(ToldVariant(due.variant, due_at, failures))
 
-        text = message_on_change(due.variant)
+        text = message_on_change(due.variant, self._config.current, self._origin)
         return Notification("worse", due.variant.feature, None, text, due.happened_at, due.failures, settle)
 
 
-def message(kind: NotificationKind, decision: DecisionInBrief) -> str:
-    """Return the message for people. It has no one's words but the experiment's name, which can't mention anybody."""
-    name = f"“{decision['name']}” ({decision['feature']})" if decision["name"] else decision["feature"]
-    people = f"{decision['voters']:,} {'person has' if decision['voters'] == 1 else 'people have'} voted"
-    wins = f"{decision['wins_b']:,} for Prompt B, {decision['wins_a']:,} for Prompt A"
-    if kind == "stale":
-        said = f"Nobody new has voted for a week, so that no decision will come like this. {people} so far: {wins}."
-    else:
-        said = f"{decision['sentence']} {people}: {wins}."
-    return _escaped(f"Experiment on {name}: {said} See /experiments/{decision['experiment']}")
+class NotTaken(NamedTuple):
+    """Says in a sentence why a message wasn't taken, and in how many seconds it may come again, if the webhook said."""
+
+    problem: str
+    retry_after: float | None = None
 
 
-def message_on_change(variant: VariantInForce) -> str:
-    """Return the message for people that a change of what is in force has made votes worse."""
-    said = worse_sentence(variant.before, variant.after or variant.before)
-    changed = {"promotion": "Promotion", "rollback": "Rollback"}.get(variant.change, "Change")
-    return _escaped(f"{changed} of {variant.feature}: {said} See /feedback?feature={variant.feature}")
-
-
-def _escaped(text: str) -> str:
-    """Return a text without what Slack takes for more than text."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-async def _post(address: str, text: str, setting: str, timeout: float) -> str | None:  # noqa: ASYNC109 - as below
-    """Send a message; return a sentence on why it wasn't taken, without the address, and None where it was.
+async def _post(address: str, text: str, setting: str, timeout: float) -> NotTaken | None:  # noqa: ASYNC109 - as below
+    """Send a message; return why it wasn't taken, without the address, and None where it was.
 
     `setting` says where the address stands. The timeout is httpx's, and that of the whole.
     """
@@ -205,10 +201,11 @@ async def _post(address: str, text: str, setting: str, timeout: float) -> str | 
         async with asyncio.timeout(timeout), async_client(address, timeout=timeout) as client:
             answer = await client.post(address, json={"text": text})
     except TimeoutError:
-        return f"The webhook did not answer within {timeout:g} seconds."
+        return NotTaken(f"The webhook did not answer within {timeout:g} seconds.")
     except (httpx.HTTPError, OSError) as error:
-        return explain(error, peer, address)
+        return NotTaken(explain(error, peer, address))
     if answer.is_success:
         return None
     elsewhere = redirection(answer.status_code, answer.headers.get("location"), address, peer.setting)
-    return elsewhere or f"The webhook answered {answer.status_code} {answer.reason_phrase}."
+    problem = elsewhere or f"The webhook answered {answer.status_code} {answer.reason_phrase}."
+    return NotTaken(problem, parse_retry_after(answer.headers.get("retry-after")))

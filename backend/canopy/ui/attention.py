@@ -5,8 +5,7 @@ from typing import NamedTuple
 
 from canopy.config.features import title_of
 from canopy.config.loading import Config
-from canopy.config.registered_prompts import prompt_sources
-from canopy.experiments.aftermath import worse_sentence
+from canopy.experiments.aftermath import way_back, worse_sentence
 from canopy.store.experiments.variants_in_force import VariantInForce
 from canopy.store.reviews.review import ReviewCounts
 from canopy.ui.filter_links import address
@@ -69,7 +68,7 @@ def worse_changes(worse: Collection[VariantInForce], config: Config) -> list[Nee
             "negative",
             f"Less satisfied since the {'last change' if it.change == 'other' else it.change}: "
             f"{title_of(it.feature, config.features)}",
-            f"{_way_back(it, config)} {worse_sentence(it.before, it.after)}",
+            f"{way_back(it, config)} {worse_sentence(it.before, it.after)}",
             address(
                 "/feedback/entries", {"rating": "negative", "feature": it.feature, "prompt_id": it.producer.prompt_id}
             ),
@@ -78,16 +77,6 @@ def worse_changes(worse: Collection[VariantInForce], config: Config) -> list[Nee
         for it in worse
         if it.after is not None
     ]
-
-
-def _way_back(it: VariantInForce, config: Config) -> str:
-    """Say how the change is taken back. Where the values file is kept, the server doesn't know."""
-    if (it.feature, "prompt") in prompt_sources(config.values):
-        return "In MLflow's registry, give the former version its alias again."
-    if it.change == "promotion":
-        return "`canopy rollback` takes the promotion back."
-    commit = f" {it.git_revision[:10]}" if it.git_revision else ", with the commit that made it,"
-    return f"`git revert`{commit} takes it back."
 
 
 def _trouble(part: StatusPart) -> Need:

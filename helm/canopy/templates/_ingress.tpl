@@ -33,3 +33,16 @@ isn't streamed comes all at once; ingress-nginx takes bodies up to 1 MiB. Two co
     "none" dict -}}
 {{ get $all (include "canopy.ingressController" .Values.ingress) | toJson }}
 {{- end }}
+
+{{/*
+Where people reach the server, where the values say it: a Route without a host gets one in the cluster, and whether a Gateway has
+TLS its own listeners know. One of several names is as good as another.
+*/}}
+{{- define "canopy.publicUrl" -}}
+{{- $host := first (.Values.ingress.hosts | default list) | default "" -}}
+{{- if and .Values.route.enabled .Values.route.host -}}
+https://{{ .Values.route.host }}
+{{- else if and .Values.ingress.enabled $host (not (hasPrefix "*" $host)) -}}
+{{ empty .Values.ingress.tlsSecret | ternary "http" "https" }}://{{ $host }}
+{{- end -}}
+{{- end }}

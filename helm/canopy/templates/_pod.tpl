@@ -25,6 +25,10 @@
   value: {{ $value | toJson | trimAll "\"" | quote }}{{/* toJson: a large number would become 1e+06 */}}
 {{- end }}
 {{- end }}
+{{- with and (not .Values.settings.public_url) (include "canopy.publicUrl" .) }}
+- name: CANOPY_PUBLIC_URL
+  value: {{ . | quote }}
+{{- end }}
 {{- include "canopy.storeEnv" . }}
 {{- if eq .Values.auth.mode "token" }}
 - name: CANOPY_AUTH_TOKENS_FILE
