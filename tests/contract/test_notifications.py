@@ -5,8 +5,10 @@ from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from canopy.base.errors import ConfigError
+from canopy.base.settings import Settings
 from canopy.experiments.notifications import webhook_address
 from canopy.stats.before_after import Outcomes
 from canopy.store.experiments.experiment import Experiment
@@ -293,6 +295,20 @@ def test_what_is_no_address_is_refused_without_being_quoted(address: str) -> Non
         webhook_address(address)
     example = "`https://hooks.slack.com/services/…`"
     assert caught.value.sentence == f"CANOPY_NOTIFICATIONS_URL must be a webhook's address, such as {example}."
+
+
+@pytest.mark.parametrize(
+    ("written", "origin"), [("https://canopy.example.com/", "https://canopy.example.com"), ("", None)]
+)
+def test_where_people_reach_it_is_said_without_a_path(
+    monkeypatch: pytest.MonkeyPatch, written: str, origin: str | None
+) -> None:
+    monkeypatch.setenv("CANOPY_PUBLIC_URL", written)
+    assert Settings().public_url == origin
+    for wrong in ("canopy.example.com", "https://canopy.example.com/path", "https://a b"):
+        monkeypatch.setenv("CANOPY_PUBLIC_URL", wrong)
+        with pytest.raises(ValidationError, match="must be an address without a path"):
+            Settings()
 
 
 def test_a_clouds_metadata_service_is_no_webhook() -> None:

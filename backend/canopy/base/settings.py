@@ -1,6 +1,7 @@
 """Settings of the process, and all other reads of the environment: no other module of Canopy reads it."""
 
 import os
+import re
 from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, Literal
 from pydantic import Field, SecretStr, TypeAdapter, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+_ORIGIN = r"^https?://[A-Za-z0-9._:\[\]-]{1,260}/?$"
 _URL_SUFFIXES = ("_URL", "_URI", "_DSN", "_PROXY", "_ENDPOINT")  # of the names of variables that hold URLs
 MLFLOW_WORKSPACE_HEADER = "X-MLFLOW-WORKSPACE"
 
@@ -213,7 +215,7 @@ class Settings(BaseSettings):
     )
     public_url: str | None = Field(
         None,
-        pattern=r"^https?://[A-Za-z0-9._:\[\]-]{1,260}/?$",
+        pattern=_ORIGIN,
         description="Where people reach Canopy, such as `https://canopy.example.com`, for links in what it sends.",
     )
     evals_token: SecretStr | None = Field(
@@ -259,7 +261,9 @@ class Settings(BaseSettings):
 
     @field_validator("public_url", mode="before")
     @classmethod
-    def _without_slash(cls, url: str | None) -> str | None:
+    def _as_an_origin(cls, url: str | None) -> str | None:
+        if url and not re.fullmatch(_ORIGIN, url):
+            raise ValueError("must be an address without a path, such as `https://canopy.example.com`")
         return (url or "").removesuffix("/") or None
 
     @property
