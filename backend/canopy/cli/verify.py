@@ -34,8 +34,9 @@ def verify(
     """Check the evidence of commits that `canopy promote` and `canopy rollback` made, without asking a server.
 
     A range such as main..HEAD means its commits that have evidence. Digests are compared with the files, the change
-    with the one that the decision makes, and the E-values, the interval and the decision are computed from the counts
-    again. One wrong count, byte or digest ends with exit status 1.
+    with the one that the decision makes, the message with the evidence, and the E-values, the interval and the decision
+    are computed from the counts again. Of a merge it checks what that brings, and what it changed itself. One wrong
+    count, byte, digest or line of the message ends with exit status 1. What couldn't be checked is told.
 
     With --backend a server is told of it all, and shows it to people: after a merge, or where it couldn't be told when
     the commit was made. It wants a reviewer's token in CANOPY_BACKEND_TOKEN, where it wants one.
