@@ -94,8 +94,8 @@ async def _rate(backend: str) -> None:
 async def _ask(backend: str) -> None:
     async with people.client(backend) as http:
         prompt_id = await people.prompt_in_force(http)
-        answer = await people.ask(http, TEXTS[1])
-    Console().print(f"{TEXTS[1]}\n→ {answer['response']}\n  by prompt {prompt_id}")
+        answer = await people.ask(http, TEXTS[0])
+    Console().print(f"{TEXTS[0]}\n→ {answer['response']}\n  by prompt {prompt_id}")
 
 
 if __name__ == "__main__":

@@ -62,7 +62,8 @@ def picture(found: dict[str, Any]) -> Text:
     lines = Text()
     for label, filled, note, colour in rows:
         lines.append(f"  {label:<14}  ").append(_bar(filled), colour).append(f"  {note}\n")
-    return lines.append(f"  {it['voters']} people have chosen")
+    voters = it["voters"]
+    return lines.append(f"  {voters} {'person has' if voters == 1 else 'people have'} chosen")
 
 
 def satisfaction_bars(rows: Sequence[tuple[str, float, int]]) -> list[Text]:
