@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from canopy.base.errors import ConfigError
-from canopy.evals.suites.review import ReviewSession
+from canopy.cli.evals_review import told_once
+from canopy.evals.suites.review import ReviewedAnswer, ReviewSession
 from tests.cli.test_cli import canopy
 from tests.support.terminal import reviewing
 
@@ -122,3 +123,12 @@ def test_a_wrong_address_of_the_backend_is_said(suite: Path, url: str) -> None:
     assert result.returncode == 1
     assert result.stderr.startswith("Error: --backend ")
     assert "s3cret" not in result.stderr
+
+
+def test_the_same_words_about_the_same_answer_are_told_once() -> None:
+    long = ReviewedAnswer("A long answer.", "thumbs_down", ["too_long"], "Too long.")
+    other = ReviewedAnswer("A long answer.", "thumbs_down", [], None)
+    assert told_once([long, other, long]) == [
+        ("A bad answer (thumbs_down, too_long), 2 times: Too long.", "A long answer."),
+        ("A bad answer (thumbs_down)", "A long answer."),
+    ]

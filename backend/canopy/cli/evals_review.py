@@ -116,9 +116,9 @@ def _show(session: "ReviewSession", prompt: str, answers: list["ReviewedAnswer"]
     heading = f"Case {session.position + 1:,} of {len(session.prompts):,}"
     say(f"\n{style(heading, bold=True)}, {len(session.written):,} reviewed\n")
     say(_shortened(prompt))
-    for answer in answers:
-        say(f"\n{style(_verdict(answer), fg='red')}")
-        say(_shortened(answer.text))
+    for verdict, text in told_once(answers):
+        say(f"\n{style(verdict, fg='red')}")
+        say(_shortened(text))
     if suggested is not None:
         say(f"\n{style('A voter says it should have said', fg='cyan')}\n{_shortened(suggested)}")
     if (written := session.written.get(prompt)) is not None:
@@ -126,9 +126,16 @@ def _show(session: "ReviewSession", prompt: str, answers: list["ReviewedAnswer"]
     say()
 
 
-def _verdict(answer: "ReviewedAnswer") -> str:
-    why = ", ".join([answer.rating, *answer.reasons])
-    return f"A bad answer ({why})" + (f": {answer.comment}" if answer.comment else "")
+def told_once(answers: list["ReviewedAnswer"]) -> list[tuple[str, str]]:
+    """Return what was said of each answer and its text; the same words of the same answer once, with how often."""
+    told: dict[tuple[str, str, str], int] = {}
+    for it in answers:
+        key = ", ".join([it.rating, *it.reasons]), it.comment or "", it.text
+        told[key] = told.get(key, 0) + 1
+    return [
+        (f"A bad answer ({why})" + (f", {n:,} times" if n > 1 else "") + (f": {comment}" if comment else ""), text)
+        for (why, comment, text), n in told.items()
+    ]
 
 
 def _edit(session: "ReviewSession", prompt: str, answers: list["ReviewedAnswer"]) -> bool:
@@ -153,7 +160,7 @@ def _save(session: "ReviewSession", expected: str) -> bool:
 
 
 def _whole(prompt: str, answers: list["ReviewedAnswer"]) -> str:
-    parts = [f"The text:\n\n{prompt}", *(f"{_verdict(answer)}\n\n{answer.text}" for answer in answers)]
+    parts = [f"The text:\n\n{prompt}", *(f"{verdict}\n\n{text}" for verdict, text in told_once(answers))]
     return "\n\n".join(parts)
 
 

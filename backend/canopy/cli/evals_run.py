@@ -120,7 +120,7 @@ def run(**options: Any) -> None:
         finished = _run(RunOptions(**options), progress)
     print_summary(finished, options["output"])
     if finished.gate is not None:
-        if finished.gate.verdict != "passed":
+        if finished.gate.verdict != "passed" and not sys.stdout.isatty():  # a terminal has it from the summary
             say(finished.gate.sentence, err=True)
         sys.exit(EXIT_STATUS[finished.gate.verdict])
 

@@ -26,6 +26,17 @@ from canopy.gitops.trail import evidence_in
 from canopy.gitops.unchecked import not_checked
 
 _CLOCKS = timedelta(hours=1)  # that one of two machines may be ahead
+# What the ballots have of each count, in words.
+_COUNTED = {
+    "voters": "voters",
+    "wins_a": "first choices of A",
+    "wins_b": "first choices of B",
+    "ties": "ties",
+    "both_bad": "that found both bad",
+    "left": "first choices of the left column",
+    "ballots": "lines that count",
+    "prompt_b_left": "with B in the left column",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,4 +205,4 @@ def _ballots(predicate: Promotion, file: Path) -> Iterator[Checked]:
     yield Checked(not other, f"The rule of decision is {other or 'that of the ballots'}.")
     for name, own in found.counts.model_dump().items():
         given = getattr(said, name)
-        yield Checked(own == given, f"The ballots have {own:,} {name}{unlike(f'{own:,}', f'{given:,}')}.")
+        yield Checked(own == given, f"The ballots have {own:,} {_COUNTED[name]}{unlike(f'{own:,}', f'{given:,}')}.")
