@@ -13,5 +13,7 @@ def launch_options() -> dict[str, Any]:
     if executable is None:
         pytest.skip("there is no Chromium; `make install-dev` says how to get it")
     # Chromium's own sandbox refuses to run as root, and small containers have a small /dev/shm.
-    arguments = ["--disable-dev-shm-usage", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    # Beside each page Chromium would keep a process ready for the next, which a test seldom has.
+    arguments = ["--disable-dev-shm-usage", "--renderer-process-limit=1"]
+    arguments += ["--no-sandbox"] if os.geteuid() == 0 else []
     return {"executable_path": executable, "args": arguments}
