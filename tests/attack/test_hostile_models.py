@@ -42,7 +42,7 @@ WORD = chunk({"content": "word"})
         ("other reasoning", chunk({"reasoning": "hmm " * 2_000}) * 8, "longer than"),
         ("tools", chunk({"tool_calls": [{"function": {"arguments": "x" * 60_000}}]}), "more than"),
         ("choices", b'data: {"choices": [' + b"{}," * 20_000 + b"{}]}\n\n", "not a chat completion"),
-        ("comments", b": still here\n" * 6_000, "more than"),
+        ("comments", (b": " + b"still here " * 90 + b"\n") * 80, "more than"),
     ],
 )
 async def test_answering_without_an_end(name: str, rest: bytes, sentence: str) -> None:
