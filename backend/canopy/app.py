@@ -25,6 +25,7 @@ from canopy.base.errors import ConfigError, StoreError
 from canopy.base.lifecycle import Lifecycle
 from canopy.base.settings import Settings, deprecated_settings
 from canopy.config.access import refuse_silent_opening
+from canopy.config.feature_values import VARIANTS
 from canopy.config.loading import Config
 from canopy.config.source import ConfigSource, values_path
 from canopy.experiments.aftermath import AftermathWatch
@@ -252,7 +253,7 @@ def expect_series(context: AppContext) -> None:
     """Create the metrics' series that the values in force lead to, so that `increase` counts their first events."""
     config = context.config.current
     prompts = {
-        name: [prompt_of(text).id for text in (feature.prompt, feature.prompt_b) if text.strip()]
+        name: [prompt_of(feature.variant(it).prompt).id for it in (VARIANTS if feature.challenger else VARIANTS[:1])]
         for name, feature in config.features.items()
     }
     exported = [name for name, feature in config.features.items() if feature.exported]

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from itertools import pairwise, product
+from typing import Any
 
 import pytest
 
@@ -60,3 +61,14 @@ def test_whatever_changes_begins_another_experiment() -> None:
 
 def test_parts_can_not_be_shifted_into_one_another() -> None:
     assert experiment_id('a","b', "c", "m", 1, 1) != experiment_id("a", 'b","c', "m", 1, 1)
+
+
+def test_what_b_has_of_its_own_begins_another_experiment_and_what_it_has_as_a_does_not() -> None:
+    def of(**own: Any) -> str:
+        return experiment_id("sha256:1", "sha256:2", "llama32", 0.9, 4096, **own)
+
+    assert of(model_b="llama32", temperature_b=0.9, max_tokens_b=4096) == of() == "exp_71222e66f4217073"
+    ids = [of(model_b=m, temperature_b=t, max_tokens_b=n) for m in (None, "g") for t in (None, 0) for n in (None, 9)]
+    assert len(set(ids)) == len(ids)
+    assert of(temperature_b=1) == of(temperature_b=1.0)
+    assert of(model_b="g", feature="f") not in {*ids, of(feature="f")}

@@ -1,5 +1,7 @@
 """Features that the values make: names, parameters, flags."""
 
+from typing import Any
+
 import pytest
 import yaml
 
@@ -162,7 +164,7 @@ def test_comparisons_are_on_where_one_feature_has_two_prompts() -> None:
     )
     off = {"summarize": {"enabled": False}}
     assert flag(**off, features={"translate": {"prompt": "T:"}})[1].endswith(
-        "needs a prompt in `features.translate.prompt_b` as well."
+        "needs a challenger, such as a prompt in `features.translate.prompt_b` as well."
     )
     assert flag(**off, features={"translate": {"prompt": "T:", "prompt_b": "T:"}}) == (
         False,
@@ -184,3 +186,53 @@ def test_a_name_tells_the_modes_of_its_feature(name: str) -> None:
 def test_one_answer_is_not_many() -> None:
     features = features_of(Values())
     assert [answers_of(features, None, count) for count in (0, 1, 2)] == ["summaries", "summary", "summaries"]
+
+
+def test_what_b_has_not_of_its_own_is_as_of_a_and_no_feature_takes_another_ones_challenger() -> None:
+    own = {"prompt": "One", "temperature_b": 0, "max_tokens": 9}
+    values = {
+        "summarize": {"model": "m", "model_b": "granite", "temperature": 1, "prompt_b": "B"},
+        "features": {"f": own},
+    }
+    features = loaded(LLAMA_STACK_URL="http://ogx:8321", **values).features
+    assert features["f"].variant("prompt") == ("One", "m", 1, 9)
+    assert features["f"].variant("prompt_b") == ("One", "m", 0, 9)
+    built_in = features["summarize"]
+    assert built_in.chat.variant("prompt_b") == ("B", "granite", 1, built_in.max_tokens)
+    assert [features["f"].prompt_of_variant("prompt_b"), built_in.prompt_of_variant("prompt_b")] == [
+        "prompt",
+        "prompt_b",
+    ]
+
+
+OF_A = {"model": "m", "prompt": "One", "temperature": 1, "max_tokens": 9}
+
+
+@pytest.mark.parametrize(
+    ("of_b", "server", "reason"),
+    [
+        ({"model_b": "granite"}, True, None),
+        ({"prompt_b": "One", "temperature_b": 0.5}, True, None),
+        ({"max_tokens_b": 10}, False, None),
+        ({"prompt_b": "One"}, True, "`summarize.prompt` and `summarize.prompt_b` are the same text."),
+        ({"model_b": "m"}, True, "There is nothing to compare: B is the same as A in `summarize.model_b`."),
+        (
+            {"prompt_b": "One", "temperature_b": 1.0, "max_tokens_b": 9},
+            True,
+            "There is nothing to compare: B is the same as A in `summarize.prompt_b` and `summarize.temperature_b` and "
+            "`summarize.max_tokens_b`.",
+        ),
+        (
+            {"model_b": "granite"},
+            False,
+            "There is nothing to compare: B is the same as A in `summarize.model_b`. Without `LLAMA_STACK_URL` the "
+            "embedded model answers, whatever model is named.",
+        ),
+    ],
+)
+def test_whether_a_challenger_differs_is_said_in_a_sentence(
+    of_b: dict[str, Any], server: bool, reason: str | None
+) -> None:
+    url = {"LLAMA_STACK_URL": "http://ogx:8321"} if server else {}
+    flag = loaded(**url, summarize=OF_A | of_b, ab_testing={"enabled": True}).flags["ab_testing"]
+    assert (flag.on, flag.reason) == (reason is None, reason or "`ab_testing.enabled` is true.")

@@ -1,6 +1,9 @@
 """What to do now follows from what can be expected."""
 
+from dataclasses import replace
+
 import pytest
+import yaml
 
 from canopy.experiments.decision import decide
 from canopy.experiments.next_step import next_step
@@ -90,3 +93,13 @@ def test_a_decision_says_what_to_change(wins: tuple[int, int], begins: str) -> N
     sentence, change = said(*wins, 30, now=300)
     assert sentence.startswith(begins)
     assert change
+
+
+def test_what_to_commit_is_what_the_variants_differ_in() -> None:
+    it = replace(EXPERIMENT, prompt_b_id="a", prompt_b_text="Long.", model_b="granite", temperature_b=0.0)
+    for wins, change in (
+        ((30, 90), {"model": "granite", "temperature": 0.0, "model_b": None, "temperature_b": None}),
+        ((90, 30), {"model_b": None, "temperature_b": None}),
+    ):
+        step = next_step(it, decide(*wins, RULE), None, "features.f")
+        assert yaml.safe_load(step.snippet or "") == {"features": {"f": change}}

@@ -1,4 +1,4 @@
-"""Comparisons of a feature's two prompts, the ballots on them, and their results."""
+"""Comparisons of a feature's two variants, the ballots on them, and their results."""
 
 import asyncio
 import time
@@ -75,10 +75,10 @@ COMPARED = (
 
 
 async def compare(context: AppContext, request: Request) -> Response:
-    """Answer a text with both prompts at once.
+    """Answer a text with both variants at once.
 
-    A session outside the share that compares gets one answer, and so does whoever asks a feature with one prompt. An
-    evaluation is in no experiment: it gets Prompt A's answer.
+    A session outside the share that compares gets one answer, and so does whoever asks a feature with one variant. An
+    evaluation is in no experiment: it gets variant A's answer.
     """
     feature, settings = feature_name_of(request), context.settings
     config = context.comparisons.check(feature)
@@ -114,7 +114,7 @@ def ballot_routes(context: AppContext) -> APIRouter:
         response_model=None,
     )
     async def prefer(request: Request) -> Response:
-        """Say which response of a comparison is better. The answer tells which prompt was which."""
+        """Say which response of a comparison is better. The answer tells which variant was which."""
         context.ballots.check()
         body = parse(BallotBody, await read_body(request, settings))
         check_length("comment", body.comment, settings.max_comment_chars)
@@ -199,7 +199,7 @@ async def _ballots(store: Store, query: BallotsQuery, feature: str | None) -> As
 
 
 def _mapping(comparison_id: str) -> generation_responses.NameBySide:
-    """Return a name for each side's prompt that doesn't reveal the prompt, until the ballot is cast."""
+    """Return a name for each side's variant that doesn't reveal it, until the ballot is cast."""
     return {"a": f"{comparison_id}:a", "b": f"{comparison_id}:b"}
 
 
@@ -282,6 +282,7 @@ def _revealed(receipt: BallotReceipt) -> responses.BallotKept:
         "prompt": {"id": receipt.prompt_id, "text": receipt.prompt_text},
         "prompt_b": {"id": receipt.prompt_b_id, "text": receipt.prompt_b_text},
     }
+    models: dict[Variant, str] = {"prompt": receipt.model, "prompt_b": receipt.model_b or receipt.model}
     return {
         "status": "ok",
         "comparison_id": receipt.comparison_id,
@@ -289,6 +290,7 @@ def _revealed(receipt: BallotReceipt) -> responses.BallotKept:
         "winning_prompt": receipt.winner,
         "prompt_mapping": variants,
         "prompts": {"a": prompts[variants["a"]], "b": prompts[variants["b"]]},
+        "models": {"a": models[variants["a"]], "b": models[variants["b"]]},
     }
 
 
@@ -312,5 +314,6 @@ def entry(it: BallotRow) -> responses.BallotEntry:
         "user_id": it.user_id,
         "request_id": it.trace_id,
         "model": it.model,
+        "model_b": it.model_b,
         "config_revision": it.config_revision,
     }

@@ -10,7 +10,8 @@ from canopy.experiments.standing import Stage
 class ExperimentSummary(TypedDict):
     """An experiment, its ballots, and what they prove so far. `voters` counts people, `total` ballots.
 
-    `stage`: `running`; `paused`, where comparisons are off; `over`, where the values have other prompts by now.
+    `stage`: `running`; `paused`, where comparisons are off; `over`, where the values have other variants by now.
+    `model_b` is null where it is as A's.
     """
 
     id: str
@@ -19,6 +20,7 @@ class ExperimentSummary(TypedDict):
     hypothesis: str | None
     created_at: str
     model: str
+    model_b: str | None
     prompt_id: str
     prompt_b_id: str
     voters: int

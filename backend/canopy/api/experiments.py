@@ -227,6 +227,7 @@ def _summary(it: ListedExperiment) -> ExperimentSummary:
         "hypothesis": experiment.hypothesis,
         "created_at": iso(experiment.created_at),
         "model": experiment.model,
+        "model_b": experiment.model_b,
         "prompt_id": experiment.prompt_id,
         "prompt_b_id": experiment.prompt_b_id,
         "voters": it.voters,

@@ -54,17 +54,18 @@ class PromptBySide(TypedDict):
 
 
 class BallotKept(Ok):
-    """The ballot is committed, and the prompts are revealed. No winner: a tie, or both bad."""
+    """The ballot is committed, and the variants are revealed. No winner: a tie, or both bad."""
 
     comparison_id: str
     preference: Preference
     winning_prompt: Variant | None
     prompt_mapping: VariantBySide
     prompts: PromptBySide
+    models: NameBySide
 
 
 class BallotEntry(TypedDict):
-    """A ballot and the comparison that it is about."""
+    """A ballot and the comparison that it is about. `model_b` is variant B's; null where it is as A's."""
 
     id: str
     experiment: str
@@ -83,6 +84,7 @@ class BallotEntry(TypedDict):
     user_id: str | None
     request_id: str
     model: str
+    model_b: str | None
     config_revision: str
 
 

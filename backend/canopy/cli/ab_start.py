@@ -17,14 +17,21 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--values", "path", required=True, metavar="FILE", help="The values file in a Git repository.")
-@click.option("--prompt-b", metavar="TEXT", help="The candidate.")
+@click.option("--prompt-b", metavar="TEXT", help="The candidate's prompt.")
 @click.option(
     "--prompt-b-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="The candidate, from a file.",
+    help="The candidate's prompt, from a file.",
 )
-@click.option("--feature", default="summarize", show_default=True, help="Whose prompt it is to replace.")
+@click.option("--model-b", metavar="NAME", help="The candidate's model.  [the current one]")
+@click.option(
+    "--temperature-b", type=click.FloatRange(0, 2), metavar="NUMBER", help="Its temperature.  [the current one]"
+)
+@click.option(
+    "--max-tokens-b", type=click.IntRange(1, 1_000_000), metavar="N", help="Its longest answer.  [the current one]"
+)
+@click.option("--feature", default="summarize", show_default=True, help="Of which feature it is.")
 @click.option("--name", metavar="TEXT", help="What the experiment is called.")
 @click.option("--hypothesis", metavar="TEXT", help="What you expect of it, and why.")
 @click.option("--backend", metavar="URL", help="The server, to say how long it may take.  [none]")
@@ -34,36 +41,46 @@ def start(
     path: str,
     prompt_b: str | None,
     prompt_b_file: Path | None,
+    model_b: str | None,
+    temperature_b: float | None,
+    max_tokens_b: int | None,
     feature: str,
     name: str | None,
     hypothesis: str | None,
     backend: str | None,
     **options: Any,
 ) -> None:
-    """Put a candidate into the values file, and let people compare it with the current prompt.
+    """Put a candidate into the values file, and let people compare it with what is in force.
 
-    It takes the place of a candidate that is there. The experiment begins when the server has the values.
+    A candidate is a prompt, a model, parameters or several of these; what isn't given is the current one's. It takes
+    the place of a candidate that is there. The experiment begins when the server has the values.
 
     \b
     Examples:
       canopy ab start --values gitops/canopy/test/backend/config.yaml --prompt-b "Summarize in two sentences:"
       canopy ab start --values config.yaml --prompt-b-file brief.txt --name "Brief summaries" --commit
+      canopy ab start --values config.yaml --model-b granite --temperature-b 0.2 --name "Granite" --commit
     """
     from canopy.cli.text_charts import paragraph
     from canopy.gitops.message import subject_of
     from canopy.gitops.promotion import next_experiment, read_values, with_candidate
     from canopy.gitops.server import Server
 
-    if (prompt_b is None) == (prompt_b_file is None):
-        raise click.UsageError("Give the candidate with --prompt-b, or with --prompt-b-file.")
+    if prompt_b is not None and prompt_b_file is not None:
+        raise click.UsageError("Give the candidate's prompt with --prompt-b, or with --prompt-b-file.")
     if prompt_b_file is not None:
         try:
             prompt_b = prompt_b_file.read_bytes().decode()
         except UnicodeDecodeError as error:
             raise ConfigError(f"{prompt_b_file} isn't UTF-8 text. Save it as UTF-8.") from error
-    candidate = prompt_b or ""
-    if not candidate.strip():
-        raise ConfigError("The candidate is empty.")
+    if prompt_b is not None and not prompt_b.strip():
+        raise ConfigError("The candidate's prompt is empty.")
+    given = {"prompt": prompt_b, "model": model_b, "temperature": temperature_b, "max_tokens": max_tokens_b}
+    candidate = {key: value for key, value in given.items() if value is not None}
+    if not candidate:
+        raise click.UsageError(
+            "Give the candidate with --prompt-b or --prompt-b-file, --model-b, --temperature-b, --max-tokens-b."
+        )
     wanted = Wanted(**options)
     repository, file, content = values_in(path)
     values = read_values(content, file, feature)

@@ -116,12 +116,15 @@ def _lines(report: "ExperimentReport", titles: Mapping[str, str]) -> Iterable[st
     from canopy.base.clock import iso
     from canopy.cli.text_charts import bars, paragraph, title
     from canopy.experiments.decision import percent
+    from canopy.experiments.variant_words import parameters_of_b
 
     it, decision, rule = report.experiment, report.decision, report.experiment.rule
     yield style(f"Experiment {it.id}", bold=True) + f", since {iso(it.created_at)}"
     if it.feature in titles:
         yield f"  {titles[it.feature]}"
     yield f"  {it.model}, temperature {it.temperature:g}, at most {pluralize(it.max_tokens, 'token')}"
+    if own := parameters_of_b(it):
+        yield paragraph(f"  B with {own}")
     yield paragraph(f"  Prompt A  {it.prompt_id}  {_shortened(it.prompt_text)}")
     yield paragraph(f"  Prompt B  {it.prompt_b_id}  {_shortened(it.prompt_b_text)}")
 

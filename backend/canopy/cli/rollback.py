@@ -20,6 +20,7 @@ from canopy.cli.telling import tell_of
 from canopy.cli.terminal import say, style
 
 if TYPE_CHECKING:
+    from canopy.gitops.promotion import ValuesFile
     from canopy.gitops.repository import Repository
 
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 @delivery_options
 @report_errors
 def rollback(path: str, backend: str | None, why: str | None, mlflow: str | None, **options: Any) -> None:
-    """Take the last promotion in a values file back: the prompt before it answers everybody again.
+    """Take the last promotion in a values file back: the variant before it answers everybody again.
 
     What else has changed in the file since stays. The evidence names the promotion, the votes that it rested on, and
     with --backend the votes that both prompts have got. What moved an alias in MLflow's registry moves it back.
@@ -46,7 +47,7 @@ def rollback(path: str, backend: str | None, why: str | None, mlflow: str | None
       canopy rollback --values config.yaml --backend http://127.0.0.1:8000 --why "Complaints doubled" --commit
     """
     from canopy.gitops.history import last_promotion, require_promoted
-    from canopy.gitops.promotion import read_values, with_prompt
+    from canopy.gitops.promotion import read_values, with_former
     from canopy.gitops.records import Grounds, record
     from canopy.gitops.registry_change import planned_back
     from canopy.gitops.server import Server
@@ -60,13 +61,13 @@ def rollback(path: str, backend: str | None, why: str | None, mlflow: str | None
     it = found.statement.predicate
     say(style(f"Promotion {found.revision[:10]}", bold=True) + f", {it.made_at}, experiment {it.experiment.id}")
     values = read_values(content, name, it.experiment.feature)
-    former = _prompt_before(repository, found.revision)
+    former = _file_before(repository, found.revision)
     change = None
     if it.registry is None:
-        if values.feature.prompt == former:
-            raise ConfigError(f"{name} has the former prompt already.")
+        if all(getattr(values.feature, key) == getattr(former.feature, key) for key in it.experiment.differing):
+            raise ConfigError(f"{name} has the former variant already.")
         require_promoted(repository, found, values)
-        after = with_prompt(values, former)
+        after = with_former(values, former, it.experiment.differing)
         show_change(name, content, after)
     else:
         change, after = planned_back(values, it.registry, aliases_of(values, mlflow, wanted)), content
@@ -88,8 +89,8 @@ def rollback(path: str, backend: str | None, why: str | None, mlflow: str | None
     tell_of(server, repository, hand_over(wanted, repository, made.files, made.message, to, beside))
 
 
-def _prompt_before(repository: "Repository", revision: str) -> str:
-    """Return the prompt that was in force before a promotion. Raises ConfigError where its evidence is not right.
+def _file_before(repository: "Repository", revision: str) -> "ValuesFile":
+    """Return the values file before a promotion. Raises ConfigError where its evidence is not right.
 
     The words and the signature of its commit keep nobody from taking it back.
     """
@@ -103,4 +104,4 @@ def _prompt_before(repository: "Repository", revision: str) -> str:
     wrong = next((it for it in check_evidence(repository, brought) if not it.right), None)
     if wrong is not None:
         raise ConfigError(f"The evidence of {revision[:10]} is not right: {wrong.sentence} {by_hand}")
-    return brought.file_before().feature.prompt
+    return brought.file_before()

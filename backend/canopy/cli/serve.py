@@ -15,6 +15,7 @@ from canopy.cli.stdio import ignore_output_failures
 from canopy.cli.terminal import say, style
 
 if TYPE_CHECKING:  # importing these would take a third of a command's start
+    from canopy.config.features import Feature
     from canopy.telemetry.events import Started
 
 
@@ -72,6 +73,7 @@ def _banner(context: Any, started: "Started") -> str:
             f"  model    {context.inference.model_name(feature.model)}, temperature {feature.temperature:g}, "
             f"at most {feature.max_tokens} tokens",
             f"  prompt   {shorten(feature.prompt, 90, placeholder=' …')}",
+            *_banner_of_b(context, feature),
         ]
     lines.append(f"  store    {context.store.description}")
     if started.operations_address:
@@ -80,6 +82,23 @@ def _banner(context: Any, started: "Started") -> str:
         state = style("on ", fg="green") if flag.on else style("off", fg="yellow")
         lines.append(f"  {state}      {flag.name}: {flag.reason}")
     return "\n".join([*lines, ""])
+
+
+def _banner_of_b(context: Any, feature: "Feature") -> list[str]:
+    """Say what is compared with variant A, where something is."""
+    from canopy.config.flags import comparison_flag
+
+    if not comparison_flag(feature, context.config.current.values).on:
+        return []
+    a, b = feature.variant("prompt"), feature.variant("prompt_b")
+    said = {
+        "model": context.inference.model_name(b.model),
+        "temperature": f"temperature {b.temperature:g}",
+        "max_tokens": f"at most {b.max_tokens} tokens",
+        "prompt": shorten(b.prompt, 90, placeholder=" …"),
+    }
+    own = [words for key, words in said.items() if getattr(a, key) != getattr(b, key)]
+    return [f"  B        {', '.join(own)}"]
 
 
 _KINDS = {

@@ -37,7 +37,8 @@ _NO_BEGINNING = (
     _UNSEEN + " \u00a0\u034f\u115f\u1160\u1680\u2000-\u200d\u202f\u205f\u2800\u3000\u3164\ufe00-\ufe0f\uffa0"
 )
 TITLE_PATTERN = f"^[^{_NO_BEGINNING}][^{_UNSEEN}]*$"
-# A variant of an experiment is named by the key of its prompt: `prompt` is Prompt A, `prompt_b` Prompt B.
+# A variant of an experiment is named by the key of its prompt, also where both have the same one: `prompt` is A, which
+# is in force, `prompt_b` is B, the challenger.
 type Variant = Literal["prompt", "prompt_b"]
 VARIANTS: tuple[Variant, Variant] = ("prompt", "prompt_b")
 
@@ -102,7 +103,12 @@ class PromptedValues(Section):
     enabled: bool = Field(True, description="Serve the feature and its page.")
     model: ModelName | None = Field(None, description="The model's id at the model server.")
     prompt: SystemPrompt | None = Field(None, description="The system prompt; in A/B tests this is Prompt A.")
-    prompt_b: Prompt = Field("", description="The prompt to compare with; A/B testing needs it.")
+    prompt_b: Prompt = Field("", description="The prompt to compare with. Empty: Prompt A, under what else B has.")
+    model_b: ModelName | None = Field(None, description="The model to compare with. Null: A's.")
+    temperature_b: float | None = Field(
+        None, ge=0, le=2, allow_inf_nan=False, description="B's sampling temperature. Null: A's."
+    )
+    max_tokens_b: int | None = Field(None, ge=1, le=1_000_000, description="B's longest answer in tokens. Null: A's.")
     mlflow_prompt: str = Field(
         "",
         pattern=r"^[A-Za-z0-9_.-]{0,250}$",

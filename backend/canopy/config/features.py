@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from canopy.base.ratings import in_words
 from canopy.config.feature_values import CHAT_SUFFIX, FeatureValues, Variant
@@ -12,6 +12,16 @@ BUILT_IN: Final = "summarize"
 """The feature that is always there, and the default where a client names none."""
 BUILT_IN_ALIAS: Final = "summarization"
 """The built-in feature's name in today's workshop, whose clients and values Canopy takes as well."""
+_INHERITED: Final = {"model", "prompt", "temperature", "max_tokens", "hide_thoughts"}
+
+
+class VariantParameters(NamedTuple):
+    """What a variant asks: its system prompt, the model's configured name, and the sampling parameters."""
+
+    prompt: str
+    model: str
+    temperature: float
+    max_tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +30,8 @@ class Feature:
 
     `name` is the mode's name in records, logs and metrics (`translate`, `translate_chat`); `flag` is the same for both
     modes. Clients may send either name in a vote. `section` is the feature's path in the values file (`summarize`,
-    `features.translate`), `endpoint` the path of its route. Responses can become evaluation cases if `exported`.
+    `features.translate`), `endpoint` the path of its route. Responses can become evaluation cases if `exported`. What
+    ends in `_b` is variant B's, and only what the values say of it.
     """
 
     name: str
@@ -35,6 +46,9 @@ class Feature:
     prompt_b: str
     temperature: float
     max_tokens: int
+    model_b: str | None
+    temperature_b: float | None
+    max_tokens_b: int | None
     hide_thoughts: bool
 
     @property
@@ -42,9 +56,26 @@ class Feature:
         """Return the conversation mode. It isn't exported: a turn has no meaning without the ones before it."""
         return replace(self, name=self.flag + CHAT_SUFFIX, endpoint=f"{self.endpoint}/chat", exported=False)
 
-    def prompt_text(self, variant: Variant) -> str:
-        """Return the system prompt of a variant; empty if the feature has no Prompt B."""
-        return self.prompt if variant == "prompt" else self.prompt_b
+    @property
+    def challenger(self) -> Mapping[str, str | float]:
+        """Return what the values give variant B of its own, by the keys of A's: empty if there is no challenger."""
+        given = {
+            "prompt": self.prompt_b if self.prompt_b.strip() else None,
+            "model": self.model_b,
+            "temperature": self.temperature_b,
+            "max_tokens": self.max_tokens_b,
+        }
+        return {key: value for key, value in given.items() if value is not None}
+
+    def variant(self, name: Variant) -> VariantParameters:
+        """Return what a variant asks. What B has not of its own is A's."""
+        a = VariantParameters(self.prompt, self.model, self.temperature, self.max_tokens)
+        own: Mapping[str, Any] = {} if name == "prompt" else self.challenger
+        return a._replace(**own)
+
+    def prompt_of_variant(self, name: Variant) -> Variant:
+        """Return which prompt a variant asks with: B may have A's."""
+        return name if "prompt" in self.challenger else "prompt"
 
 
 def features_of(values: Values, section: str = BUILT_IN) -> dict[str, Feature]:
@@ -66,10 +97,19 @@ def features_of(values: Values, section: str = BUILT_IN) -> dict[str, Feature]:
         prompt_b=parameters.prompt_b,
         temperature=parameters.temperature,
         max_tokens=parameters.max_tokens,
+        model_b=values.summarize.model_b,
+        temperature_b=values.summarize.temperature_b,
+        max_tokens_b=values.summarize.max_tokens_b,
         hide_thoughts=values.summarize.hide_thoughts,
     )
     features = [built_in, *(_of_block(name, block, built_in) for name, block in sorted(values.features.items()))]
     return {mode.name: mode for feature in features for mode in (feature, feature.chat)}
+
+
+def with_answering_models(feature: Feature, values: Values) -> Feature:
+    """Return a feature with the models that answer in place of the configured names, as records have them."""
+    model_b = None if feature.model_b is None else values.answering_model(feature.model_b)
+    return replace(feature, model=values.answering_model(feature.model), model_b=model_b)
 
 
 def canonical_name(name: str) -> str:
@@ -100,10 +140,8 @@ def modes_of(name: str) -> frozenset[str]:
 
 
 def _of_block(name: str, block: FeatureValues, built_in: Feature) -> Feature:
-    """Return the feature that a block defines. Parameters that the block leaves unset are the built-in feature's."""
-    own = block.model_dump(
-        include={"model", "prompt", "prompt_b", "temperature", "max_tokens", "hide_thoughts"}, exclude_none=True
-    )
+    """Return the feature that a block defines. Parameters of A that it leaves unset are the built-in feature's."""
+    own = block.model_dump(include=_INHERITED, exclude_none=True)
     return replace(
         built_in,
         name=name,
@@ -112,5 +150,9 @@ def _of_block(name: str, block: FeatureValues, built_in: Feature) -> Feature:
         section=f"features.{name}",
         endpoint=f"/{name}",
         enabled=block.enabled,
-        **{"prompt_b": "", **own},
+        **own,
+        prompt_b=block.prompt_b,
+        model_b=block.model_b,
+        temperature_b=block.temperature_b,
+        max_tokens_b=block.max_tokens_b,
     )

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from canopy.config.features import Feature, features_of
+from canopy.config.feature_values import VARIANTS
+from canopy.config.features import Feature, features_of, with_answering_models
 from canopy.config.ignored_values import OTHER_COMPONENTS
 from canopy.config.values import Values
 
@@ -30,27 +31,44 @@ def decide_flags(values: Values) -> dict[str, FeatureFlag]:
 
 
 def comparison_flag(feature: Feature, values: Values) -> FeatureFlag:
-    """Return the flag `ab_testing` for one feature: whether its two prompts can be compared."""
+    """Return the flag `ab_testing` for one feature: whether its two variants can be compared."""
     if not values.ab_testing.enabled:
         return _plain("ab_testing", "ab_testing", False)
     needed = {feature.section: feature.enabled, "feedback": values.feedback.enabled}
     missing = [f"`{section}.enabled: true`" for section, enabled in needed.items() if not enabled]
-    if not feature.prompt_b.strip():
-        missing.append(f"a prompt in `{feature.section}.prompt_b`")
+    if not feature.challenger:
+        missing.append(f"a challenger, such as a prompt in `{feature.section}.prompt_b`")
     if missing:
         return FeatureFlag(
             "ab_testing", False, f"`ab_testing.enabled` is true, but it needs {' and '.join(missing)} as well."
         )
-    if feature.prompt_b == feature.prompt:
-        same = f"`{feature.section}.prompt` and `{feature.section}.prompt_b` are the same text."
-        return FeatureFlag("ab_testing", False, same)
-    return _plain("ab_testing", "ab_testing", True)
+    if differences(feature, values):
+        return _plain("ab_testing", "ab_testing", True)
+    return FeatureFlag("ab_testing", False, _nothing_differs(feature, values))
+
+
+def differences(feature: Feature, values: Values) -> list[str]:
+    """Return in what B differs from A, by the keys of A's. The embedded model answers whatever model is named."""
+    answering = with_answering_models(feature, values)
+    a, b = (answering.variant(name)._asdict() for name in VARIANTS)
+    return [key for key in a if a[key] != b[key]]
+
+
+def _nothing_differs(feature: Feature, values: Values) -> str:
+    given = list(feature.challenger)
+    if given == ["prompt"]:
+        return f"`{feature.section}.prompt` and `{feature.section}.prompt_b` are the same text."
+    keys = " and ".join(f"`{feature.section}.{key}_b`" for key in given)
+    sentence = f"There is nothing to compare: B is the same as A in {keys}."
+    if feature.variant("prompt_b").model != feature.model and not values.LLAMA_STACK_URL:
+        sentence += " Without `LLAMA_STACK_URL` the embedded model answers, whatever model is named."
+    return sentence
 
 
 def comparing_feature(features: Sequence[Feature], values: Values) -> Feature:
     """Return the feature that the flag `ab_testing` is about where none is named, so that it is on if it is on for any.
 
-    It is the first whose prompts can be compared, else the first enabled one, else the first.
+    It is the first whose variants can be compared, else the first enabled one, else the first.
     """
     working = (feature for feature in features if comparison_flag(feature, values).on)
     return next(working, None) or next((feature for feature in features if feature.enabled), features[0])

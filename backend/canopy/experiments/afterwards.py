@@ -4,6 +4,7 @@ from canopy.config.feature_values import Variant
 from canopy.experiments.decision import Decision, DecisionStatus, prefer_b, share_range
 from canopy.experiments.next_step import NextStep, snippet
 from canopy.experiments.standing import Standing
+from canopy.experiments.variant_words import values_of, values_of_challenger
 from canopy.store.experiments.experiment import Experiment
 
 _NAMES: dict[Variant, str] = {"prompt": "Prompt A", "prompt_b": "Prompt B"}
@@ -44,7 +45,7 @@ def left_to_do(experiment: Experiment, decision: Decision, standing: Standing, s
         said = "Another prompt is in force by now, which these votes say nothing about."
         if winner == "prompt_b" and not standing.comparing:
             said += " To learn whether Prompt B is better than that one, make it the candidate again."
-            change = snippet(section, {"prompt_b": experiment.prompt_b_text})
+            change = snippet(section, values_of_challenger(experiment))
     elif winner is None:
         said = f"{in_force} is in force now, and these votes are no reason to change that."
     elif winner == standing.answering:
@@ -58,6 +59,5 @@ def left_to_do(experiment: Experiment, decision: Decision, standing: Standing, s
             )
         else:
             said += f" Make {_NAMES[winner]} the prompt of everybody."
-            text = experiment.prompt_b_text if winner == "prompt_b" else experiment.prompt_text
-            change = snippet(section, {"prompt": text})
+            change = snippet(section, values_of(experiment, winner))
     return NextStep(f"{over} {said}", change)

@@ -65,6 +65,7 @@ class BallotHeader(_Line):
     prompt_id: str
     prompt_b_id: str
     model: str
+    model_b: str | None = None  # only where variant B has another one
     rule: RuleLine
     canopy_version: str
     exported_at: Moment
@@ -112,6 +113,7 @@ class BallotFileWriter:
                 "prompt_id": experiment.prompt_id,
                 "prompt_b_id": experiment.prompt_b_id,
                 "model": experiment.model,
+                "model_b": experiment.model_b,
                 "rule": {
                     "alpha": rule.alpha,
                     "prior": rule.prior_strength,
@@ -128,7 +130,8 @@ class BallotFileWriter:
     def begin(self, waiting: Iterable[str] = ()) -> bytes:
         """Return the first line. `waiting` are the keys of voters with ballots from before their counted first."""
         self._waiting = set(waiting)
-        return json_lines.dump(self._header.model_dump(mode="json")) + b"\n"
+        left_out = {"model_b"} if self._header.model_b is None else None
+        return json_lines.dump(self._header.model_dump(mode="json", exclude=left_out)) + b"\n"
 
     def write(self, ballots: Iterable[CastBallot]) -> bytes:
         """Return the lines of the next ballots."""

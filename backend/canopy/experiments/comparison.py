@@ -1,4 +1,4 @@
-"""Answers one text with both prompts at once, and tells nobody which is which before the vote on the pair.
+"""Answers one text with both variants at once, and tells nobody which is which before the vote on the pair.
 
 Each side is a generation of its own.
 """
@@ -14,7 +14,8 @@ from opentelemetry.trace import get_current_span
 
 from canopy.base.errors import StoreError
 from canopy.base.ids import new_id
-from canopy.config.feature_values import Variant
+from canopy.config.feature_values import VARIANTS, Variant
+from canopy.config.features import with_answering_models
 from canopy.config.flags import comparison_flag
 from canopy.config.loading import Config
 from canopy.config.source import ConfigSource
@@ -64,7 +65,7 @@ type ComparisonEvent = ComparisonStarted | SideChunk | SideFinished | SideFailed
 class _HeldEvents:
     """Holds back the log lines and metrics of both sides until both have ended.
 
-    Otherwise the tokens counted for the side that ended first would reveal its prompt to anybody who reads /metrics.
+    Otherwise the tokens counted for the side that ended first would reveal its variant to anybody who reads /metrics.
     """
 
     def __init__(self, telemetry: Telemetry) -> None:
@@ -108,9 +109,9 @@ class ComparisonRunner:
         return self._config.current.require_feature(feature).require_flag("ab_testing", "A/B testing")
 
     def is_compared(self, question: GenerationRequest, config: Config) -> bool:
-        """Return whether this question gets a comparison: its feature has two prompts, and its session is in the share.
+        """Return whether this question gets a comparison: its feature has two variants, its session is in the share.
 
-        A session outside the share gets Prompt A, which its span is told.
+        A session outside the share gets variant A, which its span is told.
         """
         if not comparison_flag(config.features[question.feature], config.values).on:
             return False
@@ -197,7 +198,7 @@ class ComparisonRunner:
     ) -> bool:
         comparison = Comparison(
             id=comparison_id,
-            experiment=experiment_of(config, question.feature, generations["a"].model, created_at),
+            experiment=experiment_of(config, question.feature, created_at),
             created_at=created_at,
             expires_at=time.time_ns() // 1000 + self._lifetime,
             trace_id=question.trace_id,

@@ -6,7 +6,7 @@ process tells of what its own values have in force, also while others have other
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from canopy.config.features import modes_of
 from canopy.config.loading import Config
@@ -21,6 +21,17 @@ from canopy.store.store import Store
 
 WINDOW = 28 * DAY  # microseconds before and after a change in which votes count: whole weeks, as weekdays differ
 _MOST_PERIODS = 50  # that a change is compared with: values that change each minute don't make the read long
+
+
+class ComparedProducer(NamedTuple):
+    """Names what a variant's answers came from; the model is None where both variants had the same."""
+
+    prompt_id: str
+    model: str | None = None
+
+    def made(self, producer: PromptAndModel) -> bool:
+        """Return whether these answers come from the variant."""
+        return self.prompt_id == producer.prompt_id and self.model in (None, producer.model)
 
 
 @dataclass(slots=True)
@@ -153,21 +164,29 @@ def votes_on(producer: PromptAndModel, since: int, until: int | None = None) -> 
 def kind_of_change(
     feature: str, former: VariantInForce | None, producer: PromptAndModel, experiments: Sequence[Experiment]
 ) -> ChangeKind:
-    """Return what kind of change it is, by the experiment on both prompts that was used last; they come newest first.
+    """Return what kind of change it is, by the experiment on both that was used last; they come newest first.
 
-    From its Prompt A to its Prompt B is a promotion, the way back a rollback.
+    From its A to its B is a promotion, the way back a rollback.
     """
     if former is None:
         return "first"
-    prompts = former.producer.prompt_id, producer.prompt_id
-    kinds = (exchange(*prompts, it.prompt_id, it.prompt_b_id) for it in experiments if it.feature == feature)
+    change = (former.producer, producer)
+    compared = (its_producers(it) for it in experiments if it.feature == feature)
+    kinds = (exchange(*change, a, b) for a, b in compared if a != b)
     return next((kind for kind in kinds if kind), "other")
 
 
+def its_producers(it: Experiment) -> tuple[ComparedProducer, ComparedProducer]:
+    """Return the prompts that an experiment compared, with the models where those differ."""
+    if it.model_b is None:
+        return ComparedProducer(it.prompt_id), ComparedProducer(it.prompt_b_id)
+    return ComparedProducer(it.prompt_id, it.model), ComparedProducer(it.prompt_b_id, it.model_b)
+
+
 def exchange(
-    former_id: str, prompt_id: str, compared_id: str, compared_b_id: str
+    former: PromptAndModel, now: PromptAndModel, a: ComparedProducer, b: ComparedProducer
 ) -> Literal["promotion", "rollback"] | None:
-    """Return what a change from one prompt to another is, where Prompt A and B were compared; None if it is neither."""
-    if (former_id, prompt_id) == (compared_id, compared_b_id):
+    """Return what a change of prompt or model is, where A and B were compared; None if it is neither."""
+    if a.made(former) and b.made(now):
         return "promotion"
-    return "rollback" if (former_id, prompt_id) == (compared_b_id, compared_id) else None
+    return "rollback" if b.made(former) and a.made(now) else None

@@ -4,10 +4,14 @@ The advice follows what is to be expected: one that is unlikely to be decided as
 gone on with.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
+
+import orjson
 
 from canopy.experiments.decision import Decision
 from canopy.experiments.outlook import HELP, Expected, ahead, outlook_words
+from canopy.experiments.variant_words import values_of, values_without_challenger
 from canopy.store.experiments.experiment import Experiment
 from canopy.text.yaml_scalars import in_section, scalar
 
@@ -21,12 +25,12 @@ class NextStep(NamedTuple):
 
 def next_step(experiment: Experiment, decision: Decision, expected: Expected | None, section: str) -> NextStep:
     """Say what to do now; `section` is the values' section with the prompts. Only what collects votes is `expected`."""
-    end_comparison = snippet(section, {"prompt_b": ""})
+    end_comparison = snippet(section, values_without_challenger(experiment))
     match decision.status:
         case "promote_b":
             return NextStep(
                 "Make the candidate, Prompt B, the prompt of everybody, and test the next candidate when you have one.",
-                snippet(section, {"prompt": experiment.prompt_b_text, "prompt_b": ""}),
+                snippet(section, values_of(experiment, "prompt_b") | values_without_challenger(experiment)),
             )
         case "keep_a":
             return NextStep(
@@ -68,14 +72,18 @@ def _while_collecting(expected: Expected, end_comparison: str) -> NextStep:
     return NextStep(f"Let it run: a decision may take {votes}. Looking at it meanwhile does no harm.", None)
 
 
-def while_paused(section: str) -> NextStep:
+def while_paused(experiment: Experiment, section: str) -> NextStep:
     """Say what to do about an experiment without a decision whose comparisons are switched off."""
     return NextStep(
         "Comparisons are off, so no more votes come. Switch them on to go on with it, or take the candidate out.",
-        snippet(section, {"prompt_b": ""}),
+        snippet(section, values_without_challenger(experiment)),
     )
 
 
-def snippet(section: str, texts: dict[str, str]) -> str:
+def snippet(section: str, values: Mapping[str, str | float | None]) -> str:
     """Return the change of the values file, each text exact and on one line."""
-    return in_section(section, [f"{key}: {scalar(text)}" for key, text in texts.items()])
+    return in_section(section, [f"{key}: {_written(value)}" for key, value in values.items()])
+
+
+def _written(value: str | float | None) -> str:
+    return scalar(value) if isinstance(value, str) else orjson.dumps(value).decode()

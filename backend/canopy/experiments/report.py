@@ -56,7 +56,10 @@ def rule_payload(rule: DecisionRule) -> RulePayload:
 
 
 class ExperimentPayload(TypedDict):
-    """The compared prompts and their parameters, and what the values say of the experiment in words."""
+    """The compared variants, and what the values say of the experiment in words.
+
+    What ends in `_b` is variant B's; null where it is as A's.
+    """
 
     id: str
     feature: str
@@ -68,6 +71,9 @@ class ExperimentPayload(TypedDict):
     model: str
     temperature: float
     max_tokens: int
+    model_b: str | None
+    temperature_b: float | None
+    max_tokens_b: int | None
     rule: RulePayload
 
 
@@ -214,7 +220,7 @@ def report_on(
     if standing.stage == "over":
         step = left_to_do(experiment, decision, standing, section)
     elif standing.stage == "paused" and decision.status == "collecting":
-        step = while_paused(section)
+        step = while_paused(experiment, section)
     else:
         expected = expected_of(experiment, decision, firsts, now)
         step = next_step(experiment, decision, expected, section)
@@ -254,6 +260,9 @@ def report_payload(report: ExperimentReport) -> ReportPayload:
             "model": it.model,
             "temperature": it.temperature,
             "max_tokens": it.max_tokens,
+            "model_b": it.model_b,
+            "temperature_b": it.temperature_b,
+            "max_tokens_b": it.max_tokens_b,
             "rule": rule_payload(it.rule),
         },
         "statistics": {

@@ -14,6 +14,7 @@ from canopy.base.errors import CanopyError, ShuttingDown, StoreError
 from canopy.base.ids import new_id
 from canopy.config.feature_values import Variant
 from canopy.config.loading import Config
+from canopy.config.registered_prompts import RegisteredPrompt
 from canopy.config.source import ConfigSource
 from canopy.generation.admission import Admission
 from canopy.generation.prompts import Prompt, prompt_of
@@ -164,17 +165,18 @@ class Pipeline:
 
     def _begin(self, question: GenerationRequest, config: Config) -> _ActiveGeneration:
         feature = config.features[question.feature]
-        system_prompt = prompt_of(feature.prompt_text(question.variant))
-        model = self._inference.model_name(feature.model)
+        variant = feature.variant(question.variant)
+        system_prompt = prompt_of(variant.prompt)
+        model = self._inference.model_name(variant.model)
         generation_id = new_id("gen")
-        registered = config.registered.get((feature.flag, question.variant))
+        registered = _registered(question, config)
         span = self._telemetry.traces.begin_model_call(
             {
                 "gen_ai.operation.name": "chat",
                 "gen_ai.provider.name": "llama_stack",
                 "gen_ai.request.model": model,
-                "gen_ai.request.temperature": feature.temperature,
-                "gen_ai.request.max_tokens": feature.max_tokens,
+                "gen_ai.request.temperature": variant.temperature,
+                "gen_ai.request.max_tokens": variant.max_tokens,
                 "canopy.feature": feature.name,
                 "canopy.generation_id": generation_id,
                 "canopy.prompt_id": system_prompt.id,
@@ -191,8 +193,8 @@ class Pipeline:
         request = ChatRequest(
             model=model,
             messages=(Message("system", system_prompt.text), *question.messages),
-            temperature=feature.temperature,
-            max_tokens=feature.max_tokens,
+            temperature=variant.temperature,
+            max_tokens=variant.max_tokens,
             trace_headers=self._telemetry.traces.trace_headers(span, question.trace_id),
             hide_thoughts=feature.hide_thoughts,
             section=feature.section,
@@ -247,11 +249,17 @@ def _shutting_down() -> ShuttingDown:
     return ShuttingDown("Canopy is being restarted and could not finish the answer. Please try again.", retry_after=1)
 
 
+def _registered(question: GenerationRequest, config: Config) -> RegisteredPrompt | None:
+    """Return the version in MLflow's registry that the variant's prompt is; None where the prompt isn't from there."""
+    feature = config.features[question.feature]
+    return config.registered.get((feature.flag, feature.prompt_of_variant(question.variant)))
+
+
 def _record(
     active: _ActiveGeneration, status: GenerationStatus, *, completed: Completed | None = None, code: str | None = None
 ) -> Generation:
     question = active.question
-    registered = active.config.registered.get((active.config.features[question.feature].flag, question.variant))
+    registered = _registered(question, active.config)
     return Generation(
         id=active.id,
         trace_id=question.trace_id,

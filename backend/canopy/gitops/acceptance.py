@@ -71,7 +71,9 @@ def accepted(
 def _require_numbers(predicate: Promotion) -> None:
     """Raise InputError where what the statement says doesn't follow from its own counts."""
     it, counts = predicate.experiment, predicate.counts
-    largest = max(*counts.model_dump().values(), it.rule.n_max, it.max_tokens, *_observed(predicate))
+    largest = max(
+        *counts.model_dump().values(), it.rule.n_max, it.max_tokens, it.max_tokens_b or 0, *_observed(predicate)
+    )
     if largest > _MOST or it.rule.prior > _STRONGEST:
         raise InputError(f"The statement has numbers that no experiment has: at most {_MOST:,} of anything.")
     try:

@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 from canopy.base.errors import ConfigError
 from canopy.experiments.decision import DecisionStatus
 from canopy.stats.sequential import DecisionRule
+from canopy.store.experiments.experiment import PARAMETERS
 from canopy.text.yaml_errors import findings_of
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
@@ -60,7 +61,10 @@ class Rule(Part):
 
 
 class ExperimentFacts(Part):
-    """What was compared. Prompts are named by the hashes of their texts, which stand in the values file's history."""
+    """What was compared. Prompts are named by the hashes of their texts, which stand in the values file's history.
+
+    What ends in `_b` is variant B's, and is there only where B has another one than A.
+    """
 
     id: str
     feature: str
@@ -72,7 +76,21 @@ class ExperimentFacts(Part):
     model: str
     temperature: float
     max_tokens: int
+    model_b: str | None = None
+    temperature_b: float | None = None
+    max_tokens_b: int | None = None
     rule: Rule
+
+    @property
+    def own_of_b(self) -> dict[str, str | float]:
+        """Return what B has of its own beside its prompt, by the keys of A's."""
+        own = {key: getattr(self, f"{key}_b") for key in PARAMETERS}
+        return {key: value for key, value in own.items() if value is not None}
+
+    @property
+    def differing(self) -> tuple[str, ...]:
+        """Return in what the two variants differ, by the keys of the values."""
+        return (*(("prompt",) if self.prompt_id != self.prompt_b_id else ()), *self.own_of_b)
 
 
 class Counts(Part):
@@ -233,8 +251,11 @@ class Statement(Part):
             raise ConfigError(f"{name} is no evidence of Canopy's: {findings_of(error)}") from error
 
     def written(self) -> bytes:
-        """Return it as a file."""
-        return self.model_dump_json(by_alias=True, indent=2).encode() + b"\n"
+        """Return it as a file: without what B has as A, so that evidence on prompts alone has the bytes that it had."""
+        experiment = self.predicate.experiment
+        as_a = {f"{key}_b" for key in PARAMETERS if key not in experiment.own_of_b}
+        content = self.model_dump_json(by_alias=True, indent=2, exclude={"predicate": {"experiment": as_a}})
+        return content.encode() + b"\n"
 
 
 def sha256(content: bytes) -> str:

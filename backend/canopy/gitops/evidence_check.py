@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from canopy.base.errors import CanopyError, ConfigError
+from canopy.experiments.variant_words import in_words
 from canopy.generation.prompts import prompt_of
 from canopy.gitops.evidence import Promotion, RegistryFacts, Statement, sha256
 from canopy.gitops.frozen_rule import check_rule
 from canopy.gitops.git_program import ShallowCloneError
-from canopy.gitops.promotion import ValuesFile, read_values, require_tested, with_prompt, with_winner
-from canopy.gitops.recomputation import Checked, check_experiment, check_numbers
+from canopy.gitops.promotion import ValuesFile, read_values, require_tested, with_former, with_winner
+from canopy.gitops.recomputation import Checked, check_experiment, check_numbers, unlike
 from canopy.gitops.registry_change import check_registry
 from canopy.gitops.repository import Commit, Repository
 from canopy.gitops.trail import called_in, commits_with_evidence, evidence_in, is_evidence_of
@@ -151,15 +152,19 @@ def _change(
 ) -> Iterator[Checked]:
     it = predicate.experiment
     if taken_back is not None:
-        former = taken_back.file_before().feature.prompt
-        wanted = with_prompt(file, former)
+        former = taken_back.file_before()
+        wanted = with_former(file, former, it.differing)
         stood = prompt_of(file.feature.prompt).id
         yield Checked(
             stood == it.prompt_b_id,
             f"The prompt that it takes back is {it.prompt_b_id}{_stood(stood, it.prompt_b_id)}.",
         )
+        if it.own_of_b:
+            own = {key: getattr(file.feature, key) for key in it.own_of_b}
+            taken = in_words(it.own_of_b)
+            yield Checked(own == it.own_of_b, f"It takes back {taken}{unlike(in_words(own), taken)}.")
         yield Checked(
-            prompt_of(former).id == it.prompt_id,
+            prompt_of(former.feature.prompt).id == it.prompt_id,
             f"The prompt before {short(taken_back.commit.revision)} was {it.prompt_id}.",
         )
     else:

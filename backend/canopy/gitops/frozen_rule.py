@@ -3,6 +3,7 @@
 from itertools import islice
 
 from canopy.base.errors import ConfigError
+from canopy.config.feature_values import VARIANTS
 from canopy.gitops.evidence import ExperimentFacts, Rule
 from canopy.gitops.promotion import ValuesFile, read_values
 from canopy.gitops.recomputation import Checked
@@ -51,5 +52,4 @@ def _read(repository: Repository, revision: str, path: str, feature: str) -> Val
 
 
 def _compared(file: ValuesFile) -> tuple[object, ...]:
-    it = file.feature
-    return it.prompt, it.prompt_b, it.model, it.temperature, it.max_tokens, file.source, file.source_b
+    return *(file.feature.variant(name) for name in VARIANTS), file.source, file.source_b

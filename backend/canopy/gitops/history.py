@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from canopy.base.errors import ConfigError
+from canopy.experiments.variant_words import in_words
 from canopy.generation.prompts import prompt_of
 from canopy.gitops.evidence import Statement, sha256
 from canopy.gitops.promotion import ValuesFile, read_values
@@ -46,10 +47,20 @@ def last_promotion(repository: Repository, values: str) -> LastPromotion | None:
 
 
 def require_promoted(repository: Repository, promotion: LastPromotion, values: ValuesFile) -> None:
-    """Raise ConfigError where another prompt than the promoted one stands in the file: it would be lost."""
-    promoted, now = promotion.statement.predicate.experiment.prompt_b_id, prompt_of(values.feature.prompt).id
+    """Raise ConfigError where another prompt, model or parameter than the promoted one stands in the file.
+
+    It would be lost.
+    """
+    it = promotion.statement.predicate.experiment
+    promoted, now = it.prompt_b_id, prompt_of(values.feature.prompt).id
     if now == promoted:
-        return
+        own = {key: getattr(values.feature, key) for key in it.own_of_b}
+        if own == it.own_of_b:
+            return
+        raise ConfigError(
+            f"`{values.feature.section}` in {values.name} has {in_words(own)}, and {in_words(it.own_of_b)} was "
+            "promoted, so there is nothing to take back, and the newer would be lost. Write by hand what you want."
+        )
     since = _replaced_by(repository, promotion.revision, values, now)
     where = f"since {since[:10]}" if since else "in the working copy"
     way = f"Take that back first (git revert {since[:10]})" if since else "Undo that first"

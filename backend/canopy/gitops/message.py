@@ -2,9 +2,11 @@
 
 import shlex
 from collections.abc import Iterator
+from typing import Literal
 
-from canopy.base.ratings import in_words
-from canopy.gitops.evidence import CostFacts, Percentiles, Promotion, PromptCost, RegistryFacts
+from canopy.base import ratings
+from canopy.experiments.variant_words import in_words
+from canopy.gitops.evidence import CostFacts, ExperimentFacts, Percentiles, Promotion, PromptCost, RegistryFacts
 
 _SUBJECT = 72  # characters that Git's tools show of a subject
 
@@ -49,7 +51,7 @@ def _seconds(times: Percentiles) -> str:
 
 def _subject(predicate: Promotion) -> str:
     it = predicate.experiment
-    name = _on_one_line(it.name or in_words(it.feature))
+    name = _on_one_line(it.name or ratings.in_words(it.feature))
     return subject_of(
         {
             "promote": f"Promote Prompt B of {name}",
@@ -63,16 +65,15 @@ def _body(predicate: Promotion, values: str, evidence: str, page: str | None) ->
     it = predicate.experiment
     why = None if predicate.forced is None else _on_one_line(predicate.forced)
     if predicate.action == "rollback":
-        yield f"{it.prompt_id} answers everybody again, {it.prompt_b_id} no more."
+        yield f"{_variant(it, 'a')} answers everybody again, {_variant(it, 'b')} no more."
         if why is not None:
             yield f"Why: {why}"
     else:
         if why is not None:
             yield f"FORCED, although the votes say `{predicate.statistics.status}`: {why}"
             yield ""
-        winner, other = (
-            (it.prompt_b_id, it.prompt_id) if predicate.action == "promote" else (it.prompt_id, it.prompt_b_id)
-        )
+        a, b = _variant(it, "a"), _variant(it, "b")
+        winner, other = (b, a) if predicate.action == "promote" else (a, b)
         yield f"{winner} answers everybody, {other} no more."
     if registry := predicate.registry:
         yield from _registry_lines(registry)
@@ -90,6 +91,13 @@ def _body(predicate: Promotion, values: str, evidence: str, page: str | None) ->
     yield f"Check: canopy verify --all {shlex.quote(values)}"
     if predicate.action == "promote":
         yield f"Take back: canopy rollback --values {shlex.quote(values)}"
+
+
+def _variant(it: ExperimentFacts, which: Literal["a", "b"]) -> str:
+    """Name a variant by its prompt and by what else the two differ in."""
+    own = it.own_of_b if which == "b" else {key: getattr(it, key) for key in it.own_of_b}
+    prompt_id = it.prompt_b_id if which == "b" else it.prompt_id
+    return f"{prompt_id} with {_on_one_line(in_words(own))}" if own else prompt_id
 
 
 def _grounds(predicate: Promotion) -> Iterator[str]:

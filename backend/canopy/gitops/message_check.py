@@ -22,7 +22,7 @@ _PAGE = re.compile(r", https?://\S+\Z")
 # How each kind of line begins or reads, without regard to case.
 _FORM = re.compile(
     r"(?P<subject>(?:Promote Prompt B|Keep Prompt A|Take back the promotion) of )"
-    r"|(?P<outcome>sha256:\S+ answers everybody)"
+    r"|(?P<outcome>sha256:\S+ (?:with [^\n]*)?answers everybody)"
     r"|(?P<force>FORCED\b)"
     r"|(?P<why>Why: )"
     r"|(?P<alias>In MLflow's registry |The alias \S+ is gone there)"

@@ -23,7 +23,17 @@ class Checked(NamedTuple):
 
 def check_experiment(it: ExperimentFacts) -> Checked:
     """Make the experiment's id again, of what it held fixed."""
-    own = experiment_id(it.prompt_id, it.prompt_b_id, it.model, it.temperature, it.max_tokens, it.feature)
+    own = experiment_id(
+        it.prompt_id,
+        it.prompt_b_id,
+        it.model,
+        it.temperature,
+        it.max_tokens,
+        it.feature,
+        model_b=it.model_b,
+        temperature_b=it.temperature_b,
+        max_tokens_b=it.max_tokens_b,
+    )
     sentence = f"The experiment's prompts, model and parameters have the id {own}{unlike(own, it.id)}."
     return Checked(own == it.id, sentence)
 

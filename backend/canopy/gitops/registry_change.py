@@ -84,6 +84,12 @@ def planned(values: ValuesFile, kept: Kept, experiment: ExperimentFacts, aliases
                 f"({tested}). Either it has been moved since, or the server has not seen it yet."
             )
     require_parameters(values, experiment)
+    if experiment.own_of_b:
+        keys = " and ".join(f"`{values.feature.section}.{key}_b`" for key in experiment.own_of_b)
+        raise ConfigError(
+            f"Prompts are in MLflow's registry, and {keys} in {values.name}: one promotion can't change both places. "
+            "Bring them about by hand, or compare one after the other."
+        )
     if values.feature.prompt_b and _own_alias(source_b):
         raise ConfigError(
             f"`{values.feature.section}.prompt_b` in {values.name} would be compared next, once the alias "

@@ -5,6 +5,7 @@ from typing import Any
 
 from canopy.base.errors import ConfigError
 from canopy.config.features import canonical_name
+from canopy.config.flags import differences
 from canopy.gitops.promotion import next_experiment, require_own_prompts, values_of
 
 _NAME = "The values file"  # for errors
@@ -18,10 +19,14 @@ def experiment_in(document: Mapping[str, Any], feature: str) -> str:
     values = values_of(document, _NAME, canonical_name(feature))
     require_own_prompts(values)
     its = values.feature
-    if not its.prompt_b.strip():
+    if not its.challenger:
         raise ConfigError(
             f"{_NAME} has no candidate: `{its.section}.prompt_b` is not set, so there is nothing to decide."
         )
-    if its.prompt_b == its.prompt:
-        raise ConfigError(f"{_NAME} has no candidate: `{its.section}.prompt_b` is the current prompt, to the letter.")
-    return next_experiment(values, its.prompt_b)
+    if not differences(its, values.values):
+        if [*its.challenger] == ["prompt"]:
+            raise ConfigError(
+                f"{_NAME} has no candidate: `{its.section}.prompt_b` is the current prompt, to the letter."
+            )
+        raise ConfigError(f"{_NAME} has no candidate: B is the same as A in `{its.section}`.")
+    return next_experiment(values, its.challenger)

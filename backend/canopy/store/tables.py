@@ -232,6 +232,9 @@ experiments = Table(
     Column("feature", Text),  # NULL: the built-in one
     Column("name", Text),  # as the values had it when it was last compared; NULL: none was given
     Column("hypothesis", Text),
+    Column("model_b", Text),  # and the next two: NULL where variant B has what A has
+    Column("temperature_b", Float),
+    Column("max_tokens_b", Integer),
 )
 
 # Ballots by the hour: see `canopy.store.experiments.ballot_counts`.

@@ -172,6 +172,7 @@ class AbPreferenceSubmitted(Event):
             "prompt_b_id": it.prompt_b_id,
             "prompt_b_side": it.prompt_b_side,
             "model": it.model,
+            "model_b": it.model_b,
             "config_revision": it.config_revision,
             "generation_trace_id": it.trace_id,
             "trace_id": self.trace_id,

@@ -11,6 +11,7 @@ from canopy.config.loading import Config
 from canopy.experiments.planning import ExperimentPlan
 from canopy.experiments.report import ExperimentReport, feature_titles, report_on
 from canopy.experiments.standing import experiment_in_force, standing_of
+from canopy.experiments.variant_words import parameters_of_b
 from canopy.stats.intervals import wilson
 from canopy.store.experiments.experiment import BallotCounts, BallotPage, BallotRow, Experiment, FirstBallots, Side
 from canopy.store.experiments.experiment_notes import ExperimentNote
@@ -86,6 +87,11 @@ class ShownExperiment:
     def chart(self) -> WinRateChart | None:
         """The interval's course. It takes its time, and not every page draws it."""
         return win_rate_chart(self.report.trajectory(), self.experiment.rule.equivalence_margin)
+
+    @property
+    def parameters_of_b(self) -> str:
+        """The model and the parameters that B has of its own, in words; empty if it has none."""
+        return parameters_of_b(self.experiment)
 
     @property
     def prompts(self) -> Difference:

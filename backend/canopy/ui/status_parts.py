@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Collection, Sequence
 
+from canopy.config.feature_values import VARIANTS
+from canopy.config.flags import comparison_flag
 from canopy.config.loading import Config
 from canopy.inference.protocol import ServerState
 from canopy.store.engine.database import StoreSize
@@ -60,7 +62,7 @@ def flags_part(config: Config) -> StatusPart:
 
 
 def models_asked(config: Config, model_name: Callable[[str], str]) -> set[str]:
-    """Return the models that the values name, for features that are on and for judges.
+    """Return the models that the values name, for both variants of features that are on, and for judges.
 
     A judge without a model of its own asks the built-in feature's, and counts only while it judges what is new: judges
     are there by default. `model_name` says which model answers for a configured one.
@@ -69,7 +71,13 @@ def models_asked(config: Config, model_name: Callable[[str], str]) -> set[str]:
     judges = [it.model for it in values.judges if it.model]
     if values.judging.online and any(not it.model for it in values.judges):
         judges.append(values.summarize.model)
-    return {model_name(it) for it in [*(it.model for it in config.features.values() if it.enabled), *judges]}
+    asked = [
+        it.variant(name).model
+        for it in config.features.values()
+        if it.enabled
+        for name in (VARIANTS if comparison_flag(it, values).on else VARIANTS[:1])
+    ]
+    return {model_name(it) for it in [*asked, *judges]}
 
 
 def model_part(

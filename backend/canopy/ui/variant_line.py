@@ -9,11 +9,12 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from canopy.config.features import flag_of
-from canopy.experiments.in_force import exchange
+from canopy.experiments.in_force import ComparedProducer, exchange, its_producers
 from canopy.feedback.statistics import Tally
 from canopy.stats.intervals import wilson
 from canopy.store.experiments.experiment import Experiment
 from canopy.store.experiments.promotions import PromotionInBrief
+from canopy.store.experiments.variants_in_force import PromptAndModel
 from canopy.store.feedback.hourly_counts import HOUR
 from canopy.store.feedback.query import ProducerCount
 from canopy.ui.variant_changes import FoundChange
@@ -21,6 +22,7 @@ from canopy.ui.variant_changes import FoundChange
 # How a variant came into force: by the votes on an experiment, back by a rollback, otherwise with another prompt, or
 # with another model alone; `compared` came into comparisons only.
 type MarkKind = Literal["promotion", "rollback", "prompt", "model", "compared"]
+_TOLD = {("promote", "promotion"), ("rollback", "rollback")}  # what evidence says, and the change that it is of
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,25 +95,26 @@ def kind_of(
     it, former = change.count, change.former
     if former is None:
         return "compared", None
-    if former[0] == it.prompt_id:
-        return "model", None
+    compared = {one.id: its_producers(one) for one in experiments}
     for one in told:
-        if one.made_at < change.at + HOUR and (kind := _by_action(change, one)):
-            return kind, one
+        pair = compared.get(one.experiment_id) or (ComparedProducer(one.prompt_id), ComparedProducer(one.prompt_b_id))
+        kind = _exchanged(change, one.feature, pair)
+        if one.made_at < change.at + HOUR and (one.action, kind) in _TOLD:
+            return kind or "prompt", one
     begun = [one for one in experiments if one.created_at < change.at + HOUR]
     for tested in sorted(begun, key=lambda one: one.created_at, reverse=True):
-        if kind := _exchanged(change, tested):
+        if kind := _exchanged(change, tested.feature, compared[tested.id]):
             return kind, None
-    return "prompt", None
+    return "model" if former[0] == it.prompt_id else "prompt", None
 
 
-def _exchanged(change: FoundChange, pair: Experiment | PromotionInBrief) -> MarkKind | None:
-    """Return whether a change puts Prompt B of a pair in the place of A, or A back into that of B."""
-    if change.former is None or pair.feature != flag_of(change.count.feature):  # as follow-up questions' prompt is
+def _exchanged(
+    change: FoundChange, feature: str, pair: tuple[ComparedProducer, ComparedProducer]
+) -> Literal["promotion", "rollback"] | None:
+    """Return whether a change puts variant B of a pair in the place of A, or A back into that of B."""
+    if change.former is None or feature != flag_of(change.count.feature):  # as follow-up questions' prompt is
         return None
-    return exchange(change.former[0], change.count.prompt_id, pair.prompt_id, pair.prompt_b_id)
-
-
-def _by_action(change: FoundChange, told: PromotionInBrief) -> MarkKind | None:
-    kind = _exchanged(change, told)
-    return kind if (told.action, kind) in {("promote", "promotion"), ("rollback", "rollback")} else None
+    a, b = pair
+    if a == b:  # they differed in parameters alone, or nobody knows their models any more
+        return None
+    return exchange(PromptAndModel(*change.former), PromptAndModel(change.count.prompt_id, change.count.model), a, b)

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Literal, NamedTuple
 from urllib.parse import quote, urlencode
 
+from canopy.config.feature_values import VARIANTS
 from canopy.config.features import Feature, flag_of
 from canopy.config.flags import comparison_flag
 from canopy.config.loading import Config
@@ -95,7 +96,8 @@ def versions_in_force(config: Config) -> dict[VersionKey, list[InForce]]:
         key = VersionKey(prompt_of(feature.prompt).id, feature.model)
         found.setdefault(key, []).append(InForce("current", feature.name, feature.title))
         if comparison_flag(feature, config.values).on:
-            key = VersionKey(prompt_of(feature.prompt_b).id, feature.model)
+            b = feature.variant("prompt_b")
+            key = VersionKey(prompt_of(b.prompt).id, b.model)
             found.setdefault(key, []).append(InForce("candidate", feature.name, feature.title))
     return found
 
@@ -197,10 +199,11 @@ def _enabled(config: Config) -> list[Feature]:
 
 def _ballots_on(key: VersionKey, compared: tuple[Experiment, BallotCounts]) -> BallotsOn | None:
     it, counts = compared
-    if it.model != key.model or key.prompt_id not in (it.prompt_id, it.prompt_b_id) or not counts.ballots:
+    a, b = (VersionKey(variant.prompt_id, variant.model) for variant in map(it.variant, VARIANTS))
+    if key not in (a, b) or a == b or not counts.ballots:  # both are one version where parameters alone differ
         return None
     wins = counts.wins_prompt, counts.wins_prompt_b
-    won, lost = wins if key.prompt_id == it.prompt_id else wins[::-1]
+    won, lost = wins if key == a else wins[::-1]
     return BallotsOn(it, counts.ballots, won, lost, counts.ties, counts.both_bad)
 
 

@@ -295,7 +295,7 @@ anything else is outside the cluster; `name.namespace` could be either, so it is
 
 {{/*
 Why A/B testing is off although the values enable it, as the server says it (`canopy.config.flags`); else nothing. It is on where
-the prompts of one feature can be compared, and otherwise off for what the first feature lacks that is on.
+the variants of one feature can be compared, and otherwise off for what the first feature lacks that is on.
 */}}
 {{- define "canopy.abTestingOff" -}}
 {{- if .Values.ab_testing.enabled }}
@@ -311,14 +311,40 @@ the prompts of one feature can be compared, and otherwise off for what the first
 {{- $missing := list }}
 {{- if $off }}{{ $missing = append $missing (printf "`%s.enabled: true`" $block.section) }}{{ end }}
 {{- if not $.Values.feedback.enabled }}{{ $missing = append $missing "`feedback.enabled: true`" }}{{ end }}
-{{- if not (trim ($block.prompt_b | default "")) }}{{ $missing = append $missing (printf "a prompt in `%s.prompt_b`" $block.section) }}{{ end }}
+{{- $given := list }}
+{{- $differs := false }}
+{{- $embedded := false }}
+{{- if trim ($block.prompt_b | default "") }}
+{{- $given = append $given "prompt" }}
+{{- $differs = ne $block.prompt $block.prompt_b }}
+{{- end }}
+{{- if not (kindIs "invalid" $block.model_b) }}
+{{- $given = append $given "model" }}
+{{- $other := ne $block.model_b (dig "model" "" $block | default $.Values.summarize.model) }}
+{{- if and $other (empty $.Values.LLAMA_STACK_URL) }}{{ $embedded = true }}{{ else if $other }}{{ $differs = true }}{{ end }}
+{{- end }}
+{{- range $key := list "temperature" "max_tokens" }}
+{{- $own := get $block (printf "%s_b" $key) }}
+{{- if not (kindIs "invalid" $own) }}
+{{- $given = append $given $key }}
+{{- $current := get $defaults $key }}
+{{- range list (get $.Values.summarize $key) (get $block $key) }}{{ if not (or (kindIs "invalid" .) (kindIs "string" .)) }}{{ $current = . }}{{ end }}{{ end }}
+{{- if ne (float64 $own) (float64 $current) }}{{ $differs = true }}{{ end }}
+{{- end }}
+{{- end }}
+{{- if not $given }}{{ $missing = append $missing (printf "a challenger, such as a prompt in `%s.prompt_b`" $block.section) }}{{ end }}
 {{- $reason := "" }}
 {{- if $missing }}
 {{- $reason = printf "`ab_testing.enabled` is true, but it needs %s as well." (join " and " $missing) }}
-{{- else if eq $block.prompt $block.prompt_b }}
+{{- else if $differs }}
+{{- $works = true }}
+{{- else if eq (join " " $given) "prompt" }}
 {{- $reason = printf "`%s.prompt` and `%s.prompt_b` are the same text." $block.section $block.section }}
 {{- else }}
-{{- $works = true }}
+{{- $keys := list }}
+{{- range $given }}{{ $keys = append $keys (printf "`%s.%s_b`" $block.section .) }}{{ end }}
+{{- $reason = printf "There is nothing to compare: B is the same as A in %s." (join " and " $keys) }}
+{{- if $embedded }}{{ $reason = printf "%s Without `LLAMA_STACK_URL` the embedded model answers, whatever model is named." $reason }}{{ end }}
 {{- end }}
 {{- $reasons = append $reasons (dict "off" $off "text" $reason) }}
 {{- end }}

@@ -114,10 +114,13 @@ async def a_comparison(store: Store, **fields: Any) -> Comparison:
     experiment: Experiment = record["experiment"]
     for side in ("a", "b"):
         second = side == record["prompt_b_side"]
+        variant = experiment.variant("prompt_b" if second else "prompt")
         generation = a_generation(
             **of_both,
             prompt_id=experiment.prompt_b_id if second else experiment.prompt_id,
             prompt_text=experiment.prompt_b_text if second else experiment.prompt_text,
+            model=variant.model,
+            parameters={"temperature": variant.temperature, "max_tokens": variant.max_tokens},
             response_text=f"Response {side}.",
         )
         await store.generations.record(generation)

@@ -278,3 +278,20 @@ async def test_ballots_on_one_comparison_that_come_at_once_count_one_after_the_o
     ] * 3
     assert await store.experiments.ballot_counts(None) == NOTHING._replace(ballots=1, both_bad=1)
     assert await store.feedback.count(Filter()) == 2
+
+
+async def test_an_experiment_on_models_is_kept_told_with_its_ballots_and_found_by_either(store: Store) -> None:
+    of_b: dict[str, Any] = {"model_b": "granite", "temperature_b": 0.5, "max_tokens_b": 9}
+    experiment = an_experiment(prompt_b_id="sha256:one", prompt_b_text="Summarize the text.", **of_b)
+    comparison = await a_comparison(store, experiment=experiment, prompt_b_side="a")
+    receipt = await store.comparisons.record_ballot(a_ballot(comparison, "a"))
+    assert (receipt.winner, receipt.model, receipt.model_b) == ("prompt_b", "llama32", "granite")
+    assert await store.experiments.all() == [experiment]
+    (entry,) = (await store.experiments.ballots(None, 10, None)).entries
+    assert entry.models == ("llama32", "granite")
+
+    async def found(prompt_id: str | None, model: str | None) -> int:
+        return (await store.experiments.ballot_counts(None, prompt_id=prompt_id, model=model)).ballots
+
+    assert [await found(None, it) for it in ("llama32", "granite", "other")] == [1, 1, 0]
+    assert [await found("sha256:one", "granite"), await found("sha256:two", "granite")] == [1, 0]

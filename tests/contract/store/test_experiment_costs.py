@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from canopy.base.ids import new_id, new_trace_id
+from canopy.config.feature_values import VARIANTS
 from canopy.experiments.cost import cost_payload
 from canopy.store.experiments.experiment import Comparison, Experiment
 from canopy.store.store import Store
@@ -15,10 +16,11 @@ EXPERIMENT = an_experiment()
 async def _sides(store: Store, of: Experiment, created_at: int, *its: dict[str, Any]) -> list[str]:
     """Two answers to one text, A's and B's."""
     shared: dict[str, Any] = {"trace_id": new_trace_id(), "comparison_id": new_id("cmp"), "created_at": created_at}
-    parameters = {"temperature": of.temperature, "max_tokens": of.max_tokens}
     ids = []
-    for prompt_id, fields in zip((of.prompt_id, of.prompt_b_id), its, strict=True):
-        made = a_generation(**shared, prompt_id=prompt_id, parameters=parameters, **fields)
+    for variant, fields in zip(map(of.variant, VARIANTS), its, strict=True):
+        parameters = {"temperature": variant.temperature, "max_tokens": variant.max_tokens}
+        asked = {"prompt_id": variant.prompt_id, "model": variant.model, "parameters": parameters}
+        made = a_generation(**shared, **asked, **fields)
         await store.generations.record(made)
         ids.append(made.id)
     return [shared["comparison_id"], shared["trace_id"], *ids]
@@ -73,3 +75,15 @@ async def test_failures_are_those_of_its_comparisons_and_no_answers(store: Store
     await store.generations.record(a_generation(status="failed", created_at=NOON + 3))
     found = await store.experiment_costs.of(replace(EXPERIMENT))
     assert (found.failed, found.failed_b, len(found.prompt)) == (1, 2, 0)
+
+
+async def test_failures_of_one_prompt_with_two_models_are_told_apart(store: Store) -> None:
+    same = {"prompt_b_id": EXPERIMENT.prompt_id, "prompt_b_text": EXPERIMENT.prompt_text}
+    warm, other = (replace(EXPERIMENT, **same, model_b="granite", temperature_b=it) for it in (0.5, 0.6))
+    await _compared(store, {"duration": 1.0}, {"duration": 3.0}, of=warm)
+    await _sides(store, warm, NOON + 1, {}, {"status": "failed"})
+    await _sides(store, warm, NOON + 2, {"status": "failed"}, {"status": "failed"})
+    await _sides(store, other, NOON + 3, {"status": "failed"}, {"status": "failed"})
+    found = await store.experiment_costs.of(warm)
+    assert (found.failed, found.failed_b) == (1, 2)
+    assert (found.prompt[0].duration, found.prompt_b[0].duration) == (1.0, 3.0)

@@ -229,6 +229,7 @@ def _receipt(row: Any, ballot: Ballot, outcome: Any, timestamp: int) -> BallotRe
         generation_ids=(row.generation_a, row.generation_b),
         span_ids=(row.span_id, row.span_b_id),
         feature=row.feature or BUILT_IN,
+        model_b=row.model_b,
     )
 
 
@@ -249,6 +250,9 @@ def _experiment_row(record: Experiment, used_at: int) -> dict[str, object]:
         "feature": record.feature,
         "name": record.name,
         "hypothesis": record.hypothesis,
+        "model_b": record.model_b,
+        "temperature_b": record.temperature_b,
+        "max_tokens_b": record.max_tokens_b,
     }
 
 
@@ -272,7 +276,7 @@ def _row(record: Comparison) -> dict[str, object]:
 
 
 def _with_prompts_and_spans() -> Select[Any]:
-    """Select the comparison `wanted` with the prompts of its experiment and the spans of its answers."""
+    """Select the comparison `wanted` with the prompts and models of its experiment and the spans of its answers."""
     c, e = comparisons.c, experiments.c
     prompt, prompt_b = prompts.alias("prompt"), prompts.alias("other_prompt")
     of_a, of_b = generations.alias("of_a"), generations.alias("of_b")
@@ -284,6 +288,7 @@ def _with_prompts_and_spans() -> Select[Any]:
             e.prompt_b_id,
             prompt_b.c.text.label("prompt_b_text"),
             e.model,
+            e.model_b,
             e.feature,
             of_a.c.span_id,
             of_b.c.span_id.label("span_b_id"),

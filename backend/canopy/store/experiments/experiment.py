@@ -1,8 +1,9 @@
 """Defines the records of A/B comparisons.
 
-Two words that must not be mixed up: a variant is a prompt by its key in the values (`prompt`, which people call Prompt
-A, and `prompt_b`), a side is a column on the screen (`a` on the left, `b` on the right). Which variant stands on which
-side is drawn anew for each comparison. Times are integers: microseconds since the epoch, UTC.
+Two words that must not be mixed up: a variant is A or B, a prompt with a model and its parameters, named by the key of
+its prompt in the values (`prompt` and `prompt_b`, also where both have one text); a side is a column on the screen (`a`
+on the left, `b` on the right). Which variant stands on which side is drawn anew for each comparison. Times are
+integers: microseconds since the epoch, UTC.
 """
 
 from collections import Counter
@@ -19,6 +20,7 @@ from canopy.store.keys import Proof
 type Side = Literal["a", "b"]
 SIDES: tuple[Side, Side] = ("a", "b")
 type Preference = Literal["a", "b", "tie", "both_bad"]
+PARAMETERS = ("model", "temperature", "max_tokens")  # of a variant, beside its prompt, by their keys in the values
 
 
 def winner(preference: Preference, prompt_b_side: Side) -> Variant | None:
@@ -28,9 +30,19 @@ def winner(preference: Preference, prompt_b_side: Side) -> Variant | None:
     return "prompt_b" if preference == prompt_b_side else "prompt"
 
 
+class ExperimentVariant(NamedTuple):
+    """Describes one of the two that an experiment compares."""
+
+    prompt_id: str
+    prompt_text: str
+    model: str
+    temperature: float
+    max_tokens: int
+
+
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """Describes two prompts under one model and its parameters. `id` is a hash of all: a change makes another one."""
+    """Describes two variants. `id` is a hash of all that they are: a change makes another one."""
 
     id: str
     created_at: int
@@ -45,11 +57,34 @@ class Experiment:
     feature: str = BUILT_IN
     name: str | None = None  # and `hypothesis`: people's words, which make no other experiment
     hypothesis: str | None = None
+    model_b: str | None = None  # and the next two: only where variant B has another one than A
+    temperature_b: float | None = None
+    max_tokens_b: int | None = None
+
+    @property
+    def differing(self) -> tuple[str, ...]:
+        """Return in what the two differ, by the keys of the values."""
+        own = (self.model_b, self.temperature_b, self.max_tokens_b)
+        others = [key for key, value in zip(PARAMETERS, own, strict=True) if value is not None]
+        return ("prompt", *others) if self.prompt_id != self.prompt_b_id else tuple(others)
+
+    def variant(self, name: Variant) -> ExperimentVariant:
+        """Return one of the two."""
+        a = ExperimentVariant(self.prompt_id, self.prompt_text, self.model, self.temperature, self.max_tokens)
+        if name == "prompt":
+            return a
+        return ExperimentVariant(
+            self.prompt_b_id,
+            self.prompt_b_text,
+            a.model if self.model_b is None else self.model_b,
+            a.temperature if self.temperature_b is None else self.temperature_b,
+            a.max_tokens if self.max_tokens_b is None else self.max_tokens_b,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Describes one text that both prompts answered completely, and who asked."""
+    """Describes one text that both variants answered completely, and who asked."""
 
     id: str
     experiment: Experiment
@@ -103,6 +138,7 @@ class BallotReceipt(NamedTuple):
     generation_ids: tuple[str, str]  # of both sides
     span_ids: tuple[str | None, str | None]
     feature: str = BUILT_IN
+    model_b: str | None = None  # None: as A's
 
     @property
     def winning_prompt_id(self) -> str | None:
@@ -205,6 +241,12 @@ class BallotRow:
     prompt_b_id: str
     model: str
     config_revision: str
+    model_b: str | None = None  # None: as A's
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Return the models that answered: A's and, if it is another one, B's."""
+        return (self.model,) if self.model_b is None else (self.model, self.model_b)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,21 @@
 """Reads what the answers of an experiment took: tokens and seconds of both sides of its comparisons, and failures."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import ColumnElement, Select, and_, bindparam, case, exists, func, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, case, func, select
 
+from canopy.config.feature_values import VARIANTS
 from canopy.store.engine.executor import Executor, Facet
-from canopy.store.experiments.experiment import Experiment
+from canopy.store.experiments.experiment import Experiment, ExperimentVariant
 from canopy.store.tables import comparisons, generations
 
 _PAIRS = 20_000  # comparisons that are read, the newest ones: more would hardly change a percentile
+type _Producer = tuple[str, str, float | None, int | None]
+"""What makes an answer: the prompt's id, the model, the temperature and the most tokens."""
 _NUMBERS = ("time_to_first_token", "duration", "input_tokens", "output_tokens")
 
 
@@ -26,7 +30,7 @@ class AnswerCost(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class MeasuredComparisons:
-    """Holds the answers of an experiment's comparisons, as many of each prompt, on the same texts.
+    """Holds the answers of an experiment's comparisons, as many of each variant, on the same texts.
 
     The times are those of the first and the last comparison (microseconds); None without any. What failed ended its
     comparison, and isn't among the answers.
@@ -41,7 +45,7 @@ class MeasuredComparisons:
 
 
 class ExperimentCosts(Facet):
-    """Reads costs. What a prompt answered before the experiment, after it and outside comparisons is none of it."""
+    """Reads costs. What a variant answered before the experiment, after it and outside comparisons is none of it."""
 
     def __init__(self, executor: Executor) -> None:
         super().__init__(executor)
@@ -55,22 +59,22 @@ class ExperimentCosts(Facet):
         with self._database.scanner.connect() as conn:
             rows = conn.execute(self._pairs, {"experiment": experiment.id, "most": most}).all()
             oldest = rows[-1].created_at if rows else None
-            ids = {"prompt": experiment.prompt_id, "prompt_b": experiment.prompt_b_id}
             begun = oldest if oldest is not None and len(rows) == most else experiment.created_at
-            place = {"model": experiment.model, "feature": experiment.feature, "begun": begun}
-            failures = conn.execute(self._failures, {**ids, **place}).all()
-        failed = dict.fromkeys(ids.values(), 0)
-        for row in failures:
-            if _with_parameters_of(experiment, orjson.loads(row.parameters)):
-                failed[row.prompt_id] += row.n
+            ids = {"prompt": experiment.prompt_id, "prompt_b": experiment.prompt_b_id}
+            failures = conn.execute(self._failures, {**ids, "feature": experiment.feature, "begun": begun}).all()
+        a, b = (_producer(experiment.variant(name)) for name in VARIANTS)
+        failed: Counter[_Producer] = Counter()
+        for prompt_id, model, parameters, *other, n in failures:
+            if {made := _of_answer(prompt_id, model, parameters), _of_answer(*other)} == {a, b}:
+                failed[made] += n
         width = len(_NUMBERS)
         return MeasuredComparisons(
             since=oldest,
             until=rows[0].created_at if rows else None,
             prompt=[AnswerCost._make(row[1 : 1 + width]) for row in rows],
             prompt_b=[AnswerCost._make(row[1 + width :]) for row in rows],
-            failed=failed[experiment.prompt_id],
-            failed_b=failed[experiment.prompt_b_id],
+            failed=failed[a],
+            failed_b=failed[b],
         )
 
 
@@ -98,29 +102,29 @@ def _pairs() -> Select[Any]:
 
 
 def _failures() -> Select[Any]:
-    """Count failed answers by prompt and parameters: sides whose other side was the other prompt's."""
-    g, other = generations.c, generations.alias("other_side").c
+    """Count failed sides by what produced them, and what produced the other side."""
+    side = generations.alias("other_side")
+    g, other = generations.c, side.c
     both: list[ColumnElement[str]] = [bindparam("prompt"), bindparam("prompt_b")]
-    beside = exists().where(
-        other.trace_id == g.trace_id,
-        other.comparison_id == g.comparison_id,
-        other.prompt_id != g.prompt_id,
-        other.prompt_id.in_(both),
-    )
+    producers = [it for of in (g, other) for it in (of.prompt_id, of.model, of.parameters)]
+    beside = and_(other.trace_id == g.trace_id, other.comparison_id == g.comparison_id, other.id != g.id)
     return (
-        select(g.prompt_id, g.parameters, func.count().label("n"))
+        select(*producers, func.count())
+        .select_from(generations.join(side, beside))
         .where(
             and_(g.created_at >= bindparam("begun"), g.status == "failed", g.comparison_id.is_not(None)),
             g.prompt_id.in_(both),
-            g.model == bindparam("model"),
+            other.prompt_id.in_(both),
             g.feature == bindparam("feature"),
-            beside,
         )
-        .group_by(g.prompt_id, g.parameters)
+        .group_by(*producers)
     )
 
 
-def _with_parameters_of(experiment: Experiment, parameters: dict[str, Any]) -> bool:
-    """Return whether an answer had the experiment's parameters: the same prompts are compared with others, too."""
-    own = experiment.temperature, experiment.max_tokens
-    return (parameters.get("temperature"), parameters.get("max_tokens")) == own
+def _producer(it: ExperimentVariant) -> _Producer:
+    return it.prompt_id, it.model, it.temperature, it.max_tokens
+
+
+def _of_answer(prompt_id: str, model: str, parameters: str) -> _Producer:
+    own = orjson.loads(parameters)
+    return prompt_id, model, own.get("temperature"), own.get("max_tokens")

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import BigInteger, Column, ColumnElement, Select, bindparam, cast, func, select
+from sqlalchemy import BigInteger, Column, ColumnElement, Select, and_, bindparam, cast, func, or_, select
 
 from canopy.config.features import BUILT_IN
 from canopy.stats.sequential import DecisionRule
@@ -82,6 +82,7 @@ class ExperimentStore(Facet):
                 e.prompt_id,
                 e.prompt_b_id,
                 e.model,
+                e.model_b,
                 c.config_revision,
             )
             .select_from(comparisons.join(experiments))
@@ -119,6 +120,9 @@ class ExperimentStore(Facet):
                 feature=row.feature or BUILT_IN,
                 name=row.name,
                 hypothesis=row.hypothesis,
+                model_b=row.model_b,
+                temperature_b=row.temperature_b,
+                max_tokens_b=row.max_tokens_b,
             )
             for row in rows
         ]
@@ -135,7 +139,7 @@ class ExperimentStore(Facet):
     ) -> BallotCounts:
         """Count the ballots of an experiment, or with None those of all, of a feature's or of every feature's.
 
-        `prompt_id` and `model` take those on comparisons that the prompt, either one, and the model were in.
+        `prompt_id` and `model` take those on comparisons in which a variant had this prompt, and this model.
         The times (microseconds) are those of the ballots in force, and widen to whole hours.
         """
         await self.catch_up()
@@ -264,14 +268,21 @@ def _in(
     model: str | None = None,
 ) -> list[ColumnElement[bool]]:
     e, wanted = experiments.c, list[ColumnElement[bool]]()
+    model_b = func.coalesce(e.model_b, e.model)
     if feature is not None:
         wanted.append(func.coalesce(e.feature, BUILT_IN) == feature)
-    if prompt_id is not None:
-        wanted.append((e.prompt_id == prompt_id) | (e.prompt_b_id == prompt_id))
-    if model is not None:
-        wanted.append(e.model == model)
+    if prompt_id is not None or model is not None:
+        wanted.append(or_(_is(e.prompt_id, e.model, prompt_id, model), _is(e.prompt_b_id, model_b, prompt_id, model)))
     found = [] if experiment_id is None else [its == experiment_id]
     return [*found, its.in_(select(e.id).where(*wanted))] if wanted else found
+
+
+def _is(
+    its_prompt: ColumnElement[str], its_model: ColumnElement[str], prompt_id: str | None, model: str | None
+) -> ColumnElement[bool]:
+    """Return whether a variant has this prompt and this model; one of them may be None, for any."""
+    conditions = [(its_prompt, prompt_id), (its_model, model)]
+    return and_(*(column == value for column, value in conditions if value is not None))
 
 
 def _counts(rows: Sequence[Any]) -> BallotCounts:

@@ -31,8 +31,8 @@ _COUNTED = "counted_events"
 class ExpectedSeries(NamedTuple):
     """Describes the series to create for the values in force.
 
-    `prompts` maps each feature's name to the ids of its prompts: A's and, if there is one, B's. `exported` names the
-    features whose responses can become evaluation cases.
+    `prompts` maps each feature's name to the ids of its prompts: A's and, if there is a challenger, B's. `exported`
+    names the features whose responses can become evaluation cases.
     """
 
     values: Values
