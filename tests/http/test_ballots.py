@@ -25,7 +25,15 @@ async def test_the_vote_reveals_the_prompts_and_counts_the_winner(client: httpx.
     own = session()
     comparison_id = await compared(client, **own)
     answer = await prefer(client, comparison_id, "a", **own)
-    assert answer.keys() == {"status", "comparison_id", "preference", "winning_prompt", "prompt_mapping", "prompts"}
+    assert answer.keys() == {
+        "status",
+        "comparison_id",
+        "preference",
+        "winning_prompt",
+        "prompt_mapping",
+        "prompts",
+        "models",
+    }
     assert sorted(answer["prompt_mapping"].values()) == ["prompt", "prompt_b"]
     assert answer["winning_prompt"] == answer["prompt_mapping"]["a"]
     texts = {"prompt": A, "prompt_b": B}

@@ -139,7 +139,7 @@ def test_a_feature_must_be_named_where_several_compare_or_are_paused() -> None:
 def test_a_model_and_a_temperature_are_what_answers_as_a_prompt_is(
     values: dict[str, Any], stage: str, answering: str | None
 ) -> None:
-    same = {"prompt_text": A, "prompt_b_id": "sha256:one", "prompt_b_text": A}
+    same: dict[str, Any] = {"prompt_text": A, "prompt_b_id": "sha256:one", "prompt_b_text": A}
     experiment = replace(an_experiment(1), **same, model_b="granite", temperature_b=0.1)
     asked = {"temperature": 0.9, "max_tokens": 4096, **values}
     config = load_config(yaml.safe_dump({**SERVER, "summarize": asked, "ab_testing": {"enabled": True}}).encode())

@@ -14,8 +14,7 @@ from opentelemetry.trace import get_current_span
 
 from canopy.base.errors import StoreError
 from canopy.base.ids import new_id
-from canopy.config.feature_values import VARIANTS, Variant
-from canopy.config.features import with_answering_models
+from canopy.config.feature_values import Variant
 from canopy.config.flags import comparison_flag
 from canopy.config.loading import Config
 from canopy.config.source import ConfigSource

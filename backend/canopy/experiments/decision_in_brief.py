@@ -14,7 +14,8 @@ class DecisionInBrief(TypedDict):
     """What an experiment's votes prove. Counts are of each voter's first ballot, `n` of those that are decisive.
 
     `e_a` and `e_b` decide at `needed`. `more_votes` estimates the decisive votes that a decision still takes: null
-    where there is no telling, 0 when it is there. `config_revision` is that of the values in force, which `stage` and
+    where there is no telling, 0 when it is there. `differs` says in what the variants do, by the keys of the values:
+    `prompt`, `model`, `temperature`, `max_tokens`. `config_revision` is that of the values in force, which `stage` and
     the sentence are about.
     """
 
@@ -38,6 +39,7 @@ class DecisionInBrief(TypedDict):
     more_votes: int | None
     prompt_id: str
     prompt_b_id: str
+    differs: list[str]
     config_revision: str
 
 
@@ -66,5 +68,6 @@ def decision_in_brief(experiment: Experiment, firsts: FirstBallots, config: Conf
         "more_votes": more_votes(decision, experiment.rule, firsts.wins_a, firsts.wins_b),
         "prompt_id": experiment.prompt_id,
         "prompt_b_id": experiment.prompt_b_id,
+        "differs": list(experiment.differing),
         "config_revision": config.revision,
     }

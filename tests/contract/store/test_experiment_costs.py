@@ -78,7 +78,7 @@ async def test_failures_are_those_of_its_comparisons_and_no_answers(store: Store
 
 
 async def test_failures_of_one_prompt_with_two_models_are_told_apart(store: Store) -> None:
-    same = {"prompt_b_id": EXPERIMENT.prompt_id, "prompt_b_text": EXPERIMENT.prompt_text}
+    same: dict[str, Any] = {"prompt_b_id": EXPERIMENT.prompt_id, "prompt_b_text": EXPERIMENT.prompt_text}
     warm, other = (replace(EXPERIMENT, **same, model_b="granite", temperature_b=it) for it in (0.5, 0.6))
     await _compared(store, {"duration": 1.0}, {"duration": 3.0}, of=warm)
     await _sides(store, warm, NOON + 1, {}, {"status": "failed"})
