@@ -85,7 +85,7 @@ def test_a_candidate_is_what_is_given_and_takes_the_place_of_another() -> None:
     feature = load_config(after.encode()).features["summarize"]
     assert feature.variant("prompt_b") == values.feature.variant("prompt")._replace(model="granite", max_tokens=100)
     one = prompt_of("One:").id
-    of_b = {"model_b": "granite", "max_tokens_b": 100}
+    of_b: dict[str, Any] = {"model_b": "granite", "max_tokens_b": 100}
     assert next_experiment(values, {"model": "granite", "max_tokens": 100}) == experiment_id(
         one, one, "llama32", 0.9, 4096, **of_b
     )
@@ -112,7 +112,13 @@ def _statement(**own: Any) -> Statement:
     """Evidence on an experiment on what else `own` says, with one prompt."""
     plain = a_statement("One:", "One:")
     one = prompt_of("One:").id
-    fixed = {"prompt_id": one, "prompt_b_id": one, "model": "llama32", "temperature": 0.9, "max_tokens": 4096}
+    fixed: dict[str, Any] = {
+        "prompt_id": one,
+        "prompt_b_id": one,
+        "model": "llama32",
+        "temperature": 0.9,
+        "max_tokens": 4096,
+    }
     plain["predicate"]["experiment"] |= {"id": experiment_id(**fixed, **own), **fixed, **own}
     return Statement.model_validate(plain)
 
