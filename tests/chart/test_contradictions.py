@@ -155,6 +155,13 @@ def test_the_ways_out_are_ways_out(each_helm: Helm, settings: tuple[str, ...]) -
         ("summarize.prompt_b=b", "feedback.enabled=false"),
         ("summarize.enabled=false", "feedback.enabled=false"),
         ("summarize.prompt_b=b",),
+        ("summarize.model_b=granite",),
+        ("summarize.model_b=granite", "summarize.model=granite", "summarize.max_tokens_b=4096"),
+        ("summarize.temperature=1", "summarize.temperature_b=1"),
+        ("summarize.temperature_b=0",),
+        ("summarize.model_b=granite", "LLAMA_STACK_URL=null", "image.embeddedModel=true"),
+        ("features.t.prompt=p", "features.t.max_tokens_b=5", "features.t.max_tokens=5", "summarize.enabled=false"),
+        ("features.t.prompt=p", "features.t.model_b=llama32", "features.t.model=granite", "summarize.enabled=false"),
     ],
 )
 def test_a_flag_that_can_not_work_is_off_and_the_notes_say_why(helm: Helm, settings: tuple[str, ...]) -> None:

@@ -324,11 +324,11 @@ the variants of one feature can be compared, and otherwise off for what the firs
 {{- if and $other (empty $.Values.LLAMA_STACK_URL) }}{{ $embedded = true }}{{ else if $other }}{{ $differs = true }}{{ end }}
 {{- end }}
 {{- range $key := list "temperature" "max_tokens" }}
-{{- $own := get $block (printf "%s_b" $key) }}
+{{- $own := index $block (printf "%s_b" $key) }}
 {{- if not (kindIs "invalid" $own) }}
 {{- $given = append $given $key }}
 {{- $current := get $defaults $key }}
-{{- range list (get $.Values.summarize $key) (get $block $key) }}{{ if not (or (kindIs "invalid" .) (kindIs "string" .)) }}{{ $current = . }}{{ end }}{{ end }}
+{{- range list (index $.Values.summarize $key) (index $block $key) }}{{ if not (kindIs "invalid" .) }}{{ $current = . }}{{ end }}{{ end }}
 {{- if ne (float64 $own) (float64 $current) }}{{ $differs = true }}{{ end }}
 {{- end }}
 {{- end }}
