@@ -238,6 +238,12 @@ def test_a_status_that_is_to_come_is_never_a_success(
     assert outcome("canopy-prod", answer) == "Failed"
 
 
+def test_a_pull_request_with_a_prompt_is_not_made_where_a_model_won(answers: dict[str, tuple[Answer, Answer]]) -> None:
+    won = next(answer for answer, _ in answers.values() if answer[1].get("status") == "promote_b")
+    assert outcome("canopy-prod", won) == "Succeeded"
+    assert outcome("canopy-prod", (200, won[1] | {"differs": ["prompt", "model"]})) == "Failed"
+
+
 @pytest.mark.parametrize("answer", [(503, {"detail": "The database doesn't answer."}), (502, None), (500, {})])
 def test_a_server_that_is_away_decides_nothing(answer: Answer) -> None:
     assert {outcome(stage, answer) for stage in ("canopy-test", "canopy-prod")} == {"Running"}
