@@ -47,7 +47,7 @@ MLFLOW = "mlflow: {enabled: true, url: 'http://127.0.0.1:9'}\n"
 FILE = "gitops/canopy/test/backend/config.yaml"
 
 
-def _experiment(prompt_b: str = B) -> Experiment:
+def experiment_on(prompt_b: str = B) -> Experiment:
     ids = prompt_of(A).id, prompt_of(prompt_b).id
     return an_experiment(
         id=experiment_id(*ids, "llama32", 0.2, 4096), temperature=0.2, prompt_id=ids[0], prompt_text=A,
@@ -70,7 +70,7 @@ async def fill(url: str, experiment: Experiment, wins_a: int, wins_b: int) -> No
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Server]:
     """It has counted 40 votes for B and 5 for A."""
-    async with counting(tmp_path_factory.mktemp("votes"), _experiment(), 5, 40) as running:
+    async with counting(tmp_path_factory.mktemp("votes"), experiment_on(), 5, 40) as running:
         yield running
 
 
@@ -209,7 +209,7 @@ async def test_a_promotion_is_taken_back_and_what_changed_since_stays(repository
     assert "2 commits, none wrong." in said
 
 
-def _edit(repository: Path, what: str, to: str, *, commit: bool = True) -> None:
+def edit(repository: Path, what: str, to: str, *, commit: bool = True) -> None:
     file = repository / FILE
     text = file.read_text()
     assert what in text
@@ -227,17 +227,17 @@ def _move_the_remote_on(repository: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (partial(_edit, what="# since May", to="# since June", commit=False), "has changes that no commit has"),
-        (partial(_edit, what="in detail", to="at length"), "is another prompt"),
-        (partial(_edit, what="0.2", to="0.3"), "`summarize.temperature`"),
-        (partial(_edit, what="prompt_b: |", to="other: |"), "summarize.other"),
+        (partial(edit, what="# since May", to="# since June", commit=False), "has changes that no commit has"),
+        (partial(edit, what="in detail", to="at length"), "is another prompt"),
+        (partial(edit, what="0.2", to="0.3"), "`summarize.temperature`"),
+        (partial(edit, what="prompt_b: |", to="other: |"), "summarize.other"),
         (
-            partial(_edit, what=VALUES[VALUES.index("  # the candidate") : VALUES.index("ab_")], to=""),
+            partial(edit, what=VALUES[VALUES.index("  # the candidate") : VALUES.index("ab_")], to=""),
             "has no candidate",
         ),
-        (partial(_edit, what=VALUES, to="a: list\n"), "not a known key"),
-        (partial(_edit, what="  model: llama32", to="  model: llama32\n  mlflow_prompt: s"), "mlflow.enabled is false"),
-        (partial(_edit, what="summarize:\n", to=f"{MLFLOW}summarize:\n  mlflow_prompt: s\n"), "MLflow does not answer"),
+        (partial(edit, what=VALUES, to="a: list\n"), "not a known key"),
+        (partial(edit, what="  model: llama32", to="  model: llama32\n  mlflow_prompt: s"), "mlflow.enabled is false"),
+        (partial(edit, what="summarize:\n", to=f"{MLFLOW}summarize:\n  mlflow_prompt: s\n"), "MLflow does not answer"),
         (_move_the_remote_on, "moved on"),
     ],
 )
@@ -308,12 +308,12 @@ async def test_the_next_round_begins_the_same_way_and_says_how_long_it_may_take(
 
 
 async def test_what_the_votes_do_not_decide_is_left_to_people_who_say_so(repository: Path, tmp_path: Path) -> None:
-    short = replace(_experiment(), rule=_experiment().rule._replace(max_decisive_votes=4))
-    _edit(repository, "50}", "50, max_decisive_votes: 4}")
+    short = replace(experiment_on(), rule=experiment_on().rule._replace(max_decisive_votes=4))
+    edit(repository, "50}", "50, max_decisive_votes: 4}")
     begin = git(repository, "rev-parse", "HEAD")
     for name, experiment, wins_a, wins_b in (
-        ("early", _experiment(), 5, 6),
-        ("lost", _experiment(), 40, 5),
+        ("early", experiment_on(), 5, 6),
+        ("lost", experiment_on(), 40, 5),
         ("used up", short, 2, 2),
     ):
         (folder := tmp_path / name).mkdir()
@@ -348,35 +348,3 @@ async def test_a_hook_that_refuses_leaves_everything_as_it_was(repository: Path,
     assert (status, "Not on a Friday." in errors) == (1, True)
     assert git(repository, "status", "--porcelain", "--untracked-files=all") == ""
     assert (repository / FILE).read_text() == VALUES
-
-
-async def test_a_model_goes_where_the_former_was_and_back_and_the_next_one_may_be_compared(
-    repository: Path, tmp_path: Path
-) -> None:
-    asked = VALUES.index("  # the candidate"), VALUES.index("ab_testing")
-    _edit(repository, VALUES[slice(*asked)], "  model_b: granite  # newer\n  max_tokens_b: 512\n")
-    before = (repository / FILE).read_text()
-    one = prompt_of(A).id
-    own: dict[str, Any] = {"model_b": "granite", "max_tokens_b": 512}
-    experiment = replace(
-        _experiment(), id=experiment_id(one, one, "llama32", 0.2, 4096, **own), prompt_b_id=one, prompt_b_text=A, **own
-    )
-    async with counting(tmp_path, experiment, 5, 40) as server:
-        status, _, errors = await promote(repository, server, "--commit")
-        assert status == 0, errors
-    after = (repository / FILE).read_text()
-    promoted = before.replace("model: llama32\n", "model: granite\n").replace("  model_b: granite  # newer\n", "")
-    assert after == promoted.replace("max_tokens_b", "max_tokens").replace("{enabled: true", "{enabled: false")
-    message = git(repository, "log", "-1", "--format=%B")
-    assert f"{one} with the model granite, at most 512 tokens answers everybody, " in message
-    assert "\nCost, by 49 answers each to the same texts:\n" in message
-    assert await verified(repository) == []
-    assert (await canopy("rollback", "--values", FILE, "--commit", cwd=repository))[0] == 0
-    assert await verified(repository) == []
-    back = (repository / FILE).read_text()
-    assert 'model: "llama32"\n' in back
-    assert "max_tokens" not in back
-    candidate = ("--model-b", "granite", "--temperature-b", "0")
-    status, said, errors = await canopy("ab", "start", "--values", FILE, *candidate, "--commit", cwd=repository)
-    assert status == 0, errors
-    assert f"experiment {experiment_id(one, one, 'llama32', 0.2, 4096, model_b='granite', temperature_b=0)}." in said

@@ -268,21 +268,15 @@ def _in(
     model: str | None = None,
 ) -> list[ColumnElement[bool]]:
     e, wanted = experiments.c, list[ColumnElement[bool]]()
-    model_b = func.coalesce(e.model_b, e.model)
     if feature is not None:
         wanted.append(func.coalesce(e.feature, BUILT_IN) == feature)
     if prompt_id is not None or model is not None:
-        wanted.append(or_(_is(e.prompt_id, e.model, prompt_id, model), _is(e.prompt_b_id, model_b, prompt_id, model)))
+        a, b = (e.prompt_id, e.model), (e.prompt_b_id, func.coalesce(e.model_b, e.model))
+        pairs = (zip(variant, (prompt_id, model), strict=True) for variant in (a, b))
+        of_each = ([its == value for its, value in pair if value is not None] for pair in pairs)
+        wanted.append(or_(*(and_(*conditions) for conditions in of_each)))
     found = [] if experiment_id is None else [its == experiment_id]
     return [*found, its.in_(select(e.id).where(*wanted))] if wanted else found
-
-
-def _is(
-    its_prompt: ColumnElement[str], its_model: ColumnElement[str], prompt_id: str | None, model: str | None
-) -> ColumnElement[bool]:
-    """Return whether a variant has this prompt and this model; one of them may be None, for any."""
-    conditions = [(its_prompt, prompt_id), (its_model, model)]
-    return and_(*(column == value for column, value in conditions if value is not None))
 
 
 def _counts(rows: Sequence[Any]) -> BallotCounts:
