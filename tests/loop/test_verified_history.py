@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from canopy.base.errors import ConfigError
 from canopy.gitops.history import last_promotion
 from canopy.gitops.repository import Repository
+from canopy.gitops.server import Server
 from canopy.gitops.trail import commits_of_range, commits_with_evidence
 from canopy.gitops.verification import Verified, verify
 from tests.loop.test_promotion import FILE, VALUES, A, git, repository
@@ -172,6 +174,12 @@ async def test_a_conflict_is_resolved_by_what_was_promoted_or_it_is_a_change_of_
     git(promoted, "merge", "--quiet", "--no-ff", "--message", "Merge\n\nPromote Prompt B of Brief summaries", "brief")
     found, said, none = checked(promoted)
     assert (none, found.statement, said.count("It brings the evidence of")) == ([], None, 2)
+    with pytest.raises(ConfigError, match="tell of what it brings: canopy verify") as refused:
+        Server("http://127.0.0.1:9", None).tell(found)
+    advised = str(refused.value).partition("canopy verify ")[2].split()
+    brought = git(promoted, "rev-list", "HEAD^..brief").split()
+    assert list(commits_of_range(Repository(promoted), advised[0])) == brought
+    assert advised[1:] == ["--backend", "http://127.0.0.1:9"]
 
 
 async def test_a_rollback_finds_what_it_takes_back_by_its_evidence_where_a_rebase_gave_it_another_id(
