@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import AsyncGenerator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,6 +11,7 @@ import pytest_asyncio
 
 from tests.http.comparing import A, ab_values, compare, prefer, session, side_of
 from tests.http.conftest import ENVIRONMENT, drain
+from tests.support.model_scripts import SCRIPTS, TOKENS, Script
 from tests.support.model_server import FakeModelServer
 from tests.support.server import Server, running_server
 
@@ -80,3 +82,47 @@ async def test_the_experiment_is_told_with_both_to_reviewers(client: httpx.Async
     assert cost["prompt"]["answers"] == cost["prompt_b"]["answers"] > 0
     status = (await client.get("/status", headers={"accept": "application/json"})).json()
     assert status["parts"]["model_server"]["facts"]["models"] == sorted(MODELS)
+
+
+async def test_nothing_before_the_vote_names_a_model_or_tells_the_sides_apart(
+    client: httpx.AsyncClient, model: FakeModelServer
+) -> None:
+    own = session()
+    stream = await client.post("/summarize/ab", json={"prompt": "A long text.", **own})
+    whole = await client.post("/summarize/ab", json={"prompt": "A long text.", "stream": False, **own})
+    seen = [stream, whole, await client.get("/", headers=HTML)]
+    for side in ("a", "b"):
+        address = f"/generations/{whole.json()[side]['generation_id']}"
+        heads = ({"accept": it, "x-session-id": own["session_id"]} for it in ("text/html", "application/json"))
+        seen += [await client.get(address, headers=it) for it in heads]
+    model.scripts[MODELS[1]] = SCRIPTS["not_found"]
+    seen.append(await client.post("/summarize/ab", json={"prompt": "A long text.", **own}))
+    assert {it.status_code for it in seen} == {200}
+    assert "model_not_found" in seen[-1].text
+    for response in seen:
+        told = f"{response.text} {response.headers}"
+        assert not [name for name in MODELS if name in told], response.request.url
+    for telling in ("usage", "token", "duration", "temperature", "prompt_b"):
+        assert telling not in stream.text + whole.text
+
+
+async def test_at_equal_pace_the_fast_model_waits_and_its_own_time_is_kept(
+    model: FakeModelServer, tmp_path: Path
+) -> None:
+    own = {"prompt_b": "", "model_b": MODELS[1]}
+    paced = ab_values(model, summarize=own, ab_testing={"equal_pace": True})
+    async with (
+        running_server(tmp_path, paced, env=ENVIRONMENT) as server,
+        httpx.AsyncClient(base_url=server.url, timeout=20) as client,
+    ):
+        model.scripts[MODELS[1]] = Script(rate=40)
+        found = await compare(client, **session())
+        took = {it["model"]: it["duration_seconds"] for it in await server.event("generation_finished", 2)}
+    counts = {"a": 0, "b": 0}
+    for event in found:
+        if isinstance(event, dict) and "delta" in event:
+            counts[event["variant"]] += len(event["delta"])
+            if event["variant"] == "b":
+                assert counts["a"] == counts["b"]  # after each pair of pieces
+    assert counts["a"] == counts["b"] == len("".join(TOKENS))
+    assert took[MODELS[0]] < took[MODELS[1]]

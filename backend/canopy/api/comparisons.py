@@ -35,15 +35,15 @@ from canopy.api.streams import CLIENT_GONE, EventStream, event, unless_disconnec
 from canopy.api.voters import owning_session_id_of, proof_in, user_id_of
 from canopy.base.clock import iso
 from canopy.base.errors import CanopyError, InputError
-from canopy.config.feature_values import Variant
+from canopy.config.feature_values import VARIANTS, Variant
 from canopy.config.features import canonical_name
-from canopy.experiments.comparison import (
+from canopy.experiments.comparison import variants_by_side
+from canopy.experiments.comparison_events import (
     ComparisonEvent,
     ComparisonStarted,
     SideChunk,
     SideFailed,
     SideFinished,
-    variants_by_side,
 )
 from canopy.experiments.report import (
     PromptPayload,
@@ -90,8 +90,9 @@ async def compare(context: AppContext, request: Request) -> Response:
     if asked.evaluation or not context.comparisons.is_compared(asked, config):
         # A client that knows nothing but comparisons shows it as the first of two.
         return await answer(context, request, asked, body, delta_fields={"variant": SIDES[0]})
-    items = context.comparisons.compare(asked, config)
-    if wants_json(request, body):
+    whole = wants_json(request, body)
+    items = context.comparisons.compare(asked, config, whole=whole)
+    if whole:
         outcome = await unless_disconnected(request.receive, _whole(context, request, items))
         return json_response(outcome, 200 if outcome else CLIENT_GONE)
     return EventStream(
@@ -270,10 +271,20 @@ def _end(
         context.telemetry.emit(failed)
     return {
         "type": "error",
-        "error": sentence_for(context, request.scope, error),
+        "error": _without_models(context, feature_name_of(request), sentence_for(context, request.scope, error)),
         "code": error.code,
         "request_id": trace_id,
     }
+
+
+def _without_models(context: AppContext, feature: str, sentence: str) -> str:
+    """Return a sentence without the models' names, where two are compared: they would tell which side is whose."""
+    variants = [context.config.current.features[feature].variant(name) for name in VARIANTS]
+    names = {it.model for it in variants}
+    if len(names) > 1:
+        for name in sorted(names, key=len, reverse=True):
+            sentence = sentence.replace(name, "…")
+    return sentence
 
 
 def _revealed(receipt: BallotReceipt) -> responses.BallotKept:

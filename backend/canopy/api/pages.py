@@ -14,7 +14,8 @@ from canopy.api.frame import features_in_navigation, html, renderer, switched_of
 from canopy.api.requests import trace_id_of
 from canopy.api.routes import FEATURE_PATH, FeaturePageRoute, PlainRoute, feature_name_of
 from canopy.base.errors import WrongDates
-from canopy.config.flags import comparison_flag
+from canopy.config.features import Feature
+from canopy.config.flags import comparison_flag, differences
 from canopy.ui.features import page_of, words_of
 from canopy.ui.sections import section_at
 
@@ -115,15 +116,24 @@ def _feature(context: AppContext, request: Request) -> Response:
         current=feature.flag,
         feature=feature,
         words=words_of(feature),
-        model=context.inference.model_name(feature.model),
+        model=_shown_model(context, feature),
         embedded=values.LLAMA_STACK_URL is None,
         limit=context.settings.max_prompt_chars,
         feedback=config.flags["feedback"].on,
         ab_testing=comparison_flag(feature, values).on,
+        equal_pace=values.ab_testing.equal_pace,
         reasons=values.feedback.reasons,
         comment_limit=context.settings.max_comment_chars,
         suggestion_limit=MOST_SUGGESTED,
     )
+
+
+def _shown_model(context: AppContext, feature: Feature) -> str:
+    """Return the model's name, or words for it where people compare two: a name would tell who writes how."""
+    values = context.config.current.values
+    if comparison_flag(feature, values).on and "model" in differences(feature, values):
+        return "The model"
+    return context.inference.model_name(feature.model)
 
 
 async def _static(request: Request) -> Response:

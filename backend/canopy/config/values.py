@@ -95,12 +95,13 @@ class FeedbackValues(Section):
 
 
 class AbTestingValues(Section):
-    """The section `ab_testing`: comparisons of two prompts, and the rule that decides between them."""
+    """The section `ab_testing`: comparisons of two variants, and the rule that decides between them."""
 
-    enabled: bool = Field(False, description="Run both prompts and ask which response is better.")
+    enabled: bool = Field(False, description="Run both variants and ask which response is better.")
     percentage: float = Field(
         100, ge=0, le=100, allow_inf_nan=False, description="Share of sessions, in percent, that get comparisons."
     )
+    equal_pace: bool = Field(False, description="Show both responses at the pace of the slower one.")
     alpha: float = Field(
         0.05, ge=1e-6, le=0.5, allow_inf_nan=False, description="Risk of a wrong decision, over a whole experiment."
     )

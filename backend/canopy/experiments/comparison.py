@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
-from typing import NamedTuple, TypedDict
+from typing import TypedDict
 
 from opentelemetry.trace import get_current_span
 
@@ -19,9 +19,17 @@ from canopy.config.flags import comparison_flag
 from canopy.config.loading import Config
 from canopy.config.source import ConfigSource
 from canopy.experiments.assignment import is_in_share, prompt_b_side
+from canopy.experiments.comparison_events import (
+    ComparisonEvent,
+    ComparisonStarted,
+    SideChunk,
+    SideEvent,
+    SideFailed,
+    SideFinished,
+)
+from canopy.experiments.equal_pace import EqualPace
 from canopy.experiments.of_values import experiment_of
 from canopy.generation.pipeline import GenerationRequest, Pipeline
-from canopy.inference.protocol import Deltas
 from canopy.store.experiments.comparisons import ComparisonStore
 from canopy.store.experiments.experiment import SIDES, Comparison, Side
 from canopy.store.generations.generation import Generation
@@ -29,36 +37,6 @@ from canopy.telemetry import Telemetry
 from canopy.telemetry.events import GenerationFinished
 
 _AHEAD = 16  # pieces of the replies that wait for the reader; then both sides do
-
-
-class ComparisonStarted(NamedTuple):
-    """Begins every comparison. It doesn't tell which variant stands on which side."""
-
-    comparison_id: str
-
-
-class SideChunk(NamedTuple):
-    """Carries more of one side's reply."""
-
-    side: Side
-    deltas: Deltas
-
-
-class SideFinished(NamedTuple):
-    """One side is complete and recorded."""
-
-    side: Side
-    generation: Generation
-
-
-class SideFailed(NamedTuple):
-    """One side failed. The other continues, but the pair can't be voted on."""
-
-    side: Side
-    error: Exception
-
-
-type ComparisonEvent = ComparisonStarted | SideChunk | SideFinished | SideFailed
 
 
 class _HeldEvents:
@@ -119,23 +97,32 @@ class ComparisonRunner:
             self._telemetry.traces.record_assignment(get_current_span(), question.variant, config.revision, None, {})
         return chosen
 
-    async def compare(self, question: GenerationRequest, config: Config) -> AsyncGenerator[ComparisonEvent]:
-        """Yield both replies as they arrive, mixed.
+    async def compare(
+        self, question: GenerationRequest, config: Config, *, whole: bool = False
+    ) -> AsyncGenerator[ComparisonEvent]:
+        """Yield both replies as they arrive, mixed, or at one pace where `ab_testing.equal_pace` is on.
 
-        `config` is what `check` returned: both sides run under it, whatever changes meanwhile. Their places are taken
-        together, so that no side waits for the other's. Raises Overloaded or RateLimited when there are none, the first
-        side's error when both fail before either has said a word, and StoreError, after everything else, when both are
-        complete but the pair could not be recorded. Closing the generator stops both sides at the model.
+        `whole` says that the reader gets all of it at once, so that no pace shows. `config` is what `check` returned:
+        both sides run under it, whatever changes meanwhile. Their places are taken together, so that no side waits for
+        the other's. Raises Overloaded or RateLimited when there are none, the first side's error when both fail before
+        either has said a word, and StoreError, after everything else, when both are complete but the pair could not be
+        recorded. Closing the generator stops both sides at the model.
         """
-        async with self._pipeline.places(question, len(SIDES)), aclosing(self._placed(question, config)) as items:
+        paced = config.values.ab_testing.equal_pace and not whole
+        placed = self._placed(question, config, paced=paced)
+        async with self._pipeline.places(question, len(SIDES)), aclosing(placed) as items:
             async for item in items:
                 yield item
 
-    async def _placed(self, question: GenerationRequest, config: Config) -> AsyncGenerator[ComparisonEvent]:
+    async def _placed(
+        self, question: GenerationRequest, config: Config, *, paced: bool
+    ) -> AsyncGenerator[ComparisonEvent]:
         """Yield both replies. The caller holds the places."""
         created_at = time.time_ns() // 1000
         comparison_id, b_side = new_id("cmp"), prompt_b_side()
-        queue: asyncio.Queue[SideChunk | SideFinished | SideFailed] = asyncio.Queue(_AHEAD)
+        # What is held back for its pace must not make the faster model wait: its own times are recorded.
+        queue: asyncio.Queue[SideEvent] = asyncio.Queue(0 if paced else _AHEAD)
+        shown = EqualPace(queue) if paced else queue
         held = _HeldEvents(self._telemetry)
         shared = replace(question, config=config, comparison_id=comparison_id, on_finished=held.add, holds_places=True)
         # The sides start in the order of the columns, whatever stands in them, so that no order tells which is which.
@@ -148,7 +135,7 @@ class ComparisonRunner:
         begun = False
         try:
             while len(generations) + len(failures) < len(SIDES):
-                item = await queue.get()
+                item = await shown.get()
                 if isinstance(item, SideFailed):
                     failures.append(item)
                     if not begun:  # perhaps the other side fails as well
@@ -176,9 +163,7 @@ class ComparisonRunner:
             await asyncio.gather(*tasks, return_exceptions=True)
             held.release()
 
-    async def _side(
-        self, side: Side, question: GenerationRequest, queue: asyncio.Queue[SideChunk | SideFinished | SideFailed]
-    ) -> None:
+    async def _side(self, side: Side, question: GenerationRequest, queue: asyncio.Queue[SideEvent]) -> None:
         try:
             async with aclosing(self._pipeline.generate(question)) as reply:
                 async for item in reply:

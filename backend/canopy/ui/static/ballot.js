@@ -43,7 +43,12 @@ export class Ballot extends Choice {
   }
 
   received(preference, answer) {
-    const behind = ([side, variant]) => [side, { ...PROMPTS[variant], text: answer.prompts[side].text }];
+    const { a, b } = answer.models ?? {};
+    const named = (side, name) => (a === b ? name : `${name}, ${answer.models[side]}`);
+    const behind = ([side, variant]) => {
+      const { name, role } = PROMPTS[variant];
+      return [side, { role, name: named(side, name), text: answer.prompts[side].text }];
+    };
     this.prompts = Object.fromEntries(Object.entries(answer.prompt_mapping).map(behind));
     this.counted(preference, this.prompts);
   }
