@@ -17,7 +17,7 @@ _LONGEST = 30.0  # seconds within which the rest of a longer answer that is comp
 
 
 @dataclass(slots=True)
-class _Held:
+class _PacedSide:
     """What has come of a side, and how much of that was handed on."""
 
     text: str = ""  # that waits
@@ -40,7 +40,7 @@ class Lockstep:
     """Decides what of both sides may be shown at a time. Times are seconds of one clock."""
 
     def __init__(self) -> None:
-        self._sides: dict[Side, _Held] = {side: _Held() for side in SIDES}
+        self._sides: dict[Side, _PacedSide] = {side: _PacedSide() for side in SIDES}
         self._begun: float | None = None  # when the first piece was shown
         self._alone: tuple[float, int, float] | None = None  # since when one goes on alone, from where, how fast
         self._failed = False
@@ -75,7 +75,7 @@ class Lockstep:
             found += self._up_to(self._allowed(other, now))
         return found
 
-    def _allowed(self, longer: _Held, now: float) -> int | None:
+    def _allowed(self, longer: _PacedSide, now: float) -> int | None:
         """Return up to where the longer side may be shown; None: all that has come."""
         since, from_where, pace = self._alone or (now, 0, float("inf"))
         if longer.complete:
