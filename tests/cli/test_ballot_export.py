@@ -87,7 +87,7 @@ def test_what_can_not_be_exported_is_told(store_url: str, arguments: list[str], 
 def test_nothing_is_there_before_anybody_compared(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/canopy.db"
     asyncio.run(_empty(url))
-    assert "Nobody has compared two prompts yet" in canopy("ab", "export", CANOPY_STORE_URL=url).stderr
+    assert "Nobody has compared two variants yet" in canopy("ab", "export", CANOPY_STORE_URL=url).stderr
 
 
 async def _empty(url: str) -> None:

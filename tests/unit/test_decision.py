@@ -101,7 +101,7 @@ def test_whatever_the_truth_is_a_wrong_decision_ever_shows_with_probability_alph
 @pytest.mark.parametrize(
     ("wins_a", "wins_b", "said"),
     [
-        (0, 0, "Nobody has preferred one prompt over the other yet."),
+        (0, 0, "Nobody has preferred one variant over the other yet."),
         (0, 1, "It is too early to tell: between 0 and 100 % of the people who choose prefer the candidate, Prompt B."),
         (
             62,
@@ -116,7 +116,7 @@ def test_whatever_the_truth_is_a_wrong_decision_ever_shows_with_probability_alph
             1000,
             "The two are as good as equal: between 45 and 55 % of the people who choose prefer the candidate, Prompt B",
         ),
-        (960, 1040, "it is still open which prompt is better: between 45 and 60 % of the people who choose prefer"),
+        (960, 1040, "it is still open which variant is better: between 45 and 60 % of the people who choose prefer"),
     ],
 )
 def test_the_sentence_is_plain(wins_a: int, wins_b: int, said: str) -> None:

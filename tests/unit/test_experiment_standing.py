@@ -35,7 +35,7 @@ COLLECTING, B_WON, A_WON = (1, 1), (30, 90), (90, 30)
         (B_WON, A, "", "Its winner, Prompt B, is not in force: Prompt A is.", {"prompt": FORMER}),
         (B_WON, A, B, "Let that experiment come to its decision before Prompt B takes its place.", None),
         (B_WON, "Third.", "", "make it the candidate again.", {"prompt_b": FORMER}),
-        (B_WON, "Third.", B, "Another prompt is in force by now, which these votes say nothing about.", None),
+        (B_WON, "Third.", B, "Another variant is in force by now, which these votes say nothing about.", None),
         (A_WON, A, B, "Its winner, Prompt A, is in force now: nothing is left to do.", None),
         (A_WON, FORMER, "", "Its winner, Prompt A, is not in force: Prompt B is.", {"prompt": A}),
         (COLLECTING, A, B, "Prompt A is in force now, and these votes are no reason to change that.", None),

@@ -83,7 +83,7 @@ def test_a_pace_that_takes_too_long_is_not_to_be_waited_for() -> None:
 @pytest.mark.parametrize(
     ("wins", "begins"),
     [
-        ((87, 143), "Make the candidate, Prompt B, the prompt of everybody"),
+        ((87, 143), "Make the candidate, Prompt B, everybody's"),
         ((143, 87), "Keep the current, Prompt A, and take the candidate out"),
         ((1000, 1000), "Keep whichever is cheaper"),
         ((960, 1040), "Keep the current, Prompt A, and test a candidate that differs more."),

@@ -97,7 +97,7 @@ async def current_experiment(context: AppContext, feature: str | None) -> Experi
     if found is None:
         section = config.section_of(feature or BUILT_IN)
         raise ExperimentNotFound(
-            f"Nobody has compared two prompts yet. Set a candidate, such as `{section}.prompt_b`, and "
+            f"Nobody has compared two variants yet. Set a candidate, such as `{section}.prompt_b`, and "
             "`ab_testing.enabled: true` in the values; the first comparison begins an experiment."
         )
     return found
@@ -113,7 +113,7 @@ async def experiments_in_question(context: AppContext, feature: str | None) -> l
     its = experiments_of_feature(await context.store.experiments.all(), feature, config.features)
     if feature is None and len(names := features_in_question(its, config)) > 1:
         raise InputError(
-            f"Several features compare prompts: {', '.join(names)}. Name one, as in `?feature={names[0]}` or "
+            f"Several features compare variants: {', '.join(names)}. Name one, as in `?feature={names[0]}` or "
             f"`--feature {names[0]}`."
         )
     return its

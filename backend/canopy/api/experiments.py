@@ -130,7 +130,7 @@ def experiment_routes(context: AppContext) -> APIRouter:
         "/experiments/{experiment_id}/cost", response_model=None, responses=describe_json(ExperimentCostPayload)
     )
     async def cost(experiment_id: str) -> Response:
-        """What both prompts of one experiment took, in tokens and seconds, and how many answers failed."""
+        """What both variants of one experiment took, in tokens and seconds, and how many answers failed."""
         context.ballots.check()
         experiment = experiment_with_id(await store.experiments.all(), experiment_id)
         return json_response(cost_payload(experiment, await store.experiment_costs.of(experiment)))

@@ -53,7 +53,7 @@ def export_ballots(experiment_id: str | None, output: Path | None, until: str | 
     async def write(store: Any) -> int:
         experiment = selected_experiment(await store.experiments.all(), experiment_id)
         if experiment is None:
-            raise ConfigError("Nobody has compared two prompts yet: there is no ballot to export.")
+            raise ConfigError("Nobody has compared two variants yet: there is no ballot to export.")
         key = secrets.token_bytes(32) if salt is None else salt.encode()
         file = BallotFileWriter(experiment, key, given=salt is not None, exported_at=now, until=end)
         waiting = await store.ballot_history.voters_with_earlier_ballots(experiment.id)

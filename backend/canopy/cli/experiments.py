@@ -1,4 +1,4 @@
-"""`canopy ab`: comparing two prompts, in the terminal."""
+"""`canopy ab`: comparing two variants, in the terminal."""
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,7 +26,7 @@ _LOOKS = 8  # rows in the chart of the interval
 
 @click.group()
 def ab() -> None:
-    """Compare two prompts, and know when the votes are enough."""
+    """Compare two variants, and know when the votes are enough."""
 
 
 ab.add_command(simulate)
@@ -41,7 +41,7 @@ ab.add_command(export_ballots)
 @click.option("--json", "as_json", is_flag=True, help="For programs: the same numbers, and every vote that counts.")
 @report_errors
 def report(experiment_id: str | None, feature: str | None, *, as_json: bool) -> None:
-    """Say what the votes on two prompts prove, and what to do now.
+    """Say what the votes on two variants prove, and what to do now.
 
     Straight from the store, with the same numbers as GET /feedback/ab and the dashboard: one vote for each voter, the
     first. Other experiments are listed at the end.
@@ -91,7 +91,7 @@ def report(experiment_id: str | None, feature: str | None, *, as_json: bool) -> 
         say_json({**(report_payload(found) if found else nothing), "votes": votes})
     elif found is None:
         say(
-            f"Nobody has compared two prompts yet. Set `{config.section_of(feature or BUILT_IN)}.prompt_b` and "
+            f"Nobody has compared two variants yet. Set `{config.section_of(feature or BUILT_IN)}.prompt_b` and "
             "`ab_testing.enabled: true` in the values file, and the feature's page answers with both."
         )
     else:

@@ -140,13 +140,13 @@ def _show(decided: "Decided") -> None:
     )
     say(f"  {decided.sentence}")
     say(f"  A {it.wins_a:,}, B {it.wins_b:,}, ties {it.ties:,}, both bad {it.both_bad:,}, of {it.voters:,} people")
-    for line in cost_lines(decided.cost) if decided.cost else ("What the prompts cost the server can't tell now.",):
+    for line in cost_lines(decided.cost) if decided.cost else ("What the variants cost the server can't tell now.",):
         say(f"  {line}")
     say()
 
 
 def _kept(decided: "Decided", keep: Literal["a", "b"] | None, *, forced: bool) -> Literal["a", "b"]:
-    """Return which prompt stays. Raises ConfigError where the votes don't say, and nobody does in their place."""
+    """Return which variant stays. Raises ConfigError where the votes don't say, and nobody does in their place."""
     status = decided.statistics.status
     by_votes: Literal["a", "b"] | None = {"promote_b": "b", "keep_a": "a"}.get(status)  # type: ignore[assignment]  # of a literal
     if by_votes and keep in (None, by_votes):

@@ -31,18 +31,18 @@ def found_then(decision: Decision) -> str:
             return f"The votes were used up without a decision: {prefer_b(decision.interval, then=True)}."
         case "collecting":
             if decision.n == 0:
-                return "It ended before anybody preferred one prompt over the other."
+                return "It ended before anybody preferred one variant over the other."
             return f"It ended before a decision: {prefer_b(decision.interval, then=True)}."
 
 
 def left_to_do(experiment: Experiment, decision: Decision, standing: Standing, section: str) -> NextStep:
     """Say what is in force now and what is left to do, against the values in force; `section` is theirs."""
     over, winner, change = "This experiment is over: no more votes come.", _WINNERS.get(decision.status), None
-    in_force = _NAMES[standing.answering] if standing.answering else "Another prompt"
+    in_force = _NAMES[standing.answering] if standing.answering else "Another variant"
     if not standing.feature_on:
         said = "Its feature is switched off or not in the values any more."
     elif standing.answering is None:
-        said = "Another prompt is in force by now, which these votes say nothing about."
+        said = "Another variant is in force by now, which these votes say nothing about."
         if winner == "prompt_b" and not standing.comparing:
             said += " To learn whether Prompt B is better than that one, make it the candidate again."
             change = snippet(section, values_of_challenger(experiment))
@@ -58,6 +58,6 @@ def left_to_do(experiment: Experiment, decision: Decision, standing: Standing, s
                 f"come to its decision before {_NAMES[winner]} takes its place."
             )
         else:
-            said += f" Make {_NAMES[winner]} the prompt of everybody."
+            said += f" Make {_NAMES[winner]} everybody's."
             change = snippet(section, values_of(experiment, winner))
     return NextStep(f"{over} {said}", change)

@@ -80,7 +80,7 @@ class BallotLine(_Line):
     voter: Hashed
     voted_at: Moment  # when it was first cast
     updated_at: Moment  # of the preference in force
-    first_preference: Preference  # before the ballot revealed which prompt is which
+    first_preference: Preference  # before the ballot revealed which variant is which
     first: bool  # whether it is counted as the voter's first
     preference: Preference
     prompt_b_side: Side

@@ -17,7 +17,7 @@ class SecondsPayload(TypedDict):
 
 
 class PromptCostPayload(TypedDict):
-    """What answers by one prompt took: tokens as the mean of an answer, null where none were counted.
+    """What answers by one variant took: tokens as the mean of an answer, null where none were counted.
 
     `failed` ones are not among the `answers`.
     """
@@ -32,7 +32,7 @@ class PromptCostPayload(TypedDict):
 
 
 class ExperimentCostPayload(TypedDict):
-    """What both prompts took in an experiment's comparisons: as many answers each, on the same texts.
+    """What both variants took in an experiment's comparisons: as many answers each, on the same texts.
 
     `since` and `until` are the times of the first and the last of them, null without any.
     """

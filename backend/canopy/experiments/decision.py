@@ -92,12 +92,12 @@ def _sentence(reached: DecisionStatus, n: int, interval: tuple[float, float]) ->
             return f"The two are as good as equal: {prefer_b(interval)}."
         case "inconclusive":
             return (
-                "The votes that the experiment was given are used up, and it is still open which prompt is better: "
+                "The votes that the experiment was given are used up, and it is still open which variant is better: "
                 f"{prefer_b(interval)}."
             )
         case "collecting":
             if n == 0:
-                return "Nobody has preferred one prompt over the other yet."
+                return "Nobody has preferred one variant over the other yet."
             return f"It is too early to tell: {prefer_b(interval)}."
 
 

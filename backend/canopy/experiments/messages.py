@@ -38,7 +38,7 @@ def message_on_change(variant: VariantInForce, config: Config, origin: str | Non
 
 
 def _end(decision: DecisionInBrief, origin: str | None, *, stale: bool) -> str:
-    """Say what takes the experiment to its end; nothing where the values have other prompts already."""
+    """Say what takes the experiment to its end; nothing where the values have other variants already."""
     if decision["stage"] == "over":
         return ""
     # Where the values file is kept, the server doesn't know.
@@ -50,7 +50,7 @@ def _end(decision: DecisionInBrief, origin: str | None, *, stale: bool) -> str:
         )
     match decision["status"]:
         case "promote_b":
-            return f"`canopy promote --values FILE --backend {to}` makes Prompt B the prompt of everybody."
+            return f"`canopy promote --values FILE --backend {to}` makes Prompt B everybody's."
         case "keep_a":
             return f"`canopy promote --values FILE --backend {to}` takes Prompt B out."
         case "equivalent" | "inconclusive":

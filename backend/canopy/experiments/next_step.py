@@ -29,7 +29,7 @@ def next_step(experiment: Experiment, decision: Decision, expected: Expected | N
     match decision.status:
         case "promote_b":
             return NextStep(
-                "Make the candidate, Prompt B, the prompt of everybody, and test the next candidate when you have one.",
+                "Make the candidate, Prompt B, everybody's, and test the next candidate when you have one.",
                 snippet(section, values_of(experiment, "prompt_b") | values_without_challenger(experiment)),
             )
         case "keep_a":

@@ -17,7 +17,7 @@ Z_FIRST_LOOK = 10  # decisive votes before the first z-test
 
 
 class VoterModel(NamedTuple):
-    """Describes how people vote: each ballot is independently a tie or a win for one of the prompts."""
+    """Describes how people vote: each ballot is independently a tie or a win for one of the variants."""
 
     win_rate: float  # chance that a decisive vote is for Prompt B
     ties: float  # chance that a ballot is a tie
@@ -42,7 +42,7 @@ class SimulationStep(NamedTuple):
 
 
 class Boundaries(NamedTuple):
-    """Lists how many wins decide after n decisive votes, at index n. Both prompts have the same boundaries."""
+    """Lists how many wins decide after n decisive votes, at index n. Both variants have the same boundaries."""
 
     better: list[int]  # wins from which on the leading prompt is better
     level: list[int]  # wins of the trailing prompt from which on both are equivalent

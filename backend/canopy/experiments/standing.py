@@ -60,7 +60,7 @@ def running_experiments(experiments: Sequence[Experiment], config: Config) -> di
 
 
 def features_in_question(experiments: Sequence[Experiment], config: Config) -> list[str]:
-    """Return the names of the features that compare prompts at present, or else of those with a paused experiment."""
+    """Return the names of the features that compare variants at present, or else of those with a paused experiment."""
     comparing = {it.flag for it in config.features.values() if it.enabled and comparison_flag(it, config.values).on}
     return sorted(comparing or {it.feature for it in experiments if standing_of(it, config).stage == "paused"})
 

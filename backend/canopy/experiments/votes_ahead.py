@@ -91,7 +91,7 @@ def votes_ahead(rule: DecisionRule, rate: float | None = None, wins_a: int = 0, 
     by the distribution that the rule's bet begins with, and what it has learned.
     """
     if (wins_a > wins_b) if rate is None else rate < 0.5:
-        return votes_ahead(rule, None if rate is None else 1 - rate, wins_b, wins_a)  # both prompts have the same rule
+        return votes_ahead(rule, None if rate is None else 1 - rate, wins_b, wins_a)  # both variants have the same rule
     corridor, most, begun = _corridor(rule), rule.max_decisive_votes, wins_a + wins_b
     n, step = begun, 1
     lowest, mass = float(wins_b - wins_a), [1.0]  # the places are two steps apart

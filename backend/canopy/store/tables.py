@@ -267,7 +267,7 @@ comparisons = Table(
     Column("generation_b", KEY, ForeignKey("generations.id"), nullable=False, index=True),
     Column("voter", KEY),  # who may vote; NULL: whoever comes first
     Column("preference", Text),
-    Column("first_preference", Text),  # before the ballot revealed which prompt is which
+    Column("first_preference", Text),  # before the ballot revealed which variant is which
     Column("voted_at", BigInteger),  # of the first ballot
     Column("updated_at", BigInteger),  # of the ballot in force
     Column("ballot_session_id", KEY),  # where it isn't the comparison's own; so is the user

@@ -43,7 +43,7 @@ class Share(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ResponseColumn:
-    """Shows one response of a comparison, and the prompt that made it."""
+    """Shows one response of a comparison, and the variant that made it."""
 
     name: str  # as the voter saw it, such as `Response A`
     prompt: VerdictView
@@ -63,7 +63,7 @@ class ComparedVariants:
 
 @dataclass(frozen=True, slots=True)
 class ShownExperiment:
-    """Shows one experiment in full: its decision, what the votes prove, the prompts and the ballots."""
+    """Shows one experiment in full: its decision, what the votes prove, the variants and the ballots."""
 
     experiment: Experiment
     feature: str | None  # its title, where there are several
@@ -254,7 +254,7 @@ def _fairness(left_choices: Share, b_on_left: Share) -> Iterator[str]:
         else:
             yield (
                 f"Prompt B stood on the left in {round((b_on_left.of or 0) * b_on_left.n):,} of {b_on_left.n:,}: that "
-                "is more than chance explains. A habit of choosing one side then counts for one prompt. Don't act on "
+                "is more than chance explains. A habit of choosing one side then counts for one variant. Don't act on "
                 "this result before you know why, such as ballots that were imported or a client that votes on one "
                 "order alone."
             )
@@ -266,7 +266,7 @@ def _fairness(left_choices: Share, b_on_left: Share) -> Iterator[str]:
             side = "left" if low > 0.5 else "right"
             yield (
                 f"People choose the {side}-hand response more often than chance explains. With a fair draw that "
-                "favours neither prompt, and only takes more votes; with an unfair one it decides the result."
+                "favours neither variant, and only takes more votes; with an unfair one it decides the result."
             )
 
 

@@ -173,7 +173,7 @@ class CastBallot(NamedTuple):
     voter: str  # the voter's key, which names a person
     voted_at: int  # when it was first cast
     updated_at: int  # of the preference in force
-    first_preference: Preference  # before the ballot revealed which prompt is which
+    first_preference: Preference  # before the ballot revealed which variant is which
     preference: Preference
     prompt_b_side: Side
     is_first: bool  # whether it is counted as the voter's first
