@@ -6,6 +6,7 @@ of their environment when they are loaded, and what the imports cost, isn't: wha
 
 import asyncio
 import atexit
+import gc
 import json
 import os
 import resource
@@ -256,12 +257,15 @@ def _run() -> NoReturn:
 
 
 if __name__ == "__main__":
+    gc.disable()  # all that follows stays, as what `python -m canopy` imports does
     for module in IMPORTED:
         import_module(module)
     tls_context()  # which is kept, and reads all of the machine's authorities
     pages = renderer()._environment  # kept as well: to compile its templates is most of what a first page costs
     for template in pages.list_templates():
         pages.get_template(template)
+    gc.freeze()
+    gc.enable()
     assert len([*Path("/proc/self/task").iterdir()]) == 1, "a library has begun a thread, which a fork would lose"
     _wait_for_requests(socket.socket(fileno=int(sys.argv[1])))
     _run()
