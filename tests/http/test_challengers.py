@@ -85,7 +85,7 @@ async def test_the_experiment_is_told_with_both_to_reviewers(client: httpx.Async
 
 
 async def test_nothing_before_the_vote_names_a_model_or_tells_the_sides_apart(
-    client: httpx.AsyncClient, model: FakeModelServer
+    comparing: Server, client: httpx.AsyncClient, model: FakeModelServer
 ) -> None:
     own = session()
     stream = await client.post("/summarize/ab", json={"prompt": "A long text.", **own})
@@ -99,6 +99,9 @@ async def test_nothing_before_the_vote_names_a_model_or_tells_the_sides_apart(
     seen.append(await client.post("/summarize/ab", json={"prompt": "A long text.", **own}))
     assert {it.status_code for it in seen} == {200}
     assert "model_not_found" in seen[-1].text
+    assert "set `summarize.model` or `summarize.model_b` in the values" in seen[-1].text
+    (failed,) = [it for it in await comparing.event("request_failed") if it["code"] == "model_not_found"]
+    assert f"no model `{MODELS[1]}`: set `summarize.model_b` in" in failed["error"]
     for response in seen:
         told = f"{response.text} {response.headers}"
         assert not [name for name in MODELS if name in told], response.request.url

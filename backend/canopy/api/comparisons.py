@@ -271,19 +271,25 @@ def _end(
         context.telemetry.emit(failed)
     return {
         "type": "error",
-        "error": _without_models(context, feature_name_of(request), sentence_for(context, request.scope, error)),
+        "error": _blinded(context, feature_name_of(request), sentence_for(context, request.scope, error)),
         "code": error.code,
         "request_id": trace_id,
     }
 
 
-def _without_models(context: AppContext, feature: str, sentence: str) -> str:
-    """Return a sentence without the models' names, where two are compared: they would tell which side is whose."""
-    variants = [context.config.current.features[feature].variant(name) for name in VARIANTS]
-    names = {it.model for it in variants}
+def _blinded(context: AppContext, name: str, sentence: str) -> str:
+    """Return a sentence about one side as it is for either: with both keys of the values, and without two models' names.
+
+    It would tell which side is whose.
+    """
+    feature = context.config.current.features[name]
+    for key in feature.challenger:
+        of_a, of_b = (f"`{feature.key_of(variant, key)}`" for variant in VARIANTS)
+        sentence = sentence.replace(of_b, of_a).replace(of_a, f"{of_a} or {of_b}")
+    names = {feature.variant(variant).model for variant in VARIANTS}
     if len(names) > 1:
-        for name in sorted(names, key=len, reverse=True):
-            sentence = sentence.replace(name, "…")
+        for model in sorted(names, key=len, reverse=True):
+            sentence = sentence.replace(model, "…")
     return sentence
 
 

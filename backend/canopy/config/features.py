@@ -73,6 +73,10 @@ class Feature:
         own: Mapping[str, Any] = {} if name == "prompt" else self.challenger
         return a._replace(**own)
 
+    def key_of(self, name: Variant, key: str) -> str:
+        """Return under which key of the values a variant's model or parameter stands, by the key of A's."""
+        return f"{self.section}.{key}_b" if name == "prompt_b" and key in self.challenger else f"{self.section}.{key}"
+
     def prompt_of_variant(self, name: Variant) -> Variant:
         """Return which prompt a variant asks with: B may have A's."""
         return name if "prompt" in self.challenger else "prompt"

@@ -18,7 +18,7 @@ from canopy.config.registered_prompts import RegisteredPrompt
 from canopy.config.source import ConfigSource
 from canopy.generation.admission import Admission
 from canopy.generation.prompts import Prompt, prompt_of
-from canopy.inference.protocol import ChatRequest, Completed, Deltas, Inference, Message
+from canopy.inference.protocol import ChatRequest, Completed, Deltas, Inference, Message, ValueKeys
 from canopy.store.generations.generation import Generation
 from canopy.store.generations.generation import Status as GenerationStatus
 from canopy.store.generations.generations import GenerationStore
@@ -197,7 +197,7 @@ class Pipeline:
             max_tokens=variant.max_tokens,
             trace_headers=self._telemetry.traces.trace_headers(span, question.trace_id),
             hide_thoughts=feature.hide_thoughts,
-            section=feature.section,
+            keys=ValueKeys(*(feature.key_of(question.variant, key) for key in ("model", "max_tokens"))),
         )
         return _ActiveGeneration(
             id=generation_id,

@@ -8,6 +8,7 @@ import orjson
 
 from canopy.base.errors import MaxTokensRefused, ModelContentFiltered, ModelError, PromptTooLong
 from canopy.inference.chunk_errors import fold_keys
+from canopy.inference.protocol import NO_KEYS, ValueKeys
 
 # Finish reasons of a complete answer: OpenAI, TGI, Llama Stack, Ollama, Anthropic, Cohere, Mistral and Gemini.
 _WHOLE = {
@@ -121,14 +122,16 @@ def answer_token_limit(text: str, asked: int) -> int | None:
     return min(caps, default=None)
 
 
-def error_for_refused_request(message: ErrorMessage, otherwise: str, section: str = "") -> ModelError | PromptTooLong:
+def error_for_refused_request(
+    message: ErrorMessage, otherwise: str, keys: ValueKeys = NO_KEYS
+) -> ModelError | PromptTooLong:
     """Return the error for a request that a server refused.
 
-    `otherwise` is the sentence for unknown causes, `section` as in `ChatRequest`.
+    `otherwise` is the sentence for unknown causes, `keys` as in `ChatRequest`.
     """
     text, reason = message.text, message.words
     if says_token_room(text):  # token counts are more reliable than wording
-        return max_tokens_refused(reason, section) if answer_token_limit(text, _ANY) else prompt_too_long(reason)
+        return max_tokens_refused(reason, keys) if answer_token_limit(text, _ANY) else prompt_too_long(reason)
     if _PARAMETER.search(text) and _REFUSES_PARAMETER.search(text):
         return ModelError(
             "The model server takes no limit of an answer's length by the names `max_tokens` and "
@@ -136,15 +139,17 @@ def error_for_refused_request(message: ErrorMessage, otherwise: str, section: st
             reason=reason,
         )
     if _PARAMETER.search(text):
-        return max_tokens_refused(reason, section)
+        return max_tokens_refused(reason, keys)
     if says_prompt_too_long(text):
         return prompt_too_long(reason)
-    return max_tokens_refused(reason, section) if _ANSWER.search(text) else ModelError(otherwise, reason=reason)
+    return max_tokens_refused(reason, keys) if _ANSWER.search(text) else ModelError(otherwise, reason=reason)
 
 
-def max_tokens_refused(reason: str, section: str) -> MaxTokensRefused:
+def max_tokens_refused(reason: str, keys: ValueKeys) -> MaxTokensRefused:
     """Return the error for an answer that may not be as long as was asked for."""
-    many = f"of `{section}.max_tokens` tokens: lower that value." if section else "of so many tokens: ask for fewer."
+    many = (
+        f"of `{keys.max_tokens}` tokens: lower that value." if keys.max_tokens else "of so many tokens: ask for fewer."
+    )
     return MaxTokensRefused(f"The model server allows no answer {many}", reason=reason)
 
 

@@ -25,7 +25,7 @@ from canopy.inference.error_messages import (
     prompt_too_long,
     says_token_room,
 )
-from canopy.inference.protocol import URL_SETTING
+from canopy.inference.protocol import NO_KEYS, URL_SETTING, ValueKeys
 from canopy.inference.reply_errors import web_page_error
 from canopy.outgoing.causes import redirection
 
@@ -99,31 +99,33 @@ def refusal_of(status: int, body: bytes, headers: Mapping[str, str], url: str) -
     return ModelRefusal(status, _page_words(data) if is_page else parse_error_body(data), is_page, headers, url)
 
 
-def error_of(refusal: ModelRefusal, model: str, url_setting: str = URL_SETTING, section: str = "") -> CanopyError:
+def error_of(
+    refusal: ModelRefusal, model: str, url_setting: str = URL_SETTING, keys: ValueKeys = NO_KEYS
+) -> CanopyError:
     """Return the error to raise for a refusal; the server's own words become its `reason`.
 
-    `url_setting` is the name of the setting that holds the server's URL, `section` as in `ChatRequest`.
+    `url_setting` is the name of the setting that holds the server's URL, `keys` as in `ChatRequest`.
     """
     status, reason = refusal.status, refusal.message.words or None
-    error = _by_place(refusal, url_setting) or _by_status(refusal, model, section)
+    error = _by_place(refusal, url_setting) or _by_status(refusal, model, keys)
     if error is None:
         sentence = f"failed ({status})" if status >= 500 else f"refused the request ({status})"
-        error = error_for_refused_request(refusal.message, f"The model server {sentence}.", section)
+        error = error_for_refused_request(refusal.message, f"The model server {sentence}.", keys)
     error.reason = reason
     return error
 
 
-def error_from_event(error: Mapping[str, Any], model: str, section: str = "") -> CanopyError:
+def error_from_event(error: Mapping[str, Any], model: str, keys: ValueKeys = NO_KEYS) -> CanopyError:
     """Return the error to raise for one that the server reports inside a stream or in place of an answer.
 
-    A status in it means what the same HTTP status means, except that the URL was right. `section` is as in
+    A status in it means what the same HTTP status means, except that the URL was right. `keys` is as in
     `ChatRequest`.
     """
     message = parse_error_json(error)
     status = status_of(error) or _status_told(message)
-    found = _by_status(ModelRefusal(status, message, False, {}, ""), model, section)
+    found = _by_status(ModelRefusal(status, message, False, {}, ""), model, keys)
     otherwise = "The model server reported an error while it answered."
-    found = found or error_for_refused_request(message, otherwise, section)
+    found = found or error_for_refused_request(message, otherwise, keys)
     found.reason = message.words or None
     return found
 
@@ -155,7 +157,7 @@ def _by_place(refusal: ModelRefusal, url_setting: str) -> CanopyError | None:  #
 
 
 def _by_status(  # noqa: PLR0911 - a table, one row per status
-    refusal: ModelRefusal, model: str, section: str
+    refusal: ModelRefusal, model: str, keys: ValueKeys
 ) -> CanopyError | None:
     status = refusal.status
     if status < 500 and is_content_filter(refusal.message):
@@ -170,7 +172,7 @@ def _by_status(  # noqa: PLR0911 - a table, one row per status
             sentence = f"The model server refused Canopy's credentials ({status}): check LLAMA_STACK_CLIENT_API_KEY."
             return ModelError(sentence)
         case 404:
-            change = f"set `{section}.model` in the values to" if section else "name"
+            change = f"set `{keys.model}` in the values to" if keys.model else "name"
             return ModelNotFound(f"The model server has no model `{model}`: {change} one that it lists.")
         case 413:
             return prompt_too_long()

@@ -115,7 +115,7 @@ class LlamaStackInference:
         upstream = await asyncio.shield(self._load())  # shielded: others await the same task
         dialect = self._dialect(request.model)
         thoughts = dialect.prefilled.thoughts() if request.hide_thoughts else None
-        reply, texts = Reply(request.model, thoughts, self._url_setting, request.section), list[str]()
+        reply, texts = Reply(request.model, thoughts, self._url_setting, request.keys), list[str]()
         attempt, opened = DialectAttempt(request, dialect), False
         watchdog = Watchdog(self._first_token_timeout, self._reply_timeout)
         try:
@@ -146,7 +146,7 @@ class LlamaStackInference:
             raise self._timeout_error(reply, through_proxy=upstream.through_proxy and not opened) from error
         except upstream.FAILURES as error:
             raise _with_redacted_reason(
-                upstream.translate(error, request.model, request.section), request, texts, upstream.secret
+                upstream.translate(error, request.model, request.keys), request, texts, upstream.secret
             ) from error
         except CanopyError as error:
             raise _with_redacted_reason(error, request, texts, upstream.secret) from error.__cause__

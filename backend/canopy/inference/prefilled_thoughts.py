@@ -54,7 +54,7 @@ class PrefilledThoughts:
             )
         answer = said[mark.end() :].lstrip()
         if not answer:
-            raise empty_reply(completed.finish_reason, request.section, thought=True)
+            raise empty_reply(completed.finish_reason, request.keys, thought=True)
         return replace(completed, thoughts=len(said) - len(answer))
 
 

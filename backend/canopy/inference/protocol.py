@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 # The texts of the tokens that arrived in one network read, in order, none of them empty.
 type Deltas = list[str]
@@ -20,6 +20,16 @@ class Message:
     content: str
 
 
+class ValueKeys(NamedTuple):
+    """Names the keys of the values that a request's model and length stand under; "" where they come from elsewhere."""
+
+    model: str
+    max_tokens: str
+
+
+NO_KEYS = ValueKeys("", "")
+
+
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
     """Holds the parameters of one model call."""
@@ -30,7 +40,7 @@ class ChatRequest:
     max_tokens: int
     trace_headers: tuple[tuple[str, str], ...] = ()  # `traceparent` for the model server
     hide_thoughts: bool = True  # leave the model's reasoning out of the reply
-    section: str = ""  # of the values, where `model` and `max_tokens` stand; "" where they come from elsewhere
+    keys: ValueKeys = NO_KEYS
 
 
 @dataclass(frozen=True, slots=True)

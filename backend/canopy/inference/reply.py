@@ -16,7 +16,7 @@ from canopy.inference.chunk_fields import json_or_text, reasoning_in, token_coun
 from canopy.inference.endings import LineEnds, is_blank, is_end_mark, split_end_mark
 from canopy.inference.error_messages import check_finish_reason, normalize_finish_reason
 from canopy.inference.error_statuses import error_from_event
-from canopy.inference.protocol import URL_SETTING, Completed, Deltas
+from canopy.inference.protocol import NO_KEYS, URL_SETTING, Completed, Deltas, ValueKeys
 from canopy.inference.reply_errors import NotJson, empty_reply, not_an_event_stream, truncated_reply
 from canopy.inference.thoughts import ThoughtFilter
 
@@ -48,11 +48,11 @@ class Reply:
     """
 
     def __init__(
-        self, model: str, thoughts: ThoughtFilter | None, url_setting: str = URL_SETTING, section: str = ""
+        self, model: str, thoughts: ThoughtFilter | None, url_setting: str = URL_SETTING, keys: ValueKeys = NO_KEYS
     ) -> None:
         """Without `thoughts`, a filter of the model's reasoning, all text is the answer.
 
-        `url_setting` is the name of the setting that holds the server's URL, for error messages, and `section` as in
+        `url_setting` is the name of the setting that holds the server's URL, for error messages, and `keys` as in
         `ChatRequest`.
         """
         self.done = False  # `[DONE]` or an error has come
@@ -60,7 +60,7 @@ class Reply:
         self.has_begun = False  # any `feed` did
         self._model = model
         self._url_setting = url_setting
-        self._section = section
+        self._keys = keys
         self._hide_thoughts = thoughts is not None
         self._thoughts = thoughts  # None: all text is the answer
         self._rest = bytearray()  # an incomplete line
@@ -240,7 +240,7 @@ class Reply:
         return event
 
     def _reported(self, error: dict[str, Any]) -> CanopyError:
-        return error_from_event(error, self._model, self._section)
+        return error_from_event(error, self._model, self._keys)
 
     def _read_choices(self, event: dict[str, Any], choices: list[dict[str, Any]], deltas: Deltas) -> None:
         """Read the first choice, the one that was asked for; of any others only the finish reason counts."""
@@ -334,7 +334,7 @@ class Reply:
         if last_line and not self._any_event and not last_line.startswith(b"data:"):
             raise not_an_event_stream(last_line, self._url_setting)
         if not self._any_word:
-            raise empty_reply(self._finish_reason, self._section, thought=self._any_thought)
+            raise empty_reply(self._finish_reason, self._keys, thought=self._any_thought)
         # Only the finish reason is sent by every server: OGX and Llama Stack send no `[DONE]`.
         if self._finish_reason is None:
             raise truncated_reply()

@@ -1,6 +1,7 @@
 """Makes the errors for bodies that are no chat completion, or an incomplete one."""
 
 from canopy.base.errors import ModelError, ModelReplyEmpty, ModelReplyTruncated
+from canopy.inference.protocol import ValueKeys
 from canopy.inference.redaction import redact_unknown_words
 
 
@@ -21,13 +22,13 @@ def truncated_reply() -> ModelReplyTruncated:
     return ModelReplyTruncated("The model's reply broke off before its end.")
 
 
-def empty_reply(finish_reason: str | None, section: str, *, thought: bool) -> ModelReplyEmpty:
+def empty_reply(finish_reason: str | None, keys: ValueKeys, *, thought: bool) -> ModelReplyEmpty:
     """Return the error for a reply without any text; `thought` says that there was reasoning.
 
-    `section` is as in `ChatRequest`.
+    `keys` is as in `ChatRequest`.
     """
     if finish_reason == "length":
-        limit = f"`{section}.max_tokens`" if section else "the limit of its answer's tokens"
+        limit = f"`{keys.max_tokens}`" if keys.max_tokens else "the limit of its answer's tokens"
         return ModelReplyEmpty(f"The model used up {limit} before its first word: raise it.")
     if thought:
         return ModelReplyEmpty("The model thought, and then answered without a word.")

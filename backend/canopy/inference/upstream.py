@@ -16,7 +16,7 @@ from canopy.base.errors import CanopyError, ModelError, ModelTimeout, ModelUnrea
 from canopy.base.retry_after import parse_retry_after
 from canopy.inference.endpoints import endpoints, root
 from canopy.inference.error_statuses import RETRY_AFTER, ModelRefusal, error_of, refusal_of
-from canopy.inference.protocol import URL_SETTING
+from canopy.inference.protocol import NO_KEYS, URL_SETTING, ValueKeys
 from canopy.inference.reply_errors import truncated_reply
 from canopy.outgoing.causes import Peer, cause_of
 from canopy.outgoing.clients import streaming_client
@@ -138,10 +138,10 @@ class Upstream:
         response = error.response
         return refusal_of(response.status_code, response.content, response.headers, str(error.request.url))
 
-    def translate(self, error: Exception, model: str, section: str = "") -> CanopyError:
-        """Return the error to raise for one of `FAILURES`; `section` as in `ChatRequest`."""
+    def translate(self, error: Exception, model: str, keys: ValueKeys = NO_KEYS) -> CanopyError:
+        """Return the error to raise for one of `FAILURES`; `keys` as in `ChatRequest`."""
         if refusal := self.refusal(error):
-            return error_of(refusal, model, self._peer.setting, section)
+            return error_of(refusal, model, self._peer.setting, keys)
         match error:
             case APIConnectionError():
                 return _unreachable(error, self._peer)

@@ -12,7 +12,7 @@ from contextlib import aclosing, asynccontextmanager
 import pytest_asyncio
 
 from canopy.inference.llama_stack import LlamaStackInference
-from canopy.inference.protocol import ChatRequest, Completed, Inference, Message
+from canopy.inference.protocol import ChatRequest, Completed, Inference, Message, ValueKeys
 from tests.support.model_scripts import TOKENS
 from tests.support.model_server import FakeModelServer
 
@@ -20,10 +20,12 @@ from tests.support.model_server import FakeModelServer
 FIRST_TOKEN_TIMEOUT = 0.6
 TOKEN_TIMEOUT = 0.5
 
+NOTES = ValueKeys("features.notes.model", "features.notes.max_tokens")
+
 
 def request(model: str, text: str = "Summarize this.", max_tokens: int = 100) -> ChatRequest:
     messages = (Message("system", "Be brief."), Message("user", text))
-    return ChatRequest(model, messages, temperature=0.5, max_tokens=max_tokens, section="features.notes")
+    return ChatRequest(model, messages, temperature=0.5, max_tokens=max_tokens, keys=NOTES)
 
 
 async def read(inference: Inference, model: str, max_tokens: int = 100) -> tuple[list[str], Completed]:

@@ -22,7 +22,7 @@ from canopy.base.errors import (
 )
 from canopy.inference.llama_stack import LlamaStackInference
 from canopy.inference.protocol import ChatRequest, Completed, Message
-from tests.contract.inference.conftest import read
+from tests.contract.inference.conftest import NOTES, read
 from tests.contract.inference.test_endpoints import PASTED
 from tests.support.model_quirks import ANSWER, completion
 from tests.support.model_scripts import TOKENS, Script
@@ -124,9 +124,7 @@ async def test_one_refused_temperature_says_nothing_of_others(
     model.scripts["m"] = refusing(REPAIRS["temperature"][1])
     messages = (Message("user", "Text"),)
     for temperature in (0.0, 0.5):
-        async with aclosing(
-            fresh.stream(ChatRequest("m", messages, temperature, 9, section="features.notes"))
-        ) as reply:
+        async with aclosing(fresh.stream(ChatRequest("m", messages, temperature, 9, keys=NOTES))) as reply:
             assert [item async for item in reply]
     assert [it.body.get("temperature") for it in model.requests] == [0.0, None, 0.5]
 
