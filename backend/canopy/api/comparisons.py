@@ -278,7 +278,7 @@ def _end(
 
 
 def _blinded(context: AppContext, name: str, sentence: str) -> str:
-    """Return a sentence about one side as it is for either: with both keys of the values, and without two models' names.
+    """Return a sentence about one side as it is for either: with both keys of the values and without models' names.
 
     It would tell which side is whose.
     """
