@@ -107,6 +107,14 @@ ROWS: list[list[Document]] = [
     ],
     [
         {},
+        {"prices": {"granite": {"input": 1e-7, "output": 0}, "gone": None}},
+        {"prices": {"granite": {"input": 1, "output": None}}},
+        {"prices": {"on": {"input": -1, "output": 1}}},
+        {"prices": {"a/b:8b": {"input": 1, "output": 2, "cached": 1}}},
+        {"prices": None},
+    ],
+    [
+        {},
         {"features": {"translate": {"prompt": "Translate:", "title": "Translation", "temperature": 1e-7}}},
         {"features": {"translate": {"prompt": "Translate:", "prompt_b": "Into English:", "model": None}}},
         {"features": {"translate": {"prompt": "One", "prompt_b": "One"}, "only": {"prompt": "On", "enabled": False}}},

@@ -15,6 +15,7 @@ from canopy.config.feature_values import (
     RESERVED_PATHS,
     RESERVED_SUBPATHS,
     FeatureValues,
+    ModelName,
     ModelParameters,
     SummarizationValues,
     SummarizeValues,
@@ -23,6 +24,7 @@ from canopy.config.feature_values import (
     differs_from_defaults,
 )
 from canopy.config.ignored_values import IgnoredValues
+from canopy.config.prices import MOST_PRICES, PriceValues
 from canopy.config.section import Section
 from canopy.config.server_urls import ServerUrl
 from canopy.stats.sequential import DecisionRule
@@ -265,11 +267,21 @@ class Values(IgnoredValues):
     rate_limits: RateLimitValues = RateLimitValues()
     metrics: MetricsValues = MetricsValues()
     notifications: NotificationsValues = NotificationsValues()
+    prices: dict[ModelName, PriceValues] = Field(
+        {}, max_length=MOST_PRICES, description="What a million tokens cost, by model: `input` and `output`."
+    )
 
-    @field_validator("features", mode="before")
+    @field_validator("features", "prices", mode="before")
     @classmethod
-    def _null_is_no_feature(cls, given: Any) -> Any:
+    def _null_is_none(cls, given: Any) -> Any:
         return {name: block for name, block in given.items() if block is not None} if isinstance(given, dict) else given
+
+    @field_validator("prices", mode="before")
+    @classmethod
+    def _names_of_models(cls, given: Any) -> Any:
+        if isinstance(given, dict) and not all(isinstance(name, str) and 0 < len(name) <= 200 for name in given):
+            raise ValueError("has a name that no model can have. Write the model's id, in quotes where it is a number")
+        return given
 
     @field_validator("features")
     @classmethod

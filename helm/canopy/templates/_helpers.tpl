@@ -63,6 +63,19 @@ judges: {{ include "canopy.json" .Values.judges }}
 {{- end }}
 {{- end }}
 {{- end }}
+{{- with .Values.prices }}
+prices:
+{{- range $model, $price := . }}
+{{- if $price }}
+  {{ quote $model }}:
+{{- range $key, $value := $price }}
+{{- if not (kindIs "invalid" $value) }}
+    {{ $key }}: {{ include "canopy.json" $value }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- with .Values.features }}
 features:
 {{- range $name, $block := . }}
