@@ -69,6 +69,10 @@ async def test_the_cost_of_both_prompts_and_the_page_are_told_to_programs(client
     assert [a["prompt_id"], b["prompt_id"]] == [one["experiment"][name]["id"] for name in ("prompt", "prompt_b")]
     assert a["answers"] == b["answers"] >= one["total"] > 0
     assert b["duration_seconds"]["p95"] >= b["duration_seconds"]["median"] > 0
+    assert cost["sentence"].startswith(one["decision"]["sentence"].removesuffix("."))
+    drawn = (await client.get(address, headers=PAGE)).text
+    assert "What it costs" in drawn
+    assert f"By {a['answers']} answer" in drawn
     assert (await client.get("/experiments/exp_0/cost")).status_code == 404
     assert one["page"] is None  # 127.0.0.1 leads nobody else there
     for host, page in (("canopy.example.com", f"https://canopy.example.com{address}"), ("canopy-backend.ns.svc", None)):

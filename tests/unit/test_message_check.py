@@ -1,5 +1,7 @@
 """A commit's message says what its evidence says, or is people's own words."""
 
+from typing import Any
+
 import pytest
 
 from canopy.gitops.evidence import Promotion, Statement
@@ -10,9 +12,14 @@ from tests.support.evidence import FILE, a_statement
 EVIDENCE = "gitops/canopy/test/backend/evidence/one.json"
 TIMES = {"median": 1.0, "p95": 2.0}
 SIDE = {"answers": 9, "failed": 0, "input_tokens": 5, "output_tokens": None, "first_token_seconds": TIMES}
-COST = {
+COST: dict[str, Any] = {
     "since": None, "until": None,
     **{name: {**SIDE, "prompt_id": name, "duration_seconds": None} for name in ("prompt", "prompt_b")},
+}  # fmt: skip
+PRICED = {
+    **COST,
+    **{name: {**side, "output_tokens": 3, "price": {"input": 1, "output": 2}} for name, side in COST.items() if side},
+    "ratio": {"of": "money", "ratio": 1.8, "low": 1.6, "high": 2.0},
 }  # fmt: skip
 
 
@@ -41,6 +48,7 @@ def test_each_line_of_each_message_has_a_form_and_is_right() -> None:
         PROMOTION,
         _promotion(forced="The licence\nVotes: 900 people", evaluation=evaluation, registry={**alias, **versions}),
         _promotion(action="keep"),
+        _promotion(cost=PRICED),
         _promotion(action="rollback", reverts="0" * 40, observed=seen, forced="Too brief"),
     ):
         message = commit_message(it, FILE, EVIDENCE, None)

@@ -4,7 +4,7 @@ import click
 import pytest
 
 from canopy.cli.promote import promote
-from canopy.gitops.evidence import CostFacts, Percentiles, PromptCost, Statement
+from canopy.gitops.evidence import CostFacts, CostRatio, Percentiles, Price, PromptCost, Statement
 from canopy.gitops.message import commit_message, cost_lines
 from tests.support.evidence import FILE, a_statement
 
@@ -55,3 +55,26 @@ def test_a_reason_that_nobody_can_see_is_none() -> None:
     for hidden in ("", " ", "\u200b"):
         with pytest.raises(click.BadParameter, match="in words that people can read"):
             promote.main(["--backend", "x", "--force", "--why", hidden], standalone_mode=False)
+
+
+def test_prices_and_a_ratio_are_told_where_the_evidence_has_them() -> None:
+    of_a = NOTHING.model_copy(
+        update={"answers": 40, "input_tokens": 1_000, "output_tokens": 100, "price": Price(input=0.5, output=10)}
+    )
+    of_b = of_a.model_copy(update={"output_tokens": 400, "price": Price(input=0.01, output=0.02)})
+    ratio = CostRatio(of="tokens", ratio=1.8, low=1.6, high=2.0)
+    cost = CostFacts(since=None, until=None, prompt=of_a, prompt_b=of_b, ratio=ratio)
+    assert list(cost_lines(cost))[1:] == [
+        "  A 1,000 tokens in, 100 out; 1.50 for 1,000 answers; none failed",
+        "  B 1,000 tokens in, 400 out; 0.018 for 1,000 answers; none failed",
+        "  B takes 1.8 times the tokens of A (95 %: 1.6 to 2)",
+    ]
+    assert cost.words == "at 1.8 times the tokens"
+    assert '"price"' not in a_cost(NOTHING)
+    assert a_cost(of_a).count('"price"') == 1
+
+
+def a_cost(prompt: PromptCost) -> str:
+    """The file of evidence, without the prices and the ratio that nobody knows."""
+    cost = CostFacts(since=None, until=None, prompt=prompt, prompt_b=NOTHING).model_dump()
+    return Statement.model_validate(a_statement("A", "B", cost=cost)).written().decode()

@@ -2,6 +2,7 @@
 
 from typing import TypedDict
 
+from canopy.experiments.cost import ExperimentCostPayload
 from canopy.experiments.decision import DecisionStatus
 from canopy.experiments.report import ReportPayload
 from canopy.experiments.standing import Stage
@@ -47,6 +48,12 @@ class Note(TypedDict):
     timestamp: str
     author: str | None
     text: str
+
+
+class ExperimentCost(ExperimentCostPayload):
+    """What both prompts took, and the `sentence` of the decision, which names what B costs where that is known."""
+
+    sentence: str
 
 
 class ExperimentInFull(ReportPayload):

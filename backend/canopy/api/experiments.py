@@ -15,17 +15,19 @@ from canopy.api.context import AppContext
 from canopy.api.decisions import CurrentQuery, current_experiment
 from canopy.api.description import describe_body, describe_errors, describe_json, describe_json_or_page
 from canopy.api.experiment_plans import plan_at_beginning
-from canopy.api.experiment_responses import ExperimentInFull, Experiments, ExperimentSummary, Note
+from canopy.api.experiment_responses import ExperimentCost, ExperimentInFull, Experiments, ExperimentSummary, Note
 from canopy.api.filters import OptionalText
 from canopy.api.frame import feedback_switched_off, html, wants_html
 from canopy.api.public_address import origin_for_others
 from canopy.api.responses import Ok
 from canopy.api.routes import BodyRoute, DescribedRoute, json_response
 from canopy.base.clock import iso
-from canopy.base.errors import NoteNotFound
+from canopy.base.errors import NoteNotFound, ScansBusy, ScanTimeout
 from canopy.config.features import canonical_name, modes_of
-from canopy.experiments.cost import ExperimentCostPayload, cost_payload
+from canopy.experiments.cost import cost_payload
+from canopy.experiments.cost_words import sentence_with_cost
 from canopy.experiments.report import (
+    decision_on,
     experiment_with_id,
     experiments_of_feature,
     report_on,
@@ -34,12 +36,14 @@ from canopy.experiments.report import (
 )
 from canopy.experiments.standing import experiment_in_force, standing_of
 from canopy.store.experiments.experiment import BallotPage
+from canopy.store.experiments.experiment_costs import MeasuredComparisons
 from canopy.store.experiments.experiment_notes import ExperimentNote, NewNote
 from canopy.ui.experiment_list import ListedExperiment, listed_experiments
 from canopy.ui.experiments import ExperimentData, section
 
 _ERRORS = describe_errors(404, 408, 413, 422, 503)
 _BALLOTS = 10  # on a page
+_COST_WITHIN = 2.0  # seconds; the page goes without rather than wait
 _LISTED = 200  # experiments on the page
 _EXPERIMENT = {"name": "experiment_id", "in": "path", "required": True, "schema": {"type": "string"}}
 
@@ -69,7 +73,7 @@ def experiment_routes(context: AppContext) -> APIRouter:
 
     async def shown(request: Request, experiment_id: str, cursor: str | None) -> Response:
         data, every = await asyncio.gather(
-            experiment_data(context, None, experiment_id, cursor), store.promotions.in_brief()
+            experiment_data(context, None, experiment_id, cursor, cost=wants_html(request)), store.promotions.in_brief()
         )
         now, config = time.time_ns() // 1000, context.config.current
 
@@ -126,14 +130,22 @@ def experiment_routes(context: AppContext) -> APIRouter:
         context.ballots.check()
         return await shown(request, experiment_id, query.cursor)
 
-    @router.get(
-        "/experiments/{experiment_id}/cost", response_model=None, responses=describe_json(ExperimentCostPayload)
-    )
+    @router.get("/experiments/{experiment_id}/cost", response_model=None, responses=describe_json(ExperimentCost))
     async def cost(experiment_id: str) -> Response:
         """What both variants of one experiment took, in tokens and seconds, and how many answers failed."""
         context.ballots.check()
-        experiment = experiment_with_id(await store.experiments.all(), experiment_id)
-        return json_response(cost_payload(experiment, await store.experiment_costs.of(experiment)))
+        it = experiment_with_id(await store.experiments.all(), experiment_id)
+        measured, firsts = await asyncio.gather(
+            store.experiment_costs.of(it), store.experiments.first_ballot_counts(it.id)
+        )
+        config = context.config.current
+
+        def payload() -> ExperimentCost:
+            decision = decision_on(it, firsts.wins_a, firsts.wins_b, standing_of(it, config))
+            found = cost_payload(it, measured, config.values.prices)
+            return {**found, "sentence": sentence_with_cost(decision.sentence, decision.status, found["words"])}
+
+        return json_response(await asyncio.to_thread(payload))
 
     @router.delete("/experiments/{experiment_id}/notes/{note_id}", response_model=None, responses=describe_json(Ok))
     async def take_back(experiment_id: str, note_id: str) -> Response:
@@ -174,10 +186,12 @@ async def experiment_data(
     cursor: str | None = None,
     *,
     others: bool = True,
+    cost: bool = False,
 ) -> ExperimentData | None:
     """Read an experiment, by default the one in force, of one feature or all; None before the first one.
 
-    Without `others` nothing is counted of the other experiments.
+    Without `others` nothing is counted of the other experiments. With `cost` it reads what the variants took, unless
+    the store has no time for that now.
     Raises ExperimentNotFound for an id that is none's.
     """
     store = context.store
@@ -191,14 +205,24 @@ async def experiment_data(
         async with context.page_slots:
             return await store.experiments.ballots(shown.id, _BALLOTS, cursor)
 
-    firsts, counts, notes, page = await asyncio.gather(
+    async def measured() -> MeasuredComparisons | None:
+        if not cost:
+            return None
+        try:
+            async with asyncio.timeout(_COST_WITHIN):
+                return await store.experiment_costs.of(shown)
+        except (ScansBusy, ScanTimeout, TimeoutError):
+            return None
+
+    firsts, counts, notes, page, took = await asyncio.gather(
         store.experiments.first_ballot_counts(shown.id),
         store.experiments.ballot_counts(shown.id),
         store.experiment_notes.of_experiment(shown.id),
         ballots(),
+        measured(),
     )
     of_others = await store.experiments.ballot_counts_by_experiment() if others else None
-    return ExperimentData(experiments, of_others, shown, counts, firsts, page, notes)
+    return ExperimentData(experiments, of_others, shown, counts, firsts, page, notes, took)
 
 
 def _in_full(context: AppContext, data: ExperimentData, now: int, origin: str | None) -> ExperimentInFull:

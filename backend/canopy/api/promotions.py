@@ -127,7 +127,7 @@ def _listed(it: PromotionView) -> ListedPromotion:
         "verified": told.verified,
         "findings": None if told.findings is None else list(told.findings),
         "status": it.decision.status,
-        "sentence": it.decision.sentence,
+        "sentence": it.sentence,
         "in_force": it.in_force,
         "seen_at": None if it.seen_at is None else iso(it.seen_at),
         "values_commit": it.values_commit,

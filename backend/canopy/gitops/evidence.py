@@ -6,13 +6,15 @@ is `docs/evidence.schema.json`.
 
 import hashlib
 from datetime import datetime, timedelta
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
 from canopy.base.errors import ConfigError
+from canopy.experiments.cost_words import CostMeasure, ratio_in_words
 from canopy.experiments.decision import DecisionStatus
+from canopy.stats.measured import Ratio
 from canopy.stats.sequential import DecisionRule
 from canopy.store.experiments.experiment import PARAMETERS
 from canopy.text.yaml_errors import findings_of
@@ -145,6 +147,22 @@ class Percentiles(Part):
     p95: float
 
 
+class Price(Part):
+    """What a million tokens of a model cost."""
+
+    input: float = Field(ge=0)
+    output: float = Field(ge=0)
+
+
+class CostRatio(Part):
+    """How many times as much B takes as A, on the same texts, with the 95 % interval."""
+
+    of: CostMeasure
+    ratio: float = Field(ge=0)
+    low: float = Field(ge=0)
+    high: float = Field(ge=0)
+
+
 class PromptCost(Part):
     """What answers by one prompt took. Those that failed are not among the answers."""
 
@@ -155,6 +173,14 @@ class PromptCost(Part):
     output_tokens: float | None
     first_token_seconds: Percentiles | None
     duration_seconds: Percentiles | None
+    price: Price | None = Field(None, description="Its model's, in the values; there only where both models had one.")
+
+    @property
+    def money(self) -> float | None:
+        """Return what an answer cost on average; None where the prices or the tokens aren't known."""
+        if self.price is None or self.input_tokens is None or self.output_tokens is None:
+            return None
+        return (self.input_tokens * self.price.input + self.output_tokens * self.price.output) / 1_000_000
 
 
 class CostFacts(Part):
@@ -164,6 +190,13 @@ class CostFacts(Part):
     until: UtcTime | None
     prompt: PromptCost
     prompt_b: PromptCost
+    ratio: CostRatio | None = Field(None, description="B beside A; there only where enough was counted of both.")
+
+    @property
+    def words(self) -> str | None:
+        """Return what B costs beside A, such as "at 1.8 times the tokens"; None where that is open."""
+        it = self.ratio
+        return None if it is None else ratio_in_words(it.of, Ratio(it.ratio, it.low, it.high))
 
 
 class EvaluationFacts(Part):
@@ -251,10 +284,18 @@ class Statement(Part):
             raise ConfigError(f"{name} is no evidence of Canopy's: {findings_of(error)}") from error
 
     def written(self) -> bytes:
-        """Return it as a file: without what B has as A, so that evidence on prompts alone has the bytes that it had."""
-        experiment = self.predicate.experiment
-        as_a = {f"{key}_b" for key in PARAMETERS if key not in experiment.own_of_b}
-        content = self.model_dump_json(by_alias=True, indent=2, exclude={"predicate": {"experiment": as_a}})
+        """Return it as a file.
+
+        What B has as A and what isn't known of the cost is left out, so that evidence from before it could be told has
+        the bytes that it had.
+        """
+        experiment, cost = self.predicate.experiment, self.predicate.cost
+        without: dict[str, Any] = {"experiment": {f"{key}_b" for key in PARAMETERS if key not in experiment.own_of_b}}
+        if cost is not None:
+            sides = {"prompt": cost.prompt, "prompt_b": cost.prompt_b}
+            without["cost"] = {name: {"price"} for name, side in sides.items() if side.price is None}
+            without["cost"] |= {"ratio": True} if cost.ratio is None else {}
+        content = self.model_dump_json(by_alias=True, indent=2, exclude={"predicate": without})
         return content.encode() + b"\n"
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from canopy.base import ratings
+from canopy.experiments.cost_words import NOUNS, amount
 from canopy.experiments.variant_words import in_words
 from canopy.gitops.evidence import CostFacts, ExperimentFacts, Percentiles, Promotion, PromptCost, RegistryFacts
 
@@ -32,6 +33,9 @@ def cost_lines(cost: CostFacts) -> Iterator[str]:
     if each or cost.prompt.failed or cost.prompt_b.failed:
         yield f"  A {_cost(cost.prompt)}"
         yield f"  B {_cost(cost.prompt_b)}"
+    if it := cost.ratio:
+        beside = f"{it.ratio:.3g} times the {NOUNS[it.of]} of A (95 %: {it.low:.3g} to {it.high:.3g})"
+        yield f"  B takes {beside}"
 
 
 def _cost(of: PromptCost) -> str:
@@ -41,8 +45,9 @@ def _cost(of: PromptCost) -> str:
     seconds = [f"{what} {_seconds(times)}" for times, what in timed if times is not None]
     if tokens:
         tokens[0] = tokens[0].replace(" ", " tokens ")
+    paid = "" if of.money is None else f"{amount(1_000 * of.money)} for 1,000 answers"
     failed = f"{of.failed:,} failed" if of.failed else "none failed"
-    return "; ".join(filter(None, (", ".join(tokens), ", ".join(seconds), failed)))
+    return "; ".join(filter(None, (", ".join(tokens), paid, ", ".join(seconds), failed)))
 
 
 def _seconds(times: Percentiles) -> str:

@@ -34,6 +34,7 @@ _FORM = re.compile(
     r"|(?P<cost>Cost(?:,|:))"
     r"|(?P<cost_of_a>A (?:\d|first token|all \d|none )[^\n]*failed\Z)"
     r"|(?P<cost_of_b>B (?:\d|first token|all \d|none )[^\n]*failed\Z)"
+    r"|(?P<cost_ratio>B takes [\d.e+-]+ times )"
     r"|(?P<evaluation>Evaluation: )"
     r"|(?P<seen>Votes on single answers)"
     r"|(?P<thumbs>sha256:\S+: (?:none|\d+%) of [\d,]+ thumbs)"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NotRequired
+from typing import Any, NotRequired, TypedDict
 
 import httpx
 import orjson
@@ -10,7 +10,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from canopy import __version__
 from canopy.base.errors import ConfigError
-from canopy.experiments.cost import ExperimentCostPayload
+from canopy.experiments.cost import RatiosPayload, main_ratio
+from canopy.experiments.cost_words import sentence_with_cost
 from canopy.experiments.planning import PlanPayload
 from canopy.experiments.report import ReportPayload
 from canopy.gitops.evidence import (
@@ -52,6 +53,16 @@ class _Answer(ReportPayload):
     page: NotRequired[str | None]
 
 
+class _CostAnswer(TypedDict):
+    """What the server says of the cost; older ones say less, and newer ones may say more."""
+
+    since: str | None
+    until: str | None
+    prompt: dict[str, Any]
+    prompt_b: dict[str, Any]
+    ratios: NotRequired[RatiosPayload]
+
+
 class _NotThereError(ConfigError):
     """The server has nothing at this address."""
 
@@ -81,15 +92,16 @@ class Server:
         it, numbers, decision = answer["experiment"], answer["statistics"], answer["decision"]
         ids = {"prompt_id": it["prompt"]["id"], "prompt_b_id": it["prompt_b"]["id"]}
         left = round((numbers["left_share"] or 0) * numbers["n"])
+        cost = self._cost(it["id"])
         return Decided(
             experiment=_of(ExperimentFacts, {**it, **ids}),
             counts=_of(Counts, {**numbers, "left": left, "ballots": answer["total"]}),
             statistics=_of(Statistics, {**numbers, "status": decision["status"]}),
-            sentence=decision["sentence"],
+            sentence=sentence_with_cost(decision["sentence"], decision["status"], cost.words if cost else None),
             next_step=decision["next_step"],
             config_revision=self._config_revision(),
             page=answer.get("page"),
-            cost=self._cost(it["id"]),
+            cost=cost,
         )
 
     def page(self, experiment: str) -> str | None:
@@ -122,13 +134,21 @@ class Server:
     def _cost(self, experiment: str) -> CostFacts | None:
         """Return what an experiment cost. None where the server doesn't get to it now, or is older than this."""
         try:
-            found = self._checked(ExperimentCostPayload, self._get(f"/experiments/{experiment}/cost"))
+            found = self._checked(_CostAnswer, self._get(f"/experiments/{experiment}/cost"))
         except (_NotThereError, _NotNowError):
             return None
-        sides = {
-            name: _of(PromptCost, side) for name, side in (("prompt", found["prompt"]), ("prompt_b", found["prompt_b"]))
-        }
-        return _of(CostFacts, {**found, **sides})
+        sides = {"prompt": found["prompt"], "prompt_b": found["prompt_b"]}
+        if any(side.get("price") is None for side in sides.values()):  # of one alone it compares nothing
+            sides = {name: {**side, "price": None} for name, side in sides.items()}
+        main = main_ratio(found["ratios"]) if "ratios" in found else None
+        ratio = main and {"of": main[0], **main[1]}
+        return self._checked(
+            CostFacts,
+            {"since": found["since"], "until": found["until"], "ratio": ratio}
+            | {
+                name: {key: side[key] for key in PromptCost.model_fields if key in side} for name, side in sides.items()
+            },
+        )
 
     def tell(self, verified: Verified) -> None:
         """Tell it of the evidence of a commit, and what its verification found. Raises ConfigError.

@@ -8,15 +8,18 @@ from canopy.config.feature_values import Variant
 from canopy.config.features import BUILT_IN, Feature, flag_of
 from canopy.config.flags import FeatureFlag, comparing_feature, comparison_flag
 from canopy.config.loading import Config
+from canopy.experiments.cost_words import sentence_with_cost
 from canopy.experiments.planning import ExperimentPlan
 from canopy.experiments.report import ExperimentReport, feature_titles, report_on
 from canopy.experiments.standing import experiment_in_force, standing_of
 from canopy.experiments.variant_words import parameters_of_b
 from canopy.stats.intervals import wilson
 from canopy.store.experiments.experiment import BallotCounts, BallotPage, BallotRow, Experiment, FirstBallots, Side
+from canopy.store.experiments.experiment_costs import MeasuredComparisons
 from canopy.store.experiments.experiment_notes import ExperimentNote
 from canopy.text.difference import Difference, difference
 from canopy.text.yaml_scalars import in_section, scalar
+from canopy.ui.experiment_cost import CostTable, cost_table
 from canopy.ui.experiment_list import (
     ListedExperiment,
     VerdictView,
@@ -82,6 +85,13 @@ class ShownExperiment:
     newest_href: str | None
     older_href: str | None
     notes: Sequence[ExperimentNote]
+    cost: CostTable | None  # None where it can't be told now
+
+    @property
+    def sentence(self) -> str:
+        """What was decided, and what B costs beside A where that is known."""
+        decision = self.report.decision
+        return sentence_with_cost(decision.sentence, decision.status, self.cost.words if self.cost else None)
 
     @property
     def chart(self) -> WinRateChart | None:
@@ -138,6 +148,7 @@ class ExperimentData:
     firsts: FirstBallots
     page: BallotPage
     notes: Sequence[ExperimentNote]
+    cost: MeasuredComparisons | None = None  # None where it wasn't asked for, or can't be told now
 
 
 def section(
@@ -222,6 +233,7 @@ def _shown(config: Config, gathered: ExperimentData, now: int | None, *, later: 
         newest_href=f"{href}#ab-entries" if later else None,
         older_href=f"{experiment_address(experiment.id, cursor)}#ab-entries" if cursor else None,
         notes=gathered.notes,
+        cost=cost_table(experiment, gathered.cost, config) if gathered.cost else None,
     )
 
 

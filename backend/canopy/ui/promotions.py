@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from canopy.base.errors import ConfigError
 from canopy.config.loading import Config
+from canopy.experiments.cost_words import sentence_with_cost
 from canopy.experiments.decision import Decision, decide
 from canopy.generation.prompts import prompt_of
 from canopy.gitops.evidence import Promotion, PromotionAction, Statement
@@ -60,6 +61,12 @@ class PromotionView:
     def values_file(self) -> str:
         """Return its path in the repository."""
         return self.statement.subject[0].name
+
+    @property
+    def sentence(self) -> str:
+        """Return what was decided, and what B costs beside A where the evidence says it."""
+        cost = self.predicate.cost
+        return sentence_with_cost(self.decision.sentence, self.decision.status, cost.words if cost else None)
 
     @property
     def cost(self) -> list[str]:
