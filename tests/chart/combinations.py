@@ -79,10 +79,10 @@ ROWS: list[list[Document]] = [
     ],
     [
         {},
-        {"replicas": 2},
-        {"replicas": 0},
-        {"autoscaling": {"enabled": True}},
-        {"autoscaling": {"enabled": True, "minReplicas": 9}},
+        {"replicas": 2, "prices": {"on": {"input": 1e-7, "output": 2}, "gone": None}},
+        {"replicas": 0, "prices": {"a/b:8b": {"input": 1, "output": 2, "cached": 1}}},
+        {"autoscaling": {"enabled": True}, "prices": {"granite": {"input": -1, "output": 1}}},
+        {"autoscaling": {"enabled": True, "minReplicas": 9}, "prices": None},
     ],
     [
         {},
@@ -104,14 +104,6 @@ ROWS: list[list[Document]] = [
         {"summarize": {"prompt": "One", "prompt_b": "One", "model_b": "granite"}},
         {"summarize": {"temperature": 1, "temperature_b": 1.0, "max_tokens_b": 4096}},
         {"summarize": {"temperature_b": 3, "max_tokens_b": 100, "prompt_b": " "}},
-    ],
-    [
-        {},
-        {"prices": {"granite": {"input": 1e-7, "output": 0}, "gone": None}},
-        {"prices": {"granite": {"input": 1, "output": None}}},
-        {"prices": {"on": {"input": -1, "output": 1}}},
-        {"prices": {"a/b:8b": {"input": 1, "output": 2, "cached": 1}}},
-        {"prices": None},
     ],
     [
         {},
