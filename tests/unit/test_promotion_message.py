@@ -1,11 +1,15 @@
 """What a promotion's commit says of the cost and of force, and a rollback's of its grounds."""
 
+from typing import Any
+
 import click
 import pytest
 
 from canopy.cli.promote import promote
 from canopy.gitops.evidence import CostFacts, CostRatio, Percentiles, Price, PromptCost, Statement
 from canopy.gitops.message import commit_message, cost_lines
+from canopy.gitops.message_check import form_of
+from canopy.gitops.server import Server
 from tests.support.evidence import FILE, a_statement
 
 EVIDENCE = "gitops/canopy/test/backend/evidence/one.json"
@@ -49,6 +53,53 @@ def test_a_rollback_says_why_and_that_the_votes_are_those_of_the_promotion() -> 
     assert lines[at + 1].startswith("Votes: 49 people")
     at = lines.index("Votes on single answers, when this was made:")
     assert lines[at + 1] == "  sha256:a: 75% of 4 thumbs are up"
+
+
+def test_what_was_seen_is_told_by_the_models_where_they_are_what_differs() -> None:
+    plain = a_statement("A", "A")["predicate"]["experiment"]
+    one = plain["prompt_id"]
+    seen = [
+        {"prompt_id": one, "model": "llama32", "positive": 30, "negative": 25},
+        {"prompt_id": one, "model": "granite", "positive": 0, "negative": 25},
+    ]
+    alike = {"prompt_id": one, "positive": 3, "negative": 1}
+
+    def said(own: dict[str, Any], rows: list[dict[str, Any]]) -> tuple[list[str], bytes]:
+        predicate = {"experiment": plain | own, "observed": rows, "reverts": "0" * 40}
+        statement = Statement.model_validate(a_statement("A", "A", "rollback", **predicate))
+        lines = commit_message(statement.predicate, FILE, EVIDENCE, None).splitlines()
+        found = [line for line in lines if "thumbs" in line]
+        assert {form_of(line.strip()) for line in found} == {"thumbs"}
+        return found, statement.written()
+
+    lines, written = said({"model_b": "granite"}, seen)
+    assert lines == [
+        f"  {one} with the model llama32: 55% of 55 thumbs are up",
+        f"  {one} with the model granite: 0% of 25 thumbs are up",
+    ]
+    assert b'"model": "granite"' in written
+    of_both = ", of both variants: votes don't tell their parameters apart"
+    assert said({"temperature_b": 0.5}, [alike])[0] == [f"  {one}: 75% of 4 thumbs are up{of_both}"]
+    lines, written = said({"model_b": "granite"}, [alike, alike])  # as evidence was before
+    assert lines == [f"  {one}: 75% of 4 thumbs are up"] * 2
+    assert written.count(b'"model"') == 1  # that of the experiment
+
+
+def test_a_server_is_asked_for_the_votes_on_each_variant(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = Statement.model_validate(a_statement("A", "A")).predicate.experiment
+    votes = {None: (30, 50), "llama32": (30, 25), "granite": (0, 25)}
+
+    def answer(_: Server, path: str, params: dict[str, str]) -> dict[str, int]:
+        assert (path, params["prompt_id"]) == ("/feedback/stats", plain.prompt_id)
+        return dict(zip(("positive", "negative"), votes[params.get("model")], strict=True))
+
+    monkeypatch.setattr(Server, "_get", answer)
+    for own, seen in (
+        ({"model_b": "granite"}, [("llama32", 30, 25), ("granite", 0, 25)]),
+        ({"max_tokens_b": 9}, [(None, 30, 50)]),
+    ):
+        found = Server("http://127.0.0.1:9", None).observed(plain.model_copy(update=own))
+        assert [(it.model, it.positive, it.negative) for it in found] == seen
 
 
 def test_a_reason_that_nobody_can_see_is_none() -> None:

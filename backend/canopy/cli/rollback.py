@@ -39,7 +39,7 @@ def rollback(path: str, backend: str | None, why: str | None, mlflow: str | None
     """Take the last promotion in a values file back: the variant before it answers everybody again.
 
     What else has changed in the file since stays. The evidence names the promotion, the votes that it rested on, and
-    with --backend the votes that both prompts have got. What moved an alias in MLflow's registry moves it back.
+    with --backend the votes that both variants have got. What moved an alias in MLflow's registry moves it back.
 
     \b
     Examples:
@@ -47,6 +47,7 @@ def rollback(path: str, backend: str | None, why: str | None, mlflow: str | None
       canopy rollback --values config.yaml --backend http://127.0.0.1:8000 --why "Complaints doubled" --commit
     """
     from canopy.gitops.history import last_promotion, require_promoted
+    from canopy.gitops.message import seen_lines
     from canopy.gitops.promotion import read_values, with_former
     from canopy.gitops.records import Grounds, record
     from canopy.gitops.registry_change import planned_back
@@ -73,10 +74,9 @@ def rollback(path: str, backend: str | None, why: str | None, mlflow: str | None
         change, after = planned_back(values, it.registry, aliases_of(values, mlflow, wanted)), content
         show_registry(change)
     server = Server(backend.rstrip("/"), settings.backend_bearer_token) if backend else None
-    observed = server.observed([it.experiment.prompt_id, it.experiment.prompt_b_id]) if server else ()
-    for seen in observed:
-        total = seen.positive + seen.negative
-        say(f"  {seen.prompt_id}: {seen.positive:,} of {total:,} thumbs are up")
+    observed = server.observed(it.experiment) if server else ()
+    for line in seen_lines(observed, it.experiment):
+        say(line)
     page = server.page(it.experiment.id) if server else None
     grounds = Grounds(it.experiment, it.counts, it.statistics, None, page, it.cost)
     facts = change.facts if change else None

@@ -24,6 +24,7 @@ PREDICATE_TYPE = "urn:canopy:promotion:1"
 FOLDER = "evidence"  # beside the values file
 
 type PromotionAction = Literal["promote", "keep", "rollback"]
+type Which = Literal["a", "b"]
 type Count = Annotated[int, Field(ge=0)]
 type Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 type Revision = Annotated[str, Field(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})$")]  # the full id of a commit
@@ -94,6 +95,19 @@ class ExperimentFacts(Part):
         """Return in what the two variants differ, by the keys of the values."""
         return (*(("prompt",) if self.prompt_id != self.prompt_b_id else ()), *self.own_of_b)
 
+    def prompt_id_of(self, which: Which) -> str:
+        """Return the prompt of a variant."""
+        return self.prompt_b_id if which == "b" else self.prompt_id
+
+    def own_of(self, which: Which) -> dict[str, str | float]:
+        """Return what a variant has in place of what the two differ in beside their prompts, by the keys of A's."""
+        return self.own_of_b if which == "b" else {key: getattr(self, key) for key in self.own_of_b}
+
+    def producer_of(self, which: Which) -> tuple[str, str | None]:
+        """Return by what votes on a variant's answers are counted: its prompt and, where those differ, its model."""
+        model = self.own_of(which).get("model")
+        return self.prompt_id_of(which), None if model is None else str(model)
+
 
 class Counts(Part):
     """Counts of ballots: each voter's first one, and in `ballots` and `prompt_b_left` all of them."""
@@ -133,9 +147,13 @@ class ServerFacts(Part):
 
 
 class Observed(Part):
-    """Votes on one prompt's responses, as they were seen when the change was made."""
+    """Votes on a variant's responses, as they were seen when the change was made.
+
+    Votes aren't counted by parameters: where the variants differ in those alone, the votes on both are one.
+    """
 
     prompt_id: str
+    model: str | None = Field(None, description="Whose responses they are; there only where the models differ.")
     positive: Count
     negative: Count
 
@@ -295,6 +313,7 @@ class Statement(Part):
             sides = {"prompt": cost.prompt, "prompt_b": cost.prompt_b}
             without["cost"] = {name: {"price"} for name, side in sides.items() if side.price is None}
             without["cost"] |= {"ratio": True} if cost.ratio is None else {}
+        without["observed"] = {at: {"model"} for at, it in enumerate(self.predicate.observed) if it.model is None}
         content = self.model_dump_json(by_alias=True, indent=2, exclude={"predicate": without})
         return content.encode() + b"\n"
 

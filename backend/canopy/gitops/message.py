@@ -1,13 +1,21 @@
 """The message of a commit that a decision makes: the evidence in words, for people who read `git log`."""
 
 import shlex
-from collections.abc import Iterator
-from typing import Literal
+from collections.abc import Iterator, Mapping, Sequence
 
 from canopy.base import ratings
 from canopy.experiments.cost_words import NOUNS, amount
 from canopy.experiments.variant_words import in_words
-from canopy.gitops.evidence import CostFacts, ExperimentFacts, Percentiles, Promotion, PromptCost, RegistryFacts
+from canopy.gitops.evidence import (
+    CostFacts,
+    ExperimentFacts,
+    Observed,
+    Percentiles,
+    Promotion,
+    PromptCost,
+    RegistryFacts,
+    Which,
+)
 
 _SUBJECT = 72  # characters that Git's tools show of a subject
 
@@ -36,6 +44,16 @@ def cost_lines(cost: CostFacts) -> Iterator[str]:
     if it := cost.ratio:
         beside = f"{it.ratio:.3g} times the {NOUNS[it.of]} of A (95 %: {it.low:.3g} to {it.high:.3g})"
         yield f"  B takes {beside}"
+
+
+def seen_lines(observed: Sequence[Observed], experiment: ExperimentFacts) -> Iterator[str]:
+    """Yield the votes on single answers, in words."""
+    # Evidence from before models could be told apart has two rows also where they are of the same votes.
+    both = len(observed) == 1 and experiment.producer_of("a") == experiment.producer_of("b")
+    of_both = ", of both variants: votes don't tell their parameters apart" if both else ""
+    for seen in observed:
+        name, total = _named(seen.prompt_id, {"model": seen.model}), seen.positive + seen.negative
+        yield f"  {name}: {_share(seen.positive, total)} of {total:,} thumbs are up{of_both}"
 
 
 def _cost(of: PromptCost) -> str:
@@ -98,11 +116,13 @@ def _body(predicate: Promotion, values: str, evidence: str, page: str | None) ->
         yield f"Take back: canopy rollback --values {shlex.quote(values)}"
 
 
-def _variant(it: ExperimentFacts, which: Literal["a", "b"]) -> str:
+def _variant(it: ExperimentFacts, which: Which) -> str:
     """Name a variant by its prompt and by what else the two differ in."""
-    own = it.own_of_b if which == "b" else {key: getattr(it, key) for key in it.own_of_b}
-    prompt_id = it.prompt_b_id if which == "b" else it.prompt_id
-    return f"{prompt_id} with {_on_one_line(in_words(own))}" if own else prompt_id
+    return _named(it.prompt_id_of(which), it.own_of(which))
+
+
+def _named(prompt_id: str, own: Mapping[str, str | float | None]) -> str:
+    return f"{prompt_id} with {_on_one_line(said)}" if (said := in_words(own)) else prompt_id
 
 
 def _grounds(predicate: Promotion) -> Iterator[str]:
@@ -124,9 +144,7 @@ def _grounds(predicate: Promotion) -> Iterator[str]:
     if predicate.observed:
         yield ""
         yield "Votes on single answers, when this was made:"
-    for seen in predicate.observed:
-        total = seen.positive + seen.negative
-        yield f"  {seen.prompt_id}: {_share(seen.positive, total)} of {total:,} thumbs are up"
+        yield from seen_lines(predicate.observed, it)
 
 
 def _registry_lines(facts: RegistryFacts) -> Iterator[str]:

@@ -37,7 +37,7 @@ _FORM = re.compile(
     r"|(?P<cost_ratio>B takes [\d.e+-]+ times )"
     r"|(?P<evaluation>Evaluation: )"
     r"|(?P<seen>Votes on single answers)"
-    r"|(?P<thumbs>sha256:\S+: (?:none|\d+%) of [\d,]+ thumbs)"
+    r"|(?P<thumbs>sha256:\S+(?: with [^\n]*)?: (?:none|\d+%) of [\d,]+ thumbs)"
     r"|(?P<experiment>Experiment: )"
     r"|(?P<hypothesis>Hypothesis: )"
     r"|(?P<reverts>Reverts: )"

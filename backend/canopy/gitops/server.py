@@ -121,13 +121,18 @@ class Server:
         """
         return self._checked(PlanPayload, self._get("/experiments/plan", {"feature": feature} if feature else {}))
 
-    def observed(self, prompt_ids: list[str]) -> tuple[Observed, ...]:
-        """Return the votes on the responses of each of the prompts. Raises ConfigError where it can't be asked."""
+    def observed(self, experiment: ExperimentFacts) -> tuple[Observed, ...]:
+        """Return the votes on both variants' responses: of both in one where votes don't tell them apart.
+
+        Raises ConfigError where the server can't be asked.
+        """
         found = []
-        for prompt_id in prompt_ids:
-            counts = self._get("/feedback/stats", {"prompt_id": prompt_id})
+        for prompt_id, model in dict.fromkeys((experiment.producer_of("a"), experiment.producer_of("b"))):
+            counts = self._get("/feedback/stats", {"prompt_id": prompt_id} | ({"model": model} if model else {}))
             found.append(
-                Observed(prompt_id=prompt_id, positive=int(counts["positive"]), negative=int(counts["negative"]))
+                Observed(
+                    prompt_id=prompt_id, model=model, positive=int(counts["positive"]), negative=int(counts["negative"])
+                )
             )
         return tuple(found)
 
