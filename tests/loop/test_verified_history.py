@@ -155,6 +155,55 @@ def test_a_merge_is_held_by_what_it_brings_and_by_what_it_changes_itself(promote
     assert checked(promoted, f"{own}^")[2] == ["The commit brings no evidence; it should bring one."]
 
 
+async def test_only_evidence_on_the_file_that_is_named_counts(promoted: Path) -> None:
+    missing = str(Path(FILE).with_name("nothing.yaml"))
+    status, said = await verified(promoted, "--all", missing)
+    assert (status, f"There is no file {missing} in the branch that is checked out, and never was" in said) == (1, True)
+    assert (await verified(promoted, "--all", str(Path(FILE).parent)))[0] == 1
+    other = str(Path(FILE).with_name("other.yaml"))
+    (promoted / other).write_text(VALUES)
+    own = commit(promoted, "Another file")
+    status, said = await verified(promoted, "--all", other)
+    assert (status, f"No commit of {other} has evidence." in said) == (1, True), said
+    promote(promoted, other)
+    here = Repository(promoted)
+    assert list(commits_with_evidence(here, other)) == [git(promoted, "rev-parse", "HEAD")]
+    assert list(commits_with_evidence(here, FILE)) == [git(promoted, "rev-parse", f"{own}^")]
+    git(promoted, "rm", "--quiet", other)
+    commit(promoted, "Another file no more")
+    assert (await verified(promoted, "--all", other))[0] == 0
+
+
+async def test_a_merge_that_throws_the_evidence_away_is_named(promoted: Path) -> None:
+    own, evidence = git(promoted, "rev-parse", "HEAD"), str((promoted / FILE).parent / "evidence")
+    git(promoted, "switch", "--quiet", "--create", "pr", f"{own}^")
+    git(promoted, "commit", "--quiet", "--allow-empty", "--message", "On")
+    start = git(promoted, "rev-parse", "HEAD")
+    for options, wrong in (([], 1), (["--strategy=ours"], 0)):  # the change comes alone, or nothing at all
+        git(promoted, "merge", "--quiet", "--no-ff", "--no-commit", *options, "main")
+        git(promoted, "rm", "--quiet", "-r", "--force", "--ignore-unmatch", evidence)
+        git(promoted, "commit", "--quiet", "--allow-empty", "--message", "Merge")
+        status, said = await verified(promoted, f"{own}^..pr")
+        assert (status, said.count("WRONG")) == (wrong, wrong), said
+        assert (f"and {FILE} is not what it was before it." in said) == bool(wrong)
+        assert (git(promoted, "rev-parse", "HEAD") in commits_with_evidence(Repository(promoted), FILE)) == bool(wrong)
+        git(promoted, "reset", "--quiet", "--hard", start)
+    # What is reverted later, before or after a merge, was there.
+    git(promoted, "merge", "--quiet", "--no-ff", "--message", "Merge", "main")
+    git(promoted, "revert", "--no-edit", own)
+    git(promoted, "switch", "--quiet", "main")
+    git(promoted, "commit", "--quiet", "--allow-empty", "--message", "On")
+    git(promoted, "merge", "--quiet", "--no-ff", "--message", "Merge", "pr")
+    status, said = await verified(promoted, f"{own}^..main")
+    assert (status, "2 commits, none wrong." in said) == (0, True), said
+    # Of what the first side has, too.
+    git(promoted, "switch", "--quiet", "--force-create", "main", own)
+    git(promoted, "merge", "--quiet", "--no-ff", "--no-commit", start)
+    git(promoted, "rm", "--quiet", "-r", evidence)
+    git(promoted, "commit", "--quiet", "--message", "Merge")
+    assert (await verified(promoted, f"{own}..main"))[0] == 1
+
+
 async def test_a_conflict_is_resolved_by_what_was_promoted_or_it_is_a_change_of_the_merge(promoted: Path) -> None:
     git(promoted, "switch", "--quiet", "--create", "brief")
     git(promoted, "switch", "--quiet", "--force-create", "main", "HEAD^")

@@ -50,7 +50,7 @@ def verify(
       canopy verify HEAD --backend http://127.0.0.1:8000
     """
     from canopy.gitops.repository import Repository
-    from canopy.gitops.trail import commits_of_range, commits_with_evidence, name_now
+    from canopy.gitops.trail import commits_of_range, commits_with_evidence, name_now, was_ever
     from canopy.gitops.verification import verify as verified
 
     if ballots and len(commits) != 1:
@@ -60,6 +60,9 @@ def verify(
     repository = Repository.around(Path(path or "."))
     if path is not None:
         name = repository.name_of(Path(path))
+        if not was_ever(repository, name):
+            repository.require_whole_history()
+            raise ConfigError(f"There is no file {path} in the branch that is checked out, and never was: is it right?")
         commits = tuple(commits_with_evidence(repository, name_now(repository, name) or name))
         if not commits:
             raise ConfigError(f"No commit of {path} has evidence.")

@@ -84,6 +84,11 @@ class Repository:
         """Return the paths that differ between a commit and its first parent. Raises ShallowCloneError."""
         return _paths(self._difference(commit, "--no-renames", "--name-only"))
 
+    def deleted_between(self, before: str, after: str) -> list[str]:
+        """Return the paths that are in one commit, and not in another."""
+        options = ("-r", "-z", "--no-renames", "--diff-filter=D", "--name-only")
+        return _paths(run_git(self.root, "diff-tree", *options, before, after))
+
     def renamed_in(self, commit: Commit, *, likeness: int = 50) -> dict[str, str]:
         """Return what a commit gave another path, by that path; their contents are alike by so many percent."""
         found = _paths(self._difference(commit, f"-M{likeness}%", "--diff-filter=R", "--name-status"))

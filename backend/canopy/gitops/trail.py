@@ -40,6 +40,13 @@ def names_of(repository: Repository, values: str, revision: str = "HEAD") -> lis
     return names
 
 
+def was_ever(repository: Repository, values: str) -> bool:
+    """Return whether there is a file of this name on HEAD, or was one before it."""
+    added = repository.added_by(values, "HEAD")
+    folder = str(PurePosixPath(values).parent)
+    return any(values in repository.files_in(it, folder) for it in ("HEAD", added) if it)
+
+
 def name_now(repository: Repository, values: str) -> str | None:
     """Return what a file is called that isn't there any more by its name; None where Git tells none."""
     name, until = values, "HEAD"
@@ -68,16 +75,21 @@ def versions_of(
 
 
 def commits_with_evidence(repository: Repository, values: str, revision: str = "HEAD") -> Iterator[str]:
-    """Yield the commits that brought evidence on a values file, the newest first."""
+    """Yield the commits that brought evidence on a values file, the newest first.
+
+    Evidence on another file beside it is none of them, unless the commit changes this one.
+    """
     seen = set[str]()
-    for name, until in names_of(repository, values, revision):
+    names = names_of(repository, values, revision)
+    every = {name for name, _ in names}
+    for name, until in names:
         folder = str(PurePosixPath(name).parent / FOLDER)
         likely = {
             *repository.history_of(folder, revision=until),
             *repository.history_of(folder, name, revision=until, merges=True),
         }
         for it in repository.history_of(folder, name, revision=until):
-            if it in likely and it not in seen and _brings(repository, it):
+            if it in likely and it not in seen and _brings(repository, it, every):
                 seen.add(it)
                 yield it
 
@@ -110,12 +122,54 @@ def called_in(repository: Repository, commit: Commit, statement: Statement, evid
     return subject.name
 
 
-def _brings(repository: Repository, revision: str) -> bool:
+def lost_in(repository: Repository, merge: Commit) -> list[tuple[str, str]]:
+    """Return the evidence that a merge itself throws away, each by its path and the one of its values file.
+
+    What the commits that it merges have deleted is not thrown away by it, nor is what it doesn't bring at all: evidence
+    of a change that hasn't come either, or is gone as if it had been taken back.
+    """
+    lost = dict[str, str]()
+    for parent in merge.parents:
+        side = repository.commit(parent)
+        for path in filter(is_evidence, repository.deleted_between(parent, merge.revision)):
+            content = repository.read(parent, path) or b""
+            try:
+                statement = Statement.read(content, path)
+            except ConfigError:  # `canopy verify` of the commit that brought it tells what is wrong with it
+                continue
+            values = called_in(repository, side, statement, path)
+            now = repository.read(merge.revision, values)
+            undone = now is not None and sha256(now) == statement.predicate.before.sha256
+            came = repository.content_id(merge.revision, values) != repository.content_id(merge.parents[0], values)
+            was_here = repository.content_id(merge.parents[0], path) is not None
+            if (was_here or (came and not undone)) and altered_in(repository, merge, values, [path]):
+                lost[path] = values
+    return list(lost.items())
+
+
+def _brings(repository: Repository, revision: str, names: set[str] | None = None) -> bool:
+    """Return whether a commit brings evidence, on a file of these names where any are given."""
     commit = repository.commit(revision)
     paths = evidence_in(repository, commit)
     if len(commit.parents) < 2:
-        return bool(paths)
-    return any(_altered(repository, commit, path) for path in paths)
+        if names is None or names & {*repository.changed_in(commit)}:
+            return bool(paths)
+        return any(not _is_of_another(repository, commit, path, names) for path in paths)
+    lost = {values for _, values in lost_in(repository, commit)}
+    return any(_altered(repository, commit, path) for path in paths) or bool(lost if names is None else lost & names)
+
+
+def _is_of_another(repository: Repository, commit: Commit, path: str, names: set[str]) -> bool:
+    """Return whether evidence is on another file, which lies beside it: what says anything else is to be looked at."""
+    content = repository.read(commit.revision, path)
+    revision = commit.revision if content is not None or not commit.parents else commit.parents[0]
+    try:
+        statement = Statement.read(content or repository.read(revision, path) or b"", path)
+    except ConfigError:
+        return False
+    subject = statement.subject[0].name
+    beside = is_evidence_of(path, subject) and repository.content_id(revision, subject) is not None
+    return beside and subject not in names
 
 
 def _altered(repository: Repository, commit: Commit, path: str) -> bool:

@@ -22,7 +22,7 @@ from canopy.gitops.merges import altered_in
 from canopy.gitops.message_check import Told, check_message
 from canopy.gitops.recomputation import Checked, unlike
 from canopy.gitops.repository import Commit, Repository
-from canopy.gitops.trail import evidence_in
+from canopy.gitops.trail import evidence_in, lost_in
 from canopy.gitops.unchecked import not_checked
 
 _CLOCKS = timedelta(hours=1)  # that one of two machines may be ahead
@@ -98,11 +98,15 @@ def _merged(repository: Repository, merge: Commit) -> tuple[list[BroughtEvidence
 
     Returns what it brings, and the findings. Raises ConfigError where it brings none.
     """
-    paths = evidence_in(repository, merge)
-    if not paths:
+    paths, lost = evidence_in(repository, merge), lost_in(repository, merge)
+    if not paths and not lost:
         raise ConfigError("The merge brings no evidence; it should bring some.")
     brought, findings = list[BroughtEvidence](), list[Checked]()
     known = {*paths}
+    for path, values in lost:
+        if path not in known:
+            findings.append(Checked(False, f"The merge throws {path} away, and {values} is not what it was before it."))
+            known |= {path, values}
     gone = [path for path in paths if repository.content_id(merge.revision, path) is None]
     findings += [it for path in gone for it in _taken_away(repository, merge, path)]
     paths = [path for path in paths if path not in gone]
