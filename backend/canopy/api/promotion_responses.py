@@ -25,9 +25,10 @@ class ListedPromotion(TypedDict):
 
     Whoever told it says what was found in the repository: nothing (`verified`); null in `findings`: nobody looked.
     `statement` is the evidence as it is in Git. `sentence` is the decision that follows from its counts. `in_force`:
-    the values have the prompt that it leaves. `seen_at` says since when, as far as answers or the values' commits show
-    it, and `values_commit` with which commit of the values. `before` and `after` are votes on both prompts around
-    that. `taken_back_by` is the commit of a rollback; `rollback` is the command that takes the promotion back.
+    the values have the variant that it leaves: its prompt and, where they differ, its model and parameters. `seen_at`
+    says since when, as far as answers or the values' commits show it, and `values_commit` with which commit of the
+    values. `before` and `after` are votes on both variants around that, by prompt and model: null where only parameters
+    differ. `taken_back_by` is the commit of a rollback; `rollback` is the command that takes the promotion back.
     """
 
     commit: str

@@ -5,15 +5,20 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 from canopy.base.errors import ConfigError
+from canopy.config.features import with_answering_models
 from canopy.config.loading import Config
 from canopy.experiments.cost_words import sentence_with_cost
 from canopy.experiments.decision import Decision, decide
+from canopy.experiments.in_force import ComparedProducer, exchange
+from canopy.experiments.variant_words import in_words
 from canopy.generation.prompts import prompt_of
-from canopy.gitops.evidence import Promotion, PromotionAction, Statement
+from canopy.gitops.evidence import ExperimentFacts, Promotion, PromotionAction, Statement, Which
 from canopy.gitops.message import cost_lines
 from canopy.store.experiments.promotions import ToldPromotion
+from canopy.store.experiments.variants_in_force import PromptAndModel
 from canopy.store.feedback.hourly_counts import HOUR
 from canopy.store.values.values_commits import ValuesCommit
 from canopy.ui.experiment_list import VerdictView, experiment_address
@@ -43,7 +48,7 @@ class PromotionView:
     label: VerdictView
     decision: Decision
     experiment_href: str | None  # None: it was deleted
-    in_force: bool  # whether the values in force have the prompt that it leaves
+    in_force: bool  # whether the values in force have the variant that it leaves
     seen_at: int | None  # since when it was in force, as far as was seen
     values_commit: str | None
     after: VariantStretch | None
@@ -74,14 +79,27 @@ class PromotionView:
         return [line.strip() for line in cost_lines(self.predicate.cost)] if self.predicate.cost else []
 
     @property
-    def kept_id(self) -> str:
-        """Return the prompt that answers everybody by this commit."""
-        return self.told.prompt_b_id if self.told.action == "promote" else self.told.prompt_id
+    def kept(self) -> "PromotedVariant":
+        """Return what answers everybody by this commit."""
+        return _variant(self.predicate.experiment, _kept(self.predicate))
 
     @property
-    def gone_id(self) -> str:
+    def gone(self) -> "PromotedVariant":
         """Return the other one."""
-        return self.told.prompt_id if self.told.action == "promote" else self.told.prompt_b_id
+        return _variant(self.predicate.experiment, "a" if _kept(self.predicate) == "b" else "b")
+
+    @property
+    def shows(self) -> bool:
+        """Return whether answers can show since when it is in force: they don't tell by which parameters they came."""
+        it = self.predicate.experiment
+        return it.producer_of("a") != it.producer_of("b")
+
+
+class PromotedVariant(NamedTuple):
+    """Names a variant by its prompt, and says in words what else the two differ in, which may be nothing."""
+
+    prompt_id: str
+    parameters: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +128,10 @@ def promotion_views(
     views, offered = [], set[str]()  # values files whose last promotion in force is passed
     for it, told_at, statement in read:
         predicate, file = statement.predicate, statement.subject[0].name
-        before, after = _parted(it, sight.line)
+        before, after = _parted(it, predicate.experiment, sight.line)
         exact = next((one.first_at for one in sight.commits if one.git_revision == it.git_revision), None)
         taken_back_by = reverted.get(it.git_revision) or reverted.get(it.digest)
-        in_force = _in_force(it, config)
+        in_force = _in_force(predicate, config)
         # A commit on a branch, whether it promotes or takes back, hides no way back from what is in force.
         last = it.action == "promote" and it.verified and in_force and file not in offered
         if last:
@@ -151,14 +169,17 @@ def tell_command(origin: str) -> str:
     return f"canopy verify --all FILE --backend {shlex.quote(origin)}"
 
 
-def _parted(it: ToldPromotion, line: Sequence[VariantStretch]) -> tuple[VariantStretch | None, VariantStretch | None]:
+def _parted(
+    it: ToldPromotion, experiment: ExperimentFacts, line: Sequence[VariantStretch]
+) -> tuple[VariantStretch | None, VariantStretch | None]:
     """Return the stretches before and after the commit came into force, as answers show it."""
-    if it.action == "keep":
+    a, b = (ComparedProducer(*experiment.producer_of(which)) for which in ("a", "b"))
+    if a == b or it.action == "keep":
         return None, None
-    former, kept = (it.prompt_id, it.prompt_b_id) if it.action == "promote" else (it.prompt_b_id, it.prompt_id)
+    wanted = "promotion" if it.action == "promote" else "rollback"
     for before, after in pairwise(one for one in line if one.feature == it.feature):
-        at = after.since or 0
-        if (before.prompt_id, after.prompt_id) == (former, kept) and at > it.made_at - HOUR:
+        changed = PromptAndModel(before.prompt_id, before.model), PromptAndModel(after.prompt_id, after.model)
+        if exchange(*changed, a, b) == wanted and (after.since or 0) > it.made_at - HOUR:
             return before, after
     return None, None
 
@@ -169,7 +190,20 @@ def _values_commit(after: VariantStretch | None, commits: Sequence[ValuesCommit]
     return commit_of(after.config_revision, after.since, commits)
 
 
-def _in_force(it: ToldPromotion, config: Config) -> bool:
+def _in_force(predicate: Promotion, config: Config) -> bool:
+    it, kept = predicate.experiment, _kept(predicate)
     feature = config.features.get(it.feature)
-    kept = it.prompt_b_id if it.action == "promote" else it.prompt_id
-    return feature is not None and feature.enabled and prompt_of(feature.prompt).id == kept
+    if feature is None or not feature.enabled:
+        return False
+    answers = with_answering_models(feature, config.values)
+    return prompt_of(answers.prompt).id == it.prompt_id_of(kept) and all(
+        getattr(answers, key) == value for key, value in it.own_of(kept).items()
+    )
+
+
+def _kept(predicate: Promotion) -> Which:
+    return "b" if predicate.action == "promote" else "a"
+
+
+def _variant(it: ExperimentFacts, which: Which) -> PromotedVariant:
+    return PromotedVariant(it.prompt_id_of(which), in_words(it.own_of(which)))
