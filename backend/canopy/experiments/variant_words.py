@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from canopy.config.feature_values import Variant
-from canopy.store.experiments.experiment import Experiment
+from canopy.store.experiments.experiment import PARAMETERS, Experiment
 
 _WORDS = {"model": "the model {}", "temperature": "temperature {:g}", "max_tokens": "at most {:,} tokens"}
 
@@ -17,6 +17,12 @@ def in_words(parameters: Mapping[str, str | float | None]) -> str:
 def parameters_of_b(it: Experiment) -> str:
     """Return the model and the parameters that variant B has of its own, in words; empty if it has none."""
     return in_words({"model": it.model_b, "temperature": it.temperature_b, "max_tokens": it.max_tokens_b})
+
+
+def parameters_of_both(it: Experiment) -> str:
+    """Return the models and the parameters that the variants differ in, A's beside B's, in words; empty if in none."""
+    own = in_words({key: getattr(it, key) for key in PARAMETERS if key in it.differing})
+    return f"{own}, beside {parameters_of_b(it)}" if own else ""
 
 
 def values_of(experiment: Experiment, variant: Variant) -> dict[str, str | float | None]:

@@ -9,6 +9,7 @@ from canopy.config.loading import Config
 from canopy.experiments.decision import Decision, DecisionStatus
 from canopy.experiments.report import decision_on, feature_titles
 from canopy.experiments.standing import Stage, Standing, standing_of
+from canopy.experiments.variant_words import parameters_of_both
 from canopy.store.experiments.experiment import BallotCounts, Experiment
 
 _NONE = BallotCounts(0, 0, 0, 0, 0, 0)
@@ -51,6 +52,11 @@ class ListedExperiment:
     decision: Decision
     stage: Stage
     verdict: VerdictView
+
+    @property
+    def parameters(self) -> str:
+        """Return in which models and parameters the variants differ, in words; empty if in none."""
+        return parameters_of_both(self.experiment)
 
 
 def listed_experiments(
