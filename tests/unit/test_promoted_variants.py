@@ -19,6 +19,7 @@ from canopy.gitops.promotion import (
     with_candidate,
     with_former,
     with_winner,
+    words_of_others,
 )
 from canopy.gitops.recomputation import check_experiment
 from tests.support.evidence import a_statement
@@ -89,6 +90,18 @@ def test_a_candidate_is_what_is_given_and_takes_the_place_of_another() -> None:
     assert next_experiment(values, {"model": "granite", "max_tokens": 100}) == experiment_id(
         one, one, "llama32", 0.9, 4096, **of_b
     )
+
+
+def test_words_that_an_experiment_of_another_feature_has_are_not_taken_from_it_silently() -> None:
+    named = "name: Brief, hypothesis: Less is more"
+    content = HEAD + BLOCK.format(own="model_b: granite", on=f"true, {named}")
+    content += "features: {translate: {enabled: true, prompt: 'Into French:'}}\n"
+    translate = read_values(content.encode(), "config.yaml", "translate")
+    assert translate.others_comparing == ("summarize",)
+    assert words_of_others(translate, name=None, hypothesis="Less is more") == ["ab_testing.name"]
+    assert words_of_others(translate, name="Brief", hypothesis="Less is more") == []
+    alone = read_values(content.encode(), "config.yaml", "summarize")
+    assert words_of_others(alone, name=None, hypothesis=None) == []
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def start(
     """
     from canopy.cli.text_charts import paragraph
     from canopy.gitops.message import subject_of
-    from canopy.gitops.promotion import next_experiment, read_values, with_candidate
+    from canopy.gitops.promotion import next_experiment, read_values, with_candidate, words_of_others
     from canopy.gitops.server import Server
 
     if prompt_b is not None and prompt_b_file is not None:
@@ -86,6 +86,9 @@ def start(
     values = read_values(content, file, feature)
     after = with_candidate(values, candidate, name=name, hypothesis=hypothesis)
     show_change(file, content, after)
+    if lost := words_of_others(values, name=name, hypothesis=hypothesis):
+        keys, others = " and ".join(f"`{it}`" for it in lost), ", ".join(values.others_comparing)
+        say(f"{keys}: the words are one for all features, and change for {others} as well (--name, --hypothesis).")
     experiment = next_experiment(values, candidate)
     say()
     say(f"That is experiment {experiment}.")

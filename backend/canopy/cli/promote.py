@@ -98,6 +98,9 @@ def promote(
     _show(decided)
     values = read_values(content, name, decided.experiment.feature)
     kept = _kept(decided, keep, forced=force)
+    if force and _allowed(decided, kept):
+        say("Nothing has to be forced: the votes allow it as it is, so that --why does not go into the evidence.")
+        why = None
     change = None
     if values.source is None:
         require_tested(values, decided.experiment)
@@ -167,6 +170,12 @@ def _kept(decided: "Decided", keep: Literal["a", "b"] | None, *, forced: bool) -
             '--keep b --force --why "…" to take Prompt B.'
         )
     raise ConfigError(f"There is no decision yet. {decided.next_step}")
+
+
+def _allowed(decided: "Decided", kept: Literal["a", "b"]) -> bool:
+    """Return whether the votes let this variant stay, without any force."""
+    status = decided.statistics.status
+    return status == "promote_b" if kept == "b" else status in {"keep_a", *_UNDECIDED}
 
 
 def _evaluation(folder: str | None) -> "EvaluationFacts | None":

@@ -192,6 +192,16 @@ def with_candidate(
     return _checked(values, changes, values.feature.variant("prompt")._asdict(), became.challenger)
 
 
+def words_of_others(values: ValuesFile, *, name: str | None, hypothesis: str | None) -> list[str]:
+    """Return what a candidate's words take the place of where experiments of other features have them: their keys."""
+    given, it = {"name": name, "hypothesis": hypothesis}, values.values.ab_testing
+    return [
+        f"ab_testing.{key}"
+        for key, words in given.items()
+        if values.others_comparing and getattr(it, key) and getattr(it, key) != words
+    ]
+
+
 def next_experiment(values: ValuesFile, candidate: Challenger) -> str:
     """Return the id of the experiment that a candidate begins, or goes on with."""
     it = _with(values, candidate)
