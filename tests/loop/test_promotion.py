@@ -124,11 +124,9 @@ async def verified(repository: Path, commit: str = "HEAD") -> list[dict[str, Any
 
 
 async def test_what_the_votes_decided_is_a_commit_that_anybody_can_check(repository: Path, server: Server) -> None:
-    forced = ("--force", "--why", "To be sure")  # which the votes don't need
-    status, said, errors = await promote(repository, server, "--commit", *forced)
+    status, said, errors = await promote(repository, server, "--commit", "--force", "--why", "To be sure")
     assert status == 0, errors
-    assert "Committed" in said
-    assert "Nothing has to be forced: the votes allow it" in said
+    assert all(it in said for it in ("Nothing has to be forced: the votes allow it", "Committed"))
     after = (repository / FILE).read_text()
     assert after == VALUES.replace(
         'prompt: "Summarize the text in detail:"  # since May',
@@ -138,10 +136,9 @@ async def test_what_the_votes_decided_is_a_commit_that_anybody_can_check(reposit
     )
     message = git(repository, "log", "-1", "--format=%B")
     assert message.startswith("Promote Prompt B of Brief summaries\n\n")
-    assert "FORCED" not in message
     assert "A 5, B 40, ties 3, both bad 1" in message
     assert "\nCost, by 49 answers each to the same texts:\n  A 12 tokens in, 3 out; first token 0.25 s" in message
-    assert server.url not in message  # which leads nobody else there
+    assert not any(it in message for it in (server.url, "FORCED"))  # the address leads nobody else there
     changed = git(repository, "show", "--name-only", "--format=", "HEAD").splitlines()
     (evidence,) = (it for it in changed if it != FILE)
     assert evidence.startswith("gitops/canopy/test/backend/evidence/")

@@ -1,4 +1,7 @@
-"""What the page of an experiment says when it is over or paused, whether it was fair, and which one it is."""
+"""What the page of an experiment says when it is over or paused, whether it was fair, and which one it is.
+
+And what the list of the others says.
+"""
 
 import re
 from dataclasses import replace
@@ -10,6 +13,7 @@ import yaml
 from canopy.config.loading import load_config
 from canopy.experiments.standing import features_in_question, standing_of
 from canopy.ui.experiments import section
+from canopy.ui.rendering import Renderer
 from tests.unit.test_experiments_page import (
     ON,
     PAUSED,
@@ -145,3 +149,14 @@ def test_a_model_and_a_temperature_are_what_answers_as_a_prompt_is(
     config = load_config(yaml.safe_dump({**SERVER, "summarize": asked, "ab_testing": {"enabled": True}}).encode())
     found = standing_of(experiment, config)
     assert (found.stage, found.answering) == (stage, answering)
+
+
+def test_a_list_names_models_and_parameters_that_were_compared() -> None:
+    own = {"prompt_b_id": "sha256:one", "prompt_b_text": A, "model_b": "granite", "temperature_b": 0.2}
+    it = section(ON, None, replace(gathered({1: [], 2: []}), experiments=[an_experiment(2), an_experiment(1, **own)]))
+    assert [one.parameters for one in it.past] == [
+        "the model llama32, temperature 0.9, beside the model granite, temperature 0.2"
+    ]
+    said = Renderer().page("_ab_past.html", {"ab": it})
+    assert f"The model llama32, temperature 0.9, beside the model granite, temperature 0.2: {A}<" in said
+    assert section(ON, None, gathered({1: [], 2: []})).past[0].parameters == ""

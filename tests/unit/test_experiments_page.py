@@ -1,7 +1,6 @@
 """The arithmetic behind the pages of experiments."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree
 
@@ -290,17 +289,6 @@ def test_names_hypotheses_and_notes_are_text() -> None:
     page = html(section(ON, None, known)) + Renderer().page("_notes.html", {"it": shown(section(ON, None, known))})
     assert "<script" not in page
     assert page.count("&lt;script&gt;") == 5
-
-
-def test_a_list_names_models_and_parameters_that_were_compared() -> None:
-    own = {"prompt_b_id": "sha256:one", "prompt_b_text": A, "model_b": "granite", "temperature_b": 0.2}
-    it = section(ON, None, replace(gathered({1: [], 2: []}), experiments=[an_experiment(2), an_experiment(1, **own)]))
-    assert [one.parameters for one in it.past] == [
-        "the model llama32, temperature 0.9, beside the model granite, temperature 0.2"
-    ]
-    said = Renderer().page("_ab_past.html", {"ab": it})
-    assert f"The model llama32, temperature 0.9, beside the model granite, temperature 0.2: {A}<" in said
-    assert section(ON, None, gathered({1: [], 2: []})).past[0].parameters == ""
 
 
 def test_a_choice_of_the_left_column_counts_as_that_whatever_stood_there() -> None:
