@@ -47,6 +47,7 @@ def test_without_prices_tokens_are_compared_and_with_both_models_prices_money() 
         ((1.05, 1.01, 1.12), "at 1.05 times the tokens"),
         ((1.4, 0.7, 2.8), None),
         ((0.45, 0.4, 0.5), "at 0.45 times the tokens"),
+        ((2.02, 1.9, 2.1), "at 2.0 times the tokens"),
         ((12.4, 11, 13), "at 12 times the tokens"),
     ],
 )

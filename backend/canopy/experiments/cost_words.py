@@ -33,7 +33,9 @@ def times(ratio: float) -> str:
     """Return a ratio with two digits, and three where two would read as 1."""
     if ratio >= 10:
         return f"{ratio:,.0f}"
-    return f"{ratio:.2f}" if 0.1 <= ratio < 1.1 else f"{ratio:.2g}"
+    if ratio >= 1.1:
+        return f"{ratio:.1f}"
+    return f"{ratio:.2f}" if ratio >= 0.1 else f"{ratio:.2g}"
 
 
 def amount(money: float) -> str:
