@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 import pytest_asyncio
 
@@ -182,4 +183,8 @@ async def test_evidence_that_does_not_hold_is_refused(http: httpx.AsyncClient) -
     bodies: list[dict[str, Any]] = [{}, {"statement": []}, more, {"statement": {}, "findings": ["x" * 501]}]
     for body in bodies:
         assert (await http.put(f"/promotions/{'d' * 40}", json=body)).status_code == 422
+    twice = orjson.dumps({"statement": a_statement(OLD.text, NEW.text)}).replace(b'"ties":', b'"ties":9,"ties":')
+    headers = {"content-type": "application/json"}
+    refused = await http.put(f"/promotions/{'d' * 40}", content=twice, headers=headers)
+    assert (refused.status_code, "the key `ties` twice" in refused.json()["detail"]) == (422, True)
     assert "d" * 40 not in (await http.get("/promotions")).text

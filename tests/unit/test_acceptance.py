@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
+import orjson
 import pytest
 
 from canopy.base.clock import iso
-from canopy.base.errors import BodyTooLarge, InputError
+from canopy.base.errors import BodyTooLarge, ConfigError, InputError
 from canopy.gitops.acceptance import MOST_BYTES, accepted
+from canopy.gitops.evidence import Statement as Evidence
 from tests.support.evidence import a_statement
 
 COMMIT = "0a1b2c3d4e" * 4
@@ -65,6 +67,14 @@ NUMBER = "numbers that no experiment has"
         (inside("predicate", "reverts", to="gggg"), "`predicate.reverts`"),
         (inside("predicate", "experiment", "rule", "alpha", to=5e-324), "doesn't hold"),
         (inside("predicate", "texts", to=["of a user"]), "`predicate.texts` is not a known key"),
+        (
+            inside("predicate", "experiment", "created_at", to="2026-11-01T13:00:01Z"),
+            "began only at 2026-11-01T13:00:01",
+        ),
+        (
+            inside("predicate", "evaluation", to={"verdict": "passed", "pass_rate": -1, "sha256": "0" * 64}),
+            "pass_rate`",
+        ),
         (inside("subject", to=[]), "no evidence of Canopy's"),
         (dict.clear, "no evidence of Canopy's: `_type` is missing."),
     ],
@@ -91,3 +101,25 @@ def test_a_promotion_without_a_decision_is_none_unless_it_was_forced() -> None:
     for hidden in ("", " \n", "\u200b\u2060", "\u3164", "\u0301", "\x1b"):
         with pytest.raises(InputError, match="without a word that anybody can see"):
             told(a_statement("A:", "B:", "keep", forced=hidden))
+
+
+@pytest.mark.parametrize(
+    ("what", "to", "sentence"),
+    [
+        ('"wins_b":40', '"wins_b":33,"wins_b":40', "it has the key `wins_b` twice."),
+        ('"wins_b":40', '"wins_b":33,"wins\\u005fb":40', "it has the key `wins_b` twice."),
+        (
+            '"evaluation":null',
+            '"evaluation":{"verdict":"","pass_rate":NaN,"sha256":""}',
+            "`predicate.evaluation.pass_rate`",
+        ),
+        ('"win_rate_b":0.8', '"win_rate_b":NaN,"win_rate_b":0.8', "a number that is none"),
+        ('"prior":10.0', '"prior":1e999', "a number that is none, or has no end"),
+    ],
+)
+def test_what_two_readers_may_read_differently_is_refused(what: str, to: str, sentence: str) -> None:
+    written = orjson.dumps(a_statement("A:", "B:")).decode()
+    assert what in written
+    with pytest.raises(ConfigError) as refused:
+        Evidence.read(written.replace(what, to, 1).encode(), "one.json")
+    assert sentence in refused.value.sentence

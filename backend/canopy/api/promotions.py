@@ -19,9 +19,11 @@ from canopy.api.public_address import public_origin
 from canopy.api.responses import Ok
 from canopy.api.routes import BodyRoute, DescribedRoute, json_response
 from canopy.base.clock import iso
+from canopy.base.errors import InputError
 from canopy.gitops.acceptance import accepted
 from canopy.gitops.recomputation import LONGEST_FINDING, MOST_FINDINGS
 from canopy.store.feedback.query import Filter
+from canopy.text.json_clarity import unclear_in
 from canopy.ui.promotions import PromotionView, ServerSight, promotion_views, tell_command
 from canopy.ui.variant_changes import changes_of
 from canopy.ui.variant_line import VariantStretch, variant_line
@@ -89,7 +91,10 @@ def promotion_evidence_routes(context: AppContext) -> APIRouter:
     async def promotion(request: Request) -> Response:
         """Tell of the evidence of a commit: again, or with the same statement by another commit, in place of before."""
         context.ballots.check()
-        body = parse(PromotionBody, await read_body(request, context.settings))
+        content = await read_body(request, context.settings)
+        body = parse(PromotionBody, content)
+        if unclear := await asyncio.to_thread(unclear_in, content):
+            raise InputError(f"The body has {unclear}: no evidence of Canopy's has that.")
         commit, now = request.path_params["commit"], time.time_ns() // 1000
         told = await asyncio.to_thread(accepted, commit, body.statement, body.findings, now)
         await context.store.promotions.record(told)

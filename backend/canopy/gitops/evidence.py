@@ -17,6 +17,7 @@ from canopy.experiments.decision import DecisionStatus
 from canopy.stats.measured import Ratio
 from canopy.stats.sequential import DecisionRule
 from canopy.store.experiments.experiment import PARAMETERS
+from canopy.text.json_clarity import unclear_in
 from canopy.text.yaml_errors import findings_of
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
@@ -161,8 +162,8 @@ class Observed(Part):
 class Percentiles(Part):
     """Seconds within which half of the answers came, and 95 % of them."""
 
-    median: float
-    p95: float
+    median: float = Field(ge=0)
+    p95: float = Field(ge=0)
 
 
 class Price(Part):
@@ -187,8 +188,8 @@ class PromptCost(Part):
     prompt_id: str
     answers: Count
     failed: Count
-    input_tokens: float | None = Field(description="Mean of an answer; null where none were counted.")
-    output_tokens: float | None
+    input_tokens: float | None = Field(ge=0, description="Mean of an answer; null where none were counted.")
+    output_tokens: float | None = Field(ge=0)
     first_token_seconds: Percentiles | None
     duration_seconds: Percentiles | None
     price: Price | None = Field(None, description="Its model's, in the values; there only where both models had one.")
@@ -221,7 +222,7 @@ class EvaluationFacts(Part):
     """An evaluation of the prompts against the baseline, as `canopy evals run` reports it."""
 
     verdict: str
-    pass_rate: float | None
+    pass_rate: float | None = Field(ge=0, le=1)
     sha256: Digest = Field(description="Of results.json.")
 
 
@@ -297,9 +298,12 @@ class Statement(Part):
     def read(cls, content: bytes, name: str) -> Self:
         """Read a statement; `name` is for errors. Raises ConfigError."""
         try:
-            return cls.model_validate_json(content)
+            found = cls.model_validate_json(content)
         except ValidationError as error:
             raise ConfigError(f"{name} is no evidence of Canopy's: {findings_of(error)}") from error
+        if unclear := unclear_in(content):
+            raise ConfigError(f"{name} is no evidence of Canopy's: it has {unclear}.")
+        return found
 
     def written(self) -> bytes:
         """Return it as a file.

@@ -1,6 +1,7 @@
 """Computes again what a statement says of its own counts: nothing is needed for that but the statement."""
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from math import isclose
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from canopy.text.visible import has_visible
 
 MOST_FINDINGS = 20  # sentences on what is wrong that a server is told of, each of so many characters
 LONGEST_FINDING = 500
+CLOCKS = timedelta(hours=1)  # that one of two machines may be ahead
 _EXACT = 1e-9  # relative error of a number that is computed again
 
 
@@ -66,6 +68,7 @@ def check_numbers(predicate: Promotion) -> Iterator[Checked]:
         those = cost.prompt.prompt_id, cost.prompt_b.prompt_id
         right = those == (predicate.experiment.prompt_id, predicate.experiment.prompt_b_id)
         yield Checked(right, f"The cost is {'' if right else 'not '}that of the prompts that were compared.")
+    yield from _times(predicate)
     why = predicate.forced
     if why is not None and not has_visible(why):
         yield Checked(False, "The evidence has a reason (`forced`) without a word that anybody can see.")
@@ -78,6 +81,19 @@ def check_numbers(predicate: Promotion) -> Iterator[Checked]:
         allowed = found.status in {"keep_a", "equivalent", "inconclusive"} or why is not None
         grounds = "on good grounds" if why is None else f"by force: {why}"
         yield Checked(allowed, f"A was kept {grounds if allowed else 'without a decision'}.")
+
+
+def _times(predicate: Promotion) -> Iterator[Checked]:
+    """Name times that can't be in this order, whosever clocks they are of."""
+    made, began = predicate.made_at, predicate.experiment.created_at
+    if datetime.fromisoformat(began) > datetime.fromisoformat(made) + CLOCKS:
+        yield Checked(False, f"The evidence was made at {made}, and the experiment began only at {began}.")
+    if (cost := predicate.cost) is None:
+        return
+    if cost.until and datetime.fromisoformat(cost.until) > datetime.fromisoformat(made) + CLOCKS:
+        yield Checked(False, f"The evidence was made at {made}, and has what was measured until {cost.until}.")
+    if cost.since and cost.until and datetime.fromisoformat(cost.since) > datetime.fromisoformat(cost.until):
+        yield Checked(False, f"The cost was measured from {cost.since} on, and until {cost.until} already.")
 
 
 def unlike(found: str, said: str) -> str:

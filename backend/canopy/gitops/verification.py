@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 from canopy.base.errors import CanopyError, ConfigError
@@ -20,12 +20,11 @@ from canopy.gitops.frozen_rule import unlike_rule
 from canopy.gitops.git_program import ShallowCloneError
 from canopy.gitops.merges import altered_in
 from canopy.gitops.message_check import Told, check_message
-from canopy.gitops.recomputation import Checked, unlike
+from canopy.gitops.recomputation import CLOCKS, Checked, unlike
 from canopy.gitops.repository import Commit, Repository
 from canopy.gitops.trail import evidence_in, lost_in
 from canopy.gitops.unchecked import not_checked
 
-_CLOCKS = timedelta(hours=1)  # that one of two machines may be ahead
 # What the ballots have of each count, in words.
 _COUNTED = {
     "voters": "voters",
@@ -159,7 +158,7 @@ def _made_in(repository: Repository, merge: Commit, path: str) -> BroughtEvidenc
 def _time(predicate: Promotion, committed: datetime) -> Checked:
     """Hold the evidence's time against the commit's, which may be much later: a squash is made when it is merged."""
     made = datetime.fromisoformat(predicate.made_at)
-    late = made > committed + _CLOCKS
+    late = made > committed + CLOCKS
     return Checked(
         not late,
         f"The evidence was made at {predicate.made_at}, and the commit at {committed:%Y-%m-%dT%H:%M:%SZ}"
