@@ -33,6 +33,9 @@ PROMOTION = _promotion()
 MESSAGE = commit_message(PROMOTION, FILE, EVIDENCE, "https://canopy.example.com/experiments/1")
 
 
+WHOLE = "The message has each line that Canopy makes of the evidence, and no other in Canopy's form."
+
+
 def _found(message: str, predicate: Promotion = PROMOTION) -> tuple[list[str], str]:
     """What is wrong, and all that is said."""
     found = list(check_message(message, [Told(predicate, FILE, EVIDENCE)]))
@@ -53,7 +56,7 @@ def test_each_line_of_each_message_has_a_form_and_is_right() -> None:
     ):
         message = commit_message(it, FILE, EVIDENCE, None)
         assert [line for line in message.splitlines() if line and form_of(line.strip()) is None] == []
-        assert _found(message, it) == ([], "The message says what the evidence does.")
+        assert _found(message, it) == ([], WHOLE)
 
 
 @pytest.mark.parametrize(
@@ -64,11 +67,13 @@ def test_each_line_of_each_message_has_a_form_and_is_right() -> None:
         "Squashed commit of the following:\n\n" + "".join(f"    {line}\n" for line in MESSAGE.splitlines()),
         f"Brief (#7)\n\n* {MESSAGE}\n* Say why\n\nWhy: the licence of A ends\n",
         MESSAGE.replace("\n", "\r\n"),
+        MESSAGE.replace("Votes:", "- **Votes:**").replace("Check:", "__Check__ :").replace("Evidence: ", "Evidence:\n"),
+        f'Reapply "{MESSAGE.splitlines()[0]}"\n\n* {MESSAGE}',
         MESSAGE.replace(" whom chose", "\nwhom chose").replace(", https", ",\nhttps").replace(" (", "\n("),
     ],
 )
 def test_what_people_and_squashes_make_of_it_is_right(changed: str) -> None:
-    assert _found(changed) == ([], "The message says what the evidence does.")
+    assert _found(changed) == ([], WHOLE)
 
 
 @pytest.mark.parametrize(
@@ -82,6 +87,13 @@ def test_what_people_and_squashes_make_of_it_is_right(changed: str) -> None:
         ("\n\nsha256:", "\n\n> sha256:0 answers everybody, sha256:", "the evidence makes it “sha256:"),
         ("none failed", "8 failed", "the evidence makes it “A 5 tokens in; first token 1.00 s"),
         ("Votes: 49", "**Votes: 490", "the evidence makes it “Votes: 49 people"),
+        ("Votes: 49", "- **Votes**: 490", "the evidence makes it “Votes: 49 people"),
+        ("Votes: 49", "Votes :  490", "the evidence makes it “Votes: 49 people"),
+        ("Votes: 49", "Votes:\n490", "The message says “Votes:”, the evidence makes it “Votes: 49 people"),
+        ("B of Brief summaries", "B: 99% prefer it", "the evidence makes it “Promote Prompt B of Brief summaries”."),
+        ("Promote Prompt B of Brief summaries", "Keep Prompt A", "makes it “Promote Prompt B of Brief summaries”."),
+        ("Promote Prompt B of Brief summaries", "Take back B", "makes it “Promote Prompt B of Brief summaries”."),
+        ("Promote Prompt B", 'Revert "Promote Prompt B', "makes it “Promote Prompt B of Brief summaries”."),
         ("Evidence: ", "Evidence: x", "the evidence makes it “Evidence: gitops/"),
     ],
 )
@@ -93,9 +105,18 @@ def test_a_line_that_says_another_result_is_named(what: str, to: str, instead: s
 
 
 def test_what_a_squash_leaves_out_is_told_and_is_not_wrong() -> None:
-    assert _found("Brief summaries (#7)\n")[1] == "The message says nothing of the evidence: it is people's own."
+    assert _found("Brief summaries (#7)\n")[1] == "No line of the message has Canopy's form: it is people's own."
     wrong, said = _found("\n".join(MESSAGE.splitlines()[:5]))
     assert (wrong, "it leaves out 11 of Canopy's 14 lines, the first “A 5, B 40" in said) == ([], True), said
+
+
+def test_what_was_forced_is_said_to_be_or_nothing_is_said() -> None:
+    forced = _promotion(forced="The licence of A ends")
+    lines = commit_message(forced, FILE, EVIDENCE, None).splitlines()
+    (at,) = [number for number, line in enumerate(lines) if line.startswith("FORCED")]
+    (wrong,), _ = _found("\n".join([*lines[:at], *lines[at + 1 :]]), forced)
+    assert wrong.startswith("The message leaves out “FORCED, although the votes say promote_b: The licence of A ends”")
+    assert _found("\n".join(lines[:3]), forced)[0] == _found(lines[0], forced)[0] == _found("(#7)", forced)[0] == []
 
 
 def test_the_commands_of_a_message_have_the_file_that_it_is_about() -> None:
