@@ -1,6 +1,7 @@
 """What `canopy verify` makes of a commit, and of what became of it in Git: no server is needed for that."""
 
 import json
+import re
 import shlex
 from collections.abc import Callable
 from functools import partial
@@ -121,6 +122,32 @@ async def test_a_message_that_says_another_result_is_found_and_keeps_nobody_from
     status, said, errors = await canopy(*shlex.split(way_back)[1:], "--commit", cwd=promoted)
     assert status == 0, said + errors
     assert (await verified(promoted))[0] == 0
+
+
+async def test_what_git_cannot_check_or_says_beside_the_content_is_told(promoted: Path, tmp_path: Path) -> None:
+    made = git(promoted, "cat-file", "commit", "HEAD")
+    head, _, message = made.partition("\n\n")
+    ssh = "-----BEGIN SSH SIGNATURE-----\n nonsense\n -----END SSH SIGNATURE-----"
+    for signature in ("nonsense", ssh):  # no allowed signers are known here
+        (tmp_path / "signed").write_text(f"{head}\ngpgsig {signature}\n\n{message}\n")
+        revision = git(promoted, "hash-object", "-t", "commit", "-w", str(tmp_path / "signed"))
+        status, said = await verified(promoted, revision)
+        assert (status, "✓ The commit is signed; Git can't check it here." in said) == (0, True), said
+    amend(promoted, lambda it: it["before"].update(git_revision="d" * 40))
+    status, said = await verified(promoted)
+    unknown = "that it was made on dddddddddd, a commit that isn't known here"
+    assert (status, unknown in said, "rebased" in said) == (0, True, False), said
+
+    def in_its_last_digit(it: Statement) -> None:
+        it["before"]["sha256"] = it["before"]["sha256"][:-1] + ("0" if it["before"]["sha256"][-1] != "0" else "1")
+
+    amend(promoted, in_its_last_digit)
+    git(promoted, "update-index", "--chmod=+x", FILE)
+    git(promoted, "commit", "--quiet", "--amend", "--no-edit")
+    status, said = await verified(promoted)
+    (found,) = re.findall(r"✗ .* before: SHA-256 (\w{64}), the evidence says (\w{64})\n", said)
+    assert (status, found[0] != found[1]) == (1, True)
+    assert f"✗ The commit changes the mode of {FILE} as well." in said
 
 
 async def test_a_shallow_clone_is_no_tampering(promoted: Path, tmp_path: Path) -> None:

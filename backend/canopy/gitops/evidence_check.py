@@ -96,11 +96,14 @@ def check_evidence(repository: Repository, it: BroughtEvidence) -> Iterator[Chec
     if it.values != subject.name:
         yield Checked(True, f"{it.values} was called {subject.name} when the evidence was made.")
     others = [path for path in repository.changed_in(it.commit) if path not in (it.path, it.values)]
+    modes = ((it.path, "100644"), (it.values, repository.mode(it.parent, it.values))) if it.parent else ()
+    others += [f"the mode of {path}" for path, mode in modes if repository.mode(it.commit.revision, path) != mode]
     yield Checked(not others, f"The commit changes {'nothing else' if not others else ', '.join(others) + ' as well'}.")
     made_on = predicate.before.git_revision
     # A squash or a rebase moves it. What has to hold is that the file before is the one that it was made on.
     moved = "" if made_on == it.parent else f", and is on {short(it.parent)} now: it was rebased, squashed or picked"
-    yield Checked(True, f"It was made on {short(made_on)}{moved}.")
+    if not made_on_unknown(repository, it):  # which is told with what isn't checked
+        yield Checked(True, f"It was made on {short(made_on)}{moved}.")
     yield _digest(it.values, "before", it.before, predicate.before.sha256)
     yield _digest(it.values, "after", it.after, subject.digest.sha256)
     if it.before is not None and it.after is not None:
@@ -111,6 +114,12 @@ def check_evidence(repository: Repository, it: BroughtEvidence) -> Iterator[Chec
         except CanopyError as error:
             yield Checked(False, error.sentence)
     yield from check_numbers(predicate)
+
+
+def made_on_unknown(repository: Repository, it: BroughtEvidence) -> bool:
+    """Return whether the commit that evidence says it was made on is none that this repository knows."""
+    made_on = it.predicate.before.git_revision
+    return made_on != it.parent and not repository.has(made_on)
 
 
 def short(revision: str) -> str:
@@ -143,8 +152,11 @@ def _digest(values: str, when: str, content: bytes | None, said: str) -> Checked
             f"There is no {values} {when} the commit: if its folder has got another name since, promote again.",
         )
     found = sha256(content)
-    same = found == said
-    return Checked(same, f"{values} {when}: SHA-256 {found[:12]}…{'' if same else f', the evidence says {said[:12]}…'}")
+    if found == said:
+        return Checked(True, f"{values} {when}: SHA-256 {found[:12]}…")
+    shown = 12 if found[:12] != said[:12] else len(found)  # enough to see that they differ
+    end = "…" if shown < len(found) else ""
+    return Checked(False, f"{values} {when}: SHA-256 {found[:shown]}{end}, the evidence says {said[:shown]}{end}")
 
 
 def _change(

@@ -19,6 +19,7 @@ def altered_in(repository: Repository, commit: Commit, values: str, evidence: It
     for path, content in own.items():
         if made is not None and path not in made[1]:
             right = content == repository.content_id(made[0], path)
+            right = right and repository.mode(commit.revision, path) == repository.mode(made[0], path)
         else:
             right = content in [repository.content_id(it, path) for it in bringing]
         if not right:

@@ -74,6 +74,11 @@ class Repository:
         found = self._text("ls-tree", revision, "--", path).split()
         return found[2] if found else None
 
+    def mode(self, revision: str, path: str) -> str:
+        """Return a file's mode in a commit or a tree, as Git writes it; that of a new file where it isn't there."""
+        found = self._text("ls-tree", revision, "--", path)
+        return found.split()[0] if found else "100644"
+
     def files_in(self, revision: str, folder: str) -> list[str]:
         """Return the paths of the files that are right in a folder (`.`: the top) in a commit."""
         where = [] if folder == "." else [f"{folder}/"]
@@ -112,6 +117,14 @@ class Repository:
     def commits_of_content(self, content_id: str, span: str) -> list[str]:
         """Return the commits of a range that brought a file's content or took it away, no merges, the newest first."""
         return self._text("log", "--format=%H", "--no-merges", f"--find-object={content_id}", span).split()
+
+    def has(self, revision: str) -> bool:
+        """Return whether a commit is here, by its full id."""
+        try:
+            self._text("cat-file", "-e", f"{revision}^{{commit}}")
+        except GitError:
+            return False
+        return True
 
     def is_ancestor(self, revision: str, of: str) -> bool:
         """Return whether a commit is in the history of another one; what isn't there at all isn't."""
@@ -236,7 +249,7 @@ class Repository:
                 given = self._checked_out(name, content)
                 blob = run_git(self.root, "hash-object", "-w", "--stdin", "--path", name, given=given).decode().strip()
                 _require_same(name, run_git(self.root, "cat-file", "blob", blob), content)
-                mode = self._mode(head, name)
+                mode = self.mode(head, name)
                 run_git(self.root, "update-index", "--add", "--cacheinfo", f"{mode},{blob},{name}", more=index)
             tree = run_git(self.root, "write-tree", more=index).decode().strip()
         signing = ["-S"] if self._signs() else []
@@ -256,9 +269,18 @@ class Repository:
         self._remote("push", "--quiet", remote, f"{revision}:refs/heads/{branch}")
 
     def signature(self, revision: str) -> tuple[str, str]:
-        """Return what Git says of a commit's signature: its letter of `%G?` (N: none), and who signed."""
-        letter, _, who = self._text("log", "-1", "--format=%G?%x00%GS", revision).partition("\0")
-        return letter, who
+        """Return what Git says of a commit's signature: its letter of `%G?`, and who signed.
+
+        N is none, and E one that can't be checked here, for which Git says N as well.
+        """
+        signed = b"\ngpgsig" in run_git(self.root, "cat-file", "commit", revision).partition(b"\n\n")[0]
+        try:
+            letter, _, who = self._text("log", "-1", "--format=%G?%x00%GS", revision).partition("\0")
+        except GitError:
+            if not signed:
+                raise
+            return "E", ""
+        return ("E" if letter == "N" and signed else letter), who
 
     def committed_at(self, revision: str) -> datetime:
         """Return when a commit was made: written or, where that was later, committed."""
@@ -294,10 +316,6 @@ class Repository:
                 else:
                     path.unlink(missing_ok=True)
                     path.parent.rmdir()  # fails where something else is in it
-
-    def _mode(self, revision: str, name: str) -> str:
-        found = self._text("ls-tree", revision, "--", name)
-        return found.split()[0] if found else "100644"
 
     def _signs(self) -> bool:
         try:

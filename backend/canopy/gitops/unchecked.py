@@ -5,10 +5,16 @@ from collections.abc import Iterator
 from canopy.gitops.evidence import Promotion
 
 
-def not_checked(predicate: Promotion, *, with_ballots: bool) -> Iterator[str]:
-    """Yield what has to be believed or asked elsewhere; `with_ballots` is whether the counts were made again."""
+def not_checked(predicate: Promotion, *, with_ballots: bool, made_on_unknown: bool) -> Iterator[str]:
+    """Yield what has to be believed or asked elsewhere.
+
+    `with_ballots` is whether the counts were made again, and `made_on_unknown` whether the commit that it says it was
+    made on isn't in the repository.
+    """
     if not with_ballots:
         yield "that the counts are those that people made (--ballots counts them again)"
+    if made_on_unknown:
+        yield f"that it was made on {predicate.before.git_revision[:10]}, a commit that isn't known here"
     yield "the experiment's name, hypothesis and beginning"
     yield "the link in the message"
     yield "that the evidence isn't older than it says"

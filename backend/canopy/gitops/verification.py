@@ -11,6 +11,7 @@ from canopy.gitops.evidence import FOLDER, Promotion, Rule, Statement
 from canopy.gitops.evidence_check import (
     BroughtEvidence,
     check_evidence,
+    made_on_unknown,
     read_evidence,
     short,
     taken_back_by_hand,
@@ -82,7 +83,13 @@ def verify(repository: Repository, name: str, ballots: Path | None = None) -> Ve
         for it in brought:
             findings += _ballots(it.predicate, ballots)
     statement = brought[0].statement if len(brought) == 1 else None
-    left = dict.fromkeys(what for it in brought for what in not_checked(it.predicate, with_ballots=ballots is not None))
+    left = dict.fromkeys(
+        what
+        for it in brought
+        for what in not_checked(
+            it.predicate, with_ballots=ballots is not None, made_on_unknown=made_on_unknown(repository, it)
+        )
+    )
     return Verified(commit.revision, statement, (signature, *findings), tuple(left), takes_away=undone is not None)
 
 
@@ -183,15 +190,15 @@ def _signature(repository: Repository, commit: Commit) -> Checked:
         return Checked(
             True, f"The commit is signed by {who}{'' if letter == 'G' else ', whose key nobody has vouched for'}."
         )
+    if letter == "E":
+        return Checked(True, "The commit is signed; Git can't check it here.")
     why = {
         "B": "is wrong",
         "X": "has expired",
         "Y": "was made with a key that has expired",
         "R": "was made with a revoked key",
     }
-    return Checked(
-        letter == "E", f"The commit's signature {why.get(letter, 'can not be checked here: the key is missing')}."
-    )
+    return Checked(False, f"The commit's signature {why.get(letter, 'is of a kind that Canopy does not know')}.")
 
 
 def _ballots(predicate: Promotion, file: Path) -> Iterator[Checked]:
