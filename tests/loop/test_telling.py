@@ -16,8 +16,8 @@ from canopy.gitops.handover import HandedOver
 from canopy.gitops.repository import Repository
 from canopy.gitops.server import Server as GitServer
 from canopy.store.experiments.experiment import Experiment
-from tests.contract.store.records import NOON, an_experiment
-from tests.loop.test_promotion import FILE, A, B, counting, git, promote, repository
+from tests.contract.store.records import an_experiment
+from tests.loop.test_promotion import BEGAN, FILE, A, B, counting, git, promote, repository
 from tests.support.commands import canopy
 from tests.support.server import Server
 
@@ -28,7 +28,7 @@ def an_experiment_of_both() -> Experiment:
     ids = prompt_of(A).id, prompt_of(B).id
     return an_experiment(
         id=experiment_id(*ids, "llama32", 0.2, 4096), temperature=0.2, prompt_id=ids[0], prompt_text=A,
-        prompt_b_id=ids[1], prompt_b_text=B, name="Brief summaries", created_at=NOON,
+        prompt_b_id=ids[1], prompt_b_text=B, name="Brief summaries", created_at=BEGAN,
     )  # fmt: skip
 
 
