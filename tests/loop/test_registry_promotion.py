@@ -13,7 +13,7 @@ from canopy.gitops.handover import Destination, deliver
 from canopy.gitops.repository import Repository
 from canopy.mlflow.prompt_aliases import PromptAliases
 from tests.contract.store.records import an_experiment
-from tests.loop.test_promotion import FILE, fill, git, repository
+from tests.loop.test_promotion import BEGAN, FILE, fill, git, repository
 from tests.loop.test_prompt_registry import ENV, get, model, name, system_prompt, values
 from tests.support.commands import canopy
 from tests.support.mlflow import MlflowServer
@@ -33,7 +33,7 @@ async def test_a_promotion_moves_the_alias_and_its_evidence_alone_is_committed(
     ids = prompt_of("The former.").id, prompt_of("The winner.").id
     experiment = an_experiment(
         id=experiment_id(*ids, "llama32", 0.9, 4096), prompt_id=ids[0], prompt_text="The former.",
-        prompt_b_id=ids[1], prompt_b_text="The winner.",
+        prompt_b_id=ids[1], prompt_b_text="The winner.", created_at=BEGAN,
     )  # fmt: skip
     (tmp_path / "canopy.db").write_bytes(empty_database())
     await fill(f"sqlite:///{tmp_path / 'canopy.db'}", experiment, 5, 40)
