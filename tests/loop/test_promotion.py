@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -18,7 +17,7 @@ from canopy.experiments.assignment import experiment_id
 from canopy.generation.prompts import prompt_of
 from canopy.store.experiments.experiment import Experiment, Preference
 from canopy.store.opening import open_store
-from tests.contract.store.records import HOUR, Clock, a_ballot, a_comparison, an_experiment
+from tests.contract.store.records import BEGAN, Clock, a_ballot, a_comparison, an_experiment
 from tests.support.commands import canopy
 from tests.support.server import Server, empty_database, running_server
 from tools.schemas import EVIDENCE, schema
@@ -46,7 +45,6 @@ feedback:
 """
 MLFLOW = "mlflow: {enabled: true, url: 'http://127.0.0.1:9'}\n"
 FILE = "gitops/canopy/test/backend/config.yaml"
-BEGAN = time.time_ns() // 1000 - HOUR  # before any promotion that is made here
 
 
 def experiment_on(prompt_b: str = B) -> Experiment:

@@ -12,8 +12,8 @@ from canopy.generation.prompts import prompt_of
 from canopy.gitops.handover import Destination, deliver
 from canopy.gitops.repository import Repository
 from canopy.mlflow.prompt_aliases import PromptAliases
-from tests.contract.store.records import an_experiment
-from tests.loop.test_promotion import BEGAN, FILE, fill, git, repository
+from tests.contract.store.records import BEGAN, an_experiment
+from tests.loop.test_promotion import FILE, fill, git, repository
 from tests.loop.test_prompt_registry import ENV, get, model, name, system_prompt, values
 from tests.support.commands import canopy
 from tests.support.mlflow import MlflowServer

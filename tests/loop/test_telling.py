@@ -16,8 +16,8 @@ from canopy.gitops.handover import HandedOver
 from canopy.gitops.repository import Repository
 from canopy.gitops.server import Server as GitServer
 from canopy.store.experiments.experiment import Experiment
-from tests.contract.store.records import an_experiment
-from tests.loop.test_promotion import BEGAN, FILE, A, B, counting, git, promote, repository
+from tests.contract.store.records import BEGAN, an_experiment
+from tests.loop.test_promotion import FILE, A, B, counting, git, promote, repository
 from tests.support.commands import canopy
 from tests.support.server import Server
 

@@ -1,5 +1,6 @@
 """Records to store, each with everything set that a test doesn't care about."""
 
+import time
 from typing import Any
 
 from canopy.base.ids import new_id, new_trace_id
@@ -11,6 +12,7 @@ from canopy.store.generations.generation import Generation
 from canopy.store.store import Store
 
 HOUR = 3_600_000_000  # microseconds
+BEGAN = time.time_ns() // 1000 - HOUR  # an experiment, before whatever a test makes of it by the machine's clock
 NOON = 1_800_000_000 * 1_000_000 // HOUR * HOUR  # some whole hour
 
 
