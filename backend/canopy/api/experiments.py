@@ -44,6 +44,7 @@ from canopy.ui.experiments import ExperimentData, section
 _ERRORS = describe_errors(404, 408, 413, 422, 503)
 _BALLOTS = 10  # on a page
 _COST_WITHIN = 2.0  # seconds; the page goes without rather than wait
+_COST_OF = 500  # comparisons, the newest: a page must not wait for all, as programs and `canopy promote` may
 _LISTED = 200  # experiments on the page
 _EXPERIMENT = {"name": "experiment_id", "in": "path", "required": True, "schema": {"type": "string"}}
 
@@ -210,7 +211,7 @@ async def experiment_data(
             return None
         try:
             async with asyncio.timeout(_COST_WITHIN):
-                return await store.experiment_costs.of(shown)
+                return await store.experiment_costs.of(shown, _COST_OF)
         except (ScansBusy, ScanTimeout, TimeoutError):
             return None
 
