@@ -45,7 +45,6 @@ _ERRORS = describe_errors(404, 408, 413, 422, 503)
 _BALLOTS = 10  # on a page
 _COST_WITHIN = 2.0  # seconds; the page goes without rather than wait
 _COST_OF = 500  # comparisons, the newest
-_COST_UP_TO = 5_000  # ballots: with more, finding the newest takes SQLite longer than a page may
 _LISTED = 200  # experiments on the page
 _EXPERIMENT = {"name": "experiment_id", "in": "path", "required": True, "schema": {"type": "string"}}
 
@@ -192,8 +191,8 @@ async def experiment_data(
 ) -> ExperimentData | None:
     """Read an experiment, by default the one in force, of one feature or all; None before the first one.
 
-    Without `others` nothing is counted of the other experiments. With `cost` it reads what the variants took, unless
-    the store has no time for that now.
+    Without `others` nothing is counted of the other experiments. With `cost` it reads what the variants took in the
+    newest comparisons, unless the store has no time for that now.
     Raises ExperimentNotFound for an id that is none's.
     """
     store = context.store
@@ -207,10 +206,8 @@ async def experiment_data(
         async with context.page_slots:
             return await store.experiments.ballots(shown.id, _BALLOTS, cursor)
 
-    counts = await store.experiments.ballot_counts(shown.id)
-
     async def measured() -> MeasuredComparisons | None:
-        if not cost or counts.ballots > _COST_UP_TO:
+        if not cost:
             return None
         try:
             async with asyncio.timeout(_COST_WITHIN):
@@ -218,8 +215,9 @@ async def experiment_data(
         except (ScansBusy, ScanTimeout, TimeoutError):
             return None
 
-    firsts, notes, page, took = await asyncio.gather(
+    firsts, counts, notes, page, took = await asyncio.gather(
         store.experiments.first_ballot_counts(shown.id),
+        store.experiments.ballot_counts(shown.id),
         store.experiment_notes.of_experiment(shown.id),
         ballots(),
         measured(),

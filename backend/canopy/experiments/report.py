@@ -9,6 +9,7 @@ from canopy.base.clock import iso
 from canopy.base.errors import ExperimentNotFound, InputError
 from canopy.config.features import BUILT_IN, Feature, canonical_name, title_of
 from canopy.experiments.afterwards import found_then, left_to_do
+from canopy.experiments.assignment import ExperimentParameters
 from canopy.experiments.decision import Decision, DecisionStatus, decide
 from canopy.experiments.next_step import NextStep, next_step, while_paused
 from canopy.experiments.outlook import Expected, expected_of, more_votes
@@ -55,7 +56,7 @@ def rule_payload(rule: DecisionRule) -> RulePayload:
     }
 
 
-class ExperimentPayload(TypedDict):
+class ExperimentPayload(ExperimentParameters):
     """The compared variants, and what the values say of the experiment in words.
 
     What ends in `_b` is variant B's; null where it is as A's.
@@ -68,12 +69,6 @@ class ExperimentPayload(TypedDict):
     created_at: str
     prompt: PromptPayload
     prompt_b: PromptPayload
-    model: str
-    temperature: float
-    max_tokens: int
-    model_b: str | None
-    temperature_b: float | None
-    max_tokens_b: int | None
     rule: RulePayload
 
 

@@ -278,6 +278,7 @@ comparisons = Table(
     Column("counted_at", BigInteger),  # the `updated_at` of that
     Column("first_at", BigInteger),  # `voted_at` of a voter's first ballot in the experiment, else NULL
     Index("ix_comparisons_counts", "experiment_id", "preference", "prompt_b_side"),
+    Index("ix_comparisons_newest", "experiment_id", "created_at", "id"),
 )
 
 for _name, _columns in {

@@ -122,7 +122,7 @@ def _copy_comparisons(store: Store, times: int) -> None:
         conn.execute(insert(comparisons), [row | {"id": new_id("cmp")} for row in rows * times])
 
 
-async def test_pages_of_ballots_cost_the_same_however_many_there_are(store: Store) -> None:
+async def test_pages_of_ballots_and_what_the_newest_took_cost_the_same_however_many_there_are(store: Store) -> None:
     async def costs() -> list[int]:
         found = []
         for experiment_id in (None, "exp_1"):
@@ -133,7 +133,10 @@ async def test_pages_of_ballots_cost_the_same_however_many_there_are(store: Stor
                 assert len(page.entries) == 20
                 found.append(cost.amount)
                 cursor = page.next
-        return found
+        with metered(store, store.executor.database.scanner) as cost:
+            took = await store.experiment_costs.of(an_experiment(id="exp_1"), 20)
+        assert (len(took.prompt), cost.amount > 0) == (20, True)
+        return [*found, cost.amount]
 
     # With statistics, as after PostgreSQL's first minute: without, no plan for a cursor is better than a guess.
     await _vote_on_comparisons(store, 200)

@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from canopy.base.errors import StoreError
 from canopy.store.engine.database import Database, store_error
 
-HEAD = "0026"  # the newest revision in migrations/versions
+HEAD = "0027"  # the newest revision in migrations/versions
 FLOOR = "0015"  # the oldest whose code runs on it, as the migrations have raised it
 
 
